@@ -1,0 +1,76 @@
+# Build rules shared by every module.
+#
+#   storagepool_module(settings
+#     SOURCES settings.cc            explicit, never globbed
+#     DEPENDS storagepool::runtime   other modules or imported targets
+#     TESTS settings_test.cc         no I/O; tier "unit"
+#     PGTESTS settings_pgtest.cc     real PostgreSQL; tier "postgres"
+#     TEST_DEPENDS ...)              linked to the tests only
+#
+#   storagepool_program(datastorage SOURCES main.cc DEPENDS storagepool::service)
+#   storagepool_e2e(NAME SOURCES ... DEPENDS ...)   scenarios on a cluster; tier "e2e"
+#
+# Every test binary is one CTest test with a label naming its tier and writes its results as JUnit XML under
+# <build>/test-results/<tier>/, from which `hack/test` counts the cases.
+
+include(GNUInstallDirs)
+
+set(STORAGEPOOL_SANITIZE "" CACHE STRING "Sanitizers to build with, as -fsanitize= takes them")
+
+add_library(storagepool_flags INTERFACE)
+target_compile_features(storagepool_flags INTERFACE cxx_std_20)
+target_include_directories(storagepool_flags INTERFACE "${CMAKE_SOURCE_DIR}")
+target_compile_options(storagepool_flags INTERFACE -Wall -Wextra -Wpedantic -Wshadow -Wnon-virtual-dtor -Werror
+                                                   -fno-omit-frame-pointer)
+target_compile_definitions(storagepool_flags INTERFACE BOOST_ASIO_NO_DEPRECATED
+                                                       STORAGEPOOL_VERSION="${PROJECT_VERSION}")
+if(STORAGEPOOL_SANITIZE)
+  target_compile_options(storagepool_flags INTERFACE "-fsanitize=${STORAGEPOOL_SANITIZE}" -fno-sanitize-recover=all)
+  target_link_options(storagepool_flags INTERFACE "-fsanitize=${STORAGEPOOL_SANITIZE}")
+endif()
+
+function(_storagepool_test tier timeout source)
+  cmake_parse_arguments(PARSE_ARGV 3 T "" "" "DEPENDS")
+  get_filename_component(base "${source}" NAME_WE)
+  get_filename_component(folder "${CMAKE_CURRENT_SOURCE_DIR}" NAME)
+  set(target "${folder}_${base}")
+  add_executable("${target}" "${source}")
+  target_link_libraries("${target}" PRIVATE storagepool_flags ${T_DEPENDS} GTest::gmock GTest::gtest_main
+                                            Threads::Threads)
+  add_test(NAME "${target}"
+           COMMAND "${target}" --gtest_shuffle
+                   "--gtest_output=xml:${CMAKE_BINARY_DIR}/test-results/${tier}/${target}.xml")
+  set_tests_properties("${target}" PROPERTIES LABELS "${tier}" TIMEOUT "${timeout}")
+endfunction()
+
+function(storagepool_module name)
+  cmake_parse_arguments(PARSE_ARGV 1 M "" "" "SOURCES;DEPENDS;TESTS;PGTESTS;TEST_DEPENDS")
+  if(M_SOURCES)
+    add_library("storagepool_${name}" STATIC ${M_SOURCES})
+    target_link_libraries("storagepool_${name}" PUBLIC storagepool_flags ${M_DEPENDS})
+  else()
+    add_library("storagepool_${name}" INTERFACE)
+    target_link_libraries("storagepool_${name}" INTERFACE storagepool_flags ${M_DEPENDS})
+  endif()
+  add_library("storagepool::${name}" ALIAS "storagepool_${name}")
+  foreach(source IN LISTS M_TESTS)
+    _storagepool_test(unit 300 "${source}" DEPENDS "storagepool::${name}" ${M_TEST_DEPENDS})
+  endforeach()
+  foreach(source IN LISTS M_PGTESTS)
+    _storagepool_test(postgres 600 "${source}" DEPENDS "storagepool::${name}" ${M_TEST_DEPENDS})
+  endforeach()
+endfunction()
+
+function(storagepool_program name)
+  cmake_parse_arguments(PARSE_ARGV 1 P "" "" "SOURCES;DEPENDS")
+  add_executable("${name}" ${P_SOURCES})
+  target_link_libraries("${name}" PRIVATE storagepool_flags ${P_DEPENDS})
+  install(TARGETS "${name}" RUNTIME DESTINATION "${CMAKE_INSTALL_BINDIR}")
+endfunction()
+
+function(storagepool_e2e)
+  cmake_parse_arguments(PARSE_ARGV 0 E "" "" "TESTS;DEPENDS")
+  foreach(source IN LISTS E_TESTS)
+    _storagepool_test(e2e 900 "${source}" DEPENDS ${E_DEPENDS})
+  endforeach()
+endfunction()

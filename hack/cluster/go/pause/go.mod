@@ -1,0 +1,3 @@
+module storagepool/hack/cluster/pause
+
+go 1.25.0

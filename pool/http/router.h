@@ -1,0 +1,30 @@
+// Maps method and path to handlers. Patterns are literal segments and `{name}` parameters. An unknown path answers
+// 404, a known one with another method 405 with `Allow`; HEAD is answered by GET's handler without its body, OPTIONS
+// with `Allow`.
+#pragma once
+
+#include <string>
+#include <string_view>
+#include <vector>
+
+#include "pool/http/server.h"
+
+namespace storagepool::http {
+
+class Router {
+ public:
+  void add(std::string_view method, std::string_view pattern, Handler handler);
+  boost::asio::awaitable<Response> handle(Request request) const;
+  // For use as a server's handler; the router must outlive the server.
+  Handler handler() const;
+
+ private:
+  struct Route {
+    std::string method;
+    std::vector<std::string> segments;
+    Handler handler;
+  };
+  std::vector<Route> routes_;
+};
+
+}  // namespace storagepool::http

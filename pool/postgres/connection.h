@@ -1,0 +1,71 @@
+// One non-blocking libpq session for Asio coroutines. Not thread-safe: used from one executor at a time. Every call
+// has a deadline. After an error for which `usable()` is false, after a timeout or a cancelled query, the connection
+// must be closed, not reused (E7). SQL with parameters goes through a least-recently-used cache of prepared
+// statements, re-prepared under a new name after SQLSTATE 26000 and 0A000.
+#pragma once
+
+#include <chrono>
+#include <cstdint>
+#include <functional>
+#include <memory>
+#include <optional>
+#include <string>
+#include <string_view>
+#include <utility>
+#include <vector>
+
+#include <boost/asio/any_io_executor.hpp>
+#include <boost/asio/awaitable.hpp>
+#include <tl/expected.hpp>
+
+#include "pool/postgres/error.h"
+
+namespace storagepool::postgres {
+
+using Deadline = std::chrono::steady_clock::time_point;
+
+enum class SslMode { kDisable, kRequire, kVerifyCa, kVerifyFull };
+
+// Where and as whom to connect. `password` never leaves this struct except into libpq.
+struct ConnectOptions {
+  std::string host;  // name or address; resolved with Asio, never by libpq
+  std::uint16_t port = 5432;
+  std::string database;
+  std::string user;
+  std::string password;
+  SslMode ssl_mode = SslMode::kRequire;
+  std::string ca_file;  // PEM; needed by kVerifyCa and kVerifyFull
+  std::string application_name = "storagepool";
+  std::chrono::milliseconds statement_timeout{0};  // 0: off; set on the session
+  std::chrono::milliseconds lock_timeout{0};       // 0: off; set on the session
+  std::size_t statement_cache_size = 200;
+};
+
+// Text-format parameters and results; nullopt is SQL NULL.
+using Parameter = std::optional<std::string>;
+
+struct Result {
+  std::vector<std::string> columns;
+  std::vector<std::vector<std::optional<std::string>>> rows;
+  std::int64_t affected_rows = 0;
+};
+
+class Connection {
+ public:
+  virtual ~Connection() = default;
+
+  // Runs one statement with $1.. parameters, prepared and cached.
+  virtual boost::asio::awaitable<tl::expected<Result, Error>> query(std::string_view sql,
+                                                                    std::vector<Parameter> parameters,
+                                                                    Deadline deadline) = 0;
+  // Runs one or more statements without parameters by the simple protocol; the result is that of the last one.
+  virtual boost::asio::awaitable<tl::expected<Result, Error>> execute(std::string_view sql, Deadline deadline) = 0;
+
+  virtual bool usable() const = 0;          // healthy as far as known without asking the server
+  virtual bool in_transaction() const = 0;  // also true for a failed transaction
+  // Live change of the session limits and the cache bound; takes effect before the next statement.
+  virtual void set_limits(std::chrono::milliseconds statement_timeout, std::chrono::milliseconds lock_timeout,
+                          std::size_t statement_cache_size) = 0;
+};
+
+}  // namespace storagepool::postgres

@@ -1,0 +1,46 @@
+// Structured logging for both programs: one JSON object per line on standard error, with RFC 3339 `time`, `level`,
+// `component` and `message` first and the given fields after them, every string escaped (RFC 8259).
+//
+//   log::info("settings in force", {{"generation", 7}, {"maxOpenConns", 16}});
+//
+// Thread-safe. Callers never pass a credential or libpq's text: see pool/postgres/error.h.
+#pragma once
+
+#include <cstdint>
+#include <initializer_list>
+#include <string>
+#include <string_view>
+#include <type_traits>
+#include <variant>
+
+namespace storagepool::log {
+
+enum class Level { kDebug, kInfo, kWarn, kError };
+
+struct Field {
+  template <typename T>
+  Field(std::string_view k, T v) : key(k) {
+    if constexpr (std::is_same_v<T, bool>) {
+      value = v;
+    } else if constexpr (std::is_integral_v<T>) {
+      value = static_cast<std::int64_t>(v);
+    } else if constexpr (std::is_floating_point_v<T>) {
+      value = static_cast<double>(v);
+    } else {
+      value = std::string(v);
+    }
+  }
+  std::string_view key;
+  std::variant<bool, std::int64_t, double, std::string> value;
+};
+using Fields = std::initializer_list<Field>;
+
+// Sets the component name and the lowest level written. Called once by main; before it, level info and no component.
+void configure(std::string_view component, Level lowest);
+
+void debug(std::string_view message, Fields fields = {});
+void info(std::string_view message, Fields fields = {});
+void warn(std::string_view message, Fields fields = {});
+void error(std::string_view message, Fields fields = {});
+
+}  // namespace storagepool::log

@@ -1,0 +1,28 @@
+// Prometheus metrics of one program: a registry and its text exposition (version 0.0.4), served by our own HTTP
+// server. Families are made once at start and references to their metrics are kept, because prometheus-cpp locks on
+// every `Add`. Thread-safe.
+#pragma once
+
+#include <memory>
+#include <string>
+
+#include <prometheus/counter.h>
+#include <prometheus/gauge.h>
+#include <prometheus/histogram.h>
+#include <prometheus/registry.h>
+
+namespace storagepool::runtime {
+
+class Metrics {
+ public:
+  prometheus::Registry& registry() { return registry_; }
+  // The exposition of everything registered, plus `process_resident_memory_bytes`, `process_open_fds` and
+  // `process_start_time_seconds` read from /proc at this moment.
+  std::string serialize();
+  static constexpr const char* kContentType = "text/plain; version=0.0.4; charset=utf-8";
+
+ private:
+  prometheus::Registry registry_;
+};
+
+}  // namespace storagepool::runtime
