@@ -1,5 +1,5 @@
-// Structured logging for both programs: one JSON object per line on standard error, with RFC 3339 `time`, `level`,
-// `component` and `message` first and the given fields after them, every string escaped (RFC 8259).
+// Structured logging for both programs: one JSON object per line on standard error, with RFC 3339 `time`,
+// `level`, `component` and `message` first and the given fields after them, every string escaped (RFC 8259).
 //
 //   log::info("settings in force", {{"generation", 7}, {"maxOpenConns", 16}});
 //
@@ -8,6 +8,7 @@
 
 #include <cstdint>
 #include <initializer_list>
+#include <optional>
 #include <string>
 #include <string_view>
 #include <type_traits>
@@ -16,6 +17,9 @@
 namespace storagepool::log {
 
 enum class Level { kDebug, kInfo, kWarn, kError };
+std::string_view to_string(Level level);
+// "debug", "info", "warn" or "error"; anything else is no level.
+std::optional<Level> parse_level(std::string_view text);
 
 struct Field {
   template <typename T>
@@ -35,7 +39,8 @@ struct Field {
 };
 using Fields = std::initializer_list<Field>;
 
-// Sets the component name and the lowest level written. Called once by main; before it, level info and no component.
+// Sets the component name and the lowest level written. Called once by main; before it, level info and no
+// component.
 void configure(std::string_view component, Level lowest);
 
 void debug(std::string_view message, Fields fields = {});

@@ -1,6 +1,6 @@
-// Prometheus metrics of one program: a registry and its text exposition (version 0.0.4), served by our own HTTP
-// server. Families are made once at start and references to their metrics are kept, because prometheus-cpp locks on
-// every `Add`. Thread-safe.
+// Prometheus metrics of one program: a registry and its text exposition (version 0.0.4), served by our own
+// HTTP server. Families are made once at start and references to their metrics are kept, because
+// prometheus-cpp locks on every `Add`. Thread-safe.
 #pragma once
 
 #include <memory>
