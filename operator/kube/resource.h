@@ -1,0 +1,60 @@
+// Names of things in the Kubernetes API: resource types (group, version, plural, kind), object keys, and the paths the
+// API server knows them by (Kubernetes API concepts, "Resource URIs").
+#pragma once
+
+#include <compare>
+#include <string>
+#include <string_view>
+
+#include <nlohmann/json.hpp>
+
+namespace storagepool::kube {
+
+using Json = nlohmann::json;
+
+struct ResourceType {
+  std::string_view group;  // empty: the core group
+  std::string_view version;
+  std::string_view plural;
+  std::string_view kind;
+  bool namespaced = true;
+
+  std::string api_version() const;  // "apps/v1", "v1"
+};
+
+namespace resources {
+inline constexpr ResourceType kPods{"", "v1", "pods", "Pod"};
+inline constexpr ResourceType kServices{"", "v1", "services", "Service"};
+inline constexpr ResourceType kConfigMaps{"", "v1", "configmaps", "ConfigMap"};
+inline constexpr ResourceType kSecrets{"", "v1", "secrets", "Secret"};
+inline constexpr ResourceType kServiceAccounts{"", "v1", "serviceaccounts", "ServiceAccount"};
+inline constexpr ResourceType kNamespaces{"", "v1", "namespaces", "Namespace", false};
+inline constexpr ResourceType kStatefulSets{"apps", "v1", "statefulsets", "StatefulSet"};
+inline constexpr ResourceType kPodDisruptionBudgets{"policy", "v1", "poddisruptionbudgets", "PodDisruptionBudget"};
+inline constexpr ResourceType kEvents{"events.k8s.io", "v1", "events", "Event"};
+inline constexpr ResourceType kLeases{"coordination.k8s.io", "v1", "leases", "Lease"};
+inline constexpr ResourceType kStoragePools{"storagepool.dev", "v1alpha1", "storagepools", "StoragePool"};
+}  // namespace resources
+
+struct ObjectKey {
+  std::string name_space;  // empty for cluster-wide objects
+  std::string name;
+
+  std::string to_string() const;  // "namespace/name"
+  auto operator<=>(const ObjectKey&) const = default;
+};
+
+// The key of an object as the API serves it; empty parts where the metadata lack them.
+ObjectKey key_of(const Json& object);
+// metadata.<field> as a string, or empty.
+std::string metadata_string(const Json& object, const char* field);
+
+// "/apis/apps/v1/namespaces/a/statefulsets"; without a namespace, over all namespaces.
+std::string collection_path(const ResourceType& type, std::string_view name_space);
+// "/apis/apps/v1/namespaces/a/statefulsets/b/status"; `subresource` may be empty.
+std::string object_path(const ResourceType& type, const ObjectKey& key, std::string_view subresource = {});
+
+// Percent-encodes everything but RFC 3986's unreserved characters.
+std::string escape_url(std::string_view text);
+
+}  // namespace storagepool::kube

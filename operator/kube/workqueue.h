@@ -1,0 +1,108 @@
+// The operator's work queue: which objects to reconcile next. A key is queued once however often it is added; a key
+// added while it is being worked on comes again afterwards; failures come back with exponential back-off; changes by
+// users go ahead of resyncs. Same semantics and metric names as client-go's workqueue, so existing dashboards work.
+// WorkQueueCore is pure and single-threaded (`now` is passed in); WorkQueue is the blocking, thread-safe wrapper. The
+// queue is bounded by the number of distinct keys, that is of objects in the cluster.
+#pragma once
+
+#include <chrono>
+#include <condition_variable>
+#include <cstdint>
+#include <deque>
+#include <map>
+#include <mutex>
+#include <optional>
+#include <set>
+#include <stop_token>
+#include <string>
+
+#include "operator/kube/resource.h"
+#include "pool/runtime/metrics.h"
+
+namespace storagepool::kube {
+
+enum class Priority { kUser, kResync };
+
+inline constexpr std::chrono::milliseconds kBackoffBase{5};
+inline constexpr std::chrono::seconds kBackoffMax{1000};
+
+class WorkQueueCore {
+ public:
+  using TimePoint = std::chrono::steady_clock::time_point;
+  using Duration = std::chrono::steady_clock::duration;
+  struct Taken {
+    ObjectKey key;
+    Duration waited;  // from when it became ready
+  };
+
+  // True: the key was not queued before (counts as an add). A user's change lifts a queued resync.
+  bool add(const ObjectKey& key, Priority priority, TimePoint now);
+  // Later; the earlier of two times wins. A delay of 0 or less adds at once.
+  void add_after(const ObjectKey& key, Priority priority, Duration delay, TimePoint now);
+  // After the key's back-off: kBackoffBase doubled with each call, up to kBackoffMax. Returns the delay.
+  Duration add_rate_limited(const ObjectKey& key, TimePoint now);
+  void forget(const ObjectKey& key);  // success: back-off starts anew
+
+  // The next key, now in work until `done`. Moves delayed keys that are due first; `added` counts those.
+  std::optional<Taken> take(TimePoint now);
+  void done(const ObjectKey& key, TimePoint now);
+
+  std::optional<TimePoint> next_due() const;  // of the delayed keys
+  std::size_t depth() const { return user_.size() + resync_.size(); }
+  std::uint64_t adds() const { return adds_; }
+
+ private:
+  struct Ready {
+    Priority priority;
+    TimePoint since;
+  };
+  struct Delayed {
+    TimePoint due;
+    Priority priority;
+  };
+  void enqueue(const ObjectKey& key, Priority priority, TimePoint now);
+  void move_due(TimePoint now);
+
+  std::deque<ObjectKey> user_;
+  std::deque<ObjectKey> resync_;
+  std::map<ObjectKey, Ready> ready_;
+  std::map<ObjectKey, Ready> again_;  // added while in work
+  std::set<ObjectKey> in_work_;
+  std::map<ObjectKey, Delayed> delayed_;
+  std::map<ObjectKey, int> failures_;
+  std::uint64_t adds_ = 0;
+};
+
+class WorkQueue {
+ public:
+  // `name` is the metrics' label, e.g. "storagepool".
+  WorkQueue(runtime::Metrics& metrics, const std::string& name);
+
+  void add(const ObjectKey& key, Priority priority);
+  void add_after(const ObjectKey& key, Priority priority, std::chrono::milliseconds delay);
+  void add_rate_limited(const ObjectKey& key);
+  void forget(const ObjectKey& key);
+
+  // Waits for a key; nothing after shut_down. Each key must be given back with `done` before it comes again.
+  std::optional<ObjectKey> get();
+  void done(const ObjectKey& key);
+  // Wakes all waiters; nothing is handed out any more. Idempotent.
+  void shut_down();
+
+ private:
+  void publish();
+
+  std::mutex mutex_;
+  std::condition_variable ready_;
+  WorkQueueCore core_;
+  std::map<ObjectKey, std::chrono::steady_clock::time_point> started_;
+  bool shut_down_ = false;
+  std::uint64_t adds_published_ = 0;
+  prometheus::Gauge& depth_;
+  prometheus::Counter& adds_;
+  prometheus::Counter& retries_;
+  prometheus::Histogram& queue_seconds_;
+  prometheus::Histogram& work_seconds_;
+};
+
+}  // namespace storagepool::kube
