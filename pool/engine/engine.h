@@ -1,12 +1,13 @@
-// The pool engine of a managed pod: one budget of PostgreSQL connections over any number of databases of one server.
-// This header is the whole surface; the decisions are in engine/core (pure), the I/O in engine/driver.
+// The pool engine of a managed pod: one budget of PostgreSQL connections over any number of databases of one
+// server. This header is the whole surface; the decisions are in engine/core (pure), the I/O in
+// engine/driver.
 //
 //   auto lease = co_await engine.acquire("audit", deadline);
 //   if (!lease) co_return unavailable(lease.error());
 //   auto rows = co_await (*lease)->query("SELECT ...", {}, deadline);
 //
-// A lease returns its connection when it is destroyed: reusable if it is clean, rolled back if a transaction is open,
-// closed otherwise (E7). All members may be called from any thread.
+// A lease returns its connection when it is destroyed: reusable if it is clean, rolled back if a transaction
+// is open, closed otherwise (E7). All members may be called from any thread.
 #pragma once
 
 #include <chrono>
@@ -84,8 +85,8 @@ struct Listener {
 
 class Engine {
  public:
-  // Produces the options of a new session each time one is opened, so that rotated credentials take effect; the
-  // error is kCredentialsMissing when the mounted Secret is absent or incomplete.
+  // Produces the options of a new session each time one is opened, so that rotated credentials take effect;
+  // the error is kCredentialsMissing when the mounted Secret is absent or incomplete.
   using ConnectOptionsSource = std::function<tl::expected<postgres::ConnectOptions, postgres::Error>()>;
 
   Engine(boost::asio::any_io_executor executor, ConnectOptionsSource options, std::string system_database,
@@ -95,14 +96,16 @@ class Engine {
   Engine& operator=(const Engine&) = delete;
 
   // Waits for a connection to `database` until `deadline` or, if sooner, `acquireTimeout` from now.
-  boost::asio::awaitable<tl::expected<Lease, AcquireError>> acquire(std::string_view database, TimePoint deadline);
+  boost::asio::awaitable<tl::expected<Lease, AcquireError>> acquire(std::string_view database,
+                                                                    TimePoint deadline);
 
   // Takes effect at once: idle connections over the limit are closed now, busy ones on release (E4).
   void reconfigure(const settings::Settings& settings);
   settings::Settings in_force() const;  // read back from the core
   Statistics statistics() const;
 
-  // Refuses new acquires, waits for leases to come back and closes everything; true when all sockets were let go.
+  // Refuses new acquires, waits for leases to come back and closes everything; true when all sockets were let
+  // go.
   boost::asio::awaitable<bool> drain(TimePoint deadline);
 
  private:

@@ -1,6 +1,6 @@
-// Bearer token authentication (RFC 6750) with one expected token, compared in constant time. The 401 details are those
-// of the wire contract: "Missing Authorization header", "Invalid Authorization header format", "Invalid or expired
-// token".
+// Bearer token authentication (RFC 6750) with one expected token, compared in constant time. The 401 details
+// are those of the wire contract: "Missing Authorization header", "Invalid Authorization header format",
+// "Invalid or expired token".
 #pragma once
 
 #include <optional>

@@ -1,5 +1,6 @@
-// Problem details (RFC 9457) as every error of our HTTP interfaces is written: `application/problem+json` with type
-// https://storagepool.dev/problems/<kind>, title, status, detail, instance, and field_errors where there are fields.
+// Problem details (RFC 9457) as every error of our HTTP interfaces is written: `application/problem+json`
+// with type https://storagepool.dev/problems/<kind>, title, status, detail, instance, and field_errors where
+// there are fields.
 #pragma once
 
 #include <string>

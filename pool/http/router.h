@@ -1,6 +1,6 @@
-// Maps method and path to handlers. Patterns are literal segments and `{name}` parameters. An unknown path answers
-// 404, a known one with another method 405 with `Allow`; HEAD is answered by GET's handler without its body, OPTIONS
-// with `Allow`.
+// Maps method and path to handlers. Patterns are literal segments and `{name}` parameters. An unknown path
+// answers 404, a known one with another method 405 with `Allow`; HEAD is answered by GET's handler without
+// its body, OPTIONS with `Allow`.
 #pragma once
 
 #include <string>

@@ -1,7 +1,7 @@
-// A bounded HTTP/1.1 server over Boost.Beast (RFC 9110, RFC 9112). It parses and limits; what a request means is the
-// handler's business. Limits are set on the parser before anything is read, every read and write has a deadline, and
-// a connection over the bound is refused with 503. Malformed requests answer 400, 408, 413 or 431 as fits (as problem
-// details, RFC 9457) and the process lives on.
+// A bounded HTTP/1.1 server over Boost.Beast (RFC 9110, RFC 9112). It parses and limits; what a request means
+// is the handler's business. Limits are set on the parser before anything is read, every read and write has a
+// deadline, and a connection over the bound is refused with 503. Malformed requests answer 400, 408, 413 or
+// 431 as fits (as problem details, RFC 9457) and the process lives on.
 #pragma once
 
 #include <chrono>
@@ -23,13 +23,13 @@
 namespace storagepool::http {
 
 struct Request {
-  std::string method;                                       // "GET"
-  std::string path;                                         // percent-decoded, without the query
-  std::vector<std::pair<std::string, std::string>> query;   // decoded, in the order sent
+  std::string method;                                      // "GET"
+  std::string path;                                        // percent-decoded, without the query
+  std::vector<std::pair<std::string, std::string>> query;  // decoded, in the order sent
   std::vector<std::pair<std::string, std::string>> headers;
   std::string body;
-  std::string request_id;                          // X-Request-Id as given (if sane) or made
-  std::map<std::string, std::string> parameters;   // path parameters, filled by the router
+  std::string request_id;                         // X-Request-Id as given (if sane) or made
+  std::map<std::string, std::string> parameters;  // path parameters, filled by the router
 
   std::optional<std::string_view> header(std::string_view name) const;       // case-insensitive, the first
   std::optional<std::string_view> query_value(std::string_view name) const;  // the first
@@ -62,8 +62,8 @@ class Server {
   // Binds and starts accepting; port 0 lets the kernel choose. Returns the bound port, or why not.
   tl::expected<std::uint16_t, std::string> listen(const std::string& address, std::uint16_t port);
 
-  // Stops accepting, answers requests under way with `Connection: close`, closes idle connections; returns when all
-  // are gone or at the deadline, when the rest are cut. True when none had to be cut.
+  // Stops accepting, answers requests under way with `Connection: close`, closes idle connections; returns
+  // when all are gone or at the deadline, when the rest are cut. True when none had to be cut.
   boost::asio::awaitable<bool> drain(std::chrono::steady_clock::time_point deadline);
 
  private:

@@ -1,7 +1,8 @@
-// One non-blocking libpq session for Asio coroutines. Not thread-safe: used from one executor at a time. Every call
-// has a deadline. After an error for which `usable()` is false, after a timeout or a cancelled query, the connection
-// must be closed, not reused (E7). SQL with parameters goes through a least-recently-used cache of prepared
-// statements, re-prepared under a new name after SQLSTATE 26000 and 0A000.
+// One non-blocking libpq session for Asio coroutines. Not thread-safe: used from one executor at a time.
+// Every call has a deadline. After an error for which `usable()` is false, after a timeout or a cancelled
+// query, the connection must be closed, not reused (E7). SQL with parameters goes through a
+// least-recently-used cache of prepared statements, re-prepared under a new name after SQLSTATE 26000 and
+// 0A000.
 #pragma once
 
 #include <chrono>
@@ -58,8 +59,10 @@ class Connection {
   virtual boost::asio::awaitable<tl::expected<Result, Error>> query(std::string_view sql,
                                                                     std::vector<Parameter> parameters,
                                                                     Deadline deadline) = 0;
-  // Runs one or more statements without parameters by the simple protocol; the result is that of the last one.
-  virtual boost::asio::awaitable<tl::expected<Result, Error>> execute(std::string_view sql, Deadline deadline) = 0;
+  // Runs one or more statements without parameters by the simple protocol; the result is that of the last
+  // one.
+  virtual boost::asio::awaitable<tl::expected<Result, Error>> execute(std::string_view sql,
+                                                                      Deadline deadline) = 0;
 
   virtual bool usable() const = 0;          // healthy as far as known without asking the server
   virtual bool in_transaction() const = 0;  // also true for a failed transaction

@@ -1,5 +1,5 @@
-// Why PostgreSQL said no, by cause, from allow-listed facts only: the SQLSTATE, host, port and database. libpq's own
-// text may echo the connection string and is never kept, logged or returned (invariant E8).
+// Why PostgreSQL said no, by cause, from allow-listed facts only: the SQLSTATE, host, port and database.
+// libpq's own text may echo the connection string and is never kept, logged or returned (invariant E8).
 #pragma once
 
 #include <cstdint>
@@ -26,7 +26,8 @@ struct Error {
   ErrorClass error_class = ErrorClass::kOther;
   std::string sqlstate;    // five characters, empty when the server sent none
   std::string constraint;  // name of the violated constraint, empty otherwise
-  std::string detail;      // one safe sentence, e.g. `connecting to db.example:5432/audit: refused the credentials (28P01)`
+  std::string detail;      // one safe sentence, e.g. `connecting to db.example:5432/audit: refused the
+                           // credentials (28P01)`
 };
 
 ErrorClass classify(const std::string& sqlstate);

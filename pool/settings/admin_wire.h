@@ -1,5 +1,5 @@
-// What the operator and a managed pod say to each other on the administration port (8082, `Authorization: Bearer`
-// with the StoragePool's admin token). JSON, at most 64 KiB.
+// What the operator and a managed pod say to each other on the administration port (8082, `Authorization:
+// Bearer` with the StoragePool's admin token). JSON, at most 64 KiB.
 //
 //   PUT /admin/settings   SettingsChange -> 200 SettingsReport (in force and persisted),
 //                         409 when a higher generation is in force, 400 when a value is refused
@@ -43,14 +43,14 @@ struct SettingsReport {
 
 // The limits of a PostgreSQL server as one session of the pod's role sees them (design: sizing).
 struct ServerFacts {
-  std::string system_identifier;  // pg_control_system(); empty where the role may not read it
+  std::string system_identifier;    // pg_control_system(); empty where the role may not read it
   std::int64_t server_version = 0;  // server_version_num, e.g. 150008
   std::int64_t max_connections = 0;
   std::int64_t superuser_reserved_connections = 0;
-  std::int64_t reserved_connections = 0;        // 0 before PostgreSQL 16
-  std::optional<std::int64_t> role_limit;       // pg_roles.rolconnlimit, absent when unlimited
-  std::optional<std::int64_t> database_limit;   // pg_database.datconnlimit, absent when unlimited
-  std::int64_t sessions = 0;                    // client backends on the server at that moment
+  std::int64_t reserved_connections = 0;       // 0 before PostgreSQL 16
+  std::optional<std::int64_t> role_limit;      // pg_roles.rolconnlimit, absent when unlimited
+  std::optional<std::int64_t> database_limit;  // pg_database.datconnlimit, absent when unlimited
+  std::int64_t sessions = 0;                   // client backends on the server at that moment
   friend bool operator==(const ServerFacts&, const ServerFacts&) = default;
 };
 
@@ -69,8 +69,8 @@ std::string_view to_string(PostgresFault fault);
 std::optional<PostgresFault> parse_postgres_fault(std::string_view text);
 
 struct FactsReport {
-  bool reachable = false;             // the last attempt succeeded
-  std::optional<ServerFacts> facts;   // the last known, also while unreachable
+  bool reachable = false;            // the last attempt succeeded
+  std::optional<ServerFacts> facts;  // the last known, also while unreachable
   std::int64_t facts_age_seconds = 0;
   std::optional<PostgresFault> fault;
   std::string detail;  // one sentence of allow-listed fields, never libpq's text or a credential

@@ -1,5 +1,5 @@
-// The configuration file of a managed pod (mounted from the StoragePool's ConfigMap, and kept again by the pod as its
-// persisted state). YAML, at most 64 KiB:
+// The configuration file of a managed pod (mounted from the StoragePool's ConfigMap, and kept again by the
+// pod as its persisted state). YAML, at most 64 KiB:
 //
 //   generation: 7                  # which grant of the operator this is; grows with every change
 //   postgres: {host: db.example, port: 5432, database: audit, sslMode: require}

@@ -1,6 +1,6 @@
-// Durations as Go's time.ParseDuration and Kubernetes' metav1.Duration write them: a sequence of decimal numbers with
-// a unit each ("5m", "1m30s", "1.5h", "250ms"), or "0". Units: ms, s, m, h. Resolution is one millisecond; a finer
-// value is an error, not a rounding.
+// Durations as Go's time.ParseDuration and Kubernetes' metav1.Duration write them: a sequence of decimal
+// numbers with a unit each ("5m", "1m30s", "1.5h", "250ms"), or "0". Units: ms, s, m, h. Resolution is one
+// millisecond; a finer value is an error, not a rounding.
 #pragma once
 
 #include <chrono>

@@ -1,10 +1,12 @@
-// The one table of pool settings: every setting is declared here once with its key, unit, default, range and the
-// environment names that are accepted for it. Configuration files, the environment, `PUT /admin/settings`, `--help`,
-// the rendered ConfigMap and the check of the CRD's schema all come from this table.
+// The one table of pool settings: every setting is declared here once with its key, unit, default, range and
+// the environment names that are accepted for it. Configuration files, the environment, `PUT
+// /admin/settings`, `--help`, the rendered ConfigMap and the check of the CRD's schema all come from this
+// table.
 //
-// Values are collected as `Given` (a partial set, by key) from any number of sources, and `resolve` turns them into a
-// complete `Settings` or into a list of problems, each naming the key, the value and what is allowed. Nothing is
-// clamped silently. Counts are plain integers; durations are written as Go and Kubernetes write them ("1m30s").
+// Values are collected as `Given` (a partial set, by key) from any number of sources, and `resolve` turns
+// them into a complete `Settings` or into a list of problems, each naming the key, the value and what is
+// allowed. Nothing is clamped silently. Counts are plain integers; durations are written as Go and Kubernetes
+// write them ("1m30s").
 #pragma once
 
 #include <chrono>
@@ -50,8 +52,8 @@ struct EnvironmentName {
 struct Setting {
   std::string_view key;
   Kind kind;
-  // Default, in counts or milliseconds. `maxIdleConns`, `maxConnsPerDatabase` and `systemConns` default to less where
-  // `maxOpenConns` is smaller: their defaults are derived, see `resolve`.
+  // Default, in counts or milliseconds. `maxIdleConns`, `maxConnsPerDatabase` and `systemConns` default to
+  // less where `maxOpenConns` is smaller: their defaults are derived, see `resolve`.
   std::int64_t default_value;
   std::int64_t minimum;
   std::int64_t maximum;
