@@ -29,7 +29,7 @@ link_flags() {
 
 pins_hash() {
   (
-    cd "$HERE/go"
+    cd "$HERE/go" || exit
     {
       printf '%s\n' "${BUILD_FLAGS[@]}" "$(link_flags)" "$(uname -m)"
       find . -name '*.go' -o -name go.mod -o -name go.sum | LC_ALL=C sort | xargs sha256sum
@@ -62,7 +62,7 @@ build_program() {
   say "building $name"
   start=$(now_ms)
   (
-    cd "$HERE/go/$module"
+    cd "$HERE/go/$module" || exit
     export CGO_ENABLED=0 GOWORK=off GOFLAGS='' GOCACHE=$SCRATCH/gocache GOTMPDIR=$SCRATCH
     exec go build "${BUILD_FLAGS[@]}" -v -ldflags "$(link_flags)" -o "$SCRATCH/$name" "$package"
   ) >"$log" 2>&1 &
@@ -79,13 +79,16 @@ build_program() {
     tail -n 20 "$log" >&2
     die "go could not build $name from $HERE/go/$module (the last lines above)"
   fi
+  COMPILER=
   mv "$SCRATCH/$name" "$BIN/$name"
   say "built $name in $((($(now_ms) - start) / 1000)) s"
 }
 
 end_scratch() {
-  kill "${COMPILER:-}" 2>/dev/null || true
-  wait
+  if [[ -n ${COMPILER:-} ]]; then
+    kill "$COMPILER" 2>/dev/null || true
+    wait
+  fi
   rm -rf "$SCRATCH"
 }
 

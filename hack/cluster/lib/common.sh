@@ -57,6 +57,7 @@ state_set() {
 
 # Makes WORK an absolute path that the cluster's parts can live under.
 use_work_folder() {
+  declare -g WORK KUBECONFIG_FILE
   WORK=$(realpath -m -- "$1")
   KUBECONFIG_FILE=$WORK/kubeconfig
   [[ $WORK != / ]] || die "--work: / cannot be a work folder"
