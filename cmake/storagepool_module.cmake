@@ -41,6 +41,11 @@ function(_storagepool_test tier timeout source)
            COMMAND "${target}" --gtest_shuffle
                    "--gtest_output=xml:${CMAKE_BINARY_DIR}/test-results/${tier}/${target}.xml")
   set_tests_properties("${target}" PROPERTIES LABELS "${tier}" TIMEOUT "${timeout}")
+  # `<module>_tests` builds the tests of one module, for the sanitizer runs that cover only some.
+  if(NOT TARGET "${folder}_tests")
+    add_custom_target("${folder}_tests")
+  endif()
+  add_dependencies("${folder}_tests" "${target}")
 endfunction()
 
 function(storagepool_module name)
