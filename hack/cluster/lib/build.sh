@@ -64,7 +64,7 @@ build_program() {
   (
     cd "$HERE/go/$module" || exit
     export CGO_ENABLED=0 GOWORK=off GOFLAGS='' GOCACHE=$SCRATCH/gocache GOTMPDIR=$SCRATCH
-    exec go build "${BUILD_FLAGS[@]}" -v -ldflags "$(link_flags)" -o "$SCRATCH/$name" "$package"
+    exec setsid go build "${BUILD_FLAGS[@]}" -v -ldflags "$(link_flags)" -o "$SCRATCH/$name" "$package"
   ) >"$log" 2>&1 &
   COMPILER=$!
   while process_start "$COMPILER" >/dev/null; do
@@ -86,7 +86,7 @@ build_program() {
 
 end_scratch() {
   if [[ -n ${COMPILER:-} ]]; then
-    kill "$COMPILER" 2>/dev/null || true
+    kill -- -"$COMPILER" 2>/dev/null || true
     wait
   fi
   rm -rf "$SCRATCH"

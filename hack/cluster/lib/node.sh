@@ -20,14 +20,10 @@ require_node_programs() {
   ((${#missing[@]} == 0)) || die "missing programs: $(printf '%s, ' "${missing[@]}" | sed 's/, $//')"
 }
 
-# The folders of this cluster's control groups: one per controller under cgroup
-# v1, a single one under v2.
+# The folders of this cluster's control groups: one per hierarchy, of which cgroup
+# v1 has several and v2 one.
 cgroup_folders() {
-  if [[ -e /sys/fs/cgroup/cgroup.controllers ]]; then
-    printf '%s\n' "/sys/fs/cgroup/$CGROUP"
-  else
-    awk -v group="$CGROUP" '$3 == "cgroup" { print $2 "/" group }' /proc/self/mounts
-  fi
+  awk -v group="$CGROUP" '$3 ~ /^cgroup2?$/ { print $2 "/" group }' /proc/self/mounts
 }
 
 make_cgroups() {
@@ -93,7 +89,6 @@ node_up() {
   start=$(now_ms)
   require_node_programs
   mkdir -p "$WORK/log" "$WORK/pod-logs" "$WORK/volume-plugins"
-  chmod 700 "$WORK"
   claim_index
   node_settings
   say "starting a node: range $RANGE, work folder $WORK"

@@ -7,7 +7,7 @@
 # Whether $KUBECONFIG names a cluster that this command made, which must not
 # pass for somebody else's when a second work folder is brought up.
 kubeconfig_is_ours() {
-  [[ ${KUBECONFIG##*/} == kubeconfig && -e ${KUBECONFIG%/*}/state/provider ]]
+  [[ $(basename -- "$KUBECONFIG") == kubeconfig && -e $(dirname -- "$KUBECONFIG")/state/provider ]]
 }
 
 choose_provider() {
@@ -18,9 +18,12 @@ choose_provider() {
     fi
     say "KUBECONFIG=$KUBECONFIG does not answer: not using it"
   fi
-  if command -v kind >/dev/null && docker info >/dev/null 2>&1; then
+  if ! docker info >/dev/null 2>&1; then
+    echo node
+  elif command -v kind >/dev/null; then
     echo kind
   else
+    say "a Docker engine answers, but kind is not installed: a node of its own instead"
     echo node
   fi
 }
@@ -30,7 +33,7 @@ kind_name() { printf 'storagepool-%s\n' "$(sha256sum <<<"$WORK" | cut -c1-8)"; }
 provider_up() {
   case $1 in
     external)
-      "$BIN/kubectl" --kubeconfig "$KUBECONFIG" config view --raw --flatten --minify >"$KUBECONFIG_FILE"
+      "$BIN/kubectl" config view --raw --flatten --minify >"$KUBECONFIG_FILE"
       say "using the cluster of KUBECONFIG=$KUBECONFIG as it is"
       ;;
     kind) kind create cluster --name "$(kind_name)" --kubeconfig "$KUBECONFIG_FILE" --wait 180s >&2 ;;
