@@ -68,7 +68,7 @@ class Client {
   const std::string& field_manager() const { return field_manager_; }
 
  private:
-  Result<Json> send(ApiRequest request) const;
+  Result<Json> send(const ApiRequest& request) const;
 
   Transport& transport_;
   std::string field_manager_;
@@ -76,5 +76,13 @@ class Client {
 
 // Parses a response body; kReasonMalformed when it is no JSON object.
 tl::expected<Json, ApiError> parse_object(std::string_view body);
+
+struct ListPage {
+  std::string resource_version;
+  std::string continue_token;  // empty: the last page
+  std::vector<Json> items;     // each with apiVersion, kind and metadata.name
+};
+tl::expected<ListPage, ApiError> parse_list_page(std::string_view body, const ResourceType& type);
+ApiRequest list_request(const ResourceType& type, const ListOptions& options, const std::string& continue_token);
 
 }  // namespace storagepool::kube

@@ -18,8 +18,8 @@ inline constexpr std::string_view kReasonMalformed = "MalformedResponse";
 
 struct ApiError {
   int status = 0;                            // HTTP status; 0: no usable answer
-  std::string reason;                        // Kubernetes' StatusReason, e.g. "NotFound", or one of the above
-  std::string message;                       // for people; at most 2 KiB
+  std::string reason = {};                   // Kubernetes' StatusReason, e.g. "NotFound", or one of the above
+  std::string message = {};                  // for people; at most 2 KiB
   std::chrono::milliseconds retry_after{0};  // what the server asked for (Retry-After), at most 5 minutes; 0: nothing
 
   bool is_not_found() const { return status == 404; }

@@ -29,7 +29,7 @@ using Query = std::vector<std::pair<std::string, std::string>>;  // unescaped
 
 struct ApiRequest {
   Method method = Method::kGet;
-  std::string path;          // absolute, its segments already escaped: see resource.h
+  std::string path = {};     // absolute, its segments already escaped: see resource.h
   Query query = {};
   std::string content_type = {};  // of the body; empty without a body
   std::string body = {};
@@ -37,7 +37,7 @@ struct ApiRequest {
 };
 
 struct StreamRequest {
-  std::string path;
+  std::string path = {};
   Query query = {};
   // The connection counts as dead when the server has been silent for this long: longer than its own timeoutSeconds,
   // at most 10 minutes.

@@ -1,0 +1,73 @@
+#include "operator/kube/body_pipe.h"
+
+#include <stdexcept>
+
+namespace storagepool::kube {
+
+pplx::task<std::size_t> BodyPipe::put(const std::uint8_t* bytes, std::size_t count) {
+  const auto refuse = [](const char* why) {
+    return pplx::task_from_exception<std::size_t>(std::make_exception_ptr(std::runtime_error(why)));
+  };
+  const std::lock_guard lock(mutex_);
+  if (abandoned_) return refuse("the response is not wanted any more");
+  if (count > kMaxPiece || piece_) return refuse("the response's framing is broken");
+  piece_.emplace(reinterpret_cast<const char*>(bytes), count);
+  taken_.emplace();
+  changed_.notify_all();
+  return pplx::create_task(*taken_);
+}
+
+void BodyPipe::head(ResponseHead head) {
+  const std::lock_guard lock(mutex_);
+  head_ = std::move(head);
+}
+
+void BodyPipe::end(std::optional<ApiError> error) {
+  const std::lock_guard lock(mutex_);
+  if (ended_) return;
+  ended_ = true;
+  error_ = std::move(error);
+  changed_.notify_all();
+}
+
+BodyPipe::Event BodyPipe::next(std::string& piece, TimePoint deadline, const std::stop_token& stop) {
+  std::optional<pplx::task_completion_event<std::size_t>> taken;
+  {
+    std::unique_lock lock(mutex_);
+    if (!changed_.wait_until(lock, stop, deadline, [this] { return piece_ || ended_; })) {
+      return stop.stop_requested() ? Event::kStopped : Event::kDeadline;
+    }
+    if (stop.stop_requested()) return Event::kStopped;
+    if (std::chrono::steady_clock::now() >= deadline) return Event::kDeadline;
+    if (!piece_) return Event::kEnd;
+    piece = std::move(*piece_);
+    piece_.reset();
+    taken.swap(taken_);
+  }
+  // Not under the lock: what continues may put the next piece on this very thread.
+  taken->set(piece.size());
+  return Event::kPiece;
+}
+
+void BodyPipe::abandon() {
+  std::optional<pplx::task_completion_event<std::size_t>> taken;
+  {
+    const std::lock_guard lock(mutex_);
+    abandoned_ = true;
+    piece_.reset();
+    taken.swap(taken_);
+  }
+  if (taken) taken->set_exception(std::runtime_error("the response is not wanted any more"));
+}
+
+ResponseHead BodyPipe::head() const {
+  const std::lock_guard lock(mutex_);
+  return head_;
+}
+
+std::optional<ApiError> BodyPipe::error() const {
+  const std::lock_guard lock(mutex_);
+  return error_;
+}
+
+}  // namespace storagepool::kube

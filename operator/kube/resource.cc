@@ -1,0 +1,60 @@
+#include "operator/kube/resource.h"
+
+namespace storagepool::kube {
+
+std::string ResourceType::api_version() const {
+  return group.empty() ? std::string(version) : std::string(group) + "/" + std::string(version);
+}
+
+std::string ObjectKey::to_string() const { return name_space.empty() ? name : name_space + "/" + name; }
+
+std::string metadata_string(const Json& object, const char* field) {
+  if (!object.is_object()) return {};
+  const auto metadata = object.find("metadata");
+  if (metadata == object.end() || !metadata->is_object()) return {};
+  const auto value = metadata->find(field);
+  return value != metadata->end() && value->is_string() ? value->get<std::string>() : std::string();
+}
+
+ObjectKey key_of(const Json& object) {
+  return {metadata_string(object, "namespace"), metadata_string(object, "name")};
+}
+
+std::string escape_url(std::string_view text) {
+  static constexpr char kHex[] = "0123456789ABCDEF";
+  std::string escaped;
+  escaped.reserve(text.size());
+  for (const char c : text) {
+    const auto byte = static_cast<unsigned char>(c);
+    const bool unreserved = (c >= 'a' && c <= 'z') || (c >= 'A' && c <= 'Z') || (c >= '0' && c <= '9') ||
+                            c == '-' || c == '.' || c == '_' || c == '~';
+    if (unreserved) {
+      escaped += c;
+    } else {
+      escaped += '%';
+      escaped += kHex[byte >> 4];
+      escaped += kHex[byte & 15];
+    }
+  }
+  // "." and ".." as a whole segment would be resolved away.
+  if (escaped == ".") return "%2E";
+  if (escaped == "..") return "%2E%2E";
+  return escaped;
+}
+
+std::string collection_path(const ResourceType& type, std::string_view name_space) {
+  std::string path = type.group.empty() ? "/api/" : "/apis/" + std::string(type.group) + "/";
+  path += type.version;
+  if (type.namespaced && !name_space.empty()) path += "/namespaces/" + escape_url(name_space);
+  path += "/";
+  path += type.plural;
+  return path;
+}
+
+std::string object_path(const ResourceType& type, const ObjectKey& key, std::string_view subresource) {
+  std::string path = collection_path(type, key.name_space) + "/" + escape_url(key.name);
+  if (!subresource.empty()) path += "/" + std::string(subresource);
+  return path;
+}
+
+}  // namespace storagepool::kube
