@@ -1,0 +1,46 @@
+// The filters of `GET /api/v1/audit/events`, from the decoded parameters of the query string. Pure: the clock is
+// given. Unknown parameters are ignored and of repeated ones the first counts; an empty filter is no filter.
+#pragma once
+
+#include <cstdint>
+#include <optional>
+#include <span>
+#include <string>
+#include <utility>
+
+#include <tl/expected.hpp>
+
+#include "pool/audit/field_error.h"
+#include "pool/audit/timestamp.h"
+
+namespace storagepool::audit {
+
+inline constexpr std::int64_t kDefaultLimit = 50;
+inline constexpr std::int64_t kMaxLimit = 1000;
+
+// `event_data` has a member `key` whose value reads `value`: strings as their text, all else as it is written.
+struct DetailFilter {
+  std::string key;
+  std::string value;
+  friend bool operator==(const DetailFilter&, const DetailFilter&) = default;
+};
+
+struct ListQuery {
+  std::optional<std::string> event_type{};
+  std::optional<std::string> event_category{};
+  std::optional<std::string> event_outcome{};
+  std::optional<std::string> severity{};
+  std::optional<std::string> correlation_id{};
+  std::optional<Timestamp> since{};  // inclusive
+  std::optional<Timestamp> until{};  // inclusive
+  std::optional<DetailFilter> detail{};
+  std::int64_t limit = kDefaultLimit;
+  std::int64_t offset = 0;
+  friend bool operator==(const ListQuery&, const ListQuery&) = default;
+};
+
+using QueryParameters = std::span<const std::pair<std::string, std::string>>;
+
+tl::expected<ListQuery, FieldErrors> parse_list_query(QueryParameters parameters, Timestamp now);
+
+}  // namespace storagepool::audit

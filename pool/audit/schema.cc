@@ -1,0 +1,136 @@
+#include "pool/audit/schema.h"
+
+#include <algorithm>
+#include <array>
+#include <charconv>
+#include <string>
+#include <utility>
+
+namespace storagepool::audit {
+namespace {
+
+using boost::asio::awaitable;
+
+constexpr std::array<Migration, 1> kMigrations = {{
+    {1, "audit events", R"sql(
+CREATE TABLE audit_events (
+  event_id          uuid PRIMARY KEY,
+  event_timestamp   timestamptz NOT NULL,
+  version           text NOT NULL,
+  event_type        text NOT NULL,
+  event_category    text NOT NULL,
+  event_action      text NOT NULL,
+  event_outcome     text NOT NULL,
+  correlation_id    text NOT NULL,
+  parent_event_id   uuid,
+  parent_event_date date,
+  resource_type     text NOT NULL,
+  resource_id       text NOT NULL,
+  severity          text NOT NULL,
+  actor_id          text NOT NULL,
+  actor_type        text NOT NULL,
+  retention_days    integer NOT NULL,
+  is_sensitive      boolean NOT NULL,
+  event_data        json NOT NULL,
+  namespace         text,
+  cluster_id        text,
+  actor_ip          inet,
+  duration_ms       bigint,
+  error_code        text,
+  error_message     text
+);
+COMMENT ON COLUMN audit_events.event_data IS 'json, not jsonb: it keeps the text as the client sent it';
+CREATE INDEX audit_events_by_time ON audit_events (event_timestamp, event_id);
+CREATE INDEX audit_events_by_correlation ON audit_events (correlation_id, event_timestamp, event_id);
+CREATE INDEX audit_events_by_type ON audit_events (event_type, event_timestamp, event_id);
+CREATE INDEX audit_events_by_category ON audit_events (event_category, event_timestamp, event_id);
+)sql"},
+}};
+
+// The key of the advisory lock: "sp-schem" in ASCII, so that it can be told from others in pg_locks.
+// Index builds of a migration may outlast the session's statement timeout; the caller's deadline bounds them.
+constexpr std::string_view kBegin = R"sql(
+BEGIN ISOLATION LEVEL READ COMMITTED;
+SET LOCAL statement_timeout = 0;
+SET LOCAL lock_timeout = 0;
+SELECT pg_advisory_xact_lock(8318198485365581165);
+CREATE TABLE IF NOT EXISTS storagepool_schema (
+  version    bigint PRIMARY KEY,
+  name       text NOT NULL,
+  applied_at timestamptz NOT NULL DEFAULT now()
+);
+SELECT coalesce(max(version), 0) FROM storagepool_schema)sql";
+
+using Version = tl::expected<std::int64_t, postgres::Error>;
+
+Version read_version(const tl::expected<postgres::Result, postgres::Error>& result) {
+  if (!result) return tl::unexpected(result.error());
+  std::int64_t version = 0;
+  if (result->rows.size() == 1 && result->rows[0].size() == 1 && result->rows[0][0]) {
+    const std::string& text = *result->rows[0][0];
+    if (std::from_chars(text.data(), text.data() + text.size(), version).ec == std::errc{}) return version;
+  }
+  postgres::Error error;
+  error.detail = "storagepool_schema holds no readable version";
+  return tl::unexpected(std::move(error));
+}
+
+// Without a lock: in the steady state a starting pod waits for nobody. 0 when there is no schema yet.
+awaitable<Version> current_version(postgres::Connection& connection, postgres::Deadline deadline) {
+  const auto exists = co_await connection.execute("SELECT (to_regclass('storagepool_schema') IS NOT NULL)::int", deadline);
+  const Version known = read_version(exists);
+  if (!known || *known == 0) co_return known;
+  const auto version = co_await connection.execute("SELECT coalesce(max(version), 0) FROM storagepool_schema", deadline);
+  co_return read_version(version);
+}
+
+// Inside the transaction that `kBegin` began.
+awaitable<tl::expected<void, postgres::Error>> apply(postgres::Connection& connection, const Migration& migration,
+                                                     postgres::Deadline deadline) {
+  const auto applied = co_await connection.execute(migration.sql, deadline);
+  if (!applied) co_return tl::unexpected(applied.error());
+  std::vector<postgres::Parameter> row{std::to_string(migration.version), std::string(migration.name)};
+  const auto recorded = co_await connection.query("INSERT INTO storagepool_schema (version, name) VALUES ($1, $2)",
+                                                  std::move(row), deadline);
+  if (!recorded) co_return tl::unexpected(recorded.error());
+  co_return tl::expected<void, postgres::Error>();
+}
+
+// One migration, or none when another pod was faster; the version after it.
+awaitable<Version> apply_next(postgres::Connection& connection, std::span<const Migration> known,
+                              postgres::Deadline deadline) {
+  const auto begun = co_await connection.execute(kBegin, deadline);
+  Version version = read_version(begun);
+  if (!version) co_return version;
+  const auto next = std::find_if(known.begin(), known.end(),
+                                 [&](const Migration& migration) { return migration.version > *version; });
+  if (next != known.end()) {
+    const auto applied = co_await apply(connection, *next, deadline);
+    if (!applied) co_return tl::unexpected(applied.error());
+    version = next->version;
+  }
+  const auto committed = co_await connection.execute("COMMIT", deadline);
+  if (!committed) co_return tl::unexpected(committed.error());
+  co_return version;
+}
+
+}  // namespace
+
+std::span<const Migration> migrations() { return kMigrations; }
+
+awaitable<tl::expected<SchemaState, postgres::Error>> migrate(postgres::Connection& connection,
+                                                              std::span<const Migration> known,
+                                                              postgres::Deadline deadline) {
+  const std::int64_t newest = known.empty() ? 0 : known.back().version;
+  Version version = co_await current_version(connection, deadline);
+  while (version && *version < newest) {
+    version = co_await apply_next(connection, known, deadline);
+  }
+  if (!version) {
+    if (connection.usable() && connection.in_transaction()) co_await connection.execute("ROLLBACK", deadline);
+    co_return tl::unexpected(version.error());
+  }
+  co_return SchemaState{.version = *version, .newer_than_known = *version > newest};
+}
+
+}  // namespace storagepool::audit

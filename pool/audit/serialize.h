@@ -1,0 +1,26 @@
+// Events as the wire contract writes them: members in its order, times in UTC with trailing zeros trimmed, and
+// `event_data` byte for byte as the client sent it.
+#pragma once
+
+#include <span>
+#include <string>
+
+#include "pool/audit/event.h"
+
+namespace storagepool::audit {
+
+struct Pagination {
+  std::int64_t limit = 0;
+  std::int64_t offset = 0;
+  std::int64_t total = 0;
+  bool has_more = false;
+  friend bool operator==(const Pagination&, const Pagination&) = default;
+};
+
+std::string to_json(const Event& event);
+std::string to_json(std::span<const Event> events, const Pagination& pagination);
+
+// The answer to a created event.
+std::string created_json(const std::string& event_id, Timestamp event_timestamp);
+
+}  // namespace storagepool::audit

@@ -1,0 +1,40 @@
+#include "pool/audit/uuid.h"
+
+#include <set>
+
+#include <gtest/gtest.h>
+
+namespace storagepool::audit {
+namespace {
+
+TEST(ParseUuid, gives_the_canonical_form) {
+  EXPECT_EQ(parse_uuid("0190A6E2-9B7C-7DEF-8123-456789ABCDEF"), "0190a6e2-9b7c-7def-8123-456789abcdef");
+  EXPECT_EQ(parse_uuid("ffffffff-ffff-ffff-ffff-ffffffffffff"), "ffffffff-ffff-ffff-ffff-ffffffffffff");
+}
+
+TEST(ParseUuid, refuses_anything_else) {
+  for (const char* bad : {"", "zzz", "0190a6e29b7c7def8123456789abcdef", "{0190a6e2-9b7c-7def-8123-456789abcdef}",
+                          "0190a6e2-9b7c-7def-8123-456789abcdeg", "0190a6e2-9b7c-7def-8123-456789abcdef ",
+                          "0190a6e2-9b7c-7def-8123_456789abcdef", "0190a6e2-9b7c-7def-812-3456789abcdef"}) {
+    EXPECT_FALSE(parse_uuid(bad)) << bad;
+  }
+}
+
+// The example of RFC 9562, appendix A.6.
+TEST(MakeUuid7, matches_the_example_of_the_standard) {
+  const std::chrono::sys_time<std::chrono::milliseconds> time{std::chrono::milliseconds{0x017F22E279B0}};
+  const std::array<std::uint8_t, 10> random{0x0C, 0xC3, 0x18, 0xC4, 0xDC, 0x0C, 0x0C, 0x07, 0x39, 0x8F};
+  EXPECT_EQ(make_uuid7(time, random), "017f22e2-79b0-7cc3-98c4-dc0c0c07398f");
+}
+
+TEST(NewEventId, never_repeats_and_is_canonical) {
+  std::set<std::string> seen;
+  for (int i = 0; i < 1000; ++i) {
+    const std::string id = new_event_id();
+    EXPECT_EQ(parse_uuid(id), id);
+    EXPECT_TRUE(seen.insert(id).second);
+  }
+}
+
+}  // namespace
+}  // namespace storagepool::audit
