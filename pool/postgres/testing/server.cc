@@ -33,8 +33,8 @@ constexpr const char* kSuperuser = "postgres";
 constexpr auto kStartTimeout = std::chrono::seconds(60);
 constexpr auto kStopTimeout = std::chrono::seconds(30);
 
-// Outlives the test process, so that its server and its files go even when it is killed: the end of the pipe on
-// standard input is the death of the test (or its wish to be rid of them).
+// Outlives the test process, so that its server and its files go even when it is killed: the end of the pipe
+// on standard input is the death of the test (or its wish to be rid of them).
 constexpr const char* kGuardScript = R"(
 trap '' INT TERM HUP
 read -r _
@@ -46,7 +46,9 @@ if [ -n "$pid" ]; then
 fi
 rm -rf "$1")";
 
-[[noreturn]] void fail(const std::string& what) { throw std::runtime_error("test PostgreSQL: " + what); }
+[[noreturn]] void fail(const std::string& what) {
+  throw std::runtime_error("test PostgreSQL: " + what);
+}
 
 std::string read_tail(const fs::path& file) {
   std::ifstream in(file);
@@ -77,7 +79,8 @@ fs::path find_binaries() {
   fail("no initdb and postgres in PATH or /usr/lib/postgresql/*/bin");
 }
 
-// Starts a program in a session of its own, with `input` (-1: nothing) as standard input and its output in `log`.
+// Starts a program in a session of its own, with `input` (-1: nothing) as standard input and its output in
+// `log`.
 pid_t spawn(std::vector<std::string> arguments, int input, const fs::path& log) {
   posix_spawn_file_actions_t files;
   posix_spawn_file_actions_init(&files);
@@ -139,8 +142,9 @@ std::vector<pid_t> children_of(pid_t parent) {
 
 void make_certificates(const fs::path& folder, const fs::path& log) {
   const auto path = [&](const char* name) { return (folder / name).string(); };
-  const std::vector<std::string> common = {"openssl", "req", "-x509", "-newkey", "ec", "-pkeyopt",
-                                           "ec_paramgen_curve:prime256v1", "-nodes", "-days", "2"};
+  const std::vector<std::string> common = {
+      "openssl", "req",   "-x509", "-newkey", "ec", "-pkeyopt", "ec_paramgen_curve:prime256v1",
+      "-nodes",  "-days", "2"};
   const auto request = [&](std::vector<std::string> more) {
     more.insert(more.begin(), common.begin(), common.end());
     run(more, log);
@@ -196,8 +200,8 @@ struct Server::Impl {
     close(pipe_ends[0]);
   }
 
-  // A bound socket that never listens keeps the port from everybody but the server (both set SO_REUSEADDR), also
-  // between stop and start.
+  // A bound socket that never listens keeps the port from everybody but the server (both set SO_REUSEADDR),
+  // also between stop and start.
   void hold_port() {
     port_holder = socket(AF_INET, SOCK_STREAM | SOCK_CLOEXEC, 0);
     const int yes = 1;
@@ -223,12 +227,14 @@ struct Server::Impl {
         if (fs::exists(file) && chown(file.c_str(), account->pw_uid, account->pw_gid) != 0) fail("chown");
       }
     }
-    run(with_user({(binaries / "initdb").string(), "--no-sync", "--auth=trust", "--encoding=UTF8", "--locale=C",
-                   std::string("--username=") + kSuperuser, "--pgdata=" + data().string()}),
+    run(with_user({(binaries / "initdb").string(), "--no-sync", "--auth=trust", "--encoding=UTF8",
+                   "--locale=C", std::string("--username=") + kSuperuser, "--pgdata=" + data().string()}),
         log());
     std::ofstream conf(data() / "postgresql.conf", std::ios::app);
-    conf << "\nlisten_addresses = '127.0.0.1'\nport = " << port << "\nunix_socket_directories = '" << root.string()
-         << "'\nfsync = off\nfull_page_writes = off\nshared_buffers = 16MB\ndynamic_shared_memory_type = mmap\n"
+    conf << "\nlisten_addresses = '127.0.0.1'\nport = " << port << "\nunix_socket_directories = '"
+         << root.string()
+         << "'\nfsync = off\nfull_page_writes = off\nshared_buffers = 16MB\ndynamic_shared_memory_type = "
+            "mmap\n"
          << "password_encryption = scram-sha-256\nlogging_collector = off\n";
     if (options.tls) {
       conf << "ssl = on\nssl_cert_file = '" << (root / "server.crt").string() << "'\nssl_key_file = '"
@@ -252,8 +258,8 @@ struct Server::Impl {
     const std::string socket_folder = root.string();
     const std::string port_text = std::to_string(port);
     const std::array<const char*, 5> keys = {"host", "port", "dbname", "user", nullptr};
-    const std::array<const char*, 5> values = {socket_folder.c_str(), port_text.c_str(), "postgres", kSuperuser,
-                                               nullptr};
+    const std::array<const char*, 5> values = {socket_folder.c_str(), port_text.c_str(), "postgres",
+                                               kSuperuser, nullptr};
     while (PQpingParams(keys.data(), values.data(), 0) != PQPING_OK) {
       if (exited(postmaster)) {
         postmaster = -1;
@@ -292,7 +298,8 @@ struct Server::Impl {
     remove_leftovers();
   }
 
-  // A killed postmaster leaves its lock file and a small System V segment, named in the lock file's seventh line.
+  // A killed postmaster leaves its lock file and a small System V segment, named in the lock file's seventh
+  // line.
   void remove_leftovers() {
     const fs::path lock = data() / "postmaster.pid";
     std::ifstream in(lock);
@@ -317,14 +324,16 @@ struct Server::Impl {
     const std::array<const char*, 5> keys = {"host", "port", "dbname", "user", nullptr};
     const std::array<const char*, 5> values = {socket_folder.c_str(), port_text.c_str(), database.c_str(),
                                                kSuperuser, nullptr};
-    const std::unique_ptr<PGconn, decltype(&PQfinish)> connection(PQconnectdbParams(keys.data(), values.data(), 0),
-                                                                  &PQfinish);
+    const std::unique_ptr<PGconn, decltype(&PQfinish)> connection(
+        PQconnectdbParams(keys.data(), values.data(), 0), &PQfinish);
     if (PQstatus(connection.get()) != CONNECTION_OK) fail(PQerrorMessage(connection.get()));
-    const std::unique_ptr<PGresult, decltype(&PQclear)> result(PQexec(connection.get(), sql.c_str()), &PQclear);
+    const std::unique_ptr<PGresult, decltype(&PQclear)> result(PQexec(connection.get(), sql.c_str()),
+                                                               &PQclear);
     const auto status = PQresultStatus(result.get());
     if (status != PGRES_TUPLES_OK && status != PGRES_COMMAND_OK) fail(PQerrorMessage(connection.get()));
     std::vector<std::string> column;
-    for (int row = 0; row < PQntuples(result.get()); ++row) column.emplace_back(PQgetvalue(result.get(), row, 0));
+    for (int row = 0; row < PQntuples(result.get()); ++row)
+      column.emplace_back(PQgetvalue(result.get(), row, 0));
     return column;
   }
 
@@ -344,7 +353,9 @@ struct Server::Impl {
 Server::Server(const ServerOptions& options) : impl_(std::make_unique<Impl>(options)) {}
 Server::~Server() = default;
 
-std::uint16_t Server::port() const { return impl_->port; }
+std::uint16_t Server::port() const {
+  return impl_->port;
+}
 
 ConnectOptions Server::connect_options(const std::string& database) const {
   ConnectOptions options;
@@ -358,17 +369,29 @@ ConnectOptions Server::connect_options(const std::string& database) const {
   return options;
 }
 
-std::string Server::ca_file() const { return impl_->root / "ca.crt"; }
-std::string Server::other_ca_file() const { return impl_->root / "other_ca.crt"; }
+std::string Server::ca_file() const {
+  return impl_->root / "ca.crt";
+}
+std::string Server::other_ca_file() const {
+  return impl_->root / "other_ca.crt";
+}
 
-void Server::start() { impl_->start(); }
-void Server::stop() { impl_->stop(); }
-void Server::kill() { impl_->kill(); }
+void Server::start() {
+  impl_->start();
+}
+void Server::stop() {
+  impl_->stop();
+}
+void Server::kill() {
+  impl_->kill();
+}
 void Server::pause() {
   ::kill(impl_->postmaster, SIGSTOP);
   impl_->paused = true;
 }
-void Server::resume() { impl_->resume(); }
+void Server::resume() {
+  impl_->resume();
+}
 
 std::vector<std::string> Server::superuser(const std::string& sql, const std::string& database) const {
   return impl_->superuser(sql, database);

@@ -1,6 +1,7 @@
-// A real PostgreSQL server for tests: its own data folder under a temporary one, its own port on loopback chosen by
-// the kernel, run as the `postgres` user when the test is root. Stopped and removed by the destructor, also when a
-// test fails. Throws std::runtime_error with the end of the server's log when it does not come up.
+// A real PostgreSQL server for tests: its own data folder under a temporary one, its own port on loopback
+// chosen by the kernel, run as the `postgres` user when the test is root. Stopped and removed by the
+// destructor, also when a test fails. Throws std::runtime_error with the end of the server's log when it does
+// not come up.
 #pragma once
 
 #include <cstdint>
@@ -26,15 +27,16 @@ class Server {
   Server& operator=(const Server&) = delete;
 
   std::uint16_t port() const;
-  // Options to connect to `database` as the role "app" (password "app-secret"), which owns a database "audit".
+  // Options to connect to `database` as the role "app" (password "app-secret"), which owns a database
+  // "audit".
   ConnectOptions connect_options(const std::string& database = "audit") const;
   std::string ca_file() const;        // PEM, when `tls`
   std::string other_ca_file() const;  // a CA that did not sign the server's certificate, when `tls`
 
   void start();
-  void stop();       // fast shutdown
-  void kill();       // SIGKILL of the postmaster and its children
-  void pause();      // SIGSTOP of the postmaster: connects hang
+  void stop();   // fast shutdown
+  void kill();   // SIGKILL of the postmaster and its children
+  void pause();  // SIGSTOP of the postmaster: connects hang
   void resume();
   // Runs SQL as the superuser over a separate libpq connection; the first column of every row.
   std::vector<std::string> superuser(const std::string& sql, const std::string& database = "postgres") const;

@@ -17,7 +17,8 @@ namespace {
 TEST(TestServer, ServesStopsStartsAndDies) {
   Server server({.settings = {"max_connections = 17"}});
   EXPECT_EQ(server.superuser("SHOW max_connections").at(0), "17");
-  EXPECT_EQ(server.superuser("SELECT pg_get_userbyid(datdba) FROM pg_database WHERE datname = 'audit'").at(0), "app");
+  EXPECT_EQ(server.superuser("SELECT pg_get_userbyid(datdba) FROM pg_database WHERE datname = 'audit'").at(0),
+            "app");
   EXPECT_EQ(server.app_backends(), 0);
   const auto port = server.port();
 
@@ -63,7 +64,8 @@ TEST(TestServer, SaysWhyItDoesNotStart) {
     Server server({.settings = {"no_such_setting_of_postgres = 1"}});
     FAIL() << "started with a wrong setting";
   } catch (const std::runtime_error& error) {
-    EXPECT_NE(std::string(error.what()).find("no_such_setting_of_postgres"), std::string::npos) << error.what();
+    EXPECT_NE(std::string(error.what()).find("no_such_setting_of_postgres"), std::string::npos)
+        << error.what();
   }
 }
 

@@ -1,0 +1,52 @@
+// Makes sessions. A Session is a Connection as its owner (the engine) sees it: with what only the owner may
+// do, which is watching it while it is idle and ending it so that the server is known to have let go.
+//
+// libpq reads nothing but what is given here: the service file, the password file, the files under
+// ~/.postgresql and GSSAPI are shut off by explicit options; `forget_libpq_environment` does the same for the
+// PG* variables.
+#pragma once
+
+#include <chrono>
+#include <functional>
+#include <memory>
+#include <utility>
+
+#include <boost/asio/any_io_executor.hpp>
+#include <boost/asio/awaitable.hpp>
+#include <tl/expected.hpp>
+
+#include "pool/postgres/connection.h"
+#include "pool/postgres/error.h"
+
+namespace storagepool::postgres {
+
+// How long a failed or closed session is waited for until its server process is taken for gone.
+inline constexpr std::chrono::seconds kLetGoTimeout{5};
+
+class Session : public Connection {
+ public:
+  // False when the server has closed the session. Costs no round trip. Only while no statement runs.
+  virtual bool alive() = 0;
+  // Calls `on_lost` once, on the executor given to `connect`, when the idle session dies. Ends with `unwatch`
+  // or with the session; no statement may run in between.
+  virtual void watch(std::function<void()> on_lost) = 0;
+  virtual void unwatch() = 0;
+  // Sends Terminate and waits for the server to close its end, which it does when the backend process exits;
+  // true when that was seen by the deadline. A statement still running is given up by the server within half
+  // a second (PostgreSQL 14 and newer), else when it ends. Nothing but the destructor may be called
+  // afterwards.
+  virtual boost::asio::awaitable<bool> close(Deadline deadline) = 0;
+};
+
+// Resolves the host, tries every address within its share of the time, and negotiates TLS and authentication.
+// Must be awaited on a serial executor (a strand, or a context run by one thread), as must everything a
+// Session does. Errors are never kConnectionLost: what breaks while connecting is kUnreachable. On failure it
+// returns once the server has let go of the half-made session, at most kLetGoTimeout later.
+boost::asio::awaitable<tl::expected<std::unique_ptr<Session>, Error>> connect(
+    boost::asio::any_io_executor executor, const ConnectOptions& options, Deadline deadline);
+
+// Unsets every environment variable libpq would take a default from. Called once at the start of `main`,
+// before threads exist.
+void forget_libpq_environment();
+
+}  // namespace storagepool::postgres

@@ -1,0 +1,320 @@
+#include "pool/postgres/session.h"
+
+#include <algorithm>
+#include <charconv>
+#include <cstring>
+
+#include <boost/asio/this_coro.hpp>
+
+namespace storagepool::postgres {
+namespace asio = boost::asio;
+
+namespace {
+
+constexpr std::size_t kMaxResultBytes = 64 * 1024 * 1024;
+// How often a server that runs a statement looks whether its client is still there.
+constexpr const char* kCheckClient = "SET client_connection_check_interval = 500";
+
+struct ClearResult {
+  void operator()(PGresult* result) const { PQclear(result); }
+};
+using ResultHandle = std::unique_ptr<PGresult, ClearResult>;
+
+std::string field(const PGresult* result, int code) {
+  const char* text = PQresultErrorField(result, code);
+  return text == nullptr ? std::string() : std::string(text);
+}
+
+// Appends the rows of `from`; returns how many bytes they hold.
+std::size_t append_rows(const PGresult* from, Result& to) {
+  std::size_t bytes = 0;
+  const int columns = PQnfields(from);
+  for (int row = 0; row < PQntuples(from); ++row) {
+    auto& values = to.rows.emplace_back(columns);
+    for (int column = 0; column < columns; ++column) {
+      if (PQgetisnull(from, row, column) != 0) continue;
+      const auto length = static_cast<std::size_t>(PQgetlength(from, row, column));
+      values[column].emplace(PQgetvalue(from, row, column), length);
+      bytes += length;
+    }
+    bytes += columns * sizeof(values[0]);
+  }
+  return bytes;
+}
+
+Result header_of(const PGresult* from) {
+  Result result;
+  for (int column = 0; column < PQnfields(from); ++column) result.columns.emplace_back(PQfname(from, column));
+  return result;
+}
+
+std::int64_t affected_rows(PGresult* result) {
+  const char* text = PQcmdTuples(result);
+  std::int64_t rows = 0;
+  std::from_chars(text, text + std::strlen(text), rows);
+  return rows;
+}
+
+}  // namespace
+
+// From before the first byte of a statement to after the last of its answer. When the coroutine is destroyed
+// in between, the session stays busy and with that unusable.
+class LibpqSession::Statement {
+ public:
+  Statement(LibpqSession& session, asio::any_io_executor serial, Deadline deadline)
+      : session_(session), socket_(session.socket_) {
+    session_.busy_ = true;
+    socket_.arm(std::move(serial), deadline);
+  }
+  Statement(const Statement&) = delete;
+  Statement& operator=(const Statement&) = delete;
+  ~Statement() { socket_.disarm(); }
+  void end() { session_.busy_ = false; }
+
+ private:
+  LibpqSession& session_;
+  Socket socket_;  // shared state: the session may be gone before this is
+};
+
+LibpqSession::LibpqSession(ConnectionHandle connection, Socket socket, std::string target,
+                           const ConnectOptions& options)
+    : connection_(std::move(connection)),
+      socket_(std::move(socket)),
+      target_(std::move(target)),
+      cache_(options.statement_cache_size),
+      wanted_{options.statement_timeout, options.lock_timeout} {}
+
+asio::awaitable<std::optional<Error>> LibpqSession::initialize(Deadline deadline) {
+  if (PQserverVersion(connection_.get()) >= 140000) {
+    auto result = co_await execute(kCheckClient, deadline);
+    // 22023: the server's operating system cannot look; sessions then end as they do before PostgreSQL 14.
+    if (!result && result.error().sqlstate != "22023") co_return result.error();
+  }
+  auto result = co_await execute("", deadline);
+  if (!result) co_return result.error();
+  co_return std::nullopt;
+}
+
+asio::awaitable<tl::expected<Result, Error>> LibpqSession::query(std::string_view sql,
+                                                                 std::vector<Parameter> parameters,
+                                                                 Deadline deadline) {
+  if (!usable()) co_return tl::unexpected(broken(ErrorClass::kConnectionLost, "the session is not usable"));
+  std::vector<const char*> values;
+  values.reserve(parameters.size());
+  for (const auto& parameter : parameters) {
+    if (parameter && parameter->find('\0') != std::string::npos) {
+      co_return tl::unexpected(Error{ErrorClass::kData, "22021", "", "a parameter contains a NUL byte"});
+    }
+    values.push_back(parameter ? parameter->c_str() : nullptr);
+  }
+  const std::string text(sql);
+  Statement statement(*this, co_await asio::this_coro::executor, deadline);
+  auto result = co_await run(text, values);
+  statement.end();
+  co_return result;
+}
+
+asio::awaitable<tl::expected<Result, Error>> LibpqSession::execute(std::string_view sql, Deadline deadline) {
+  if (!usable()) co_return tl::unexpected(broken(ErrorClass::kConnectionLost, "the session is not usable"));
+  const std::string text(sql);
+  Statement statement(*this, co_await asio::this_coro::executor, deadline);
+  auto trouble = co_await housekeeping(0);
+  if (trouble) {
+    statement.end();
+    co_return tl::unexpected(*trouble);
+  }
+  auto result = co_await simple(text);
+  statement.end();
+  co_return result;
+}
+
+asio::awaitable<tl::expected<Result, Error>> LibpqSession::run(const std::string& sql,
+                                                               const std::vector<const char*>& values) {
+  const int count = static_cast<int>(values.size());
+  for (bool again = true;;) {
+    const bool cached = cache_.capacity() > 0;
+    const std::size_t room = cached && !cache_.find(sql) ? 1 : 0;
+    auto trouble = co_await housekeeping(room);
+    if (trouble) co_return tl::unexpected(*trouble);
+    if (!cached) {
+      co_return co_await answer(PQsendQueryParams(connection_.get(), sql.c_str(), count, nullptr,
+                                                  values.data(), nullptr, nullptr, 0));
+    }
+    auto name = co_await prepare(sql);
+    if (!name) co_return tl::unexpected(name.error());
+    const bool alone = !in_transaction();
+    auto result = co_await answer(
+        PQsendQueryPrepared(connection_.get(), name->c_str(), count, values.data(), nullptr, nullptr, 0));
+    if (result) co_return result;
+    // The server has lost the statement, or a table has changed under its plan. Nothing was done by it yet,
+    // so that it can be run once more, unless it has spoilt a transaction.
+    const bool lost = result.error().sqlstate == "26000";
+    if (!lost && result.error().sqlstate != "0A000") co_return result;
+    cache_.erase(sql);
+    if (!lost) to_deallocate_.push_back(*name);
+    if (!again || !alone || !intact()) co_return result;
+    again = false;
+  }
+}
+
+asio::awaitable<tl::expected<std::string, Error>> LibpqSession::prepare(const std::string& sql) {
+  if (auto name = cache_.find(sql)) co_return *name;
+  std::string name = cache_.next_name();
+  auto result = co_await answer(PQsendPrepare(connection_.get(), name.c_str(), sql.c_str(), 0, nullptr));
+  if (!result) co_return tl::unexpected(result.error());
+  cache_.insert(sql, name);
+  co_return name;
+}
+
+// What was left for the next statement: statements to deallocate, so that `room` more fit the bound, and
+// limits to set. Neither can be done in a failed transaction, and a limit set in any transaction would go
+// with its rollback.
+asio::awaitable<std::optional<Error>> LibpqSession::housekeeping(std::size_t room) {
+  const auto status = PQtransactionStatus(connection_.get());
+  if (status == PQTRANS_INERROR) co_return std::nullopt;
+  while (auto name = cache_.evict(room)) to_deallocate_.push_back(*name);
+  std::string sql;
+  for (const auto& name : to_deallocate_) sql += "DEALLOCATE " + name + ";";
+  const Limits limits = wanted_;
+  const bool set = status == PQTRANS_IDLE && limits != applied_;
+  if (set) {
+    sql += "SET statement_timeout = " + std::to_string(limits.statement_timeout.count()) +
+           "; SET lock_timeout = " + std::to_string(limits.lock_timeout.count());
+  }
+  if (sql.empty()) co_return std::nullopt;
+  auto result = co_await simple(sql);
+  if (!result) {
+    broken_ = true;  // what the server holds is no longer known
+    co_return result.error();
+  }
+  to_deallocate_.clear();
+  if (set) applied_ = limits;
+  co_return std::nullopt;
+}
+
+asio::awaitable<tl::expected<Result, Error>> LibpqSession::simple(const std::string& sql) {
+  co_return co_await answer(PQsendQuery(connection_.get(), sql.c_str()));
+}
+
+asio::awaitable<tl::expected<Result, Error>> LibpqSession::answer(int sent) {
+  PGconn* const connection = connection_.get();
+  if (sent == 0) {
+    if (PQstatus(connection) != CONNECTION_OK) co_return tl::unexpected(interrupted());
+    co_return tl::unexpected(
+        Error{ErrorClass::kOther, "", "", "the statement could not be sent to " + target_});
+  }
+  PQsetSingleRowMode(connection);
+  while (const int pending = PQflush(connection)) {
+    if (pending < 0) break;  // the server may have said why; its answer is read below
+    const bool writable = co_await socket_.wait(Socket::Wait::wait_write);
+    if (!writable) co_return tl::unexpected(interrupted());
+  }
+  Result result;
+  std::optional<Error> error;
+  std::size_t bytes = 0;
+  bool first_row = true;
+  for (;;) {
+    while (PQisBusy(connection) != 0) {
+      const bool readable = co_await socket_.wait(Socket::Wait::wait_read);
+      if (!readable || (PQconsumeInput(connection) == 0 && PQstatus(connection) == CONNECTION_OK)) {
+        co_return tl::unexpected(interrupted());
+      }
+    }
+    const ResultHandle part(PQgetResult(connection));
+    if (!part) break;
+    const auto status = PQresultStatus(part.get());
+    if (status == PGRES_SINGLE_TUPLE || status == PGRES_TUPLES_OK || status == PGRES_COMMAND_OK ||
+        status == PGRES_EMPTY_QUERY) {
+      if (first_row) result = header_of(part.get());
+      first_row = status != PGRES_SINGLE_TUPLE;
+      bytes += append_rows(part.get(), result);
+      if (!first_row) {
+        if (bytes > kMaxResultBytes) {
+          co_return tl::unexpected(broken(ErrorClass::kOther, "the answer is larger than 64 MiB"));
+        }
+        continue;
+      }
+      result.affected_rows = affected_rows(part.get());
+      bytes = 0;
+    } else if (status == PGRES_FATAL_ERROR || status == PGRES_NONFATAL_ERROR ||
+               status == PGRES_BAD_RESPONSE) {
+      if (!error) error = error_of(part.get());
+    } else {
+      co_return tl::unexpected(broken(ErrorClass::kOther, "COPY is not possible here"));
+    }
+  }
+  if (PQstatus(connection) != CONNECTION_OK) broken_ = true;
+  if (error) co_return tl::unexpected(std::move(*error));
+  co_return result;
+}
+
+Error LibpqSession::error_of(const PGresult* result) {
+  Error error;
+  error.sqlstate = field(result, PG_DIAG_SQLSTATE);
+  if (error.sqlstate.empty() && PQstatus(connection_.get()) != CONNECTION_OK) {
+    return broken(ErrorClass::kConnectionLost, "the connection was lost");
+  }
+  error.error_class = classify(error.sqlstate);
+  error.constraint = field(result, PG_DIAG_CONSTRAINT_NAME);
+  error.detail = "a statement on " + target_ + " failed (" + error.sqlstate + ")";
+  return error;
+}
+
+Error LibpqSession::broken(ErrorClass error_class, const char* what) {
+  broken_ = true;
+  return {error_class, "", "", "on " + target_ + ": " + what};
+}
+
+Error LibpqSession::interrupted() {
+  if (socket_.expired()) return broken(ErrorClass::kTimeout, "no answer to a statement by its deadline");
+  return broken(ErrorClass::kConnectionLost, "the connection was lost");
+}
+
+bool LibpqSession::usable() const {
+  return !busy_ && intact();
+}
+
+bool LibpqSession::intact() const {
+  return connection_ && !broken_ && PQstatus(connection_.get()) == CONNECTION_OK;
+}
+
+bool LibpqSession::in_transaction() const {
+  const auto status = PQtransactionStatus(connection_.get());
+  return status == PQTRANS_INTRANS || status == PQTRANS_INERROR;
+}
+
+void LibpqSession::set_limits(std::chrono::milliseconds statement_timeout,
+                              std::chrono::milliseconds lock_timeout, std::size_t statement_cache_size) {
+  wanted_ = {statement_timeout, lock_timeout};
+  cache_.set_capacity(statement_cache_size);
+}
+
+bool LibpqSession::alive() {
+  if (!usable()) return false;
+  // Readable is not yet dead: TLS session tickets and notices also come unasked.
+  if (socket_.readable_now() && PQconsumeInput(connection_.get()) == 0) broken_ = true;
+  return usable();
+}
+
+void LibpqSession::watch(std::function<void()> on_lost) {
+  socket_.watch([this, on_lost = std::move(on_lost)] {
+    if (alive()) {
+      watch(on_lost);
+    } else {
+      on_lost();
+    }
+  });
+}
+
+void LibpqSession::unwatch() {
+  socket_.unwatch();
+}
+
+asio::awaitable<bool> LibpqSession::close(Deadline deadline) {
+  socket_.unwatch();
+  busy_ = true;
+  connection_.reset();
+  co_return co_await socket_.await_end(deadline);
+}
+
+}  // namespace storagepool::postgres

@@ -1,0 +1,81 @@
+// The libpq session behind `connect`, private to this folder.
+#pragma once
+
+#include <chrono>
+#include <memory>
+#include <optional>
+#include <string>
+#include <string_view>
+#include <utility>
+#include <vector>
+
+#include <boost/asio/any_io_executor.hpp>
+#include <boost/asio/awaitable.hpp>
+#include <libpq-fe.h>
+#include <tl/expected.hpp>
+
+#include "pool/postgres/connect.h"
+#include "pool/postgres/socket.h"
+#include "pool/postgres/statement_cache.h"
+
+namespace storagepool::postgres {
+
+struct FinishConnection {
+  void operator()(PGconn* connection) const { PQfinish(connection); }
+};
+using ConnectionHandle = std::unique_ptr<PGconn, FinishConnection>;
+
+class LibpqSession final : public Session {
+ public:
+  // Takes over an established, non-blocking connection; `target` is its safe name, "host:port/database".
+  LibpqSession(ConnectionHandle connection, Socket socket, std::string target, const ConnectOptions& options);
+
+  // Sets the session up; to be awaited once before anything else.
+  boost::asio::awaitable<std::optional<Error>> initialize(Deadline deadline);
+
+  boost::asio::awaitable<tl::expected<Result, Error>> query(std::string_view sql,
+                                                            std::vector<Parameter> parameters,
+                                                            Deadline deadline) override;
+  boost::asio::awaitable<tl::expected<Result, Error>> execute(std::string_view sql,
+                                                              Deadline deadline) override;
+  bool usable() const override;
+  bool in_transaction() const override;
+  void set_limits(std::chrono::milliseconds statement_timeout, std::chrono::milliseconds lock_timeout,
+                  std::size_t statement_cache_size) override;
+  bool alive() override;
+  void watch(std::function<void()> on_lost) override;
+  void unwatch() override;
+  boost::asio::awaitable<bool> close(Deadline deadline) override;
+
+ private:
+  struct Limits {
+    std::chrono::milliseconds statement_timeout{-1};
+    std::chrono::milliseconds lock_timeout{-1};
+    friend bool operator==(const Limits&, const Limits&) = default;
+  };
+  class Statement;
+
+  boost::asio::awaitable<std::optional<Error>> housekeeping(std::size_t room);
+  boost::asio::awaitable<tl::expected<std::string, Error>> prepare(const std::string& sql);
+  boost::asio::awaitable<tl::expected<Result, Error>> run(const std::string& sql,
+                                                          const std::vector<const char*>& values);
+  boost::asio::awaitable<tl::expected<Result, Error>> simple(const std::string& sql);
+  // What the server answers to the request just sent; `sent` is what libpq's send function returned.
+  boost::asio::awaitable<tl::expected<Result, Error>> answer(int sent);
+  bool intact() const;
+  Error error_of(const PGresult* result);
+  Error broken(ErrorClass error_class, const char* what);
+  Error interrupted();
+
+  ConnectionHandle connection_;
+  Socket socket_;
+  std::string target_;
+  StatementCache cache_;
+  std::vector<std::string> to_deallocate_;
+  Limits wanted_;
+  Limits applied_;
+  bool busy_ = false;  // stays set when a statement was abandoned half-way
+  bool broken_ = false;
+};
+
+}  // namespace storagepool::postgres

@@ -1,0 +1,99 @@
+#include "pool/postgres/socket.h"
+
+#include <array>
+#include <cerrno>
+#include <system_error>
+
+#include <fcntl.h>
+#include <poll.h>
+#include <sys/socket.h>
+#include <unistd.h>
+
+#include <boost/asio/bind_executor.hpp>
+#include <boost/asio/buffer.hpp>
+#include <boost/asio/redirect_error.hpp>
+#include <boost/asio/this_coro.hpp>
+#include <boost/asio/use_awaitable.hpp>
+
+namespace storagepool::postgres {
+namespace asio = boost::asio;
+using boost::system::error_code;
+
+namespace {
+
+int duplicate(int descriptor) {
+  const int copy = fcntl(descriptor, F_DUPFD_CLOEXEC, 0);
+  if (copy < 0) throw std::system_error(errno, std::generic_category(), "duplicating a socket");
+  return copy;
+}
+
+}  // namespace
+
+Socket::State::State(const asio::any_io_executor& executor, int fd)
+    : descriptor(executor, duplicate(fd)), timer(executor) {}
+
+Socket::Socket(asio::any_io_executor executor, int descriptor)
+    : state_(std::make_shared<State>(executor, descriptor)) {}
+
+void Socket::arm(asio::any_io_executor serial, Deadline deadline) {
+  state_->expired = false;
+  const auto id = ++state_->armed;
+  state_->timer.expires_at(deadline);
+  state_->timer.async_wait(asio::bind_executor(serial, [state = state_, id](error_code error) {
+    if (error || state->armed != id) return;
+    state->expired = true;
+    state->descriptor.cancel(error);
+  }));
+}
+
+void Socket::disarm() {
+  ++state_->armed;
+  state_->timer.cancel();
+}
+
+asio::awaitable<bool> Socket::wait(Wait what) {
+  const auto state = state_;
+  if (state->expired) co_return false;
+  error_code error;
+  co_await state->descriptor.async_wait(what, asio::redirect_error(asio::use_awaitable, error));
+  co_return !state->expired && !error;
+}
+
+void Socket::watch(std::function<void()> ready) {
+  const auto id = ++state_->watched;
+  state_->descriptor.async_wait(Wait::wait_read,
+                                [state = state_, id, ready = std::move(ready)](error_code error) {
+                                  if (!error && state->watched == id) ready();
+                                });
+}
+
+void Socket::unwatch() {
+  ++state_->watched;
+  error_code ignored;
+  state_->descriptor.cancel(ignored);
+}
+
+bool Socket::readable_now() const {
+  pollfd entry{state_->descriptor.native_handle(), POLLIN | POLLRDHUP, 0};
+  return poll(&entry, 1, 0) > 0;
+}
+
+asio::awaitable<bool> Socket::await_end(Deadline deadline) {
+  const auto state = state_;
+  Socket self(*this);
+  shutdown(state->descriptor.native_handle(), SHUT_WR);
+  self.arm(co_await asio::this_coro::executor, deadline);
+  std::array<char, 16384> discarded;
+  bool ended = false;
+  while (!ended && !state->expired) {
+    error_code error;
+    co_await state->descriptor.async_read_some(asio::buffer(discarded),
+                                               asio::redirect_error(asio::use_awaitable, error));
+    // Anything but our own cancellation (end of file, reset, time-out of the network) ends the connection.
+    ended = error && error != asio::error::operation_aborted;
+  }
+  self.disarm();
+  co_return ended;
+}
+
+}  // namespace storagepool::postgres

@@ -1,0 +1,39 @@
+// Runs a coroutine of a test to its end on an io_context of one thread: `auto rows = run(context,
+// session.query(...))`. Throws what the coroutine throws, and std::runtime_error when it is not done within a
+// minute.
+#pragma once
+
+#include <chrono>
+#include <exception>
+#include <optional>
+#include <stdexcept>
+#include <utility>
+
+#include <boost/asio/awaitable.hpp>
+#include <boost/asio/co_spawn.hpp>
+#include <boost/asio/io_context.hpp>
+
+namespace storagepool::postgres::testing {
+
+template <typename T>
+T run(boost::asio::io_context& context, boost::asio::awaitable<T> work) {
+  std::optional<T> result;
+  std::exception_ptr thrown;
+  bool done = false;
+  boost::asio::co_spawn(context, std::move(work), [&](std::exception_ptr error, T value) {
+    thrown = error;
+    if (!error) result.emplace(std::move(value));
+    done = true;
+  });
+  const auto give_up = std::chrono::steady_clock::now() + std::chrono::minutes(1);
+  context.restart();
+  while (!done) {
+    context.run_one_until(give_up);
+    if (!done && std::chrono::steady_clock::now() >= give_up) throw std::runtime_error("a coroutine hangs");
+    if (context.stopped()) context.restart();
+  }
+  if (thrown) std::rethrow_exception(thrown);
+  return std::move(*result);
+}
+
+}  // namespace storagepool::postgres::testing
