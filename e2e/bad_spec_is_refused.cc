@@ -1,0 +1,110 @@
+// A wrong StoragePool is refused by `kubectl apply` with a message that names the field and what is allowed:
+// the rules of crds/storagepool.yaml as a person sees them.
+#include <string>
+#include <vector>
+
+#include <gmock/gmock.h>
+#include <gtest/gtest.h>
+#include <nlohmann/json.hpp>
+
+#include "e2e/support/scenario.h"
+
+namespace storagepool::e2e {
+namespace {
+
+using nlohmann::json;
+using ::testing::HasSubstr;
+
+class BadSpecIsRefused : public Scenario {};
+
+struct BadSpec {
+  std::string spec;                   // merged into a good StoragePool's spec
+  std::vector<std::string> messages;  // all are in what kubectl prints
+};
+
+const std::vector<BadSpec>& bad_specs() {
+  static const std::vector<BadSpec> specs{
+      {R"({"replicas": 1001})", {"spec.replicas", "less than or equal to 1000"}},
+      {R"({"replicas": -1})", {"spec.replicas", "greater than or equal to 0"}},
+      {R"({"postgres": {"host": null}})", {"spec.postgres.host", "Required value"}},
+      {R"({"postgres": {"host": "postgres://db:5432"}})",
+       {"spec.postgres.host is postgres://db:5432", "a DNS name or an IP address"}},
+      {R"({"postgres": {"port": 0}})", {"spec.postgres.port", "greater than or equal to 1"}},
+      {R"({"postgres": {"port": 65536}})", {"spec.postgres.port", "less than or equal to 65535"}},
+      {R"({"postgres": {"database": "a b"}})", {"spec.postgres.database is a b", "1 to 63 letters, digits"}},
+      {R"({"postgres": {"credentialsSecretRef": {"name": "Not A Name"}}})",
+       {"spec.postgres.credentialsSecretRef.name", "name of the Secret is Not A Name", "lower case letters"}},
+      {R"({"postgres": {"sslMode": "prefer"}})",
+       {"spec.postgres.sslMode", "prefer", "disable", "require", "verify-ca", "verify-full"}},
+      {R"({"postgres": {"sslMode": "verify-full"}})",
+       {"spec.postgres.caSecretRef is missing", "required with sslMode verify-full"}},
+      {R"({"postgres": {"sslMode": "disable", "caSecretRef": {"name": "ca"}}})",
+       {"spec.postgres.sslMode is disable", "verify-ca or verify-full"}},
+      {R"({"postgres": {"reserve": -1}})", {"spec.postgres.reserve", "greater than or equal to 0"}},
+      {R"({"pool": {"profile": "Huge"}})", {"spec.pool.profile", "Huge", "Low", "Medium", "High"}},
+      {R"({"pool": {"profile": "High", "maxOpenConns": 5}})",
+       {"spec.pool.profile is High and maxOpenConns or maxIdleConns is given too", "either a profile"}},
+      {R"({"pool": {"profile": "High", "maxIdleConns": 5}})",
+       {"spec.pool.profile is High and maxOpenConns or maxIdleConns is given too"}},
+      {R"({"pool": {"maxOpenConns": 0}})", {"spec.pool.maxOpenConns", "greater than or equal to 1"}},
+      {R"({"pool": {"maxOpenConns": 10001}})", {"spec.pool.maxOpenConns", "less than or equal to 10000"}},
+      {R"({"pool": {"maxOpenConns": 5, "maxIdleConns": 6}})", {"spec.pool.maxIdleConns is 6", "0 to 5"}},
+      {R"({"pool": {"maxIdleConns": 26}})", {"spec.pool.maxIdleConns is 26", "0 to 25"}},
+      {R"({"pool": {"connMaxLifetime": "500ms"}})",
+       {"spec.pool.connMaxLifetime is 500ms", "0 (off) or a duration of at least 1s"}},
+      {R"({"pool": {"connMaxIdleTime": "soon"}})",
+       {"spec.pool.connMaxIdleTime is soon", "0 (off) or a duration of at least 1s"}},
+      {R"({"pool": {"acquireTimeout": "0"}})", {"spec.pool.acquireTimeout is 0", "at least 1ms"}},
+      {R"({"pool": {"connectTimeout": "99ms"}})", {"spec.pool.connectTimeout is 99ms", "at least 100ms"}},
+      {R"({"pool": {"statementTimeout": "-1s"}})",
+       {"spec.pool.statementTimeout is -1s", "0 (off) or a duration"}},
+      {R"({"pool": {"lockTimeout": "10"}})", {"spec.pool.lockTimeout is 10", "0 (off) or a duration"}},
+      {R"({"pool": {"validateAfterIdle": "1 m"}})",
+       {"spec.pool.validateAfterIdle is 1 m", "0 (always) or a duration"}},
+      {R"({"pool": {"maxWaiters": -1}})", {"spec.pool.maxWaiters", "greater than or equal to 0"}},
+      {R"({"pool": {"statementCacheSize": 10001}})",
+       {"spec.pool.statementCacheSize", "less than or equal to 10000"}},
+      {R"({"budget": {"policy": "Maybe"}})", {"spec.budget.policy", "Maybe", "Fit", "Strict", "Observe"}},
+      {R"({"budget": {"minConnsPerPod": 0}})", {"spec.budget.minConnsPerPod", "greater than or equal to 1"}},
+      {R"({"budget": {"minConnsPerPod": 26}})", {"spec.budget.minConnsPerPod is 26", "1 to 25"}},
+      {R"({"budget": {"maxConnections": 4, "minConnsPerPod": 5}})",
+       {"spec.budget.maxConnections is 4", "5 (minConnsPerPod)"}},
+      {R"({"podMetadata": {"labels": {"app.kubernetes.io/name": "x"}}})",
+       {"spec.podMetadata.labels", "app.kubernetes.io/"}},
+      {R"({"podMetadata": {"annotations": {"storagepool.dev/postgres-hash": "x"}}})",
+       {"spec.podMetadata.annotations", "storagepool.dev/"}},
+      {R"({"imagePullPolicy": "Sometimes"})", {"spec.imagePullPolicy", "Sometimes", "IfNotPresent"}},
+      {R"({"service": {"type": "ExternalName"}})", {"spec.service.type", "ExternalName", "ClusterIP"}},
+  };
+  return specs;
+}
+
+TEST_F(BadSpecIsRefused, NamingFieldAndRange) {
+  for (const auto& bad : bad_specs()) {
+    SCOPED_TRACE(bad.spec);
+    const Result result = try_apply(pool("audit", 1, {{"spec", json::parse(bad.spec)}}));
+    EXPECT_NE(result.exit_code, 0);
+    EXPECT_FALSE(result.timed_out);
+    for (const auto& message : bad.messages) EXPECT_THAT(result.err, HasSubstr(message));
+  }
+  EXPECT_TRUE(list("storagepools", "")["items"].empty());
+}
+
+TEST_F(BadSpecIsRefused, NamesThatPodsCannotHave) {
+  const Result too_long = try_apply(pool(std::string(53, 'a'), 1));
+  EXPECT_THAT(too_long.err, HasSubstr("metadata.name has 53 characters; allowed: 1 to 52"));
+  const Result dotted = try_apply(pool("audit.one", 1));
+  EXPECT_THAT(dotted.err, HasSubstr("metadata.name is audit.one; allowed: lower case letters, digits and -"));
+}
+
+TEST_F(BadSpecIsRefused, AlsoAsAChange) {
+  apply(pool("audit", 0));
+  const Result patched = kubectl({"-n", name_space(), "patch", "storagepool", "audit", "--type=merge", "-p",
+                                  R"({"spec":{"pool":{"maxIdleConns":99}}})"});
+  EXPECT_THAT(patched.err, HasSubstr("spec.pool.maxIdleConns is 99"));
+  const Result scaled = kubectl({"-n", name_space(), "scale", "storagepool/audit", "--replicas=2000"});
+  EXPECT_THAT(scaled.err, HasSubstr("less than or equal to 1000"));
+}
+
+}  // namespace
+}  // namespace storagepool::e2e

@@ -1,0 +1,79 @@
+// Deleting a StoragePool removes every object made for it and every connection, and nothing else.
+#include <chrono>
+#include <string>
+
+#include <gtest/gtest.h>
+#include <nlohmann/json.hpp>
+
+#include "e2e/support/scenario.h"
+
+namespace storagepool::e2e {
+namespace {
+
+using namespace std::chrono_literals;
+
+constexpr const char* kKinds =
+    "statefulsets,controllerrevisions,pods,services,endpointslices,configmaps,secrets,serviceaccounts,"
+    "poddisruptionbudgets";
+constexpr const char* kSelector =
+    "app.kubernetes.io/instance=audit,app.kubernetes.io/managed-by=storagepool-operator";
+
+class DeleteLeavesNothing : public Scenario {};
+
+TEST_F(DeleteLeavesNothing, NoChildAndNoBackend) {
+  const Postgres postgres(name_space(), 40);
+  apply(pool("audit", 2));
+  apply(pool("other", 1, {{"spec", {{"pool", {{"maxOpenConns", 2}, {"maxIdleConns", 2}}}}}}));
+  ASSERT_TRUE(becomes_ready("audit", 2));
+  ASSERT_TRUE(becomes_ready("other", 1));
+  EXPECT_GE(list(kKinds, kSelector).at("items").size(), 8U);
+
+  const auto addresses = [&](const std::string& pool_name) {
+    std::string text;
+    for (const auto& pod : list("pods", "app.kubernetes.io/instance=" + pool_name).at("items")) {
+      text += (text.empty() ? "'" : ",'") + pod.at("status").at("podIP").get<std::string>() + "'";
+    }
+    return text;
+  };
+  const std::string audit = addresses("audit");
+  const std::string other = addresses("other");
+  const auto backends = [&](const std::string& from) {
+    return std::stoi(
+        postgres.superuser("select count(*) from pg_stat_activity where client_addr in (" + from + ")")
+            .at(0));
+  };
+  EXPECT_TRUE(
+      eventually(30s, [&]() -> std::string { return backends(audit) > 0 ? "" : "no backend to be closed"; }));
+
+  kubectl_out({"-n", name_space(), "delete", "storagepool", "audit", "--timeout=90s"}, {}, 100s);
+  EXPECT_EQ(backends(audit), 0);
+  EXPECT_TRUE(eventually(60s, [&]() -> std::string {
+    std::string left;
+    for (const auto& object : list(kKinds, kSelector).at("items")) {
+      left += object.at("kind").get<std::string>() + "/" +
+              object.at("metadata").at("name").get<std::string>() + " ";
+    }
+    return left;
+  }));
+
+  // What is not its own stays: the user's Secrets, and the other StoragePool with its connections.
+  EXPECT_TRUE(kubectl({"-n", name_space(), "get", "secret", kCredentials, kAuthority}).ok());
+  EXPECT_TRUE(becomes_ready("other", 1));
+  EXPECT_TRUE(
+      eventually(30s, [&]() -> std::string { return backends(other) > 0 ? "" : "no backend of the other"; }));
+}
+
+TEST_F(DeleteLeavesNothing, AlsoWhileThePodsCannotStart) {
+  // No PostgreSQL, no Secret: the pods never become ready.
+  apply(pool("audit", 2));
+  EXPECT_TRUE(eventually(60s, [&]() -> std::string {
+    return list("pods", kSelector).at("items").empty() ? "no pod was made" : "";
+  }));
+  kubectl_out({"-n", name_space(), "delete", "storagepool", "audit", "--timeout=90s"}, {}, 100s);
+  EXPECT_TRUE(eventually(60s, [&]() -> std::string {
+    return list(kKinds, kSelector).at("items").empty() ? "" : "children are left";
+  }));
+}
+
+}  // namespace
+}  // namespace storagepool::e2e

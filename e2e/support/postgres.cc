@@ -1,0 +1,116 @@
+#include "e2e/support/postgres.h"
+
+#include <fstream>
+#include <sstream>
+#include <stdexcept>
+#include <utility>
+
+#include "e2e/support/kubectl.h"
+#include "e2e/support/poll.h"
+
+namespace storagepool::e2e {
+namespace {
+
+constexpr std::chrono::seconds kStartDeadline{90};
+
+std::string manifest(int max_connections) {
+  const std::string path = STORAGEPOOL_SOURCE_DIR "/e2e/manifests/postgres.yaml";
+  std::ifstream file(path);
+  std::string text{std::istreambuf_iterator<char>(file), {}};
+  const std::string setting = "max_connections=100";
+  const auto at = text.find(setting);
+  if (at == std::string::npos) throw std::runtime_error(path + " does not set " + setting);
+  return text.replace(at, setting.size(), "max_connections=" + std::to_string(max_connections));
+}
+
+void must(const ::testing::AssertionResult& result, const std::string& what) {
+  if (!result) throw std::runtime_error(what + ": " + result.message());
+}
+
+}  // namespace
+
+Postgres::Postgres(std::string name_space, int max_connections) : namespace_(std::move(name_space)) {
+  const Result tls = run({STORAGEPOOL_SOURCE_DIR "/hack/postgres-tls", namespace_});
+  if (!tls.ok()) throw std::runtime_error("hack/postgres-tls: " + tls.err);
+  kubectl_out({"apply", "-f", "-"}, tls.out);
+  kubectl_out({"-n", namespace_, "create", "secret", "generic", kCredentials,
+               std::string("--from-literal=username=") + kRole,
+               std::string("--from-literal=password=") + kPassword});
+  kubectl_out({"-n", namespace_, "apply", "-f", "-"}, manifest(max_connections));
+  wait_until_it_answers();
+}
+
+void Postgres::wait_until_it_answers() const {
+  must(eventually(kStartDeadline,
+                  [&]() -> std::string {
+                    const auto deployment = kubectl_json({"-n", namespace_, "get", "deployment", "postgres"});
+                    if (deployment["status"].value("readyReplicas", 0) != 1) {
+                      return "deployment postgres: " + deployment["status"].dump();
+                    }
+                    superuser("select 1");
+                    return "";
+                  }),
+       "PostgreSQL in " + namespace_);
+}
+
+std::vector<std::string> Postgres::superuser(const std::string& sql, const std::string& database) const {
+  std::istringstream out(kubectl_out({"-n", namespace_, "exec", "-i", "deployment/postgres", "--", "psql",
+                                      "-XtAq", "-v", "ON_ERROR_STOP=1", "-d", database},
+                                     sql));
+  std::vector<std::string> rows;
+  for (std::string row; std::getline(out, row);) rows.push_back(row);
+  return rows;
+}
+
+int Postgres::role_backends() const {
+  return std::stoi(
+      superuser(std::string("select count(*) from pg_stat_activity where backend_type = 'client backend' "
+                            "and usename = '") +
+                kRole + "'")
+          .at(0));
+}
+
+void Postgres::cut_off() const {
+  // Not even the Service leads to the server, and who is connected is thrown out.
+  kubectl_out({"-n", namespace_, "patch", "service", "postgres", "--type=merge", "-p",
+               R"({"spec":{"selector":{"app.kubernetes.io/name":"nothing"}}})"});
+  must(eventually(
+           std::chrono::seconds{30},
+           [&]() -> std::string {
+             superuser(
+                 std::string("select pg_terminate_backend(pid) from pg_stat_activity where usename = '") +
+                 kRole + "'");
+             const auto slices = kubectl_json(
+                 {"-n", namespace_, "get", "endpointslices", "-l", "kubernetes.io/service-name=postgres"});
+             for (const auto& slice : slices["items"]) {
+               if (slice.contains("endpoints") && slice["endpoints"].is_array() &&
+                   !slice["endpoints"].empty()) {
+                 return "the Service still has endpoints";
+               }
+             }
+             const int left = role_backends();
+             return left == 0 ? "" : std::to_string(left) + " backends are left";
+           }),
+       "cutting PostgreSQL off");
+}
+
+void Postgres::restore() const {
+  kubectl_out({"-n", namespace_, "patch", "service", "postgres", "--type=merge", "-p",
+               R"({"spec":{"selector":{"app.kubernetes.io/name":"postgres"}}})"});
+}
+
+void Postgres::crash() const {
+  const auto restarts = [&] {
+    const auto pods =
+        kubectl_json({"-n", namespace_, "get", "pods", "-l", "app.kubernetes.io/name=postgres"});
+    return pods.at("items").at(0).at("status").at("containerStatuses").at(0).at("restartCount").get<int>();
+  };
+  const int before = restarts();
+  // How the shell in the dying container ends is not known: whether the container did is looked at below.
+  kubectl({"-n", namespace_, "exec", "deployment/postgres", "--", "sh", "-c", "kill -QUIT 1"});
+  must(eventually(std::chrono::seconds{30},
+                  [&]() -> std::string { return restarts() > before ? "" : "the container still runs"; }),
+       "crashing PostgreSQL");
+}
+
+}  // namespace storagepool::e2e
