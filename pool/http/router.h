@@ -13,6 +13,7 @@ namespace storagepool::http {
 
 class Router {
  public:
+  // A pattern starts with "/"; e.g. add("GET", "/api/v1/audit/events/{event_id}", ...).
   void add(std::string_view method, std::string_view pattern, Handler handler);
   boost::asio::awaitable<Response> handle(Request request) const;
   // For use as a server's handler; the router must outlive the server.
@@ -24,6 +25,10 @@ class Router {
     std::vector<std::string> segments;
     Handler handler;
   };
+  // Every route of the best matching pattern; empty when none matches.
+  std::vector<const Route*> match(const std::vector<std::string_view>& path) const;
+  static std::string allow(const std::vector<const Route*>& routes);
+
   std::vector<Route> routes_;
 };
 

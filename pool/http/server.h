@@ -35,6 +35,9 @@ struct Request {
   std::optional<std::string_view> query_value(std::string_view name) const;  // the first
 };
 
+// The server adds Content-Length, Date, X-Request-Id and Connection; a handler's own fields of these names
+// (and Transfer-Encoding) are not sent. A field whose name or value could split the response makes the answer
+// a 500.
 struct Response {
   unsigned status = 200;
   std::string content_type = "application/json";
@@ -42,24 +45,33 @@ struct Response {
   std::vector<std::pair<std::string, std::string>> headers;
 };
 
+// Runs on the connection's strand. An exception that leaves it is logged (never with the body) and answered
+// with 500.
 using Handler = std::function<boost::asio::awaitable<Response>(Request)>;
 
 struct Limits {
-  std::size_t header_bytes = 16 * 1024;
-  std::size_t body_bytes = 5 * 1024 * 1024;
-  std::size_t max_connections = 4096;
-  std::chrono::milliseconds header_timeout{10'000};
-  std::chrono::milliseconds body_timeout{30'000};
-  std::chrono::milliseconds keep_alive_timeout{60'000};
-  std::chrono::milliseconds write_timeout{30'000};
+  std::size_t header_bytes = 16 * 1024;                  // request line and fields; over it: 431
+  std::size_t body_bytes = 5 * 1024 * 1024;              // after chunked decoding; over it: 413
+  std::size_t buffered_body_bytes = 128 * 1024 * 1024;   // of all connections together; over it: 503
+  std::size_t max_connections = 4096;                    // over it: 503 with `Retry-After`
+  std::chrono::milliseconds header_timeout{10'000};      // first to last byte of the header, then 408
+  std::chrono::milliseconds body_timeout{30'000};        // the whole body, then 408
+  std::chrono::milliseconds keep_alive_timeout{60'000};  // idle between requests, then closed
+  std::chrono::milliseconds write_timeout{30'000};       // a whole response, then closed
 };
 
+// May be used from any thread. Requests are served one at a time per connection (pipelined ones wait in the
+// socket); each connection has a strand on `executor`. Whatever the handler refers to must live until the
+// executor has stopped or a drain has returned true.
 class Server {
  public:
   Server(boost::asio::any_io_executor executor, Limits limits, Handler handler);
-  ~Server();
+  ~Server();  // stops accepting and cuts every connection
+  Server(const Server&) = delete;
+  Server& operator=(const Server&) = delete;
 
-  // Binds and starts accepting; port 0 lets the kernel choose. Returns the bound port, or why not.
+  // Binds (`address` is an IP address, "::" also takes IPv4) and starts accepting; port 0 lets the kernel
+  // choose. Returns the bound port, or why not. Once per server.
   tl::expected<std::uint16_t, std::string> listen(const std::string& address, std::uint16_t port);
 
   // Stops accepting, answers requests under way with `Connection: close`, closes idle connections; returns

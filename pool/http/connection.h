@@ -1,0 +1,47 @@
+// One client connection: requests in, the handler's answers out, until either side has had enough.
+#pragma once
+
+#include <memory>
+#include <string>
+#include <string_view>
+#include <utility>
+
+#include <boost/asio/awaitable.hpp>
+#include <boost/asio/ip/tcp.hpp>
+
+#include "pool/http/context.h"
+#include "pool/http/request_reader.h"
+#include "pool/http/timed_socket.h"
+
+namespace storagepool::http {
+
+class Connection : public std::enable_shared_from_this<Connection> {
+ public:
+  // The socket's executor must be a strand.
+  Connection(boost::asio::ip::tcp::socket socket, std::shared_ptr<Context> context);
+
+  // Serves until the connection is closed. Awaited on the socket's executor by a holder of a shared_ptr.
+  boost::asio::awaitable<void> serve();
+  // Answers 503 without waiting for the request, then closes.
+  boost::asio::awaitable<void> refuse();
+
+  // From any thread. drain(): close when idle, else after the answer under way. cut(): close now.
+  void drain();
+  void cut();
+
+ private:
+  boost::asio::awaitable<bool> await_request(bool first);
+  boost::asio::awaitable<bool> serve_one();
+  boost::asio::awaitable<Response> answer(Request request);
+  boost::asio::awaitable<bool> write(const Response& response, const Request& request, bool keep_alive);
+  boost::asio::awaitable<void> linger();
+  bool unread_bytes();
+
+  std::shared_ptr<Context> context_;
+  std::shared_ptr<TimedSocket> socket_;
+  RequestReader reader_;
+  bool idle_ = false;
+  bool draining_ = false;
+};
+
+}  // namespace storagepool::http

@@ -1,0 +1,48 @@
+// What all connections of one server share.
+#pragma once
+
+#include <atomic>
+#include <cstddef>
+#include <memory>
+#include <utility>
+
+#include "pool/http/server.h"
+
+namespace storagepool::http {
+
+struct Context {
+  Context(const Limits& given_limits, Handler given_handler)
+      : limits(given_limits), handler(std::move(given_handler)) {}
+  const Limits limits;
+  const Handler handler;
+  std::atomic<std::size_t> buffered_body_bytes = 0;
+};
+
+// One request's share of Limits::buffered_body_bytes, given back when it is destroyed.
+class BodyReservation {
+ public:
+  explicit BodyReservation(std::shared_ptr<Context> context) : context_(std::move(context)) {}
+  BodyReservation(BodyReservation&& other) noexcept
+      : context_(std::move(other.context_)), bytes_(std::exchange(other.bytes_, 0)) {}
+  BodyReservation& operator=(BodyReservation&&) = delete;
+  ~BodyReservation() {
+    if (bytes_ > 0) context_->buffered_body_bytes -= bytes_;
+  }
+
+  // False, and nothing reserved, when all connections together would hold too much.
+  bool grow(std::size_t bytes) {
+    const std::size_t before = context_->buffered_body_bytes.fetch_add(bytes);
+    if (before + bytes > context_->limits.buffered_body_bytes) {
+      context_->buffered_body_bytes -= bytes;
+      return false;
+    }
+    bytes_ += bytes;
+    return true;
+  }
+
+ private:
+  std::shared_ptr<Context> context_;
+  std::size_t bytes_ = 0;
+};
+
+}  // namespace storagepool::http
