@@ -85,16 +85,18 @@ build_program() {
 }
 
 end_scratch() {
+  trap - EXIT INT TERM
   if [[ -n ${COMPILER:-} ]]; then
     kill -- -"$COMPILER" 2>/dev/null || true
-    wait
+    wait "$COMPILER" 2>/dev/null || true
   fi
-  rm -rf "$SCRATCH"
+  rm -rf "${SCRATCH:-}"
 }
 
 # with_scratch FUNCTION: runs FUNCTION alone on the cache, with a scratch folder
 # that is gone afterwards (Go's build cache of some 4 GB is in it).
-with_scratch() (
+with_scratch() {
+  local lock
   mkdir -p "$BIN"
   exec {lock}>"$CACHE/lock"
   if ! flock -n "$lock"; then
@@ -102,12 +104,14 @@ with_scratch() (
     flock "$lock"
   fi
   rm -rf "$CACHE"/scratch.* # of a build that was killed
-  SCRATCH=$(mktemp -d "$CACHE/scratch.XXXXXX")
   trap end_scratch EXIT
   trap 'exit 130' INT
   trap 'exit 143' TERM
+  SCRATCH=$(mktemp -d "$CACHE/scratch.XXXXXX")
   "$1"
-)
+  end_scratch
+  exec {lock}>&-
+}
 
 have_programs() {
   local name
