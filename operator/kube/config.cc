@@ -2,6 +2,7 @@
 
 #include <sys/stat.h>
 
+#include <algorithm>
 #include <cstdlib>
 #include <fstream>
 #include <iterator>
@@ -15,6 +16,11 @@ std::string trim(std::string text) {
   const auto first = text.find_first_not_of(" \t\r\n");
   if (first == std::string::npos) return {};
   return text.substr(first, text.find_last_not_of(" \t\r\n") - first + 1);
+}
+
+// Whatever may stand in a header as it is: visible ASCII.
+bool is_header_value(const std::string& text) {
+  return !text.empty() && std::all_of(text.begin(), text.end(), [](char c) { return c > ' ' && c < 0x7f; });
 }
 
 }  // namespace
@@ -42,8 +48,9 @@ tl::expected<ClientConfig, std::string> parse_in_cluster(std::string_view host, 
         "or set KUBECONFIG"));
   }
   ClientConfig config;
+  // The HTTP library connects to no IPv6 literal; the service's name stands for the same address and certificate.
   const bool v6 = host.find(':') != std::string_view::npos;
-  config.server = "https://" + (v6 ? "[" + std::string(host) + "]" : std::string(host)) + ":" + std::string(port);
+  config.server = "https://" + (v6 ? "kubernetes.default.svc" : std::string(host)) + ":" + std::string(port);
   if (auto server = split_server(config.server, "KUBERNETES_SERVICE_HOST/PORT"); !server) {
     return tl::unexpected(server.error());
   }
@@ -79,12 +86,13 @@ tl::expected<std::string, std::string> TokenSource::token(std::chrono::steady_cl
   if (token_file_.empty()) return token_;
   if (expired_ || !read_at_ || now - *read_at_ >= kTokenReadInterval) {
     auto text = reader_(token_file_);
-    if (text && !trim(*text).empty()) {
-      token_ = trim(std::move(*text));
+    if (text) *text = trim(std::move(*text));
+    if (text && is_header_value(*text)) {
+      token_ = std::move(*text);
       read_at_ = now;
       expired_ = false;
     } else if (!read_at_ && token_.empty()) {
-      return tl::unexpected("bearer token " + (text ? token_file_ + ": empty" : text.error()));
+      return tl::unexpected("bearer token " + (text ? token_file_ + ": empty, or not a token" : text.error()));
     }
   }
   return token_;

@@ -19,6 +19,7 @@ using web::http::http_request;
 using web::http::client::http_client;
 using web::http::client::http_client_config;
 
+constexpr std::chrono::minutes kMaxDeadline{1};
 constexpr std::chrono::minutes kMaxSilence{10};
 constexpr std::size_t kPieceBytes = 64u << 10;
 
@@ -50,15 +51,15 @@ class CpprestTransport final : public Transport {
   explicit CpprestTransport(const ClientConfig& config)
       : config_(config),
         token_(config.token, config.token_file, read_file),
-        requests_(config.server, client_config(config, kDefaultDeadline * 3)),
+        requests_(config.server, client_config(config, kMaxDeadline)),
         streams_(config.server, client_config(config, kMaxSilence)) {}
 
   tl::expected<std::string, ApiError> request(const ApiRequest& request) override {
     auto message = prepare(to_string(request.method), target_of(config_.path_prefix, request.path, request.query));
     if (!message) return tl::unexpected(message.error());
     if (!request.content_type.empty()) message->set_body(request.body, request.content_type);
-    const auto deadline = std::chrono::steady_clock::now() + request.deadline;
-    auto response = exchange(requests_, std::move(*message), deadline, kMaxResponseBytes);
+    const auto deadline = std::chrono::steady_clock::now() + std::min<std::chrono::milliseconds>(request.deadline, kMaxDeadline);
+    auto response = exchange(requests_, std::move(*message), deadline, kMaxResponseBytes, request.stop);
     if (!response) return tl::unexpected(name_server(response.error()));
     if (response->head.status < 200 || response->head.status > 299) {
       return tl::unexpected(refused(

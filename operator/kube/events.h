@@ -86,15 +86,15 @@ class EventRecorder {
   // `controller`: e.g. "storagepool.dev/operator"; `instance`: this process, e.g. the pod's name. The client outlives
   // the recorder. Needs the verbs create and patch on events.events.k8s.io.
   EventRecorder(const Client& client, std::string controller, std::string instance);
-  ~EventRecorder();  // writes what is due, for at most one deadline, and ends
+  ~EventRecorder();  // ends after the write in progress; what is not written yet is lost
   EventRecorder(const EventRecorder&) = delete;
   EventRecorder& operator=(const EventRecorder&) = delete;
 
   void record(const Event& event);
 
  private:
-  void run(std::stop_token stop);
-  void write(const EventSeries::Write& write);
+  void run(const std::stop_token& stop);
+  tl::expected<void, ApiError> write(const EventSeries::Write& write);
 
   const Client& client_;
   std::string controller_;

@@ -105,10 +105,10 @@ bool is_success(int status) { return status >= 200 && status <= 299; }
 
 tl::expected<WholeResponse, ApiError> exchange(http_client& client, web::http::http_request request,
                                                std::chrono::steady_clock::time_point deadline,
-                                               std::size_t max_body_bytes) {
+                                               std::size_t max_body_bytes, const std::stop_token& stop) {
   Running running(client, std::move(request));
   WholeResponse response;
-  if (auto done = collect(running.pipe(), response.body, deadline, max_body_bytes, {}); !done) {
+  if (auto done = collect(running.pipe(), response.body, deadline, max_body_bytes, stop); !done) {
     return tl::unexpected(done.error());
   }
   response.head = running.pipe().head();

@@ -25,7 +25,7 @@ struct WholeResponse {
 // The whole answer, whatever its status.
 tl::expected<WholeResponse, ApiError> exchange(web::http::client::http_client& client, web::http::http_request request,
                                                std::chrono::steady_clock::time_point deadline,
-                                               std::size_t max_body_bytes);
+                                               std::size_t max_body_bytes, const std::stop_token& stop);
 
 // A 2xx answer's body goes to `on_piece` (on this thread) until it returns false; any other answer comes back as in
 // error_from_response. A value: the body ended, or `on_piece` ended it. `silence`: the longest wait for a piece.

@@ -18,13 +18,7 @@
 
 namespace storagepool::kube {
 
-struct InformerOptions {
-  ResourceType type;
-  std::string name_space = {};      // empty: all namespaces
-  std::string label_selector = {};
-  bool strip_managed_fields = true;  // leave metadata.managedFields out of the store: often half of an object
-};
-
+using InformerOptions = WatchOptions;
 using ObjectPtr = std::shared_ptr<const Json>;
 
 struct InformerHandlers {
@@ -52,12 +46,11 @@ class Informer {
   std::vector<ObjectPtr> list(const std::string& name_space = {}) const;
 
  private:
-  void handle(WatchEvent event);
+  void take(WatchEvent event);
   void replace(std::vector<Json> items);
   void upsert(Json object);
-  void erase(const ObjectKey& key);
+  void erase(const Json& object);
 
-  InformerOptions options_;
   InformerHandlers handlers_;
   WatchDriver driver_;
   std::atomic<bool> synced_{false};

@@ -98,6 +98,9 @@ class KubeconfigParser {
       throw Refused{"users \"" + name + "\": client-certificate and client-key are needed together"};
     }
     config_.token = text_of(user, "token");
+    if (config_.token.find_first_of(" \t\r\n") != std::string::npos) {
+      throw Refused{"users \"" + name + "\": token: white space in it"};
+    }
     const std::string token_file = text_of(user, "tokenFile");
     if (!token_file.empty()) config_.token_file = resolved(token_file);
   }
@@ -147,12 +150,12 @@ tl::expected<ServerUrl, std::string> split_server(std::string_view url, std::str
   ServerUrl parts{std::string(url.substr(0, slash)), {}};
   if (slash != std::string_view::npos) parts.path = url.substr(slash);
   while (parts.path.ends_with('/')) parts.path.pop_back();
-  std::string_view authority = std::string_view(parts.base).substr(scheme);
-  const std::size_t host_end = authority.starts_with('[') ? authority.find(']') : authority.find(':');
+  const std::string_view authority = std::string_view(parts.base).substr(scheme);
+  const std::size_t host_end = authority.find(':');
   if (authority.empty() || host_end == 0) return refuse("has no host");
-  if (authority.starts_with('[') && host_end == std::string_view::npos) return refuse("has an unclosed [");
+  // The HTTP library cannot connect to one.
+  if (authority.starts_with('[')) return refuse("has an IPv6 address: use a host name");
   std::string_view rest = host_end == std::string_view::npos ? "" : authority.substr(host_end);
-  if (rest.starts_with(']')) rest.remove_prefix(1);
   if (!rest.empty()) {
     rest.remove_prefix(1);
     int port = 0;

@@ -18,8 +18,8 @@ inline constexpr std::size_t kMaxPodResponseBytes = 64u << 10;  // of the body; 
 inline constexpr std::chrono::milliseconds kMaxPodDeadline{2000};
 
 struct PodResponse {
-  int status = 0;    // any HTTP status, 409 included: its meaning is the caller's
-  std::string body;
+  int status = 0;  // any HTTP status, 409 included: its meaning is the caller's
+  std::string body = {};
 };
 
 class PodClient {

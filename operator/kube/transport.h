@@ -33,7 +33,8 @@ struct ApiRequest {
   Query query = {};
   std::string content_type = {};  // of the body; empty without a body
   std::string body = {};
-  std::chrono::milliseconds deadline = kDefaultDeadline;  // for the whole exchange
+  std::chrono::milliseconds deadline = kDefaultDeadline;  // for the whole exchange, at most 1 minute
+  std::stop_token stop = {};  // a requested stop ends it as kReasonCancelled
 };
 
 struct StreamRequest {

@@ -13,8 +13,8 @@
 #include <mutex>
 #include <optional>
 #include <set>
-#include <stop_token>
 #include <string>
+#include <utility>
 
 #include "operator/kube/resource.h"
 #include "pool/runtime/metrics.h"
@@ -43,13 +43,13 @@ class WorkQueueCore {
   Duration add_rate_limited(const ObjectKey& key, TimePoint now);
   void forget(const ObjectKey& key);  // success: back-off starts anew
 
-  // The next key, now in work until `done`. Moves delayed keys that are due first; `added` counts those.
+  // The next key, now in work until `done`. Delayed keys that are due become ready first.
   std::optional<Taken> take(TimePoint now);
   void done(const ObjectKey& key, TimePoint now);
 
   std::optional<TimePoint> next_due() const;  // of the delayed keys
-  std::size_t depth() const { return user_.size() + resync_.size(); }
-  std::uint64_t adds() const { return adds_; }
+  std::size_t depth() const { return ready_.size(); }
+  std::uint64_t adds() const { return adds_; }  // so far
 
  private:
   struct Ready {
@@ -60,15 +60,16 @@ class WorkQueueCore {
     TimePoint due;
     Priority priority;
   };
-  void enqueue(const ObjectKey& key, Priority priority, TimePoint now);
   void move_due(TimePoint now);
 
+  std::map<ObjectKey, Ready> ready_;
+  // The order in which ready keys come; entries whose key is not ready at that priority any more are skipped.
   std::deque<ObjectKey> user_;
   std::deque<ObjectKey> resync_;
-  std::map<ObjectKey, Ready> ready_;
-  std::map<ObjectKey, Ready> again_;  // added while in work
   std::set<ObjectKey> in_work_;
+  std::map<ObjectKey, Priority> again_;  // added while in work
   std::map<ObjectKey, Delayed> delayed_;
+  std::set<std::pair<TimePoint, ObjectKey>> by_due_;
   std::map<ObjectKey, int> failures_;
   std::uint64_t adds_ = 0;
 };
@@ -90,7 +91,7 @@ class WorkQueue {
   void shut_down();
 
  private:
-  void publish();
+  void publish();  // the metrics, after a change
 
   std::mutex mutex_;
   std::condition_variable ready_;

@@ -1,0 +1,91 @@
+#include <algorithm>
+
+#include "operator/kube/workqueue.h"
+
+namespace storagepool::kube {
+
+bool WorkQueueCore::add(const ObjectKey& key, Priority priority, TimePoint now) {
+  if (in_work_.contains(key)) {
+    const auto [entry, fresh] = again_.try_emplace(key, priority);
+    entry->second = std::min(entry->second, priority);
+    adds_ += fresh;
+    return fresh;
+  }
+  const auto [entry, fresh] = ready_.try_emplace(key, Ready{priority, now});
+  if (!fresh && entry->second.priority <= priority) return false;
+  entry->second.priority = priority;
+  (priority == Priority::kUser ? user_ : resync_).push_back(key);
+  adds_ += fresh;
+  return fresh;
+}
+
+void WorkQueueCore::add_after(const ObjectKey& key, Priority priority, Duration delay, TimePoint now) {
+  if (delay <= Duration::zero()) {
+    add(key, priority, now);
+    return;
+  }
+  const TimePoint due = now + delay;
+  const auto [entry, fresh] = delayed_.try_emplace(key, Delayed{due, priority});
+  Delayed& delayed = entry->second;
+  if (!fresh) by_due_.erase({delayed.due, key});
+  delayed.due = std::min(delayed.due, due);
+  delayed.priority = std::min(delayed.priority, priority);
+  by_due_.emplace(delayed.due, key);
+}
+
+WorkQueueCore::Duration WorkQueueCore::add_rate_limited(const ObjectKey& key, TimePoint now) {
+  int& failures = failures_[key];
+  // 5 ms doubled 18 times is beyond 1000 s.
+  const std::chrono::milliseconds delay =
+      std::min<std::chrono::milliseconds>(kBackoffBase * (1LL << std::min(failures, 18)), kBackoffMax);
+  failures = std::min(failures + 1, 18);
+  add_after(key, Priority::kUser, delay, now);
+  return delay;
+}
+
+void WorkQueueCore::forget(const ObjectKey& key) { failures_.erase(key); }
+
+std::optional<WorkQueueCore::Taken> WorkQueueCore::take(TimePoint now) {
+  move_due(now);
+  for (const Priority priority : {Priority::kUser, Priority::kResync}) {
+    std::deque<ObjectKey>& queue = priority == Priority::kUser ? user_ : resync_;
+    while (!queue.empty()) {
+      const ObjectKey key = std::move(queue.front());
+      queue.pop_front();
+      const auto entry = ready_.find(key);
+      if (entry == ready_.end() || entry->second.priority != priority) continue;
+      const Taken taken{key, now - entry->second.since};
+      ready_.erase(entry);
+      in_work_.insert(key);
+      return taken;
+    }
+  }
+  return std::nullopt;
+}
+
+void WorkQueueCore::done(const ObjectKey& key, TimePoint now) {
+  in_work_.erase(key);
+  const auto entry = again_.find(key);
+  if (entry == again_.end()) return;
+  const Priority priority = entry->second;
+  again_.erase(entry);
+  add(key, priority, now);
+  --adds_;  // counted when it was asked for
+}
+
+std::optional<WorkQueueCore::TimePoint> WorkQueueCore::next_due() const {
+  if (by_due_.empty()) return std::nullopt;
+  return by_due_.begin()->first;
+}
+
+void WorkQueueCore::move_due(TimePoint now) {
+  while (!by_due_.empty() && by_due_.begin()->first <= now) {
+    const ObjectKey key = by_due_.begin()->second;
+    by_due_.erase(by_due_.begin());
+    const Priority priority = delayed_.at(key).priority;
+    delayed_.erase(key);
+    add(key, priority, now);
+  }
+}
+
+}  // namespace storagepool::kube
