@@ -30,13 +30,14 @@ std::string describe(const Request& request, const Budget& budget, const Plan& p
                      std::to_string(budget.server_max) + ", reserved " + std::to_string(budget.reserved);
   if (budget.role_limit) text += ", role limit " + std::to_string(*budget.role_limit);
   if (budget.database_limit) text += ", database limit " + std::to_string(*budget.database_limit);
-  if (request.max_connections) text += ", spec.budget.maxConnections " + std::to_string(*request.max_connections);
+  if (request.max_connections)
+    text += ", spec.budget.maxConnections " + std::to_string(*request.max_connections);
   text += ")";
   if (budget.other_pools > 0) {
     text += ", of which other StoragePools hold " + std::to_string(budget.other_pools);
   }
-  return text + "; planned are " + std::to_string(plan.replicas) + " pods with " + std::to_string(plan.per_pod) +
-         " each";
+  return text + "; planned are " + std::to_string(plan.replicas) + " pods with " +
+         std::to_string(plan.per_pod) + " each";
 }
 
 Plan plan_unknown(const Request& request, const Existing& existing) {
@@ -83,7 +84,8 @@ Plan plan(const Request& request, const std::optional<settings::ServerFacts>& fa
 
   const std::int64_t least = request.min_conns_per_pod;
   const std::int64_t left = available(request, *facts, others.held);
-  // Others can be brought down to their minimum, so pods that run are not given up for what others hold above it.
+  // Others can be brought down to their minimum, so pods that run are not given up for what others hold above
+  // it.
   const std::int64_t left_to_keep = available(request, *facts, others.least);
   const std::int64_t safe = std::max(left / least, std::min(existing.replicas, left_to_keep / least));
 
@@ -98,7 +100,8 @@ Plan plan(const Request& request, const std::optional<settings::ServerFacts>& fa
                 .max_safe_replicas = safe};
 
   const bool fits = request.replicas * request.max_open_conns <= left;
-  // The last pod of a server stays even where it does not fit: without it nobody would see the server grow again.
+  // The last pod of a server stays even where it does not fit: without it nobody would see the server grow
+  // again.
   const std::int64_t fewest = others.have_pods ? 0 : 1;
   plan.replicas = std::min(request.replicas, std::max(safe, fewest));
   std::int64_t most = request.max_open_conns;

@@ -1,15 +1,16 @@
-// How many pods a StoragePool may have and how many connections each of them may hold, so that the sum over every pod
-// of every StoragePool on a PostgreSQL server stays within what the server can give. Pure functions from facts to a
-// plan: no I/O, no clock, no state.
+// How many pods a StoragePool may have and how many connections each of them may hold, so that the sum over
+// every pod of every StoragePool on a PostgreSQL server stays within what the server can give. Pure functions
+// from facts to a plan: no I/O, no clock, no state.
 //
-//   usable    = min(max_connections - superuser_reserved_connections - reserved_connections, role limit, database
+//   usable    = min(max_connections - superuser_reserved_connections - reserved_connections, role limit,
+//   database
 //               limit) - spec.postgres.reserve, and at most spec.budget.maxConnections
 //   available = usable less what other StoragePools on the server may hold now
 //   per pod   = available / peak pods, at least minConnsPerPod and at most what is asked
 //
-// S1: per_pod * peak_pods <= available whenever the existing pods fit with minConnsPerPod each. S2: the same input gives
-// the same plan, and a plan carried out gives itself again. S3: never less than minConnsPerPod; what does not fit even
-// so is not started, and `shortage` says so.
+// S1: per_pod * peak_pods <= available whenever the existing pods fit with minConnsPerPod each. S2: the same
+// input gives the same plan, and a plan carried out gives itself again. S3: never less than minConnsPerPod;
+// what does not fit even so is not started, and `shortage` says so.
 #pragma once
 
 #include <cstdint>
@@ -47,9 +48,9 @@ struct Claims {
 
 // The other StoragePools on the same server.
 struct Others {
-  Claims held;            // what their pods may hold now
-  Claims least;           // what they would hold at minConnsPerPod each
-  bool have_pods = false; // one of them has pods, so the server's facts stay known without ours
+  Claims held;             // what their pods may hold now
+  Claims least;            // what they would hold at minConnsPerPod each
+  bool have_pods = false;  // one of them has pods, so the server's facts stay known without ours
 };
 
 // What of this StoragePool exists now.
@@ -61,11 +62,11 @@ struct Existing {
 
 enum class Shortage {
   kNone,
-  kFactsUnknown,        // no pod has told the server's limits yet: one pod with minConnsPerPod
-  kLimitsReduced,       // Fit: pods get less than asked
-  kMinimumDoesNotFit,   // fewer pods than asked, since minConnsPerPod each is already too much
-  kStrict,              // Strict: nothing is rolled out
-  kObserved,            // Observe: more is granted than the server can give
+  kFactsUnknown,       // no pod has told the server's limits yet: one pod with minConnsPerPod
+  kLimitsReduced,      // Fit: pods get less than asked
+  kMinimumDoesNotFit,  // fewer pods than asked, since minConnsPerPod each is already too much
+  kStrict,             // Strict: nothing is rolled out
+  kObserved,           // Observe: more is granted than the server can give
 };
 std::string_view to_string(Shortage shortage);  // the reason of a condition, e.g. "LimitsReduced"
 
@@ -86,14 +87,15 @@ struct Plan {
   std::int64_t peak_pods = 0;    // counted for per_pod
   std::int64_t per_pod = 1;      // limit to grant
   Shortage shortage = Shortage::kNone;
-  std::string message;           // one sentence with the sum, for people
+  std::string message;  // one sentence with the sum, for people
 };
 
 Plan plan(const Request& request, const std::optional<settings::ServerFacts>& facts, const Others& others,
           const Existing& existing);
 
-// The complete settings to put in force for a pod whose limit is `limit`: what is asked, with everything that depends on
-// maxOpenConns brought within it, so that `settings::resolve` accepts the result. `asked` must resolve itself.
+// The complete settings to put in force for a pod whose limit is `limit`: what is asked, with everything that
+// depends on maxOpenConns brought within it, so that `settings::resolve` accepts the result. `asked` must
+// resolve itself.
 settings::Settings grant(const settings::Given& asked, std::int64_t limit);
 
 }  // namespace storagepool::sizing

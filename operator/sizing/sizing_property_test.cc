@@ -76,7 +76,8 @@ TEST(PlanProperties, S1NothingIsAddedThatDoesNotFitAtTheMinimum) {
     const Plan p = plan(c.request, c.facts, c.others, c.existing);
     if (c.request.policy == Policy::kObserve || p.replicas <= c.existing.replicas) continue;
     const bool last_of_server = p.replicas == 1 && !c.others.have_pods;
-    ASSERT_TRUE(last_of_server || p.replicas * c.request.min_conns_per_pod <= p.budget->available) << "case " << i;
+    ASSERT_TRUE(last_of_server || p.replicas * c.request.min_conns_per_pod <= p.budget->available)
+        << "case " << i;
   }
 }
 

@@ -29,9 +29,10 @@ TEST(Plan, FitDividesWhatTheServerCanGive) {
   EXPECT_EQ(p.per_pod, 9);  // (40 - 3 - 10) / 3
   EXPECT_EQ(p.replicas, 3);
   EXPECT_EQ(p.shortage, Shortage::kLimitsReduced);
-  EXPECT_EQ(p.message,
-            "3 pods ask for 100 connections each, 300 together; 27 are usable (max_connections 40, reserved 13); "
-            "planned are 3 pods with 9 each");
+  EXPECT_EQ(
+      p.message,
+      "3 pods ask for 100 connections each, 300 together; 27 are usable (max_connections 40, reserved 13); "
+      "planned are 3 pods with 9 each");
 }
 
 TEST(Plan, TheSmallestLimitCounts) {
@@ -58,7 +59,8 @@ TEST(Plan, OthersCountAgainstTheLimitTheyShare) {
 }
 
 TEST(Plan, PodsThatStillExistAreCounted) {
-  const Plan p = plan({.replicas = 3, .max_open_conns = 100}, server(100), {}, {.replicas = 3, .peak_pods = 5, .limit = 10});
+  const Plan p = plan({.replicas = 3, .max_open_conns = 100}, server(100), {},
+                      {.replicas = 3, .peak_pods = 5, .limit = 10});
   EXPECT_EQ(p.peak_pods, 5);
   EXPECT_EQ(p.per_pod, 17);
 }
@@ -73,7 +75,8 @@ TEST(Plan, FewerPodsWhenTheMinimumDoesNotFit) {
 
 TEST(Plan, RunningPodsAreNotGivenUpForWhatOthersHoldAboveTheirMinimum) {
   const Others others{.held = {.on_server = 27}, .least = {.on_server = 3}, .have_pods = true};
-  EXPECT_EQ(plan({.replicas = 3}, server(40), others, {.replicas = 3, .peak_pods = 3, .limit = 9}).replicas, 3);
+  EXPECT_EQ(plan({.replicas = 3}, server(40), others, {.replicas = 3, .peak_pods = 3, .limit = 9}).replicas,
+            3);
   EXPECT_EQ(plan({.replicas = 3}, server(40), others, {}).replicas, 0);
 }
 
@@ -122,7 +125,8 @@ TEST(Plan, ObserveGrantsWhatIsAskedAndReports) {
 }
 
 TEST(Grant, BringsEverythingThatDependsOnTheLimitWithinIt) {
-  const settings::Settings granted = grant({{"maxOpenConns", 100}, {"maxIdleConns", 25}, {"acquireTimeout", 5000}}, 9);
+  const settings::Settings granted =
+      grant({{"maxOpenConns", 100}, {"maxIdleConns", 25}, {"acquireTimeout", 5000}}, 9);
   EXPECT_EQ(granted.max_open_conns, 9);
   EXPECT_EQ(granted.max_idle_conns, 9);
   EXPECT_LE(granted.system_conns, 9);

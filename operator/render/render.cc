@@ -1,0 +1,119 @@
+#include "operator/render/render.h"
+
+#include "operator/render/admin_token.h"
+#include "operator/render/object.h"
+
+namespace storagepool::render {
+namespace {
+
+constexpr std::string_view kApplication = "storagepool";
+constexpr std::string_view kComponent = "datastorage";
+
+}  // namespace
+
+std::string config_map_name(const std::string& pool) {
+  return pool + "-config";
+}
+std::string admin_secret_name(const std::string& pool) {
+  return pool + "-admin";
+}
+std::string pods_service_name(const std::string& pool) {
+  return pool + "-pods";
+}
+
+std::string managed_selector() {
+  return "app.kubernetes.io/managed-by=" + std::string(kManager);
+}
+
+std::string pod_selector(const std::string& pool) {
+  return "app.kubernetes.io/name=" + std::string(kApplication) + ",app.kubernetes.io/instance=" + pool;
+}
+
+Json selector_labels(const std::string& pool) {
+  return {{"app.kubernetes.io/name", kApplication},
+          {"app.kubernetes.io/instance", pool},
+          {"app.kubernetes.io/component", kComponent}};
+}
+
+Json pod_labels(const std::string& pool) {
+  Json labels = selector_labels(pool);
+  labels["app.kubernetes.io/managed-by"] = kManager;
+  return labels;
+}
+
+Json owned(const Identity& pool, std::string_view api_version, std::string_view kind,
+           const std::string& name) {
+  return {{"apiVersion", api_version},
+          {"kind", kind},
+          {"metadata",
+           {{"name", name},
+            {"namespace", pool.name_space},
+            {"labels", pod_labels(pool.name)},
+            {"ownerReferences", Json::array({{{"apiVersion", "storagepool.dev/v1alpha1"},
+                                              {"kind", "StoragePool"},
+                                              {"name", pool.name},
+                                              {"uid", pool.uid},
+                                              {"controller", true},
+                                              {"blockOwnerDeletion", true}}})}}}};
+}
+
+std::string postgres_hash(const Spec& spec) {
+  const Json identity{target_of(spec.postgres), settings::to_string(spec.postgres.ssl_mode),
+                      spec.credentials_secret, spec.ca_secret};
+  return sha256_hex(identity.dump()).substr(0, 16);
+}
+
+Json service_account(const Identity& pool) {
+  Json object = owned(pool, "v1", "ServiceAccount", pool.name);
+  object["automountServiceAccountToken"] = false;
+  return object;
+}
+
+Json admin_secret(const Identity& pool, const std::string& token) {
+  Json object = owned(pool, "v1", "Secret", admin_secret_name(pool.name));
+  object["type"] = "Opaque";
+  object["stringData"] = {{"token", token}};
+  return object;
+}
+
+Json config_map(const Identity& pool, const Spec& spec, const ConfigMapInput& input) {
+  Json object = owned(pool, "v1", "ConfigMap", config_map_name(pool.name));
+  object["metadata"]["annotations"] = {{kCeilingAnnotation, std::to_string(input.ceiling)}};
+  object["data"] = {{"config.yaml", settings::render_config({.generation = input.generation,
+                                                             .postgres = spec.postgres,
+                                                             .pool = settings::to_given(input.settings)})}};
+  return object;
+}
+
+Json service(const Identity& pool, const Spec& spec) {
+  Json object = owned(pool, "v1", "Service", pool.name);
+  if (!spec.service_annotations.is_null()) object["metadata"]["annotations"] = spec.service_annotations;
+  object["spec"] = {
+      {"type", spec.service_type},
+      {"selector", selector_labels(pool.name)},
+      {"ports",
+       Json::array({{{"name", "http"}, {"port", kApiPort}, {"targetPort", "http"}, {"protocol", "TCP"}}})}};
+  return object;
+}
+
+Json pods_service(const Identity& pool) {
+  Json object = owned(pool, "v1", "Service", pods_service_name(pool.name));
+  Json ports = Json::array();
+  for (const auto& [name, port] : {std::pair{"http", kApiPort}, std::pair{"health", kHealthPort},
+                                   std::pair{"admin", kAdminPort}, std::pair{"metrics", kMetricsPort}}) {
+    ports.push_back({{"name", name}, {"port", port}, {"targetPort", name}, {"protocol", "TCP"}});
+  }
+  object["spec"] = {{"clusterIP", "None"},
+                    {"publishNotReadyAddresses", true},
+                    {"selector", selector_labels(pool.name)},
+                    {"ports", std::move(ports)}};
+  return object;
+}
+
+Json pod_disruption_budget(const Identity& pool) {
+  Json object = owned(pool, "policy/v1", "PodDisruptionBudget", pool.name);
+  object["spec"] = {{"maxUnavailable", 1}, {"selector", {{"matchLabels", selector_labels(pool.name)}}}};
+  return object;
+}
+
+}  // namespace storagepool::render

@@ -1,0 +1,62 @@
+// From a StoragePool to the objects that the operator keeps for it in the same namespace, as
+// server-side-apply bodies:
+//
+//   ServiceAccount NAME       no permissions, no token
+//   Secret NAME-admin         the administration port's bearer token
+//   ConfigMap NAME-config     config.yaml: the granted settings and their generation
+//   (pool/settings/config_file.h) Service NAME              the API; NAME-pods: headless, every pod under a
+//   name of its own StatefulSet NAME          the pods PodDisruptionBudget NAME  one pod at a time
+//
+// Pure: the same input gives the same bytes.
+#pragma once
+
+#include <cstdint>
+#include <string>
+
+#include "operator/render/storage_pool.h"
+#include "pool/settings/settings.h"
+
+namespace storagepool::render {
+
+inline constexpr int kApiPort = 8080;
+inline constexpr int kHealthPort = 8081;
+inline constexpr int kAdminPort = 8082;
+inline constexpr int kMetricsPort = 9090;
+
+inline constexpr std::string_view kManager = "storagepool-operator";
+// The highest limit that any pod may still have in force: see operator/reconcile/next_step.h.
+inline constexpr std::string_view kCeilingAnnotation = "storagepool.dev/limit-ceiling";
+// The most pods that may exist at this moment.
+inline constexpr std::string_view kPeakPodsAnnotation = "storagepool.dev/peak-pods";
+// Changes with what makes the pods restart: where PostgreSQL is and how it is reached.
+inline constexpr std::string_view kPostgresHashAnnotation = "storagepool.dev/postgres-hash";
+
+std::string config_map_name(const std::string& pool);
+std::string admin_secret_name(const std::string& pool);
+std::string pods_service_name(const std::string& pool);
+
+// As kubectl's -l: all objects of all StoragePools; the pods of one.
+std::string managed_selector();
+std::string pod_selector(const std::string& pool);
+std::string postgres_hash(const Spec& spec);
+
+struct ConfigMapInput {
+  std::int64_t generation = 0;
+  settings::Settings settings;
+  std::int64_t ceiling = 0;
+};
+struct StatefulSetInput {
+  std::int64_t replicas = 0;
+  std::int64_t peak_pods = 0;
+  std::string default_image;
+};
+
+Json service_account(const Identity& pool);
+Json admin_secret(const Identity& pool, const std::string& token);
+Json config_map(const Identity& pool, const Spec& spec, const ConfigMapInput& input);
+Json service(const Identity& pool, const Spec& spec);
+Json pods_service(const Identity& pool);
+Json pod_disruption_budget(const Identity& pool);
+Json stateful_set(const Identity& pool, const Spec& spec, const StatefulSetInput& input);
+
+}  // namespace storagepool::render

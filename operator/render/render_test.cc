@@ -1,0 +1,161 @@
+#include "operator/render/render.h"
+
+#include <gmock/gmock.h>
+#include <gtest/gtest.h>
+
+#include "operator/render/admin_token.h"
+
+namespace storagepool::render {
+namespace {
+
+using testing::HasSubstr;
+using testing::Not;
+
+const Identity kPool{.name_space = "team", .name = "audit", .uid = "u-1"};
+
+Spec spec_with(const Json& overrides = Json::object()) {
+  Json object{
+      {"metadata", {{"name", "audit"}}},
+      {"spec",
+       {{"postgres",
+         {{"host", "db.example"}, {"database", "audit"}, {"credentialsSecretRef", {{"name", "creds"}}}}}}}};
+  object["spec"].merge_patch(overrides);
+  const auto spec = parse_spec(object);
+  EXPECT_TRUE(spec);
+  return *spec;
+}
+
+Json pods(const Json& overrides = Json::object()) {
+  return stateful_set(kPool, spec_with(overrides), {.replicas = 3, .peak_pods = 5, .default_image = "img:1"});
+}
+Json container_of(const Json& set) {
+  return set["spec"]["template"]["spec"]["containers"][0];
+}
+
+TEST(Render, EverythingIsOwnedAndLabelled) {
+  const Spec spec = spec_with();
+  for (const Json& object :
+       {service_account(kPool), admin_secret(kPool, "t"), config_map(kPool, spec, {}), service(kPool, spec),
+        pods_service(kPool), pod_disruption_budget(kPool), stateful_set(kPool, spec, {})}) {
+    const Json& metadata = object["metadata"];
+    EXPECT_EQ(metadata["namespace"], "team");
+    EXPECT_EQ(metadata["labels"]["app.kubernetes.io/managed-by"], "storagepool-operator");
+    EXPECT_EQ(metadata["labels"]["app.kubernetes.io/instance"], "audit");
+    ASSERT_EQ(metadata["ownerReferences"].size(), 1U);
+    EXPECT_EQ(metadata["ownerReferences"][0]["uid"], "u-1");
+    EXPECT_EQ(metadata["ownerReferences"][0]["controller"], true);
+    EXPECT_EQ(metadata["ownerReferences"][0]["blockOwnerDeletion"], true);
+  }
+}
+
+TEST(Render, ConfigMapIsWhatAPodReads) {
+  const Spec spec = spec_with();
+  const settings::Settings granted = sizing::grant(spec.pool, 9);
+  const Json object = config_map(kPool, spec, {.generation = 7, .settings = granted, .ceiling = 25});
+  EXPECT_EQ(object["metadata"]["name"], "audit-config");
+  EXPECT_EQ(object["metadata"]["annotations"]["storagepool.dev/limit-ceiling"], "25");
+  const auto config = settings::parse_config(object["data"]["config.yaml"].get<std::string>());
+  ASSERT_TRUE(config);
+  EXPECT_EQ(config->generation, 7);
+  EXPECT_EQ(config->postgres, spec.postgres);
+  const auto resolved = settings::resolve(config->pool);
+  ASSERT_TRUE(resolved);
+  EXPECT_EQ(*resolved, granted);
+}
+
+TEST(Render, ServicesReachThePods) {
+  const Json api =
+      service(kPool, spec_with({{"service", {{"type", "NodePort"}, {"annotations", {{"a", "b"}}}}}}));
+  EXPECT_EQ(api["spec"]["type"], "NodePort");
+  EXPECT_EQ(api["metadata"]["annotations"]["a"], "b");
+  EXPECT_EQ(api["spec"]["ports"][0]["port"], 8080);
+  EXPECT_EQ(api["spec"]["ports"].size(), 1U);
+  const Json headless = pods_service(kPool);
+  EXPECT_EQ(headless["metadata"]["name"], "audit-pods");
+  EXPECT_EQ(headless["spec"]["clusterIP"], "None");
+  EXPECT_EQ(headless["spec"]["publishNotReadyAddresses"], true);
+  EXPECT_EQ(headless["spec"]["ports"].size(), 4U);
+  const Json labels = pods()["spec"]["template"]["metadata"]["labels"];
+  for (const auto& [key, value] : api["spec"]["selector"].items()) EXPECT_EQ(labels[key], value);
+  EXPECT_EQ(pod_selector("audit"), "app.kubernetes.io/name=storagepool,app.kubernetes.io/instance=audit");
+}
+
+TEST(Render, StatefulSetMeetsTheRestrictedPodSecurityStandard) {
+  const Json set = pods();
+  const Json pod = set["spec"]["template"]["spec"];
+  EXPECT_EQ(pod["securityContext"]["runAsNonRoot"], true);
+  EXPECT_EQ(pod["securityContext"]["runAsUser"], 65532);
+  EXPECT_EQ(pod["securityContext"]["seccompProfile"]["type"], "RuntimeDefault");
+  EXPECT_EQ(pod["automountServiceAccountToken"], false);
+  const Json security = container_of(set)["securityContext"];
+  EXPECT_EQ(security["allowPrivilegeEscalation"], false);
+  EXPECT_EQ(security["readOnlyRootFilesystem"], true);
+  EXPECT_EQ(security["capabilities"]["drop"], Json::array({"ALL"}));
+}
+
+TEST(Render, StatefulSetMountsWhatThePodNeeds) {
+  const Json set = pods();
+  EXPECT_EQ(set["spec"]["replicas"], 3);
+  EXPECT_EQ(set["spec"]["serviceName"], "audit-pods");
+  EXPECT_EQ(set["spec"]["podManagementPolicy"], "Parallel");
+  EXPECT_EQ(set["metadata"]["annotations"]["storagepool.dev/peak-pods"], "5");
+  EXPECT_EQ(container_of(set)["image"], "img:1");
+  EXPECT_EQ(container_of(set)["command"], Json::array({"/usr/bin/datastorage"}));
+  const std::string text = set.dump();
+  EXPECT_THAT(text, HasSubstr(R"("secretName":"creds")"));
+  EXPECT_THAT(text, HasSubstr(R"("secretName":"audit-admin")"));
+  EXPECT_THAT(text, HasSubstr(R"("name":"audit-config")"));
+  EXPECT_THAT(text, Not(HasSubstr("ca.crt")));
+  EXPECT_EQ(container_of(set)["readinessProbe"]["httpGet"]["path"], "/readyz");
+  EXPECT_EQ(container_of(set)["livenessProbe"]["httpGet"]["path"], "/livez");
+}
+
+TEST(Render, VerifiedServersBringTheirCertificateAuthority) {
+  const Json set = pods({{"postgres", {{"sslMode", "verify-full"}, {"caSecretRef", {{"name", "pg-ca"}}}}}});
+  EXPECT_THAT(set.dump(), HasSubstr(R"("secretName":"pg-ca")"));
+  EXPECT_THAT(container_of(set)["args"].dump(), HasSubstr("--ca-file=/etc/storagepool/ca/ca.crt"));
+}
+
+TEST(Render, EveryFieldOfTheSpecReachesThePods) {
+  const Json overrides = Json::parse(R"({
+    "image": "other:2", "imagePullPolicy": "Always", "resources": {"limits": {"memory": "64Mi"}},
+    "nodeSelector": {"disk": "ssd"}, "tolerations": [{"operator": "Exists"}],
+    "affinity": {"nodeAffinity": {}}, "topologySpreadConstraints": [{"maxSkew": 1}],
+    "podMetadata": {"labels": {"team": "x", "app.kubernetes.io/name": "stolen"}, "annotations": {"note": "y"}}})");
+  const Json set = pods(overrides);
+  const Json pod = set["spec"]["template"]["spec"];
+  EXPECT_EQ(container_of(set)["image"], "other:2");
+  EXPECT_EQ(container_of(set)["imagePullPolicy"], "Always");
+  EXPECT_EQ(container_of(set)["resources"], overrides["resources"]);
+  for (const char* key : {"nodeSelector", "tolerations", "affinity", "topologySpreadConstraints"}) {
+    EXPECT_EQ(pod[key], overrides[key]);
+  }
+  const Json metadata = set["spec"]["template"]["metadata"];
+  EXPECT_EQ(metadata["labels"]["team"], "x");
+  EXPECT_EQ(metadata["labels"]["app.kubernetes.io/name"], "storagepool");
+  EXPECT_EQ(metadata["annotations"]["note"], "y");
+}
+
+TEST(Render, PoolSettingsNeverRollThePodsButTheServerDoes) {
+  const auto template_of = [](const Json& overrides) { return pods(overrides)["spec"]["template"]; };
+  const Json before = template_of(Json::object());
+  EXPECT_EQ(template_of({{"pool", {{"profile", "High"}, {"acquireTimeout", "1s"}}}}), before);
+  EXPECT_EQ(template_of({{"postgres", {{"reserve", 20}}}}), before);
+  EXPECT_EQ(template_of({{"budget", {{"policy", "Strict"}}}}), before);
+  for (const Json& change :
+       {Json{{"host", "db2"}}, Json{{"port", 5433}}, Json{{"database", "b"}}, Json{{"sslMode", "disable"}},
+        Json{{"credentialsSecretRef", {{"name", "c2"}}}}}) {
+    EXPECT_NE(template_of({{"postgres", change}}), before) << change;
+  }
+}
+
+TEST(AdminToken, IsHmacSha256OfTheUid) {
+  // printf storagepool.dev/admin-token/u-1 | openssl dgst -sha256 -hmac key
+  EXPECT_EQ(admin_token("key", "u-1"), "c0efea959fe6914541a2482c2e3fb9920229b7b0d403de86b21296361ef3667f");
+  EXPECT_NE(admin_token("key", "u-1"), admin_token("key", "u-2"));
+  EXPECT_NE(admin_token("key", "u-1"), admin_token("kez", "u-1"));
+  EXPECT_EQ(sha256_hex("abc"), "ba7816bf8f01cfea414140de5dae2223b00361a396177a9cb410ff61f20015ad");
+}
+
+}  // namespace
+}  // namespace storagepool::render

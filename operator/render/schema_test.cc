@@ -1,0 +1,113 @@
+// The CRD's schema says of each pool setting what the settings table says: default, range, type. What the CRD
+// leaves out is left out on purpose and named here.
+#include <map>
+#include <set>
+#include <string>
+
+#include <gmock/gmock.h>
+#include <gtest/gtest.h>
+#include <yaml-cpp/yaml.h>
+
+#include "operator/render/storage_pool.h"
+#include "pool/settings/settings.h"
+
+namespace storagepool::render {
+namespace {
+
+using testing::HasSubstr;
+
+class Schema : public testing::Test {
+ protected:
+  YAML::Node crd_ = YAML::LoadFile(STORAGEPOOL_CRD);
+  YAML::Node version() const { return crd_["spec"]["versions"][0]; }
+  YAML::Node spec() const {
+    return version()["schema"]["openAPIV3Schema"]["properties"]["spec"]["properties"];
+  }
+  YAML::Node pool() const { return spec()["pool"]["properties"]; }
+};
+
+const std::set<std::string, std::less<>> kNotAsked{"maxConnsPerDatabase", "systemConns"};
+// Their defaults follow from `profile` and from each other.
+const std::set<std::string, std::less<>> kDefaultDerived{"maxOpenConns", "maxIdleConns"};
+
+TEST_F(Schema, HasEverySettingAndNoOther) {
+  std::set<std::string> expected{"profile"};
+  for (const settings::Setting& setting : settings::table()) {
+    if (!kNotAsked.contains(setting.key)) expected.emplace(setting.key);
+  }
+  std::set<std::string> actual;
+  for (const auto& property : pool()) actual.insert(property.first.as<std::string>());
+  EXPECT_EQ(actual, expected);
+}
+
+TEST_F(Schema, DefaultsAndRangesAreTheTables) {
+  for (const settings::Setting& setting : settings::table()) {
+    if (kNotAsked.contains(setting.key)) continue;
+    const std::string key(setting.key);
+    const YAML::Node property = pool()[key];
+    SCOPED_TRACE(key);
+    if (!kDefaultDerived.contains(key)) {
+      EXPECT_EQ(settings::parse_value(setting, property["default"].as<std::string>()), setting.default_value);
+    } else {
+      EXPECT_FALSE(property["default"]);
+    }
+    if (setting.kind == settings::Kind::kCount) {
+      EXPECT_EQ(property["type"].as<std::string>(), "integer");
+      EXPECT_EQ(property["minimum"].as<std::int64_t>(), setting.minimum);
+      EXPECT_EQ(property["maximum"].as<std::int64_t>(), setting.maximum);
+      continue;
+    }
+    EXPECT_EQ(property["type"].as<std::string>(), "string");
+    const std::string rule = property["x-kubernetes-validations"][0]["rule"].as<std::string>();
+    const std::string message =
+        property["x-kubernetes-validations"][0]["messageExpression"].as<std::string>();
+    EXPECT_THAT(message, HasSubstr("spec.pool." + key));
+    if (setting.minimum > 0) {
+      const std::string least = settings::format_value(setting, setting.minimum);
+      EXPECT_THAT(rule, HasSubstr("duration(self) >= duration('" + least + "')"));
+      EXPECT_THAT(message, HasSubstr("at least " + least));
+    } else {
+      EXPECT_EQ(rule.find(">="), std::string::npos);
+    }
+    if (setting.zero_allowed && setting.minimum > 0) {
+      EXPECT_THAT(rule, HasSubstr("duration(self) == duration('0s')"));
+    }
+  }
+}
+
+void expect_described(const YAML::Node& properties, const std::string& path) {
+  for (const auto& property : properties) {
+    const std::string name = path + "." + property.first.as<std::string>();
+    EXPECT_TRUE(property.second["description"]) << name << " has no description";
+    EXPECT_TRUE(property.second["type"]) << name << " has no type";
+    if (property.second["properties"]) expect_described(property.second["properties"], name);
+    if (property.second["items"] && property.second["items"]["properties"]) {
+      expect_described(property.second["items"]["properties"], name + "[]");
+    }
+  }
+}
+
+TEST_F(Schema, DescribesEveryField) {
+  const YAML::Node properties = version()["schema"]["openAPIV3Schema"]["properties"];
+  for (const char* part : {"spec", "status"}) expect_described(properties[part]["properties"], part);
+}
+
+TEST_F(Schema, DefaultsAreThoseOfTheOperator) {
+  // A StoragePool stored without the CRD's defaults reads the same.
+  const auto bare = parse_spec(Json::parse(R"({"metadata": {"name": "a"}, "spec": {"postgres":
+      {"host": "h", "database": "d", "credentialsSecretRef": {"name": "s"}}}})"));
+  ASSERT_TRUE(bare);
+  EXPECT_EQ(spec()["replicas"]["default"].as<std::int64_t>(), bare->sizing.replicas);
+  const YAML::Node postgres = spec()["postgres"]["properties"];
+  EXPECT_EQ(postgres["port"]["default"].as<int>(), bare->postgres.port);
+  EXPECT_EQ(postgres["sslMode"]["default"].as<std::string>(), settings::to_string(bare->postgres.ssl_mode));
+  EXPECT_EQ(postgres["reserve"]["default"].as<std::int64_t>(), bare->sizing.reserve);
+  EXPECT_EQ(spec()["budget"]["properties"]["minConnsPerPod"]["default"].as<std::int64_t>(),
+            bare->sizing.min_conns_per_pod);
+  EXPECT_EQ(spec()["budget"]["properties"]["policy"]["default"].as<std::string>(), "Fit");
+  EXPECT_EQ(spec()["imagePullPolicy"]["default"].as<std::string>(), bare->image_pull_policy);
+  EXPECT_EQ(spec()["service"]["properties"]["type"]["default"].as<std::string>(), bare->service_type);
+}
+
+}  // namespace
+}  // namespace storagepool::render

@@ -1,0 +1,128 @@
+#include "operator/render/object.h"
+#include "operator/render/render.h"
+
+namespace storagepool::render {
+namespace {
+
+constexpr int kUser = 65532;
+// Secrets are readable to the pod's group only.
+constexpr int kSecretMode = 0440;
+// The program's own drain deadline is 25 s.
+constexpr int kTerminationGraceSeconds = 30;
+
+Json probe(const char* path, int period_seconds, int timeout_seconds, int failures) {
+  return {{"httpGet", {{"path", path}, {"port", "health"}, {"scheme", "HTTP"}}},
+          {"periodSeconds", period_seconds},
+          {"timeoutSeconds", timeout_seconds},
+          {"failureThreshold", failures}};
+}
+
+Json ports() {
+  Json list = Json::array();
+  for (const auto& [name, port] : {std::pair{"http", kApiPort}, std::pair{"health", kHealthPort},
+                                   std::pair{"admin", kAdminPort}, std::pair{"metrics", kMetricsPort}}) {
+    list.push_back({{"name", name}, {"containerPort", port}, {"protocol", "TCP"}});
+  }
+  return list;
+}
+
+Json secret_volume(const char* name, const std::string& secret, bool optional) {
+  return {{"name", name},
+          {"secret", {{"secretName", secret}, {"optional", optional}, {"defaultMode", kSecretMode}}}};
+}
+
+// The credentials and the CA are optional: a pod that lacks them says so, one that waits for a mount says
+// nothing.
+Json volumes(const Identity& pool, const Spec& spec) {
+  Json list = Json::array({{{"name", "config"}, {"configMap", {{"name", config_map_name(pool.name)}}}},
+                           secret_volume("credentials", spec.credentials_secret, true),
+                           secret_volume("admin", admin_secret_name(pool.name), false),
+                           {{"name", "state"}, {"emptyDir", Json::object()}}});
+  if (!spec.ca_secret.empty()) {
+    Json ca = secret_volume("ca", spec.ca_secret, true);
+    ca["secret"]["items"] = Json::array({{{"key", "ca.crt"}, {"path", "ca.crt"}}});
+    list.push_back(std::move(ca));
+  }
+  return list;
+}
+
+Json container(const Spec& spec, const std::string& default_image) {
+  Json arguments{"--config=/etc/storagepool/config/config.yaml",
+                 "--credentials-dir=/etc/storagepool/credentials",
+                 "--admin-token-file=/etc/storagepool/admin/token", "--state-dir=/var/lib/storagepool"};
+  Json mounts = Json::array(
+      {{{"name", "config"}, {"mountPath", "/etc/storagepool/config"}, {"readOnly", true}},
+       {{"name", "credentials"}, {"mountPath", "/etc/storagepool/credentials"}, {"readOnly", true}},
+       {{"name", "admin"}, {"mountPath", "/etc/storagepool/admin"}, {"readOnly", true}},
+       {{"name", "state"}, {"mountPath", "/var/lib/storagepool"}}});
+  if (!spec.ca_secret.empty()) {
+    arguments.push_back("--ca-file=/etc/storagepool/ca/ca.crt");
+    mounts.push_back({{"name", "ca"}, {"mountPath", "/etc/storagepool/ca"}, {"readOnly", true}});
+  }
+  Json object{{"name", "datastorage"},
+              {"image", spec.image.empty() ? default_image : spec.image},
+              {"imagePullPolicy", spec.image_pull_policy},
+              {"command", Json::array({"/usr/bin/datastorage"})},
+              {"args", std::move(arguments)},
+              {"ports", ports()},
+              {"volumeMounts", std::move(mounts)},
+              {"startupProbe", probe("/livez", 1, 2, 60)},
+              {"livenessProbe", probe("/livez", 10, 5, 3)},
+              {"readinessProbe", probe("/readyz", 1, 2, 2)},
+              {"securityContext",
+               {{"allowPrivilegeEscalation", false},
+                {"readOnlyRootFilesystem", true},
+                {"capabilities", {{"drop", Json::array({"ALL"})}}}}}};
+  if (!spec.resources.is_null()) object["resources"] = spec.resources;
+  return object;
+}
+
+Json pod_metadata(const Identity& pool, const Spec& spec) {
+  Json labels = spec.pod_labels.is_null() ? Json::object() : spec.pod_labels;
+  labels.update(pod_labels(pool.name));
+  Json annotations = spec.pod_annotations.is_null() ? Json::object() : spec.pod_annotations;
+  annotations[std::string(kPostgresHashAnnotation)] = postgres_hash(spec);
+  return {{"labels", std::move(labels)}, {"annotations", std::move(annotations)}};
+}
+
+Json pod_spec(const Identity& pool, const Spec& spec, const std::string& default_image) {
+  Json object{{"serviceAccountName", pool.name},
+              {"automountServiceAccountToken", false},
+              {"enableServiceLinks", false},
+              {"terminationGracePeriodSeconds", kTerminationGraceSeconds},
+              {"securityContext",
+               {{"runAsNonRoot", true},
+                {"runAsUser", kUser},
+                {"runAsGroup", kUser},
+                {"fsGroup", kUser},
+                {"seccompProfile", {{"type", "RuntimeDefault"}}}}},
+              {"containers", Json::array({container(spec, default_image)})},
+              {"volumes", volumes(pool, spec)}};
+  const auto pass = [&](const char* key, const Json& value) {
+    if (!value.is_null()) object[key] = value;
+  };
+  pass("nodeSelector", spec.node_selector);
+  pass("tolerations", spec.tolerations);
+  pass("affinity", spec.affinity);
+  pass("topologySpreadConstraints", spec.topology_spread_constraints);
+  return object;
+}
+
+}  // namespace
+
+Json stateful_set(const Identity& pool, const Spec& spec, const StatefulSetInput& input) {
+  Json object = owned(pool, "apps/v1", "StatefulSet", pool.name);
+  object["metadata"]["annotations"] = {{kPeakPodsAnnotation, std::to_string(input.peak_pods)}};
+  object["spec"] = {
+      {"replicas", input.replicas},
+      {"serviceName", pods_service_name(pool.name)},
+      {"podManagementPolicy", "Parallel"},
+      {"updateStrategy", {{"type", "RollingUpdate"}}},
+      {"revisionHistoryLimit", 3},
+      {"selector", {{"matchLabels", selector_labels(pool.name)}}},
+      {"template",
+       {{"metadata", pod_metadata(pool, spec)}, {"spec", pod_spec(pool, spec, input.default_image)}}}};
+  return object;
+}
+
+}  // namespace storagepool::render

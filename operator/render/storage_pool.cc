@@ -1,0 +1,279 @@
+#include "operator/render/storage_pool.h"
+
+#include <algorithm>
+#include <array>
+#include <utility>
+
+#include "pool/settings/duration.h"
+
+namespace storagepool::render {
+namespace {
+
+struct Profile {
+  std::string_view name;
+  std::int64_t max_open_conns;
+  std::int64_t max_idle_conns;
+};
+constexpr std::array kProfiles{Profile{"Low", 25, 5}, Profile{"Medium", 50, 10}, Profile{"High", 100, 25}};
+
+constexpr std::size_t kMaxShown = 64;
+constexpr std::size_t kMaxImage = 1024;
+
+using Accepts = bool (*)(std::string_view text);
+
+bool is_lower(char c) {
+  return (c >= 'a' && c <= 'z');
+}
+bool is_digit(char c) {
+  return c >= '0' && c <= '9';
+}
+bool is_alphanumeric(char c) {
+  return is_lower(c) || (c >= 'A' && c <= 'Z') || is_digit(c);
+}
+
+template <typename Each>
+bool made_of(std::string_view text, std::size_t longest, Each each) {
+  return !text.empty() && text.size() <= longest && std::all_of(text.begin(), text.end(), each);
+}
+bool lower_case_name(std::string_view text, std::size_t longest, std::string_view also) {
+  const auto edge = [](char c) { return is_lower(c) || is_digit(c); };
+  return made_of(text, longest, [&](char c) { return edge(c) || also.find(c) != also.npos; }) &&
+         edge(text.front()) && edge(text.back());
+}
+
+bool accepts_host(std::string_view text) {
+  return made_of(text, 253, [](char c) {
+    return is_alphanumeric(c) || std::string_view("_.:-").find(c) != std::string_view::npos;
+  });
+}
+bool accepts_database(std::string_view text) {
+  return made_of(text, 63,
+                 [](char c) {
+                   return is_alphanumeric(c) || std::string_view("_$.-").find(c) != std::string_view::npos;
+                 }) &&
+         (is_alphanumeric(text.front()) || text.front() == '_');
+}
+bool accepts_secret(std::string_view text) {
+  return lower_case_name(text, 253, "-.");
+}
+bool accepts_pool_name(std::string_view text) {
+  return lower_case_name(text, 52, "-") && is_lower(text.front());
+}
+bool accepts_image(std::string_view text) {
+  return made_of(text, kMaxImage, [](char c) { return c > ' ' && c < 0x7f; });
+}
+
+std::string shown(const Json& value) {
+  std::string text = value.is_string() ? value.get<std::string>()
+                                       : value.dump(-1, ' ', false, Json::error_handler_t::replace);
+  if (text.size() > kMaxShown) text = text.substr(0, kMaxShown) + "...";
+  return text;
+}
+
+const Json& member(const Json& object, std::string_view key) {
+  static const Json kNull;
+  if (!object.is_object()) return kNull;
+  const auto found = object.find(key);
+  return found == object.end() ? kNull : *found;
+}
+
+// Reads the members of one object of the spec and collects problems.
+class Fields {
+ public:
+  Fields(const Json& object, std::string path, FieldProblems& problems)
+      : object_(object), path_(std::move(path)), problems_(problems) {
+    if (!object.is_object() && !object.is_null()) refuse("", object, "an object");
+  }
+
+  const Json& at(std::string_view key) const { return member(object_, key); }
+  bool has(std::string_view key) const { return !at(key).is_null(); }
+
+  std::int64_t integer(std::string_view key, std::int64_t fallback, std::int64_t minimum,
+                       std::int64_t maximum) {
+    const Json& value = at(key);
+    if (value.is_null()) return fallback;
+    if (!value.is_number_integer() || value < minimum || value > maximum) {
+      refuse(key, value, "a whole number from " + std::to_string(minimum) + " to " + std::to_string(maximum));
+      return fallback;
+    }
+    return value.get<std::int64_t>();
+  }
+
+  std::string text(std::string_view key, Accepts accepts, std::string_view allowed) {
+    const Json& value = at(key);
+    if (value.is_string() && accepts(value.get_ref<const std::string&>())) return value.get<std::string>();
+    refuse(key, value, allowed);
+    return {};
+  }
+
+  // One of a few words; the first one when absent.
+  std::string word(std::string_view key, std::initializer_list<std::string_view> words) {
+    const Json& value = at(key);
+    if (value.is_null()) return std::string(*words.begin());
+    std::string allowed;
+    for (const std::string_view candidate : words) {
+      if (value == candidate) return std::string(candidate);
+      allowed += (allowed.empty() ? "" : ", ") + std::string(candidate);
+    }
+    refuse(key, value, allowed);
+    return std::string(*words.begin());
+  }
+
+  Json pass(std::string_view key, Json::value_t type, std::string_view allowed) {
+    const Json& value = at(key);
+    if (!value.is_null() && value.type() != type) refuse(key, value, allowed);
+    return value;
+  }
+
+  void refuse(std::string_view key, const Json& value, std::string_view allowed) {
+    std::string field = path_;
+    if (!key.empty()) field += "." + std::string(key);
+    problems_.push_back(field + (value.is_null() ? " is missing" : " is " + shown(value)) +
+                        "; allowed: " + std::string(allowed));
+  }
+
+ private:
+  const Json& object_;
+  std::string path_;
+  FieldProblems& problems_;
+};
+
+constexpr const char* kSecretNameAllowed = "1 to 253 lower case letters, digits, - and .";
+
+void read_postgres(const Json& object, Spec& spec, FieldProblems& problems) {
+  Fields fields(object, "spec.postgres", problems);
+  spec.postgres.host = fields.text("host", accepts_host, "a DNS name or an IP address");
+  spec.postgres.port = static_cast<std::uint16_t>(fields.integer("port", 5432, 1, 65535));
+  spec.postgres.database =
+      fields.text("database", accepts_database,
+                  "1 to 63 letters, digits and _ $ . -, starting with a letter, digit or _");
+  spec.sizing.reserve = fields.integer("reserve", 10, 0, 10'000);
+  const std::string mode = fields.word("sslMode", {"require", "disable", "verify-ca", "verify-full"});
+  for (const auto candidate : {settings::SslMode::kDisable, settings::SslMode::kRequire,
+                               settings::SslMode::kVerifyCa, settings::SslMode::kVerifyFull}) {
+    if (settings::to_string(candidate) == mode) spec.postgres.ssl_mode = candidate;
+  }
+  Fields credentials(fields.at("credentialsSecretRef"), "spec.postgres.credentialsSecretRef", problems);
+  spec.credentials_secret = credentials.text("name", accepts_secret, kSecretNameAllowed);
+  const bool verify = mode.starts_with("verify-");
+  if (fields.has("caSecretRef")) {
+    Fields ca(fields.at("caSecretRef"), "spec.postgres.caSecretRef", problems);
+    spec.ca_secret = ca.text("name", accepts_secret, kSecretNameAllowed);
+    if (!verify) fields.refuse("sslMode", mode, "with caSecretRef, verify-ca or verify-full");
+  } else if (verify) {
+    fields.refuse("caSecretRef", nullptr, "the name of a Secret, which sslMode " + mode + " needs");
+  }
+}
+
+void read_setting(Fields& fields, const settings::Setting& setting, Spec& spec) {
+  const Json& value = fields.at(setting.key);
+  if (value.is_null()) return;
+  const bool well_typed =
+      setting.kind == settings::Kind::kCount ? value.is_number_integer() : value.is_string();
+  const auto parsed =
+      well_typed ? settings::parse_value(setting, value.is_string() ? value.get<std::string>() : value.dump())
+                 : tl::unexpected(settings::Problem{});
+  if (parsed) {
+    spec.pool.emplace(setting.key, *parsed);
+  } else {
+    fields.refuse(setting.key, value, settings::allowed_range(setting));
+  }
+}
+
+void read_pool(const Json& object, Spec& spec, FieldProblems& problems) {
+  Fields fields(object, "spec.pool", problems);
+  for (const settings::Setting& setting : settings::table()) {
+    // These two follow from maxOpenConns and are not asked for yet.
+    if (setting.key == "maxConnsPerDatabase" || setting.key == "systemConns") continue;
+    read_setting(fields, setting, spec);
+  }
+  if (fields.has("profile")) {
+    const std::string name = fields.word("profile", {"Low", "Medium", "High"});
+    if (fields.has("maxOpenConns") || fields.has("maxIdleConns")) {
+      fields.refuse("profile", fields.at("profile"), "either a profile or maxOpenConns and maxIdleConns");
+    }
+    for (const Profile& profile : kProfiles) {
+      if (profile.name != name) continue;
+      spec.pool["maxOpenConns"] = profile.max_open_conns;
+      spec.pool["maxIdleConns"] = profile.max_idle_conns;
+    }
+  }
+  const auto resolved = settings::resolve(spec.pool);
+  if (!resolved) {
+    for (const settings::Problem& problem : resolved.error())
+      problems.push_back("spec.pool." + problem.message);
+    return;
+  }
+  spec.sizing.max_open_conns = resolved->max_open_conns;
+}
+
+void read_budget(const Json& object, Spec& spec, FieldProblems& problems) {
+  Fields fields(object, "spec.budget", problems);
+  const std::string policy = fields.word("policy", {"Fit", "Strict", "Observe"});
+  spec.sizing.policy = policy == "Strict"    ? sizing::Policy::kStrict
+                       : policy == "Observe" ? sizing::Policy::kObserve
+                                             : sizing::Policy::kFit;
+  spec.sizing.min_conns_per_pod = fields.integer("minConnsPerPod", 1, 1, spec.sizing.max_open_conns);
+  if (fields.has("maxConnections")) {
+    spec.sizing.max_connections =
+        fields.integer("maxConnections", 1'000'000, spec.sizing.min_conns_per_pod, 1'000'000);
+  }
+}
+
+}  // namespace
+
+tl::expected<Spec, FieldProblems> parse_spec(const Json& object) {
+  FieldProblems problems;
+  Spec spec;
+  const Identity identity = identity_of(object);
+  if (!accepts_pool_name(identity.name)) {
+    problems.push_back("metadata.name is " + shown(identity.name) +
+                       "; allowed: 1 to 52 lower case letters, digits and -, starting with a letter");
+  }
+  Fields fields(member(object, "spec"), "spec", problems);
+  spec.sizing.replicas = fields.integer("replicas", 1, 0, 1000);
+  read_postgres(fields.at("postgres"), spec, problems);
+  read_pool(fields.at("pool"), spec, problems);
+  read_budget(fields.at("budget"), spec, problems);
+  if (fields.has("image")) spec.image = fields.text("image", accepts_image, "the name of an image");
+  spec.image_pull_policy = fields.word("imagePullPolicy", {"IfNotPresent", "Always", "Never"});
+  spec.resources = fields.pass("resources", Json::value_t::object, "an object");
+  spec.node_selector = fields.pass("nodeSelector", Json::value_t::object, "an object");
+  spec.tolerations = fields.pass("tolerations", Json::value_t::array, "a list");
+  spec.affinity = fields.pass("affinity", Json::value_t::object, "an object");
+  spec.topology_spread_constraints = fields.pass("topologySpreadConstraints", Json::value_t::array, "a list");
+  Fields service(fields.at("service"), "spec.service", problems);
+  spec.service_type = service.word("type", {"ClusterIP", "NodePort", "LoadBalancer"});
+  spec.service_annotations = service.pass("annotations", Json::value_t::object, "an object");
+  Fields metadata(fields.at("podMetadata"), "spec.podMetadata", problems);
+  spec.pod_labels = metadata.pass("labels", Json::value_t::object, "an object");
+  spec.pod_annotations = metadata.pass("annotations", Json::value_t::object, "an object");
+  if (!problems.empty()) return tl::unexpected(std::move(problems));
+  return spec;
+}
+
+Identity identity_of(const Json& object) {
+  const auto text = [&](std::string_view key) {
+    const Json& value = member(member(object, "metadata"), key);
+    return value.is_string() ? value.get<std::string>() : std::string();
+  };
+  return {text("namespace"), text("name"), text("uid")};
+}
+
+bool has_finalizer(const Json& object) {
+  const Json& finalizers = member(member(object, "metadata"), "finalizers");
+  return std::find(finalizers.begin(), finalizers.end(), Json(kFinalizer)) != finalizers.end();
+}
+
+std::string server_of(const settings::PostgresTarget& target) {
+  std::string host = target.host;
+  std::transform(host.begin(), host.end(), host.begin(), [](unsigned char c) { return std::tolower(c); });
+  while (host.ends_with('.')) host.pop_back();
+  return host + ":" + std::to_string(target.port);
+}
+
+std::string target_of(const settings::PostgresTarget& target) {
+  return server_of(target) + "/" + target.database;
+}
+
+}  // namespace storagepool::render

@@ -1,0 +1,64 @@
+// A StoragePool as the API server stores it, read into a struct and checked again: the CRD's own rules refuse
+// bad input at apply, but they can be bypassed (an older CRD, a direct write), and nothing that gets past
+// them may crash the operator or reach a pod. Every problem names its field, the value and what is allowed.
+#pragma once
+
+#include <cstdint>
+#include <optional>
+#include <string>
+#include <vector>
+
+#include <nlohmann/json.hpp>
+#include <tl/expected.hpp>
+
+#include "operator/sizing/sizing.h"
+#include "pool/settings/config_file.h"
+#include "pool/settings/settings.h"
+
+namespace storagepool::render {
+
+using Json = nlohmann::json;
+
+inline constexpr std::string_view kFinalizer = "storagepool.dev/drain";
+
+struct Identity {
+  std::string name_space;
+  std::string name;
+  std::string uid;
+};
+
+struct Spec {
+  settings::PostgresTarget postgres;
+  std::string credentials_secret;
+  std::string ca_secret;  // empty unless the server's certificate is verified
+  settings::Given pool;   // what is asked of each pod; resolves
+  sizing::Request sizing;
+  std::string image;  // empty: the operator's default
+  std::string image_pull_policy = "IfNotPresent";
+  std::string service_type = "ClusterIP";
+  // Passed through as they are; null when absent.
+  Json resources;
+  Json node_selector;
+  Json tolerations;
+  Json affinity;
+  Json topology_spread_constraints;
+  Json service_annotations;
+  Json pod_labels;
+  Json pod_annotations;
+};
+
+using FieldProblems = std::vector<std::string>;
+
+// `object` is a whole StoragePool; only its spec and name are looked at.
+tl::expected<Spec, FieldProblems> parse_spec(const Json& object);
+
+Identity identity_of(const Json& object);
+bool has_finalizer(const Json& object);
+
+// "host:port" in lower case, by which StoragePools on one server are told before its system identifier is
+// known.
+std::string server_of(const settings::PostgresTarget& target);
+// "host:port/database".
+std::string target_of(const settings::PostgresTarget& target);
+
+}  // namespace storagepool::render

@@ -1,0 +1,130 @@
+#include "operator/render/storage_pool.h"
+
+#include <gmock/gmock.h>
+#include <gtest/gtest.h>
+
+namespace storagepool::render {
+namespace {
+
+using testing::ElementsAre;
+using testing::HasSubstr;
+
+Json minimal() {
+  return Json::parse(R"({
+    "metadata": {"name": "audit", "namespace": "team", "uid": "u-1"},
+    "spec": {"postgres": {"host": "db.example", "database": "audit", "credentialsSecretRef": {"name": "creds"}}}})");
+}
+
+std::string only_problem(const Json& object) {
+  const auto spec = parse_spec(object);
+  if (spec) return "accepted";
+  EXPECT_EQ(spec.error().size(), 1U);
+  return spec.error().front();
+}
+
+TEST(ParseSpec, FillsInDefaults) {
+  const auto spec = parse_spec(minimal());
+  ASSERT_TRUE(spec);
+  EXPECT_EQ(spec->postgres.port, 5432);
+  EXPECT_EQ(spec->postgres.ssl_mode, settings::SslMode::kRequire);
+  EXPECT_EQ(spec->sizing.replicas, 1);
+  EXPECT_EQ(spec->sizing.reserve, 10);
+  EXPECT_EQ(spec->sizing.max_open_conns, 25);
+  EXPECT_EQ(spec->sizing.policy, sizing::Policy::kFit);
+  EXPECT_EQ(spec->credentials_secret, "creds");
+  EXPECT_EQ(spec->image_pull_policy, "IfNotPresent");
+}
+
+TEST(ParseSpec, ReadsEverySetting) {
+  Json object = minimal();
+  object["spec"]["pool"] = {{"maxOpenConns", 30},     {"maxIdleConns", 7},        {"connMaxLifetime", "1m"},
+                            {"connMaxIdleTime", "0"}, {"acquireTimeout", "2s"},   {"maxWaiters", 9},
+                            {"connectTimeout", "1s"}, {"statementCacheSize", 11}, {"statementTimeout", "3s"},
+                            {"lockTimeout", "250ms"}, {"validateAfterIdle", "4s"}};
+  const auto spec = parse_spec(object);
+  ASSERT_TRUE(spec);
+  const settings::Given expected{
+      {"maxOpenConns", 30},     {"maxIdleConns", 7},        {"connMaxLifetime", 60'000},
+      {"connMaxIdleTime", 0},   {"acquireTimeout", 2000},   {"maxWaiters", 9},
+      {"connectTimeout", 1000}, {"statementCacheSize", 11}, {"statementTimeout", 3000},
+      {"lockTimeout", 250},     {"validateAfterIdle", 4000}};
+  EXPECT_EQ(spec->pool, expected);
+}
+
+TEST(ParseSpec, ProfilesAreTiers) {
+  for (const auto& [name, open, idle] :
+       {std::tuple{"Low", 25, 5}, std::tuple{"Medium", 50, 10}, std::tuple{"High", 100, 25}}) {
+    Json object = minimal();
+    object["spec"]["pool"]["profile"] = name;
+    const auto spec = parse_spec(object);
+    ASSERT_TRUE(spec);
+    EXPECT_EQ(spec->pool.at("maxOpenConns"), open);
+    EXPECT_EQ(spec->pool.at("maxIdleConns"), idle);
+    EXPECT_EQ(spec->sizing.max_open_conns, open);
+  }
+}
+
+TEST(ParseSpec, RefusesNamingFieldValueAndRange) {
+  const auto with = [](const char* pointer, const Json& value) {
+    Json object = minimal();
+    object[Json::json_pointer(pointer)] = value;
+    return only_problem(object);
+  };
+  EXPECT_EQ(with("/spec/replicas", 1001), "spec.replicas is 1001; allowed: a whole number from 0 to 1000");
+  EXPECT_EQ(with("/spec/replicas", "x"), "spec.replicas is x; allowed: a whole number from 0 to 1000");
+  EXPECT_EQ(with("/spec/postgres/port", 0),
+            "spec.postgres.port is 0; allowed: a whole number from 1 to 65535");
+  EXPECT_EQ(with("/spec/postgres/host", "a b"),
+            "spec.postgres.host is a b; allowed: a DNS name or an IP address");
+  EXPECT_EQ(with("/spec/postgres/host", nullptr),
+            "spec.postgres.host is missing; allowed: a DNS name or an IP address");
+  EXPECT_EQ(with("/spec/postgres/sslMode", "prefer"),
+            "spec.postgres.sslMode is prefer; allowed: require, disable, verify-ca, verify-full");
+  EXPECT_THAT(with("/spec/postgres/sslMode", "verify-ca"), HasSubstr("spec.postgres.caSecretRef is missing"));
+  EXPECT_THAT(with("/spec/postgres/caSecretRef", {{"name", "ca"}}),
+              HasSubstr("spec.postgres.sslMode is require"));
+  EXPECT_THAT(with("/spec/postgres/credentialsSecretRef/name", "../x"),
+              HasSubstr("spec.postgres.credentialsSecretRef.name is ../x"));
+  EXPECT_THAT(with("/spec/pool/maxOpenConns", 0), HasSubstr("spec.pool.maxOpenConns is 0; allowed: "));
+  EXPECT_THAT(with("/spec/pool/maxIdleConns", 26), HasSubstr("maxIdleConns"));
+  EXPECT_THAT(with("/spec/pool/connMaxLifetime", "10ms"),
+              HasSubstr("spec.pool.connMaxLifetime is 10ms; allowed: 0 (off)"));
+  EXPECT_THAT(with("/spec/pool/acquireTimeout", 5), HasSubstr("spec.pool.acquireTimeout is 5; allowed: "));
+  EXPECT_THAT(with("/spec/pool", {{"profile", "Low"}, {"maxOpenConns", 3}}),
+              HasSubstr("spec.pool.profile is Low"));
+  EXPECT_THAT(with("/spec/budget/minConnsPerPod", 26),
+              HasSubstr("spec.budget.minConnsPerPod is 26; allowed: a whole number from 1 to 25"));
+  EXPECT_THAT(with("/spec/budget/maxConnections", 0), HasSubstr("spec.budget.maxConnections is 0"));
+  EXPECT_THAT(with("/spec/affinity", "x"), HasSubstr("spec.affinity is x"));
+  EXPECT_THAT(with("/metadata/name", std::string(53, 'a')), HasSubstr("metadata.name is "));
+}
+
+TEST(ParseSpec, SurvivesAnyShape) {
+  for (const char* text :
+       {R"({})", R"({"spec": 3})", R"({"spec": {"postgres": [1]}})", R"({"metadata": 4, "spec": null})",
+        R"({"metadata":{"name":"a"},"spec":{"postgres":{"host":{"x":1}},"pool":"x","budget":7}})"}) {
+    EXPECT_FALSE(parse_spec(Json::parse(text))) << text;
+  }
+}
+
+TEST(ParseSpec, ReportsEveryProblem) {
+  Json object = minimal();
+  object["spec"]["replicas"] = -1;
+  object["spec"]["pool"]["maxWaiters"] = -1;
+  const auto spec = parse_spec(object);
+  ASSERT_FALSE(spec);
+  EXPECT_THAT(spec.error(), ElementsAre(HasSubstr("spec.replicas"), HasSubstr("spec.pool.maxWaiters")));
+}
+
+TEST(Names, OfTheServerAreComparable) {
+  EXPECT_EQ(server_of({.host = "DB.Example.", .port = 5432, .database = "a"}), "db.example:5432");
+  EXPECT_EQ(target_of({.host = "db", .port = 1, .database = "A"}), "db:1/A");
+}
+
+TEST(Finalizer, IsFound) {
+  EXPECT_FALSE(has_finalizer(minimal()));
+  EXPECT_TRUE(has_finalizer(Json::parse(R"({"metadata": {"finalizers": ["x", "storagepool.dev/drain"]}})")));
+}
+
+}  // namespace
+}  // namespace storagepool::render
