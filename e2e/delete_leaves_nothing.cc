@@ -26,11 +26,11 @@ TEST_F(DeleteLeavesNothing, NoChildAndNoBackend) {
   apply(pool("other", 1, {{"spec", {{"pool", {{"maxOpenConns", 2}, {"maxIdleConns", 2}}}}}}));
   ASSERT_TRUE(becomes_ready("audit", 2));
   ASSERT_TRUE(becomes_ready("other", 1));
-  EXPECT_GE(list(kKinds, kSelector).at("items").size(), 8U);
+  EXPECT_GE(list(kKinds, kSelector).size(), 8U);
 
   const auto addresses = [&](const std::string& pool_name) {
     std::string text;
-    for (const auto& pod : list("pods", "app.kubernetes.io/instance=" + pool_name).at("items")) {
+    for (const auto& pod : list("pods", "app.kubernetes.io/instance=" + pool_name)) {
       text += (text.empty() ? "'" : ",'") + pod.at("status").at("podIP").get<std::string>() + "'";
     }
     return text;
@@ -49,7 +49,7 @@ TEST_F(DeleteLeavesNothing, NoChildAndNoBackend) {
   EXPECT_EQ(backends(audit), 0);
   EXPECT_TRUE(eventually(60s, [&]() -> std::string {
     std::string left;
-    for (const auto& object : list(kKinds, kSelector).at("items")) {
+    for (const auto& object : list(kKinds, kSelector)) {
       left += object.at("kind").get<std::string>() + "/" +
               object.at("metadata").at("name").get<std::string>() + " ";
     }
@@ -66,13 +66,11 @@ TEST_F(DeleteLeavesNothing, NoChildAndNoBackend) {
 TEST_F(DeleteLeavesNothing, AlsoWhileThePodsCannotStart) {
   // No PostgreSQL, no Secret: the pods never become ready.
   apply(pool("audit", 2));
-  EXPECT_TRUE(eventually(60s, [&]() -> std::string {
-    return list("pods", kSelector).at("items").empty() ? "no pod was made" : "";
-  }));
+  EXPECT_TRUE(eventually(
+      60s, [&]() -> std::string { return list("pods", kSelector).empty() ? "no pod was made" : ""; }));
   kubectl_out({"-n", name_space(), "delete", "storagepool", "audit", "--timeout=90s"}, {}, 100s);
-  EXPECT_TRUE(eventually(60s, [&]() -> std::string {
-    return list(kKinds, kSelector).at("items").empty() ? "" : "children are left";
-  }));
+  EXPECT_TRUE(eventually(
+      60s, [&]() -> std::string { return list(kKinds, kSelector).empty() ? "" : "children are left"; }));
 }
 
 }  // namespace

@@ -88,9 +88,8 @@ TEST_F(PostgresAwayAndBack, ServerAwayAndCrashed) {
   // The pods lived through both.
   const json pods_after = list("pods", "app.kubernetes.io/instance=audit");
   for (std::size_t i = 0; i < 2; ++i) {
-    EXPECT_EQ(pods_after.at("items").at(i).at("metadata").at("uid"),
-              pods_before.at("items").at(i).at("metadata").at("uid"));
-    EXPECT_EQ(pods_after.at("items").at(i).at("status").at("containerStatuses").at(0).at("restartCount"), 0);
+    EXPECT_EQ(pods_after.at(i).at("metadata").at("uid"), pods_before.at(i).at("metadata").at("uid"));
+    EXPECT_EQ(pods_after.at(i).at("status").at("containerStatuses").at(0).at("restartCount"), 0);
   }
   expect_no_credential();
 }

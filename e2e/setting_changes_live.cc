@@ -26,7 +26,7 @@ class SettingChangesLive : public Scenario {
   // replacement.
   std::map<std::string, std::string> containers() {
     std::map<std::string, std::string> result;
-    for (const auto& pod : list("pods", "app.kubernetes.io/instance=audit").at("items")) {
+    for (const auto& pod : list("pods", "app.kubernetes.io/instance=audit")) {
       const json container = pod.at("status").at("containerStatuses").at(0);
       result[pod.at("metadata").at("name")] = container.at("containerID").get<std::string>() + " " +
                                               std::to_string(container.at("restartCount").get<int>());

@@ -59,7 +59,7 @@ void Scenario::TearDown() {
   EXPECT_TRUE(pools.ok()) << pools.err;
   if (!pools.ok()) {
     // The namespace must go even when the operator did not do its part (which has failed the test above).
-    for (const auto& left : list("storagepools", "")["items"]) {
+    for (const auto& left : list("storagepools", "")) {
       kubectl({"-n", namespace_, "patch", "storagepool", left["metadata"]["name"], "--type=merge", "-p",
                R"({"metadata":{"finalizers":null}})"});
     }
@@ -102,7 +102,7 @@ json Scenario::get(const std::string& kind, const std::string& name) {
 }
 
 json Scenario::list(const std::string& kind, const std::string& selector) {
-  return kubectl_json({"-n", namespace_, "get", kind, "-l", selector});
+  return std::move(kubectl_json({"-n", namespace_, "get", kind, "-l", selector}).at("items"));
 }
 
 ::testing::AssertionResult Scenario::becomes_ready(const std::string& name, int replicas,
@@ -150,7 +150,7 @@ void Scenario::write_artifacts() {
   for (const auto* what : {"storagepools", "pods"}) {
     std::cerr << kubectl({"-n", namespace_, "get", what, "-o", "wide"}).out;
   }
-  for (const auto& left : list("storagepools", "")["items"]) std::cerr << summary(left) << "\n";
+  for (const auto& left : list("storagepools", "")) std::cerr << summary(left) << "\n";
   std::cerr << kubectl({"-n", namespace_, "get", "events", "--sort-by=.lastTimestamp"}).out;
   const char* root = std::getenv("STORAGEPOOL_E2E_ARTIFACTS");
   if (root == nullptr || *root == '\0') return;

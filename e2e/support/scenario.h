@@ -40,6 +40,7 @@ class Scenario : public ::testing::Test {
   void patch(const std::string& name, const nlohmann::json& changes);
 
   nlohmann::json get(const std::string& kind, const std::string& name);
+  // The items, an array.
   nlohmann::json list(const std::string& kind, const std::string& selector);
   // Whether the StoragePool is as its newest spec asks: observed, Ready, `replicas` pods ready, and every pod
   // runs the newest settings.
