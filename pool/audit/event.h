@@ -1,5 +1,5 @@
-// One audit event as it is stored: every field of the wire contract, validated and with its defaults filled in.
-// `event_data` is the client's JSON object, kept byte for byte; everything else is in canonical form.
+// One audit event as it is stored: every field of the wire contract, validated and with its defaults filled
+// in. `event_data` is the client's JSON object, kept byte for byte; everything else is in canonical form.
 #pragma once
 
 #include <cstdint>

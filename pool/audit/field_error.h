@@ -1,4 +1,5 @@
-// A rejected part of a request: which field, what was given and what is allowed, as the client reads it in a 400.
+// A rejected part of a request: which field, what was given and what is allowed, as the client reads it in a
+// 400.
 #pragma once
 
 #include <string>

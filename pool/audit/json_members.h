@@ -1,8 +1,10 @@
-// Reads the members of a JSON object (RFC 8259) from a hostile client without building a document: the whole text is
-// checked, only the members asked for are kept, and a nested one is kept as the exact bytes the client sent.
+// Reads the members of a JSON object (RFC 8259) from a hostile client without building a document: the whole
+// text is checked, only the members asked for are kept, and a nested one is kept as the exact bytes the
+// client sent.
 //
-// Refused, because PostgreSQL cannot store or later read it: malformed UTF-8, unpaired surrogates, U+0000 anywhere
-// (also as an escape), numbers beyond the range of a double. Of a repeated key the last counts, as in PostgreSQL.
+// Refused, because PostgreSQL cannot store or later read it: malformed UTF-8, unpaired surrogates, U+0000
+// anywhere (also as an escape), numbers beyond the range of a double. Of a repeated key the last counts, as
+// in PostgreSQL.
 #pragma once
 
 #include <cstddef>
@@ -31,8 +33,9 @@ inline constexpr std::size_t kMaxJsonDepth = 128;
 tl::expected<JsonMembers, std::string> read_json_members(std::string_view text,
                                                          std::span<const std::string_view> wanted);
 
-// The bytes of the value of the last member called `key` (which may be written with escapes) of the object `text`;
-// empty when there is none. `text` must be valid JSON; of other text the result is unspecified but within it.
+// The bytes of the value of the last member called `key` (which may be written with escapes) of the object
+// `text`; empty when there is none. `text` must be valid JSON; of other text the result is unspecified but
+// within it.
 std::string_view json_member_span(std::string_view text, std::string_view key);
 
 }  // namespace storagepool::audit

@@ -75,10 +75,27 @@ TEST(ReadJsonMembers, refuses_what_cannot_be_stored) {
 }
 
 TEST(ReadJsonMembers, refuses_what_is_not_an_object) {
-  for (const char* bad : {"", " ", "null", "1", "\"text\"", "[]", "[{\"event_data\":{}}]", "{", "{\"event_data\":{}",
-                          "{\"event_data\":{}}}", "{\"event_data\":{}} x", "{event_data:{}}", "{'event_data':{}}",
-                          "{\"event_data\":{},}", "{\"event_data\":{\"a\":01}}", "{\"a\":NaN}", "{\"a\":+1}",
-                          "{/* comment */}", "{\"a\":\"\n\"}", "{\"a\" 1}", "{\"a\":\"\\x\"}"}) {
+  for (const char* bad : {"",
+                          " ",
+                          "null",
+                          "1",
+                          "\"text\"",
+                          "[]",
+                          "[{\"event_data\":{}}]",
+                          "{",
+                          "{\"event_data\":{}",
+                          "{\"event_data\":{}}}",
+                          "{\"event_data\":{}} x",
+                          "{event_data:{}}",
+                          "{'event_data':{}}",
+                          "{\"event_data\":{},}",
+                          "{\"event_data\":{\"a\":01}}",
+                          "{\"a\":NaN}",
+                          "{\"a\":+1}",
+                          "{/* comment */}",
+                          "{\"a\":\"\n\"}",
+                          "{\"a\" 1}",
+                          "{\"a\":\"\\x\"}"}) {
     EXPECT_THAT(data_of(bad), HasSubstr("refused")) << bad;
   }
 }
@@ -102,7 +119,8 @@ TEST(JsonMemberSpan, stays_within_any_text) {
     const std::size_t length = random() % 24;
     for (std::size_t i = 0; i < length; ++i) text += kAlphabet[random() % kAlphabet.size()];
     const std::string_view found = json_member_span(text, "event_data");
-    ASSERT_TRUE(found.empty() || (found.data() >= text.data() && found.data() + found.size() <= text.data() + text.size()));
+    ASSERT_TRUE(found.empty() ||
+                (found.data() >= text.data() && found.data() + found.size() <= text.data() + text.size()));
   }
 }
 

@@ -70,8 +70,8 @@ class Reader {
     if (!time) refuse(name, *value, "an RFC 3339 time or a duration back from now such as 30m, 24h or 7d");
     return time;
   }
-  std::int64_t integer(std::string_view name, std::int64_t fallback, std::int64_t lowest, std::int64_t highest,
-                       std::string_view allowed) {
+  std::int64_t integer(std::string_view name, std::int64_t fallback, std::int64_t lowest,
+                       std::int64_t highest, std::string_view allowed) {
     const std::string* value = find(name);
     if (value == nullptr) return fallback;
     const auto number = parse_integer(*value);
@@ -86,11 +86,13 @@ class Reader {
     const std::string* value = find("detail_value");
     if (key == nullptr && value == nullptr) return std::nullopt;
     if (key == nullptr || key->empty()) {
-      errors_.push_back({"detail_key", "is required together with detail_value; allowed: a member name of event_data"});
+      errors_.push_back(
+          {"detail_key", "is required together with detail_value; allowed: a member name of event_data"});
       return std::nullopt;
     }
     if (value == nullptr) {
-      errors_.push_back({"detail_value", "is required together with detail_key; allowed: the value to match"});
+      errors_.push_back(
+          {"detail_value", "is required together with detail_key; allowed: the value to match"});
       return std::nullopt;
     }
     if (!storable_text(*key)) refuse("detail_key", *key, "UTF-8 text without U+0000");
@@ -118,7 +120,8 @@ tl::expected<ListQuery, FieldErrors> parse_list_query(QueryParameters parameters
   query.until = reader.bound("until");
   query.detail = reader.detail();
   query.limit = reader.integer("limit", kDefaultLimit, 1, kMaxLimit, "an integer from 1 to 1000");
-  query.offset = reader.integer("offset", 0, 0, std::numeric_limits<std::int64_t>::max(), "an integer of at least 0");
+  query.offset =
+      reader.integer("offset", 0, 0, std::numeric_limits<std::int64_t>::max(), "an integer of at least 0");
   if (reader.failed()) return tl::unexpected(reader.take_errors());
   return query;
 }

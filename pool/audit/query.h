@@ -1,5 +1,6 @@
-// The filters of `GET /api/v1/audit/events`, from the decoded parameters of the query string. Pure: the clock is
-// given. Unknown parameters are ignored and of repeated ones the first counts; an empty filter is no filter.
+// The filters of `GET /api/v1/audit/events`, from the decoded parameters of the query string. Pure: the clock
+// is given. Unknown parameters are ignored and of repeated ones the first counts; an empty filter is no
+// filter.
 #pragma once
 
 #include <cstdint>
@@ -18,7 +19,8 @@ namespace storagepool::audit {
 inline constexpr std::int64_t kDefaultLimit = 50;
 inline constexpr std::int64_t kMaxLimit = 1000;
 
-// `event_data` has a member `key` whose value reads `value`: strings as their text, all else as it is written.
+// `event_data` has a member `key` whose value reads `value`: strings as their text, all else as it is
+// written.
 struct DetailFilter {
   std::string key;
   std::string value;

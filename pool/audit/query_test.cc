@@ -27,10 +27,11 @@ TEST(ParseListQuery, has_defaults) {
 }
 
 TEST(ParseListQuery, takes_every_filter) {
-  const Parameters parameters{{"event_type", "t"},     {"event_category", "c"}, {"event_outcome", "failure"},
-                              {"severity", "info"},    {"correlation_id", "r"}, {"since", "2026-02-01T00:00:00+01:00"},
-                              {"until", "30m"},        {"detail_key", "k"},     {"detail_value", ""},
-                              {"limit", "1000"},       {"offset", "17"},        {"unknown", "ignored"}};
+  const Parameters parameters{
+      {"event_type", "t"},  {"event_category", "c"}, {"event_outcome", "failure"},
+      {"severity", "info"}, {"correlation_id", "r"}, {"since", "2026-02-01T00:00:00+01:00"},
+      {"until", "30m"},     {"detail_key", "k"},     {"detail_value", ""},
+      {"limit", "1000"},    {"offset", "17"},        {"unknown", "ignored"}};
   const ListQuery expected{.event_type = "t",
                            .event_category = "c",
                            .event_outcome = "failure",
@@ -45,7 +46,8 @@ TEST(ParseListQuery, takes_every_filter) {
 }
 
 TEST(ParseListQuery, of_a_repeated_parameter_the_first_counts) {
-  const Parameters parameters{{"limit", "5"}, {"limit", "bad"}, {"event_type", "first"}, {"event_type", "second"}};
+  const Parameters parameters{
+      {"limit", "5"}, {"limit", "bad"}, {"event_type", "first"}, {"event_type", "second"}};
   const auto query = parse_list_query(parameters, kNow).value();
   EXPECT_EQ(query.limit, 5);
   EXPECT_EQ(query.event_type, "first");
@@ -70,8 +72,10 @@ TEST(ParseListQuery, reads_durations_back_from_now) {
 TEST(ParseListQuery, refuses_bad_bounds) {
   for (const char* bad : {"yesterday", "-1h", "7 days", "1.5d", "-3d", "d", "99999d", "99999999999999999999d",
                           "2026-02-28", "2026-02-30T00:00:00Z"}) {
-    EXPECT_THAT(refusal({{"since", bad}}, "since"), HasSubstr("got \"" + std::string(bad) + "\"; allowed: ")) << bad;
-    EXPECT_THAT(refusal({{"until", bad}}, "until"), HasSubstr("allowed: an RFC 3339 time or a duration")) << bad;
+    EXPECT_THAT(refusal({{"since", bad}}, "since"), HasSubstr("got \"" + std::string(bad) + "\"; allowed: "))
+        << bad;
+    EXPECT_THAT(refusal({{"until", bad}}, "until"), HasSubstr("allowed: an RFC 3339 time or a duration"))
+        << bad;
   }
 }
 
@@ -99,7 +103,8 @@ TEST(ParseListQuery, refuses_texts_that_cannot_be_stored) {
 }
 
 TEST(ParseListQuery, reports_everything_at_once) {
-  EXPECT_EQ(parse_list_query(Parameters{{"limit", "0"}, {"offset", "x"}, {"since", "x"}}, kNow).error().size(), 3U);
+  EXPECT_EQ(
+      parse_list_query(Parameters{{"limit", "0"}, {"offset", "x"}, {"since", "x"}}, kNow).error().size(), 3U);
 }
 
 }  // namespace

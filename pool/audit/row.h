@@ -1,5 +1,5 @@
-// How an event maps to a row of `audit_events`: the columns, the parameters of an INSERT and back from a result, all
-// in text that reads the same whatever the session's DateStyle and TimeZone.
+// How an event maps to a row of `audit_events`: the columns, the parameters of an INSERT and back from a
+// result, all in text that reads the same whatever the session's DateStyle and TimeZone.
 #pragma once
 
 #include <optional>
@@ -12,8 +12,8 @@
 
 namespace storagepool::audit {
 
-// INSERT of one event whose parameters are those of `to_parameters`. It inserts nothing, and returns no row, when the
-// id is stored already or the parent does not exist.
+// INSERT of one event whose parameters are those of `to_parameters`. It inserts nothing, and returns no row,
+// when the id is stored already or the parent does not exist.
 extern const std::string kInsertEvent;
 
 std::vector<postgres::Parameter> to_parameters(Event event);

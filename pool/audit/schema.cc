@@ -77,21 +77,24 @@ Version read_version(const tl::expected<postgres::Result, postgres::Error>& resu
 
 // Without a lock: in the steady state a starting pod waits for nobody. 0 when there is no schema yet.
 awaitable<Version> current_version(postgres::Connection& connection, postgres::Deadline deadline) {
-  const auto exists = co_await connection.execute("SELECT (to_regclass('storagepool_schema') IS NOT NULL)::int", deadline);
+  const auto exists =
+      co_await connection.execute("SELECT (to_regclass('storagepool_schema') IS NOT NULL)::int", deadline);
   const Version known = read_version(exists);
   if (!known || *known == 0) co_return known;
-  const auto version = co_await connection.execute("SELECT coalesce(max(version), 0) FROM storagepool_schema", deadline);
+  const auto version =
+      co_await connection.execute("SELECT coalesce(max(version), 0) FROM storagepool_schema", deadline);
   co_return read_version(version);
 }
 
 // Inside the transaction that `kBegin` began.
-awaitable<tl::expected<void, postgres::Error>> apply(postgres::Connection& connection, const Migration& migration,
+awaitable<tl::expected<void, postgres::Error>> apply(postgres::Connection& connection,
+                                                     const Migration& migration,
                                                      postgres::Deadline deadline) {
   const auto applied = co_await connection.execute(migration.sql, deadline);
   if (!applied) co_return tl::unexpected(applied.error());
   std::vector<postgres::Parameter> row{std::to_string(migration.version), std::string(migration.name)};
-  const auto recorded = co_await connection.query("INSERT INTO storagepool_schema (version, name) VALUES ($1, $2)",
-                                                  std::move(row), deadline);
+  const auto recorded = co_await connection.query(
+      "INSERT INTO storagepool_schema (version, name) VALUES ($1, $2)", std::move(row), deadline);
   if (!recorded) co_return tl::unexpected(recorded.error());
   co_return tl::expected<void, postgres::Error>();
 }
@@ -116,7 +119,9 @@ awaitable<Version> apply_next(postgres::Connection& connection, std::span<const 
 
 }  // namespace
 
-std::span<const Migration> migrations() { return kMigrations; }
+std::span<const Migration> migrations() {
+  return kMigrations;
+}
 
 awaitable<tl::expected<SchemaState, postgres::Error>> migrate(postgres::Connection& connection,
                                                               std::span<const Migration> known,

@@ -1,7 +1,7 @@
-// The database schema as numbered migrations, recorded in the table `storagepool_schema`. Any number of pods may
-// migrate one database at once: each migration is one transaction under an advisory lock, so it happens once, whole,
-// or not at all. Migrations only add: a release works on every schema newer than its own, so that pods of two
-// releases can share a database while one replaces the other.
+// The database schema as numbered migrations, recorded in the table `storagepool_schema`. Any number of pods
+// may migrate one database at once: each migration is one transaction under an advisory lock, so it happens
+// once, whole, or not at all. Migrations only add: a release works on every schema newer than its own, so
+// that pods of two releases can share a database while one replaces the other.
 #pragma once
 
 #include <cstdint>
@@ -30,8 +30,8 @@ struct SchemaState {
   bool newer_than_known = false;
 };
 
-// Brings the database up to `known`. At most until `deadline`, also while another pod holds the lock; after an error
-// the call can be repeated.
+// Brings the database up to `known`. At most until `deadline`, also while another pod holds the lock; after
+// an error the call can be repeated.
 boost::asio::awaitable<tl::expected<SchemaState, postgres::Error>> migrate(postgres::Connection& connection,
                                                                            std::span<const Migration> known,
                                                                            postgres::Deadline deadline);

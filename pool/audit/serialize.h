@@ -1,5 +1,5 @@
-// Events as the wire contract writes them: members in its order, times in UTC with trailing zeros trimmed, and
-// `event_data` byte for byte as the client sent it.
+// Events as the wire contract writes them: members in its order, times in UTC with trailing zeros trimmed,
+// and `event_data` byte for byte as the client sent it.
 #pragma once
 
 #include <span>

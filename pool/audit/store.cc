@@ -19,7 +19,9 @@ StoreError unavailable(const engine::AcquireError& error) {
           std::max(error.retry_after, kRetryAfter)};
 }
 
-StoreError internal(std::string detail) { return {StoreError::Kind::kInternal, std::move(detail), {}}; }
+StoreError internal(std::string detail) {
+  return {StoreError::Kind::kInternal, std::move(detail), {}};
+}
 
 // Conditions of the server that pass: out of a resource, read-only after a failover, not migrated yet.
 bool passing(const std::string& sqlstate) {
@@ -67,8 +69,10 @@ Filter to_filter(const ListQuery& query) {
   filter.equals("event_outcome", query.event_outcome);
   filter.equals("severity", query.severity);
   filter.equals("correlation_id", query.correlation_id);
-  if (query.since) filter.add("event_timestamp >= ", filter.placeholder(format_timestamp(*query.since)) + "::timestamptz");
-  if (query.until) filter.add("event_timestamp <= ", filter.placeholder(format_timestamp(*query.until)) + "::timestamptz");
+  if (query.since)
+    filter.add("event_timestamp >= ", filter.placeholder(format_timestamp(*query.since)) + "::timestamptz");
+  if (query.until)
+    filter.add("event_timestamp <= ", filter.placeholder(format_timestamp(*query.until)) + "::timestamptz");
   if (query.detail) {
     const std::string key = filter.placeholder(query.detail->key);
     filter.add("event_data ->> " + key + "::text = ", filter.placeholder(query.detail->value));
@@ -76,15 +80,16 @@ Filter to_filter(const ListQuery& query) {
   return filter;
 }
 
-// One snapshot for the page and the total. The first row is always there: whether the page fits, the total, and the
-// first event or NULLs when there is none or the page does not fit.
+// One snapshot for the page and the total. The first row is always there: whether the page fits, the total,
+// and the first event or NULLs when there is none or the page does not fit.
 std::string page_sql(const std::string& where, const std::string& limit, const std::string& offset) {
   return "WITH page AS MATERIALIZED (SELECT * FROM audit_events" + where +
          " ORDER BY event_timestamp DESC, event_id DESC LIMIT " + limit + "::bigint OFFSET " + offset +
          "::bigint), size AS (SELECT coalesce(sum(octet_length(event_data::text)::bigint + "
          "coalesce(octet_length(error_message), 0)), 0) <= " +
-         std::to_string(kMaxPageBytes) + " AS fits FROM page) SELECT fits::int, (SELECT count(*) FROM audit_events" +
-         where + "), " + kEventColumns +
+         std::to_string(kMaxPageBytes) +
+         " AS fits FROM page) SELECT fits::int, (SELECT count(*) FROM audit_events" + where + "), " +
+         kEventColumns +
          ", event_data FROM size LEFT JOIN page ON fits ORDER BY event_timestamp DESC, event_id DESC";
 }
 
@@ -97,7 +102,8 @@ StoreError too_large(const ListQuery& query) {
 
 }  // namespace
 
-Store::Store(engine::Engine& engine, std::string database) : engine_(engine), database_(std::move(database)) {}
+Store::Store(engine::Engine& engine, std::string database)
+    : engine_(engine), database_(std::move(database)) {}
 
 awaitable<tl::expected<postgres::Result, StoreError>> Store::run(std::string sql,
                                                                  std::vector<postgres::Parameter> parameters,
@@ -125,14 +131,18 @@ awaitable<tl::expected<Stored, StoreError>> Store::insert(Event event, Deadline 
   auto found = co_await get(event_id, deadline);
   if (!found) co_return tl::unexpected(std::move(found.error()));
   if (*found) co_return Stored{.event_timestamp = (*found)->event_timestamp, .created = false};
-  if (has_parent) co_return tl::unexpected(StoreError{StoreError::Kind::kParentMissing, "parent event does not exist", {}});
-  co_return tl::unexpected(StoreError{StoreError::Kind::kUnavailable, "the event was deleted meanwhile", kRetryAfter});
+  if (has_parent)
+    co_return tl::unexpected(StoreError{StoreError::Kind::kParentMissing, "parent event does not exist", {}});
+  co_return tl::unexpected(
+      StoreError{StoreError::Kind::kUnavailable, "the event was deleted meanwhile", kRetryAfter});
 }
 
-awaitable<tl::expected<std::optional<Event>, StoreError>> Store::get(std::string event_id, Deadline deadline) {
+awaitable<tl::expected<std::optional<Event>, StoreError>> Store::get(std::string event_id,
+                                                                     Deadline deadline) {
   std::vector<postgres::Parameter> parameters{std::move(event_id)};
-  auto result = co_await run("SELECT" + kEventColumns + ", event_data FROM audit_events WHERE event_id = $1::uuid",
-                             std::move(parameters), deadline);
+  auto result =
+      co_await run("SELECT" + kEventColumns + ", event_data FROM audit_events WHERE event_id = $1::uuid",
+                   std::move(parameters), deadline);
   if (!result) co_return tl::unexpected(std::move(result.error()));
   if (result->rows.empty()) co_return std::nullopt;
   auto event = read_event(std::move(result->rows[0]));
@@ -149,7 +159,8 @@ awaitable<tl::expected<Page, StoreError>> Store::list(ListQuery query, Deadline 
   Page page{.events = {}, .pagination = {.limit = query.limit, .offset = query.offset}};
   for (auto& row : result->rows) {
     constexpr std::size_t kBeforeEvent = 2;
-    if (row.size() <= kBeforeEvent || !row[0] || !row[1]) co_return tl::unexpected(internal("a page cannot be read"));
+    if (row.size() <= kBeforeEvent || !row[0] || !row[1])
+      co_return tl::unexpected(internal("a page cannot be read"));
     if (*row[0] == "0") co_return tl::unexpected(too_large(query));
     std::from_chars(row[1]->data(), row[1]->data() + row[1]->size(), page.pagination.total);
     if (!row[kBeforeEvent]) break;  // no event on this page

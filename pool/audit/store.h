@@ -1,6 +1,6 @@
-// Audit events in PostgreSQL: one statement per operation through a connection leased from the engine. A statement
-// that a lost connection or a serialisation failure interrupted is tried once more; storing is idempotent by event id,
-// so that a second try, ours or the client's, never stores twice.
+// Audit events in PostgreSQL: one statement per operation through a connection leased from the engine. A
+// statement that a lost connection or a serialisation failure interrupted is tried once more; storing is
+// idempotent by event id, so that a second try, ours or the client's, never stores twice.
 #pragma once
 
 #include <chrono>
@@ -55,12 +55,12 @@ class Store {
   // `event.event_id` must be set.
   boost::asio::awaitable<tl::expected<Stored, StoreError>> insert(Event event, Deadline deadline);
   boost::asio::awaitable<tl::expected<Page, StoreError>> list(ListQuery query, Deadline deadline);
-  boost::asio::awaitable<tl::expected<std::optional<Event>, StoreError>> get(std::string event_id, Deadline deadline);
+  boost::asio::awaitable<tl::expected<std::optional<Event>, StoreError>> get(std::string event_id,
+                                                                             Deadline deadline);
 
  private:
-  boost::asio::awaitable<tl::expected<postgres::Result, StoreError>> run(std::string sql,
-                                                                         std::vector<postgres::Parameter> parameters,
-                                                                         Deadline deadline);
+  boost::asio::awaitable<tl::expected<postgres::Result, StoreError>> run(
+      std::string sql, std::vector<postgres::Parameter> parameters, Deadline deadline);
 
   engine::Engine& engine_;
   std::string database_;

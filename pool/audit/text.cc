@@ -15,7 +15,7 @@ std::size_t code_point_bytes(std::string_view text) {
   if (lead < 0x80) return 1;
   if (lead >= 0xC2 && lead <= 0xDF) return continues(1, 0x80, 0xBF) ? 2 : 0;
   if (lead >= 0xE0 && lead <= 0xEF) {
-    const std::uint8_t low = lead == 0xE0 ? 0xA0 : 0x80;    // no overlong forms
+    const std::uint8_t low = lead == 0xE0 ? 0xA0 : 0x80;   // no overlong forms
     const std::uint8_t high = lead == 0xED ? 0x9F : 0xBF;  // no surrogates
     return continues(1, low, high) && continues(2, 0x80, 0xBF) ? 3 : 0;
   }

@@ -15,8 +15,9 @@ TEST(Utf8Length, counts_code_points) {
 }
 
 TEST(Utf8Length, refuses_malformed_text) {
-  for (const char* bad : {"\x80", "\xC0\xAF", "\xC1\xBF", "\xE0\x9F\xBF", "\xED\xA0\x80", "\xF0\x8F\xBF\xBF",
-                          "\xF4\x90\x80\x80", "\xF5\x80\x80\x80", "\xFF", "a\xE2\x82", "\xE2\x82\x41", "\xC3"}) {
+  for (const char* bad :
+       {"\x80", "\xC0\xAF", "\xC1\xBF", "\xE0\x9F\xBF", "\xED\xA0\x80", "\xF0\x8F\xBF\xBF",
+        "\xF4\x90\x80\x80", "\xF5\x80\x80\x80", "\xFF", "a\xE2\x82", "\xE2\x82\x41", "\xC3"}) {
     EXPECT_FALSE(utf8_length(bad)) << bad;
   }
 }
@@ -29,7 +30,9 @@ TEST(StorableText, refuses_what_postgresql_cannot_store) {
 
 TEST(Quoted, shows_a_bounded_well_formed_text) {
   EXPECT_EQ(quoted("zzz"), "\"zzz\"");
-  EXPECT_EQ(quoted("a\nb\xFF"), "\"a\uFFFD" "b\uFFFD\"");
+  EXPECT_EQ(quoted("a\nb\xFF"),
+            "\"a\uFFFD"
+            "b\uFFFD\"");
   const std::string longer = audit::quoted(std::string(1000, 'x'));
   EXPECT_EQ(longer, "\"" + std::string(64, 'x') + "…\"");
   EXPECT_TRUE(utf8_length(audit::quoted("é" + std::string(63, 'x') + "€€")));

@@ -51,7 +51,8 @@ std::optional<Date> read_date(Cursor& cursor) {
       !cursor.literal('-') || !cursor.number(2, 1, 31, day)) {
     return std::nullopt;
   }
-  const std::chrono::year_month_day date{std::chrono::year{year}, std::chrono::month(static_cast<unsigned>(month)),
+  const std::chrono::year_month_day date{std::chrono::year{year},
+                                         std::chrono::month(static_cast<unsigned>(month)),
                                          std::chrono::day(static_cast<unsigned>(day))};
   if (!date.ok()) return std::nullopt;
   return Date{date};
@@ -110,7 +111,8 @@ std::optional<Timestamp> parse_timestamp(std::string_view text) {
   const auto offset = read_offset(cursor);
   if (!offset || !cursor.done()) return std::nullopt;
   const bool leap = second == 60;
-  const Timestamp local = *date + hours{hour} + minutes{minute} + seconds{second} + (leap ? microseconds{0} : *fraction);
+  const Timestamp local =
+      *date + hours{hour} + minutes{minute} + seconds{second} + (leap ? microseconds{0} : *fraction);
   const Timestamp utc = local - *offset;
   const int year = static_cast<int>(std::chrono::year_month_day{date_of(utc)}.year());
   if (year < 1 || year > 9999) return std::nullopt;
@@ -131,7 +133,9 @@ std::string format_date(Date date) {
   return text;
 }
 
-std::string format_seconds(Timestamp time) { return format_date(date_of(time)) + clock_text(time) + "Z"; }
+std::string format_seconds(Timestamp time) {
+  return format_date(date_of(time)) + clock_text(time) + "Z";
+}
 
 std::string format_timestamp(Timestamp time) {
   std::string text = format_date(date_of(time)) + clock_text(time);

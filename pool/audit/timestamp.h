@@ -1,5 +1,5 @@
-// Points in time as audit events carry them: RFC 3339 on the wire with any offset and up to nanoseconds, UTC at
-// microseconds inside and in PostgreSQL.
+// Points in time as audit events carry them: RFC 3339 on the wire with any offset and up to nanoseconds, UTC
+// at microseconds inside and in PostgreSQL.
 #pragma once
 
 #include <chrono>
@@ -12,8 +12,9 @@ namespace storagepool::audit {
 using Timestamp = std::chrono::sys_time<std::chrono::microseconds>;
 using Date = std::chrono::sys_days;
 
-// RFC 3339 date-time. Digits below a microsecond are cut off; a leap second reads as the first of the next minute.
-// No value for anything else, including more than nine fractional digits and years outside 0001 to 9999.
+// RFC 3339 date-time. Digits below a microsecond are cut off; a leap second reads as the first of the next
+// minute. No value for anything else, including more than nine fractional digits and years outside 0001 to
+// 9999.
 std::optional<Timestamp> parse_timestamp(std::string_view text);
 
 // RFC 3339 full-date, "2026-02-28".
@@ -26,6 +27,8 @@ std::string format_seconds(Timestamp time);
 std::string format_date(Date date);
 
 // The UTC date of a point in time.
-inline Date date_of(Timestamp time) { return std::chrono::floor<std::chrono::days>(time); }
+inline Date date_of(Timestamp time) {
+  return std::chrono::floor<std::chrono::days>(time);
+}
 
 }  // namespace storagepool::audit

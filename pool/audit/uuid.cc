@@ -25,7 +25,8 @@ std::optional<std::string> parse_uuid(std::string_view text) {
   return uuid;
 }
 
-std::string make_uuid7(std::chrono::sys_time<std::chrono::milliseconds> now, const std::array<std::uint8_t, 10>& random) {
+std::string make_uuid7(std::chrono::sys_time<std::chrono::milliseconds> now,
+                       const std::array<std::uint8_t, 10>& random) {
   std::array<std::uint8_t, 16> bytes{};
   auto milliseconds = static_cast<std::uint64_t>(now.time_since_epoch().count());
   for (int i = 5; i >= 0; --i, milliseconds >>= 8) bytes[static_cast<std::size_t>(i)] = milliseconds & 0xFF;
@@ -49,7 +50,8 @@ std::string new_event_id() {
   do {
     got = getrandom(random.data(), random.size(), 0);
   } while (got < 0 && errno == EINTR);
-  if (got != static_cast<ssize_t>(random.size())) throw std::system_error(errno, std::generic_category(), "getrandom");
+  if (got != static_cast<ssize_t>(random.size()))
+    throw std::system_error(errno, std::generic_category(), "getrandom");
   using std::chrono::milliseconds;
   return make_uuid7(std::chrono::floor<milliseconds>(std::chrono::system_clock::now()), random);
 }

@@ -13,9 +13,10 @@ TEST(ParseUuid, gives_the_canonical_form) {
 }
 
 TEST(ParseUuid, refuses_anything_else) {
-  for (const char* bad : {"", "zzz", "0190a6e29b7c7def8123456789abcdef", "{0190a6e2-9b7c-7def-8123-456789abcdef}",
-                          "0190a6e2-9b7c-7def-8123-456789abcdeg", "0190a6e2-9b7c-7def-8123-456789abcdef ",
-                          "0190a6e2-9b7c-7def-8123_456789abcdef", "0190a6e2-9b7c-7def-812-3456789abcdef"}) {
+  for (const char* bad :
+       {"", "zzz", "0190a6e29b7c7def8123456789abcdef", "{0190a6e2-9b7c-7def-8123-456789abcdef}",
+        "0190a6e2-9b7c-7def-8123-456789abcdeg", "0190a6e2-9b7c-7def-8123-456789abcdef ",
+        "0190a6e2-9b7c-7def-8123_456789abcdef", "0190a6e2-9b7c-7def-812-3456789abcdef"}) {
     EXPECT_FALSE(parse_uuid(bad)) << bad;
   }
 }

@@ -18,23 +18,30 @@ namespace {
 using Kind = JsonValue::Kind;
 
 constexpr std::array<std::string_view, 24> kFields = {
-    "version",     "event_type",    "event_timestamp", "event_category",  "event_action",      "event_outcome",
-    "event_data",  "correlation_id", "actor_type",     "actor_id",        "actor_ip",          "resource_type",
-    "resource_id", "namespace",      "cluster_id",     "parent_event_id", "parent_event_date", "severity",
-    "error_code",  "error_message",  "duration_ms",    "retention_days",  "is_sensitive",      "event_id"};
+    "version",         "event_type",        "event_timestamp", "event_category", "event_action",
+    "event_outcome",   "event_data",        "correlation_id",  "actor_type",     "actor_id",
+    "actor_ip",        "resource_type",     "resource_id",     "namespace",      "cluster_id",
+    "parent_event_id", "parent_event_date", "severity",        "error_code",     "error_message",
+    "duration_ms",     "retention_days",    "is_sensitive",    "event_id"};
 
 constexpr std::size_t kUnbounded = static_cast<std::size_t>(-1);  // by the size of the body alone
 constexpr std::int64_t kMaxRetentionDays = 2555;
 
 std::string_view type_name(Kind kind) {
   switch (kind) {
-    case Kind::kNull: return "null";
-    case Kind::kBoolean: return "a boolean";
+    case Kind::kNull:
+      return "null";
+    case Kind::kBoolean:
+      return "a boolean";
     case Kind::kInteger:
-    case Kind::kNumber: return "a number";
-    case Kind::kString: return "a string";
-    case Kind::kObject: return "an object";
-    case Kind::kArray: return "an array";
+    case Kind::kNumber:
+      return "a number";
+    case Kind::kString:
+      return "a string";
+    case Kind::kObject:
+      return "an object";
+    case Kind::kArray:
+      return "an array";
   }
   return "a value";
 }
@@ -66,7 +73,8 @@ class Reader {
   }
   const JsonValue* require(std::string_view field, std::string_view allowed) {
     const JsonValue* value = find(field);
-    if (value == nullptr) errors_.push_back({std::string(field), "is required; allowed: " + std::string(allowed)});
+    if (value == nullptr)
+      errors_.push_back({std::string(field), "is required; allowed: " + std::string(allowed)});
     return value;
   }
 
@@ -74,7 +82,8 @@ class Reader {
     const std::string allowed = "a string of 1 to " + std::to_string(longest) + " characters";
     const JsonValue* value = require(field, allowed);
     if (value == nullptr) return {};
-    if (value->kind != Kind::kString || value->text.empty() || utf8_length(value->text).value_or(kUnbounded) > longest) {
+    if (value->kind != Kind::kString || value->text.empty() ||
+        utf8_length(value->text).value_or(kUnbounded) > longest) {
       refuse(field, shown(*value), allowed);
     }
     return value->text;
@@ -97,8 +106,8 @@ class Reader {
     return text && !text->empty() ? std::move(*text) : fallback;
   }
 
-  std::optional<std::int64_t> optional_integer(std::string_view field, std::int64_t lowest, std::int64_t highest,
-                                               std::string_view allowed) {
+  std::optional<std::int64_t> optional_integer(std::string_view field, std::int64_t lowest,
+                                               std::int64_t highest, std::string_view allowed) {
     const JsonValue* value = find(field);
     if (value == nullptr) return std::nullopt;
     if (value->kind != Kind::kInteger || value->integer < lowest || value->integer > highest) {
@@ -131,7 +140,8 @@ class Reader {
 
 bool is_address(const std::string& text) {
   std::array<unsigned char, sizeof(in6_addr)> address{};
-  return inet_pton(AF_INET, text.c_str(), address.data()) == 1 || inet_pton(AF_INET6, text.c_str(), address.data()) == 1;
+  return inet_pton(AF_INET, text.c_str(), address.data()) == 1 ||
+         inet_pton(AF_INET6, text.c_str(), address.data()) == 1;
 }
 
 Timestamp read_time(Reader& reader, Timestamp now, const TimeLimits& limits) {
@@ -142,7 +152,8 @@ Timestamp read_time(Reader& reader, Timestamp now, const TimeLimits& limits) {
   const JsonValue* value = reader.require(kField, allowed);
   if (value == nullptr) return {};
   const auto time = value->kind == Kind::kString ? parse_timestamp(value->text) : std::nullopt;
-  if (!time || *time > now + limits.future || *time < now - limits.past) reader.refuse(kField, shown(*value), allowed);
+  if (!time || *time > now + limits.future || *time < now - limits.past)
+    reader.refuse(kField, shown(*value), allowed);
   return time.value_or(Timestamp{});
 }
 
@@ -186,7 +197,8 @@ std::optional<std::string> read_address(Reader& reader) {
 
 }  // namespace
 
-tl::expected<Event, FieldErrors> validate_event(std::string_view body, Timestamp now, const TimeLimits& limits) {
+tl::expected<Event, FieldErrors> validate_event(std::string_view body, Timestamp now,
+                                                const TimeLimits& limits) {
   auto members = read_json_members(body, kFields);
   if (!members) return tl::unexpected(FieldErrors{{"body", members.error()}});
   Reader reader(std::move(*members));

@@ -67,10 +67,21 @@ TEST(ValidateEvent, fills_in_the_defaults) {
 
 TEST(ValidateEvent, keeps_every_optional_field) {
   auto body = valid_body();
-  body.update({{"actor_type", "user"}, {"actor_id", "u1"}, {"actor_ip", "2001:db8::1"}, {"resource_type", "pod"},
-               {"resource_id", "p1"}, {"namespace", "ns"}, {"cluster_id", "c1"}, {"severity", "critical"},
-               {"error_code", "E1"}, {"error_message", "boom"}, {"duration_ms", 0}, {"retention_days", 1},
-               {"is_sensitive", true}, {"parent_event_date", "2026-02-27"}, {"unknown", {{"ignored", true}}},
+  body.update({{"actor_type", "user"},
+               {"actor_id", "u1"},
+               {"actor_ip", "2001:db8::1"},
+               {"resource_type", "pod"},
+               {"resource_id", "p1"},
+               {"namespace", "ns"},
+               {"cluster_id", "c1"},
+               {"severity", "critical"},
+               {"error_code", "E1"},
+               {"error_message", "boom"},
+               {"duration_ms", 0},
+               {"retention_days", 1},
+               {"is_sensitive", true},
+               {"parent_event_date", "2026-02-27"},
+               {"unknown", {{"ignored", true}}},
                {"parent_event_id", "0190A6E2-9B7C-7DEF-8123-456789ABCDEF"},
                {"event_id", "AAAAAAAA-9B7C-4DEF-8123-456789ABCDEF"}});
   const auto event = validate_event(body.dump(), kNow);
@@ -101,8 +112,8 @@ TEST(ValidateEvent, names_every_missing_field) {
     fields.push_back(error.field);
     EXPECT_THAT(error.message, HasSubstr("is required; allowed: "));
   }
-  EXPECT_THAT(fields, ElementsAre("version", "event_type", "event_timestamp", "event_category", "event_action",
-                                  "event_outcome", "correlation_id", "event_data"));
+  EXPECT_THAT(fields, ElementsAre("version", "event_type", "event_timestamp", "event_category",
+                                  "event_action", "event_outcome", "correlation_id", "event_data"));
 }
 
 TEST(ValidateEvent, reads_null_as_absent) {
@@ -121,21 +132,27 @@ TEST(ValidateEvent, bounds_the_length_of_texts_in_characters) {
   const struct {
     const char* field;
     std::size_t longest;
-  } kTexts[] = {{"version", 20}, {"event_type", 100}, {"event_category", 50}, {"event_action", 50},
+  } kTexts[] = {{"version", 20},
+                {"event_type", 100},
+                {"event_category", 50},
+                {"event_action", 50},
                 {"correlation_id", 255}};
   for (const auto& [field, longest] : kTexts) {
     std::string text;
     for (std::size_t i = 0; i < longest; ++i) text += "é";
     EXPECT_TRUE(with(field, text)) << field;
-    EXPECT_THAT(refusal(field, text + "é"), HasSubstr("a string of 1 to " + std::to_string(longest) + " characters"));
+    EXPECT_THAT(refusal(field, text + "é"),
+                HasSubstr("a string of 1 to " + std::to_string(longest) + " characters"));
     EXPECT_THAT(refusal(field, ""), HasSubstr("got \"\"; allowed: a string of 1 to"));
     EXPECT_THAT(refusal(field, 5), HasSubstr("got 5; allowed: a string of 1 to"));
   }
   for (const char* field : {"actor_type", "actor_id", "resource_type", "resource_id", "severity", "namespace",
                             "cluster_id", "error_code"}) {
     EXPECT_TRUE(with(field, std::string(1024, 'x'))) << field;
-    EXPECT_THAT(refusal(field, std::string(1025, 'x')), HasSubstr("a string of at most 1024 characters")) << field;
-    EXPECT_THAT(refusal(field, nlohmann::json::array()), HasSubstr("got an array; allowed: a string")) << field;
+    EXPECT_THAT(refusal(field, std::string(1025, 'x')), HasSubstr("a string of at most 1024 characters"))
+        << field;
+    EXPECT_THAT(refusal(field, nlohmann::json::array()), HasSubstr("got an array; allowed: a string"))
+        << field;
   }
   EXPECT_TRUE(with("error_message", std::string(100'000, 'x')));
 }
@@ -168,8 +185,10 @@ TEST(ValidateEvent, knows_the_outcomes) {
 }
 
 TEST(ValidateEvent, takes_addresses_only) {
-  for (const char* good : {"192.0.2.7", "::1", "2001:DB8::1", "::ffff:192.0.2.7"}) EXPECT_TRUE(with("actor_ip", good));
-  for (const char* bad : {"zzz", "", "192.0.2.256", "192.0.2", "1.2.3.4/8", "fe80::1%eth0", "localhost", "1.2.3.4 "}) {
+  for (const char* good : {"192.0.2.7", "::1", "2001:DB8::1", "::ffff:192.0.2.7"})
+    EXPECT_TRUE(with("actor_ip", good));
+  for (const char* bad :
+       {"zzz", "", "192.0.2.256", "192.0.2", "1.2.3.4/8", "fe80::1%eth0", "localhost", "1.2.3.4 "}) {
     EXPECT_THAT(refusal("actor_ip", bad), HasSubstr("allowed: an IPv4 or IPv6 address")) << bad;
   }
 }

@@ -1,0 +1,107 @@
+#include "pool/service/admin_routes.h"
+
+#include <memory>
+#include <utility>
+
+#include "pool/http/bearer.h"
+#include "pool/http/problem.h"
+#include "pool/runtime/files.h"
+
+namespace storagepool::service {
+namespace {
+
+using boost::asio::awaitable;
+using http::ProblemKind;
+using http::Request;
+using http::Response;
+
+std::string read_token(const std::string& path) {
+  constexpr std::size_t kMaxTokenBytes = 4096;
+  std::string token = runtime::read_file(path, kMaxTokenBytes).value_or("");
+  while (token.ends_with('\n') || token.ends_with('\r')) token.pop_back();
+  return token;
+}
+
+Response json(std::string body) {
+  Response response;
+  response.body = std::move(body);
+  return response;
+}
+
+Response invalid(const settings::Problems& problems, const Request& request) {
+  std::vector<http::FieldError> fields;
+  for (const settings::Problem& found : problems) fields.push_back({found.key, found.message});
+  return http::problem(ProblemKind::kValidationError, settings::to_string(problems), request.path, fields);
+}
+
+Response refused(const Refusal& refusal, const Request& request) {
+  switch (refusal.reason) {
+    case Refusal::Reason::kInvalid:
+      return invalid(refusal.problems, request);
+    case Refusal::Reason::kStale:
+    case Refusal::Reason::kConflict:
+      return http::problem(ProblemKind::kConflict, refusal.detail, request.path);
+    case Refusal::Reason::kNotPersisted:
+      break;
+  }
+  return http::problem(ProblemKind::kInternal, "the settings could not be persisted: " + refusal.detail,
+                       request.path);
+}
+
+struct Admin {
+  AdminContext context;
+  http::Router router;
+
+  Response report() const {
+    const std::int64_t generation = context.settings.in_force().config.generation;
+    return json(settings::to_json(make_report(generation, context.engine)));
+  }
+
+  awaitable<Response> get_settings(Request) const { co_return report(); }
+  awaitable<Response> get_facts(Request) const { co_return json(settings::to_json(context.facts())); }
+  awaitable<Response> put_settings(Request request) const {
+    const auto change = settings::parse_settings_change(request.body);
+    if (!change) co_return invalid(change.error(), request);
+    const auto changed = context.settings.change(change->generation, change->settings, "the change");
+    if (!changed) co_return refused(changed.error(), request);
+    co_return report();
+  }
+
+  awaitable<Response> serve(Request request) const {
+    if (auto refusal = http::check_bearer(request, read_token(context.token_file)))
+      co_return std::move(*refusal);
+    Response response = co_await router.handle(std::move(request));
+    co_return response;
+  }
+};
+
+}  // namespace
+
+settings::SettingsReport make_report(std::int64_t generation, const engine::Engine& engine) {
+  const engine::Statistics statistics = engine.statistics();
+  settings::SettingsReport report;
+  report.applied_generation = generation;
+  report.settings = engine.in_force();
+  report.open = statistics.open;
+  report.opening = statistics.opening;
+  report.closing = statistics.closing;
+  report.in_use = statistics.in_use;
+  report.idle = statistics.idle;
+  report.waiting = statistics.waiting;
+  report.wait_count = statistics.wait_count;
+  report.open_high_water = statistics.open_high_water;
+  return report;
+}
+
+http::Handler make_admin_handler(AdminContext context) {
+  const auto admin = std::make_shared<Admin>(Admin{std::move(context), {}});
+  const Admin* routes = admin.get();  // the router belongs to the object its handlers call
+  admin->router.add("GET", "/admin/settings",
+                    [routes](Request r) { return routes->get_settings(std::move(r)); });
+  admin->router.add("PUT", "/admin/settings",
+                    [routes](Request r) { return routes->put_settings(std::move(r)); });
+  admin->router.add("GET", "/admin/facts", [routes](Request r) { return routes->get_facts(std::move(r)); });
+  return [admin](Request request) { return admin->serve(std::move(request)); };
+}
+
+}  // namespace storagepool::service

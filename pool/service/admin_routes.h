@@ -1,0 +1,29 @@
+// The administration port of a pod (8082), for the operator: pool/settings/admin_wire.h says what is
+// exchanged. Every request must carry the bearer token, which is read anew from its file; without one nobody
+// is let in.
+#pragma once
+
+#include <functional>
+#include <string>
+
+#include "pool/engine/engine.h"
+#include "pool/http/router.h"
+#include "pool/service/live_settings.h"
+#include "pool/settings/admin_wire.h"
+
+namespace storagepool::service {
+
+// What is in force in the engine, read back from it.
+settings::SettingsReport make_report(std::int64_t generation, const engine::Engine& engine);
+
+struct AdminContext {
+  std::string token_file;
+  LiveSettings& settings;
+  engine::Engine& engine;
+  std::function<settings::FactsReport()> facts;
+};
+
+// What `context` refers to must outlive the server.
+http::Handler make_admin_handler(AdminContext context);
+
+}  // namespace storagepool::service

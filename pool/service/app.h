@@ -1,0 +1,15 @@
+// The `datastorage` program put together: the engine, the monitor, four HTTP servers and the configuration
+// watcher on one event loop, from start to the end of the drain.
+#pragma once
+
+#include "pool/service/options.h"
+
+namespace storagepool::service {
+
+// Runs until SIGTERM or SIGINT and the drain after it. The exit code: 0 after a clean drain, 1 when work had
+// to be cut off at the end of the drain timeout or a port cannot be bound, 2 when the configuration is not
+// usable. PostgreSQL, credentials and CA may be missing or wrong at any time: that is reported, never a
+// reason to exit.
+int run(const Options& options);
+
+}  // namespace storagepool::service

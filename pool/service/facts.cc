@@ -1,0 +1,152 @@
+#include "pool/service/facts.h"
+
+#include <charconv>
+#include <utility>
+
+namespace storagepool::service {
+
+using postgres::ErrorClass;
+using settings::PostgresFault;
+
+// Limits of the session's role and database do not bind superusers. Of other users' sessions an ordinary role
+// sees neither kind nor state, but a session with a database and a user that is not known to be otherwise is
+// a client's.
+const std::string_view kFactsSql = R"sql(
+SELECT current_setting('server_version_num'),
+       current_setting('max_connections'),
+       current_setting('superuser_reserved_connections'),
+       coalesce(current_setting('reserved_connections', true), '0'),
+       CASE WHEN r.rolconnlimit >= 0 AND NOT r.rolsuper THEN r.rolconnlimit END,
+       CASE WHEN d.datconnlimit >= 0 AND NOT r.rolsuper THEN d.datconnlimit END,
+       (SELECT count(*) FROM pg_stat_activity
+        WHERE datid IS NOT NULL AND usesysid IS NOT NULL
+          AND (backend_type IS NULL OR backend_type = 'client backend')),
+       has_function_privilege('pg_control_system()', 'EXECUTE')::int
+FROM pg_roles r, pg_database d
+WHERE r.rolname = session_user AND d.datname = current_database())sql";
+
+const std::string_view kSystemIdentifierSql = "SELECT system_identifier FROM pg_control_system()";
+
+tl::expected<ParsedFacts, std::string> parse_facts(const postgres::Result& result) {
+  constexpr std::size_t kColumns = 8;
+  if (result.rows.size() != 1 || result.rows[0].size() != kColumns) {
+    return tl::unexpected(std::string("the server's facts are not one row of eight columns"));
+  }
+  const auto& row = result.rows[0];
+  bool readable = true;
+  const auto optional_integer = [&](std::size_t column) -> std::optional<std::int64_t> {
+    if (!row[column]) return std::nullopt;
+    const std::string& text = *row[column];
+    std::int64_t value = 0;
+    const auto [end, error] = std::from_chars(text.data(), text.data() + text.size(), value);
+    readable = readable && error == std::errc{} && end == text.data() + text.size() && value >= 0;
+    return value;
+  };
+  const auto integer = [&](std::size_t column) {
+    const auto value = optional_integer(column);
+    readable = readable && value.has_value();
+    return value.value_or(0);
+  };
+  ParsedFacts parsed;
+  parsed.facts.server_version = integer(0);
+  parsed.facts.max_connections = integer(1);
+  parsed.facts.superuser_reserved_connections = integer(2);
+  parsed.facts.reserved_connections = integer(3);
+  parsed.facts.role_limit = optional_integer(4);
+  parsed.facts.database_limit = optional_integer(5);
+  parsed.facts.sessions = integer(6);
+  parsed.may_read_system_identifier = integer(7) != 0;
+  if (!readable) return tl::unexpected(std::string("the server's facts hold something that is no count"));
+  return parsed;
+}
+
+PostgresFault to_fault(ErrorClass error_class) {
+  switch (error_class) {
+    case ErrorClass::kConnectionLost:
+    case ErrorClass::kUnreachable:
+    case ErrorClass::kTimeout:
+      return PostgresFault::kUnreachable;
+    case ErrorClass::kTls:
+      return PostgresFault::kTls;
+    case ErrorClass::kServerFull:
+      return PostgresFault::kServerFull;
+    case ErrorClass::kCredentialsMissing:
+      return PostgresFault::kCredentialsMissing;
+    case ErrorClass::kCredentialsRejected:
+      return PostgresFault::kCredentialsRejected;
+    case ErrorClass::kDatabaseMissing:
+      return PostgresFault::kDatabaseMissing;
+    case ErrorClass::kRetryable:
+    case ErrorClass::kConstraint:
+    case ErrorClass::kData:
+    case ErrorClass::kOther:
+      break;
+  }
+  return PostgresFault::kOther;
+}
+
+void PostgresStatus::set_fault(PostgresFault fault, const std::string& detail) {
+  fault_ = fault;
+  detail_ = detail;
+}
+
+void PostgresStatus::clear_fault() {
+  fault_.reset();
+  detail_.clear();
+}
+
+void PostgresStatus::connected() {
+  connect_failing_ = false;
+}
+
+void PostgresStatus::connect_failed(const postgres::Error& error) {
+  connect_failing_ = true;
+  set_fault(to_fault(error.error_class), error.detail);
+}
+
+void PostgresStatus::checked(settings::ServerFacts facts, TimePoint now) {
+  reachable_ = true;
+  facts_ = std::move(facts);
+  facts_at_ = now;
+  // Sessions that are open work on, but the reason why no other can be opened is worth knowing.
+  if (!connect_failing_) clear_fault();
+}
+
+void PostgresStatus::check_failed(const postgres::Error& error) {
+  reachable_ = false;
+  set_fault(to_fault(error.error_class), error.detail);
+}
+
+void PostgresStatus::no_session(const std::string& why) {
+  reachable_ = false;
+  if (!connect_failing_) set_fault(PostgresFault::kUnreachable, why);
+}
+
+void PostgresStatus::schema_ready() {
+  schema_ready_ = true;
+}
+
+void PostgresStatus::schema_failed(const postgres::Error& error) {
+  set_fault(PostgresFault::kSchema, "migrating the schema: " + error.detail);
+}
+
+settings::FactsReport PostgresStatus::report(TimePoint now) const {
+  settings::FactsReport report;
+  report.reachable = reachable_;
+  report.facts = facts_;
+  if (facts_) report.facts_age_seconds = std::chrono::floor<std::chrono::seconds>(now - facts_at_).count();
+  report.fault = fault_;
+  report.detail = detail_;
+  return report;
+}
+
+std::vector<std::string> PostgresStatus::not_ready() const {
+  std::vector<std::string> reasons;
+  if (!reachable_) reasons.push_back("PostgreSQL is not reachable: " + detail_);
+  if (reachable_ && !schema_ready_) {
+    reasons.push_back("the schema is not migrated" + (detail_.empty() ? std::string() : ": " + detail_));
+  }
+  return reasons;
+}
+
+}  // namespace storagepool::service

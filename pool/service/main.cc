@@ -1,0 +1,24 @@
+// datastorage: the program in every managed pod. See pool/service/app.h.
+#include <malloc.h>
+
+#include <exception>
+#include <iostream>
+
+#include "pool/postgres/connect.h"
+#include "pool/runtime/log.h"
+#include "pool/service/app.h"
+#include "pool/service/options.h"
+
+int main(int argc, char** argv) {
+  mallopt(M_ARENA_MAX, 1);  // one thread does the work; further arenas would only hold memory
+  try {
+    storagepool::postgres::forget_libpq_environment();
+    const auto options = storagepool::service::parse_options(argc, argv, std::cout, std::cerr);
+    if (!options) return options.error();
+    storagepool::log::configure("datastorage", options->log_level);
+    return storagepool::service::run(*options);
+  } catch (const std::exception& error) {
+    storagepool::log::error("unexpected failure", {{"detail", error.what()}});
+    return 1;
+  }
+}

@@ -1,0 +1,159 @@
+#include "pool/service/monitor.h"
+
+#include <chrono>
+
+#include "pool/audit/schema.h"
+#include "pool/runtime/log.h"
+
+namespace storagepool::service {
+namespace {
+
+using boost::asio::awaitable;
+using std::chrono::milliseconds;
+using std::chrono::seconds;
+using std::chrono::steady_clock;
+
+constexpr seconds kPeriod{30};
+constexpr milliseconds kRetryPeriod{1000};  // give or take a fifth
+constexpr milliseconds kLeastPause{200};    // however often there is a reason to check
+constexpr seconds kAcquireTimeout{10};
+constexpr seconds kFactsTimeout{5};
+constexpr std::chrono::minutes kMigrationTimeout{10};
+
+}  // namespace
+
+Monitor::Monitor(boost::asio::any_io_executor executor)
+    : executor_(executor), woken_(std::move(executor)), random_(std::random_device{}()) {}
+
+engine::Listener Monitor::listener() {
+  return {.on_connected =
+              [this] {
+                status_.connected();
+                if (!status_.reachable()) wake();
+              },
+          .on_connect_failed =
+              [this](const postgres::Error& error) {
+                status_.connect_failed(error);
+                if (status_.reachable()) wake();
+              },
+          .on_connection_lost =
+              [this] {
+                if (status_.reachable()) wake();
+              }};
+}
+
+void Monitor::start(engine::Engine& engine, std::string database) {
+  engine_ = &engine;
+  database_ = std::move(database);
+  runtime::spawn(executor_, "monitor", run());
+}
+
+void Monitor::stop() {
+  stopped_ = true;
+  woken_.notify_all();
+}
+
+void Monitor::wake() {
+  wake_ = true;
+  woken_.notify_all();
+}
+
+awaitable<void> Monitor::run() {
+  while (!stopped_) {
+    co_await check();
+    log_change();
+    wake_ = false;  // the check covered what happened before its end
+    co_await wait();
+  }
+}
+
+awaitable<void> Monitor::wait() {
+  const auto began = steady_clock::now();
+  std::uniform_int_distribution<int> jitter(-static_cast<int>(kRetryPeriod.count() / 5),
+                                            static_cast<int>(kRetryPeriod.count() / 5));
+  const bool well = status_.reachable() && status_.has_schema();
+  const milliseconds period = well ? milliseconds{kPeriod} : kRetryPeriod + milliseconds{jitter(random_)};
+  while (!stopped_ && steady_clock::now() < began + period) {
+    const auto until = began + (wake_ ? kLeastPause : period);
+    co_await woken_.wait_until(until);
+    if (wake_ && steady_clock::now() >= began + kLeastPause) co_return;
+  }
+}
+
+awaitable<void> Monitor::check() {
+  auto lease = co_await engine_->acquire(database_, steady_clock::now() + kAcquireTimeout);
+  if (!lease) {
+    // A pool that is busy to its last connection says nothing about the server; one without any does.
+    if (engine_->statistics().open == 0) status_.no_session(lease.error().detail);
+    co_return;
+  }
+  postgres::Connection& connection = **lease;
+  const bool read = co_await read_facts(connection);
+  if (read && !status_.has_schema()) co_await migrate(connection);
+}
+
+awaitable<bool> Monitor::read_facts(postgres::Connection& connection) {
+  const auto deadline = steady_clock::now() + kFactsTimeout;
+  const auto result = co_await connection.execute(kFactsSql, deadline);
+  if (!result) {
+    status_.check_failed(result.error());
+    co_return false;
+  }
+  auto parsed = parse_facts(*result);
+  if (!parsed) {
+    postgres::Error error;
+    error.detail = parsed.error();
+    status_.check_failed(error);
+    co_return false;
+  }
+  if (parsed->may_read_system_identifier) {
+    const auto identifier = co_await connection.execute(kSystemIdentifierSql, deadline);
+    if (!identifier) {
+      status_.check_failed(identifier.error());
+      co_return false;
+    }
+    if (identifier->rows.size() == 1 && identifier->rows[0].size() == 1) {
+      parsed->facts.system_identifier = identifier->rows[0][0].value_or("");
+    }
+  }
+  status_.checked(std::move(parsed->facts), steady_clock::now());
+  co_return true;
+}
+
+awaitable<void> Monitor::migrate(postgres::Connection& connection) {
+  const auto known = audit::migrations();
+  const auto state = co_await audit::migrate(connection, known, steady_clock::now() + kMigrationTimeout);
+  if (!state) {
+    status_.schema_failed(state.error());
+    co_return;
+  }
+  status_.schema_ready();
+  if (state->newer_than_known) {
+    log::warn("the database schema is newer than this release; going on, as newer schemas only add",
+              {{"version", state->version}, {"known", known.back().version}});
+  } else {
+    log::info("database schema is up to date", {{"version", state->version}});
+  }
+}
+
+void Monitor::log_change() {
+  if (logged_any_ && logged_reachable_ == status_.reachable() && logged_fault_ == status_.fault()) return;
+  logged_any_ = true;
+  logged_reachable_ = status_.reachable();
+  logged_fault_ = status_.fault();
+  const std::string fault = status_.fault() ? std::string(settings::to_string(*status_.fault())) : "";
+  if (!status_.reachable()) {
+    log::warn("PostgreSQL cannot be used", {{"fault", fault}, {"detail", status_.detail()}});
+  } else if (status_.fault()) {
+    log::warn("PostgreSQL is reachable, but", {{"fault", fault}, {"detail", status_.detail()}});
+  } else {
+    const auto facts = status_.report(steady_clock::now()).facts.value_or(settings::ServerFacts{});
+    log::info("PostgreSQL is reachable", {{"serverVersion", facts.server_version},
+                                          {"maxConnections", facts.max_connections},
+                                          {"roleLimit", facts.role_limit.value_or(-1)},
+                                          {"databaseLimit", facts.database_limit.value_or(-1)},
+                                          {"sessions", facts.sessions}});
+  }
+}
+
+}  // namespace storagepool::service

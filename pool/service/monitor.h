@@ -1,0 +1,56 @@
+// Keeps a PostgresStatus true: checks the server through a leased session at first, every 30 s, at once after
+// a lost connection or a refused connect, and about every second while PostgreSQL cannot be used; migrates
+// the schema on the first check that reaches it. Runs on one executor, where its listener and accessors must
+// be used too.
+#pragma once
+
+#include <functional>
+#include <optional>
+#include <random>
+#include <string>
+#include <utility>
+
+#include <boost/asio/any_io_executor.hpp>
+#include <boost/asio/awaitable.hpp>
+
+#include "pool/engine/engine.h"
+#include "pool/runtime/coroutine.h"
+#include "pool/service/facts.h"
+
+namespace storagepool::service {
+
+class Monitor {
+ public:
+  explicit Monitor(boost::asio::any_io_executor executor);
+
+  // To be given to the engine; the monitor must outlive it.
+  engine::Listener listener();
+  // Starts checking; `engine` must live until `stop` was called and the executor has run on.
+  void start(engine::Engine& engine, std::string database);
+  void stop();
+
+  const PostgresStatus& status() const { return status_; }
+
+ private:
+  boost::asio::awaitable<void> run();
+  boost::asio::awaitable<void> check();
+  boost::asio::awaitable<bool> read_facts(postgres::Connection& connection);
+  boost::asio::awaitable<void> migrate(postgres::Connection& connection);
+  boost::asio::awaitable<void> wait();
+  void wake();
+  void log_change();
+
+  boost::asio::any_io_executor executor_;
+  runtime::Notification woken_;
+  engine::Engine* engine_ = nullptr;
+  std::string database_;
+  PostgresStatus status_;
+  std::mt19937 random_;
+  bool wake_ = false;
+  bool stopped_ = false;
+  std::optional<settings::PostgresFault> logged_fault_;
+  bool logged_reachable_ = false;
+  bool logged_any_ = false;
+};
+
+}  // namespace storagepool::service

@@ -1,0 +1,36 @@
+// The command line of `datastorage`. Flags only; the pool's settings come from the configuration file and the
+// environment names of the settings table.
+#pragma once
+
+#include <chrono>
+#include <cstdint>
+#include <iosfwd>
+#include <string>
+
+#include <tl/expected.hpp>
+
+#include "pool/runtime/log.h"
+
+namespace storagepool::service {
+
+struct Options {
+  std::string config_file = "/etc/storagepool/config/config.yaml";
+  std::string credentials_dir = "/etc/storagepool/credentials";  // files "username" and "password"
+  std::string ca_file = "/etc/storagepool/ca/ca.crt";
+  std::string admin_token_file = "/etc/storagepool/admin/token";
+  std::string state_dir = "/var/lib/storagepool";
+  std::string listen_address = "0.0.0.0";
+  std::uint16_t api_port = 8080;  // each: 0 lets the kernel choose
+  std::uint16_t health_port = 8081;
+  std::uint16_t admin_port = 8082;
+  std::uint16_t metrics_port = 9090;
+  std::chrono::milliseconds drain_timeout{25'000};
+  log::Level log_level = log::Level::kInfo;
+};
+
+// The options, or the exit code when there is nothing to run: 0 after --help and --version (written to
+// `out`), 2 after an error (written to `error`).
+tl::expected<Options, int> parse_options(int argc, const char* const* argv, std::ostream& out,
+                                         std::ostream& error);
+
+}  // namespace storagepool::service
