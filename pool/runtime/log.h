@@ -12,6 +12,7 @@
 #include <string>
 #include <string_view>
 #include <type_traits>
+#include <utility>
 #include <variant>
 
 namespace storagepool::log {
@@ -22,20 +23,27 @@ std::string_view to_string(Level level);
 std::optional<Level> parse_level(std::string_view text);
 
 struct Field {
+  using Value = std::variant<bool, std::int64_t, double, std::string>;
+
   template <typename T>
-  Field(std::string_view k, T v) : key(k) {
+  Field(std::string_view k, T v) : key(k), value(to_value(v)) {}
+
+  std::string_view key;
+  Value value;
+
+ private:
+  template <typename T>
+  static Value to_value(const T& v) {
     if constexpr (std::is_same_v<T, bool>) {
-      value = v;
+      return Value(std::in_place_type<bool>, v);
     } else if constexpr (std::is_integral_v<T>) {
-      value = static_cast<std::int64_t>(v);
+      return Value(std::in_place_type<std::int64_t>, static_cast<std::int64_t>(v));
     } else if constexpr (std::is_floating_point_v<T>) {
-      value = static_cast<double>(v);
+      return Value(std::in_place_type<double>, static_cast<double>(v));
     } else {
-      value = std::string(v);
+      return Value(std::in_place_type<std::string>, v);
     }
   }
-  std::string_view key;
-  std::variant<bool, std::int64_t, double, std::string> value;
 };
 using Fields = std::initializer_list<Field>;
 
