@@ -84,9 +84,10 @@ Plan plan(const Request& request, const std::optional<settings::ServerFacts>& fa
 
   const std::int64_t least = request.min_conns_per_pod;
   const std::int64_t left = available(request, *facts, others.held);
-  // Others can be brought down to their minimum, so pods that run are not given up for what others hold above
-  // it.
-  const std::int64_t left_to_keep = available(request, *facts, others.least);
+  // Where more is held than there is (the server shrank), the others come down to their minimum too, so pods
+  // that run are not given up for what the others hold above it.
+  const bool overcommitted = existing.peak_pods * existing.limit > left;
+  const std::int64_t left_to_keep = overcommitted ? available(request, *facts, others.least) : left;
   const std::int64_t safe = std::max(left / least, std::min(existing.replicas, left_to_keep / least));
 
   Plan plan;

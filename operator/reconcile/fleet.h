@@ -1,0 +1,44 @@
+// All StoragePools as seen from one of them: which share its PostgreSQL server, what they may hold there, and
+// the newest word of any of their pods on the server's limits. Pure.
+#pragma once
+
+#include <cstdint>
+#include <optional>
+#include <span>
+#include <string>
+
+#include "operator/sizing/sizing.h"
+#include "pool/settings/admin_wire.h"
+
+namespace storagepool::reconcile {
+
+struct KnownFacts {
+  settings::ServerFacts facts;
+  std::int64_t as_of = 0;  // Unix time in milliseconds at which a pod read them
+  friend bool operator==(const KnownFacts&, const KnownFacts&) = default;
+};
+
+struct Member {
+  std::string uid;
+  std::string server;  // host:port
+  std::string database;
+  std::string role;                 // namespace/name of the credentials: the same Secret is the same role
+  std::optional<KnownFacts> facts;  // from this StoragePool's own pods, about `server` and `database`
+  std::int64_t held = 0;            // connections that its pods may hold
+  std::int64_t least = 0;           // what it can be brought down to
+  std::int64_t replicas = 0;
+};
+
+struct Neighbourhood {
+  std::optional<settings::ServerFacts> facts;
+  sizing::Others others;
+};
+
+// Two StoragePools are on one server when host and port or the known system identifiers are the same.
+bool same_server(const Member& a, const Member& b);
+
+// `all` may contain `self` (by uid). Limits of the server are taken from whoever read them last, those of
+// role and database from `self`, or from one that shares them.
+Neighbourhood neighbourhood(const Member& self, std::span<const Member> all);
+
+}  // namespace storagepool::reconcile

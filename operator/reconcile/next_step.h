@@ -1,0 +1,108 @@
+// What to do next for one StoragePool, as a pure function of what is wanted and what was observed. The caller
+// carries the one action out, observes again and asks again, until it is told to wait or that all is done. It
+// may crash, restart or be answered late at any point: everything that must be remembered is in the objects
+// themselves.
+//
+// The ledger. Two numbers are kept with the objects, each raised before what it allows and lowered only once
+// what it allowed is known to be gone:
+//   ceiling    (ConfigMap)    the highest limit that any pod may still have in force
+//   peak_pods  (StatefulSet)  the most pods that may exist at this moment
+// So the pods hold at most claim = peak_pods * ceiling connections, whatever is lost or late, and S1 holds
+// for all StoragePools of a server as long as nobody raises its claim above usable less the others' claims.
+//
+// Order that follows. Scale-out: shrink the limit -> every pod confirms (applied, and sockets within it) ->
+// lower the ceiling -> more replicas. Scale-in: fewer replicas -> pods are gone -> lower peak_pods -> grow
+// the limit. A pod that does not answer keeps the ceiling up, and so holds back growth that would not fit
+// with it, and nothing else.
+//
+// What a new pod starts with is the ConfigMap as it was when the pod came to its node, or later; a pod keeps
+// the highest generation it has seen over restarts of its container.
+#pragma once
+
+#include <cstdint>
+#include <optional>
+#include <string>
+#include <variant>
+#include <vector>
+
+#include "operator/sizing/sizing.h"
+#include "pool/settings/admin_wire.h"
+#include "pool/settings/settings.h"
+
+namespace storagepool::reconcile {
+
+struct Desired {
+  sizing::Request request;
+  settings::Given asked;  // resolves
+  bool deleting = false;
+};
+
+// The ConfigMap.
+struct Granted {
+  std::int64_t generation = 0;
+  settings::Settings settings;
+  std::int64_t ceiling = 0;
+  friend bool operator==(const Granted&, const Granted&) = default;
+};
+
+// The StatefulSet.
+struct Workload {
+  std::int64_t replicas = 0;
+  std::int64_t peak_pods = 0;
+  bool settled = false;  // its controller has seen this number of replicas
+};
+
+struct PodObserved {
+  std::string name;
+  std::int64_t ordinal = 0;
+  bool started = false;  // may have read its settings: it is on a node and has not ended
+  bool pushed = false;   // the current grant was sent to it since the observation began
+  std::optional<settings::SettingsReport> report = {};  // absent: it did not answer
+};
+
+struct Observed {
+  std::optional<Granted> granted;
+  std::optional<Workload> workload;
+  std::vector<PodObserved> pods;     // terminating ones included
+  bool pods_are_live = false;        // listed from the API server after the above was read, not from a cache
+  std::int64_t last_generation = 0;  // the highest remembered elsewhere
+  std::int64_t last_ceiling = 0;     // remembered elsewhere, for when the ConfigMap is lost; 0: not known
+  std::optional<settings::ServerFacts> facts;
+  sizing::Others others;
+};
+
+// Write the ConfigMap.
+struct WriteGrant {
+  Granted granted;
+};
+// Send the current grant to these pods (indices into Observed::pods).
+struct Push {
+  std::vector<std::size_t> pods;
+};
+// Write the StatefulSet with these numbers.
+struct Scale {
+  std::int64_t replicas = 0;
+  std::int64_t peak_pods = 0;
+};
+// Observe again with pods_are_live.
+struct ListPods {};
+// Nothing can be done until something changes.
+struct Wait {};
+// As wanted; for a deleted StoragePool: all pods are gone.
+struct Done {};
+
+using Action = std::variant<WriteGrant, Push, Scale, ListPods, Wait, Done>;
+
+struct Step {
+  Action action;
+  sizing::Plan plan;
+  std::vector<std::string> unconfirmed;  // pods that have not confirmed the current grant
+  bool held_back = false;                // replicas or limits wait for those pods
+};
+
+Step next_step(const Desired& desired, const Observed& observed);
+
+// Connections that the pods may hold at most.
+std::int64_t claim(const Observed& observed);
+
+}  // namespace storagepool::reconcile

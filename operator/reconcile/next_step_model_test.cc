@@ -1,0 +1,361 @@
+// Model check of next_step: seeded random interleavings of several StoragePools on one server, with operator
+// crashes and lost writes, stale caches, late and lost pushes, partitioned, restarted and replaced pods,
+// stale mounts, resizes and a server whose limit changes. Checked after every event:
+//   L   the pods of a StoragePool never may use more than its claim says
+//   S1  all pods together never may use more than the server can give, unless the server itself shrank
+// and at the end, when all is calm: every StoragePool is done and every pod has what was granted.
+#include <random>
+#include <string>
+#include <vector>
+
+#include <gtest/gtest.h>
+
+#include "operator/reconcile/fleet.h"
+#include "operator/reconcile/next_step.h"
+
+namespace storagepool::reconcile {
+namespace {
+
+constexpr std::int64_t kReserve = 10;
+constexpr std::int64_t kSuperuser = 3;
+
+struct Pod {
+  int uid = 0;
+  std::int64_t ordinal = 0;
+  bool terminating = false;
+  bool on_node = false;
+  bool running = false;
+  bool partitioned = false;
+  std::size_t mount = 0;  // version of the ConfigMap that its node has
+  Granted applied = {};   // persisted; generation 0: never started
+  std::int64_t sockets = 0;
+  KnownFacts facts = {};
+
+  std::int64_t may_use() const { return running ? std::max(applied.settings.max_open_conns, sockets) : 0; }
+};
+
+struct LatePush {
+  int uid;
+  Granted granted;
+};
+
+struct Pool {
+  Desired desired;
+  std::vector<Granted> config_maps;  // every version ever written
+  std::optional<Workload> workload;
+  std::int64_t generation = 0, controller_saw = 0, controller_replicas = 0, cached_saw = 0;
+  std::vector<Pod> pods, cache;
+  std::vector<LatePush> late;
+  std::optional<KnownFacts> facts;
+};
+
+class World {
+ public:
+  explicit World(std::uint32_t seed) : random_(seed) {
+    max_connections_ = number(30, 120);
+    pools_.resize(static_cast<std::size_t>(number(1, 3)));
+    for (Pool& pool : pools_) respec(pool);
+  }
+
+  void chaos(int events) {
+    for (int i = 0; i < events && !testing::Test::HasFatalFailure(); ++i) {
+      if (number(0, 2) == 0) {
+        reconcile(any_pool(), true);
+      } else {
+        world_event();
+      }
+      check();
+    }
+  }
+
+  void calm() {
+    for (Pool& pool : pools_) {
+      for (Pod& pod : pool.pods) pod.partitioned = false;
+    }
+    for (int round = 0; round < 400 && !testing::Test::HasFatalFailure(); ++round) {
+      for (Pool& pool : pools_) {
+        control(pool);
+        for (Pod& pod : pool.pods) advance(pool, pod);
+        std::erase_if(pool.pods, [](const Pod& pod) { return pod.terminating && !pod.running; });
+        control(pool);
+        refresh_cache(pool);
+        reconcile(pool, false);
+        check();
+      }
+    }
+    for (Pool& pool : pools_) {
+      refresh_cache(pool);
+      const Step step = next_step(pool.desired, observe(pool, false));
+      ASSERT_TRUE(std::holds_alternative<Done>(step.action))
+          << "action " << step.action.index() << ", " << step.plan.message << ", per pod "
+          << step.plan.per_pod << " replicas " << pool.workload->replicas << " peak "
+          << pool.workload->peak_pods << " limit " << pool.config_maps.back().settings.max_open_conns
+          << " ceiling " << pool.config_maps.back().ceiling << " unconfirmed "
+          << testing::PrintToString(step.unconfirmed);
+      ASSERT_EQ(static_cast<std::int64_t>(pool.pods.size()), step.plan.replicas);
+      for (const Pod& pod : pool.pods) ASSERT_EQ(pod.applied.settings, pool.config_maps.back().settings);
+    }
+  }
+
+ private:
+  std::int64_t number(std::int64_t from, std::int64_t to) {
+    return std::uniform_int_distribution<std::int64_t>(from, to)(random_);
+  }
+  bool chance(int percent) { return number(1, 100) <= percent; }
+  Pool& any_pool() {
+    return pools_[static_cast<std::size_t>(number(0, static_cast<std::int64_t>(pools_.size()) - 1))];
+  }
+
+  void respec(Pool& pool) {
+    auto& request = pool.desired.request;
+    request.policy = chance(75) ? sizing::Policy::kFit : sizing::Policy::kStrict;
+    request.replicas = number(0, 6);
+    request.min_conns_per_pod = number(1, 2);
+    request.max_open_conns = number(request.min_conns_per_pod, 40);
+    request.reserve = kReserve;
+    pool.desired.asked = {{"maxOpenConns", request.max_open_conns}, {"acquireTimeout", number(1, 3) * 1000}};
+  }
+
+  KnownFacts server() const {
+    KnownFacts known;
+    known.facts.max_connections = max_connections_;
+    known.facts.superuser_reserved_connections = kSuperuser;
+    known.as_of = now_;
+    return known;
+  }
+  std::int64_t usable() const { return max_connections_ - kSuperuser - kReserve; }
+
+  // --- the cluster
+  void control(Pool& pool) {  // the StatefulSet controller
+    if (!pool.workload) return;
+    pool.controller_replicas = pool.workload->replicas;
+    create_and_condemn(pool);
+    pool.controller_saw = pool.generation;
+  }
+  void create_and_condemn(Pool& pool) {
+    for (std::int64_t i = 0; i < pool.controller_replicas; ++i) {
+      const bool exists =
+          std::any_of(pool.pods.begin(), pool.pods.end(), [&](const Pod& p) { return p.ordinal == i; });
+      if (!exists) pool.pods.push_back({.uid = ++last_uid_, .ordinal = i});
+    }
+    for (Pod& pod : pool.pods) pod.terminating |= pod.ordinal >= pool.controller_replicas;
+  }
+  void read_mount(const Pool& pool, Pod& pod) {
+    const Granted& mounted = pool.config_maps[pod.mount];
+    if (mounted.generation > pod.applied.generation) pod.applied = mounted;
+  }
+  void advance(Pool& pool, Pod& pod) {
+    if (pod.terminating) {
+      pod.running = false;
+    } else if (!pod.on_node) {
+      pod.on_node = true;
+      pod.mount = pool.config_maps.size() - 1;
+    } else if (!pod.running) {
+      pod.running = true;
+      read_mount(pool, pod);
+    } else {
+      pod.facts = server();
+      const std::int64_t limit = pod.applied.settings.max_open_conns;
+      pod.sockets += pod.sockets > limit ? -1 : number(0, limit - pod.sockets);
+    }
+  }
+  void refresh_cache(Pool& pool) {
+    pool.cache = pool.pods;
+    pool.cached_saw = pool.controller_saw;
+  }
+
+  void world_event() {
+    ++now_;
+    Pool& pool = any_pool();
+    Pod* pod = pool.pods.empty() ? nullptr
+                                 : &pool.pods[static_cast<std::size_t>(
+                                       number(0, static_cast<std::int64_t>(pool.pods.size()) - 1))];
+    switch (number(0, 12)) {
+      case 0:
+        return control(pool);
+      case 1:  // acts on what it read earlier
+        return create_and_condemn(pool);
+      case 2:
+        return refresh_cache(pool);
+      case 3:
+        if (chance(60)) respec(pool);
+        return;
+      case 4:
+        if (chance(10)) change_server();
+        return;
+      case 5:
+        if (!pool.late.empty()) deliver(pool, take_late(pool));
+        return;
+      default:
+        if (pod != nullptr) pod_event(pool, *pod);
+    }
+  }
+  void pod_event(Pool& pool, Pod& pod) {
+    switch (number(0, 7)) {
+      case 0:
+        pod.partitioned = !pod.partitioned;
+        return;
+      case 1:  // the container restarts; its state survives
+        if (pod.running) pod.sockets = 0, read_mount(pool, pod);
+        return;
+      case 2:
+        if (chance(60)) pod.terminating = true;  // evicted, or deleted by somebody
+        return;
+      case 3:
+        if (pod.terminating && !pod.running)
+          std::erase_if(pool.pods, [uid = pod.uid](const Pod& p) { return p.uid == uid; });
+        return;
+      case 4:  // the kubelet catches up, a little or wholly
+        if (!pod.on_node) return;
+        pod.mount = static_cast<std::size_t>(number(static_cast<std::int64_t>(pod.mount),
+                                                    static_cast<std::int64_t>(pool.config_maps.size()) - 1));
+        if (pod.running) read_mount(pool, pod);
+        return;
+      default:
+        return advance(pool, pod);
+    }
+  }
+  void change_server() {
+    const std::int64_t before = usable();
+    max_connections_ = number(30, 120);
+    if (usable() < before) excused_ = true;
+  }
+  LatePush take_late(Pool& pool) {
+    const auto it = pool.late.begin() + number(0, static_cast<std::int64_t>(pool.late.size()) - 1);
+    const LatePush push = *it;
+    pool.late.erase(it);
+    return push;
+  }
+  void deliver(Pool& pool, const LatePush& push) {
+    for (Pod& pod : pool.pods) {
+      if (pod.uid == push.uid && pod.running && push.granted.generation > pod.applied.generation)
+        pod.applied = push.granted;
+    }
+  }
+
+  // --- the operator
+  Member member(std::size_t index) const {
+    const Pool& pool = pools_[index];
+    Member m{
+        .uid = std::to_string(index), .server = "db:5432", .database = "d", .role = "r", .facts = pool.facts};
+    if (pool.workload && !pool.config_maps.empty()) {
+      m.held = pool.workload->peak_pods * pool.config_maps.back().ceiling;
+      m.least = std::min(m.held, pool.workload->peak_pods * pool.desired.request.min_conns_per_pod);
+      m.replicas = pool.workload->replicas;
+    }
+    return m;
+  }
+  Observed observe(Pool& pool, bool live) {
+    Observed observed;
+    if (!pool.config_maps.empty()) observed.granted = pool.config_maps.back();
+    observed.workload = pool.workload;
+    if (observed.workload)
+      observed.workload->settled = (live ? pool.controller_saw : pool.cached_saw) >= pool.generation;
+    observed.pods_are_live = live;
+    for (const Pod& known : live ? pool.pods : pool.cache) {
+      PodObserved pod{
+          .name = std::to_string(known.ordinal), .ordinal = known.ordinal, .started = known.on_node};
+      for (const Pod& real : pool.pods) {
+        if (real.uid != known.uid || !real.running || real.partitioned) continue;
+        settings::SettingsReport report;
+        report.applied_generation = real.applied.generation;
+        report.settings = real.applied.settings;
+        report.open = real.sockets;
+        pod.report = report;
+        if (real.facts.as_of > (pool.facts ? pool.facts->as_of : 0)) pool.facts = real.facts;
+      }
+      observed.pods.push_back(pod);
+    }
+    std::vector<Member> all;
+    for (std::size_t i = 0; i < pools_.size(); ++i) all.push_back(member(i));
+    const auto around = neighbourhood(all[static_cast<std::size_t>(&pool - pools_.data())], all);
+    observed.facts = around.facts;
+    observed.others = around.others;
+    return observed;
+  }
+  void reconcile(Pool& pool, bool chaos) {
+    Observed observed = observe(pool, false);
+    for (int i = 0; i < 8; ++i) {
+      const Step step = next_step(pool.desired, observed);
+      if (chaos) {
+        for (std::int64_t n = number(0, 2); n > 0; --n) world_event();
+        if (chance(10)) return;  // crash before the write
+      }
+      bool live = observed.pods_are_live;
+      if (const auto* write = std::get_if<WriteGrant>(&step.action)) {
+        pool.config_maps.push_back(write->granted);
+        live = false;
+      } else if (const auto* scale = std::get_if<Scale>(&step.action)) {
+        pool.workload = Workload{.replicas = scale->replicas, .peak_pods = scale->peak_pods};
+        ++pool.generation;
+        live = false;
+      } else if (const auto* push = std::get_if<Push>(&step.action)) {
+        send(pool, observed, *push, chaos);
+      } else if (std::holds_alternative<ListPods>(step.action)) {
+        live = true;
+      } else {
+        return;
+      }
+      check();
+      if (chaos && chance(10)) return;  // crash after it
+      std::vector<bool> pushed;
+      for (const PodObserved& pod : observed.pods) pushed.push_back(pod.pushed);
+      observed = observe(pool, live);
+      for (std::size_t n = 0; n < std::min(pushed.size(), observed.pods.size()); ++n)
+        observed.pods[n].pushed = pushed[n];
+    }
+  }
+  void send(Pool& pool, Observed& observed, const Push& push, bool chaos) {
+    const auto seen = observed.pods_are_live ? pool.pods : pool.cache;
+    for (const std::size_t index : push.pods) {
+      observed.pods[index].pushed = true;
+      if (index >= seen.size()) continue;
+      const LatePush message{seen[index].uid, pool.config_maps.back()};
+      if (chaos && chance(20)) continue;  // lost
+      if (chaos && chance(20)) {
+        pool.late.push_back(message);
+      } else {
+        deliver(pool, message);
+      }
+    }
+  }
+
+  // --- the promises
+  void check() {
+    std::int64_t used = 0;
+    std::int64_t claimed = 0;
+    bool all_know = true;
+    for (std::size_t i = 0; i < pools_.size(); ++i) {
+      const Member m = member(i);
+      std::int64_t pool_uses = 0;
+      for (const Pod& pod : pools_[i].pods) pool_uses += pod.may_use();
+      ASSERT_LE(pool_uses, m.held) << "L: pool " << i;
+      used += pool_uses;
+      claimed += m.held;
+      all_know &= pools_[i].facts && pools_[i].facts->facts.max_connections == max_connections_;
+    }
+    if (excused_ && all_know && claimed <= usable()) excused_ = false;
+    if (excused_) return;
+    ASSERT_LE(used, usable()) << "S1";
+  }
+
+  std::mt19937 random_;
+  std::int64_t max_connections_ = 100;
+  std::int64_t now_ = 1;
+  int last_uid_ = 0;
+  bool excused_ = false;
+  std::vector<Pool> pools_;
+};
+
+TEST(NextStepModel, KeepsItsPromisesThroughEveryInterleaving) {
+  for (std::uint32_t seed = 1; seed <= 800; ++seed) {
+    SCOPED_TRACE("seed " + std::to_string(seed));
+    World world(seed);
+    world.chaos(250);
+    if (!HasFatalFailure()) world.calm();
+    ASSERT_FALSE(HasFatalFailure());
+  }
+}
+
+}  // namespace
+}  // namespace storagepool::reconcile

@@ -1,0 +1,238 @@
+#include "operator/reconcile/next_step.h"
+
+#include <gmock/gmock.h>
+#include <gtest/gtest.h>
+
+namespace storagepool::reconcile {
+namespace {
+
+using testing::ElementsAre;
+using testing::IsEmpty;
+
+// A StoragePool that asks for 25 connections per pod on a server with 40: 27 are usable.
+class NextStep : public testing::Test {
+ protected:
+  NextStep() {
+    desired_.asked = {{"maxOpenConns", 25}, {"maxIdleConns", 5}};
+    desired_.request = {.replicas = 3, .max_open_conns = 25};
+    settings::ServerFacts facts;
+    facts.max_connections = 40;
+    facts.superuser_reserved_connections = 3;
+    observed_.facts = facts;
+  }
+
+  Granted granted(std::int64_t generation, std::int64_t limit, std::int64_t ceiling) const {
+    return {.generation = generation, .settings = sizing::grant(desired_.asked, limit), .ceiling = ceiling};
+  }
+  settings::SettingsReport report(std::int64_t generation, std::int64_t limit, std::int64_t open = 0) const {
+    settings::SettingsReport r;
+    r.applied_generation = generation;
+    r.settings = sizing::grant(desired_.asked, limit);
+    r.open = open;
+    return r;
+  }
+  // n pods with the same report.
+  void pods(std::int64_t n, const std::optional<settings::SettingsReport>& report) {
+    observed_.pods.clear();
+    for (std::int64_t i = 0; i < n; ++i) {
+      observed_.pods.push_back(
+          {.name = "audit-" + std::to_string(i), .ordinal = i, .started = true, .report = report});
+    }
+  }
+  void running(std::int64_t replicas, std::int64_t generation, std::int64_t limit) {
+    observed_.granted = granted(generation, limit, limit);
+    observed_.workload = Workload{.replicas = replicas, .peak_pods = replicas, .settled = true};
+    pods(replicas, report(generation, limit));
+  }
+  template <typename T>
+  T expect() {
+    step_ = next_step(desired_, observed_);
+    EXPECT_TRUE(std::holds_alternative<T>(step_.action)) << "action " << step_.action.index();
+    return std::holds_alternative<T>(step_.action) ? std::get<T>(step_.action) : T{};
+  }
+
+  Desired desired_;
+  Observed observed_;
+  Step step_;
+};
+
+TEST_F(NextStep, FirstStartOnAnUnknownServerIsOnePodAtTheMinimum) {
+  observed_.facts.reset();
+  const auto write = expect<WriteGrant>();
+  EXPECT_EQ(write.granted.generation, 1);
+  EXPECT_EQ(write.granted.settings.max_open_conns, 1);
+  observed_.granted = write.granted;
+  const auto scale = expect<Scale>();
+  EXPECT_EQ(scale.replicas, 1);
+  EXPECT_EQ(scale.peak_pods, 1);
+}
+
+TEST_F(NextStep, KnownServerStartsAllPodsAtOnce) {
+  const auto write = expect<WriteGrant>();
+  EXPECT_EQ(write.granted.settings.max_open_conns, 9);
+  EXPECT_EQ(write.granted.ceiling, 9);
+  observed_.granted = write.granted;
+  EXPECT_EQ(expect<Scale>().replicas, 3);
+}
+
+TEST_F(NextStep, NothingIsDoneWhenAllIsAsWanted) {
+  running(3, 4, 9);
+  expect<Done>();
+  EXPECT_THAT(step_.unconfirmed, IsEmpty());
+}
+
+TEST_F(NextStep, ScaleOutShrinksConfirmsSettlesThenAddsPods) {
+  running(3, 4, 9);
+  desired_.request.replicas = 5;
+  const auto write = expect<WriteGrant>();
+  EXPECT_EQ(write.granted, granted(5, 5, 9));  // 27 / 5, while pods may still use 9
+  observed_.granted = write.granted;
+  EXPECT_THAT(expect<Push>().pods, ElementsAre(0, 1, 2));
+
+  // Applied, but one pod still has busy connections above its new limit.
+  pods(3, report(5, 5, 4));
+  observed_.pods[1].report->open = 7;
+  expect<Wait>();
+  EXPECT_THAT(step_.unconfirmed, ElementsAre("audit-1"));
+  EXPECT_TRUE(step_.held_back);
+
+  observed_.pods[1].report->open = 5;
+  expect<ListPods>();
+  observed_.pods_are_live = true;
+  EXPECT_EQ(expect<WriteGrant>().granted, granted(5, 5, 5));
+  observed_.granted = granted(5, 5, 5);
+  const auto scale = expect<Scale>();
+  EXPECT_EQ(scale.replicas, 5);
+  EXPECT_EQ(scale.peak_pods, 5);
+}
+
+TEST_F(NextStep, APodThatDoesNotAnswerHoldsBackOnlyWhatWouldNotFitWithIt) {
+  running(3, 4, 9);
+  desired_.request.replicas = 5;
+  observed_.granted = granted(5, 5, 9);
+  pods(3, report(5, 5));
+  observed_.pods[2].report.reset();
+  expect<Wait>();
+  EXPECT_TRUE(step_.held_back);
+  EXPECT_THAT(step_.unconfirmed, ElementsAre("audit-2"));
+  // On a larger server five pods fit even with the old limit.
+  observed_.facts->max_connections = 13 + 45;
+  observed_.granted = granted(5, 9, 9);
+  pods(3, report(5, 9));
+  observed_.pods[2].report.reset();
+  EXPECT_EQ(expect<Scale>().replicas, 5);
+}
+
+TEST_F(NextStep, ScaleInWaitsForPodsToGoBeforeGrowing) {
+  running(5, 4, 5);
+  desired_.request.replicas = 3;
+  const auto scale = expect<Scale>();
+  EXPECT_EQ(scale.replicas, 3);
+  EXPECT_EQ(scale.peak_pods, 5);
+  observed_.workload = Workload{.replicas = 3, .peak_pods = 5, .settled = false};
+  expect<Wait>();
+  observed_.workload->settled = true;
+  expect<Wait>();  // two pods are still terminating
+  pods(3, report(4, 5));
+  expect<ListPods>();
+  observed_.pods_are_live = true;
+  EXPECT_EQ(expect<Scale>().peak_pods, 3);
+  observed_.workload->peak_pods = 3;
+  EXPECT_EQ(expect<WriteGrant>().granted, granted(5, 9, 9));
+}
+
+TEST_F(NextStep, AServerThatShrankIsFollowedAtOnce) {
+  running(3, 4, 9);
+  observed_.facts->max_connections = 25;
+  EXPECT_EQ(expect<WriteGrant>().granted.settings.max_open_conns, 4);
+}
+
+TEST_F(NextStep, AServerThatGrewIsUsed) {
+  running(3, 4, 9);
+  observed_.facts->max_connections = 200;
+  EXPECT_EQ(expect<WriteGrant>().granted, granted(5, 25, 25));
+}
+
+TEST_F(NextStep, GrowthWaitsForAnUnconfirmedShrink) {
+  running(3, 5, 4);
+  observed_.granted->ceiling = 20;
+  observed_.pods[0].report.reset();
+  expect<Wait>();  // wanted are 9, but audit-0 may still use 20
+  EXPECT_TRUE(step_.held_back);
+}
+
+TEST_F(NextStep, OtherSettingsChangeEvenWhileGrowthWaits) {
+  running(3, 5, 4);
+  observed_.granted->ceiling = 20;
+  observed_.pods[0].report.reset();
+  desired_.asked["acquireTimeout"] = 1000;
+  const auto write = expect<WriteGrant>();
+  EXPECT_EQ(write.granted.settings.max_open_conns, 4);
+  EXPECT_EQ(write.granted.settings.acquire_timeout, std::chrono::seconds{1});
+  EXPECT_EQ(write.granted.ceiling, 20);
+}
+
+TEST_F(NextStep, GenerationsOnlyGrow) {
+  observed_.last_generation = 41;
+  EXPECT_EQ(expect<WriteGrant>().granted.generation, 42);
+  running(3, 4, 9);
+  observed_.last_generation = 4;
+  pods(3, report(50, 9));  // the ConfigMap was restored from a backup
+  EXPECT_EQ(expect<WriteGrant>().granted.generation, 51);
+  pods(3, report(4, 8));  // the same generation with other settings
+  EXPECT_EQ(expect<WriteGrant>().granted.generation, 5);
+}
+
+TEST_F(NextStep, ALostConfigMapCountsPodsAtWhatTheyMayHave) {
+  running(3, 4, 9);
+  observed_.granted.reset();
+  EXPECT_EQ(expect<WriteGrant>().granted.ceiling, 10'000);
+  observed_.last_ceiling = 12;
+  EXPECT_EQ(expect<WriteGrant>().granted.ceiling, 12);
+  EXPECT_EQ(claim(observed_), 36);
+}
+
+TEST_F(NextStep, APodThatHasNotStartedNeedsNoConfirmation) {
+  running(3, 4, 9);
+  observed_.pods[2].report.reset();
+  observed_.pods[2].started = false;
+  expect<Done>();
+}
+
+TEST_F(NextStep, APodIsPushedOncePerObservation) {
+  running(3, 4, 9);
+  pods(3, report(3, 9));
+  expect<Push>();
+  for (PodObserved& pod : observed_.pods) pod.pushed = true;
+  expect<Wait>();
+}
+
+TEST_F(NextStep, OthersClaimsAreLeftAlone) {
+  observed_.others = {.held = {.on_server = 20}, .least = {.on_server = 2}, .have_pods = true};
+  EXPECT_EQ(expect<WriteGrant>().granted.settings.max_open_conns, 2);
+}
+
+TEST_F(NextStep, DeletionDrainsAndIsDoneWhenNoPodIsLeft) {
+  running(3, 4, 9);
+  desired_.deleting = true;
+  EXPECT_EQ(expect<Scale>().replicas, 0);
+  observed_.workload = Workload{.replicas = 0, .peak_pods = 3, .settled = false};
+  expect<Wait>();
+  observed_.workload->settled = true;
+  expect<Wait>();
+  observed_.pods.clear();
+  expect<ListPods>();
+  observed_.pods_are_live = true;
+  expect<Done>();
+}
+
+TEST_F(NextStep, NoReplicasIsAState) {
+  desired_.request.replicas = 0;
+  observed_.granted = granted(1, 25, 25);
+  EXPECT_EQ(expect<Scale>().replicas, 0);
+  observed_.workload = Workload{.settled = true};
+  expect<Done>();
+}
+
+}  // namespace
+}  // namespace storagepool::reconcile
