@@ -50,6 +50,15 @@ std::string in_milliseconds(std::chrono::milliseconds duration) {
   return std::to_string(duration.count()) + " ms";
 }
 
+// A well-formed "HTTP/x.y", which the parser does not tell from a malformed one.
+bool ends_in_version(std::string_view request_line) {
+  constexpr std::string_view kPrefix = " HTTP/";
+  constexpr std::size_t kSize = kPrefix.size() + 3;
+  if (request_line.size() < kSize) return false;
+  const std::string_view end = request_line.substr(request_line.size() - kSize);
+  return end.starts_with(kPrefix) && is_digit(end[6]) && end[7] == '.' && is_digit(end[8]);
+}
+
 // Everything after which the client cannot be told, or is not there to be told.
 Rejected gone(Request request) {
   return Rejected{std::nullopt, std::move(request)};
@@ -68,8 +77,11 @@ class RequestReader::Parse {
   asio::awaitable<tl::expected<void, Rejected>> read_header() {
     reader_.socket_->set_deadline(limits_.header_timeout);
     error_code error;
-    co_await beast::async_read_header(reader_.socket_->socket(), reader_.buffer_, parser_,
-                                      asio::redirect_error(asio::use_awaitable, error));
+    const std::size_t size =
+        co_await beast::async_read_header(reader_.socket_->socket(), reader_.buffer_, parser_,
+                                          asio::redirect_error(asio::use_awaitable, error));
+    // The parser's own limit holds for the request line and the fields each, and so only bounds the memory.
+    if (!error && size > limits_.header_bytes) error = beast::error::header_limit;
     request_.method = to_string(parser_.get().method_string());
     request_.headers = copy_headers(parser_);
     request_.request_id = request_id(request_.header("X-Request-Id"));
@@ -140,6 +152,14 @@ class RequestReader::Parse {
     return rejected;
   }
 
+  // What the parser stumbled over is still in the buffer.
+  std::string_view first_line() const {
+    const auto data = reader_.buffer_.cdata();
+    const std::string_view text(static_cast<const char*>(data.data()), data.size());
+    const std::size_t end = text.find("\r\n");
+    return end == std::string_view::npos ? std::string_view() : text.substr(0, end);
+  }
+
   Rejected explain(const error_code& error, std::string_view part, std::chrono::milliseconds timeout) {
     const std::string subject = "the request " + std::string(part);
     if (error == asio::error::operation_aborted && reader_.socket_->expired()) {
@@ -155,7 +175,7 @@ class RequestReader::Parse {
       return reject(std::move(request_), ProblemKind::kHeaderTooLarge,
                     "the request header is larger than " + std::to_string(limits_.header_bytes) + " bytes");
     }
-    if (error == beast::error::bad_version) {
+    if (error == beast::error::bad_version && ends_in_version(first_line())) {
       return reject(std::move(request_), ProblemKind::kHttpVersionNotSupported,
                     "only HTTP/1.0 and HTTP/1.1 are supported");
     }
