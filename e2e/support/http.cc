@@ -51,7 +51,7 @@ tl::expected<HttpResponse, std::string> HttpClient::send(const HttpRequest& requ
   message.prepare_payload();
 
   http::response_parser<http::string_body> parser;
-  parser.body_limit(16 * 1024 * 1024);
+  parser.body_limit(std::uint64_t{16} * 1024 * 1024);
 
   const auto failed = [&](const char* step, const beast::error_code& error) {
     impl_->stream.reset();

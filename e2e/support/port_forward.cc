@@ -18,13 +18,14 @@ PortForward::PortForward(const std::string& name_space, const std::string& targe
     const auto left =
         std::chrono::duration_cast<std::chrono::milliseconds>(until - std::chrono::steady_clock::now());
     const auto line = left.count() > 0 ? child_.read_line(left) : std::nullopt;
-    if (!line) throw KubectlError("kubectl port-forward " + target + " did not come up: " + printed);
+    if (!line) break;
     if (line->starts_with(kPrefix)) {
       std::from_chars(line->data() + kPrefix.size(), line->data() + line->size(), port_);
       return;
     }
-    printed += *line + "\n";
+    printed.append(*line).append("\n");
   }
+  throw KubectlError("kubectl port-forward " + target + " did not come up: " + printed);
 }
 
 }  // namespace storagepool::e2e

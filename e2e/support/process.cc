@@ -49,6 +49,7 @@ struct Pipe {
 // made.
 pid_t start(const std::vector<std::string>& argv, int in, int out, int err) {
   std::vector<char*> arguments;
+  arguments.reserve(argv.size() + 1);
   for (const auto& argument : argv) arguments.push_back(const_cast<char*>(argument.c_str()));
   arguments.push_back(nullptr);
   const pid_t parent = ::getpid();

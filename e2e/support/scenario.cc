@@ -159,11 +159,10 @@ void Scenario::write_artifacts() {
   const auto write = [&](const std::string& file, const Result& result) {
     std::ofstream(folder / file) << result.out << result.err;
   };
-  write("objects.yaml",
-        kubectl({"-n", namespace_, "get",
-                 "storagepools,statefulsets,deployments,pods,services,configmaps,poddisruptionbudgets,"
-                 "events.events.k8s.io",
-                 "-o", "yaml"}));
+  constexpr const char* kKinds =
+      "storagepools,statefulsets,deployments,pods,services,configmaps,poddisruptionbudgets,events.events.k8s."
+      "io";
+  write("objects.yaml", kubectl({"-n", namespace_, "get", kKinds, "-o", "yaml"}));
   const json pods = kubectl_json({"-n", namespace_, "get", "pods"});
   for (const auto& pod : pods["items"]) {
     const std::string name = pod["metadata"]["name"];
