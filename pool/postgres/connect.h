@@ -27,9 +27,12 @@ class Session : public Connection {
  public:
   // False when the server has closed the session. Costs no round trip. Only while no statement runs.
   virtual bool alive() = 0;
-  // Calls `on_lost` once, on the executor given to `connect`, when the idle session dies. Ends with `unwatch`
-  // or with the session; no statement may run in between.
-  virtual void watch(std::function<void()> on_lost) = 0;
+  // True when the connection itself is gone, not only left in the middle of a statement.
+  virtual bool lost() const = 0;
+  // Calls `on_readable` once, on the executor given to `connect`, when something came from the server while
+  // nothing was asked: mostly the end of the session, which `alive` then tells. `unwatch` ends it, which a
+  // call that is on its way already may outrun. No statement may run in between.
+  virtual void watch(std::function<void()> on_readable) = 0;
   virtual void unwatch() = 0;
   // Sends Terminate and waits for the server to close its end, which it does when the backend process exits;
   // true when that was seen by the deadline. A statement still running is given up by the server within half

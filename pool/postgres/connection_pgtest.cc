@@ -51,11 +51,6 @@ class ConnectionTest : public ::testing::Test {
   std::string prepared_statements(Session& session) {
     return value(session, "SELECT count(*) FROM pg_prepared_statements");
   }
-  void wait_for_lost(bool& lost) {
-    const auto give_up = in(20s);
-    while (!lost && std::chrono::steady_clock::now() < give_up) context_.run_one_until(give_up);
-  }
-
   static std::unique_ptr<Server> server_;
   boost::asio::io_context context_{1};
 };
@@ -286,28 +281,32 @@ TEST_F(ConnectionTest, CloseGivesUpAtItsDeadline) {
 
 TEST_F(ConnectionTest, AWatchedSessionReportsItsDeath) {
   auto session = open();
-  bool lost = false;
-  session->watch([&] { lost = true; });
+  bool readable = false;
+  session->watch([&] { readable = true; });
   context_.restart();
   context_.poll();
-  EXPECT_FALSE(lost);
+  EXPECT_FALSE(readable);
   EXPECT_TRUE(session->alive());
-  server_->superuser("SELECT pg_terminate_backend(" +
-                     std::string("pid) FROM pg_stat_activity WHERE usename = 'app'"));
-  wait_for_lost(lost);
-  EXPECT_TRUE(lost);
+  server_->superuser("SELECT pg_terminate_backend(pid, 10000) FROM pg_stat_activity WHERE usename = 'app'");
+  const auto give_up = in(20s);
+  while (!readable && std::chrono::steady_clock::now() < give_up) context_.run_one_until(give_up);
+  EXPECT_TRUE(readable);
+  while (session->alive() && std::chrono::steady_clock::now() < give_up) {
+  }
+  EXPECT_FALSE(session->alive());
+  EXPECT_TRUE(session->lost());
   EXPECT_FALSE(session->usable());
 }
 
 TEST_F(ConnectionTest, AnUnwatchedSessionWorksAndReportsNothing) {
   auto session = open();
-  bool lost = false;
-  session->watch([&] { lost = true; });
+  bool readable = false;
+  session->watch([&] { readable = true; });
   session->unwatch();
   EXPECT_EQ(value(*session, "SELECT 1"), "1");
   context_.restart();
   context_.poll();
-  EXPECT_FALSE(lost);
+  EXPECT_FALSE(readable);
 }
 
 TEST_F(ConnectionTest, ATerminatedSessionIsLost) {

@@ -82,7 +82,9 @@ LibpqSession::LibpqSession(ConnectionHandle connection, Socket socket, std::stri
       socket_(std::move(socket)),
       target_(std::move(target)),
       cache_(options.statement_cache_size),
-      wanted_{options.statement_timeout, options.lock_timeout} {}
+      wanted_{options.statement_timeout, options.lock_timeout} {
+  PQsetNoticeReceiver(connection_.get(), &LibpqSession::on_notice, this);
+}
 
 asio::awaitable<std::optional<Error>> LibpqSession::initialize(Deadline deadline) {
   if (PQserverVersion(connection_.get()) >= 140000) {
@@ -275,7 +277,7 @@ bool LibpqSession::usable() const {
 }
 
 bool LibpqSession::intact() const {
-  return connection_ && !broken_ && PQstatus(connection_.get()) == CONNECTION_OK;
+  return !broken_ && !lost();
 }
 
 bool LibpqSession::in_transaction() const {
@@ -290,20 +292,27 @@ void LibpqSession::set_limits(std::chrono::milliseconds statement_timeout,
 }
 
 bool LibpqSession::alive() {
-  if (!usable()) return false;
-  // Readable is not yet dead: TLS session tickets and notices also come unasked.
-  if (socket_.readable_now() && PQconsumeInput(connection_.get()) == 0) broken_ = true;
+  // Readable is not yet dead: TLS session tickets and notices also come unasked. What the server says last
+  // before it ends a session reaches `on_notice` when it is parsed, which asking whether libpq is busy does.
+  while (usable() && socket_.readable_now()) {
+    if (PQconsumeInput(connection_.get()) == 0 || PQisBusy(connection_.get()) != 0) broken_ = true;
+  }
   return usable();
 }
 
-void LibpqSession::watch(std::function<void()> on_lost) {
-  socket_.watch([this, on_lost = std::move(on_lost)] {
-    if (alive()) {
-      watch(on_lost);
-    } else {
-      on_lost();
-    }
-  });
+void LibpqSession::on_notice(void* session, const PGresult* notice) {
+  const char* severity = PQresultErrorField(notice, PG_DIAG_SEVERITY_NONLOCALIZED);
+  if (severity == nullptr || (std::strcmp(severity, "FATAL") != 0 && std::strcmp(severity, "PANIC") != 0))
+    return;
+  static_cast<LibpqSession*>(session)->ended_ = true;
+}
+
+bool LibpqSession::lost() const {
+  return !connection_ || PQstatus(connection_.get()) != CONNECTION_OK;
+}
+
+void LibpqSession::watch(std::function<void()> on_readable) {
+  socket_.watch(std::move(on_readable));
 }
 
 void LibpqSession::unwatch() {

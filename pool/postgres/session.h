@@ -43,7 +43,8 @@ class LibpqSession final : public Session {
   void set_limits(std::chrono::milliseconds statement_timeout, std::chrono::milliseconds lock_timeout,
                   std::size_t statement_cache_size) override;
   bool alive() override;
-  void watch(std::function<void()> on_lost) override;
+  bool lost() const override;
+  void watch(std::function<void()> on_readable) override;
   void unwatch() override;
   boost::asio::awaitable<bool> close(Deadline deadline) override;
 
@@ -62,6 +63,7 @@ class LibpqSession final : public Session {
   boost::asio::awaitable<tl::expected<Result, Error>> simple(const std::string& sql);
   // What the server answers to the request just sent; `sent` is what libpq's send function returned.
   boost::asio::awaitable<tl::expected<Result, Error>> answer(int sent);
+  static void on_notice(void* session, const PGresult* notice);
   bool intact() const;
   Error error_of(const PGresult* result);
   Error broken(ErrorClass error_class, const char* what);
@@ -76,6 +78,7 @@ class LibpqSession final : public Session {
   Limits applied_;
   bool busy_ = false;  // stays set when a statement was abandoned half-way
   bool broken_ = false;
+  bool ended_ = false;  // by the server, in so many words
 };
 
 }  // namespace storagepool::postgres

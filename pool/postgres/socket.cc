@@ -60,15 +60,13 @@ asio::awaitable<bool> Socket::wait(Wait what) {
 }
 
 void Socket::watch(std::function<void()> ready) {
-  const auto id = ++state_->watched;
   state_->descriptor.async_wait(Wait::wait_read,
-                                [state = state_, id, ready = std::move(ready)](error_code error) {
-                                  if (!error && state->watched == id) ready();
+                                [state = state_, ready = std::move(ready)](error_code error) {
+                                  if (!error) ready();
                                 });
 }
 
 void Socket::unwatch() {
-  ++state_->watched;
   error_code ignored;
   state_->descriptor.cancel(ignored);
 }

@@ -33,7 +33,7 @@ class Socket {
   // False when the deadline has passed.
   boost::asio::awaitable<bool> wait(Wait what);
 
-  // Calls `ready` when the socket can be read, on the socket's executor, unless `unwatch` comes first.
+  // Calls `ready` when the socket can be read, on the socket's executor, unless `unwatch` comes before.
   void watch(std::function<void()> ready);
   void unwatch();
 
@@ -47,7 +47,6 @@ class Socket {
     boost::asio::posix::stream_descriptor descriptor;
     boost::asio::steady_timer timer;
     std::uint64_t armed = 0;  // which arming the timer belongs to
-    std::uint64_t watched = 0;
     bool expired = false;
   };
   std::shared_ptr<State> state_;

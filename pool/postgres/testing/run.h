@@ -16,13 +16,17 @@
 namespace storagepool::postgres::testing {
 
 template <typename T>
+boost::asio::awaitable<void> keep(boost::asio::awaitable<T> work, std::optional<T>& result) {
+  result.emplace(co_await std::move(work));
+}
+
+template <typename T>
 T run(boost::asio::io_context& context, boost::asio::awaitable<T> work) {
   std::optional<T> result;
   std::exception_ptr thrown;
   bool done = false;
-  boost::asio::co_spawn(context, std::move(work), [&](std::exception_ptr error, T value) {
+  boost::asio::co_spawn(context, keep(std::move(work), result), [&](std::exception_ptr error) {
     thrown = error;
-    if (!error) result.emplace(std::move(value));
     done = true;
   });
   const auto give_up = std::chrono::steady_clock::now() + std::chrono::minutes(1);

@@ -14,7 +14,6 @@
 #include <fcntl.h>
 #include <netinet/in.h>
 #include <pwd.h>
-#include <spawn.h>
 #include <sys/ipc.h>
 #include <sys/shm.h>
 #include <sys/socket.h>
@@ -22,6 +21,8 @@
 #include <unistd.h>
 
 #include <libpq-fe.h>
+
+#include "pool/postgres/testing/process.h"
 
 namespace storagepool::postgres::testing {
 namespace {
@@ -46,18 +47,6 @@ if [ -n "$pid" ]; then
 fi
 rm -rf "$1")";
 
-[[noreturn]] void fail(const std::string& what) {
-  throw std::runtime_error("test PostgreSQL: " + what);
-}
-
-std::string read_tail(const fs::path& file) {
-  std::ifstream in(file);
-  std::stringstream text;
-  text << in.rdbuf();
-  const std::string all = text.str();
-  return all.size() > 4000 ? all.substr(all.size() - 4000) : all;
-}
-
 void write_file(const fs::path& file, const std::string& text) {
   std::ofstream out(file);
   if (!(out << text << std::flush)) fail("cannot write " + file.string());
@@ -79,67 +68,6 @@ fs::path find_binaries() {
   fail("no initdb and postgres in PATH or /usr/lib/postgresql/*/bin");
 }
 
-// Starts a program in a session of its own, with `input` (-1: nothing) as standard input and its output in
-// `log`.
-pid_t spawn(std::vector<std::string> arguments, int input, const fs::path& log) {
-  posix_spawn_file_actions_t files;
-  posix_spawn_file_actions_init(&files);
-  if (input >= 0) {
-    posix_spawn_file_actions_adddup2(&files, input, STDIN_FILENO);
-  } else {
-    posix_spawn_file_actions_addopen(&files, STDIN_FILENO, "/dev/null", O_RDONLY, 0);
-  }
-  posix_spawn_file_actions_addopen(&files, STDOUT_FILENO, log.c_str(), O_WRONLY | O_CREAT | O_APPEND, 0644);
-  posix_spawn_file_actions_adddup2(&files, STDOUT_FILENO, STDERR_FILENO);
-  posix_spawnattr_t attributes;
-  posix_spawnattr_init(&attributes);
-  posix_spawnattr_setflags(&attributes, POSIX_SPAWN_SETSID);
-
-  std::vector<char*> argv;
-  for (auto& argument : arguments) argv.push_back(argument.data());
-  argv.push_back(nullptr);
-  std::array<std::string, 3> variables = {"PATH=/usr/sbin:/usr/bin:/sbin:/bin", "LC_ALL=C", "TZ=UTC"};
-  std::array<char*, 4> environment = {variables[0].data(), variables[1].data(), variables[2].data(), nullptr};
-  pid_t pid = -1;
-  const int result = posix_spawnp(&pid, argv[0], &files, &attributes, argv.data(), environment.data());
-  posix_spawnattr_destroy(&attributes);
-  posix_spawn_file_actions_destroy(&files);
-  if (result != 0) fail("cannot start " + arguments[0]);
-  return pid;
-}
-
-void run(const std::vector<std::string>& arguments, const fs::path& log) {
-  const pid_t pid = spawn(arguments, -1, log);
-  int status = 0;
-  while (waitpid(pid, &status, 0) < 0 && errno == EINTR) {
-  }
-  if (status != 0) fail(arguments[0] + " failed:\n" + read_tail(log));
-}
-
-bool exited(pid_t pid) {
-  int status = 0;
-  return waitpid(pid, &status, WNOHANG) == pid;
-}
-
-std::vector<pid_t> children_of(pid_t parent) {
-  std::vector<pid_t> children;
-  std::error_code ignored;
-  for (const auto& entry : fs::directory_iterator("/proc", ignored)) {
-    const std::string name = entry.path().filename();
-    if (name.find_first_not_of("0123456789") != std::string::npos) continue;
-    std::ifstream in(entry.path() / "stat");
-    std::string stat;
-    std::getline(in, stat);
-    const auto end_of_name = stat.rfind(')');
-    if (end_of_name == std::string::npos) continue;
-    std::istringstream rest(stat.substr(end_of_name + 1));
-    char state = 0;
-    pid_t ppid = 0;
-    if (rest >> state >> ppid && ppid == parent) children.push_back(std::stoi(name));
-  }
-  return children;
-}
-
 void make_certificates(const fs::path& folder, const fs::path& log) {
   const auto path = [&](const char* name) { return (folder / name).string(); };
   const std::vector<std::string> common = {
@@ -147,7 +75,7 @@ void make_certificates(const fs::path& folder, const fs::path& log) {
       "-nodes",  "-days", "2"};
   const auto request = [&](std::vector<std::string> more) {
     more.insert(more.begin(), common.begin(), common.end());
-    run(more, log);
+    run_program(more, log);
   };
   request({"-subj", "/CN=test CA", "-keyout", path("ca.key"), "-out", path("ca.crt")});
   request({"-subj", "/CN=other CA", "-keyout", path("other_ca.key"), "-out", path("other_ca.crt")});
@@ -227,7 +155,8 @@ struct Server::Impl {
         if (fs::exists(file) && chown(file.c_str(), account->pw_uid, account->pw_gid) != 0) fail("chown");
       }
     }
-    run(with_user({(binaries / "initdb").string(), "--no-sync", "--auth=trust", "--encoding=UTF8",
+    run_program(
+        with_user({(binaries / "initdb").string(), "--no-sync", "--auth=trust", "--encoding=UTF8",
                    "--locale=C", std::string("--username=") + kSuperuser, "--pgdata=" + data().string()}),
         log());
     std::ofstream conf(data() / "postgresql.conf", std::ios::app);
@@ -292,9 +221,17 @@ struct Server::Impl {
   void kill() {
     if (postmaster <= 0) return;
     ::kill(postmaster, SIGSTOP);  // so that it starts no more children while they are counted
-    for (const pid_t child : children_of(postmaster)) ::kill(child, SIGKILL);
+    const auto children = children_of(postmaster);
+    for (const pid_t child : children) ::kill(child, SIGKILL);
     ::kill(postmaster, SIGKILL);
+    const auto give_up = steady_clock::now() + kStopTimeout;
     if (!await_end(kStopTimeout)) fail("did not die");
+    for (const pid_t child : children) {
+      while (!is_gone(child)) {
+        if (steady_clock::now() > give_up) fail("a child did not die");
+        std::this_thread::sleep_for(std::chrono::milliseconds(1));
+      }
+    }
     remove_leftovers();
   }
 

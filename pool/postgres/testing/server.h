@@ -14,9 +14,9 @@
 namespace storagepool::postgres::testing {
 
 struct ServerOptions {
-  std::vector<std::string> settings;  // e.g. "max_connections=20"; appended to postgresql.conf
-  bool tls = false;                   // makes a CA and a server certificate for `localhost`
-  bool require_password = false;      // scram-sha-256 instead of trust
+  std::vector<std::string> settings = {};  // e.g. "max_connections=20"; appended to postgresql.conf
+  bool tls = false;                        // makes a CA and a server certificate for `localhost`
+  bool require_password = false;           // scram-sha-256 instead of trust
 };
 
 class Server {

@@ -1,0 +1,121 @@
+// The coroutines of the driver: everything that waits for a server.
+#include <chrono>
+#include <exception>
+#include <utility>
+
+#include <boost/asio/co_spawn.hpp>
+
+#include "pool/engine/driver.h"
+
+namespace storagepool::engine {
+namespace asio = boost::asio;
+using postgres::ErrorClass;
+
+namespace {
+
+constexpr std::chrono::seconds kRollbackTimeout{5};
+
+TimePoint clock_now() {
+  return std::chrono::steady_clock::now();
+}
+
+OpenFailure open_failure(const postgres::Error& error) {
+  OpenFailure failure{.detail = error.detail};
+  // Not allowed to connect to this database, or nobody is (42501, 55000): of the database, as its absence is.
+  failure.database_only = error.error_class == ErrorClass::kDatabaseMissing || error.sqlstate == "42501" ||
+                          error.sqlstate == "55000";
+  failure.lasting = failure.database_only || error.error_class == ErrorClass::kTls ||
+                    error.error_class == ErrorClass::kCredentialsMissing ||
+                    error.error_class == ErrorClass::kCredentialsRejected;
+  return failure;
+}
+
+}  // namespace
+
+void Driver::spawn(const asio::any_io_executor& strand, asio::awaitable<void> work) {
+  asio::co_spawn(strand, std::move(work), [](std::exception_ptr error) {
+    if (error) std::rethrow_exception(error);
+  });
+}
+
+tl::expected<postgres::ConnectOptions, postgres::Error> Driver::connect_options(
+    const std::string& database) const {
+  auto options = options_();
+  if (!options) return options;
+  const auto settings = in_force();
+  options->database = database;
+  options->statement_timeout = settings.statement_timeout;
+  options->lock_timeout = settings.lock_timeout;
+  options->statement_cache_size = static_cast<std::size_t>(settings.statement_cache_size);
+  return options;
+}
+
+asio::awaitable<void> Driver::open(ConnectionId id, std::string database, asio::any_io_executor strand) {
+  const auto self = shared_from_this();
+  tl::expected<std::unique_ptr<postgres::Session>, postgres::Error> session = tl::unexpected(postgres::Error{
+      ErrorClass::kOther, "", "", "connecting to " + database + ": out of descriptors or memory"});
+  try {
+    const auto options = connect_options(database);
+    if (options) {
+      const TimePoint deadline = clock_now() + in_force().connect_timeout;
+      session = co_await postgres::connect(strand, *options, deadline);
+    } else {
+      session = tl::unexpected(options.error());
+    }
+  } catch (const std::exception&) {
+    // The process lacks a descriptor or memory: the error made above stands, and the back-off applies.
+  }
+  Lock lock(mutex_);
+  if (shut_) co_return;
+  if (session) {
+    entries_.emplace(id, Entry{.session = std::move(*session), .strand = strand});
+    core_.opened(clock_now(), id);
+    settle(lock, id);
+  } else {
+    core_.open_failed(clock_now(), id, open_failure(session.error()));
+    settle(lock);
+  }
+  if (lock.owns_lock()) lock.unlock();
+  if (session) {
+    if (listener_.on_connected) listener_.on_connected();
+  } else if (listener_.on_connect_failed) {
+    listener_.on_connect_failed(session.error());
+  }
+}
+
+asio::awaitable<void> Driver::validate(ConnectionId id, std::shared_ptr<postgres::Session> session) {
+  const auto self = shared_from_this();
+  auto answer = co_await session->execute("", clock_now() + in_force().connect_timeout);
+  const bool alive = answer && session->usable();
+  Lock lock(mutex_);
+  if (shut_) co_return;
+  core_.validated(clock_now(), id, alive);
+  settle(lock, id);
+  if (!alive) tell_lost();
+}
+
+asio::awaitable<void> Driver::roll_back(ConnectionId id, std::shared_ptr<postgres::Session> session) {
+  const auto self = shared_from_this();
+  auto answer = co_await session->execute("ROLLBACK", clock_now() + kRollbackTimeout);
+  const bool clean = answer && session->usable() && !session->in_transaction();
+  const bool lost = session->lost();
+  Lock lock(mutex_);
+  if (shut_) {
+    entries_.erase(id);
+    co_return;
+  }
+  core_.release(clock_now(), id, clean);
+  settle(lock, id);
+  if (lost) tell_lost();
+}
+
+asio::awaitable<void> Driver::close(ConnectionId id, std::shared_ptr<postgres::Session> session) {
+  const auto self = shared_from_this();
+  co_await session->close(clock_now() + postgres::kLetGoTimeout);
+  Lock lock(mutex_);
+  if (shut_) co_return;
+  core_.closed(clock_now(), id);
+  settle(lock);
+}
+
+}  // namespace storagepool::engine
