@@ -52,7 +52,7 @@ CREATE INDEX audit_events_by_category ON audit_events (event_category, event_tim
 constexpr std::string_view kBegin = R"sql(
 BEGIN ISOLATION LEVEL READ COMMITTED;
 SET LOCAL statement_timeout = 0;
-SET LOCAL lock_timeout = 0;
+SET LOCAL lock_timeout = '10s';
 SELECT pg_advisory_xact_lock(8318198485365581165);
 CREATE TABLE IF NOT EXISTS storagepool_schema (
   version    bigint PRIMARY KEY,

@@ -51,6 +51,7 @@ class App {
   bool listen();
   bool listen(http::Server& server, std::uint16_t port, const char* name, std::uint16_t& bound);
   awaitable<void> watch_config();
+  bool take_mounted(const std::string& text);  // false when it is worth trying again
   awaitable<void> drain();
   void log_in_force(const char* message) const;
   std::vector<std::string> not_ready() const;
@@ -168,27 +169,32 @@ awaitable<void> App::watch_config() {
   while (!draining_) {
     co_await runtime::sleep_for(kConfigPeriod);
     const auto text = runtime::read_file(options_.config_file, settings::kMaxConfigBytes);
-    if (!text || *text == seen) continue;
-    const auto mounted = settings::parse_config(*text);
-    if (!mounted) {
-      seen = *text;
-      log::warn("the mounted configuration is not usable",
-                {{"detail", settings::to_string(mounted.error())}});
-      continue;
+    const std::string now = text ? *text : text.error();
+    if (now == seen) continue;
+    seen = now;
+    if (!text) {
+      log::warn("the mounted configuration cannot be read", {{"detail", text.error()}});
+    } else if (!take_mounted(*text)) {
+      seen.clear();  // tried again
     }
-    const InForce& now = settings_.in_force();
-    if (mounted->postgres != now.config.postgres) {
-      log::warn("the mounted configuration names another PostgreSQL, which takes effect with a restart");
-    }
-    if (mounted->generation > now.config.generation) {
-      const auto changed = settings_.change(mounted->generation, mounted->pool, "the configuration file");
-      if (!changed) {
-        log::warn("the mounted configuration is refused", {{"detail", changed.error().detail}});
-        if (changed.error().reason == Refusal::Reason::kNotPersisted) continue;  // tried again
-      }
-    }
-    seen = *text;
   }
+}
+
+bool App::take_mounted(const std::string& text) {
+  const auto mounted = settings::parse_config(text);
+  if (!mounted) {
+    log::warn("the mounted configuration is not usable", {{"detail", settings::to_string(mounted.error())}});
+    return true;
+  }
+  const InForce& now = settings_.in_force();
+  if (mounted->postgres != now.config.postgres) {
+    log::warn("the mounted configuration names another PostgreSQL, which takes effect with a restart");
+  }
+  if (mounted->generation <= now.config.generation) return true;
+  const auto changed = settings_.change(mounted->generation, mounted->pool, "the configuration file");
+  if (changed) return true;
+  log::warn("the mounted configuration is refused", {{"detail", changed.error().detail}});
+  return changed.error().reason != Refusal::Reason::kNotPersisted;
 }
 
 awaitable<void> App::drain() {

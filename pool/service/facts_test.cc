@@ -1,0 +1,139 @@
+#include "pool/service/facts.h"
+
+#include <gmock/gmock.h>
+#include <gtest/gtest.h>
+
+namespace storagepool::service {
+namespace {
+
+using postgres::ErrorClass;
+using settings::PostgresFault;
+using testing::ElementsAre;
+using testing::HasSubstr;
+using testing::IsEmpty;
+using Row = std::vector<std::optional<std::string>>;
+
+const TimePoint kNow{std::chrono::hours{1}};
+
+postgres::Result rows(const Row& row) {
+  return {.columns = {}, .rows = {row}, .affected_rows = 0};
+}
+
+postgres::Error error(ErrorClass error_class, const std::string& detail) {
+  postgres::Error result;
+  result.error_class = error_class;
+  result.detail = detail;
+  return result;
+}
+
+TEST(ParseFacts, reads_the_limits) {
+  const auto parsed = parse_facts(rows({"150008", "100", "3", "0", "17", std::nullopt, "5", "1"}));
+  ASSERT_TRUE(parsed);
+  settings::ServerFacts expected;
+  expected.server_version = 150008;
+  expected.max_connections = 100;
+  expected.superuser_reserved_connections = 3;
+  expected.role_limit = 17;
+  expected.sessions = 5;
+  EXPECT_EQ(parsed->facts, expected);
+  EXPECT_TRUE(parsed->may_read_system_identifier);
+  EXPECT_EQ(parse_facts(rows({"150008", "100", "3", "2", std::nullopt, "0", "5", "0"}))->facts.database_limit,
+            0);
+}
+
+TEST(ParseFacts, refuses_rows_that_are_none) {
+  EXPECT_FALSE(parse_facts({}));
+  EXPECT_FALSE(parse_facts(rows({"150008"})));
+  EXPECT_FALSE(parse_facts(rows({"150008", "many", "3", "0", "17", "18", "5", "1"})));
+  EXPECT_FALSE(parse_facts(rows({"150008", std::nullopt, "3", "0", "17", "18", "5", "1"})));
+  EXPECT_FALSE(parse_facts(rows({"150008", "100", "3", "0", "-2", "18", "5", "1"})));
+}
+
+TEST(PostgresStatus, starts_unreachable_without_a_fault) {
+  const PostgresStatus status;
+  EXPECT_FALSE(status.reachable());
+  EXPECT_FALSE(status.fault());
+  EXPECT_THAT(status.not_ready(), ElementsAre("PostgreSQL is not reachable: not tried yet"));
+}
+
+TEST(PostgresStatus, is_ready_with_facts_and_a_schema) {
+  PostgresStatus status;
+  status.connected();
+  status.checked({}, kNow);
+  EXPECT_THAT(status.not_ready(), ElementsAre("the schema is not migrated"));
+  status.schema_ready();
+  EXPECT_THAT(status.not_ready(), IsEmpty());
+  const auto report = status.report(kNow + std::chrono::milliseconds{2900});
+  EXPECT_TRUE(report.reachable);
+  EXPECT_EQ(report.facts_age_seconds, 2);
+  EXPECT_FALSE(report.fault);
+  EXPECT_EQ(report.detail, "");
+}
+
+TEST(PostgresStatus, tells_the_cause_by_class) {
+  const struct {
+    ErrorClass error_class;
+    PostgresFault fault;
+  } kCauses[] = {{ErrorClass::kCredentialsMissing, PostgresFault::kCredentialsMissing},
+                 {ErrorClass::kCredentialsRejected, PostgresFault::kCredentialsRejected},
+                 {ErrorClass::kTls, PostgresFault::kTls},
+                 {ErrorClass::kServerFull, PostgresFault::kServerFull},
+                 {ErrorClass::kDatabaseMissing, PostgresFault::kDatabaseMissing},
+                 {ErrorClass::kUnreachable, PostgresFault::kUnreachable},
+                 {ErrorClass::kConnectionLost, PostgresFault::kUnreachable},
+                 {ErrorClass::kTimeout, PostgresFault::kUnreachable},
+                 {ErrorClass::kOther, PostgresFault::kOther}};
+  for (const auto& [error_class, fault] : kCauses) {
+    PostgresStatus status;
+    status.connect_failed(error(error_class, "why"));
+    status.no_session("no session in time");
+    EXPECT_EQ(status.fault(), fault);
+    EXPECT_THAT(status.not_ready(), ElementsAre("PostgreSQL is not reachable: why"));
+  }
+}
+
+TEST(PostgresStatus, keeps_the_facts_while_unreachable) {
+  PostgresStatus status;
+  settings::ServerFacts facts;
+  facts.max_connections = 40;
+  status.checked(facts, kNow);
+  status.check_failed(error(ErrorClass::kConnectionLost, "gone"));
+  const auto report = status.report(kNow + std::chrono::seconds{90});
+  EXPECT_FALSE(report.reachable);
+  EXPECT_EQ(report.facts, facts);
+  EXPECT_EQ(report.facts_age_seconds, 90);
+  EXPECT_EQ(report.fault, PostgresFault::kUnreachable);
+}
+
+TEST(PostgresStatus, open_sessions_work_on_while_connecting_fails) {
+  PostgresStatus status;
+  status.schema_ready();
+  status.connect_failed(error(ErrorClass::kServerFull, "full"));
+  status.checked({}, kNow);
+  EXPECT_TRUE(status.reachable());
+  EXPECT_EQ(status.fault(), PostgresFault::kServerFull);
+  EXPECT_THAT(status.not_ready(), IsEmpty());
+  status.connected();
+  status.checked({}, kNow);
+  EXPECT_FALSE(status.fault());
+}
+
+TEST(PostgresStatus, a_failed_migration_is_a_fault_of_a_reachable_server) {
+  PostgresStatus status;
+  status.checked({}, kNow);
+  status.schema_failed(error(ErrorClass::kOther, "permission denied (42501)"));
+  EXPECT_TRUE(status.reachable());
+  EXPECT_EQ(status.fault(), PostgresFault::kSchema);
+  EXPECT_THAT(status.not_ready(),
+              ElementsAre(HasSubstr("the schema is not migrated: migrating the schema: permission")));
+}
+
+TEST(PostgresStatus, no_session_in_time_is_unreachable) {
+  PostgresStatus status;
+  status.no_session("nothing in 10s");
+  EXPECT_EQ(status.fault(), PostgresFault::kUnreachable);
+  EXPECT_EQ(status.detail(), "nothing in 10s");
+}
+
+}  // namespace
+}  // namespace storagepool::service
