@@ -124,7 +124,7 @@ TEST_F(PostgresAwayAndBack, WrongCertificateAuthority) {
   apply(pool(
       "audit", 1,
       {{"spec", {{"postgres", {{"sslMode", "verify-full"}, {"caSecretRef", {{"name", kAuthority}}}}}}}}));
-  EXPECT_TRUE(becomes_unready("Tls"));
+  EXPECT_TRUE(becomes_unready("TLSFailed"));
 
   kubectl_out({"-n", name_space(), "patch", "secret", kAuthority, "--type=merge", "-p",
                json{{"data", {{"ca.crt", right}}}}.dump()});
