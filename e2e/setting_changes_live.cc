@@ -74,7 +74,7 @@ TEST_F(SettingChangesLive, WithoutARestart) {
     patch("audit", {{"spec",
                      {{"pool",
                        {{"maxOpenConns", limit},
-                        {"maxIdleConns", 1},
+                        {"maxIdleConns", limit},
                         {"statementTimeout", "1500ms"},
                         {"connMaxLifetime", "90s"},
                         {"maxWaiters", 77}}}}}});
@@ -87,7 +87,7 @@ TEST_F(SettingChangesLive, WithoutARestart) {
       EXPECT_EQ(report.value("appliedGeneration", 0), pod.at("appliedGeneration"));
       const json settings = report.value("settings", json::object());
       EXPECT_EQ(settings.value("maxOpenConns", json()), limit) << report;
-      EXPECT_EQ(settings.value("maxIdleConns", json()), 1) << report;
+      EXPECT_EQ(settings.value("maxIdleConns", json()), limit) << report;
       EXPECT_EQ(settings.value("statementTimeout", json()), "1.5s") << report;
       EXPECT_EQ(settings.value("connMaxLifetime", json()), "1m30s") << report;
       EXPECT_EQ(settings.value("maxWaiters", json()), 77) << report;
