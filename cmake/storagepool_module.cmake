@@ -5,6 +5,7 @@
 #     DEPENDS storagepool::runtime   other modules or imported targets
 #     TESTS settings_test.cc         no I/O; tier "unit"
 #     PGTESTS settings_pgtest.cc     real PostgreSQL; tier "postgres"
+#     BENCHMARKS x_benchmark.cc      built by the target `benchmarks`, run by hack/bench
 #     TEST_DEPENDS ...)              linked to the tests only
 #
 #   storagepool_program(datastorage SOURCES main.cc DEPENDS storagepool::service)
@@ -50,7 +51,7 @@ function(_storagepool_test tier timeout source)
 endfunction()
 
 function(storagepool_module name)
-  cmake_parse_arguments(PARSE_ARGV 1 M "" "" "SOURCES;DEPENDS;TESTS;PGTESTS;TEST_DEPENDS")
+  cmake_parse_arguments(PARSE_ARGV 1 M "" "" "SOURCES;DEPENDS;TESTS;PGTESTS;BENCHMARKS;TEST_DEPENDS")
   if(M_SOURCES)
     add_library("storagepool_${name}" STATIC ${M_SOURCES})
     target_link_libraries("storagepool_${name}" PUBLIC storagepool_flags ${M_DEPENDS})
@@ -65,7 +66,16 @@ function(storagepool_module name)
   foreach(source IN LISTS M_PGTESTS)
     _storagepool_test(postgres 600 "${source}" DEPENDS "storagepool::${name}" ${M_TEST_DEPENDS})
   endforeach()
+  foreach(source IN LISTS M_BENCHMARKS)
+    get_filename_component(base "${source}" NAME_WE)
+    add_executable("${name}_${base}" EXCLUDE_FROM_ALL "${source}")
+    target_link_libraries("${name}_${base}" PRIVATE storagepool_flags "storagepool::${name}" benchmark::benchmark_main)
+    set_target_properties("${name}_${base}" PROPERTIES RUNTIME_OUTPUT_DIRECTORY "${CMAKE_BINARY_DIR}/benchmarks")
+    add_dependencies(benchmarks "${name}_${base}")
+  endforeach()
 endfunction()
+
+add_custom_target(benchmarks)
 
 function(storagepool_program name)
   cmake_parse_arguments(PARSE_ARGV 1 P "" "" "SOURCES;DEPENDS")
