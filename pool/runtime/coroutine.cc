@@ -51,7 +51,7 @@ asio::awaitable<void> sleep_until(std::chrono::steady_clock::time_point deadline
 }
 
 asio::awaitable<void> sleep_for(std::chrono::steady_clock::duration duration) {
-  co_await sleep_until(std::chrono::steady_clock::now() + duration);
+  return sleep_until(std::chrono::steady_clock::now() + duration);
 }
 
 void spawn(const asio::any_io_executor& executor, std::string name, asio::awaitable<void> work) {

@@ -32,7 +32,7 @@ class Notification {
 };
 
 boost::asio::awaitable<void> sleep_until(std::chrono::steady_clock::time_point deadline);
-boost::asio::awaitable<void> sleep_for(std::chrono::steady_clock::duration duration);
+boost::asio::awaitable<void> sleep_for(std::chrono::steady_clock::duration duration);  // from the call on
 
 // Starts a coroutine nobody awaits. An exception that leaves it is logged as an error under `name`; it ends
 // that coroutine only.
