@@ -11,10 +11,10 @@ pplx::task<std::size_t> BodyPipe::put(const std::uint8_t* bytes, std::size_t cou
   const std::lock_guard lock(mutex_);
   if (abandoned_) return refuse("the response is not wanted any more");
   if (count > kMaxPiece || piece_) return refuse("the response's framing is broken");
-  piece_.emplace(reinterpret_cast<const char*>(bytes), count);
-  taken_.emplace();
+  Piece& piece = piece_.emplace();
+  piece.bytes.assign(reinterpret_cast<const char*>(bytes), count);
   changed_.notify_all();
-  return pplx::create_task(*taken_);
+  return pplx::create_task(piece.taken);
 }
 
 void BodyPipe::head(ResponseHead head) {
@@ -31,7 +31,7 @@ void BodyPipe::end(std::optional<ApiError> error) {
 }
 
 BodyPipe::Event BodyPipe::next(std::string& piece, TimePoint deadline, const std::stop_token& stop) {
-  std::optional<pplx::task_completion_event<std::size_t>> taken;
+  Piece got;
   {
     std::unique_lock lock(mutex_);
     if (!changed_.wait_until(lock, stop, deadline, [this] { return piece_ || ended_; })) {
@@ -40,24 +40,23 @@ BodyPipe::Event BodyPipe::next(std::string& piece, TimePoint deadline, const std
     if (stop.stop_requested()) return Event::kStopped;
     if (std::chrono::steady_clock::now() >= deadline) return Event::kDeadline;
     if (!piece_) return Event::kEnd;
-    piece = std::move(*piece_);
+    got = std::move(*piece_);
     piece_.reset();
-    taken.swap(taken_);
   }
+  piece = std::move(got.bytes);
   // Not under the lock: what continues may put the next piece on this very thread.
-  taken->set(piece.size());
+  got.taken.set(piece.size());
   return Event::kPiece;
 }
 
 void BodyPipe::abandon() {
-  std::optional<pplx::task_completion_event<std::size_t>> taken;
+  std::optional<Piece> unwanted;
   {
     const std::lock_guard lock(mutex_);
     abandoned_ = true;
-    piece_.reset();
-    taken.swap(taken_);
+    unwanted.swap(piece_);
   }
-  if (taken) taken->set_exception(std::runtime_error("the response is not wanted any more"));
+  if (unwanted) unwanted->taken.set_exception(std::runtime_error("the response is not wanted any more"));
 }
 
 ResponseHead BodyPipe::head() const {

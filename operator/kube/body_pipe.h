@@ -1,6 +1,6 @@
-// Where a response's body meets the caller: the HTTP library's thread puts in one piece at a time and does not read on
-// before the blocked caller has taken it, so that a fast server never fills the operator's memory. Included only by the
-// translation units that use cpprestsdk.
+// Where a response's body meets the caller: the HTTP library's thread puts in one piece at a time and does
+// not read on before the blocked caller has taken it, so that a fast server never fills the operator's
+// memory. Included only by the translation units that use cpprestsdk.
 #pragma once
 
 #include <chrono>
@@ -43,14 +43,19 @@ class BodyPipe {
   std::optional<ApiError> error() const;
 
  private:
-  // A piece beyond this is not the server's doing but the library's arithmetic on a bad chunk size: never copied.
+  // A piece beyond this is not the server's doing but the library's arithmetic on a bad chunk size: never
+  // copied.
   static constexpr std::size_t kMaxPiece = 64u << 20;
+
+  struct Piece {
+    std::string bytes;
+    pplx::task_completion_event<std::size_t> taken;  // lets the library read on
+  };
 
   mutable std::mutex mutex_;
   std::condition_variable_any changed_;
   ResponseHead head_;
-  std::optional<std::string> piece_;
-  std::optional<pplx::task_completion_event<std::size_t>> taken_;
+  std::optional<Piece> piece_;
   bool ended_ = false;
   bool abandoned_ = false;
   std::optional<ApiError> error_;
@@ -69,7 +74,9 @@ class BodyPipeBuffer final : public Concurrency::streams::details::streambuf_sta
   size_t in_avail() const override { return 0; }
   pos_type getpos(std::ios_base::openmode) const override { return traits::eof(); }
   pos_type seekpos(pos_type, std::ios_base::openmode) override { return traits::eof(); }
-  pos_type seekoff(off_type, std::ios_base::seekdir, std::ios_base::openmode) override { return traits::eof(); }
+  pos_type seekoff(off_type, std::ios_base::seekdir, std::ios_base::openmode) override {
+    return traits::eof();
+  }
   bool acquire(std::uint8_t*& bytes, size_t& count) override {
     bytes = nullptr;
     count = 0;
@@ -81,7 +88,9 @@ class BodyPipeBuffer final : public Concurrency::streams::details::streambuf_sta
   pplx::task<int_type> _putc(std::uint8_t byte) override {
     return pipe_->put(&byte, 1).then([byte](std::size_t) { return static_cast<int_type>(byte); });
   }
-  pplx::task<size_t> _putn(const std::uint8_t* bytes, size_t count) override { return pipe_->put(bytes, count); }
+  pplx::task<size_t> _putn(const std::uint8_t* bytes, size_t count) override {
+    return pipe_->put(bytes, count);
+  }
   pplx::task<int_type> _bumpc() override { return end_of_file(); }
   int_type _sbumpc() override { return traits::eof(); }
   pplx::task<int_type> _getc() override { return end_of_file(); }

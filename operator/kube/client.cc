@@ -12,6 +12,11 @@ tl::unexpected<ApiError> malformed(std::string message) {
   return tl::unexpected(ApiError{.reason = std::string(kReasonMalformed), .message = std::move(message)});
 }
 
+// What is not UTF-8 (a note may hold another program's words) becomes U+FFFD.
+std::string to_body(const Json& object) {
+  return object.dump(-1, ' ', false, Json::error_handler_t::replace);
+}
+
 }  // namespace
 
 tl::expected<Json, ApiError> parse_object(std::string_view body) {
@@ -41,7 +46,8 @@ tl::expected<ListPage, ApiError> parse_list_page(std::string_view body, const Re
   return page;
 }
 
-ApiRequest list_request(const ResourceType& type, const ListOptions& options, const std::string& continue_token) {
+ApiRequest list_request(const ResourceType& type, const ListOptions& options,
+                        const std::string& continue_token) {
   ApiRequest request{.path = collection_path(type, options.name_space)};
   request.query.emplace_back("limit", std::to_string(options.page_size));
   if (!options.label_selector.empty()) request.query.emplace_back("labelSelector", options.label_selector);
@@ -90,7 +96,7 @@ Client::Result<Json> Client::apply(const ResourceType& type, Json object, const 
                      .query = {{"fieldManager", field_manager_}, {"force", options.force ? "true" : "false"}},
                      // JSON is YAML.
                      .content_type = "application/apply-patch+yaml",
-                     .body = object.dump()};
+                     .body = to_body(object)};
   return send(request);
 }
 
@@ -100,7 +106,7 @@ Client::Result<Json> Client::merge_patch(const ResourceType& type, const ObjectK
                .path = object_path(type, key, subresource),
                .query = {{"fieldManager", field_manager_}},
                .content_type = "application/merge-patch+json",
-               .body = patch.dump()});
+               .body = to_body(patch)});
 }
 
 Client::Result<Json> Client::create(const ResourceType& type, Json object) const {
@@ -110,7 +116,7 @@ Client::Result<Json> Client::create(const ResourceType& type, Json object) const
                .path = collection_path(type, metadata_string(object, "namespace")),
                .query = {{"fieldManager", field_manager_}},
                .content_type = "application/json",
-               .body = object.dump()});
+               .body = to_body(object)});
 }
 
 Client::Result<void> Client::delete_(const ResourceType& type, const ObjectKey& key,
@@ -120,7 +126,7 @@ Client::Result<void> Client::delete_(const ResourceType& type, const ObjectKey& 
   auto done = transport_.request({.method = Method::kDelete,
                                   .path = object_path(type, key),
                                   .content_type = "application/json",
-                                  .body = body.dump()});
+                                  .body = to_body(body)});
   if (!done) return tl::unexpected(done.error());
   return {};
 }

@@ -1,6 +1,6 @@
-// Typed calls to the Kubernetes API over a Transport: get, list, server-side apply, merge patch, create, delete. Objects
-// are JSON values as the API serves them. Thread-safe; every call blocks for at most its deadline. Nothing here retries:
-// the caller's work queue does.
+// Typed calls to the Kubernetes API over a Transport: get, list, server-side apply, merge patch, create,
+// delete. Objects are JSON values as the API serves them. Thread-safe; every call blocks for at most its
+// deadline. Nothing here retries: the caller's work queue does.
 #pragma once
 
 #include <chrono>
@@ -51,19 +51,21 @@ class Client {
   // All pages; starts anew when a page's continue token has expired (410), at most 3 times.
   Result<ObjectList> list(const ResourceType& type, const ListOptions& options = {}) const;
 
-  // Server-side apply (KEP-555). `object` needs metadata.name (and namespace); apiVersion and kind are filled in from
-  // `type`. Idempotent. Returns the object as stored.
+  // Server-side apply (KEP-555). `object` needs metadata.name (and namespace); apiVersion and kind are filled
+  // in from `type`. Idempotent. Returns the object as stored.
   Result<Json> apply(const ResourceType& type, Json object, const ApplyOptions& options = {}) const;
   Result<Json> apply_status(const ResourceType& type, Json object) const {
     return apply(type, std::move(object), {.force = true, .subresource = "status"});
   }
-  // JSON merge patch (RFC 7386). With metadata.resourceVersion in `patch` it fails with 409 if the object has changed.
+  // JSON merge patch (RFC 7386). With metadata.resourceVersion in `patch` it fails with 409 if the object has
+  // changed.
   Result<Json> merge_patch(const ResourceType& type, const ObjectKey& key, const Json& patch,
                            std::string_view subresource = {}) const;
   // metadata.name is required (not generateName: a repeated POST must not make two objects).
   Result<Json> create(const ResourceType& type, Json object) const;
   // 404 is an error as any other: test `is_not_found()`.
-  Result<void> delete_(const ResourceType& type, const ObjectKey& key, const DeleteOptions& options = {}) const;
+  Result<void> delete_(const ResourceType& type, const ObjectKey& key,
+                       const DeleteOptions& options = {}) const;
 
   const std::string& field_manager() const { return field_manager_; }
 
@@ -83,6 +85,7 @@ struct ListPage {
   std::vector<Json> items;     // each with apiVersion, kind and metadata.name
 };
 tl::expected<ListPage, ApiError> parse_list_page(std::string_view body, const ResourceType& type);
-ApiRequest list_request(const ResourceType& type, const ListOptions& options, const std::string& continue_token);
+ApiRequest list_request(const ResourceType& type, const ListOptions& options,
+                        const std::string& continue_token);
 
 }  // namespace storagepool::kube

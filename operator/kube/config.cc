@@ -12,10 +12,10 @@
 namespace storagepool::kube {
 namespace {
 
-std::string trim(std::string text) {
+std::string trim(std::string_view text) {
   const auto first = text.find_first_not_of(" \t\r\n");
-  if (first == std::string::npos) return {};
-  return text.substr(first, text.find_last_not_of(" \t\r\n") - first + 1);
+  if (first == std::string_view::npos) return {};
+  return std::string(text.substr(first, text.find_last_not_of(" \t\r\n") - first + 1));
 }
 
 // Whatever may stand in a header as it is: visible ASCII.
@@ -41,14 +41,17 @@ tl::expected<std::string, std::string> read_file(const std::string& path) {
 }
 
 tl::expected<ClientConfig, std::string> parse_in_cluster(std::string_view host, std::string_view port,
-                                                         const std::string& folder, const FileReader& reader) {
+                                                         const std::string& folder,
+                                                         const FileReader& reader) {
   if (host.empty() || port.empty()) {
-    return tl::unexpected(std::string(
-        "not inside a cluster (KUBERNETES_SERVICE_HOST and KUBERNETES_SERVICE_PORT are not set): give --kubeconfig "
-        "or set KUBECONFIG"));
+    return tl::unexpected(
+        std::string("not inside a cluster (KUBERNETES_SERVICE_HOST and KUBERNETES_SERVICE_PORT are not set): "
+                    "give --kubeconfig "
+                    "or set KUBECONFIG"));
   }
   ClientConfig config;
-  // The HTTP library connects to no IPv6 literal; the service's name stands for the same address and certificate.
+  // The HTTP library connects to no IPv6 literal; the service's name stands for the same address and
+  // certificate.
   const bool v6 = host.find(':') != std::string_view::npos;
   config.server = "https://" + (v6 ? "kubernetes.default.svc" : std::string(host)) + ":" + std::string(port);
   if (auto server = split_server(config.server, "KUBERNETES_SERVICE_HOST/PORT"); !server) {
@@ -86,13 +89,14 @@ tl::expected<std::string, std::string> TokenSource::token(std::chrono::steady_cl
   if (token_file_.empty()) return token_;
   if (expired_ || !read_at_ || now - *read_at_ >= kTokenReadInterval) {
     auto text = reader_(token_file_);
-    if (text) *text = trim(std::move(*text));
+    if (text) *text = trim(*text);
     if (text && is_header_value(*text)) {
       token_ = std::move(*text);
       read_at_ = now;
       expired_ = false;
     } else if (!read_at_ && token_.empty()) {
-      return tl::unexpected("bearer token " + (text ? token_file_ + ": empty, or not a token" : text.error()));
+      return tl::unexpected("bearer token " +
+                            (text ? token_file_ + ": empty, or not a token" : text.error()));
     }
   }
   return token_;

@@ -41,7 +41,8 @@ http_client_config client_config(const ClientConfig& config, std::chrono::millis
   settings.set_validate_certificates(!config.insecure_skip_tls_verify);
   settings.set_ssl_context_callback([config](boost::asio::ssl::context& context) {
     // make_transport has tried the same configuration; what fails here is memory.
-    if (auto done = configure_tls(context.native_handle(), config); !done) throw std::runtime_error(done.error());
+    if (auto done = configure_tls(context.native_handle(), config); !done)
+      throw std::runtime_error(done.error());
   });
   return settings;
 }
@@ -55,15 +56,17 @@ class CpprestTransport final : public Transport {
         streams_(config.server, client_config(config, kMaxSilence)) {}
 
   tl::expected<std::string, ApiError> request(const ApiRequest& request) override {
-    auto message = prepare(to_string(request.method), target_of(config_.path_prefix, request.path, request.query));
+    auto message =
+        prepare(to_string(request.method), target_of(config_.path_prefix, request.path, request.query));
     if (!message) return tl::unexpected(message.error());
     if (!request.content_type.empty()) message->set_body(request.body, request.content_type);
-    const auto deadline = std::chrono::steady_clock::now() + std::min<std::chrono::milliseconds>(request.deadline, kMaxDeadline);
-    auto response = exchange(requests_, std::move(*message), deadline, kMaxResponseBytes, request.stop);
+    const auto deadline = std::chrono::steady_clock::now() +
+                          std::min<std::chrono::milliseconds>(request.deadline, kMaxDeadline);
+    auto response = exchange(requests_, *message, deadline, kMaxResponseBytes, request.stop);
     if (!response) return tl::unexpected(name_server(response.error()));
     if (response->head.status < 200 || response->head.status > 299) {
-      return tl::unexpected(refused(
-          error_from_response(response->head.status, response->body, response->head.retry_after)));
+      return tl::unexpected(
+          refused(error_from_response(response->head.status, response->body, response->head.retry_after)));
     }
     return std::move(response->body);
   }
@@ -75,16 +78,16 @@ class CpprestTransport final : public Transport {
     LineFramer framer(kMaxWatchLineBytes);
     LineFramer::Result framed = LineFramer::Result::kMore;
     auto done = exchange_stream(
-        streams_, std::move(*message), std::min<std::chrono::milliseconds>(request.silence, kMaxSilence),
+        streams_, *message, std::min<std::chrono::milliseconds>(request.silence, kMaxSilence),
         [&](std::string_view piece) {
           framed = framer.feed(piece, on_line);
           return framed == LineFramer::Result::kMore;
         },
         stop);
     if (framed == LineFramer::Result::kTooLong) {
-      return tl::unexpected(ApiError{.reason = std::string(kReasonTooLarge),
-                                     .message = "a line of the stream is longer than " +
-                                                std::to_string(kMaxWatchLineBytes) + " bytes"});
+      return tl::unexpected(ApiError{
+          .reason = std::string(kReasonTooLarge),
+          .message = "a line of the stream is longer than " + std::to_string(kMaxWatchLineBytes) + " bytes"});
     }
     if (!done) return tl::unexpected(refused(name_server(done.error())));
     return {};
@@ -107,7 +110,13 @@ class CpprestTransport final : public Transport {
   }
 
   ApiError name_server(ApiError error) const {
-    if (error.status == 0) error.message = config_.server + ": " + error.message;
+    if (error.status != 0) return error;
+    // The library says no more than this about a certificate it does not trust.
+    if (error.message.find("SSL handshake") != std::string::npos) {
+      error.message +=
+          " (is the server's certificate signed by the configured certificate-authority, for this name?)";
+    }
+    error.message = config_.server + ": " + error.message;
     return error;
   }
 
@@ -126,16 +135,23 @@ class CpprestTransport final : public Transport {
 
 std::string_view to_string(Method method) {
   switch (method) {
-    case Method::kGet: return "GET";
-    case Method::kPost: return "POST";
-    case Method::kPut: return "PUT";
-    case Method::kPatch: return "PATCH";
-    case Method::kDelete: return "DELETE";
+    case Method::kGet:
+      return "GET";
+    case Method::kPost:
+      return "POST";
+    case Method::kPut:
+      return "PUT";
+    case Method::kPatch:
+      return "PATCH";
+    case Method::kDelete:
+      return "DELETE";
   }
   return "GET";
 }
 
-void initialize_http_threads() { crossplat::threadpool::initialize_with_threads(2); }
+void initialize_http_threads() {
+  crossplat::threadpool::initialize_with_threads(2);
+}
 
 tl::expected<std::unique_ptr<Transport>, std::string> make_transport(const ClientConfig& config) {
   if (auto usable = check_tls(config); !usable) return tl::unexpected(usable.error());

@@ -1,5 +1,5 @@
-// The Transport over cpprestsdk: HTTP/1.1 with keep-alive, TLS 1.2 or newer, only the configuration's CA trusted (never
-// the system's), client certificate or bearer token, no redirects, bounded bodies.
+// The Transport over cpprestsdk: HTTP/1.1 with keep-alive, TLS 1.2 or newer, only the configuration's CA
+// trusted (never the system's), client certificate or bearer token, no redirects, bounded bodies.
 #pragma once
 
 #include <memory>
@@ -12,7 +12,8 @@
 
 namespace storagepool::kube {
 
-// Gives cpprestsdk its process-wide pool of (two) threads instead of its usual forty. Call once, first in main.
+// Gives cpprestsdk its process-wide pool of (two) threads instead of its usual forty. Call once, first in
+// main.
 void initialize_http_threads();
 
 // Checks certificates and keys now; does not connect. The error names the field at fault.

@@ -1,6 +1,7 @@
-// What can go wrong between the operator and the Kubernetes API (or a pod's admin port), as one value: the HTTP status
-// with Kubernetes' machine-readable reason, or status 0 with one of the reasons below when no usable answer came.
-// Messages never contain a request's credentials. Source: Kubernetes API conventions, "Response Status Kind".
+// What can go wrong between the operator and the Kubernetes API (or a pod's admin port), as one value: the
+// HTTP status with Kubernetes' machine-readable reason, or status 0 with one of the reasons below when no
+// usable answer came. Messages never contain a request's credentials. Source: Kubernetes API conventions,
+// "Response Status Kind".
 #pragma once
 
 #include <chrono>
@@ -17,10 +18,11 @@ inline constexpr std::string_view kReasonTooLarge = "ResponseTooLarge";
 inline constexpr std::string_view kReasonMalformed = "MalformedResponse";
 
 struct ApiError {
-  int status = 0;                            // HTTP status; 0: no usable answer
-  std::string reason = {};                   // Kubernetes' StatusReason, e.g. "NotFound", or one of the above
-  std::string message = {};                  // for people; at most 2 KiB
-  std::chrono::milliseconds retry_after{0};  // what the server asked for (Retry-After), at most 5 minutes; 0: nothing
+  int status = 0;            // HTTP status; 0: no usable answer
+  std::string reason = {};   // Kubernetes' StatusReason, e.g. "NotFound", or one of the above
+  std::string message = {};  // for people; at most 2 KiB
+  std::chrono::milliseconds retry_after{
+      0};  // what the server asked for (Retry-After), at most 5 minutes; 0: nothing
 
   bool is_not_found() const { return status == 404; }
   bool is_conflict() const { return status == 409 && reason != "AlreadyExists"; }
@@ -36,8 +38,8 @@ struct ApiError {
   std::string to_string() const;
 };
 
-// The error of a response whose status is not 2xx. `body` is a Status object or anything else (a proxy's HTML);
-// `retry_after` is the header's value, or empty.
+// The error of a response whose status is not 2xx. `body` is a Status object or anything else (a proxy's
+// HTML); `retry_after` is the header's value, or empty.
 ApiError error_from_response(int status, std::string_view body, std::string_view retry_after);
 
 }  // namespace storagepool::kube

@@ -11,7 +11,9 @@ namespace {
 constexpr std::size_t kMaxNoteBytes = 1024;
 constexpr std::size_t kMaxObjectNameBytes = 230;  // of 253, the rest for the hash
 
-std::string type_name(EventType type) { return type == EventType::kWarning ? "Warning" : "Normal"; }
+std::string type_name(EventType type) {
+  return type == EventType::kWarning ? "Warning" : "Normal";
+}
 
 std::string member(const Json& object, const char* name) {
   const auto found = object.find(name);
@@ -51,8 +53,8 @@ Json reference_to(const Json& object) {
 std::string event_name(const Event& event) {
   const char separator = '\0';
   return cut(member(event.regarding, "name"), kMaxObjectNameBytes) + "." +
-         hex_hash(member(event.regarding, "uid") + separator + type_name(event.type) + separator + event.reason +
-                  separator + event.note);
+         hex_hash(member(event.regarding, "uid") + separator + type_name(event.type) + separator +
+                  event.reason + separator + event.note);
 }
 
 Json event_object(const EventSeries::Write& write, const std::string& time, const std::string& controller,

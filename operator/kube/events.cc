@@ -27,8 +27,9 @@ std::uint64_t count_of(const Json& stored) {
   const auto series = stored.find("series");
   if (series == stored.end() || !series->is_object()) return 1;
   const auto count = series->find("count");
-  return count != series->end() && count->is_number_unsigned() ? std::max<std::uint64_t>(1, count->get<std::uint64_t>())
-                                                               : 1;
+  return count != series->end() && count->is_number_unsigned()
+             ? std::max<std::uint64_t>(1, count->get<std::uint64_t>())
+             : 1;
 }
 
 }  // namespace

@@ -1,7 +1,8 @@
-// Records Kubernetes events (events.k8s.io/v1) about an object, for `kubectl describe` and `kubectl events`. The same
-// (object, reason, note) is one Event whose series counts the repetitions: its name is derived from them, so a restarted
-// operator continues the series instead of adding another. Recording never blocks and never fails the caller: events
-// wait in a bounded queue, are written by one thread at a bounded rate, and a failed write is logged and dropped.
+// Records Kubernetes events (events.k8s.io/v1) about an object, for `kubectl describe` and `kubectl events`.
+// The same (object, reason, note) is one Event whose series counts the repetitions: its name is derived from
+// them, so a restarted operator continues the series instead of adding another. Recording never blocks and
+// never fails the caller: events wait in a bounded queue, are written by one thread at a bounded rate, and a
+// failed write is logged and dropped.
 #pragma once
 
 #include <chrono>
@@ -23,7 +24,7 @@ namespace storagepool::kube {
 enum class EventType { kNormal, kWarning };
 
 struct Event {
-  Json regarding;      // apiVersion, kind, namespace, name, uid: see `reference_to`
+  Json regarding;  // apiVersion, kind, namespace, name, uid: see `reference_to`
   EventType type = EventType::kNormal;
   std::string reason;  // CamelCase, at most 128 bytes
   std::string action;  // what the operator did or tried, CamelCase, at most 128 bytes
@@ -37,8 +38,8 @@ Json reference_to(const Json& object);
 class EventSeries {
  public:
   using TimePoint = std::chrono::steady_clock::time_point;
-  // A repetition is written at most once per interval and series; per object at most kBurst different events at once,
-  // one more each kRefill.
+  // A repetition is written at most once per interval and series; per object at most kBurst different events
+  // at once, one more each kRefill.
   static constexpr std::chrono::seconds kInterval{60};
   static constexpr std::chrono::hours kForgetAfter{1};
   static constexpr int kBurst = 25;
@@ -46,9 +47,9 @@ class EventSeries {
   static constexpr std::size_t kMaxSeries = 4096;
 
   struct Write {
-    std::string name;             // of the Event object
+    std::string name;  // of the Event object
     Event event;
-    std::uint64_t repeated = 0;   // occurrences since the last write; 0: the first one of all
+    std::uint64_t repeated = 0;  // occurrences since the last write; 0: the first one of all
   };
 
   // False: dropped (rate or bound).
@@ -83,8 +84,8 @@ Json event_object(const EventSeries::Write& write, const std::string& time, cons
 
 class EventRecorder {
  public:
-  // `controller`: e.g. "storagepool.dev/operator"; `instance`: this process, e.g. the pod's name. The client outlives
-  // the recorder. Needs the verbs create and patch on events.events.k8s.io.
+  // `controller`: e.g. "storagepool.dev/operator"; `instance`: this process, e.g. the pod's name. The client
+  // outlives the recorder. Needs the verbs create and patch on events.events.k8s.io.
   EventRecorder(const Client& client, std::string controller, std::string instance);
   ~EventRecorder();  // ends after the write in progress; what is not written yet is lost
   EventRecorder(const EventRecorder&) = delete;

@@ -19,7 +19,8 @@ ApiError describe(const std::exception_ptr& thrown) {
   try {
     std::rethrow_exception(thrown);
   } catch (const web::http::http_exception& error) {
-    if (error.error_code() == std::errc::timed_out) return no_answer(kReasonTimeout, "the server fell silent");
+    if (error.error_code() == std::errc::timed_out)
+      return no_answer(kReasonTimeout, "the server fell silent");
     return no_answer(kReasonTransport, error.what());
   } catch (const std::exception& error) {
     return no_answer(kReasonTransport, error.what());
@@ -28,8 +29,8 @@ ApiError describe(const std::exception_ptr& thrown) {
   }
 }
 
-// Sends the request; what comes back goes into the pipe. Abandoned on destruction: the library's tasks then end by
-// themselves, each kept alive by what it captures.
+// Sends the request; what comes back goes into the pipe. Abandoned on destruction: the library's tasks then
+// end by themselves, each kept alive by what it captures.
 class Running {
  public:
   Running(http_client& client, web::http::http_request request) : pipe_(std::make_shared<BodyPipe>()) {
@@ -40,7 +41,8 @@ class Running {
       client.request(std::move(request), cancel_.get_token())
           .then([pipe = pipe_](http_response response) {
             ResponseHead head{.status = response.status_code()};
-            if (const auto found = response.headers().find("Retry-After"); found != response.headers().end()) {
+            if (const auto found = response.headers().find("Retry-After");
+                found != response.headers().end()) {
               head.retry_after = found->second;
             }
             pipe->head(std::move(head));
@@ -83,8 +85,8 @@ tl::expected<void, ApiError> collect(BodyPipe& pipe, std::string& body, BodyPipe
     switch (pipe.next(piece, deadline, stop)) {
       case BodyPipe::Event::kPiece:
         if (body.size() + piece.size() > max_body_bytes) {
-          return tl::unexpected(
-              no_answer(kReasonTooLarge, "the answer is larger than " + std::to_string(max_body_bytes) + " bytes"));
+          return tl::unexpected(no_answer(
+              kReasonTooLarge, "the answer is larger than " + std::to_string(max_body_bytes) + " bytes"));
         }
         body.append(piece);
         break;
@@ -99,7 +101,9 @@ tl::expected<void, ApiError> collect(BodyPipe& pipe, std::string& body, BodyPipe
   }
 }
 
-bool is_success(int status) { return status >= 200 && status <= 299; }
+bool is_success(int status) {
+  return status >= 200 && status <= 299;
+}
 
 }  // namespace
 
@@ -132,14 +136,16 @@ tl::expected<void, ApiError> exchange_stream(http_client& client, web::http::htt
       case BodyPipe::Event::kEnd: {
         if (auto error = pipe.error()) return tl::unexpected(*error);
         const ResponseHead head = pipe.head();
-        if (!is_success(head.status)) return tl::unexpected(error_from_response(head.status, "", head.retry_after));
+        if (!is_success(head.status))
+          return tl::unexpected(error_from_response(head.status, "", head.retry_after));
         return {};
       }
       case BodyPipe::Event::kPiece: {
         const ResponseHead head = pipe.head();
         if (!is_success(head.status)) {
           auto done = collect(pipe, piece, deadline, kMaxRefusalBytes, stop);
-          return tl::unexpected(done ? error_from_response(head.status, piece, head.retry_after) : done.error());
+          return tl::unexpected(done ? error_from_response(head.status, piece, head.retry_after)
+                                     : done.error());
         }
         if (!on_piece(piece)) return {};
         break;

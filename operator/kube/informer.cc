@@ -5,10 +5,13 @@
 
 namespace storagepool::kube {
 
-Informer::Informer(Transport& transport, InformerOptions options, InformerHandlers handlers, std::uint32_t seed)
+Informer::Informer(Transport& transport, InformerOptions options, InformerHandlers handlers,
+                   std::uint32_t seed)
     : handlers_(std::move(handlers)), driver_(transport, std::move(options), seed) {}
 
-Informer::~Informer() { stop(); }
+Informer::~Informer() {
+  stop();
+}
 
 void Informer::start() {
   if (thread_.joinable()) return;
@@ -69,7 +72,8 @@ void Informer::upsert(Json object) {
     ObjectPtr& slot = store_[key_of(*stored)];
     before = std::exchange(slot, stored);
   }
-  const bool same = before && metadata_string(*before, "resourceVersion") == metadata_string(*stored, "resourceVersion");
+  const bool same =
+      before && metadata_string(*before, "resourceVersion") == metadata_string(*stored, "resourceVersion");
   if (!same && handlers_.on_upsert) handlers_.on_upsert(before, stored);
 }
 

@@ -1,6 +1,6 @@
-// A local copy of one kind of objects, kept current by list and watch (see watch.h), with handlers told of each change.
-// Reading it costs the API server nothing. Thread-safe. Handlers run on the informer's own thread, one at a time, must
-// be quick (put a key into a work queue) and must not call back into `stop`.
+// A local copy of one kind of objects, kept current by list and watch (see watch.h), with handlers told of
+// each change. Reading it costs the API server nothing. Thread-safe. Handlers run on the informer's own
+// thread, one at a time, must be quick (put a key into a work queue) and must not call back into `stop`.
 #pragma once
 
 #include <atomic>
@@ -22,7 +22,8 @@ using InformerOptions = WatchOptions;
 using ObjectPtr = std::shared_ptr<const Json>;
 
 struct InformerHandlers {
-  // New or changed; `before` is null for a new object. Not called when the resourceVersion is the one already stored.
+  // New or changed; `before` is null for a new object. Not called when the resourceVersion is the one already
+  // stored.
   std::function<void(const ObjectPtr& before, const ObjectPtr& object)> on_upsert;
   // Gone; the object as last seen.
   std::function<void(const ObjectPtr& object)> on_delete;

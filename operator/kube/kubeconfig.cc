@@ -23,7 +23,8 @@ YAML::Node named(const YAML::Node& root, const char* list, const char* inner, co
       if (!entry.IsMap() || !entry["name"] || !entry["name"].IsScalar()) continue;
       if (entry["name"].Scalar() != name) continue;
       const YAML::Node value = entry[inner];
-      if (!value || !value.IsMap()) throw Refused{std::string(list) + " \"" + name + "\": no \"" + inner + "\" in it"};
+      if (!value || !value.IsMap())
+        throw Refused{std::string(list) + " \"" + name + "\": no \"" + inner + "\" in it"};
       return value;
     }
   }
@@ -58,7 +59,8 @@ class KubeconfigParser {
     const std::string user = text_of(context, "user");
     if (!user.empty()) parse_user(named(root, "users", "user", user), user);
     if (config_.server.starts_with("http://") && has_credentials()) {
-      throw Refused{"server: \"" + config_.server + "\" is not https, the user's credentials would be sent in clear"};
+      throw Refused{"server: \"" + config_.server +
+                    "\" is not https, the user's credentials would be sent in clear"};
     }
     return std::move(config_);
   }
@@ -76,20 +78,24 @@ class KubeconfigParser {
     if (config_.insecure_skip_tls_verify && !config_.ca_pem.empty()) {
       throw Refused{"insecure-skip-tls-verify: cannot be true when a certificate-authority is given"};
     }
-    if (config_.server.starts_with("https://") && config_.ca_pem.empty() && !config_.insecure_skip_tls_verify) {
-      throw Refused{"certificate-authority-data: not set, and the system's certificate authorities are not used"};
+    if (config_.server.starts_with("https://") && config_.ca_pem.empty() &&
+        !config_.insecure_skip_tls_verify) {
+      throw Refused{
+          "certificate-authority-data: not set, and the system's certificate authorities are not used"};
     }
   }
 
   void parse_user(const YAML::Node& user, const std::string& name) {
     for (const char* plugin : {"exec", "auth-provider"}) {
       if (user[plugin]) {
-        throw Refused{"users \"" + name + "\": " + plugin + " plugins are not supported: use a client certificate, "
+        throw Refused{"users \"" + name + "\": " + plugin +
+                      " plugins are not supported: use a client certificate, "
                       "a token or a tokenFile"};
       }
     }
     if (user["username"] || user["password"]) {
-      throw Refused{"users \"" + name + "\": username and password are not supported by Kubernetes any more: use a "
+      throw Refused{"users \"" + name +
+                    "\": username and password are not supported by Kubernetes any more: use a "
                     "client certificate, a token or a tokenFile"};
     }
     config_.client_certificate_pem = data_or_file(user, "client-certificate-data", "client-certificate");
@@ -144,8 +150,10 @@ tl::expected<ServerUrl, std::string> split_server(std::string_view url, std::str
   if (url.starts_with("http://")) scheme = 7;
   if (scheme == 0) return refuse("does not start with https:// or http://");
   // The user info could hold a password: do not repeat it.
-  if (url.find('@') != std::string_view::npos) return tl::unexpected(std::string(field) + ": user info is not supported");
-  if (url.find_first_of("?#\\ \t\r\n") != std::string_view::npos) return refuse("has a query, a fragment or white space");
+  if (url.find('@') != std::string_view::npos)
+    return tl::unexpected(std::string(field) + ": user info is not supported");
+  if (url.find_first_of("?#\\ \t\r\n") != std::string_view::npos)
+    return refuse("has a query, a fragment or white space");
   const std::size_t slash = url.find('/', scheme);
   ServerUrl parts{std::string(url.substr(0, slash)), {}};
   if (slash != std::string_view::npos) parts.path = url.substr(slash);
@@ -207,7 +215,9 @@ tl::expected<std::string, std::string> decode_base64(std::string_view text) {
 
 tl::expected<ClientConfig, std::string> parse_kubeconfig(std::string_view text, const std::string& path,
                                                          const FileReader& reader) {
-  const auto refuse = [&](const std::string& why) { return tl::unexpected("kubeconfig " + path + ": " + why); };
+  const auto refuse = [&](const std::string& why) {
+    return tl::unexpected("kubeconfig " + path + ": " + why);
+  };
   if (text.size() > kMaxKubeconfigBytes) return refuse("larger than 1 MiB");
   try {
     return KubeconfigParser(path, reader).parse(YAML::Load(std::string(text)));

@@ -13,8 +13,8 @@ struct ServerUrl {
   std::string path;  // "" or "/prefix", no trailing slash
 };
 
-// Accepts http and https URLs with a host, an optional port and path; no user info, query or fragment. `field` names
-// the source in errors.
+// Accepts http and https URLs with a host, an optional port and path; no user info, query or fragment.
+// `field` names the source in errors.
 tl::expected<ServerUrl, std::string> split_server(std::string_view url, std::string_view field);
 
 // Standard base64 (RFC 4648 section 4), padding required, white space ignored.

@@ -2,7 +2,8 @@
 
 namespace storagepool::kube {
 
-LineFramer::Result LineFramer::feed(std::string_view bytes, const std::function<bool(std::string_view)>& on_line) {
+LineFramer::Result LineFramer::feed(std::string_view bytes,
+                                    const std::function<bool(std::string_view)>& on_line) {
   while (!bytes.empty()) {
     const std::size_t end = bytes.find('\n');
     const std::string_view part = bytes.substr(0, end);

@@ -1,5 +1,5 @@
-// Cuts a byte stream that arrives in arbitrary pieces into lines. A line longer than the limit is an error, so that a
-// server cannot make the operator hold more than that.
+// Cuts a byte stream that arrives in arbitrary pieces into lines. A line longer than the limit is an error,
+// so that a server cannot make the operator hold more than that.
 #pragma once
 
 #include <cstddef>
@@ -15,8 +15,8 @@ class LineFramer {
 
   explicit LineFramer(std::size_t max_line_bytes) : max_line_bytes_(max_line_bytes) {}
 
-  // Hands each line that `bytes` completes to `on_line`, without "\n" or "\r\n"; empty lines are left out. kStopped:
-  // `on_line` returned false, what follows is dropped.
+  // Hands each line that `bytes` completes to `on_line`, without "\n" or "\r\n"; empty lines are left out.
+  // kStopped: `on_line` returned false, what follows is dropped.
   Result feed(std::string_view bytes, const std::function<bool(std::string_view)>& on_line);
   // Bytes of a line that has not ended yet.
   std::size_t pending() const { return pending_.size(); }

@@ -54,7 +54,8 @@ std::optional<Target> parse_url(std::string_view url) {
     port = port * 10 + static_cast<unsigned>(c - '0');
   }
   if (port < 1 || port > 65535) return std::nullopt;
-  return Target{{address, static_cast<std::uint16_t>(port)}, std::string(authority), std::string(url.substr(slash))};
+  return Target{
+      {address, static_cast<std::uint16_t>(port)}, std::string(authority), std::string(url.substr(slash))};
 }
 
 bool has_control_character(std::string_view text) {
@@ -62,7 +63,8 @@ bool has_control_character(std::string_view text) {
 }
 
 ApiError describe(const Target& target, const error_code& error) {
-  ApiError described{.reason = std::string(kReasonTransport), .message = target.host + ": " + error.message()};
+  ApiError described{.reason = std::string(kReasonTransport),
+                     .message = target.host + ": " + error.message()};
   if (error == beast::error::timeout) {
     described.reason = kReasonTimeout;
     described.message = target.host + ": no complete answer before the deadline";
@@ -87,7 +89,8 @@ asio::awaitable<void> call(const Target& target, const Request& request, std::ch
   beast::flat_buffer buffer(kMaxHeaderBytes + kMaxPodResponseBytes);
   co_await stream.async_connect(target.endpoint, asio::redirect_error(asio::use_awaitable, error));
   if (!error) co_await http::async_write(stream, request, asio::redirect_error(asio::use_awaitable, error));
-  if (!error) co_await http::async_read(stream, buffer, parser, asio::redirect_error(asio::use_awaitable, error));
+  if (!error)
+    co_await http::async_read(stream, buffer, parser, asio::redirect_error(asio::use_awaitable, error));
   if (error) {
     result = tl::unexpected(describe(target, error));
     co_return;
@@ -106,8 +109,8 @@ class BeastPodClient final : public PodClient {
   }
 
  private:
-  static Result send(http::verb verb, const std::string& url, const std::string& token, const std::string& body,
-                     std::chrono::milliseconds deadline) {
+  static Result send(http::verb verb, const std::string& url, const std::string& token,
+                     const std::string& body, std::chrono::milliseconds deadline) {
     const auto target = parse_url(url);
     if (!target || has_control_character(url) || has_control_character(token)) {
       return tl::unexpected(ApiError{.reason = std::string(kReasonMalformed),
@@ -138,6 +141,8 @@ class BeastPodClient final : public PodClient {
 
 }  // namespace
 
-std::unique_ptr<PodClient> make_pod_client() { return std::make_unique<BeastPodClient>(); }
+std::unique_ptr<PodClient> make_pod_client() {
+  return std::make_unique<BeastPodClient>();
+}
 
 }  // namespace storagepool::kube

@@ -1,6 +1,6 @@
-// Calls to the admin port of a DataStorage pod: plain HTTP to the pod's address, a bearer token, a short deadline, a
-// small answer. A pod is not trusted: it may be any image a user named, so every limit here is enforced on the wire.
-// Thread-safe; blocks the caller.
+// Calls to the admin port of a DataStorage pod: plain HTTP to the pod's address, a bearer token, a short
+// deadline, a small answer. A pod is not trusted: it may be any image a user named, so every limit here is
+// enforced on the wire. Thread-safe; blocks the caller.
 #pragma once
 
 #include <chrono>
@@ -29,13 +29,15 @@ class PodClient {
   PodClient& operator=(const PodClient&) = delete;
   virtual ~PodClient() = default;
 
-  // `url`: "http://10.1.2.3:8082/admin/facts" or "http://[fd00::1]:8082/...", an address, never a name. `token` may be
-  // empty. `deadline` is for the whole exchange, cut to kMaxPodDeadline. Redirects are answers, never followed.
+  // `url`: "http://10.1.2.3:8082/admin/facts" or "http://[fd00::1]:8082/...", an address, never a name.
+  // `token` may be empty. `deadline` is for the whole exchange, cut to kMaxPodDeadline. Redirects are
+  // answers, never followed.
   virtual tl::expected<PodResponse, ApiError> get(const std::string& url, const std::string& token,
                                                   std::chrono::milliseconds deadline) = 0;
   // `body` is JSON.
   virtual tl::expected<PodResponse, ApiError> put(const std::string& url, const std::string& token,
-                                                  const std::string& body, std::chrono::milliseconds deadline) = 0;
+                                                  const std::string& body,
+                                                  std::chrono::milliseconds deadline) = 0;
 };
 
 std::unique_ptr<PodClient> make_pod_client();

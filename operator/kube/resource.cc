@@ -6,7 +6,9 @@ std::string ResourceType::api_version() const {
   return group.empty() ? std::string(version) : std::string(group) + "/" + std::string(version);
 }
 
-std::string ObjectKey::to_string() const { return name_space.empty() ? name : name_space + "/" + name; }
+std::string ObjectKey::to_string() const {
+  return name_space.empty() ? name : name_space + "/" + name;
+}
 
 std::string metadata_string(const Json& object, const char* field) {
   if (!object.is_object()) return {};

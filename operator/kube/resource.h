@@ -1,5 +1,5 @@
-// Names of things in the Kubernetes API: resource types (group, version, plural, kind), object keys, and the paths the
-// API server knows them by (Kubernetes API concepts, "Resource URIs").
+// Names of things in the Kubernetes API: resource types (group, version, plural, kind), object keys, and the
+// paths the API server knows them by (Kubernetes API concepts, "Resource URIs").
 #pragma once
 
 #include <compare>
@@ -30,7 +30,8 @@ inline constexpr ResourceType kSecrets{"", "v1", "secrets", "Secret"};
 inline constexpr ResourceType kServiceAccounts{"", "v1", "serviceaccounts", "ServiceAccount"};
 inline constexpr ResourceType kNamespaces{"", "v1", "namespaces", "Namespace", false};
 inline constexpr ResourceType kStatefulSets{"apps", "v1", "statefulsets", "StatefulSet"};
-inline constexpr ResourceType kPodDisruptionBudgets{"policy", "v1", "poddisruptionbudgets", "PodDisruptionBudget"};
+inline constexpr ResourceType kPodDisruptionBudgets{"policy", "v1", "poddisruptionbudgets",
+                                                    "PodDisruptionBudget"};
 inline constexpr ResourceType kEvents{"events.k8s.io", "v1", "events", "Event"};
 inline constexpr ResourceType kLeases{"coordination.k8s.io", "v1", "leases", "Lease"};
 inline constexpr ResourceType kStoragePools{"storagepool.dev", "v1alpha1", "storagepools", "StoragePool"};

@@ -23,7 +23,9 @@ Bio reader(const std::string& pem) {
 }
 
 // A key with a passphrase is an error, not a question on the terminal.
-int no_passphrase(char*, int, int, void*) { return -1; }
+int no_passphrase(char*, int, int, void*) {
+  return -1;
+}
 
 Certificate next_certificate(BIO* bio) {
   return {PEM_read_bio_X509(bio, nullptr, no_passphrase, nullptr), X509_free};
@@ -41,7 +43,8 @@ tl::expected<void, std::string> trust_only(SSL_CTX* context, const std::string& 
   }
   const unsigned long last = ERR_peek_last_error();
   const bool at_end = ERR_GET_LIB(last) == ERR_LIB_PEM && ERR_GET_REASON(last) == PEM_R_NO_START_LINE;
-  if (!ca_pem.empty() && (!at_end || count == 0)) return refuse("certificate-authority: not PEM certificates");
+  if (!ca_pem.empty() && (!at_end || count == 0))
+    return refuse("certificate-authority: not PEM certificates");
   ERR_clear_error();
   // An intermediate authority in the file is enough, as in Go's clients.
   X509_STORE_set_flags(store.get(), X509_V_FLAG_PARTIAL_CHAIN);
@@ -82,7 +85,8 @@ tl::expected<void, std::string> configure_tls(SSL_CTX* context, const ClientConf
 }
 
 tl::expected<void, std::string> check_tls(const ClientConfig& config) {
-  const std::unique_ptr<SSL_CTX, decltype(&SSL_CTX_free)> context(SSL_CTX_new(TLS_client_method()), SSL_CTX_free);
+  const std::unique_ptr<SSL_CTX, decltype(&SSL_CTX_free)> context(SSL_CTX_new(TLS_client_method()),
+                                                                  SSL_CTX_free);
   if (!context) return refuse("TLS cannot be set up");
   return configure_tls(context.get(), config);
 }

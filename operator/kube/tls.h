@@ -1,5 +1,6 @@
-// TLS as the Kubernetes API is spoken to: nobody but the configured certificate authority is trusted, TLS 1.2 or newer,
-// and the client's certificate if there is one. OpenSSL only, so that it is checked before any connection.
+// TLS as the Kubernetes API is spoken to: nobody but the configured certificate authority is trusted, TLS 1.2
+// or newer, and the client's certificate if there is one. OpenSSL only, so that it is checked before any
+// connection.
 #pragma once
 
 #include <string>

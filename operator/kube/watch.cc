@@ -30,7 +30,8 @@ tl::expected<WatchLine, ApiError> parse_watch_line(std::string_view text) {
   } else {
     return malformed("a watch event of an unknown type");
   }
-  if (metadata_string(line.object, "resourceVersion").empty()) return malformed("an object without resourceVersion");
+  if (metadata_string(line.object, "resourceVersion").empty())
+    return malformed("an object without resourceVersion");
   if (line.kind != WatchLine::Kind::kBookmark && metadata_string(line.object, "name").empty()) {
     return malformed("an object without a name");
   }
@@ -79,9 +80,12 @@ std::optional<WatchEvent> WatchMachine::line(WatchLine line, TimePoint now) {
   resource_version_ = metadata_string(line.object, "resourceVersion");
   switch (line.kind) {
     case WatchLine::Kind::kAdded:
-    case WatchLine::Kind::kModified: return Upserted{std::move(line.object)};
-    case WatchLine::Kind::kDeleted: return Deleted{std::move(line.object)};
-    default: return std::nullopt;
+    case WatchLine::Kind::kModified:
+      return Upserted{std::move(line.object)};
+    case WatchLine::Kind::kDeleted:
+      return Deleted{std::move(line.object)};
+    default:
+      return std::nullopt;
   }
 }
 
@@ -95,7 +99,8 @@ void WatchMachine::watch_ended(const std::optional<ApiError>& error, TimePoint n
     return;
   }
   // 504: the server does not know this version yet, as after a restore of its storage.
-  const bool resumable = error->status == 0 || error->status == 429 || (error->status >= 500 && error->status != 504);
+  const bool resumable =
+      error->status == 0 || error->status == 429 || (error->status >= 500 && error->status != 504);
   if (!resumable) start_list();
   failed(*error, now);
 }

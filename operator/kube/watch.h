@@ -1,8 +1,8 @@
-// List and watch as an explicit state machine: list all pages, watch from the list's resourceVersion, keep up through
-// bookmarks, relist after 410 Gone (also when it comes inside a stream as an ERROR event), resume after any other end,
-// wait with jittered back-off after failures. WatchMachine is pure: it says what to do next and is told what came of
-// it; WatchDriver does it over a Transport on the calling thread. Source: Kubernetes API concepts, "Efficient detection
-// of changes".
+// List and watch as an explicit state machine: list all pages, watch from the list's resourceVersion, keep up
+// through bookmarks, relist after 410 Gone (also when it comes inside a stream as an ERROR event), resume
+// after any other end, wait with jittered back-off after failures. WatchMachine is pure: it says what to do
+// next and is told what came of it; WatchDriver does it over a Transport on the calling thread. Source:
+// Kubernetes API concepts, "Efficient detection of changes".
 #pragma once
 
 #include <chrono>
@@ -38,7 +38,7 @@ using WatchEvent = std::variant<Replaced, Upserted, Deleted>;
 struct WatchLine {
   enum class Kind { kAdded, kModified, kDeleted, kBookmark, kError };
   Kind kind;
-  Json object;     // of kError: a Status
+  Json object;  // of kError: a Status
 };
 // Refuses what is no watch event, and objects without name or resourceVersion.
 tl::expected<WatchLine, ApiError> parse_watch_line(std::string_view line);
@@ -51,7 +51,8 @@ class WatchMachine {
   // A wait after a failure is between the two, doubling with each failure in a row.
   static constexpr std::chrono::milliseconds kBackoffMin{800};
   static constexpr std::chrono::milliseconds kBackoffMax{30000};
-  // A watch that lived this long ends a row of failures; one that ended sooner than kShort is a failure itself.
+  // A watch that lived this long ends a row of failures; one that ended sooner than kShort is a failure
+  // itself.
   static constexpr std::chrono::seconds kStable{30};
   static constexpr std::chrono::seconds kShort{1};
 
@@ -75,8 +76,9 @@ class WatchMachine {
   std::optional<Replaced> page(ListPage page);
   void list_failed(const ApiError& error, TimePoint now);
 
-  // What came of OpenWatch: first watch_started, then lines, then watch_ended. An event for the consumer, or nothing
-  // (bookmark, error). After an ERROR line `watching()` is false: close the stream, watch_ended then changes nothing.
+  // What came of OpenWatch: first watch_started, then lines, then watch_ended. An event for the consumer, or
+  // nothing (bookmark, error). After an ERROR line `watching()` is false: close the stream, watch_ended then
+  // changes nothing.
   void watch_started(TimePoint now);
   std::optional<WatchEvent> line(WatchLine line, TimePoint now);
   void watch_ended(const std::optional<ApiError>& error, TimePoint now);
@@ -88,7 +90,7 @@ class WatchMachine {
   void failed(const ApiError& error, TimePoint now);
   void back_off(TimePoint now, std::chrono::milliseconds at_least);
 
-  std::minstd_rand random_;
+  std::mt19937 random_;
   State state_ = State::kListing;
   std::vector<Json> items_;  // of the pages so far
   std::string continue_token_;
@@ -125,7 +127,7 @@ class WatchDriver {
   Transport& transport_;
   WatchOptions options_;
   WatchMachine machine_;
-  std::minstd_rand random_;
+  std::mt19937 random_;
 };
 
 }  // namespace storagepool::kube

@@ -11,7 +11,9 @@ namespace {
 // How much longer than the server means to keep a watch open its silence is taken for slowness.
 constexpr std::chrono::seconds kSilenceMargin{15};
 
-std::chrono::steady_clock::time_point now() { return std::chrono::steady_clock::now(); }
+std::chrono::steady_clock::time_point now() {
+  return std::chrono::steady_clock::now();
+}
 
 void wait_until(WatchMachine::TimePoint until, const std::stop_token& stop) {
   std::mutex mutex;
@@ -43,7 +45,8 @@ void WatchDriver::run(const Sink& sink, const std::stop_token& stop) {
   }
 }
 
-void WatchDriver::fetch(const WatchMachine::FetchPage& action, const Sink& sink, const std::stop_token& stop) {
+void WatchDriver::fetch(const WatchMachine::FetchPage& action, const Sink& sink,
+                        const std::stop_token& stop) {
   ApiRequest request = list_request(options_.type,
                                     {.name_space = options_.name_space,
                                      .label_selector = options_.label_selector,
@@ -64,7 +67,8 @@ void WatchDriver::fetch(const WatchMachine::FetchPage& action, const Sink& sink,
   if (auto replaced = machine_.page(std::move(*page))) sink(std::move(*replaced));
 }
 
-void WatchDriver::watch(const WatchMachine::OpenWatch& action, const Sink& sink, const std::stop_token& stop) {
+void WatchDriver::watch(const WatchMachine::OpenWatch& action, const Sink& sink,
+                        const std::stop_token& stop) {
   std::uniform_int_distribution<std::int64_t> more(0, options_.timeout.count() / 3);
   const std::chrono::seconds timeout = options_.timeout + std::chrono::seconds(more(random_));
   StreamRequest request{.path = collection_path(options_.type, options_.name_space),
@@ -84,7 +88,8 @@ void WatchDriver::watch(const WatchMachine::OpenWatch& action, const Sink& sink,
           failure = line.error();
           return false;
         }
-        if (line->kind == WatchLine::Kind::kError) warn("a watch ended with an error", error_of(line->object));
+        if (line->kind == WatchLine::Kind::kError)
+          warn("a watch ended with an error", error_of(line->object));
         if (options_.strip_managed_fields) strip(line->object);
         if (auto event = machine_.line(std::move(*line), now())) sink(std::move(*event));
         return machine_.watching();
@@ -97,9 +102,9 @@ void WatchDriver::watch(const WatchMachine::OpenWatch& action, const Sink& sink,
 }
 
 void WatchDriver::warn(const char* what, const ApiError& error) const {
-  log::warn(what, {{"resource", options_.type.plural},
-                   {"namespace", options_.name_space},
-                   {"error", error.to_string()}});
+  log::warn(
+      what,
+      {{"resource", options_.type.plural}, {"namespace", options_.name_space}, {"error", error.to_string()}});
 }
 
 }  // namespace storagepool::kube

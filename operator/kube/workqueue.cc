@@ -22,17 +22,21 @@ prometheus::Counter& counter(prometheus::Registry& registry, const char* metric,
 
 prometheus::Histogram& histogram(prometheus::Registry& registry, const char* metric, const char* help,
                                  const std::string& name) {
-  return prometheus::BuildHistogram().Name(metric).Help(help).Register(registry).Add({{"name", name}}, kSeconds);
+  return prometheus::BuildHistogram().Name(metric).Help(help).Register(registry).Add({{"name", name}},
+                                                                                     kSeconds);
 }
 
-double seconds(Clock::duration duration) { return std::chrono::duration<double>(duration).count(); }
+double seconds(Clock::duration duration) {
+  return std::chrono::duration<double>(duration).count();
+}
 
 }  // namespace
 
 WorkQueue::WorkQueue(runtime::Metrics& metrics, const std::string& name)
     : depth_(gauge(metrics.registry(), "workqueue_depth", "Objects waiting to be reconciled.", name)),
       adds_(counter(metrics.registry(), "workqueue_adds_total", "Objects added to the queue.", name)),
-      retries_(counter(metrics.registry(), "workqueue_retries_total", "Objects added again after a failure.", name)),
+      retries_(counter(metrics.registry(), "workqueue_retries_total", "Objects added again after a failure.",
+                       name)),
       queue_seconds_(histogram(metrics.registry(), "workqueue_queue_duration_seconds",
                                "How long an object waited in the queue.", name)),
       work_seconds_(histogram(metrics.registry(), "workqueue_work_duration_seconds",

@@ -1,14 +1,14 @@
-// The operator's work queue: which objects to reconcile next. A key is queued once however often it is added; a key
-// added while it is being worked on comes again afterwards; failures come back with exponential back-off; changes by
-// users go ahead of resyncs. Same semantics and metric names as client-go's workqueue, so existing dashboards work.
-// WorkQueueCore is pure and single-threaded (`now` is passed in); WorkQueue is the blocking, thread-safe wrapper. The
-// queue is bounded by the number of distinct keys, that is of objects in the cluster.
+// The operator's work queue: which objects to reconcile next. A key is queued once however often it is added;
+// a key added while it is being worked on comes again afterwards; failures come back with exponential
+// back-off; changes by users go ahead of resyncs. Same semantics and metric names as client-go's workqueue,
+// so existing dashboards work. WorkQueueCore is pure and single-threaded (`now` is passed in); WorkQueue is
+// the blocking, thread-safe wrapper. The queue is bounded by the number of distinct keys, that is of objects
+// in the cluster.
 #pragma once
 
 #include <chrono>
 #include <condition_variable>
 #include <cstdint>
-#include <deque>
 #include <map>
 #include <mutex>
 #include <optional>
@@ -54,6 +54,7 @@ class WorkQueueCore {
  private:
   struct Ready {
     Priority priority;
+    std::uint64_t sequence;
     TimePoint since;
   };
   struct Delayed {
@@ -63,9 +64,8 @@ class WorkQueueCore {
   void move_due(TimePoint now);
 
   std::map<ObjectKey, Ready> ready_;
-  // The order in which ready keys come; entries whose key is not ready at that priority any more are skipped.
-  std::deque<ObjectKey> user_;
-  std::deque<ObjectKey> resync_;
+  std::map<std::pair<Priority, std::uint64_t>, ObjectKey> order_;  // of the ready keys
+  std::uint64_t next_sequence_ = 0;
   std::set<ObjectKey> in_work_;
   std::map<ObjectKey, Priority> again_;  // added while in work
   std::map<ObjectKey, Delayed> delayed_;

@@ -11,10 +11,14 @@ bool WorkQueueCore::add(const ObjectKey& key, Priority priority, TimePoint now) 
     adds_ += fresh;
     return fresh;
   }
-  const auto [entry, fresh] = ready_.try_emplace(key, Ready{priority, now});
-  if (!fresh && entry->second.priority <= priority) return false;
-  entry->second.priority = priority;
-  (priority == Priority::kUser ? user_ : resync_).push_back(key);
+  const auto [entry, fresh] = ready_.try_emplace(key, Ready{priority, next_sequence_, now});
+  Ready& ready = entry->second;
+  if (!fresh) {
+    if (ready.priority <= priority) return false;
+    order_.erase({ready.priority, ready.sequence});
+    ready = {priority, next_sequence_, ready.since};
+  }
+  order_.emplace(std::pair(priority, next_sequence_++), key);
   adds_ += fresh;
   return fresh;
 }
@@ -43,24 +47,20 @@ WorkQueueCore::Duration WorkQueueCore::add_rate_limited(const ObjectKey& key, Ti
   return delay;
 }
 
-void WorkQueueCore::forget(const ObjectKey& key) { failures_.erase(key); }
+void WorkQueueCore::forget(const ObjectKey& key) {
+  failures_.erase(key);
+}
 
 std::optional<WorkQueueCore::Taken> WorkQueueCore::take(TimePoint now) {
   move_due(now);
-  for (const Priority priority : {Priority::kUser, Priority::kResync}) {
-    std::deque<ObjectKey>& queue = priority == Priority::kUser ? user_ : resync_;
-    while (!queue.empty()) {
-      const ObjectKey key = std::move(queue.front());
-      queue.pop_front();
-      const auto entry = ready_.find(key);
-      if (entry == ready_.end() || entry->second.priority != priority) continue;
-      const Taken taken{key, now - entry->second.since};
-      ready_.erase(entry);
-      in_work_.insert(key);
-      return taken;
-    }
-  }
-  return std::nullopt;
+  if (order_.empty()) return std::nullopt;
+  Taken taken{order_.begin()->second, {}};
+  order_.erase(order_.begin());
+  const auto entry = ready_.find(taken.key);
+  taken.waited = now - entry->second.since;
+  ready_.erase(entry);
+  in_work_.insert(taken.key);
+  return taken;
 }
 
 void WorkQueueCore::done(const ObjectKey& key, TimePoint now) {

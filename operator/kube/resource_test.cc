@@ -1,0 +1,49 @@
+#include "operator/kube/resource.h"
+
+#include <gtest/gtest.h>
+
+namespace storagepool::kube {
+namespace {
+
+TEST(ResourceTest, PathsOfEachGroup) {
+  EXPECT_EQ(collection_path(resources::kPods, "a"), "/api/v1/namespaces/a/pods");
+  EXPECT_EQ(collection_path(resources::kPods, ""), "/api/v1/pods");
+  EXPECT_EQ(object_path(resources::kStatefulSets, {"a", "b"}), "/apis/apps/v1/namespaces/a/statefulsets/b");
+  EXPECT_EQ(object_path(resources::kPodDisruptionBudgets, {"a", "b"}),
+            "/apis/policy/v1/namespaces/a/poddisruptionbudgets/b");
+  EXPECT_EQ(object_path(resources::kStoragePools, {"a", "b"}, "status"),
+            "/apis/storagepool.dev/v1alpha1/namespaces/a/storagepools/b/status");
+  EXPECT_EQ(object_path(resources::kNamespaces, {"", "b"}), "/api/v1/namespaces/b");
+  EXPECT_EQ(object_path(resources::kNamespaces, {"ignored", "b"}), "/api/v1/namespaces/b");
+}
+
+TEST(ResourceTest, ApiVersions) {
+  EXPECT_EQ(resources::kPods.api_version(), "v1");
+  EXPECT_EQ(resources::kLeases.api_version(), "coordination.k8s.io/v1");
+}
+
+TEST(ResourceTest, ANameCannotLeaveItsPath) {
+  EXPECT_EQ(object_path(resources::kPods, {"a/../b", "../c?x=1#y"}),
+            "/api/v1/namespaces/a%2F..%2Fb/pods/..%2Fc%3Fx%3D1%23y");
+  EXPECT_EQ(object_path(resources::kPods, {"a", ".."}), "/api/v1/namespaces/a/pods/%2E%2E");
+}
+
+TEST(ResourceTest, EscapesAllButUnreserved) {
+  EXPECT_EQ(escape_url("aZ09-._~"), "aZ09-._~");
+  EXPECT_EQ(escape_url("a=b,c in (d)"), "a%3Db%2Cc%20in%20%28d%29");
+  EXPECT_EQ(escape_url("ä+%"), "%C3%A4%2B%25");
+  EXPECT_EQ(escape_url(std::string_view("\0\xff", 2)), "%00%FF");
+}
+
+TEST(ResourceTest, KeysOfObjects) {
+  const Json object = {{"metadata", {{"namespace", "a"}, {"name", "b"}, {"generation", 3}}}};
+  EXPECT_EQ(key_of(object), (ObjectKey{"a", "b"}));
+  EXPECT_EQ(key_of(object).to_string(), "a/b");
+  EXPECT_EQ((ObjectKey{"", "b"}).to_string(), "b");
+  EXPECT_EQ(metadata_string(object, "generation"), "");
+  EXPECT_EQ(key_of(Json::array()), ObjectKey{});
+  EXPECT_EQ(key_of({{"metadata", "text"}}), ObjectKey{});
+}
+
+}  // namespace
+}  // namespace storagepool::kube
