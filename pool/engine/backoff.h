@@ -20,7 +20,7 @@ class Backoff {
   void failed(TimePoint now, TimePoint started, bool lasting, std::string detail, std::mt19937_64& random) {
     lasting_ = lasting;
     detail_ = std::move(detail);
-    if (failures_ > 0 && started < counted_at_) return;
+    if (failures_ > 0 && started <= counted_at_) return;
     counted_at_ = now;
     const std::chrono::duration<double> base = kShortest * static_cast<double>(1 << std::min(failures_, 10));
     ++failures_;

@@ -177,6 +177,7 @@ class Core {
   bool over_limit(const Database& database) const;
   bool others_full(const Database& wanting) const;
   bool all_full() const;
+  bool token_free(const Database& wanting) const;
   bool held_back(TimePoint now, const Database& database) const;
   bool could_connect(TimePoint now, std::uint32_t database) const;
   bool should_yield(TimePoint now, const Database& database) const;

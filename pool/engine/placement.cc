@@ -130,11 +130,19 @@ void Core::dispatch(TimePoint now) {
   }
 }
 
-// While connecting fails, one attempt at a time is made, at the end of each back-off.
+bool Core::token_free(const Database& wanting) const {
+  return static_cast<std::int64_t>(connections_.size()) < settings_.max_open_conns &&
+         wanting.total < limit_of(wanting) && (wanting.system || others_ < others_limit());
+}
+
+// While connecting fails, one attempt at a time is made, at the end of each back-off, and room is made for one.
 bool Core::held_back(TimePoint now, const Database& database) const {
-  if (server_.waiting(now) || database.backoff.waiting(now)) return true;
-  return (server_.failing() && statistics_.opening + promised_ > 0) ||
-         (database.backoff.failing() && database.opening + database.promised > 0);
+  const auto held = [&](const Backoff& backoff, std::int64_t opening, std::int64_t promised) {
+    return backoff.waiting(now) ||
+           (backoff.failing() && (opening > 0 || (promised > 0 && !token_free(database))));
+  };
+  return held(server_, statistics_.opening, promised_) ||
+         held(database.backoff, database.opening, database.promised);
 }
 
 bool Core::others_full(const Database& wanting) const {
@@ -161,9 +169,7 @@ bool Core::make_room(TimePoint now, std::uint32_t index) {
     close(victim);
     ++statistics_.evicted;
   }
-  const bool token = static_cast<std::int64_t>(connections_.size()) < settings_.max_open_conns &&
-                     database.total < limit_of(database) && (database.system || others_ < others_limit());
-  if (token) {
+  if (token_free(database)) {
     open(now, index);
   } else {
     ++database.promised;
