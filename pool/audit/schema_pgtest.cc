@@ -147,7 +147,7 @@ TEST_F(SchemaTest, waits_for_another_pod_no_longer_than_its_deadline) {
 }
 
 TEST_F(SchemaTest, reports_a_role_that_may_not_create_tables) {
-  server_->superuser("ALTER SCHEMA public OWNER TO postgres", "audit");
+  server_->superuser("ALTER SCHEMA public OWNER TO postgres; GRANT USAGE ON SCHEMA public TO app", "audit");
   const auto session = open();
   const auto refused = migrate_to(*session, migrations());
   ASSERT_FALSE(refused);

@@ -32,6 +32,9 @@ using boost::asio::awaitable;
 using std::chrono::steady_clock;
 
 constexpr std::chrono::seconds kConfigPeriod{2};
+constexpr std::chrono::seconds kRequestTimeout{60};  // besides acquireTimeout and statementTimeout
+// While PostgreSQL is known to be away: long enough to ride out a blip, short enough to say so early.
+constexpr std::chrono::seconds kAwayPatience{2};
 // Kept of the drain timeout for closing sessions after the last request was answered.
 constexpr std::chrono::milliseconds kEngineShare{2000};
 
@@ -55,6 +58,7 @@ class App {
   awaitable<void> drain();
   void log_in_force(const char* message) const;
   std::vector<std::string> not_ready() const;
+  steady_clock::time_point request_deadline() const;
   static awaitable<http::Response> metrics(App* app);
 
   const Options& options_;
@@ -98,7 +102,8 @@ App::App(const Options& options, InForce in_force, settings::Given environment)
              make_admin_handler({options.admin_token_file, settings_, engine_,
                                  [this] { return monitor_.status().report(steady_clock::now()); }})),
       metrics_server_(executor_, small_requests(), metrics_routes_.handler()) {
-  add_audit_routes(api_routes_, store_, [this] { metrics_.event_stored(); });
+  add_audit_routes(api_routes_,
+                   {store_, [this] { return request_deadline(); }, [this] { metrics_.event_stored(); }});
   add_health_routes(health_routes_, [this] { return not_ready(); });
   metrics_routes_.add("GET", "/metrics", [this](http::Request) { return metrics(this); });
 }
@@ -114,6 +119,10 @@ std::vector<std::string> App::not_ready() const {
   std::vector<std::string> reasons = monitor_.status().not_ready();
   if (draining_) reasons.emplace_back("draining");
   return reasons;
+}
+
+steady_clock::time_point App::request_deadline() const {
+  return steady_clock::now() + (monitor_.status().reachable() ? kRequestTimeout : kAwayPatience);
 }
 
 void App::log_in_force(const char* message) const {

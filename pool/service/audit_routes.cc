@@ -24,8 +24,6 @@ using http::ProblemKind;
 using http::Request;
 using http::Response;
 
-constexpr std::chrono::seconds kRequestTimeout{60};  // besides acquireTimeout and statementTimeout
-
 audit::Timestamp wall_clock() {
   return std::chrono::floor<std::chrono::microseconds>(std::chrono::system_clock::now());
 }
@@ -84,13 +82,8 @@ Response json(unsigned status, std::string body) {
   return response;
 }
 
-audit::Store::Deadline deadline() {
-  return std::chrono::steady_clock::now() + kRequestTimeout;
-}
-
 struct Routes {
-  audit::Store& store;
-  std::function<void()> on_stored;
+  AuditContext context;
 
   awaitable<Response> create(Request request) const {
     const auto content_type = request.header("Content-Type");
@@ -104,16 +97,16 @@ struct Routes {
     request.body = {};
     if (event->event_id.empty()) event->event_id = audit::new_event_id();
     const std::string event_id = event->event_id;
-    const auto stored = co_await store.insert(std::move(*event), deadline());
+    const auto stored = co_await context.store.insert(std::move(*event), context.deadline());
     if (!stored) co_return failed(stored.error(), request);
-    if (stored->created) on_stored();
+    if (stored->created) context.on_stored();
     co_return json(201, audit::created_json(event_id, stored->event_timestamp));
   }
 
   awaitable<Response> list(Request request) const {
     auto query = audit::parse_list_query(request.query, wall_clock());
     if (!query) co_return invalid(query.error(), request);
-    const auto page = co_await store.list(std::move(*query), deadline());
+    const auto page = co_await context.store.list(std::move(*query), context.deadline());
     if (!page) co_return failed(page.error(), request);
     co_return json(200, audit::to_json(page->events, page->pagination));
   }
@@ -123,7 +116,7 @@ struct Routes {
     const auto event_id = audit::parse_uuid(given);
     if (!event_id)
       co_return invalid({{"event_id", "got " + audit::quoted(given) + "; allowed: a UUID"}}, request);
-    const auto event = co_await store.get(*event_id, deadline());
+    const auto event = co_await context.store.get(*event_id, context.deadline());
     if (!event) co_return failed(event.error(), request);
     if (!*event) {
       co_return http::problem(ProblemKind::kNotFound, "there is no audit event " + *event_id, request.path);
@@ -143,8 +136,8 @@ bool is_json_content(std::string_view content_type) {
          equal_ignoring_case(parameter, "charset=\"utf-8\"");
 }
 
-void add_audit_routes(http::Router& router, audit::Store& store, std::function<void()> on_stored) {
-  const auto routes = std::make_shared<const Routes>(Routes{store, std::move(on_stored)});
+void add_audit_routes(http::Router& router, AuditContext context) {
+  const auto routes = std::make_shared<const Routes>(Routes{std::move(context)});
   constexpr std::string_view kEvents = "/api/v1/audit/events";
   router.add("POST", kEvents, [routes](Request request) { return routes->create(std::move(request)); });
   router.add("GET", kEvents, [routes](Request request) { return routes->list(std::move(request)); });

@@ -9,8 +9,14 @@
 
 namespace storagepool::service {
 
-// `store` must outlive the router's server; `on_stored` is called for every event that was added.
-void add_audit_routes(http::Router& router, audit::Store& store, std::function<void()> on_stored);
+struct AuditContext {
+  audit::Store& store;
+  std::function<audit::Store::Deadline()> deadline;  // of a request that begins now
+  std::function<void()> on_stored;                   // called for every event that was added
+};
+
+// What `context` refers to must outlive the router's server.
+void add_audit_routes(http::Router& router, AuditContext context);
 
 // True for application/json, with charset=utf-8 or no parameter (RFC 9110, 8.3.1).
 bool is_json_content(std::string_view content_type);

@@ -146,7 +146,7 @@ TEST_F(DataStorageTest, wants_json) {
 
 TEST_F(DataStorageTest, refuses_bad_queries_naming_the_parameter) {
   for (const char* query : {"limit=0", "limit=1001", "offset=-1", "since=yesterday", "detail_key=k",
-                            "event_type=%00", "event_outcome=ok", "until=%FF"}) {
+                            "event_outcome=ok", "until=%FF"}) {
     const std::string name = std::string(query).substr(0, std::string(query).find('='));
     const auto detail =
         problem(pod_->api("GET", kEvents + ("?" + std::string(query))), 400, "validation-error");

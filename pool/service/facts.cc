@@ -96,11 +96,11 @@ void PostgresStatus::clear_fault() {
 }
 
 void PostgresStatus::connected() {
-  connect_failing_ = false;
+  connect_failed_at_.reset();
 }
 
-void PostgresStatus::connect_failed(const postgres::Error& error) {
-  connect_failing_ = true;
+void PostgresStatus::connect_failed(const postgres::Error& error, TimePoint now) {
+  connect_failed_at_ = now;
   set_fault(to_fault(error.error_class), error.detail);
 }
 
@@ -109,7 +109,7 @@ void PostgresStatus::checked(settings::ServerFacts facts, TimePoint now) {
   facts_ = std::move(facts);
   facts_at_ = now;
   // Sessions that are open work on, but the reason why no other can be opened is worth knowing.
-  if (!connect_failing_) clear_fault();
+  if (!connect_failed_at_ || now - *connect_failed_at_ > kFaultMemory) clear_fault();
 }
 
 void PostgresStatus::check_failed(const postgres::Error& error) {
@@ -119,7 +119,7 @@ void PostgresStatus::check_failed(const postgres::Error& error) {
 
 void PostgresStatus::no_session(const std::string& why) {
   reachable_ = false;
-  if (!connect_failing_) set_fault(PostgresFault::kUnreachable, why);
+  if (!connect_failed_at_) set_fault(PostgresFault::kUnreachable, why);
 }
 
 void PostgresStatus::schema_ready() {

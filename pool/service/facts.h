@@ -34,8 +34,11 @@ settings::PostgresFault to_fault(postgres::ErrorClass error_class);
 // The answers to "reachable?", "ready?" and "what are the facts?", from the attempts so far.
 class PostgresStatus {
  public:
+  // How long a failed connect is told while open sessions work on and nobody needs another.
+  static constexpr std::chrono::seconds kFaultMemory{60};
+
   void connected();  // a session was established
-  void connect_failed(const postgres::Error& error);
+  void connect_failed(const postgres::Error& error, TimePoint now);
   void checked(settings::ServerFacts facts, TimePoint now);
   void check_failed(const postgres::Error& error);  // on an established session
   void no_session(const std::string& why);          // none is open and none could be had
@@ -56,7 +59,7 @@ class PostgresStatus {
 
   bool reachable_ = false;
   bool schema_ready_ = false;
-  bool connect_failing_ = false;  // the last attempt to connect failed
+  std::optional<TimePoint> connect_failed_at_;  // of the last attempt to connect, if it failed
   std::optional<settings::PostgresFault> fault_;
   std::string detail_ = "not tried yet";
   std::optional<settings::ServerFacts> facts_;

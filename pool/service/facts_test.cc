@@ -85,7 +85,7 @@ TEST(PostgresStatus, tells_the_cause_by_class) {
                  {ErrorClass::kOther, PostgresFault::kOther}};
   for (const auto& [error_class, fault] : kCauses) {
     PostgresStatus status;
-    status.connect_failed(error(error_class, "why"));
+    status.connect_failed(error(error_class, "why"), kNow);
     status.no_session("no session in time");
     EXPECT_EQ(status.fault(), fault);
     EXPECT_THAT(status.not_ready(), ElementsAre("PostgreSQL is not reachable: why"));
@@ -108,11 +108,14 @@ TEST(PostgresStatus, keeps_the_facts_while_unreachable) {
 TEST(PostgresStatus, open_sessions_work_on_while_connecting_fails) {
   PostgresStatus status;
   status.schema_ready();
-  status.connect_failed(error(ErrorClass::kServerFull, "full"));
+  status.connect_failed(error(ErrorClass::kServerFull, "full"), kNow);
   status.checked({}, kNow);
   EXPECT_TRUE(status.reachable());
   EXPECT_EQ(status.fault(), PostgresFault::kServerFull);
   EXPECT_THAT(status.not_ready(), IsEmpty());
+  status.checked({}, kNow + std::chrono::seconds{61});  // nobody has needed another since
+  EXPECT_FALSE(status.fault());
+  status.connect_failed(error(ErrorClass::kServerFull, "full"), kNow);
   status.connected();
   status.checked({}, kNow);
   EXPECT_FALSE(status.fault());

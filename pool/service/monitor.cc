@@ -33,7 +33,9 @@ engine::Listener Monitor::listener() {
               },
           .on_connect_failed =
               [this](const postgres::Error& error) {
-                status_.connect_failed(error);
+                status_.connect_failed(error, steady_clock::now());
+                if (engine_->statistics().open == 0) status_.no_session(error.detail);
+                log_change();
                 if (status_.reachable()) wake();
               },
           .on_connection_lost =

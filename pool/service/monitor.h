@@ -23,7 +23,7 @@ class Monitor {
  public:
   explicit Monitor(boost::asio::any_io_executor executor);
 
-  // To be given to the engine; the monitor must outlive it.
+  // To be given to the engine, which the monitor must outlive and which may only be used after `start`.
   engine::Listener listener();
   // Starts checking; `engine` must live until `stop` was called and the executor has run on.
   void start(engine::Engine& engine, std::string database);
