@@ -13,10 +13,10 @@ bool same_role(const Member& a, const Member& b) {
 
 }  // namespace
 
-bool same_server(const Member& a, const Member& b) {
-  if (a.server == b.server) return true;
-  return a.facts && b.facts && !a.facts->facts.system_identifier.empty() &&
-         a.facts->facts.system_identifier == b.facts->facts.system_identifier;
+bool same_server(const Member& self, const Member& other) {
+  if (self.server == other.server || self.server == other.leaving) return true;
+  return self.facts && other.facts && !self.facts->facts.system_identifier.empty() &&
+         self.facts->facts.system_identifier == other.facts->facts.system_identifier;
 }
 
 Neighbourhood neighbourhood(const Member& self, std::span<const Member> all) {
@@ -36,7 +36,7 @@ Neighbourhood neighbourhood(const Member& self, std::span<const Member> all) {
     add(result.others.held, other.held);
     add(result.others.least, other.least);
     result.others.have_pods |= other.replicas > 0;
-    if (!other.facts) continue;
+    if (!other.facts || other.leaving == self.server) continue;
     if (newest == nullptr || other.facts->as_of > newest->as_of) newest = &*other.facts;
     if (role && !role_limit) role_limit = other.facts->facts.role_limit;
     if (database && !database_limit) database_limit = other.facts->facts.database_limit;

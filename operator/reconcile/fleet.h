@@ -20,7 +20,8 @@ struct KnownFacts {
 
 struct Member {
   std::string uid;
-  std::string server;  // host:port
+  std::string server;   // host:port
+  std::string leaving;  // the host:port that some of its pods still use, after the spec moved on; else empty
   std::string database;
   std::string role;                 // namespace/name of the credentials: the same Secret is the same role
   std::optional<KnownFacts> facts;  // from this StoragePool's own pods, about `server` and `database`
@@ -34,8 +35,9 @@ struct Neighbourhood {
   sizing::Others others;
 };
 
-// Two StoragePools are on one server when host and port or the known system identifiers are the same.
-bool same_server(const Member& a, const Member& b);
+// Whether `other` may hold connections to the server of `self`: host and port are the same, or the system
+// identifiers.
+bool same_server(const Member& self, const Member& other);
 
 // `all` may contain `self` (by uid). Limits of the server are taken from whoever read them last, those of
 // role and database from `self`, or from one that shares them.

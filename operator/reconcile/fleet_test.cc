@@ -47,6 +47,15 @@ TEST(Neighbourhood, TwoNamesOfOneServerAreToldByItsIdentifier) {
   EXPECT_EQ(neighbourhood(all[0], all).others.held.on_server, 0);
 }
 
+TEST(Neighbourhood, WhoMovesAwayStillCountsWhereItsPodsAre) {
+  std::vector<Member> all{member("a", "db:5432", 0), member("b", "new:5432", 7)};
+  all[1].leaving = "db:5432";
+  all[1].facts = facts(500, 9);  // of the new server
+  const Neighbourhood n = neighbourhood(all[0], all);
+  EXPECT_EQ(n.others.held.on_server, 7);
+  EXPECT_FALSE(n.facts);
+}
+
 TEST(Neighbourhood, TheNewestWordOnTheServerCounts) {
   std::vector<Member> all{member("a", "db:5432", 0), member("b", "db:5432", 7), member("c", "db:5432", 0)};
   all[1].facts = facts(100, 5);

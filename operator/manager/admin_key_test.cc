@@ -1,0 +1,79 @@
+#include "operator/manager/admin_key.h"
+
+#include <gmock/gmock.h>
+#include <gtest/gtest.h>
+
+#include "operator/kube/fake_transport.h"
+
+namespace storagepool::manager {
+namespace {
+
+using kube::ApiError;
+using kube::ApiRequest;
+using kube::Json;
+using kube::Method;
+using testing::HasSubstr;
+
+constexpr const char* kThirtyTwoAs = "QUFBQUFBQUFBQUFBQUFBQUFBQUFBQUFBQUFBQUFBQUE=";
+
+std::string secret(const std::string& key) {
+  return Json{{"metadata", {{"name", kAdminKeySecret}}}, {"data", {{"key", key}}}}.dump();
+}
+
+TEST(AdminKey, IsReadWhereItExists) {
+  kube::FakeTransport transport([](const ApiRequest&) { return secret(kThirtyTwoAs); });
+  const kube::Client client(transport, "test");
+  EXPECT_EQ(load_or_create_admin_key(client, "system"), std::string(32, 'A'));
+  ASSERT_EQ(transport.requests().size(), 1U);
+  EXPECT_EQ(transport.requests()[0].path, "/api/v1/namespaces/system/secrets/storagepool-operator-key");
+}
+
+TEST(AdminKey, IsMadeOnceOfRandomBytes) {
+  std::string stored;
+  kube::FakeTransport transport([&](const ApiRequest& request) -> tl::expected<std::string, ApiError> {
+    if (request.method == Method::kGet)
+      return tl::unexpected(ApiError{.status = 404, .reason = "NotFound", .message = ""});
+    stored = request.body;
+    return request.body;
+  });
+  const kube::Client client(transport, "test");
+  const auto first = load_or_create_admin_key(client, "system");
+  ASSERT_TRUE(first);
+  EXPECT_EQ(first->size(), 32U);
+  EXPECT_NE(load_or_create_admin_key(client, "system").value(), *first);
+}
+
+TEST(AdminKey, WhoeverMadeItFirstWins) {
+  int gets = 0;
+  kube::FakeTransport transport([&](const ApiRequest& request) -> tl::expected<std::string, ApiError> {
+    if (request.method == Method::kPost)
+      return tl::unexpected(ApiError{.status = 409, .reason = "AlreadyExists", .message = ""});
+    if (gets++ == 0) return tl::unexpected(ApiError{.status = 404, .reason = "NotFound", .message = ""});
+    return secret(kThirtyTwoAs);
+  });
+  const kube::Client client(transport, "test");
+  EXPECT_EQ(load_or_create_admin_key(client, "system"), std::string(32, 'A'));
+}
+
+TEST(AdminKey, AnUnusableOneIsNamedAndNotShown) {
+  for (const char* key : {"c2hvcnQ=", "%%%", ""}) {
+    kube::FakeTransport transport([&](const ApiRequest&) { return secret(key); });
+    const kube::Client client(transport, "test");
+    const auto loaded = load_or_create_admin_key(client, "system");
+    ASSERT_FALSE(loaded);
+    EXPECT_THAT(loaded.error().message,
+                HasSubstr("storagepool-operator-key has no data key `key` of 32 bytes"));
+    EXPECT_FALSE(loaded.error().is_transient());
+  }
+}
+
+TEST(AdminKey, OtherErrorsAreReturned) {
+  kube::FakeTransport transport([](const ApiRequest&) -> tl::expected<std::string, ApiError> {
+    return tl::unexpected(ApiError{.status = 403, .reason = "Forbidden", .message = ""});
+  });
+  const kube::Client client(transport, "test");
+  EXPECT_EQ(load_or_create_admin_key(client, "system").error().status, 403);
+}
+
+}  // namespace
+}  // namespace storagepool::manager

@@ -1,0 +1,117 @@
+#include "operator/manager/controller.h"
+
+#include <chrono>
+
+#include "pool/runtime/log.h"
+
+namespace storagepool::manager {
+namespace {
+
+const std::map<std::string, std::string> kController{{"controller", "storagepool"}};
+
+std::map<std::string, std::string> with_result(const char* result) {
+  return {{"controller", "storagepool"}, {"result", result}};
+}
+
+prometheus::Family<prometheus::Counter>& reconcile_total(prometheus::Registry& registry) {
+  return prometheus::BuildCounter()
+      .Name("controller_runtime_reconcile_total")
+      .Help("Looks at a StoragePool, by result")
+      .Register(registry);
+}
+
+prometheus::Family<prometheus::Gauge>& gauge(prometheus::Registry& registry, const char* name,
+                                             const char* help) {
+  return prometheus::BuildGauge().Name(name).Help(help).Register(registry);
+}
+
+}  // namespace
+
+Controller::Controller(kube::WorkQueue& queue, reconcile::Reconciler& reconciler, runtime::Metrics& metrics)
+    : queue_(queue),
+      reconciler_(reconciler),
+      succeeded_(reconcile_total(metrics.registry()).Add(with_result("success"))),
+      failed_(reconcile_total(metrics.registry()).Add(with_result("error"))),
+      errors_(prometheus::BuildCounter()
+                  .Name("controller_runtime_reconcile_errors_total")
+                  .Help("Looks at a StoragePool that ended with an error")
+                  .Register(metrics.registry())
+                  .Add(kController)),
+      seconds_(
+          prometheus::BuildHistogram()
+              .Name("controller_runtime_reconcile_time_seconds")
+              .Help("Time that a look at a StoragePool took")
+              .Register(metrics.registry())
+              .Add(kController, prometheus::Histogram::BucketBoundaries{0.001, 0.005, 0.01, 0.025, 0.05, 0.1,
+                                                                        0.25, 0.5, 1, 2.5, 5, 10, 30})),
+      active_(gauge(metrics.registry(), "controller_runtime_active_workers", "Workers that are at work")
+                  .Add(kController)),
+      pools_(gauge(metrics.registry(), "storagepool_managed", "StoragePools with a known budget").Add({})),
+      usable_(gauge(metrics.registry(), "storagepool_connections_usable",
+                    "Connections of the server that StoragePools may use")),
+      granted_(gauge(metrics.registry(), "storagepool_connections_granted",
+                     "Connections that the pods of a StoragePool may hold")),
+      per_pod_(
+          gauge(metrics.registry(), "storagepool_connections_per_pod", "Connections granted to each pod")) {}
+
+void Controller::run() {
+  while (const auto key = queue_.get()) {
+    active_.Set(1);
+    handle(*key);
+    queue_.done(*key);
+    active_.Set(0);
+  }
+}
+
+void Controller::handle(const kube::ObjectKey& key) {
+  const auto start = std::chrono::steady_clock::now();
+  const reconcile::Moment now{
+      .steady = start,
+      .wall = std::chrono::floor<std::chrono::milliseconds>(std::chrono::system_clock::now())};
+  const auto outcome = reconciler_.reconcile(key, now);
+  seconds_.Observe(std::chrono::duration<double>(std::chrono::steady_clock::now() - start).count());
+  if (!outcome) {
+    const kube::ApiError& error = outcome.error();
+    failed_.Increment();
+    errors_.Increment();
+    // A conflict says that something newer than the cache was there: nothing for people.
+    if (error.is_conflict()) {
+      log::debug("looking again", {{"storagepool", key.to_string()}, {"detail", error.to_string()}});
+    } else {
+      log::warn("reconciling failed, trying again",
+                {{"storagepool", key.to_string()}, {"detail", error.to_string()}});
+    }
+    queue_.add_rate_limited(key);
+    return;
+  }
+  succeeded_.Increment();
+  queue_.forget(key);
+  if (outcome->look_again) queue_.add_after(key, kube::Priority::kResync, *outcome->look_again);
+  publish(key, *outcome);
+}
+
+void Controller::publish(const kube::ObjectKey& key, const reconcile::Outcome& outcome) {
+  const auto known = budgets_.find(key);
+  if (!outcome.look_again) {
+    if (known != budgets_.end()) {
+      usable_.Remove(known->second.usable);
+      granted_.Remove(known->second.granted);
+      per_pod_.Remove(known->second.per_pod);
+      budgets_.erase(known);
+    }
+  } else if (outcome.budget) {
+    const std::map<std::string, std::string> labels{{"namespace", key.name_space}, {"name", key.name}};
+    const BudgetGauges gauges =
+        known != budgets_.end() ? known->second
+                                : budgets_
+                                      .emplace(key, BudgetGauges{&usable_.Add(labels), &granted_.Add(labels),
+                                                                 &per_pod_.Add(labels)})
+                                      .first->second;
+    gauges.usable->Set(static_cast<double>(outcome.budget->usable));
+    gauges.granted->Set(static_cast<double>(outcome.budget->granted));
+    gauges.per_pod->Set(static_cast<double>(outcome.budget->per_pod));
+  }
+  pools_.Set(static_cast<double>(budgets_.size()));
+}
+
+}  // namespace storagepool::manager

@@ -1,0 +1,226 @@
+#include "operator/manager/manager.h"
+
+#include <atomic>
+#include <chrono>
+#include <condition_variable>
+#include <memory>
+#include <mutex>
+#include <thread>
+#include <utility>
+
+#include <boost/asio/io_context.hpp>
+#include <boost/asio/post.hpp>
+
+#include "operator/kube/cpprest_transport.h"
+#include "operator/manager/admin_key.h"
+#include "operator/manager/controller.h"
+#include "operator/reconcile/kube_cluster.h"
+#include "operator/reconcile/reconcile.h"
+#include "pool/http/router.h"
+#include "pool/http/server.h"
+#include "pool/runtime/coroutine.h"
+#include "pool/runtime/log.h"
+#include "pool/runtime/metrics.h"
+#include "pool/runtime/stop_signal.h"
+
+namespace storagepool::manager {
+namespace {
+
+using namespace std::chrono_literals;
+using boost::asio::awaitable;
+using http::Request;
+using http::Response;
+
+constexpr auto kKeyRetry = 1s;
+constexpr auto kSyncPoll = 20ms;
+constexpr auto kDrainDeadline = 2s;
+constexpr const char* kFieldManager = "storagepool-operator";
+
+// Why the operator is not ready; empty: it is. Written by the worker, read by the health port.
+class Readiness {
+ public:
+  void set(std::string reason) {
+    const std::lock_guard lock(mutex_);
+    reason_ = std::move(reason);
+  }
+  std::string reason() const {
+    const std::lock_guard lock(mutex_);
+    return reason_;
+  }
+
+ private:
+  mutable std::mutex mutex_;
+  std::string reason_ = "starting";
+};
+
+Response answer(unsigned status, const kube::Json& body) {
+  Response response;
+  response.status = status;
+  response.body = body.dump(-1, ' ', false, kube::Json::error_handler_t::replace);
+  return response;
+}
+
+awaitable<Response> healthz(Request) {
+  co_return answer(200, {{"status", "healthy"}});
+}
+
+awaitable<Response> readyz(const Readiness& readiness) {
+  const std::string reason = readiness.reason();
+  if (reason.empty()) co_return answer(200, {{"status", "ready"}});
+  co_return answer(503, {{"status", "not ready"}, {"reasons", {reason}}});
+}
+
+awaitable<Response> metrics_page(runtime::Metrics& metrics) {
+  Response response;
+  response.content_type = runtime::Metrics::kContentType;
+  response.body = metrics.serialize();
+  co_return response;
+}
+
+awaitable<void> drain(http::Server& health, http::Server& pages, boost::asio::io_context& context) {
+  const auto deadline = std::chrono::steady_clock::now() + kDrainDeadline;
+  co_await health.drain(deadline);
+  co_await pages.drain(deadline);
+  context.stop();
+}
+
+// Sleeps, or returns false when asked to stop.
+bool sleep(std::chrono::milliseconds duration, const std::stop_token& stop) {
+  std::mutex mutex;
+  std::condition_variable_any wake;
+  std::unique_lock lock(mutex);
+  return !wake.wait_for(lock, stop, duration, [&] { return stop.stop_requested(); });
+}
+
+// What runs beside the event loop: everything that blocks.
+class Work {
+ public:
+  Work(const Options& options, std::string name_space, kube::Transport& transport, runtime::Metrics& metrics,
+       Readiness& readiness)
+      : options_(options),
+        name_space_(std::move(name_space)),
+        transport_(transport),
+        metrics_(metrics),
+        readiness_(readiness),
+        queue_(metrics, "storagepool") {}
+
+  // False: something is wrong that waiting does not cure.
+  bool run(const std::stop_token& stop) {
+    const std::stop_callback shut_down(stop, [this] { queue_.shut_down(); });
+    const kube::Client client(transport_, kFieldManager);
+    const auto key = admin_key(client, stop);
+    if (!key) return stop.stop_requested();
+    kube::EventRecorder recorder(client, "storagepool.dev/operator", kFieldManager);
+    reconcile::KubeCluster cluster(
+        transport_, client, recorder,
+        [this](const kube::ObjectKey& pool, kube::Priority priority) { queue_.add(pool, priority); });
+    cluster.start();
+    if (!wait_for_caches(cluster, stop)) return true;
+    log::info("caches are filled, reconciling");
+    readiness_.set("");
+    const auto pods = kube::make_pod_client();
+    reconcile::Reconciler reconciler(
+        cluster, *pods,
+        {.default_image = options_.default_image, .admin_key = *key, .resync = options_.resync});
+    Controller(queue_, reconciler, metrics_).run();
+    readiness_.set("stopping");
+    return true;
+  }
+
+ private:
+  std::optional<std::string> admin_key(const kube::Client& client, const std::stop_token& stop) {
+    bool warned = false;
+    while (!stop.stop_requested()) {
+      auto key = load_or_create_admin_key(client, name_space_);
+      if (key) return std::move(*key);
+      readiness_.set("the admin key: " + key.error().to_string());
+      if (key.error().is_invalid()) {
+        log::error("the admin key is unusable", {{"detail", key.error().to_string()}});
+        return std::nullopt;
+      }
+      if (!std::exchange(warned, true)) {
+        log::warn("cannot load the admin key, trying again",
+                  {{"namespace", name_space_}, {"detail", key.error().to_string()}});
+      }
+      if (!sleep(kKeyRetry, stop)) break;
+    }
+    return std::nullopt;
+  }
+
+  bool wait_for_caches(const reconcile::KubeCluster& cluster, const std::stop_token& stop) {
+    for (std::string kinds = cluster.waiting_for(); !kinds.empty(); kinds = cluster.waiting_for()) {
+      readiness_.set("waiting for the first list of " + kinds);
+      if (!sleep(kSyncPoll, stop)) return false;
+    }
+    return true;
+  }
+
+  const Options& options_;
+  std::string name_space_;
+  kube::Transport& transport_;
+  runtime::Metrics& metrics_;
+  Readiness& readiness_;
+  kube::WorkQueue queue_;
+};
+
+}  // namespace
+
+int run(const Options& options) {
+  const auto config = kube::load_config(options.kubeconfig);
+  if (!config) {
+    log::error("no way to the Kubernetes API", {{"detail", config.error()}});
+    return 2;
+  }
+  boost::asio::io_context context(1);
+  std::jthread worker;
+  std::unique_ptr<http::Server> health;
+  std::unique_ptr<http::Server> pages;
+  // Before any other thread is there, so that all of them leave the signals to it.
+  runtime::StopSignal stop_signal(context.get_executor(), [&](int signal) {
+    log::info("stopping", {{"signal", signal}});
+    worker.request_stop();
+    runtime::spawn(context.get_executor(), "drain", drain(*health, *pages, context));
+  });
+  kube::initialize_http_threads();
+  const auto transport = kube::make_transport(*config);
+  if (!transport) {
+    log::error("no way to the Kubernetes API", {{"detail", transport.error()}});
+    return 2;
+  }
+
+  runtime::Metrics metrics;
+  Readiness readiness;
+  http::Router health_routes;
+  health_routes.add("GET", "/healthz", healthz);
+  health_routes.add("GET", "/readyz", [&](Request) { return readyz(readiness); });
+  http::Router metrics_routes;
+  metrics_routes.add("GET", "/metrics", [&](Request) { return metrics_page(metrics); });
+  const http::Limits limits{.body_bytes = 1024, .max_connections = 64};
+  health = std::make_unique<http::Server>(context.get_executor(), limits, health_routes.handler());
+  pages = std::make_unique<http::Server>(context.get_executor(), limits, metrics_routes.handler());
+  const auto health_port = health->listen(options.listen_address, options.health_port);
+  const auto metrics_port = pages->listen(options.listen_address, options.metrics_port);
+  if (!health_port || !metrics_port) {
+    log::error("cannot listen", {{"detail", health_port ? metrics_port.error() : health_port.error()}});
+    return 1;
+  }
+  log::info("listening",
+            {{"healthPort", *health_port}, {"metricsPort", *metrics_port}, {"version", STORAGEPOOL_VERSION}});
+
+  const std::string name_space = !options.name_space.empty()   ? options.name_space
+                                 : !config->name_space.empty() ? config->name_space
+                                                               : "default";
+  std::atomic<bool> well = true;
+  worker = std::jthread([&](const std::stop_token& stop) {
+    Work work(options, name_space, **transport, metrics, readiness);
+    well = work.run(stop);
+    if (!well) boost::asio::post(context, [&] { context.stop(); });
+  });
+  context.run();
+  worker.request_stop();
+  worker.join();
+  log::info("stopped");
+  return well ? 0 : 1;
+}
+
+}  // namespace storagepool::manager

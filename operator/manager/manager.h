@@ -1,0 +1,14 @@
+// The operator put together: API client, caches, work queue, one worker, and the ports for health and
+// metrics.
+#pragma once
+
+#include "operator/manager/options.h"
+
+namespace storagepool::manager {
+
+// Runs until SIGTERM or SIGINT. The exit code: 0 after a clean stop, 1 when a port cannot be bound or the
+// admin key is unusable, 2 when there is no usable way to the API server in the options. An API server that
+// is away is waited for.
+int run(const Options& options);
+
+}  // namespace storagepool::manager

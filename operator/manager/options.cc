@@ -1,0 +1,69 @@
+#include "operator/manager/options.h"
+
+#include <map>
+#include <ostream>
+
+#include <CLI/CLI.hpp>
+
+#include "pool/settings/duration.h"
+
+namespace storagepool::manager {
+namespace {
+
+constexpr int kUsageError = 2;
+
+const std::map<std::string, log::Level> kLevels{{"debug", log::Level::kDebug},
+                                                {"info", log::Level::kInfo},
+                                                {"warn", log::Level::kWarn},
+                                                {"error", log::Level::kError}};
+
+std::string check_resync(const std::string& text) {
+  const auto duration = settings::parse_duration(text);
+  const bool fits = duration && *duration >= std::chrono::seconds{1} && *duration <= std::chrono::hours{1};
+  return fits ? std::string() : "got \"" + text + "\"; allowed: a duration from 1s to 1h";
+}
+
+}  // namespace
+
+tl::expected<Options, int> parse_options(int argc, const char* const* argv, std::ostream& out,
+                                         std::ostream& error) {
+  Options options;
+  std::string resync = settings::format_duration(options.resync);
+  std::string log_level = "info";
+
+  CLI::App app(
+      "Keeps the pods of every StoragePool, and their PostgreSQL connections within what the servers can "
+      "give.",
+      "storagepool-operator");
+  app.set_version_flag("--version", "storagepool-operator " STORAGEPOOL_VERSION);
+  app.add_option("--kubeconfig", options.kubeconfig,
+                 "kubeconfig file; without it $KUBECONFIG, else the pod's service account");
+  app.add_option(
+         "--namespace", options.name_space,
+         "The operator's own namespace, where it keeps its key; without it that of the kubeconfig or the pod")
+      ->envname("POD_NAMESPACE");
+  app.add_option("--default-image", options.default_image, "Image of pods whose StoragePool names none")
+      ->capture_default_str();
+  app.add_option("--listen-address", options.listen_address, "Address of both ports")->capture_default_str();
+  app.add_option("--health-port", options.health_port, "/healthz, /readyz; 0: the kernel chooses")
+      ->capture_default_str();
+  app.add_option("--metrics-port", options.metrics_port, "/metrics; 0: the kernel chooses")
+      ->capture_default_str();
+  app.add_option("--resync", resync, "Every StoragePool is looked at at least this often, such as 10s")
+      ->check(check_resync)
+      ->capture_default_str();
+  app.add_option("--log-level", log_level, "Lowest level written")
+      ->check(CLI::IsMember({"debug", "info", "warn", "error"}))
+      ->capture_default_str();
+
+  try {
+    app.parse(argc, argv);
+  } catch (const CLI::ParseError& problem) {
+    return tl::unexpected(app.exit(problem, out, error) == 0 ? 0 : kUsageError);
+  }
+  options.resync = settings::parse_duration(resync).value_or(options.resync);
+  options.log_level = kLevels.at(log_level);
+  return options;
+}
+
+}  // namespace storagepool::manager

@@ -1,0 +1,31 @@
+// The command line of `storagepool-operator`.
+#pragma once
+
+#include <chrono>
+#include <cstdint>
+#include <iosfwd>
+#include <string>
+
+#include <tl/expected.hpp>
+
+#include "pool/runtime/log.h"
+
+namespace storagepool::manager {
+
+struct Options {
+  std::string kubeconfig;  // empty: $KUBECONFIG, else the pod's service account
+  std::string name_space;  // the operator's own; empty: that of the kubeconfig's context or of the pod
+  std::string default_image = "docker.io/storagepool/storagepool:" STORAGEPOOL_VERSION;
+  std::string listen_address = "0.0.0.0";
+  std::uint16_t health_port = 8081;  // 0 lets the kernel choose
+  std::uint16_t metrics_port = 9090;
+  std::chrono::milliseconds resync{10'000};
+  log::Level log_level = log::Level::kInfo;
+};
+
+// The options, or the exit code when there is nothing to run: 0 after --help and --version (written to
+// `out`), 2 after an error (written to `error`).
+tl::expected<Options, int> parse_options(int argc, const char* const* argv, std::ostream& out,
+                                         std::ostream& error);
+
+}  // namespace storagepool::manager

@@ -1,0 +1,65 @@
+#include "operator/manager/options.h"
+
+#include <sstream>
+#include <vector>
+
+#include <gmock/gmock.h>
+#include <gtest/gtest.h>
+
+namespace storagepool::manager {
+namespace {
+
+using testing::HasSubstr;
+
+class ParseOptions : public testing::Test {
+ protected:
+  tl::expected<Options, int> parse(std::vector<const char*> arguments) {
+    arguments.insert(arguments.begin(), "storagepool-operator");
+    return parse_options(static_cast<int>(arguments.size()), arguments.data(), out_, error_);
+  }
+  std::ostringstream out_;
+  std::ostringstream error_;
+};
+
+TEST_F(ParseOptions, Defaults) {
+  const auto options = parse({});
+  ASSERT_TRUE(options);
+  EXPECT_EQ(options->health_port, 8081);
+  EXPECT_EQ(options->metrics_port, 9090);
+  EXPECT_EQ(options->resync, std::chrono::seconds{10});
+  EXPECT_THAT(options->default_image, HasSubstr(STORAGEPOOL_VERSION));
+}
+
+TEST_F(ParseOptions, EveryFlagIsRead) {
+  const auto options =
+      parse({"--kubeconfig=/k", "--namespace=n", "--default-image=i:1", "--listen-address=127.0.0.1",
+             "--health-port=0", "--metrics-port=1", "--resync=2s", "--log-level=debug"});
+  ASSERT_TRUE(options);
+  EXPECT_EQ(options->kubeconfig, "/k");
+  EXPECT_EQ(options->name_space, "n");
+  EXPECT_EQ(options->default_image, "i:1");
+  EXPECT_EQ(options->listen_address, "127.0.0.1");
+  EXPECT_EQ(options->health_port, 0);
+  EXPECT_EQ(options->metrics_port, 1);
+  EXPECT_EQ(options->resync, std::chrono::seconds{2});
+  EXPECT_EQ(options->log_level, log::Level::kDebug);
+}
+
+TEST_F(ParseOptions, HelpAndVersionEndWell) {
+  EXPECT_EQ(parse({"--help"}).error(), 0);
+  EXPECT_THAT(out_.str(), HasSubstr("--default-image"));
+  EXPECT_EQ(parse({"--version"}).error(), 0);
+  EXPECT_THAT(out_.str(), HasSubstr("storagepool-operator " STORAGEPOOL_VERSION));
+}
+
+TEST_F(ParseOptions, MistakesAreNamed) {
+  EXPECT_EQ(parse({"--resync=1ms"}).error(), 2);
+  EXPECT_THAT(error_.str(), HasSubstr("allowed: a duration from 1s to 1h"));
+  EXPECT_EQ(parse({"--health-port=70000"}).error(), 2);
+  EXPECT_EQ(parse({"--log-level=loud"}).error(), 2);
+  EXPECT_EQ(parse({"--what"}).error(), 2);
+  EXPECT_THAT(error_.str(), HasSubstr("--what"));
+}
+
+}  // namespace
+}  // namespace storagepool::manager

@@ -1,0 +1,83 @@
+#include "operator/reconcile/children.h"
+
+#include <functional>
+
+namespace storagepool::reconcile {
+namespace {
+
+std::size_t hash_of(const Json& object) {
+  return std::hash<std::string>{}(object.dump());
+}
+
+// Changes with every edit of what we set, but not with the status that controllers write.
+std::string fingerprint(const Json& object) {
+  const std::int64_t generation = metadata_generation(object);
+  Json parts = Json::array();
+  for (const char* member : {"labels", "annotations", "ownerReferences"}) {
+    parts.push_back(object.at("metadata").value(member, Json()));
+  }
+  const std::string version =
+      generation > 0 ? std::to_string(generation) : text_at(object, "/metadata/resourceVersion");
+  return version + text_at(object, "/metadata/uid") + parts.dump();
+}
+
+}  // namespace
+
+std::string Children::id(const kube::ResourceType& type, const std::string& name) {
+  return std::string(type.kind) + "/" + name;
+}
+
+bool Children::is_current(const Json* live, std::size_t rendering, Applied& applied, Now now) const {
+  if (applied.rendering != rendering) return false;
+  if (live == nullptr) return !applied.seen && now - applied.at < kCacheLag;
+  if (resource_version(*live) < applied.resource_version) return now - applied.at < kCacheLag;
+  applied.seen = true;
+  return fingerprint(*live) == applied.live;
+}
+
+Cluster::Result<std::optional<Json>> Children::ensure(Cluster& cluster, const kube::ResourceType& type,
+                                                      const Json& object, Now now) {
+  const kube::ObjectKey key = kube::key_of(object);
+  const std::size_t rendering = hash_of(object);
+  const auto known = applied_.find(id(type, key.name));
+  if (known != applied_.end()) {
+    const kube::ObjectPtr live = cluster.cached(type, key);
+    if (is_current(live.get(), rendering, known->second, now)) return std::nullopt;
+  }
+  auto stored = write(cluster, type, object, now);
+  if (!stored) return tl::unexpected(std::move(stored.error()));
+  return std::optional(std::move(*stored));
+}
+
+Cluster::Result<Json> Children::write(Cluster& cluster, const kube::ResourceType& type, Json object, Now now,
+                                      std::uint64_t expected_version) {
+  const std::string name = id(type, kube::key_of(object).name);
+  const std::size_t rendering = hash_of(object);
+  if (expected_version > 0) object["metadata"]["resourceVersion"] = std::to_string(expected_version);
+  auto stored = cluster.apply(type, object);
+  if (!stored) return stored;
+  applied_[name] = {.rendering = rendering,
+                    .live = fingerprint(*stored),
+                    .resource_version = resource_version(*stored),
+                    .seen = false,
+                    .at = now};
+  return stored;
+}
+
+Cluster::Result<void> Children::ensure_unread(Cluster& cluster, const kube::ResourceType& type,
+                                              const Json& object) {
+  const std::string name = id(type, kube::key_of(object).name);
+  const std::size_t rendering = hash_of(object);
+  const auto known = applied_.find(name);
+  if (known != applied_.end() && known->second.rendering == rendering) return {};
+  const auto stored = cluster.apply(type, object);
+  if (!stored) return tl::unexpected(stored.error());
+  applied_[name].rendering = rendering;
+  return {};
+}
+
+void Children::forget(const kube::ResourceType& type, const std::string& name) {
+  applied_.erase(id(type, name));
+}
+
+}  // namespace storagepool::reconcile

@@ -1,0 +1,50 @@
+// Keeps the child objects of one StoragePool as rendered, with writes only where they are needed: an object
+// is applied when its rendering has changed since it was last applied, when the live object was changed or
+// deleted by somebody else, and once after the operator has started. Objects that must not be read (Secrets)
+// are applied once and on demand.
+#pragma once
+
+#include <chrono>
+#include <cstdint>
+#include <map>
+#include <optional>
+#include <string>
+
+#include "operator/reconcile/cluster.h"
+#include "operator/reconcile/view.h"
+
+namespace storagepool::reconcile {
+
+class Children {
+ public:
+  using Now = std::chrono::steady_clock::time_point;
+  // How long the cache may take to show an object that was just made, before it counts as deleted again.
+  static constexpr std::chrono::seconds kCacheLag{5};
+
+  // Applies `object` if needed. A value: the object as stored when it was written, nothing when all was well.
+  Cluster::Result<std::optional<Json>> ensure(Cluster& cluster, const kube::ResourceType& type,
+                                              const Json& object, Now now);
+  // Applies `object` in any case and remembers it. With `expected_version` it fails with 409 when the live
+  // object has another resourceVersion.
+  Cluster::Result<Json> write(Cluster& cluster, const kube::ResourceType& type, Json object, Now now,
+                              std::uint64_t expected_version = 0);
+  // Applies `object` unless the same rendering has been applied before; never reads it.
+  Cluster::Result<void> ensure_unread(Cluster& cluster, const kube::ResourceType& type, const Json& object);
+  // Forgets that the object was applied, so that the next `ensure` does it again.
+  void forget(const kube::ResourceType& type, const std::string& name);
+
+ private:
+  struct Applied {
+    std::size_t rendering = 0;  // hash
+    std::string live;           // what somebody else's change would change
+    std::uint64_t resource_version = 0;
+    bool seen = false;  // in the cache, since it was applied
+    Now at;
+  };
+  static std::string id(const kube::ResourceType& type, const std::string& name);
+  bool is_current(const Json* live, std::size_t rendering, Applied& applied, Now now) const;
+
+  std::map<std::string, Applied> applied_;
+};
+
+}  // namespace storagepool::reconcile

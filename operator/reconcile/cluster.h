@@ -1,0 +1,41 @@
+// What reconciling needs of Kubernetes, as an interface: cached reads that cost nothing, one live read, and
+// writes. All calls block. The implementation over informers and the API client is kube_cluster.h; tests put
+// a small fake in place.
+#pragma once
+
+#include <string>
+#include <vector>
+
+#include <tl/expected.hpp>
+
+#include "operator/kube/client.h"
+#include "operator/kube/events.h"
+#include "operator/kube/informer.h"
+
+namespace storagepool::reconcile {
+
+class Cluster {
+ public:
+  template <typename T>
+  using Result = tl::expected<T, kube::ApiError>;
+
+  Cluster() = default;
+  Cluster(const Cluster&) = delete;
+  Cluster& operator=(const Cluster&) = delete;
+  virtual ~Cluster() = default;
+
+  // From the cache; null: not there. Any kind but Secrets, which are never read.
+  virtual kube::ObjectPtr cached(const kube::ResourceType& type, const kube::ObjectKey& key) const = 0;
+  virtual std::vector<kube::ObjectPtr> cached_storage_pools() const = 0;
+  // The pods with `pool`'s labels.
+  virtual std::vector<kube::ObjectPtr> cached_pods(const kube::ObjectKey& pool) const = 0;
+
+  virtual Result<std::vector<kube::Json>> list_pods(const kube::ObjectKey& pool) = 0;
+  virtual Result<kube::Json> apply(const kube::ResourceType& type, const kube::Json& object) = 0;
+  virtual Result<kube::Json> apply_status(const kube::Json& object) = 0;
+  virtual Result<kube::Json> merge_patch(const kube::ResourceType& type, const kube::ObjectKey& key,
+                                         const kube::Json& patch) = 0;
+  virtual void record(const kube::Event& event) = 0;
+};
+
+}  // namespace storagepool::reconcile

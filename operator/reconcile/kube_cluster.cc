@@ -1,0 +1,129 @@
+#include "operator/reconcile/kube_cluster.h"
+
+#include <utility>
+
+#include "operator/reconcile/view.h"
+#include "operator/render/render.h"
+
+namespace storagepool::reconcile {
+namespace {
+
+const kube::ResourceType kWatched[] = {
+    kube::resources::kStoragePools,        kube::resources::kPods,     kube::resources::kStatefulSets,
+    kube::resources::kConfigMaps,          kube::resources::kServices, kube::resources::kServiceAccounts,
+    kube::resources::kPodDisruptionBudgets};
+
+constexpr const char* kInstanceLabel = "/metadata/labels/app.kubernetes.io~1instance";
+
+bool is_storage_pool(const kube::ResourceType& type) {
+  return type.kind == kube::resources::kStoragePools.kind;
+}
+
+// Not the status, which the operator writes itself.
+bool changed_by_user(const kube::ObjectPtr& before, const kube::ObjectPtr& object) {
+  return !before || metadata_generation(*before) != metadata_generation(*object) ||
+         is_deleting(*before) != is_deleting(*object) ||
+         text_at(*before, "/metadata/uid") != text_at(*object, "/metadata/uid");
+}
+
+}  // namespace
+
+KubeCluster::KubeCluster(kube::Transport& transport, const kube::Client& client,
+                         kube::EventRecorder& recorder, Changed changed)
+    : client_(client), recorder_(recorder), changed_(std::move(changed)) {
+  for (const kube::ResourceType& type : kWatched) watch(transport, type);
+}
+
+KubeCluster::~KubeCluster() {
+  stop();
+}
+
+void KubeCluster::watch(kube::Transport& transport, const kube::ResourceType& type) {
+  kube::InformerHandlers handlers;
+  if (is_storage_pool(type)) {
+    handlers.on_upsert = [this](const kube::ObjectPtr& before, const kube::ObjectPtr& object) {
+      if (changed_by_user(before, object)) changed_(kube::key_of(*object), kube::Priority::kUser);
+    };
+    handlers.on_delete = [this](const kube::ObjectPtr& object) {
+      changed_(kube::key_of(*object), kube::Priority::kUser);
+    };
+  } else {
+    const auto owner_changed = [this](const kube::ObjectPtr& object) {
+      const std::string pool = text_at(*object, kInstanceLabel);
+      if (!pool.empty()) changed_({kube::metadata_string(*object, "namespace"), pool}, kube::Priority::kUser);
+    };
+    handlers.on_upsert = [owner_changed](const kube::ObjectPtr&, const kube::ObjectPtr& object) {
+      owner_changed(object);
+    };
+    handlers.on_delete = owner_changed;
+  }
+  const auto seed = static_cast<std::uint32_t>(caches_.size() + 1);
+  caches_.push_back(
+      {type, std::make_unique<kube::Informer>(
+                 transport,
+                 kube::InformerOptions{
+                     .type = type, .label_selector = is_storage_pool(type) ? "" : render::managed_selector()},
+                 std::move(handlers), seed)});
+}
+
+void KubeCluster::start() {
+  for (Cache& cache : caches_) cache.informer->start();
+}
+
+void KubeCluster::stop() {
+  for (Cache& cache : caches_) cache.informer->stop();
+}
+
+std::string KubeCluster::waiting_for() const {
+  std::string kinds;
+  for (const Cache& cache : caches_) {
+    if (cache.informer->has_synced()) continue;
+    kinds += (kinds.empty() ? "" : ", ") + std::string(cache.type.kind);
+  }
+  return kinds;
+}
+
+const kube::Informer* KubeCluster::cache_of(const kube::ResourceType& type) const {
+  for (const Cache& cache : caches_) {
+    if (cache.type.kind == type.kind) return cache.informer.get();
+  }
+  return nullptr;
+}
+
+kube::ObjectPtr KubeCluster::cached(const kube::ResourceType& type, const kube::ObjectKey& key) const {
+  const kube::Informer* cache = cache_of(type);
+  return cache == nullptr ? nullptr : cache->get(key);
+}
+
+std::vector<kube::ObjectPtr> KubeCluster::cached_storage_pools() const {
+  return cache_of(kube::resources::kStoragePools)->list();
+}
+
+std::vector<kube::ObjectPtr> KubeCluster::cached_pods(const kube::ObjectKey& pool) const {
+  std::vector<kube::ObjectPtr> pods = cache_of(kube::resources::kPods)->list(pool.name_space);
+  std::erase_if(pods, [&](const kube::ObjectPtr& pod) { return text_at(*pod, kInstanceLabel) != pool.name; });
+  return pods;
+}
+
+Cluster::Result<std::vector<kube::Json>> KubeCluster::list_pods(const kube::ObjectKey& pool) {
+  auto listed = client_.list(kube::resources::kPods, {.name_space = pool.name_space,
+                                                      .label_selector = render::pod_selector(pool.name)});
+  if (!listed) return tl::unexpected(std::move(listed.error()));
+  return std::move(listed->items);
+}
+
+Cluster::Result<kube::Json> KubeCluster::apply(const kube::ResourceType& type, const kube::Json& object) {
+  return client_.apply(type, object);
+}
+Cluster::Result<kube::Json> KubeCluster::apply_status(const kube::Json& object) {
+  return client_.apply_status(kube::resources::kStoragePools, object);
+}
+Cluster::Result<kube::Json> KubeCluster::merge_patch(const kube::ResourceType& type,
+                                                     const kube::ObjectKey& key, const kube::Json& patch) {
+  return client_.merge_patch(type, key, patch);
+}
+void KubeCluster::record(const kube::Event& event) {
+  recorder_.record(event);
+}
+
+}  // namespace storagepool::reconcile

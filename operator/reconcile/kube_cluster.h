@@ -1,0 +1,54 @@
+// The Cluster over real Kubernetes: one informer per kind (only objects with the operator's label, and all
+// StoragePools), and the API client for writes. Says which StoragePool to look at when something of it has
+// changed.
+#pragma once
+
+#include <functional>
+#include <memory>
+#include <vector>
+
+#include "operator/kube/workqueue.h"
+#include "operator/reconcile/cluster.h"
+
+namespace storagepool::reconcile {
+
+class KubeCluster final : public Cluster {
+ public:
+  // Called from informer threads.
+  using Changed = std::function<void(const kube::ObjectKey& storage_pool, kube::Priority priority)>;
+
+  // All outlive the cluster.
+  KubeCluster(kube::Transport& transport, const kube::Client& client, kube::EventRecorder& recorder,
+              Changed changed);
+  ~KubeCluster() override;
+
+  void start();
+  void stop();
+  // Empty when every cache has its first list; else the kinds that lack it, for people.
+  std::string waiting_for() const;
+
+  kube::ObjectPtr cached(const kube::ResourceType& type, const kube::ObjectKey& key) const override;
+  std::vector<kube::ObjectPtr> cached_storage_pools() const override;
+  std::vector<kube::ObjectPtr> cached_pods(const kube::ObjectKey& pool) const override;
+  Result<std::vector<kube::Json>> list_pods(const kube::ObjectKey& pool) override;
+  Result<kube::Json> apply(const kube::ResourceType& type, const kube::Json& object) override;
+  Result<kube::Json> apply_status(const kube::Json& object) override;
+  Result<kube::Json> merge_patch(const kube::ResourceType& type, const kube::ObjectKey& key,
+                                 const kube::Json& patch) override;
+  void record(const kube::Event& event) override;
+
+ private:
+  struct Cache {
+    kube::ResourceType type;
+    std::unique_ptr<kube::Informer> informer;
+  };
+  void watch(kube::Transport& transport, const kube::ResourceType& type);
+  const kube::Informer* cache_of(const kube::ResourceType& type) const;
+
+  const kube::Client& client_;
+  kube::EventRecorder& recorder_;
+  Changed changed_;
+  std::vector<Cache> caches_;
+};
+
+}  // namespace storagepool::reconcile

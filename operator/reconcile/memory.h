@@ -1,0 +1,65 @@
+// What the operator remembers of one StoragePool between two looks at it. All of it can be lost at any
+// moment: it saves work and bridges the time until a cache shows what was just written, and nothing more.
+#pragma once
+
+#include <chrono>
+#include <optional>
+#include <string>
+
+#include "operator/reconcile/children.h"
+#include "operator/reconcile/fleet.h"
+#include "operator/reconcile/view.h"
+
+namespace storagepool::reconcile {
+
+// The newest known form of an object: what the cache shows, or what was written if the cache is older.
+template <typename View>
+class Newest {
+ public:
+  using Now = Children::Now;
+
+  template <typename Read>
+  const std::optional<View>& update(const kube::ObjectPtr& cached, Read read, Now now) {
+    if (!cached) {
+      const bool just_written = version_ > 0 && !seen_ && now - written_at_ < Children::kCacheLag;
+      if (!just_written) *this = {};
+      return view_;
+    }
+    const std::uint64_t version = resource_version(*cached);
+    if (version < version_) return view_;
+    if (version != version_) view_ = read(*cached);
+    version_ = version;
+    seen_ = true;
+    return view_;
+  }
+  void written(std::optional<View> view, const Json& stored, Now now) {
+    view_ = std::move(view);
+    version_ = resource_version(stored);
+    seen_ = false;
+    written_at_ = now;
+  }
+  const std::optional<View>& view() const { return view_; }
+  std::uint64_t version() const { return version_; }
+
+ private:
+  std::optional<View> view_;
+  std::uint64_t version_ = 0;
+  bool seen_ = false;
+  Now written_at_{};
+};
+
+struct Memory {
+  std::string uid;
+  Children children;
+  Newest<Granted> granted;
+  Newest<WorkloadView> workload;
+  Newest<Json> status;
+  std::chrono::steady_clock::time_point status_written_at{};
+  std::chrono::steady_clock::time_point progressed_at{};
+  std::chrono::steady_clock::time_point secret_applied_at{};
+  std::int64_t generation = 0;  // metadata.generation when it was last looked at
+  std::string target;           // host:port/database that `member.facts` is about
+  Member member;
+};
+
+}  // namespace storagepool::reconcile

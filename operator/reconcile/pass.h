@@ -1,0 +1,75 @@
+// One look at one StoragePool: observes, carries out what next_step says until it says to wait or that all is
+// done, keeps the child objects as rendered, and writes the status. Made anew for each look; what outlasts it
+// is in Memory.
+#pragma once
+
+#include <optional>
+#include <vector>
+
+#include "operator/reconcile/memory.h"
+#include "operator/reconcile/next_step.h"
+#include "operator/reconcile/pod_admin.h"
+#include "operator/reconcile/reconcile.h"
+#include "operator/reconcile/status.h"
+
+namespace storagepool::reconcile {
+
+class Pass {
+ public:
+  // `fleet`: all StoragePools, this one among them.
+  Pass(Cluster& cluster, const PodAdmin& admin, const Options& options, Memory& memory,
+       std::vector<Member> fleet, kube::ObjectPtr object, const Moment& now);
+
+  tl::expected<Outcome, kube::ApiError> run();
+
+ private:
+  using Failure = std::optional<kube::ApiError>;
+
+  Failure work();
+  Failure add_finalizer();
+  Failure finish_deletion();
+  Failure apply_fixed_children();
+  void observe();
+  Failure carry_out(const Action& action);
+  Failure write_grant(const WriteGrant& action);
+  Failure push(const Push& action);
+  Failure scale(const Scale& action);
+  Failure list_pods();
+  Failure ensure_config_map();
+  Failure ensure_stateful_set();
+  Failure write_status();
+  Failure refused_or(const kube::ApiError& error, const std::string& what);
+
+  void take_pods(const std::vector<kube::ObjectPtr>& objects);
+  void ask(const std::vector<std::size_t>& indices);
+  void learn_facts();
+  void reapply_token_if_refused();
+  Observed observed() const;
+  Desired desired() const;
+  std::chrono::milliseconds look_again() const;
+  kube::ObjectKey child(const std::string& name) const { return {identity_.name_space, name}; }
+
+  Cluster& cluster_;
+  const PodAdmin& admin_;
+  const Options& options_;
+  Memory& memory_;
+  std::vector<Member> fleet_;
+  kube::ObjectPtr object_;
+  Moment now_;
+
+  render::Identity identity_;
+  std::optional<render::Spec> spec_;
+  std::string token_;
+  bool deleting_ = false;
+  bool finished_ = false;  // deletion is complete
+  std::optional<Stall> stall_;
+  std::optional<Step> step_;
+  Json previous_;  // status
+  Json status_;
+  std::vector<PodView> pods_;
+  std::vector<PodAnswer> answers_;  // as pods_
+  std::vector<bool> pushed_;        // as pods_
+  bool pods_are_live_ = false;
+};
+
+}  // namespace storagepool::reconcile

@@ -1,0 +1,162 @@
+// The writes of a Pass.
+#include <utility>
+
+#include "operator/reconcile/pass.h"
+#include "operator/render/render.h"
+#include "pool/runtime/log.h"
+
+namespace storagepool::reconcile {
+
+// What the API server refuses for good stalls this StoragePool until somebody changes it; all else is tried
+// again.
+Pass::Failure Pass::refused_or(const kube::ApiError& error, const std::string& what) {
+  if (!error.is_invalid() && !error.is_forbidden() && error.status != 400) return error;
+  stall_ = Stall{error.is_forbidden() ? "ApplyForbidden" : "ApplyRejected", what + ": " + error.message};
+  log::warn("an object was refused", {{"object", what}, {"detail", error.to_string()}});
+  return std::nullopt;
+}
+
+Pass::Failure Pass::add_finalizer() {
+  if (render::has_finalizer(*object_)) return std::nullopt;
+  Json finalizers = (*object_)["metadata"].value("finalizers", Json::array());
+  finalizers.push_back(render::kFinalizer);
+  const Json patch{{"metadata",
+                    {{"finalizers", std::move(finalizers)},
+                     {"resourceVersion", text_at(*object_, "/metadata/resourceVersion")}}}};
+  const auto patched = cluster_.merge_patch(kube::resources::kStoragePools, kube::key_of(*object_), patch);
+  if (!patched) return patched.error();
+  object_ = std::make_shared<const Json>(*patched);
+  return std::nullopt;
+}
+
+Pass::Failure Pass::finish_deletion() {
+  Json finalizers = (*object_)["metadata"].value("finalizers", Json::array());
+  std::erase(finalizers.get_ref<Json::array_t&>(), Json(render::kFinalizer));
+  const Json patch{{"metadata",
+                    {{"finalizers", std::move(finalizers)},
+                     {"resourceVersion", text_at(*object_, "/metadata/resourceVersion")}}}};
+  const auto patched = cluster_.merge_patch(kube::resources::kStoragePools, kube::key_of(*object_), patch);
+  if (!patched && !patched.error().is_not_found()) return patched.error();
+  finished_ = true;
+  log::info("drained and released", {{"storagepool", kube::key_of(*object_).to_string()}});
+  return std::nullopt;
+}
+
+Pass::Failure Pass::apply_fixed_children() {
+  const auto secret = memory_.children.ensure_unread(cluster_, kube::resources::kSecrets,
+                                                     render::admin_secret(identity_, token_));
+  if (!secret) return refused_or(secret.error(), "Secret " + render::admin_secret_name(identity_.name));
+  const std::pair<const kube::ResourceType&, Json> objects[] = {
+      {kube::resources::kServiceAccounts, render::service_account(identity_)},
+      {kube::resources::kServices, render::service(identity_, *spec_)},
+      {kube::resources::kServices, render::pods_service(identity_)},
+      {kube::resources::kPodDisruptionBudgets, render::pod_disruption_budget(identity_)}};
+  for (const auto& [type, object] : objects) {
+    const auto done = memory_.children.ensure(cluster_, type, object, now_.steady);
+    if (!done) return refused_or(done.error(), std::string(type.kind) + " " + kube::key_of(object).name);
+    if (stall_) return std::nullopt;
+  }
+  return std::nullopt;
+}
+
+Pass::Failure Pass::carry_out(const Action& action) {
+  if (const auto* write = std::get_if<WriteGrant>(&action)) return write_grant(*write);
+  if (const auto* send = std::get_if<Push>(&action)) return push(*send);
+  if (const auto* resize = std::get_if<Scale>(&action)) return scale(*resize);
+  return list_pods();
+}
+
+Pass::Failure Pass::write_grant(const WriteGrant& action) {
+  const Granted& granted = action.granted;
+  const Json object = render::config_map(
+      identity_, *spec_,
+      {.generation = granted.generation, .settings = granted.settings, .ceiling = granted.ceiling});
+  const auto stored = memory_.children.write(cluster_, kube::resources::kConfigMaps, object, now_.steady,
+                                             memory_.granted.version());
+  if (!stored) return refused_or(stored.error(), "ConfigMap " + render::config_map_name(identity_.name));
+  memory_.granted.written(granted, *stored, now_.steady);
+  pods_are_live_ = false;
+  log::info("settings granted", {{"storagepool", kube::key_of(*object_).to_string()},
+                                 {"generation", granted.generation},
+                                 {"maxOpenConns", granted.settings.max_open_conns},
+                                 {"ceiling", granted.ceiling}});
+  return std::nullopt;
+}
+
+Pass::Failure Pass::push(const Push& action) {
+  const Granted& granted = *memory_.granted.view();
+  auto answers =
+      admin_.push(pods_, action.pods, token_,
+                  {.generation = granted.generation, .settings = settings::to_given(granted.settings)});
+  for (std::size_t i = 0; i < action.pods.size(); ++i) {
+    const std::size_t pod = action.pods[i];
+    pushed_[pod] = true;
+    if (answers[i].report) answers_[pod].report = std::move(answers[i].report);
+  }
+  return std::nullopt;
+}
+
+Pass::Failure Pass::scale(const Scale& action) {
+  const kube::ObjectKey key = child(identity_.name);
+  Cluster::Result<Json> stored = tl::unexpected(kube::ApiError{});
+  if (deleting_) {
+    // Enough to drain, even where the spec is no longer one that could be rendered.
+    const Json patch{
+        {"metadata", {{"annotations", {{render::kPeakPodsAnnotation, std::to_string(action.peak_pods)}}}}},
+        {"spec", {{"replicas", action.replicas}}}};
+    stored = cluster_.merge_patch(kube::resources::kStatefulSets, key, patch);
+  } else {
+    // A new pod reads the ConfigMap: it has to be right before there is one.
+    if (auto failure = ensure_config_map()) return failure;
+    if (stall_) return std::nullopt;
+    const Json object = render::stateful_set(identity_, *spec_,
+                                             {.replicas = action.replicas,
+                                              .peak_pods = action.peak_pods,
+                                              .default_image = options_.default_image});
+    stored = memory_.children.write(cluster_, kube::resources::kStatefulSets, object, now_.steady);
+  }
+  if (!stored) return refused_or(stored.error(), "StatefulSet " + identity_.name);
+  memory_.workload.written(read_stateful_set(*stored), *stored, now_.steady);
+  pods_are_live_ = false;
+  log::info("scaled", {{"storagepool", kube::key_of(*object_).to_string()},
+                       {"replicas", action.replicas},
+                       {"peakPods", action.peak_pods}});
+  return std::nullopt;
+}
+
+Pass::Failure Pass::list_pods() {
+  auto listed = cluster_.list_pods(kube::key_of(*object_));
+  if (!listed) return listed.error();
+  std::vector<kube::ObjectPtr> objects;
+  for (Json& pod : *listed) objects.push_back(std::make_shared<const Json>(std::move(pod)));
+  take_pods(objects);
+  pods_are_live_ = true;
+  return std::nullopt;
+}
+
+Pass::Failure Pass::ensure_config_map() {
+  if (!memory_.granted.view()) return std::nullopt;
+  const Granted granted = *memory_.granted.view();
+  const Json object = render::config_map(
+      identity_, *spec_,
+      {.generation = granted.generation, .settings = granted.settings, .ceiling = granted.ceiling});
+  const auto stored = memory_.children.ensure(cluster_, kube::resources::kConfigMaps, object, now_.steady);
+  if (!stored) return refused_or(stored.error(), "ConfigMap " + render::config_map_name(identity_.name));
+  if (*stored) memory_.granted.written(granted, **stored, now_.steady);
+  return std::nullopt;
+}
+
+Pass::Failure Pass::ensure_stateful_set() {
+  if (stall_ || !memory_.workload.view()) return std::nullopt;
+  const Workload& workload = memory_.workload.view()->workload;
+  const Json object = render::stateful_set(identity_, *spec_,
+                                           {.replicas = workload.replicas,
+                                            .peak_pods = workload.peak_pods,
+                                            .default_image = options_.default_image});
+  const auto stored = memory_.children.ensure(cluster_, kube::resources::kStatefulSets, object, now_.steady);
+  if (!stored) return refused_or(stored.error(), "StatefulSet " + identity_.name);
+  if (*stored) memory_.workload.written(read_stateful_set(**stored), **stored, now_.steady);
+  return std::nullopt;
+}
+
+}  // namespace storagepool::reconcile

@@ -1,0 +1,84 @@
+#include "operator/reconcile/pod_admin.h"
+
+#include <algorithm>
+#include <atomic>
+#include <functional>
+#include <thread>
+
+#include "operator/render/render.h"
+
+namespace storagepool::reconcile {
+namespace {
+
+// Runs `work` for 0 to count-1 on a few threads, this one among them.
+void for_each_at_once(std::size_t count, const std::function<void(std::size_t)>& work) {
+  std::atomic<std::size_t> next{0};
+  const auto run = [&] {
+    for (std::size_t i = next++; i < count; i = next++) work(i);
+  };
+  std::vector<std::jthread> helpers;
+  for (std::size_t i = 1; i < std::min(count, kPodsAtOnce); ++i) helpers.emplace_back(run);
+  run();
+}
+
+std::string url(const PodView& pod, const char* path) {
+  const bool v6 = pod.ip.find(':') != std::string::npos;
+  return "http://" + (v6 ? "[" + pod.ip + "]" : pod.ip) + ":" + std::to_string(render::kAdminPort) + path;
+}
+
+void read_report(const tl::expected<kube::PodResponse, kube::ApiError>& response, PodAnswer& answer) {
+  if (!response) {
+    answer.failure = "its administration port does not answer (" + response.error().reason + ")";
+  } else if (response->status == 401) {
+    answer.unauthorized = true;
+    answer.failure = "it refuses the operator's token";
+  } else if (response->status != 200) {
+    answer.failure = "its administration port answered " + std::to_string(response->status);
+  } else if (auto report = settings::parse_settings_report(response->body)) {
+    answer.report = std::move(*report);
+  } else {
+    answer.failure = "its report of the settings in force cannot be read";
+  }
+}
+
+bool reachable(const std::vector<PodView>& pods, const PodView& pod) {
+  // A cached address may have gone to another pod of the StatefulSet, which would answer with the same token.
+  return pod.started && !pod.ip.empty() && std::count_if(pods.begin(), pods.end(), [&](const PodView& other) {
+                                             return other.ip == pod.ip;
+                                           }) == 1;
+}
+
+}  // namespace
+
+std::vector<PodAnswer> PodAdmin::ask(const std::vector<PodView>& pods,
+                                     const std::vector<std::size_t>& indices,
+                                     const std::string& token) const {
+  std::vector<PodAnswer> answers(indices.size());
+  for_each_at_once(indices.size(), [&](std::size_t i) {
+    const PodView& pod = pods[indices[i]];
+    PodAnswer& answer = answers[i];
+    if (!reachable(pods, pod)) {
+      answer.failure = "it has no address yet";
+      return;
+    }
+    read_report(client_.get(url(pod, "/admin/settings"), token, kPodDeadline), answer);
+    if (!answer.report) return;
+    const auto facts = client_.get(url(pod, "/admin/facts"), token, kPodDeadline);
+    if (!facts || facts->status != 200) return;
+    if (auto parsed = settings::parse_facts_report(facts->body)) answer.facts = std::move(*parsed);
+  });
+  return answers;
+}
+
+std::vector<PodAnswer> PodAdmin::push(const std::vector<PodView>& pods,
+                                      const std::vector<std::size_t>& indices, const std::string& token,
+                                      const settings::SettingsChange& change) const {
+  std::vector<PodAnswer> answers(indices.size());
+  const std::string body = settings::to_json(change);
+  for_each_at_once(indices.size(), [&](std::size_t i) {
+    read_report(client_.put(url(pods[indices[i]], "/admin/settings"), token, body, kPodDeadline), answers[i]);
+  });
+  return answers;
+}
+
+}  // namespace storagepool::reconcile

@@ -1,0 +1,57 @@
+#include "operator/reconcile/reconcile.h"
+
+#include <utility>
+
+#include "operator/reconcile/member.h"
+#include "operator/reconcile/pass.h"
+#include "operator/render/render.h"
+
+namespace storagepool::reconcile {
+
+Reconciler::Reconciler(Cluster& cluster, kube::PodClient& pods, Options options)
+    : cluster_(cluster), admin_(pods), options_(std::move(options)) {}
+Reconciler::~Reconciler() = default;
+
+// What a StoragePool may hold counts for its neighbours before it is looked at itself.
+Memory& Reconciler::remember(const kube::ObjectKey& key, const Json& object, const Moment& now) {
+  Memory& memory = memories_[key];
+  const render::Identity identity = render::identity_of(object);
+  if (memory.uid != identity.uid) {
+    memory = Memory{};
+    memory.uid = identity.uid;
+  }
+  const auto spec = render::parse_spec(object);
+  if (!spec) return memory;
+  const Json status = object.value("status", Json::object());
+  follow_spec(memory, identity, *spec, status);
+  memory.granted.update(
+      cluster_.cached(kube::resources::kConfigMaps, {key.name_space, render::config_map_name(key.name)}),
+      read_config_map, now.steady);
+  memory.workload.update(cluster_.cached(kube::resources::kStatefulSets, key), read_stateful_set, now.steady);
+  follow_objects(memory, spec->sizing, last_ceiling(status));
+  return memory;
+}
+
+std::vector<Member> Reconciler::members() const {
+  std::vector<Member> all;
+  all.reserve(memories_.size());
+  for (const auto& [key, memory] : memories_) all.push_back(memory.member);
+  return all;
+}
+
+tl::expected<Outcome, kube::ApiError> Reconciler::reconcile(const kube::ObjectKey& key, const Moment& now) {
+  if (!primed_) {
+    for (const kube::ObjectPtr& object : cluster_.cached_storage_pools())
+      remember(kube::key_of(*object), *object, now);
+    primed_ = true;
+  }
+  kube::ObjectPtr object = cluster_.cached(kube::resources::kStoragePools, key);
+  if (!object) {
+    memories_.erase(key);
+    return Outcome{};
+  }
+  Memory& memory = remember(key, *object, now);
+  return Pass(cluster_, admin_, options_, memory, members(), std::move(object), now).run();
+}
+
+}  // namespace storagepool::reconcile

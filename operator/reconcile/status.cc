@@ -1,0 +1,164 @@
+#include "operator/reconcile/status.h"
+
+#include <algorithm>
+#include <array>
+
+#include "operator/reconcile/conditions.h"
+#include "operator/render/render.h"
+
+namespace storagepool::reconcile {
+namespace {
+
+constexpr std::array kVolatile{"open", "inUse", "idle", "waitCount"};
+
+Json server_facts(const StatusInput& input) {
+  const settings::ServerFacts& facts = input.facts->facts;
+  Json json{{"target", render::target_of(input.spec->postgres)},
+            {"systemIdentifier", facts.system_identifier},
+            {"serverVersion", facts.server_version},
+            {"maxConnections", facts.max_connections},
+            {"superuserReservedConnections", facts.superuser_reserved_connections},
+            {"reservedConnections", facts.reserved_connections}};
+  if (facts.role_limit) json["roleLimit"] = *facts.role_limit;
+  if (facts.database_limit) json["databaseLimit"] = *facts.database_limit;
+  // The time is that of the values, so that reading them again changes nothing.
+  Json before = input.previous.is_object() ? input.previous.value("serverFacts", Json()) : Json();
+  const Json seen = before.is_object() ? before.value("observedAt", Json()) : Json();
+  if (before.is_object()) before.erase("observedAt");
+  json["observedAt"] = before == json && seen.is_string()
+                           ? seen
+                           : Json(format_time(WallTime(std::chrono::milliseconds(input.facts->as_of))));
+  return json;
+}
+
+Json connection_budget(const StatusInput& input) {
+  const sizing::Plan& plan = input.step->plan;
+  Json json{
+      {"peakPods", input.workload ? input.workload->peak_pods : 0},
+      {"perPod", input.granted ? input.granted->settings.max_open_conns : 0},
+      {"granted", input.workload && input.granted ? input.workload->peak_pods * input.granted->ceiling : 0}};
+  if (!plan.budget) return json;
+  json["serverMax"] = plan.budget->server_max;
+  json["reserved"] = plan.budget->reserved;
+  if (plan.budget->role_limit) json["roleLimit"] = *plan.budget->role_limit;
+  if (plan.budget->database_limit) json["databaseLimit"] = *plan.budget->database_limit;
+  json["usable"] = plan.budget->usable;
+  json["otherPools"] = plan.budget->other_pools;
+  json["maxSafeReplicas"] = plan.budget->max_safe_replicas;
+  return json;
+}
+
+Json pods(const StatusInput& input) {
+  std::vector<std::size_t> order;
+  for (std::size_t i = 0; i < input.pods.size(); ++i) {
+    if (!input.pods[i].terminating) order.push_back(i);
+  }
+  std::sort(order.begin(), order.end(),
+            [&](std::size_t a, std::size_t b) { return input.pods[a].ordinal < input.pods[b].ordinal; });
+  Json list = Json::array();
+  for (const std::size_t i : order) {
+    Json pod{{"name", input.pods[i].name}, {"ready", input.pods[i].ready}};
+    if (i < input.answers.size() && input.answers[i].report) {
+      const settings::SettingsReport& report = *input.answers[i].report;
+      pod["appliedGeneration"] = report.applied_generation;
+      pod["maxOpenConns"] = report.settings.max_open_conns;
+      pod["open"] = report.open;
+      pod["inUse"] = report.in_use;
+      pod["idle"] = report.idle;
+      pod["waitCount"] = report.wait_count;
+    }
+    list.push_back(std::move(pod));
+  }
+  return list;
+}
+
+Json without_volatile(Json status) {
+  if (!status.is_object() || !status.contains("pods")) return status;
+  for (Json& pod : status["pods"]) {
+    for (const char* member : kVolatile) pod.erase(member);
+  }
+  return status;
+}
+
+// Whether a condition in this state is worth a person's attention.
+bool is_bad(const Json& condition) {
+  const std::string type = text_at(condition, "/type");
+  const std::string status = text_at(condition, "/status");
+  if (type == kPostgresReachable) return status == "False";
+  return type != kReady && type != kReconciling && status == "True";
+}
+
+}  // namespace
+
+Json build_status(const StatusInput& input) {
+  // What cannot be observed while the spec is invalid stays as it was.
+  Json status = !input.step && input.previous.is_object() ? input.previous : Json::object();
+  status["observedGeneration"] = input.generation;
+  status["selector"] = render::pod_selector(input.name);
+  if (input.step && input.spec) {
+    const Json listed = pods(input);
+    const auto ready =
+        std::count_if(listed.begin(), listed.end(), [](const Json& pod) { return pod["ready"] == true; });
+    status["replicas"] = listed.size();
+    status["readyReplicas"] = ready;
+    status["ready"] = std::to_string(ready) + "/" + std::to_string(input.spec->sizing.replicas);
+    status["settingsGeneration"] = input.granted ? input.granted->generation : 0;
+    status["pods"] = listed;
+    status["connectionBudget"] = connection_budget(input);
+    if (input.facts) status["serverFacts"] = server_facts(input);
+  }
+  Json conditions = build_conditions(input);
+  // Conditions that were not evaluated now are kept.
+  if (input.previous.is_object() && input.previous.contains("conditions")) {
+    for (const Json& before : input.previous["conditions"]) {
+      const bool present = std::any_of(conditions.begin(), conditions.end(), [&](const Json& now) {
+        return now["type"] == before.value("type", "");
+      });
+      if (!present) conditions.push_back(before);
+    }
+  }
+  status["conditions"] = std::move(conditions);
+  return status;
+}
+
+Difference difference(const Json& before, const Json& after) {
+  if (before == after) return Difference::kNone;
+  return without_volatile(before) == without_volatile(after) ? Difference::kVolatileOnly : Difference::kReal;
+}
+
+std::vector<kube::Event> transition_events(const Json& before, const Json& after) {
+  std::vector<kube::Event> events;
+  const auto add = [&](kube::EventType type, const Json& condition, const char* action) {
+    events.push_back({.regarding = {},
+                      .type = type,
+                      .reason = text_at(condition, "/reason"),
+                      .action = action,
+                      .note = text_at(condition, "/message")});
+  };
+  for (const char* type : {kStalled, kPostgresReachable, kBudgetExceeded, kRolloutBlocked}) {
+    const Json& was = find_condition(before, type);
+    const Json& is = find_condition(after, type);
+    if (is_bad(is)) {
+      if (!is_bad(was) || text_at(was, "/reason") != text_at(is, "/reason"))
+        add(kube::EventType::kWarning, is, "Reconcile");
+    } else if (is_bad(was)) {
+      add(kube::EventType::kNormal, is, "Reconcile");
+    }
+  }
+  const Json& was = find_condition(before, kReady);
+  const Json& is = find_condition(after, kReady);
+  if (text_at(is, "/status") == "True" && text_at(was, "/status") != "True")
+    add(kube::EventType::kNormal, is, "Reconcile");
+  const auto limit = integer_at(after, "/connectionBudget/perPod", 0);
+  if (limit != integer_at(before, "/connectionBudget/perPod", 0) && limit > 0) {
+    events.push_back({.regarding = {},
+                      .type = kube::EventType::kNormal,
+                      .reason = "LimitGranted",
+                      .action = "Grant",
+                      .note = "each pod may hold " + std::to_string(limit) + " connections (generation " +
+                              std::to_string(integer_at(after, "/settingsGeneration", 0)) + ")"});
+  }
+  return events;
+}
+
+}  // namespace storagepool::reconcile

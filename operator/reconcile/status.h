@@ -1,0 +1,62 @@
+// The status of a StoragePool, as a pure function of what was observed: numbers, conditions with their
+// transition times, and the events that a change of conditions is worth. Conditions follow kstatus: Ready,
+// and Reconciling and Stalled that are True only while work goes on or cannot go on.
+#pragma once
+
+#include <cstdint>
+#include <optional>
+#include <string>
+#include <vector>
+
+#include "operator/kube/events.h"
+#include "operator/reconcile/next_step.h"
+#include "operator/reconcile/pod_admin.h"
+#include "operator/reconcile/timestamp.h"
+#include "operator/reconcile/view.h"
+#include "operator/render/storage_pool.h"
+
+namespace storagepool::reconcile {
+
+// Why no progress can be made until somebody changes something.
+struct Stall {
+  std::string reason;  // CamelCase
+  std::string message;
+};
+
+struct StatusInput {
+  std::string name;
+  std::int64_t generation = 0;  // metadata.generation of the StoragePool
+  WallTime now;
+  Json previous;                     // its status before; null: none
+  std::optional<render::Spec> spec;  // absent when invalid
+  std::optional<Stall> stall;
+  bool deleting = false;
+
+  // As far as observed; absent or empty when the spec is invalid.
+  std::optional<Step> step;
+  std::optional<Granted> granted;
+  std::optional<Workload> workload;
+  std::vector<PodView> pods;
+  std::vector<PodAnswer> answers;   // as pods
+  std::optional<KnownFacts> facts;  // this StoragePool's own
+};
+
+Json build_status(const StatusInput& input);
+
+// Whether two statuses differ, and whether in more than the numbers that change by themselves (open, inUse,
+// idle, waitCount).
+enum class Difference { kNone, kVolatileOnly, kReal };
+Difference difference(const Json& before, const Json& after);
+
+// Events for the transitions from one status to the next; `regarding` is left for the caller.
+std::vector<kube::Event> transition_events(const Json& before, const Json& after);
+
+// PostgresReachable as the pods with the current target report it.
+struct Reachability {
+  std::string status = "Unknown";
+  std::string reason = "NoPodAnswers";
+  std::string message;
+};
+Reachability reachability(const StatusInput& input);
+
+}  // namespace storagepool::reconcile

@@ -1,0 +1,55 @@
+// The parts of Kubernetes objects that reconciling looks at, read from their JSON. Whatever has another shape
+// than expected reads as absent: objects can be edited by anybody.
+#pragma once
+
+#include <cstdint>
+#include <optional>
+#include <string>
+#include <vector>
+
+#include "operator/kube/resource.h"
+#include "operator/reconcile/fleet.h"
+#include "operator/reconcile/next_step.h"
+#include "operator/render/storage_pool.h"
+
+namespace storagepool::reconcile {
+
+using kube::Json;
+
+struct PodView {
+  std::string name;
+  std::string uid;
+  std::int64_t ordinal = 0;
+  bool terminating = false;
+  bool started = false;  // on a node and not ended
+  bool ready = false;
+  std::string ip;
+  std::string postgres_hash;
+};
+
+// Nothing when the object is not the pod NAME-<ordinal> of the StoragePool's StatefulSet.
+std::optional<PodView> read_pod(const Json& object, const std::string& pool);
+
+// Nothing when the ConfigMap is not one that a pod would accept.
+std::optional<Granted> read_config_map(const Json& object);
+
+struct WorkloadView {
+  Workload workload;
+  std::int64_t generation = 0;
+};
+std::optional<WorkloadView> read_stateful_set(const Json& object);
+
+// metadata.resourceVersion as a number (comparable since Kubernetes 1.35, and in all versions with etcd); 0:
+// none.
+std::uint64_t resource_version(const Json& object);
+std::int64_t metadata_generation(const Json& object);
+bool is_deleting(const Json& object);
+
+// What status says about the server, if it is about `target` (host:port/database).
+std::optional<KnownFacts> read_facts(const Json& status, const std::string& target);
+
+// An integer member at a JSON pointer, or `fallback`.
+std::int64_t integer_at(const Json& object, const char* pointer, std::int64_t fallback);
+std::string text_at(const Json& object, const char* pointer);
+
+}  // namespace storagepool::reconcile
