@@ -16,7 +16,7 @@ using std::chrono::steady_clock;
 constexpr seconds kPeriod{30};
 constexpr milliseconds kRetryPeriod{1000};  // give or take a fifth
 constexpr milliseconds kLeastPause{200};    // however often there is a reason to check
-constexpr seconds kAcquireTimeout{10};
+constexpr seconds kAcquireTimeout{2};       // short, because a drain waits for it
 constexpr seconds kFactsTimeout{5};
 constexpr std::chrono::minutes kMigrationTimeout{10};
 
@@ -62,19 +62,22 @@ void Monitor::wake() {
 
 awaitable<void> Monitor::run() {
   while (!stopped_) {
-    co_await check();
+    const bool checked = co_await check();
     log_change();
     wake_ = false;  // the check covered what happened before its end
-    co_await wait();
+    const milliseconds period = checked && status_.has_schema() ? kPeriod : retry_period();
+    co_await wait(period);
   }
 }
 
-awaitable<void> Monitor::wait() {
+milliseconds Monitor::retry_period() {
+  constexpr int kFifth = static_cast<int>(kRetryPeriod.count()) / 5;
+  std::uniform_int_distribution<int> jitter(-kFifth, kFifth);
+  return kRetryPeriod + milliseconds{jitter(random_)};
+}
+
+awaitable<void> Monitor::wait(milliseconds period) {
   const auto began = steady_clock::now();
-  std::uniform_int_distribution<int> jitter(-static_cast<int>(kRetryPeriod.count() / 5),
-                                            static_cast<int>(kRetryPeriod.count() / 5));
-  const bool well = status_.reachable() && status_.has_schema();
-  const milliseconds period = well ? milliseconds{kPeriod} : kRetryPeriod + milliseconds{jitter(random_)};
   while (!stopped_ && steady_clock::now() < began + period) {
     const auto until = began + (wake_ ? kLeastPause : period);
     co_await woken_.wait_until(until);
@@ -82,16 +85,18 @@ awaitable<void> Monitor::wait() {
   }
 }
 
-awaitable<void> Monitor::check() {
-  auto lease = co_await engine_->acquire(database_, steady_clock::now() + kAcquireTimeout);
+awaitable<bool> Monitor::check() {
+  const auto deadline = steady_clock::now() + kAcquireTimeout;
+  auto lease = co_await engine_->acquire(database_, deadline);
   if (!lease) {
     // A pool that is busy to its last connection says nothing about the server; one without any does.
     if (engine_->statistics().open == 0) status_.no_session(lease.error().detail);
-    co_return;
+    co_return false;
   }
   postgres::Connection& connection = **lease;
   const bool read = co_await read_facts(connection);
   if (read && !status_.has_schema()) co_await migrate(connection);
+  co_return read;
 }
 
 awaitable<bool> Monitor::read_facts(postgres::Connection& connection) {

@@ -4,7 +4,7 @@
 // be used too.
 #pragma once
 
-#include <functional>
+#include <chrono>
 #include <optional>
 #include <random>
 #include <string>
@@ -33,10 +33,11 @@ class Monitor {
 
  private:
   boost::asio::awaitable<void> run();
-  boost::asio::awaitable<void> check();
+  boost::asio::awaitable<bool> check();  // true when the server answered
   boost::asio::awaitable<bool> read_facts(postgres::Connection& connection);
   boost::asio::awaitable<void> migrate(postgres::Connection& connection);
-  boost::asio::awaitable<void> wait();
+  boost::asio::awaitable<void> wait(std::chrono::milliseconds period);
+  std::chrono::milliseconds retry_period();
   void wake();
   void log_change();
 
