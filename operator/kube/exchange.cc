@@ -33,12 +33,15 @@ ApiError describe(const std::exception_ptr& thrown) {
 // end by themselves, each kept alive by what it captures.
 class Running {
  public:
-  Running(http_client& client, web::http::http_request request) : pipe_(std::make_shared<BodyPipe>()) {
+  Running(http_client& client, const web::http::http_request& request) : pipe_(std::make_shared<BodyPipe>()) {
     try {
       const auto buffer = std::make_shared<BodyPipeBuffer>(pipe_);
-      request.set_response_stream(Concurrency::streams::basic_ostream<std::uint8_t>(
+      const pplx::cancellation_token_source source;
+      cancel_ = [source] { source.cancel(); };
+      web::http::http_request message = request;  // a handle
+      message.set_response_stream(Concurrency::streams::basic_ostream<std::uint8_t>(
           std::static_pointer_cast<Concurrency::streams::details::basic_streambuf<std::uint8_t>>(buffer)));
-      client.request(std::move(request), cancel_.get_token())
+      client.request(message, source.get_token())
           .then([pipe = pipe_](http_response response) {
             ResponseHead head{.status = response.status_code()};
             if (const auto found = response.headers().find("Retry-After");
@@ -48,7 +51,7 @@ class Running {
             pipe->head(std::move(head));
             return response.content_ready();
           })
-          .then([pipe = pipe_](pplx::task<http_response> whole) {
+          .then([pipe = pipe_](const pplx::task<http_response>& whole) {
             try {
               whole.get();
               pipe->end(std::nullopt);
@@ -64,14 +67,14 @@ class Running {
   Running& operator=(const Running&) = delete;
   ~Running() {
     pipe_->abandon();
-    cancel_.cancel();
+    if (cancel_) cancel_();
   }
 
   BodyPipe& pipe() { return *pipe_; }
 
  private:
   std::shared_ptr<BodyPipe> pipe_;
-  pplx::cancellation_token_source cancel_;
+  std::function<void()> cancel_;
 };
 
 // Refusals of a stream are Status objects, not data.
@@ -107,10 +110,10 @@ bool is_success(int status) {
 
 }  // namespace
 
-tl::expected<WholeResponse, ApiError> exchange(http_client& client, web::http::http_request request,
+tl::expected<WholeResponse, ApiError> exchange(http_client& client, const web::http::http_request& request,
                                                std::chrono::steady_clock::time_point deadline,
                                                std::size_t max_body_bytes, const std::stop_token& stop) {
-  Running running(client, std::move(request));
+  Running running(client, request);
   WholeResponse response;
   if (auto done = collect(running.pipe(), response.body, deadline, max_body_bytes, stop); !done) {
     return tl::unexpected(done.error());
@@ -119,11 +122,11 @@ tl::expected<WholeResponse, ApiError> exchange(http_client& client, web::http::h
   return response;
 }
 
-tl::expected<void, ApiError> exchange_stream(http_client& client, web::http::http_request request,
+tl::expected<void, ApiError> exchange_stream(http_client& client, const web::http::http_request& request,
                                              std::chrono::milliseconds silence,
                                              const std::function<bool(std::string_view)>& on_piece,
                                              const std::stop_token& stop) {
-  Running running(client, std::move(request));
+  Running running(client, request);
   BodyPipe& pipe = running.pipe();
   std::string piece;
   for (;;) {

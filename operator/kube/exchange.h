@@ -24,7 +24,7 @@ struct WholeResponse {
 
 // The whole answer, whatever its status.
 tl::expected<WholeResponse, ApiError> exchange(web::http::client::http_client& client,
-                                               web::http::http_request request,
+                                               const web::http::http_request& request,
                                                std::chrono::steady_clock::time_point deadline,
                                                std::size_t max_body_bytes, const std::stop_token& stop);
 
@@ -32,7 +32,7 @@ tl::expected<WholeResponse, ApiError> exchange(web::http::client::http_client& c
 // as in error_from_response. A value: the body ended, or `on_piece` ended it. `silence`: the longest wait for
 // a piece.
 tl::expected<void, ApiError> exchange_stream(web::http::client::http_client& client,
-                                             web::http::http_request request,
+                                             const web::http::http_request& request,
                                              std::chrono::milliseconds silence,
                                              const std::function<bool(std::string_view)>& on_piece,
                                              const std::stop_token& stop);
