@@ -11,7 +11,7 @@
 namespace storagepool::engine {
 namespace {
 
-constexpr std::uint64_t kSchedules = 30000;
+constexpr std::uint64_t kSchedules = 20000;
 constexpr int kSteps = 120;
 
 TEST(CoreSimulator, KeepsItsInvariantsThroughRandomSchedules) {

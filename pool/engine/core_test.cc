@@ -259,6 +259,24 @@ TEST(Core, AnOlderWaiterOfADatabaseWithoutConnectionsIsNotStarved) {
   EXPECT_NE(pool.handed(starving), 0u);
 }
 
+TEST(Core, AConnectionIsNotGivenUpForAWaiterWhoGetsAnotherAnyway) {
+  Pool pool({.max_open_conns = 6, .max_conns_per_database = 2, .system_conns = 1});
+  const auto gone = pool.acquire("a");
+  pool.acquire(kSystem);
+  std::swap(pool.opens[0], pool.opens[1]);
+  pool.fail_open({.detail = "no answer"});  // from here on new connects wait for the back-off
+  const auto older = pool.acquire("b");
+  const auto younger = pool.acquire("a");
+  pool.core.cancel(pool.now, gone);
+  const auto id = pool.opens[0].connection;
+  pool.core.opened(pool.now, id);  // it is back: there is a token for everybody
+  pool.collect();
+  EXPECT_EQ(pool.handed(younger), id);
+  EXPECT_TRUE(pool.closes.empty());
+  pool.open_all();
+  EXPECT_NE(pool.handed(older), 0u);
+}
+
 TEST(Core, DrainRefusesNewcomersServesWaitersAndClosesEverything) {
   Pool pool({.max_open_conns = 2, .max_idle_conns = 2});
   const auto idle = pool.lease();

@@ -84,6 +84,7 @@ class Simulator {
   void check_nobody_waits_in_vain() const;
   void check_timer() const;
   void check_statistics() const;
+  bool room(int database) const;  // a token that it may have is free
   bool held_back(int database) const;
   int count(State state, int database = -1) const;
   int sockets(int database = -1) const;

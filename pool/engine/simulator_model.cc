@@ -82,7 +82,8 @@ void Simulator::apply_open(const Open& open) {
   const int database = open.database == "system" ? 0 : open.database == "a" ? 1 : 2;
   require(!connections_.contains(open.connection), "ids are never used twice");
   const auto alone = [&](const Outage& outage, int opening) {
-    return !outage.failing || outage.fading || (opening == 0 && now_ - outage.last_failure >= kShortestBackoff);
+    return !outage.failing || outage.fading ||
+           (opening == 0 && now_ - outage.last_failure >= kShortestBackoff);
   };
   require(alone(server_, count(State::kOpening)),
           "E6: after a failure one connect at a time, after a back-off");
@@ -187,6 +188,11 @@ bool Simulator::held_back(int database) const {
          held(databases_[database], count(State::kOpening, database));
 }
 
+bool Simulator::room(int database) const {
+  return sockets() < settings_.max_open_conns && sockets(database) < limit_of(database) &&
+         (database == 0 || others_sockets() < others_limit());
+}
+
 void Simulator::check_nobody_waits_in_vain() const {
   for (int database = 0; database < 3; ++database) {
     const int waiting = queued(database);
@@ -195,9 +201,7 @@ void Simulator::check_nobody_waits_in_vain() const {
             "E2: nobody waits while an idle connection of the database exists");
     if (waiting <= count(State::kOpening, database) + count(State::kValidating, database)) continue;
     if (held_back(database)) continue;
-    const bool room = sockets() < settings_.max_open_conns && sockets(database) < limit_of(database) &&
-                      (database == 0 || others_sockets() < others_limit());
-    require(!room, "E2: nobody waits while a token exists");
+    require(!room(database), "E2: nobody waits while a token exists");
     if (live(database) >= limit_of(database) || count(State::kClosing) > 0) continue;
     const int others_idle =
         count(State::kIdle) - count(State::kIdle, 0) - (database == 0 ? 0 : count(State::kIdle, database));
@@ -222,6 +226,17 @@ void Simulator::check_timer() const {
     require(settings_.conn_max_lifetime.count() == 0 ||
                 (next && *next <= connection.opened_at + settings_.conn_max_lifetime),
             "the timer fires when a lifetime ends");
+  }
+  for (int database = 0; database < 3; ++database) {
+    const Outage& own = databases_[database];
+    const bool covered =
+        queued(database) <= count(State::kOpening, database) + count(State::kValidating, database);
+    const bool alone = !(server_.failing && count(State::kOpening) > 0) &&
+                       !(own.failing && count(State::kOpening, database) > 0);
+    if (covered || !alone || !room(database) || !held_back(database)) continue;
+    const TimePoint failed = std::max(server_.failing ? server_.last_failure : TimePoint::min(),
+                                      own.failing ? own.last_failure : TimePoint::min());
+    require(next && *next <= failed + kLongestBackoff, "E6: the timer fires at the end of a back-off");
   }
 }
 
