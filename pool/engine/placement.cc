@@ -135,7 +135,8 @@ bool Core::token_free(const Database& wanting) const {
          wanting.total < limit_of(wanting) && (wanting.system || others_ < others_limit());
 }
 
-// While connecting fails, one attempt at a time is made, at the end of each back-off, and room is made for one.
+// While connecting fails, one attempt at a time is made, at the end of each back-off, and room is made for
+// one.
 bool Core::held_back(TimePoint now, const Database& database) const {
   const auto held = [&](const Backoff& backoff, std::int64_t opening, std::int64_t promised) {
     return backoff.waiting(now) ||
