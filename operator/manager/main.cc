@@ -1,6 +1,7 @@
 // storagepool-operator: the operator's program. See operator/manager/manager.h.
 #include <malloc.h>
 
+#include <cstdlib>
 #include <exception>
 #include <iostream>
 
@@ -9,8 +10,11 @@
 #include "pool/runtime/log.h"
 
 int main(int argc, char** argv) {
-  mallopt(M_ARENA_MAX,
-          2);  // a watch's thread needs no arena of its own; further arenas would only hold memory
+  mallopt(M_ARENA_MAX, 1);  // threads that wait for the network; arenas of their own would only hold memory
+  // cpprestsdk loads the system's 140 authorities into every connection before the cluster's own replaces
+  // them (operator/kube/tls.h): milliseconds and megabytes for nothing.
+  setenv("SSL_CERT_FILE", "/dev/null", 1);
+  setenv("SSL_CERT_DIR", "/dev/null", 1);
   try {
     const auto options = storagepool::manager::parse_options(argc, argv, std::cout, std::cerr);
     if (!options) return options.error();
