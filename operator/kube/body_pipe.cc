@@ -49,14 +49,17 @@ BodyPipe::Event BodyPipe::next(std::string& piece, TimePoint deadline, const std
   return Event::kPiece;
 }
 
-void BodyPipe::abandon() {
+bool BodyPipe::abandon() {
+  bool ended = false;
   std::optional<Piece> unwanted;
   {
     const std::lock_guard lock(mutex_);
     abandoned_ = true;
+    ended = ended_;
     unwanted.swap(piece_);
   }
   if (unwanted) unwanted->taken.set_exception(std::runtime_error("the response is not wanted any more"));
+  return ended;
 }
 
 ResponseHead BodyPipe::head() const {

@@ -37,8 +37,8 @@ class BodyPipe {
 
   // From the caller's thread: the next piece, or why there is none. The deadline is steady-clock time.
   Event next(std::string& piece, TimePoint deadline, const std::stop_token& stop);
-  // The caller is gone: what still comes is refused.
-  void abandon();
+  // The caller is gone: what still comes is refused. True: nothing will come, the response had ended.
+  bool abandon();
   ResponseHead head() const;
   std::optional<ApiError> error() const;
 

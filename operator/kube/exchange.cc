@@ -66,8 +66,8 @@ class Running {
   Running(const Running&) = delete;
   Running& operator=(const Running&) = delete;
   ~Running() {
-    pipe_->abandon();
-    if (cancel_) cancel_();
+    // Cancelling what has ended would cost its connection.
+    if (!pipe_->abandon() && cancel_) cancel_();
   }
 
   BodyPipe& pipe() { return *pipe_; }

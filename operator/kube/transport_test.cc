@@ -51,6 +51,22 @@ TEST(TransportTest, SendsWhatWasAsked) {
   EXPECT_THAT(seen, HasSubstr("Accept:application/json\r\n"));
 }
 
+TEST(TransportTest, AConnectionIsUsedAgain) {
+  std::atomic<int> answered{0};
+  LoopbackServer server([&](const LoopbackConnection& connection, const std::string&) {
+    for (bool going = true; going;) {
+      ++answered;
+      going =
+          connection.send("HTTP/1.1 200 OK\r\nContent-Length: 2\r\n\r\n{}") && !connection.receive().empty();
+    }
+  });
+  const auto transport = to(server);
+  for (int i = 0; i < 20; ++i) ASSERT_TRUE(transport->request({.path = "/x"}));
+  EXPECT_EQ(answered, 20);
+  // The library gives a connection back a moment after the answer: now and then a second one is opened.
+  EXPECT_LE(server.requests(), 10);
+}
+
 TEST(TransportTest, ARefusalCarriesTheStatus) {
   const auto error =
       error_of(say("HTTP/1.1 429 Too Many Requests\r\nRetry-After: 3\r\nContent-Length: 34\r\n\r\n"
