@@ -94,8 +94,9 @@ TEST_F(ApplyServesEvents, RefusesBadEventsNamingTheField) {
 TEST_F(ApplyServesEvents, ConnectsWithEverySslMode) {
   const Postgres postgres(name_space(), 60);
   for (const std::string mode : {"disable", "require", "verify-ca", "verify-full"}) {
-    json changes = {
-        {"spec", {{"postgres", {{"sslMode", mode}}}, {"pool", {{"maxOpenConns", 3}, {"maxIdleConns", 3}}}}}};
+    json changes = {{"spec",
+                     {{"postgres", {{"sslMode", mode}, {"host", postgres.direct_host()}}},
+                      {"pool", {{"maxOpenConns", 3}, {"maxIdleConns", 3}}}}}};
     if (mode.starts_with("verify")) changes["spec"]["postgres"]["caSecretRef"] = {{"name", kAuthority}};
     apply(pool(mode, 1, changes));
   }

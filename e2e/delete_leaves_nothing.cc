@@ -10,6 +10,7 @@
 namespace storagepool::e2e {
 namespace {
 
+using nlohmann::json;
 using namespace std::chrono_literals;
 
 constexpr const char* kKinds =
@@ -22,8 +23,9 @@ class DeleteLeavesNothing : public Scenario {};
 
 TEST_F(DeleteLeavesNothing, NoChildAndNoBackend) {
   const Postgres postgres(name_space(), 40);
-  apply(pool("audit", 2));
-  apply(pool("other", 1, {{"spec", {{"pool", {{"maxOpenConns", 2}, {"maxIdleConns", 2}}}}}}));
+  const json direct = {{"spec", {{"postgres", {{"host", postgres.direct_host()}}}}}};
+  apply(pool("audit", 2, direct));
+  apply(pool("other", 1, direct));
   ASSERT_TRUE(becomes_ready("audit", 2));
   ASSERT_TRUE(becomes_ready("other", 1));
   EXPECT_GE(list(kKinds, kSelector).size(), 8U);

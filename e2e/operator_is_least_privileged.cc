@@ -77,7 +77,7 @@ TEST_F(OperatorIsLeastPrivileged, OpensNoConnectionToPostgres) {
   const Postgres postgres(name_space(), 40);
   postgres.superuser("alter system set log_connections = on");
   postgres.superuser("select pg_reload_conf()");
-  apply(pool("audit", 1));
+  apply(pool("audit", 1, {{"spec", {{"postgres", {{"host", postgres.direct_host()}}}}}}));
   ASSERT_TRUE(becomes_ready("audit", 1));
   const std::string log = kubectl_out({"-n", name_space(), "logs", "deployment/postgres"});
   const std::string pod = get("pod", "audit-0").at("status").at("podIP");

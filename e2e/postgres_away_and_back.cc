@@ -120,7 +120,7 @@ TEST_F(PostgresAwayAndBack, WrongCertificateAuthority) {
   const Result other = run({STORAGEPOOL_SOURCE_DIR "/hack/postgres-tls", name_space()});
   ASSERT_TRUE(other.ok()) << other.err;
   // The second of the two documents is the authority's.
-  kubectl_out({"apply", "-f", "-"}, other.out.substr(other.out.rfind("---\n")));
+  kubectl_out({"apply", "-f", "-"}, other.out.substr(other.out.rfind("---\napiVersion")));
   apply(pool(
       "audit", 1,
       {{"spec", {{"postgres", {{"sslMode", "verify-full"}, {"caSecretRef", {{"name", kAuthority}}}}}}}}));

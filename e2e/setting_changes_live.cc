@@ -88,7 +88,7 @@ TEST_F(SettingChangesLive, WithoutARestart) {
       const json settings = report.value("settings", json::object());
       EXPECT_EQ(settings.value("maxOpenConns", json()), limit) << report;
       EXPECT_EQ(settings.value("maxIdleConns", json()), limit) << report;
-      EXPECT_EQ(settings.value("statementTimeout", json()), "1.5s") << report;
+      EXPECT_EQ(settings.value("statementTimeout", json()), "1s500ms") << report;
       EXPECT_EQ(settings.value("connMaxLifetime", json()), "1m30s") << report;
       EXPECT_EQ(settings.value("maxWaiters", json()), 77) << report;
     }

@@ -18,7 +18,8 @@ class Postgres {
   // Creates the Secrets and the server in `name_space` and waits until it answers. Throws when it does not.
   Postgres(std::string name_space, int max_connections);
 
-  std::string host() const { return "postgres." + namespace_ + ".svc"; }
+  // A name that leads to the server without address translation: `client_addr` is then the pod's address.
+  std::string direct_host() const { return "postgres-direct." + namespace_ + ".svc"; }
 
   // Runs SQL as the superuser (who may use the reserved connections); the unaligned rows, fields separated by
   // '|'.
