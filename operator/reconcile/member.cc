@@ -7,8 +7,17 @@
 namespace storagepool::reconcile {
 namespace {
 
-std::string server_part(const std::string& target) {
-  return target.substr(0, target.find('/'));
+// A name for the server that is the same however a Service is written: "db", "db.team" and "db.team.svc" are
+// one server for a StoragePool in the namespace "team", and "db" is another one for a StoragePool elsewhere.
+std::string qualified_server(const std::string& target, const std::string& name_space) {
+  const std::string server = target.substr(0, target.find('/'));
+  const std::size_t colon = server.rfind(':');
+  std::string host = server.substr(0, colon);
+  for (const std::string_view suffix : {".cluster.local", ".svc"}) {
+    if (host.ends_with(suffix)) host.resize(host.size() - suffix.size());
+  }
+  if (host.find_first_of(".:") == std::string::npos) host += "." + name_space;
+  return host + server.substr(colon);
 }
 
 }  // namespace
@@ -17,13 +26,14 @@ void follow_spec(Memory& memory, const render::Identity& identity, const render:
                  const Json& status) {
   Member& member = memory.member;
   const std::string target = render::target_of(spec.postgres);
-  const std::string server = render::server_of(spec.postgres);
+  const std::string server = qualified_server(target, identity.name_space);
   member.uid = identity.uid;
   member.role = identity.name_space + "/" + spec.credentials_secret;
   member.database = spec.postgres.database;
   if (target != memory.target) {
     const std::string before = memory.target.empty() ? text_at(status, "/serverFacts/target") : memory.target;
-    if (!before.empty() && server_part(before) != server) member.leaving = server_part(before);
+    const std::string old = before.empty() ? server : qualified_server(before, identity.name_space);
+    if (old != server) member.leaving = old;
     member.facts = read_facts(status, target);
     memory.target = target;
   }

@@ -77,7 +77,7 @@ Pass::Failure Pass::work() {
     if (!spec_) return std::nullopt;
     if (auto failure = add_finalizer()) return failure;
     if (auto failure = apply_fixed_children()) return failure;
-    if (stall_) return std::nullopt;
+    if (refused_) return std::nullopt;
   }
   observe();
   for (int i = 0; i < kMaxActions; ++i) {
@@ -86,7 +86,7 @@ Pass::Failure Pass::work() {
     const bool waits = std::holds_alternative<Wait>(step_->action);
     if (waits || std::holds_alternative<Done>(step_->action)) break;
     if (auto failure = carry_out(step_->action)) return failure;
-    if (stall_) return std::nullopt;
+    if (refused_) return std::nullopt;
     memory_.progressed_at = now_.steady;
   }
   if (deleting_) return std::holds_alternative<Done>(step_->action) ? finish_deletion() : std::nullopt;
@@ -163,7 +163,7 @@ void Pass::ask(const std::vector<std::size_t>& indices) {
   std::vector<PodAnswer> answers = admin_.ask(pods_, indices, token_);
   for (std::size_t i = 0; i < indices.size(); ++i) answers_[indices[i]] = std::move(answers[i]);
   learn_facts();
-  reapply_token_if_refused();
+  reapply_token_if_wanted();
 }
 
 void Pass::learn_facts() {
@@ -183,10 +183,16 @@ void Pass::learn_facts() {
   if (all_moved) memory_.member.leaving.clear();
 }
 
-void Pass::reapply_token_if_refused() {
-  const bool refused = std::any_of(answers_.begin(), answers_.end(),
-                                   [](const PodAnswer& answer) { return answer.unauthorized; });
-  if (!refused || deleting_ || now_.steady - memory_.secret_applied_at < kSecretReapplyPeriod) return;
+// The Secret cannot be watched. A pod that refuses the token or does not come up may be for want of it.
+void Pass::reapply_token_if_wanted() {
+  if (deleting_) return;
+  bool wanted = false;
+  for (std::size_t i = 0; i < pods_.size(); ++i) {
+    wanted |= answers_[i].unauthorized || (pods_[i].started && !answers_[i].report);
+  }
+  if (memory_.secret_applied_at == std::chrono::steady_clock::time_point{})
+    memory_.secret_applied_at = now_.steady;
+  if (!wanted || now_.steady - memory_.secret_applied_at < kSecretReapplyPeriod) return;
   const std::string name = render::admin_secret_name(identity_.name);
   memory_.children.forget(kube::resources::kSecrets, name);
   memory_.secret_applied_at = now_.steady;

@@ -43,7 +43,7 @@ class Pass {
   void take_pods(const std::vector<kube::ObjectPtr>& objects);
   void ask(const std::vector<std::size_t>& indices);
   void learn_facts();
-  void reapply_token_if_refused();
+  void reapply_token_if_wanted();
   Observed observed() const;
   Desired desired() const;
   std::chrono::milliseconds look_again() const;
@@ -62,6 +62,7 @@ class Pass {
   std::string token_;
   bool deleting_ = false;
   bool finished_ = false;  // deletion is complete
+  bool refused_ = false;   // the API server has refused a write for good
   std::optional<Stall> stall_;
   std::optional<Step> step_;
   Json previous_;  // status

@@ -10,8 +10,10 @@ namespace storagepool::reconcile {
 // What the API server refuses for good stalls this StoragePool until somebody changes it; all else is tried
 // again.
 Pass::Failure Pass::refused_or(const kube::ApiError& error, const std::string& what) {
-  if (!error.is_invalid() && !error.is_forbidden() && error.status != 400) return error;
-  stall_ = Stall{error.is_forbidden() ? "ApplyForbidden" : "ApplyRejected", what + ": " + error.message};
+  const bool forbidden = error.status == 403;  // not 401: a token may just have expired
+  if (!error.is_invalid() && !forbidden && error.status != 400) return error;
+  refused_ = true;
+  stall_ = Stall{forbidden ? "ApplyForbidden" : "ApplyRejected", what + ": " + error.message};
   log::warn("an object was refused", {{"object", what}, {"detail", error.to_string()}});
   return std::nullopt;
 }
@@ -54,7 +56,7 @@ Pass::Failure Pass::apply_fixed_children() {
   for (const auto& [type, object] : objects) {
     const auto done = memory_.children.ensure(cluster_, type, object, now_.steady);
     if (!done) return refused_or(done.error(), std::string(type.kind) + " " + kube::key_of(object).name);
-    if (stall_) return std::nullopt;
+    if (refused_) return std::nullopt;
   }
   return std::nullopt;
 }
@@ -108,7 +110,7 @@ Pass::Failure Pass::scale(const Scale& action) {
   } else {
     // A new pod reads the ConfigMap: it has to be right before there is one.
     if (auto failure = ensure_config_map()) return failure;
-    if (stall_) return std::nullopt;
+    if (refused_) return std::nullopt;
     const Json object = render::stateful_set(identity_, *spec_,
                                              {.replicas = action.replicas,
                                               .peak_pods = action.peak_pods,
@@ -147,7 +149,7 @@ Pass::Failure Pass::ensure_config_map() {
 }
 
 Pass::Failure Pass::ensure_stateful_set() {
-  if (stall_ || !memory_.workload.view()) return std::nullopt;
+  if (refused_ || !memory_.workload.view()) return std::nullopt;
   const Workload& workload = memory_.workload.view()->workload;
   const Json object = render::stateful_set(identity_, *spec_,
                                            {.replicas = workload.replicas,

@@ -1,0 +1,184 @@
+// A Kubernetes small enough for tests: stores objects, counts resourceVersions and generations, merges what
+// is applied, and plays the StatefulSet controller and the pods' administration ports. Its caches are always
+// current.
+#pragma once
+
+#include <map>
+#include <optional>
+#include <string>
+#include <utility>
+#include <vector>
+
+#include "operator/kube/pod_client.h"
+#include "operator/reconcile/cluster.h"
+#include "operator/render/render.h"
+#include "pool/settings/admin_wire.h"
+
+namespace storagepool::reconcile {
+
+using kube::Json;
+
+struct FakePod {
+  settings::SettingsReport report;
+  settings::FactsReport facts;
+  bool reachable = true;
+  std::string token;  // that it accepts; empty: any
+};
+
+class FakeCluster final : public Cluster, public kube::PodClient {
+ public:
+  using Id = std::pair<std::string, std::string>;  // kind, name
+
+  std::map<Id, Json> objects;
+  std::map<std::string, FakePod> pods;  // by address
+  std::vector<std::string> writes;      // "apply ConfigMap/audit-config"
+  std::vector<kube::Event> events;
+  std::optional<kube::ApiError> refuse;  // every write of the kind in `refuse_kind`
+  std::string refuse_kind;
+  settings::FactsReport new_pods_say;
+
+  Json& get(const std::string& kind, const std::string& name) { return objects.at({kind, name}); }
+  bool has(const std::string& kind, const std::string& name) const { return objects.contains({kind, name}); }
+
+  // Stores an object as a user would.
+  void put(Json object) {
+    const Id id{object["kind"], object["metadata"]["name"]};
+    Json before = objects.contains(id) ? objects[id] : Json();
+    store(id, before, std::move(object));
+  }
+
+  // Creates and removes pods as the StatefulSet says; new ones start with what the ConfigMap says.
+  void run_controller(const std::string& name) {
+    Json& set = get("StatefulSet", name);
+    const int replicas = set["spec"]["replicas"];
+    for (int i = 0; i < replicas; ++i) {
+      if (!has("Pod", name + "-" + std::to_string(i))) start_pod(name, i, set);
+    }
+    std::erase_if(objects, [&](const auto& entry) {
+      if (entry.first.first != "Pod") return false;
+      const int ordinal = std::stoi(entry.first.second.substr(entry.first.second.rfind('-') + 1));
+      if (ordinal >= replicas) pods.erase(entry.second["status"]["podIP"]);
+      return ordinal >= replicas;
+    });
+    set["status"]["observedGeneration"] = set["metadata"]["generation"];
+    touch(set);
+  }
+
+  kube::ObjectPtr cached(const kube::ResourceType& type, const kube::ObjectKey& key) const override {
+    const auto found = objects.find({std::string(type.kind), key.name});
+    return found == objects.end() ? nullptr : std::make_shared<const Json>(found->second);
+  }
+  std::vector<kube::ObjectPtr> cached_storage_pools() const override { return all("StoragePool"); }
+  std::vector<kube::ObjectPtr> cached_pods(const kube::ObjectKey&) const override { return all("Pod"); }
+  Result<std::vector<Json>> list_pods(const kube::ObjectKey&) override {
+    std::vector<Json> list;
+    for (const kube::ObjectPtr& pod : all("Pod")) list.push_back(*pod);
+    return list;
+  }
+  Result<Json> apply(const kube::ResourceType& type, const Json& object) override {
+    const Id id{std::string(type.kind), object["metadata"]["name"]};
+    return write("apply", id, [&](Json& stored) { stored.merge_patch(object); });
+  }
+  Result<Json> apply_status(const Json& object) override {
+    const Id id{"StoragePool", object["metadata"]["name"]};
+    return write("status", id, [&](Json& stored) { stored["status"] = object["status"]; });
+  }
+  Result<Json> merge_patch(const kube::ResourceType& type, const kube::ObjectKey& key,
+                           const Json& patch) override {
+    const Id id{std::string(type.kind), key.name};
+    auto patched = write("patch", id, [&](Json& stored) { stored.merge_patch(patch); });
+    if (patched && patched->contains("metadata") &&
+        !(*patched)["metadata"].value("deletionTimestamp", "").empty() &&
+        (*patched)["metadata"].value("finalizers", Json::array()).empty()) {
+      objects.erase(id);
+    }
+    return patched;
+  }
+  void record(const kube::Event& event) override { events.push_back(event); }
+
+  tl::expected<kube::PodResponse, kube::ApiError> get(const std::string& url, const std::string& token,
+                                                      std::chrono::milliseconds) override {
+    FakePod* pod = find(url);
+    if (pod == nullptr) return unreachable();
+    if (!pod->token.empty() && pod->token != token) return kube::PodResponse{.status = 401, .body = "{}"};
+    return kube::PodResponse{.status = 200,
+                             .body = url.ends_with("/facts") ? to_json(pod->facts) : to_json(pod->report)};
+  }
+  tl::expected<kube::PodResponse, kube::ApiError> put(const std::string& url, const std::string&,
+                                                      const std::string& body,
+                                                      std::chrono::milliseconds) override {
+    FakePod* pod = find(url);
+    if (pod == nullptr) return unreachable();
+    const auto change = settings::parse_settings_change(body);
+    if (!change) return kube::PodResponse{.status = 400, .body = "{}"};
+    pod->report.applied_generation = change->generation;
+    pod->report.settings = *settings::resolve(change->settings);
+    return kube::PodResponse{.status = 200, .body = to_json(pod->report)};
+  }
+
+ private:
+  static tl::unexpected<kube::ApiError> unreachable() {
+    return tl::unexpected(kube::ApiError{.status = 0, .reason = "DeadlineExceeded", .message = "no answer"});
+  }
+  FakePod* find(const std::string& url) {
+    const std::string host = url.substr(7, url.find(':', 7) - 7);
+    const auto found = pods.find(host);
+    return found != pods.end() && found->second.reachable ? &found->second : nullptr;
+  }
+  std::vector<kube::ObjectPtr> all(const std::string& kind) const {
+    std::vector<kube::ObjectPtr> list;
+    for (const auto& [id, object] : objects) {
+      if (id.first == kind) list.push_back(std::make_shared<const Json>(object));
+    }
+    return list;
+  }
+  void touch(Json& object) { object["metadata"]["resourceVersion"] = std::to_string(++version_); }
+
+  template <typename Change>
+  Result<Json> write(const char* verb, const Id& id, Change change) {
+    if (refuse && refuse_kind == id.first) return tl::unexpected(*refuse);
+    writes.push_back(std::string(verb) + " " + id.first + "/" + id.second);
+    const Json before = objects.contains(id) ? objects[id] : Json();
+    Json after = before.is_null() ? Json::object() : before;
+    change(after);
+    after["kind"] = id.first;
+    store(id, before, std::move(after));
+    return objects[id];
+  }
+  void store(const Id& id, const Json& before, Json after) {
+    if (before == after) return;
+    Json& metadata = after["metadata"];
+    if (!metadata.contains("uid")) metadata["uid"] = "uid-" + std::to_string(++version_);
+    const bool versioned = id.first == "StatefulSet" || id.first == "StoragePool";
+    if (versioned && (before.is_null() || before.value("spec", Json()) != after.value("spec", Json()))) {
+      metadata["generation"] = metadata.value("generation", 0) + 1;
+    }
+    touch(after);
+    objects[id] = std::move(after);
+  }
+  void start_pod(const std::string& set_name, int ordinal, const Json& set) {
+    const std::string name = set_name + "-" + std::to_string(ordinal);
+    const std::string address = "10.0.0." + std::to_string(pods.size() + 1);
+    put({{"kind", "Pod"},
+         {"metadata",
+          {{"name", name},
+           {"labels", set["spec"]["template"]["metadata"]["labels"]},
+           {"annotations", set["spec"]["template"]["metadata"]["annotations"]}}},
+         {"spec", {{"nodeName", "n"}}},
+         {"status",
+          {{"phase", "Running"},
+           {"podIP", address},
+           {"conditions", {{{"type", "Ready"}, {"status", "True"}}}}}}});
+    const auto config = settings::parse_config(
+        get("ConfigMap", set_name + "-config")["data"]["config.yaml"].get<std::string>());
+    FakePod pod;
+    pod.report.applied_generation = config->generation;
+    pod.report.settings = *settings::resolve(config->pool);
+    pod.facts = new_pods_say;
+    pods[address] = pod;
+  }
+
+  std::uint64_t version_ = 100;
+};
+
+}  // namespace storagepool::reconcile

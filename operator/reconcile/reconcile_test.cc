@@ -1,0 +1,315 @@
+#include "operator/reconcile/reconcile.h"
+
+#include <algorithm>
+
+#include <gmock/gmock.h>
+#include <gtest/gtest.h>
+
+#include "operator/reconcile/conditions.h"
+#include "operator/reconcile/fake_cluster.h"
+#include "operator/render/admin_token.h"
+
+namespace storagepool::reconcile {
+namespace {
+
+using namespace std::chrono_literals;
+using testing::Contains;
+using testing::HasSubstr;
+using testing::IsEmpty;
+using testing::Not;
+
+const kube::ObjectKey kAudit{"team", "audit"};
+
+class Reconcile : public testing::Test {
+ protected:
+  Reconcile() {
+    cluster_.put(storage_pool("audit", 3));
+    settings::ServerFacts facts;
+    facts.max_connections = 40;
+    facts.superuser_reserved_connections = 3;
+    cluster_.new_pods_say.reachable = true;
+    cluster_.new_pods_say.facts = facts;
+    restart_operator();
+  }
+
+  static Json storage_pool(const std::string& name, int replicas) {
+    return {{"apiVersion", "storagepool.dev/v1alpha1"},
+            {"kind", "StoragePool"},
+            {"metadata", {{"name", name}, {"namespace", "team"}}},
+            {"spec",
+             {{"replicas", replicas},
+              {"postgres",
+               {{"host", "db"}, {"database", "audit"}, {"credentialsSecretRef", {{"name", "creds"}}}}}}}};
+  }
+  void restart_operator() {
+    reconciler_ = std::make_unique<Reconciler>(
+        cluster_, cluster_,
+        Options{.default_image = "img:1", .admin_key = std::string(32, 'k'), .resync = 10s});
+  }
+  tl::expected<Outcome, kube::ApiError> look(const kube::ObjectKey& key = kAudit) {
+    now_.steady += 1s;
+    now_.wall += 1s;
+    return reconciler_->reconcile(key, now_);
+  }
+  // Looks, and lets the StatefulSet controller act, until nothing changes any more.
+  void settle(const std::string& name = "audit") {
+    for (int i = 0; i < 10; ++i) {
+      ASSERT_TRUE(look({"team", name}));
+      if (cluster_.has("StatefulSet", name)) cluster_.run_controller(name);
+    }
+    ASSERT_TRUE(look({"team", name}));
+  }
+  void change_spec(const char* pointer, const Json& value) {
+    Json object = pool();
+    object[Json::json_pointer(pointer)] = value;
+    cluster_.put(object);
+  }
+  Json& pool() { return cluster_.get("StoragePool", "audit"); }
+  Json status() { return pool()["status"]; }
+  std::string condition(const char* type) {
+    const Json found = find_condition(status(), type);
+    return text_at(found, "/status") + " " + text_at(found, "/reason");
+  }
+  std::string message(const char* type) { return text_at(find_condition(status(), type), "/message"); }
+  std::vector<std::string> events() const {
+    std::vector<std::string> reasons;
+    for (const kube::Event& event : cluster_.events) reasons.push_back(event.reason);
+    return reasons;
+  }
+
+  FakeCluster cluster_;
+  Moment now_{.steady = std::chrono::steady_clock::time_point(1h), .wall = WallTime(1'790'000'000s)};
+  std::unique_ptr<Reconciler> reconciler_;
+};
+
+TEST_F(Reconcile, FirstStartIsOnePodThenAllWithWhatFits) {
+  ASSERT_TRUE(look());
+  EXPECT_EQ(cluster_.get("StatefulSet", "audit")["spec"]["replicas"], 1);
+  EXPECT_EQ(condition(kRolloutBlocked), "True ServerLimitsUnknown");
+  cluster_.run_controller("audit");
+  EXPECT_EQ(cluster_.pods.at("10.0.0.1").report.settings.max_open_conns, 1);
+  settle();
+  EXPECT_EQ(condition(kReady), "True Ready");
+  EXPECT_EQ(condition(kReconciling), "False Settled");
+  EXPECT_EQ(condition(kStalled), "False NotStalled");
+  EXPECT_EQ(condition(kBudgetExceeded), "True LimitsReduced");
+  EXPECT_EQ(condition(kPostgresReachable), "True Connected");
+  EXPECT_EQ(status()["ready"], "3/3");
+  EXPECT_EQ(status()["connectionBudget"]["perPod"], 9);
+  EXPECT_EQ(status()["connectionBudget"]["granted"], 27);
+  EXPECT_EQ(status()["connectionBudget"]["usable"], 27);
+  EXPECT_EQ(status()["serverFacts"]["target"], "db:5432/audit");
+  EXPECT_EQ(status()["selector"], "app.kubernetes.io/name=storagepool,app.kubernetes.io/instance=audit");
+  EXPECT_EQ(status()["pods"].size(), 3U);
+  EXPECT_THAT(events(), Contains("LimitGranted"));
+  EXPECT_THAT(events(), Contains("Ready"));
+}
+
+TEST_F(Reconcile, NothingIsWrittenWhenNothingChanges) {
+  settle();
+  cluster_.writes.clear();
+  cluster_.events.clear();
+  for (int i = 0; i < 100; ++i) {
+    const auto outcome = look();
+    ASSERT_TRUE(outcome);
+    EXPECT_EQ(outcome->look_again, 10s);
+  }
+  EXPECT_THAT(cluster_.writes, IsEmpty());
+  EXPECT_THAT(cluster_.events, IsEmpty());
+}
+
+TEST_F(Reconcile, VolatileNumbersAreWrittenRarely) {
+  settle();
+  now_.steady += 60s;
+  ASSERT_TRUE(look());
+  cluster_.writes.clear();
+  for (int i = 0; i < 60; ++i) {
+    cluster_.pods.at("10.0.0.1").report.in_use = i % 9;
+    ASSERT_TRUE(look());
+  }
+  EXPECT_LE(cluster_.writes.size(), 2U);
+  EXPECT_GE(cluster_.writes.size(), 1U);
+}
+
+TEST_F(Reconcile, ARestartedOperatorChangesNothing) {
+  settle();
+  const auto before = cluster_.objects;
+  restart_operator();
+  ASSERT_TRUE(look());
+  EXPECT_EQ(cluster_.objects, before);
+}
+
+TEST_F(Reconcile, SettingsAreChangedLive) {
+  settle();
+  const Json pod_template = cluster_.get("StatefulSet", "audit")["spec"]["template"];
+  change_spec("/spec/pool", {{"maxOpenConns", 4}, {"acquireTimeout", "2s"}});
+  ASSERT_TRUE(look());
+  for (const auto& [address, pod] : cluster_.pods) {
+    EXPECT_EQ(pod.report.settings.max_open_conns, 4);
+    EXPECT_EQ(pod.report.settings.acquire_timeout, 2s);
+    EXPECT_EQ(pod.report.applied_generation, status()["settingsGeneration"]);
+  }
+  EXPECT_EQ(status()["pods"][0]["maxOpenConns"], 4);
+  EXPECT_EQ(status()["observedGeneration"], pool()["metadata"]["generation"]);
+  EXPECT_EQ(condition(kReady), "True Ready");
+  EXPECT_EQ(cluster_.get("StatefulSet", "audit")["spec"]["template"], pod_template);
+}
+
+TEST_F(Reconcile, ScaleOutWaitsForAPodThatDoesNotAnswerAndNamesIt) {
+  settle();
+  cluster_.pods.at("10.0.0.2").reachable = false;
+  change_spec("/spec/replicas", 5);
+  settle();
+  EXPECT_EQ(cluster_.get("StatefulSet", "audit")["spec"]["replicas"], 3);
+  EXPECT_EQ(condition(kRolloutBlocked), "True PodNotConfirmed");
+  EXPECT_THAT(message(kRolloutBlocked), HasSubstr("audit-1: its administration port does not answer"));
+  EXPECT_THAT(events(), Contains("PodNotConfirmed"));
+  cluster_.pods.at("10.0.0.2").reachable = true;
+  settle();
+  EXPECT_EQ(status()["ready"], "5/5");
+  EXPECT_EQ(status()["connectionBudget"]["perPod"], 5);
+  EXPECT_EQ(condition(kRolloutBlocked), "False NotBlocked");
+}
+
+TEST_F(Reconcile, OthersOnTheServerKeepWhatTheyHold) {
+  settle();
+  cluster_.put(storage_pool("second", 2));
+  settle("second");
+  const Json second = cluster_.get("StoragePool", "second")["status"]["connectionBudget"];
+  EXPECT_EQ(second["otherPools"], 27);
+  EXPECT_EQ(second["granted"], 0);
+  EXPECT_EQ(second["maxSafeReplicas"], 0);
+}
+
+TEST_F(Reconcile, WhatSomebodyElseChangedIsPutRight) {
+  settle();
+  cluster_.get("Service", "audit-pods")["spec"]["publishNotReadyAddresses"] = false;
+  cluster_.get("Service", "audit-pods")["metadata"]["resourceVersion"] = "100000";
+  cluster_.objects.erase({"PodDisruptionBudget", "audit"});
+  ASSERT_TRUE(look());
+  EXPECT_EQ(cluster_.get("Service", "audit-pods")["spec"]["publishNotReadyAddresses"], true);
+  EXPECT_TRUE(cluster_.has("PodDisruptionBudget", "audit"));
+}
+
+TEST_F(Reconcile, AnInvalidSpecStallsAndLeavesThePodsAlone) {
+  settle();
+  const Json before = status();
+  change_spec("/spec/pool", {{"maxOpenConns", 0}});
+  cluster_.writes.clear();
+  ASSERT_TRUE(look());
+  EXPECT_EQ(condition(kStalled), "True InvalidSpec");
+  EXPECT_EQ(condition(kReady), "False InvalidSpec");
+  EXPECT_THAT(message(kStalled), HasSubstr("spec.pool.maxOpenConns is 0; allowed: "));
+  EXPECT_EQ(status()["connectionBudget"], before["connectionBudget"]);
+  EXPECT_EQ(cluster_.writes, std::vector<std::string>{"status StoragePool/audit"});
+  change_spec("/spec/pool", Json::object());
+  settle();
+  EXPECT_EQ(condition(kReady), "True Ready");
+}
+
+TEST_F(Reconcile, ARefusedObjectStallsWithTheServersWords) {
+  cluster_.refuse_kind = "StatefulSet";
+  cluster_.refuse = kube::ApiError{.status = 422, .reason = "Invalid", .message = "spec.template is no good"};
+  ASSERT_TRUE(look());
+  EXPECT_EQ(condition(kStalled), "True ApplyRejected");
+  EXPECT_THAT(message(kReady), HasSubstr("StatefulSet audit: spec.template is no good"));
+  cluster_.refuse.reset();
+  settle();
+  EXPECT_EQ(condition(kReady), "True Ready");
+}
+
+TEST_F(Reconcile, ErrorsThatPassAreReturned) {
+  cluster_.refuse_kind = "ConfigMap";
+  cluster_.refuse = kube::ApiError{.status = 503, .reason = "ServiceUnavailable", .message = "later"};
+  EXPECT_EQ(look().error().status, 503);
+}
+
+TEST_F(Reconcile, APostgresFaultIsNamedAndRecoveredFrom) {
+  settle();
+  auto& facts = cluster_.pods.at("10.0.0.3").facts;
+  facts.reachable = false;
+  facts.fault = settings::PostgresFault::kCredentialsRejected;
+  facts.detail = "connecting to db:5432/audit: refused the credentials (28P01)";
+  const auto outcome = look();
+  ASSERT_TRUE(outcome);
+  EXPECT_EQ(outcome->look_again, 2s);
+  EXPECT_EQ(condition(kPostgresReachable), "False CredentialsRejected");
+  EXPECT_EQ(condition(kReady), "False CredentialsRejected");
+  EXPECT_THAT(message(kReady), HasSubstr("audit-2: connecting to db:5432/audit"));
+  EXPECT_THAT(events(), Contains("CredentialsRejected"));
+  facts = cluster_.new_pods_say;
+  ASSERT_TRUE(look());
+  EXPECT_EQ(condition(kReady), "True Ready");
+  EXPECT_THAT(events(), Contains("Connected"));
+}
+
+TEST_F(Reconcile, ADeletedStoragePoolIsDrainedThenReleased) {
+  settle();
+  pool()["metadata"]["deletionTimestamp"] = "2026-01-01T00:00:00Z";
+  cluster_.put(pool());
+  ASSERT_TRUE(look());
+  EXPECT_EQ(cluster_.get("StatefulSet", "audit")["spec"]["replicas"], 0);
+  EXPECT_TRUE(cluster_.has("StoragePool", "audit"));
+  EXPECT_EQ(condition(kReady), "False Draining");
+  cluster_.run_controller("audit");
+  const auto outcome = look();
+  ASSERT_TRUE(outcome);
+  EXPECT_FALSE(outcome->look_again);
+  EXPECT_FALSE(cluster_.has("StoragePool", "audit"));
+}
+
+TEST_F(Reconcile, AStoragePoolIsDrainedEvenWithAnInvalidSpec) {
+  settle();
+  change_spec("/spec/replicas", -1);
+  pool()["metadata"]["deletionTimestamp"] = "2026-01-01T00:00:00Z";
+  cluster_.put(pool());
+  ASSERT_TRUE(look());
+  cluster_.run_controller("audit");
+  ASSERT_TRUE(look());
+  EXPECT_FALSE(cluster_.has("StoragePool", "audit"));
+}
+
+TEST_F(Reconcile, TheTokenIsDerivedAndWrittenAgainToAPodThatRefusesIt) {
+  settle();
+  const std::string token =
+      render::admin_token(std::string(32, 'k'), pool()["metadata"]["uid"].get<std::string>());
+  EXPECT_EQ(cluster_.get("Secret", "audit-admin")["stringData"]["token"], token);
+  cluster_.pods.at("10.0.0.1").token = "another";
+  now_.steady += 60s;
+  cluster_.writes.clear();
+  ASSERT_TRUE(look());
+  EXPECT_THAT(cluster_.writes, Contains("apply Secret/audit-admin"));
+  cluster_.writes.clear();
+  ASSERT_TRUE(look());
+  EXPECT_THAT(cluster_.writes, Not(Contains("apply Secret/audit-admin")));
+  EXPECT_THAT(status().dump(), Not(HasSubstr(token)));
+}
+
+TEST_F(Reconcile, AnotherServerStartsFromTheMinimum) {
+  settle();
+  change_spec("/spec/postgres/host", "new");
+  ASSERT_TRUE(look());
+  EXPECT_EQ(status()["connectionBudget"]["perPod"], 1);
+  EXPECT_EQ(cluster_.get("StatefulSet", "audit")["spec"]["replicas"], 3);
+  EXPECT_THAT(cluster_.get("ConfigMap", "audit-config")["data"]["config.yaml"].get<std::string>(),
+              HasSubstr("\"new\""));
+}
+
+TEST_F(Reconcile, ScaledToZeroIsReady) {
+  settle();
+  change_spec("/spec/replicas", 0);
+  settle();
+  EXPECT_EQ(condition(kReady), "True ScaledToZero");
+  EXPECT_EQ(status()["connectionBudget"]["granted"], 0);
+}
+
+TEST_F(Reconcile, WhatIsGoneIsForgotten) {
+  settle();
+  cluster_.objects.erase({"StoragePool", "audit"});
+  const auto outcome = look();
+  ASSERT_TRUE(outcome);
+  EXPECT_FALSE(outcome->look_again);
+}
+
+}  // namespace
+}  // namespace storagepool::reconcile
