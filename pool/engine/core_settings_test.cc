@@ -99,7 +99,7 @@ TEST(Core, AcquireTimeoutBoundsEveryDeadline) {
   pool.advance(1999ms);
   EXPECT_FALSE(pool.failed(waiter));
   pool.advance(1ms);
-  EXPECT_EQ(pool.failed(waiter)->reason, Reason::kDeadlineExceeded);
+  EXPECT_EQ(pool.failed(waiter), Reason::kDeadlineExceeded);
   EXPECT_EQ(pool.statistics().wait_count, 1);
   EXPECT_EQ(pool.statistics().wait_duration, 2s);
 }
@@ -111,7 +111,7 @@ TEST(Core, MaxWaitersCountsThoseWhoWaitForSomebodyElse) {
   const auto second = pool.acquire();
   EXPECT_FALSE(pool.failed(second));
   const auto third = pool.acquire();
-  EXPECT_EQ(pool.failed(third)->reason, Reason::kTooManyWaiters);
+  EXPECT_EQ(pool.failed(third), Reason::kTooManyWaiters);
   EXPECT_EQ(pool.statistics().waiting, 2);
 }
 

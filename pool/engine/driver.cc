@@ -61,7 +61,7 @@ class Driver::Registration {
     const Lock lock(driver_->mutex_);
     driver_->waiting_.erase(id_);
     taken_ = true;
-    return std::move(*waiting_.answer);
+    return std::move(waiting_.answer).value_or(tl::unexpected(AcquireError{}));
   }
 
  private:
@@ -91,7 +91,7 @@ class Driver::DrainRegistration {
   asio::steady_timer done_;
 };
 
-Driver::Driver(asio::any_io_executor executor, Engine::ConnectOptionsSource options,
+Driver::Driver(const asio::any_io_executor& executor, Engine::ConnectOptionsSource options,
                std::string system_database, const settings::Settings& settings, Listener listener)
     : executor_(executor),
       options_(std::move(options)),
@@ -284,8 +284,9 @@ void Driver::on_readable(ConnectionId id, std::uint64_t number) {
 
 // Idle sessions are watched, but the news of a death may still be on its way.
 void Driver::remove_dead_candidates(std::string_view database) {
-  while (const auto id = core_.candidate(database)) {
-    if (entries_.at(*id).session->alive()) break;
+  for (;;) {
+    const auto id = core_.candidate(database);
+    if (!id || entries_.at(*id).session->alive()) return;
     core_.lost(clock_now(), *id);
     core_.take_actions(actions_);
     for (const Action& action : actions_) carry_out(action);

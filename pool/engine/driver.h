@@ -37,7 +37,7 @@ class Driver : public std::enable_shared_from_this<Driver> {
   };
   using Answer = tl::expected<Handed, AcquireError>;
 
-  Driver(boost::asio::any_io_executor executor, Engine::ConnectOptionsSource options,
+  Driver(const boost::asio::any_io_executor& executor, Engine::ConnectOptionsSource options,
          std::string system_database, const settings::Settings& settings, Listener listener);
 
   boost::asio::awaitable<Answer> acquire(std::string database, TimePoint deadline);

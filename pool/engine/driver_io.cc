@@ -33,7 +33,7 @@ OpenFailure open_failure(const postgres::Error& error) {
 }  // namespace
 
 void Driver::spawn(const asio::any_io_executor& strand, asio::awaitable<void> work) {
-  asio::co_spawn(strand, std::move(work), [](std::exception_ptr error) {
+  asio::co_spawn(strand, std::move(work), [](const std::exception_ptr& error) {
     if (error) std::rethrow_exception(error);
   });
 }

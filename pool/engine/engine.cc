@@ -30,11 +30,11 @@ Lease::~Lease() {
   if (return_) return_->driver->give_back(return_->id);
 }
 
-Engine::Engine(asio::any_io_executor executor, ConnectOptionsSource options, std::string system_database,
-               const settings::Settings& settings, Listener listener)
+Engine::Engine(const asio::any_io_executor& executor, ConnectOptionsSource options,
+               std::string system_database, const settings::Settings& settings, Listener listener)
     : impl_(std::make_shared<Impl>()) {
-  impl_->driver = std::make_shared<Driver>(std::move(executor), std::move(options),
-                                           std::move(system_database), settings, std::move(listener));
+  impl_->driver = std::make_shared<Driver>(executor, std::move(options), std::move(system_database), settings,
+                                           std::move(listener));
 }
 
 Engine::~Engine() {

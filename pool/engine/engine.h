@@ -89,8 +89,8 @@ class Engine {
   // the error is kCredentialsMissing when the mounted Secret is absent or incomplete.
   using ConnectOptionsSource = std::function<tl::expected<postgres::ConnectOptions, postgres::Error>()>;
 
-  Engine(boost::asio::any_io_executor executor, ConnectOptionsSource options, std::string system_database,
-         const settings::Settings& settings, Listener listener);
+  Engine(const boost::asio::any_io_executor& executor, ConnectOptionsSource options,
+         std::string system_database, const settings::Settings& settings, Listener listener);
   ~Engine();
   Engine(const Engine&) = delete;
   Engine& operator=(const Engine&) = delete;

@@ -58,7 +58,7 @@ class EngineTest : public ::testing::Test {
   std::string value(Lease& lease, std::string_view sql) {
     auto result = run(context_, lease->execute(sql, in(20s)));
     if (!result) throw std::runtime_error(result.error().detail);
-    return result->rows.at(0).at(0).value();
+    return result->rows.at(0).at(0).value_or("NULL");
   }
   std::string backend(Lease& lease) { return value(lease, "SELECT pg_backend_pid()"); }
   // Starts an acquire whose lease, if any, goes back at once.
@@ -310,7 +310,7 @@ TEST_F(EngineTest, AFullServerIsWaitedFor) {
           auto own = co_await engine.acquire("audit", in(20s));
           if (!own) co_return;
           auto result = co_await (*own)->execute("SELECT pg_sleep(0.02), pg_backend_pid()", in(20s));
-          if (result) names.push_back(result->rows.at(0).at(1).value());
+          if (result) names.push_back(result->rows.at(0).at(1).value_or("NULL"));
         }(*engine_, served),
         boost::asio::detached);
   }

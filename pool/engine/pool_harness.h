@@ -31,11 +31,18 @@ struct Pool {
     }
     return 0;
   }
-  std::optional<AcquireError> failed(WaiterId waiter) const {
+  // Why a waiter failed; nothing when it did not.
+  std::optional<AcquireError::Reason> failed(WaiterId waiter) const {
+    for (const auto& fail : fails) {
+      if (fail.waiter == waiter) return fail.error.reason;
+    }
+    return std::nullopt;
+  }
+  AcquireError error(WaiterId waiter) const {
     for (const auto& fail : fails) {
       if (fail.waiter == waiter) return fail.error;
     }
-    return std::nullopt;
+    return {};
   }
   void open_all() {
     while (!opens.empty()) {

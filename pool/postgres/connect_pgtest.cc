@@ -62,7 +62,7 @@ class ConnectTest : public ::testing::Test {
   std::string uses_tls(Session& session) {
     auto result =
         run(context_, session.execute("SELECT ssl FROM pg_stat_ssl WHERE pid = pg_backend_pid()", in(20s)));
-    return result ? result->rows.at(0).at(0).value() : result.error().detail;
+    return result ? result->rows.at(0).at(0).value_or("NULL") : result.error().detail;
   }
 
   static std::unique_ptr<Server> server_;

@@ -46,7 +46,7 @@ class ConnectionTest : public ::testing::Test {
   std::string value(Session& session, std::string_view sql) {
     auto result = execute(session, sql);
     if (!result) throw std::runtime_error(result.error().detail);
-    return result->rows.at(0).at(0).value();
+    return result->rows.at(0).at(0).value_or("NULL");
   }
   std::string prepared_statements(Session& session) {
     return value(session, "SELECT count(*) FROM pg_prepared_statements");
@@ -101,7 +101,7 @@ TEST_F(ConnectionTest, TextOfResultsDoesNotDependOnTheServersSettings) {
 
 TEST_F(ConnectionTest, CarriesLargeParametersAndResults) {
   auto session = open();
-  const std::string large(20 * 1024 * 1024, 'x');
+  const std::string large(std::size_t{20} * 1024 * 1024, 'x');
   auto result = query(*session, "SELECT $1::text", {large});
   ASSERT_TRUE(result) << result.error().detail;
   EXPECT_EQ(result->rows[0][0], large);

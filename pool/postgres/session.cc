@@ -11,7 +11,7 @@ namespace asio = boost::asio;
 
 namespace {
 
-constexpr std::size_t kMaxResultBytes = 64 * 1024 * 1024;
+constexpr std::size_t kMaxResultBytes = std::size_t{64} * 1024 * 1024;
 // How often a server that runs a statement looks whether its client is still there.
 constexpr const char* kCheckClient = "SET client_connection_check_interval = 500";
 
@@ -61,10 +61,10 @@ std::int64_t affected_rows(PGresult* result) {
 // in between, the session stays busy and with that unusable.
 class LibpqSession::Statement {
  public:
-  Statement(LibpqSession& session, asio::any_io_executor serial, Deadline deadline)
+  Statement(LibpqSession& session, const asio::any_io_executor& serial, Deadline deadline)
       : session_(session), socket_(session.socket_) {
     session_.busy_ = true;
-    socket_.arm(std::move(serial), deadline);
+    socket_.arm(serial, deadline);
   }
   Statement(const Statement&) = delete;
   Statement& operator=(const Statement&) = delete;

@@ -32,10 +32,10 @@ int duplicate(int descriptor) {
 Socket::State::State(const asio::any_io_executor& executor, int fd)
     : descriptor(executor, duplicate(fd)), timer(executor) {}
 
-Socket::Socket(asio::any_io_executor executor, int descriptor)
+Socket::Socket(const asio::any_io_executor& executor, int descriptor)
     : state_(std::make_shared<State>(executor, descriptor)) {}
 
-void Socket::arm(asio::any_io_executor serial, Deadline deadline) {
+void Socket::arm(const asio::any_io_executor& serial, Deadline deadline) {
   state_->expired = false;
   const auto id = ++state_->armed;
   state_->timer.expires_at(deadline);

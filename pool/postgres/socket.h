@@ -24,10 +24,10 @@ class Socket {
   using Wait = boost::asio::posix::stream_descriptor::wait_type;
 
   // Duplicates `descriptor`; throws std::system_error when the process has none left.
-  Socket(boost::asio::any_io_executor executor, int descriptor);
+  Socket(const boost::asio::any_io_executor& executor, int descriptor);
 
   // `serial` is the executor of the awaiting coroutine.
-  void arm(boost::asio::any_io_executor serial, Deadline deadline);
+  void arm(const boost::asio::any_io_executor& serial, Deadline deadline);
   void disarm();
   bool expired() const { return state_->expired; }
   // False when the deadline has passed.

@@ -61,6 +61,7 @@ pid_t spawn(std::vector<std::string> arguments, int input, const fs::path& log) 
   posix_spawnattr_setflags(&attributes, POSIX_SPAWN_SETSID);
 
   std::vector<char*> argv;
+  argv.reserve(arguments.size() + 1);
   for (auto& argument : arguments) argv.push_back(argument.data());
   argv.push_back(nullptr);
   std::array<std::string, 3> variables = {"PATH=/usr/sbin:/usr/bin:/sbin:/bin", "LC_ALL=C", "TZ=UTC"};

@@ -25,7 +25,7 @@ T run(boost::asio::io_context& context, boost::asio::awaitable<T> work) {
   std::optional<T> result;
   std::exception_ptr thrown;
   bool done = false;
-  boost::asio::co_spawn(context, keep(std::move(work), result), [&](std::exception_ptr error) {
+  boost::asio::co_spawn(context, keep(std::move(work), result), [&](const std::exception_ptr& error) {
     thrown = error;
     done = true;
   });
