@@ -11,6 +11,11 @@
 
 int main(int argc, char** argv) {
   mallopt(M_ARENA_MAX, 1);  // threads that wait for the network; arenas of their own would only hold memory
+  // Lists and watches bring single large bodies: back to the system with them, instead of raising the heap
+  // for good.
+  constexpr int kLargeBlockBytes = 64 * 1024;
+  mallopt(M_MMAP_THRESHOLD, kLargeBlockBytes);
+  mallopt(M_TRIM_THRESHOLD, kLargeBlockBytes);
   // cpprestsdk loads the system's 140 authorities into every connection before the cluster's own replaces
   // them (operator/kube/tls.h): milliseconds and megabytes for nothing.
   setenv("SSL_CERT_FILE", "/dev/null", 1);
