@@ -64,6 +64,7 @@ TEST(Core, ConnMaxLifetimeClosesIdleAndReleasedConnectionsWithJitter) {
   const settings::Settings settings{.max_open_conns = 50, .max_idle_conns = 50, .conn_max_lifetime = 100s};
   Pool pool(settings);
   std::vector<ConnectionId> all;
+  all.reserve(50);
   for (int i = 0; i < 50; ++i) all.push_back(pool.lease());
   for (int i = 0; i < 49; ++i) pool.release(all[i]);
   pool.advance(89s);
