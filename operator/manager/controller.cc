@@ -86,7 +86,7 @@ void Controller::handle(const kube::ObjectKey& key) {
   }
   succeeded_.Increment();
   queue_.forget(key);
-  if (outcome->look_again) queue_.add_after(key, kube::Priority::kResync, *outcome->look_again);
+  if (const auto& delay = outcome->look_again) queue_.add_after(key, kube::Priority::kResync, *delay);
   publish(key, *outcome);
 }
 

@@ -37,135 +37,132 @@ std::string_view reason_of(settings::PostgresFault fault) {
   return "PostgresFailed";
 }
 
-std::int64_t ready_pods(const StatusInput& input) {
-  return std::count_if(input.pods.begin(), input.pods.end(), [](const PodView& pod) { return pod.ready; });
+std::int64_t ready_pods(const Seen& seen) {
+  return std::count_if(seen.pods.begin(), seen.pods.end(), [](const PodView& pod) { return pod.ready; });
 }
 
-bool wanted_replicas_ready(const StatusInput& input) {
-  const std::int64_t wanted = input.spec->sizing.replicas;
+bool wanted_replicas_ready(const Seen& seen) {
+  const std::int64_t wanted = seen.spec.sizing.replicas;
   const auto settled = [&](const PodView& pod) { return pod.ready && pod.ordinal < wanted; };
-  return static_cast<std::int64_t>(input.pods.size()) == wanted &&
-         std::all_of(input.pods.begin(), input.pods.end(), settled);
+  return static_cast<std::int64_t>(seen.pods.size()) == wanted &&
+         std::all_of(seen.pods.begin(), seen.pods.end(), settled);
 }
 
-bool grant_in_force(const StatusInput& input) {
-  return input.step && input.step->unconfirmed.empty();
-}
-
-std::string progress(const StatusInput& input) {
-  return std::to_string(ready_pods(input)) + " of " + std::to_string(input.spec->sizing.replicas) +
+std::string progress(const Seen& seen) {
+  return std::to_string(ready_pods(seen)) + " of " + std::to_string(seen.spec.sizing.replicas) +
          " pods are ready";
 }
 
+std::string what_is_missing(const PodAnswer& answer, const Granted& granted) {
+  const auto& report = answer.report;
+  if (!report) return answer.failure;
+  if (report->applied_generation != granted.generation) {
+    return "generation " + std::to_string(report->applied_generation) + " is in force";
+  }
+  return std::to_string(report->sockets()) + " connections are still open";
+}
+
 // What stands in the way of the pods that have not confirmed the grant.
-std::string unconfirmed_message(const StatusInput& input) {
+std::string unconfirmed_message(const Seen& seen) {
+  const auto& names = seen.step.unconfirmed;
   std::string text;
-  for (std::size_t i = 0; i < input.pods.size() && i < input.answers.size(); ++i) {
-    const auto& names = input.step->unconfirmed;
-    if (std::find(names.begin(), names.end(), input.pods[i].name) == names.end()) continue;
-    if (!text.empty()) text += "; ";
-    text += input.pods[i].name + ": ";
-    const PodAnswer& answer = input.answers[i];
-    if (!answer.report) {
-      text += answer.failure;
-    } else if (answer.report->applied_generation != input.granted->generation) {
-      text += "generation " + std::to_string(answer.report->applied_generation) + " is in force";
-    } else {
-      text += std::to_string(answer.report->sockets()) + " connections are still open";
-    }
+  for (std::size_t i = 0; i < seen.pods.size(); ++i) {
+    if (std::find(names.begin(), names.end(), seen.pods[i].name) == names.end()) continue;
+    text += (text.empty() ? "" : "; ") + seen.pods[i].name + ": " +
+            what_is_missing(seen.answers[i], seen.granted);
   }
-  return "waiting for pods to confirm generation " + std::to_string(input.granted->generation) + " with " +
-         std::to_string(input.granted->settings.max_open_conns) + " connections: " + text;
+  return "waiting for pods to confirm generation " + std::to_string(seen.granted.generation) + " with " +
+         std::to_string(seen.granted.settings.max_open_conns) + " connections: " + text;
 }
 
-Condition budget_exceeded(const StatusInput& input) {
-  const sizing::Plan& plan = input.step->plan;
+Condition budget_exceeded(const sizing::Plan& plan) {
   const std::string reason(sizing::to_string(plan.shortage));
-  switch (plan.shortage) {
-    case sizing::Shortage::kNone:
-      return {kBudgetExceeded, "False", reason, plan.message};
-    case sizing::Shortage::kFactsUnknown:
-      return {kBudgetExceeded, "Unknown", reason, plan.message};
-    default:
-      return {kBudgetExceeded, "True", reason, plan.message};
-  }
+  if (plan.shortage == sizing::Shortage::kNone) return {kBudgetExceeded, "False", reason, plan.message};
+  const bool unknown = plan.shortage == sizing::Shortage::kFactsUnknown;
+  return {kBudgetExceeded, unknown ? "Unknown" : "True", reason, plan.message};
 }
 
-Condition rollout_blocked(const StatusInput& input) {
-  const sizing::Plan& plan = input.step->plan;
-  if (input.step->held_back) return {kRolloutBlocked, "True", "PodNotConfirmed", unconfirmed_message(input)};
-  if (plan.shortage == sizing::Shortage::kMinimumDoesNotFit || plan.shortage == sizing::Shortage::kStrict) {
-    return {kRolloutBlocked, "True", std::string(sizing::to_string(plan.shortage)), plan.message};
-  }
-  if (plan.shortage == sizing::Shortage::kFactsUnknown && plan.replicas < input.spec->sizing.replicas) {
+Condition rollout_blocked(const Seen& seen) {
+  const sizing::Plan& plan = seen.step.plan;
+  if (seen.step.held_back) return {kRolloutBlocked, "True", "PodNotConfirmed", unconfirmed_message(seen)};
+  const bool short_of_facts =
+      plan.shortage == sizing::Shortage::kFactsUnknown && plan.replicas < seen.spec.sizing.replicas;
+  if (short_of_facts || plan.shortage == sizing::Shortage::kMinimumDoesNotFit ||
+      plan.shortage == sizing::Shortage::kStrict) {
     return {kRolloutBlocked, "True", std::string(sizing::to_string(plan.shortage)), plan.message};
   }
   return {kRolloutBlocked, "False", "NotBlocked", "no pod waits for connections"};
 }
 
-Condition ready(const StatusInput& input, const Reachability& postgres, const Condition& blocked) {
-  if (input.stall) return {kReady, "False", input.stall->reason, input.stall->message};
-  if (input.deleting) return {kReady, "False", "Draining", "the pods are being removed"};
-  if (input.spec->sizing.replicas == 0 && input.pods.empty())
+Condition ready(const Seen& seen, const std::optional<Stall>& stall, const Reachability& postgres,
+                const Condition& blocked) {
+  if (stall) return {kReady, "False", stall->reason, stall->message};
+  if (seen.deleting) return {kReady, "False", "Draining", "the pods are being removed"};
+  if (seen.spec.sizing.replicas == 0 && seen.pods.empty()) {
     return {kReady, "True", "ScaledToZero", "no pods are wanted"};
+  }
   if (postgres.status == "False") return {kReady, "False", postgres.reason, postgres.message};
-  if (wanted_replicas_ready(input) && grant_in_force(input))
-    return {kReady, "True", "Ready", progress(input)};
+  if (wanted_replicas_ready(seen) && seen.step.unconfirmed.empty()) {
+    return {kReady, "True", "Ready", progress(seen)};
+  }
   if (blocked.status == "True") return {kReady, "False", blocked.reason, blocked.message};
-  return {kReady, "False", "Progressing", progress(input)};
+  return {kReady, "False", "Progressing", progress(seen)};
 }
 
 // Nothing goes on until a person or another StoragePool gives something up.
-std::optional<Stall> stalled(const StatusInput& input) {
+std::optional<Stall> stalled(const StatusInput& input, const Seen& seen) {
   if (input.stall) return input.stall;
-  const auto shortage = input.step->plan.shortage;
-  if (shortage != sizing::Shortage::kStrict && shortage != sizing::Shortage::kMinimumDoesNotFit)
+  const sizing::Plan& plan = seen.step.plan;
+  if (plan.shortage != sizing::Shortage::kStrict && plan.shortage != sizing::Shortage::kMinimumDoesNotFit) {
     return std::nullopt;
-  return Stall{std::string(sizing::to_string(shortage)), input.step->plan.message};
+  }
+  return Stall{std::string(sizing::to_string(plan.shortage)), plan.message};
+}
+
+std::vector<Condition> unseen_conditions(const Stall& stall) {
+  return {{kReady, "False", stall.reason, stall.message},
+          {kReconciling, "False", stall.reason, "nothing is changed until this is resolved"},
+          {kStalled, "True", stall.reason, stall.message}};
+}
+
+std::vector<Condition> seen_conditions(const StatusInput& input, const Seen& seen) {
+  const Reachability postgres = reachability(seen);
+  const Condition blocked = rollout_blocked(seen);
+  const Condition is_ready = ready(seen, input.stall, postgres, blocked);
+  const Stall stall = stalled(input, seen).value_or(Stall{"", "nothing stands in the way"});
+  const bool is_stalled = !stall.reason.empty();
+  const bool busy = !is_stalled && is_ready.status != "True";
+  return {is_ready,
+          {kReconciling, busy ? "True" : "False", busy ? is_ready.reason : "Settled",
+           busy ? is_ready.message : "nothing is left to do"},
+          {kStalled, is_stalled ? "True" : "False", is_stalled ? stall.reason : "NotStalled", stall.message},
+          budget_exceeded(seen.step.plan),
+          blocked,
+          {kPostgresReachable, postgres.status, postgres.reason, postgres.message}};
 }
 
 }  // namespace
 
-Reachability reachability(const StatusInput& input) {
+Reachability reachability(const Seen& seen) {
   Reachability result{.message = "no pod has reported on PostgreSQL yet"};
-  if (!input.spec) return result;
-  const std::string hash = render::postgres_hash(*input.spec);
-  for (std::size_t i = 0; i < input.pods.size() && i < input.answers.size(); ++i) {
-    const auto& facts = input.answers[i].facts;
-    if (!facts || input.pods[i].postgres_hash != hash || input.pods[i].terminating) continue;
+  const std::string hash = render::postgres_hash(seen.spec);
+  for (std::size_t i = 0; i < seen.pods.size(); ++i) {
+    const auto& facts = seen.answers[i].facts;
+    if (!facts || seen.pods[i].postgres_hash != hash || seen.pods[i].terminating) continue;
     if (facts->reachable) {
       result = {"True", "Connected",
-                "every pod that reports reaches " + render::target_of(input.spec->postgres)};
+                "every pod that reports reaches " + render::target_of(seen.spec.postgres)};
     } else if (facts->fault) {
-      return {"False", std::string(reason_of(*facts->fault)), input.pods[i].name + ": " + facts->detail};
+      return {"False", std::string(reason_of(*facts->fault)), seen.pods[i].name + ": " + facts->detail};
     }
   }
   return result;
 }
 
 Json build_conditions(const StatusInput& input) {
-  std::vector<Condition> conditions;
-  if (!input.step || !input.spec) {
-    const Stall stall = input.stall.value_or(Stall{"Unknown", "nothing was observed"});
-    conditions = {{kReady, "False", stall.reason, stall.message},
-                  {kReconciling, "False", stall.reason, "nothing is changed until this is resolved"},
-                  {kStalled, "True", stall.reason, stall.message}};
-  } else {
-    const Reachability postgres = reachability(input);
-    const Condition blocked = rollout_blocked(input);
-    const Condition is_ready = ready(input, postgres, blocked);
-    const auto stall = stalled(input);
-    const bool busy = !stall && is_ready.status != "True";
-    conditions = {is_ready,
-                  {kReconciling, busy ? "True" : "False", busy ? is_ready.reason : "Settled",
-                   busy ? is_ready.message : "nothing is left to do"},
-                  {kStalled, stall ? "True" : "False", stall ? stall->reason : "NotStalled",
-                   stall ? stall->message : "nothing stands in the way"},
-                  budget_exceeded(input),
-                  blocked,
-                  {kPostgresReachable, postgres.status, postgres.reason, postgres.message}};
-  }
-
+  const std::vector<Condition> conditions =
+      input.seen ? seen_conditions(input, *input.seen)
+                 : unseen_conditions(input.stall.value_or(Stall{"Unknown", "nothing was observed"}));
   Json result = Json::array();
   for (const Condition& condition : conditions) {
     const Json& before = find_condition(input.previous, condition.type);

@@ -44,7 +44,7 @@ void follow_objects(Memory& memory, const sizing::Request& request, std::int64_t
   Member& member = memory.member;
   Observed observed;
   observed.granted = memory.granted.view();
-  if (memory.workload.view()) observed.workload = memory.workload.view()->workload;
+  if (const auto& view = memory.workload.view()) observed.workload = view->workload;
   observed.last_ceiling = last_ceiling;
   member.held = claim(observed);
   member.replicas = observed.workload ? observed.workload->replicas : 0;

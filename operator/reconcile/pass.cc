@@ -46,6 +46,7 @@ Pass::Pass(Cluster& cluster, const PodAdmin& admin, const Options& options, Memo
   auto spec = render::parse_spec(*object_);
   if (spec) {
     spec_ = std::move(*spec);
+    valid_ = true;
   } else {
     stall_ = Stall{"InvalidSpec", join(spec.error())};
   }
@@ -74,39 +75,35 @@ Pass::Failure Pass::work() {
     return std::nullopt;
   }
   if (!deleting_) {
-    if (!spec_) return std::nullopt;
+    if (!valid_) return std::nullopt;
     if (auto failure = add_finalizer()) return failure;
     if (auto failure = apply_fixed_children()) return failure;
     if (refused_) return std::nullopt;
   }
   observe();
+  bool done = false;
   for (int i = 0; i < kMaxActions; ++i) {
-    if (spec_) follow_objects(memory_, spec_->sizing, last_ceiling(previous_));
-    step_ = next_step(desired(), observed());
-    const bool waits = std::holds_alternative<Wait>(step_->action);
-    if (waits || std::holds_alternative<Done>(step_->action)) break;
-    if (auto failure = carry_out(step_->action)) return failure;
+    if (valid_) follow_objects(memory_, spec_.sizing, last_ceiling(previous_));
+    const Step& step = step_.emplace(next_step(desired(), observed()));
+    done = std::holds_alternative<Done>(step.action);
+    if (done || std::holds_alternative<Wait>(step.action)) break;
+    if (auto failure = carry_out(step.action)) return failure;
     if (refused_) return std::nullopt;
     memory_.progressed_at = now_.steady;
   }
-  if (deleting_) return std::holds_alternative<Done>(step_->action) ? finish_deletion() : std::nullopt;
+  if (deleting_) return done ? finish_deletion() : std::nullopt;
   if (auto failure = ensure_config_map()) return failure;
   return ensure_stateful_set();
 }
 
 Desired Pass::desired() const {
-  Desired desired{.request = {}, .asked = {}, .deleting = deleting_};
-  if (spec_) {
-    desired.request = spec_->sizing;
-    desired.asked = spec_->pool;
-  }
-  return desired;
+  return {.request = spec_.sizing, .asked = spec_.pool, .deleting = deleting_};
 }
 
 Observed Pass::observed() const {
   Observed observed;
   observed.granted = memory_.granted.view();
-  if (memory_.workload.view()) observed.workload = memory_.workload.view()->workload;
+  if (const auto& view = memory_.workload.view()) observed.workload = view->workload;
   for (std::size_t i = 0; i < pods_.size(); ++i) {
     observed.pods.push_back({.name = pods_[i].name,
                              .ordinal = pods_[i].ordinal,
@@ -167,8 +164,8 @@ void Pass::ask(const std::vector<std::size_t>& indices) {
 }
 
 void Pass::learn_facts() {
-  if (!spec_) return;
-  const std::string hash = render::postgres_hash(*spec_);
+  if (!valid_) return;
+  const std::string hash = render::postgres_hash(spec_);
   bool all_moved = !pods_.empty();
   for (std::size_t i = 0; i < pods_.size(); ++i) {
     const bool moved = pods_[i].postgres_hash == hash;
@@ -208,15 +205,18 @@ Pass::Failure Pass::write_status() {
   input.generation = metadata_generation(*object_);
   input.now = now_.wall;
   input.previous = previous_;
-  input.spec = spec_;
   input.stall = stall_;
-  input.deleting = deleting_;
-  input.step = step_;
-  input.granted = memory_.granted.view();
-  if (memory_.workload.view()) input.workload = memory_.workload.view()->workload;
-  input.pods = pods_;
-  input.answers = answers_;
-  input.facts = memory_.member.facts;
+  if (step_ && valid_) {
+    Seen& seen = input.seen.emplace();
+    seen.spec = spec_;
+    seen.deleting = deleting_;
+    seen.step = *step_;
+    seen.granted = memory_.granted.view().value_or(Granted{});
+    seen.workload = memory_.workload.view().value_or(WorkloadView{}).workload;
+    seen.pods = pods_;
+    seen.answers = answers_;
+    seen.facts = memory_.member.facts;
+  }
   status_ = build_status(input);
 
   const Difference changed = difference(previous_, status_);

@@ -58,7 +58,8 @@ class Pass {
   Moment now_;
 
   render::Identity identity_;
-  std::optional<render::Spec> spec_;
+  render::Spec spec_;
+  bool valid_ = false;  // the spec
   std::string token_;
   bool deleting_ = false;
   bool finished_ = false;  // deletion is complete

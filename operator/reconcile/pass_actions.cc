@@ -50,7 +50,7 @@ Pass::Failure Pass::apply_fixed_children() {
   if (!secret) return refused_or(secret.error(), "Secret " + render::admin_secret_name(identity_.name));
   const std::pair<const kube::ResourceType&, Json> objects[] = {
       {kube::resources::kServiceAccounts, render::service_account(identity_)},
-      {kube::resources::kServices, render::service(identity_, *spec_)},
+      {kube::resources::kServices, render::service(identity_, spec_)},
       {kube::resources::kServices, render::pods_service(identity_)},
       {kube::resources::kPodDisruptionBudgets, render::pod_disruption_budget(identity_)}};
   for (const auto& [type, object] : objects) {
@@ -71,7 +71,7 @@ Pass::Failure Pass::carry_out(const Action& action) {
 Pass::Failure Pass::write_grant(const WriteGrant& action) {
   const Granted& granted = action.granted;
   const Json object = render::config_map(
-      identity_, *spec_,
+      identity_, spec_,
       {.generation = granted.generation, .settings = granted.settings, .ceiling = granted.ceiling});
   const auto stored = memory_.children.write(cluster_, kube::resources::kConfigMaps, object, now_.steady,
                                              memory_.granted.version());
@@ -86,14 +86,14 @@ Pass::Failure Pass::write_grant(const WriteGrant& action) {
 }
 
 Pass::Failure Pass::push(const Push& action) {
-  const Granted& granted = *memory_.granted.view();
-  auto answers =
+  const Granted granted = memory_.granted.view().value_or(Granted{});
+  const auto answers =
       admin_.push(pods_, action.pods, token_,
                   {.generation = granted.generation, .settings = settings::to_given(granted.settings)});
   for (std::size_t i = 0; i < action.pods.size(); ++i) {
     const std::size_t pod = action.pods[i];
     pushed_[pod] = true;
-    if (answers[i].report) answers_[pod].report = std::move(answers[i].report);
+    if (answers[i].report) answers_[pod].report = answers[i].report;
   }
   return std::nullopt;
 }
@@ -111,7 +111,7 @@ Pass::Failure Pass::scale(const Scale& action) {
     // A new pod reads the ConfigMap: it has to be right before there is one.
     if (auto failure = ensure_config_map()) return failure;
     if (refused_) return std::nullopt;
-    const Json object = render::stateful_set(identity_, *spec_,
+    const Json object = render::stateful_set(identity_, spec_,
                                              {.replicas = action.replicas,
                                               .peak_pods = action.peak_pods,
                                               .default_image = options_.default_image});
@@ -137,27 +137,30 @@ Pass::Failure Pass::list_pods() {
 }
 
 Pass::Failure Pass::ensure_config_map() {
-  if (!memory_.granted.view()) return std::nullopt;
-  const Granted granted = *memory_.granted.view();
+  const auto known = memory_.granted.view();
+  if (!known) return std::nullopt;
+  const Granted& granted = *known;
   const Json object = render::config_map(
-      identity_, *spec_,
+      identity_, spec_,
       {.generation = granted.generation, .settings = granted.settings, .ceiling = granted.ceiling});
   const auto stored = memory_.children.ensure(cluster_, kube::resources::kConfigMaps, object, now_.steady);
   if (!stored) return refused_or(stored.error(), "ConfigMap " + render::config_map_name(identity_.name));
-  if (*stored) memory_.granted.written(granted, **stored, now_.steady);
+  if (const auto& written = *stored) memory_.granted.written(granted, *written, now_.steady);
   return std::nullopt;
 }
 
 Pass::Failure Pass::ensure_stateful_set() {
-  if (refused_ || !memory_.workload.view()) return std::nullopt;
-  const Workload& workload = memory_.workload.view()->workload;
-  const Json object = render::stateful_set(identity_, *spec_,
+  const auto known = memory_.workload.view();
+  if (refused_ || !known) return std::nullopt;
+  const Workload& workload = known->workload;
+  const Json object = render::stateful_set(identity_, spec_,
                                            {.replicas = workload.replicas,
                                             .peak_pods = workload.peak_pods,
                                             .default_image = options_.default_image});
   const auto stored = memory_.children.ensure(cluster_, kube::resources::kStatefulSets, object, now_.steady);
   if (!stored) return refused_or(stored.error(), "StatefulSet " + identity_.name);
-  if (*stored) memory_.workload.written(read_stateful_set(**stored), **stored, now_.steady);
+  if (const auto& written = *stored)
+    memory_.workload.written(read_stateful_set(*written), *written, now_.steady);
   return std::nullopt;
 }
 

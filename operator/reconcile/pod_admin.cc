@@ -35,7 +35,7 @@ void read_report(const tl::expected<kube::PodResponse, kube::ApiError>& response
   } else if (response->status != 200) {
     answer.failure = "its administration port answered " + std::to_string(response->status);
   } else if (auto report = settings::parse_settings_report(response->body)) {
-    answer.report = std::move(*report);
+    answer.report = *report;
   } else {
     answer.failure = "its report of the settings in force cannot be read";
   }

@@ -11,9 +11,9 @@ namespace {
 
 constexpr std::array kVolatile{"open", "inUse", "idle", "waitCount"};
 
-Json server_facts(const StatusInput& input) {
-  const settings::ServerFacts& facts = input.facts->facts;
-  Json json{{"target", render::target_of(input.spec->postgres)},
+Json server_facts(const Seen& seen, const KnownFacts& known, const Json& previous) {
+  const settings::ServerFacts& facts = known.facts;
+  Json json{{"target", render::target_of(seen.spec.postgres)},
             {"systemIdentifier", facts.system_identifier},
             {"serverVersion", facts.server_version},
             {"maxConnections", facts.max_connections},
@@ -22,53 +22,53 @@ Json server_facts(const StatusInput& input) {
   if (facts.role_limit) json["roleLimit"] = *facts.role_limit;
   if (facts.database_limit) json["databaseLimit"] = *facts.database_limit;
   // The time is that of the values, so that reading them again changes nothing.
-  Json before = input.previous.is_object() ? input.previous.value("serverFacts", Json()) : Json();
-  const Json seen = before.is_object() ? before.value("observedAt", Json()) : Json();
+  Json before = previous.is_object() ? previous.value("serverFacts", Json()) : Json();
+  const Json seen_at = before.is_object() ? before.value("observedAt", Json()) : Json();
   if (before.is_object()) before.erase("observedAt");
-  json["observedAt"] = before == json && seen.is_string()
-                           ? seen
-                           : Json(format_time(WallTime(std::chrono::milliseconds(input.facts->as_of))));
+  json["observedAt"] = before == json && seen_at.is_string()
+                           ? seen_at
+                           : Json(format_time(WallTime(std::chrono::milliseconds(known.as_of))));
   return json;
 }
 
-Json connection_budget(const StatusInput& input) {
-  const sizing::Plan& plan = input.step->plan;
-  Json json{
-      {"peakPods", input.workload ? input.workload->peak_pods : 0},
-      {"perPod", input.granted ? input.granted->settings.max_open_conns : 0},
-      {"granted", input.workload && input.granted ? input.workload->peak_pods * input.granted->ceiling : 0}};
-  if (!plan.budget) return json;
-  json["serverMax"] = plan.budget->server_max;
-  json["reserved"] = plan.budget->reserved;
-  if (plan.budget->role_limit) json["roleLimit"] = *plan.budget->role_limit;
-  if (plan.budget->database_limit) json["databaseLimit"] = *plan.budget->database_limit;
-  json["usable"] = plan.budget->usable;
-  json["otherPools"] = plan.budget->other_pools;
-  json["maxSafeReplicas"] = plan.budget->max_safe_replicas;
+Json connection_budget(const Seen& seen) {
+  Json json{{"peakPods", seen.workload.peak_pods},
+            {"perPod", seen.granted.generation > 0 ? seen.granted.settings.max_open_conns : 0},
+            {"granted", seen.workload.peak_pods * seen.granted.ceiling}};
+  const auto& budget = seen.step.plan.budget;
+  if (!budget) return json;
+  json["serverMax"] = budget->server_max;
+  json["reserved"] = budget->reserved;
+  if (budget->role_limit) json["roleLimit"] = *budget->role_limit;
+  if (budget->database_limit) json["databaseLimit"] = *budget->database_limit;
+  json["usable"] = budget->usable;
+  json["otherPools"] = budget->other_pools;
+  json["maxSafeReplicas"] = budget->max_safe_replicas;
   return json;
 }
 
-Json pods(const StatusInput& input) {
+Json describe(const PodView& view, const PodAnswer& answer) {
+  Json pod{{"name", view.name}, {"ready", view.ready}};
+  if (const auto& report = answer.report) {
+    pod["appliedGeneration"] = report->applied_generation;
+    pod["maxOpenConns"] = report->settings.max_open_conns;
+    pod["open"] = report->open;
+    pod["inUse"] = report->in_use;
+    pod["idle"] = report->idle;
+    pod["waitCount"] = report->wait_count;
+  }
+  return pod;
+}
+
+Json pods(const Seen& seen) {
   std::vector<std::size_t> order;
-  for (std::size_t i = 0; i < input.pods.size(); ++i) {
-    if (!input.pods[i].terminating) order.push_back(i);
+  for (std::size_t i = 0; i < seen.pods.size(); ++i) {
+    if (!seen.pods[i].terminating) order.push_back(i);
   }
   std::sort(order.begin(), order.end(),
-            [&](std::size_t a, std::size_t b) { return input.pods[a].ordinal < input.pods[b].ordinal; });
+            [&](std::size_t a, std::size_t b) { return seen.pods[a].ordinal < seen.pods[b].ordinal; });
   Json list = Json::array();
-  for (const std::size_t i : order) {
-    Json pod{{"name", input.pods[i].name}, {"ready", input.pods[i].ready}};
-    if (i < input.answers.size() && input.answers[i].report) {
-      const settings::SettingsReport& report = *input.answers[i].report;
-      pod["appliedGeneration"] = report.applied_generation;
-      pod["maxOpenConns"] = report.settings.max_open_conns;
-      pod["open"] = report.open;
-      pod["inUse"] = report.in_use;
-      pod["idle"] = report.idle;
-      pod["waitCount"] = report.wait_count;
-    }
-    list.push_back(std::move(pod));
-  }
+  for (const std::size_t i : order) list.push_back(describe(seen.pods[i], seen.answers[i]));
   return list;
 }
 
@@ -92,20 +92,20 @@ bool is_bad(const Json& condition) {
 
 Json build_status(const StatusInput& input) {
   // What cannot be observed while the spec is invalid stays as it was.
-  Json status = !input.step && input.previous.is_object() ? input.previous : Json::object();
+  Json status = !input.seen && input.previous.is_object() ? input.previous : Json::object();
   status["observedGeneration"] = input.generation;
   status["selector"] = render::pod_selector(input.name);
-  if (input.step && input.spec) {
-    const Json listed = pods(input);
+  if (const auto& seen = input.seen) {
+    const Json listed = pods(*seen);
     const auto ready =
         std::count_if(listed.begin(), listed.end(), [](const Json& pod) { return pod["ready"] == true; });
     status["replicas"] = listed.size();
     status["readyReplicas"] = ready;
-    status["ready"] = std::to_string(ready) + "/" + std::to_string(input.spec->sizing.replicas);
-    status["settingsGeneration"] = input.granted ? input.granted->generation : 0;
+    status["ready"] = std::to_string(ready) + "/" + std::to_string(seen->spec.sizing.replicas);
+    status["settingsGeneration"] = seen->granted.generation;
     status["pods"] = listed;
-    status["connectionBudget"] = connection_budget(input);
-    if (input.facts) status["serverFacts"] = server_facts(input);
+    status["connectionBudget"] = connection_budget(*seen);
+    if (seen->facts) status["serverFacts"] = server_facts(*seen, *seen->facts, input.previous);
   }
   Json conditions = build_conditions(input);
   // Conditions that were not evaluated now are kept.

@@ -23,22 +23,26 @@ struct Stall {
   std::string message;
 };
 
+// What was observed of a StoragePool with a valid spec.
+struct Seen {
+  render::Spec spec;
+  bool deleting = false;
+  Step step;
+  Granted granted;  // generation 0: nothing yet
+  Workload workload;
+  std::vector<PodView> pods;
+  std::vector<PodAnswer> answers;   // as pods
+  std::optional<KnownFacts> facts;  // this StoragePool's own
+};
+
 struct StatusInput {
   std::string name;
   std::int64_t generation = 0;  // metadata.generation of the StoragePool
   WallTime now;
-  Json previous;                     // its status before; null: none
-  std::optional<render::Spec> spec;  // absent when invalid
+  Json previous;  // its status before; null: none
   std::optional<Stall> stall;
-  bool deleting = false;
-
-  // As far as observed; absent or empty when the spec is invalid.
-  std::optional<Step> step;
-  std::optional<Granted> granted;
-  std::optional<Workload> workload;
-  std::vector<PodView> pods;
-  std::vector<PodAnswer> answers;   // as pods
-  std::optional<KnownFacts> facts;  // this StoragePool's own
+  std::optional<Seen>
+      seen;  // absent when the spec is invalid or a write was refused before anything was observed
 };
 
 Json build_status(const StatusInput& input);
@@ -57,6 +61,6 @@ struct Reachability {
   std::string reason = "NoPodAnswers";
   std::string message;
 };
-Reachability reachability(const StatusInput& input);
+Reachability reachability(const Seen& seen);
 
 }  // namespace storagepool::reconcile
