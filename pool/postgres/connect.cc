@@ -6,6 +6,7 @@
 #include <string>
 #include <vector>
 
+#include <boost/asio/this_coro.hpp>
 #include <libpq-fe.h>
 
 #include "pool/postgres/resolve.h"
@@ -175,7 +176,7 @@ asio::awaitable<Attempt> attempt(asio::any_io_executor executor, const ConnectOp
     co_return Attempt{tl::unexpected(std::move(error)), {}};
   }
   Socket socket(executor, PQsocket(connection.get()));
-  co_await socket.arm(deadline);
+  socket.arm(co_await asio::this_coro::executor, deadline);
   auto phase = PQstatus(connection.get());
   auto wish = PGRES_POLLING_WRITING;
   bool in_time = true;

@@ -4,6 +4,8 @@
 #include <charconv>
 #include <cstring>
 
+#include <boost/asio/this_coro.hpp>
+
 namespace storagepool::postgres {
 namespace asio = boost::asio;
 
@@ -59,8 +61,10 @@ std::int64_t affected_rows(PGresult* result) {
 // in between, the session stays busy and with that unusable.
 class LibpqSession::Statement {
  public:
-  explicit Statement(LibpqSession& session) : session_(session), socket_(session.socket_) {
+  Statement(LibpqSession& session, const asio::any_io_executor& serial, Deadline deadline)
+      : session_(session), socket_(session.socket_) {
     session_.busy_ = true;
+    socket_.arm(serial, deadline);
   }
   Statement(const Statement&) = delete;
   Statement& operator=(const Statement&) = delete;
@@ -106,8 +110,7 @@ asio::awaitable<tl::expected<Result, Error>> LibpqSession::query(std::string_vie
     values.push_back(parameter ? parameter->c_str() : nullptr);
   }
   const std::string text(sql);
-  Statement statement(*this);
-  co_await socket_.arm(deadline);
+  Statement statement(*this, co_await asio::this_coro::executor, deadline);
   auto result = co_await run(text, values);
   statement.end();
   co_return result;
@@ -116,8 +119,7 @@ asio::awaitable<tl::expected<Result, Error>> LibpqSession::query(std::string_vie
 asio::awaitable<tl::expected<Result, Error>> LibpqSession::execute(std::string_view sql, Deadline deadline) {
   if (!usable()) co_return tl::unexpected(broken(ErrorClass::kConnectionLost, "the session is not usable"));
   const std::string text(sql);
-  Statement statement(*this);
-  co_await socket_.arm(deadline);
+  Statement statement(*this, co_await asio::this_coro::executor, deadline);
   auto trouble = co_await housekeeping(0);
   if (trouble) {
     statement.end();

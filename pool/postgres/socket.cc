@@ -35,11 +35,7 @@ Socket::State::State(const asio::any_io_executor& executor, int fd)
 Socket::Socket(const asio::any_io_executor& executor, int descriptor)
     : state_(std::make_shared<State>(executor, descriptor)) {}
 
-asio::awaitable<void> Socket::arm(Deadline deadline) {
-  arm_on(co_await asio::this_coro::executor, deadline);
-}
-
-void Socket::arm_on(const asio::any_io_executor& serial, Deadline deadline) {
+void Socket::arm(const asio::any_io_executor& serial, Deadline deadline) {
   state_->expired = false;
   const auto id = ++state_->armed;
   state_->timer.expires_at(deadline);
@@ -82,8 +78,9 @@ bool Socket::readable_now() const {
 
 asio::awaitable<bool> Socket::await_end(Deadline deadline) {
   const auto state = state_;
+  Socket self(*this);
   shutdown(state->descriptor.native_handle(), SHUT_WR);
-  arm_on(co_await asio::this_coro::executor, deadline);
+  self.arm(co_await asio::this_coro::executor, deadline);
   std::array<char, 16384> discarded;
   bool ended = false;
   while (!ended && !state->expired) {
@@ -93,7 +90,7 @@ asio::awaitable<bool> Socket::await_end(Deadline deadline) {
     // Anything but our own cancellation (end of file, reset, time-out of the network) ends the connection.
     ended = error && error != asio::error::operation_aborted;
   }
-  disarm();
+  self.disarm();
   co_return ended;
 }
 

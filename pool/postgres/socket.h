@@ -26,8 +26,8 @@ class Socket {
   // Duplicates `descriptor`; throws std::system_error when the process has none left.
   Socket(const boost::asio::any_io_executor& executor, int descriptor);
 
-  // The deadline is watched on the executor of the awaiting coroutine.
-  boost::asio::awaitable<void> arm(Deadline deadline);
+  // `serial` is the executor of the awaiting coroutine.
+  void arm(const boost::asio::any_io_executor& serial, Deadline deadline);
   void disarm();
   bool expired() const { return state_->expired; }
   // False when the deadline has passed.
@@ -42,8 +42,6 @@ class Socket {
   boost::asio::awaitable<bool> await_end(Deadline deadline);
 
  private:
-  void arm_on(const boost::asio::any_io_executor& serial, Deadline deadline);
-
   struct State {
     State(const boost::asio::any_io_executor& executor, int descriptor);
     boost::asio::posix::stream_descriptor descriptor;
