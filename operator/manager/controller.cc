@@ -99,7 +99,7 @@ void Controller::publish(const kube::ObjectKey& key, const reconcile::Outcome& o
       per_pod_.Remove(known->second.per_pod);
       budgets_.erase(known);
     }
-  } else if (outcome.budget) {
+  } else if (const auto& budget = outcome.budget) {
     const std::map<std::string, std::string> labels{{"namespace", key.name_space}, {"name", key.name}};
     const BudgetGauges gauges =
         known != budgets_.end() ? known->second
@@ -107,9 +107,9 @@ void Controller::publish(const kube::ObjectKey& key, const reconcile::Outcome& o
                                       .emplace(key, BudgetGauges{&usable_.Add(labels), &granted_.Add(labels),
                                                                  &per_pod_.Add(labels)})
                                       .first->second;
-    gauges.usable->Set(static_cast<double>(outcome.budget->usable));
-    gauges.granted->Set(static_cast<double>(outcome.budget->granted));
-    gauges.per_pod->Set(static_cast<double>(outcome.budget->per_pod));
+    gauges.usable->Set(static_cast<double>(budget->usable));
+    gauges.granted->Set(static_cast<double>(budget->granted));
+    gauges.per_pod->Set(static_cast<double>(budget->per_pod));
   }
   pools_.Set(static_cast<double>(budgets_.size()));
 }

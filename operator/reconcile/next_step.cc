@@ -14,8 +14,9 @@ std::int64_t largest_limit() {
 
 bool confirmed(const PodObserved& pod, const Granted& granted) {
   if (!pod.started) return true;
-  return pod.report && pod.report->applied_generation == granted.generation &&
-         pod.report->settings == granted.settings && pod.report->sockets() <= granted.settings.max_open_conns;
+  const auto& report = pod.report;
+  return report && report->applied_generation == granted.generation && report->settings == granted.settings &&
+         report->sockets() <= granted.settings.max_open_conns;
 }
 
 class Stepper {
@@ -28,29 +29,21 @@ class Stepper {
                               {.replicas = workload_.replicas,
                                .peak_pods = workload_.peak_pods,
                                .limit = observed.granted ? observed.granted->settings.max_open_conns : 0});
-    if (observed.granted) {
+    if (const auto& granted = observed.granted) {
       for (const PodObserved& pod : observed.pods) {
-        if (!confirmed(pod, *observed.granted)) step_.unconfirmed.push_back(pod.name);
+        if (!confirmed(pod, *granted)) step_.unconfirmed.push_back(pod.name);
       }
     }
   }
 
   Step run() {
-    Action action = Done{};
     if (desired_.deleting) {
-      action = drain();
-    } else if (auto next = grant()) {
-      action = std::move(*next);
-    } else if (next = push()) {
-      action = std::move(*next);
-    } else if (next = settle()) {
-      action = std::move(*next);
-    } else if (next = scale()) {
-      action = std::move(*next);
-    } else if (pending()) {
-      action = Wait{};
+      step_.action = drain();
+    } else if (const auto& granted = observed_.granted) {
+      step_.action = proceed(*granted);
+    } else {
+      step_.action = first_grant();
     }
-    step_.action = std::move(action);
     return std::move(step_);
   }
 
@@ -64,15 +57,18 @@ class Stepper {
   }
 
   std::int64_t available() const {
-    const bool unbounded = !step_.plan.budget || desired_.request.policy == sizing::Policy::kObserve;
-    return unbounded ? std::numeric_limits<std::int64_t>::max() : step_.plan.budget->available;
+    const auto& budget = step_.plan.budget;
+    if (!budget || desired_.request.policy == sizing::Policy::kObserve) {
+      return std::numeric_limits<std::int64_t>::max();
+    }
+    return budget->available;
   }
 
   std::int64_t next_generation() const {
     std::int64_t highest = observed_.last_generation;
-    if (observed_.granted) highest = std::max(highest, observed_.granted->generation);
+    if (const auto& granted = observed_.granted) highest = std::max(highest, granted->generation);
     for (const PodObserved& pod : observed_.pods) {
-      if (pod.report) highest = std::max(highest, pod.report->applied_generation);
+      if (const auto& report = pod.report) highest = std::max(highest, report->applied_generation);
     }
     return highest + 1;
   }
@@ -83,10 +79,22 @@ class Stepper {
                        .ceiling = std::max(ceiling, limit)}};
   }
 
-  std::optional<Action> grant() {
+  Action proceed(const Granted& granted) {
+    if (auto next = grant(granted)) return std::move(*next);
+    if (auto next = push(granted)) return std::move(*next);
+    if (auto next = settle(granted)) return std::move(*next);
+    if (auto next = scale(granted)) return std::move(*next);
+    if (pending(granted)) return Wait{};
+    return Done{};
+  }
+
+  Action first_grant() const {
     const std::int64_t wanted = step_.plan.per_pod;
-    if (!observed_.granted) return write(wanted, workload_.peak_pods > 0 ? lost_ceiling() : wanted);
-    const Granted& granted = *observed_.granted;
+    return write(wanted, workload_.peak_pods > 0 ? lost_ceiling() : wanted);
+  }
+
+  std::optional<Action> grant(const Granted& granted) {
+    const std::int64_t wanted = step_.plan.per_pod;
     std::int64_t limit = granted.settings.max_open_conns;
     if (wanted <= limit || workload_.peak_pods * std::max(granted.ceiling, wanted) <= available()) {
       limit = wanted;
@@ -96,10 +104,10 @@ class Stepper {
     }
     const bool contradicted =
         std::any_of(observed_.pods.begin(), observed_.pods.end(), [&](const PodObserved& pod) {
-          if (!pod.report) return false;
-          return pod.report->applied_generation > granted.generation ||
-                 (pod.report->applied_generation == granted.generation &&
-                  pod.report->settings != granted.settings);
+          const auto& report = pod.report;
+          if (!report) return false;
+          return report->applied_generation > granted.generation ||
+                 (report->applied_generation == granted.generation && report->settings != granted.settings);
         });
     if (contradicted || sizing::grant(desired_.asked, limit) != granted.settings) {
       return write(limit, granted.ceiling);
@@ -110,25 +118,23 @@ class Stepper {
   std::int64_t lost_ceiling() const {
     std::int64_t ceiling = observed_.last_ceiling > 0 ? observed_.last_ceiling : largest_limit();
     for (const PodObserved& pod : observed_.pods) {
-      if (pod.report) ceiling = std::max(ceiling, pod.report->settings.max_open_conns);
+      if (const auto& report = pod.report) ceiling = std::max(ceiling, report->settings.max_open_conns);
     }
     return ceiling;
   }
 
-  std::optional<Action> push() const {
+  std::optional<Action> push(const Granted& granted) const {
     Push push;
     for (std::size_t i = 0; i < observed_.pods.size(); ++i) {
-      const PodObserved& pod = observed_.pods[i];
-      if (pod.report && !pod.pushed && pod.report->applied_generation < observed_.granted->generation) {
-        push.pods.push_back(i);
-      }
+      const auto& report = observed_.pods[i].report;
+      const bool behind = report && report->applied_generation < granted.generation;
+      if (behind && !observed_.pods[i].pushed) push.pods.push_back(i);
     }
     return push.pods.empty() ? std::nullopt : std::optional<Action>(std::move(push));
   }
 
   // Lowers the ledger to what is so; decided on a live list only.
-  std::optional<Action> settle() const {
-    const Granted& granted = *observed_.granted;
+  std::optional<Action> settle(const Granted& granted) const {
     const bool ceiling_is_high =
         granted.ceiling > granted.settings.max_open_conns && step_.unconfirmed.empty();
     const auto surplus =
@@ -144,15 +150,14 @@ class Stepper {
                        .ceiling = granted.settings.max_open_conns}};
   }
 
-  std::optional<Action> scale() {
+  std::optional<Action> scale(const Granted& granted) {
     const std::int64_t target = step_.plan.replicas;
     if (observed_.workload && target == workload_.replicas) return std::nullopt;
     const std::int64_t peak = std::max(workload_.peak_pods, target);
     if (target > workload_.replicas) {
       // The planner lets one pod with the minimum through that does not fit: the only one of its server.
-      const std::int64_t ceiling = observed_.granted->ceiling;
-      const bool only_one = peak == 1 && ceiling <= desired_.request.min_conns_per_pod;
-      const bool fits = peak * ceiling <= available() || only_one;
+      const bool only_one = peak == 1 && granted.ceiling <= desired_.request.min_conns_per_pod;
+      const bool fits = peak * granted.ceiling <= available() || only_one;
       if (!fits) {
         step_.held_back = !step_.unconfirmed.empty();
         return std::nullopt;
@@ -161,10 +166,9 @@ class Stepper {
     return Scale{.replicas = target, .peak_pods = peak};
   }
 
-  bool pending() const {
+  bool pending(const Granted& granted) const {
     return growth_waits_ || !step_.unconfirmed.empty() || workload_.replicas != step_.plan.replicas ||
-           workload_.peak_pods > workload_.replicas ||
-           observed_.granted->ceiling > observed_.granted->settings.max_open_conns;
+           workload_.peak_pods > workload_.replicas || granted.ceiling > granted.settings.max_open_conns;
   }
 
   const Desired& desired_;
@@ -181,11 +185,11 @@ Step next_step(const Desired& desired, const Observed& observed) {
 }
 
 std::int64_t claim(const Observed& observed) {
-  if (!observed.workload) return 0;
-  const std::int64_t ceiling = observed.granted            ? observed.granted->ceiling
-                               : observed.last_ceiling > 0 ? observed.last_ceiling
-                                                           : largest_limit();
-  return observed.workload->peak_pods * ceiling;
+  const auto& workload = observed.workload;
+  if (!workload) return 0;
+  std::int64_t ceiling = observed.last_ceiling > 0 ? observed.last_ceiling : largest_limit();
+  if (const auto& granted = observed.granted) ceiling = granted->ceiling;
+  return workload->peak_pods * ceiling;
 }
 
 }  // namespace storagepool::reconcile
