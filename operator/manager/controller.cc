@@ -55,7 +55,7 @@ Controller::Controller(kube::WorkQueue& queue, reconcile::Reconciler& reconciler
           gauge(metrics.registry(), "storagepool_connections_per_pod", "Connections granted to each pod")) {}
 
 void Controller::run() {
-  while (const auto key = queue_.get()) {
+  for (auto key = queue_.get(); key.has_value(); key = queue_.get()) {
     active_.Set(1);
     handle(*key);
     queue_.done(*key);

@@ -192,9 +192,9 @@ int run(const Options& options) {
   Readiness readiness;
   http::Router health_routes;
   health_routes.add("GET", "/healthz", healthz);
-  health_routes.add("GET", "/readyz", [&](Request) { return readyz(readiness); });
+  health_routes.add("GET", "/readyz", [&](const Request&) { return readyz(readiness); });
   http::Router metrics_routes;
-  metrics_routes.add("GET", "/metrics", [&](Request) { return metrics_page(metrics); });
+  metrics_routes.add("GET", "/metrics", [&](const Request&) { return metrics_page(metrics); });
   const http::Limits limits{.body_bytes = 1024, .max_connections = 64};
   health = std::make_unique<http::Server>(context.get_executor(), limits, health_routes.handler());
   pages = std::make_unique<http::Server>(context.get_executor(), limits, metrics_routes.handler());
