@@ -55,12 +55,14 @@ node_alive() {
 # Starts lib/init in new namespaces and records it. The parent, unshare, only
 # waits for it, and the kernel ends init should unshare be killed.
 start_init() {
-  local init
+  local init index
+  # Not expanded below, where it would be another child to be taken for the node's first process.
+  index=$(state_get index)
   setsid unshare --net --mount --pid --ipc --uts --fork --kill-child --mount-proc \
-    "$HERE/lib/init" "$HERE" "$BIN" "$WORK" "$(state_get index)" \
+    "$HERE/lib/init" "$HERE" "$BIN" "$WORK" "$index" \
     >"$WORK/log/init.log" 2>&1 </dev/null {LOCK}>&- &
   wait_for 10 "first process of the node started" pgrep -P "$!" >/dev/null || return 1
-  init=$(pgrep -P "$!")
+  init=$(pgrep -P "$!") || return 1
   state_set init_start "$(process_start "$init")"
   state_set init_pid "$init"
 }
