@@ -55,7 +55,9 @@ Controller::Controller(kube::WorkQueue& queue, reconcile::Reconciler& reconciler
           gauge(metrics.registry(), "storagepool_connections_per_pod", "Connections granted to each pod")) {}
 
 void Controller::run() {
-  for (auto key = queue_.get(); key.has_value(); key = queue_.get()) {
+  for (;;) {
+    const auto key = queue_.get();
+    if (!key) return;
     active_.Set(1);
     handle(*key);
     queue_.done(*key);

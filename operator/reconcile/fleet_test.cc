@@ -19,8 +19,16 @@ Member member(std::string uid, std::string server, std::int64_t held) {
   return m;
 }
 
-KnownFacts facts(std::int64_t max_connections, std::int64_t as_of, std::string identifier = "") {
+settings::ServerFacts known(const Neighbourhood& n) {
+  return n.facts.value_or(settings::ServerFacts{});
+}
+
+KnownFacts facts(std::int64_t max_connections, std::int64_t as_of, std::string identifier = "",
+                 std::optional<std::int64_t> role_limit = {},
+                 std::optional<std::int64_t> database_limit = {}) {
   KnownFacts known;
+  known.facts.role_limit = role_limit;
+  known.facts.database_limit = database_limit;
   known.facts.max_connections = max_connections;
   known.facts.system_identifier = std::move(identifier);
   known.as_of = as_of;
@@ -59,40 +67,37 @@ TEST(Neighbourhood, WhoMovesAwayStillCountsWhereItsPodsAre) {
 TEST(Neighbourhood, TheNewestWordOnTheServerCounts) {
   std::vector<Member> all{member("a", "db:5432", 0), member("b", "db:5432", 7), member("c", "db:5432", 0)};
   all[1].facts = facts(100, 5);
-  EXPECT_EQ(neighbourhood(all[0], all).facts->max_connections, 100);
+  EXPECT_EQ(known(neighbourhood(all[0], all)).max_connections, 100);
   all[2].facts = facts(50, 6);
-  EXPECT_EQ(neighbourhood(all[0], all).facts->max_connections, 50);
+  EXPECT_EQ(known(neighbourhood(all[0], all)).max_connections, 50);
   all[0].facts = facts(70, 7);
-  EXPECT_EQ(neighbourhood(all[0], all).facts->max_connections, 70);
+  EXPECT_EQ(known(neighbourhood(all[0], all)).max_connections, 70);
 }
 
 TEST(Neighbourhood, LimitsOfRoleAndDatabaseAreOnesOwnOrThoseOfASharer) {
   std::vector<Member> all{member("a", "db:5432", 0), member("b", "db:5432", 7)};
-  all[1].facts = facts(100, 5);
-  all[1].facts->facts.role_limit = 20;
-  all[1].facts->facts.database_limit = 30;
+  all[1].facts = facts(100, 5, "", 20, 30);
   Neighbourhood n = neighbourhood(all[0], all);
-  EXPECT_FALSE(n.facts->role_limit);
-  EXPECT_EQ(n.facts->database_limit, 30);
+  EXPECT_FALSE(known(n).role_limit);
+  EXPECT_EQ(known(n).database_limit, 30);
   EXPECT_EQ(n.others.held.of_role, 0);
   EXPECT_EQ(n.others.held.on_database, 7);
   all[0].role = all[1].role;
   n = neighbourhood(all[0], all);
-  EXPECT_EQ(n.facts->role_limit, 20);
+  EXPECT_EQ(known(n).role_limit, 20);
   EXPECT_EQ(n.others.held.of_role, 7);
   all[0].database = "other";
   all[0].facts = facts(100, 6);
   n = neighbourhood(all[0], all);
-  EXPECT_FALSE(n.facts->role_limit);
-  EXPECT_FALSE(n.facts->database_limit);
+  EXPECT_FALSE(known(n).role_limit);
+  EXPECT_FALSE(known(n).database_limit);
   EXPECT_EQ(n.others.held.on_database, 0);
 }
 
 TEST(Neighbourhood, EqualRoleLimitsAreTakenForOneRole) {
   std::vector<Member> all{member("a", "db:5432", 0), member("b", "db:5432", 7)};
-  all[0].facts = facts(100, 5);
-  all[1].facts = facts(100, 5);
-  all[0].facts->facts.role_limit = all[1].facts->facts.role_limit = 20;
+  all[0].facts = facts(100, 5, "", 20);
+  all[1].facts = facts(100, 5, "", 20);
   EXPECT_EQ(neighbourhood(all[0], all).others.held.of_role, 7);
 }
 

@@ -4,6 +4,7 @@
 //   L   the pods of a StoragePool never may use more than its claim says
 //   S1  all pods together never may use more than the server can give, unless the server itself shrank
 // and at the end, when all is calm: every StoragePool is done and every pod has what was granted.
+#include <algorithm>
 #include <random>
 #include <string>
 #include <vector>
@@ -88,10 +89,9 @@ class World {
       const Step step = next_step(pool.desired, observe(pool, false));
       ASSERT_TRUE(std::holds_alternative<Done>(step.action))
           << "action " << step.action.index() << ", " << step.plan.message << ", per pod "
-          << step.plan.per_pod << " replicas " << pool.workload->replicas << " peak "
-          << pool.workload->peak_pods << " limit " << pool.config_maps.back().settings.max_open_conns
-          << " ceiling " << pool.config_maps.back().ceiling << " unconfirmed "
-          << testing::PrintToString(step.unconfirmed);
+          << step.plan.per_pod << " of " << step.plan.peak_pods << " claim " << claim(observe(pool, false))
+          << " limit " << pool.config_maps.back().settings.max_open_conns << " ceiling "
+          << pool.config_maps.back().ceiling << " unconfirmed " << testing::PrintToString(step.unconfirmed);
       ASSERT_EQ(static_cast<std::int64_t>(pool.pods.size()), step.plan.replicas);
       for (const Pod& pod : pool.pods) ASSERT_EQ(pod.applied.settings, pool.config_maps.back().settings);
     }
@@ -298,8 +298,9 @@ class World {
       }
       check();
       if (chaos && chance(10)) return;  // crash after it
-      std::vector<bool> pushed;
-      for (const PodObserved& pod : observed.pods) pushed.push_back(pod.pushed);
+      std::vector<bool> pushed(observed.pods.size());
+      std::transform(observed.pods.begin(), observed.pods.end(), pushed.begin(),
+                     [](const PodObserved& pod) { return pod.pushed; });
       observed = observe(pool, live);
       for (std::size_t n = 0; n < std::min(pushed.size(), observed.pods.size()); ++n)
         observed.pods[n].pushed = pushed[n];
@@ -332,7 +333,7 @@ class World {
       ASSERT_LE(pool_uses, m.held) << "L: pool " << i;
       used += pool_uses;
       claimed += m.held;
-      all_know &= pools_[i].facts && pools_[i].facts->facts.max_connections == max_connections_;
+      all_know &= pools_[i].facts.value_or(KnownFacts{}).facts.max_connections == max_connections_;
     }
     if (excused_ && all_know && claimed <= usable()) excused_ = false;
     if (excused_) return;

@@ -15,8 +15,12 @@ class NextStep : public testing::Test {
   NextStep() {
     desired_.asked = {{"maxOpenConns", 25}, {"maxIdleConns", 5}};
     desired_.request = {.replicas = 3, .max_open_conns = 25};
+    server(40);
+  }
+
+  void server(std::int64_t max_connections) {
     settings::ServerFacts facts;
-    facts.max_connections = 40;
+    facts.max_connections = max_connections;
     facts.superuser_reserved_connections = 3;
     observed_.facts = facts;
   }
@@ -91,12 +95,12 @@ TEST_F(NextStep, ScaleOutShrinksConfirmsSettlesThenAddsPods) {
 
   // Applied, but one pod still has busy connections above its new limit.
   pods(3, report(5, 5, 4));
-  observed_.pods[1].report->open = 7;
+  observed_.pods[1].report = report(5, 5, 7);
   expect<Wait>();
   EXPECT_THAT(step_.unconfirmed, ElementsAre("audit-1"));
   EXPECT_TRUE(step_.held_back);
 
-  observed_.pods[1].report->open = 5;
+  observed_.pods[1].report = report(5, 5, 5);
   expect<ListPods>();
   observed_.pods_are_live = true;
   EXPECT_EQ(expect<WriteGrant>().granted, granted(5, 5, 5));
@@ -116,7 +120,7 @@ TEST_F(NextStep, APodThatDoesNotAnswerHoldsBackOnlyWhatWouldNotFitWithIt) {
   EXPECT_TRUE(step_.held_back);
   EXPECT_THAT(step_.unconfirmed, ElementsAre("audit-2"));
   // On a larger server five pods fit even with the old limit.
-  observed_.facts->max_connections = 13 + 45;
+  server(13 + 45);
   observed_.granted = granted(5, 9, 9);
   pods(3, report(5, 9));
   observed_.pods[2].report.reset();
@@ -131,31 +135,31 @@ TEST_F(NextStep, ScaleInWaitsForPodsToGoBeforeGrowing) {
   EXPECT_EQ(scale.peak_pods, 5);
   observed_.workload = Workload{.replicas = 3, .peak_pods = 5, .settled = false};
   expect<Wait>();
-  observed_.workload->settled = true;
+  observed_.workload = Workload{.replicas = 3, .peak_pods = 5, .settled = true};
   expect<Wait>();  // two pods are still terminating
   pods(3, report(4, 5));
   expect<ListPods>();
   observed_.pods_are_live = true;
   EXPECT_EQ(expect<Scale>().peak_pods, 3);
-  observed_.workload->peak_pods = 3;
+  observed_.workload = Workload{.replicas = 3, .peak_pods = 3, .settled = true};
   EXPECT_EQ(expect<WriteGrant>().granted, granted(5, 9, 9));
 }
 
 TEST_F(NextStep, AServerThatShrankIsFollowedAtOnce) {
   running(3, 4, 9);
-  observed_.facts->max_connections = 25;
+  server(25);
   EXPECT_EQ(expect<WriteGrant>().granted.settings.max_open_conns, 4);
 }
 
 TEST_F(NextStep, AServerThatGrewIsUsed) {
   running(3, 4, 9);
-  observed_.facts->max_connections = 200;
+  server(200);
   EXPECT_EQ(expect<WriteGrant>().granted, granted(5, 25, 25));
 }
 
 TEST_F(NextStep, GrowthWaitsForAnUnconfirmedShrink) {
   running(3, 5, 4);
-  observed_.granted->ceiling = 20;
+  observed_.granted = granted(5, 4, 20);
   observed_.pods[0].report.reset();
   expect<Wait>();  // wanted are 9, but audit-0 may still use 20
   EXPECT_TRUE(step_.held_back);
@@ -163,7 +167,7 @@ TEST_F(NextStep, GrowthWaitsForAnUnconfirmedShrink) {
 
 TEST_F(NextStep, OtherSettingsChangeEvenWhileGrowthWaits) {
   running(3, 5, 4);
-  observed_.granted->ceiling = 20;
+  observed_.granted = granted(5, 4, 20);
   observed_.pods[0].report.reset();
   desired_.asked["acquireTimeout"] = 1000;
   const auto write = expect<WriteGrant>();
@@ -218,7 +222,7 @@ TEST_F(NextStep, DeletionDrainsAndIsDoneWhenNoPodIsLeft) {
   EXPECT_EQ(expect<Scale>().replicas, 0);
   observed_.workload = Workload{.replicas = 0, .peak_pods = 3, .settled = false};
   expect<Wait>();
-  observed_.workload->settled = true;
+  observed_.workload = Workload{.replicas = 0, .peak_pods = 3, .settled = true};
   expect<Wait>();
   observed_.pods.clear();
   expect<ListPods>();

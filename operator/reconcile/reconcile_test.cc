@@ -73,6 +73,7 @@ class Reconcile : public testing::Test {
   std::string message(const char* type) { return text_at(find_condition(status(), type), "/message"); }
   std::vector<std::string> events() const {
     std::vector<std::string> reasons;
+    reasons.reserve(cluster_.events.size());
     for (const kube::Event& event : cluster_.events) reasons.push_back(event.reason);
     return reasons;
   }

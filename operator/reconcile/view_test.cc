@@ -9,22 +9,25 @@ namespace storagepool::reconcile {
 namespace {
 
 TEST(ReadPod, TakesWhatIsThere) {
-  const auto pod = read_pod(Json::parse(R"({
+  const auto read = read_pod(Json::parse(R"({
       "metadata": {"name": "audit-12", "uid": "u", "annotations": {"storagepool.dev/postgres-hash": "h"}},
       "spec": {"nodeName": "n"},
       "status": {"phase": "Running", "podIP": "10.0.0.1", "conditions": [{"type": "Ready", "status": "True"}]}})"),
-                            "audit");
-  ASSERT_TRUE(pod);
-  EXPECT_EQ(pod->ordinal, 12);
-  EXPECT_TRUE(pod->started);
-  EXPECT_TRUE(pod->ready);
-  EXPECT_FALSE(pod->terminating);
-  EXPECT_EQ(pod->ip, "10.0.0.1");
-  EXPECT_EQ(pod->postgres_hash, "h");
+                             "audit");
+  ASSERT_TRUE(read);
+  const PodView pod = read.value_or(PodView{});
+  EXPECT_EQ(pod.ordinal, 12);
+  EXPECT_TRUE(pod.started);
+  EXPECT_TRUE(pod.ready);
+  EXPECT_FALSE(pod.terminating);
+  EXPECT_EQ(pod.ip, "10.0.0.1");
+  EXPECT_EQ(pod.postgres_hash, "h");
 }
 
 TEST(ReadPod, StartedMeansOnANodeAndNotEnded) {
-  const auto started = [](const char* text) { return read_pod(Json::parse(text), "a")->started; };
+  const auto started = [](const char* text) {
+    return read_pod(Json::parse(text), "a").value_or(PodView{}).started;
+  };
   EXPECT_FALSE(started(R"({"metadata": {"name": "a-0"}, "status": {"phase": "Pending"}})"));
   EXPECT_TRUE(
       started(R"({"metadata": {"name": "a-0"}, "spec": {"nodeName": "n"}, "status": {"phase": "Pending"}})"));
@@ -52,11 +55,11 @@ TEST(ReadConfigMap, WithoutAUsableCeilingAnyLimitIsPossible) {
   Json object{
       {"data",
        {{"config.yaml", "generation: 1\npostgres: {host: h, database: d}\npool: {maxOpenConns: 4}"}}}};
-  EXPECT_EQ(read_config_map(object)->ceiling, 10'000);
+  EXPECT_EQ(read_config_map(object).value_or(Granted{}).ceiling, 10'000);
   object["metadata"]["annotations"]["storagepool.dev/limit-ceiling"] = "x";
-  EXPECT_EQ(read_config_map(object)->ceiling, 10'000);
+  EXPECT_EQ(read_config_map(object).value_or(Granted{}).ceiling, 10'000);
   object["metadata"]["annotations"]["storagepool.dev/limit-ceiling"] = "2";  // below the limit itself
-  EXPECT_EQ(read_config_map(object)->ceiling, 4);
+  EXPECT_EQ(read_config_map(object).value_or(Granted{}).ceiling, 4);
 }
 
 TEST(ReadConfigMap, WhatAPodWouldRefuseIsNone) {
@@ -70,23 +73,24 @@ TEST(ReadStatefulSet, SettledOnceTheControllerHasSeenIt) {
   Json object =
       Json::parse(R"({"metadata": {"generation": 3, "annotations": {"storagepool.dev/peak-pods": "5"}},
       "spec": {"replicas": 3}, "status": {"observedGeneration": 2, "replicas": 4}})");
-  EXPECT_FALSE(read_stateful_set(object)->workload.settled);
-  EXPECT_EQ(read_stateful_set(object)->workload.peak_pods, 5);
+  EXPECT_FALSE(read_stateful_set(object).value_or(WorkloadView{}).workload.settled);
+  EXPECT_EQ(read_stateful_set(object).value_or(WorkloadView{}).workload.peak_pods, 5);
   object["status"]["observedGeneration"] = 3;
-  EXPECT_TRUE(read_stateful_set(object)->workload.settled);
+  EXPECT_TRUE(read_stateful_set(object).value_or(WorkloadView{}).workload.settled);
   object["metadata"].erase("annotations");  // somebody removed it: what exists counts
-  EXPECT_EQ(read_stateful_set(object)->workload.peak_pods, 4);
+  EXPECT_EQ(read_stateful_set(object).value_or(WorkloadView{}).workload.peak_pods, 4);
 }
 
 TEST(ReadFacts, OnlyOfTheSameTarget) {
   const Json status = Json::parse(R"({"serverFacts": {"target": "h:1/d", "maxConnections": 40, "roleLimit": 5,
       "superuserReservedConnections": 3, "observedAt": "2026-01-31T12:00:00Z"}})");
-  const auto known = read_facts(status, "h:1/d");
-  ASSERT_TRUE(known);
-  EXPECT_EQ(known->facts.max_connections, 40);
-  EXPECT_EQ(known->facts.role_limit, 5);
-  EXPECT_FALSE(known->facts.database_limit);
-  EXPECT_EQ(known->as_of, 1769860800000);
+  const auto read = read_facts(status, "h:1/d");
+  ASSERT_TRUE(read);
+  const KnownFacts known = read.value_or(KnownFacts{});
+  EXPECT_EQ(known.facts.max_connections, 40);
+  EXPECT_EQ(known.facts.role_limit, 5);
+  EXPECT_FALSE(known.facts.database_limit);
+  EXPECT_EQ(known.as_of, 1769860800000);
   EXPECT_FALSE(read_facts(status, "other:1/d"));
   EXPECT_FALSE(read_facts(Json(), "h:1/d"));
 }

@@ -13,15 +13,19 @@ settings::ServerFacts server(std::int64_t max_connections) {
   return facts;
 }
 
+Budget budget_of(const Plan& plan) {
+  return plan.budget.value_or(Budget{});
+}
+
 TEST(Plan, GrantsWhatIsAskedWhenItFits) {
   const Plan p = plan({.replicas = 3, .max_open_conns = 25}, server(100), {}, {});
   EXPECT_EQ(p.replicas, 3);
   EXPECT_EQ(p.per_pod, 25);
   EXPECT_EQ(p.shortage, Shortage::kNone);
   ASSERT_TRUE(p.budget);
-  EXPECT_EQ(p.budget->usable, 87);
-  EXPECT_EQ(p.budget->reserved, 13);
-  EXPECT_EQ(p.budget->max_safe_replicas, 87);
+  EXPECT_EQ(budget_of(p).usable, 87);
+  EXPECT_EQ(budget_of(p).reserved, 13);
+  EXPECT_EQ(budget_of(p).max_safe_replicas, 87);
 }
 
 TEST(Plan, FitDividesWhatTheServerCanGive) {
@@ -38,13 +42,13 @@ TEST(Plan, FitDividesWhatTheServerCanGive) {
 TEST(Plan, TheSmallestLimitCounts) {
   auto facts = server(100);
   facts.reserved_connections = 5;
-  EXPECT_EQ(plan({}, facts, {}, {}).budget->usable, 82);
+  EXPECT_EQ(budget_of(plan({}, facts, {}, {})).usable, 82);
   facts.role_limit = 50;
-  EXPECT_EQ(plan({}, facts, {}, {}).budget->usable, 40);
+  EXPECT_EQ(budget_of(plan({}, facts, {}, {})).usable, 40);
   facts.database_limit = 30;
-  EXPECT_EQ(plan({}, facts, {}, {}).budget->usable, 20);
-  EXPECT_EQ(plan({.max_connections = 7}, facts, {}, {}).budget->usable, 7);
-  EXPECT_EQ(plan({.reserve = 40}, facts, {}, {}).budget->usable, 0);
+  EXPECT_EQ(budget_of(plan({}, facts, {}, {})).usable, 20);
+  EXPECT_EQ(budget_of(plan({.max_connections = 7}, facts, {}, {})).usable, 7);
+  EXPECT_EQ(budget_of(plan({.reserve = 40}, facts, {}, {})).usable, 0);
 }
 
 TEST(Plan, OthersCountAgainstTheLimitTheyShare) {
@@ -52,10 +56,10 @@ TEST(Plan, OthersCountAgainstTheLimitTheyShare) {
   facts.role_limit = 40;
   // Another role's connections leave this role's limit alone.
   Others others{.held = {.on_server = 50}, .least = {.on_server = 2}, .have_pods = true};
-  EXPECT_EQ(plan({}, facts, others, {}).budget->available, 30);
+  EXPECT_EQ(budget_of(plan({}, facts, others, {})).available, 30);
   others.held.of_role = 25;
-  EXPECT_EQ(plan({}, facts, others, {}).budget->available, 5);
-  EXPECT_EQ(plan({}, facts, others, {}).budget->other_pools, 50);
+  EXPECT_EQ(budget_of(plan({}, facts, others, {})).available, 5);
+  EXPECT_EQ(budget_of(plan({}, facts, others, {})).other_pools, 50);
 }
 
 TEST(Plan, PodsThatStillExistAreCounted) {
@@ -70,7 +74,7 @@ TEST(Plan, FewerPodsWhenTheMinimumDoesNotFit) {
   EXPECT_EQ(p.replicas, 5);
   EXPECT_EQ(p.per_pod, 5);
   EXPECT_EQ(p.shortage, Shortage::kMinimumDoesNotFit);
-  EXPECT_EQ(p.budget->max_safe_replicas, 5);
+  EXPECT_EQ(budget_of(p).max_safe_replicas, 5);
 }
 
 TEST(Plan, RunningPodsAreNotGivenUpForWhatOthersHoldAboveTheirMinimum) {
