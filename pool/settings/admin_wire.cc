@@ -10,7 +10,7 @@ namespace {
 
 using Json = nlohmann::ordered_json;
 
-constexpr std::size_t kMaxBytes = 64 * 1024;
+constexpr std::size_t kMaxBytes = std::size_t{64} * 1024;
 
 constexpr std::array<std::pair<PostgresFault, std::string_view>, 8> kFaults{{
     {PostgresFault::kCredentialsMissing, "credentials_missing"},

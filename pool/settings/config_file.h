@@ -8,6 +8,7 @@
 // Unknown keys are errors. Strings are emitted double-quoted.
 #pragma once
 
+#include <cstddef>
 #include <cstdint>
 #include <string>
 #include <string_view>
@@ -36,7 +37,7 @@ struct Config {
   friend bool operator==(const Config&, const Config&) = default;
 };
 
-inline constexpr std::size_t kMaxConfigBytes = 64 * 1024;
+inline constexpr std::size_t kMaxConfigBytes = std::size_t{64} * 1024;
 
 tl::expected<Config, Problems> parse_config(std::string_view yaml);
 std::string render_config(const Config& config);

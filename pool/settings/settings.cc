@@ -14,6 +14,7 @@ constexpr std::int64_t kSecond = 1000;
 constexpr std::int64_t kMinute = 60 * kSecond;
 constexpr std::int64_t kMaxDuration = std::int64_t{100} * 365 * 24 * 60 * kMinute;
 constexpr std::int64_t kMaxConns = 10'000;
+constexpr std::int64_t kDefaultMaxOpenConns = 25;
 constexpr std::int64_t kMaxWaiters = 10'000'000;
 constexpr std::size_t kMaxShownValue = 64;
 
@@ -26,7 +27,7 @@ constexpr std::array<EnvironmentName, 1> kAcquireNames{{{"DB_POOL_TIMEOUT", true
 constexpr std::array<EnvironmentName, 1> kStatementCacheNames{{{"DB_STATEMENT_CACHE_SIZE"}}};
 
 constexpr std::array kTable{
-    Setting{"maxOpenConns", Kind::kCount, 25, 1, kMaxConns, false, false, kMaxOpenNames,
+    Setting{"maxOpenConns", Kind::kCount, kDefaultMaxOpenConns, 1, kMaxConns, false, false, kMaxOpenNames,
             "Connections this pod may hold to the server, over all databases."},
     Setting{"maxIdleConns", Kind::kCount, 5, 0, kMaxConns, false, true, kMaxIdleNames,
             "Connections kept open while nobody uses them."},
@@ -266,8 +267,7 @@ tl::expected<Settings, Problems> resolve(const Given& given) {
 
   Settings settings;
   const auto open = given.find("maxOpenConns");
-  const std::int64_t max_open_conns =
-      open != given.end() ? open->second : find("maxOpenConns")->default_value;
+  const std::int64_t max_open_conns = open != given.end() ? open->second : kDefaultMaxOpenConns;
   for (const Setting& setting : kTable) {
     const auto entry = given.find(setting.key);
     const std::int64_t value = entry != given.end() ? entry->second : default_value(setting, max_open_conns);
