@@ -20,6 +20,7 @@ pplx::task<std::size_t> BodyPipe::put(const std::uint8_t* bytes, std::size_t cou
 void BodyPipe::head(ResponseHead head) {
   const std::lock_guard lock(mutex_);
   head_ = std::move(head);
+  changed_.notify_all();
 }
 
 void BodyPipe::end(std::optional<ApiError> error) {
@@ -34,7 +35,7 @@ BodyPipe::Event BodyPipe::next(std::string& piece, TimePoint deadline, const std
   Piece got;
   {
     std::unique_lock lock(mutex_);
-    if (!changed_.wait_until(lock, stop, deadline, [this] { return piece_ || ended_; })) {
+    if (!changed_.wait_until(lock, stop, deadline, [this] { return (piece_ && head_) || ended_; })) {
       return stop.stop_requested() ? Event::kStopped : Event::kDeadline;
     }
     if (stop.stop_requested()) return Event::kStopped;
@@ -64,7 +65,7 @@ bool BodyPipe::abandon() {
 
 ResponseHead BodyPipe::head() const {
   const std::lock_guard lock(mutex_);
-  return head_;
+  return head_.value_or(ResponseHead{});
 }
 
 std::optional<ApiError> BodyPipe::error() const {

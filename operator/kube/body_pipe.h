@@ -35,10 +35,12 @@ class BodyPipe {
   void head(ResponseHead head);
   void end(std::optional<ApiError> error);
 
-  // From the caller's thread: the next piece, or why there is none. The deadline is steady-clock time.
+  // From the caller's thread: the next piece, or why there is none. The deadline is steady-clock time. No
+  // piece comes before the head, which the library tells on another thread than the body.
   Event next(std::string& piece, TimePoint deadline, const std::stop_token& stop);
   // The caller is gone: what still comes is refused. True: nothing will come, the response had ended.
   bool abandon();
+  // Known once a piece came or the response ended without an error.
   ResponseHead head() const;
   std::optional<ApiError> error() const;
 
@@ -54,7 +56,7 @@ class BodyPipe {
 
   mutable std::mutex mutex_;
   std::condition_variable_any changed_;
-  ResponseHead head_;
+  std::optional<ResponseHead> head_;
   std::optional<Piece> piece_;
   bool ended_ = false;
   bool abandoned_ = false;

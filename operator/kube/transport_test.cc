@@ -172,6 +172,22 @@ TEST(TransportTest, AStreamEndsByItsHandlerByStopAndBySilence) {
   EXPECT_TRUE(stopped.error().is_cancelled());
 }
 
+// The head and the body come from two threads of the library, in either order.
+TEST(TransportTest, AStreamIsJudgedByItsHeadHoweverSoonTheBodyComes) {
+  LoopbackServer server([](const LoopbackConnection& connection, const std::string&) {
+    connection.send("HTTP/1.1 200 OK\r\nTransfer-Encoding: chunked\r\n\r\n4\r\none\n\r\n4\r\ntwo\n\r\n");
+    connection.wait_for_close();
+  });
+  const auto transport = to(server);
+  for (int i = 1; i <= 200; ++i) {
+    const auto ended =
+        transport->stream({.path = "/x", .silence = 10s}, [](std::string_view) { return false; }, {});
+    ASSERT_TRUE(ended) << ended.error().to_string();
+    // What the caller did not want is still on the connection: it is not used again.
+    ASSERT_EQ(server.requests(), i);
+  }
+}
+
 TEST(TransportTest, ARefusedStreamCarriesTheStatus) {
   LoopbackServer server(
       say("HTTP/1.1 410 Gone\r\nContent-Length: 34\r\n\r\n"
