@@ -79,8 +79,8 @@ TEST_F(SchemaTest, creates_the_schema_of_this_release_once) {
 
 TEST_F(SchemaTest, happens_once_however_many_pods_migrate_at_once) {
   constexpr int kPods = 12;
-  std::vector<std::unique_ptr<postgres::Session>> sessions;
-  for (int pod = 0; pod < kPods; ++pod) sessions.push_back(open());
+  std::vector<std::unique_ptr<postgres::Session>> sessions(kPods);
+  for (auto& session : sessions) session = open();
   std::vector<std::optional<Migrated>> results(kPods);
   const auto work = [](postgres::Session& session,
                        std::optional<Migrated>& result) -> boost::asio::awaitable<void> {

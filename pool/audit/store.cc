@@ -130,7 +130,8 @@ awaitable<tl::expected<Stored, StoreError>> Store::insert(Event event, Deadline 
   // Another statement, so that it sees a row that was committed while the first one ran.
   auto found = co_await get(event_id, deadline);
   if (!found) co_return tl::unexpected(std::move(found.error()));
-  if (*found) co_return Stored{.event_timestamp = (*found)->event_timestamp, .created = false};
+  if (const std::optional<Event>& stored = *found)
+    co_return Stored{.event_timestamp = stored->event_timestamp, .created = false};
   if (has_parent)
     co_return tl::unexpected(StoreError{StoreError::Kind::kParentMissing, "parent event does not exist", {}});
   co_return tl::unexpected(
@@ -159,10 +160,12 @@ awaitable<tl::expected<Page, StoreError>> Store::list(ListQuery query, Deadline 
   Page page{.events = {}, .pagination = {.limit = query.limit, .offset = query.offset}};
   for (auto& row : result->rows) {
     constexpr std::size_t kBeforeEvent = 2;
-    if (row.size() <= kBeforeEvent || !row[0] || !row[1])
-      co_return tl::unexpected(internal("a page cannot be read"));
-    if (*row[0] == "0") co_return tl::unexpected(too_large(query));
-    std::from_chars(row[1]->data(), row[1]->data() + row[1]->size(), page.pagination.total);
+    if (row.size() <= kBeforeEvent) co_return tl::unexpected(internal("a page cannot be read"));
+    const std::string fits = row[0].value_or("");
+    const std::string total = row[1].value_or("");
+    if (fits.empty() || total.empty()) co_return tl::unexpected(internal("a page cannot be read"));
+    if (fits == "0") co_return tl::unexpected(too_large(query));
+    std::from_chars(total.data(), total.data() + total.size(), page.pagination.total);
     if (!row[kBeforeEvent]) break;  // no event on this page
     row.erase(row.begin(), row.begin() + kBeforeEvent);
     auto event = read_event(std::move(row));

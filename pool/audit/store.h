@@ -43,7 +43,8 @@ struct Page {
   Pagination pagination;
 };
 
-inline constexpr std::int64_t kMaxPageBytes = 32 * 1024 * 1024;  // of event_data and error_message
+inline constexpr std::int64_t kMaxPageBytes =
+    std::int64_t{32} * 1024 * 1024;  // of event_data and error_message
 
 class Store {
  public:

@@ -103,7 +103,8 @@ class Reader {
   // An empty string stands for the default as an absent field does.
   std::string text_or(std::string_view field, const std::string& fallback) {
     auto text = optional_text(field, kMaxOptionalText);
-    return text && !text->empty() ? std::move(*text) : fallback;
+    if (text && !text->empty()) return std::move(*text);
+    return fallback;
   }
 
   std::optional<std::int64_t> optional_integer(std::string_view field, std::int64_t lowest,
@@ -225,9 +226,11 @@ tl::expected<Event, FieldErrors> validate_event(std::string_view body, Timestamp
   event.error_message = reader.optional_text("error_message", kUnbounded);
   event.duration_ms = reader.optional_integer("duration_ms", 0, std::numeric_limits<std::int64_t>::max(),
                                               "an integer of at least 0");
-  const auto retention = reader.optional_integer("retention_days", 0, kMaxRetentionDays,
-                                                 "an integer from 1 to 2555, or 0 for the default of 2555");
-  event.retention_days = retention.value_or(0) == 0 ? kDefaultRetentionDays : *retention;
+  const auto retention = reader
+                             .optional_integer("retention_days", 0, kMaxRetentionDays,
+                                               "an integer from 1 to 2555, or 0 for the default of 2555")
+                             .value_or(0);
+  event.retention_days = retention == 0 ? kDefaultRetentionDays : retention;
   event.is_sensitive = reader.boolean_or("is_sensitive", false);
   event.event_id = reader.optional_uuid("event_id").value_or("");
   if (reader.failed()) return tl::unexpected(reader.take_errors());
