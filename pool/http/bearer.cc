@@ -30,7 +30,7 @@ std::optional<Response> check_bearer(const Request& request, std::string_view ex
   });
   if (given == 0) return unauthorized(request, "Missing Authorization header", "Bearer");
 
-  const std::string_view value = *request.header("Authorization");
+  const std::string_view value = request.header("Authorization").value_or("");
   const std::string_view token =
       value.starts_with(kScheme) ? value.substr(kScheme.size()) : std::string_view();
   if (given > 1 || token.empty() || token.find_first_of(" \t") != std::string_view::npos) {

@@ -26,7 +26,7 @@ namespace {
 // How long and how much a client that is still sending is listened to after our last answer, so that closing
 // does not destroy the answer on its way (RFC 9112 §9.6).
 constexpr std::chrono::seconds kLingerTime{5};
-constexpr std::size_t kLingerBytes = 64 * 1024 * 1024;
+constexpr std::size_t kLingerBytes = std::size_t{64} * 1024 * 1024;
 
 struct Logged {
   std::string method;
