@@ -73,6 +73,7 @@ class Simulator {
   void abandon();
   void release();
   void acquire_one(int database);
+  bool take_idle(int database, TimePoint deadline);
   void release_one(ConnectionId id, bool healthy);
 
   // simulator_world.cc: the server, the network, the clock and the owner.
@@ -107,11 +108,12 @@ class Simulator {
   Model model_;
   std::vector<int> weights_;  // of kinds(), for this schedule
   int weight_ = 0;            // of all
+  WaiterId taken_ = 0;        // how many connections were taken without a waiter
   double failure_rate_;
   TimePoint now_{std::chrono::hours(1)};
   TimePoint up_at_;        // until then the server is down
-  int server_slots_;        // the server refuses connections above, because others have the rest
-  std::uint64_t salt_;      // of never_answered
+  int server_slots_;       // the server refuses connections above, because others have the rest
+  std::uint64_t salt_;     // of never_answered
   bool rejected_ = false;  // the server refuses the credentials
   bool suspended_ = false;
   std::vector<int> closed_;  // databases, once for each close
