@@ -108,10 +108,11 @@ class Simulator {
   std::vector<int> weights_;  // of kinds(), for this schedule
   int weight_ = 0;            // of all
   double failure_rate_;
+  int clients_;  // at a time
   TimePoint now_{std::chrono::hours(1)};
   TimePoint up_at_;        // until then the server is down
-  int server_slots_;        // the server refuses connections above, because others have the rest
-  std::uint64_t salt_;      // of never_answered
+  int server_slots_;       // the server refuses connections above, because others have the rest
+  std::uint64_t salt_;     // of never_answered
   bool rejected_ = false;  // the server refuses the credentials
   bool suspended_ = false;
   std::vector<int> closed_;  // databases, once for each close
