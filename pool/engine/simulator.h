@@ -110,6 +110,7 @@ class Simulator {
   int weight_ = 0;            // of all
   WaiterId taken_ = 0;        // how many connections were taken without a waiter
   double failure_rate_;
+  int clients_;  // at a time
   TimePoint now_{std::chrono::hours(1)};
   TimePoint up_at_;        // until then the server is down
   int server_slots_;       // the server refuses connections above, because others have the rest

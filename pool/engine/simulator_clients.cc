@@ -22,6 +22,7 @@ void Simulator::burst() {
 
 // As the driver does: the socket of the connection that would be used is looked at before.
 void Simulator::acquire_one(int database) {
+  if (static_cast<int>(model_.waiters().size()) + model_.total().of(State::kInUse) >= clients_) return;
   for (auto id = core_.candidate(model_.name(database)); id && model_.connection(*id).dead;
        id = core_.candidate(model_.name(database))) {
     coverage_.saw(Seen::kFoundDead);

@@ -83,7 +83,8 @@ void Model::check_nobody_waits_in_vain() {
     if (wanted <= total_.of(State::kClosing)) continue;
     require(others(State::kIdle) - (database == 0 ? 0 : counts.of(State::kIdle)) == 0,
             "E5: nobody waits while an idle connection of another database can be evicted");
-    if (database == 0 || std::min(wanted, others_limit() - live_others()) <= total_.of(State::kClosing)) continue;
+    if (database == 0 || std::min(wanted, others_limit() - live_others()) <= total_.of(State::kClosing))
+      continue;
     require(of(0).of(State::kIdle) == 0, "E5: the system database gives up what it holds above its reserve");
   }
   const auto newcomer = std::find_if(waiters_.begin(), waiters_.end(),

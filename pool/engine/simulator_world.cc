@@ -107,7 +107,7 @@ void Simulator::lose(ConnectionId id) {
 // some of them late. What the server thinks of the credentials may have changed.
 void Simulator::restart() {
   coverage_.saw(Seen::kRestarts);
-  up_at_ = now_ + up_to(seconds(2));
+  up_at_ = now_ + up_to(milliseconds(chance(0.2) ? 5000 : 300));
   rejected_ = chance(0.1);
   std::vector<ConnectionId> idle;
   for (const Connection& connection : model_.connections()) {
