@@ -116,11 +116,12 @@ void Simulator::step() {
 }
 
 void Simulator::acquire() {
-  const int database = chance(0.5) ? 0 : below(static_cast<int>(kDatabases.size()));
+  const int database = chance(0.3) ? 0 : below(static_cast<int>(kDatabases.size()));
   const TimePoint deadline = chance(0.05) ? now_ - up_to(10) : now_ + up_to(4000);
   note("acquire " + kDatabases[database]);
   const WaiterId id = core_.acquire(now_, kDatabases[database], deadline);
-  waiters_.push_back({id, database, std::min({deadline, now_ + settings_.acquire_timeout, drain_deadline_})});
+  waiters_.push_back(
+      {id, database, now_, std::min({deadline, now_ + settings_.acquire_timeout, drain_deadline_})});
   apply();
 }
 

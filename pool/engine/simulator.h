@@ -46,6 +46,7 @@ class Simulator {
   struct Waiter {
     WaiterId id;
     int database;
+    TimePoint arrived;
     TimePoint deadline;
   };
   struct Outage {
