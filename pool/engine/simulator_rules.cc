@@ -4,12 +4,6 @@
 #include "pool/engine/simulator_model.h"
 
 namespace storagepool::engine::simulator {
-namespace {
-
-// Lifetimes are jittered by at most this share.
-constexpr double kShortestLife = 0.9;
-
-}  // namespace
 
 std::int64_t Model::limit_of(int database) const {
   return database == 0 ? settings_.max_open_conns : settings_.max_conns_per_database;
@@ -95,8 +89,9 @@ void Model::may_hand(const Connection& connection) const {
 std::optional<Seen> Model::reason_to_close(const Connection& connection) const {
   if (connection.era != era_) return Seen::kRetiredCloses;
   if (unwanted(connection) || draining_) return Seen::kShrunkCloses;
-  const std::chrono::duration<double> age = now_ - connection.opened_at;
-  if (settings_.conn_max_lifetime.count() > 0 && age >= settings_.conn_max_lifetime * kShortestLife) {
+  // Lifetimes are shortened by a tenth at most.
+  if (settings_.conn_max_lifetime.count() > 0 &&
+      10 * (now_ - connection.opened_at) >= 9 * settings_.conn_max_lifetime) {
     return Seen::kExpiredCloses;
   }
   if (connection.state == State::kIdle && settings_.conn_max_idle_time.count() > 0 &&
