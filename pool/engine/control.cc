@@ -7,9 +7,12 @@ namespace storagepool::engine {
 
 void Core::reconfigure(TimePoint now, const settings::Settings& settings) {
   settings_ = settings;
-  lifetime_check_ = TimePoint::min();
+  idle_time_check_ = lifetime_check_ = TimePoint::min();
   advance(now);
   close_unwanted();
+  for (auto index = waiting_.front(); index != kNone; index = databases_[index].waiting.next) {
+    refresh(now, index);
+  }
   dispatch(now);
 }
 
@@ -31,6 +34,7 @@ void Core::suspend(TimePoint now) {
   advance(now);
   suspended_ = true;
   close_unwanted();
+  dispatch(now);
 }
 
 void Core::resume(TimePoint now) {
@@ -49,6 +53,9 @@ void Core::retire(TimePoint now) {
   forget(server_);
   for (std::uint32_t index = 0; index < databases_.end(); ++index) forget(databases_[index].backoff);
   close_unwanted();
+  for (auto index = waiting_.front(); index != kNone; index = databases_[index].waiting.next) {
+    refresh(now, index);
+  }
   dispatch(now);
 }
 
@@ -59,15 +66,15 @@ void Core::close_database(TimePoint now, std::string_view name) {
   ++database.closers;
   while (!database.waiters.empty()) fail(now, database.waiters.front(), closed_error(database));
   close_unwanted();
-  dispatch(now);
+  settle(now, index);
 }
 
 void Core::reopen_database(TimePoint now, std::string_view name) {
   advance(now);
   const auto found = by_name_.find(name);
-  if (found == by_name_.end() || databases_[found->second].closers == 0) return;
+  if (found == by_name_.end() || databases_[found->second].closers == 0) return dispatch(now);
   --databases_[found->second].closers;
-  leave_database(now, found->second);
+  settle(now, found->second);
 }
 
 bool Core::has_connections(std::string_view name) const {
@@ -77,8 +84,8 @@ bool Core::has_connections(std::string_view name) const {
 
 void Core::enforce_idle_limit() {
   const auto limit = draining_ ? 0 : settings_.max_idle_conns;
-  while (static_cast<std::int64_t>(idle_.size()) > limit) {
-    const auto oldest = idle_.front();
+  while (idle_size() > limit) {
+    const auto oldest = least_recently_used();
     leave_idle(oldest);
     close(oldest);
     if (!draining_) ++statistics_.max_idle_closed;
@@ -87,14 +94,7 @@ void Core::enforce_idle_limit() {
 
 // Idle connections that may not be kept go at once, busy ones when they come back (`place`).
 void Core::close_unwanted() {
-  for (auto index = idle_.front(); index != kNone;) {
-    const auto next = connections_[index].all_idle.next;
-    if (unwanted(connections_[index])) {
-      leave_idle(index);
-      close(index);
-    }
-    index = next;
-  }
+  close_idle_if([&](const Connection& connection) { return unwanted(connection); });
   enforce_idle_limit();
 }
 

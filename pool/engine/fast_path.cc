@@ -17,9 +17,8 @@ std::uint32_t Core::find_database(std::string_view name) const {
 
 // Whether an event has to see first to what time has brought about for somebody else.
 bool Core::other_business(TimePoint now) const {
-  if (!waiting_.empty() || deadlines_.next() <= now || lifetime_check_ <= now) return true;
-  const auto idle_time = settings_.conn_max_idle_time;
-  return idle_time.count() > 0 && !idle_.empty() && now - connections_[idle_.front()].since >= idle_time;
+  return !waiting_.empty() || std::min({deadlines_.next(), retries_.next(), look_again_, idle_time_check_,
+                                        lifetime_check_}) <= now;
 }
 
 // What must not be handed out is not idle: it leaves the list as soon as an event says so, and what only time
@@ -34,6 +33,7 @@ ConnectionId Core::acquire_idle(TimePoint now, std::string_view name, TimePoint 
   if (idle >= at_most || idle >= settings_.validate_after_idle) return 0;
   now_ = now;
   leave_idle(index);
+  if (!databases_[at].system) connection.segment = kAgain;
   connection.state = State::kInUse;
   ++statistics_.in_use;
   return connections_.id(index);
@@ -44,7 +44,7 @@ bool Core::release_idle(TimePoint now, ConnectionId id) {
   if (index == kNone || draining_ || other_business(now)) return false;
   const Connection& connection = connections_[index];
   if (connection.state != State::kInUse || unwanted(connection) || lifetime_end(connection) <= now ||
-      static_cast<std::int64_t>(idle_.size()) >= settings_.max_idle_conns) {
+      idle_size() >= settings_.max_idle_conns) {
     return false;
   }
   now_ = now;
