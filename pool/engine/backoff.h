@@ -1,10 +1,11 @@
 // When the next connect may start after a failed one: exponential from 100 ms to 5 s with up to half of
 // jitter, over as soon as one succeeds. Failures of connects that began before the last counted one are of
-// the same outage and do not lengthen it.
+// the same outage and do not lengthen it. One pointer while nothing fails.
 #pragma once
 
 #include <algorithm>
 #include <chrono>
+#include <memory>
 #include <random>
 #include <string>
 #include <utility>
@@ -18,30 +19,39 @@ class Backoff {
   static constexpr std::chrono::milliseconds kLongest{5000};
 
   void failed(TimePoint now, TimePoint started, bool lasting, std::string detail, std::mt19937_64& random) {
-    lasting_ = lasting;
-    detail_ = std::move(detail);
-    if (failures_ > 0 && started <= counted_at_) return;
-    counted_at_ = now;
-    const std::chrono::duration<double> base = kShortest * static_cast<double>(1 << std::min(failures_, 10));
-    ++failures_;
+    const bool known = failing() && started <= outage_->counted_at;
+    if (!outage_) outage_ = std::make_unique<Outage>();
+    outage_->lasting = lasting;
+    outage_->detail = std::move(detail);
+    if (known) return;
+    outage_->counted_at = now;
+    const std::chrono::duration<double> base =
+        kShortest * static_cast<double>(1 << std::min(outage_->failures, 10));
+    ++outage_->failures;
     const auto jitter = std::uniform_real_distribution<double>(1.0, 1.5)(random);
     const auto delay = std::min<std::chrono::duration<double>>(base, kLongest / 1.5) * jitter;
-    retry_at_ = now + std::chrono::duration_cast<std::chrono::nanoseconds>(delay);
+    outage_->retry_at = now + std::chrono::duration_cast<std::chrono::nanoseconds>(delay);
   }
-  void succeeded() { *this = {}; }
+  void succeeded() { outage_.reset(); }
 
-  bool failing() const { return failures_ > 0; }
-  bool waiting(TimePoint now) const { return failing() && now < retry_at_; }
-  TimePoint retry_at() const { return retry_at_; }
-  bool lasting() const { return lasting_; }  // only a person can mend it, so waiting for it is in vain
-  const std::string& detail() const { return detail_; }
+  bool failing() const { return outage_ != nullptr; }
+  bool waiting(TimePoint now) const { return failing() && now < outage_->retry_at; }
+  // The rest only while failing.
+  TimePoint retry_at() const { return outage_->retry_at; }
+  bool lasting() const {
+    return failing() && outage_->lasting;
+  }  // only a person can mend it, so waiting for it is in vain
+  const std::string& detail() const { return outage_->detail; }
 
  private:
-  int failures_ = 0;
-  bool lasting_ = false;
-  TimePoint counted_at_{};
-  TimePoint retry_at_{};
-  std::string detail_;
+  struct Outage {
+    int failures = 0;
+    bool lasting = false;
+    TimePoint counted_at{};
+    TimePoint retry_at{};
+    std::string detail;
+  };
+  std::unique_ptr<Outage> outage_;
 };
 
 }  // namespace storagepool::engine

@@ -118,6 +118,7 @@ TEST(Core, E5AtCapacityTheLeastRecentlyUsedIdleConnectionOfAnotherDatabaseMakesR
   pool.release(a);
   pool.advance(1ms);
   pool.release(c);
+  pool.advance(5ms);
   const auto waiter = pool.acquire("e");
   EXPECT_EQ(pool.closes, std::vector<ConnectionId>{b});
   EXPECT_EQ(pool.statistics().evicted, 1);
@@ -143,6 +144,7 @@ TEST(Core, E5TheReserveOfTheSystemDatabaseIsNotEvicted) {
   lent.release(first);
   lent.release(second);
   lent.release(third);
+  lent.advance(5ms);
   lent.acquire("a");
   EXPECT_EQ(lent.closes, std::vector<ConnectionId>{first});
 }
@@ -246,18 +248,6 @@ TEST(Core, ALostIdleConnectionGivesItsTokenBack) {
   pool.collect();
   EXPECT_EQ(pool.closes, std::vector<ConnectionId>{idle});
   EXPECT_NE(pool.lease(), 0u);
-}
-
-TEST(Core, AnOlderWaiterOfADatabaseWithoutConnectionsIsNotStarved) {
-  Pool pool({.max_open_conns = 2, .max_conns_per_database = 2, .system_conns = 1});
-  const auto busy = pool.lease("a");
-  const auto starving = pool.acquire("b");
-  const auto younger = pool.acquire("a");
-  pool.release(busy);
-  EXPECT_EQ(pool.handed(younger), 0u);
-  pool.close_all();
-  pool.open_all();
-  EXPECT_NE(pool.handed(starving), 0u);
 }
 
 TEST(Core, AConnectionIsNotGivenUpForAWaiterWhoGetsAnotherAnyway) {

@@ -95,7 +95,7 @@ class IndexList {
  private:
   std::uint32_t front_ = kNone;
   std::uint32_t back_ = kNone;
-  std::size_t size_ = 0;
+  std::uint32_t size_ = 0;
 };
 
 }  // namespace storagepool::engine
