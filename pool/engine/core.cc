@@ -34,6 +34,8 @@ WaiterId Core::acquire(TimePoint now, std::string_view name, TimePoint deadline)
   enqueue(waiter);
   if (draining_) {
     fail(now, waiter, make_error(AcquireError::Reason::kDraining, "the connection pool is shutting down"));
+  } else if (database.closers > 0) {
+    fail(now, waiter, closed_error(database));
   } else if (waiters_[waiter].deadline <= now) {
     fail(now, waiter, deadline_error(now, database));
   } else if (in_vain(now, database)) {
@@ -102,6 +104,8 @@ void Core::open_failed(TimePoint now, ConnectionId id, OpenFailure failure) {
   if (index == kNone || connections_[index].state != State::kOpening) return;
   const std::uint32_t at = connections_[index].database;
   const TimePoint started = connections_[index].since;
+  // What was wrong with a connect from before `retire`, say its credentials, may have been put right since.
+  const bool lasting = failure.lasting && connections_[index].era == era_;
   Database& database = databases_[at];
   --database.opening;
   --statistics_.opening;
@@ -109,9 +113,9 @@ void Core::open_failed(TimePoint now, ConnectionId id, OpenFailure failure) {
   forget(index);
   if (failure.database_only) {
     server_.succeeded();  // it answered, to these credentials
-    database.backoff.failed(now, started, failure.lasting, std::move(failure.detail), random_);
+    database.backoff.failed(now, started, lasting, std::move(failure.detail), random_);
   } else {
-    server_.failed(now, started, failure.lasting, std::move(failure.detail), random_);
+    server_.failed(now, started, lasting, std::move(failure.detail), random_);
   }
   const auto waiting = waiting_;
   for (const auto other : waiting) fail_in_vain(now, other);
@@ -159,28 +163,6 @@ void Core::lost(TimePoint now, ConnectionId id) {
 
 void Core::tick(TimePoint now) {
   advance(now);
-  dispatch(now);
-}
-
-void Core::reconfigure(TimePoint now, const settings::Settings& settings) {
-  settings_ = settings;
-  lifetime_check_ = TimePoint::min();
-  advance(now);
-  enforce_limits();
-  dispatch(now);
-}
-
-void Core::drain(TimePoint now, TimePoint deadline) {
-  advance(now);
-  draining_ = true;
-  deadlines_.clear();
-  for (std::uint32_t waiter = 0; waiter < waiters_.end(); ++waiter) {
-    if (!waiters_.used(waiter)) continue;
-    waiters_[waiter].deadline = std::min(waiters_[waiter].deadline, deadline);
-    deadlines_.push(waiters_[waiter].deadline, waiters_.id(waiter), waiters_.size(),
-                    [](WaiterId) { return true; });
-  }
-  enforce_limits();
   dispatch(now);
 }
 
@@ -291,7 +273,8 @@ std::uint32_t Core::enter_database(TimePoint now, std::string_view name) {
 // use.
 void Core::leave_database(TimePoint now, std::uint32_t index) {
   const Database& database = databases_[index];
-  if (!databases_.used(index) || database.total > 0 || !database.waiters.empty()) return;
+  if (!databases_.used(index) || database.total > 0 || !database.waiters.empty() || database.closers > 0)
+    return;
   if (database.backoff.failing() && now < database.backoff.retry_at() + kRememberFailures) return;
   by_name_.erase(database.name);
   databases_.erase(index);
@@ -342,10 +325,20 @@ AcquireError Core::connect_error(TimePoint now, const Database& database) const 
   return error;
 }
 
+AcquireError Core::closed_error(const Database& database) {
+  return make_error(AcquireError::Reason::kDatabaseClosed,
+                    "the database " + database.name + " is closed to new work");
+}
+
 AcquireError Core::deadline_error(TimePoint now, const Database& database) const {
   if (draining_) return make_error(AcquireError::Reason::kDraining, "the connection pool is shutting down");
   if (database.live() == 0 && (server_.failing() || database.backoff.failing()))
     return connect_error(now, database);
+  if (suspended_) {
+    return make_error(
+        AcquireError::Reason::kDeadlineExceeded,
+        "no connection to " + database.name + " was handed out in time: the connection pool is suspended");
+  }
   return make_error(AcquireError::Reason::kDeadlineExceeded,
                     "no connection to " + database.name + " became free in time (" +
                         std::to_string(statistics_.in_use) + " in use of at most " +

@@ -101,6 +101,17 @@ class Core {
   void reconfigure(TimePoint now, const settings::Settings& settings);
   // Refuses new waiters; those there are served until `deadline`.
   void drain(TimePoint now, TimePoint deadline);
+  // Until `resume` nothing is opened or handed out: idle connections close at once, others as soon as nobody
+  // holds them, waiters wait for their deadline. Does not hold up a drain: its deadline ends every wait.
+  void suspend(TimePoint now);
+  void resume(TimePoint now);
+  // No connection that was made or begun before is handed out again: idle ones close at once, others as soon
+  // as nobody holds them.
+  void retire(TimePoint now);
+  // Fails the waiters of a database, and whoever asks for it until `reopen_database` was called as often; its
+  // idle connections close at once, others as soon as nobody holds them.
+  void close_database(TimePoint now, std::string_view database);
+  void reopen_database(TimePoint now, std::string_view database);
 
   // What is to be done since the last call, in order; `actions` is overwritten.
   void take_actions(std::vector<Action>& actions);
@@ -109,6 +120,8 @@ class Core {
   // The idle connection the next acquire of this database would use, for a look at its socket before.
   std::optional<ConnectionId> candidate(std::string_view database) const;
   bool idle(ConnectionId connection) const;
+  // Any socket counts, until the server has let go of it.
+  bool has_connections(std::string_view database) const;
   const settings::Settings& settings() const { return settings_; }
   Statistics statistics() const;
   bool drained() const { return draining_ && connections_.size() == 0 && waiters_.size() == 0; }
@@ -118,7 +131,8 @@ class Core {
   struct Connection {
     State state = State::kOpening;
     std::uint32_t database = kNone;
-    TimePoint since;  // start of the connect, later of being idle
+    std::uint32_t era = 0;  // how many times the pool had been retired when the connect began
+    TimePoint since;        // start of the connect, later of being idle
     TimePoint opened_at;
     double lifetime_share = 1;  // of connMaxLifetime, 0.9 to 1
     Link all_idle = {};
@@ -141,6 +155,7 @@ class Core {
     std::int64_t opening = 0;
     std::int64_t validating = 0;
     std::int64_t closing = 0;
+    std::int64_t closers = 0;   // calls of close_database without their reopen_database
     std::int64_t promised = 0;  // waiters for whom a token is on its way, as of the last dispatch
     bool blocked = false;       // scratch of dispatch
     Backoff backoff;
@@ -164,6 +179,7 @@ class Core {
   void fail_in_vain(TimePoint now, std::uint32_t database);
   bool in_vain(TimePoint now, const Database& database) const;
   AcquireError connect_error(TimePoint now, const Database& database) const;
+  static AcquireError closed_error(const Database& database);
   AcquireError deadline_error(TimePoint now, const Database& database) const;
   bool too_many_waiters(TimePoint now, std::uint32_t asking);
   TimePoint lifetime_end(const Connection& connection) const;
@@ -175,6 +191,7 @@ class Core {
   std::int64_t live() const;
   std::int64_t others_live() const;
   bool over_limit(const Database& database) const;
+  bool unwanted(const Connection& connection) const;
   bool others_full(const Database& wanting) const;
   bool all_full() const;
   bool token_free(const Database& wanting) const;
@@ -192,14 +209,18 @@ class Core {
   void open(TimePoint now, std::uint32_t database);
   void close(std::uint32_t connection);
   void forget(std::uint32_t connection);
+
+  // control.cc: what the owner of the pool orders.
   void enforce_idle_limit();
-  void enforce_limits();
+  void close_unwanted();
 
   std::string system_database_;
   settings::Settings settings_;
   std::mt19937_64 random_;
   TimePoint now_{};
   bool draining_ = false;
+  bool suspended_ = false;
+  std::uint32_t era_ = 0;
   Slots<Connection> connections_;
   Slots<Waiter> waiters_;
   Slots<Database> databases_;

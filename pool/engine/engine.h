@@ -30,7 +30,7 @@ namespace storagepool::engine {
 using TimePoint = std::chrono::steady_clock::time_point;
 
 struct AcquireError {
-  enum class Reason { kDeadlineExceeded, kTooManyWaiters, kDraining, kConnectFailed };
+  enum class Reason { kDeadlineExceeded, kTooManyWaiters, kDraining, kConnectFailed, kDatabaseClosed };
   Reason reason = Reason::kDeadlineExceeded;
   std::string detail;                       // safe to show to a client
   std::chrono::milliseconds retry_after{};  // a sensible `Retry-After`, at least one second

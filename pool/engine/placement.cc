@@ -25,6 +25,12 @@ bool Core::over_limit(const Database& database) const {
          (!database.system && others_live() > others_limit());
 }
 
+// Whether a connection must not be handed out, or be kept idle, any more.
+bool Core::unwanted(const Connection& connection) const {
+  const Database& database = databases_[connection.database];
+  return suspended_ || database.closers > 0 || connection.era != era_ || over_limit(database);
+}
+
 // A healthy connection that nobody holds, in no list and no gauge.
 void Core::place(TimePoint now, std::uint32_t index) {
   const Connection& connection = connections_[index];
@@ -32,7 +38,7 @@ void Core::place(TimePoint now, std::uint32_t index) {
   if (lifetime_end(connection) <= now) {
     ++statistics_.max_lifetime_closed;
     close(index);
-  } else if (over_limit(database)) {
+  } else if (unwanted(connection)) {
     close(index);
   } else if (!database.waiters.empty()) {
     if (should_yield(now, database)) {
@@ -156,7 +162,8 @@ bool Core::all_full() const {
 
 bool Core::could_connect(TimePoint now, std::uint32_t index) const {
   const Database& database = databases_[index];
-  if (held_back(now, database) || database.live() + database.promised >= limit_of(database)) return false;
+  if (suspended_ || held_back(now, database) || database.live() + database.promised >= limit_of(database))
+    return false;
   return !(others_full(database) || all_full()) || evictable(database) != kNone;
 }
 
@@ -196,6 +203,7 @@ void Core::open(TimePoint now, std::uint32_t at) {
   const ConnectionId id = connections_.insert({});
   Connection& connection = connections_[connections_.find(id)];
   connection.database = at;
+  connection.era = era_;
   connection.since = now;
   ++database.total;
   ++database.opening;
@@ -222,30 +230,6 @@ void Core::forget(std::uint32_t index) {
   --database.total;
   if (!database.system) --others_;
   connections_.erase(index);
-}
-
-void Core::enforce_idle_limit() {
-  const auto limit = draining_ ? 0 : settings_.max_idle_conns;
-  while (static_cast<std::int64_t>(idle_.size()) > limit) {
-    const auto oldest = idle_.front();
-    leave_idle(oldest);
-    close(oldest);
-    if (!draining_) ++statistics_.max_idle_closed;
-  }
-}
-
-// After a change of settings: idle connections over any limit go at once, busy ones when they come back
-// (`place`).
-void Core::enforce_limits() {
-  for (auto index = idle_.front(); index != kNone;) {
-    const auto next = connections_[index].all_idle.next;
-    if (over_limit(databases_[connections_[index].database])) {
-      leave_idle(index);
-      close(index);
-    }
-    index = next;
-  }
-  enforce_idle_limit();
 }
 
 }  // namespace storagepool::engine

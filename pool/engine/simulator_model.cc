@@ -137,6 +137,8 @@ void Simulator::apply_fail(const Fail& fail) {
       require(server_.failing || databases_[waiter->database].failing,
               "nobody is told of a failure that is none");
       break;
+    case AcquireError::Reason::kDatabaseClosed:
+      violated("nobody is told of a closed database that is none");
   }
   require(fail.error.retry_after >= std::chrono::seconds(1), "Retry-After is at least a second");
   waiters_.erase(waiter);

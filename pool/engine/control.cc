@@ -1,0 +1,95 @@
+// What the owner of the pool orders: other settings, an end, a pause, other credentials, a database's end.
+#include <algorithm>
+
+#include "pool/engine/core.h"
+
+namespace storagepool::engine {
+
+void Core::reconfigure(TimePoint now, const settings::Settings& settings) {
+  settings_ = settings;
+  lifetime_check_ = TimePoint::min();
+  advance(now);
+  close_unwanted();
+  dispatch(now);
+}
+
+void Core::drain(TimePoint now, TimePoint deadline) {
+  advance(now);
+  draining_ = true;
+  deadlines_.clear();
+  for (std::uint32_t waiter = 0; waiter < waiters_.end(); ++waiter) {
+    if (!waiters_.used(waiter)) continue;
+    waiters_[waiter].deadline = std::min(waiters_[waiter].deadline, deadline);
+    deadlines_.push(waiters_[waiter].deadline, waiters_.id(waiter), waiters_.size(),
+                    [](WaiterId) { return true; });
+  }
+  close_unwanted();
+  dispatch(now);
+}
+
+void Core::suspend(TimePoint now) {
+  advance(now);
+  suspended_ = true;
+  close_unwanted();
+}
+
+void Core::resume(TimePoint now) {
+  advance(now);
+  suspended_ = false;
+  dispatch(now);
+}
+
+void Core::retire(TimePoint now) {
+  advance(now);
+  ++era_;
+  close_unwanted();
+  dispatch(now);
+}
+
+void Core::close_database(TimePoint now, std::string_view name) {
+  advance(now);
+  const std::uint32_t index = enter_database(now, name);
+  Database& database = databases_[index];
+  ++database.closers;
+  while (!database.waiters.empty()) fail(now, database.waiters.front(), closed_error(database));
+  close_unwanted();
+  dispatch(now);
+}
+
+void Core::reopen_database(TimePoint now, std::string_view name) {
+  advance(now);
+  const auto found = by_name_.find(name);
+  if (found == by_name_.end() || databases_[found->second].closers == 0) return;
+  --databases_[found->second].closers;
+  leave_database(now, found->second);
+}
+
+bool Core::has_connections(std::string_view name) const {
+  const auto found = by_name_.find(name);
+  return found != by_name_.end() && databases_[found->second].total > 0;
+}
+
+void Core::enforce_idle_limit() {
+  const auto limit = draining_ ? 0 : settings_.max_idle_conns;
+  while (static_cast<std::int64_t>(idle_.size()) > limit) {
+    const auto oldest = idle_.front();
+    leave_idle(oldest);
+    close(oldest);
+    if (!draining_) ++statistics_.max_idle_closed;
+  }
+}
+
+// Idle connections that may not be kept go at once, busy ones when they come back (`place`).
+void Core::close_unwanted() {
+  for (auto index = idle_.front(); index != kNone;) {
+    const auto next = connections_[index].all_idle.next;
+    if (unwanted(connections_[index])) {
+      leave_idle(index);
+      close(index);
+    }
+    index = next;
+  }
+  enforce_idle_limit();
+}
+
+}  // namespace storagepool::engine
