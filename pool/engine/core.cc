@@ -332,7 +332,8 @@ AcquireError Core::closed_error(const Database& database) {
 
 AcquireError Core::deadline_error(TimePoint now, const Database& database) const {
   if (draining_) return make_error(AcquireError::Reason::kDraining, "the connection pool is shutting down");
-  if (database.live() == 0 && (server_.failing() || database.backoff.failing()))
+  // An attempt may be under way at this moment: what went wrong before is still the best that can be said.
+  if (database.live() == database.opening && (server_.failing() || database.backoff.failing()))
     return connect_error(now, database);
   if (suspended_) {
     return make_error(

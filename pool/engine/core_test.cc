@@ -196,6 +196,17 @@ TEST(Core, E6AWaiterOfADeadServerFailsAtItsDeadlineWithTheReason) {
   EXPECT_EQ(pool.error(waiter).detail, "connecting to db:5432/system: no answer in time");
 }
 
+TEST(Core, E6ADeadlineDuringAnAttemptSaysWhyTheOneBeforeFailed) {
+  Pool pool({.acquire_timeout = 3s});
+  const auto waiter = pool.acquire();
+  pool.fail_open({.detail = "too many connections"});
+  pool.advance(1s);
+  ASSERT_EQ(pool.opens.size(), 1u);  // gets no answer
+  pool.advance(2s);
+  EXPECT_EQ(pool.failed(waiter), Reason::kConnectFailed);
+  EXPECT_EQ(pool.error(waiter).detail, "too many connections");
+}
+
 TEST(Core, E6ALastingFailureAnswersAtOnceUntilTheNextAttempt) {
   Pool pool({});
   const auto waiter = pool.acquire();
