@@ -2,6 +2,7 @@
 // database/sql whose behaviour it holds us to.
 #include <algorithm>
 #include <chrono>
+#include <optional>
 #include <string>
 #include <utility>
 #include <vector>
@@ -240,6 +241,30 @@ TEST(ConformanceSql, StatsMaxIdleClosedTen) {
   }
   EXPECT_EQ(pool.statistics().max_idle_closed, 10);
   EXPECT_EQ(pool.statistics().idle, 0);
+}
+
+// TestManyErrBadConn: however many idle connections turn out to be dead, the caller is passed from one to the
+// next at once, whether or not the server has let go of those before, and in the end to a new one.
+TEST(ConformanceSql, ManyErrBadConn) {
+  Pool pool({.max_open_conns = 4, .max_idle_conns = 4, .validate_after_idle = 30s});
+  std::vector<ConnectionId> idle;
+  for (int i = 0; i < 4; ++i) idle.push_back(pool.lease());
+  for (const auto connection : idle) pool.release(connection);
+  pool.advance(1min);
+  const auto caller = pool.acquire();
+  for (std::size_t dead = 1; dead <= 4; ++dead) {
+    ASSERT_EQ(pool.validates.size(), dead);
+    pool.core.validated(pool.now, pool.validates.back(), false);
+    pool.collect();
+    EXPECT_EQ(pool.closes.size(), dead);
+  }
+  EXPECT_TRUE(pool.opens.empty());  // no token before the server has let go of one
+  pool.close_all();
+  EXPECT_EQ(pool.opens.size(), 1u);
+  pool.open_all();
+  EXPECT_NE(pool.handed(caller), 0u);
+  EXPECT_EQ(pool.failed(caller), std::nullopt);
+  EXPECT_EQ(pool.statistics().open, 1);
 }
 
 // TestConnectionLeak: a caller is served by a connection that was released while a new one was being made for

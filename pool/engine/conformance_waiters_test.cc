@@ -355,5 +355,31 @@ TEST(ConformancePsycopg, QueueSize) {
   EXPECT_EQ(pool.handed(refused), 0u);
 }
 
+// PgBouncer test_max_user_connections: the limit holds over all databases together, also while a connection
+// of one goes and that of another comes in its place.
+TEST(ConformancePgBouncer, MaxUserConnectionsOverSeveralDatabases) {
+  Pool pool({.max_open_conns = 3, .max_idle_conns = 3, .max_conns_per_database = 3, .system_conns = 1});
+  const auto first = pool.lease(kSystem);
+  const auto second = pool.lease(kSystem);
+  const auto third = pool.lease("a");
+  const auto waiter = pool.acquire("b");
+  const auto other = pool.acquire("c");
+  pool.release(first, false);
+  pool.release(second, false);
+  EXPECT_TRUE(pool.opens.empty());  // the server still counts those
+  pool.close_all();
+  ASSERT_EQ(pool.opens.size(), 1u);  // one more is kept for the system database
+  EXPECT_EQ(pool.opens[0].database, "b");
+  pool.open_all();
+  EXPECT_NE(pool.handed(waiter), 0u);
+  pool.release(third);  // idle, and given up for "c"
+  EXPECT_EQ(pool.closes, std::vector<ConnectionId>{third});
+  EXPECT_TRUE(pool.opens.empty());
+  pool.close_all();
+  pool.open_all();
+  EXPECT_NE(pool.handed(other), 0u);
+  EXPECT_EQ(pool.statistics().open_high_water, 3);
+}
+
 }  // namespace
 }  // namespace storagepool::engine
