@@ -21,12 +21,9 @@ namespace storagepool::audit {
 namespace {
 
 using namespace std::chrono_literals;
+using postgres::testing::in;
 using postgres::testing::run;
 using Migrated = tl::expected<SchemaState, postgres::Error>;
-
-postgres::Deadline in(std::chrono::milliseconds time) {
-  return std::chrono::steady_clock::now() + time;
-}
 
 // Each fails if it is carried out twice, and the second takes long enough for others to come up behind.
 constexpr std::array<Migration, 4> kSteps = {{

@@ -19,11 +19,8 @@ namespace storagepool::audit {
 namespace {
 
 using namespace std::chrono_literals;
+using postgres::testing::in;
 using postgres::testing::run;
-
-Store::Deadline in(std::chrono::milliseconds time) {
-  return std::chrono::steady_clock::now() + time;
-}
 
 Event smallest(const std::string& time = "2026-02-28T11:22:33.123456Z") {
   return {.event_id = new_event_id(),

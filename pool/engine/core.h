@@ -89,8 +89,16 @@ class Core {
 
   // Ends in a Hand or a Fail for the returned id, at the latest at `deadline` or acquireTimeout from now.
   WaiterId acquire(TimePoint now, std::string_view database, TimePoint deadline);
+  // The same where it is cheapest: takes the idle connection that `acquire` would hand out at once, without a
+  // waiter or an action. 0 when there is none that was in use less than `at_most` ago, or time has brought
+  // about what `acquire` would see to first.
+  ConnectionId acquire_idle(TimePoint now, std::string_view database, TimePoint deadline,
+                            std::chrono::nanoseconds at_most);
   void cancel(TimePoint now, WaiterId waiter);  // no Hand or Fail follows; an answered waiter is ignored
   void release(TimePoint now, ConnectionId connection, bool reusable);
+  // As `release` of a reusable connection that just becomes idle, without an action; false when more than
+  // that is to be done.
+  bool release_idle(TimePoint now, ConnectionId connection);
   void opened(TimePoint now, ConnectionId connection);
   void open_failed(TimePoint now, ConnectionId connection, OpenFailure failure);
   void validated(TimePoint now, ConnectionId connection, bool alive);
@@ -122,6 +130,9 @@ class Core {
   bool idle(ConnectionId connection) const;
   // Any socket counts, until the server has let go of it.
   bool has_connections(std::string_view database) const;
+  bool any_idle() const { return !idle_.empty(); }
+  std::size_t sockets() const { return connections_.size(); }
+  TimePoint now() const { return now_; }  // of the last event
   const settings::Settings& settings() const { return settings_; }
   Statistics statistics() const;
   bool drained() const { return draining_ && connections_.size() == 0 && waiters_.size() == 0; }
@@ -210,6 +221,9 @@ class Core {
   void close(std::uint32_t connection);
   void forget(std::uint32_t connection);
 
+  // fast_path.cc: taking and giving back when that is all there is to do.
+  std::uint32_t find_database(std::string_view name);
+
   // control.cc: what the owner of the pool orders.
   void enforce_idle_limit();
   void close_unwanted();
@@ -225,6 +239,7 @@ class Core {
   Slots<Waiter> waiters_;
   Slots<Database> databases_;
   std::unordered_map<std::string, std::uint32_t, NameHash, std::equal_to<>> by_name_;
+  std::uint32_t last_found_ = kNone;  // mostly the next one asked for, too
   std::size_t sweep_at_ = 64;
   std::vector<std::uint32_t> waiting_;                 // databases with waiters
   IndexList<Connection, &Connection::all_idle> idle_;  // least recently used first

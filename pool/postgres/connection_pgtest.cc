@@ -7,6 +7,8 @@
 #include <memory>
 #include <string>
 
+#include <poll.h>
+
 #include <gtest/gtest.h>
 
 #include "pool/postgres/testing/run.h"
@@ -16,12 +18,9 @@ namespace storagepool::postgres {
 namespace {
 
 using namespace std::chrono_literals;
+using testing::in;
 using testing::run;
 using testing::Server;
-
-Deadline in(std::chrono::milliseconds time) {
-  return std::chrono::steady_clock::now() + time;
-}
 
 class ConnectionTest : public ::testing::Test {
  protected:
@@ -279,34 +278,17 @@ TEST_F(ConnectionTest, CloseGivesUpAtItsDeadline) {
   ASSERT_EQ(kill(backend, SIGCONT), 0);
 }
 
-TEST_F(ConnectionTest, AWatchedSessionReportsItsDeath) {
+TEST_F(ConnectionTest, AnIdleSessionsDeathShowsOnItsSocket) {
   auto session = open();
-  bool readable = false;
-  session->watch([&] { readable = true; });
-  context_.restart();
-  context_.poll();
-  EXPECT_FALSE(readable);
+  pollfd socket{session->descriptor(), POLLIN | POLLRDHUP, 0};
+  EXPECT_EQ(poll(&socket, 1, 0), 0);
   EXPECT_TRUE(session->alive());
   server_->superuser("SELECT pg_terminate_backend(pid, 10000) FROM pg_stat_activity WHERE usename = 'app'");
+  EXPECT_EQ(poll(&socket, 1, 20'000), 1);
   const auto give_up = in(20s);
-  while (!readable && std::chrono::steady_clock::now() < give_up) context_.run_one_until(give_up);
-  EXPECT_TRUE(readable);
-  while (session->alive() && std::chrono::steady_clock::now() < give_up) {
-  }
-  EXPECT_FALSE(session->alive());
+  while (session->alive()) ASSERT_LT(std::chrono::steady_clock::now(), give_up);
   EXPECT_TRUE(session->lost());
   EXPECT_FALSE(session->usable());
-}
-
-TEST_F(ConnectionTest, AnUnwatchedSessionWorksAndReportsNothing) {
-  auto session = open();
-  bool readable = false;
-  session->watch([&] { readable = true; });
-  session->unwatch();
-  EXPECT_EQ(value(*session, "SELECT 1"), "1");
-  context_.restart();
-  context_.poll();
-  EXPECT_FALSE(readable);
 }
 
 TEST_F(ConnectionTest, ATerminatedSessionIsLost) {
