@@ -15,12 +15,7 @@
 namespace storagepool::engine {
 namespace {
 
-using namespace std::chrono_literals;
-using postgres::testing::run;
-using Reason = AcquireError::Reason;
-using testing::in;
-
-class ConformanceLimits : public testing::ConformanceFixture {
+class ConformanceLimits : public ConformanceTest {
  protected:
   static void SetUpTestSuite() {
     start_server();
@@ -94,7 +89,7 @@ TEST_F(ConformanceLimits, NoTokenReturnsBeforeItsBackendIsGone) {
 // PostgreSQL's 002_connection_limits: of six connections three are reserved, and three are left for a regular
 // role. (There 2 by reserved_connections, which PostgreSQL 15 does not have, and 1 for superusers; here all
 // three for superusers, which leaves a regular role the same.)
-class ConformanceReserved : public testing::ConformanceFixture {
+class ConformanceReserved : public ConformanceTest {
  protected:
   static void SetUpTestSuite() {
     start_server({"max_connections = 6", "superuser_reserved_connections = 3", "max_wal_senders = 0",

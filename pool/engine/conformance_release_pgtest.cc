@@ -14,12 +14,7 @@
 namespace storagepool::engine {
 namespace {
 
-using namespace std::chrono_literals;
-using postgres::testing::run;
-using Reason = AcquireError::Reason;
-using testing::in;
-
-class ConformanceRelease : public testing::ConformanceFixture {
+class ConformanceRelease : public ConformanceTest {
  protected:
   static void SetUpTestSuite() {
     start_server();
@@ -68,10 +63,10 @@ TEST_F(ConformanceRelease, AFailedTransactionIsGoneBeforeTheNextLease) {
 // pgxpool TestConnReleaseClosesBusyConn: a connection in the middle of a protocol exchange (here COPY) is
 // closed and its backend is gone before another takes its place.
 TEST_F(ConformanceRelease, ABusyConnectionIsClosed) {
+  make({.max_open_conns = 1});
   for (const char* copy :
        {"COPY notes FROM STDIN", "COPY (SELECT 1) TO STDOUT", "BEGIN; COPY notes FROM STDIN"}) {
     SCOPED_TRACE(copy);
-    make({.max_open_conns = 1});
     std::string first;
     {
       Lease lease = this->lease();
@@ -167,7 +162,7 @@ TEST_F(ConformanceRelease, DrainBlocksUntilAllAreReleased) {
     boost::asio::co_spawn(
         context_,
         [](Engine& engine, bool& done) -> boost::asio::awaitable<void> {
-          done = co_await engine.drain(in(testing::ConformanceFixture::kPatience));
+          done = co_await engine.drain(in(kPatience));
         }(*engine_, drained),
         boost::asio::detached);
     wait_until([&] { return server_->app_backends() == 2; });
