@@ -190,10 +190,10 @@ std::optional<TimePoint> Core::next_timer() const {
   return next;
 }
 
-std::optional<ConnectionId> Core::candidate(std::string_view name) const {
-  const auto found = by_name_.find(name);
-  if (found == by_name_.end() || databases_[found->second].idle.empty()) return std::nullopt;
-  return connections_.id(databases_[found->second].idle.back());
+std::optional<ConnectionId> Core::candidate(std::string_view name) {
+  const std::uint32_t index = find_database(name);
+  if (index == kNone || databases_[index].idle.empty()) return std::nullopt;
+  return connections_.id(databases_[index].idle.back());
 }
 
 bool Core::idle(ConnectionId id) const {
@@ -254,8 +254,7 @@ void Core::close_expired(TimePoint now) {
 }
 
 std::uint32_t Core::enter_database(TimePoint now, std::string_view name) {
-  const auto found = by_name_.find(name);
-  if (found != by_name_.end()) return found->second;
+  if (const std::uint32_t found = find_database(name); found != kNone) return found;
   if (databases_.size() >= sweep_at_) {
     for (std::uint32_t index = 0; index < databases_.end(); ++index) {
       if (databases_.used(index)) leave_database(now, index);

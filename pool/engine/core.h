@@ -126,7 +126,7 @@ class Core {
   std::optional<TimePoint> next_timer() const;
 
   // The idle connection the next acquire of this database would use, for a look at its socket before.
-  std::optional<ConnectionId> candidate(std::string_view database) const;
+  std::optional<ConnectionId> candidate(std::string_view database);
   bool idle(ConnectionId connection) const;
   // Any socket counts, until the server has let go of it.
   bool has_connections(std::string_view database) const;

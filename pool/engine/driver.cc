@@ -16,8 +16,8 @@ using boost::system::error_code;
 
 namespace {
 
-// A few milliseconds late at most, for a sixth of the price: when a connection became idle need not be known
-// more precisely.
+// A few milliseconds late at most, for a sixth of the price. When a connection came back need not be known
+// more precisely: the deadlines of waiters are the timer's business.
 TimePoint coarse_clock_now() {
   timespec time{};
   clock_gettime(CLOCK_MONOTONIC_COARSE, &time);
@@ -56,7 +56,7 @@ asio::awaitable<Driver::Answer> Driver::acquire(std::shared_ptr<Driver> self, st
     self->waiting_[index] = &waiting;
     self->settle(std::move(lock));
   }
-  if (!waiting.answered()) co_await waiting.wait();
+  if (!waiting.answered()) co_await waiting.wait(self->executor_);
   co_return waiting.take();
 }
 
@@ -65,6 +65,7 @@ void Driver::give_back(ConnectionId id, const postgres::Connection& session) {
   const bool in_transaction = usable && session.in_transaction();
   const TimePoint read = coarse_clock_now();
   Lock lock(mutex_);
+  const TimePoint now = std::max(read, core_.now());
   if (shut_) {
     const auto dropped = std::move(entry(id).session);
     lock.unlock();
@@ -78,12 +79,12 @@ void Driver::give_back(ConnectionId id, const postgres::Connection& session) {
     spawn(strand, std::move(work));
     return;
   }
-  if (usable && core_.release_idle(std::max(read, core_.now()), id)) {
+  if (usable && core_.release_idle(now, id)) {
     set_timer();
     return;
   }
   const bool lost = entry(id).session->lost();
-  core_.release(now(), id, usable);
+  core_.release(now, id, usable);
   settle(std::move(lock));
   if (lost) tell_lost();
 }

@@ -37,11 +37,15 @@ class Driver::Waiting {
     boost::asio::defer(std::move(handler));
   }
 
-  boost::asio::awaitable<void> wait() {
+  // The loop of the engine runs on for its own timer; another loop must be kept from ending.
+  boost::asio::awaitable<void> wait(const boost::asio::any_io_executor& engine) {
     return boost::asio::async_initiate<const boost::asio::use_awaitable_t<>&, void()>(
-        [this](Handler handler) {
-          work_ =
-              boost::asio::prefer(handler.get_executor(), boost::asio::execution::outstanding_work.tracked);
+        [this, &engine](Handler handler) {
+          const boost::asio::any_io_executor executor = handler.get_executor();
+          if (&boost::asio::query(executor, boost::asio::execution::context) !=
+              &boost::asio::query(engine, boost::asio::execution::context)) {
+            work_ = boost::asio::prefer(executor, boost::asio::execution::outstanding_work.tracked);
+          }
           handler_.emplace(std::move(handler));
           if (state_.exchange(State::kSuspended) == State::kAnswered) wake();
         },

@@ -37,9 +37,9 @@ class Bench {
   explicit Bench(int threads)
       : threads_(threads),
         context_(threads),
-        engine_(
-            context_.get_executor(), [options = server_.connect_options()] { return options; }, "audit",
-            settings::resolve({{"maxOpenConns", kConnections}, {"maxIdleConns", kConnections}}).value(), {}) {
+        engine_(context_.get_executor(), [options = server_.connect_options()] { return options; }, "audit",
+                settings::resolve({{"maxOpenConns", kConnections}, {"maxIdleConns", kConnections}}).value(),
+                {}) {
     std::vector<Lease> all;
     for (std::int64_t i = 0; i < kConnections; ++i) {
       all.push_back(postgres::testing::run(context_, engine_.acquire("audit", Clock::now() + 30s)).value());
@@ -110,7 +110,12 @@ void BM_GetPutTwoThreads(benchmark::State& state) {
   for (auto _ : state) bench.crowd(clients, rounds);
   state.SetItemsProcessed(state.iterations() * clients * rounds);
 }
-BENCHMARK(BM_GetPutTwoThreads)->Arg(64)->Arg(1000)->MeasureProcessCPUTime()->UseRealTime()->Unit(benchmark::kMillisecond);
+BENCHMARK(BM_GetPutTwoThreads)
+    ->Arg(64)
+    ->Arg(1000)
+    ->MeasureProcessCPUTime()
+    ->UseRealTime()
+    ->Unit(benchmark::kMillisecond);
 
 }  // namespace
 }  // namespace storagepool::engine
