@@ -22,10 +22,10 @@ Core::Core(std::string system_database, const settings::Settings& settings, std:
     : system_database_(std::move(system_database)), settings_(settings), random_(random) {}
 
 WaiterId Core::acquire(TimePoint now, std::string_view name, TimePoint deadline) {
+  const WaiterId id = waiters_.insert({});  // first, so that its place is not that of one who expires now
   advance(now);
   const std::uint32_t index = enter_database(now, name);
   Database& database = databases_[index];
-  const WaiterId id = waiters_.insert({});
   const auto waiter = waiters_.find(id);
   waiters_[waiter] = {.database = index,
                       .turn = ++turns_,
