@@ -42,6 +42,12 @@ void Core::resume(TimePoint now) {
 void Core::retire(TimePoint now) {
   advance(now);
   ++era_;
+  // What only a person can mend may have been mended by what this is called for: no waiting to find out.
+  const auto forget = [](Backoff& backoff) {
+    if (backoff.lasting()) backoff.succeeded();
+  };
+  forget(server_);
+  for (std::uint32_t index = 0; index < databases_.end(); ++index) forget(databases_[index].backoff);
   close_unwanted();
   dispatch(now);
 }

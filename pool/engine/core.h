@@ -115,7 +115,8 @@ class Core {
   void suspend(TimePoint now);
   void resume(TimePoint now);
   // No connection that was made or begun before is handed out again: idle ones close at once, others as soon
-  // as nobody holds them.
+  // as nobody holds them. The next connect does not wait for the back-off of a fault that a person had to
+  // mend.
   void retire(TimePoint now);
   // Fails the waiters of a database, and whoever asks for it until `reopen_database` was called as often; its
   // idle connections close at once, others as soon as nobody holds them.
