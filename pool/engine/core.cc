@@ -190,7 +190,7 @@ std::optional<TimePoint> Core::next_timer() const {
   return next;
 }
 
-std::optional<ConnectionId> Core::candidate(std::string_view name) {
+std::optional<ConnectionId> Core::candidate(std::string_view name) const {
   const std::uint32_t index = find_database(name);
   if (index == kNone || databases_[index].idle.empty()) return std::nullopt;
   return connections_.id(databases_[index].idle.back());

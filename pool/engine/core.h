@@ -91,8 +91,8 @@ class Core {
   // The low half of an id may be that of another waiter, but only of one answered in an earlier event.
   WaiterId acquire(TimePoint now, std::string_view database, TimePoint deadline);
   // The same where it is cheapest: takes the idle connection that `acquire` would hand out at once, without a
-  // waiter or an action. 0 when there is none that was in use less than `at_most` ago, or time has brought
-  // about what `acquire` would see to first.
+  // waiter or an action. 0 when there is none that was in use less than `at_most` ago, when somebody waits,
+  // or when time has brought about what `acquire` would see to first.
   ConnectionId acquire_idle(TimePoint now, std::string_view database, TimePoint deadline,
                             std::chrono::nanoseconds at_most);
   void cancel(TimePoint now, WaiterId waiter);  // no Hand or Fail follows; an answered waiter is ignored
@@ -128,7 +128,7 @@ class Core {
   std::optional<TimePoint> next_timer() const;
 
   // The idle connection the next acquire of this database would use, for a look at its socket before.
-  std::optional<ConnectionId> candidate(std::string_view database);
+  std::optional<ConnectionId> candidate(std::string_view database) const;
   bool idle(ConnectionId connection) const;
   // Any socket counts, until the server has let go of it.
   bool has_connections(std::string_view database) const;
@@ -224,7 +224,8 @@ class Core {
   void forget(std::uint32_t connection);
 
   // fast_path.cc: taking and giving back when that is all there is to do.
-  std::uint32_t find_database(std::string_view name);
+  bool other_business(TimePoint now) const;
+  std::uint32_t find_database(std::string_view name) const;
 
   // control.cc: what the owner of the pool orders.
   void enforce_idle_limit();
@@ -241,7 +242,7 @@ class Core {
   Slots<Waiter> waiters_;
   Slots<Database> databases_;
   std::unordered_map<std::string, std::uint32_t, NameHash, std::equal_to<>> by_name_;
-  std::uint32_t last_found_ = kNone;  // mostly the next one asked for, too
+  mutable std::uint32_t last_found_ = kNone;  // mostly the next one asked for, too
   std::size_t sweep_at_ = 64;
   std::vector<std::uint32_t> waiting_;                 // databases with waiters
   IndexList<Connection, &Connection::all_idle> idle_;  // least recently used first

@@ -6,7 +6,7 @@
 
 namespace storagepool::engine {
 
-std::uint32_t Core::find_database(std::string_view name) {
+std::uint32_t Core::find_database(std::string_view name) const {
   if (last_found_ < databases_.end() && databases_.used(last_found_) &&
       databases_[last_found_].name == name) {
     return last_found_;
@@ -15,20 +15,23 @@ std::uint32_t Core::find_database(std::string_view name) {
   return found == by_name_.end() ? kNone : last_found_ = found->second;
 }
 
-// What must not be handed out is never idle for long: it leaves the list as soon as an event says so, and
-// what only time makes so is looked at here.
+// Whether an event has to see first to what time has brought about for somebody else.
+bool Core::other_business(TimePoint now) const {
+  if (!waiting_.empty() || deadlines_.next() <= now || lifetime_check_ <= now) return true;
+  const auto idle_time = settings_.conn_max_idle_time;
+  return idle_time.count() > 0 && !idle_.empty() && now - connections_[idle_.front()].since >= idle_time;
+}
+
+// What must not be handed out is not idle: it leaves the list as soon as an event says so, and what only time
+// makes so is looked at here.
 ConnectionId Core::acquire_idle(TimePoint now, std::string_view name, TimePoint deadline,
                                 std::chrono::nanoseconds at_most) {
   const std::uint32_t at = find_database(name);
-  if (at == kNone || deadline <= now || lifetime_check_ <= now) return 0;
-  const Database& database = databases_[at];
-  if (database.idle.empty() || !database.waiters.empty()) return 0;
-  const auto index = database.idle.back();
+  if (at == kNone || databases_[at].idle.empty() || deadline <= now || other_business(now)) return 0;
+  const auto index = databases_[at].idle.back();
   Connection& connection = connections_[index];
   const auto idle = now - connection.since;
   if (idle >= at_most || idle >= settings_.validate_after_idle) return 0;
-  const auto idle_time = settings_.conn_max_idle_time;
-  if (idle_time.count() > 0 && now - connections_[idle_.front()].since >= idle_time) return 0;
   now_ = now;
   leave_idle(index);
   connection.state = State::kInUse;
@@ -38,7 +41,7 @@ ConnectionId Core::acquire_idle(TimePoint now, std::string_view name, TimePoint 
 
 bool Core::release_idle(TimePoint now, ConnectionId id) {
   const auto index = connections_.find(id);
-  if (index == kNone || !waiting_.empty() || draining_) return false;
+  if (index == kNone || draining_ || other_business(now)) return false;
   const Connection& connection = connections_[index];
   if (connection.state != State::kInUse || unwanted(connection) || lifetime_end(connection) <= now ||
       static_cast<std::int64_t>(idle_.size()) >= settings_.max_idle_conns) {

@@ -209,6 +209,32 @@ TEST_F(ConnectionTest, PreparesAgainWhatTheServerHasLostOrCannotRunAnyMore) {
   ASSERT_TRUE(query(*session, "SELECT * FROM t"));
 }
 
+TEST_F(ConnectionTest, AStatementThatSpoiltATransactionIsNotRunAgainInIt) {
+  auto session = open();
+  ASSERT_TRUE(execute(*session, "CREATE TEMP TABLE t AS SELECT 1 AS a"));
+  ASSERT_TRUE(query(*session, "SELECT * FROM t"));
+  ASSERT_TRUE(execute(*session, "ALTER TABLE t ADD b int"));
+  ASSERT_TRUE(execute(*session, "BEGIN"));
+  auto result = query(*session, "SELECT * FROM t");
+  ASSERT_FALSE(result);
+  EXPECT_EQ(result.error().sqlstate, "0A000");
+  EXPECT_EQ(query(*session, "SELECT * FROM t").error().sqlstate, "25P02");
+  ASSERT_TRUE(execute(*session, "ROLLBACK"));
+  result = query(*session, "SELECT * FROM t");
+  ASSERT_TRUE(result) << result.error().detail;
+  EXPECT_EQ(result->columns.size(), 2u);
+  EXPECT_EQ(value(*session, "SELECT string_agg(name, ',') FROM pg_prepared_statements"), "s3");
+}
+
+TEST_F(ConnectionTest, WhatCannotBePreparedIsNotCached) {
+  auto session = open();
+  EXPECT_FALSE(query(*session, "SELECT * FROM missing"));
+  EXPECT_EQ(prepared_statements(*session), "0");
+  ASSERT_TRUE(execute(*session, "CREATE TEMP TABLE missing (n int)"));
+  EXPECT_TRUE(query(*session, "SELECT * FROM missing"));
+  EXPECT_EQ(prepared_statements(*session), "1");
+}
+
 TEST_F(ConnectionTest, StatementTimeoutIsInForceAndChangesLive) {
   auto options = server_->connect_options();
   options.statement_timeout = 50ms;
