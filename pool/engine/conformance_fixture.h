@@ -3,6 +3,7 @@
 #pragma once
 
 #include <chrono>
+#include <cstddef>
 #include <cstdint>
 #include <functional>
 #include <memory>
@@ -34,6 +35,12 @@ class ConformanceTest : public EngineTest {
     EXPECT_TRUE(run(context_, engine_->drain(in(kPatience))));
     EXPECT_EQ(sockets(), 0);
     engine_.reset();
+  }
+  std::vector<Lease> lease_several(std::size_t count) {
+    std::vector<Lease> leases;
+    leases.reserve(count);
+    while (leases.size() < count) leases.push_back(lease());
+    return leases;
   }
   // Starts an acquire and tells its outcome; the lease goes back when `done` has ended.
   void start_acquire(std::function<void(Acquired&)> done, std::chrono::milliseconds time = kPatience) {

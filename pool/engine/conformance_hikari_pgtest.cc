@@ -80,8 +80,7 @@ TEST_F(ConformanceHikari, SuspendWaitsForWhatIsInUse) {
 TEST_F(ConformanceHikari, EvictAllRefill) {
   server_->superuser("ALTER ROLE app CONNECTION LIMIT 4");
   make({.max_open_conns = 4, .max_idle_conns = 4});
-  std::vector<Lease> leases;
-  for (int i = 0; i < 4; ++i) leases.push_back(lease());
+  auto leases = lease_several(4);
   const auto before = backends();
   ASSERT_EQ(before.size(), 4u);
   leases.pop_back();

@@ -94,8 +94,7 @@ TEST(ConformanceHikari, SlowConnectionTimeBurstyWork) {
 // ended and been closed; those that come too late are handed to nobody.
 TEST(ConformanceHikari, ShutdownDuringInit) {
   Pool pool({.max_open_conns = 5, .max_idle_conns = 5});
-  std::vector<WaiterId> waiters;
-  for (int i = 0; i < 5; ++i) waiters.push_back(pool.acquire());
+  pool.acquire_several(5);
   const auto begun = pool.opens;
   pool.opens.clear();
   ASSERT_EQ(begun.size(), 5u);

@@ -99,8 +99,7 @@ class ConformanceReserved : public ConformanceTest {
 
 TEST_F(ConformanceReserved, ARegularRoleGetsThreeOfSix) {
   make({.max_open_conns = 10, .max_idle_conns = 10});
-  std::vector<Lease> leases;
-  for (int i = 0; i < 3; ++i) leases.push_back(lease());
+  auto leases = lease_several(3);
   EXPECT_EQ(server_->app_backends(), 3);  // seen by a superuser, for whom there is room
   int served = 0;
   for (int i = 0; i < 5; ++i) start_acquire([&](Acquired& acquired) { served += acquired ? 1 : 0; });

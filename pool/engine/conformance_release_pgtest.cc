@@ -182,10 +182,7 @@ TEST_F(ConformanceRelease, ManyDeadConnectionsAreNoError) {
   int lost = 0;
   make({.max_open_conns = 8, .max_idle_conns = 8},
        {.on_connected = {}, .on_connect_failed = {}, .on_connection_lost = [&] { ++lost; }});
-  {
-    std::vector<Lease> all;
-    for (int i = 0; i < 8; ++i) all.push_back(lease());
-  }
+  { const auto all = lease_several(8); }
   ASSERT_EQ(engine_->statistics().idle, 8);
   server_->superuser("SELECT pg_terminate_backend(pid, 10000) FROM pg_stat_activity WHERE usename = 'app'");
   Lease next = lease();

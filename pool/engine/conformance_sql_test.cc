@@ -17,7 +17,6 @@ namespace {
 using namespace std::chrono_literals;
 using Reason = AcquireError::Reason;
 
-using testing::kSystem;
 using testing::Pool;
 
 // Ticks exactly when the core asks to be ticked, at the latest until `end`.
@@ -34,8 +33,7 @@ void follow_timers(Pool& pool, TimePoint end) {
 // served by one of them, and the callers who waited are counted.
 TEST(ConformanceSql, MaxOpenConns) {
   Pool pool({.max_open_conns = 10, .max_idle_conns = 10});
-  std::vector<WaiterId> callers;
-  for (int i = 0; i < 25; ++i) callers.push_back(pool.acquire());
+  const auto callers = pool.acquire_several(25);
   EXPECT_EQ(pool.opens.size(), 10u);
   pool.open_all();
   EXPECT_EQ(pool.hands.size(), 10u);
@@ -55,8 +53,7 @@ TEST(ConformanceSql, MaxOpenConns) {
   pool.reconfigure({.max_open_conns = 3, .max_idle_conns = 3});
   EXPECT_EQ(pool.statistics().open, 3);
   pool.close_all();
-  std::vector<ConnectionId> again;
-  for (int i = 0; i < 3; ++i) again.push_back(pool.handed(pool.acquire()));
+  const auto again = pool.lease_several(3);
   const auto fourth = pool.acquire();
   EXPECT_TRUE(pool.opens.empty());
   EXPECT_EQ(pool.handed(fourth), 0u);
@@ -89,8 +86,7 @@ TEST(ConformanceSql, MaxOpenConnsOnBusy) {
 TEST(ConformanceSql, PendingConnsAfterErr) {
   Pool pool({.max_open_conns = 2, .max_idle_conns = 0, .acquire_timeout = 5s});
   const TimePoint start = pool.now;
-  std::vector<WaiterId> callers;
-  for (int i = 0; i < 6; ++i) callers.push_back(pool.acquire());
+  const auto callers = pool.acquire_several(6);
   ASSERT_EQ(pool.opens.size(), 2u);
   // Each attempt that follows fails as well, until nobody waits any more.
   for (int round = 0; pool.statistics().waiting > 0; ++round) {
@@ -122,8 +118,7 @@ TEST(ConformanceSql, PendingConnsAfterErr) {
 // TestPendingConnsAfterErr, where the failure is one that waiting does not mend: everybody is told at once.
 TEST(ConformanceSql, PendingConnsAfterALastingErr) {
   Pool pool({.max_open_conns = 2, .max_idle_conns = 0});
-  std::vector<WaiterId> callers;
-  for (int i = 0; i < 6; ++i) callers.push_back(pool.acquire());
+  const auto callers = pool.acquire_several(6);
   while (!pool.opens.empty()) pool.fail_open({.lasting = true, .detail = "refused"});
   for (const auto caller : callers) EXPECT_EQ(pool.failed(caller), Reason::kConnectFailed);
 }
@@ -167,8 +162,7 @@ TEST(ConformanceSql, ConnMaxLifetime) {
 // having been idle too long, each at the moment its time is over.
 TEST(ConformanceSql, MaxIdleTime) {
   Pool pool({.max_open_conns = 5, .max_idle_conns = 5, .conn_max_lifetime = 0ms, .conn_max_idle_time = 10s});
-  std::vector<ConnectionId> used;
-  for (int i = 0; i < 5; ++i) used.push_back(pool.lease());
+  const auto used = pool.lease_several(5);
   for (auto connection = used.rbegin(); connection != used.rend(); ++connection) {
     pool.now += 1ms;
     pool.release(*connection);
@@ -247,8 +241,7 @@ TEST(ConformanceSql, StatsMaxIdleClosedTen) {
 // next at once, whether or not the server has let go of those before, and in the end to a new one.
 TEST(ConformanceSql, ManyErrBadConn) {
   Pool pool({.max_open_conns = 4, .max_idle_conns = 4, .validate_after_idle = 30s});
-  std::vector<ConnectionId> idle;
-  for (int i = 0; i < 4; ++i) idle.push_back(pool.lease());
+  const auto idle = pool.lease_several(4);
   for (const auto connection : idle) pool.release(connection);
   pool.advance(1min);
   const auto caller = pool.acquire();
@@ -272,8 +265,7 @@ TEST(ConformanceSql, ManyErrBadConn) {
 // forgotten.
 TEST(ConformanceSql, ConnectionLeak) {
   Pool pool({.max_open_conns = 4, .max_idle_conns = 3});
-  std::vector<ConnectionId> busy;
-  for (int i = 0; i < 3; ++i) busy.push_back(pool.lease());
+  const auto busy = pool.lease_several(3);
   const auto caller = pool.acquire();
   ASSERT_EQ(pool.opens.size(), 1u);
   pool.release(busy[0]);
@@ -285,8 +277,7 @@ TEST(ConformanceSql, ConnectionLeak) {
   EXPECT_EQ(pool.statistics().max_idle_closed, 1);
   EXPECT_EQ(pool.closes.size(), 1u);
   pool.close_all();
-  std::vector<ConnectionId> all;
-  for (int i = 0; i < 4; ++i) all.push_back(pool.lease());
+  const auto all = pool.lease_several(4);
   EXPECT_EQ(std::count(all.begin(), all.end(), 0u), 0);  // every token is accounted for
   EXPECT_EQ(pool.statistics().open, 4);
 }

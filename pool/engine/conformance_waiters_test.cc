@@ -84,8 +84,7 @@ TEST(ConformancePuddle, AFailedConstructorSignalsTheNextWaiterAfterTheBackoff) {
 // closed even when somebody still waits for another database.
 TEST(ConformancePuddle, CloseBlocksUntilAllAreReleased) {
   Pool pool({.max_open_conns = 4, .max_idle_conns = 4});
-  std::vector<ConnectionId> out;
-  for (int i = 0; i < 3; ++i) out.push_back(pool.lease());
+  const auto out = pool.lease_several(3);
   pool.release(pool.lease());
   pool.core.drain(pool.now, pool.now + 1s);
   pool.collect();
@@ -237,6 +236,7 @@ TEST(ConformanceVitess, AReturnedConnectionSkipsAllExpiredWaiters) {
   Pool pool({.max_open_conns = 1});
   const auto held = pool.lease();
   std::vector<WaiterId> expired;
+  expired.reserve(1000);
   for (int i = 0; i < 1000; ++i)
     expired.push_back(pool.acquire(kSystem, std::chrono::milliseconds(1 + i % 7)));
   const auto alive = pool.acquire();
@@ -337,8 +337,7 @@ TEST(ConformancePsycopg, DeadClient) {
 TEST(ConformancePsycopg, QueueSize) {
   Pool pool({.max_open_conns = 1, .max_waiters = 3});
   const auto held = pool.lease();
-  std::vector<WaiterId> queue;
-  for (int i = 0; i < 3; ++i) queue.push_back(pool.acquire());
+  const auto queue = pool.acquire_several(3);
   const auto refused = pool.acquire();
   EXPECT_EQ(pool.failed(refused), Reason::kTooManyWaiters);
   EXPECT_NE(pool.error(refused).detail.find('3'), std::string::npos);
