@@ -24,14 +24,15 @@ Core::Core(std::string system_database, const settings::Settings& settings, std:
     : system_database_(std::move(system_database)), settings_(settings), random_(random) {}
 
 WaiterId Core::acquire(TimePoint now, std::string_view name, TimePoint deadline) {
+  const WaiterId id = waiters_.insert({});  // first, so that its place is not that of one who expires now
   advance(now);
   const std::uint32_t index = enter_database(now, name);
   Database& database = databases_[index];
-  const WaiterId id = waiters_.insert({.database = index,
-                                       .turn = ++turns_,
-                                       .arrived = now,
-                                       .deadline = std::min(deadline, now + settings_.acquire_timeout)});
   const auto waiter = waiters_.find(id);
+  waiters_[waiter] = {.database = index,
+                      .turn = ++turns_,
+                      .arrived = now,
+                      .deadline = std::min(deadline, now + settings_.acquire_timeout)};
   enqueue(waiter);
   if (draining_) {
     fail(now, waiter, make_error(AcquireError::Reason::kDraining, "the connection pool is shutting down"));
@@ -363,7 +364,8 @@ AcquireError Core::closed_error(const Database& database) {
 
 AcquireError Core::deadline_error(TimePoint now, const Database& database) const {
   if (draining_) return make_error(AcquireError::Reason::kDraining, "the connection pool is shutting down");
-  if (database.live() == 0 && (server_.failing() || database.backoff.failing()))
+  // An attempt may be under way at this moment: what went wrong before is still the best that can be said.
+  if (database.live() == database.opening && (server_.failing() || database.backoff.failing()))
     return connect_error(now, database);
   if (suspended_) {
     return make_error(AcquireError::Reason::kDeadlineExceeded,

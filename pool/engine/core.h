@@ -104,6 +104,7 @@ class Core {
   Core(std::string system_database, const settings::Settings& settings, std::mt19937_64 random);
 
   // Ends in a Hand or a Fail for the returned id, at the latest at `deadline` or acquireTimeout from now.
+  // The low half of an id may be that of another waiter, but only of one answered in an earlier event.
   WaiterId acquire(TimePoint now, std::string_view database, TimePoint deadline);
   // The same where it is cheapest: takes the idle connection that `acquire` would hand out at once, without a
   // waiter or an action. 0 when there is none that was in use less than `at_most` ago, when somebody waits,

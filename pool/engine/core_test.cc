@@ -1,5 +1,6 @@
 // The invariants of the core by example. Settings: core_settings_test.cc; random schedules:
 // core_simulator_test.cc.
+#include <cstdint>
 #include <string>
 #include <utility>
 #include <vector>
@@ -75,6 +76,17 @@ TEST(Core, E3AnAcquireAfterItsDeadlineIsRefused) {
   Pool pool({.max_open_conns = 1});
   pool.release(pool.lease());
   EXPECT_EQ(pool.failed(pool.acquire(kSystem, 0ms)), Reason::kDeadlineExceeded);
+}
+
+TEST(Core, E3ANewWaiterHasNotThePlaceOfOneWhoExpiresAsItComes) {
+  Pool pool({.max_open_conns = 1});
+  pool.lease();
+  const auto expired = pool.acquire(kSystem, 10ms);
+  pool.now += 20ms;  // no tick
+  const auto next = pool.acquire();
+  EXPECT_EQ(pool.failed(expired), Reason::kDeadlineExceeded);
+  EXPECT_FALSE(pool.failed(next));
+  EXPECT_NE(static_cast<std::uint32_t>(next), static_cast<std::uint32_t>(expired));
 }
 
 TEST(Core, E4AShrinkClosesIdleAtOnceAndBusyOnRelease) {
@@ -196,6 +208,17 @@ TEST(Core, E6AWaiterOfADeadServerFailsAtItsDeadlineWithTheReason) {
   EXPECT_EQ(pool.now, TimePoint(1h) + 3s);
   EXPECT_EQ(pool.failed(waiter), Reason::kConnectFailed);
   EXPECT_EQ(pool.error(waiter).detail, "connecting to db:5432/system: no answer in time");
+}
+
+TEST(Core, E6ADeadlineDuringAnAttemptSaysWhyTheOneBeforeFailed) {
+  Pool pool({.acquire_timeout = 3s});
+  const auto waiter = pool.acquire();
+  pool.fail_open({.detail = "too many connections"});
+  pool.advance(1s);
+  ASSERT_EQ(pool.opens.size(), 1u);  // gets no answer
+  pool.advance(2s);
+  EXPECT_EQ(pool.failed(waiter), Reason::kConnectFailed);
+  EXPECT_EQ(pool.error(waiter).detail, "too many connections");
 }
 
 TEST(Core, E6ALastingFailureAnswersAtOnceUntilTheNextAttempt) {

@@ -2,6 +2,7 @@
 #pragma once
 
 #include <chrono>
+#include <cstddef>
 #include <optional>
 #include <random>
 #include <string>
@@ -65,6 +66,16 @@ struct Pool {
     close_all();
     open_all();
     return handed(waiter);
+  }
+  std::vector<WaiterId> acquire_several(std::size_t count) {
+    std::vector<WaiterId> waiters(count);
+    for (auto& waiter : waiters) waiter = acquire();
+    return waiters;
+  }
+  std::vector<ConnectionId> lease_several(std::size_t count) {
+    std::vector<ConnectionId> connections(count);
+    for (auto& connection : connections) connection = lease();
+    return connections;
   }
   void fail_open(OpenFailure failure) {
     const auto id = opens.front().connection;
