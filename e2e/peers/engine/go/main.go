@@ -13,6 +13,7 @@ import (
 	"os"
 	"runtime"
 	"runtime/debug"
+	"slices"
 	"strconv"
 	"strings"
 	"time"
@@ -23,6 +24,12 @@ const (
 	warmUp         = 1500 * time.Millisecond
 	pgxModule      = "github.com/jackc/pgx/v5"
 )
+
+var casesOf = map[string][]string{
+	"database/sql":         {"get_put", "select_1", "storm"},
+	"pgxpool":              {"get_put", "select_1", "storm"},
+	"pgxpool-per-database": {"zipf"},
+}
 
 // options are the command line; every peer program takes the same.
 type options struct {
@@ -74,10 +81,7 @@ func run() (*report, error) {
 		return nil, err
 	}
 	r := &report{Pool: o.pool, Version: version, Case: o.test, Clients: o.clients}
-	if o.pool == "pgxpool-per-database" {
-		if o.test != "zipf" {
-			return nil, fmt.Errorf("--case %s: %s runs only zipf", o.test, o.pool)
-		}
+	if o.test == "zipf" {
 		return r, runZipf(o, r)
 	}
 	return r, runOneDatabase(o, r)
@@ -103,6 +107,16 @@ func parse() (options, error) {
 	flag.Parse()
 	if flag.NArg() > 0 {
 		return o, fmt.Errorf("unexpected argument %q", flag.Arg(0))
+	}
+	cases, known := casesOf[o.pool]
+	if !known {
+		return o, fmt.Errorf("--pool %q: must be database/sql, pgxpool or pgxpool-per-database", o.pool)
+	}
+	if !slices.Contains(cases, o.test) {
+		return o, fmt.Errorf("--case %q: must be one of %s for %s", o.test, strings.Join(cases, ", "), o.pool)
+	}
+	if o.user == "" {
+		return o, errors.New("--user: must be given")
 	}
 	for name, value := range map[string]int{"clients": o.clients, "connections": o.connections, "threads": o.threads,
 		"databases": o.databases, "per-database": o.connectionsPerDatabase} {

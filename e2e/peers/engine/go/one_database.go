@@ -32,8 +32,6 @@ func runOneDatabase(o options, r *report) error {
 		runSteady(o, r, p.selectOne)
 	case "storm":
 		runStorm(o, r, p)
-	default:
-		return fmt.Errorf("--case %q: %s runs get_put, select_1 and storm", o.test, o.pool)
 	}
 	return nil
 }

@@ -23,14 +23,10 @@ type pool interface {
 }
 
 func openPool(o options) (pool, error) {
-	switch o.pool {
-	case "database/sql":
+	if o.pool == "database/sql" {
 		return newSQLPool(o)
-	case "pgxpool":
-		return newPgxPool(o)
-	default:
-		return nil, fmt.Errorf("--pool %q: must be database/sql, pgxpool or pgxpool-per-database", o.pool)
 	}
+	return newPgxPool(o)
 }
 
 func checkOne(one int64) error {

@@ -55,7 +55,7 @@ impl<P: Pool> Client for Select1<P> {
 async fn steady<C: Client>(options: &Options, client: impl Fn() -> C) -> Result<Report> {
     let clients = (0..options.clients).map(|_| client()).collect();
     let (_, clients) = clients::run(clients, WARM_UP, SAMPLE_EVERY).await?;
-    let (totals, _) = clients::run(clients, options.duration(), SAMPLE_EVERY).await?;
+    let (totals, _) = clients::run(clients, options.seconds, SAMPLE_EVERY).await?;
     Ok(report(&totals))
 }
 
@@ -97,7 +97,7 @@ async fn storm<P: Pool>(options: &Options, pool: Arc<P>) -> Result<Report> {
     let survivors = (0..options.clients)
         .map(|_| Survivor { pool: pool.clone(), last_success: began, longest: Duration::ZERO, end: None })
         .collect();
-    let (totals, survivors) = clients::run(survivors, options.duration(), 1).await?;
+    let (totals, survivors) = clients::run(survivors, options.seconds, 1).await?;
     let now = Instant::now();
     let served_at: Vec<Option<f64>> =
         survivors.iter().map(|one| Some((began_unix + (one.served_at(now)? - began)).as_secs_f64())).collect();

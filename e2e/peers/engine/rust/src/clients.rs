@@ -22,7 +22,7 @@ impl Totals {
     pub fn percentile(&self, percent: usize) -> f64 {
         match self.latencies.len() {
             0 => 0.0,
-            n => self.latencies[(n - 1) * percent / 100].as_secs_f64() * 1e6,
+            n => self.latencies[(n - 1) * percent / 100].as_nanos() as f64 / 1e3,
         }
     }
 }

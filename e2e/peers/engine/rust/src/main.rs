@@ -59,8 +59,8 @@ struct Options {
     #[arg(long, default_value = "postgres")]
     database: String,
     /// How long to measure
-    #[arg(long, default_value_t = 5, value_parser = clap::value_parser!(u64).range(1..=3600))]
-    seconds: u64,
+    #[arg(long, default_value = "5", value_parser = parse_seconds)]
+    seconds: Duration,
     /// Clients at work at the same time, each a task
     #[arg(long, default_value_t = 64, value_parser = clap::value_parser!(u32).range(1..=100_000))]
     clients: u32,
@@ -73,10 +73,6 @@ struct Options {
 }
 
 impl Options {
-    fn duration(&self) -> Duration {
-        Duration::from_secs(self.seconds)
-    }
-
     fn server(&self) -> tokio_postgres::Config {
         let mut config = tokio_postgres::Config::new();
         config
@@ -87,6 +83,13 @@ impl Options {
             .dbname(&self.database)
             .ssl_mode(tokio_postgres::config::SslMode::Disable);
         config
+    }
+}
+
+fn parse_seconds(text: &str) -> Result<Duration, String> {
+    match text.parse() {
+        Ok(seconds) if seconds > 0.0 && seconds <= 3600.0 => Ok(Duration::from_secs_f64(seconds)),
+        _ => Err("must be a number above 0 and at most 3600".into()),
     }
 }
 
