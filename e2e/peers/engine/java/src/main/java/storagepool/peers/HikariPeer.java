@@ -58,10 +58,10 @@ final class HikariPeer implements Callable<Integer> {
 
     @Override
     public Integer call() throws Exception {
-        if (clients < 1 || connections < 1 || threads < 1 || !(seconds > 0)) {
-            throw new ParameterException(command.commandLine(),
-                    "--seconds, --clients, --connections and --threads must be above 0");
-        }
+        requirePositive("--seconds", seconds);
+        requirePositive("--clients", clients);
+        requirePositive("--connections", connections);
+        requirePositive("--threads", threads);
         // Makes the constructor return only when all connections are open, or the time-out is over.
         System.setProperty("com.zaxxer.hikari.blockUntilFilled", "true");
         try (HikariDataSource pool = new HikariDataSource(configuration())) {
@@ -72,6 +72,12 @@ final class HikariPeer implements Callable<Integer> {
             System.out.println(measure(pool));
         }
         return 0;
+    }
+
+    private void requirePositive(String option, double value) {
+        if (!(value > 0 && Double.isFinite(value))) {
+            throw new ParameterException(command.commandLine(), option + " " + value + ": must be above 0");
+        }
     }
 
     /**
