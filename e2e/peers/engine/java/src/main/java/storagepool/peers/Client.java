@@ -94,7 +94,7 @@ final class Client implements Runnable {
         return firstError;
     }
 
-    /** Unix time in seconds at which the longest gap between two successes ended; null if it lasted to the run's end. */
+    /** Unix time in seconds at which the longest gap between two successes ended; null if it lasted to the end. */
     Double servedAt() {
         return servedAt;
     }
