@@ -38,7 +38,7 @@ constexpr std::chrono::seconds kAcquireTimeout{30};
 constexpr std::chrono::seconds kStatementTimeout{30};
 constexpr std::chrono::seconds kDrainTimeout{30};
 constexpr milliseconds kRetryPause{10};
-constexpr int kSampleEvery = 64;  // operations of a client: the clock costs more than a hand-over
+constexpr int kSampleEvery = 64;  // hand-overs of a client: the clock would cost more than they do
 
 enum class Phase { kWarmUp, kMeasure, kStop };
 
@@ -232,7 +232,7 @@ class Load {
           answered = result && result->rows.size() == 1 && result->rows[0][0] == "1";
         }
       }
-      count(client, phase, answered, client.turn++ % kSampleEvery == 0 ? std::optional(start) : std::nullopt);
+      count(client, phase, answered, start);
       if (answered) {
         note_gap(client);
       } else {
