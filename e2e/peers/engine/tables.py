@@ -52,9 +52,8 @@ def case_rows(cases: list[dict[str, Any]]) -> list[list[str]]:
 
 
 def target_rows(targets: list[dict[str, Any]]) -> list[list[str]]:
-    rows = [["target", "value", "limit", "unit", "met", "margin"]]
+    rows = [["target", "value", "limit", "unit", "met", "reached"]]
     for target in targets:
-        margin = target["margin_percent"]
         rows.append(
             [
                 target["name"],
@@ -62,7 +61,7 @@ def target_rows(targets: list[dict[str, Any]]) -> list[list[str]]:
                 number(target["limit"], target["unit"]),
                 target["unit"],
                 "yes" if target["met"] else "no",
-                "" if margin is None else f"{margin:+.0f} %",
+                "" if target["ratio"] is None else f"{target['ratio']:.2f}×",
             ]
         )
     return rows

@@ -23,12 +23,11 @@ class Target:
     more_is_better: bool = True
 
     @property
-    def margin_percent(self) -> float | None:
-        """By how much it was met (above 0) or missed."""
+    def ratio(self) -> float | None:
+        """How much of the target was reached: 1 or more when it was met. None where the limit is 0."""
         if self.value is None or self.limit == 0:
             return None
-        ratio = self.value / self.limit
-        return 100 * (ratio - 1 if self.more_is_better else 1 - ratio)
+        return self.value / self.limit if self.more_is_better else self.limit / self.value
 
     def as_json(self) -> dict[str, Any]:
         return {
@@ -37,7 +36,7 @@ class Target:
             "value": self.value,
             "limit": self.limit,
             "unit": self.unit,
-            "margin_percent": self.margin_percent,
+            "ratio": self.ratio,
         }
 
 
