@@ -80,7 +80,7 @@ class Runner:
     def measure(self, pool: Pool, case: Case) -> Figures:
         """One run of a pool; a Failure if its figures make no sense."""
         seconds = case.seconds_of(self.quick)
-        options = {"threads": case.threads, "clients": case.clients, "connections": case.connections}
+        options: Figures = {"threads": case.threads, "clients": case.clients, "connections": case.connections}
         if case.name == "zipf":
             options |= {"databases": DATABASES, "per_database": PER_DATABASE, "skew": SKEW, "seed": SEED}
         command = self._command(pool.command, pool.name, case.name, seconds, **options)

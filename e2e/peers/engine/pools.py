@@ -18,37 +18,26 @@ BUILD_TIMEOUT = 1800  # seconds; the first build fetches packages
 ONE_DATABASE = ("get_put", "select_1", "storm")
 
 
-def need(program: str, why: str) -> str:
-    if found := shutil.which(program):
-        return found
-    raise Failure(f"{program} is missing: it is needed {why}. Install it, or choose other pools with --pools")
-
-
 def build_ours() -> None:
-    cmake = need("cmake", "to build our own engine")
-    run([cmake, "--preset", "release"], cwd=ROOT, timeout=BUILD_TIMEOUT)
-    run([cmake, "--build", "build/release", "--target", "engine_peer_benchmark", "-j2"], cwd=ROOT, timeout=BUILD_TIMEOUT)
+    run(["cmake", "--preset", "release"], cwd=ROOT, timeout=BUILD_TIMEOUT)
+    command = ["cmake", "--build", "build/release", "--target", "engine_peer_benchmark", "-j2"]
+    run(command, cwd=ROOT, timeout=BUILD_TIMEOUT)
 
 
 def build_go() -> None:
-    go = need("go", "for database/sql and pgxpool")
-    run([go, "build", "-o", BUILD / "go/peer", "."], cwd=HERE / "go", timeout=BUILD_TIMEOUT)
+    run(["go", "build", "-o", BUILD / "go/peer", "."], cwd=HERE / "go", timeout=BUILD_TIMEOUT)
 
 
 def build_rust() -> None:
-    cargo = need("cargo", "for deadpool-postgres and bb8")
-    command = [cargo, "build", "--release", "--locked", "--jobs", "2", "--target-dir", BUILD / "rust"]
-    run(command, cwd=HERE / "rust", timeout=BUILD_TIMEOUT)
+    where: list[str | Path] = ["--target-dir", BUILD / "rust"]
+    run(["cargo", "build", "--release", "--locked", "--jobs", "2", *where], cwd=HERE / "rust", timeout=BUILD_TIMEOUT)
 
 
 def build_java() -> None:
-    need("java", "for HikariCP")
-    maven = need("mvn", "for HikariCP")
-    run([maven, "--batch-mode", "--quiet", "package"], cwd=HERE / "java", timeout=BUILD_TIMEOUT)
+    run(["mvn", "--batch-mode", "--quiet", "package"], cwd=HERE / "java", timeout=BUILD_TIMEOUT)
 
 
 def build_python() -> None:
-    need("python3", "for psycopg_pool")
     run([HERE / "python/build"], cwd=ROOT, timeout=BUILD_TIMEOUT)
 
 
@@ -56,6 +45,7 @@ def build_python() -> None:
 class Pool:
     name: str  # as its program knows it
     language: str
+    tools: tuple[str, ...]  # what building and running it takes
     build: Callable[[], None]
     command: tuple[str | Path, ...]
     cases: tuple[str, ...] = ONE_DATABASE
@@ -65,14 +55,14 @@ class Pool:
 GO = (BUILD / "go/peer",)
 RUST = (BUILD / "rust/release/rust-peer",)
 POOLS = (
-    Pool("ours", "C++", build_ours, (OURS_PROGRAM,), (*ONE_DATABASE, "zipf")),
-    Pool("database/sql", "Go", build_go, GO, note="with pgx"),
-    Pool("pgxpool", "Go", build_go, GO),
-    Pool("deadpool-postgres", "Rust", build_rust, RUST),
-    Pool("bb8", "Rust", build_rust, RUST, note="with bb8-postgres"),
-    Pool("hikaricp", "Java", build_java, ("java", "-jar", BUILD / "java/hikaricp-peer.jar")),
-    Pool("psycopg_pool", "Python", build_python, (BUILD / "python/bin/python3", HERE / "python/peer.py")),
-    Pool("pgxpool-per-database", "Go", build_go, GO, ("zipf",), "a pgxpool for each database, the same total"),
+    Pool("ours", "C++", ("cmake", "ninja"), build_ours, (OURS_PROGRAM,), (*ONE_DATABASE, "zipf")),
+    Pool("database/sql", "Go", ("go",), build_go, GO, note="with pgx"),
+    Pool("pgxpool", "Go", ("go",), build_go, GO),
+    Pool("deadpool-postgres", "Rust", ("cargo",), build_rust, RUST),
+    Pool("bb8", "Rust", ("cargo",), build_rust, RUST, note="with bb8-postgres"),
+    Pool("hikaricp", "Java", ("java", "mvn"), build_java, ("java", "-jar", BUILD / "java/hikaricp-peer.jar")),
+    Pool("psycopg_pool", "Python", ("python3",), build_python, (BUILD / "python/bin/python3", HERE / "python/peer.py")),
+    Pool("pgxpool-per-database", "Go", ("go",), build_go, GO, ("zipf",), "a pgxpool for each database, the same total"),
 )
 
 
@@ -83,3 +73,10 @@ def chosen(names: str) -> list[Pool]:
         raise Failure(f"--pools: {unknown[0]!r} is none of {', '.join(by_name)}")
     # Ours is what the others are compared with.
     return [by_name[name] for name in by_name if name in wanted or name == "ours"]
+
+
+def check_tools(pools: list[Pool]) -> None:
+    for pool in pools:
+        for tool in pool.tools:
+            if not shutil.which(tool):
+                raise Failure(f"{tool} is missing, which {pool.name} needs: install it, or choose others with --pools")

@@ -37,28 +37,21 @@ class Process:
         command: Sequence[str | Path],
         *,
         cwd: Path | None = None,
-        output: Path | IO[bytes] | int = subprocess.PIPE,
+        output: IO[bytes] | int = subprocess.PIPE,
         errors: int = subprocess.PIPE,
         user: str | None = None,
-        env: dict[str, str] | None = None,
     ) -> None:
         as_user = [f"--reuid={user}", f"--regid={user}", "--clear-groups"] if user else []
         arguments = ["setpriv", "--pdeathsig=KILL", *as_user, "--", *map(str, command)]
         self.name = Path(command[0]).name
-        file = open(output, "ab") if isinstance(output, Path) else None
-        try:
-            self.popen = subprocess.Popen(
-                arguments,
-                cwd=cwd,
-                env=None if env is None else {**os.environ, **env},
-                stdin=subprocess.DEVNULL,
-                stdout=file or output,
-                stderr=errors,
-                start_new_session=True,
-            )
-        finally:
-            if file:
-                file.close()
+        self.popen = subprocess.Popen(
+            arguments,
+            cwd=cwd,
+            stdin=subprocess.DEVNULL,
+            stdout=output,
+            stderr=errors,
+            start_new_session=True,
+        )
 
     def __enter__(self) -> Process:
         return self
@@ -92,6 +85,6 @@ class Process:
         return "" if out is None else out.decode()
 
 
-def run(command: Sequence[str | Path], timeout: float, **options: object) -> str:
-    with Process(command, **options) as process:  # type: ignore[arg-type]
+def run(command: Sequence[str | Path], timeout: float, *, cwd: Path | None = None, user: str | None = None) -> str:
+    with Process(command, cwd=cwd, user=user) as process:
         return process.result(timeout)

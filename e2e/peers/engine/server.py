@@ -92,12 +92,9 @@ class Server:
     def start(self, timeout: float = 60) -> float:
         """Returns the Unix time, in seconds, at which it let the first session in."""
         log = self.root / "log"
-        self.process = Process(
-            [find_program("postgres"), "-D", self.root / "data"],
-            output=log,
-            errors=subprocess.STDOUT,
-            user=self._as_owner(),
-        )
+        command: list[str | Path] = [find_program("postgres"), "-D", self.root / "data"]
+        with log.open("ab") as output:
+            self.process = Process(command, output=output, errors=subprocess.STDOUT, user=self._as_owner())
         give_up = time.monotonic() + timeout
         while not self._lets_in():
             if self.process.popen.poll() is not None or time.monotonic() > give_up:
@@ -130,9 +127,9 @@ class Server:
 
     def sql(self, *commands: str, timeout: float = 60) -> str:
         """As the superuser, commands of psql too; rows unaligned."""
-        command = [find_program("psql"), "-XtAqv", "ON_ERROR_STOP=1", "-h", self.root, "-p", str(self.port)]
+        where: list[str | Path] = ["-h", self.root, "-p", str(self.port), "-U", "postgres", "-d", "postgres"]
         each = [argument for text in commands for argument in ("-c", text)]
-        return run([*command, "-U", "postgres", "-d", "postgres", *each], timeout=timeout)
+        return run([find_program("psql"), "-XtAqv", "ON_ERROR_STOP=1", *where, *each], timeout=timeout)
 
     def add_databases(self, first: int, count: int) -> None:
         """A session in each makes what the server keeps for the sessions after it."""

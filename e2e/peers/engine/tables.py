@@ -22,9 +22,10 @@ def number(value: float | None, unit: str = "") -> str:
 def microseconds(value: float | None) -> str:
     if value is None:
         return "never"
-    if value >= 1e3:
-        return f"{value / 1e3:.3g} ms"
-    return f"{value:.3g} µs"
+    for size, unit in ((1e6, "s"), (1e3, "ms"), (1, "µs")):
+        if value >= size:
+            return f"{value / size:.3g} {unit}"
+    return f"{value * 1e3:.0f} ns"
 
 
 def cell(case: dict[str, Any], pool: str) -> str:
