@@ -40,12 +40,7 @@ class SchemaTest : public ::testing::Test {
  protected:
   static void SetUpTestSuite() { server_ = std::make_unique<postgres::testing::Server>(); }
   static void TearDownTestSuite() { server_.reset(); }
-  void SetUp() override {
-    server_->superuser(
-        "SET client_min_messages = warning; DROP SCHEMA public CASCADE; CREATE SCHEMA public AUTHORIZATION "
-        "app",
-        "audit");
-  }
+  void SetUp() override { server_->empty("audit"); }
 
   std::unique_ptr<postgres::Session> open() {
     auto session =
