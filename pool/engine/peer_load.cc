@@ -110,6 +110,7 @@ class Load {
   nlohmann::json run() {
     const auto work = asio::make_work_guard(context_);
     std::vector<std::jthread> threads;
+    threads.reserve(options_.threads);
     for (int i = 0; i < options_.threads; ++i) threads.emplace_back([this] { context_.run(); });
     try {
       auto figures = measure();
@@ -266,7 +267,8 @@ class Load {
   }
 
   static asio::awaitable<void> pause() {
-    asio::steady_timer timer(co_await asio::this_coro::executor, kRetryPause);
+    const asio::any_io_executor executor = co_await asio::this_coro::executor;
+    asio::steady_timer timer(executor, kRetryPause);
     co_await timer.async_wait(asio::use_awaitable);
   }
 

@@ -95,6 +95,7 @@ nlohmann::json run_connect_loop(const Options& options) {
   std::exception_ptr problem;
   {
     std::vector<std::jthread> connectors;
+    connectors.reserve(options.clients);
     for (int i = 0; i < options.clients; ++i) {
       connectors.emplace_back([&] {
         try {
