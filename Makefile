@@ -1,10 +1,10 @@
 # Everything a person runs, in one place; each recipe is one script that also answers --help.
 SHELL := /bin/bash
 .DEFAULT_GOAL := help
-.PHONY: help setup build test simulate demo demo-down check bench clean
+.PHONY: help setup build test simulate demo demo-down check bench bench-engine bench-report clean
 
 help: ## Show this list
-	@grep -hE '^[a-z-]+:.*##' $(MAKEFILE_LIST) | sed -E 's/:.*## /\t/' | awk -F'\t' '{printf "  make %-10s %s\n", $$1, $$2}'
+	@grep -hE '^[a-z-]+:.*##' $(MAKEFILE_LIST) | sed -E 's/:.*## /\t/' | awk -F'\t' '{printf "  make %-13s %s\n", $$1, $$2}'
 
 setup: ## Install what is missing on Debian 12; elsewhere name it
 	@hack/setup
@@ -31,6 +31,12 @@ check: ## Check formatting, lint, shell scripts and the house rules
 
 bench: setup ## Measure the pool engine against a bare loop
 	@hack/bench
+
+bench-engine: setup ## Measure the engine and other PostgreSQL pools side by side (needs Go, Cargo, Maven)
+	@e2e/peers/engine/bench
+
+bench-report: ## Write the figures of bench-engine into the README
+	@e2e/peers/engine/report build/bench/engine.json README.md
 
 clean: ## Remove build products (not the cached cluster binaries)
 	@rm -rf build
