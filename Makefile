@@ -1,7 +1,7 @@
 # Everything a person runs, in one place; each recipe is one script that also answers --help.
 SHELL := /bin/bash
 .DEFAULT_GOAL := help
-.PHONY: help setup build test demo demo-down check bench clean
+.PHONY: help setup build test simulate demo demo-down check bench clean
 
 help: ## Show this list
 	@grep -hE '^[a-z-]+:.*##' $(MAKEFILE_LIST) | sed -E 's/:.*## /\t/' | awk -F'\t' '{printf "  make %-10s %s\n", $$1, $$2}'
@@ -15,6 +15,9 @@ build: setup ## Build both programs as the image ships them (build/release)
 
 test: setup ## Build and run every test: units, PostgreSQL, thread sanitizer, cluster scenarios
 	@hack/test
+
+simulate: setup ## Run more schedules of the simulated pool engine than `test` does: SEED=1 SCHEDULES=100000
+	@hack/simulate --seed $(or $(SEED),1) --schedules $(or $(SCHEDULES),100000)
 
 demo: setup ## Bring up a cluster with PostgreSQL, the operator and a StoragePool; write and read one event
 	@hack/demo up

@@ -1,116 +1,127 @@
-// Drives a Core with one seeded random schedule of clients, slow and failing connects, lost connections,
-// checks, cancellations, late timers, resizes and a drain, over three databases, and keeps its own simple
-// model of what must be true. After every event the invariants of core.h are checked against the model; the
-// same seed gives the same schedule on every machine.
+// Drives a Core through one random schedule, and a Model beside it that checks every invariant of core.h
+// after every event. The world around the core is simulated: clients that come, give up at any moment, or
+// hold a connection; connects that are slow, fail, are refused by a full server or never answered; a server
+// that restarts; connections that die unnoticed; late timers and news; events at the very nanosecond of a
+// deadline, just before and just after; and an owner who resizes, suspends, retires, closes databases and
+// drains.
+//
+// A seed is one schedule, and gives the same one every time. Most have three databases; some have tens, a few
+// have thousands. Which events are frequent is drawn for each schedule, so that some see little else.
 #pragma once
 
 #include <cstdint>
-#include <map>
+#include <deque>
 #include <optional>
 #include <random>
 #include <string>
+#include <utility>
 #include <vector>
 
 #include "pool/engine/core.h"
+#include "pool/engine/simulator_model.h"
 
-namespace storagepool::engine {
+namespace storagepool::engine::simulator {
+
+// Runs the schedule of `seed` and adds to `coverage` what happened in it. Returns nothing if every invariant
+// held, else the seed, the step, the violated invariant and the last events, from a second run of the same
+// schedule.
+std::optional<std::string> run_schedule(std::uint64_t seed, Coverage& coverage);
 
 class Simulator {
  public:
-  explicit Simulator(std::uint64_t seed);
+  // `traced` keeps the last events as text, which is slow.
+  Simulator(std::uint64_t seed, bool traced);
 
-  // Runs `steps` random events, then lets everything end. Throws std::runtime_error that names the violated
-  // invariant and the last events.
-  void run(int steps);
-
-  struct Coverage {
-    std::int64_t handed = 0;
-    std::int64_t failed = 0;
-    std::int64_t opens = 0;
-    std::int64_t open_failures = 0;
-    std::int64_t evicted = 0;
-    std::int64_t resizes = 0;
-    std::int64_t validations = 0;
-  };
+  void run();  // throws Violation
+  int step() const { return step_; }
   const Coverage& coverage() const { return coverage_; }
+  const std::deque<std::string>& trace() const { return trace_; }
 
  private:
-  enum class State { kOpening, kIdle, kValidating, kInUse, kClosing, kPlacing };
-  struct Connection {
-    int database;
-    State state;
-    TimePoint opened_at;  // while opening: the start of the connect
-    TimePoint idle_since;
-    bool fresh = false;  // just used, opened or validated
+  struct Shape {  // how large a schedule is
+    int databases;
+    int steps;
+    int max_open;
   };
-  struct Waiter {
-    WaiterId id;
-    int database;
-    TimePoint arrived;
-    TimePoint deadline;
+  struct Kind {
+    int weight;
+    void (Simulator::*run)();
   };
-  struct Outage {
-    bool failing = false;
-    TimePoint last_failure;
-    bool fading = false;  // of a database unused for long: the core may have forgotten it
-  };
+  static const std::vector<Kind>& kinds();
 
-  // simulator.cc: the schedule.
+  // simulator.cc: chance, time and the course of a schedule.
+  Shape random_shape(std::uint64_t seed);
+  settings::Settings random_settings();
   bool chance(double probability);
   int below(int bound);
-  std::chrono::milliseconds up_to(int milliseconds);
-  settings::Settings random_settings();
+  std::chrono::nanoseconds up_to(std::chrono::nanoseconds bound);
+  int any_database();
   std::optional<ConnectionId> any(State state);
-  void step();
-  void acquire();
-  void cancel();
-  void answer_open(ConnectionId id, bool success);
-  void release(ConnectionId id, bool reusable);
-  void reconfigure();
-  void drain();
+  bool never_answered(ConnectionId id) const;
+  void pass_time();
+  std::optional<TimePoint> some_deadline();
+  void take_step();
   void wind_down();
-  void note(std::string event);
+  bool wind_up_world();
+  void begin(const char* what, int database = -1);
+  void settle();
 
-  // simulator_model.cc: the model and the invariants.
-  [[noreturn]] void violated(const std::string& what) const;
-  void require(bool condition, const char* what) const {
-    if (!condition) violated(what);
-  }
-  void apply();
-  void apply_open(const Open& open);
-  void apply_hand(const Hand& hand);
-  void apply_fail(const Fail& fail);
-  void check();
-  void check_limits() const;
-  void check_nobody_waits_in_vain() const;
-  void check_timer() const;
-  void check_statistics() const;
-  bool room(int database) const;  // a token that it may have is free
-  bool held_back(int database) const;
-  int count(State state, int database = -1) const;
-  int sockets(int database = -1) const;
-  int live(int database = -1) const { return sockets(database) - count(State::kClosing, database); }
-  int others_sockets() const { return sockets() - sockets(0); }
-  int others_live() const { return live() - live(0); }
-  int queued(int database) const;
-  int limit_of(int database) const;
-  int others_limit() const;
+  // simulator_clients.cc: those who use the pool.
+  void acquire();
+  void burst();
+  void cancel();
+  void abandon();
+  void release();
+  void acquire_one(int database);
+  bool take_idle(int database, TimePoint deadline);
+  void release_one(ConnectionId id, bool healthy);
+
+  // simulator_world.cc: the server, the network, the clock and the owner.
+  void answer_connect();
+  void let_go();
+  void answer_validation();
+  void die();
+  void restart();
+  void neighbours_change();
+  void tick();
+  void stale_news();
+  void reconfigure();
+  void reconfigure_storm();
+  void suspend_or_resume();
+  void retire();
+  void close_database();
+  void reopen_database();
+  void drain();
+  void connected(ConnectionId id, bool surely);
+  void set_suspended(bool suspended);
+  void reopen(std::size_t index);
+  void let_go_of(ConnectionId id);
+  void answer_validation_of(ConnectionId id);
+  void lose(ConnectionId id);
+  std::optional<OpenFailure> why_refused(const Connection& connection);
 
   std::mt19937_64 random_;
+  Coverage coverage_;
+  Shape shape_;
   settings::Settings settings_;
   Core core_;
+  Model model_;
+  std::vector<int> weights_;  // of kinds(), for this schedule
+  int weight_ = 0;            // of all
+  WaiterId taken_ = 0;        // how many connections were taken without a waiter
+  double failure_rate_;
+  int clients_;  // at a time
   TimePoint now_{std::chrono::hours(1)};
-  bool server_up_ = true;
-  bool draining_ = false;
-  TimePoint drain_deadline_ = TimePoint::max();
-  std::map<ConnectionId, Connection> connections_;
-  std::vector<Waiter> waiters_;  // in order of arrival
-  Outage server_;
-  std::vector<Outage> databases_;
-  int sockets_before_ = 0;
+  TimePoint up_at_;        // until then the server is down
+  int server_slots_;       // the server refuses connections above, because others have the rest
+  std::uint64_t salt_;     // of never_answered
+  bool rejected_ = false;  // the server refuses the credentials
+  bool suspended_ = false;
+  std::vector<int> closed_;  // databases, once for each close
+  bool traced_;
+  int step_ = 0;
   std::vector<Action> actions_;
-  std::vector<std::string> events_;
-  Coverage coverage_;
+  std::deque<std::string> trace_;
 };
 
-}  // namespace storagepool::engine
+}  // namespace storagepool::engine::simulator

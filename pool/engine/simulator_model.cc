@@ -1,266 +1,279 @@
-// What must be true, said independently of how the core brings it about.
+// Keeps the model up to date with events and actions.
+#include "pool/engine/simulator_model.h"
+
 #include <algorithm>
-#include <stdexcept>
 
-#include "pool/engine/simulator.h"
-
-namespace storagepool::engine {
+namespace storagepool::engine::simulator {
 namespace {
 
-constexpr std::chrono::seconds kLongestBackoff{5};
-constexpr std::chrono::milliseconds kShortestBackoff{100};
-constexpr std::chrono::milliseconds kPatience{50};
+// A database that nobody uses may be forgotten with its failures after this.
+constexpr std::chrono::seconds kRemembered{5};
+
+std::string label(ConnectionId id) {
+  return std::to_string(static_cast<std::uint32_t>(id)) + "/" + std::to_string(id >> 32);
+}
+
+constexpr std::array<Seen, 5> kSeenReasons = {Seen::kExpired, Seen::kTooManyWaiters, Seen::kRefusedByDrain,
+                                              Seen::kToldOfFailure, Seen::kRefusedByClosedDatabase};
 
 }  // namespace
 
-void Simulator::violated(const std::string& what) const {
-  std::string text = "violated: " + what;
-  for (const auto& event : events_) text += "\n  " + event;
-  throw std::runtime_error(text);
+Model::Model(const Core& core, const settings::Settings& settings, int databases, Coverage& coverage)
+    : core_(core), settings_(settings), coverage_(coverage), databases_(databases) {
+  databases_[0].name = "system";
+  for (int i = 1; i < databases; ++i) databases_[i].name = "d" + std::to_string(i);
 }
 
-int Simulator::count(State state, int database) const {
-  return static_cast<int>(std::count_if(connections_.begin(), connections_.end(), [&](const auto& entry) {
-    return entry.second.state == state && (database < 0 || entry.second.database == database);
-  }));
+void Model::begin(TimePoint now) {
+  now_ = now;
+  newcomer_ = 0;
+  opened_in_event_ = false;
+  lasting_failure_ = false;
+  coverage_.saw(Seen::kEvents);
 }
 
-int Simulator::sockets(int database) const {
-  return static_cast<int>(std::count_if(connections_.begin(), connections_.end(), [&](const auto& entry) {
-    return database < 0 || entry.second.database == database;
-  }));
+void Model::acquired(WaiterId waiter, int index, TimePoint deadline) {
+  Database& database = databases_[index];
+  Outage& outage = database.outage;
+  const bool unused = database.counts.sockets() == 0 && database.queued == 0;
+  if (outage.failing && unused && now_ >= outage.last_failure + kRemembered) outage.fading = true;
+  waiters_.push_back(
+      {waiter, index, now_, std::min({deadline, now_ + settings_.acquire_timeout, drain_deadline_})});
+  ++database.queued;
+  newcomer_ = waiter;
+  touched_ = index;
 }
 
-int Simulator::queued(int database) const {
-  return static_cast<int>(std::count_if(waiters_.begin(), waiters_.end(),
-                                        [&](const Waiter& waiter) { return waiter.database == database; }));
+void Model::cancelled(WaiterId id) {
+  const auto waiter = find_waiter(id);
+  if (waiter == waiters_.end()) return;
+  touched_ = waiter->database;
+  // One that expires at this moment may be failed first: both answers are right.
+  if (waiter->deadline > now_) remove_waiter(waiter);
 }
 
-int Simulator::limit_of(int database) const {
-  return static_cast<int>(database == 0 ? settings_.max_open_conns : settings_.max_conns_per_database);
+void Model::opened(ConnectionId id) {
+  Connection& connection = find(id);
+  connection.opened_at = now_;
+  for (Outage* outage : {&server_, &databases_[connection.database].outage}) {
+    if (outage->failing) outage->ended = now_;
+    outage->failing = false;
+  }
+  came_back(id, true);
 }
 
-int Simulator::others_limit() const {
-  return static_cast<int>(std::max<std::int64_t>(0, settings_.max_open_conns - settings_.system_conns));
+void Model::open_failed(ConnectionId id, const OpenFailure& failure) {
+  const Connection& connection = find(id);
+  // A connect with retired credentials tells nothing of those there are now.
+  const bool lasting = failure.lasting && connection.era == era_;
+  ++connect_failures_;
+  if (failure.database_only) {
+    if (server_.failing) server_.ended = now_;
+    server_.failing = false;
+    failed(databases_[connection.database].outage, connection, lasting);
+  } else {
+    failed(server_, connection, lasting);
+  }
+  forget(id);
 }
 
-void Simulator::apply() {
-  core_.take_actions(actions_);
-  for (const Action& action : actions_) {
-    if (const auto* open = std::get_if<Open>(&action)) {
-      apply_open(*open);
-    } else if (const auto* hand = std::get_if<Hand>(&action)) {
-      apply_hand(*hand);
-    } else if (const auto* fail = std::get_if<Fail>(&action)) {
-      apply_fail(*fail);
-    } else if (const auto* close = std::get_if<Close>(&action)) {
-      const auto found = connections_.find(close->connection);
-      require(found != connections_.end(), "a connection that is closed exists");
-      require(found->second.state == State::kIdle || found->second.state == State::kPlacing,
-              "only a connection that nobody holds is closed");
-      found->second.state = State::kClosing;
-    } else if (const auto* validate = std::get_if<Validate>(&action)) {
-      ++coverage_.validations;
-      auto& connection = connections_.at(validate->connection);
-      require(
-          connection.state == State::kIdle && now_ - connection.idle_since >= settings_.validate_after_idle,
-          "only what was idle for long is validated");
-      connection.state = State::kValidating;
+void Model::failed(Outage& outage, const Connection& connection, bool lasting) {
+  outage.lasting = lasting;
+  // A connect that began before the last failure counted is of the same outage.
+  if (outage.failing && connection.began <= outage.last_failure) return;
+  outage.failing = true;
+  outage.fading = false;
+  outage.last_failure = now_;
+  lasting_failure_ = lasting;
+}
+
+void Model::came_back(ConnectionId id, bool healthy) {
+  Connection& connection = find(id);
+  connection.fresh = healthy;
+  connection.holder = 0;
+  connection.idle_turn = ++turns_;
+  connection.idle_since = now_;
+  set_state(connection, State::kPlacing);
+}
+
+void Model::closed(ConnectionId id) {
+  forget(id);
+}
+
+void Model::drained(TimePoint deadline) {
+  draining_ = true;
+  drain_deadline_ = std::min(drain_deadline_, deadline);
+  for (Waiter& waiter : waiters_) waiter.deadline = std::min(waiter.deadline, deadline);
+}
+
+// What only a person can mend may have been mended: it is tried without a back-off.
+void Model::retired() {
+  ++era_;
+  const auto forget = [&](Outage& outage) {
+    if (!outage.failing || !outage.lasting) return;
+    outage.failing = false;
+    outage.ended = now_;
+  };
+  forget(server_);
+  for (Database& database : databases_) forget(database.outage);
+}
+
+void Model::database_reopened(int database) {
+  if (databases_[database].closers > 0) --databases_[database].closers;
+}
+
+void Model::settle(const std::vector<Action>& actions) {
+  for (const Action& action : actions) {
+    std::visit([this](const auto& done) { apply(done); }, action);
+  }
+  if (total_.of(State::kPlacing) > 0) {
+    for (Connection& connection : connections_) {
+      if (connection.state != State::kPlacing) continue;
+      require(connection.fresh, "E7: a connection that is not healthy is closed");
+      set_state(connection, State::kIdle);
     }
   }
-  for (auto& [id, connection] : connections_) {
-    if (connection.state != State::kPlacing) continue;
-    require(connection.fresh, "E7: a broken connection is closed");
-    connection.state = State::kIdle;
-    connection.idle_since = now_;
-  }
-  coverage_.evicted = core_.statistics().evicted;
   check();
+  sockets_before_ = total_.sockets();
 }
 
-void Simulator::apply_open(const Open& open) {
-  ++coverage_.opens;
-  const int database = open.database == "system" ? 0 : open.database == "a" ? 1 : 2;
-  require(!connections_.contains(open.connection), "ids are never used twice");
-  const auto alone = [&](const Outage& outage, int opening) {
-    return !outage.failing || outage.fading ||
-           (opening == 0 && now_ - outage.last_failure >= kShortestBackoff);
-  };
-  require(alone(server_, count(State::kOpening)),
-          "E6: after a failure one connect at a time, after a back-off");
-  require(alone(databases_[database], count(State::kOpening, database)), "E6: and so for a single database");
-  connections_[open.connection] = {database, State::kOpening, now_, {}};
-  require(sockets() <= settings_.max_open_conns, "E1: no connect without a token");
-  require(sockets(database) <= limit_of(database), "E1: no connect over maxConnsPerDatabase");
-  require(database == 0 || others_sockets() <= others_limit(),
+void Model::apply(const Open& open) {
+  const int database = open.database == "system" ? 0 : std::stoi(open.database.substr(1));
+  note("open " + label(open.connection) + " " + open.database);
+  coverage_.saw(Seen::kOpens);
+  may_open(database);
+  for (const Connection& other : connections_) {
+    require(other.id != open.connection, "the id of a new connection is its own");
+  }
+  Connection connection;
+  connection.id = open.connection;
+  connection.database = database;
+  connection.began = now_;
+  connection.era = era_;
+  connections_.push_back(connection);
+  ++total_.by_state[static_cast<std::size_t>(State::kOpening)];
+  ++databases_[database].counts.by_state[static_cast<std::size_t>(State::kOpening)];
+  require(total_.sockets() <= settings_.max_open_conns, "E1: no connect without a token");
+  require(of(database).sockets() <= limit_of(database), "E1: no connect over maxConnsPerDatabase");
+  require(database == 0 || total_.sockets() - of(0).sockets() <= others_limit(),
           "E1: systemConns are kept for the system database");
+  high_water_ = std::max(high_water_, total_.sockets());
+  opened_in_event_ = true;
 }
 
-void Simulator::apply_hand(const Hand& hand) {
-  ++coverage_.handed;
-  const auto waiter =
-      std::find_if(waiters_.begin(), waiters_.end(), [&](const Waiter& w) { return w.id == hand.waiter; });
+void Model::apply(const Close& close) {
+  Connection& connection = find(close.connection);
+  note("close " + label(close.connection) + " " + name(connection.database));
+  require(connection.state == State::kIdle || connection.state == State::kPlacing,
+          "only a connection that nobody holds is closed");
+  if (connection.state == State::kIdle || connection.fresh) {
+    const auto reason = reason_to_close(connection);
+    require(reason.has_value(),
+            "E5: a healthy connection is closed only for a reason, the least recently used first");
+    coverage_.saw(*reason);
+  }
+  set_state(connection, State::kClosing);
+}
+
+void Model::apply(const Validate& validate) {
+  Connection& connection = find(validate.connection);
+  note("validate " + label(validate.connection) + " " + name(connection.database));
+  coverage_.saw(Seen::kValidations);
+  require(connection.state == State::kIdle && now_ - connection.idle_since >= settings_.validate_after_idle,
+          "validateAfterIdle: only what was idle for long is checked");
+  require(is_most_recently_used(connection), "the most recently used idle connection is used first");
+  require(!unwanted(connection), "what may not be handed out is not checked");
+  set_state(connection, State::kValidating);
+}
+
+void Model::apply(const Hand& hand) {
+  Connection& connection = find(hand.connection);
+  note("hand " + label(hand.connection) + " " + name(connection.database) + " to waiter " +
+       label(hand.waiter));
+  coverage_.saw(Seen::kHanded);
+  const auto waiter = find_waiter(hand.waiter);
   require(waiter != waiters_.end(), "E3: only a waiter that waits is served");
   require(waiter->deadline > now_, "E3: an expired waiter is not served");
-  require(
-      std::none_of(waiters_.begin(), waiter, [&](const Waiter& w) { return w.database == waiter->database; }),
-      "E3: first come, first served");
-  auto& connection = connections_.at(hand.connection);
   require(connection.database == waiter->database, "a connection serves its own database");
-  require(connection.state == State::kIdle || connection.state == State::kPlacing, "nobody else holds it");
-  require(connection.fresh, "E7: it is healthy as far as known");
-  require(connection.state == State::kPlacing || now_ - connection.idle_since < settings_.validate_after_idle,
-          "validateAfterIdle: what was idle for long is checked first");
-  require(
-      settings_.conn_max_lifetime.count() == 0 || now_ - connection.opened_at < settings_.conn_max_lifetime,
-      "connMaxLifetime: nothing is handed out after its life");
-  connection.state = State::kInUse;
-  waiters_.erase(waiter);
+  require(std::none_of(waiters_.cbegin(), waiter,
+                       [&](const Waiter& other) { return other.database == connection.database; }),
+          "E3: first come, first served");
+  may_hand(connection);
+  connection.holder = hand.waiter;
+  set_state(connection, State::kInUse);
+  remove_waiter(waiter);
 }
 
-void Simulator::apply_fail(const Fail& fail) {
-  ++coverage_.failed;
-  const auto waiter =
-      std::find_if(waiters_.begin(), waiters_.end(), [&](const Waiter& w) { return w.id == fail.waiter; });
-  require(waiter != waiters_.end(), "only a waiter that waits is failed");
+void Model::apply(const Fail& fail) {
+  note("fail waiter " + label(fail.waiter) + ": " + fail.error.detail);
+  coverage_.saw(kSeenReasons.at(static_cast<std::size_t>(fail.error.reason)));
+  const auto waiter = find_waiter(fail.waiter);
+  require(waiter != waiters_.end(), "E3: only a waiter that waits is failed");
+  const auto told_of = [&](const Outage& outage) {
+    return (outage.failing || outage.ended == now_) && (outage.lasting || waiter->deadline <= now_);
+  };
   switch (fail.error.reason) {
     case AcquireError::Reason::kDeadlineExceeded:
       require(waiter->deadline <= now_, "nobody expires before the deadline");
       break;
     case AcquireError::Reason::kTooManyWaiters:
-      require(waiter + 1 == waiters_.end() && static_cast<int>(waiters_.size()) > settings_.max_waiters,
+      require(fail.waiter == newcomer_ && static_cast<std::int64_t>(waiters_.size()) > settings_.max_waiters,
               "maxWaiters refuses only newcomers, and only at the bound");
       break;
     case AcquireError::Reason::kDraining:
       require(draining_, "nobody is told of a drain that is none");
       break;
     case AcquireError::Reason::kConnectFailed:
-      require(server_.failing || databases_[waiter->database].failing,
-              "nobody is told of a failure that is none");
+      require(told_of(server_) || told_of(databases_[waiter->database].outage),
+              "nobody is told of a failure that is none, or before the deadline of one that may pass");
       break;
     case AcquireError::Reason::kDatabaseClosed:
-      violated("nobody is told of a closed database that is none");
+      require(databases_[waiter->database].closers > 0, "nobody is told of a closed database that is open");
+      break;
   }
   require(fail.error.retry_after >= std::chrono::seconds(1), "Retry-After is at least a second");
+  remove_waiter(waiter);
+}
+
+Connection& Model::find(ConnectionId id) {
+  const auto found =
+      std::find_if(connections_.begin(), connections_.end(), [&](const Connection& c) { return c.id == id; });
+  require(found != connections_.end(), "actions concern connections that exist");
+  touched_ = found->database;
+  return *found;
+}
+
+const Connection& Model::connection(ConnectionId id) const {
+  return *std::find_if(connections_.begin(), connections_.end(),
+                       [&](const Connection& c) { return c.id == id; });
+}
+
+std::vector<Waiter>::const_iterator Model::find_waiter(WaiterId id) const {
+  return std::find_if(waiters_.begin(), waiters_.end(),
+                      [&](const Waiter& waiter) { return waiter.id == id; });
+}
+
+void Model::remove_waiter(std::vector<Waiter>::const_iterator waiter) {
+  --databases_[waiter->database].queued;
   waiters_.erase(waiter);
 }
 
-void Simulator::check() {
-  check_limits();
-  check_nobody_waits_in_vain();
-  check_timer();
-  check_statistics();
-  sockets_before_ = sockets();
-  for (int database = 0; database < 3; ++database) {
-    auto& outage = databases_[database];
-    const bool unused = sockets(database) == 0 && queued(database) == 0;
-    if (unused && now_ >= outage.last_failure + kLongestBackoff) outage.fading = true;
-  }
+void Model::set_state(Connection& connection, State state) {
+  const bool taken = connection.state == State::kIdle && state != State::kClosing;
+  connection.again = connection.again || taken;
+  Counts& counts = databases_[connection.database].counts;
+  --total_.by_state[static_cast<std::size_t>(connection.state)];
+  --counts.by_state[static_cast<std::size_t>(connection.state)];
+  connection.state = state;
+  ++total_.by_state[static_cast<std::size_t>(state)];
+  ++counts.by_state[static_cast<std::size_t>(state)];
 }
 
-void Simulator::check_limits() const {
-  require(sockets() <= std::max<std::int64_t>(settings_.max_open_conns, sockets_before_),
-          "E1: sockets never exceed the limit, and only fall after a shrink");
-  require(live() <= settings_.max_open_conns || count(State::kIdle) == 0,
-          "E4: a shrink closes idle connections at once");
-  require(count(State::kIdle) <= settings_.max_idle_conns, "maxIdleConns");
-  require(!draining_ || count(State::kIdle) == 0, "a drain closes idle connections at once");
-  const int others_idle = count(State::kIdle) - count(State::kIdle, 0);
-  require(others_live() <= others_limit() || others_idle == 0,
-          "E4: more systemConns close idle connections at once");
-  for (int database = 0; database < 3; ++database) {
-    require(live(database) <= limit_of(database) || count(State::kIdle, database) == 0,
-            "E4: a smaller maxConnsPerDatabase closes idle connections at once");
-  }
-  for (const auto& [id, connection] : connections_) {
-    if (connection.state != State::kIdle) continue;
-    require(
-        settings_.conn_max_lifetime.count() == 0 || now_ - connection.opened_at < settings_.conn_max_lifetime,
-        "connMaxLifetime closes idle connections");
-    require(settings_.conn_max_idle_time.count() == 0 ||
-                now_ - connection.idle_since < settings_.conn_max_idle_time,
-            "connMaxIdleTime closes idle connections");
-  }
+void Model::forget(ConnectionId id) {
+  const Connection& connection = find(id);
+  --total_.by_state[static_cast<std::size_t>(connection.state)];
+  --databases_[connection.database].counts.by_state[static_cast<std::size_t>(connection.state)];
+  connections_.erase(connections_.begin() + (&connection - connections_.data()));
 }
 
-bool Simulator::held_back(int database) const {
-  const auto held = [&](const Outage& outage, int opening) {
-    return outage.failing && (opening > 0 || now_ < outage.last_failure + kLongestBackoff);
-  };
-  return held(server_, count(State::kOpening)) ||
-         held(databases_[database], count(State::kOpening, database));
-}
-
-bool Simulator::room(int database) const {
-  return sockets() < settings_.max_open_conns && sockets(database) < limit_of(database) &&
-         (database == 0 || others_sockets() < others_limit());
-}
-
-void Simulator::check_nobody_waits_in_vain() const {
-  for (int database = 0; database < 3; ++database) {
-    const int waiting = queued(database);
-    if (waiting == 0) continue;
-    require(waiting <= count(State::kValidating, database) || count(State::kIdle, database) == 0,
-            "E2: nobody waits while an idle connection of the database exists");
-    if (waiting <= count(State::kOpening, database) + count(State::kValidating, database)) continue;
-    if (held_back(database)) continue;
-    require(!room(database), "E2: nobody waits while a token exists");
-    // Two sockets may always be on their way from one database to another.
-    if (live(database) >= limit_of(database) || count(State::kClosing) > 0 || count(State::kOpening) > 1)
-      continue;
-    const auto oldest = std::find_if(waiters_.begin(), waiters_.end(),
-                                     [&](const Waiter& waiter) { return waiter.database == database; });
-    const auto patience = std::min<std::chrono::nanoseconds>(kPatience, settings_.acquire_timeout / 8);
-    for (const auto& [id, connection] : connections_) {
-      if (connection.state != State::kIdle || connection.database == database) continue;
-      if (connection.database == 0 && others_live() >= others_limit()) continue;  // its reserve
-      require(now_ < oldest->arrived + patience,
-              "E5: nobody is patient for ever while an idle connection of another database can be evicted");
-      require(live(database) > 0 || now_ < connection.idle_since + patience,
-              "E5: what was idle for a while makes room at once");
-      const auto next = core_.next_timer();
-      require(next && *next <= oldest->arrived + patience, "E2: the timer fires when patience ends");
-    }
-  }
-}
-
-void Simulator::check_timer() const {
-  const auto next = core_.next_timer();
-  require(!next || *next > now_, "the next timer is not now: the driver would spin");
-  for (const auto& waiter : waiters_) {
-    require(waiter.deadline > now_, "E6: nobody waits past the deadline");
-    require(next && *next <= waiter.deadline, "E6: the timer fires at the first deadline");
-  }
-  for (const auto& [id, connection] : connections_) {
-    if (connection.state != State::kIdle) continue;
-    require(settings_.conn_max_idle_time.count() == 0 ||
-                (next && *next <= connection.idle_since + settings_.conn_max_idle_time),
-            "the timer fires when an idle connection is due");
-    require(settings_.conn_max_lifetime.count() == 0 ||
-                (next && *next <= connection.opened_at + settings_.conn_max_lifetime),
-            "the timer fires when a lifetime ends");
-  }
-  for (int database = 0; database < 3; ++database) {
-    const Outage& own = databases_[database];
-    const bool covered =
-        queued(database) <= count(State::kOpening, database) + count(State::kValidating, database);
-    const bool alone = !(server_.failing && count(State::kOpening) > 0) &&
-                       !(own.failing && count(State::kOpening, database) > 0);
-    if (covered || !alone || !room(database) || !held_back(database)) continue;
-    const TimePoint failed = std::max(server_.failing ? server_.last_failure : TimePoint::min(),
-                                      own.failing ? own.last_failure : TimePoint::min());
-    require(next && *next <= failed + kLongestBackoff, "E6: the timer fires at the end of a back-off");
-  }
-}
-
-void Simulator::check_statistics() const {
-  const Statistics s = core_.statistics();
-  require(s.max_open == settings_.max_open_conns && s.opening == count(State::kOpening) &&
-              s.closing == count(State::kClosing) && s.idle == count(State::kIdle) &&
-              s.in_use == count(State::kInUse) + count(State::kValidating) && s.open == s.idle + s.in_use &&
-              s.waiting == static_cast<int>(waiters_.size()) && s.connect_failures == coverage_.open_failures,
-          "statistics say what is");
-  require(s.open_high_water >= sockets(), "the high-water mark is one");
-}
-
-}  // namespace storagepool::engine
+}  // namespace storagepool::engine::simulator
