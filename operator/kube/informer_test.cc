@@ -57,7 +57,7 @@ class Log {
 };
 
 // A stream that stays open until it is stopped.
-tl::expected<void, ApiError> hold(std::stop_token stop) {
+tl::expected<void, ApiError> hold(const std::stop_token& stop) {
   std::mutex mutex;
   std::condition_variable_any never;
   std::unique_lock lock(mutex);
@@ -72,7 +72,7 @@ TEST(InformerTest, FollowsListWatchAndRelist) {
         return ++lists == 1 ? list_of("5", {object("a", "1"), object("b", "2")})
                             : list_of("9", {object("b", "2"), object("c", "8")});
       },
-      [&](const StreamRequest& request, const LineHandler& on_line, std::stop_token stop) {
+      [&](const StreamRequest& request, const LineHandler& on_line, const std::stop_token& stop) {
         EXPECT_EQ(parameter(request.query, "labelSelector"), "x=y");
         EXPECT_GT(request.silence, 120s);
         if (lists == 2) return hold(stop);
@@ -112,7 +112,7 @@ TEST(InformerTest, StopsAtOnceFromEachState) {
   EXPECT_FALSE(waiting.has_synced());
 
   FakeTransport there([](const ApiRequest&) { return list_of("5", {object("a", "1")}); },
-                      [](const auto&, const auto&, std::stop_token stop) { return hold(stop); });
+                      [](const auto&, const auto&, const std::stop_token& stop) { return hold(stop); });
   Informer watching(there, {.type = resources::kPods}, log.handlers(), 1);
   watching.start();
   ASSERT_TRUE(log.wait_for(1));
@@ -124,7 +124,7 @@ TEST(InformerTest, ALineThatIsNoEventEndsTheWatchAndIsResumed) {
   std::atomic<int> streams{0};
   FakeTransport transport(
       [](const ApiRequest&) { return list_of("5", {}); },
-      [&](const StreamRequest& request, const LineHandler& on_line, std::stop_token stop) {
+      [&](const StreamRequest& request, const LineHandler& on_line, const std::stop_token& stop) {
         if (++streams > 1) {
           EXPECT_EQ(parameter(request.query, "resourceVersion"), "6");
           on_line(line("ADDED", object("b", "7")));

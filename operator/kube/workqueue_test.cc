@@ -54,9 +54,9 @@ TEST(WorkQueueTest, WorkersNeverShareAKey) {
   std::atomic<int> handled{0};
   std::atomic<bool> shared{false};
   {
-    std::vector<std::jthread> workers;
-    for (int i = 0; i < 4; ++i) {
-      workers.emplace_back([&] {
+    std::vector<std::jthread> workers(4);
+    for (auto& worker : workers) {
+      worker = std::jthread([&] {
         while (auto key = queue.get()) {
           if (active.at(key->name)++ != 0) shared = true;
           ++handled;

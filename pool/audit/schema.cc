@@ -66,8 +66,8 @@ using Version = tl::expected<std::int64_t, postgres::Error>;
 Version read_version(const tl::expected<postgres::Result, postgres::Error>& result) {
   if (!result) return tl::unexpected(result.error());
   std::int64_t version = 0;
-  if (result->rows.size() == 1 && result->rows[0].size() == 1 && result->rows[0][0]) {
-    const std::string& text = *result->rows[0][0];
+  if (result->rows.size() == 1 && result->rows[0].size() == 1) {
+    const std::string text = result->rows[0][0].value_or("");
     if (std::from_chars(text.data(), text.data() + text.size(), version).ec == std::errc{}) return version;
   }
   postgres::Error error;

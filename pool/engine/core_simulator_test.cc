@@ -11,9 +11,9 @@ namespace storagepool::engine::simulator {
 namespace {
 
 #ifdef __SANITIZE_THREAD__
-constexpr std::uint64_t kSchedules = 5000;
+constexpr std::uint64_t kSchedules = 15000;
 #else
-constexpr std::uint64_t kSchedules = 10000;
+constexpr std::uint64_t kSchedules = 50000;
 #endif
 
 TEST(CoreSimulator, KeepsItsInvariantsThroughRandomSchedules) {

@@ -33,6 +33,7 @@
 
 #include "pool/engine/core.h"
 #include "pool/engine/engine.h"
+#include "pool/engine/spin_mutex.h"
 #include "pool/postgres/connect.h"
 
 namespace storagepool::engine {
@@ -65,7 +66,7 @@ class Driver : public std::enable_shared_from_this<Driver> {
   void shut_down();
 
  private:
-  using Lock = std::unique_lock<std::mutex>;
+  using Lock = std::unique_lock<SpinMutex>;
   struct Entry {
     ConnectionId id = 0;  // 0: the place is free
     std::shared_ptr<postgres::Session> session = nullptr;
@@ -103,7 +104,7 @@ class Driver : public std::enable_shared_from_this<Driver> {
   const Engine::ConnectOptionsSource options_;
   const Listener listener_;
 
-  mutable std::mutex mutex_;
+  mutable SpinMutex mutex_;
   Core core_;
   bool shut_ = false;
   std::vector<Entry> entries_;      // by the low half of the connection's id

@@ -5,6 +5,7 @@
 #include <atomic>
 #include <chrono>
 #include <memory>
+#include <optional>
 #include <random>
 #include <string>
 #include <thread>
@@ -144,6 +145,26 @@ TEST_F(EngineLoadTest, ServiceIsBackAfterTheServerWasKilled) {
     wait_until([&] { return served_ > after + 50; });
     expect_at_most(8);
   }
+}
+
+TEST_F(EngineLoadTest, OrdersAreCarriedOutWhileSeveralThreadsUseTheEngine) {
+  for (int round = 0; round < 3; ++round) {
+    wait_until([&, before = served_.load()] { return served_ > before + 50; });
+    engine_->retire_connections();
+    EXPECT_TRUE(asio::co_spawn(context_, engine_->suspend(in(20s)), asio::use_future).get());
+    EXPECT_EQ(server_.app_backends(), 0);
+    engine_->resume();
+    wait_until([&, before = served_.load()] { return served_ > before + 50; });
+    std::optional<tl::expected<ClosedDatabase, AcquireError>> closed;
+    asio::co_spawn(context_, postgres::testing::keep(engine_->close_database("audit_ws_a", in(20s)), closed),
+                   asio::use_future)
+        .get();
+    ASSERT_TRUE(*closed) << closed->error().detail;
+    EXPECT_EQ(server_.superuser("SELECT count(*) FROM pg_stat_activity WHERE datname = 'audit_ws_a'").at(0),
+              "0");
+    expect_at_most(8);
+  }
+  EXPECT_GT(refused_, 0);
 }
 
 }  // namespace

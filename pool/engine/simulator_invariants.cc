@@ -4,12 +4,6 @@
 #include "pool/engine/simulator_model.h"
 
 namespace storagepool::engine::simulator {
-namespace {
-
-constexpr std::chrono::seconds kLongestBackoff{5};
-
-}  // namespace
-
 void Model::check() {
   check_limits();
   check_nobody_waits_in_vain();
@@ -48,9 +42,15 @@ const std::vector<int>& Model::waiting() {
   return waiting_;
 }
 
+std::int64_t Model::uncovered_in_all() {
+  std::int64_t sum = 0;
+  for (const int database : waiting()) sum += uncovered(database);
+  return sum;
+}
+
 bool Model::held_back(int database) const {
   const auto held = [&](const Outage& outage, int opening) {
-    return outage.failing && (opening > 0 || now_ < outage.last_failure + kLongestBackoff);
+    return outage.failing && (opening > 0 || now_ < outage.latest_retry());
   };
   return held(server_, total_.of(State::kOpening)) ||
          held(databases_[database].outage, of(database).of(State::kOpening));
@@ -62,11 +62,9 @@ bool Model::room(int database) const {
 }
 
 void Model::check_nobody_waits_in_vain() {
-  int uncovered_in_all = 0;
   for (const int database : waiting()) {
     const Database& here = databases_[database];
     const Counts& counts = here.counts;
-    uncovered_in_all += uncovered(database);
     require(here.closers == 0, "close_database answers every waiter");
     require(here.queued <= counts.of(State::kValidating) || counts.of(State::kIdle) == 0,
             "E2: nobody waits while an idle connection of the database exists");
@@ -78,25 +76,27 @@ void Model::check_nobody_waits_in_vain() {
     require(!room(database), "E2: nobody waits while a token exists");
     // Two sockets may always be on their way from one database to another.
     if (counts.live() >= limit_of(database) || total_.of(State::kClosing) > 0 ||
-        total_.of(State::kOpening) > 1)
+        total_.of(State::kOpening) > 1) {
       continue;
-    const TimePoint impatient = oldest(database).arrived + patience();
+    }
+    const auto oldest = std::find_if(waiters_.begin(), waiters_.end(),
+                                     [&](const Waiter& waiter) { return waiter.database == database; });
     for (const Connection& connection : connections_) {
       if (connection.state != State::kIdle || connection.database == database) continue;
       if (connection.database == 0 && live_others() >= others_limit()) continue;  // its reserve
-      require(now_ < impatient,
+      require(now_ < oldest->arrived + patience(),
               "E5: nobody is patient for ever while an idle connection of another database can be evicted");
-      require(counts.live() > 0 || now_ < connection.idle_since + patience(),
+      require(counts.live() > 0 || connection.database == 0 || now_ < connection.idle_since + patience(),
               "E5: what was idle for a while makes room at once");
       const auto next = core_.next_timer();
-      require(next && *next <= impatient, "E2: the timer fires when patience ends");
+      require(next && *next <= oldest->arrived + patience(), "E2: the timer fires when patience ends");
     }
   }
   const auto newcomer = std::find_if(waiters_.begin(), waiters_.end(),
                                      [&](const Waiter& waiter) { return waiter.id == newcomer_; });
   if (newcomer == waiters_.end()) return;
   require(!draining_, "a drain refuses newcomers");
-  require(uncovered_in_all <= settings_.max_waiters || uncovered(newcomer->database) == 0 ||
+  require(uncovered_in_all() <= settings_.max_waiters || uncovered(newcomer->database) == 0 ||
               opened_in_event_ || total_.of(State::kClosing) > 0,
           "maxWaiters bounds those who wait for somebody else's connection");
 }
@@ -124,9 +124,9 @@ void Model::check_timer() {
     const bool tried = (server_.failing && total_.of(State::kOpening) > 0) ||
                        (own.failing && of(database).of(State::kOpening) > 0);
     if (uncovered(database) == 0 || tried || !room(database) || !held_back(database)) continue;
-    const TimePoint failed = std::max(server_.failing ? server_.last_failure : TimePoint::min(),
-                                      own.failing ? own.last_failure : TimePoint::min());
-    require(fires_by(failed + kLongestBackoff), "E6: the timer fires at the end of a back-off");
+    const TimePoint retry = std::max(server_.failing ? server_.latest_retry() : TimePoint::min(),
+                                     own.failing ? own.latest_retry() : TimePoint::min());
+    require(fires_by(retry), "E6: the timer fires at the end of a back-off");
   }
 }
 

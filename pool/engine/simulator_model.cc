@@ -81,6 +81,8 @@ void Model::failed(Outage& outage, const Connection& connection, bool lasting) {
   outage.lasting = lasting;
   // A connect that began before the last failure counted is of the same outage.
   if (outage.failing && connection.began <= outage.last_failure) return;
+  outage.failures = outage.failing ? outage.failures + 1 : 1;
+  outage.failures_at_least = outage.failing && !outage.fading ? outage.failures_at_least + 1 : 1;
   outage.failing = true;
   outage.fading = false;
   outage.last_failure = now_;
@@ -138,7 +140,10 @@ void Model::settle(const std::vector<Action>& actions) {
 }
 
 void Model::apply(const Open& open) {
-  const int database = open.database == "system" ? 0 : std::stoi(open.database.substr(1));
+  int database = 0;
+  while (database < static_cast<int>(databases_.size()) && name(database) != open.database) ++database;
+  require(database < static_cast<int>(databases_.size()),
+          "a connect names a database that somebody asked for");
   note("open " + label(open.connection) + " " + open.database);
   coverage_.saw(Seen::kOpens);
   may_open(database);
@@ -183,6 +188,7 @@ void Model::apply(const Validate& validate) {
           "validateAfterIdle: only what was idle for long is checked");
   require(is_most_recently_used(connection), "the most recently used idle connection is used first");
   require(!unwanted(connection), "what may not be handed out is not checked");
+  connection.again = true;
   set_state(connection, State::kValidating);
 }
 
@@ -199,6 +205,7 @@ void Model::apply(const Hand& hand) {
                        [&](const Waiter& other) { return other.database == connection.database; }),
           "E3: first come, first served");
   may_hand(connection);
+  connection.again = connection.again || connection.state == State::kIdle;
   connection.holder = hand.waiter;
   set_state(connection, State::kInUse);
   remove_waiter(waiter);
@@ -217,7 +224,8 @@ void Model::apply(const Fail& fail) {
       require(waiter->deadline <= now_, "nobody expires before the deadline");
       break;
     case AcquireError::Reason::kTooManyWaiters:
-      require(fail.waiter == newcomer_ && static_cast<std::int64_t>(waiters_.size()) > settings_.max_waiters,
+      require(fail.waiter == newcomer_ && uncovered(waiter->database) > 0 &&
+                  uncovered_in_all() > settings_.max_waiters,
               "maxWaiters refuses only newcomers, and only at the bound");
       break;
     case AcquireError::Reason::kDraining:
@@ -259,8 +267,6 @@ void Model::remove_waiter(std::vector<Waiter>::const_iterator waiter) {
 }
 
 void Model::set_state(Connection& connection, State state) {
-  const bool taken = connection.state == State::kIdle && state != State::kClosing;
-  connection.again = connection.again || taken;
   Counts& counts = databases_[connection.database].counts;
   --total_.by_state[static_cast<std::size_t>(connection.state)];
   --counts.by_state[static_cast<std::size_t>(connection.state)];

@@ -4,6 +4,7 @@
 // connections and waiters there are, not with the databases.
 #pragma once
 
+#include <algorithm>
 #include <array>
 #include <cstdint>
 #include <deque>
@@ -33,8 +34,8 @@ struct Connection {
   TimePoint opened_at;
   TimePoint idle_since;
   std::uint64_t idle_turn = 0;  // grows with every return
+  bool again = false;           // was idle once and asked for again
   int era = 0;                  // how many times the pool had been retired when the connect began
-  bool again = false;           // was handed out or checked after it had become idle
   bool fresh = false;           // while kPlacing: healthy as far as known
   bool dead = false;            // the socket died, and the core has not been told
   WaiterId holder = 0;
@@ -61,10 +62,22 @@ struct Counts {
 // A run of failed connects, of the server or of one database.
 struct Outage {
   bool failing = false;
-  bool lasting = false;  // only a person can mend it
-  bool fading = false;   // of a database unused for long: the core may have forgotten it
+  bool lasting = false;       // only a person can mend it
+  bool fading = false;        // of a database unused for long: the core may have forgotten it
+  int failures = 0;           // counted ones
+  int failures_at_least = 0;  // in the core's memory
   TimePoint last_failure;
   TimePoint ended;  // meaningful when not failing
+
+  // When the next connect may begin at the earliest and, if somebody waits, at the latest.
+  TimePoint earliest_retry() const { return last_failure + backoff(failures_at_least); }
+  TimePoint latest_retry() const { return last_failure + 3 * backoff(failures) / 2; }
+
+ private:
+  static std::chrono::nanoseconds backoff(int failure) {
+    return std::min(std::chrono::nanoseconds(Backoff::kShortest) * (1 << std::min(failure - 1, 10)),
+                    std::chrono::nanoseconds(Backoff::kLongest) * 2 / 3);
+  }
 };
 
 class Model {
@@ -137,14 +150,12 @@ class Model {
   std::optional<Seen> reason_to_close(const Connection& connection) const;
   bool evictable_for_somebody(const Connection& connection) const;
   bool due_to_older_waiter(const Connection& connection) const;
+  bool makes_way(const Connection& connection, bool of_system_too) const;
   bool unwanted(const Connection& connection) const;
   bool over_limit(int database) const;
   bool kept(const Connection& connection) const;  // idle, or about to be
   bool is_most_recently_used(const Connection& connection) const;
   bool may_try(const Outage& outage, int opening) const;
-  std::chrono::nanoseconds patience() const;
-  const Waiter& oldest(int database) const;
-  bool older(const Connection& a, const Connection& b) const;
 
   // simulator_invariants.cc: what must be true between events.
   void check();
@@ -156,8 +167,11 @@ class Model {
   bool room(int database) const;      // a token that it may have is free
   bool held_back(int database) const;
   int uncovered(int database) const;  // waiters without a connection being made or checked for them
+  std::int64_t uncovered_in_all();
   int live_others() const { return total_.live() - of(0).live(); }
   int others(State state) const { return total_.of(state) - of(0).of(state); }
+  std::chrono::nanoseconds patience() const;
+  std::chrono::nanoseconds hesitation() const;
   std::int64_t limit_of(int database) const;
   std::int64_t others_limit() const;
 

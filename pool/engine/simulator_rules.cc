@@ -4,14 +4,6 @@
 #include "pool/engine/simulator_model.h"
 
 namespace storagepool::engine::simulator {
-namespace {
-
-constexpr std::chrono::milliseconds kShortestBackoff{100};
-constexpr std::chrono::milliseconds kPatience{50};
-// Lifetimes are jittered, by at most a tenth.
-constexpr int kShortestLifeInTenths = 9;
-
-}  // namespace
 
 std::int64_t Model::limit_of(int database) const {
   return database == 0 ? settings_.max_open_conns : settings_.max_conns_per_database;
@@ -28,12 +20,11 @@ int Model::uncovered(int database) const {
 }
 
 std::chrono::nanoseconds Model::patience() const {
-  return std::min<std::chrono::nanoseconds>(kPatience, settings_.acquire_timeout / 8);
+  return std::min<std::chrono::nanoseconds>(Core::kPatience,
+                                            settings_.acquire_timeout / Core::kPatiencesPerTimeout);
 }
-
-const Waiter& Model::oldest(int database) const {
-  return *std::find_if(waiters_.begin(), waiters_.end(),
-                       [&](const Waiter& waiter) { return waiter.database == database; });
+std::chrono::nanoseconds Model::hesitation() const {
+  return patience() / Core::kHesitationsPerPatience;
 }
 
 bool Model::over_limit(int database) const {
@@ -59,7 +50,7 @@ bool Model::is_most_recently_used(const Connection& connection) const {
 
 // Whether a connect may begin in spite of an outage: after a back-off, and no other beside it.
 bool Model::may_try(const Outage& outage, int opening) const {
-  return !outage.failing || outage.fading || (opening == 0 && now_ - outage.last_failure >= kShortestBackoff);
+  return !outage.failing || outage.fading || (opening == 0 && now_ >= outage.earliest_retry());
 }
 
 void Model::may_open(int database) const {
@@ -98,9 +89,9 @@ void Model::may_hand(const Connection& connection) const {
 std::optional<Seen> Model::reason_to_close(const Connection& connection) const {
   if (connection.era != era_) return Seen::kRetiredCloses;
   if (unwanted(connection) || draining_) return Seen::kShrunkCloses;
-  const auto age = now_ - connection.opened_at;
+  // Lifetimes are shortened by a tenth at most.
   if (settings_.conn_max_lifetime.count() > 0 &&
-      age * 10 >= settings_.conn_max_lifetime * kShortestLifeInTenths) {
+      10 * (now_ - connection.opened_at) >= 9 * settings_.conn_max_lifetime) {
     return Seen::kExpiredCloses;
   }
   if (connection.state == State::kIdle && settings_.conn_max_idle_time.count() > 0 &&
@@ -121,66 +112,74 @@ std::optional<Seen> Model::reason_to_close(const Connection& connection) const {
 }
 
 // A connection that comes free stays with its database while that has waiters, unless an older waiter, whose
-// database has no connection at all, lost patience and the connection has had its turn.
+// database has no connection, has lost patience, and the connection has lived as long.
 bool Model::due_to_older_waiter(const Connection& connection) const {
   if (connection.state != State::kPlacing || now_ - connection.opened_at < patience()) return false;
   for (const Waiter& waiter : waiters_) {
-    if (waiter.database == connection.database || now_ - waiter.arrived < patience()) return false;
-    if (of(waiter.database).live() == 0) return true;
+    if (waiter.database == connection.database) return false;
+    if (of(waiter.database).live() == 0 && now_ - waiter.arrived >= patience()) return true;
   }
   return false;
 }
 
-// A connection that was asked for again counts as if it had been idle for an eighth of the time.
-bool Model::older(const Connection& a, const Connection& b) const {
-  if (b.database == 0 && a.again) return false;  // the core looks no further than for the first of the others
-  const bool weighted = a.database != 0 && b.database != 0 && a.again != b.again;
-  const auto age = [&](const Connection& c) {
-    return (now_ - c.idle_since) * (weighted && !c.again ? 8 : 1);
+// Whether a connection is the one to close where room is made: the least recently used, where one of another
+// database than the system's that was asked for again counts as so many times younger.
+bool Model::makes_way(const Connection& connection, bool of_system_too) const {
+  const auto age = [&](const Connection& one) { return now_ - one.idle_since; };
+  const auto counted_age = [&](const Connection& one) {
+    return one.again ? age(one) : age(one) * Core::kAgainFactor;
   };
-  return age(a) > age(b);
+  const Connection* oldest = nullptr;  // but for the system database's
+  const Connection* oldest_of_system = nullptr;
+  for (const Connection& one : connections_) {
+    if (!kept(one)) continue;
+    if (one.database == 0) {
+      if (oldest_of_system == nullptr || age(one) > age(*oldest_of_system)) oldest_of_system = &one;
+    } else if (oldest == nullptr || counted_age(one) > counted_age(*oldest)) {
+      oldest = &one;
+    }
+  }
+  if (connection.database == 0) {
+    return of_system_too && age(connection) == age(*oldest_of_system) &&
+           (oldest == nullptr || age(connection) >= age(*oldest));
+  }
+  return counted_age(connection) == counted_age(*oldest) &&
+         (!of_system_too || oldest_of_system == nullptr || age(connection) >= age(*oldest_of_system));
 }
 
-// Room is made for somebody who waits without a connection on the way and may connect, out of the least
-// recently used connection that may be taken for it, and only when closing connections return too few tokens.
+// Room is made for a database whose waiters have nothing on the way and may connect, when closing connections
+// return too few tokens: out of a connection that was idle for a little, unless a waiter has lost patience.
 bool Model::evictable_for_somebody(const Connection& connection) const {
   int wanted = 0;
   int wanted_by_others = 0;
-  std::vector<int> wanting;
+  bool impatient = false;
+  std::vector<Waiter> wanting;  // the oldest of each database
   for (const Waiter& waiter : waiters_) {
-    if (std::find(wanting.begin(), wanting.end(), waiter.database) != wanting.end()) continue;
-    wanting.push_back(waiter.database);
+    const auto same = [&](const Waiter& other) { return other.database == waiter.database; };
+    if (std::any_of(wanting.begin(), wanting.end(), same)) continue;
+    wanting.push_back(waiter);
     wanted += uncovered(waiter.database);
     if (waiter.database != 0) wanted_by_others += uncovered(waiter.database);
+    impatient = impatient || now_ - waiter.arrived >= patience();
   }
-  const auto free = settings_.max_open_conns - total_.live();
-  const auto free_for_others = others_limit() - live_others();
-  return std::any_of(wanting.begin(), wanting.end(), [&](int database) {
-    if (database == connection.database || uncovered(database) == 0 ||
-        of(database).live() >= limit_of(database)) {
+  if (!impatient && now_ - connection.idle_since < hesitation()) return false;
+  if (suspended_ || !may_try(server_, total_.of(State::kOpening))) return false;
+  const bool all_full = wanted > settings_.max_open_conns - total_.live();
+  const bool others_full = wanted_by_others > others_limit() - live_others();
+  return std::any_of(wanting.begin(), wanting.end(), [&](const Waiter& waiter) {
+    const int database = waiter.database;
+    const Counts& counts = of(database);
+    if (database == connection.database || uncovered(database) == 0 || counts.live() >= limit_of(database) ||
+        !may_try(databases_[database].outage, counts.of(State::kOpening))) {
       return false;
     }
-    if (!may_try(server_, total_.of(State::kOpening)) ||
-        !may_try(databases_[database].outage, of(database).of(State::kOpening))) {
+    const auto waited = now_ - waiter.arrived;
+    if (counts.live() > 0 && waited < (counts.of(State::kOpening) > 0 ? patience() : hesitation()))
       return false;
-    }
-    // With hesitation: neither has it just become idle, nor will one of their own perhaps do.
-    const auto hesitation = patience() / 10;
-    const auto waited = now_ - this->oldest(database).arrived;
-    if (waited < patience() && now_ - connection.idle_since < hesitation) return false;
-    if (waited < hesitation && of(database).live() > 0) return false;
-    const auto oldest = [&](bool of_system_too) {
-      return std::none_of(connections_.begin(), connections_.end(), [&](const Connection& other) {
-        return kept(other) && other.database != database && (other.database != 0 || of_system_too) &&
-               older(other, connection);
-      });
-    };
-    const bool all_full = wanted > free;
-    const bool others_full = database != 0 && wanted_by_others > free_for_others;
-    const bool among_others = connection.database != 0 && (others_full || (database == 0 && all_full));
     // The system database's connections help another only while the others have less than their share.
-    const bool among_all = database != 0 && all_full && live_others() < others_limit();
-    return (among_others && oldest(false)) || (among_all && oldest(true));
+    const bool of_system_too = all_full && live_others() < others_limit();
+    return ((all_full || (others_full && database != 0)) && makes_way(connection, false)) ||
+           (of_system_too && makes_way(connection, true));
   });
 }
 
