@@ -108,6 +108,7 @@ TEST(CoreFastPath, GivesBackNothingThatHasAWaiterOrMayNotBeKept) {
   EXPECT_FALSE(put(pool, d));
   pool.release(d);
   EXPECT_FALSE(put(pool, e));
+  pool.advance(1s);
   pool.close_all();
   pool.open_all();
   EXPECT_NE(pool.handed(waiter), 0u);
