@@ -73,6 +73,7 @@ class Simulator {
   void abandon();
   void release();
   void acquire_one(int database);
+  bool take_idle(int database, TimePoint deadline);
   void release_one(ConnectionId id, bool healthy);
 
   // simulator_world.cc: the server, the network, the clock and the owner.
@@ -107,6 +108,7 @@ class Simulator {
   Model model_;
   std::vector<int> weights_;  // of kinds(), for this schedule
   int weight_ = 0;            // of all
+  WaiterId taken_ = 0;        // how many connections were taken without a waiter
   double failure_rate_;
   int clients_;  // at a time
   TimePoint now_{std::chrono::hours(1)};

@@ -31,9 +31,23 @@ void Simulator::acquire_one(int database) {
   const TimePoint deadline =
       chance(0.05) ? now_ - up_to(milliseconds(1)) : now_ + up_to(milliseconds(4000)) + nanoseconds(1);
   begin("acquire", database);
+  if (chance(0.5) && take_idle(database, deadline)) return;
   const WaiterId id = core_.acquire(now_, model_.name(database), deadline);
   model_.acquired(id, database, deadline);
   settle();
+}
+
+// The short way, which must end as the long one does.
+bool Simulator::take_idle(int database, TimePoint deadline) {
+  const auto id = core_.acquire_idle(now_, model_.name(database), deadline, up_to(milliseconds(4000)));
+  if (id == 0) return false;
+  coverage_.saw(Seen::kTakenIdle);
+  const WaiterId nobody = ~++taken_;  // no waiter in the core has such an id
+  model_.acquired(nobody, database, deadline);
+  core_.take_actions(actions_);
+  actions_.emplace_back(Hand{nobody, id});
+  model_.settle(actions_);
+  return true;
 }
 
 void Simulator::cancel() {
@@ -73,7 +87,11 @@ void Simulator::release_one(ConnectionId id, bool healthy) {
   const bool reusable = healthy && !connection.dead;
   begin(reusable ? "release" : "release, not reusable", connection.database);
   model_.came_back(id, reusable);
-  core_.release(now_, id, reusable);
+  if (reusable && chance(0.5) && core_.release_idle(now_, id)) {
+    coverage_.saw(Seen::kGivenBackIdle);
+  } else {
+    core_.release(now_, id, reusable);
+  }
   settle();
 }
 

@@ -12,6 +12,8 @@ namespace storagepool::engine::simulator {
 enum class Seen : std::uint8_t {
   kEvents,
   kHanded,
+  kTakenIdle,
+  kGivenBackIdle,
   kExpired,
   kTooManyWaiters,
   kRefusedByDrain,
@@ -62,6 +64,8 @@ enum class Seen : std::uint8_t {
 inline constexpr std::array<std::string_view, static_cast<std::size_t>(Seen::kCount)> kSeenNames = {
     "events",
     "connections handed out",
+    "idle connections taken the short way",
+    "connections given back the short way",
     "waiters expired",
     "waiters refused by maxWaiters",
     "waiters refused by a drain",

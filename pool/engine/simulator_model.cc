@@ -108,6 +108,18 @@ void Model::drained(TimePoint deadline) {
   for (Waiter& waiter : waiters_) waiter.deadline = std::min(waiter.deadline, deadline);
 }
 
+// What only a person can mend may have been mended: it is tried without a back-off.
+void Model::retired() {
+  ++era_;
+  const auto forget = [&](Outage& outage) {
+    if (!outage.failing || !outage.lasting) return;
+    outage.failing = false;
+    outage.ended = now_;
+  };
+  forget(server_);
+  for (Database& database : databases_) forget(database.outage);
+}
+
 void Model::database_reopened(int database) {
   if (databases_[database].closers > 0) --databases_[database].closers;
 }

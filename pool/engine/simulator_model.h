@@ -96,7 +96,7 @@ class Model {
   void reconfigured(const settings::Settings& settings) { settings_ = settings; }
   void drained(TimePoint deadline);
   void suspended(bool suspended) { suspended_ = suspended; }
-  void retired() { ++era_; }
+  void retired();
   void database_closed(int database) { ++databases_[database].closers; }
   void database_reopened(int database);
   void died(ConnectionId id) { find(id).dead = true; }
