@@ -104,11 +104,11 @@ std::vector<EventSeries::Write> EventSeries::take_due(TimePoint now) {
 }
 
 std::optional<EventSeries::TimePoint> EventSeries::next_due() const {
-  std::optional<TimePoint> earliest;
+  auto earliest = TimePoint::max();
   for (const auto& [name, series] : series_) {
-    if (series.written && series.pending == 0) continue;
-    if (!earliest || series.due < *earliest) earliest = series.due;
+    if (!series.written || series.pending > 0) earliest = std::min(earliest, series.due);
   }
+  if (earliest == TimePoint::max()) return std::nullopt;
   return earliest;
 }
 

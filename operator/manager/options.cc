@@ -1,21 +1,16 @@
 #include "operator/manager/options.h"
 
-#include <map>
 #include <ostream>
 
 #include <CLI/CLI.hpp>
 
+#include "pool/runtime/command_line.h"
 #include "pool/settings/duration.h"
 
 namespace storagepool::manager {
 namespace {
 
 constexpr int kUsageError = 2;
-
-const std::map<std::string, log::Level> kLevels{{"debug", log::Level::kDebug},
-                                                {"info", log::Level::kInfo},
-                                                {"warn", log::Level::kWarn},
-                                                {"error", log::Level::kError}};
 
 std::string check_resync(const std::string& text) {
   const auto duration = settings::parse_duration(text);
@@ -29,7 +24,6 @@ tl::expected<Options, int> parse_options(int argc, const char* const* argv, std:
                                          std::ostream& error) {
   Options options;
   std::string resync = settings::format_duration(options.resync);
-  std::string log_level = "info";
 
   CLI::App app(
       "Keeps the pods of every StoragePool, and their PostgreSQL connections within what the servers can "
@@ -52,9 +46,7 @@ tl::expected<Options, int> parse_options(int argc, const char* const* argv, std:
   app.add_option("--resync", resync, "Every StoragePool is looked at at least this often, such as 10s")
       ->check(check_resync)
       ->capture_default_str();
-  app.add_option("--log-level", log_level, "Lowest level written")
-      ->check(CLI::IsMember({"debug", "info", "warn", "error"}))
-      ->capture_default_str();
+  command_line::add_log_level(app, options.log_level);
 
   try {
     app.parse(argc, argv);
@@ -62,7 +54,6 @@ tl::expected<Options, int> parse_options(int argc, const char* const* argv, std:
     return tl::unexpected(app.exit(problem, out, error) == 0 ? 0 : kUsageError);
   }
   options.resync = settings::parse_duration(resync).value_or(options.resync);
-  options.log_level = kLevels.at(log_level);
   return options;
 }
 

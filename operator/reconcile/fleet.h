@@ -20,9 +20,8 @@ struct KnownFacts {
 
 struct Member {
   std::string uid;
-  std::string server;  // host:port, the host qualified with its namespace
-  std::string leaving =
-      {};  // the host:port that some of its pods still use, after the spec moved on; else empty
+  std::string server;        // host:port, the host qualified with its namespace
+  std::string leaving = {};  // after the spec moved on, the host:port that some pods still use; else empty
   std::string database;
   std::string role;                 // namespace/name of the credentials: the same Secret is the same role
   std::optional<KnownFacts> facts;  // from this StoragePool's own pods, about `server` and `database`

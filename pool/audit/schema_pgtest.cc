@@ -21,12 +21,9 @@ namespace storagepool::audit {
 namespace {
 
 using namespace std::chrono_literals;
+using postgres::testing::in;
 using postgres::testing::run;
 using Migrated = tl::expected<SchemaState, postgres::Error>;
-
-postgres::Deadline in(std::chrono::milliseconds time) {
-  return std::chrono::steady_clock::now() + time;
-}
 
 // Each fails if it is carried out twice, and the second takes long enough for others to come up behind.
 constexpr std::array<Migration, 4> kSteps = {{
@@ -40,12 +37,7 @@ class SchemaTest : public ::testing::Test {
  protected:
   static void SetUpTestSuite() { server_ = std::make_unique<postgres::testing::Server>(); }
   static void TearDownTestSuite() { server_.reset(); }
-  void SetUp() override {
-    server_->superuser(
-        "SET client_min_messages = warning; DROP SCHEMA public CASCADE; CREATE SCHEMA public AUTHORIZATION "
-        "app",
-        "audit");
-  }
+  void SetUp() override { server_->empty("audit"); }
 
   std::unique_ptr<postgres::Session> open() {
     auto session =

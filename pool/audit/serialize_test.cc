@@ -4,24 +4,16 @@
 
 #include <gtest/gtest.h>
 
+#include "pool/audit/testing/smallest_event.h"
+
 namespace storagepool::audit {
 namespace {
 
 Event smallest() {
-  return {.event_id = "0190a6e2-9b7c-7def-8123-456789abcdef",
-          .event_timestamp = *parse_timestamp("2026-02-28T23:59:59.120Z"),
-          .version = "1.0",
-          .event_type = "t",
-          .event_category = "c",
-          .event_action = "a",
-          .event_outcome = "success",
-          .correlation_id = "r",
-          .resource_type = "c",
-          .resource_id = "r",
-          .severity = "info",
-          .actor_id = "c-service",
-          .actor_type = "service",
-          .event_data = "{ \"b\" : 1.10 }"};
+  Event event =
+      audit::testing::smallest_event("0190a6e2-9b7c-7def-8123-456789abcdef", "2026-02-28T23:59:59.120Z");
+  event.event_data = "{ \"b\" : 1.10 }";
+  return event;
 }
 
 TEST(EventToJson, writes_the_members_in_the_contract_s_order) {

@@ -11,6 +11,7 @@
 #include <gtest/gtest.h>
 
 #include "pool/audit/schema.h"
+#include "pool/audit/testing/smallest_event.h"
 #include "pool/audit/uuid.h"
 #include "pool/postgres/testing/run.h"
 #include "pool/postgres/testing/server.h"
@@ -19,27 +20,11 @@ namespace storagepool::audit {
 namespace {
 
 using namespace std::chrono_literals;
+using postgres::testing::in;
 using postgres::testing::run;
 
-Store::Deadline in(std::chrono::milliseconds time) {
-  return std::chrono::steady_clock::now() + time;
-}
-
 Event smallest(const std::string& time = "2026-02-28T11:22:33.123456Z") {
-  return {.event_id = new_event_id(),
-          .event_timestamp = *parse_timestamp(time),
-          .version = "1.0",
-          .event_type = "t",
-          .event_category = "c",
-          .event_action = "a",
-          .event_outcome = "success",
-          .correlation_id = "r",
-          .resource_type = "c",
-          .resource_id = "r",
-          .severity = "info",
-          .actor_id = "c-service",
-          .actor_type = "service",
-          .event_data = "{}"};
+  return audit::testing::smallest_event(new_event_id(), time);
 }
 
 class StoreTest : public ::testing::Test {
@@ -48,10 +33,7 @@ class StoreTest : public ::testing::Test {
   static void TearDownTestSuite() { server_.reset(); }
 
   void SetUp() override {
-    server_->superuser(
-        "SET client_min_messages = warning; DROP SCHEMA public CASCADE; CREATE SCHEMA public AUTHORIZATION "
-        "app",
-        "audit");
+    server_->empty("audit");
     const auto migrated = run(context_, migrate_schema(engine_));
     ASSERT_TRUE(migrated) << migrated.error().detail;
   }

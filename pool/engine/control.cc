@@ -10,9 +10,7 @@ void Core::reconfigure(TimePoint now, const settings::Settings& settings) {
   idle_time_check_ = lifetime_check_ = TimePoint::min();
   advance(now);
   close_unwanted();
-  for (auto index = waiting_.front(); index != kNone; index = databases_[index].waiting.next) {
-    refresh(now, index);
-  }
+  refresh_waiting(now);
   dispatch(now);
 }
 
@@ -46,7 +44,14 @@ void Core::resume(TimePoint now) {
 void Core::retire(TimePoint now) {
   advance(now);
   ++era_;
+  // What only a person can mend may have been mended by what this is called for: no waiting to find out.
+  const auto forget = [](Backoff& backoff) {
+    if (backoff.lasting()) backoff.succeeded();
+  };
+  forget(server_);
+  for (std::uint32_t index = 0; index < databases_.end(); ++index) forget(databases_[index].backoff);
   close_unwanted();
+  refresh_waiting(now);
   dispatch(now);
 }
 
@@ -80,6 +85,12 @@ void Core::enforce_idle_limit() {
     leave_idle(oldest);
     close(oldest);
     if (!draining_) ++statistics_.max_idle_closed;
+  }
+}
+
+void Core::refresh_waiting(TimePoint now) {
+  for (auto index = waiting_.front(); index != kNone; index = databases_[index].waiting.next) {
+    refresh(now, index);
   }
 }
 

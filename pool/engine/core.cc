@@ -195,9 +195,9 @@ std::optional<TimePoint> Core::next_timer() const {
 }
 
 std::optional<ConnectionId> Core::candidate(std::string_view name) const {
-  const auto found = by_name_.find(name);
-  if (found == by_name_.end() || databases_[found->second].idle.empty()) return std::nullopt;
-  return connections_.id(databases_[found->second].idle.back());
+  const std::uint32_t index = find_database(name);
+  if (index == kNone || databases_[index].idle.empty()) return std::nullopt;
+  return connections_.id(databases_[index].idle.back());
 }
 
 bool Core::idle(ConnectionId id) const {
@@ -283,8 +283,8 @@ void Core::close_expired(TimePoint now) {
 }
 
 std::uint32_t Core::enter_database(TimePoint now, std::string_view name) {
-  const auto found = by_name_.find(name);
-  return found != by_name_.end() ? found->second : add_database(now, name);
+  const std::uint32_t found = find_database(name);
+  return found != kNone ? found : add_database(now, name);
 }
 
 std::uint32_t Core::add_database(TimePoint now, std::string_view name) {

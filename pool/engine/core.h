@@ -105,8 +105,16 @@ class Core {
 
   // Ends in a Hand or a Fail for the returned id, at the latest at `deadline` or acquireTimeout from now.
   WaiterId acquire(TimePoint now, std::string_view database, TimePoint deadline);
+  // The same where it is cheapest: takes the idle connection that `acquire` would hand out at once, without a
+  // waiter or an action. 0 when there is none that was in use less than `at_most` ago, when somebody waits,
+  // or when time has brought about what `acquire` would see to first.
+  ConnectionId acquire_idle(TimePoint now, std::string_view database, TimePoint deadline,
+                            std::chrono::nanoseconds at_most);
   void cancel(TimePoint now, WaiterId waiter);  // no Hand or Fail follows; an answered waiter is ignored
   void release(TimePoint now, ConnectionId connection, bool reusable);
+  // As `release` of a reusable connection that just becomes idle, without an action; false when more than
+  // that is to be done.
+  bool release_idle(TimePoint now, ConnectionId connection);
   void opened(TimePoint now, ConnectionId connection);
   void open_failed(TimePoint now, ConnectionId connection, OpenFailure failure);
   void validated(TimePoint now, ConnectionId connection, bool alive);
@@ -122,7 +130,8 @@ class Core {
   void suspend(TimePoint now);
   void resume(TimePoint now);
   // No connection that was made or begun before is handed out again: idle ones close at once, others as soon
-  // as nobody holds them.
+  // as nobody holds them. The next connect does not wait for the back-off of a fault that a person had to
+  // mend.
   void retire(TimePoint now);
   // Fails the waiters of a database, and whoever asks for it until `reopen_database` was called as often; its
   // idle connections close at once, others as soon as nobody holds them.
@@ -138,6 +147,9 @@ class Core {
   bool idle(ConnectionId connection) const;
   // Any socket counts, until the server has let go of it.
   bool has_connections(std::string_view database) const;
+  bool any_idle() const { return idle_size() > 0; }
+  std::size_t sockets() const { return connections_.size(); }
+  TimePoint now() const { return now_; }  // of the last event
   const settings::Settings& settings() const { return settings_; }
   Statistics statistics() const;
   bool drained() const { return draining_ && connections_.size() == 0 && waiters_.size() == 0; }
@@ -221,6 +233,7 @@ class Core {
   void place(TimePoint now, std::uint32_t connection);
   void make_idle(TimePoint now, std::uint32_t connection);
   void leave_idle(std::uint32_t connection);
+  void take_idle(std::uint32_t connection);
   std::uint32_t least_recently_used() const;
   std::int64_t idle_size() const {
     return static_cast<std::int64_t>(lru_[kOnce].size() + lru_[kAgain].size() + lru_[kSystem].size());
@@ -232,6 +245,10 @@ class Core {
   void open(TimePoint now, std::uint32_t database);
   void close(std::uint32_t connection);
   void forget(std::uint32_t connection);
+
+  // fast_path.cc: taking and giving back when that is all there is to do.
+  bool other_business(TimePoint now) const;
+  std::uint32_t find_database(std::string_view name) const;
 
   // dispatch.cc: who gets a token.
   struct Shortage {
@@ -263,6 +280,7 @@ class Core {
   // control.cc: what the owner of the pool orders.
   void enforce_idle_limit();
   void close_unwanted();
+  void refresh_waiting(TimePoint now);
 
   std::string system_database_;
   settings::Settings settings_;
@@ -275,6 +293,7 @@ class Core {
   Slots<Waiter> waiters_;
   Slots<Database> databases_;
   std::unordered_map<std::string, std::uint32_t, NameHash, std::equal_to<>> by_name_;
+  mutable std::uint32_t last_found_ = kNone;  // mostly the next one asked for, too
   std::size_t sweep_at_ = 64;
   std::uint32_t system_ = kNone;                     // the system database's index while it is known
   IndexList<Database, &Database::waiting> waiting_;  // databases with waiters

@@ -2,8 +2,11 @@
 // it back with a mutex around a vector, which bounds nothing, queues nobody and counts nothing.
 #include <benchmark/benchmark.h>
 
+#include <malloc.h>
+
 #include <deque>
 #include <mutex>
+#include <string>
 #include <vector>
 
 #include "pool/engine/core.h"
@@ -87,6 +90,71 @@ void BM_AcquireReleaseWithWaiters(benchmark::State& state) {
   }
 }
 BENCHMARK(BM_AcquireReleaseWithWaiters)->Arg(64)->Arg(1000);
+
+// What a database costs that has one idle connection, with a name of 40 characters: `megabytes` in all.
+void BM_IdleDatabases(benchmark::State& state) {
+  const auto databases = state.range(0);
+  for (auto _ : state) {
+    const auto before = mallinfo2();
+    settings::Settings settings;
+    settings.max_open_conns = settings.max_idle_conns = databases + 5;
+    settings.system_conns = 5;
+    Core core("audit", settings, std::mt19937_64(1));
+    std::vector<Action> actions;
+    TimePoint now{};
+    for (std::int64_t i = 0; i < databases; ++i) {
+      const std::string number = std::to_string(i);
+      now += nanoseconds(1);
+      core.acquire(now, std::string(40 - number.size(), 'd') + number, now + std::chrono::hours(1));
+      for (core.take_actions(actions); !actions.empty(); core.take_actions(actions)) {
+        for (const Action& action : actions) {
+          if (const auto* open = std::get_if<Open>(&action)) core.opened(now, open->connection);
+          if (const auto* hand = std::get_if<Hand>(&action)) core.release(now, hand->connection, true);
+        }
+      }
+    }
+    const auto after = mallinfo2();
+    if (core.statistics().idle != databases) state.SkipWithError("not every database has an idle connection");
+    state.counters["megabytes"] =
+        static_cast<double>(after.uordblks + after.hblkhd - before.uordblks - before.hblkhd) / 1e6;
+  }
+}
+BENCHMARK(BM_IdleDatabases)->Arg(10000)->Iterations(1)->Unit(benchmark::kMillisecond);
+
+// As above for the shortest of queues, while as many other databases wait in vain for a token of their own:
+// what an event costs does not grow with them.
+void BM_AcquireReleaseWhileDatabasesWait(benchmark::State& state) {
+  settings::Settings settings;
+  settings.max_open_conns = settings.max_idle_conns = 2;
+  settings.system_conns = 1;
+  settings.max_waiters = state.range(0) + 10;
+  Core core("audit", settings, std::mt19937_64(1));
+  std::vector<Action> actions;
+  TimePoint now{};
+  std::deque<ConnectionId> held;
+  const auto carry_out = [&] {
+    for (core.take_actions(actions); !actions.empty(); core.take_actions(actions)) {
+      for (const Action& action : actions) {
+        if (const auto* open = std::get_if<Open>(&action)) core.opened(now, open->connection);
+        if (const auto* hand = std::get_if<Hand>(&action)) held.push_back(hand->connection);
+      }
+    }
+  };
+  const auto acquire = [&](const std::string& database) {
+    core.acquire(now += nanoseconds(1), database, now + std::chrono::hours(1));
+    carry_out();
+  };
+  acquire("d");
+  acquire("audit");
+  for (std::int64_t i = 0; i < state.range(0); ++i) acquire("waiting" + std::to_string(i));
+  for (auto _ : state) {
+    acquire("audit");
+    core.release(now += nanoseconds(1), held.back(), true);
+    held.pop_back();
+    carry_out();
+  }
+}
+BENCHMARK(BM_AcquireReleaseWhileDatabasesWait)->Arg(1)->Arg(10000);
 
 }  // namespace
 }  // namespace storagepool::engine

@@ -151,6 +151,28 @@ TEST(CoreRetire, AConnectWithTheOldCredentialsThatFailsTellsNothingOfTheNew) {
   EXPECT_NE(pool.handed(waiter), 0u);
 }
 
+TEST(CoreRetire, EndsTheBackOffOfAFaultThatAPersonHadToMend) {
+  Pool pool({});
+  const auto refused = pool.acquire();
+  pool.fail_open({.lasting = true, .detail = "refused the credentials"});
+  EXPECT_EQ(pool.failed(refused), Reason::kConnectFailed);
+  EXPECT_EQ(pool.failed(pool.acquire()), Reason::kConnectFailed);
+  pool.core.retire(pool.now);
+  const auto waiter = pool.acquire();
+  EXPECT_FALSE(pool.failed(waiter));
+  pool.open_all();
+  EXPECT_NE(pool.handed(waiter), 0u);
+
+  pool.release(pool.handed(waiter), false);
+  pool.close_all();
+  const auto patient = pool.acquire();
+  pool.fail_open({.detail = "the server is away"});
+  pool.core.retire(pool.now);
+  pool.collect();
+  EXPECT_TRUE(pool.opens.empty());
+  EXPECT_FALSE(pool.failed(patient));
+}
+
 TEST(CoreCloseDatabase, FailsItsWaitersAndNewcomersUntilReopened) {
   Pool pool({.max_open_conns = 10, .max_conns_per_database = 1, .system_conns = 1});
   pool.lease("a");

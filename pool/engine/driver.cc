@@ -2,13 +2,13 @@
 
 #include <algorithm>
 
-#include <boost/asio/associated_executor.hpp>
-#include <boost/asio/async_result.hpp>
-#include <boost/asio/bind_executor.hpp>
+#include <poll.h>
+#include <time.h>
+
 #include <boost/asio/post.hpp>
 #include <boost/asio/strand.hpp>
-#include <boost/asio/this_coro.hpp>
-#include <boost/asio/use_awaitable.hpp>
+
+#include "pool/engine/driver_wait.h"
 
 namespace storagepool::engine {
 namespace asio = boost::asio;
@@ -16,80 +16,15 @@ using boost::system::error_code;
 
 namespace {
 
-TimePoint clock_now() {
-  return std::chrono::steady_clock::now();
-}
-
-// Waits until the timer expires or is cancelled. The wait begins under the mutex that guards the timer.
-auto wait_on(asio::steady_timer& timer, std::mutex& mutex) {
-  return asio::async_initiate<const asio::use_awaitable_t<>&, void()>(
-      [&timer, &mutex](auto handler) {
-        const auto executor = asio::get_associated_executor(handler, timer.get_executor());
-        const std::lock_guard lock(mutex);
-        timer.async_wait(asio::bind_executor(
-            executor, [handler = std::move(handler)](error_code) mutable { std::move(handler)(); }));
-      },
-      asio::use_awaitable);
+// A few milliseconds late at most, for a sixth of the price. When a connection came back need not be known
+// more precisely: the deadlines of waiters are the timer's business.
+TimePoint coarse_clock_now() {
+  timespec time{};
+  clock_gettime(CLOCK_MONOTONIC_COARSE, &time);
+  return TimePoint(std::chrono::seconds(time.tv_sec) + std::chrono::nanoseconds(time.tv_nsec));
 }
 
 }  // namespace
-
-// A waiter from its entry into the queue until it has taken its answer. When its coroutine is destroyed, it
-// leaves the queue, and what it was given goes back.
-class Driver::Registration {
- public:
-  Registration(std::shared_ptr<Driver> driver, WaiterId id, const asio::any_io_executor& executor)
-      : driver_(std::move(driver)), id_(id), waiting_(executor) {
-    driver_->waiting_.emplace(id_, &waiting_);
-  }
-  Registration(const Registration&) = delete;
-  Registration& operator=(const Registration&) = delete;
-  ~Registration() {
-    if (taken_) return;
-    {
-      Lock lock(driver_->mutex_);
-      driver_->waiting_.erase(id_);
-      if (!driver_->shut_) {
-        driver_->core_.cancel(clock_now(), id_);
-        driver_->settle(lock);
-      }
-    }
-    if (waiting_.answer && *waiting_.answer) driver_->give_back((*waiting_.answer)->id);
-  }
-  asio::steady_timer& signal() { return waiting_.signal; }
-  Answer take() {
-    const Lock lock(driver_->mutex_);
-    driver_->waiting_.erase(id_);
-    taken_ = true;
-    return std::move(waiting_.answer).value_or(tl::unexpected(AcquireError{}));
-  }
-
- private:
-  std::shared_ptr<Driver> driver_;
-  WaiterId id_;
-  Waiting waiting_;
-  bool taken_ = false;
-};
-
-class Driver::DrainRegistration {
- public:
-  DrainRegistration(std::shared_ptr<Driver> driver, const asio::any_io_executor& executor, TimePoint deadline)
-      : driver_(std::move(driver)), done_(executor, deadline) {
-    const Lock lock(driver_->mutex_);
-    driver_->drains_.push_back(&done_);
-  }
-  DrainRegistration(const DrainRegistration&) = delete;
-  DrainRegistration& operator=(const DrainRegistration&) = delete;
-  ~DrainRegistration() {
-    const Lock lock(driver_->mutex_);
-    std::erase(driver_->drains_, &done_);
-  }
-  asio::steady_timer& done() { return done_; }
-
- private:
-  std::shared_ptr<Driver> driver_;
-  asio::steady_timer done_;
-};
 
 Driver::Driver(const asio::any_io_executor& executor, Engine::ConnectOptionsSource options,
                std::string system_database, const settings::Settings& settings, Listener listener)
@@ -99,195 +34,119 @@ Driver::Driver(const asio::any_io_executor& executor, Engine::ConnectOptionsSour
       core_(std::move(system_database), settings, std::mt19937_64(std::random_device()())),
       timer_(executor) {}
 
-asio::awaitable<Driver::Answer> Driver::acquire(std::string database, TimePoint deadline) {
-  const auto self = shared_from_this();
-  const asio::any_io_executor executor = co_await asio::this_coro::executor;
-  std::optional<Registration> registration;
+asio::awaitable<Driver::Answer> Driver::acquire(std::shared_ptr<Driver> self, std::string_view database,
+                                                TimePoint deadline) {
+  Waiting waiting;
   {
-    Lock lock(mutex_);
-    if (shut_) {
-      co_return tl::unexpected(AcquireError{AcquireError::Reason::kDraining,
-                                            "the connection pool is shut down", std::chrono::seconds(1)});
+    const TimePoint read = std::chrono::steady_clock::now();
+    Lock lock(self->mutex_);
+    if (self->shut_) co_return tl::unexpected(shut_error());
+    Core& core = self->core_;
+    // Read before the mutex was free, and the core wants time not to go back.
+    const TimePoint now = std::max(read, core.now());
+    if (const ConnectionId id = core.acquire_idle(now, database, deadline, kTrusted); id != 0) {
+      postgres::Session& session = self->ready(id);
+      lock.unlock();
+      co_return Lease(std::move(self), &session, id);
     }
-    remove_dead_candidates(database);
-    const WaiterId id = core_.acquire(clock_now(), database, deadline);
-    early_answer_.emplace(id, tl::unexpected(AcquireError{}));
-    bool answered = false;
-    core_.take_actions(actions_);
-    for (const Action& action : actions_) {
-      const auto* hand = std::get_if<Hand>(&action);
-      const auto* fail = std::get_if<Fail>(&action);
-      answered =
-          answered || (hand != nullptr && hand->waiter == id) || (fail != nullptr && fail->waiter == id);
-      carry_out(action);
-    }
-    Answer early = std::move(early_answer_->second);
-    early_answer_.reset();
-    if (!answered) registration.emplace(self, id, executor);
-    settle(lock);
-    if (answered) co_return early;
+    self->remove_dead_candidates(now, database);
+    const WaiterId id = core.acquire(now, database, deadline);
+    const auto index = static_cast<std::uint32_t>(id);
+    if (index >= self->waiting_.size()) self->waiting_.resize(index + 1);
+    self->waiting_[index] = &waiting;
+    self->settle(std::move(lock));
   }
-  co_await wait_on(registration->signal(), mutex_);
-  co_return registration->take();
+  if (!waiting.answered()) co_await waiting.wait(self->executor_);
+  co_return waiting.take();
 }
 
-void Driver::give_back(ConnectionId id) {
+void Driver::give_back(ConnectionId id, const postgres::Connection& session) {
+  const bool usable = session.usable();
+  const bool in_transaction = usable && session.in_transaction();
+  const TimePoint read = coarse_clock_now();
   Lock lock(mutex_);
-  const auto found = entries_.find(id);
-  if (found == entries_.end()) return;
+  const TimePoint now = std::max(read, core_.now());
   if (shut_) {
-    entries_.erase(found);
-    return;
-  }
-  const auto session = found->second.session;
-  const bool usable = session->usable();
-  if (usable && session->in_transaction()) {
-    const auto strand = found->second.strand;
+    const auto dropped = std::move(entry(id).session);
     lock.unlock();
-    spawn(strand, roll_back(id, session));
     return;
   }
-  const bool lost = session->lost();
-  core_.release(clock_now(), id, usable);
-  settle(lock, id);
+  if (in_transaction) {
+    const Entry& dirty = entry(id);
+    auto work = roll_back(id, dirty.session);
+    const auto strand = dirty.strand;
+    lock.unlock();
+    spawn(strand, std::move(work));
+    return;
+  }
+  if (usable && core_.release_idle(now, id)) {
+    set_timer();
+    return;
+  }
+  const bool lost = entry(id).session->lost();
+  core_.release(now, id, usable);
+  settle(std::move(lock));
   if (lost) tell_lost();
 }
 
-void Driver::reconfigure(const settings::Settings& settings) {
-  Lock lock(mutex_);
-  core_.reconfigure(clock_now(), settings);
-  settle(lock);
-}
-
-settings::Settings Driver::in_force() const {
-  const Lock lock(mutex_);
-  return core_.settings();
-}
-
-Statistics Driver::statistics() const {
-  const Lock lock(mutex_);
-  return core_.statistics();
-}
-
-asio::awaitable<bool> Driver::drain(TimePoint deadline) {
-  const auto self = shared_from_this();
-  const asio::any_io_executor executor = co_await asio::this_coro::executor;
-  DrainRegistration registration(self, executor, deadline);
-  {
-    Lock lock(mutex_);
-    core_.drain(clock_now(), deadline);
-    settle(lock);
-  }
-  co_await wait_on(registration.done(), mutex_);
-  const Lock lock(mutex_);
-  co_return core_.drained();
-}
-
-void Driver::shut_down() {
-  const Lock lock(mutex_);
-  shut_ = true;
-  timer_.cancel();
-  for (auto& [id, waiting] : waiting_) {
-    if (waiting->answer) continue;
-    waiting->answer = tl::unexpected(AcquireError{
-        AcquireError::Reason::kDraining, "the connection pool is shut down", std::chrono::seconds(1)});
-    waiting->signal.expires_at(TimePoint::min());
-  }
-  for (auto* drain : drains_) drain->expires_at(TimePoint::min());
-  std::erase_if(entries_, [&](const auto& entry) { return core_.idle(entry.first); });
-}
-
-void Driver::settle(Lock& lock, ConnectionId touched) {
-  for (core_.take_actions(actions_); !actions_.empty(); core_.take_actions(actions_)) {
-    for (const Action& action : actions_) carry_out(action);
-  }
-  if (touched != 0 && core_.idle(touched)) {
-    const auto found = entries_.find(touched);
-    if (found != entries_.end() && !found->second.watched) watch(touched, found->second);
-  }
-  if (core_.drained()) {
-    for (auto* drain : drains_) drain->expires_at(TimePoint::min());
-  }
+void Driver::settle(Lock lock) {
+  core_.take_actions(actions_);
+  for (const Action& action : actions_) carry_out(action);
+  for (auto* milestone : milestones_) milestone->look(false);
   set_timer();
-  if (io_.empty()) return;
   std::vector<std::pair<asio::any_io_executor, asio::awaitable<void>>> work;
   for (const Action& action : io_) {
     if (const auto* wanted = std::get_if<Open>(&action)) {
       const asio::any_io_executor strand = asio::make_strand(executor_);
       work.emplace_back(strand, open(wanted->connection, wanted->database, strand));
     } else if (const auto* checked = std::get_if<Validate>(&action)) {
-      const Entry& entry = entries_.at(checked->connection);
-      work.emplace_back(entry.strand, validate(checked->connection, entry.session));
-    } else if (const auto* closing = std::get_if<Close>(&action)) {
-      const auto entry = entries_.extract(closing->connection);
-      work.emplace_back(entry.mapped().strand, close(closing->connection, entry.mapped().session));
+      const Entry& checking = entry(checked->connection);
+      work.emplace_back(checking.strand, validate(checked->connection, checking.session));
+    } else if (const auto* closed = std::get_if<Close>(&action)) {
+      const Entry closing = std::exchange(entry(closed->connection), {});
+      work.emplace_back(closing.strand, close(closed->connection, closing.session));
     }
   }
   io_.clear();
+  Waiting* ready = std::exchange(first_ready_, nullptr);
   lock.unlock();
+  while (ready != nullptr) std::exchange(ready, ready->next_ready)->wake();
   for (auto& [strand, task] : work) spawn(strand, std::move(task));
 }
 
 void Driver::carry_out(const Action& action) {
   if (const auto* hand = std::get_if<Hand>(&action)) {
-    Entry& entry = entries_.at(hand->connection);
-    unwatch(entry);
-    apply_limits(*entry.session);
-    answer(hand->waiter, Handed{hand->connection, entry.session.get()});
+    answer(hand->waiter, Lease(shared_from_this(), &ready(hand->connection), hand->connection));
   } else if (const auto* fail = std::get_if<Fail>(&action)) {
     answer(fail->waiter, tl::unexpected(fail->error));
   } else {
-    if (const auto* checked = std::get_if<Validate>(&action)) unwatch(entries_.at(checked->connection));
-    if (const auto* closing = std::get_if<Close>(&action)) unwatch(entries_.at(closing->connection));
     io_.push_back(action);
   }
 }
 
+// The session of a connection that is about to be handed out, with the limits that are in force.
+postgres::Session& Driver::ready(ConnectionId id) {
+  Entry& handed = entry(id);
+  if (handed.limits != limits_) {
+    handed.limits = limits_;
+    const auto& settings = core_.settings();
+    handed.session->set_limits(settings.statement_timeout, settings.lock_timeout,
+                               static_cast<std::size_t>(settings.statement_cache_size));
+  }
+  return *handed.session;
+}
+
 void Driver::answer(WaiterId waiter, Answer answer) {
-  if (early_answer_ && early_answer_->first == waiter) {
-    early_answer_->second = std::move(answer);
-    return;
-  }
-  const auto found = waiting_.find(waiter);
-  if (found == waiting_.end()) return;
-  found->second->answer = std::move(answer);
-  found->second->signal.expires_at(TimePoint::min());
+  Waiting* const waiting = std::exchange(waiting_[static_cast<std::uint32_t>(waiter)], nullptr);
+  if (!waiting->put(std::move(answer))) return;
+  (first_ready_ == nullptr ? first_ready_ : last_ready_->next_ready) = waiting;
+  last_ready_ = waiting;
 }
 
-void Driver::watch(ConnectionId id, Entry& entry) {
-  entry.watched = true;
-  const auto number = ++entry.watch;
-  entry.session->watch([weak = weak_from_this(), id, number] {
-    if (const auto self = weak.lock()) self->on_readable(id, number);
-  });
-}
-
-void Driver::unwatch(Entry& entry) {
-  if (!entry.watched) return;
-  entry.watched = false;
-  ++entry.watch;
-  entry.session->unwatch();
-}
-
-void Driver::on_readable(ConnectionId id, std::uint64_t number) {
-  Lock lock(mutex_);
-  const auto found = entries_.find(id);
-  if (shut_ || found == entries_.end() || found->second.watch != number) return;
-  if (found->second.session->alive()) {
-    watch(id, found->second);
-    return;
-  }
-  core_.lost(clock_now(), id);
-  settle(lock);
-  tell_lost();
-}
-
-// Idle sessions are watched, but the news of a death may still be on its way.
-void Driver::remove_dead_candidates(std::string_view database) {
-  for (;;) {
-    const auto id = core_.candidate(database);
-    if (!id || entries_.at(*id).session->alive()) return;
-    core_.lost(clock_now(), *id);
+void Driver::remove_dead_candidates(TimePoint now, std::string_view database) {
+  for (auto id = core_.candidate(database); id; id = core_.candidate(database)) {
+    if (entry(*id).session->alive()) return;
+    core_.lost(now, *id);
     core_.take_actions(actions_);
     for (const Action& action : actions_) carry_out(action);
     tell_lost();
@@ -295,25 +154,53 @@ void Driver::remove_dead_candidates(std::string_view database) {
 }
 
 void Driver::set_timer() {
-  const auto next = core_.next_timer();
-  if (!next || shut_ || *next >= timer_at_) return;  // an early tick does no harm
-  timer_at_ = *next;
-  timer_.expires_at(*next);
+  TimePoint next = core_.next_timer().value_or(TimePoint::max());
+  if (core_.any_idle()) next = std::min(next, sweep_at_);
+  if (shut_ || next >= timer_at_) return;  // an early tick does no harm
+  timer_at_ = next;
+  timer_.expires_at(next);
   timer_.async_wait([weak = weak_from_this()](error_code error) {
     const auto self = weak.lock();
-    if (error || !self) return;
-    Lock lock(self->mutex_);
-    if (self->shut_) return;
-    self->timer_at_ = TimePoint::max();
-    self->core_.tick(clock_now());
-    self->settle(lock);
+    if (!error && self) self->on_timer();
   });
 }
 
-void Driver::apply_limits(postgres::Connection& session) const {
-  const auto& settings = core_.settings();
-  session.set_limits(settings.statement_timeout, settings.lock_timeout,
-                     static_cast<std::size_t>(settings.statement_cache_size));
+void Driver::on_timer() {
+  Lock lock(mutex_);
+  if (shut_) return;
+  const TimePoint now = this->now();
+  timer_at_ = TimePoint::max();
+  const bool sweeps = sweep_at_ <= now;
+  if (sweeps) sweep_at_ = now + kSweepPeriod;
+  core_.tick(now);
+  settle(std::move(lock));
+  if (sweeps) sweep();
+}
+
+// Looks at all idle sessions in one call and closes those whose server has gone.
+void Driver::sweep() {
+  std::vector<pollfd> sockets;
+  std::vector<ConnectionId> ids;
+  {
+    const Lock lock(mutex_);
+    for (const Entry& idle : entries_) {
+      if (idle.id == 0 || !core_.idle(idle.id)) continue;
+      ids.push_back(idle.id);
+      sockets.push_back({idle.session->descriptor(), POLLIN | POLLRDHUP, 0});
+    }
+  }
+  // With the mutex free a descriptor may change its meaning, which the closer look below makes harmless.
+  if (poll(sockets.data(), sockets.size(), 0) <= 0) return;
+  Lock lock(mutex_);
+  bool lost = false;
+  for (std::size_t i = 0; i < sockets.size(); ++i) {
+    if (sockets[i].revents == 0 || !core_.idle(ids[i]) || entry(ids[i]).session->alive()) continue;
+    core_.lost(now(), ids[i]);
+    lost = true;
+  }
+  if (shut_ || !lost) return;
+  settle(std::move(lock));
+  tell_lost();
 }
 
 void Driver::tell_lost() {

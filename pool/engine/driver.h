@@ -3,18 +3,26 @@
 // checks, rollbacks and closes are coroutines on a strand of their session, and outlive whoever asked for
 // them.
 //
+// A session is looked at, by a `poll` of its socket that costs no round trip, before it is handed out after
+// kTrusted or more of being idle, and every kSweepPeriod while it is idle. So nothing that is known, or could
+// have been known for longer than kTrusted, to be dead is handed out, the token of a session that died idle
+// is free within a second, and the look costs at most one call per kTrusted and connection, however fast
+// connections change hands.
+//
 // Sessions are not reset between leases beyond ROLLBACK: all SQL is this project's own and leaves no other
 // state, and the limits of a session (statement_timeout, lock_timeout) are set again when they change.
 #pragma once
 
+#include <algorithm>
+#include <chrono>
 #include <cstdint>
+#include <list>
 #include <memory>
 #include <mutex>
 #include <optional>
 #include <random>
 #include <string>
 #include <string_view>
-#include <unordered_map>
 #include <utility>
 #include <vector>
 
@@ -31,53 +39,55 @@ namespace storagepool::engine {
 
 class Driver : public std::enable_shared_from_this<Driver> {
  public:
-  struct Handed {
-    ConnectionId id;
-    postgres::Connection* connection;
-  };
-  using Answer = tl::expected<Handed, AcquireError>;
+  using Answer = tl::expected<Lease, AcquireError>;
+
+  static constexpr std::chrono::milliseconds kTrusted{10};
+  static constexpr std::chrono::milliseconds kSweepPeriod{500};
 
   Driver(const boost::asio::any_io_executor& executor, Engine::ConnectOptionsSource options,
          std::string system_database, const settings::Settings& settings, Listener listener);
 
-  boost::asio::awaitable<Answer> acquire(std::string database, TimePoint deadline);
-  void give_back(ConnectionId id);
+  static boost::asio::awaitable<Answer> acquire(std::shared_ptr<Driver> self, std::string_view database,
+                                                TimePoint deadline);
+  void give_back(ConnectionId id, const postgres::Connection& session);
+
   void reconfigure(const settings::Settings& settings);
   settings::Settings in_force() const;
   Statistics statistics() const;
-  boost::asio::awaitable<bool> drain(TimePoint deadline);
+  static boost::asio::awaitable<bool> suspend(std::shared_ptr<Driver> self, TimePoint deadline);
+  void resume();
+  void retire();
+  static boost::asio::awaitable<tl::expected<ClosedDatabase, AcquireError>> close_database(
+      std::shared_ptr<Driver> self, std::string database, TimePoint deadline);
+  void reopen_database(const std::string& database);
+  static boost::asio::awaitable<bool> drain(std::shared_ptr<Driver> self, TimePoint deadline);
   // Answers every waiter and drops every idle session; leased ones end with their lease.
   void shut_down();
 
  private:
   using Lock = std::unique_lock<std::mutex>;
   struct Entry {
-    std::shared_ptr<postgres::Session> session;
-    boost::asio::any_io_executor strand;
-    std::uint64_t watch = 0;  // which watch its callbacks belong to
-    bool watched = false;
+    ConnectionId id = 0;  // 0: the place is free
+    std::shared_ptr<postgres::Session> session = nullptr;
+    boost::asio::any_io_executor strand = {};
+    std::uint64_t limits = 0;  // which of the settings the session's limits are from
   };
-  // Lives in the frame of the waiting coroutine.
-  struct Waiting {
-    explicit Waiting(const boost::asio::any_io_executor& executor)
-        : signal(executor, boost::asio::steady_timer::time_point::max()) {}
-    boost::asio::steady_timer signal;  // expires when there is an answer
-    std::optional<Answer> answer;
-  };
-  class Registration;
-  class DrainRegistration;
+  class Waiting;
+  class Milestone;
 
-  // Ends every change of the core: carries out its actions, watches `touched` if it is idle now, sets the
-  // timer.
-  void settle(Lock& lock, ConnectionId touched = 0);
+  // Ends every change of the core: carries out its actions and sets the timer, then wakes who was answered
+  // and starts the I/O with the mutex free.
+  void settle(Lock lock);
   void carry_out(const Action& action);
+  TimePoint now() const { return std::max(std::chrono::steady_clock::now(), core_.now()); }
+  static AcquireError shut_error();
+  Entry& entry(ConnectionId id) { return entries_[static_cast<std::uint32_t>(id)]; }
+  postgres::Session& ready(ConnectionId id);
   void answer(WaiterId waiter, Answer answer);
-  void watch(ConnectionId id, Entry& entry);
-  void unwatch(Entry& entry);
-  void on_readable(ConnectionId id, std::uint64_t watch);
+  void remove_dead_candidates(TimePoint now, std::string_view database);
   void set_timer();
-  void apply_limits(postgres::Connection& session) const;
-  void remove_dead_candidates(std::string_view database);
+  void on_timer();
+  void sweep();
 
   boost::asio::awaitable<void> open(ConnectionId id, std::string database,
                                     boost::asio::any_io_executor strand);
@@ -86,7 +96,7 @@ class Driver : public std::enable_shared_from_this<Driver> {
   boost::asio::awaitable<void> close(ConnectionId id, std::shared_ptr<postgres::Session> session);
   tl::expected<postgres::ConnectOptions, postgres::Error> connect_options(const std::string& database) const;
   // Starts a coroutine of the engine's own on `strand`.
-  void spawn(const boost::asio::any_io_executor& strand, boost::asio::awaitable<void> work);
+  static void spawn(const boost::asio::any_io_executor& strand, boost::asio::awaitable<void> work);
   void tell_lost();
 
   const boost::asio::any_io_executor executor_;
@@ -96,15 +106,18 @@ class Driver : public std::enable_shared_from_this<Driver> {
   mutable std::mutex mutex_;
   Core core_;
   bool shut_ = false;
-  std::unordered_map<ConnectionId, Entry> entries_;
-  std::unordered_map<WaiterId, Waiting*> waiting_;
-  std::vector<boost::asio::steady_timer*> drains_;
-  // The waiter whose acquire is being carried out, before it is known by its id.
-  std::optional<std::pair<WaiterId, Answer>> early_answer_;
+  std::vector<Entry> entries_;      // by the low half of the connection's id
+  std::vector<Waiting*> waiting_;   // by the low half of the waiter's id
+  Waiting* first_ready_ = nullptr;  // answered and suspended, in this order
+  Waiting* last_ready_ = nullptr;
+  std::list<Milestone*> milestones_;  // what is waited for by those who give orders
+  std::uint64_t limits_ = 1;          // counts the changes of settings
+  std::uint64_t resumes_ = 0;
   std::vector<Action> actions_;
   std::vector<Action> io_;  // opens, checks and closes to start once the mutex is free
   boost::asio::steady_timer timer_;
   TimePoint timer_at_ = TimePoint::max();
+  TimePoint sweep_at_{};
 };
 
 }  // namespace storagepool::engine

@@ -68,14 +68,14 @@ asio::awaitable<void> Driver::open(ConnectionId id, std::string database, asio::
   Lock lock(mutex_);
   if (shut_) co_return;
   if (session) {
-    entries_.emplace(id, Entry{.session = std::move(*session), .strand = strand});
-    core_.opened(clock_now(), id);
-    settle(lock, id);
+    const auto index = static_cast<std::uint32_t>(id);
+    if (index >= entries_.size()) entries_.resize(index + 1);
+    entries_[index] = {.id = id, .session = std::move(*session), .strand = strand};
+    core_.opened(now(), id);
   } else {
-    core_.open_failed(clock_now(), id, open_failure(session.error()));
-    settle(lock);
+    core_.open_failed(now(), id, open_failure(session.error()));
   }
-  if (lock.owns_lock()) lock.unlock();
+  settle(std::move(lock));
   if (session) {
     if (listener_.on_connected) listener_.on_connected();
   } else if (listener_.on_connect_failed) {
@@ -89,8 +89,8 @@ asio::awaitable<void> Driver::validate(ConnectionId id, std::shared_ptr<postgres
   const bool alive = answer && session->usable();
   Lock lock(mutex_);
   if (shut_) co_return;
-  core_.validated(clock_now(), id, alive);
-  settle(lock, id);
+  core_.validated(now(), id, alive);
+  settle(std::move(lock));
   if (!alive) tell_lost();
 }
 
@@ -101,11 +101,12 @@ asio::awaitable<void> Driver::roll_back(ConnectionId id, std::shared_ptr<postgre
   const bool lost = session->lost();
   Lock lock(mutex_);
   if (shut_) {
-    entries_.erase(id);
+    const auto dropped = std::move(entry(id).session);
+    lock.unlock();
     co_return;
   }
-  core_.release(clock_now(), id, clean);
-  settle(lock, id);
+  core_.release(now(), id, clean);
+  settle(std::move(lock));
   if (lost) tell_lost();
 }
 
@@ -114,8 +115,8 @@ asio::awaitable<void> Driver::close(ConnectionId id, std::shared_ptr<postgres::S
   co_await session->close(clock_now() + postgres::kLetGoTimeout);
   Lock lock(mutex_);
   if (shut_) co_return;
-  core_.closed(clock_now(), id);
-  settle(lock);
+  core_.closed(now(), id);
+  settle(std::move(lock));
 }
 
 }  // namespace storagepool::engine

@@ -5,63 +5,53 @@
 namespace storagepool::engine {
 namespace asio = boost::asio;
 
-struct Lease::Return {
-  std::shared_ptr<Driver> driver;
-  ConnectionId id;
-};
-
-struct Engine::Impl {
-  std::shared_ptr<Driver> driver;
-};
-
-Lease::Lease(postgres::Connection* connection, std::unique_ptr<Return> give_back)
-    : connection_(connection), return_(std::move(give_back)) {}
-
-Lease::Lease(Lease&&) noexcept = default;
-
-Lease& Lease::operator=(Lease&& other) noexcept {
-  Lease moved(std::move(other));
-  std::swap(connection_, moved.connection_);
-  std::swap(return_, moved.return_);
-  return *this;
+void Lease::give_back() noexcept {
+  driver_->give_back(id_, *session_);
 }
 
-Lease::~Lease() {
-  if (return_) return_->driver->give_back(return_->id);
+ClosedDatabase::~ClosedDatabase() {
+  if (driver_) driver_->reopen_database(database_);
 }
 
 Engine::Engine(const asio::any_io_executor& executor, ConnectOptionsSource options,
                std::string system_database, const settings::Settings& settings, Listener listener)
-    : impl_(std::make_shared<Impl>()) {
-  impl_->driver = std::make_shared<Driver>(executor, std::move(options), std::move(system_database), settings,
-                                           std::move(listener));
-}
+    : driver_(std::make_shared<Driver>(executor, std::move(options), std::move(system_database), settings,
+                                       std::move(listener))) {}
 
 Engine::~Engine() {
-  impl_->driver->shut_down();
+  driver_->shut_down();
 }
 
 asio::awaitable<tl::expected<Lease, AcquireError>> Engine::acquire(std::string_view database,
                                                                    TimePoint deadline) {
-  const auto driver = impl_->driver;
-  auto answer = co_await driver->acquire(std::string(database), deadline);
-  if (!answer) co_return tl::unexpected(std::move(answer.error()));
-  co_return Lease(answer->connection, std::make_unique<Lease::Return>(Lease::Return{driver, answer->id}));
+  return Driver::acquire(driver_, database, deadline);
 }
 
 void Engine::reconfigure(const settings::Settings& settings) {
-  impl_->driver->reconfigure(settings);
+  driver_->reconfigure(settings);
 }
 settings::Settings Engine::in_force() const {
-  return impl_->driver->in_force();
+  return driver_->in_force();
 }
 Statistics Engine::statistics() const {
-  return impl_->driver->statistics();
+  return driver_->statistics();
 }
 
+asio::awaitable<bool> Engine::suspend(TimePoint deadline) {
+  return Driver::suspend(driver_, deadline);
+}
+void Engine::resume() {
+  driver_->resume();
+}
+void Engine::retire_connections() {
+  driver_->retire();
+}
+asio::awaitable<tl::expected<ClosedDatabase, AcquireError>> Engine::close_database(std::string_view database,
+                                                                                   TimePoint deadline) {
+  return Driver::close_database(driver_, std::string(database), deadline);
+}
 asio::awaitable<bool> Engine::drain(TimePoint deadline) {
-  const auto driver = impl_->driver;
-  co_return co_await driver->drain(deadline);
+  return Driver::drain(driver_, deadline);
 }
 
 }  // namespace storagepool::engine

@@ -55,25 +55,59 @@ struct Statistics {
   std::int64_t open_high_water = 0;  // of open + opening + closing
 };
 
-class Engine;
+class Driver;
 
+// A connection that is its holder's until the lease is destroyed. It outlives neither its io_context nor the
+// engine's.
 class Lease {
  public:
-  Lease(Lease&&) noexcept;
-  Lease& operator=(Lease&&) noexcept;
+  Lease(Lease&& other) noexcept = default;
+  Lease& operator=(Lease&& other) noexcept {
+    Lease moved(std::move(other));
+    std::swap(driver_, moved.driver_);
+    std::swap(session_, moved.session_);
+    std::swap(id_, moved.id_);
+    return *this;
+  }
   Lease(const Lease&) = delete;
   Lease& operator=(const Lease&) = delete;
-  ~Lease();
+  ~Lease() {
+    if (driver_) give_back();
+  }
 
-  postgres::Connection* operator->() const { return connection_; }
-  postgres::Connection& operator*() const { return *connection_; }
+  postgres::Connection* operator->() const { return session_; }
+  postgres::Connection& operator*() const { return *session_; }
 
  private:
-  friend class Engine;
-  struct Return;  // gives the connection back to its engine
-  Lease(postgres::Connection* connection, std::unique_ptr<Return> give_back);
-  postgres::Connection* connection_ = nullptr;
-  std::unique_ptr<Return> return_;
+  friend class Driver;
+  Lease(std::shared_ptr<Driver> driver, postgres::Connection* session, std::uint64_t id)
+      : driver_(std::move(driver)), session_(session), id_(id) {}
+  void give_back() noexcept;
+  std::shared_ptr<Driver> driver_;  // null after a move
+  postgres::Connection* session_;
+  std::uint64_t id_;
+};
+
+// A database that takes no acquires while this lives, see Engine::close_database.
+class ClosedDatabase {
+ public:
+  ClosedDatabase(ClosedDatabase&& other) noexcept = default;
+  ClosedDatabase& operator=(ClosedDatabase&& other) noexcept {
+    ClosedDatabase moved(std::move(other));
+    std::swap(driver_, moved.driver_);
+    std::swap(database_, moved.database_);
+    return *this;
+  }
+  ClosedDatabase(const ClosedDatabase&) = delete;
+  ClosedDatabase& operator=(const ClosedDatabase&) = delete;
+  ~ClosedDatabase();
+
+ private:
+  friend class Driver;
+  ClosedDatabase(std::shared_ptr<Driver> driver, std::string database)
+      : driver_(std::move(driver)), database_(std::move(database)) {}
+  std::shared_ptr<Driver> driver_;  // null after a move
+  std::string database_;
 };
 
 // What the engine tells its owner; called on the engine's executor, must not block.
@@ -95,7 +129,8 @@ class Engine {
   Engine(const Engine&) = delete;
   Engine& operator=(const Engine&) = delete;
 
-  // Waits for a connection to `database` until `deadline` or, if sooner, `acquireTimeout` from now.
+  // Waits for a connection to `database` until `deadline` or, if sooner, `acquireTimeout` from now. What is
+  // returned must be awaited while what `database` views lives, at the latest when the engine is destroyed.
   boost::asio::awaitable<tl::expected<Lease, AcquireError>> acquire(std::string_view database,
                                                                     TimePoint deadline);
 
@@ -104,13 +139,28 @@ class Engine {
   settings::Settings in_force() const;  // read back from the core
   Statistics statistics() const;
 
+  // Until `resume` nothing is handed out or opened: idle connections are closed now, busy ones on release,
+  // and waiters wait for their deadline. True when every socket was let go of by `deadline`, false when not,
+  // or when resumed meanwhile; the pool stays suspended then.
+  boost::asio::awaitable<bool> suspend(TimePoint deadline);
+  void resume();
+
+  // No connection made or begun before is handed out again, as after a change of credentials: idle ones are
+  // closed now, busy ones on release. New ones read the options source again.
+  void retire_connections();
+
+  // For DROP DATABASE. Waiters for the database and new acquires fail (kDatabaseClosed) from now until the
+  // guard is destroyed, which is given once the server has let go of every session of it. When leases are not
+  // given back by `deadline` the error is kDeadlineExceeded and acquires work again.
+  boost::asio::awaitable<tl::expected<ClosedDatabase, AcquireError>> close_database(std::string_view database,
+                                                                                    TimePoint deadline);
+
   // Refuses new acquires, waits for leases to come back and closes everything; true when all sockets were let
   // go.
   boost::asio::awaitable<bool> drain(TimePoint deadline);
 
  private:
-  struct Impl;
-  std::shared_ptr<Impl> impl_;
+  std::shared_ptr<Driver> driver_;
 };
 
 }  // namespace storagepool::engine

@@ -19,21 +19,19 @@
 #include <boost/asio/use_future.hpp>
 #include <gtest/gtest.h>
 
+#include "pool/postgres/testing/run.h"
 #include "pool/postgres/testing/server.h"
 
 namespace storagepool::engine {
 namespace {
 
 using namespace std::chrono_literals;
+using postgres::testing::in;
 using postgres::testing::Server;
 namespace asio = boost::asio;
 
 constexpr int kThreads = 3;
 constexpr int kClients = 24;
-
-TimePoint in(std::chrono::milliseconds time) {
-  return std::chrono::steady_clock::now() + time;
-}
 
 class EngineLoadTest : public ::testing::Test {
  protected:

@@ -15,10 +15,10 @@ struct Context {
       : limits(given_limits), handler(std::move(given_handler)) {}
   const Limits limits;
   const Handler handler;
-  std::atomic<std::size_t> buffered_body_bytes = 0;
+  std::atomic<std::size_t> all_bodies_bytes = 0;
 };
 
-// One request's share of Limits::buffered_body_bytes, given back when it is destroyed.
+// One request's share of Limits::all_bodies_bytes, given back when it is destroyed.
 class BodyReservation {
  public:
   explicit BodyReservation(std::shared_ptr<Context> context) : context_(std::move(context)) {}
@@ -26,14 +26,14 @@ class BodyReservation {
       : context_(std::move(other.context_)), bytes_(std::exchange(other.bytes_, 0)) {}
   BodyReservation& operator=(BodyReservation&&) = delete;
   ~BodyReservation() {
-    if (bytes_ > 0) context_->buffered_body_bytes -= bytes_;
+    if (bytes_ > 0) context_->all_bodies_bytes -= bytes_;
   }
 
   // False, and nothing reserved, when all connections together would hold too much.
   bool grow(std::size_t bytes) {
-    const std::size_t before = context_->buffered_body_bytes.fetch_add(bytes);
-    if (before + bytes > context_->limits.buffered_body_bytes) {
-      context_->buffered_body_bytes -= bytes;
+    const std::size_t before = context_->all_bodies_bytes.fetch_add(bytes);
+    if (before + bytes > context_->limits.all_bodies_bytes) {
+      context_->all_bodies_bytes -= bytes;
       return false;
     }
     bytes_ += bytes;

@@ -50,11 +50,10 @@ struct Response {
 using Handler = std::function<boost::asio::awaitable<Response>(Request)>;
 
 struct Limits {
-  std::size_t header_bytes = std::size_t{16} * 1024;      // request line and fields; over it: 431
-  std::size_t body_bytes = std::size_t{5} * 1024 * 1024;  // after chunked decoding; over it: 413
-  std::size_t buffered_body_bytes =
-      std::size_t{128} * 1024 * 1024;                    // of all connections together; over it: 503
-  std::size_t max_connections = 4096;                    // over it: 503 with `Retry-After`
+  std::size_t header_bytes = std::size_t{16} * 1024;              // request line and fields; over it: 431
+  std::size_t body_bytes = std::size_t{5} * 1024 * 1024;          // after chunked decoding; over it: 413
+  std::size_t all_bodies_bytes = std::size_t{128} * 1024 * 1024;  // of all connections; over it: 503
+  std::size_t max_connections = 4096;                             // over it: 503 with `Retry-After`
   std::chrono::milliseconds header_timeout{10'000};      // first to last byte of the header, then 408
   std::chrono::milliseconds body_timeout{30'000};        // the whole body, then 408
   std::chrono::milliseconds keep_alive_timeout{60'000};  // idle between requests, then closed

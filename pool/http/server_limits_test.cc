@@ -118,7 +118,7 @@ TEST(Limits, AClientThatNeverStopsSendingIsCut) {
 
 TEST(Limits, BufferedBodyBytesOfAllConnections) {
   Limits limits;
-  limits.buffered_body_bytes = 1000;
+  limits.all_bodies_bytes = 1000;
   const auto gate = std::make_shared<Gate>();
   const LoopbackServer server(limits, held_by(gate));
   Client holder(server.port());

@@ -1,5 +1,5 @@
 // Makes sessions. A Session is a Connection as its owner (the engine) sees it: with what only the owner may
-// do, which is watching it while it is idle and ending it so that the server is known to have let go.
+// do, which is looking at it while it is idle and ending it so that the server is known to have let go.
 //
 // libpq reads nothing but what is given here: the service file, the password file, the files under
 // ~/.postgresql and GSSAPI are shut off by explicit options; `forget_libpq_environment` does the same for the
@@ -7,7 +7,6 @@
 #pragma once
 
 #include <chrono>
-#include <functional>
 #include <memory>
 #include <utility>
 
@@ -29,11 +28,9 @@ class Session : public Connection {
   virtual bool alive() = 0;
   // True when the connection itself is gone, not only left in the middle of a statement.
   virtual bool lost() const = 0;
-  // Calls `on_readable` once, on the executor given to `connect`, when something came from the server while
-  // nothing was asked: mostly the end of the session, which `alive` then tells. `unwatch` ends it, which a
-  // call that is on its way already may outrun. No statement may run in between.
-  virtual void watch(std::function<void()> on_readable) = 0;
-  virtual void unwatch() = 0;
+  // The socket, for `poll` only: when it can be read while nothing was asked, the session has mostly ended,
+  // which `alive` then tells.
+  virtual int descriptor() const = 0;
   // Sends Terminate and waits for the server to close its end, which it does when the backend process exits;
   // true when that was seen by the deadline. A statement still running is given up by the server within half
   // a second (PostgreSQL 14 and newer), else when it ends. Nothing but the destructor may be called

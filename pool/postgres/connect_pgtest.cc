@@ -23,12 +23,9 @@ namespace storagepool::postgres {
 namespace {
 
 using namespace std::chrono_literals;
+using testing::in;
 using testing::run;
 using testing::Server;
-
-Deadline in(std::chrono::milliseconds time) {
-  return std::chrono::steady_clock::now() + time;
-}
 
 class ConnectTest : public ::testing::Test {
  protected:

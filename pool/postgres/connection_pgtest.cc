@@ -7,6 +7,8 @@
 #include <memory>
 #include <string>
 
+#include <poll.h>
+
 #include <gtest/gtest.h>
 
 #include "pool/postgres/testing/run.h"
@@ -16,12 +18,9 @@ namespace storagepool::postgres {
 namespace {
 
 using namespace std::chrono_literals;
+using testing::in;
 using testing::run;
 using testing::Server;
-
-Deadline in(std::chrono::milliseconds time) {
-  return std::chrono::steady_clock::now() + time;
-}
 
 class ConnectionTest : public ::testing::Test {
  protected:
@@ -210,6 +209,32 @@ TEST_F(ConnectionTest, PreparesAgainWhatTheServerHasLostOrCannotRunAnyMore) {
   ASSERT_TRUE(query(*session, "SELECT * FROM t"));
 }
 
+TEST_F(ConnectionTest, AStatementThatSpoiltATransactionIsNotRunAgainInIt) {
+  auto session = open();
+  ASSERT_TRUE(execute(*session, "CREATE TEMP TABLE t AS SELECT 1 AS a"));
+  ASSERT_TRUE(query(*session, "SELECT * FROM t"));
+  ASSERT_TRUE(execute(*session, "ALTER TABLE t ADD b int"));
+  ASSERT_TRUE(execute(*session, "BEGIN"));
+  auto result = query(*session, "SELECT * FROM t");
+  ASSERT_FALSE(result);
+  EXPECT_EQ(result.error().sqlstate, "0A000");
+  EXPECT_EQ(query(*session, "SELECT * FROM t").error().sqlstate, "25P02");
+  ASSERT_TRUE(execute(*session, "ROLLBACK"));
+  result = query(*session, "SELECT * FROM t");
+  ASSERT_TRUE(result) << result.error().detail;
+  EXPECT_EQ(result->columns.size(), 2u);
+  EXPECT_EQ(value(*session, "SELECT string_agg(name, ',') FROM pg_prepared_statements"), "s3");
+}
+
+TEST_F(ConnectionTest, WhatCannotBePreparedIsNotCached) {
+  auto session = open();
+  EXPECT_FALSE(query(*session, "SELECT * FROM missing"));
+  EXPECT_EQ(prepared_statements(*session), "0");
+  ASSERT_TRUE(execute(*session, "CREATE TEMP TABLE missing (n int)"));
+  EXPECT_TRUE(query(*session, "SELECT * FROM missing"));
+  EXPECT_EQ(prepared_statements(*session), "1");
+}
+
 TEST_F(ConnectionTest, StatementTimeoutIsInForceAndChangesLive) {
   auto options = server_->connect_options();
   options.statement_timeout = 50ms;
@@ -279,34 +304,17 @@ TEST_F(ConnectionTest, CloseGivesUpAtItsDeadline) {
   ASSERT_EQ(kill(backend, SIGCONT), 0);
 }
 
-TEST_F(ConnectionTest, AWatchedSessionReportsItsDeath) {
+TEST_F(ConnectionTest, AnIdleSessionsDeathShowsOnItsSocket) {
   auto session = open();
-  bool readable = false;
-  session->watch([&] { readable = true; });
-  context_.restart();
-  context_.poll();
-  EXPECT_FALSE(readable);
+  pollfd socket{session->descriptor(), POLLIN | POLLRDHUP, 0};
+  EXPECT_EQ(poll(&socket, 1, 0), 0);
   EXPECT_TRUE(session->alive());
   server_->superuser("SELECT pg_terminate_backend(pid, 10000) FROM pg_stat_activity WHERE usename = 'app'");
+  EXPECT_EQ(poll(&socket, 1, 20'000), 1);
   const auto give_up = in(20s);
-  while (!readable && std::chrono::steady_clock::now() < give_up) context_.run_one_until(give_up);
-  EXPECT_TRUE(readable);
-  while (session->alive() && std::chrono::steady_clock::now() < give_up) {
-  }
-  EXPECT_FALSE(session->alive());
+  while (session->alive()) ASSERT_LT(std::chrono::steady_clock::now(), give_up);
   EXPECT_TRUE(session->lost());
   EXPECT_FALSE(session->usable());
-}
-
-TEST_F(ConnectionTest, AnUnwatchedSessionWorksAndReportsNothing) {
-  auto session = open();
-  bool readable = false;
-  session->watch([&] { readable = true; });
-  session->unwatch();
-  EXPECT_EQ(value(*session, "SELECT 1"), "1");
-  context_.restart();
-  context_.poll();
-  EXPECT_FALSE(readable);
 }
 
 TEST_F(ConnectionTest, ATerminatedSessionIsLost) {

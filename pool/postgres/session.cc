@@ -311,16 +311,7 @@ bool LibpqSession::lost() const {
   return !connection_ || PQstatus(connection_.get()) != CONNECTION_OK;
 }
 
-void LibpqSession::watch(std::function<void()> on_readable) {
-  socket_.watch(std::move(on_readable));
-}
-
-void LibpqSession::unwatch() {
-  socket_.unwatch();
-}
-
 asio::awaitable<bool> LibpqSession::close(Deadline deadline) {
-  socket_.unwatch();
   busy_ = true;
   connection_.reset();
   co_return co_await socket_.await_end(deadline);

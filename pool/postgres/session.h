@@ -44,8 +44,7 @@ class LibpqSession final : public Session {
                   std::size_t statement_cache_size) override;
   bool alive() override;
   bool lost() const override;
-  void watch(std::function<void()> on_readable) override;
-  void unwatch() override;
+  int descriptor() const override { return socket_.descriptor(); }
   boost::asio::awaitable<bool> close(Deadline deadline) override;
 
  private:

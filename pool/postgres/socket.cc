@@ -59,18 +59,6 @@ asio::awaitable<bool> Socket::wait(Wait what) {
   co_return !state->expired && !error;
 }
 
-void Socket::watch(std::function<void()> ready) {
-  state_->descriptor.async_wait(Wait::wait_read,
-                                [state = state_, ready = std::move(ready)](error_code error) {
-                                  if (!error) ready();
-                                });
-}
-
-void Socket::unwatch() {
-  error_code ignored;
-  state_->descriptor.cancel(ignored);
-}
-
 bool Socket::readable_now() const {
   pollfd entry{state_->descriptor.native_handle(), POLLIN | POLLRDHUP, 0};
   return poll(&entry, 1, 0) > 0;

@@ -6,7 +6,6 @@
 
 #include <chrono>
 #include <cstdint>
-#include <functional>
 #include <memory>
 #include <utility>
 
@@ -33,10 +32,7 @@ class Socket {
   // False when the deadline has passed.
   boost::asio::awaitable<bool> wait(Wait what);
 
-  // Calls `ready` when the socket can be read, on the socket's executor, unless `unwatch` comes before.
-  void watch(std::function<void()> ready);
-  void unwatch();
-
+  int descriptor() const { return state_->descriptor.native_handle(); }  // for `poll` only
   bool readable_now() const;
   // Closes our direction and reads until the server closes its own; true when it did by the deadline.
   boost::asio::awaitable<bool> await_end(Deadline deadline);

@@ -18,6 +18,7 @@
 #include "pool/runtime/stop_signal.h"
 #include "pool/service/admin_routes.h"
 #include "pool/service/audit_routes.h"
+#include "pool/service/credential_watch.h"
 #include "pool/service/credentials.h"
 #include "pool/service/health_routes.h"
 #include "pool/service/live_settings.h"
@@ -32,6 +33,7 @@ using boost::asio::awaitable;
 using std::chrono::steady_clock;
 
 constexpr std::chrono::seconds kConfigPeriod{2};
+constexpr std::chrono::seconds kCredentialsPeriod{2};
 constexpr std::chrono::seconds kRequestTimeout{60};  // besides acquireTimeout and statementTimeout
 // While PostgreSQL is known to be away: long enough to ride out a blip, short enough to say so early.
 constexpr std::chrono::seconds kAwayPatience{2};
@@ -54,6 +56,7 @@ class App {
   bool listen();
   bool listen(http::Server& server, std::uint16_t port, const char* name, std::uint16_t& bound);
   awaitable<void> watch_config();
+  awaitable<void> watch_credentials();
   bool take_mounted(const std::string& text);  // false when it is worth trying again
   awaitable<void> drain();
   void log_in_force(const char* message) const;
@@ -206,6 +209,18 @@ bool App::take_mounted(const std::string& text) {
   return changed.error().reason != Refusal::Reason::kNotPersisted;
 }
 
+// New sessions read the mounted files anyway; those made with what stood there before are replaced.
+awaitable<void> App::watch_credentials() {
+  CredentialWatch watch({options_.credentials_dir, options_.ca_file},
+                        settings_.in_force().config.postgres.ssl_mode);
+  while (!draining_) {
+    co_await runtime::sleep_for(kCredentialsPeriod);
+    if (!watch.changed()) continue;
+    log::info("the credentials have changed, replacing the sessions", {{"open", engine_.statistics().open}});
+    engine_.retire_connections();
+  }
+}
+
 awaitable<void> App::drain() {
   const auto began = steady_clock::now();
   const auto deadline = began + options_.drain_timeout;
@@ -237,6 +252,7 @@ int App::run() {
   });
   monitor_.start(engine_, settings_.in_force().config.postgres.database);
   runtime::spawn(executor_, "configuration", watch_config());
+  runtime::spawn(executor_, "credentials", watch_credentials());
   context_.run();
   return exit_code_;
 }

@@ -10,7 +10,6 @@ namespace storagepool::service {
 namespace {
 
 constexpr std::size_t kMaxCredentialBytes = 4096;
-constexpr std::size_t kMaxCaBytes = 1024 * 1024;
 
 postgres::Error error(postgres::ErrorClass error_class, std::string detail) {
   postgres::Error result;

@@ -3,6 +3,7 @@
 // of a file.
 #pragma once
 
+#include <cstddef>
 #include <string>
 
 #include <tl/expected.hpp>
@@ -12,6 +13,8 @@
 #include "pool/settings/settings.h"
 
 namespace storagepool::service {
+
+inline constexpr std::size_t kMaxCaBytes = 1024 * 1024;
 
 struct CredentialFiles {
   std::string

@@ -148,6 +148,23 @@ TEST_F(DataStorageFaultsTest, tells_refused_credentials_and_takes_rotated_ones) 
   expect_recovery();
 }
 
+TEST_F(DataStorageFaultsTest, moves_to_another_role_without_an_error_when_the_secret_changes) {
+  server_->superuser("CREATE ROLE next LOGIN PASSWORD 'app-secret-2' IN ROLE app");
+  pod_.start();
+  ASSERT_TRUE(pod_.becomes_ready()) << pod_.log();
+  EXPECT_GT(server_->app_backends(), 0);
+  pod_.write("credentials/password", "app-secret-2");
+  pod_.write("credentials/username", "next");
+  EXPECT_TRUE(eventually([&] {
+    const auto created = pod_.create(valid_event());
+    EXPECT_EQ(created.status, 201U) << created.body;
+    return server_->app_backends() == 0;
+  })) << pod_.log();
+  EXPECT_EQ(pod_.create(valid_event()).status, 201U);
+  EXPECT_NE(server_->superuser("SELECT count(*) FROM pg_stat_activity WHERE usename = 'next'").at(0), "0");
+  EXPECT_THAT(pod_.log(), HasSubstr("the credentials have changed, replacing the sessions"));
+}
+
 TEST_F(DataStorageFaultsTest, tells_a_wrong_and_a_missing_ca) {
   pod_.write("ca/ca.crt", contents(server_->other_ca_file()));
   pod_.start();

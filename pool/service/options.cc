@@ -4,6 +4,7 @@
 
 #include <CLI/CLI.hpp>
 
+#include "pool/runtime/command_line.h"
 #include "pool/settings/duration.h"
 #include "pool/settings/settings.h"
 
@@ -21,12 +22,6 @@ std::string settings_help() {
     text += "\n";
   }
   return text;
-}
-
-log::Level parse_level(std::string_view text) {
-  if (text == "debug") return log::Level::kDebug;
-  if (text == "warn") return log::Level::kWarn;
-  return text == "error" ? log::Level::kError : log::Level::kInfo;
 }
 
 }  // namespace
@@ -64,10 +59,7 @@ tl::expected<Options, int> parse_options(int argc, const char* const* argv, std:
         return fits ? std::string() : "got \"" + text + "\"; allowed: a duration from 1s to 1h";
       })
       ->capture_default_str();
-  std::string log_level = "info";
-  app.add_option("--log-level", log_level, "Lowest level written")
-      ->check(CLI::IsMember({"debug", "info", "warn", "error"}))
-      ->capture_default_str();
+  command_line::add_log_level(app, options.log_level);
 
   try {
     app.parse(argc, argv);
@@ -75,7 +67,6 @@ tl::expected<Options, int> parse_options(int argc, const char* const* argv, std:
     return tl::unexpected(app.exit(problem, out, error) == 0 ? 0 : kUsageError);
   }
   options.drain_timeout = settings::parse_duration(drain_timeout).value_or(options.drain_timeout);
-  options.log_level = parse_level(log_level);
   return options;
 }
 

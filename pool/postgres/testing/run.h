@@ -15,6 +15,11 @@
 
 namespace storagepool::postgres::testing {
 
+// A deadline.
+inline std::chrono::steady_clock::time_point in(std::chrono::milliseconds time) {
+  return std::chrono::steady_clock::now() + time;
+}
+
 template <typename T>
 boost::asio::awaitable<void> keep(boost::asio::awaitable<T> work, std::optional<T>& result) {
   result.emplace(co_await std::move(work));

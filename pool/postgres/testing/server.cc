@@ -334,6 +334,12 @@ std::vector<std::string> Server::superuser(const std::string& sql, const std::st
   return impl_->superuser(sql, database);
 }
 
+void Server::empty(const std::string& database) const {
+  superuser(
+      "SET client_min_messages = warning; DROP SCHEMA public CASCADE; CREATE SCHEMA public AUTHORIZATION app",
+      database);
+}
+
 int Server::app_backends() const {
   return std::stoi(superuser("SELECT count(*) FROM pg_stat_activity WHERE usename = 'app'").at(0));
 }

@@ -40,6 +40,8 @@ class Server {
   void resume();
   // Runs SQL as the superuser over a separate libpq connection; the first column of every row.
   std::vector<std::string> superuser(const std::string& sql, const std::string& database = "postgres") const;
+  // Drops all that a database holds.
+  void empty(const std::string& database) const;
   // Client backends of role "app", as pg_stat_activity has them now.
   int app_backends() const;
 

@@ -1,0 +1,133 @@
+// What the owner of the engine orders, and how the end of an order is awaited.
+#include <utility>
+
+#include <boost/asio/associated_executor.hpp>
+#include <boost/asio/bind_executor.hpp>
+#include <boost/asio/this_coro.hpp>
+
+#include "pool/engine/driver_wait.h"
+
+namespace storagepool::engine {
+namespace asio = boost::asio;
+
+// The wait begins under the mutex that guards the timer.
+asio::awaitable<void> Driver::Milestone::wait() {
+  return asio::async_initiate<const asio::use_awaitable_t<>&, void()>(
+      [this](auto handler) {
+        const auto executor = asio::get_associated_executor(handler, timer_.get_executor());
+        const Lock lock(driver_->mutex_);
+        timer_.async_wait(asio::bind_executor(
+            executor,
+            [handler = std::move(handler)](boost::system::error_code) mutable { std::move(handler)(); }));
+      },
+      asio::use_awaitable);
+}
+
+void Driver::reconfigure(const settings::Settings& settings) {
+  Lock lock(mutex_);
+  ++limits_;
+  core_.reconfigure(now(), settings);
+  settle(std::move(lock));
+}
+
+settings::Settings Driver::in_force() const {
+  const Lock lock(mutex_);
+  return core_.settings();
+}
+
+Statistics Driver::statistics() const {
+  const Lock lock(mutex_);
+  return core_.statistics();
+}
+
+asio::awaitable<bool> Driver::drain(std::shared_ptr<Driver> self, TimePoint deadline) {
+  const asio::any_io_executor executor = co_await asio::this_coro::executor;
+  const auto drained = [&core = self->core_] { return core.drained(); };
+  Milestone milestone(self, executor, deadline, drained);
+  {
+    Lock lock(self->mutex_);
+    self->core_.drain(self->now(), deadline);
+    self->settle(std::move(lock));
+  }
+  co_await milestone.wait();
+  const Lock lock(self->mutex_);
+  co_return drained();
+}
+
+asio::awaitable<bool> Driver::suspend(std::shared_ptr<Driver> self, TimePoint deadline) {
+  const asio::any_io_executor executor = co_await asio::this_coro::executor;
+  std::uint64_t resumes = 0;
+  const auto resumed = [&] { return self->resumes_ != resumes; };
+  const auto ended = [&] { return resumed() || self->core_.sockets() == 0; };
+  Milestone milestone(self, executor, deadline, ended);
+  {
+    Lock lock(self->mutex_);
+    resumes = self->resumes_;
+    self->core_.suspend(self->now());
+    self->settle(std::move(lock));
+  }
+  co_await milestone.wait();
+  const Lock lock(self->mutex_);
+  co_return self->core_.sockets() == 0 && !resumed();
+}
+
+void Driver::resume() {
+  Lock lock(mutex_);
+  ++resumes_;
+  core_.resume(now());
+  settle(std::move(lock));
+}
+
+void Driver::retire() {
+  Lock lock(mutex_);
+  core_.retire(now());
+  settle(std::move(lock));
+}
+
+asio::awaitable<tl::expected<ClosedDatabase, AcquireError>> Driver::close_database(
+    std::shared_ptr<Driver> self, std::string database, TimePoint deadline) {
+  const asio::any_io_executor executor = co_await asio::this_coro::executor;
+  const auto free = [&] { return !self->core_.has_connections(database); };
+  Milestone milestone(self, executor, deadline, free);
+  {
+    Lock lock(self->mutex_);
+    self->core_.close_database(self->now(), database);
+    self->settle(std::move(lock));
+  }
+  ClosedDatabase closed(self, database);  // opens it again if this fails
+  co_await milestone.wait();
+  const Lock lock(self->mutex_);
+  if (free()) co_return std::move(closed);
+  co_return tl::unexpected(AcquireError{
+      AcquireError::Reason::kDeadlineExceeded,
+      "connections to the database " + database + " were not given back in time", std::chrono::seconds(1)});
+}
+
+void Driver::reopen_database(const std::string& database) {
+  Lock lock(mutex_);
+  core_.reopen_database(now(), database);
+  settle(std::move(lock));
+}
+
+AcquireError Driver::shut_error() {
+  return {AcquireError::Reason::kDraining, "the connection pool is shut down", std::chrono::seconds(1)};
+}
+
+void Driver::shut_down() {
+  std::vector<Entry> dropped;
+  Lock lock(mutex_);
+  shut_ = true;
+  timer_.cancel();
+  for (WaiterId waiter = 0; waiter < waiting_.size(); ++waiter) {
+    if (waiting_[waiter] != nullptr) answer(waiter, tl::unexpected(shut_error()));
+  }
+  for (auto* milestone : milestones_) milestone->look(true);
+  for (Entry& entry : entries_) {
+    if (entry.id != 0 && core_.idle(entry.id)) dropped.push_back(std::exchange(entry, {}));
+  }
+  Waiting* ready = std::exchange(first_ready_, nullptr);
+  lock.unlock();
+  while (ready != nullptr) std::exchange(ready, ready->next_ready)->wake();
+}
+
+}  // namespace storagepool::engine
