@@ -295,6 +295,7 @@ TEST(ConformanceBoostMysql, ACancelledWaiterDoesNotTakeItsWakeUpAlong) {
       pool.core.validated(pool.now, *connection, true);
       pool.collect();
     } else {
+      pool.advance(Core::kPatience);
       ASSERT_EQ(pool.closes.size(), 1u);
       pool.core.cancel(pool.now, older);
       pool.collect();
@@ -371,7 +372,8 @@ TEST(ConformancePgBouncer, MaxUserConnectionsOverSeveralDatabases) {
   EXPECT_EQ(pool.opens[0].database, "b");
   pool.open_all();
   EXPECT_NE(pool.handed(waiter), 0u);
-  pool.release(third);  // idle, and given up for "c"
+  pool.release(third);  // idle, and given up for "c" after a while
+  pool.advance(Core::kPatience);
   EXPECT_EQ(pool.closes, std::vector<ConnectionId>{third});
   EXPECT_TRUE(pool.opens.empty());
   pool.close_all();

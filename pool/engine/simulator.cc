@@ -117,15 +117,15 @@ settings::Settings Simulator::random_settings() {
   s.max_waiters = chance(0.3) ? below(4) : 10 * shape_.max_open;
   s.conn_max_lifetime = milliseconds(chance(0.3) ? 0 : 200 + below(2000));
   s.conn_max_idle_time = milliseconds(chance(0.3) ? 0 : 100 + below(1000));
-  s.acquire_timeout = milliseconds(50 + below(3000));
+  s.acquire_timeout = milliseconds(chance(0.4) ? 20 + below(150) : 50 + below(3000));
   s.connect_timeout = milliseconds(100 + below(2000));
   s.validate_after_idle = milliseconds(chance(0.3) ? 0 : below(500));
   return s;
 }
 
-// Databases are as popular as words are frequent; of three, every second acquire is for the system database.
+// Databases are as popular as words are frequent; of three, the system database is the most popular.
 int Simulator::any_database() {
-  if (shape_.databases <= 3) return chance(0.5) ? 0 : below(shape_.databases);
+  if (shape_.databases <= 3) return chance(0.25) ? 0 : below(shape_.databases);
   const double popularity = static_cast<double>(random_() >> 11) * 0x1p-53;
   return static_cast<int>(std::pow(shape_.databases, popularity)) - 1;
 }

@@ -68,9 +68,7 @@ void Model::check_nobody_waits_in_vain() {
     require(here.closers == 0, "close_database answers every waiter");
     require(here.queued <= counts.of(State::kValidating) || counts.of(State::kIdle) == 0,
             "E2: nobody waits while an idle connection of the database exists");
-    require(!lasting_failure_ || counts.live() > 0 ||
-                !((server_.failing && server_.lasting && server_.last_failure == now_) ||
-                  (here.outage.failing && here.outage.lasting && here.outage.last_failure == now_)),
+    require(counts.live() > 0 || (lasting_failure_ != &server_ && lasting_failure_ != &here.outage),
             "a failure that only a person can mend is told at once to those without a connection");
     if (suspended_ || uncovered(database) == 0 || held_back(database)) continue;
     require(!room(database), "E2: nobody waits while a token exists");

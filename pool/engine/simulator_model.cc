@@ -28,7 +28,7 @@ void Model::begin(TimePoint now) {
   now_ = now;
   newcomer_ = 0;
   opened_in_event_ = false;
-  lasting_failure_ = false;
+  lasting_failure_ = nullptr;
   coverage_.saw(Seen::kEvents);
 }
 
@@ -86,7 +86,7 @@ void Model::failed(Outage& outage, const Connection& connection, bool lasting) {
   outage.failing = true;
   outage.fading = false;
   outage.last_failure = now_;
-  lasting_failure_ = lasting;
+  if (lasting) lasting_failure_ = &outage;
 }
 
 void Model::came_back(ConnectionId id, bool healthy) {

@@ -195,7 +195,7 @@ class Model {
   int touched_ = 0;        // the database of the event
   WaiterId newcomer_ = 0;  // of this event
   bool opened_in_event_ = false;
-  bool lasting_failure_ = false;  // came in this event, after a wait
+  const Outage* lasting_failure_ = nullptr;  // of what one came in this event, after a wait
   std::vector<int> waiting_;
   std::uint64_t listings_ = 0;
   std::deque<std::string>* lines_ = nullptr;
