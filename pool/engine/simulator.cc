@@ -67,7 +67,7 @@ const std::vector<Simulator::Kind>& Simulator::kinds() {
       {50, &Simulator::cancel},
       {20, &Simulator::abandon},
       {300, &Simulator::release},
-      {250, &Simulator::answer_connect},
+      {300, &Simulator::answer_connect},
       {200, &Simulator::let_go},
       {100, &Simulator::answer_validation},
       {20, &Simulator::die},
@@ -105,7 +105,7 @@ Simulator::Shape Simulator::random_shape(std::uint64_t seed) {
     coverage_.saw(Seen::kTensOfDatabases);
     return {10 + below(40), 400, 20};
   }
-  return {3, 150, 6};
+  return {3, 220, 5};
 }
 
 settings::Settings Simulator::random_settings() {
@@ -117,7 +117,7 @@ settings::Settings Simulator::random_settings() {
   s.max_waiters = chance(0.3) ? below(4) : 10 * shape_.max_open;
   s.conn_max_lifetime = milliseconds(chance(0.3) ? 0 : 200 + below(2000));
   s.conn_max_idle_time = milliseconds(chance(0.3) ? 0 : 100 + below(1000));
-  s.acquire_timeout = milliseconds(chance(0.4) ? 20 + below(150) : 50 + below(3000));
+  s.acquire_timeout = milliseconds(chance(0.6) ? 20 + below(150) : 50 + below(3000));
   s.connect_timeout = milliseconds(100 + below(2000));
   s.validate_after_idle = milliseconds(chance(0.3) ? 0 : below(500));
   return s;
@@ -125,7 +125,7 @@ settings::Settings Simulator::random_settings() {
 
 // Databases are as popular as words are frequent; of three, the system database is the most popular.
 int Simulator::any_database() {
-  if (shape_.databases <= 3) return chance(0.25) ? 0 : below(shape_.databases);
+  if (shape_.databases <= 3) return chance(0.2) ? 0 : below(shape_.databases);
   const double popularity = static_cast<double>(random_() >> 11) * 0x1p-53;
   return static_cast<int>(std::pow(shape_.databases, popularity)) - 1;
 }
