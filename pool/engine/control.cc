@@ -10,9 +10,7 @@ void Core::reconfigure(TimePoint now, const settings::Settings& settings) {
   idle_time_check_ = lifetime_check_ = TimePoint::min();
   advance(now);
   close_unwanted();
-  for (auto index = waiting_.front(); index != kNone; index = databases_[index].waiting.next) {
-    refresh(now, index);
-  }
+  refresh_waiting(now);
   dispatch(now);
 }
 
@@ -53,9 +51,7 @@ void Core::retire(TimePoint now) {
   forget(server_);
   for (std::uint32_t index = 0; index < databases_.end(); ++index) forget(databases_[index].backoff);
   close_unwanted();
-  for (auto index = waiting_.front(); index != kNone; index = databases_[index].waiting.next) {
-    refresh(now, index);
-  }
+  refresh_waiting(now);
   dispatch(now);
 }
 
@@ -89,6 +85,12 @@ void Core::enforce_idle_limit() {
     leave_idle(oldest);
     close(oldest);
     if (!draining_) ++statistics_.max_idle_closed;
+  }
+}
+
+void Core::refresh_waiting(TimePoint now) {
+  for (auto index = waiting_.front(); index != kNone; index = databases_[index].waiting.next) {
+    refresh(now, index);
   }
 }
 

@@ -234,6 +234,7 @@ class Core {
   void place(TimePoint now, std::uint32_t connection);
   void make_idle(TimePoint now, std::uint32_t connection);
   void leave_idle(std::uint32_t connection);
+  void take_idle(std::uint32_t connection);
   std::uint32_t least_recently_used() const;
   std::int64_t idle_size() const {
     return static_cast<std::int64_t>(lru_[kOnce].size() + lru_[kAgain].size() + lru_[kSystem].size());
@@ -280,6 +281,7 @@ class Core {
   // control.cc: what the owner of the pool orders.
   void enforce_idle_limit();
   void close_unwanted();
+  void refresh_waiting(TimePoint now);
 
   std::string system_database_;
   settings::Settings settings_;

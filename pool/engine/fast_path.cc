@@ -17,8 +17,8 @@ std::uint32_t Core::find_database(std::string_view name) const {
 
 // Whether an event has to see first to what time has brought about for somebody else.
 bool Core::other_business(TimePoint now) const {
-  return !waiting_.empty() || std::min({deadlines_.next(), retries_.next(), look_again_, idle_time_check_,
-                                        lifetime_check_}) <= now;
+  return !waiting_.empty() ||
+         std::min({deadlines_.next(), retries_.next(), lifetime_check_, idle_time_check_}) <= now;
 }
 
 // What must not be handed out is not idle: it leaves the list as soon as an event says so, and what only time
@@ -32,8 +32,7 @@ ConnectionId Core::acquire_idle(TimePoint now, std::string_view name, TimePoint 
   const auto idle = now - connection.since;
   if (idle >= at_most || idle >= settings_.validate_after_idle) return 0;
   now_ = now;
-  leave_idle(index);
-  if (!databases_[at].system) connection.segment = kAgain;
+  take_idle(index);
   connection.state = State::kInUse;
   ++statistics_.in_use;
   return connections_.id(index);

@@ -70,6 +70,13 @@ void Core::leave_idle(std::uint32_t index) {
   databases_[connections_[index].database].idle.erase(connections_, index);
 }
 
+// For somebody who asked for it.
+void Core::take_idle(std::uint32_t index) {
+  leave_idle(index);
+  Connection& connection = connections_[index];
+  if (connection.segment == kOnce) connection.segment = kAgain;
+}
+
 // Of all idle connections; kNone when there is none.
 std::uint32_t Core::least_recently_used() const {
   std::uint32_t found = kNone;
@@ -96,8 +103,7 @@ void Core::serve_from_idle(TimePoint now, std::uint32_t index) {
   while (!database.idle.empty() && database.queued() > database.validating) {
     const auto connection = database.idle.back();
     const bool check = now - connections_[connection].since >= settings_.validate_after_idle;
-    leave_idle(connection);
-    if (!database.system) connections_[connection].segment = kAgain;
+    take_idle(connection);
     if (check) {
       connections_[connection].state = State::kValidating;
       ++database.validating;
