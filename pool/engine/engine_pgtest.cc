@@ -10,6 +10,7 @@
 #include <utility>
 #include <vector>
 
+#include "pool/engine/driver.h"
 #include "pool/engine/engine_fixture.h"
 
 namespace storagepool::engine {
@@ -128,8 +129,9 @@ TEST_F(EngineTest, ALostIdleConnectionIsReplacedWithoutAnError) {
   make({}, {.on_connected = {}, .on_connect_failed = {}, .on_connection_lost = [&] { ++lost; }});
   { Lease used = lease(); }
   server_->superuser("SELECT pg_terminate_backend(pid, 10000) FROM pg_stat_activity WHERE usename = 'app'");
+  wait_until([wake = in(2 * Driver::kTrusted)] { return std::chrono::steady_clock::now() > wake; });
   {
-    Lease next = lease();  // before the engine has had the time to read the news
+    Lease next = lease();  // before the engine has looked around
     EXPECT_EQ(value(next, "SELECT 1"), "1");
   }
   wait_until([&] { return lost == 1; });
