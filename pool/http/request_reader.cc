@@ -25,9 +25,9 @@ namespace {
 
 using Parser = beast::request_parser<beast::buffer_body>;
 
-constexpr std::size_t kBufferBytes = 8 * 1024;  // what an idle connection may keep
+constexpr std::size_t kBufferBytes = std::size_t{8} * 1024;  // what an idle connection may keep
 constexpr std::size_t kFirstBytes = 512;
-constexpr std::size_t kLargestBodyStep = 256 * 1024;
+constexpr std::size_t kLargestBodyStep = std::size_t{256} * 1024;
 
 std::string to_string(boost::beast::string_view text) {
   return {text.data(), text.size()};
@@ -148,7 +148,7 @@ class RequestReader::Parse {
   Rejected too_much_buffered() {
     Rejected rejected =
         reject(std::move(request_), ProblemKind::kUnavailable, "too many large requests at once, try again");
-    rejected.answer->headers.emplace_back("Retry-After", "1");
+    if (rejected.answer) rejected.answer->headers.emplace_back("Retry-After", "1");
     return rejected;
   }
 

@@ -35,8 +35,8 @@ bool matches(const std::vector<std::string>& pattern, const std::vector<std::str
 
 // For each segment whether it is a parameter: the smallest such list belongs to the most literal pattern.
 std::vector<bool> shape(const std::vector<std::string>& pattern) {
-  std::vector<bool> parameters;
-  for (const std::string& segment : pattern) parameters.push_back(is_parameter(segment));
+  std::vector<bool> parameters(pattern.size());
+  std::transform(pattern.begin(), pattern.end(), parameters.begin(), is_parameter);
   return parameters;
 }
 

@@ -12,11 +12,9 @@ namespace {
 
 using namespace std::chrono_literals;
 using namespace std::string_literals;
-using testing::Answer;
 using testing::ask;
 using testing::Client;
 using testing::echo;
-using ::testing::HasSubstr;
 using testing::LoopbackServer;
 
 constexpr const char* kGet = "GET / HTTP/1.1\r\nHost: h\r\n\r\n";
@@ -138,7 +136,7 @@ TEST(Hostile, ClientsThatVanishAtAnyMoment) {
 
 boost::asio::awaitable<Response> huge(Request request) {
   Response response;
-  if (request.path == "/huge") response.body.assign(16 * 1024 * 1024, 'x');
+  if (request.path == "/huge") response.body.assign(std::size_t{16} << 20, 'x');
   co_return response;
 }
 

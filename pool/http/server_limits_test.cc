@@ -213,7 +213,7 @@ TEST(Limits, KeepAliveTimeout) {
 
 boost::asio::awaitable<Response> huge(Request) {
   Response response;
-  response.body.assign(64 * 1024 * 1024, 'x');
+  response.body.assign(std::size_t{64} << 20, 'x');
   co_return response;
 }
 

@@ -40,7 +40,7 @@ TEST_F(Files, ReadsAnEmptyFile) {
 }
 
 TEST_F(Files, ReadsFilesWhoseSizeIsNotTold) {
-  const auto contents = read_file("/proc/self/status", 64 * 1024);
+  const auto contents = read_file("/proc/self/status", std::size_t{64} * 1024);
   ASSERT_TRUE(contents) << contents.error();
   EXPECT_THAT(*contents, HasSubstr("Pid:"));
   EXPECT_FALSE(read_file("/proc/self/status", 10));

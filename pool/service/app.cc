@@ -108,7 +108,7 @@ App::App(const Options& options, InForce in_force, settings::Given environment)
   add_audit_routes(api_routes_,
                    {store_, [this] { return request_deadline(); }, [this] { metrics_.event_stored(); }});
   add_health_routes(health_routes_, [this] { return not_ready(); });
-  metrics_routes_.add("GET", "/metrics", [this](http::Request) { return metrics(this); });
+  metrics_routes_.add("GET", "/metrics", [this](const http::Request&) { return metrics(this); });
 }
 
 awaitable<http::Response> App::metrics(App* app) {

@@ -118,10 +118,11 @@ struct Routes {
       co_return invalid({{"event_id", "got " + audit::quoted(given) + "; allowed: a UUID"}}, request);
     const auto event = co_await context.store.get(*event_id, context.deadline());
     if (!event) co_return failed(event.error(), request);
-    if (!*event) {
+    const std::optional<audit::Event>& found = *event;
+    if (!found) {
       co_return http::problem(ProblemKind::kNotFound, "there is no audit event " + *event_id, request.path);
     }
-    co_return json(200, audit::to_json(**event));
+    co_return json(200, audit::to_json(*found));
   }
 };
 

@@ -175,9 +175,9 @@ TEST_F(DataStorageTest, answers_other_methods_and_paths_properly) {
 
 TEST_F(DataStorageTest, limits_the_size_of_a_body_and_takes_all_below) {
   json event = valid_event();
-  event["event_data"] = {{"x", std::string(5 * 1024 * 1024, 'x')}};
+  event["event_data"] = {{"x", std::string(std::size_t{5} << 20, 'x')}};
   problem(pod_->create(event), 413, "request-too-large");
-  event["event_data"] = {{"x", std::string(5 * 1024 * 1024 - 2000, 'x')}};
+  event["event_data"] = {{"x", std::string((std::size_t{5} << 20) - 2000, 'x')}};
   event["correlation_id"] = "large";
   create(event);
   EXPECT_EQ(get(std::string(kEvents) + "?correlation_id=large").at("data").at(0).at("event_data"),

@@ -44,7 +44,7 @@ void add_health_routes(http::Router& router, std::function<std::vector<std::stri
   router.add("GET", "/healthz", healthz);
   const auto reasons =
       std::make_shared<const std::function<std::vector<std::string>()>>(std::move(not_ready));
-  router.add("GET", "/readyz", [reasons](Request) { return readyz(reasons.get()); });
+  router.add("GET", "/readyz", [reasons](const Request&) { return readyz(reasons.get()); });
 }
 
 }  // namespace storagepool::service

@@ -148,7 +148,7 @@ void Monitor::log_change() {
   logged_any_ = true;
   logged_reachable_ = status_.reachable();
   logged_fault_ = status_.fault();
-  const std::string fault = status_.fault() ? std::string(settings::to_string(*status_.fault())) : "";
+  const std::string fault = logged_fault_ ? std::string(settings::to_string(*logged_fault_)) : "";
   if (!status_.reachable()) {
     log::warn("PostgreSQL cannot be used", {{"fault", fault}, {"detail", status_.detail()}});
   } else if (status_.fault()) {
