@@ -243,7 +243,7 @@ TEST_F(StoreTest, refuses_a_page_that_would_not_fit_in_memory) {
 
 TEST_F(StoreTest, survives_the_loss_of_its_connections) {
   must_insert(smallest());
-  server_->superuser("SELECT pg_terminate_backend(pid) FROM pg_stat_activity WHERE usename = 'app'");
+  server_->superuser("SELECT pg_terminate_backend(pid, 10000) FROM pg_stat_activity WHERE usename = 'app'");
   must_insert(smallest());
   EXPECT_EQ(count(), "2");
 }

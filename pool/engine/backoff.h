@@ -1,6 +1,8 @@
-// When the next connect may start after a failed one: exponential from 100 ms to 5 s with up to half of
-// jitter, over as soon as one succeeds. Failures of connects that began before the last counted one are of
-// the same outage and do not lengthen it. One pointer while nothing fails.
+// When the next connect may start after a failed one: a twentieth of the outage so far, within 10 ms and 5 s
+// and with up to half of jitter, over as soon as one succeeds. So service is back within a tenth of the time
+// for which it was away, and a dead server sees about twenty attempts while an outage grows by a factor of e.
+// Failures of connects that began before the last counted one are of the same outage and do not put off the
+// next attempt. One pointer while nothing fails.
 #pragma once
 
 #include <algorithm>
@@ -15,22 +17,28 @@ namespace storagepool::engine {
 class Backoff {
  public:
   using TimePoint = std::chrono::steady_clock::time_point;
-  static constexpr std::chrono::milliseconds kShortest{100};
+  static constexpr std::chrono::milliseconds kShortest{10};
   static constexpr std::chrono::milliseconds kLongest{5000};
+  static constexpr double kJitter = 1.5;  // at most
+
+  // Without the jitter.
+  static std::chrono::nanoseconds delay(std::chrono::nanoseconds outage) {
+    constexpr int kDelaysPerOutage = 20;
+    const std::chrono::duration<double, std::nano> longest = kLongest / kJitter;
+    return std::clamp<std::chrono::nanoseconds>(
+        outage / kDelaysPerOutage, kShortest, std::chrono::duration_cast<std::chrono::nanoseconds>(longest));
+  }
 
   void failed(TimePoint now, TimePoint started, bool lasting, std::string detail, std::mt19937_64& random) {
     const bool known = failing() && started <= outage_->counted_at;
-    if (!outage_) outage_ = std::make_unique<Outage>();
+    if (!outage_) outage_ = std::make_unique<Outage>(Outage{.began = started});
     outage_->lasting = lasting;
     outage_->detail = std::move(detail);
     if (known) return;
     outage_->counted_at = now;
-    const std::chrono::duration<double> base =
-        kShortest * static_cast<double>(1 << std::min(outage_->failures, 10));
-    ++outage_->failures;
-    const auto jitter = std::uniform_real_distribution<double>(1.0, 1.5)(random);
-    const auto delay = std::min<std::chrono::duration<double>>(base, kLongest / 1.5) * jitter;
-    outage_->retry_at = now + std::chrono::duration_cast<std::chrono::nanoseconds>(delay);
+    const auto jitter = std::uniform_real_distribution<double>(1.0, kJitter)(random);
+    outage_->retry_at =
+        now + std::chrono::duration_cast<std::chrono::nanoseconds>(delay(now - outage_->began) * jitter);
   }
   void succeeded() { outage_.reset(); }
 
@@ -45,11 +53,11 @@ class Backoff {
 
  private:
   struct Outage {
-    int failures = 0;
+    TimePoint began;
     bool lasting = false;
     TimePoint counted_at{};
     TimePoint retry_at{};
-    std::string detail;
+    std::string detail = {};
   };
   std::unique_ptr<Outage> outage_;
 };

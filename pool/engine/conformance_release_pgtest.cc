@@ -185,6 +185,7 @@ TEST_F(ConformanceRelease, ManyDeadConnectionsAreNoError) {
   { const auto all = lease_several(8); }
   ASSERT_EQ(engine_->statistics().idle, 8);
   server_->superuser("SELECT pg_terminate_backend(pid, 10000) FROM pg_stat_activity WHERE usename = 'app'");
+  outwait_trust();
   Lease next = lease();
   EXPECT_EQ(value(next, "SELECT 1"), "1");
   wait_until([&] { return lost == 8; });

@@ -144,9 +144,10 @@ void Driver::answer(WaiterId waiter, Answer answer) {
 }
 
 void Driver::remove_dead_candidates(TimePoint now, std::string_view database) {
-  for (auto id = core_.candidate(database); id; id = core_.candidate(database)) {
-    if (entry(*id).session->alive()) return;
-    core_.lost(now, *id);
+  const auto next = [&] { return core_.candidate(database).value_or(0); };
+  for (ConnectionId id = next(); id != 0; id = next()) {
+    if (entry(id).session->alive()) return;
+    core_.lost(now, id);
     core_.take_actions(actions_);
     for (const Action& action : actions_) carry_out(action);
     tell_lost();
@@ -192,15 +193,15 @@ void Driver::sweep() {
   // With the mutex free a descriptor may change its meaning, which the closer look below makes harmless.
   if (poll(sockets.data(), sockets.size(), 0) <= 0) return;
   Lock lock(mutex_);
-  bool lost = false;
+  int lost = 0;
   for (std::size_t i = 0; i < sockets.size(); ++i) {
     if (sockets[i].revents == 0 || !core_.idle(ids[i]) || entry(ids[i]).session->alive()) continue;
     core_.lost(now(), ids[i]);
-    lost = true;
+    ++lost;
   }
-  if (shut_ || !lost) return;
+  if (shut_ || lost == 0) return;
   settle(std::move(lock));
-  tell_lost();
+  for (; lost > 0; --lost) tell_lost();
 }
 
 void Driver::tell_lost() {

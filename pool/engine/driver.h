@@ -42,7 +42,7 @@ class Driver : public std::enable_shared_from_this<Driver> {
  public:
   using Answer = tl::expected<Lease, AcquireError>;
 
-  static constexpr std::chrono::milliseconds kTrusted{10};
+  static constexpr std::chrono::milliseconds kTrusted{1};
   static constexpr std::chrono::milliseconds kSweepPeriod{500};
 
   Driver(const boost::asio::any_io_executor& executor, Engine::ConnectOptionsSource options,

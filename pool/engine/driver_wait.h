@@ -33,7 +33,7 @@ class Driver::Waiting {
   void wake() {
     // Nothing of this object is there any more once the handler is on its way.
     const boost::asio::any_io_executor keeps_loop_running = std::move(work_);
-    Handler handler = std::move(*handler_);
+    Handler handler = std::move(*handler_);  // NOLINT(bugprone-unchecked-optional-access): suspended
     boost::asio::defer(std::move(handler));
   }
 
@@ -52,7 +52,7 @@ class Driver::Waiting {
         boost::asio::use_awaitable);
   }
   bool answered() const { return state_.load() == State::kAnswered; }
-  Answer take() { return std::move(*answer_); }
+  Answer take() { return std::move(*answer_); }  // NOLINT(bugprone-unchecked-optional-access): answered
 
   Waiting* next_ready = nullptr;
 

@@ -16,6 +16,7 @@
 #include <boost/asio/io_context.hpp>
 #include <gtest/gtest.h>
 
+#include "pool/engine/driver.h"
 #include "pool/engine/engine.h"
 #include "pool/postgres/testing/run.h"
 #include "pool/postgres/testing/server.h"
@@ -69,6 +70,10 @@ class EngineTest : public ::testing::Test {
           if (tell) tell(acquired.has_value());
         }(engine_->acquire("audit", in(time)), std::move(done)),
         boost::asio::detached);
+  }
+  // Until an idle connection is looked at before it is handed out.
+  void outwait_trust() {
+    wait_until([wake = in(2 * Driver::kTrusted)] { return std::chrono::steady_clock::now() > wake; });
   }
   template <typename Condition>
   void wait_until(const Condition& condition) {

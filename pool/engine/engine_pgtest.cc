@@ -10,7 +10,6 @@
 #include <utility>
 #include <vector>
 
-#include "pool/engine/driver.h"
 #include "pool/engine/engine_fixture.h"
 
 namespace storagepool::engine {
@@ -129,7 +128,7 @@ TEST_F(EngineTest, ALostIdleConnectionIsReplacedWithoutAnError) {
   make({}, {.on_connected = {}, .on_connect_failed = {}, .on_connection_lost = [&] { ++lost; }});
   { Lease used = lease(); }
   server_->superuser("SELECT pg_terminate_backend(pid, 10000) FROM pg_stat_activity WHERE usename = 'app'");
-  wait_until([wake = in(2 * Driver::kTrusted)] { return std::chrono::steady_clock::now() > wake; });
+  outwait_trust();
   {
     Lease next = lease();  // before the engine has looked around
     EXPECT_EQ(value(next, "SELECT 1"), "1");
@@ -251,6 +250,7 @@ TEST_F(EngineTest, AKilledServerComesBackWithoutHelp) {
   make({});
   { Lease used = lease(); }
   server_->kill();
+  outwait_trust();
   auto away = acquire(300ms);
   ASSERT_FALSE(away);
   EXPECT_EQ(away.error().reason, Reason::kConnectFailed);

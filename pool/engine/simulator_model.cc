@@ -81,8 +81,8 @@ void Model::failed(Outage& outage, const Connection& connection, bool lasting) {
   outage.lasting = lasting;
   // A connect that began before the last failure counted is of the same outage.
   if (outage.failing && connection.began <= outage.last_failure) return;
-  outage.failures = outage.failing ? outage.failures + 1 : 1;
-  outage.failures_at_least = outage.failing && !outage.fading ? outage.failures_at_least + 1 : 1;
+  if (!outage.failing) outage.began = connection.began;
+  if (!outage.failing || outage.fading) outage.remembered_from = connection.began;
   outage.failing = true;
   outage.fading = false;
   outage.last_failure = now_;

@@ -64,20 +64,14 @@ struct Outage {
   bool failing = false;
   bool lasting = false;       // only a person can mend it
   bool fading = false;        // of a database unused for long: the core may have forgotten it
-  int failures = 0;           // counted ones
-  int failures_at_least = 0;  // in the core's memory
+  TimePoint began;            // the first connect that failed
+  TimePoint remembered_from;  // the same as far as the core is sure to remember
   TimePoint last_failure;
   TimePoint ended;  // meaningful when not failing
 
   // When the next connect may begin at the earliest and, if somebody waits, at the latest.
-  TimePoint earliest_retry() const { return last_failure + backoff(failures_at_least); }
-  TimePoint latest_retry() const { return last_failure + 3 * backoff(failures) / 2; }
-
- private:
-  static std::chrono::nanoseconds backoff(int failure) {
-    return std::min(std::chrono::nanoseconds(Backoff::kShortest) * (1 << std::min(failure - 1, 10)),
-                    std::chrono::nanoseconds(Backoff::kLongest) * 2 / 3);
-  }
+  TimePoint earliest_retry() const { return last_failure + Backoff::delay(last_failure - remembered_from); }
+  TimePoint latest_retry() const { return last_failure + 3 * Backoff::delay(last_failure - began) / 2; }
 };
 
 class Model {
