@@ -38,7 +38,7 @@ void Core::place(TimePoint now, std::uint32_t index) {
   if (lifetime_end(connection) <= now) {
     ++statistics_.max_lifetime_closed;
     close(index);
-  } else if (unwanted(connection)) {
+  } else if (unwanted(connection) || (draining_ && database.waiters.empty())) {
     close(index);
   } else if (!database.waiters.empty()) {
     if (should_yield(now, connection)) {
@@ -47,8 +47,6 @@ void Core::place(TimePoint now, std::uint32_t index) {
     } else {
       hand(now, database.waiters.front(), index);
     }
-  } else if (draining_) {
-    close(index);
   } else {
     make_idle(now, index);
   }

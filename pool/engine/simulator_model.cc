@@ -173,8 +173,8 @@ void Model::apply(const Close& close) {
           "only a connection that nobody holds is closed");
   if (connection.state == State::kIdle || connection.fresh) {
     const auto reason = reason_to_close(connection);
-    require(reason.has_value(),
-            "E5: a healthy connection is closed only for a reason, the least recently used first");
+    if (!reason)
+      throw Violation("E5: a healthy connection is closed only for a reason, the least recently used first");
     coverage_.saw(*reason);
   }
   set_state(connection, State::kClosing);

@@ -140,10 +140,10 @@ bool Model::makes_way(const Connection& connection, bool of_system_too) const {
     }
   }
   if (connection.database == 0) {
-    return of_system_too && age(connection) == age(*oldest_of_system) &&
+    return of_system_too && oldest_of_system != nullptr && age(connection) == age(*oldest_of_system) &&
            (oldest == nullptr || age(connection) >= age(*oldest));
   }
-  return counted_age(connection) == counted_age(*oldest) &&
+  return oldest != nullptr && counted_age(connection) == counted_age(*oldest) &&
          (!of_system_too || oldest_of_system == nullptr || age(connection) >= age(*oldest_of_system));
 }
 

@@ -35,7 +35,7 @@ asio::awaitable<std::vector<std::string>> resolve(asio::any_io_executor executor
   const asio::any_io_executor serial = co_await asio::this_coro::executor;
   lookup->resolver.async_resolve(
       host, "",
-      asio::bind_executor(serial, [lookup](error_code, asio::ip::tcp::resolver::results_type results) {
+      asio::bind_executor(serial, [lookup](error_code, const asio::ip::tcp::resolver::results_type& results) {
         for (const auto& entry : results) {
           lookup->addresses.push_back(entry.endpoint().address().to_string());
         }
