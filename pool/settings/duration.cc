@@ -14,7 +14,8 @@ struct Unit {
 // "ms" stands before "m" because the longest suffix must win.
 constexpr std::array<Unit, 4> kUnits{{{"ms", 1}, {"s", 1000}, {"m", 60'000}, {"h", 3'600'000}}};
 constexpr std::int64_t kMaxMilliseconds = std::int64_t{100} * 365 * 24 * 3'600'000;
-constexpr std::size_t kMaxFractionDigits = 6;
+// By the number of digits of a fraction.
+constexpr std::array<std::int64_t, 7> kScales{1, 10, 100, 1000, 10'000, 100'000, 1'000'000};
 
 bool is_digit(char c) {
   return c >= '0' && c <= '9';
@@ -43,7 +44,7 @@ std::optional<std::int64_t> take_term(std::string_view& text) {
   if (!text.empty() && text.front() == '.') {
     text.remove_prefix(1);
     fraction = take_digits(text);
-    if (fraction.empty() || fraction.size() > kMaxFractionDigits) return std::nullopt;
+    if (fraction.empty() || fraction.size() >= kScales.size()) return std::nullopt;
   }
   if (whole.empty()) return std::nullopt;
   for (const Unit& unit : kUnits) {
@@ -53,8 +54,7 @@ std::optional<std::int64_t> take_term(std::string_view& text) {
     if (!number || *number > kMaxMilliseconds / unit.milliseconds) return std::nullopt;
     std::int64_t result = *number * unit.milliseconds;
     if (!fraction.empty()) {
-      std::int64_t scale = 1;
-      for (std::size_t i = 0; i < fraction.size(); ++i) scale *= 10;
+      const std::int64_t scale = kScales[fraction.size()];
       const auto numerator = parse_number(fraction);
       if (!numerator || *numerator * unit.milliseconds % scale != 0) return std::nullopt;
       result += *numerator * unit.milliseconds / scale;
