@@ -87,7 +87,6 @@ asio::awaitable<void> Connection::refuse() {
 
 void Connection::drain() {
   asio::post(socket_->socket().get_executor(), [self = shared_from_this()] {
-    self->draining_ = true;
     // What has already arrived is still answered.
     if (self->idle_ && !self->unread_bytes()) self->socket_->close();
   });
@@ -99,7 +98,7 @@ void Connection::cut() {
 
 asio::awaitable<bool> Connection::await_request(bool first) {
   if (reader_.has_buffered()) co_return true;
-  if (draining_ && !unread_bytes()) co_return false;
+  if (context_->draining && !unread_bytes()) co_return false;
   const auto timeout = first ? context_->limits.header_timeout : context_->limits.keep_alive_timeout;
   idle_ = true;
   const bool came = co_await reader_.wait(timeout);
@@ -122,7 +121,7 @@ asio::awaitable<bool> Connection::serve_one() {
   outline.method = request.method;
   outline.request_id = request.request_id;
   const Response response = co_await answer(std::move(request));
-  const bool keep_alive = incoming->keep_alive && !draining_;
+  const bool keep_alive = incoming->keep_alive && !context_->draining;
   const bool written = co_await write(response, outline, keep_alive);
   if (!written) co_return false;
   if (!keep_alive && (reader_.has_buffered() || unread_bytes())) co_await linger();

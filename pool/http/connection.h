@@ -25,7 +25,8 @@ class Connection : public std::enable_shared_from_this<Connection> {
   // Answers 503 without waiting for the request, then closes.
   boost::asio::awaitable<void> refuse();
 
-  // From any thread. drain(): close when idle, else after the answer under way. cut(): close now.
+  // From any thread. drain(), once Context::draining is set: close when idle, else after the answer under
+  // way. cut(): close now.
   void drain();
   void cut();
 
@@ -41,7 +42,6 @@ class Connection : public std::enable_shared_from_this<Connection> {
   std::shared_ptr<TimedSocket> socket_;
   RequestReader reader_;
   bool idle_ = false;
-  bool draining_ = false;
 };
 
 }  // namespace storagepool::http

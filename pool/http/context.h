@@ -16,6 +16,7 @@ struct Context {
   const Limits limits;
   const Handler handler;
   std::atomic<std::size_t> all_bodies_bytes = 0;
+  std::atomic<bool> draining = false;  // answers from now on are the last of their connection
 };
 
 // One request's share of Limits::all_bodies_bytes, given back when it is destroyed.

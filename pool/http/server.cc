@@ -157,6 +157,7 @@ void Server::Impl::close_acceptor() {
 
 asio::awaitable<bool> Server::Impl::drain(std::chrono::steady_clock::time_point deadline) {
   const auto self = shared_from_this();
+  context_->draining = true;  // first: once the port is closed, no answer promises to take another request
   close_acceptor();
   for (const auto& connection : connections_) connection->drain();
   bool in_time = true;
