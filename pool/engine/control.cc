@@ -67,15 +67,15 @@ void Core::close_database(TimePoint now, std::string_view name) {
 
 void Core::reopen_database(TimePoint now, std::string_view name) {
   advance(now);
-  const auto found = by_name_.find(name);
-  if (found == by_name_.end() || databases_[found->second].closers == 0) return dispatch(now);
-  --databases_[found->second].closers;
-  settle(now, found->second);
+  const std::uint32_t index = find_database(name);
+  if (index == kNone || databases_[index].closers == 0) return dispatch(now);
+  --databases_[index].closers;
+  settle(now, index);
 }
 
 bool Core::has_connections(std::string_view name) const {
-  const auto found = by_name_.find(name);
-  return found != by_name_.end() && databases_[found->second].total > 0;
+  const std::uint32_t index = find_database(name);
+  return index != kNone && databases_[index].total > 0;
 }
 
 void Core::enforce_idle_limit() {

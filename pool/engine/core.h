@@ -20,7 +20,8 @@
 //     that may be closed for it and fewer than two sockets are being opened or closed.
 //  E3 first come first served within a database; expired and cancelled waiters receive nothing.
 //  E4 a smaller limit closes idle connections at once and busy ones on release.
-//  E5 at capacity the least recently used idle connection of another database makes room.
+//  E5 at capacity the least recently used idle connection of another database makes room, where one that was
+//     asked for again counts as younger (`victim`).
 //  E6 after a failed connect the next waits for a back-off and is alone until one succeeds.
 //
 // Limits. Any database but the system database: maxConnsPerDatabase each, maxOpenConns - systemConns

@@ -1,4 +1,4 @@
-// Which connection goes to whom: the part of the core that spends tokens.
+// What becomes of a connection: it is opened, handed out, kept idle or closed.
 #include <algorithm>
 
 #include "pool/engine/core.h"
