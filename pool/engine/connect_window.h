@@ -27,8 +27,8 @@ class ConnectWindow {
 
  private:
   static constexpr double kStep = 0.25;
-  static constexpr double kFewQueued = 0.5;  // connects that wait at the server
-  static constexpr double kManyQueued = 1;
+  static constexpr double kFewQueued = 2;  // connects that wait at the server
+  static constexpr double kManyQueued = 4;
   static constexpr double kForget = 1 + 1.0 / 512;  // per connect, so that a slower network is noticed
 
   double quickest_ = 0;  // nanoseconds

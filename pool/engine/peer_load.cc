@@ -16,9 +16,9 @@
 #include <vector>
 
 #include <boost/asio/co_spawn.hpp>
+#include <boost/asio/defer.hpp>
 #include <boost/asio/executor_work_guard.hpp>
 #include <boost/asio/io_context.hpp>
-#include <boost/asio/post.hpp>
 #include <boost/asio/steady_timer.hpp>
 #include <boost/asio/strand.hpp>
 #include <boost/asio/use_awaitable.hpp>
@@ -213,7 +213,7 @@ class Load {
       {
         auto lease = co_await engine_.acquire(options_.database, start + kAcquireTimeout);
         taken = lease.has_value();
-        if (taken && crowded) co_await asio::post(asio::use_awaitable);
+        if (taken && crowded) co_await asio::defer(asio::use_awaitable);
       }
       count(client, phase, taken, sampled ? std::optional(start) : std::nullopt);
       if (!taken) co_await pause();

@@ -80,7 +80,10 @@ class Runner:
     def measure(self, pool: Pool, case: Case) -> Figures:
         """One run of a pool; a Failure if its figures make no sense."""
         seconds = case.seconds_of(self.quick)
-        options: Figures = {"threads": case.threads, "clients": case.clients, "connections": case.connections}
+        threads = case.threads
+        if case.name != "get_put" and pool.statement_threads is not None:
+            threads = pool.statement_threads
+        options: Figures = {"threads": threads, "clients": case.clients, "connections": case.connections}
         if case.name == "zipf":
             options |= {"databases": DATABASES, "per_database": PER_DATABASE, "skew": SKEW, "seed": SEED}
         command = self._command(pool.command, pool.name, case.name, seconds, **options)

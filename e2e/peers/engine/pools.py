@@ -50,12 +50,13 @@ class Pool:
     command: tuple[str | Path, ...]
     cases: tuple[str, ...] = ONE_DATABASE
     note: str = ""
+    statement_threads: int | None = None  # if its users run statements on fewer threads than the case has
 
 
 GO = (BUILD / "go/peer",)
 RUST = (BUILD / "rust/release/rust-peer",)
 POOLS = (
-    Pool("ours", "C++", ("cmake", "ninja"), build_ours, (OURS_PROGRAM,), (*ONE_DATABASE, "zipf")),
+    Pool("ours", "C++", ("cmake", "ninja"), build_ours, (OURS_PROGRAM,), (*ONE_DATABASE, "zipf"), statement_threads=1),
     Pool("database/sql", "Go", ("go",), build_go, GO, note="with pgx"),
     Pool("pgxpool", "Go", ("go",), build_go, GO),
     Pool("deadpool-postgres", "Rust", ("cargo",), build_rust, RUST),
