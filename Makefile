@@ -1,10 +1,11 @@
 # Everything a person runs, in one place; each recipe is one script that also answers --help.
 SHELL := /bin/bash
 .DEFAULT_GOAL := help
-.PHONY: help setup build test simulate demo demo-down check bench bench-engine bench-report clean
+.PHONY: help setup build test simulate fuzz demo demo-down check bench bench-engine bench-report \
+        bench-service bench-service-report clean
 
 help: ## Show this list
-	@grep -hE '^[a-z-]+:.*##' $(MAKEFILE_LIST) | sed -E 's/:.*## /\t/' | awk -F'\t' '{printf "  make %-13s %s\n", $$1, $$2}'
+	@grep -hE '^[a-z-]+:.*##' $(MAKEFILE_LIST) | sed -E 's/:.*## /\t/' | awk -F'\t' '{printf "  make %-21s %s\n", $$1, $$2}'
 
 setup: ## Install what is missing on Debian 12; elsewhere name it
 	@hack/setup
@@ -18,6 +19,10 @@ test: setup ## Build and run every test: units, PostgreSQL, thread sanitizer, cl
 
 simulate: setup ## Run more schedules of the simulated pool engine than `test` does: SEED=1 SCHEDULES=100000
 	@hack/simulate --seed $(or $(SEED),1) --schedules $(or $(SCHEDULES),100000)
+
+fuzz: ## Run the fuzz targets under libFuzzer: SECONDS=60 TARGET=http/request (default: each)
+	@hack/setup build fuzz
+	@hack/fuzz --seconds $(or $(SECONDS),60) $(if $(TARGET),--target $(TARGET))
 
 demo: setup ## Bring up a cluster with PostgreSQL, the operator and a StoragePool; write and read one event
 	@hack/demo up
@@ -37,6 +42,12 @@ bench-engine: setup ## Measure the engine and other PostgreSQL pools side by sid
 
 bench-report: ## Write the figures of bench-engine into the README
 	@e2e/peers/engine/report build/bench/engine.json README.md
+
+bench-service: setup ## Measure the service and a Go service side by side: QUICK=1, or SOAK=10 (minutes), CONNECTIONS=25
+	@e2e/peers/service/bench $(if $(QUICK),--quick) $(if $(SOAK),--soak $(SOAK)) $(if $(CONNECTIONS),--connections $(CONNECTIONS))
+
+bench-service-report: ## Write the figures of bench-service into the README
+	@e2e/peers/service/report build/bench/service.json README.md
 
 clean: ## Remove build products (not the cached cluster binaries)
 	@rm -rf build

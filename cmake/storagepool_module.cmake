@@ -8,6 +8,9 @@
 #     BENCHMARKS x_benchmark.cc      built by the target `benchmarks`, run by hack/bench
 #     TEST_DEPENDS ...)              linked to the tests only
 #
+#   storagepool_fuzz(event_fuzz.cc DEPENDS storagepool::audit)   a fuzz target, its kept inputs in corpus/event/
+#                                  [MUTATIONS n]: how many the unit tests try of them
+#
 #   storagepool_program(datastorage SOURCES main.cc DEPENDS storagepool::service)
 #   storagepool_e2e(NAME SOURCES ... DEPENDS ...)   scenarios on a cluster; tier "e2e"
 #
@@ -98,4 +101,39 @@ function(storagepool_e2e)
   foreach(source IN LISTS E_TESTS)
     _storagepool_test(e2e 900 "${source}" DEPENDS ${E_DEPENDS})
   endforeach()
+endfunction()
+
+# Under libFuzzer with the preset `fuzz` (hack/fuzz runs it); otherwise a unit test that replays the kept inputs and
+# tries the same mutations of them every time.
+option(STORAGEPOOL_FUZZ "Build fuzz targets with libFuzzer instead of as unit tests (needs Clang)" OFF)
+add_custom_target(fuzzers)
+
+function(storagepool_fuzz source)
+  cmake_parse_arguments(PARSE_ARGV 1 F "" "MUTATIONS" "DEPENDS")
+  if(NOT F_MUTATIONS)
+    set(F_MUTATIONS 5000)
+  endif()
+  get_filename_component(base "${source}" NAME_WE)
+  get_filename_component(folder "${CMAKE_CURRENT_SOURCE_DIR}" NAME)
+  string(REGEX REPLACE "_fuzz$" "" name "${base}")
+  set(target "${folder}_${base}")
+  add_executable("${target}" "${source}")
+  target_link_libraries("${target}" PRIVATE storagepool_flags ${F_DEPENDS})
+  add_dependencies(fuzzers "${target}")
+  if(STORAGEPOOL_FUZZ)
+    target_link_options("${target}" PRIVATE -fsanitize=fuzzer)
+    set_target_properties("${target}" PROPERTIES
+                          RUNTIME_OUTPUT_DIRECTORY "${CMAKE_BINARY_DIR}/fuzzers/${folder}/${name}")
+    return()
+  endif()
+  target_link_libraries("${target}" PRIVATE storagepool::fuzzing)
+  add_test(NAME "${target}"
+           COMMAND "${target}" "--gtest_output=xml:${CMAKE_BINARY_DIR}/test-results/unit/${target}.xml"
+                   "${CMAKE_CURRENT_SOURCE_DIR}/corpus/${name}" "${F_MUTATIONS}"
+                   "${CMAKE_CURRENT_BINARY_DIR}/${target}.input")
+  set_tests_properties("${target}" PROPERTIES LABELS unit TIMEOUT 300)
+  if(NOT TARGET "${folder}_tests")
+    add_custom_target("${folder}_tests")
+  endif()
+  add_dependencies("${folder}_tests" "${target}")
 endfunction()

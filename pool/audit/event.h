@@ -13,7 +13,8 @@ namespace storagepool::audit {
 inline constexpr std::int64_t kDefaultRetentionDays = 2555;  // seven years
 
 struct Event {
-  std::string event_id{};  // canonical UUID; empty until one is made for an event whose client sent none
+  std::string event_id{};       // canonical UUID; empty until one is made for an event whose client sent none
+  bool id_from_client = false;  // the client made the id, so that its calls with it are idempotent
   Timestamp event_timestamp{};
   std::string version{};
   std::string event_type{};

@@ -102,6 +102,10 @@ class Scanner {
     at_ = std::min(text_.find_first_not_of(kBlank, at_), text_.size());
     return at_ < text_.size() ? text_[at_] : '\0';
   }
+  bool done() {
+    peek();
+    return at_ == text_.size();
+  }
   bool literal(char expected) {
     if (peek() != expected) return false;
     ++at_;
@@ -146,28 +150,50 @@ class Scanner {
   std::size_t at_ = 0;
 };
 
-bool names(std::string_view key_token, std::string_view key) {
-  if (key_token.find('\\') == std::string_view::npos) {
-    return key_token.size() == key.size() + 2 && key_token.substr(1, key.size()) == key;
+// Calls `each(key as a string token, value)` for the members of the object `text`.
+template <typename Each>
+void for_each_member(std::string_view text, const Each& each) {
+  Scanner scanner(text);
+  if (!scanner.literal('{')) return;
+  while (scanner.peek() == '"') {
+    const std::string_view key_token = scanner.value();
+    if (!scanner.literal(':')) return;
+    each(key_token, scanner.value());
+    if (!scanner.literal(',')) return;
   }
-  const auto decoded = nlohmann::json::parse(key_token, nullptr, false);
-  return decoded.is_string() && decoded.get_ref<const std::string&>() == key;
+}
+
+// What a string token says; empty when it is not valid.
+std::string decoded(std::string_view token) {
+  if (token.size() >= 2 && token.find('\\') == std::string_view::npos)
+    return std::string(token.substr(1, token.size() - 2));
+  const auto value = nlohmann::json::parse(token, nullptr, false);
+  return value.is_string() ? value.get<std::string>() : std::string();
 }
 
 }  // namespace
 
 std::string_view json_member_span(std::string_view text, std::string_view key) {
-  Scanner scanner(text);
   std::string_view found;
-  if (!scanner.literal('{')) return found;
-  while (scanner.peek() == '"') {
-    const std::string_view key_token = scanner.value();
-    if (!scanner.literal(':')) return found;
-    const std::string_view value = scanner.value();
-    if (names(key_token, key)) found = value;
-    if (!scanner.literal(',')) return found;
-  }
+  for_each_member(text, [&](std::string_view token, std::string_view value) {
+    if (decoded(token) == key) found = value;
+  });
   return found;
+}
+
+std::optional<std::vector<std::string_view>> json_elements(std::string_view text, std::size_t most) {
+  Scanner scanner(text);
+  if (!scanner.literal('[')) return std::nullopt;
+  std::vector<std::string_view> elements;
+  if (!scanner.literal(']')) {
+    do {
+      elements.push_back(scanner.value());
+      if (elements.size() > most) return elements;
+    } while (scanner.literal(','));
+    if (!scanner.literal(']')) return std::nullopt;
+  }
+  if (!scanner.done()) return std::nullopt;
+  return elements;
 }
 
 tl::expected<JsonMembers, std::string> read_json_members(std::string_view text,
@@ -177,9 +203,13 @@ tl::expected<JsonMembers, std::string> read_json_members(std::string_view text,
   Collector collector(wanted);
   if (!nlohmann::json::sax_parse(text, &collector)) return tl::unexpected(collector.error());
   JsonMembers members = collector.take();
-  for (auto& [key, value] : members) {
-    if (value.kind == Kind::kObject || value.kind == Kind::kArray) value.text = json_member_span(text, key);
-  }
+  for_each_member(text, [&](std::string_view token, std::string_view value) {
+    if (value.empty() || (value[0] != '{' && value[0] != '[')) return;
+    const auto member = members.find(decoded(token));
+    if (member == members.end()) return;
+    JsonValue& kept = member->second;
+    if (kept.kind == Kind::kObject || kept.kind == Kind::kArray) kept.text = value;
+  });
   return members;
 }
 

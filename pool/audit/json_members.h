@@ -10,9 +10,11 @@
 #include <cstddef>
 #include <cstdint>
 #include <map>
+#include <optional>
 #include <span>
 #include <string>
 #include <string_view>
+#include <vector>
 
 #include <tl/expected.hpp>
 
@@ -37,5 +39,10 @@ tl::expected<JsonMembers, std::string> read_json_members(std::string_view text,
 // `text`; empty when there is none. `text` must be valid JSON; of other text the result is unspecified but
 // within it.
 std::string_view json_member_span(std::string_view text, std::string_view key);
+
+// The elements of the array `text`, each as sent; no value when `text` is not an array. Of what an element
+// holds nothing is checked, so that each must be read by `read_json_members` in turn, and then all of `text`
+// is valid. Ends after `most` + 1 elements.
+std::optional<std::vector<std::string_view>> json_elements(std::string_view text, std::size_t most);
 
 }  // namespace storagepool::audit

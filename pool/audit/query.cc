@@ -81,6 +81,14 @@ class Reader {
     }
     return *number;
   }
+  std::optional<Cursor> cursor(std::string_view name) {
+    const std::string* value = find(name);
+    if (value == nullptr || value->empty()) return std::nullopt;
+    auto cursor = parse_cursor(*value);
+    if (!cursor) refuse(name, *value, "the pagination.next of the page before, unchanged");
+    if (const std::string* offset = find("offset")) refuse("offset", *offset, "offset or cursor, not both");
+    return cursor;
+  }
   std::optional<DetailFilter> detail() {
     const std::string* key = find("detail_key");
     const std::string* value = find("detail_value");
@@ -120,8 +128,11 @@ tl::expected<ListQuery, FieldErrors> parse_list_query(QueryParameters parameters
   query.until = reader.bound("until");
   query.detail = reader.detail();
   query.limit = reader.integer("limit", kDefaultLimit, 1, kMaxLimit, "an integer from 1 to 1000");
-  query.offset =
-      reader.integer("offset", 0, 0, std::numeric_limits<std::int64_t>::max(), "an integer of at least 0");
+  query.cursor = reader.cursor("cursor");
+  if (!query.cursor) {
+    query.offset =
+        reader.integer("offset", 0, 0, std::numeric_limits<std::int64_t>::max(), "an integer of at least 0");
+  }
   if (reader.failed()) return tl::unexpected(reader.take_errors());
   return query;
 }

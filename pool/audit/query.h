@@ -1,6 +1,6 @@
 // The filters of `GET /api/v1/audit/events`, from the decoded parameters of the query string. Pure: the clock
 // is given. Unknown parameters are ignored and of repeated ones the first counts; an empty filter is no
-// filter.
+// filter. A page is asked for by `offset`, or by the `cursor` that came with the page before, not by both.
 #pragma once
 
 #include <cstdint>
@@ -11,6 +11,7 @@
 
 #include <tl/expected.hpp>
 
+#include "pool/audit/cursor.h"
 #include "pool/audit/field_error.h"
 #include "pool/audit/timestamp.h"
 
@@ -37,7 +38,8 @@ struct ListQuery {
   std::optional<Timestamp> until{};  // inclusive
   std::optional<DetailFilter> detail{};
   std::int64_t limit = kDefaultLimit;
-  std::int64_t offset = 0;
+  std::int64_t offset = 0;         // 0 with a cursor
+  std::optional<Cursor> cursor{};  // only events after this place
   friend bool operator==(const ListQuery&, const ListQuery&) = default;
 };
 

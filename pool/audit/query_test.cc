@@ -88,6 +88,23 @@ TEST(ParseListQuery, refuses_bad_paging) {
   }
 }
 
+TEST(ParseListQuery, takes_a_cursor_instead_of_an_offset) {
+  const Cursor cursor{.event_timestamp = kNow, .event_id = "0190a6e2-9b7c-7def-8123-456789abcdef"};
+  const std::string text = format_cursor(cursor);
+  EXPECT_EQ(parse_list_query(Parameters{{"cursor", text}, {"limit", "7"}}, kNow).value(),
+            (ListQuery{.limit = 7, .cursor = cursor}));
+  EXPECT_EQ(parse_list_query(Parameters{{"cursor", ""}, {"offset", "3"}}, kNow).value(),
+            ListQuery{.offset = 3});
+  for (const char* offset : {"0", "3", "x"}) {
+    EXPECT_THAT(refusal({{"cursor", text}, {"offset", offset}}, "offset"), HasSubstr("not both")) << offset;
+  }
+  for (const std::string& bad : {std::string("x"), text + "=", text.substr(1), std::string(32, '!'),
+                                 "f" + std::string(31, '_'), std::string(100'000, 'A')}) {
+    EXPECT_THAT(refusal({{"cursor", bad}}, "cursor"), HasSubstr("the pagination.next of the page before"))
+        << bad.substr(0, 40);
+  }
+}
+
 TEST(ParseListQuery, refuses_half_a_detail_pair) {
   EXPECT_THAT(refusal({{"detail_key", "k"}}, "detail_value"), HasSubstr("together with detail_key"));
   EXPECT_THAT(refusal({{"detail_value", "v"}}, "detail_key"), HasSubstr("together with detail_value"));

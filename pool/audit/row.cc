@@ -2,6 +2,7 @@
 
 #include <charconv>
 #include <string_view>
+#include <utility>
 
 namespace storagepool::audit {
 namespace {
@@ -51,58 +52,11 @@ class Row {
 
 }  // namespace
 
-const std::string kInsertEvent = R"sql(
-INSERT INTO audit_events (
-  event_id, event_timestamp, version, event_type, event_category, event_action, event_outcome, correlation_id,
-  parent_event_id, parent_event_date, resource_type, resource_id, severity, actor_id, actor_type, retention_days,
-  is_sensitive, namespace, cluster_id, actor_ip, duration_ms, error_code, error_message, event_data)
-SELECT $1::uuid, $2::timestamptz, $3::text, $4::text, $5::text, $6::text, $7::text, $8::text,
-  $9::uuid, $10::date, $11::text, $12::text, $13::text, $14::text, $15::text, $16::integer,
-  $17::boolean, $18::text, $19::text, $20::inet, $21::bigint, $22::text, $23::text, $24::json
-WHERE $9::uuid IS NULL OR EXISTS (
-  SELECT 1 FROM audit_events AS parent
-  WHERE parent.event_id = $9::uuid
-    AND ($10::date IS NULL OR (parent.event_timestamp AT TIME ZONE 'UTC')::date = $10::date))
-ON CONFLICT (event_id) DO NOTHING
-RETURNING event_id)sql";
-
 const std::string kEventColumns = R"sql(
   event_id, to_char(event_timestamp AT TIME ZONE 'UTC', 'YYYY-MM-DD"T"HH24:MI:SS.US"Z"'), version, event_type,
   event_category, event_action, event_outcome, correlation_id, parent_event_id,
   to_char(parent_event_date, 'YYYY-MM-DD'), resource_type, resource_id, severity, actor_id, actor_type,
   retention_days, is_sensitive::int, namespace, cluster_id, host(actor_ip), duration_ms, error_code, error_message)sql";
-
-std::vector<postgres::Parameter> to_parameters(Event event) {
-  const auto date = [](Date value) { return format_date(value); };
-  const auto integer = [](std::int64_t value) { return std::to_string(value); };
-  const auto mapped = [](const auto& value, const auto& text) -> postgres::Parameter {
-    return value ? postgres::Parameter(text(*value)) : std::nullopt;
-  };
-  return {std::move(event.event_id),
-          format_timestamp(event.event_timestamp),
-          std::move(event.version),
-          std::move(event.event_type),
-          std::move(event.event_category),
-          std::move(event.event_action),
-          std::move(event.event_outcome),
-          std::move(event.correlation_id),
-          std::move(event.parent_event_id),
-          mapped(event.parent_event_date, date),
-          std::move(event.resource_type),
-          std::move(event.resource_id),
-          std::move(event.severity),
-          std::move(event.actor_id),
-          std::move(event.actor_type),
-          std::to_string(event.retention_days),
-          event.is_sensitive ? "true" : "false",
-          std::move(event.namespace_name),
-          std::move(event.cluster_id),
-          std::move(event.actor_ip),
-          mapped(event.duration_ms, integer),
-          std::move(event.error_code),
-          std::move(event.error_message),
-          std::move(event.event_data)};
-}
 
 std::optional<Event> read_event(std::vector<std::optional<std::string>> columns) {
   Row row(std::move(columns));

@@ -76,9 +76,10 @@ std::string to_json(std::span<const Event> events, const Pagination& pagination)
   data += ']';
   ObjectWriter pages;
   pages.integer("limit", pagination.limit);
-  pages.integer("offset", pagination.offset);
-  pages.integer("total", pagination.total);
+  if (pagination.offset) pages.integer("offset", *pagination.offset);
+  if (pagination.total) pages.integer("total", *pagination.total);
   pages.boolean("has_more", pagination.has_more);
+  pages.text_if_set("next", pagination.next);
   ObjectWriter writer;
   writer.raw("data", data);
   writer.raw("pagination", pages.take());

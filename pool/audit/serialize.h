@@ -2,6 +2,8 @@
 // and `event_data` byte for byte as the client sent it.
 #pragma once
 
+#include <cstdint>
+#include <optional>
 #include <span>
 #include <string>
 
@@ -9,11 +11,13 @@
 
 namespace storagepool::audit {
 
+// Of a page asked for by a cursor neither offset nor total are told: nobody has counted.
 struct Pagination {
   std::int64_t limit = 0;
-  std::int64_t offset = 0;
-  std::int64_t total = 0;
+  std::optional<std::int64_t> offset{};
+  std::optional<std::int64_t> total{};
   bool has_more = false;
+  std::optional<std::string> next{};  // the cursor of the next page, if there is more
   friend bool operator==(const Pagination&, const Pagination&) = default;
 };
 

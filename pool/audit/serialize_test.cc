@@ -48,12 +48,17 @@ TEST(EventToJson, adds_what_is_set_and_escapes_it) {
 }
 
 TEST(PageToJson, wraps_data_and_pagination) {
-  EXPECT_EQ(to_json(std::vector<Event>{}, {.limit = 50}),
+  EXPECT_EQ(to_json(std::vector<Event>{}, {.limit = 50, .offset = 0, .total = 0}),
             R"({"data":[],"pagination":{"limit":50,"offset":0,"total":0,"has_more":false}})");
   const std::vector<Event> two{smallest(), smallest()};
   EXPECT_EQ(to_json(two, {.limit = 2, .offset = 4, .total = 9, .has_more = true}),
             "{\"data\":[" + to_json(two[0]) + "," + to_json(two[1]) +
                 R"(],"pagination":{"limit":2,"offset":4,"total":9,"has_more":true}})");
+}
+
+TEST(PageToJson, leads_to_the_next_page) {
+  EXPECT_EQ(to_json(std::vector<Event>{}, {.limit = 5, .has_more = true, .next = "AZ-_"}),
+            R"({"data":[],"pagination":{"limit":5,"has_more":true,"next":"AZ-_"}})");
 }
 
 TEST(CreatedJson, tells_id_and_whole_seconds) {

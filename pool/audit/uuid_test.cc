@@ -29,11 +29,37 @@ TEST(MakeUuid7, matches_the_example_of_the_standard) {
 }
 
 TEST(NewEventId, never_repeats_and_is_canonical) {
+  const Timestamp time = *parse_timestamp("2026-02-28T11:22:33.123456Z");
   std::set<std::string> seen;
   for (int i = 0; i < 1000; ++i) {
-    const std::string id = new_event_id();
+    const std::string id = new_event_id(time);
     EXPECT_EQ(parse_uuid(id), id);
     EXPECT_TRUE(seen.insert(id).second);
+  }
+}
+
+TEST(NewEventId, tells_the_millisecond_of_its_event) {
+  for (const char* text : {"2026-02-28T11:22:33.123456Z", "2026-02-28T23:59:59.999999Z",
+                           "2026-03-01T00:00:00Z", "1970-01-01T00:00:00Z", "9999-12-31T23:59:59.999999Z"}) {
+    const Timestamp time = *parse_timestamp(text);
+    const auto range = id_time_range(new_event_id(time));
+    ASSERT_TRUE(range) << text;
+    EXPECT_LE(range->first, time) << text;
+    EXPECT_LT(time, range->second) << text;
+    EXPECT_EQ(range->second - range->first, std::chrono::milliseconds{1});
+    // No millisecond lies in two months.
+    EXPECT_EQ(date_of(range->first), date_of(range->second - std::chrono::microseconds{1}));
+  }
+}
+
+TEST(IdTimeRange, is_of_version_7_alone) {
+  EXPECT_TRUE(id_time_range("017f22e2-79b0-7cc3-98c4-dc0c0c07398f"));
+  for (const char* other :
+       {"017f22e2-79b0-4cc3-98c4-dc0c0c07398f", "017f22e2-79b0-7cc3-c8c4-dc0c0c07398f",
+        "00000000-0000-0000-0000-000000000000", "ffffffff-ffff-ffff-ffff-ffffffffffff", "", "zzz",
+        "ffffffff-ffff-7fff-bfff-ffffffffffff",     // the year 10889, which no event has
+        "-1234567-89ab-7cc3-98c4-dc0c0c07398f"}) {  // not canonical
+    EXPECT_FALSE(id_time_range(other)) << other;
   }
 }
 

@@ -6,11 +6,13 @@
 #include <limits>
 #include <optional>
 #include <string>
+#include <unordered_map>
 #include <utility>
 
 #include "pool/audit/json_members.h"
 #include "pool/audit/text.h"
 #include "pool/audit/uuid.h"
+#include "pool/settings/duration.h"
 
 namespace storagepool::audit {
 namespace {
@@ -71,20 +73,20 @@ class Reader {
     const auto found = members_.find(field);
     return found == members_.end() || found->second.kind == Kind::kNull ? nullptr : &found->second;
   }
-  const JsonValue* require(std::string_view field, std::string_view allowed) {
-    const JsonValue* value = find(field);
-    if (value == nullptr)
-      errors_.push_back({std::string(field), "is required; allowed: " + std::string(allowed)});
-    return value;
+  void missing(std::string_view field, std::string_view allowed) {
+    errors_.push_back({std::string(field), "is required; allowed: " + std::string(allowed)});
   }
 
   std::string required_text(std::string_view field, std::size_t longest) {
-    const std::string allowed = "a string of 1 to " + std::to_string(longest) + " characters";
-    const JsonValue* value = require(field, allowed);
-    if (value == nullptr) return {};
+    const auto allowed = [&] { return "a string of 1 to " + std::to_string(longest) + " characters"; };
+    const JsonValue* value = find(field);
+    if (value == nullptr) {
+      missing(field, allowed());
+      return {};
+    }
     if (value->kind != Kind::kString || value->text.empty() ||
         utf8_length(value->text).value_or(kUnbounded) > longest) {
-      refuse(field, shown(*value), allowed);
+      refuse(field, shown(*value), allowed());
     }
     return value->text;
   }
@@ -147,22 +149,29 @@ bool is_address(const std::string& text) {
 
 Timestamp read_time(Reader& reader, Timestamp now, const TimeLimits& limits) {
   constexpr std::string_view kField = "event_timestamp";
-  const std::string allowed = "an RFC 3339 time with at most nanoseconds, from " +
-                              std::to_string(limits.past.count()) + " hours ago to " +
-                              std::to_string(limits.future.count()) + " minutes ahead";
-  const JsonValue* value = reader.require(kField, allowed);
-  if (value == nullptr) return {};
+  const auto allowed = [&] {
+    return "an RFC 3339 time with at most nanoseconds, from " + settings::format_duration(limits.past) +
+           " ago to " + settings::format_duration(limits.future) + " ahead";
+  };
+  const JsonValue* value = reader.find(kField);
+  if (value == nullptr) {
+    reader.missing(kField, allowed());
+    return {};
+  }
   const auto time = value->kind == Kind::kString ? parse_timestamp(value->text) : std::nullopt;
   if (!time || *time > now + limits.future || *time < now - limits.past)
-    reader.refuse(kField, shown(*value), allowed);
+    reader.refuse(kField, shown(*value), allowed());
   return time.value_or(Timestamp{});
 }
 
 std::string read_outcome(Reader& reader) {
   constexpr std::string_view kField = "event_outcome";
   constexpr std::string_view kAllowed = "success, failure, pending";
-  const JsonValue* value = reader.require(kField, kAllowed);
-  if (value == nullptr) return {};
+  const JsonValue* value = reader.find(kField);
+  if (value == nullptr) {
+    reader.missing(kField, kAllowed);
+    return {};
+  }
   const bool known = value->text == "success" || value->text == "failure" || value->text == "pending";
   if (value->kind != Kind::kString || !known) reader.refuse(kField, shown(*value), kAllowed);
   return value->text;
@@ -171,8 +180,11 @@ std::string read_outcome(Reader& reader) {
 std::string read_data(Reader& reader) {
   constexpr std::string_view kField = "event_data";
   constexpr std::string_view kAllowed = "a JSON object";
-  const JsonValue* value = reader.require(kField, kAllowed);
-  if (value == nullptr) return {};
+  const JsonValue* value = reader.find(kField);
+  if (value == nullptr) {
+    reader.missing(kField, kAllowed);
+    return {};
+  }
   if (value->kind != Kind::kObject) reader.refuse(kField, shown(*value), kAllowed);
   return value->text;
 }
@@ -233,8 +245,50 @@ tl::expected<Event, FieldErrors> validate_event(std::string_view body, Timestamp
   event.retention_days = retention == 0 ? kDefaultRetentionDays : retention;
   event.is_sensitive = reader.boolean_or("is_sensitive", false);
   event.event_id = reader.optional_uuid("event_id").value_or("");
+  event.id_from_client = !event.event_id.empty();
   if (reader.failed()) return tl::unexpected(reader.take_errors());
   return event;
+}
+
+tl::expected<std::vector<Event>, FieldErrors> validate_batch(std::string_view body, Timestamp now,
+                                                             const TimeLimits& limits) {
+  const auto refuse = [](std::string message) {
+    return tl::unexpected(FieldErrors{{"body", std::move(message)}});
+  };
+  const std::string allowed =
+      "; allowed: a JSON array of 1 to " + std::to_string(kMaxBatchEvents) + " events";
+  const auto elements = json_elements(body, kMaxBatchEvents);
+  if (!elements) return refuse("it is not a JSON array" + allowed);
+  if (elements->empty()) return refuse("batch cannot be empty" + allowed);
+  if (elements->size() > kMaxBatchEvents)
+    return refuse("got more than " + std::to_string(kMaxBatchEvents) + " events" + allowed);
+
+  std::vector<Event> events;
+  events.reserve(elements->size());
+  FieldErrors errors;
+  std::unordered_map<std::string, std::size_t> first_with;  // by client-made id
+  for (std::size_t index = 0; index < elements->size() && errors.size() < kMaxBatchErrors; ++index) {
+    const std::string element = "[" + std::to_string(index) + "]";
+    auto event = validate_event((*elements)[index], now, limits);
+    if (!event) {
+      for (FieldError& error : event.error()) {
+        error.field = error.field == "body" ? element : element + "." + error.field;
+        errors.push_back(std::move(error));
+      }
+      continue;
+    }
+    if (event->id_from_client) {
+      const auto [first, is_new] = first_with.emplace(event->event_id, index);
+      if (!is_new) {
+        errors.push_back({element + ".event_id", "got " + quoted(event->event_id) + ", which [" +
+                                                     std::to_string(first->second) +
+                                                     "] has too; allowed: an id once in a batch"});
+      }
+    }
+    events.push_back(std::move(*event));
+  }
+  if (!errors.empty()) return tl::unexpected(std::move(errors));
+  return events;
 }
 
 }  // namespace storagepool::audit

@@ -235,5 +235,80 @@ TEST(ValidateEvent, refuses_a_body_that_is_not_an_object) {
   }
 }
 
+TEST(ValidateEvent, tells_whose_id_it_is) {
+  EXPECT_FALSE(validate_event(valid_body().dump(), kNow)->id_from_client);
+  EXPECT_TRUE(with("event_id", "aaaaaaaa-9b7c-4def-8123-456789abcdef")->id_from_client);
+}
+
+std::vector<std::string> refused_fields(const std::string& body) {
+  const auto events = validate_batch(body, kNow);
+  std::vector<std::string> fields;
+  if (!events) {
+    for (const FieldError& error : events.error()) fields.push_back(error.field);
+  }
+  return fields;
+}
+
+nlohmann::json batch_of(std::size_t count) {
+  return nlohmann::json::array_t(count, valid_body());
+}
+
+TEST(ValidateBatch, gives_every_event_in_order) {
+  auto body = batch_of(500);
+  for (std::size_t i = 0; i < body.size(); ++i) body[i]["correlation_id"] = std::to_string(i);
+  const auto events = validate_batch(body.dump(1), kNow);
+  ASSERT_TRUE(events);
+  ASSERT_EQ(events->size(), 500U);
+  for (std::size_t i = 0; i < events->size(); ++i) {
+    EXPECT_EQ((*events)[i].correlation_id, std::to_string(i));
+    EXPECT_EQ((*events)[i].event_data, "{\n   \"a\": 1\n  }");
+  }
+}
+
+TEST(ValidateBatch, bounds_the_number_of_events) {
+  const auto empty = validate_batch(" [ ] ", kNow);
+  ASSERT_FALSE(empty);
+  EXPECT_THAT(empty.error().at(0).message, HasSubstr("batch cannot be empty"));
+  const auto many = validate_batch(batch_of(501).dump(), kNow);
+  ASSERT_FALSE(many);
+  EXPECT_EQ(many.error().at(0).message, "got more than 500 events; allowed: a JSON array of 1 to 500 events");
+}
+
+TEST(ValidateBatch, names_the_element_and_its_field) {
+  auto body = batch_of(4);
+  body[1] = 5;
+  body[3]["severity"] = 7;
+  body[3].erase("version");
+  EXPECT_THAT(refused_fields(body.dump()), ElementsAre("[1]", "[3].version", "[3].severity"));
+  const auto refused = validate_batch(body.dump(), kNow);
+  EXPECT_EQ(refused.error().at(0).message, "it must be a JSON object");
+  EXPECT_EQ(refused.error().at(2).message, "got 7; allowed: a string");
+}
+
+TEST(ValidateBatch, refuses_an_id_twice) {
+  auto body = batch_of(3);
+  body[0]["event_id"] = "aaaaaaaa-9b7c-4def-8123-456789abcdef";
+  body[2]["event_id"] = "AAAAAAAA-9B7C-4DEF-8123-456789ABCDEF";
+  EXPECT_THAT(refused_fields(body.dump()), ElementsAre("[2].event_id"));
+}
+
+TEST(ValidateBatch, does_not_list_errors_without_end) {
+  EXPECT_EQ(refused_fields(nlohmann::json(nlohmann::json::array_t(500, 5)).dump()).size(), kMaxBatchErrors);
+}
+
+TEST(ValidateBatch, refuses_what_is_not_an_array) {
+  for (const char* bad : {"", "{}", "[", "[{}", "[{}}", "[{} {}]", "[] x", "[]]", "null", "nonsense"}) {
+    EXPECT_THAT(refused_fields(bad), ElementsAre("body")) << bad;
+  }
+  const std::string event = valid_body().dump();
+  EXPECT_TRUE(validate_batch("[" + event + "]", kNow));
+  EXPECT_TRUE(validate_batch(" [" + event + " ,\n" + event + " ]\n", kNow));
+  EXPECT_THAT(refused_fields("[" + event + ",]"), ElementsAre("[1]"));
+  EXPECT_THAT(refused_fields("[," + event + "]"), ElementsAre("[0]"));
+  EXPECT_THAT(refused_fields("[" + event + "x]"), ElementsAre("body"));
+  const std::string nul("[\0]", 3);
+  EXPECT_FALSE(validate_batch(nul, kNow));
+}
+
 }  // namespace
 }  // namespace storagepool::audit

@@ -1,4 +1,5 @@
-// What the owner of the pool orders: other settings, an end, a pause, other credentials, a database's end.
+// What the owner of the pool orders: other settings, an end, a pause, other credentials, a database's end;
+// and what it asks: how each database fares.
 #include <algorithm>
 
 #include "pool/engine/core.h"
@@ -76,6 +77,24 @@ void Core::reopen_database(TimePoint now, std::string_view name) {
 bool Core::has_connections(std::string_view name) const {
   const std::uint32_t index = find_database(name);
   return index != kNone && databases_[index].total > 0;
+}
+
+std::vector<DatabaseStatistics> Core::database_statistics() const {
+  std::vector<DatabaseStatistics> all;
+  all.reserve(databases_.size());
+  for (std::uint32_t index = 0; index < databases_.end(); ++index) {
+    const Database& database = databases_[index];
+    if (database.total == 0 && database.waiters.empty()) continue;
+    const std::int64_t open = database.live() - database.opening;
+    const auto idle = static_cast<std::int64_t>(database.idle.size());
+    all.push_back({.name = std::string(database.name),
+                   .max_open = limit_of(database),
+                   .open = open,
+                   .in_use = open - idle,
+                   .idle = idle,
+                   .waiting = database.queued()});
+  }
+  return all;
 }
 
 void Core::enforce_idle_limit() {

@@ -154,6 +154,8 @@ class Core {
   TimePoint now() const { return now_; }  // of the last event
   const settings::Settings& settings() const { return settings_; }
   Statistics statistics() const;
+  // Of every database with a socket or a waiter, in no order.
+  std::vector<DatabaseStatistics> database_statistics() const;
   bool drained() const { return draining_ && connections_.size() == 0 && waiters_.size() == 0; }
 
  private:
@@ -279,7 +281,7 @@ class Core {
   const Waiter& front(std::uint32_t database) const { return waiters_[databases_[database].waiters.front()]; }
   TurnHeap& heap_of(Want want) { return want == Want::kFirst ? first_ : more_; }
 
-  // control.cc: what the owner of the pool orders.
+  // control.cc: what the owner of the pool orders and asks.
   void enforce_idle_limit();
   void close_unwanted();
   void refresh_waiting(TimePoint now);

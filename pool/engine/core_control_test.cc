@@ -207,6 +207,25 @@ TEST_F(CoreControl, CloseDatabaseClosesItsConnectionsAndNoOthers) {
   EXPECT_EQ(pool.closes.size(), 2u);  // idle ones at once
 }
 
+TEST_F(CoreControl, TellsHowEachDatabaseFares) {
+  pool.acquire("b");
+  auto databases = pool.core.database_statistics();
+  std::sort(databases.begin(), databases.end(), [](auto& a, auto& b) { return a.name < b.name; });
+  const std::vector<DatabaseStatistics> expected = {
+      {.name = "a", .max_open = 3, .open = 1, .in_use = 1, .idle = 0, .waiting = 1},
+      {.name = "b", .max_open = 3, .open = 0, .in_use = 0, .idle = 0, .waiting = 2},
+      {.name = kSystem, .max_open = 20, .open = 2, .in_use = 1, .idle = 1, .waiting = 0}};
+  EXPECT_EQ(databases, expected);
+  std::int64_t in_use = 0;
+  for (const DatabaseStatistics& database : databases) in_use += database.in_use;
+  EXPECT_EQ(in_use, pool.statistics().in_use);
+
+  pool.core.close_database(pool.now, "b");
+  pool.open_all();
+  pool.close_all();
+  for (const DatabaseStatistics& database : pool.core.database_statistics()) EXPECT_NE(database.name, "b");
+}
+
 TEST(CoreCloseDatabase, ItsTokensServeOthers) {
   Pool pool({.max_open_conns = 2, .max_conns_per_database = 1, .system_conns = 1});
   pool.lease("a");

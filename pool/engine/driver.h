@@ -55,6 +55,7 @@ class Driver : public std::enable_shared_from_this<Driver> {
   void reconfigure(const settings::Settings& settings);
   settings::Settings in_force() const;
   Statistics statistics() const;
+  std::vector<DatabaseStatistics> database_statistics() const;
   static boost::asio::awaitable<bool> suspend(std::shared_ptr<Driver> self, TimePoint deadline);
   void resume();
   void retire();

@@ -1,5 +1,7 @@
 // What the owner of the engine orders, and how the end of an order is awaited.
+#include <algorithm>
 #include <utility>
+#include <vector>
 
 #include <boost/asio/associated_executor.hpp>
 #include <boost/asio/bind_executor.hpp>
@@ -38,6 +40,16 @@ settings::Settings Driver::in_force() const {
 Statistics Driver::statistics() const {
   const Lock lock(mutex_);
   return core_.statistics();
+}
+
+std::vector<DatabaseStatistics> Driver::database_statistics() const {
+  std::vector<DatabaseStatistics> databases;
+  {
+    const Lock lock(mutex_);
+    databases = core_.database_statistics();
+  }
+  std::sort(databases.begin(), databases.end(), [](const auto& a, const auto& b) { return a.name < b.name; });
+  return databases;
 }
 
 asio::awaitable<bool> Driver::drain(std::shared_ptr<Driver> self, TimePoint deadline) {

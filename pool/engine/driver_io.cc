@@ -79,7 +79,7 @@ asio::awaitable<void> Driver::open(ConnectionId id, std::string database, asio::
   if (session) {
     if (listener_.on_connected) listener_.on_connected();
   } else if (listener_.on_connect_failed) {
-    listener_.on_connect_failed(session.error());
+    listener_.on_connect_failed(database, session.error());
   }
 }
 

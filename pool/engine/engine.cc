@@ -36,6 +36,9 @@ settings::Settings Engine::in_force() const {
 Statistics Engine::statistics() const {
   return driver_->statistics();
 }
+std::vector<DatabaseStatistics> Engine::database_statistics() const {
+  return driver_->database_statistics();
+}
 
 asio::awaitable<bool> Engine::suspend(TimePoint deadline) {
   return Driver::suspend(driver_, deadline);

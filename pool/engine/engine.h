@@ -17,6 +17,7 @@
 #include <string>
 #include <string_view>
 #include <utility>
+#include <vector>
 
 #include <boost/asio/any_io_executor.hpp>
 #include <boost/asio/awaitable.hpp>
@@ -53,6 +54,17 @@ struct Statistics {
   std::int64_t evicted = 0;
   std::int64_t connect_failures = 0;
   std::int64_t open_high_water = 0;  // of open + opening + closing
+};
+
+// One database's part of the pool at one moment.
+struct DatabaseStatistics {
+  std::string name;
+  std::int64_t max_open = 0;  // maxConnsPerDatabase; of the system database maxOpenConns
+  std::int64_t open = 0;      // in_use + idle
+  std::int64_t in_use = 0;
+  std::int64_t idle = 0;
+  std::int64_t waiting = 0;
+  friend bool operator==(const DatabaseStatistics&, const DatabaseStatistics&) = default;
 };
 
 class Driver;
@@ -112,9 +124,10 @@ class ClosedDatabase {
 
 // What the engine tells its owner; called on the engine's executor, must not block.
 struct Listener {
-  std::function<void()> on_connected;                             // a new session was established
-  std::function<void(const postgres::Error&)> on_connect_failed;  // a connect attempt ended badly
-  std::function<void()> on_connection_lost;                       // an established session died under us
+  std::function<void()> on_connected;  // a new session was established
+  // A connect attempt to this database ended badly.
+  std::function<void(std::string_view database, const postgres::Error&)> on_connect_failed;
+  std::function<void()> on_connection_lost;  // an established session died under us
 };
 
 class Engine {
@@ -138,6 +151,9 @@ class Engine {
   void reconfigure(const settings::Settings& settings);
   settings::Settings in_force() const;  // read back from the core
   Statistics statistics() const;
+  // Of every database with a socket or a waiter, by name. Takes time in proportion to their number, during
+  // which nothing is handed out: for people and scrapers, not for every request.
+  std::vector<DatabaseStatistics> database_statistics() const;
 
   // Until `resume` nothing is handed out or opened: idle connections are closed now, busy ones on release,
   // and waiters wait for their deadline. True when every socket was let go of by `deadline`, false when not,

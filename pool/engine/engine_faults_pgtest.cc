@@ -36,9 +36,10 @@ TEST_F(EngineFaultsTest, AConnectOutlivesItsWaiter) {
 
 TEST_F(EngineFaultsTest, E6_ADeadServerCostsFewConnects) {
   int failed = 0;
-  make({.max_open_conns = 20}, {.on_connected = {},
-                                .on_connect_failed = [&](const postgres::Error&) { ++failed; },
-                                .on_connection_lost = {}});
+  make({.max_open_conns = 20},
+       {.on_connected = {},
+        .on_connect_failed = [&](std::string_view, const postgres::Error&) { ++failed; },
+        .on_connection_lost = {}});
   server_->stop();
   int answered = 0;
   for (int i = 0; i < 100; ++i) {
@@ -179,7 +180,7 @@ TEST_F(EngineFaultsTest, E8_NoErrorHoldsACredential) {
   std::vector<std::string> said;
   make({}, {.on_connected = {},
             .on_connect_failed =
-                [&](const postgres::Error& error) {
+                [&](std::string_view, const postgres::Error& error) {
                   said.push_back(error.detail + error.sqlstate + error.constraint);
                 },
             .on_connection_lost = {}});

@@ -189,9 +189,10 @@ TEST_F(EngineTest, StatementAndLockTimeoutAndCacheSizeChangeLive) {
 
 TEST_F(EngineTest, ConnectTimeoutBoundsAnAttempt) {
   int failed = 0;
-  make({.connect_timeout = 100ms}, {.on_connected = {},
-                                    .on_connect_failed = [&](const postgres::Error&) { ++failed; },
-                                    .on_connection_lost = {}});
+  make({.connect_timeout = 100ms},
+       {.on_connected = {},
+        .on_connect_failed = [&](std::string_view, const postgres::Error&) { ++failed; },
+        .on_connection_lost = {}});
   server_->pause();
   auto none = acquire(50ms);
   wait_until([&] { return failed == 1; });

@@ -1,8 +1,7 @@
 #include "pool/http/bearer.h"
 
 #include <algorithm>
-
-#include <openssl/crypto.h>
+#include <string>
 
 #include "pool/http/fields.h"
 #include "pool/http/problem.h"
@@ -12,34 +11,49 @@ namespace {
 
 constexpr std::string_view kScheme = "Bearer ";
 
-Response unauthorized(const Request& request, std::string_view detail, std::string_view challenge) {
-  Response response = problem(ProblemKind::kUnauthorized, detail, request.path);
-  response.headers.emplace_back("WWW-Authenticate", challenge);
+Response challenge(const Request& request, ProblemKind kind, std::string_view detail, std::string value) {
+  Response response = problem(kind, detail, request.path);
+  response.headers.emplace_back("WWW-Authenticate", std::move(value));
   return response;
-}
-
-bool same_token(std::string_view a, std::string_view b) {
-  return a.size() == b.size() && CRYPTO_memcmp(a.data(), b.data(), a.size()) == 0;
 }
 
 }  // namespace
 
-std::optional<Response> check_bearer(const Request& request, std::string_view expected_token) {
+tl::expected<std::string_view, Refusal> bearer_token(const Request& request) {
   const auto given = std::count_if(request.headers.begin(), request.headers.end(), [](const auto& field) {
     return equals_ignoring_case(field.first, "Authorization");
   });
-  if (given == 0) return unauthorized(request, "Missing Authorization header", "Bearer");
-
+  if (given == 0) return tl::unexpected(Refusal::kMissingHeader);
   const std::string_view value = request.header("Authorization").value_or("");
   const std::string_view token =
       value.starts_with(kScheme) ? value.substr(kScheme.size()) : std::string_view();
   if (given > 1 || token.empty() || token.find_first_of(" \t") != std::string_view::npos) {
-    return unauthorized(request, "Invalid Authorization header format", "Bearer error=\"invalid_request\"");
+    return tl::unexpected(Refusal::kMalformedHeader);
   }
-  if (expected_token.empty() || !same_token(token, expected_token)) {
-    return unauthorized(request, "Invalid or expired token", "Bearer error=\"invalid_token\"");
+  return token;
+}
+
+Response refused(const Request& request, Refusal refusal) {
+  switch (refusal) {
+    case Refusal::kMissingHeader:
+      return challenge(request, ProblemKind::kUnauthorized, "Missing Authorization header", "Bearer");
+    case Refusal::kMalformedHeader:
+      return challenge(request, ProblemKind::kUnauthorized, "Invalid Authorization header format",
+                       "Bearer error=\"invalid_request\"");
+    case Refusal::kNoReader:
+      return forbidden(request, "read");
+    case Refusal::kInvalidToken:
+      break;
   }
-  return std::nullopt;
+  return challenge(request, ProblemKind::kUnauthorized, "Invalid or expired token",
+                   "Bearer error=\"invalid_token\"");
+}
+
+Response forbidden(const Request& request, std::string_view scope) {
+  const std::string name(scope);
+  return challenge(request, ProblemKind::kForbidden,
+                   "the token lacks the scope \"" + name + "\", which this request needs",
+                   "Bearer error=\"insufficient_scope\", scope=\"" + name + "\"");
 }
 
 }  // namespace storagepool::http

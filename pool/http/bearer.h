@@ -1,17 +1,30 @@
-// Bearer token authentication (RFC 6750) with one expected token, compared in constant time. The 401 details
-// are those of the wire contract: "Missing Authorization header", "Invalid Authorization header format",
-// "Invalid or expired token".
+// Bearer tokens in requests (RFC 6750): taking the token out of the Authorization header, and the answers
+// when it does not admit. No answer ever holds a token. The 401 details are those of the wire contract:
+// "Missing Authorization header", "Invalid Authorization header format", "Invalid or expired token".
 #pragma once
 
-#include <optional>
-#include <string>
 #include <string_view>
+
+#include <tl/expected.hpp>
 
 #include "pool/http/server.h"
 
 namespace storagepool::http {
 
-// No value when the request carries the token, else the 401 answer. An empty `expected_token` admits nobody.
-std::optional<Response> check_bearer(const Request& request, std::string_view expected_token);
+enum class Refusal {
+  kMissingHeader,    // 401
+  kMalformedHeader,  // 401: anything but one `Bearer <token>`
+  kInvalidToken,     // 401: unknown, expired, not valid yet, or signed by nobody we trust
+  kNoReader,         // 403: known, but without the right to read that is asked for
+};
+
+// The token as sent; it lives as long as the request's headers.
+tl::expected<std::string_view, Refusal> bearer_token(const Request& request);
+
+// The answer to a refused request as problem details, with its challenge in WWW-Authenticate.
+Response refused(const Request& request, Refusal refusal);
+
+// The 403 for a known sender who lacks the scope "read" or "write".
+Response forbidden(const Request& request, std::string_view scope);
 
 }  // namespace storagepool::http

@@ -1,5 +1,6 @@
 #include "pool/http/connection.h"
 
+#include <algorithm>
 #include <array>
 #include <chrono>
 #include <exception>
@@ -28,13 +29,11 @@ namespace {
 constexpr std::chrono::seconds kLingerTime{5};
 constexpr std::size_t kLingerBytes = std::size_t{64} * 1024 * 1024;
 
-struct Logged {
-  std::string method;
-  std::string path;
-  std::string request_id;
-};
+Outline outline(const Request& request) {
+  return {request.method, request.path, request.request_id};
+}
 
-void log_failure(const Logged& request, const std::string& type, const std::string& what) {
+void log_failure(const Outline& request, const std::string& type, const std::string& what) {
   log::error("request handler failed", {{"method", request.method},
                                         {"path", request.path},
                                         {"requestId", request.request_id},
@@ -42,7 +41,7 @@ void log_failure(const Logged& request, const std::string& type, const std::stri
                                         {"error", what}});
 }
 
-void log_thrown(const Logged& request, const std::exception_ptr& thrown) {
+void log_thrown(const Outline& request, const std::exception_ptr& thrown) {
   try {
     std::rethrow_exception(thrown);
   } catch (const nlohmann::json::exception& error) {
@@ -78,8 +77,7 @@ asio::awaitable<void> Connection::refuse() {
       problem(ProblemKind::kUnavailable,
               "more than " + std::to_string(context_->limits.max_connections) + " connections", "");
   busy.headers.emplace_back("Retry-After", "1");
-  Request unknown;
-  unknown.request_id = request_id(std::nullopt);
+  const Outline unknown{"", "", request_id(std::nullopt)};
   const bool written = co_await write(busy, unknown, false);
   if (written) co_await linger();
   socket_->close();
@@ -112,47 +110,51 @@ asio::awaitable<bool> Connection::serve_one() {
   if (!incoming) {
     const Rejected& rejected = incoming.error();
     if (!rejected.answer) co_return false;
-    const bool told = co_await write(*rejected.answer, rejected.request, false);
-    if (told) co_await linger();
-    co_return false;
+    const bool keep_alive = rejected.keep_alive && !context_->draining;
+    const Outline asked = outline(rejected.request);
+    const bool told = co_await write(*rejected.answer, asked, keep_alive);
+    if (told && !keep_alive) co_await linger();
+    co_return told&& keep_alive;
   }
-  Request& request = incoming->request;
-  Request outline;  // what the answer needs to know after the handler took the request
-  outline.method = request.method;
-  outline.request_id = request.request_id;
-  const Response response = co_await answer(std::move(request));
+  const Outline asked = outline(incoming->request);
+  const Response response = co_await answer(std::move(incoming->request), asked);
   const bool keep_alive = incoming->keep_alive && !context_->draining;
-  const bool written = co_await write(response, outline, keep_alive);
+  const bool written = co_await write(response, asked, keep_alive);
   if (!written) co_return false;
   if (!keep_alive && (reader_.has_buffered() || unread_bytes())) co_await linger();
   co_return keep_alive;
 }
 
-asio::awaitable<Response> Connection::answer(Request request) {
-  const Logged logged{request.method, request.path, request.request_id};
+asio::awaitable<Response> Connection::answer(Request request, const Outline& asked) {
   std::exception_ptr thrown;
   try {
     Response response = co_await context_->handler(std::move(request));
     if (sendable(response)) co_return response;
-    log_failure(logged, "none", "the handler's answer has a header that cannot be sent");
+    log_failure(asked, "none", "the handler's answer has a header that cannot be sent");
   } catch (...) {
     thrown = std::current_exception();
   }
-  if (thrown) log_thrown(logged, thrown);
+  if (thrown) log_thrown(asked, thrown);
   co_return problem(
       ProblemKind::kInternal,
-      "the request failed for a reason on our side; see our log for request " + logged.request_id,
-      logged.path);
+      "the request failed for a reason on our side; see our log for request " + asked.request_id, asked.path);
 }
 
-asio::awaitable<bool> Connection::write(const Response& response, const Request& request, bool keep_alive) {
+asio::awaitable<bool> Connection::write(const Response& response, const Outline& asked, bool keep_alive) {
   const std::string head =
-      format_head(response, request.request_id, keep_alive, std::chrono::system_clock::now());
-  const bool with_body = request.method != "HEAD" && may_have_body(response.status);
-  const std::array<asio::const_buffer, 2> parts = {
-      asio::buffer(head), with_body ? asio::buffer(response.body) : asio::const_buffer()};
-  socket_->set_deadline(context_->limits.write_timeout);
+      format_head(response, asked.request_id, keep_alive, std::chrono::system_clock::now());
+  const bool with_body = asked.method != "HEAD" && may_have_body(response.status);
+  std::array<asio::const_buffer, 2> parts = {asio::buffer(head),
+                                             with_body ? asio::buffer(response.body) : asio::const_buffer()};
+  // Most answers fit into the socket's buffer at once, and then there is nothing to wait for.
   error_code error;
+  const std::size_t sent = socket_->socket().write_some(parts, error);
+  if (error && error != asio::error::would_block) co_return false;
+  const std::size_t of_head = std::min(sent, head.size());
+  parts[0] += of_head;
+  parts[1] += sent - of_head;
+  if (parts[0].size() + parts[1].size() == 0) co_return true;
+  socket_->set_deadline(context_->limits.write_timeout);
   co_await asio::async_write(socket_->socket(), parts, asio::redirect_error(asio::use_awaitable, error));
   socket_->clear_deadline();
   co_return !error;

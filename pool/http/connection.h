@@ -15,6 +15,13 @@
 
 namespace storagepool::http {
 
+// What of a request its answer and our log need after the handler took the request.
+struct Outline {
+  std::string method;
+  std::string path;
+  std::string request_id;
+};
+
 class Connection : public std::enable_shared_from_this<Connection> {
  public:
   // The socket's executor must be a strand.
@@ -33,8 +40,8 @@ class Connection : public std::enable_shared_from_this<Connection> {
  private:
   boost::asio::awaitable<bool> await_request(bool first);
   boost::asio::awaitable<bool> serve_one();
-  boost::asio::awaitable<Response> answer(Request request);
-  boost::asio::awaitable<bool> write(const Response& response, const Request& request, bool keep_alive);
+  boost::asio::awaitable<Response> answer(Request request, const Outline& asked);
+  boost::asio::awaitable<bool> write(const Response& response, const Outline& asked, bool keep_alive);
   boost::asio::awaitable<void> linger();
   bool unread_bytes();
 

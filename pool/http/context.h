@@ -2,21 +2,39 @@
 #pragma once
 
 #include <atomic>
+#include <chrono>
 #include <cstddef>
 #include <memory>
+#include <mutex>
+#include <optional>
 #include <utility>
 
+#include "pool/http/rate_limit.h"
 #include "pool/http/server.h"
 
 namespace storagepool::http {
 
 struct Context {
   Context(const Limits& given_limits, Handler given_handler)
-      : limits(given_limits), handler(std::move(given_handler)) {}
+      : limits(given_limits), handler(std::move(given_handler)) {
+    if (limits.requests_per_second > 0) rate_limiter_.emplace(limits.requests_per_second, limits.burst);
+  }
+
+  bool limits_rate() const { return rate_limiter_.has_value(); }
+  // Zero when a request of this client may go on, else how long it must wait. Only where limits_rate().
+  std::chrono::nanoseconds take_token(const ClientKey& client) {
+    const std::lock_guard lock(rate_mutex_);
+    return rate_limiter_->take(client, std::chrono::steady_clock::now());
+  }
+
   const Limits limits;
   const Handler handler;
   std::atomic<std::size_t> all_bodies_bytes = 0;
   std::atomic<bool> draining = false;  // answers from now on are the last of their connection
+
+ private:
+  std::mutex rate_mutex_;
+  std::optional<RateLimiter> rate_limiter_;
 };
 
 // One request's share of Limits::all_bodies_bytes, given back when it is destroyed.

@@ -5,6 +5,7 @@
 
 #include <optional>
 #include <string>
+#include <string_view>
 #include <utility>
 #include <vector>
 
@@ -21,5 +22,9 @@ struct FramingFault {
 // Transfer-Encoding only as a single "chunked", in HTTP/1.1, without Content-Length.
 std::optional<FramingFault> check_framing(bool http11,
                                           const std::vector<std::pair<std::string, std::string>>& headers);
+
+// Whether a field of this piece of a header (of whole lines) goes on in its next line, which RFC 9112 §5.2
+// has abolished and not every parser on the way joins.
+bool has_line_folding(std::string_view header);
 
 }  // namespace storagepool::http

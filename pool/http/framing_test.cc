@@ -54,5 +54,13 @@ TEST(Framing, Http10HasNoTransferCodings) {
   EXPECT_EQ(status_of(fault->kind), 400U);
 }
 
+TEST(Framing, FindsLineFolding) {
+  EXPECT_FALSE(has_line_folding(""));
+  EXPECT_FALSE(has_line_folding("GET / HTTP/1.1\r\n"));
+  EXPECT_FALSE(has_line_folding("GET / HTTP/1.1\r\nHost: h\r\nX: a  b\r\n\r\n"));
+  EXPECT_TRUE(has_line_folding("X: a\r\n b\r\n"));
+  EXPECT_TRUE(has_line_folding("X:\r\n\ta\r\n"));
+}
+
 }  // namespace
 }  // namespace storagepool::http

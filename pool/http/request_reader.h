@@ -1,9 +1,8 @@
-// Reads requests from a socket within the server's limits, one after the other. The only place that knows
-// Beast's parser. Used on the connection's strand only.
+// Reads requests from a socket within the server's limits, one after the other. Used on the connection's
+// strand only.
 #pragma once
 
 #include <memory>
-#include <string>
 #include <utility>
 
 #include <boost/asio/awaitable.hpp>
@@ -11,6 +10,7 @@
 #include <tl/expected.hpp>
 
 #include "pool/http/context.h"
+#include "pool/http/request_parser.h"
 #include "pool/http/server.h"
 #include "pool/http/timed_socket.h"
 
@@ -22,12 +22,6 @@ struct Incoming {
   BodyReservation reservation;
 };
 
-// Why there is no request. Where the client is still there to be told, with an answer.
-struct Rejected {
-  std::optional<Response> answer;
-  Request request;  // as far as it was understood; request_id is always set
-};
-
 class RequestReader {
  public:
   RequestReader(std::shared_ptr<TimedSocket> socket, std::shared_ptr<Context> context);
@@ -35,17 +29,20 @@ class RequestReader {
   // Waits for the first bytes of a request; false when the client closed or nothing came in time.
   boost::asio::awaitable<bool> wait(std::chrono::milliseconds timeout);
 
-  // Reads the request whose first bytes are there. After a rejection the connection must be closed.
+  // Reads the request whose first bytes are there. After a rejection without keep_alive the connection must
+  // be closed.
   boost::asio::awaitable<tl::expected<Incoming, Rejected>> read();
 
   // Bytes of a next, pipelined request are there already.
   bool has_buffered() const { return buffer_.size() > 0; }
 
  private:
-  class Parse;
+  boost::asio::awaitable<std::optional<Rejected>> read_more(RequestParser& parser);
+  boost::asio::awaitable<bool> send_continue();
 
   std::shared_ptr<TimedSocket> socket_;
   std::shared_ptr<Context> context_;
+  ClientKey client_;
   boost::beast::flat_buffer buffer_;
 };
 

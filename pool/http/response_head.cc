@@ -2,7 +2,6 @@
 
 #include <algorithm>
 #include <array>
-#include <ctime>
 
 #include <boost/beast/http/status.hpp>
 
@@ -33,25 +32,32 @@ bool is_ours(std::string_view name) {
                      [&](std::string_view ours) { return equals_ignoring_case(name, ours); });
 }
 
+void append_digits(std::string& text, unsigned value, unsigned places) {
+  std::array<char, 10> digits{};
+  for (unsigned i = places; i > 0; --i, value /= 10) digits.at(i - 1) = static_cast<char>('0' + value % 10);
+  text.append(digits.data(), places);
+}
+
 // IMF-fixdate (RFC 9110 §5.6.7), whose English names must not depend on the locale.
 std::string format_date(std::chrono::system_clock::time_point now) {
-  constexpr std::array<const char*, 7> kDays = {"Sun", "Mon", "Tue", "Wed", "Thu", "Fri", "Sat"};
-  constexpr std::array<const char*, 12> kMonths = {"Jan", "Feb", "Mar", "Apr", "May", "Jun",
-                                                   "Jul", "Aug", "Sep", "Oct", "Nov", "Dec"};
-  const std::time_t seconds = std::chrono::system_clock::to_time_t(now);
-  std::tm utc{};
-  gmtime_r(&seconds, &utc);
-  std::array<char, 32> clock{};
-  std::strftime(clock.data(), clock.size(), "%Y %H:%M:%S GMT", &utc);
-  std::string date = kDays.at(static_cast<std::size_t>(utc.tm_wday));
-  date += ", ";
-  date += static_cast<char>('0' + utc.tm_mday / 10);
-  date += static_cast<char>('0' + utc.tm_mday % 10);
-  date += ' ';
-  date += kMonths.at(static_cast<std::size_t>(utc.tm_mon));
-  date += ' ';
-  date += clock.data();
-  return date;
+  constexpr std::array<const char*, 7> kDays = {"Sun, ", "Mon, ", "Tue, ", "Wed, ",
+                                                "Thu, ", "Fri, ", "Sat, "};
+  constexpr std::array<const char*, 12> kMonths = {" Jan ", " Feb ", " Mar ", " Apr ", " May ", " Jun ",
+                                                   " Jul ", " Aug ", " Sep ", " Oct ", " Nov ", " Dec "};
+  const auto day = std::chrono::floor<std::chrono::days>(now);
+  const std::chrono::year_month_day date(day);
+  const std::chrono::hh_mm_ss clock(std::chrono::floor<std::chrono::seconds>(now - day));
+  std::string text = kDays.at(std::chrono::weekday(day).c_encoding());
+  append_digits(text, static_cast<unsigned>(date.day()), 2);
+  text += kMonths.at(static_cast<unsigned>(date.month()) - 1);
+  append_digits(text, static_cast<unsigned>(static_cast<int>(date.year())), 4);
+  text += ' ';
+  append_digits(text, static_cast<unsigned>(clock.hours().count()), 2);
+  text += ':';
+  append_digits(text, static_cast<unsigned>(clock.minutes().count()), 2);
+  text += ':';
+  append_digits(text, static_cast<unsigned>(clock.seconds().count()), 2);
+  return text += " GMT";
 }
 
 void append_field(std::string& head, std::string_view name, std::string_view value) {

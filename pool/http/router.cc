@@ -50,7 +50,7 @@ Response no_content(std::string allow) {
 }  // namespace
 
 void Router::add(std::string_view method, std::string_view pattern, Handler handler) {
-  Route route{std::string(method), {}, std::move(handler)};
+  Route route{std::string(method), std::string(pattern), {}, std::move(handler)};
   for (const std::string_view segment : split(pattern)) route.segments.emplace_back(segment);
   routes_.push_back(std::move(route));
 }
@@ -124,6 +124,17 @@ boost::asio::awaitable<Response> Router::handle(Request request) const {
 
 Handler Router::handler() const {
   return [this](Request request) { return handle(std::move(request)); };
+}
+
+std::string_view Router::pattern_of(std::string_view path) const {
+  const auto routes = match(split(path));
+  return routes.empty() ? std::string_view() : routes.front()->pattern;
+}
+
+std::vector<std::pair<std::string, std::string>> Router::routes() const {
+  std::vector<std::pair<std::string, std::string>> all;
+  for (const Route& route : routes_) all.emplace_back(route.method, route.pattern);
+  return all;
 }
 
 }  // namespace storagepool::http

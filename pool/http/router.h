@@ -5,6 +5,7 @@
 
 #include <string>
 #include <string_view>
+#include <utility>
 #include <vector>
 
 #include "pool/http/server.h"
@@ -19,9 +20,15 @@ class Router {
   // For use as a server's handler; the router must outlive the server.
   Handler handler() const;
 
+  // The pattern that the path of a request matches, as it was given to `add`; empty when none does.
+  std::string_view pattern_of(std::string_view path) const;
+  // Method and pattern of every route, in the order added.
+  std::vector<std::pair<std::string, std::string>> routes() const;
+
  private:
   struct Route {
     std::string method;
+    std::string pattern;
     std::vector<std::string> segments;
     Handler handler;
   };

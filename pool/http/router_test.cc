@@ -61,6 +61,23 @@ TEST_F(RouterTest, LiteralsWinOverParameters) {
   EXPECT_EQ(allow(refused), "Allow: OPTIONS, POST");
 }
 
+TEST_F(RouterTest, TellsThePatternOfAPath) {
+  EXPECT_EQ(router_.pattern_of("/events/42"), "/events/{event_id}");
+  EXPECT_EQ(router_.pattern_of("/events/batch"), "/events/batch");
+  EXPECT_EQ(router_.pattern_of("/w/a/events/7"), "/w/{workspace}/events/{event_id}");
+  EXPECT_EQ(router_.pattern_of("/events/"), "");
+  EXPECT_EQ(router_.pattern_of(""), "");
+}
+
+TEST_F(RouterTest, ListsItsRoutes) {
+  EXPECT_THAT(
+      router_.routes(),
+      ::testing::ElementsAre(::testing::Pair("GET", "/"), ::testing::Pair("GET", "/events"),
+                             ::testing::Pair("POST", "/events"), ::testing::Pair("GET", "/events/{event_id}"),
+                             ::testing::Pair("POST", "/events/batch"),
+                             ::testing::Pair("DELETE", "/w/{workspace}/events/{event_id}")));
+}
+
 TEST_F(RouterTest, UnknownPathsAreNotFoundWhateverTheMethod) {
   for (const char* path : {"/event", "/events/", "/events/1/2", "//", "", "*", "events", "/w//events/7"}) {
     for (const char* method : {"GET", "BREW", "HEAD"}) EXPECT_EQ(handle(method, path).status, 404U) << path;

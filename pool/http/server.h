@@ -2,6 +2,9 @@
 // is the handler's business. Limits are set on the parser before anything is read, every read and write has a
 // deadline, and a connection over the bound is refused with 503. Malformed requests answer 400, 408, 413 or
 // 431 as fits (as problem details, RFC 9457) and the process lives on.
+//
+// A client that is gone frees its connection when the handler has answered, not before: so many clients that
+// connect, ask and vanish never have more handlers under way than there may be connections.
 #pragma once
 
 #include <chrono>
@@ -20,6 +23,8 @@
 #include <boost/asio/awaitable.hpp>
 #include <tl/expected.hpp>
 
+#include "pool/http/access.h"
+
 namespace storagepool::http {
 
 struct Request {
@@ -30,6 +35,7 @@ struct Request {
   std::string body;
   std::string request_id;                         // X-Request-Id as given (if sane) or made
   std::map<std::string, std::string> parameters;  // path parameters, filled by the router
+  Access access;                                  // filled by the guard in front of the routes
 
   std::optional<std::string_view> header(std::string_view name) const;       // case-insensitive, the first
   std::optional<std::string_view> query_value(std::string_view name) const;  // the first
@@ -58,11 +64,16 @@ struct Limits {
   std::chrono::milliseconds body_timeout{30'000};        // the whole body, then 408
   std::chrono::milliseconds keep_alive_timeout{60'000};  // idle between requests, then closed
   std::chrono::milliseconds write_timeout{30'000};       // a whole response, then closed
+  // Of one client (an IPv4 address or an IPv6 /64), over it: 429 with `Retry-After`, before the body is read.
+  // Behind a proxy all its clients are one.
+  double requests_per_second = 0;  // on average; 0: no limit
+  std::size_t burst = 1;           // at once, at least 1; without meaning where there is no limit
 };
 
-// May be used from any thread. Requests are served one at a time per connection (pipelined ones wait in the
-// socket); each connection has a strand on `executor`. Whatever the handler refers to must live until the
-// executor has stopped or a drain has returned true.
+// May be used from any thread. Requests are served one at a time per connection: of pipelined ones at most
+// the larger of Limits::header_bytes and 8 KiB is read ahead, the others wait in the socket. Each connection
+// has a strand on `executor`. Whatever the handler refers to must live until the executor has stopped or a
+// drain has returned true.
 class Server {
  public:
   Server(boost::asio::any_io_executor executor, Limits limits, Handler handler);

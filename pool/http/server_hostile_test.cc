@@ -94,7 +94,11 @@ INSTANTIATE_TEST_SUITE_P(
                       Malformed{"PRI * HTTP/2.0\r\n\r\nSM\r\n\r\n", 505},
                       Malformed{"GET / HTTP/1.1x\r\n" + kHost + "\r\n", 400},
                       Malformed{"GET / HTTQ/1.1\r\n" + kHost + "\r\n", 400}, Malformed{"GET /\r\n\r\n", 400},
-                      Malformed{"GET\r\n\r\n", 400}, Malformed{"GET  / HTTP/1.1\r\n" + kHost + "\r\n", 400},
+                      Malformed{"GET /\r\n", 400}, Malformed{"GET\r\n\r\n", 400},
+                      Malformed{"GET / HTTP/1.1\r\n" + kHost + "X: a\r\n b\r\n\r\n", 400},
+                      Malformed{with("Transfer-Encoding:\r\n\tchunked\r\n\r\n0\r\n\r\n"), 400},
+                      Malformed{"GET / HTTP/1.1\r\nHost: h\n\r\n", 400}, Malformed{"GET / HTTP/1.1\n\n", 400},
+                      Malformed{"\r\n\r\n", 400}, Malformed{"GET  / HTTP/1.1\r\n" + kHost + "\r\n", 400},
                       Malformed{"G\x01T / HTTP/1.1\r\n" + kHost + "\r\n", 400},
                       Malformed{"GET / HTTP/1.1\n" + kHost + "\n", 400},
                       Malformed{"GET / HTTP/1.1\r\nHost : h\r\n\r\n", 400},
@@ -111,6 +115,28 @@ INSTANTIATE_TEST_SUITE_P(
                       Malformed{"GET /%00 HTTP/1.1\r\n" + kHost + "\r\n", 400},
                       Malformed{"GET nowhere HTTP/1.1\r\n" + kHost + "\r\n", 400},
                       Malformed{"CONNECT h:443 HTTP/1.1\r\n" + kHost + "\r\n", 400}));
+
+TEST(Hostile, UpgradesAndOtherExpectationsAreIgnored) {
+  const LoopbackServer server({}, echo);
+  Client client(server.port());
+  client.send(
+      "GET /first HTTP/1.1\r\n" + kHost +
+      "Connection: Upgrade, HTTP2-Settings\r\nUpgrade: h2c, websocket\r\nHTTP2-Settings: AAMAAABk\r\n\r\n");
+  const auto answer = client.read();
+  EXPECT_EQ(answer->status, 200U);
+  EXPECT_EQ(answer->header("connection"), "keep-alive");
+  EXPECT_EQ(answer->header("upgrade"), "");
+  client.send(with("Content-Length: 1\r\nExpect: 200-ok\r\n\r\nx"));
+  EXPECT_EQ(nlohmann::json::parse(client.read()->body)["body"], "x");
+}
+
+TEST(Hostile, AbsoluteTargetsNameTheirPathAndTheHostHeaderStillCounts) {
+  const LoopbackServer server({}, echo);
+  const auto answer = ask(server.port(), "GET http://other:99/a?b=c HTTP/1.1\r\n" + kHost + "\r\n");
+  EXPECT_EQ(answer.status, 200U);
+  EXPECT_EQ(nlohmann::json::parse(answer.body)["path"], "/a");
+  EXPECT_EQ(ask(server.port(), "GET http://other/ HTTP/1.1\r\n\r\n").status, 400U);
+}
 
 TEST(Hostile, AMalformedRequestEndsThePipelineAtOnce) {
   const LoopbackServer server({}, echo);

@@ -228,5 +228,66 @@ TEST(Limits, WriteTimeout) {
   EXPECT_LT(client.read_to_end().size(), 64U * 1024 * 1024);
 }
 
+TEST(Limits, RequestsPerSecondAndBurst) {
+  Limits limits;
+  limits.requests_per_second = 0.001;
+  limits.burst = 3;
+  const LoopbackServer server(limits, echo);
+  Client client(server.port());
+  for (int i = 0; i < 3; ++i) {
+    client.send(kGet);
+    EXPECT_EQ(client.read()->status, 200U);
+  }
+  // The connection is kept where the rest of the request is there already.
+  for (const std::string& request : {std::string(kGet), post(1000), std::string(kGet)}) {
+    client.send(request);
+    const auto refused = client.read();
+    ASSERT_TRUE(refused);
+    EXPECT_EQ(refused->status, 429U);
+    EXPECT_EQ(refused->header("connection"), "keep-alive");
+    EXPECT_EQ(refused->header("content-type"), "application/problem+json");
+    const std::string retry_after = refused->header("retry-after");
+    EXPECT_GT(std::stoi(retry_after), 1);
+    EXPECT_LE(std::stoi(retry_after), 1000);
+    EXPECT_THAT(detail(*refused), HasSubstr("try again in " + retry_after + " s"));
+  }
+  EXPECT_EQ(ask(server.port(), kGet).status, 429U);  // a new connection is the same client
+}
+
+TEST(Limits, ARequestOverTheRateIsRefusedBeforeItsBodyIsRead) {
+  Limits limits;
+  limits.requests_per_second = 0.001;
+  const LoopbackServer server(limits, echo);
+  EXPECT_EQ(ask(server.port(), kGet).status, 200U);
+  for (const char* body : {"Content-Length: 1000\r\n\r\nabc", "Transfer-Encoding: chunked\r\n\r\n",
+                           "Content-Length: 10\r\nExpect: 100-continue\r\n\r\n"}) {
+    const Answer refused = ask(server.port(), std::string("POST /p HTTP/1.1\r\nHost: h\r\n") + body);
+    EXPECT_EQ(refused.status, 429U);
+    EXPECT_EQ(refused.header("connection"), "close");
+  }
+}
+
+TEST(Limits, TheRateIsPerClientAddress) {
+  Limits limits;
+  limits.requests_per_second = 0.001;
+  const LoopbackServer server(limits, echo);
+  for (const char* from : {"127.0.0.1", "127.0.0.2"}) {
+    for (const unsigned status : {200U, 429U}) {
+      Client client(server.port(), from);
+      client.send(kGet);
+      EXPECT_EQ(client.read()->status, status) << from;
+    }
+  }
+}
+
+TEST(Limits, NoRateIsTheDefault) {
+  const LoopbackServer server({}, echo);
+  Client client(server.port());
+  std::string many;
+  for (int i = 0; i < 300; ++i) many += kGet;
+  client.send(many);
+  for (int i = 0; i < 300; ++i) ASSERT_EQ(client.read()->status, 200U);
+}
+
 }  // namespace
 }  // namespace storagepool::http

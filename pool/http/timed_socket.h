@@ -1,5 +1,10 @@
-// A TCP socket with one deadline for whatever is pending on it. Unlike Beast's tcp_stream it stays open when
-// the deadline passes, so that a late client can still be told (408). Used on its executor (a strand) only.
+// A non-blocking TCP socket with one deadline for whatever is pending on it. Unlike Beast's tcp_stream it
+// stays open when the deadline passes, so that a late client can still be told (408). Used on its executor (a
+// strand) only.
+//
+// A deadline is set or cleared several times per request and passes almost never, so the timer is started
+// anew only when the deadline moves to before the timer's end; otherwise it looks when it ends what has
+// become of the deadline.
 #pragma once
 
 #include <chrono>
@@ -28,11 +33,17 @@ class TimedSocket : public std::enable_shared_from_this<TimedSocket> {
   void close();
 
  private:
-  void wait();
+  using TimePoint = std::chrono::steady_clock::time_point;
+  static constexpr TimePoint kNever = TimePoint::max();
+
+  void start_timer(TimePoint end);
+  void timer_ended();
 
   boost::asio::ip::tcp::socket socket_;
   boost::asio::steady_timer timer_;
-  std::uint64_t generation_ = 0;  // a timer that fired just before it was set anew must not count
+  TimePoint deadline_ = kNever;
+  TimePoint timer_end_ = kNever;  // kNever: it is not running
+  std::uint64_t generation_ = 0;  // a timer that ended just before it was started anew must not count
   bool expired_ = false;
 };
 

@@ -42,9 +42,29 @@ struct ConnectOptions {
   std::size_t statement_cache_size = 200;
 };
 
-// Text-format parameters and results; nullopt is SQL NULL.
-using Parameter = std::optional<std::string>;
+// The value of a $1.. of a statement: text, which a string converts to; SQL NULL, which nullopt converts to;
+// or a value in the binary format of its type, as the type's receive function reads it.
+class Parameter {
+ public:
+  Parameter(std::nullopt_t = std::nullopt) {}
+  Parameter(std::optional<std::string> text) : value_(std::move(text)) {}
+  Parameter(std::string text) : value_(std::move(text)) {}
+  Parameter(const char* text) : value_(text) {}
+  static Parameter binary(std::string bytes) {
+    Parameter parameter(std::move(bytes));
+    parameter.is_binary_ = true;
+    return parameter;
+  }
 
+  const std::optional<std::string>& value() const { return value_; }
+  bool is_binary() const { return is_binary_; }
+
+ private:
+  std::optional<std::string> value_;
+  bool is_binary_ = false;
+};
+
+// Values in text format; nullopt is SQL NULL.
 struct Result {
   std::vector<std::string> columns;
   std::vector<std::vector<std::optional<std::string>>> rows;
@@ -59,6 +79,11 @@ class Connection {
   virtual boost::asio::awaitable<tl::expected<Result, Error>> query(std::string_view sql,
                                                                     std::vector<Parameter> parameters,
                                                                     Deadline deadline) = 0;
+  // The same without the cache: the statement is planned for these very values and forgotten. For plans that
+  // depend on them, as of partitions and partial indexes, and for texts of which there are many.
+  virtual boost::asio::awaitable<tl::expected<Result, Error>> query_once(std::string_view sql,
+                                                                         std::vector<Parameter> parameters,
+                                                                         Deadline deadline) = 0;
   // Runs one or more statements without parameters by the simple protocol; the result is that of the last
   // one.
   virtual boost::asio::awaitable<tl::expected<Result, Error>> execute(std::string_view sql,

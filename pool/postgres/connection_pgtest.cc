@@ -77,6 +77,28 @@ TEST_F(ConnectionTest, QueriesWithParametersAndNulls) {
   EXPECT_TRUE(result->rows.empty());
 }
 
+// A plan that is not made for the value locks every partition.
+TEST_F(ConnectionTest, PlansAQueryOnceForItsValuesAndForgetsIt) {
+  auto session = open();
+  ASSERT_TRUE(execute(*session,
+                      "CREATE TEMP TABLE parts (n int) PARTITION BY LIST (n);"
+                      "CREATE TEMP TABLE part_one PARTITION OF parts FOR VALUES IN (1);"
+                      "CREATE TEMP TABLE part_two PARTITION OF parts FOR VALUES IN (2);"
+                      "INSERT INTO parts VALUES (2)"));
+  ASSERT_TRUE(execute(*session, "BEGIN"));
+  for (int i = 0; i < 10; ++i) {
+    auto result = run(context_, session->query_once("SELECT n FROM parts WHERE n = $1", {"2"}, in(20s)));
+    ASSERT_TRUE(result) << result.error().detail;
+    ASSERT_EQ(result->rows.size(), 1u);
+  }
+  const auto locked = [&](const std::string& table) {
+    return value(*session, "SELECT count(*) FROM pg_locks WHERE relation = '" + table + "'::regclass");
+  };
+  EXPECT_EQ(locked("part_two"), "1");
+  EXPECT_EQ(locked("part_one"), "0");
+  EXPECT_EQ(prepared_statements(*session), "0");
+}
+
 TEST_F(ConnectionTest, CountsAffectedRowsAndKeepsTheLastResultOfSeveral) {
   auto session = open();
   auto result = execute(*session, "CREATE TEMP TABLE t (n int); INSERT INTO t SELECT generate_series(1, 5)");
@@ -104,6 +126,24 @@ TEST_F(ConnectionTest, CarriesLargeParametersAndResults) {
   auto result = query(*session, "SELECT $1::text", {large});
   ASSERT_TRUE(result) << result.error().detail;
   EXPECT_EQ(result->rows[0][0], large);
+}
+
+TEST_F(ConnectionTest, TakesBinaryParametersBesideText) {
+  auto session = open();
+  const std::string int8("\x00\x00\x00\x01\x00\x00\x00\x02", 8);  // 2^32 + 2, in network byte order
+  for (const std::size_t cached : {std::size_t{10}, std::size_t{0}}) {
+    session->set_limits(0ms, 0ms, cached);
+    auto result =
+        query(*session, "SELECT $1::int8 + $2::int8, $3::bytea, $4::text",
+              {Parameter::binary(int8), "1", Parameter::binary(std::string("a\0b", 3)), std::nullopt});
+    ASSERT_TRUE(result) << result.error().detail;
+    EXPECT_EQ(result->rows.at(0).at(0), "4294967299");
+    EXPECT_EQ(result->rows[0].at(1), "\\x610062");
+    EXPECT_EQ(result->rows[0].at(2), std::nullopt);
+  }
+  auto result = query(*session, "SELECT $1::int8", {Parameter::binary("short")});
+  ASSERT_FALSE(result);
+  EXPECT_TRUE(session->usable());
 }
 
 TEST_F(ConnectionTest, RefusesAnAnswerWithoutBound) {

@@ -12,6 +12,7 @@ namespace asio = boost::asio;
 namespace {
 
 constexpr std::size_t kMaxResultBytes = std::size_t{64} * 1024 * 1024;
+constexpr std::size_t kMaxParameterBytes = std::size_t{1} << 30;  // of one, as of any value in PostgreSQL
 // How often a server that runs a statement looks whether its client is still there.
 constexpr const char* kCheckClient = "SET client_connection_check_interval = 500";
 
@@ -76,6 +77,30 @@ class LibpqSession::Statement {
   Socket socket_;  // shared state: the session may be gone before this is
 };
 
+// The parameters of a statement as libpq takes them; views into them.
+struct LibpqSession::Arguments {
+  std::vector<const char*> values = {};
+  std::vector<int> lengths = {};
+  std::vector<int> formats = {};
+
+  int count() const { return static_cast<int>(values.size()); }
+  std::optional<Error> add(const Parameter& parameter) {
+    constexpr int kText = 0;
+    constexpr int kBinary = 1;
+    const auto& value = parameter.value();
+    if (value && value->size() >= kMaxParameterBytes) {
+      return Error{ErrorClass::kData, "54000", "", "a parameter is larger than 1 GiB"};
+    }
+    if (value && !parameter.is_binary() && value->find('\0') != std::string::npos) {
+      return Error{ErrorClass::kData, "22021", "", "a parameter contains a NUL byte"};
+    }
+    values.push_back(value ? value->c_str() : nullptr);
+    lengths.push_back(value ? static_cast<int>(value->size()) : 0);
+    formats.push_back(parameter.is_binary() ? kBinary : kText);
+    return std::nullopt;
+  }
+};
+
 LibpqSession::LibpqSession(ConnectionHandle connection, Socket socket, std::string target,
                            const ConnectOptions& options)
     : connection_(std::move(connection)),
@@ -100,18 +125,27 @@ asio::awaitable<std::optional<Error>> LibpqSession::initialize(Deadline deadline
 asio::awaitable<tl::expected<Result, Error>> LibpqSession::query(std::string_view sql,
                                                                  std::vector<Parameter> parameters,
                                                                  Deadline deadline) {
+  return query(sql, std::move(parameters), deadline, true);
+}
+
+asio::awaitable<tl::expected<Result, Error>> LibpqSession::query_once(std::string_view sql,
+                                                                      std::vector<Parameter> parameters,
+                                                                      Deadline deadline) {
+  return query(sql, std::move(parameters), deadline, false);
+}
+
+asio::awaitable<tl::expected<Result, Error>> LibpqSession::query(std::string_view sql,
+                                                                 std::vector<Parameter> parameters,
+                                                                 Deadline deadline, bool keep) {
   if (!usable()) co_return tl::unexpected(broken(ErrorClass::kConnectionLost, "the session is not usable"));
-  std::vector<const char*> values;
-  values.reserve(parameters.size());
+  Arguments arguments;
   for (const auto& parameter : parameters) {
-    if (parameter && parameter->find('\0') != std::string::npos) {
-      co_return tl::unexpected(Error{ErrorClass::kData, "22021", "", "a parameter contains a NUL byte"});
-    }
-    values.push_back(parameter ? parameter->c_str() : nullptr);
+    auto refused = arguments.add(parameter);
+    if (refused) co_return tl::unexpected(std::move(*refused));
   }
   const std::string text(sql);
   Statement statement(*this, co_await asio::this_coro::executor, deadline);
-  auto result = co_await run(text, values);
+  auto result = co_await run(text, arguments, keep);
   statement.end();
   co_return result;
 }
@@ -131,22 +165,23 @@ asio::awaitable<tl::expected<Result, Error>> LibpqSession::execute(std::string_v
 }
 
 asio::awaitable<tl::expected<Result, Error>> LibpqSession::run(const std::string& sql,
-                                                               const std::vector<const char*>& values) {
-  const int count = static_cast<int>(values.size());
+                                                               const Arguments& arguments, bool keep) {
   for (bool again = true;;) {
-    const bool cached = cache_.capacity() > 0;
+    const bool cached = keep && cache_.capacity() > 0;
     const std::size_t room = cached && !cache_.find(sql) ? 1 : 0;
     auto trouble = co_await housekeeping(room);
     if (trouble) co_return tl::unexpected(*trouble);
     if (!cached) {
-      co_return co_await answer(PQsendQueryParams(connection_.get(), sql.c_str(), count, nullptr,
-                                                  values.data(), nullptr, nullptr, 0));
+      co_return co_await answer(PQsendQueryParams(connection_.get(), sql.c_str(), arguments.count(), nullptr,
+                                                  arguments.values.data(), arguments.lengths.data(),
+                                                  arguments.formats.data(), 0));
     }
     auto name = co_await prepare(sql);
     if (!name) co_return tl::unexpected(name.error());
     const bool alone = !in_transaction();
-    auto result = co_await answer(
-        PQsendQueryPrepared(connection_.get(), name->c_str(), count, values.data(), nullptr, nullptr, 0));
+    auto result = co_await answer(PQsendQueryPrepared(connection_.get(), name->c_str(), arguments.count(),
+                                                      arguments.values.data(), arguments.lengths.data(),
+                                                      arguments.formats.data(), 0));
     if (result) co_return result;
     // The server has lost the statement, or a table has changed under its plan. Nothing was done by it yet,
     // so that it can be run once more, unless it has spoilt a transaction.

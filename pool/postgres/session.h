@@ -36,6 +36,9 @@ class LibpqSession final : public Session {
   boost::asio::awaitable<tl::expected<Result, Error>> query(std::string_view sql,
                                                             std::vector<Parameter> parameters,
                                                             Deadline deadline) override;
+  boost::asio::awaitable<tl::expected<Result, Error>> query_once(std::string_view sql,
+                                                                 std::vector<Parameter> parameters,
+                                                                 Deadline deadline) override;
   boost::asio::awaitable<tl::expected<Result, Error>> execute(std::string_view sql,
                                                               Deadline deadline) override;
   bool usable() const override;
@@ -54,11 +57,16 @@ class LibpqSession final : public Session {
     friend bool operator==(const Limits&, const Limits&) = default;
   };
   class Statement;
+  struct Arguments;
 
   boost::asio::awaitable<std::optional<Error>> housekeeping(std::size_t room);
   boost::asio::awaitable<tl::expected<std::string, Error>> prepare(const std::string& sql);
-  boost::asio::awaitable<tl::expected<Result, Error>> run(const std::string& sql,
-                                                          const std::vector<const char*>& values);
+  boost::asio::awaitable<tl::expected<Result, Error>> query(std::string_view sql,
+                                                            std::vector<Parameter> parameters,
+                                                            Deadline deadline, bool keep);
+  // `keep`: prepared, and kept so if the cache keeps anything.
+  boost::asio::awaitable<tl::expected<Result, Error>> run(const std::string& sql, const Arguments& arguments,
+                                                          bool keep);
   boost::asio::awaitable<tl::expected<Result, Error>> simple(const std::string& sql);
   // What the server answers to the request just sent; `sent` is what libpq's send function returned.
   boost::asio::awaitable<tl::expected<Result, Error>> answer(int sent);

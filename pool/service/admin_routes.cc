@@ -1,11 +1,12 @@
 #include "pool/service/admin_routes.h"
 
+#include <chrono>
 #include <memory>
 #include <utility>
 
 #include "pool/http/bearer.h"
 #include "pool/http/problem.h"
-#include "pool/runtime/files.h"
+#include "pool/http/token_file.h"
 
 namespace storagepool::service {
 namespace {
@@ -14,13 +15,6 @@ using boost::asio::awaitable;
 using http::ProblemKind;
 using http::Request;
 using http::Response;
-
-std::string read_token(const std::string& path) {
-  constexpr std::size_t kMaxTokenBytes = 4096;
-  std::string token = runtime::read_file(path, kMaxTokenBytes).value_or("");
-  while (token.ends_with('\n') || token.ends_with('\r')) token.pop_back();
-  return token;
-}
 
 Response json(std::string body) {
   Response response;
@@ -50,6 +44,7 @@ Response refused(const Refusal& refusal, const Request& request) {
 
 struct Admin {
   AdminContext context;
+  http::TokenFile tokens;
   http::Router router;
 
   Response report() const {
@@ -67,9 +62,12 @@ struct Admin {
     co_return report();
   }
 
-  awaitable<Response> serve(Request request) const {
-    if (auto refusal = http::check_bearer(request, read_token(context.token_file)))
-      co_return std::move(*refusal);
+  awaitable<Response> serve(Request request) {
+    const auto token = http::bearer_token(request);
+    if (!token) co_return http::refused(request, token.error());
+    if (!tokens.holds(http::digest_of(*token), std::chrono::steady_clock::now())) {
+      co_return http::refused(request, http::Refusal::kInvalidToken);
+    }
     Response response = co_await router.handle(std::move(request));
     co_return response;
   }
@@ -94,7 +92,9 @@ settings::SettingsReport make_report(std::int64_t generation, const engine::Engi
 }
 
 http::Handler make_admin_handler(AdminContext context) {
-  const auto admin = std::make_shared<Admin>(Admin{std::move(context), {}});
+  constexpr std::chrono::seconds kEveryTime{0};
+  http::TokenFile tokens(context.token_file, kEveryTime);
+  const auto admin = std::make_shared<Admin>(Admin{std::move(context), std::move(tokens), {}});
   const Admin* routes = admin.get();  // the router belongs to the object its handlers call
   admin->router.add("GET", "/admin/settings",
                     [routes](Request r) { return routes->get_settings(std::move(r)); });

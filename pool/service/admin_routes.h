@@ -1,6 +1,6 @@
 // The administration port of a pod (8082), for the operator: pool/settings/admin_wire.h says what is
-// exchanged. Every request must carry the bearer token, which is read anew from its file; without one nobody
-// is let in.
+// exchanged. Every request must carry a bearer token of the token file (pool/http/token_file.h), which is
+// read anew for each; without one nobody is let in.
 #pragma once
 
 #include <functional>

@@ -1,29 +1,42 @@
 #include "pool/service/app.h"
 
+#include <algorithm>
 #include <chrono>
-#include <cstdlib>
+#include <filesystem>
+#include <memory>
 #include <optional>
 #include <string>
 #include <utility>
+#include <vector>
 
 #include <boost/asio/io_context.hpp>
 
+#include "pool/audit/ingest.h"
+#include "pool/audit/journal.h"
+#include "pool/audit/replay.h"
 #include "pool/audit/store.h"
+#include "pool/audit/workspaces.h"
 #include "pool/engine/engine.h"
+#include "pool/http/authenticator.h"
 #include "pool/http/router.h"
 #include "pool/http/server.h"
 #include "pool/runtime/coroutine.h"
-#include "pool/runtime/files.h"
 #include "pool/runtime/log.h"
 #include "pool/runtime/stop_signal.h"
 #include "pool/service/admin_routes.h"
 #include "pool/service/audit_routes.h"
-#include "pool/service/credential_watch.h"
+#include "pool/service/background.h"
 #include "pool/service/credentials.h"
 #include "pool/service/health_routes.h"
 #include "pool/service/live_settings.h"
 #include "pool/service/monitor.h"
+#include "pool/service/openapi.h"
+#include "pool/service/recorder.h"
+#include "pool/service/replay_store.h"
 #include "pool/service/service_metrics.h"
+#include "pool/service/startup.h"
+#include "pool/service/statistics_routes.h"
+#include "pool/service/workspace_routes.h"
 #include "pool/settings/duration.h"
 
 namespace storagepool::service {
@@ -32,12 +45,11 @@ namespace {
 using boost::asio::awaitable;
 using std::chrono::steady_clock;
 
-constexpr std::chrono::seconds kConfigPeriod{2};
-constexpr std::chrono::seconds kCredentialsPeriod{2};
 constexpr std::chrono::seconds kRequestTimeout{60};  // besides acquireTimeout and statementTimeout
 // While PostgreSQL is known to be away: long enough to ride out a blip, short enough to say so early.
 constexpr std::chrono::seconds kAwayPatience{2};
-// Kept of the drain timeout for closing sessions after the last request was answered.
+// Kept of the drain timeout for closing the journal and the sessions after the last request was answered.
+constexpr std::chrono::milliseconds kJournalShare{2000};
 constexpr std::chrono::milliseconds kEngineShare{2000};
 
 http::Limits small_requests() {
@@ -47,21 +59,42 @@ http::Limits small_requests() {
   return limits;
 }
 
+http::Limits api_limits(const Options& options) {
+  http::Limits limits;
+  limits.requests_per_second = options.requests_per_second;
+  limits.burst = options.request_burst;
+  return limits;
+}
+
+// For as far back as validation lets events in.
+audit::PartitionSettings partition_settings(const Options& options) {
+  return {.oldest_event = std::chrono::ceil<std::chrono::hours>(options.event_times.past)};
+}
+
+audit::WorkspaceOptions workspace_options(const Options& options) {
+  audit::WorkspaceOptions workspaces;
+  workspaces.partitions = partition_settings(options);
+  return workspaces;
+}
+
 class App {
  public:
-  App(const Options& options, InForce in_force, settings::Given environment);
+  App(const Options& options, Startup startup);
   int run();
 
  private:
+  bool open_journal();
   bool listen();
   bool listen(http::Server& server, std::uint16_t port, const char* name, std::uint16_t& bound);
-  awaitable<void> watch_config();
-  awaitable<void> watch_credentials();
-  bool take_mounted(const std::string& text);  // false when it is worth trying again
+  awaitable<bool> close_journal(steady_clock::time_point deadline);
   awaitable<void> drain();
+  Recorder::Parts recorder_parts();
   void log_in_force(const char* message) const;
   std::vector<std::string> not_ready() const;
+  bool takes_events() const { return monitor_.status().reachable() && monitor_.status().has_schema(); }
   steady_clock::time_point request_deadline() const;
+  PoolFigures figures() const;
+  Snapshot snapshot() const;
   static awaitable<http::Response> metrics(App* app);
 
   const Options& options_;
@@ -70,8 +103,16 @@ class App {
   ServiceMetrics metrics_;
   Monitor monitor_{executor_};
   LiveSettings settings_;
+  const std::string system_database_;
   engine::Engine engine_;
   audit::Store store_;
+  audit::Ingest ingest_;
+  audit::Workspaces workspaces_;
+  std::unique_ptr<audit::Journal> journal_;
+  std::optional<audit::Replay> replay_;
+  Recorder recorder_;
+  http::Authenticator authenticator_;
+  Background background_;
   http::Router api_routes_;
   http::Router health_routes_;
   http::Router metrics_routes_;
@@ -83,13 +124,14 @@ class App {
   int exit_code_ = 0;
 };
 
-App::App(const Options& options, InForce in_force, settings::Given environment)
+App::App(const Options& options, Startup startup)
     : options_(options),
-      settings_(std::move(in_force), std::move(environment), options.state_dir + "/config.yaml",
+      settings_(std::move(startup.in_force), std::move(startup.environment), persisted_config_file(options),
                 [this](const settings::Settings& settings) {
                   engine_.reconfigure(settings);
                   log_in_force("settings changed, now in force");
                 }),
+      system_database_(settings_.in_force().config.postgres.database),
       engine_(
           executor_,
           [this] {
@@ -97,24 +139,102 @@ App::App(const Options& options, InForce in_force, settings::Given environment)
             return read_connect_options({options_.credentials_dir, options_.ca_file}, now.config.postgres,
                                         now.settings);
           },
-          settings_.in_force().config.postgres.database, settings_.in_force().settings, monitor_.listener()),
-      store_(engine_, settings_.in_force().config.postgres.database),
-      api_(executor_, {}, metrics_.counted(api_routes_.handler())),
+          system_database_, settings_.in_force().settings, monitor_.listener()),
+      store_(engine_),
+      ingest_(executor_, engine_),
+      workspaces_(executor_, engine_, system_database_, workspace_options(options)),
+      recorder_(recorder_parts()),
+      authenticator_(
+          {.mode = options.auth_mode, .dir = options.auth_dir, .admin_token_file = options.admin_token_file}),
+      background_({options, settings_, engine_, authenticator_, partition_settings(options),
+                   [this] { return takes_events(); }}),
+      api_(executor_, api_limits(options),
+           metrics_.counted(api_routes_,
+                            http::authenticated(authenticator_, api_routes_.handler(), statistics_paths()))),
       health_(executor_, small_requests(), health_routes_.handler()),
       admin_(executor_, small_requests(),
              make_admin_handler({options.admin_token_file, settings_, engine_,
                                  [this] { return monitor_.status().report(steady_clock::now()); }})),
       metrics_server_(executor_, small_requests(), metrics_routes_.handler()) {
+  const auto deadline = [this] { return request_deadline(); };
   add_audit_routes(api_routes_,
-                   {store_, [this] { return request_deadline(); }, [this] { metrics_.event_stored(); }});
+                   {recorder_, store_, workspaces_, system_database_, options.event_times, deadline});
+  add_workspace_routes(api_routes_, {workspaces_, deadline});
+  add_statistics_routes(api_routes_, [this] { return figures(); });
+  add_openapi_route(api_routes_);
   add_health_routes(health_routes_, [this] { return not_ready(); });
   metrics_routes_.add("GET", "/metrics", [this](const http::Request&) { return metrics(this); });
+}
+
+Recorder::Parts App::recorder_parts() {
+  Recorder::Parts parts;
+  parts.store = [this](std::string database, std::vector<audit::Event> unit, Recorder::Deadline deadline) {
+    return ingest_.store(std::move(database), std::move(unit), deadline);
+  };
+  if (options_.journal_max_bytes > 0) {
+    parts.journal = [this](std::string workspace, std::vector<audit::Event> unit,
+                           Recorder::Deadline deadline) {
+      return journal_->append(std::move(workspace), std::move(unit), deadline);
+    };
+  }
+  parts.away = [this] { return !takes_events(); };
+  parts.backlog = [this] { return journal_ && journal_->statistics().waiting.units > 0; };
+  return parts;
+}
+
+// What an earlier run acknowledged is brought into PostgreSQL, also when the journal takes nothing new.
+bool App::open_journal() {
+  const std::string path = options_.state_dir + "/journal.db";
+  std::error_code ignored;
+  if (options_.journal_max_bytes == 0 && !std::filesystem::exists(path, ignored)) return true;
+  audit::JournalOptions journal{.path = path};
+  journal.max_bytes = std::max(options_.journal_max_bytes, audit::kMinJournalBytes);
+  auto opened = audit::Journal::open(executor_, journal);
+  if (!opened) {
+    log::error("the journal cannot be opened", {{"detail", opened.error()}});
+    return false;
+  }
+  journal_ = std::move(*opened);
+  const audit::JournalStatistics found = journal_->statistics();
+  log::info("journal opened", {{"path", path},
+                               {"maxBytes", journal.max_bytes},
+                               {"takesEvents", options_.journal_max_bytes > 0},
+                               {"waitingEvents", found.waiting.events},
+                               {"setAside", found.poison.units}});
+  audit::ReplayOptions replay;
+  replay.live_requests_wait = [this] { return engine_.statistics().waiting > 0; };
+  replay_.emplace(
+      executor_, *journal_,
+      make_replay_store(ingest_, workspaces_, system_database_, [this] { return !takes_events(); }),
+      std::move(replay));
+  replay_->start();
+  return true;
+}
+
+PoolFigures App::figures() const {
+  return {.pool = engine_.statistics(),
+          .databases = engine_.database_statistics(),
+          .max_conns_per_database = engine_.in_force().max_conns_per_database,
+          .system_database = system_database_,
+          .server = monitor_.status().report(steady_clock::now())};
+}
+
+Snapshot App::snapshot() const {
+  Snapshot now;
+  now.pool = engine_.statistics();
+  for (const engine::DatabaseStatistics& database : engine_.database_statistics()) {
+    if (database.name != system_database_) ++now.workspace_databases;
+  }
+  now.ingest = ingest_.statistics();
+  if (journal_) now.journal = journal_->statistics();
+  now.now = std::chrono::floor<std::chrono::microseconds>(std::chrono::system_clock::now());
+  return now;
 }
 
 awaitable<http::Response> App::metrics(App* app) {
   http::Response response;
   response.content_type = runtime::Metrics::kContentType;
-  response.body = app->metrics_.expose(app->engine_.statistics());
+  response.body = app->metrics_.expose(app->snapshot());
   co_return response;
 }
 
@@ -175,65 +295,37 @@ bool App::listen() {
   return true;
 }
 
-// The mounted file is how a change comes when the operator cannot reach the pod.
-awaitable<void> App::watch_config() {
-  std::string seen;
-  while (!draining_) {
-    co_await runtime::sleep_for(kConfigPeriod);
-    const auto text = runtime::read_file(options_.config_file, settings::kMaxConfigBytes);
-    const std::string now = text ? *text : text.error();
-    if (now == seen) continue;
-    seen = now;
-    if (!text) {
-      log::warn("the mounted configuration cannot be read", {{"detail", text.error()}});
-    } else if (!take_mounted(*text)) {
-      seen.clear();  // tried again
-    }
-  }
+awaitable<bool> App::close_journal(steady_clock::time_point deadline) {
+  if (!journal_) co_return true;
+  const auto closed = co_await journal_->close(deadline);
+  if (!closed) log::error("the journal could not be closed", {{"detail", closed.error().detail}});
+  co_return closed.has_value();
 }
 
-bool App::take_mounted(const std::string& text) {
-  const auto mounted = settings::parse_config(text);
-  if (!mounted) {
-    log::warn("the mounted configuration is not usable", {{"detail", settings::to_string(mounted.error())}});
-    return true;
-  }
-  const InForce& now = settings_.in_force();
-  if (mounted->postgres != now.config.postgres) {
-    log::warn("the mounted configuration names another PostgreSQL, which takes effect with a restart");
-  }
-  if (mounted->generation <= now.config.generation) return true;
-  const auto changed = settings_.change(mounted->generation, mounted->pool, "the configuration file");
-  if (changed) return true;
-  log::warn("the mounted configuration is refused", {{"detail", changed.error().detail}});
-  return changed.error().reason != Refusal::Reason::kNotPersisted;
-}
-
-// New sessions read the mounted files anyway; those made with what stood there before are replaced.
-awaitable<void> App::watch_credentials() {
-  CredentialWatch watch({options_.credentials_dir, options_.ca_file},
-                        settings_.in_force().config.postgres.ssl_mode);
-  while (!draining_) {
-    co_await runtime::sleep_for(kCredentialsPeriod);
-    if (!watch.changed()) continue;
-    log::info("the credentials have changed, replacing the sessions", {{"open", engine_.statistics().open}});
-    engine_.retire_connections();
-  }
-}
-
+// In the order in which what was acknowledged depends on the next: requests, their events, the journal, the
+// sessions.
 awaitable<void> App::drain() {
   const auto began = steady_clock::now();
   const auto deadline = began + options_.drain_timeout;
-  const auto share = std::min<steady_clock::duration>(kEngineShare, options_.drain_timeout / 4);
+  const auto engine_begins =
+      deadline - std::min<steady_clock::duration>(kEngineShare, options_.drain_timeout / 4);
+  const auto journal_begins =
+      engine_begins - std::min<steady_clock::duration>(kJournalShare, options_.drain_timeout / 4);
   monitor_.stop();
-  const bool answered = co_await api_.drain(deadline - share);
+  background_.stop();
+  workspaces_.stop();
+  const bool answered = co_await api_.drain(journal_begins);
+  if (replay_) co_await replay_->stop(journal_begins);
+  const bool stored = co_await ingest_.drain(journal_begins);
+  const bool kept = co_await close_journal(engine_begins);
   const bool closed = co_await engine_.drain(deadline);
+  const bool clean = answered && stored && kept && closed;
   const auto end = std::max(deadline, steady_clock::now() + std::chrono::milliseconds{100});
   co_await admin_.drain(end);
   co_await metrics_server_.drain(end);
   co_await health_.drain(end);
-  exit_code_ = answered && closed ? 0 : 1;
-  log::info("drained", {{"clean", answered && closed},
+  exit_code_ = clean ? 0 : 1;
+  log::info("drained", {{"clean", clean},
                         {"seconds", std::chrono::duration<double>(steady_clock::now() - began).count()}});
   context_.stop();
 }
@@ -243,53 +335,30 @@ int App::run() {
   if (const auto written = settings_.persist(); !written) {
     log::warn("the settings in force could not be persisted", {{"detail", written.error()}});
   }
-  if (!listen()) return 1;
+  if (!open_journal() || !listen()) return 1;
   const runtime::StopSignal stop(executor_, [this](int signal) {
     log::info("draining",
               {{"signal", signal}, {"timeout", settings::format_duration(options_.drain_timeout)}});
     draining_ = true;
     runtime::spawn(executor_, "drain", drain());
   });
-  monitor_.start(engine_, settings_.in_force().config.postgres.database);
-  runtime::spawn(executor_, "configuration", watch_config());
-  runtime::spawn(executor_, "credentials", watch_credentials());
+  monitor_.start(engine_, system_database_);
+  background_.start(executor_);
+  runtime::spawn(executor_, "workspaces", workspaces_.run());
   context_.run();
   return exit_code_;
-}
-
-std::optional<settings::Config> read_persisted(const std::string& path) {
-  const auto text = runtime::read_file(path, settings::kMaxConfigBytes);
-  if (!text) return std::nullopt;  // none yet
-  auto config = settings::parse_config(*text);
-  if (config) return std::move(*config);
-  log::error("the persisted configuration is not usable, going on with the mounted one",
-             {{"path", path}, {"detail", settings::to_string(config.error())}});
-  return std::nullopt;
-}
-
-std::optional<std::string> environment(std::string_view name) {
-  const char* value = std::getenv(std::string(name).c_str());
-  return value == nullptr ? std::nullopt : std::optional<std::string>(value);
-}
-
-int refuse(const std::string& detail) {
-  constexpr int kConfigurationError = 2;
-  log::error("the configuration is not usable", {{"detail", detail}});
-  return kConfigurationError;
 }
 
 }  // namespace
 
 int run(const Options& options) {
-  const auto text = runtime::read_file(options.config_file, settings::kMaxConfigBytes);
-  if (!text) return refuse(text.error());
-  const auto mounted = settings::parse_config(*text);
-  if (!mounted) return refuse(options.config_file + ": " + settings::to_string(mounted.error()));
-  auto given = settings::from_environment(environment);
-  if (!given) return refuse(settings::to_string(given.error()));
-  auto in_force = choose_config(*mounted, read_persisted(options.state_dir + "/config.yaml"), *given);
-  if (!in_force) return refuse(settings::to_string(in_force.error()));
-  App app(options, std::move(*in_force), std::move(*given));
+  auto startup = read_startup(options);
+  if (!startup) {
+    constexpr int kConfigurationError = 2;
+    log::error("the configuration is not usable", {{"detail", startup.error()}});
+    return kConfigurationError;
+  }
+  App app(options, std::move(*startup));
   return app.run();
 }
 

@@ -3,26 +3,31 @@
 #include <algorithm>
 #include <chrono>
 #include <memory>
-#include <string>
-#include <string_view>
+#include <optional>
 #include <utility>
+#include <vector>
 
+#include "pool/audit/idempotency.h"
 #include "pool/audit/query.h"
 #include "pool/audit/serialize.h"
 #include "pool/audit/text.h"
 #include "pool/audit/uuid.h"
-#include "pool/audit/validate.h"
+#include "pool/audit/workspace_name.h"
+#include "pool/http/bearer.h"
 #include "pool/http/problem.h"
-#include "pool/runtime/log.h"
+#include "pool/service/answers.h"
 
 namespace storagepool::service {
 namespace {
 
+using audit::Event;
+using audit::FieldErrors;
 using audit::StoreError;
 using boost::asio::awaitable;
 using http::ProblemKind;
 using http::Request;
 using http::Response;
+using Events = std::vector<Event>;
 
 audit::Timestamp wall_clock() {
   return std::chrono::floor<std::chrono::microseconds>(std::chrono::system_clock::now());
@@ -40,75 +45,66 @@ std::string_view trimmed(std::string_view text) {
   return text;
 }
 
-Response invalid(const audit::FieldErrors& errors, const Request& request) {
-  std::string detail;
-  std::vector<http::FieldError> fields;
-  for (const audit::FieldError& error : errors) {
-    if (!detail.empty()) detail += "; ";
-    detail += error.field + ": " + error.message;
-    fields.push_back({error.field, error.message});
-  }
-  return http::problem(ProblemKind::kValidationError, detail, request.path, fields);
+std::optional<Response> refuse_content(const Request& request) {
+  const auto content_type = request.header("Content-Type");
+  if (content_type && is_json_content(*content_type)) return std::nullopt;
+  const std::string given = content_type ? std::string(*content_type) : "none";
+  return http::problem(ProblemKind::kUnsupportedMediaType,
+                       "Content-Type: got " + given + "; allowed: application/json", request.path);
 }
 
-Response failed(const StoreError& error, const Request& request) {
-  switch (error.kind) {
-    case StoreError::Kind::kParentMissing:
-      return http::problem(ProblemKind::kValidationError, error.detail, request.path,
-                           {{"parent_event_id", error.detail}});
-    case StoreError::Kind::kPageTooLarge:
-      return invalid({{"limit", error.detail}}, request);
-    case StoreError::Kind::kRejected:
-      return invalid({{"body", "PostgreSQL refuses a value: " + error.detail}}, request);
-    case StoreError::Kind::kUnavailable: {
-      Response response = http::problem(ProblemKind::kUnavailable, error.detail, request.path);
-      const auto seconds = std::chrono::ceil<std::chrono::seconds>(error.retry_after).count();
-      response.headers.emplace_back("Retry-After", std::to_string(std::max<std::int64_t>(seconds, 1)));
-      return response;
-    }
-    case StoreError::Kind::kInternal:
-      break;
-  }
-  log::error("request failed",
-             {{"path", request.path}, {"requestId", request.request_id}, {"detail", error.detail}});
-  return http::problem(ProblemKind::kInternal, "the request failed; its X-Request-Id is in the log",
-                       request.path);
+// The workspace that a path names, empty in the paths of the system database.
+std::string workspace_of(const Request& request) {
+  const auto found = request.parameters.find("workspace");
+  return found == request.parameters.end() ? std::string() : found->second;
 }
 
-Response json(unsigned status, std::string body) {
-  Response response;
-  response.status = status;
-  response.body = std::move(body);
-  return response;
+// What is wrong with the name in the path, if anything.
+std::optional<Response> refuse_workspace(const Request& request, const std::string& system_database) {
+  const std::string name = workspace_of(request);
+  if (name.empty()) return std::nullopt;
+  const auto database = audit::workspace_database(system_database, name);
+  if (database) return std::nullopt;
+  return invalid({{"workspace", database.error()}}, request);
+}
+
+std::vector<std::string> ids_of(const Events& events) {
+  std::vector<std::string> ids;
+  ids.reserve(events.size());
+  for (const Event& event : events) ids.push_back(event.event_id);
+  return ids;
 }
 
 struct Routes {
   AuditContext context;
 
   awaitable<Response> create(Request request) const {
-    const auto content_type = request.header("Content-Type");
-    if (!content_type || !is_json_content(*content_type)) {
-      const std::string given = content_type ? std::string(*content_type) : "none";
-      co_return http::problem(ProblemKind::kUnsupportedMediaType,
-                              "Content-Type: got " + given + "; allowed: application/json", request.path);
-    }
-    auto event = audit::validate_event(request.body, wall_clock());
+    if (auto refusal = refuse_content(request)) co_return std::move(*refusal);
+    auto event = audit::validate_event(request.body, wall_clock(), context.event_times);
     if (!event) co_return invalid(event.error(), request);
-    request.body = {};
-    if (event->event_id.empty()) event->event_id = audit::new_event_id();
-    const std::string event_id = event->event_id;
-    const auto stored = co_await context.store.insert(std::move(*event), context.deadline());
-    if (!stored) co_return failed(stored.error(), request);
-    if (stored->created) context.on_stored();
-    co_return json(201, audit::created_json(event_id, stored->event_timestamp));
+    Events unit;
+    unit.push_back(std::move(*event));
+    Response response = co_await record(std::move(request), std::move(unit), false);
+    co_return response;
+  }
+
+  awaitable<Response> create_batch(Request request) const {
+    if (auto refusal = refuse_content(request)) co_return std::move(*refusal);
+    auto unit = audit::validate_batch(request.body, wall_clock(), context.event_times);
+    if (!unit) co_return invalid(unit.error(), request);
+    Response response = co_await record(std::move(request), std::move(*unit), true);
+    co_return response;
   }
 
   awaitable<Response> list(Request request) const {
     auto query = audit::parse_list_query(request.query, wall_clock());
     if (!query) co_return invalid(query.error(), request);
-    const auto page = co_await context.store.list(std::move(*query), context.deadline());
-    if (!page) co_return failed(page.error(), request);
-    co_return json(200, audit::to_json(page->events, page->pagination));
+    auto destination = co_await find(request, request.access.read, "read");
+    if (!destination) co_return std::move(destination.error());
+    auto page = co_await context.store.list(destination->database, std::move(*query), context.deadline());
+    if (page) co_return json(200, audit::to_json(page->events, page->pagination));
+    Response response = co_await failure(page.error(), *destination, std::move(request));
+    co_return response;
   }
 
   awaitable<Response> get(Request request) const {
@@ -116,13 +112,80 @@ struct Routes {
     const auto event_id = audit::parse_uuid(given);
     if (!event_id)
       co_return invalid({{"event_id", "got " + audit::quoted(given) + "; allowed: a UUID"}}, request);
-    const auto event = co_await context.store.get(*event_id, context.deadline());
-    if (!event) co_return failed(event.error(), request);
-    const std::optional<audit::Event>& found = *event;
+    auto destination = co_await find(request, request.access.read, "read");
+    if (!destination) co_return std::move(destination.error());
+    const auto event = co_await context.store.get(destination->database, *event_id, context.deadline());
+    if (!event) {
+      Response response = co_await failure(event.error(), *destination, std::move(request));
+      co_return response;
+    }
+    const std::optional<Event>& found = *event;
     if (!found) {
       co_return http::problem(ProblemKind::kNotFound, "there is no audit event " + *event_id, request.path);
     }
     co_return json(200, audit::to_json(*found));
+  }
+
+ private:
+  // Where a request goes that its sender may make, else the answer to it.
+  awaitable<tl::expected<Destination, Response>> find(const Request& request, bool allowed,
+                                                      std::string_view scope) const {
+    if (auto refusal = refuse_workspace(request, context.system_database)) {
+      co_return tl::unexpected(std::move(*refusal));
+    }
+    if (!allowed) co_return tl::unexpected(http::forbidden(request, scope));
+    Destination destination{workspace_of(request), context.system_database};
+    if (destination.workspace.empty()) co_return destination;
+    auto database = co_await context.workspaces.resolve(destination.workspace, context.deadline());
+    if (!database) co_return tl::unexpected(failed(database.error(), request));
+    destination.database = std::move(*database);
+    co_return destination;
+  }
+
+  awaitable<Response> record(Request request, Events unit, bool batch) const {
+    if (auto refusal = identify(request, unit)) co_return std::move(*refusal);
+    request.body = {};
+    auto destination = co_await find(request, request.access.write, "write");
+    if (!destination) co_return std::move(destination.error());
+    const std::vector<std::string> ids = ids_of(unit);
+    auto recorded = co_await context.recorder.record(*destination, std::move(unit), context.deadline());
+    if (!recorded) {
+      Response response = co_await failure(recorded.error(), *destination, std::move(request));
+      co_return response;
+    }
+    if (recorded->journalled) {
+      co_return json(202, batch ? batch_accepted_json(ids) : accepted_json(ids.front()));
+    }
+    if (batch) co_return json(201, batch_created_json(ids));
+    co_return json(201, audit::created_json(ids.front(), recorded->stored.front().event_timestamp));
+  }
+
+  // Gives every event an id: its own, one made from the Idempotency-Key, or a new one.
+  std::optional<Response> identify(const Request& request, Events& unit) const {
+    const auto key = request.header("Idempotency-Key");
+    if (key) {
+      if (auto error = audit::check_idempotency_key(*key)) return invalid({std::move(*error)}, request);
+    }
+    for (std::size_t index = 0; index < unit.size(); ++index) {
+      Event& event = unit[index];
+      if (!event.event_id.empty()) continue;
+      event.id_from_client = key.has_value();
+      event.event_id =
+          key ? audit::idempotent_event_id(workspace_of(request), request.access.subject, *key, index)
+              : audit::new_event_id(event.event_timestamp);
+    }
+    return std::nullopt;
+  }
+
+  // A database that is not there (any more) is the registry's to explain.
+  awaitable<Response> failure(StoreError error, Destination destination, Request request) const {
+    if (error.kind != StoreError::Kind::kDatabaseMissing || destination.workspace.empty()) {
+      co_return failed(error, request);
+    }
+    context.workspaces.forget(destination.workspace);
+    const auto database = co_await context.workspaces.resolve(destination.workspace, context.deadline());
+    if (!database) co_return failed(database.error(), request);
+    co_return failed(error, request);
   }
 };
 
@@ -139,11 +202,14 @@ bool is_json_content(std::string_view content_type) {
 
 void add_audit_routes(http::Router& router, AuditContext context) {
   const auto routes = std::make_shared<const Routes>(Routes{std::move(context)});
-  constexpr std::string_view kEvents = "/api/v1/audit/events";
-  router.add("POST", kEvents, [routes](Request request) { return routes->create(std::move(request)); });
-  router.add("GET", kEvents, [routes](Request request) { return routes->list(std::move(request)); });
-  router.add("GET", "/api/v1/audit/events/{event_id}",
-             [routes](Request request) { return routes->get(std::move(request)); });
+  for (const std::string base : {"/api/v1/audit/events", "/api/v1/workspaces/{workspace}/audit/events"}) {
+    router.add("POST", base, [routes](Request request) { return routes->create(std::move(request)); });
+    router.add("GET", base, [routes](Request request) { return routes->list(std::move(request)); });
+    router.add("POST", base + "/batch",
+               [routes](Request request) { return routes->create_batch(std::move(request)); });
+    router.add("GET", base + "/{event_id}",
+               [routes](Request request) { return routes->get(std::move(request)); });
+  }
 }
 
 }  // namespace storagepool::service

@@ -1,18 +1,27 @@
-// The audit API of the wire contract on port 8080: create, list and get events.
+// The audit API of the wire contract on port 8080: create, list and get events, in the system database and in
+// workspaces. A request is checked in this order: what it says (400), whether its sender may (403), whether
+// its workspace is there (404, 409).
 #pragma once
 
 #include <functional>
+#include <string>
 #include <string_view>
 
 #include "pool/audit/store.h"
+#include "pool/audit/validate.h"
+#include "pool/audit/workspaces.h"
 #include "pool/http/router.h"
+#include "pool/service/recorder.h"
 
 namespace storagepool::service {
 
 struct AuditContext {
+  Recorder& recorder;
   audit::Store& store;
+  audit::Workspaces& workspaces;
+  std::string system_database;
+  audit::TimeLimits event_times;
   std::function<audit::Store::Deadline()> deadline;  // of a request that begins now
-  std::function<void()> on_stored;                   // called for every event that was added
 };
 
 // What `context` refers to must outlive the router's server.

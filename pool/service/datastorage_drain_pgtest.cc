@@ -1,24 +1,22 @@
 // The end of the running program: SIGTERM under load loses no acknowledged event, leaves no backend, and ends
 // in time.
 #include <atomic>
+#include <chrono>
 #include <csignal>
 #include <memory>
 #include <mutex>
 #include <set>
-#include <stdexcept>
 #include <string>
 #include <thread>
 #include <vector>
 
-#include <boost/asio/io_context.hpp>
 #include <gmock/gmock.h>
 #include <gtest/gtest.h>
 
 #include "pool/audit/uuid.h"
-#include "pool/postgres/connect.h"
-#include "pool/postgres/testing/run.h"
 #include "pool/postgres/testing/server.h"
 #include "pool/service/testing/pod.h"
+#include "pool/service/testing/table_lock.h"
 
 namespace storagepool::service {
 namespace {
@@ -26,6 +24,7 @@ namespace {
 using testing::eventually;
 using ::testing::HasSubstr;
 using testing::Pod;
+using testing::TableLock;
 using testing::valid_event;
 
 postgres::ConnectOptions target(const postgres::testing::Server& server) {
@@ -33,25 +32,6 @@ postgres::ConnectOptions target(const postgres::testing::Server& server) {
   options.ssl_mode = postgres::SslMode::kDisable;
   return options;
 }
-
-// Holds a lock for which every insert waits.
-class TableLock {
- public:
-  explicit TableLock(const postgres::testing::Server& server) {
-    const auto deadline = std::chrono::steady_clock::now() + testing::kPatience;
-    auto session = postgres::testing::run(
-        context_, postgres::connect(context_.get_executor(), target(server), deadline));
-    if (!session) throw std::runtime_error(session.error().detail);
-    session_ = std::move(*session);
-    const auto locked = postgres::testing::run(
-        context_, session_->execute("BEGIN; LOCK TABLE audit_events IN ACCESS EXCLUSIVE MODE", deadline));
-    if (!locked) throw std::runtime_error(locked.error().detail);
-  }
-
- private:
-  boost::asio::io_context context_;
-  std::unique_ptr<postgres::Session> session_;
-};
 
 class DataStorageDrainTest : public ::testing::Test {
  protected:
@@ -81,7 +61,8 @@ TEST_F(DataStorageDrainTest, under_load_loses_no_acknowledged_event) {
     clients.emplace_back([&] {
       while (!done) {
         auto event = valid_event();
-        event["event_id"] = audit::new_event_id();
+        event["event_id"] = audit::new_event_id(
+            std::chrono::floor<std::chrono::microseconds>(std::chrono::system_clock::now()));
         if (pod_.create(event).status != 201) continue;
         const std::lock_guard lock(mutex);
         acknowledged.push_back(event["event_id"]);
@@ -104,8 +85,8 @@ TEST_F(DataStorageDrainTest, under_load_loses_no_acknowledged_event) {
 }
 
 TEST_F(DataStorageDrainTest, finishes_the_request_under_way_and_is_not_ready_meanwhile) {
-  start();
-  auto lock = std::make_unique<TableLock>(server_);
+  start({"--journal-max-bytes=0"});
+  auto lock = std::make_unique<TableLock>(target(server_));
   std::thread client = hanging_request();
   pod_.signal(SIGTERM);
   EXPECT_TRUE(eventually([&] { return pod_.health("/readyz").status == 503; }));
@@ -121,7 +102,7 @@ TEST_F(DataStorageDrainTest, finishes_the_request_under_way_and_is_not_ready_mea
 
 TEST_F(DataStorageDrainTest, cuts_off_what_does_not_end_in_time) {
   start({"--drain-timeout=1s"});
-  const TableLock lock(server_);
+  const TableLock lock(target(server_));
   std::thread client = hanging_request();
   EXPECT_EQ(pod_.stop(), 1) << pod_.log();
   client.join();
@@ -131,7 +112,7 @@ TEST_F(DataStorageDrainTest, cuts_off_what_does_not_end_in_time) {
 
 TEST_F(DataStorageDrainTest, a_second_signal_ends_at_once) {
   start();
-  const TableLock lock(server_);
+  const TableLock lock(target(server_));
   std::thread client = hanging_request();
   pod_.signal(SIGTERM);
   EXPECT_TRUE(eventually([&] { return pod_.health("/readyz").body.find("draining") != std::string::npos; }));

@@ -11,6 +11,7 @@
 
 #include "pool/postgres/testing/server.h"
 #include "pool/service/testing/pod.h"
+#include "pool/service/testing/table_lock.h"
 
 namespace storagepool::service {
 namespace {
@@ -34,19 +35,19 @@ class DataStorageSettingsTest : public ::testing::Test {
     return now.at("open").get<std::int64_t>() + now.at("opening").get<std::int64_t>() +
            now.at("closing").get<std::int64_t>();
   }
-  // Makes the pod use its whole pool: every insert waits for a lock for a moment.
-  void fill_the_pool(std::size_t connections) const {
+  // Makes the pod use its whole pool: more readers than it has connections wait for a lock.
+  void fill_the_pool(std::size_t readers) const {
+    auto lock = std::make_unique<testing::TableLock>(target());
     std::vector<std::thread> clients;
-    server_->superuser(
-        "CREATE OR REPLACE FUNCTION slow() RETURNS trigger LANGUAGE plpgsql AS "
-        "'BEGIN PERFORM pg_sleep(0.5); RETURN NEW; END'; "
-        "CREATE OR REPLACE TRIGGER slow BEFORE INSERT ON audit_events EXECUTE FUNCTION slow()",
-        "audit");
-    for (std::size_t i = 0; i < connections; ++i) {
-      clients.emplace_back([this] { EXPECT_EQ(pod_.create(testing::valid_event()).status, 201U); });
+    for (std::size_t i = 0; i < readers; ++i) {
+      clients.emplace_back([this] { EXPECT_EQ(pod_.api("GET", "/api/v1/audit/events").status, 200U); });
     }
+    EXPECT_TRUE(eventually([this] {
+      const json now = pod_.settings();
+      return now.at("inUse") == now.at("settings").at("maxOpenConns");
+    }));
+    lock.reset();
     for (std::thread& client : clients) client.join();
-    server_->superuser("DROP TRIGGER slow ON audit_events", "audit");
   }
 
   static std::unique_ptr<postgres::testing::Server> server_;
@@ -168,13 +169,15 @@ TEST_F(DataStorageSettingsTest, lets_nobody_in_without_the_token) {
   EXPECT_EQ(without(""), 401U);
   EXPECT_EQ(without("Bearer wrong"), 401U);
   EXPECT_EQ(without("Basic dGVzdA=="), 401U);
-  pod_.write("admin/token", "rotated\n");
-  EXPECT_EQ(pod_.admin_with({{"Authorization", "Bearer rotated"}}, "GET", "/admin/settings").status, 200U);
+  pod_.write("admin/token", "rotated-admin-token\n");
+  EXPECT_EQ(
+      pod_.admin_with({{"Authorization", "Bearer rotated-admin-token"}}, "GET", "/admin/settings").status,
+      200U);
   pod_.write("admin/token", "");
   EXPECT_EQ(without("Bearer "), 401U);
-  EXPECT_EQ(without("Bearer rotated"), 401U);
+  EXPECT_EQ(without("Bearer rotated-admin-token"), 401U);
   pod_.remove("admin/token");
-  EXPECT_EQ(without("Bearer rotated"), 401U);
+  EXPECT_EQ(without("Bearer rotated-admin-token"), 401U);
 }
 
 TEST_F(DataStorageSettingsTest, tells_the_limits_of_the_server_role_and_database) {

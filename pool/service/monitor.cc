@@ -20,6 +20,13 @@ constexpr seconds kAcquireTimeout{2};       // short, because a drain waits for 
 constexpr seconds kFactsTimeout{5};
 constexpr std::chrono::minutes kMigrationTimeout{10};
 
+// Whether a failed connect says something about every database of the server, not only about its own: a
+// workspace may have been dropped.
+bool of_server(const postgres::Error& error) {
+  return error.error_class != postgres::ErrorClass::kDatabaseMissing &&
+         error.error_class != postgres::ErrorClass::kOther;
+}
+
 }  // namespace
 
 Monitor::Monitor(boost::asio::any_io_executor executor)
@@ -32,7 +39,8 @@ engine::Listener Monitor::listener() {
                 if (!status_.reachable()) wake();
               },
           .on_connect_failed =
-              [this](const postgres::Error& error) {
+              [this](std::string_view database, const postgres::Error& error) {
+                if (database != database_ && !of_server(error)) return;
                 status_.connect_failed(error, steady_clock::now());
                 if (engine_->statistics().open == 0) status_.no_session(error.detail);
                 log_change();

@@ -9,6 +9,8 @@
 
 #include <tl/expected.hpp>
 
+#include "pool/audit/validate.h"
+#include "pool/http/authenticator.h"
 #include "pool/runtime/log.h"
 
 namespace storagepool::service {
@@ -19,12 +21,18 @@ struct Options {
   std::string ca_file = "/etc/storagepool/ca/ca.crt";
   std::string admin_token_file = "/etc/storagepool/admin/token";
   std::string state_dir = "/var/lib/storagepool";
+  http::AuthMode auth_mode = http::AuthMode::kNone;
+  std::string auth_dir = "/etc/storagepool/auth";  // tokens or public keys
   std::string listen_address = "0.0.0.0";
   std::uint16_t api_port = 8080;  // each: 0 lets the kernel choose
   std::uint16_t health_port = 8081;
   std::uint16_t admin_port = 8082;
   std::uint16_t metrics_port = 9090;
   std::chrono::milliseconds drain_timeout{25'000};
+  std::int64_t journal_max_bytes = std::int64_t{1} << 30;  // 0: no journal
+  audit::TimeLimits event_times;
+  double requests_per_second = 0;  // of one client; 0: no limit
+  std::size_t request_burst = 100;
   log::Level log_level = log::Level::kInfo;
 };
 

@@ -2,47 +2,133 @@
 
 #include <algorithm>
 #include <array>
+#include <chrono>
+#include <memory>
 #include <utility>
 
 namespace storagepool::service {
 namespace {
 
-using engine::Statistics;
+using audit::JournalStatistics;
 
-struct GaugeSpec {
-  std::string_view name;
-  std::string_view help;
-  std::int64_t Statistics::*value;
+struct Spec {
+  const char* name;
+  const char* help;
+  double (*value)(const Snapshot&);
 };
-constexpr std::array<GaugeSpec, 8> kGauges = {{
-    {"storagepool_pool_max_open", "Limit of open connections in force", &Statistics::max_open},
-    {"storagepool_pool_open", "Established connections", &Statistics::open},
-    {"storagepool_pool_opening", "Connects under way", &Statistics::opening},
-    {"storagepool_pool_closing", "Connections the server has not let go yet", &Statistics::closing},
-    {"storagepool_pool_in_use", "Leased connections", &Statistics::in_use},
-    {"storagepool_pool_idle", "Idle connections", &Statistics::idle},
-    {"storagepool_pool_waiting", "Requests waiting for a connection", &Statistics::waiting},
-    {"storagepool_pool_open_high_water", "Most sockets held at once since start",
-     &Statistics::open_high_water},
-}};
 
-struct CounterSpec {
-  std::string_view name;
-  std::string_view help;
-  std::int64_t Statistics::*value;
+template <std::int64_t engine::Statistics::*member>
+double pool(const Snapshot& snapshot) {
+  return static_cast<double>(snapshot.pool.*member);
+}
+template <std::size_t audit::IngestLoad::*member>
+double ingest_load(const Snapshot& snapshot) {
+  return static_cast<double>(snapshot.ingest.load.*member);
+}
+template <std::uint64_t audit::IngestCounters::*member>
+double ingest(const Snapshot& snapshot) {
+  return static_cast<double>(snapshot.ingest.counters.*member);
+}
+template <auto JournalStatistics::*member>
+double journal(const Snapshot& snapshot) {
+  return snapshot.journal ? static_cast<double>((*snapshot.journal).*member) : 0;
+}
+template <audit::JournalAmount JournalStatistics::*amount, std::int64_t audit::JournalAmount::*member>
+double journal_amount(const Snapshot& snapshot) {
+  return snapshot.journal ? static_cast<double>((*snapshot.journal).*amount.*member) : 0;
+}
+double journal_age(const Snapshot& snapshot) {
+  if (!snapshot.journal || !snapshot.journal->oldest) return 0;
+  return std::max(0.0, std::chrono::duration<double>(snapshot.now - *snapshot.journal->oldest).count());
+}
+double workspace_databases(const Snapshot& snapshot) {
+  return static_cast<double>(snapshot.workspace_databases);
+}
+double wait_seconds(const Snapshot& snapshot) {
+  return std::chrono::duration<double>(snapshot.pool.wait_duration).count();
+}
+
+using Pool = engine::Statistics;
+using Amount = audit::JournalAmount;
+using Load = audit::IngestLoad;
+using Counters = audit::IngestCounters;
+
+constexpr std::array kGauges = {
+    Spec{"storagepool_pool_max_open", "Limit of open connections in force", pool<&Pool::max_open>},
+    Spec{"storagepool_pool_open", "Established connections", pool<&Pool::open>},
+    Spec{"storagepool_pool_opening", "Connects under way", pool<&Pool::opening>},
+    Spec{"storagepool_pool_closing", "Connections the server has not let go yet", pool<&Pool::closing>},
+    Spec{"storagepool_pool_in_use", "Leased connections", pool<&Pool::in_use>},
+    Spec{"storagepool_pool_idle", "Idle connections", pool<&Pool::idle>},
+    Spec{"storagepool_pool_waiting", "Requests waiting for a connection", pool<&Pool::waiting>},
+    Spec{"storagepool_pool_open_high_water", "Most sockets held at once since start",
+         pool<&Pool::open_high_water>},
+    Spec{"storagepool_workspace_databases_active", "Workspace databases with a connection or a waiter",
+         workspace_databases},
+    Spec{"storagepool_ingest_queued_events", "Events accepted and not answered yet",
+         ingest_load<&Load::events>},
+    Spec{"storagepool_ingest_queued_bytes", "Memory of the events accepted and not answered yet",
+         ingest_load<&Load::bytes>},
+    Spec{"storagepool_journal_waiting_events", "Events in the journal that are not in PostgreSQL yet",
+         journal_amount<&JournalStatistics::waiting, &Amount::events>},
+    Spec{"storagepool_journal_waiting_bytes", "Bytes of the events that are not in PostgreSQL yet",
+         journal_amount<&JournalStatistics::waiting, &Amount::bytes>},
+    Spec{"storagepool_journal_oldest_age_seconds", "How long the oldest event has waited in the journal",
+         journal_age},
+    Spec{"storagepool_journal_set_aside_units",
+         "Calls whose events PostgreSQL refuses, kept in the journal for a person to look at",
+         journal_amount<&JournalStatistics::poison, &Amount::units>},
+    Spec{"storagepool_journal_disk_bytes", "Size of the journal's files",
+         journal<&JournalStatistics::disk_bytes>},
+    Spec{"storagepool_journal_max_bytes", "Bound of the journal's files",
+         journal<&JournalStatistics::max_bytes>},
+    Spec{"storagepool_journal_used_ratio", "Share of the bound in use; at 1 events are refused",
+         journal<&JournalStatistics::used>},
 };
-constexpr std::array<CounterSpec, 6> kCounters = {{
-    {"storagepool_pool_wait_count_total", "Requests that waited for a connection", &Statistics::wait_count},
-    {"storagepool_pool_max_idle_closed_total", "Connections closed by maxIdleConns",
-     &Statistics::max_idle_closed},
-    {"storagepool_pool_max_idle_time_closed_total", "Connections closed by connMaxIdleTime",
-     &Statistics::max_idle_time_closed},
-    {"storagepool_pool_max_lifetime_closed_total", "Connections closed by connMaxLifetime",
-     &Statistics::max_lifetime_closed},
-    {"storagepool_pool_evicted_total", "Idle connections closed for another database", &Statistics::evicted},
-    {"storagepool_pool_connect_failures_total", "Connects that ended badly", &Statistics::connect_failures},
-}};
-constexpr std::string_view kWaitSeconds = "storagepool_pool_wait_seconds_total";
+
+constexpr std::array kCounters = {
+    Spec{"storagepool_pool_wait_count_total", "Requests that waited for a connection",
+         pool<&Pool::wait_count>},
+    Spec{"storagepool_pool_wait_seconds_total", "Time spent waiting for a connection, in seconds",
+         wait_seconds},
+    Spec{"storagepool_pool_max_idle_closed_total", "Connections closed by maxIdleConns",
+         pool<&Pool::max_idle_closed>},
+    Spec{"storagepool_pool_max_idle_time_closed_total", "Connections closed by connMaxIdleTime",
+         pool<&Pool::max_idle_time_closed>},
+    Spec{"storagepool_pool_max_lifetime_closed_total", "Connections closed by connMaxLifetime",
+         pool<&Pool::max_lifetime_closed>},
+    Spec{"storagepool_pool_evicted_total", "Idle connections closed for another database",
+         pool<&Pool::evicted>},
+    Spec{"storagepool_pool_connect_failures_total", "Connects that ended badly",
+         pool<&Pool::connect_failures>},
+    Spec{"storagepool_events_stored_total", "Audit events committed to PostgreSQL, without repeated calls",
+         ingest<&Counters::events>},
+    Spec{"storagepool_ingest_batches_total", "Batches of events written", ingest<&Counters::batches>},
+    Spec{"storagepool_ingest_bisections_total", "Batches divided because PostgreSQL refused a row",
+         ingest<&Counters::bisections>},
+    Spec{"storagepool_ingest_repeats_total", "Statements repeated after a lost connection or a deadlock",
+         ingest<&Counters::repeats>},
+    Spec{"storagepool_ingest_rejected_total", "Calls refused for their data or a missing parent",
+         ingest<&Counters::rejected>},
+    Spec{"storagepool_ingest_expired_total", "Calls whose time ran out before their events were written",
+         ingest<&Counters::expired>},
+    Spec{"storagepool_ingest_overloaded_total", "Calls refused because too many events were waiting",
+         ingest<&Counters::overloaded>},
+    Spec{"storagepool_journal_appended_events_total", "Events accepted into the journal",
+         journal_amount<&JournalStatistics::appended, &Amount::events>},
+    Spec{"storagepool_journal_replayed_events_total", "Events brought from the journal into PostgreSQL",
+         journal_amount<&JournalStatistics::replayed, &Amount::events>},
+    Spec{"storagepool_journal_set_aside_events_total", "Events that PostgreSQL refused at the replay",
+         journal_amount<&JournalStatistics::set_aside, &Amount::events>},
+    Spec{"storagepool_journal_discarded_events_total", "Events set aside and given up for newer ones",
+         journal_amount<&JournalStatistics::discarded, &Amount::events>},
+    Spec{"storagepool_journal_commits_total", "Commits of accepted events, each one fsync",
+         journal<&JournalStatistics::commits>},
+    Spec{"storagepool_journal_refused_total", "Calls that found the journal full",
+         journal<&JournalStatistics::refused>},
+    Spec{"storagepool_journal_failures_total", "Operations that the journal's disk refused",
+         journal<&JournalStatistics::failures>},
+};
 
 void advance(prometheus::Counter& counter, double value) {
   counter.Increment(std::max(0.0, value - counter.Value()));
@@ -54,47 +140,21 @@ std::string known_method(const std::string& method) {
   return std::find(kMethods.begin(), kMethods.end(), method) == kMethods.end() ? "other" : method;
 }
 
-prometheus::Counter& make_counter(prometheus::Registry& registry, std::string_view name,
-                                  std::string_view help) {
-  return prometheus::BuildCounter()
-      .Name(std::string(name))
-      .Help(std::string(help))
-      .Register(registry)
-      .Add({});
-}
-
 }  // namespace
-
-std::string_view route_label(std::string_view path) {
-  constexpr std::string_view kEvents = "/api/v1/audit/events";
-  constexpr std::string_view kEvent = "/api/v1/audit/events/{event_id}";
-  if (path == kEvents) return kEvents;
-  if (path.size() > kEvents.size() + 1 && path.starts_with(kEvents) && path[kEvents.size()] == '/' &&
-      path.find('/', kEvents.size() + 1) == std::string_view::npos) {
-    return kEvent;
-  }
-  return "other";
-}
 
 ServiceMetrics::ServiceMetrics()
     : requests_(prometheus::BuildCounter()
                     .Name("storagepool_http_requests_total")
                     .Help("Answered requests of the audit API")
-                    .Register(metrics_.registry())),
-      events_stored_(make_counter(metrics_.registry(), "storagepool_events_stored_total",
-                                  "Audit events committed to PostgreSQL, without repeated calls")) {
-  for (const GaugeSpec& spec : kGauges) {
-    auto& family = prometheus::BuildGauge()
-                       .Name(std::string(spec.name))
-                       .Help(std::string(spec.help))
-                       .Register(metrics_.registry());
-    gauges_[spec.name] = &family.Add({});
+                    .Register(metrics_.registry())) {
+  for (const Spec& spec : kGauges) {
+    gauges_.push_back(
+        &prometheus::BuildGauge().Name(spec.name).Help(spec.help).Register(metrics_.registry()).Add({}));
   }
-  for (const CounterSpec& spec : kCounters) {
-    counters_[spec.name] = &make_counter(metrics_.registry(), spec.name, spec.help);
+  for (const Spec& spec : kCounters) {
+    counters_.push_back(
+        &prometheus::BuildCounter().Name(spec.name).Help(spec.help).Register(metrics_.registry()).Add({}));
   }
-  counters_[kWaitSeconds] =
-      &make_counter(metrics_.registry(), kWaitSeconds, "Time spent waiting for a connection, in seconds");
 }
 
 prometheus::Counter& ServiceMetrics::requests(const std::string& method, std::string_view route,
@@ -107,25 +167,25 @@ prometheus::Counter& ServiceMetrics::requests(const std::string& method, std::st
   return *counter;
 }
 
-http::Handler ServiceMetrics::counted(http::Handler handler) {
-  const auto serve = [](ServiceMetrics* self, const http::Handler* inner,
+http::Handler ServiceMetrics::counted(const http::Router& routes, http::Handler handler) {
+  const auto serve = [](ServiceMetrics* self, const http::Router* router, const http::Handler* inner,
                         http::Request request) -> boost::asio::awaitable<http::Response> {
     const std::string method = known_method(request.method);
-    const std::string_view route = route_label(request.path);
+    const std::string_view pattern = router->pattern_of(request.path);
+    const std::string_view route = pattern.empty() ? "other" : pattern;
     http::Response response = co_await (*inner)(std::move(request));
     self->requests(method, route, response.status).Increment();
     co_return response;
   };
   auto inner = std::make_shared<const http::Handler>(std::move(handler));
-  return [this, serve, inner](http::Request request) { return serve(this, inner.get(), std::move(request)); };
+  return [this, serve, inner, router = &routes](http::Request request) {
+    return serve(this, router, inner.get(), std::move(request));
+  };
 }
 
-std::string ServiceMetrics::expose(const Statistics& statistics) {
-  for (const GaugeSpec& spec : kGauges) gauges_[spec.name]->Set(static_cast<double>(statistics.*spec.value));
-  for (const CounterSpec& spec : kCounters) {
-    advance(*counters_[spec.name], static_cast<double>(statistics.*spec.value));
-  }
-  advance(*counters_[kWaitSeconds], std::chrono::duration<double>(statistics.wait_duration).count());
+std::string ServiceMetrics::expose(const Snapshot& snapshot) {
+  for (std::size_t i = 0; i < kGauges.size(); ++i) gauges_[i]->Set(kGauges[i].value(snapshot));
+  for (std::size_t i = 0; i < kCounters.size(); ++i) advance(*counters_[i], kCounters[i].value(snapshot));
   return metrics_.serialize();
 }
 

@@ -1,33 +1,43 @@
-// The metrics of a DataStorage pod, next to those of its process: the pool as database/sql counts it,
-// requests by route and status, events stored. Every label has a fixed set of values, whatever clients send.
+// The metrics of a DataStorage pod, next to those of its process: the pool as database/sql counts it, the
+// ingest, the journal, and requests by route and status. Every label has a fixed set of values, whatever
+// clients send; figures of single workspaces are not here (pool/service/statistics_routes.h).
 #pragma once
 
 #include <cstdint>
 #include <map>
-#include <memory>
+#include <optional>
 #include <string>
 #include <string_view>
 #include <tuple>
+#include <vector>
 
+#include "pool/audit/ingest.h"
+#include "pool/audit/journal.h"
+#include "pool/audit/timestamp.h"
 #include "pool/engine/engine.h"
-#include "pool/http/server.h"
+#include "pool/http/router.h"
 #include "pool/runtime/metrics.h"
 
 namespace storagepool::service {
 
-// The route of a path for use as a label: a known pattern, else "other".
-std::string_view route_label(std::string_view path);
+// What is exposed, as it is at one moment.
+struct Snapshot {
+  engine::Statistics pool;
+  std::int64_t workspace_databases = 0;  // with a connection or a waiter
+  audit::IngestStatistics ingest;
+  std::optional<audit::JournalStatistics> journal;  // none: the pod has no journal
+  audit::Timestamp now;
+};
 
 class ServiceMetrics {
  public:
   ServiceMetrics();
 
-  // Wraps the handler of a server so that its answers are counted.
-  http::Handler counted(http::Handler handler);
-  void event_stored() { events_stored_.Increment(); }
+  // Wraps the handler of a server so that its answers are counted, by the patterns of `routes`, which must
+  // outlive the server.
+  http::Handler counted(const http::Router& routes, http::Handler handler);
 
-  // The exposition, with the pool as it is now.
-  std::string expose(const engine::Statistics& statistics);
+  std::string expose(const Snapshot& snapshot);
 
  private:
   prometheus::Counter& requests(const std::string& method, std::string_view route, unsigned status);
@@ -35,9 +45,8 @@ class ServiceMetrics {
   runtime::Metrics metrics_;
   prometheus::Family<prometheus::Counter>& requests_;
   std::map<std::tuple<std::string, std::string_view, unsigned>, prometheus::Counter*> request_counters_;
-  prometheus::Counter& events_stored_;
-  std::map<std::string_view, prometheus::Gauge*> gauges_;
-  std::map<std::string_view, prometheus::Counter*> counters_;
+  std::vector<prometheus::Gauge*> gauges_;      // in the order of the table of gauges
+  std::vector<prometheus::Counter*> counters_;  // likewise
 };
 
 }  // namespace storagepool::service

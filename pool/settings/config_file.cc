@@ -35,6 +35,17 @@ std::optional<std::int64_t> parse_integer(const std::string& text, std::int64_t 
   return value;
 }
 
+std::string quoted(std::string_view text) {
+  YAML::Emitter emitter;
+  emitter << YAML::DoubleQuoted << std::string(text);
+  return emitter.c_str();
+}
+
+// Whether libpq reads `text` whole, and the persisted file can hold it.
+bool is_name(const std::string& text) {
+  return text.find('\0') == std::string::npos && YAML::Load(quoted(text)).Scalar() == text;
+}
+
 // Only scalars two levels down are read, so nested sequences and aliases cannot multiply work; yaml-cpp
 // itself bounds the depth of nesting.
 void read_postgres(const YAML::Node& node, PostgresTarget& target, Problems& problems) {
@@ -42,7 +53,9 @@ void read_postgres(const YAML::Node& node, PostgresTarget& target, Problems& pro
     const auto key = entry.first.Scalar();
     const auto value = entry.second.Scalar();
     const auto name = "postgres." + key;
-    if (key == "host") {
+    if (!is_name(value)) {
+      problems.push_back(problem(name, "(not text)", "UTF-8 text without U+0000"));
+    } else if (key == "host") {
       target.host = value;
     } else if (key == "database") {
       target.database = value;
@@ -84,12 +97,6 @@ void read_pool(const YAML::Node& node, Given& pool, Problems& problems) {
       problems.push_back({"pool." + key, entry.second.Scalar(), "pool." + key + ": is given twice"});
     }
   }
-}
-
-std::string quoted(std::string_view text) {
-  YAML::Emitter emitter;
-  emitter << YAML::DoubleQuoted << std::string(text);
-  return emitter.c_str();
 }
 
 }  // namespace

@@ -56,6 +56,10 @@ TEST(ConfigFile, ErrorsNameTheKey) {
   EXPECT_THAT(error_of("postgres: {host: h, database: d, sslMode: prefer}\n"),
               HasSubstr("postgres.sslMode: \"prefer\""));
   EXPECT_THAT(error_of("postgres: {host: h}\n"), HasSubstr("postgres.database"));
+  for (const char* database : {"\"a\\0b\"", "a\xff"}) {
+    EXPECT_THAT(error_of("postgres: {host: h, database: " + std::string(database) + "}\n"),
+                HasSubstr("postgres.database: \"(not text)\" is not allowed; allowed is UTF-8 text"));
+  }
   EXPECT_THAT(error_of("pool: {}\n"), HasSubstr("postgres.host"));
 }
 

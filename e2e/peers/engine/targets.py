@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
 from typing import Any
+
+from target import Target, at_least, at_most
 
 GET_PUT_LIMIT_NS = 150.0
 # What a known manager of many PostgreSQL databases serves on a machine of this kind, in operations/s: at a budget of 100
@@ -11,41 +12,6 @@ GET_PUT_LIMIT_NS = 150.0
 KNOWN_RATE = {20: 2800.0, 100: 800.0}
 TIMES_KNOWN_RATE = {20: 1.0, 100: 3.0}
 SHARE_OF_BOUND = 0.8
-
-
-@dataclass(frozen=True)
-class Target:
-    name: str
-    met: bool
-    value: float | None  # None: never reached
-    limit: float
-    unit: str
-    more_is_better: bool = True
-
-    @property
-    def ratio(self) -> float | None:
-        """How much of the target was reached: 1 or more when it was met. None where the limit is 0."""
-        if self.value is None or self.limit == 0:
-            return None
-        return self.value / self.limit if self.more_is_better else self.limit / self.value
-
-    def as_json(self) -> dict[str, Any]:
-        return {
-            "name": self.name,
-            "met": self.met,
-            "value": self.value,
-            "limit": self.limit,
-            "unit": self.unit,
-            "ratio": self.ratio,
-        }
-
-
-def at_least(name: str, value: float | None, limit: float, unit: str) -> Target:
-    return Target(name, value is not None and value >= limit, value, limit, unit)
-
-
-def at_most(name: str, value: float | None, limit: float, unit: str) -> Target:
-    return Target(name, value is not None and value <= limit, value, limit, unit, more_is_better=False)
 
 
 def _against_peers(case: dict[str, Any]) -> Target | None:

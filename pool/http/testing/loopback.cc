@@ -1,5 +1,6 @@
 #include "pool/http/testing/loopback.h"
 
+#include <algorithm>
 #include <array>
 #include <cerrno>
 #include <future>
@@ -71,15 +72,21 @@ std::string Answer::header(const std::string& name) const {
   return found == headers.end() ? std::string() : found->second;
 }
 
-Client::Client(std::uint16_t port) : fd_(::socket(AF_INET, SOCK_STREAM | SOCK_CLOEXEC, 0)) {
+Client::Client(std::uint16_t port, const char* from) : fd_(::socket(AF_INET, SOCK_STREAM | SOCK_CLOEXEC, 0)) {
   if (fd_ < 0) throw failure("socket");
   const timeval patience{std::chrono::seconds(kPatience).count(), 0};
   ::setsockopt(fd_, SOL_SOCKET, SO_SNDTIMEO, &patience, sizeof patience);
+  sockaddr_in own{};
+  own.sin_family = AF_INET;
+  own.sin_addr.s_addr = ::inet_addr(from);
   sockaddr_in address{};
   address.sin_family = AF_INET;
   address.sin_port = htons(port);
   address.sin_addr.s_addr = htonl(INADDR_LOOPBACK);
-  if (::connect(fd_, reinterpret_cast<const sockaddr*>(&address), sizeof address) != 0) {
+  const int late = 1;  // the port is chosen when the address to connect to is known
+  ::setsockopt(fd_, IPPROTO_IP, IP_BIND_ADDRESS_NO_PORT, &late, sizeof late);
+  if (::bind(fd_, reinterpret_cast<const sockaddr*>(&own), sizeof own) != 0 ||
+      ::connect(fd_, reinterpret_cast<const sockaddr*>(&address), sizeof address) != 0) {
     const auto error = failure("connect");
     ::close(fd_);
     throw error;
@@ -107,10 +114,10 @@ bool Client::readable(std::chrono::milliseconds timeout) {
   return ::poll(&poll, 1, static_cast<int>(timeout.count())) > 0;
 }
 
-bool Client::receive() {
+bool Client::receive(std::size_t at_most) {
   if (!readable(kPatience)) throw std::runtime_error("the server neither answered nor closed in time");
   std::array<char, 65536> chunk{};
-  const ssize_t got = ::recv(fd_, chunk.data(), chunk.size(), 0);
+  const ssize_t got = ::recv(fd_, chunk.data(), std::min(at_most, chunk.size()), 0);
   if (got < 0 && errno != ECONNRESET) throw failure("recv");
   if (got <= 0) return false;
   received_.append(chunk.data(), static_cast<std::size_t>(got));
@@ -144,6 +151,13 @@ std::optional<Answer> Client::read(bool with_body) {
   answer.body = received_.substr(0, size);
   received_.erase(0, size);
   return answer;
+}
+
+std::string Client::read_some(std::size_t bytes) {
+  if (received_.empty()) receive(bytes);
+  std::string some = received_.substr(0, bytes);
+  received_.erase(0, some.size());
+  return some;
 }
 
 std::string Client::read_to_end() {

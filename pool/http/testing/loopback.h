@@ -3,6 +3,7 @@
 #pragma once
 
 #include <chrono>
+#include <cstddef>
 #include <cstdint>
 #include <map>
 #include <memory>
@@ -39,7 +40,8 @@ struct Answer {
 
 class Client {
  public:
-  explicit Client(std::uint16_t port);
+  // `from` is the client's own loopback address.
+  explicit Client(std::uint16_t port, const char* from = "127.0.0.1");
   ~Client();
   Client(const Client&) = delete;
   Client& operator=(const Client&) = delete;
@@ -49,6 +51,8 @@ class Client {
   // The next answer, or nothing when the server closed before its first byte. One cut off in the middle
   // throws. `with_body` is false for the answer to HEAD.
   std::optional<Answer> read(bool with_body = true);
+  // At most `bytes`, as soon as there are any; empty at the end.
+  std::string read_some(std::size_t bytes);
   // Everything until the server closes (or resets).
   std::string read_to_end();
   // Whether something (or the end) can be read within `timeout`.
@@ -57,7 +61,7 @@ class Client {
   void reset();  // closes with RST
 
  private:
-  bool receive();  // appends to received_; false at the end
+  bool receive(std::size_t at_most = 65536);  // appends to received_; false at the end
 
   int fd_;
   std::string received_;

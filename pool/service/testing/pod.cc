@@ -58,7 +58,7 @@ Pod::Pod(const postgres::ConnectOptions& target) : folder_(make_folder()) {
   config.generation = 1;
   config.postgres = {target.host, target.port, target.database, to_settings(target.ssl_mode)};
   config.pool = {{"maxOpenConns", 4}, {"maxIdleConns", 4}};
-  for (const char* sub : {"config", "credentials", "ca", "admin", "state"})
+  for (const char* sub : {"config", "credentials", "ca", "admin", "auth", "state"})
     fs::create_directory(folder_ / sub);
   write_config();
   write("credentials/username", target.user);
@@ -104,6 +104,7 @@ void Pod::spawn(const std::map<std::string, std::string>& environment,
                                      "--credentials-dir=" + base + "/credentials",
                                      "--ca-file=" + base + "/ca/ca.crt",
                                      "--admin-token-file=" + base + "/admin/token",
+                                     "--auth-dir=" + base + "/auth",
                                      "--state-dir=" + base + "/state",
                                      "--listen-address=127.0.0.1",
                                      "--api-port=0",
@@ -202,6 +203,17 @@ HttpResponse Pod::admin_with(const HttpHeaders& headers, const std::string& meth
 
 std::string Pod::metrics() const {
   return http(ports_.at("metricsPort"), "GET", "/metrics").body;
+}
+
+HttpResponse Pod::send(std::uint16_t port, const std::string& method, const std::string& target,
+                       const HttpHeaders& headers, const std::string& body) const {
+  static const std::map<std::uint16_t, std::string> kNames = {
+      {8080, "apiPort"}, {8081, "healthPort"}, {8082, "adminPort"}, {9090, "metricsPort"}};
+  return http(ports_.at(kNames.at(port)), method, target, headers, body);
+}
+
+std::string Pod::admin_token() {
+  return kToken;
 }
 
 double Pod::metric(const std::string& name) const {

@@ -61,6 +61,10 @@ class Pod {
   HttpResponse admin_with(const HttpHeaders& headers, const std::string& method, const std::string& target,
                           const std::string& body = {}) const;
   std::string metrics() const;
+  // To the server whose port is `port` (8080, 8081, 8082 or 9090) unless the kernel chooses it.
+  HttpResponse send(std::uint16_t port, const std::string& method, const std::string& target,
+                    const HttpHeaders& headers = {}, const std::string& body = {}) const;
+  static std::string admin_token();
   double metric(const std::string& name) const;  // of a metric without labels
   nlohmann::json facts() const { return nlohmann::json::parse(admin("GET", "/admin/facts").body); }
   nlohmann::json settings() const { return nlohmann::json::parse(admin("GET", "/admin/settings").body); }

@@ -1,0 +1,38 @@
+// Puts load on a service that listens on 127.0.0.1: a fixed number of clients, each with a connection of its
+// own that is kept alive, each sending its next request as soon as the last one is answered. One thread and
+// epoll, so that little is taken from what is measured on the same machine.
+#pragma once
+
+#include <chrono>
+#include <cstdint>
+#include <map>
+#include <string>
+
+#include "e2e/peers/service/load/latencies.h"
+#include "e2e/peers/service/load/request.h"
+
+namespace storagepool::load {
+
+struct RunOptions {
+  RequestOptions requests;
+  std::uint16_t port = 0;
+  unsigned clients = 1;
+  std::chrono::microseconds time{0};  // how long requests are begun
+  std::uint64_t most_requests = 0;    // ends after so many requests, should the time not be over; 0: no bound
+};
+
+struct Figures {
+  std::uint64_t in_time = 0;                     // requests answered as expected before the time was over
+  std::uint64_t answered = 0;                    // and with those that were under way then
+  double seconds = 0;                            // in which the first were answered
+  std::map<unsigned, std::uint64_t> unexpected;  // answers by their status
+  std::uint64_t broken = 0;      // requests whose connection failed before the answer was there
+  std::uint64_t unanswered = 0;  // requests without answer long after the time was over
+  std::string first_problem;     // what one of these was
+  Latencies latencies;           // of all answered as expected, from the first byte sent to the last received
+};
+
+// Throws std::runtime_error when the service cannot be reached, or breaks one connection after the other.
+Figures run(const RunOptions& options);
+
+}  // namespace storagepool::load

@@ -1,0 +1,93 @@
+"""Figures of service.json as rows of text, for the terminal and for the README."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from figures import REFERENCE
+from services import SERVICES
+from tables import microseconds, number
+
+FAILED = "FAILED"
+
+
+def case_rows(cases: list[dict[str, Any]]) -> list[list[str]]:
+    """One row for each case and service."""
+    head = ["case", "service", "requests/s", "events/s", "p50", "p95", "p99", "CPU", "PG CPU", "RSS", "backends", "ours"]
+    rows = [head]
+    for case in cases:
+        for service in SERVICES:
+            figures = case["services"][service.name]
+            row = [case["title"] if service is SERVICES[0] else "", service.name]
+            if figures["problems"]:
+                rows.append([*row, FAILED, *[""] * (len(head) - 3)])
+                continue
+            events = figures.get("events_per_second")
+            times = case["times_peer"]
+            rows.append(
+                [
+                    *row,
+                    number(figures["requests_per_second"]),
+                    "" if events is None else number(events),
+                    *(microseconds(figures[name]) for name in ("p50_us", "p95_us", "p99_us")),
+                    microseconds(figures["cpu_us_per_request"]),
+                    microseconds(figures["postgresql_cpu_us_per_request"]),
+                    f"{figures['rss_peak_mib']:.0f} MiB",
+                    f"{figures['backends_peak']:.0f}",
+                    f"{times:.2f}×" if service is SERVICES[0] and times is not None else "",
+                ]
+            )
+    return rows
+
+
+def copy_rows(cases: list[dict[str, Any]]) -> list[list[str]]:
+    rows = [["the same rows by COPY through psql", "COPY, rows/s", "ours, events/s", "ours of it"]]
+    for case in cases:
+        if "copy" in case:
+            copy, events = case["copy"], case["services"]["ours"]["events_per_second"]
+            share = f"{copy['ours_of_it']:.0%}"
+            rows.append([case["title"], number(copy["rows_per_second"]), number(events), share])
+    return rows
+
+
+def reference_rows(cases: list[dict[str, Any]]) -> list[list[str]]:
+    """The reference's figures beside ours, lowest to highest over the cases."""
+
+    def ours(kind: str, name: str) -> str:
+        values = [case["services"]["ours"].get(name) for case in cases if case["case"] == kind]
+        known = [value for value in values if value is not None]
+        if not known or len(known) < len(values):
+            return FAILED
+        return number(known[0]) if len(known) == 1 else f"{number(min(known))} – {number(max(known))}"
+
+    def reference(name: str) -> str:
+        low, high = REFERENCE[name]
+        return f"{number(low)} – {number(high)}"
+
+    most = next((case for case in cases if case["case"] == "post" and case["clients"] == 500), None)
+    p99 = most["services"]["ours"].get("p99_us") if most else None
+    p99_text = FAILED if p99 is None else microseconds(p99)
+    return [
+        ["", "reference DataStorage", "ours"],
+        ["single POSTs/s", reference("single_posts_per_second"), ours("post", "requests_per_second")],
+        ["events/s in batches", reference("batch_events_per_second"), ours("batch", "events_per_second")],
+        ["lists/s", reference("lists_per_second"), ours("list", "requests_per_second")],
+        ["p99 at 500 clients", f"about {REFERENCE['p99_seconds_at_500_clients']} s", p99_text],
+    ]
+
+
+def problems(cases: list[dict[str, Any]]) -> list[str]:
+    return [
+        f"{FAILED}: {case['title']}, {name}: {problem}"
+        for case in cases
+        for name, figures in case["services"].items()
+        for problem in dict.fromkeys(figures["problems"])
+    ]
+
+
+def soak_line(soak: dict[str, Any]) -> str:
+    return (
+        f"{soak['minutes']:g} minutes with {soak['clients']} clients, {number(soak['requests_per_second'])} events/s: "
+        f"RSS {soak['rss_first_mib']:.1f} MiB at the beginning, {soak['rss_last_mib']:.1f} MiB at the end, "
+        f"{soak['rss_peak_mib']:.1f} MiB at most."
+    )

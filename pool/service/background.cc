@@ -1,0 +1,140 @@
+#include "pool/service/background.h"
+
+#include <chrono>
+#include <vector>
+
+#include "pool/audit/partitions.h"
+#include "pool/runtime/coroutine.h"
+#include "pool/runtime/files.h"
+#include "pool/runtime/log.h"
+#include "pool/service/credential_watch.h"
+
+namespace storagepool::service {
+namespace {
+
+using boost::asio::awaitable;
+using std::chrono::seconds;
+using std::chrono::steady_clock;
+
+constexpr seconds kFilesPeriod{2};
+constexpr seconds kSchemaPeriod{1};  // of looking whether there is one
+constexpr std::chrono::hours kMaintenancePeriod{1};
+constexpr seconds kMaintenanceRetry{60};
+constexpr seconds kAcquireTimeout{2};  // short, because a drain waits for it
+constexpr seconds kMaintenanceTimeout{120};
+
+std::string joined(const std::vector<std::string>& names) {
+  std::string text;
+  for (const std::string& name : names) text += (text.empty() ? "" : ", ") + name;
+  return text;
+}
+
+}  // namespace
+
+void Background::start(const boost::asio::any_io_executor& executor) {
+  runtime::spawn(executor, "configuration", watch_config());
+  runtime::spawn(executor, "credentials", watch_credentials());
+  runtime::spawn(executor, "tokens", watch_tokens());
+  runtime::spawn(executor, "maintenance", maintain());
+}
+
+// The mounted file is how a change comes when the operator cannot reach the pod.
+awaitable<void> Background::watch_config() {
+  std::string seen;
+  while (!stopped_) {
+    co_await runtime::sleep_for(kFilesPeriod);
+    const auto text = runtime::read_file(context_.options.config_file, settings::kMaxConfigBytes);
+    const std::string now = text ? *text : text.error();
+    if (now == seen || stopped_) continue;
+    seen = now;
+    if (!text) {
+      log::warn("the mounted configuration cannot be read", {{"detail", text.error()}});
+    } else if (!take_mounted(*text)) {
+      seen.clear();  // tried again
+    }
+  }
+}
+
+bool Background::take_mounted(const std::string& text) {
+  const auto mounted = settings::parse_config(text);
+  if (!mounted) {
+    log::warn("the mounted configuration is not usable", {{"detail", settings::to_string(mounted.error())}});
+    return true;
+  }
+  const InForce& now = context_.settings.in_force();
+  if (mounted->postgres != now.config.postgres) {
+    log::warn("the mounted configuration names another PostgreSQL, which takes effect with a restart");
+  }
+  if (mounted->generation <= now.config.generation) return true;
+  const auto changed = context_.settings.change(mounted->generation, mounted->pool, "the configuration file");
+  if (changed) return true;
+  log::warn("the mounted configuration is refused", {{"detail", changed.error().detail}});
+  return changed.error().reason != Refusal::Reason::kNotPersisted;
+}
+
+// New sessions read the mounted files anyway; those made with what stood there before are replaced.
+awaitable<void> Background::watch_credentials() {
+  CredentialWatch watch({context_.options.credentials_dir, context_.options.ca_file},
+                        context_.settings.in_force().config.postgres.ssl_mode);
+  while (!stopped_) {
+    co_await runtime::sleep_for(kFilesPeriod);
+    if (!watch.changed()) continue;
+    log::info("the credentials have changed, replacing the sessions",
+              {{"open", context_.engine.statistics().open}});
+    context_.engine.retire_connections();
+  }
+}
+
+awaitable<void> Background::watch_tokens() {
+  std::string seen;
+  while (!stopped_) {
+    const std::string problems = joined(context_.authenticator.status(http::current_time()));
+    if (problems != seen) {
+      seen = problems;
+      if (problems.empty()) {
+        log::info("the tokens and keys are usable");
+      } else {
+        log::warn("tokens or keys are not usable", {{"detail", problems}});
+      }
+    }
+    co_await runtime::sleep_for(kFilesPeriod);
+  }
+}
+
+awaitable<void> Background::maintain() {
+  while (!stopped_) {
+    if (!context_.has_schema()) {
+      co_await runtime::sleep_for(kSchemaPeriod);
+      continue;
+    }
+    const bool done = co_await maintain_once();
+    const std::chrono::seconds pause = done ? seconds{kMaintenancePeriod} : kMaintenanceRetry;
+    co_await runtime::sleep_for(pause);
+  }
+}
+
+awaitable<bool> Background::maintain_once() {
+  const auto deadline = steady_clock::now() + kMaintenanceTimeout;
+  const std::string database = context_.settings.in_force().config.postgres.database;
+  auto lease = co_await context_.engine.acquire(database, steady_clock::now() + kAcquireTimeout);
+  if (!lease) {
+    log::warn("the partitions could not be looked after", {{"detail", lease.error().detail}});
+    co_return false;
+  }
+  const auto now = std::chrono::floor<std::chrono::microseconds>(std::chrono::system_clock::now());
+  const auto done = co_await audit::maintain(**lease, now, deadline, context_.partitions);
+  if (!done) {
+    log::warn("the partitions could not be looked after", {{"detail", done.error().detail}});
+    co_return false;
+  }
+  if (!done->skipped) {
+    log::info("the partitions were looked after", {{"created", joined(done->created)},
+                                                   {"dropped", joined(done->dropped)},
+                                                   {"postponed", joined(done->postponed)},
+                                                   {"moved", done->moved},
+                                                   {"deleted", done->deleted}});
+  }
+  co_return done->postponed.empty() && done->deleted < audit::kMaxDeleted;
+}
+
+}  // namespace storagepool::service

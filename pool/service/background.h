@@ -1,0 +1,51 @@
+// What the program does while nobody asks: follows the mounted configuration, credentials and tokens, keeps
+// the partitions of the system database ahead of time and drops what has been kept for long enough. Runs on
+// one executor.
+#pragma once
+
+#include <functional>
+#include <string>
+#include <utility>
+
+#include <boost/asio/any_io_executor.hpp>
+#include <boost/asio/awaitable.hpp>
+
+#include "pool/audit/partitions.h"
+#include "pool/engine/engine.h"
+#include "pool/http/authenticator.h"
+#include "pool/service/live_settings.h"
+#include "pool/service/options.h"
+
+namespace storagepool::service {
+
+struct BackgroundContext {
+  const Options& options;
+  LiveSettings& settings;
+  engine::Engine& engine;
+  http::Authenticator& authenticator;
+  audit::PartitionSettings partitions;
+  std::function<bool()> has_schema;  // the system database is reachable and migrated
+};
+
+class Background {
+ public:
+  explicit Background(BackgroundContext context) : context_(std::move(context)) {}
+
+  // What `context` refers to, and this, must live until the executor runs no more.
+  void start(const boost::asio::any_io_executor& executor);
+  // Nothing new is begun.
+  void stop() { stopped_ = true; }
+
+ private:
+  boost::asio::awaitable<void> watch_config();
+  boost::asio::awaitable<void> watch_credentials();
+  boost::asio::awaitable<void> watch_tokens();
+  boost::asio::awaitable<void> maintain();
+  boost::asio::awaitable<bool> maintain_once();  // false when it is worth trying again soon
+  bool take_mounted(const std::string& text);    // likewise
+
+  BackgroundContext context_;
+  bool stopped_ = false;
+};
+
+}  // namespace storagepool::service
