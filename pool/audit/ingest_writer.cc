@@ -33,7 +33,9 @@ bool refuses_data(const postgres::Error& error) {
 std::unordered_set<std::string_view> first_column(const postgres::Result& result) {
   std::unordered_set<std::string_view> values;
   for (const auto& row : result.rows) {
-    if (!row.empty() && row[0]) values.insert(*row[0]);
+    if (row.empty()) continue;
+    const std::optional<std::string>& value = row.front();
+    if (value) values.insert(*value);
   }
   return values;
 }
@@ -195,9 +197,12 @@ awaitable<IngestWriter::FoundTimes> IngestWriter::find_stored(postgres::Connecti
   const auto found = co_await connection.query(kFindStored, id_parameters(event_ids), deadline_);
   if (!found) co_return tl::unexpected(found.error());
   for (const auto& row : found->rows) {
-    if (row.size() != 2 || !row[0] || !row[1]) continue;
-    const auto known = times.find(*row[0]);
-    if (known != times.end()) known->second = parse_timestamp(*row[1]);
+    if (row.size() != 2) continue;
+    const std::optional<std::string>& id = row.front();
+    const std::optional<std::string>& time = row.back();
+    if (!id || !time) continue;
+    const auto known = times.find(*id);
+    if (known != times.end()) known->second = parse_timestamp(*time);
   }
   co_return times;
 }

@@ -47,7 +47,8 @@ asio::awaitable<Outcome<T>> wait(std::shared_ptr<Waiting<T>> waiting, steady_clo
     boost::system::error_code cancelled;
     co_await waiting->timer.async_wait(asio::redirect_error(asio::use_awaitable, cancelled));
   }
-  if (waiting->outcome) co_return std::move(*waiting->outcome);
+  std::optional<Outcome<T>>& outcome = waiting->outcome;
+  if (outcome) co_return std::move(*outcome);
   waiting->abandoned = true;
   co_return tl::unexpected(
       JournalError{JournalError::Kind::kFailed, "the journal's disk did not answer in time"});

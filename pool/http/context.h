@@ -24,6 +24,7 @@ struct Context {
   // Zero when a request of this client may go on, else how long it must wait. Only where limits_rate().
   std::chrono::nanoseconds take_token(const ClientKey& client) {
     const std::lock_guard lock(rate_mutex_);
+    // NOLINTNEXTLINE(bugprone-unchecked-optional-access): the caller has asked limits_rate()
     return rate_limiter_->take(client, std::chrono::steady_clock::now());
   }
 

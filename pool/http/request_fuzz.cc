@@ -150,7 +150,7 @@ std::string plainly(const Request& request) {
   text += " HTTP/1.1\r\n";
   if (!request.header("Host")) text += "Host: h\r\n";
   for (const auto& [name, value] : request.headers) {
-    if (!is_framing(name)) text += name + ": " + value + "\r\n";
+    if (!is_framing(name)) text.append(name).append(": ").append(value).append("\r\n");
   }
   return text + "Content-Length: " + std::to_string(request.body.size()) + "\r\n\r\n" + request.body;
 }

@@ -188,10 +188,9 @@ Rejected RequestParser::refuse_rate(flat_buffer& input, std::chrono::nanoseconds
   if (whole) input.consume(rest);
   const auto seconds =
       std::max(std::chrono::ceil<std::chrono::seconds>(retry_after), std::chrono::seconds(1));
-  Rejected rejected =
-      reject(ProblemKind::kTooManyRequests,
-             "too many requests from this address, try again in " + std::to_string(seconds.count()) + " s");
-  rejected.answer->headers.emplace_back("Retry-After", std::to_string(seconds.count()));
+  Rejected rejected = reject(
+      ProblemKind::kTooManyRequests,
+      "too many requests from this address, try again in " + std::to_string(seconds.count()) + " s", seconds);
   rejected.keep_alive = whole && keep_alive();
   return rejected;
 }
@@ -200,8 +199,10 @@ std::string_view RequestParser::part() const {
   return header_done_ ? "body" : "header";
 }
 
-Rejected RequestParser::reject(ProblemKind kind, std::string_view detail) {
+Rejected RequestParser::reject(ProblemKind kind, std::string_view detail,
+                               std::optional<std::chrono::seconds> retry_after) {
   Response answer = problem(kind, detail, request_.path);
+  if (retry_after) answer.headers.emplace_back("Retry-After", std::to_string(retry_after->count()));
   return Rejected{std::move(answer), std::move(request_)};
 }
 
@@ -211,9 +212,8 @@ Rejected RequestParser::header_too_large() {
 }
 
 Rejected RequestParser::too_much_buffered() {
-  Rejected rejected = reject(ProblemKind::kUnavailable, "too many large requests at once, try again");
-  rejected.answer->headers.emplace_back("Retry-After", "1");
-  return rejected;
+  return reject(ProblemKind::kUnavailable, "too many large requests at once, try again",
+                std::chrono::seconds{1});
 }
 
 Rejected RequestParser::gone() {

@@ -73,7 +73,8 @@ class RequestParser {
   tl::expected<bool, Rejected> take_chunks(boost::beast::flat_buffer& input, BodyReservation& reservation);
   bool grow(BodyReservation& reservation);
   std::string_view part() const;
-  Rejected reject(ProblemKind kind, std::string_view detail);
+  Rejected reject(ProblemKind kind, std::string_view detail,
+                  std::optional<std::chrono::seconds> retry_after = {});
   Rejected explain(const boost::system::error_code& error, std::string_view unread);
   Rejected header_too_large();
   Rejected too_much_buffered();

@@ -133,6 +133,7 @@ std::string_view Router::pattern_of(std::string_view path) const {
 
 std::vector<std::pair<std::string, std::string>> Router::routes() const {
   std::vector<std::pair<std::string, std::string>> all;
+  all.reserve(routes_.size());
   for (const Route& route : routes_) all.emplace_back(route.method, route.pattern);
   return all;
 }
