@@ -1,12 +1,10 @@
 // Clients that are slow on purpose, take without giving, or vanish: what they hold, and for how long.
-#include <atomic>
 #include <memory>
 
 #include <gmock/gmock.h>
 
 #include "pool/http/server.h"
 #include "pool/http/testing/loopback.h"
-#include "pool/runtime/coroutine.h"
 
 namespace storagepool::http {
 namespace {
@@ -16,6 +14,8 @@ using testing::ask;
 using testing::Client;
 using testing::echo;
 using testing::eventually;
+using testing::Gate;
+using testing::held_by;
 using testing::LoopbackServer;
 
 constexpr const char* kGet = "GET / HTTP/1.1\r\nHost: h\r\n\r\n";
@@ -23,24 +23,6 @@ constexpr const char* kGet = "GET / HTTP/1.1\r\nHost: h\r\n\r\n";
 std::string post(const std::string& path, std::size_t size) {
   return "POST " + path + " HTTP/1.1\r\nHost: h\r\nContent-Length: " + std::to_string(size) + "\r\n\r\n" +
          std::string(size, 'x');
-}
-
-// Requests to /held wait in the handler until released, whatever their client does.
-struct Gate {
-  std::atomic<int> waiting = 0;
-  std::atomic<bool> open = false;
-};
-
-boost::asio::awaitable<Response> held(std::shared_ptr<Gate> gate, Request request) {
-  if (request.path == "/held") {
-    ++gate->waiting;
-    while (!gate->open) co_await runtime::sleep_for(1ms);
-  }
-  co_return Response{};
-}
-
-Handler held_by(const std::shared_ptr<Gate>& gate) {
-  return [gate](Request request) { return held(gate, std::move(request)); };
 }
 
 constexpr std::size_t kLarge = std::size_t{64} << 20;
@@ -98,7 +80,7 @@ TEST(Abuse, AClientThatPipelinesAndNeverReadsIsCut) {
 
 TEST(Abuse, PipelinedRequestsBehindASlowOneAreNotStarted) {
   const auto gate = std::make_shared<Gate>();
-  const LoopbackServer server({}, held_by(gate));
+  const LoopbackServer server({}, held_by(gate, "/held"));
   Client client(server.port());
   std::string many;
   for (int i = 0; i < 50; ++i) many += post("/held", 100);
@@ -115,7 +97,7 @@ TEST(Abuse, AClientResetWhileItsHandlerWaitsHoldsNothingAfterwards) {
   Limits limits;
   limits.max_connections = 3;
   limits.all_bodies_bytes = 1000;
-  LoopbackServer server(limits, held_by(gate));
+  LoopbackServer server(limits, held_by(gate, "/held"));
   for (const bool half_closed_first : {false, true}) {
     gate->open = false;
     gate->waiting = 0;
@@ -152,7 +134,7 @@ TEST(Abuse, AHalfClosedClientGetsItsAnswerAndIsThenForgotten) {
   const auto gate = std::make_shared<Gate>();
   Limits limits;
   limits.max_connections = 1;
-  const LoopbackServer server(limits, held_by(gate));
+  const LoopbackServer server(limits, held_by(gate, "/held"));
   Client client(server.port());
   client.send(post("/held", 10));
   client.half_close();

@@ -9,7 +9,6 @@
 
 #include "pool/http/server.h"
 #include "pool/http/testing/loopback.h"
-#include "pool/runtime/coroutine.h"
 
 namespace storagepool::http {
 namespace {
@@ -17,24 +16,11 @@ namespace {
 using namespace std::chrono_literals;
 using testing::Client;
 using testing::echo;
+using testing::Gate;
+using testing::held_by;
 using testing::LoopbackServer;
 
 constexpr const char* kGet = "GET / HTTP/1.1\r\nHost: h\r\n\r\n";
-
-struct Gate {
-  std::atomic<int> waiting = 0;
-  std::atomic<bool> open = false;
-};
-
-boost::asio::awaitable<Response> held(std::shared_ptr<Gate> gate, Request) {
-  ++gate->waiting;
-  while (!gate->open) co_await runtime::sleep_for(1ms);
-  co_return Response{};
-}
-
-Handler held_by(const std::shared_ptr<Gate>& gate) {
-  return [gate](Request request) { return held(gate, std::move(request)); };
-}
 
 bool refuses_connections(std::uint16_t port) {
   try {
@@ -65,7 +51,7 @@ TEST(Drain, ClosesIdleConnections) {
 
 TEST(Drain, AnswersTheRequestsUnderWayAndSaysClose) {
   const auto gate = std::make_shared<Gate>();
-  LoopbackServer server({}, held_by(gate));
+  LoopbackServer server({}, held_by(gate, "/"));
   Client client(server.port());
   client.send(kGet);
   ASSERT_TRUE(testing::eventually([&] { return gate->waiting == 1; }));
@@ -97,7 +83,7 @@ TEST(Drain, ARequestHalfSentIsStillTaken) {
 
 TEST(Drain, CutsWhatIsLeftAtTheDeadlineAndSaysSo) {
   const auto gate = std::make_shared<Gate>();
-  LoopbackServer server({}, held_by(gate));
+  LoopbackServer server({}, held_by(gate, "/"));
   Client client(server.port());
   client.send(kGet);
   ASSERT_TRUE(testing::eventually([&] { return gate->waiting == 1; }));
@@ -138,7 +124,7 @@ TEST(Drain, UnderLoadLosesNoAnswer) {
 TEST(Drain, ALoopStoppedInTheMiddleLeaksNothing) {
   const auto gate = std::make_shared<Gate>();
   {
-    const LoopbackServer server({}, held_by(gate));
+    const LoopbackServer server({}, held_by(gate, "/"));
     Client client(server.port());
     client.send(kGet);
     ASSERT_TRUE(testing::eventually([&] { return gate->waiting == 1; }));

@@ -1,5 +1,4 @@
 // The observable effect of every field of Limits.
-#include <atomic>
 #include <memory>
 
 #include <gmock/gmock.h>
@@ -7,7 +6,6 @@
 
 #include "pool/http/server.h"
 #include "pool/http/testing/loopback.h"
-#include "pool/runtime/coroutine.h"
 
 namespace storagepool::http {
 namespace {
@@ -17,7 +15,9 @@ using testing::Answer;
 using testing::ask;
 using testing::Client;
 using testing::echo;
+using testing::Gate;
 using ::testing::HasSubstr;
+using testing::held_by;
 using testing::LoopbackServer;
 
 constexpr const char* kGet = "GET / HTTP/1.1\r\nHost: h\r\n\r\n";
@@ -29,24 +29,6 @@ std::string post(std::size_t size) {
 
 std::string detail(const Answer& answer) {
   return nlohmann::json::parse(answer.body)["detail"];
-}
-
-// Requests to /held wait in the handler until released.
-struct Gate {
-  std::atomic<int> waiting = 0;
-  std::atomic<bool> open = false;
-};
-
-boost::asio::awaitable<Response> held(std::shared_ptr<Gate> gate, Request request) {
-  if (request.path == "/held") {
-    ++gate->waiting;
-    while (!gate->open) co_await runtime::sleep_for(1ms);
-  }
-  co_return Response{};
-}
-
-Handler held_by(const std::shared_ptr<Gate>& gate) {
-  return [gate](Request request) { return held(gate, std::move(request)); };
 }
 
 TEST(Limits, HeaderBytes) {
@@ -120,7 +102,7 @@ TEST(Limits, BufferedBodyBytesOfAllConnections) {
   Limits limits;
   limits.all_bodies_bytes = 1000;
   const auto gate = std::make_shared<Gate>();
-  const LoopbackServer server(limits, held_by(gate));
+  const LoopbackServer server(limits, held_by(gate, "/held"));
   Client holder(server.port());
   holder.send("POST /held HTTP/1.1\r\nHost: h\r\nContent-Length: 600\r\n\r\n" + std::string(600, 'x'));
   ASSERT_TRUE(testing::eventually([&] { return gate->waiting == 1; }));

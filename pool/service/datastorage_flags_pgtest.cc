@@ -136,8 +136,7 @@ TEST_F(DataStorageFlagsTest, partitions_are_made_at_start) {
                            "audit")
                .at(0) != "1";
   })) << pod_.log();
-  EXPECT_TRUE(
-      eventually([&] { return pod_.log().find("the partitions were looked after") != std::string::npos; }));
+  EXPECT_TRUE(pod_.looks_after_partitions());
 }
 
 }  // namespace

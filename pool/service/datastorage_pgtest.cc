@@ -27,9 +27,7 @@ class DataStorageTest : public ::testing::Test {
     pod_->start();
     ASSERT_TRUE(pod_->becomes_ready()) << pod_->log();
     // A list that is planned while the first rows move to their month may not see them.
-    ASSERT_TRUE(testing::eventually([] {
-      return pod_->log().find("the partitions were looked after") != std::string::npos;
-    })) << pod_->log();
+    ASSERT_TRUE(pod_->looks_after_partitions()) << pod_->log();
   }
   static void TearDownTestSuite() {
     pod_.reset();

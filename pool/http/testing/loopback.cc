@@ -22,6 +22,7 @@
 #include <nlohmann/json.hpp>
 
 #include "pool/http/fields.h"
+#include "pool/runtime/coroutine.h"
 
 namespace storagepool::http::testing {
 namespace {
@@ -195,6 +196,19 @@ boost::asio::awaitable<Response> echo(Request request) {
   Response response;
   response.body = seen.dump(-1, ' ', false, nlohmann::ordered_json::error_handler_t::replace);
   co_return response;
+}
+
+Handler held_by(std::shared_ptr<Gate> gate, std::string path) {
+  const auto held = [](std::shared_ptr<Gate> at, bool waits) -> boost::asio::awaitable<Response> {
+    if (waits) {
+      ++at->waiting;
+      while (!at->open) co_await runtime::sleep_for(std::chrono::milliseconds{1});
+    }
+    co_return Response{};
+  };
+  return [held, gate = std::move(gate), path = std::move(path)](const Request& request) {
+    return held(gate, request.path == path);
+  };
 }
 
 bool eventually(const std::function<bool()>& condition) {

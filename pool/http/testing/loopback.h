@@ -2,6 +2,7 @@
 // Every wait of the client has a generous deadline, after which it throws.
 #pragma once
 
+#include <atomic>
 #include <chrono>
 #include <cstddef>
 #include <cstdint>
@@ -72,6 +73,14 @@ Answer ask(std::uint16_t port, std::string_view request);
 
 // Answers 200 with method, path, query, headers and body as a JSON object.
 boost::asio::awaitable<Response> echo(Request request);
+
+// Where requests wait in their handler until it is open.
+struct Gate {
+  std::atomic<int> waiting = 0;
+  std::atomic<bool> open = false;
+};
+// Requests to `path` wait at the gate, whatever their client does; all are answered with 200.
+Handler held_by(std::shared_ptr<Gate> gate, std::string path);
 
 // Polls until `condition` holds; false when it did not within a generous deadline.
 bool eventually(const std::function<bool()>& condition);
