@@ -6,7 +6,6 @@
 #include <exception>
 #include <typeinfo>
 
-#include <boost/asio/post.hpp>
 #include <boost/asio/redirect_error.hpp>
 #include <boost/asio/use_awaitable.hpp>
 #include <boost/asio/write.hpp>
@@ -84,14 +83,12 @@ asio::awaitable<void> Connection::refuse() {
 }
 
 void Connection::drain() {
-  asio::post(socket_->socket().get_executor(), [self = shared_from_this()] {
-    // What has already arrived is still answered.
-    if (self->idle_ && !self->unread_bytes()) self->socket_->close();
-  });
+  // What has already arrived is still answered.
+  if (idle_ && !unread_bytes()) socket_->close();
 }
 
 void Connection::cut() {
-  asio::post(socket_->socket().get_executor(), [self = shared_from_this()] { self->socket_->close(); });
+  socket_->close();
 }
 
 asio::awaitable<bool> Connection::await_request(bool first) {

@@ -22,18 +22,17 @@ struct Outline {
   std::string request_id;
 };
 
-class Connection : public std::enable_shared_from_this<Connection> {
+class Connection {
  public:
-  // The socket's executor must be a strand.
   Connection(boost::asio::ip::tcp::socket socket, std::shared_ptr<Context> context);
 
-  // Serves until the connection is closed. Awaited on the socket's executor by a holder of a shared_ptr.
+  // Serves until the connection is closed; awaited while this lives.
   boost::asio::awaitable<void> serve();
   // Answers 503 without waiting for the request, then closes.
   boost::asio::awaitable<void> refuse();
 
-  // From any thread. drain(), once Context::draining is set: close when idle, else after the answer under
-  // way. cut(): close now.
+  // drain(), once Context::draining is set: close when idle, else after the answer under way. cut(): close
+  // now.
   void drain();
   void cut();
 

@@ -1,11 +1,9 @@
 // What all connections of one server share.
 #pragma once
 
-#include <atomic>
 #include <chrono>
 #include <cstddef>
 #include <memory>
-#include <mutex>
 #include <optional>
 #include <utility>
 
@@ -23,18 +21,16 @@ struct Context {
   bool limits_rate() const { return rate_limiter_.has_value(); }
   // Zero when a request of this client may go on, else how long it must wait. Only where limits_rate().
   std::chrono::nanoseconds take_token(const ClientKey& client) {
-    const std::lock_guard lock(rate_mutex_);
     // NOLINTNEXTLINE(bugprone-unchecked-optional-access): the caller has asked limits_rate()
     return rate_limiter_->take(client, std::chrono::steady_clock::now());
   }
 
   const Limits limits;
   const Handler handler;
-  std::atomic<std::size_t> all_bodies_bytes = 0;
-  std::atomic<bool> draining = false;  // answers from now on are the last of their connection
+  std::size_t all_bodies_bytes = 0;
+  bool draining = false;  // answers from now on are the last of their connection
 
  private:
-  std::mutex rate_mutex_;
   std::optional<RateLimiter> rate_limiter_;
 };
 
@@ -51,11 +47,9 @@ class BodyReservation {
 
   // False, and nothing reserved, when all connections together would hold too much.
   bool grow(std::size_t bytes) {
-    const std::size_t before = context_->all_bodies_bytes.fetch_add(bytes);
-    if (before + bytes > context_->limits.all_bodies_bytes) {
-      context_->all_bodies_bytes -= bytes;
-      return false;
-    }
+    const std::size_t all = context_->all_bodies_bytes + bytes;
+    if (all > context_->limits.all_bodies_bytes) return false;
+    context_->all_bodies_bytes = all;
     bytes_ += bytes;
     return true;
   }

@@ -1,5 +1,4 @@
-// Reads requests from a socket within the server's limits, one after the other. Used on the connection's
-// strand only.
+// Reads requests from a socket within the server's limits, one after the other.
 #pragma once
 
 #include <memory>

@@ -1,14 +1,11 @@
 #include "pool/http/server.h"
 
-#include <atomic>
 #include <unordered_set>
 
-#include <boost/asio/co_spawn.hpp>
 #include <boost/asio/ip/tcp.hpp>
 #include <boost/asio/ip/v6_only.hpp>
 #include <boost/asio/post.hpp>
 #include <boost/asio/redirect_error.hpp>
-#include <boost/asio/strand.hpp>
 #include <boost/asio/use_awaitable.hpp>
 
 #include "pool/http/connection.h"
@@ -36,19 +33,17 @@ bool concerns_one_client(const error_code& error) {
 
 }  // namespace
 
-// Everything but listen() runs on strand_.
 struct Server::Impl : std::enable_shared_from_this<Server::Impl> {
   Impl(asio::any_io_executor executor, const Limits& limits, Handler handler)
       : executor_(std::move(executor)),
-        strand_(asio::make_strand(executor_)),
         context_(std::make_shared<Context>(limits, std::move(handler))),
-        acceptor_(strand_),
-        gone_(strand_) {}
+        acceptor_(executor_),
+        gone_(executor_) {}
 
   tl::expected<std::uint16_t, std::string> listen(const std::string& address, std::uint16_t port);
   asio::awaitable<bool> drain(std::chrono::steady_clock::time_point deadline);
   void stop();
-  const asio::strand<asio::any_io_executor>& strand() const { return strand_; }
+  const asio::any_io_executor& executor() const { return executor_; }
 
  private:
   asio::awaitable<void> accept_loop();
@@ -58,7 +53,6 @@ struct Server::Impl : std::enable_shared_from_this<Server::Impl> {
   void close_acceptor();
 
   asio::any_io_executor executor_;
-  asio::strand<asio::any_io_executor> strand_;
   std::shared_ptr<Context> context_;
   tcp::acceptor acceptor_;
   std::unordered_set<std::shared_ptr<Connection>> connections_;  // served and refused ones
@@ -77,7 +71,7 @@ tl::expected<std::uint16_t, std::string> Server::Impl::listen(const std::string&
   const auto ip = asio::ip::make_address(address, error);
   if (error) return failed("not an IP address");
   const tcp::endpoint endpoint(ip, port);
-  tcp::acceptor acceptor(strand_);
+  tcp::acceptor acceptor(executor_);
   acceptor.open(endpoint.protocol(), error);
   if (!error) acceptor.set_option(tcp::acceptor::reuse_address(true), error);
   if (!error && ip.is_v6()) acceptor.set_option(asio::ip::v6_only(false), error);
@@ -87,7 +81,7 @@ tl::expected<std::uint16_t, std::string> Server::Impl::listen(const std::string&
   const std::uint16_t bound = acceptor.local_endpoint(error).port();
   if (error) return failed(error.message());
   acceptor_ = std::move(acceptor);
-  runtime::spawn(strand_, "http accept", accept_loop());
+  runtime::spawn(executor_, "http accept", accept_loop());
   return bound;
 }
 
@@ -95,7 +89,7 @@ asio::awaitable<void> Server::Impl::accept_loop() {
   const auto self = shared_from_this();
   bool failing = false;
   while (acceptor_.is_open()) {
-    tcp::socket socket(asio::make_strand(executor_));
+    tcp::socket socket(executor_);
     error_code error;
     co_await acceptor_.async_accept(socket, asio::redirect_error(asio::use_awaitable, error));
     if (!acceptor_.is_open()) break;
@@ -120,11 +114,10 @@ void Server::Impl::admit(tcp::socket socket) {
       log::warn("too many connections, refusing", {{"maxConnections", context_->limits.max_connections}});
   }
   if (full && connections_.size() - served_ >= kMaxRefusals) return;
-  const auto executor = socket.get_executor();
   auto connection = std::make_shared<Connection>(std::move(socket), context_);
   connections_.insert(connection);
   if (!full) ++served_;
-  runtime::spawn(executor, "http connection", run(std::move(connection), !full));
+  runtime::spawn(executor_, "http connection", run(std::move(connection), !full));
 }
 
 asio::awaitable<void> Server::Impl::run(std::shared_ptr<Connection> connection, bool served) {
@@ -139,7 +132,7 @@ asio::awaitable<void> Server::Impl::run(std::shared_ptr<Connection> connection, 
   } catch (...) {
     thrown = std::current_exception();
   }
-  asio::post(strand_, [self, connection, served] { self->forget(connection, served); });
+  forget(connection, served);
   if (thrown) std::rethrow_exception(thrown);
 }
 
@@ -176,7 +169,7 @@ Server::Server(asio::any_io_executor executor, Limits limits, Handler handler)
     : impl_(std::make_shared<Impl>(std::move(executor), limits, std::move(handler))) {}
 
 Server::~Server() {
-  asio::post(impl_->strand(), [impl = impl_] { impl->stop(); });
+  asio::post(impl_->executor(), [impl = impl_] { impl->stop(); });
 }
 
 tl::expected<std::uint16_t, std::string> Server::listen(const std::string& address, std::uint16_t port) {
@@ -185,7 +178,7 @@ tl::expected<std::uint16_t, std::string> Server::listen(const std::string& addre
 
 asio::awaitable<bool> Server::drain(std::chrono::steady_clock::time_point deadline) {
   const auto impl = impl_;
-  co_return co_await asio::co_spawn(impl->strand(), impl->drain(deadline), asio::use_awaitable);
+  co_return co_await impl->drain(deadline);
 }
 
 }  // namespace storagepool::http

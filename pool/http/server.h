@@ -70,10 +70,10 @@ struct Limits {
   std::size_t burst = 1;           // at once, at least 1; without meaning where there is no limit
 };
 
-// May be used from any thread. Requests are served one at a time per connection: of pipelined ones at most
-// the larger of Limits::header_bytes and 8 KiB is read ahead, the others wait in the socket. Each connection
-// has a strand on `executor`. Whatever the handler refers to must live until the executor has stopped or a
-// drain has returned true.
+// Lives on one serial executor (a context that one thread runs, or a strand) and must be used on it, but for
+// its destruction. Requests are served one at a time per connection: of pipelined ones at most the larger of
+// Limits::header_bytes and 8 KiB is read ahead, the others wait in the socket. Whatever the handler refers to
+// must live until the executor has stopped or a drain has returned true.
 class Server {
  public:
   Server(boost::asio::any_io_executor executor, Limits limits, Handler handler);

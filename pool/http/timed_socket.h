@@ -1,6 +1,6 @@
 // A non-blocking TCP socket with one deadline for whatever is pending on it. Unlike Beast's tcp_stream it
-// stays open when the deadline passes, so that a late client can still be told (408). Used on its executor (a
-// strand) only.
+// stays open when the deadline passes, so that a late client can still be told (408). Used on its executor
+// only.
 //
 // A deadline is set or cleared several times per request and passes almost never, so the timer is started
 // anew only when the deadline moves to before the timer's end; otherwise it looks when it ends what has

@@ -7,7 +7,6 @@
 #include <stdexcept>
 #include <system_error>
 #include <thread>
-#include <vector>
 
 #include <arpa/inet.h>
 #include <netinet/in.h>
@@ -42,7 +41,7 @@ struct LoopbackServer::Impl {
   boost::asio::executor_work_guard<boost::asio::io_context::executor_type> work{loop.get_executor()};
   Server server;
   std::uint16_t port = 0;
-  std::vector<std::thread> threads;
+  std::thread thread;
 };
 
 LoopbackServer::LoopbackServer(const Limits& limits, Handler handler)
@@ -50,12 +49,12 @@ LoopbackServer::LoopbackServer(const Limits& limits, Handler handler)
   const auto port = impl_->server.listen("127.0.0.1", 0);
   if (!port) throw std::runtime_error(port.error());
   impl_->port = *port;
-  for (int i = 0; i < 2; ++i) impl_->threads.emplace_back([this] { impl_->loop.run(); });
+  impl_->thread = std::thread([this] { impl_->loop.run(); });
 }
 
 LoopbackServer::~LoopbackServer() {
   impl_->loop.stop();
-  for (auto& thread : impl_->threads) thread.join();
+  impl_->thread.join();
 }
 
 std::uint16_t LoopbackServer::port() const {

@@ -16,7 +16,7 @@
 
 namespace storagepool::http::testing {
 
-// Runs a server on two threads of its own until destroyed.
+// Runs a server on a thread of its own until destroyed.
 class LoopbackServer {
  public:
   LoopbackServer(const Limits& limits, Handler handler);
