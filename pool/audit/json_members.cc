@@ -7,6 +7,9 @@
 
 #include <nlohmann/json.hpp>
 
+#include "pool/audit/json_plain.h"
+#include "pool/audit/json_scanner.h"
+
 namespace storagepool::audit {
 namespace {
 
@@ -17,7 +20,7 @@ constexpr const char* kNulText = "it contains U+0000, which cannot be stored";
 // Follows the parser; keeps the wanted members of the outermost object.
 class Collector {
  public:
-  explicit Collector(std::span<const std::string_view> wanted) : wanted_(wanted) {}
+  explicit Collector(std::span<const std::string_view> wanted) : members_(wanted) {}
 
   const std::string& error() const { return error_; }
   JsonMembers take() { return std::move(members_); }
@@ -46,8 +49,7 @@ class Collector {
   bool key(std::string& name) {
     if (name.find('\0') != std::string::npos) return fail(kNulText);
     if (depth_ == 1) {
-      const auto found = std::find(wanted_.begin(), wanted_.end(), name);
-      key_ = found == wanted_.end() ? std::nullopt : std::optional<std::string>(name);
+      key_ = members_.index_of(name);
     }
     return true;
   }
@@ -64,7 +66,7 @@ class Collector {
   }
   bool keep(JsonValue value) {
     if (depth_ == 0) return fail("it must be a JSON object");
-    if (depth_ == 1 && key_) members_[*key_] = std::move(value);
+    if (depth_ == 1 && key_) members_.put(*key_, std::move(value));
     return true;
   }
   bool open(Kind kind) {
@@ -81,87 +83,11 @@ class Collector {
     return true;
   }
 
-  std::span<const std::string_view> wanted_;
   std::size_t depth_ = 0;
-  std::optional<std::string> key_;
+  std::optional<std::size_t> key_;
   JsonMembers members_;
   std::string error_;
 };
-
-constexpr std::string_view kByteOrderMark = "\xEF\xBB\xBF";
-constexpr std::string_view kBlank = " \t\r\n";
-
-// Positions in a valid JSON text; every step stays within it, whatever it holds.
-class Scanner {
- public:
-  explicit Scanner(std::string_view text) : text_(text) {
-    if (text_.starts_with(kByteOrderMark)) at_ = kByteOrderMark.size();
-  }
-
-  char peek() {
-    at_ = std::min(text_.find_first_not_of(kBlank, at_), text_.size());
-    return at_ < text_.size() ? text_[at_] : '\0';
-  }
-  bool done() {
-    peek();
-    return at_ == text_.size();
-  }
-  bool literal(char expected) {
-    if (peek() != expected) return false;
-    ++at_;
-    return true;
-  }
-  // The value at the current position, with everything nested in it.
-  std::string_view value() {
-    const char first = peek();
-    const std::size_t begin = at_;
-    if (first == '"') {
-      skip_string();
-    } else if (first == '{' || first == '[') {
-      skip_nested();
-    } else {
-      at_ = std::min(text_.find_first_of(" \t\r\n,}]", at_), text_.size());
-    }
-    return text_.substr(begin, at_ - begin);
-  }
-
- private:
-  void skip_string() {
-    for (++at_; at_ < text_.size() && text_[at_] != '"'; ++at_) {
-      if (text_[at_] == '\\') ++at_;
-    }
-    at_ = std::min(at_ + 1, text_.size());
-  }
-  void skip_nested() {
-    std::size_t depth = 0;
-    while (at_ < text_.size()) {
-      const char c = text_[at_];
-      if (c == '"') {
-        skip_string();
-        continue;
-      }
-      ++at_;
-      if (c == '{' || c == '[') ++depth;
-      if ((c == '}' || c == ']') && --depth == 0) return;
-    }
-  }
-
-  std::string_view text_;
-  std::size_t at_ = 0;
-};
-
-// Calls `each(key as a string token, value)` for the members of the object `text`.
-template <typename Each>
-void for_each_member(std::string_view text, const Each& each) {
-  Scanner scanner(text);
-  if (!scanner.literal('{')) return;
-  while (scanner.peek() == '"') {
-    const std::string_view key_token = scanner.value();
-    if (!scanner.literal(':')) return;
-    each(key_token, scanner.value());
-    if (!scanner.literal(',')) return;
-  }
-}
 
 // What a string token says; empty when it is not valid.
 std::string decoded(std::string_view token) {
@@ -182,7 +108,7 @@ std::string_view json_member_span(std::string_view text, std::string_view key) {
 }
 
 std::optional<std::vector<std::string_view>> json_elements(std::string_view text, std::size_t most) {
-  Scanner scanner(text);
+  JsonScanner scanner(text);
   if (!scanner.literal('[')) return std::nullopt;
   std::vector<std::string_view> elements;
   if (!scanner.literal(']')) {
@@ -196,8 +122,26 @@ std::optional<std::vector<std::string_view>> json_elements(std::string_view text
   return elements;
 }
 
-tl::expected<JsonMembers, std::string> read_json_members(std::string_view text,
-                                                         std::span<const std::string_view> wanted) {
+JsonMembers::JsonMembers(std::span<const std::string_view> wanted)
+    : wanted_(wanted), values_(wanted.size()) {}
+
+std::optional<std::size_t> JsonMembers::index_of(std::string_view name) const {
+  const auto found = std::find(wanted_.begin(), wanted_.end(), name);
+  if (found == wanted_.end()) return std::nullopt;
+  return static_cast<std::size_t>(found - wanted_.begin());
+}
+
+const JsonValue* JsonMembers::find(std::string_view name) const {
+  const auto index = index_of(name);
+  return index && values_[*index] ? &*values_[*index] : nullptr;
+}
+
+void JsonMembers::put(std::size_t index, JsonValue value) {
+  values_[index] = std::move(value);
+}
+
+tl::expected<JsonMembers, std::string> parse_json_members(std::string_view text,
+                                                          std::span<const std::string_view> wanted) {
   // The parser would take a NUL byte for the end of its input.
   if (text.find('\0') != std::string_view::npos) return tl::unexpected(std::string(kNulText));
   Collector collector(wanted);
@@ -205,12 +149,19 @@ tl::expected<JsonMembers, std::string> read_json_members(std::string_view text,
   JsonMembers members = collector.take();
   for_each_member(text, [&](std::string_view token, std::string_view value) {
     if (value.empty() || (value[0] != '{' && value[0] != '[')) return;
-    const auto member = members.find(decoded(token));
-    if (member == members.end()) return;
-    JsonValue& kept = member->second;
-    if (kept.kind == Kind::kObject || kept.kind == Kind::kArray) kept.text = value;
+    const std::string name = decoded(token);
+    const JsonValue* member = members.find(name);
+    if (member == nullptr || (member->kind != Kind::kObject && member->kind != Kind::kArray)) return;
+    members.put(*members.index_of(name), {.kind = member->kind, .text = std::string(value)});
   });
   return members;
+}
+
+tl::expected<JsonMembers, std::string> read_json_members(std::string_view text,
+                                                         std::span<const std::string_view> wanted) {
+  auto plain = read_plain_members(text, wanted);
+  if (plain) return std::move(*plain);
+  return parse_json_members(text, wanted);
 }
 
 }  // namespace storagepool::audit

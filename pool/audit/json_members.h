@@ -9,7 +9,6 @@
 
 #include <cstddef>
 #include <cstdint>
-#include <map>
 #include <optional>
 #include <span>
 #include <string>
@@ -26,14 +25,37 @@ struct JsonValue {
   bool boolean = false;
   std::int64_t integer = 0;
   std::string text{};  // of a string: decoded; of a number, object or array: as sent
+  friend bool operator==(const JsonValue&, const JsonValue&) = default;
 };
-using JsonMembers = std::map<std::string, JsonValue, std::less<>>;
+
+// Those members of an object that were asked for. `wanted` must outlive it.
+class JsonMembers {
+ public:
+  explicit JsonMembers(std::span<const std::string_view> wanted);
+
+  // Null when the object has none of that name.
+  const JsonValue* find(std::string_view name) const;
+
+  // By the place of a name in `wanted`.
+  std::optional<std::size_t> index_of(std::string_view name) const;
+  void put(std::size_t index, JsonValue value);
+
+  bool same_as(const JsonMembers& other) const { return values_ == other.values_; }
+
+ private:
+  std::span<const std::string_view> wanted_;
+  std::vector<std::optional<JsonValue>> values_;  // as `wanted`
+};
 
 inline constexpr std::size_t kMaxJsonDepth = 128;
 
 // The members named in `wanted` of the object that `text` is, or one sentence on what is wrong with it.
 tl::expected<JsonMembers, std::string> read_json_members(std::string_view text,
                                                          std::span<const std::string_view> wanted);
+
+// The same by the exact reader alone, which everything that is not plain goes to.
+tl::expected<JsonMembers, std::string> parse_json_members(std::string_view text,
+                                                          std::span<const std::string_view> wanted);
 
 // The bytes of the value of the last member called `key` (which may be written with escapes) of the object
 // `text`; empty when there is none. `text` must be valid JSON; of other text the result is unspecified but

@@ -70,8 +70,8 @@ class Reader {
 
   // The value, or null when the field is absent.
   const JsonValue* find(std::string_view field) const {
-    const auto found = members_.find(field);
-    return found == members_.end() || found->second.kind == Kind::kNull ? nullptr : &found->second;
+    const JsonValue* value = members_.find(field);
+    return value == nullptr || value->kind == Kind::kNull ? nullptr : value;
   }
   void missing(std::string_view field, std::string_view allowed) {
     errors_.push_back({std::string(field), "is required; allowed: " + std::string(allowed)});
