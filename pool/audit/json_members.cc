@@ -133,7 +133,9 @@ std::optional<std::size_t> JsonMembers::index_of(std::string_view name) const {
 
 const JsonValue* JsonMembers::find(std::string_view name) const {
   const auto index = index_of(name);
-  return index && values_[*index] ? &*values_[*index] : nullptr;
+  if (!index) return nullptr;
+  const std::optional<JsonValue>& value = values_[*index];
+  return value ? &*value : nullptr;
 }
 
 void JsonMembers::put(std::size_t index, JsonValue value) {
