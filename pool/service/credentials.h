@@ -14,7 +14,7 @@
 
 namespace storagepool::service {
 
-inline constexpr std::size_t kMaxCaBytes = 1024 * 1024;
+inline constexpr std::size_t kMaxCaBytes = std::size_t{1024} * 1024;
 
 struct CredentialFiles {
   std::string
