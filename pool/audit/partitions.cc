@@ -59,7 +59,7 @@ std::string quoted_time(Timestamp time) {
   return "'" + format_timestamp(time) + "'";
 }
 
-// One call of `maintain`. After an error a transaction may be open.
+// One call of `maintain` or `create_months`. After an error a transaction may be open.
 class Pass {
  public:
   Pass(postgres::Connection& connection, Timestamp now, postgres::Deadline deadline,
@@ -68,11 +68,25 @@ class Pass {
 
   Maintenance take_result() { return std::move(result_); }
 
-  awaitable<Done> run() {
+  awaitable<Done> everything() {
     Done done = co_await create_missing();
     if (done && !result_.skipped) done = co_await drop_expired();
     if (done && !result_.skipped) done = co_await delete_expired();
     co_return done;
+  }
+
+  awaitable<Done> create_missing() {
+    for (;;) {
+      auto plan = co_await begin();
+      if (!plan) co_return tl::unexpected(plan.error());
+      const std::optional<PartitionPlan>& todo = *plan;
+      if (!todo) co_return Done();
+      if (todo->create.empty()) co_return co_await rollback();
+      const year_month month = todo->create.front();
+      const auto going_on = co_await create(month);
+      if (!going_on) co_return tl::unexpected(going_on.error());
+      if (!*going_on) co_return Done();
+    }
   }
 
  private:
@@ -127,36 +141,35 @@ class Pass {
     co_return false;
   }
 
-  awaitable<Done> create_missing() {
-    for (;;) {
-      auto plan = co_await begin();
-      if (!plan) co_return tl::unexpected(plan.error());
-      const std::optional<PartitionPlan>& todo = *plan;
-      if (!todo) co_return Done();
-      if (todo->create.empty()) co_return co_await rollback();
-      const year_month month = todo->create.front();
-      const auto created = co_await create(month);
-      if (!created) co_return tl::unexpected(created.error());
-      if (!*created) co_return Done();
-    }
-  }
-
-  // A table of its own first, which is in nobody's way, attached when it holds what the default partition
-  // must give up: ATTACH lets inserts into other partitions go on, CREATE TABLE ... PARTITION OF does not.
+  // A statement is planned for the partitions of that moment, and may then wait for the default one. If
+  // events moved out of it meanwhile, it would find them nowhere; so they move only while nobody plans, which
+  // is what the lock on the whole table is for. It comes first, as in everybody's statements, lest one waits
+  // for the other. When there is nothing to move, a lock that ATTACH takes anyway lets inserts into other
+  // partitions go on, which CREATE TABLE ... PARTITION OF would not. False when the month is postponed.
   awaitable<tl::expected<bool, postgres::Error>> create(year_month month) {
     const std::string name = partition_name(month);
     const auto [from, until] = bounds_of(month);
     const std::string begin = quoted_time(from);
     const std::string end = quoted_time(until);
+    const std::string of_the_month =
+        " FROM audit_events_default WHERE event_timestamp >= " + begin + " AND event_timestamp < " + end;
+    auto found = co_await execute("SELECT EXISTS (SELECT" + of_the_month + ")::int");
+    if (!found) co_return co_await finished(std::move(found), name);
+    const bool to_move = integer(*found, 0, 0) == 1;
+    const std::string lock = to_move ? "ACCESS EXCLUSIVE" : "SHARE UPDATE EXCLUSIVE";
     auto moved =
-        co_await execute("CREATE TABLE " + name +
+        co_await execute("LOCK TABLE ONLY audit_events IN " + lock + " MODE; CREATE TABLE " + name +
                          " (LIKE audit_events INCLUDING ALL);"
                          "LOCK TABLE audit_events_default IN ACCESS EXCLUSIVE MODE;"
-                         "WITH moved AS (DELETE FROM audit_events_default WHERE event_timestamp >= " +
-                         begin + " AND event_timestamp < " + end + " RETURNING *) INSERT INTO " + name +
-                         " SELECT * FROM moved");
+                         "WITH moved AS (DELETE" +
+                         of_the_month + " RETURNING *) INSERT INTO " + name + " SELECT * FROM moved");
     if (!moved) co_return co_await finished(std::move(moved), name);
     const std::int64_t events = moved->affected_rows;
+    if (events > 0 && !to_move) {  // they came a moment ago
+      const Done ended = co_await rollback();
+      if (!ended) co_return tl::unexpected(ended.error());
+      co_return true;
+    }
     auto attached = co_await execute("ALTER TABLE audit_events ATTACH PARTITION " + name +
                                      " FOR VALUES FROM (" + begin + ") TO (" + end + "); COMMIT");
     const bool done = attached.has_value();
@@ -168,46 +181,44 @@ class Pass {
   }
 
   awaitable<Done> drop_expired() {
-    auto plan = co_await begin();
-    if (!plan) co_return tl::unexpected(plan.error());
-    const std::optional<PartitionPlan> todo = std::move(*plan);
-    if (!todo) co_return Done();
-    const Done ended = co_await rollback();
-    if (!ended) co_return ended;
-    for (const year_month month : todo->droppable) {
-      const auto dropped = co_await drop(month);
-      if (!dropped) co_return tl::unexpected(dropped.error());
-      if (result_.skipped) co_return Done();
+    std::optional<year_month> last;  // that was looked at
+    for (;;) {
+      const auto plan = co_await begin();
+      if (!plan) co_return tl::unexpected(plan.error());
+      const std::optional<PartitionPlan>& todo = *plan;
+      if (!todo) co_return Done();
+      const auto& droppable = todo->droppable;
+      const auto next = std::upper_bound(droppable.begin(), droppable.end(), last);
+      if (next == droppable.end()) co_return co_await rollback();
+      last = *next;
+      const Done done = co_await drop(*next);
+      if (!done) co_return done;
     }
-    co_return Done();
   }
 
   // Looks first without being in the way, then again with inserts into the month held off, which are rare: it
   // is long past. DROP locks the whole table, and is the last thing before the end.
-  awaitable<tl::expected<bool, postgres::Error>> drop(year_month month) {
-    auto plan = co_await begin();
-    if (!plan) co_return tl::unexpected(plan.error());
-    const std::optional<PartitionPlan>& todo = *plan;
-    if (!todo) co_return false;
-    const auto& droppable = todo->droppable;
+  awaitable<Done> drop(year_month month) {
     const std::string name = partition_name(month);
-    if (std::find(droppable.begin(), droppable.end(), month) == droppable.end()) co_return co_await give_up();
     const auto worthwhile = co_await wholly_expired(name);
     if (!worthwhile) co_return tl::unexpected(worthwhile.error());
-    if (!*worthwhile) co_return co_await give_up();
+    if (!*worthwhile) co_return co_await rollback();
     auto locked = co_await execute("LOCK TABLE " + name + " IN SHARE MODE");
-    if (!locked) co_return co_await finished(std::move(locked), name);
+    if (!locked) co_return co_await dropped(std::move(locked), name);
     const auto expired = co_await wholly_expired(name);
     if (!expired) co_return tl::unexpected(expired.error());
-    if (!*expired) co_return co_await give_up();
+    if (!*expired) co_return co_await rollback();
     const auto [from, until] = bounds_of(month);
-    auto forgotten =
-        co_await execute("DELETE FROM audit_event_ids WHERE event_timestamp >= " + quoted_time(from) +
-                         " AND event_timestamp < " + quoted_time(until));
-    if (!forgotten) co_return co_await finished(std::move(forgotten), name);
-    auto dropped = co_await execute("DROP TABLE " + name + "; COMMIT");
-    if (dropped) result_.dropped.push_back(name);
-    co_return co_await finished(std::move(dropped), name);
+    auto done = co_await execute("DELETE FROM audit_event_ids WHERE event_timestamp >= " + quoted_time(from) +
+                                 " AND event_timestamp < " + quoted_time(until) + "; DROP TABLE " + name +
+                                 "; COMMIT");
+    if (done) result_.dropped.push_back(name);
+    co_return co_await dropped(std::move(done), name);
+  }
+  awaitable<Done> dropped(Rows result, std::string name) {
+    const auto done = co_await finished(std::move(result), name);
+    if (!done) co_return tl::unexpected(done.error());
+    co_return Done();
   }
 
   // Ends at the first event that is to be kept.
@@ -216,12 +227,6 @@ class Pass {
                                        std::string(kExpiry) + " > " + latest() + ")::int");
     if (!live) co_return tl::unexpected(live.error());
     co_return integer(*live, 0, 0) == 0;
-  }
-
-  awaitable<tl::expected<bool, postgres::Error>> give_up() {
-    const Done ended = co_await rollback();
-    if (!ended) co_return tl::unexpected(ended.error());
-    co_return false;
   }
 
   awaitable<Done> delete_expired() {
@@ -252,6 +257,17 @@ class Pass {
   PartitionSettings settings_;
   Maintenance result_;
 };
+
+awaitable<tl::expected<Maintenance, postgres::Error>> perform(awaitable<Done> (Pass::*work)(),
+                                                              postgres::Connection& connection, Timestamp now,
+                                                              postgres::Deadline deadline,
+                                                              PartitionSettings settings) {
+  Pass pass(connection, now, deadline, settings);
+  const Done done = co_await (pass.*work)();
+  if (done) co_return pass.take_result();
+  if (connection.usable() && connection.in_transaction()) co_await connection.execute("ROLLBACK", deadline);
+  co_return tl::unexpected(done.error());
+}
 
 }  // namespace
 
@@ -293,11 +309,14 @@ PartitionPlan plan_partitions(Timestamp now, std::span<const Partition> existing
 awaitable<tl::expected<Maintenance, postgres::Error>> maintain(postgres::Connection& connection,
                                                                Timestamp now, postgres::Deadline deadline,
                                                                PartitionSettings settings) {
-  Pass pass(connection, now, deadline, settings);
-  const Done done = co_await pass.run();
-  if (done) co_return pass.take_result();
-  if (connection.usable() && connection.in_transaction()) co_await connection.execute("ROLLBACK", deadline);
-  co_return tl::unexpected(done.error());
+  return perform(&Pass::everything, connection, now, deadline, settings);
+}
+
+awaitable<tl::expected<Maintenance, postgres::Error>> create_months(postgres::Connection& connection,
+                                                                    Timestamp now,
+                                                                    postgres::Deadline deadline,
+                                                                    PartitionSettings settings) {
+  return perform(&Pass::create_missing, connection, now, deadline, settings);
 }
 
 }  // namespace storagepool::audit

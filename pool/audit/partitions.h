@@ -49,6 +49,8 @@ std::string partition_name(std::chrono::year_month month);
 // The first moment of the month and of the next one.
 std::pair<Timestamp, Timestamp> bounds_of(std::chrono::year_month month);
 
+inline constexpr std::int64_t kMaxDeleted = 5000;
+
 // What one call did.
 struct Maintenance {
   bool skipped = false;              // another pod is at it; what is told besides was done before
@@ -56,22 +58,28 @@ struct Maintenance {
   std::vector<std::string> dropped;
   std::vector<std::string> postponed;  // somebody held a lock that it needs; to be tried again soon
   std::int64_t moved = 0;              // events from the default partition to a created one
-  std::int64_t deleted = 0;            // expired events in the default partition; of more than
-                                       // kMaxDeleted the others are left for the next call
-};
-inline constexpr std::int64_t kMaxDeleted = 5000;
+  std::int64_t deleted = 0;  // expired events in the default partition, at most kMaxDeleted in one call
 
-// For a connection outside a transaction, after `migrate`; to be called at start and then every few hours (a
-// month that is not there in time costs only the move of its events). Until `deadline`; after an error the
-// call can be repeated. Inserts into months and reads that name their time go on meanwhile. Anything else
-// that needs a lock held here (inserts into the default partition and unbounded reads while a month is
-// attached; everything for the moment of a drop) waits for at most half a second until the lock is had, and
-// then for as long as the step takes: some milliseconds, and while events are moved out of the default
-// partition as long as that takes. The clock of the database is asked as well: a pod whose clock is ahead
-// drops nothing early.
+  // Whether something was left that is worth another call soon.
+  bool again_soon() const { return !postponed.empty() || deleted >= kMaxDeleted; }
+};
+
+// For a connection outside a transaction, after `migrate`; to be called every few hours (a month that is not
+// there in time costs only the move of its events). Until `deadline`; after an error the call can be
+// repeated. Inserts into months and reads that name their time go on meanwhile, but for two steps that hold
+// up everything on audit_events: the move of events from the default partition to a month that is made, for
+// as long as that takes, and the moment of a drop. While another month is attached, for some milliseconds,
+// inserts into the default partition and reads that do not name their time wait. Whatever waits for a lock
+// that is only wanted does so for half a second at most: the step is postponed then. The clock of the
+// database is asked as well: a pod whose clock is ahead drops nothing early.
 boost::asio::awaitable<tl::expected<Maintenance, postgres::Error>> maintain(postgres::Connection& connection,
                                                                             Timestamp now,
                                                                             postgres::Deadline deadline,
                                                                             PartitionSettings settings = {});
+
+// The first part of it, the months that are missing: for before the first event.
+boost::asio::awaitable<tl::expected<Maintenance, postgres::Error>> create_months(
+    postgres::Connection& connection, Timestamp now, postgres::Deadline deadline,
+    PartitionSettings settings = {});
 
 }  // namespace storagepool::audit

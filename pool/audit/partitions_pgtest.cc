@@ -4,12 +4,10 @@
 #include <string>
 #include <vector>
 
-#include <boost/asio/co_spawn.hpp>
-#include <boost/asio/detached.hpp>
 #include <gmock/gmock.h>
 #include <gtest/gtest.h>
 
-#include "pool/audit/testing/migrated_database.h"
+#include "pool/audit/testing/partitions_fixture.h"
 
 namespace storagepool::audit {
 namespace {
@@ -19,49 +17,14 @@ using postgres::testing::run;
 using ::testing::Contains;
 using ::testing::ElementsAre;
 using ::testing::IsEmpty;
+using testing::kApril;
+using testing::kFebruary;
+using testing::kJanuary;
+using testing::kMarch;
+using testing::kMay;
 using ::testing::Not;
-using ::testing::UnorderedElementsAre;
+using testing::PartitionsTest;
 using Names = std::vector<std::string>;
-
-const std::string kJanuary = "audit_events_y2020m01";
-const std::string kFebruary = "audit_events_y2020m02";
-const std::string kMarch = "audit_events_y2020m03";
-const std::string kApril = "audit_events_y2020m04";
-const std::string kMay = "audit_events_y2020m05";
-
-class PartitionsTest : public testing::MigratedDatabaseTest {
- protected:
-  // By `session`, as at a time in the past.
-  tl::expected<Maintenance, postgres::Error> try_maintain(postgres::Session& session, const char* now) {
-    return run(context_, maintain(session, *parse_timestamp(now), deadline()));
-  }
-  Maintenance maintain_at(const char* now) { return must(try_maintain(*session_, now)); }
-  // Events with the ids that their client made, the number in the last digits.
-  static std::string insert(int number, const std::string& time, int retention_days = 2555) {
-    const std::string id = id_of(number);
-    return "INSERT INTO audit_event_ids VALUES (" + id + ", '" + time +
-           "'); INSERT INTO audit_events VALUES (" + id + ", '" + time +
-           "', '1.0', 't', 'c', 'a', 'success', 'r', NULL, NULL, 'c', 'r', 'info', 's', 's', " +
-           std::to_string(retention_days) + ", false, '{}');";
-  }
-  static std::string id_of(int number) {
-    return "'00000000-0000-4000-8000-" + std::to_string(100'000'000'000 + number) + "'";
-  }
-  static void stored(int number, const std::string& time, int retention_days = 2555) {
-    superuser(insert(number, time, retention_days));
-  }
-  // The table that holds an event, or nothing.
-  static Names place_of(int number) {
-    return superuser("SELECT tableoid::regclass FROM audit_events WHERE event_id = " + id_of(number));
-  }
-  // Ids without an event, which there must never be.
-  static std::string dangling() {
-    return superuser(
-               "SELECT count(*) FROM audit_event_ids LEFT JOIN audit_events AS e "
-               "USING (event_id, event_timestamp) WHERE e.event_id IS NULL")
-        .at(0);
-  }
-};
 
 TEST_F(PartitionsTest, makes_months_once) {
   const Maintenance first = maintain_at("2020-02-29T12:00:00Z");
@@ -112,6 +75,20 @@ TEST_F(PartitionsTest, moves_events_out_of_the_default_partition) {
   EXPECT_EQ(dangling(), "0");
 }
 
+TEST_F(PartitionsTest, makes_months_alone_for_a_start) {
+  stored(1, "2001-01-01T00:00:00Z", 1);
+  const auto months = [&](const char* now) {
+    return must(run(context_, create_months(*session_, *parse_timestamp(now), deadline())));
+  };
+  EXPECT_EQ(months("2020-02-10T00:00:00Z").created.size(), 5U);
+  const Maintenance later = months("2020-04-10T00:00:00Z");
+  EXPECT_EQ(later.created.size(), 2U);
+  EXPECT_THAT(later.dropped, IsEmpty());
+  EXPECT_EQ(later.deleted, 0);
+  EXPECT_THAT(partitions(), Contains(kJanuary));
+  EXPECT_FALSE(session_->in_transaction());
+}
+
 TEST_F(PartitionsTest, leaves_the_partitions_of_others_alone) {
   superuser(
       "CREATE TABLE \"By Hand\" PARTITION OF audit_events FOR VALUES FROM (MINVALUE) TO ('2019-12-10 "
@@ -121,79 +98,6 @@ TEST_F(PartitionsTest, leaves_the_partitions_of_others_alone) {
   EXPECT_THAT(done.created, ElementsAre(kJanuary, kFebruary));
   EXPECT_THAT(maintain_at("2020-06-15T00:00:00Z").dropped, ElementsAre(kJanuary, kFebruary));
   EXPECT_THAT(partitions(), ElementsAre("\"By Hand\"", "audit_events_default", "forever"));
-}
-
-TEST_F(PartitionsTest, is_done_once_by_many_pods_at_once) {
-  std::vector<std::unique_ptr<postgres::Session>> sessions(6);
-  for (auto& session : sessions) session = open();
-  stored(1, "2020-02-10T00:00:00Z");
-  std::vector<Maintenance> results;
-  const auto work = [&](postgres::Session& session) -> boost::asio::awaitable<void> {
-    const auto done = co_await maintain(session, *parse_timestamp("2020-02-10T00:00:00Z"), deadline());
-    EXPECT_TRUE(done) << done.error().detail;
-    results.push_back(done.value_or(Maintenance{}));
-  };
-  context_.restart();
-  for (auto& session : sessions) boost::asio::co_spawn(context_, work(*session), boost::asio::detached);
-  context_.run();
-  Names created;
-  std::int64_t moved = 0;
-  for (const Maintenance& done : results) {
-    created.insert(created.end(), done.created.begin(), done.created.end());
-    moved += done.moved;
-  }
-  EXPECT_EQ(results.size(), sessions.size());
-  // One that loses its turn to another between two months leaves the rest to it.
-  EXPECT_THAT(created, UnorderedElementsAre(kJanuary, kFebruary, kMarch, kApril, kMay));
-  EXPECT_THAT(partitions(), ElementsAre("audit_events_default", kJanuary, kFebruary, kMarch, kApril, kMay));
-  EXPECT_EQ(moved, 1);
-  EXPECT_THAT(place_of(1), ElementsAre(kFebruary));
-}
-
-TEST_F(PartitionsTest, skips_while_another_pod_is_at_it) {
-  const auto other = open();
-  execute(*other, "BEGIN");
-  execute(*other, "SELECT pg_advisory_xact_lock(8318198472447784051)");
-  const Maintenance skipped = maintain_at("2020-02-10T00:00:00Z");
-  EXPECT_TRUE(skipped.skipped);
-  EXPECT_FALSE(session_->in_transaction());
-  EXPECT_THAT(partitions(), ElementsAre("audit_events_default"));
-  execute(*other, "COMMIT");
-  EXPECT_EQ(maintain_at("2020-02-10T00:00:00Z").created.size(), 5U);
-}
-
-TEST_F(PartitionsTest, gives_way_to_a_long_statement) {
-  const auto reader = open();
-  execute(*reader, "BEGIN");
-  execute(*reader, "SELECT FROM audit_events");
-  const Maintenance waiting = maintain_at("2020-02-10T00:00:00Z");
-  EXPECT_THAT(waiting.created, IsEmpty());
-  EXPECT_THAT(waiting.postponed, ElementsAre(kJanuary));
-  EXPECT_FALSE(session_->in_transaction());
-  EXPECT_EQ(superuser("SELECT to_regclass('audit_events_y2020m01') IS NULL"), Names{"t"});
-  execute(*reader, "COMMIT");
-  EXPECT_EQ(maintain_at("2020-02-10T00:00:00Z").created.size(), 5U);
-  // A month that ends while somebody reads all is not dropped under the reader.
-  stored(1, "2020-01-20T00:00:00Z", 1);
-  execute(*reader, "BEGIN");
-  execute(*reader, "SELECT FROM audit_events");
-  const Maintenance late = maintain_at("2020-03-10T00:00:00Z");
-  EXPECT_THAT(late.dropped, IsEmpty());
-  EXPECT_THAT(late.postponed, Contains(kJanuary));
-  EXPECT_EQ(superuser("SELECT count(*) FROM audit_event_ids"), Names{"1"});
-  execute(*reader, "COMMIT");
-  EXPECT_THAT(maintain_at("2020-03-10T00:00:00Z").dropped, ElementsAre(kJanuary));
-}
-
-TEST_F(PartitionsTest, lets_inserts_go_on_while_a_month_is_attached) {
-  maintain_at("2020-02-10T00:00:00Z");
-  const auto writer = open();
-  execute(*writer, "BEGIN");
-  execute(*writer, insert(1, "2020-02-10T00:00:00Z"));
-  const Maintenance done = maintain_at("2020-03-10T00:00:00Z");  // the writer has not ended
-  EXPECT_THAT(done.created, ElementsAre("audit_events_y2020m06"));
-  execute(*writer, "COMMIT");
-  EXPECT_THAT(place_of(1), ElementsAre(kFebruary));
 }
 
 // In days of 24 hours: Berlin has one of 23 in between.
@@ -221,19 +125,6 @@ TEST_F(PartitionsTest, keeps_a_month_for_its_last_event) {
   EXPECT_EQ(superuser("SELECT count(*) FROM audit_events"), Names{"21"});
 }
 
-TEST_F(PartitionsTest, does_not_drop_a_month_under_an_event_that_comes_late) {
-  maintain_at("2020-01-15T00:00:00Z");
-  const auto writer = open();
-  execute(*writer, "BEGIN");
-  execute(*writer, insert(1, "2020-01-20T00:00:00Z"));
-  const Maintenance waiting = maintain_at("2020-03-10T00:00:00Z");
-  EXPECT_THAT(waiting.dropped, IsEmpty());
-  EXPECT_THAT(waiting.postponed, Contains(kJanuary));
-  execute(*writer, "COMMIT");
-  EXPECT_THAT(maintain_at("2020-03-10T00:00:00Z").dropped, Not(Contains(kJanuary)));
-  EXPECT_THAT(place_of(1), ElementsAre(kJanuary));
-}
-
 TEST_F(PartitionsTest, drops_nothing_early_by_a_clock_that_is_ahead) {
   const auto now = std::chrono::floor<std::chrono::microseconds>(std::chrono::system_clock::now());
   must(run(context_, maintain(*session_, now, deadline())));
@@ -255,8 +146,12 @@ TEST_F(PartitionsTest, deletes_expired_events_of_the_default_partition_in_portio
       "generate_series(1, 5000) WHERE event_id = " +
       id_of(1));
   EXPECT_EQ(maintain_at("2020-01-10T23:59:59.999999Z").deleted, 0);
-  EXPECT_EQ(maintain_at("2020-01-11T00:00:00Z").deleted, kMaxDeleted);
-  EXPECT_EQ(maintain_at("2020-01-11T00:00:00Z").deleted, 1);
+  const Maintenance portion = maintain_at("2020-01-11T00:00:00Z");
+  EXPECT_EQ(portion.deleted, kMaxDeleted);
+  EXPECT_TRUE(portion.again_soon());
+  const Maintenance rest = maintain_at("2020-01-11T00:00:00Z");
+  EXPECT_EQ(rest.deleted, 1);
+  EXPECT_FALSE(rest.again_soon());
   EXPECT_EQ(maintain_at("2020-01-11T00:00:00Z").deleted, 0);
   EXPECT_THAT(place_of(2), ElementsAre("audit_events_default"));
   EXPECT_EQ(superuser("SELECT count(*) FROM audit_event_ids"), Names{"1"});

@@ -162,7 +162,7 @@ Workspaces::Answer<bool> Workspaces::look_after(std::string database, Timestamp 
   auto lease = co_await open(database, deadline);
   if (!lease) co_return tl::unexpected(lease.error());
   const auto kept = co_await audit::maintain(**lease, now, deadline, options_.partitions);
-  if (kept) co_return kept->postponed.empty() && kept->deleted < kMaxDeleted;
+  if (kept) co_return !kept->again_soon();
   log::warn("the partitions of a workspace could not be looked after",
             {{"database", database}, {"detail", kept.error().detail}});
   co_return false;

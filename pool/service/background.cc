@@ -134,7 +134,7 @@ awaitable<bool> Background::maintain_once() {
                                                    {"moved", done->moved},
                                                    {"deleted", done->deleted}});
   }
-  co_return done->postponed.empty() && done->deleted < audit::kMaxDeleted;
+  co_return !done->again_soon();
 }
 
 }  // namespace storagepool::service
