@@ -101,7 +101,7 @@ class App {
   boost::asio::io_context context_{1};
   boost::asio::any_io_executor executor_{context_.get_executor()};
   ServiceMetrics metrics_;
-  Monitor monitor_{executor_};
+  Monitor monitor_;
   LiveSettings settings_;
   const std::string system_database_;
   engine::Engine engine_;
@@ -126,6 +126,7 @@ class App {
 
 App::App(const Options& options, Startup startup)
     : options_(options),
+      monitor_(executor_, partition_settings(options)),
       settings_(std::move(startup.in_force), std::move(startup.environment), persisted_config_file(options),
                 [this](const settings::Settings& settings) {
                   engine_.reconfigure(settings);

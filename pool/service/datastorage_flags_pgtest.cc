@@ -7,6 +7,7 @@
 #include <gmock/gmock.h>
 #include <gtest/gtest.h>
 
+#include "pool/audit/partitions.h"
 #include "pool/audit/timestamp.h"
 #include "pool/postgres/testing/server.h"
 #include "pool/service/testing/pod.h"
@@ -23,6 +24,9 @@ using testing::Pod;
 using testing::valid_event;
 
 constexpr const char* kEvents = "/api/v1/audit/events";
+constexpr const char* kCountMonths =
+    "SELECT count(*) FROM pg_inherits WHERE inhparent = 'audit_events'::regclass AND inhrelid <> "
+    "'audit_events_default'::regclass";
 
 class DataStorageFlagsTest : public ::testing::Test {
  protected:
@@ -128,15 +132,28 @@ TEST_F(DataStorageFlagsTest, a_rate_limit_refuses_with_retry_after) {
   EXPECT_EQ(pod_.health("/readyz").status, 200U);  // other ports are not concerned
 }
 
-TEST_F(DataStorageFlagsTest, partitions_are_made_at_start) {
+TEST_F(DataStorageFlagsTest, months_are_made_before_the_first_event) {
+  server_->empty("audit");
   start({});
-  EXPECT_TRUE(eventually([&] {
-    return server_
-               ->superuser("SELECT count(*) FROM pg_inherits WHERE inhparent = 'audit_events'::regclass",
-                           "audit")
-               .at(0) != "1";
-  })) << pod_.log();
-  EXPECT_TRUE(pod_.looks_after_partitions());
+  EXPECT_EQ(server_->superuser(kCountMonths, "audit"), std::vector<std::string>{"5"}) << pod_.log();
+}
+
+TEST_F(DataStorageFlagsTest, event_max_past_moves_the_first_month) {
+  server_->empty("audit");
+  start({"--event-max-past=8784h"});  // 366 days
+  EXPECT_GE(std::stoi(server_->superuser(kCountMonths, "audit").at(0)), 4 + 12) << pod_.log();
+}
+
+TEST_F(DataStorageFlagsTest, a_month_that_cannot_be_made_keeps_nobody_from_serving) {
+  server_->empty("audit");
+  const auto now = std::chrono::floor<std::chrono::days>(std::chrono::system_clock::now());
+  const std::chrono::year_month_day date{now};
+  const std::string month = audit::partition_name(date.year() / date.month());
+  server_->superuser("CREATE TABLE " + month + " (i int)", "audit");
+  start({});
+  EXPECT_EQ(pod_.create(valid_event()).status, 201U);
+  EXPECT_EQ(server_->superuser("SELECT count(*) FROM audit_events_default", "audit").at(0), "1");
+  EXPECT_THAT(pod_.log(), HasSubstr("months could not be made"));
 }
 
 }  // namespace

@@ -2,6 +2,7 @@
 
 #include <chrono>
 
+#include "pool/audit/partitions.h"
 #include "pool/audit/schema.h"
 #include "pool/runtime/log.h"
 
@@ -19,6 +20,7 @@ constexpr milliseconds kLeastPause{200};    // however often there is a reason t
 constexpr seconds kAcquireTimeout{2};       // short, because a drain waits for it
 constexpr seconds kFactsTimeout{5};
 constexpr std::chrono::minutes kMigrationTimeout{10};
+constexpr seconds kMonthsTimeout{30};
 
 // Whether a failed connect says something about every database of the server, not only about its own: a
 // workspace may have been dropped.
@@ -29,8 +31,11 @@ bool of_server(const postgres::Error& error) {
 
 }  // namespace
 
-Monitor::Monitor(boost::asio::any_io_executor executor)
-    : executor_(executor), woken_(std::move(executor)), random_(std::random_device{}()) {}
+Monitor::Monitor(boost::asio::any_io_executor executor, audit::PartitionSettings partitions)
+    : executor_(executor),
+      partitions_(partitions),
+      woken_(std::move(executor)),
+      random_(std::random_device{}()) {}
 
 engine::Listener Monitor::listener() {
   return {.on_connected =
@@ -142,12 +147,27 @@ awaitable<void> Monitor::migrate(postgres::Connection& connection) {
     status_.schema_failed(state.error());
     co_return;
   }
+  co_await create_months(connection);
   status_.schema_ready();
   if (state->newer_than_known) {
     log::warn("the database schema is newer than this release; going on, as newer schemas only add",
               {{"version", state->version}, {"known", known.back().version}});
   } else {
     log::info("database schema is up to date", {{"version", state->version}});
+  }
+}
+
+// So that the first events find their month. Without it they lie in the default partition until the upkeep
+// makes it; so neither a failure nor another pod that is at it keeps this one from serving.
+awaitable<void> Monitor::create_months(postgres::Connection& connection) {
+  const auto now = std::chrono::floor<std::chrono::microseconds>(std::chrono::system_clock::now());
+  const auto deadline = steady_clock::now() + kMonthsTimeout;
+  const auto made = co_await audit::create_months(connection, now, deadline, partitions_);
+  if (!made) {
+    log::warn("months could not be made; their events go to the default partition until they can",
+              {{"detail", made.error().detail}});
+  } else if (!made->created.empty()) {
+    log::info("months made", {{"first", made->created.front()}, {"last", made->created.back()}});
   }
 }
 

@@ -1,7 +1,7 @@
 // Keeps a PostgresStatus true: checks the server through a leased session at first, every 30 s, at once after
-// a lost connection or a refused connect, and about every second while PostgreSQL cannot be used; migrates
-// the schema on the first check that reaches it. Runs on one executor, where its listener and accessors must
-// be used too.
+// a lost connection or a refused connect, and about every second while PostgreSQL cannot be used; makes the
+// schema and its months on the first check that reaches it. Runs on one executor, where its listener and
+// accessors must be used too.
 #pragma once
 
 #include <chrono>
@@ -13,6 +13,7 @@
 #include <boost/asio/any_io_executor.hpp>
 #include <boost/asio/awaitable.hpp>
 
+#include "pool/audit/partitions.h"
 #include "pool/engine/engine.h"
 #include "pool/runtime/coroutine.h"
 #include "pool/service/facts.h"
@@ -21,7 +22,7 @@ namespace storagepool::service {
 
 class Monitor {
  public:
-  explicit Monitor(boost::asio::any_io_executor executor);
+  Monitor(boost::asio::any_io_executor executor, audit::PartitionSettings partitions);
 
   // To be given to the engine, which the monitor must outlive and which may only be used after `start`.
   engine::Listener listener();
@@ -36,12 +37,14 @@ class Monitor {
   boost::asio::awaitable<bool> check();  // true when the server answered
   boost::asio::awaitable<bool> read_facts(postgres::Connection& connection);
   boost::asio::awaitable<void> migrate(postgres::Connection& connection);
+  boost::asio::awaitable<void> create_months(postgres::Connection& connection);
   boost::asio::awaitable<void> wait(std::chrono::milliseconds period);
   std::chrono::milliseconds retry_period();
   void wake();
   void log_change();
 
   boost::asio::any_io_executor executor_;
+  const audit::PartitionSettings partitions_;
   runtime::Notification woken_;
   engine::Engine* engine_ = nullptr;
   std::string database_;

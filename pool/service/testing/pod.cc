@@ -233,10 +233,6 @@ bool Pod::becomes_ready() const {
   return eventually([this] { return ready(); });
 }
 
-bool Pod::looks_after_partitions() const {
-  return eventually([this] { return log().find("the partitions were looked after") != std::string::npos; });
-}
-
 bool Pod::reports(const std::string& fault) const {
   return eventually([&] { return facts().value("fault", "") == fault; });
 }

@@ -71,7 +71,6 @@ class Pod {
   HttpResponse put_settings(std::int64_t generation, const nlohmann::json& settings) const;
   bool ready() const { return health("/readyz").status == 200; }
   bool becomes_ready() const;
-  bool looks_after_partitions() const;  // true once a first upkeep has ended well
   // True once /admin/facts tells this fault.
   bool reports(const std::string& fault) const;
 
