@@ -60,6 +60,27 @@ TEST(Core, SystemConnsAreKeptForTheSystemDatabase) {
   EXPECT_EQ(pool.opens.size(), 4u);
 }
 
+TEST(Core, SystemConnsLeaveTheOthersOne) {
+  Pool pool({.max_open_conns = 4, .max_conns_per_database = 4, .system_conns = 4});
+  pool.acquire("a");
+  pool.acquire("a");
+  EXPECT_EQ(pool.opens.size(), 1u);
+
+  // Of one they take turns.
+  Pool single({.max_open_conns = 1, .max_idle_conns = 1, .max_conns_per_database = 1, .system_conns = 1});
+  single.release(single.lease(kSystem));
+  single.advance(5ms);
+  const auto lease = single.lease("a");
+  ASSERT_NE(lease, 0u);
+  const auto system = single.acquire(kSystem);
+  single.release(lease);
+  single.advance(5ms);
+  single.close_all();
+  single.open_all();
+  EXPECT_NE(single.handed(system), 0u);
+  EXPECT_EQ(single.statistics().open_high_water, 1);
+}
+
 TEST(Core, ConnMaxLifetimeClosesIdleAndReleasedConnectionsWithJitter) {
   const settings::Settings settings{.max_open_conns = 50, .max_idle_conns = 50, .conn_max_lifetime = 100s};
   Pool pool(settings);

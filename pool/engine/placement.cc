@@ -5,8 +5,9 @@
 
 namespace storagepool::engine {
 
+// One at least, whatever is kept for the system database: with a limit of one they take turns.
 std::int64_t Core::others_limit() const {
-  return std::max<std::int64_t>(0, settings_.max_open_conns - settings_.system_conns);
+  return std::max<std::int64_t>(1, settings_.max_open_conns - settings_.system_conns);
 }
 
 std::int64_t Core::limit_of(const Database& database) const {

@@ -10,7 +10,8 @@ std::int64_t Model::limit_of(int database) const {
 }
 
 std::int64_t Model::others_limit() const {
-  return std::max<std::int64_t>(0, settings_.max_open_conns - settings_.system_conns);
+  const std::int64_t reserve = std::min(settings_.system_conns, settings_.max_open_conns - 1);
+  return settings_.max_open_conns - reserve;
 }
 
 int Model::uncovered(int database) const {

@@ -41,8 +41,8 @@ constexpr std::array kTable{
             false,
             true,
             {},
-            "Connections kept for the system database; by default a tenth of maxOpenConns, 5 to 20, never "
-            "over half."},
+            "Connections kept for the system database, all but one at most; by default a tenth of "
+            "maxOpenConns, 5 to 20, never over half."},
     Setting{"connMaxLifetime", Kind::kDuration, 5 * kMinute, kSecond, kMaxDuration, true, false,
             kLifetimeNames, "Age at which a connection is replaced, with up to 10 % jitter; 0 turns it off."},
     Setting{"connMaxIdleTime", Kind::kDuration, 10 * kMinute, kSecond, kMaxDuration, true, false,
