@@ -2,6 +2,7 @@
 #include "pool/audit/ingest.h"
 
 #include <cstdio>
+#include <numeric>
 #include <thread>
 
 #include "pool/audit/testing/ingest_fixture.h"
@@ -78,6 +79,28 @@ TEST_F(IngestTest, writes_a_large_call_whole) {
   must_store(pod.ingest, new_events(500));
   EXPECT_EQ(pod.ingest.statistics().counters.batches, 1U);
   EXPECT_EQ(count(), "500");
+}
+
+TEST_F(IngestTest, counts_batches_by_size_and_by_time) {
+  Pod& pod = make_pod({}, 1);
+  {
+    const auto held = hold_connection(pod);
+    for (const std::size_t size : {1U, 2U, 4U}) start(pod.ingest, new_events(size));
+    wait_until([&] { return pod.ingest.statistics().load.events == 7; });
+  }
+  finish();
+  Event orphan = new_event();
+  orphan.parent_event_id = kClientId;
+  start(pod.ingest, {orphan});  // a batch, though nothing of it is stored
+  finish();
+  const auto counters = pod.ingest.statistics().counters;
+  EXPECT_EQ(counters.batches, 2U);
+  EXPECT_EQ(counters.batch_events.sum(), 8);
+  EXPECT_EQ(counters.batch_events.counts().at(0), 1U);  // of 1
+  EXPECT_EQ(counters.batch_events.counts().at(3), 1U);  // of 6 to 10
+  const auto& times = counters.batch_seconds.counts();
+  EXPECT_EQ(std::accumulate(times.begin(), times.end(), std::uint64_t{0}), 2U);
+  EXPECT_GT(counters.batch_seconds.sum(), 0);
 }
 
 TEST_F(IngestTest, an_empty_call_stores_nothing) {

@@ -2,6 +2,7 @@
 
 #include <algorithm>
 #include <charconv>
+#include <chrono>
 #include <iterator>
 #include <unordered_set>
 
@@ -11,6 +12,7 @@ namespace storagepool::audit {
 namespace {
 
 using boost::asio::awaitable;
+using std::chrono::steady_clock;
 
 constexpr std::chrono::milliseconds kDeletedRetryAfter{1000};
 
@@ -84,15 +86,19 @@ std::vector<const Event*> orphans_of(const Parents& parents, const postgres::Res
 }  // namespace
 
 awaitable<void> IngestWriter::write(engine::Lease lease, std::vector<IngestUnit> units) {
+  const auto began = steady_clock::now();
   std::optional<engine::Lease> connection(std::move(lease));
   ++counters_.batches;
+  std::size_t events = 0;
+  for (const IngestUnit& unit : units) events += unit.events.size();
+  counters_.batch_events.observe(static_cast<double>(events));
   parts_.push_back({.units = std::move(units)});
   while (!parts_.empty()) {
     if (!connection) {
       auto acquired = co_await engine_.acquire(database_, deadline_);
       if (!acquired) {
         fail_all(to_store_error(acquired.error()));
-        co_return;
+        break;
       }
       connection.emplace(std::move(*acquired));
     }
@@ -102,6 +108,7 @@ awaitable<void> IngestWriter::write(engine::Lease lease, std::vector<IngestUnit>
     if (!(*connection)->usable()) connection.reset();
     if (failure) handle(*failure, std::move(part));
   }
+  counters_.batch_seconds.observe(std::chrono::duration<double>(steady_clock::now() - began).count());
 }
 
 void IngestWriter::handle(const postgres::Error& error, Part part) {

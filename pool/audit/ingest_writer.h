@@ -7,6 +7,7 @@
 // tried once more: rows stored by the first attempt are found by their primary key.
 #pragma once
 
+#include <array>
 #include <cstdint>
 #include <functional>
 #include <optional>
@@ -22,6 +23,7 @@
 #include "pool/audit/ingest_queue.h"
 #include "pool/audit/store_error.h"
 #include "pool/engine/engine.h"
+#include "pool/runtime/histogram.h"
 
 namespace storagepool::audit {
 
@@ -32,6 +34,10 @@ struct Stored {
 
 using IngestAnswer = tl::expected<std::vector<Stored>, StoreError>;
 
+inline constexpr std::array kBatchEventBuckets{1.0, 2.0, 5.0, 10.0, 20.0, 50.0, 100.0, 200.0, 500.0};
+inline constexpr std::array kBatchSecondBuckets{0.001, 0.002, 0.005, 0.01, 0.02, 0.05, 0.1,
+                                                0.2,   0.5,   1.0,   2.0,  5.0,  10.0};
+
 // What has happened since the start.
 struct IngestCounters {
   std::uint64_t batches = 0;     // written, whole or in parts
@@ -41,6 +47,9 @@ struct IngestCounters {
   std::uint64_t rejected = 0;    // units refused for their data or a missing parent
   std::uint64_t expired = 0;     // units whose deadline passed before they could be written
   std::uint64_t overloaded = 0;  // units refused because the queue was full
+  runtime::Histogram<kBatchEventBuckets.size()> batch_events{kBatchEventBuckets};
+  // From having a connection to the last answer: parents, rows and commit, with repeats and bisections.
+  runtime::Histogram<kBatchSecondBuckets.size()> batch_seconds{kBatchSecondBuckets};
 };
 
 class IngestWriter {

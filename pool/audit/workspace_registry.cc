@@ -1,6 +1,7 @@
 #include "pool/audit/workspace_registry.h"
 
 #include <array>
+#include <charconv>
 
 namespace storagepool::audit {
 namespace {
@@ -42,6 +43,9 @@ const std::string kRow =
 const std::string kFind = "SELECT" + kRow + "FROM storagepool_workspaces WHERE name = $1::text";
 const std::string kList = "SELECT" + kRow + R"sql(FROM storagepool_workspaces
 WHERE name > $1::text AND state <> 'deleted' ORDER BY name LIMIT $2::bigint)sql";
+constexpr std::string_view kCount = R"sql(
+SELECT count(*) FILTER (WHERE state = 'creating'), count(*) FILTER (WHERE state = 'ready'),
+  count(*) FILTER (WHERE state = 'deleting') FROM storagepool_workspaces)sql";
 constexpr std::string_view kBeginCreation = R"sql(
 INSERT INTO storagepool_workspaces AS known (name, state) VALUES ($1::text, 'creating')
 ON CONFLICT (name) DO UPDATE SET state = 'creating', incarnation = DEFAULT, created_at = DEFAULT,
@@ -91,6 +95,18 @@ std::optional<WorkspaceRow> read_row(const Columns& columns) {
   const auto created_at = parse_timestamp(columns[3].value_or(""));
   if (!name || !state || !incarnation || !created_at) return std::nullopt;
   return WorkspaceRow{*name, *state, *incarnation, *created_at};
+}
+
+std::optional<WorkspaceCounts> read_counts(const Columns& columns) {
+  if (columns.size() != 3) return std::nullopt;
+  WorkspaceCounts counts;
+  const std::array numbers = {&counts.creating, &counts.ready, &counts.deleting};
+  for (std::size_t i = 0; i < numbers.size(); ++i) {
+    const std::string text = columns[i].value_or("");
+    const auto read = std::from_chars(text.data(), text.data() + text.size(), *numbers.at(i));
+    if (read.ec != std::errc{}) return std::nullopt;
+  }
+  return counts;
 }
 
 postgres::Error unreadable() {
@@ -164,6 +180,16 @@ Answer<std::vector<WorkspaceRow>> list(Connection& connection, std::int64_t limi
     rows.push_back(std::move(*row));
   }
   co_return rows;
+}
+
+Answer<WorkspaceCounts> count(Connection& connection, Deadline deadline) {
+  std::vector<Parameter> none;
+  const auto result = co_await run(connection, kCount, std::move(none), deadline);
+  if (!result) co_return tl::unexpected(result.error());
+  if (result->rows.empty()) co_return WorkspaceCounts{};
+  const auto counts = read_counts(result->rows.front());
+  if (!counts) co_return tl::unexpected(unreadable());
+  co_return *counts;
 }
 
 Answer<FoundRow> begin_creation(Connection& connection, std::string name, Deadline deadline) {

@@ -42,6 +42,14 @@ struct UnfinishedWorkspace {
   bool due = false;  // nobody else is expected to work on it
 };
 
+// How many there are in each state.
+struct WorkspaceCounts {
+  std::int64_t creating = 0;
+  std::int64_t ready = 0;
+  std::int64_t deleting = 0;
+  friend bool operator==(const WorkspaceCounts&, const WorkspaceCounts&) = default;
+};
+
 namespace registry {
 
 template <typename T>
@@ -52,6 +60,7 @@ Answer<FoundRow> find(postgres::Connection& connection, std::string name, postgr
 // By name, bytewise, those behind `after`; without the deleted ones.
 Answer<std::vector<WorkspaceRow>> list(postgres::Connection& connection, std::int64_t limit,
                                        std::string after, postgres::Deadline deadline);
+Answer<WorkspaceCounts> count(postgres::Connection& connection, postgres::Deadline deadline);
 // The row as it is now: `creating` if there was none or it was deleted.
 Answer<FoundRow> begin_creation(postgres::Connection& connection, std::string name,
                                 postgres::Deadline deadline);

@@ -60,6 +60,8 @@ awaitable<void> Workspaces::run() {
       log::warn("the registry of workspaces cannot be read", {{"detail", pass.error().detail}});
     }
     said = strange ? pass.error().detail : "";
+    if (!pass) counts_.reset();
+    if (pass && !stopped_) co_await count();
     if (pass && pass->waiting > 0) period = std::min(period, options_.drop_after);
     if (pass && !stopped_) {
       const auto now = std::chrono::floor<std::chrono::microseconds>(std::chrono::system_clock::now());
@@ -68,6 +70,16 @@ awaitable<void> Workspaces::run() {
     }
     if (!stopped_) co_await wait(period);
   }
+}
+
+awaitable<void> Workspaces::count() {
+  const auto read_by = steady_clock::now() + kRegistryTimeout;
+  const Operation<WorkspaceCounts> look = [&](postgres::Connection& connection) {
+    return registry::count(connection, read_by);
+  };
+  const auto counted = co_await call(engine_, system_database_, look, read_by);
+  counts_.reset();
+  if (counted) counts_ = *counted;
 }
 
 Workspaces::Answer<FinishedWork> Workspaces::finish_pending(Deadline deadline) {

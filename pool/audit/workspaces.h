@@ -14,6 +14,7 @@
 
 #include <chrono>
 #include <cstdint>
+#include <optional>
 #include <string>
 #include <string_view>
 #include <utility>
@@ -96,6 +97,9 @@ class Workspaces {
   // latest when the step under way has.
   boost::asio::awaitable<void> run();
   void stop();
+  // Of the whole registry, as the last pass of `run` found it: about every `pass_period`. No value while the
+  // registry has not been read or cannot be.
+  const std::optional<WorkspaceCounts>& counts() const { return counts_; }
 
   // One look at what is unfinished, and the work that is due.
   Answer<FinishedWork> finish_pending(Deadline deadline);
@@ -120,6 +124,7 @@ class Workspaces {
   Answer<bool> finish(WorkspaceRow row, Deadline deadline);
   Answer<bool> finish_removal(WorkspaceRow row, std::string database, Deadline deadline);
   Answer<bool> put_off(WorkspaceRow row);
+  boost::asio::awaitable<void> count();
   void wake();
   boost::asio::awaitable<void> wait(std::chrono::milliseconds period);
 
@@ -127,6 +132,7 @@ class Workspaces {
   const std::string system_database_;
   const WorkspaceOptions options_;
   WorkspaceCache cache_;
+  std::optional<WorkspaceCounts> counts_;
   int making_ = 0;
   runtime::Notification made_;
   runtime::Notification woken_;

@@ -86,6 +86,32 @@ TEST_F(WorkspacesTest, are_listed_by_name_in_pages) {
   EXPECT_THAT(names(2, "b"), IsEmpty());
 }
 
+TEST_F(WorkspacesTest, are_counted_by_state_while_the_registry_can_be_read) {
+  auto options = testing::hasty();
+  options.drop_after = 1h;
+  options.finish_after = 1h;
+  Pod pod(context_, *server_, {.acquire_timeout = 200ms}, options);
+  EXPECT_EQ(pod.workspaces.counts(), std::nullopt);
+  pod.start();
+  wait_until([&] { return pod.workspaces.counts().has_value(); });
+  EXPECT_EQ(pod.workspaces.counts(), WorkspaceCounts{});  // there is not even a registry
+
+  must_create(pod, "a");
+  must_create(pod, "b");
+  sql("INSERT INTO storagepool_workspaces (name, state) VALUES ('c', 'creating'), ('gone', 'deleted')",
+      "audit");
+  const auto become = [&](const WorkspaceCounts& expected) {
+    wait_until([&] { return pod.workspaces.counts() == expected; });
+  };
+  become({.creating = 1, .ready = 2});
+  EXPECT_EQ(*run(pod.workspaces.remove("b", in(20s))), Removal::kDropping);
+  become({.creating = 1, .ready = 1, .deleting = 1});
+  server_->stop();
+  wait_until([&] { return !pod.workspaces.counts(); });
+  server_->start();
+  become({.creating = 1, .ready = 1, .deleting = 1});
+}
+
 TEST_F(WorkspacesTest, with_hostile_names_are_refused_before_anything_happens) {
   Pod pod(context_, *server_);
   for (const std::string& name :

@@ -9,6 +9,8 @@ namespace {
 
 using boost::asio::awaitable;
 
+constexpr unsigned kForbiddenStatus = 403;
+
 Access nothing() {
   return {.read = false, .write = false, .admin = false, .subject = {}};
 }
@@ -17,6 +19,7 @@ struct Guard {
   Authenticator& authenticator;
   Handler next;
   std::vector<AdminPath> admin_paths;
+  OnRefused on_refused;
 
   awaitable<Response> serve(Request request) const {
     const auto admin = std::find_if(admin_paths.begin(), admin_paths.end(),
@@ -25,10 +28,12 @@ struct Guard {
     auto access = is_admin ? authenticator.check_admin_or_reader(request, current_time())
                            : authenticator.authenticate(request, current_time());
     if (!access) {
+      on_refused(access.error());
       co_return is_admin ? admin->refuse(request, access.error()) : refused(request, access.error());
     }
     request.access = std::move(*access);
     Response response = co_await next(std::move(request));
+    if (response.status == kForbiddenStatus) on_refused(Refusal::kForbidden);
     co_return response;
   }
 };
@@ -81,8 +86,8 @@ tl::expected<Access, Refusal> Authenticator::authenticate(const Request& request
   if (options_.mode == AuthMode::kNone) return Access{};
   const auto token = bearer_token(request);
   if (!token) return tl::unexpected(token.error());
-  auto access = options_.mode == AuthMode::kToken ? admit_token(*token, now)
-                                                  : paseto_.admit(*token, now.steady, now.wall);
+  if (options_.mode == AuthMode::kPaseto) return paseto_.admit(*token, now.steady, now.wall);
+  auto access = admit_token(*token, now);
   if (!access) return tl::unexpected(Refusal::kInvalidToken);
   return std::move(*access);
 }
@@ -96,14 +101,15 @@ tl::expected<Access, Refusal> Authenticator::check_admin_or_reader(const Request
   if (options_.mode == AuthMode::kNone) return tl::unexpected(Refusal::kInvalidToken);
   auto access = authenticate(request, now);
   if (!access) return access;
-  if (!access->read) return tl::unexpected(Refusal::kNoReader);
+  if (!access->read) return tl::unexpected(Refusal::kForbidden);
   access->admin = true;
   return access;
 }
 
-Handler authenticated(Authenticator& authenticator, Handler next, std::vector<AdminPath> admin_paths) {
-  const auto guard =
-      std::make_shared<const Guard>(Guard{authenticator, std::move(next), std::move(admin_paths)});
+Handler authenticated(Authenticator& authenticator, Handler next, std::vector<AdminPath> admin_paths,
+                      OnRefused on_refused) {
+  const auto guard = std::make_shared<const Guard>(
+      Guard{authenticator, std::move(next), std::move(admin_paths), std::move(on_refused)});
   return [guard](Request request) { return guard->serve(std::move(request)); };
 }
 

@@ -76,7 +76,9 @@ struct AdminPath {
 
 // The guard in front of `next`: refuses (401), or passes the request on with its Access filled.
 // Access::admin is true only of requests to an admin path whose sender was admitted to it, and the route
-// there must ask for it. The authenticator must outlive the handler.
-Handler authenticated(Authenticator& authenticator, Handler next, std::vector<AdminPath> admin_paths = {});
+// there must ask for it. `on_refused` is told of the guard's refusals and of the 403 of `next`. The
+// authenticator must outlive the handler.
+Handler authenticated(Authenticator& authenticator, Handler next, std::vector<AdminPath> admin_paths,
+                      OnRefused on_refused);
 
 }  // namespace storagepool::http

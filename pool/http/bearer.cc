@@ -19,6 +19,22 @@ Response challenge(const Request& request, ProblemKind kind, std::string_view de
 
 }  // namespace
 
+std::string_view to_string(Refusal refusal) {
+  switch (refusal) {
+    case Refusal::kMissingHeader:
+      return "missing";
+    case Refusal::kMalformedHeader:
+      return "malformed";
+    case Refusal::kExpiredToken:
+      return "expired";
+    case Refusal::kForbidden:
+      return "forbidden";
+    case Refusal::kInvalidToken:
+      break;
+  }
+  return "invalid";
+}
+
 tl::expected<std::string_view, Refusal> bearer_token(const Request& request) {
   const auto given = std::count_if(request.headers.begin(), request.headers.end(), [](const auto& field) {
     return equals_ignoring_case(field.first, "Authorization");
@@ -40,9 +56,10 @@ Response refused(const Request& request, Refusal refusal) {
     case Refusal::kMalformedHeader:
       return challenge(request, ProblemKind::kUnauthorized, "Invalid Authorization header format",
                        "Bearer error=\"invalid_request\"");
-    case Refusal::kNoReader:
+    case Refusal::kForbidden:
       return forbidden(request, "read");
     case Refusal::kInvalidToken:
+    case Refusal::kExpiredToken:
       break;
   }
   return challenge(request, ProblemKind::kUnauthorized, "Invalid or expired token",

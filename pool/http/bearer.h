@@ -3,6 +3,8 @@
 // "Missing Authorization header", "Invalid Authorization header format", "Invalid or expired token".
 #pragma once
 
+#include <array>
+#include <functional>
 #include <string_view>
 
 #include <tl/expected.hpp>
@@ -14,14 +16,22 @@ namespace storagepool::http {
 enum class Refusal {
   kMissingHeader,    // 401
   kMalformedHeader,  // 401: anything but one `Bearer <token>`
-  kInvalidToken,     // 401: unknown, expired, not valid yet, or signed by nobody we trust
-  kNoReader,         // 403: known, but without the right to read that is asked for
+  kInvalidToken,     // 401: unknown, not valid yet, or signed by nobody we trust
+  kExpiredToken,     // 401, in the same words: signed by somebody we trust, for a time that is over
+  kForbidden,        // 403: known, but without the right that is asked for
 };
+inline constexpr std::array kRefusals = {Refusal::kMissingHeader, Refusal::kMalformedHeader,
+                                         Refusal::kInvalidToken, Refusal::kExpiredToken, Refusal::kForbidden};
+std::string_view to_string(Refusal refusal);  // "missing", "malformed", "invalid", "expired" or "forbidden"
+
+// Told of every refused request, for statistics.
+using OnRefused = std::function<void(Refusal)>;
 
 // The token as sent; it lives as long as the request's headers.
 tl::expected<std::string_view, Refusal> bearer_token(const Request& request);
 
-// The answer to a refused request as problem details, with its challenge in WWW-Authenticate.
+// The answer to a refused request as problem details, with its challenge in WWW-Authenticate; kForbidden is
+// taken for want of the scope "read".
 Response refused(const Request& request, Refusal refusal);
 
 // The 403 for a known sender who lacks the scope "read" or "write".

@@ -49,7 +49,8 @@ TEST(Refused, AnswersAsTheContractSays) {
                   {Refusal::kMalformedHeader, 401, "Invalid Authorization header format",
                    "Bearer error=\"invalid_request\""},
                   {Refusal::kInvalidToken, 401, "Invalid or expired token", "Bearer error=\"invalid_token\""},
-                  {Refusal::kNoReader, 403, "the token lacks the scope \"read\", which this request needs",
+                  {Refusal::kExpiredToken, 401, "Invalid or expired token", "Bearer error=\"invalid_token\""},
+                  {Refusal::kForbidden, 403, "the token lacks the scope \"read\", which this request needs",
                    "Bearer error=\"insufficient_scope\", scope=\"read\""}};
   for (const auto& each : expected) {
     const Response response = refused(with_authorization({"Bearer given-token"}), each.refusal);

@@ -3,6 +3,7 @@
 
 #include <chrono>
 #include <cstddef>
+#include <cstdint>
 #include <memory>
 #include <optional>
 #include <utility>
@@ -22,13 +23,16 @@ struct Context {
   // Zero when a request of this client may go on, else how long it must wait. Only where limits_rate().
   std::chrono::nanoseconds take_token(const ClientKey& client) {
     // NOLINTNEXTLINE(bugprone-unchecked-optional-access): the caller has asked limits_rate()
-    return rate_limiter_->take(client, std::chrono::steady_clock::now());
+    const auto retry_after = rate_limiter_->take(client, std::chrono::steady_clock::now());
+    if (retry_after.count() > 0) ++rate_limited;
+    return retry_after;
   }
 
   const Limits limits;
   const Handler handler;
   std::size_t all_bodies_bytes = 0;
-  bool draining = false;  // answers from now on are the last of their connection
+  std::uint64_t rate_limited = 0;  // requests refused by take_token
+  bool draining = false;           // answers from now on are the last of their connection
 
  private:
   std::optional<RateLimiter> rate_limiter_;

@@ -1,6 +1,8 @@
 // The guard in front of the routes, as a client of a real server sees it.
 #include "pool/http/authenticator.h"
 
+#include <array>
+#include <atomic>
 #include <memory>
 #include <stdexcept>
 
@@ -64,7 +66,17 @@ class GuardTest : public ::testing::Test {
     Limits limits;
     limits.body_bytes = 1000;
     server_ = std::make_unique<LoopbackServer>(
-        limits, authenticated(authenticator_, router_.handler(), {{"/numbers"}, {"/others", other_shape}}));
+        limits, authenticated(authenticator_, router_.handler(), {{"/numbers"}, {"/others", other_shape}},
+                              [this](Refusal refusal) { ++told_.at(static_cast<std::size_t>(refusal)); }));
+  }
+  // Of what the guard told, the number and the reason of each.
+  std::string told() const {
+    std::string text;
+    for (const Refusal refusal : kRefusals) {
+      const int times = told_.at(static_cast<std::size_t>(refusal));
+      if (times > 0) text += std::to_string(times) + " " + std::string(to_string(refusal)) + " ";
+    }
+    return text;
   }
   Answer send(const std::string& line, const std::string& token, const std::string& body = "") const {
     const std::string field = token.empty() ? "" : "Authorization: Bearer " + token + "\r\n";
@@ -75,12 +87,18 @@ class GuardTest : public ::testing::Test {
   MountedFolder mounted_{{{"read", kReader}, {"write", kWriter}, {"admin", kAdmin}}};
   Authenticator authenticator_;
   Router router_;
+  std::array<std::atomic<int>, kRefusals.size()> told_{};
   std::unique_ptr<LoopbackServer> server_;
 };
 
 class OpenGuardTest : public GuardTest {
  protected:
   OpenGuardTest() : GuardTest(AuthMode::kNone) {}
+};
+
+class PasetoGuardTest : public GuardTest {
+ protected:
+  PasetoGuardTest() : GuardTest(AuthMode::kPaseto) {}
 };
 
 TEST_F(GuardTest, ChecksSizeThenTokenThenRequestThenRight) {
@@ -138,6 +156,38 @@ TEST_F(OpenGuardTest, AdminPathsAreNeverOpen) {
   for (const char* spelled : {"/numbers/", "//numbers", "/%6Eumbers?", "/./numbers", "/numbers;x"}) {
     EXPECT_NE(send("GET " + std::string(spelled), "").status, 200U) << spelled;
   }
+}
+
+TEST_F(GuardTest, TellsWhyItRefuses) {
+  send("POST /things", kWriter, "good");
+  send("POST /things", kReader, "bad");
+  send("GET /unknown", kReader);
+  send("GET /numbers", kAdmin);
+  EXPECT_EQ(told(), "");
+  send("GET /unknown", "");
+  send("GET /others", "");
+  send("POST /things", "two words");
+  for (int i = 0; i < 3; ++i) send("POST /things", "an-unknown-token-0123", "good");
+  send("POST /things", kReader, "good");  // a route refuses it
+  send("GET /numbers", kWriter);          // the guard itself does
+  EXPECT_EQ(told(), "2 missing 1 malformed 3 invalid 2 forbidden ");
+}
+
+TEST_F(OpenGuardTest, TellsOfNobodyItLetsIn) {
+  send("POST /things", "", "good");
+  send("POST /things", "whatever", "bad");
+  EXPECT_EQ(told(), "");
+  send("GET /numbers", "");
+  EXPECT_EQ(told(), "1 missing ");
+}
+
+TEST_F(PasetoGuardTest, TellsExpiredTokensFromThoseOfStrangers) {
+  const testing::PasetoIssuer issuer(1);
+  mounted_.mount({{"issuer.pub", issuer.public_key()}});
+  const std::string expired = R"({"scope":"write","exp":"2020-01-01T00:00:00Z"})";
+  EXPECT_EQ(send("POST /things", issuer.token(expired), "good").status, 401U);
+  EXPECT_EQ(send("POST /things", testing::PasetoIssuer(2).token(expired), "good").status, 401U);
+  EXPECT_EQ(told(), "1 invalid 1 expired ");
 }
 
 TEST_F(GuardTest, NoTokenReachesTheLogOrAnAnswer) {

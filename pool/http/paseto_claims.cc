@@ -108,9 +108,13 @@ std::optional<PasetoClaims> read_claims(std::string_view message) {
   return read;
 }
 
+bool expired_at(const PasetoClaims& claims, runtime::Timestamp now) {
+  return claims.expires <= now - kMaxClockSkew;
+}
+
 bool valid_at(const PasetoClaims& claims, runtime::Timestamp now) {
   const runtime::Timestamp latest = now + kMaxClockSkew;
-  return claims.expires > now - kMaxClockSkew && (!claims.not_before || *claims.not_before <= latest) &&
+  return !expired_at(claims, now) && (!claims.not_before || *claims.not_before <= latest) &&
          (!claims.issued || *claims.issued <= latest);
 }
 

@@ -26,6 +26,9 @@ std::optional<PasetoClaims> read_claims(std::string_view message);
 // By how much the issuer's clock may differ from ours.
 inline constexpr std::chrono::seconds kMaxClockSkew{60};
 
+// Whether its time is over, with the clock skew in its favour.
+bool expired_at(const PasetoClaims& claims, runtime::Timestamp now);
+
 // Not expired, not before its time and not issued in the future, each with the clock skew in its favour.
 bool valid_at(const PasetoClaims& claims, runtime::Timestamp now);
 

@@ -56,12 +56,13 @@ std::optional<PasetoClaims> PasetoVerifier::claims_of(std::string_view token,
   return claims;
 }
 
-std::optional<Access> PasetoVerifier::admit(std::string_view token, steady_clock::time_point now,
-                                            runtime::Timestamp wall) {
+tl::expected<Access, Refusal> PasetoVerifier::admit(std::string_view token, steady_clock::time_point now,
+                                                    runtime::Timestamp wall) {
   const std::vector<PublicKey>& trusted = keys(now).keys;
-  if (token.size() > kMaxPasetoBytes) return std::nullopt;
+  if (token.size() > kMaxPasetoBytes) return tl::unexpected(Refusal::kInvalidToken);
   auto claims = claims_of(token, trusted);
-  if (!claims || !valid_at(*claims, wall)) return std::nullopt;
+  if (claims && expired_at(*claims, wall)) return tl::unexpected(Refusal::kExpiredToken);
+  if (!claims || !valid_at(*claims, wall)) return tl::unexpected(Refusal::kInvalidToken);
   return std::move(claims->access);
 }
 

@@ -13,7 +13,10 @@
 #include <unordered_map>
 #include <vector>
 
+#include <tl/expected.hpp>
+
 #include "pool/http/access.h"
+#include "pool/http/bearer.h"
 #include "pool/http/paseto_claims.h"
 #include "pool/http/paseto_keys.h"
 #include "pool/http/token_digest.h"
@@ -28,9 +31,9 @@ class PasetoVerifier {
  public:
   PasetoVerifier(std::string folder, std::chrono::steady_clock::duration reread);
 
-  // What the token gives, if it admits at all.
-  std::optional<Access> admit(std::string_view token, std::chrono::steady_clock::time_point now,
-                              runtime::Timestamp wall);
+  // What the token gives, or that it is expired or invalid.
+  tl::expected<Access, Refusal> admit(std::string_view token, std::chrono::steady_clock::time_point now,
+                                      runtime::Timestamp wall);
 
   // What is wrong with the keys; empty when nothing is.
   const std::vector<std::string>& problems(std::chrono::steady_clock::time_point now);

@@ -44,6 +44,7 @@ struct Server::Impl : std::enable_shared_from_this<Server::Impl> {
   asio::awaitable<bool> drain(std::chrono::steady_clock::time_point deadline);
   void stop();
   const asio::any_io_executor& executor() const { return executor_; }
+  std::uint64_t rate_limited() const { return context_->rate_limited; }
 
  private:
   asio::awaitable<void> accept_loop();
@@ -179,6 +180,10 @@ tl::expected<std::uint16_t, std::string> Server::listen(const std::string& addre
 asio::awaitable<bool> Server::drain(std::chrono::steady_clock::time_point deadline) {
   const auto impl = impl_;
   co_return co_await impl->drain(deadline);
+}
+
+std::uint64_t Server::rate_limited() const {
+  return impl_->rate_limited();
 }
 
 }  // namespace storagepool::http

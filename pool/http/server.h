@@ -89,6 +89,9 @@ class Server {
   // when all are gone or at the deadline, when the rest are cut. True when none had to be cut.
   boost::asio::awaitable<bool> drain(std::chrono::steady_clock::time_point deadline);
 
+  // How many requests were refused because their client had made too many (Limits::requests_per_second).
+  std::uint64_t rate_limited() const;
+
  private:
   struct Impl;
   std::shared_ptr<Impl> impl_;

@@ -220,6 +220,7 @@ TEST(Limits, RequestsPerSecondAndBurst) {
     client.send(kGet);
     EXPECT_EQ(client.read()->status, 200U);
   }
+  EXPECT_EQ(server.rate_limited(), 0U);
   // The connection is kept where the rest of the request is there already.
   for (const std::string& request : {std::string(kGet), post(1000), std::string(kGet)}) {
     client.send(request);
@@ -234,6 +235,7 @@ TEST(Limits, RequestsPerSecondAndBurst) {
     EXPECT_THAT(detail(*refused), HasSubstr("try again in " + retry_after + " s"));
   }
   EXPECT_EQ(ask(server.port(), kGet).status, 429U);  // a new connection is the same client
+  EXPECT_EQ(server.rate_limited(), 4U);
 }
 
 TEST(Limits, ARequestOverTheRateIsRefusedBeforeItsBodyIsRead) {

@@ -4,7 +4,6 @@
 #include <memory>
 #include <utility>
 
-#include "pool/http/bearer.h"
 #include "pool/http/problem.h"
 #include "pool/http/token_file.h"
 
@@ -62,11 +61,15 @@ struct Admin {
     co_return report();
   }
 
+  Response refuse(const Request& request, http::Refusal refusal) const {
+    context.on_refused(refusal);
+    return http::refused(request, refusal);
+  }
   awaitable<Response> serve(Request request) {
     const auto token = http::bearer_token(request);
-    if (!token) co_return http::refused(request, token.error());
+    if (!token) co_return refuse(request, token.error());
     if (!tokens.holds(http::digest_of(*token), std::chrono::steady_clock::now())) {
-      co_return http::refused(request, http::Refusal::kInvalidToken);
+      co_return refuse(request, http::Refusal::kInvalidToken);
     }
     Response response = co_await router.handle(std::move(request));
     co_return response;

@@ -7,6 +7,7 @@
 #include <string>
 
 #include "pool/engine/engine.h"
+#include "pool/http/bearer.h"
 #include "pool/http/router.h"
 #include "pool/service/live_settings.h"
 #include "pool/settings/admin_wire.h"
@@ -21,6 +22,7 @@ struct AdminContext {
   LiveSettings& settings;
   engine::Engine& engine;
   std::function<settings::FactsReport()> facts;
+  http::OnRefused on_refused;
 };
 
 // What `context` refers to must outlive the server.

@@ -150,12 +150,13 @@ App::App(const Options& options, Startup startup)
       background_({options, settings_, engine_, authenticator_, partition_settings(options),
                    [this] { return takes_events(); }}),
       api_(executor_, api_limits(options),
-           metrics_.counted(api_routes_,
-                            http::authenticated(authenticator_, api_routes_.handler(), statistics_paths()))),
+           metrics_.counted(api_routes_, http::authenticated(authenticator_, api_routes_.handler(),
+                                                             statistics_paths(), metrics_.refusals("api")))),
       health_(executor_, small_requests(), health_routes_.handler()),
       admin_(executor_, small_requests(),
              make_admin_handler({options.admin_token_file, settings_, engine_,
-                                 [this] { return monitor_.status().report(steady_clock::now()); }})),
+                                 [this] { return monitor_.status().report(steady_clock::now()); },
+                                 metrics_.refusals("admin")})),
       metrics_server_(executor_, small_requests(), metrics_routes_.handler()) {
   const auto deadline = [this] { return request_deadline(); };
   add_audit_routes(api_routes_,
@@ -228,6 +229,8 @@ Snapshot App::snapshot() const {
   }
   now.ingest = ingest_.statistics();
   if (journal_) now.journal = journal_->statistics();
+  now.workspaces = workspaces_.counts();
+  now.rate_limited = api_.rate_limited();
   now.now = std::chrono::floor<std::chrono::microseconds>(std::chrono::system_clock::now());
   return now;
 }

@@ -52,6 +52,11 @@ class DataStorageBatchTest : public ::testing::Test {
     EXPECT_EQ(response.status, status) << response.body;
     return json::parse(response.body).at("detail");
   }
+  static bool counts_deleting(int workspaces) {
+    const std::string line =
+        "storagepool_workspaces{state=\"deleting\"} " + std::to_string(workspaces) + "\n";
+    return eventually([&] { return pod_->metrics().find(line) != std::string::npos; });
+  }
   static inline const std::string kEvents = "/api/v1/audit/events";
   static inline const std::string kBatch = "/api/v1/audit/events/batch";
 
@@ -137,8 +142,10 @@ TEST_F(DataStorageBatchTest, keeps_workspaces_apart) {
   EXPECT_GE(pod_->metric("storagepool_workspace_databases_active"), 1);
 
   EXPECT_EQ(pod_->api("DELETE", workspace).status, 202U);
+  EXPECT_TRUE(counts_deleting(1)) << pod_->metrics();
   EXPECT_TRUE(eventually([&] { return pod_->api("DELETE", workspace).status == 204; })) << pod_->log();
   EXPECT_EQ(post(events, event("apart")).status, 404U);
+  EXPECT_TRUE(counts_deleting(0)) << pod_->metrics();
 }
 
 TEST_F(DataStorageBatchTest, refuses_names_that_are_none) {

@@ -56,6 +56,11 @@ class DataStorageFlagsTest : public ::testing::Test {
     return testing::http(pod_.api_port(), method, target, headers, body);
   }
 
+  // How many requests to the API were refused for this reason.
+  double refusals(const std::string& reason) const {
+    return pod_.metric("storagepool_http_auth_refused_total{reason=\"" + reason + "\",server=\"api\"}");
+  }
+
   static std::unique_ptr<postgres::testing::Server> server_;
   Pod pod_{target()};
 };
@@ -116,6 +121,11 @@ TEST_F(DataStorageFlagsTest, tokens_tell_readers_and_writers_apart_and_are_rotat
   EXPECT_EQ(send("POST", kEvents, "", std::string(std::size_t{6} << 20, ' ')).status,
             413U);  // before the token
   EXPECT_EQ(send("GET", "/admin/metrics/database", reader).status, 200U);
+  EXPECT_EQ(refusals("missing"), 2);
+  EXPECT_EQ(refusals("invalid"), 1);
+  EXPECT_EQ(refusals("forbidden"), 2);
+  EXPECT_EQ(refusals("malformed"), 0);
+  EXPECT_EQ(refusals("expired"), 0);
 
   pod_.write("auth/read", "rotated-0123456789abcdef0123456789abcdef\n");
   EXPECT_TRUE(eventually([&] { return send("GET", kEvents, reader).status == 401; }));
@@ -126,9 +136,11 @@ TEST_F(DataStorageFlagsTest, tokens_tell_readers_and_writers_apart_and_are_rotat
 TEST_F(DataStorageFlagsTest, a_rate_limit_refuses_with_retry_after) {
   start({"--rate-limit=0.01", "--rate-limit-burst=3"});
   for (int i = 0; i < 3; ++i) EXPECT_EQ(pod_.create(valid_event()).status, 201U);
+  EXPECT_EQ(pod_.metric("storagepool_http_rate_limited_total"), 0);
   const auto refused = pod_.create(valid_event());
   EXPECT_EQ(refused.status, 429U);
   EXPECT_GE(std::stoi(refused.headers.at("retry-after")), 1);
+  EXPECT_EQ(pod_.metric("storagepool_http_rate_limited_total"), 1);
   EXPECT_EQ(pod_.health("/readyz").status, 200U);  // other ports are not concerned
 }
 

@@ -1,5 +1,6 @@
 // The audit API of the running program: what existing clients send and read.
 #include <chrono>
+#include <map>
 #include <memory>
 #include <string>
 
@@ -195,6 +196,29 @@ TEST_F(DataStorageTest, answers_health_and_metrics) {
   EXPECT_THAT(metrics, ::testing::Not(HasSubstr("whatever")));
   EXPECT_EQ(pod_->metric("storagepool_pool_max_open"), 4);
   EXPECT_GE(pod_->metric("storagepool_pool_open_high_water"), 1);
+}
+
+TEST_F(DataStorageTest, tells_how_large_batches_are_and_how_long_they_take) {
+  const std::string events = "storagepool_ingest_batch_events";
+  const std::string duration = "storagepool_ingest_batch_duration_seconds";
+  const auto at_most = [&](const char* size) { return events + "_bucket{le=\"" + size + "\"}"; };
+  std::map<std::string, double> before;
+  for (const std::string& name : {at_most("2"), at_most("5"), at_most("+Inf"), events + "_sum",
+                                  events + "_count", duration + "_sum", duration + "_count"}) {
+    before[name] = pod_->metric(name);
+  }
+  const auto more = [&](const std::string& name) { return pod_->metric(name) - before.at(name); };
+  const json batch = {valid_event(), valid_event(), valid_event()};
+  ASSERT_EQ(pod_->api("POST", std::string(kEvents) + "/batch", batch.dump()).status, 201U);
+  create(valid_event());
+  EXPECT_EQ(more(at_most("2")), 1);
+  EXPECT_EQ(more(at_most("5")), 2);
+  EXPECT_EQ(more(at_most("+Inf")), 2);
+  EXPECT_EQ(more(events + "_sum"), 4);
+  EXPECT_EQ(more(events + "_count"), 2);
+  EXPECT_EQ(more(duration + "_count"), 2);
+  EXPECT_GT(more(duration + "_sum"), 0);
+  EXPECT_EQ(pod_->metric(events + "_count"), pod_->metric("storagepool_ingest_batches_total"));
 }
 
 TEST_F(DataStorageTest, echoes_the_request_id) {

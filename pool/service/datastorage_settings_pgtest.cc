@@ -178,6 +178,11 @@ TEST_F(DataStorageSettingsTest, lets_nobody_in_without_the_token) {
   EXPECT_EQ(without("Bearer rotated-admin-token"), 401U);
   pod_.remove("admin/token");
   EXPECT_EQ(without("Bearer rotated-admin-token"), 401U);
+  for (const auto& [reason, times] :
+       {std::pair{"missing", 4}, std::pair{"malformed", 8}, std::pair{"invalid", 12}}) {
+    const std::string labels = std::string("{reason=\"") + reason + "\",server=\"admin\"}";
+    EXPECT_EQ(pod_.metric("storagepool_http_auth_refused_total" + labels), times) << reason;
+  }
 }
 
 TEST_F(DataStorageSettingsTest, tells_the_limits_of_the_server_role_and_database) {

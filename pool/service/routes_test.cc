@@ -81,6 +81,76 @@ TEST(ServiceMetrics, exposes_the_pool_and_never_steps_back) {
   EXPECT_NE(text.find("storagepool_pool_in_use 0\n"), std::string::npos);
 }
 
+// Whether the exposition has this line.
+bool has(const std::string& text, const std::string& line) {
+  return text.find("\n" + line + "\n") != std::string::npos;
+}
+
+TEST(ServiceMetrics, exposes_batches_as_histograms_that_grow) {
+  ServiceMetrics metrics;
+  Snapshot now;
+  std::string text = metrics.expose(now);
+  EXPECT_TRUE(has(text, "storagepool_ingest_batch_events_count 0")) << text;
+  for (const double events : {1.0, 3.0, 5.0, 500.0, 501.0}) now.ingest.counters.batch_events.observe(events);
+  for (const double seconds : {0.0009765625, 0.25, 0.25}) now.ingest.counters.batch_seconds.observe(seconds);
+  metrics.expose(now);
+  now.ingest.counters.batch_events.observe(2);
+  now.ingest.counters.batch_seconds.observe(20);
+  text = metrics.expose(now);
+  for (const char* line :
+       {"# TYPE storagepool_ingest_batch_events histogram", "storagepool_ingest_batch_events_count 6",
+        "storagepool_ingest_batch_events_sum 1012", "storagepool_ingest_batch_events_bucket{le=\"1\"} 1",
+        "storagepool_ingest_batch_events_bucket{le=\"2\"} 2",
+        "storagepool_ingest_batch_events_bucket{le=\"5\"} 4",
+        "storagepool_ingest_batch_events_bucket{le=\"200\"} 4",
+        "storagepool_ingest_batch_events_bucket{le=\"500\"} 5",
+        "storagepool_ingest_batch_events_bucket{le=\"+Inf\"} 6",
+        "# TYPE storagepool_ingest_batch_duration_seconds histogram",
+        "storagepool_ingest_batch_duration_seconds_count 4",
+        "storagepool_ingest_batch_duration_seconds_sum 20.5009765625",
+        "storagepool_ingest_batch_duration_seconds_bucket{le=\"0.001\"} 1",
+        "storagepool_ingest_batch_duration_seconds_bucket{le=\"0.5\"} 3",
+        "storagepool_ingest_batch_duration_seconds_bucket{le=\"10\"} 3",
+        "storagepool_ingest_batch_duration_seconds_bucket{le=\"+Inf\"} 4"}) {
+    EXPECT_TRUE(has(text, line)) << line << "\n" << text;
+  }
+}
+
+TEST(ServiceMetrics, exposes_workspaces_only_while_their_number_is_known) {
+  ServiceMetrics metrics;
+  EXPECT_FALSE(has(metrics.expose({}), "storagepool_workspaces{state=\"ready\"} 0"));
+  for (const std::int64_t ready : {7, 8}) {
+    Snapshot now;
+    now.workspaces = {.creating = 1, .ready = ready, .deleting = 0};
+    const std::string text = metrics.expose(now);
+    EXPECT_TRUE(has(text, "storagepool_workspaces{state=\"creating\"} 1")) << text;
+    EXPECT_TRUE(has(text, "storagepool_workspaces{state=\"ready\"} " + std::to_string(ready))) << text;
+    EXPECT_TRUE(has(text, "storagepool_workspaces{state=\"deleting\"} 0")) << text;
+    EXPECT_EQ(metrics.expose({}).find("storagepool_workspaces{"), std::string::npos);
+  }
+}
+
+TEST(ServiceMetrics, counts_refusals_by_server_and_reason_from_zero) {
+  ServiceMetrics metrics;
+  const http::OnRefused api = metrics.refusals("api");
+  const http::OnRefused admin = metrics.refusals("admin");
+  for (int i = 0; i < 2; ++i) api(http::Refusal::kExpiredToken);
+  admin(http::Refusal::kMissingHeader);
+  Snapshot now;
+  now.rate_limited = 3;
+  const std::string text = metrics.expose(now);
+  EXPECT_TRUE(has(text, "storagepool_http_rate_limited_total 3")) << text;
+  for (const char* server : {"api", "admin"}) {
+    for (const char* reason : {"missing", "malformed", "invalid", "expired", "forbidden"}) {
+      const bool expired = server == std::string("api") && reason == std::string("expired");
+      const bool missing = server == std::string("admin") && reason == std::string("missing");
+      const std::string labels = std::string("{reason=\"") + reason + "\",server=\"" + server + "\"} ";
+      const std::string value = expired ? "2" : missing ? "1" : "0";
+      EXPECT_TRUE(has(text, "storagepool_http_auth_refused_total" + labels + value)) << labels << text;
+    }
+  }
+}
+
 TEST(ServiceMetrics, exposes_the_journal) {
   ServiceMetrics metrics;
   Snapshot now;

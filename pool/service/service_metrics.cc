@@ -44,6 +44,9 @@ double journal_age(const Snapshot& snapshot) {
 double workspace_databases(const Snapshot& snapshot) {
   return static_cast<double>(snapshot.workspace_databases);
 }
+double rate_limited(const Snapshot& snapshot) {
+  return static_cast<double>(snapshot.rate_limited);
+}
 double wait_seconds(const Snapshot& snapshot) {
   return std::chrono::duration<double>(snapshot.pool.wait_duration).count();
 }
@@ -128,10 +131,36 @@ constexpr std::array kCounters = {
          journal<&JournalStatistics::refused>},
     Spec{"storagepool_journal_failures_total", "Operations that the journal's disk refused",
          journal<&JournalStatistics::failures>},
+    Spec{"storagepool_http_rate_limited_total",
+         "Requests of the audit API refused because their client had made too many", rate_limited},
 };
+
+constexpr std::array kWorkspaceStates = {std::pair{"creating", &audit::WorkspaceCounts::creating},
+                                         std::pair{"ready", &audit::WorkspaceCounts::ready},
+                                         std::pair{"deleting", &audit::WorkspaceCounts::deleting}};
 
 void advance(prometheus::Counter& counter, double value) {
   counter.Increment(std::max(0.0, value - counter.Value()));
+}
+
+template <std::size_t bounds>
+prometheus::Histogram& make(prometheus::Registry& registry, const char* name, const char* help,
+                            const std::array<double, bounds>& buckets) {
+  return prometheus::BuildHistogram().Name(name).Help(help).Register(registry).Add(
+      {}, prometheus::Histogram::BucketBoundaries(buckets.begin(), buckets.end()));
+}
+
+template <std::size_t bounds>
+void advance(prometheus::Histogram& histogram, const runtime::Histogram<bounds>& now) {
+  const prometheus::ClientMetric::Histogram before = histogram.Collect().histogram;
+  std::vector<double> more;
+  std::uint64_t in_smaller = 0;
+  for (std::size_t i = 0; i < now.counts().size(); ++i) {
+    const std::uint64_t up_to_here = before.bucket.at(i).cumulative_count;
+    more.push_back(static_cast<double>(now.counts().at(i)) - static_cast<double>(up_to_here - in_smaller));
+    in_smaller = up_to_here;
+  }
+  histogram.ObserveMultiple(more, now.sum() - before.sample_sum);
 }
 
 std::string known_method(const std::string& method) {
@@ -146,7 +175,22 @@ ServiceMetrics::ServiceMetrics()
     : requests_(prometheus::BuildCounter()
                     .Name("storagepool_http_requests_total")
                     .Help("Answered requests of the audit API")
-                    .Register(metrics_.registry())) {
+                    .Register(metrics_.registry())),
+      refused_(prometheus::BuildCounter()
+                   .Name("storagepool_http_auth_refused_total")
+                   .Help("Requests refused for who sent them")
+                   .Register(metrics_.registry())),
+      workspaces_(
+          prometheus::BuildGauge()
+              .Name("storagepool_workspaces")
+              .Help(
+                  "Registered workspaces, the same from every pod; absent while the registry cannot be read")
+              .Register(metrics_.registry())),
+      batch_events_(make(metrics_.registry(), "storagepool_ingest_batch_events", "Events of one batch",
+                         audit::kBatchEventBuckets)),
+      batch_seconds_(make(metrics_.registry(), "storagepool_ingest_batch_duration_seconds",
+                          "Time from having a connection to a batch's commit, or its refusal",
+                          audit::kBatchSecondBuckets)) {
   for (const Spec& spec : kGauges) {
     gauges_.push_back(
         &prometheus::BuildGauge().Name(spec.name).Help(spec.help).Register(metrics_.registry()).Add({}));
@@ -183,9 +227,31 @@ http::Handler ServiceMetrics::counted(const http::Router& routes, http::Handler 
   };
 }
 
+http::OnRefused ServiceMetrics::refusals(const std::string& server) {
+  std::map<http::Refusal, prometheus::Counter*> counters;
+  for (const http::Refusal reason : http::kRefusals) {
+    counters[reason] = &refused_.Add({{"server", server}, {"reason", std::string(to_string(reason))}});
+  }
+  return [counters = std::move(counters)](http::Refusal reason) { counters.at(reason)->Increment(); };
+}
+
+void ServiceMetrics::expose_workspaces(const std::optional<audit::WorkspaceCounts>& counts) {
+  for (const auto& [state, amount] : kWorkspaceStates) {
+    prometheus::Gauge& gauge = workspaces_.Add({{"state", state}});
+    if (counts) {
+      gauge.Set(static_cast<double>((*counts).*amount));
+    } else {
+      workspaces_.Remove(&gauge);
+    }
+  }
+}
+
 std::string ServiceMetrics::expose(const Snapshot& snapshot) {
   for (std::size_t i = 0; i < kGauges.size(); ++i) gauges_[i]->Set(kGauges[i].value(snapshot));
   for (std::size_t i = 0; i < kCounters.size(); ++i) advance(*counters_[i], kCounters[i].value(snapshot));
+  advance(batch_events_, snapshot.ingest.counters.batch_events);
+  advance(batch_seconds_, snapshot.ingest.counters.batch_seconds);
+  expose_workspaces(snapshot.workspaces);
   return metrics_.serialize();
 }
 

@@ -1,6 +1,7 @@
 // The metrics of a DataStorage pod, next to those of its process: the pool as database/sql counts it, the
-// ingest, the journal, and requests by route and status. Every label has a fixed set of values, whatever
-// clients send; figures of single workspaces are not here (pool/service/statistics_routes.h).
+// ingest, the journal, workspaces by state, requests by route and status, and refused ones by reason. Every
+// label has a fixed set of values, whatever clients send; figures of single workspaces are not here
+// (pool/service/statistics_routes.h).
 #pragma once
 
 #include <cstdint>
@@ -14,7 +15,9 @@
 #include "pool/audit/ingest.h"
 #include "pool/audit/journal.h"
 #include "pool/audit/timestamp.h"
+#include "pool/audit/workspace_registry.h"
 #include "pool/engine/engine.h"
+#include "pool/http/bearer.h"
 #include "pool/http/router.h"
 #include "pool/runtime/metrics.h"
 
@@ -25,7 +28,9 @@ struct Snapshot {
   engine::Statistics pool;
   std::int64_t workspace_databases = 0;  // with a connection or a waiter
   audit::IngestStatistics ingest;
-  std::optional<audit::JournalStatistics> journal;  // none: the pod has no journal
+  std::optional<audit::JournalStatistics> journal;   // none: the pod has no journal
+  std::optional<audit::WorkspaceCounts> workspaces;  // none: not known
+  std::uint64_t rate_limited = 0;                    // requests of the audit API
   audit::Timestamp now;
 };
 
@@ -37,13 +42,22 @@ class ServiceMetrics {
   // outlive the server.
   http::Handler counted(const http::Router& routes, http::Handler handler);
 
+  // Counts what the guard of a server refuses.
+  http::OnRefused refusals(const std::string& server);
+
   std::string expose(const Snapshot& snapshot);
 
  private:
   prometheus::Counter& requests(const std::string& method, std::string_view route, unsigned status);
 
+  void expose_workspaces(const std::optional<audit::WorkspaceCounts>& counts);
+
   runtime::Metrics metrics_;
   prometheus::Family<prometheus::Counter>& requests_;
+  prometheus::Family<prometheus::Counter>& refused_;
+  prometheus::Family<prometheus::Gauge>& workspaces_;
+  prometheus::Histogram& batch_events_;
+  prometheus::Histogram& batch_seconds_;
   std::map<std::tuple<std::string, std::string_view, unsigned>, prometheus::Counter*> request_counters_;
   std::vector<prometheus::Gauge*> gauges_;      // in the order of the table of gauges
   std::vector<prometheus::Counter*> counters_;  // likewise

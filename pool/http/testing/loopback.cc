@@ -17,6 +17,7 @@
 #include <boost/asio/co_spawn.hpp>
 #include <boost/asio/executor_work_guard.hpp>
 #include <boost/asio/io_context.hpp>
+#include <boost/asio/post.hpp>
 #include <boost/asio/use_future.hpp>
 #include <nlohmann/json.hpp>
 
@@ -65,6 +66,12 @@ bool LoopbackServer::drain(std::chrono::steady_clock::duration timeout) {
   return boost::asio::co_spawn(impl_->loop, impl_->server.drain(std::chrono::steady_clock::now() + timeout),
                                boost::asio::use_future)
       .get();
+}
+
+std::uint64_t LoopbackServer::rate_limited() const {
+  std::promise<std::uint64_t> answer;
+  boost::asio::post(impl_->loop, [&] { answer.set_value(impl_->server.rate_limited()); });
+  return answer.get_future().get();
 }
 
 std::string Answer::header(const std::string& name) const {

@@ -26,6 +26,7 @@ class LoopbackServer {
 
   std::uint16_t port() const;
   bool drain(std::chrono::steady_clock::duration timeout);
+  std::uint64_t rate_limited() const;
 
  private:
   struct Impl;
