@@ -72,6 +72,24 @@ const std::vector<BadSpec>& bad_specs() {
        {"spec.budget.minConnsPerPod is above what a pod asks for", "1 to spec.pool.maxOpenConns (25"}},
       {R"({"budget": {"maxConnections": 4, "minConnsPerPod": 5}})",
        {"spec.budget.maxConnections is below minConnsPerPod", "spec.budget.minConnsPerPod to 1000000"}},
+      {R"({"journal": {"size": "8Mi"}})",
+       {"spec.journal.size is 8Mi", "0 (no journal) or a size from 16Mi to 1Ti"}},
+      {R"({"journal": {"size": "1.1Ti"}})", {"spec.journal.size is 1.1Ti", "from 16Mi to 1Ti"}},
+      {R"({"journal": {"size": "-1Gi"}})", {"spec.journal.size is -1Gi", "from 16Mi to 1Ti"}},
+      {R"({"journal": {"size": "plenty"}})", {"spec.journal.size is plenty", "from 16Mi to 1Ti"}},
+      {R"({"journal": {"size": 1073741824}})", {"spec.journal.size", "string"}},
+      {R"({"auth": {"mode": "Basic"}})", {"spec.auth.mode", "Basic", "None", "Token", "Paseto"}},
+      {R"({"auth": {"mode": "Token"}})", {"spec.auth.secretRef is missing", "required with mode Token"}},
+      {R"({"auth": {"mode": "Paseto"}})", {"spec.auth.secretRef is missing", "required with mode Paseto"}},
+      {R"({"auth": {"secretRef": {"name": "clients"}}})",
+       {"spec.auth.mode is None", "allowed with secretRef: Token or Paseto"}},
+      {R"({"auth": {"mode": "Token", "secretRef": {"name": "Not A Name"}}})",
+       {"spec.auth.secretRef.name", "name of the Secret is Not A Name"}},
+      {R"({"rateLimit": {"burst": 5}})", {"spec.rateLimit.requestsPerSecond", "Required value"}},
+      {R"({"rateLimit": {"requestsPerSecond": 0}})",
+       {"spec.rateLimit.requestsPerSecond", "greater than or equal to 1"}},
+      {R"({"rateLimit": {"requestsPerSecond": 5, "burst": 0}})",
+       {"spec.rateLimit.burst", "greater than or equal to 1"}},
       {R"({"podMetadata": {"labels": {"app.kubernetes.io/name": "x"}}})",
        {"spec.podMetadata.labels", "app.kubernetes.io/"}},
       {R"({"podMetadata": {"annotations": {"storagepool.dev/postgres-hash": "x"}}})",
@@ -98,6 +116,13 @@ TEST_F(BadSpecIsRefused, NamesThatPodsCannotHave) {
   EXPECT_THAT(too_long.err, HasSubstr("allowed: 1 to 52 characters"));
   const Result dotted = try_apply(pool("audit.one", 1));
   EXPECT_THAT(dotted.err, HasSubstr("metadata.name is audit.one; allowed: lower case letters, digits and -"));
+}
+
+TEST_F(BadSpecIsRefused, ButNotASizeInAUsualForm) {
+  for (const auto* size : {"0", "16Mi", "20M", "1.5Gi", "1Ti"}) {
+    const Result result = try_apply(pool("audit", 0, {{"spec", {{"journal", {{"size", size}}}}}}));
+    EXPECT_TRUE(result.ok()) << size << ": " << result.err;
+  }
 }
 
 TEST_F(BadSpecIsRefused, AlsoAsAChange) {

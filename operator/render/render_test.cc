@@ -1,5 +1,7 @@
 #include "operator/render/render.h"
 
+#include <algorithm>
+
 #include <gmock/gmock.h>
 #include <gtest/gtest.h>
 
@@ -8,6 +10,7 @@
 namespace storagepool::render {
 namespace {
 
+using testing::AllOf;
 using testing::HasSubstr;
 using testing::Not;
 
@@ -30,6 +33,12 @@ Json pods(const Json& overrides = Json::object()) {
 }
 Json container_of(const Json& set) {
   return set["spec"]["template"]["spec"]["containers"][0];
+}
+Json volumes_of(const Json& set) {
+  return set["spec"]["template"]["spec"]["volumes"];
+}
+bool contains(const Json& list, const Json& item) {
+  return std::find(list.begin(), list.end(), item) != list.end();
 }
 
 TEST(Render, EverythingIsOwnedAndLabelled) {
@@ -114,6 +123,54 @@ TEST(Render, VerifiedServersBringTheirCertificateAuthority) {
   const Json set = pods({{"postgres", {{"sslMode", "verify-full"}, {"caSecretRef", {{"name", "pg-ca"}}}}}});
   EXPECT_THAT(set.dump(), HasSubstr(R"("secretName":"pg-ca")"));
   EXPECT_THAT(container_of(set)["args"].dump(), HasSubstr("--ca-file=/etc/storagepool/ca/ca.crt"));
+}
+
+TEST(Render, ClientsAreAskedForWhatIsInTheSecret) {
+  for (const std::string mode : {"Token", "Paseto"}) {
+    const Json set = pods({{"auth", {{"mode", mode}, {"secretRef", {{"name", "clients"}}}}}});
+    EXPECT_TRUE(contains(container_of(set)["args"], "--auth-mode=" + mode));
+    EXPECT_TRUE(contains(container_of(set)["args"], "--auth-dir=/etc/storagepool/auth"));
+    // The whole folder, optional, readable to the pod only: a changed Secret shows in the running pod.
+    EXPECT_TRUE(contains(container_of(set)["volumeMounts"],
+                         {{"name", "auth"}, {"mountPath", "/etc/storagepool/auth"}, {"readOnly", true}}));
+    EXPECT_TRUE(
+        contains(volumes_of(set),
+                 {{"name", "auth"},
+                  {"secret", {{"secretName", "clients"}, {"optional", true}, {"defaultMode", 0440}}}}));
+  }
+  EXPECT_THAT(pods().dump(), Not(HasSubstr("auth")));
+}
+
+TEST(Render, JournalIsAsLargeAsAskedAndItsVolumeLarger) {
+  const auto rendered = [](const char* size) {
+    const Json set = pods({{"journal", {{"size", size}}}});
+    return std::pair(container_of(set)["args"].back(), volumes_of(set)[3]["emptyDir"]["sizeLimit"]);
+  };
+  EXPECT_EQ(rendered("512Mi"), std::pair(Json("--journal-max-bytes=512Mi"), Json("1088Mi")));
+  EXPECT_EQ(rendered("1.5G"), std::pair(Json("--journal-max-bytes=1500000000"), Json("3067108864")));
+  EXPECT_EQ(rendered("0"), std::pair(Json("--journal-max-bytes=0"), Json("64Mi")));
+  EXPECT_EQ(pods({{"journal", {{"size", "524288Ki"}}}}), pods({{"journal", {{"size", "512Mi"}}}}));
+}
+
+TEST(Render, RateLimitIsOffUnlessAskedFor) {
+  const auto arguments = [](const Json& overrides) { return container_of(pods(overrides))["args"].dump(); };
+  EXPECT_THAT(arguments({{"rateLimit", {{"requestsPerSecond", 50}, {"burst", 7}}}}),
+              HasSubstr(R"("--rate-limit=50","--rate-limit-burst=7")"));
+  EXPECT_THAT(arguments({{"rateLimit", {{"requestsPerSecond", 50}, {"burst", 100}}}}),
+              AllOf(HasSubstr(R"("--rate-limit=50")"), Not(HasSubstr("burst"))));
+  EXPECT_THAT(arguments(Json::object()), Not(HasSubstr("rate-limit")));
+}
+
+// Else all pods would be replaced when the operator or the CRD is.
+TEST(Render, DefaultsOfTheServiceLeaveTheTemplateAsItWas) {
+  const Json bare = pods();
+  EXPECT_EQ(pods({{"journal", {{"size", "1Gi"}}}, {"auth", {{"mode", "None"}}}}), bare);
+  EXPECT_EQ(container_of(bare)["args"], Json::array({"--config=/etc/storagepool/config/config.yaml",
+                                                     "--credentials-dir=/etc/storagepool/credentials",
+                                                     "--admin-token-file=/etc/storagepool/admin/token",
+                                                     "--state-dir=/var/lib/storagepool"}));
+  EXPECT_EQ(volumes_of(bare).size(), 4U);
+  EXPECT_EQ(volumes_of(bare)[3], Json({{"name", "state"}, {"emptyDir", Json::object()}}));
 }
 
 TEST(Render, EveryFieldOfTheSpecReachesThePods) {

@@ -9,6 +9,8 @@
 #include <yaml-cpp/yaml.h>
 
 #include "operator/render/storage_pool.h"
+#include "pool/settings/bytes.h"
+#include "pool/settings/service_limits.h"
 #include "pool/settings/settings.h"
 
 namespace storagepool::render {
@@ -75,6 +77,19 @@ TEST_F(Schema, DefaultsAndRangesAreTheTables) {
   }
 }
 
+TEST_F(Schema, TheServicesRangesAreThoseOfTheSettings) {
+  const YAML::Node size = spec()["journal"]["properties"]["size"]["x-kubernetes-validations"][0];
+  const std::string least = settings::format_bytes(settings::kMinJournalBytes);
+  const std::string most = settings::format_bytes(settings::kMaxJournalBytes);
+  EXPECT_THAT(size["rule"].as<std::string>(), HasSubstr("compareTo(quantity('" + least + "')) >= 0"));
+  EXPECT_THAT(size["rule"].as<std::string>(), HasSubstr("compareTo(quantity('" + most + "')) <= 0"));
+  EXPECT_THAT(size["messageExpression"].as<std::string>(), HasSubstr("from " + least + " to " + most));
+  const YAML::Node rate = spec()["rateLimit"]["properties"];
+  EXPECT_EQ(rate["requestsPerSecond"]["maximum"].as<std::int64_t>(), settings::kMaxRequestsPerSecond);
+  EXPECT_EQ(rate["burst"]["maximum"].as<std::int64_t>(), settings::kMaxRequestBurst);
+  for (const char* key : {"requestsPerSecond", "burst"}) EXPECT_EQ(rate[key]["minimum"].as<int>(), 1);
+}
+
 void expect_described(const YAML::Node& properties, const std::string& path) {
   for (const auto& property : properties) {
     const std::string name = path + "." + property.first.as<std::string>();
@@ -105,6 +120,12 @@ TEST_F(Schema, DefaultsAreThoseOfTheOperator) {
   EXPECT_EQ(spec()["budget"]["properties"]["minConnsPerPod"]["default"].as<std::int64_t>(),
             bare->sizing.min_conns_per_pod);
   EXPECT_EQ(spec()["budget"]["properties"]["policy"]["default"].as<std::string>(), "Fit");
+  EXPECT_EQ(settings::parse_bytes(spec()["journal"]["properties"]["size"]["default"].as<std::string>()),
+            bare->journal_bytes);
+  EXPECT_EQ(spec()["auth"]["properties"]["mode"]["default"].as<std::string>(), bare->auth_mode);
+  EXPECT_FALSE(spec()["rateLimit"]["default"]);
+  EXPECT_EQ(bare->requests_per_second, 0);
+  EXPECT_EQ(spec()["rateLimit"]["properties"]["burst"]["default"].as<std::int64_t>(), bare->request_burst);
   EXPECT_EQ(spec()["imagePullPolicy"]["default"].as<std::string>(), bare->image_pull_policy);
   EXPECT_EQ(spec()["service"]["properties"]["type"]["default"].as<std::string>(), bare->service_type);
 }

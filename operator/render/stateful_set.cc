@@ -1,5 +1,6 @@
 #include "operator/render/object.h"
 #include "operator/render/render.h"
+#include "pool/settings/bytes.h"
 
 namespace storagepool::render {
 namespace {
@@ -9,6 +10,8 @@ constexpr int kUser = 65532;
 constexpr int kSecretMode = 0440;
 // The program's own drain deadline is 25 s.
 constexpr int kTerminationGraceSeconds = 30;
+// Beside the journal: the settings in force, and what the file system takes for itself.
+constexpr std::int64_t kStateRoomBytes = std::int64_t{64} << 20;
 
 Json probe(const char* path, int period_seconds, int timeout_seconds, int failures) {
   return {{"httpGet", {{"path", path}, {"port", "health"}, {"scheme", "HTTP"}}},
@@ -31,19 +34,52 @@ Json secret_volume(const char* name, const std::string& secret, bool optional) {
           {"secret", {{"secretName", secret}, {"optional", optional}, {"defaultMode", kSecretMode}}}};
 }
 
-// The credentials and the CA are optional: a pod that lacks them says so, one that waits for a mount says
-// nothing.
+// The kubelet evicts a pod whose volume is above its limit, and what the journal holds goes with it: so there
+// is room for two, as one that is found corrupt is kept beside the new one. No limit at the default size, see
+// add_service.
+Json state_directory(const Spec& spec) {
+  Json directory = Json::object();
+  if (spec.journal_bytes != settings::kDefaultJournalBytes) {
+    directory["sizeLimit"] = settings::format_bytes(2 * spec.journal_bytes + kStateRoomBytes);
+  }
+  return directory;
+}
+
+// The Secrets of the user are optional: a pod that lacks one says so, one that waits for a mount says
+// nothing. Those for authentication are mounted whole, so that a changed Secret reaches the running pod.
 Json volumes(const Identity& pool, const Spec& spec) {
   Json list = Json::array({{{"name", "config"}, {"configMap", {{"name", config_map_name(pool.name)}}}},
                            secret_volume("credentials", spec.credentials_secret, true),
                            secret_volume("admin", admin_secret_name(pool.name), false),
-                           {{"name", "state"}, {"emptyDir", Json::object()}}});
+                           {{"name", "state"}, {"emptyDir", state_directory(spec)}}});
   if (!spec.ca_secret.empty()) {
     Json ca = secret_volume("ca", spec.ca_secret, true);
     ca["secret"]["items"] = Json::array({{{"key", "ca.crt"}, {"path", "ca.crt"}}});
     list.push_back(std::move(ca));
   }
+  if (!spec.auth_secret.empty()) list.push_back(secret_volume("auth", spec.auth_secret, true));
   return list;
+}
+
+// What is at its default is left out: so pods are not replaced just because a newer operator knows more
+// fields.
+void add_service(const Spec& spec, Json& arguments, Json& mounts) {
+  const auto add = [&](const char* flag, const std::string& value) {
+    arguments.push_back(std::string(flag) + "=" + value);
+  };
+  if (!spec.auth_secret.empty()) {
+    add("--auth-mode", spec.auth_mode);
+    add("--auth-dir", "/etc/storagepool/auth");
+    mounts.push_back({{"name", "auth"}, {"mountPath", "/etc/storagepool/auth"}, {"readOnly", true}});
+  }
+  if (spec.journal_bytes != settings::kDefaultJournalBytes) {
+    add("--journal-max-bytes", settings::format_bytes(spec.journal_bytes));
+  }
+  if (spec.requests_per_second == 0) return;
+  add("--rate-limit", std::to_string(spec.requests_per_second));
+  if (spec.request_burst != settings::kDefaultRequestBurst) {
+    add("--rate-limit-burst", std::to_string(spec.request_burst));
+  }
 }
 
 Json container(const Spec& spec, const std::string& default_image) {
@@ -59,6 +95,7 @@ Json container(const Spec& spec, const std::string& default_image) {
     arguments.push_back("--ca-file=/etc/storagepool/ca/ca.crt");
     mounts.push_back({{"name", "ca"}, {"mountPath", "/etc/storagepool/ca"}, {"readOnly", true}});
   }
+  add_service(spec, arguments, mounts);
   Json object{{"name", "datastorage"},
               {"image", spec.image.empty() ? default_image : spec.image},
               {"imagePullPolicy", spec.image_pull_policy},

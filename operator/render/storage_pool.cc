@@ -4,6 +4,7 @@
 #include <array>
 #include <utility>
 
+#include "pool/settings/bytes.h"
 #include "pool/settings/duration.h"
 
 namespace storagepool::render {
@@ -220,6 +221,46 @@ void read_budget(const Json& object, Spec& spec, FieldProblems& problems) {
   }
 }
 
+void read_journal(const Json& object, Spec& spec, FieldProblems& problems) {
+  Fields fields(object, "spec.journal", problems);
+  const Json& size = fields.at("size");
+  if (size.is_null()) return;
+  const auto bytes = size.is_string() ? settings::parse_bytes(size.get_ref<const std::string&>())
+                                      : std::optional<std::int64_t>();
+  if (bytes &&
+      (*bytes == 0 || (*bytes >= settings::kMinJournalBytes && *bytes <= settings::kMaxJournalBytes))) {
+    spec.journal_bytes = *bytes;
+  } else {
+    fields.refuse("size", size,
+                  "0 (no journal) or a size from " + settings::format_bytes(settings::kMinJournalBytes) +
+                      " to " + settings::format_bytes(settings::kMaxJournalBytes));
+  }
+}
+
+void read_auth(const Json& object, Spec& spec, FieldProblems& problems) {
+  Fields fields(object, "spec.auth", problems);
+  spec.auth_mode = fields.word("mode", {"None", "Token", "Paseto"});
+  const bool asks = spec.auth_mode != "None";
+  if (fields.has("secretRef")) {
+    Fields secret(fields.at("secretRef"), "spec.auth.secretRef", problems);
+    spec.auth_secret = secret.text("name", accepts_secret, kSecretNameAllowed);
+    if (!asks) fields.refuse("mode", spec.auth_mode, "with secretRef, Token or Paseto");
+  } else if (asks) {
+    fields.refuse("secretRef", nullptr, "the name of a Secret, which mode " + spec.auth_mode + " needs");
+  }
+}
+
+void read_rate_limit(const Json& object, Spec& spec, FieldProblems& problems) {
+  if (object.is_null()) return;
+  Fields fields(object, "spec.rateLimit", problems);
+  if (!fields.has("requestsPerSecond")) {
+    fields.refuse("requestsPerSecond", nullptr,
+                  "a whole number from 1 to " + std::to_string(settings::kMaxRequestsPerSecond));
+  }
+  spec.requests_per_second = fields.integer("requestsPerSecond", 0, 1, settings::kMaxRequestsPerSecond);
+  spec.request_burst = fields.integer("burst", settings::kDefaultRequestBurst, 1, settings::kMaxRequestBurst);
+}
+
 }  // namespace
 
 tl::expected<Spec, FieldProblems> parse_spec(const Json& object) {
@@ -235,6 +276,9 @@ tl::expected<Spec, FieldProblems> parse_spec(const Json& object) {
   read_postgres(fields.at("postgres"), spec, problems);
   read_pool(fields.at("pool"), spec, problems);
   read_budget(fields.at("budget"), spec, problems);
+  read_journal(fields.at("journal"), spec, problems);
+  read_auth(fields.at("auth"), spec, problems);
+  read_rate_limit(fields.at("rateLimit"), spec, problems);
   if (fields.has("image")) spec.image = fields.text("image", accepts_image, "the name of an image");
   spec.image_pull_policy = fields.word("imagePullPolicy", {"IfNotPresent", "Always", "Never"});
   spec.resources = fields.pass("resources", Json::value_t::object, "an object");

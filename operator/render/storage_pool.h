@@ -13,6 +13,7 @@
 
 #include "operator/sizing/sizing.h"
 #include "pool/settings/config_file.h"
+#include "pool/settings/service_limits.h"
 #include "pool/settings/settings.h"
 
 namespace storagepool::render {
@@ -33,6 +34,11 @@ struct Spec {
   std::string ca_secret;  // empty unless the server's certificate is verified
   settings::Given pool;   // what is asked of each pod; resolves
   sizing::Request sizing;
+  std::int64_t journal_bytes = settings::kDefaultJournalBytes;  // of each pod; 0: no journal
+  std::string auth_mode = "None";                               // or Token, Paseto
+  std::string auth_secret;               // with the tokens or public keys; empty with None
+  std::int64_t requests_per_second = 0;  // of one client to one pod; 0: no limit
+  std::int64_t request_burst = settings::kDefaultRequestBurst;
   std::string image;  // empty: the operator's default
   std::string image_pull_policy = "IfNotPresent";
   std::string service_type = "ClusterIP";

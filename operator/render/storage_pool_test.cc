@@ -33,6 +33,10 @@ TEST(ParseSpec, FillsInDefaults) {
   EXPECT_EQ(spec->sizing.policy, sizing::Policy::kFit);
   EXPECT_EQ(spec->credentials_secret, "creds");
   EXPECT_EQ(spec->image_pull_policy, "IfNotPresent");
+  EXPECT_EQ(spec->journal_bytes, 1 << 30);
+  EXPECT_EQ(spec->auth_mode, "None");
+  EXPECT_EQ(spec->auth_secret, "");
+  EXPECT_EQ(spec->requests_per_second, 0);
 }
 
 TEST(ParseSpec, ReadsEverySetting) {
@@ -62,6 +66,56 @@ TEST(ParseSpec, ProfilesAreTiers) {
     EXPECT_EQ(spec->pool.at("maxIdleConns"), idle);
     EXPECT_EQ(spec->sizing.max_open_conns, open);
   }
+}
+
+TEST(ParseSpec, ReadsWhatTheServiceIsTold) {
+  Json object = minimal();
+  object["spec"]["journal"] = {{"size", "1.5Gi"}};
+  object["spec"]["auth"] = {{"mode", "Paseto"}, {"secretRef", {{"name", "keys"}}}};
+  object["spec"]["rateLimit"] = {{"requestsPerSecond", 50}, {"burst", 7}};
+  const auto spec = parse_spec(object);
+  ASSERT_TRUE(spec);
+  EXPECT_EQ(spec->journal_bytes, 3 << 29);
+  EXPECT_EQ(spec->auth_mode, "Paseto");
+  EXPECT_EQ(spec->auth_secret, "keys");
+  EXPECT_EQ(spec->requests_per_second, 50);
+  EXPECT_EQ(spec->request_burst, 7);
+  for (const auto& [size, bytes] :
+       {std::pair{"0", std::int64_t{0}}, std::pair{"16Mi", std::int64_t{16} << 20},
+        std::pair{"20M", std::int64_t{20'000'000}}, std::pair{"1Ti", std::int64_t{1} << 40}}) {
+    object["spec"]["journal"]["size"] = size;
+    const auto sized = parse_spec(object);
+    ASSERT_TRUE(sized) << size;
+    EXPECT_EQ(sized->journal_bytes, bytes);
+  }
+}
+
+TEST(ParseSpec, RefusesWhatTheServiceWouldRefuse) {
+  const auto with = [](const char* field, const char* value) {
+    Json object = minimal();
+    object["spec"][field] = Json::parse(value);
+    return only_problem(object);
+  };
+  for (const auto& [size, shown] :
+       {std::pair{R"("1Mi")", "1Mi"}, std::pair{R"("1.1Ti")", "1.1Ti"}, std::pair{R"("-1Gi")", "-1Gi"},
+        std::pair{R"("lots")", "lots"}, std::pair{"1073741824", "1073741824"}}) {
+    EXPECT_EQ(with("journal", (R"({"size": )" + std::string(size) + "}").c_str()),
+              "spec.journal.size is " + std::string(shown) +
+                  "; allowed: 0 (no journal) or a size from 16Mi to 1Ti");
+  }
+  EXPECT_EQ(with("auth", R"({"mode": "Basic"})"), "spec.auth.mode is Basic; allowed: None, Token, Paseto");
+  EXPECT_EQ(with("auth", R"({"mode": "Token"})"),
+            "spec.auth.secretRef is missing; allowed: the name of a Secret, which mode Token needs");
+  EXPECT_EQ(with("auth", R"({"mode": "None", "secretRef": {"name": "t"}})"),
+            "spec.auth.mode is None; allowed: with secretRef, Token or Paseto");
+  EXPECT_THAT(with("auth", R"({"mode": "Token", "secretRef": {"name": "../x"}})"),
+              HasSubstr("spec.auth.secretRef.name is ../x"));
+  EXPECT_EQ(with("rateLimit", "{}"),
+            "spec.rateLimit.requestsPerSecond is missing; allowed: a whole number from 1 to 1000000");
+  EXPECT_THAT(with("rateLimit", R"({"requestsPerSecond": 0})"),
+              HasSubstr("spec.rateLimit.requestsPerSecond is 0; allowed: a whole number from 1"));
+  EXPECT_THAT(with("rateLimit", R"({"requestsPerSecond": 5, "burst": 0})"),
+              HasSubstr("spec.rateLimit.burst is 0; allowed: a whole number from 1 to 1000000"));
 }
 
 TEST(ParseSpec, RefusesNamingFieldValueAndRange) {
@@ -102,7 +156,8 @@ TEST(ParseSpec, RefusesNamingFieldValueAndRange) {
 TEST(ParseSpec, SurvivesAnyShape) {
   for (const char* text :
        {R"({})", R"({"spec": 3})", R"({"spec": {"postgres": [1]}})", R"({"metadata": 4, "spec": null})",
-        R"({"metadata":{"name":"a"},"spec":{"postgres":{"host":{"x":1}},"pool":"x","budget":7}})"}) {
+        R"({"metadata":{"name":"a"},"spec":{"postgres":{"host":{"x":1}},"pool":"x","budget":7,
+            "journal":1,"auth":[],"rateLimit":"x"}})"}) {
     EXPECT_FALSE(parse_spec(Json::parse(text))) << text;
   }
 }

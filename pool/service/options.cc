@@ -15,6 +15,7 @@ namespace storagepool::service {
 namespace {
 
 constexpr int kUsageError = 2;
+static_assert(settings::kMinJournalBytes == audit::kMinJournalBytes);
 
 std::string settings_help() {
   std::string text = "Settings (configuration file, or environment where a name is given):\n";
@@ -101,8 +102,8 @@ void add_limits(CLI::App& app, Options& options) {
   using std::chrono::seconds;
   add_duration(app, "--drain-timeout", options.drain_timeout, seconds{1}, hours{1},
                "Longest wait for work under way after SIGTERM");
-  add_bytes(app, "--journal-max-bytes", options.journal_max_bytes, audit::kMinJournalBytes,
-            std::int64_t{1} << 40,
+  add_bytes(app, "--journal-max-bytes", options.journal_max_bytes, settings::kMinJournalBytes,
+            settings::kMaxJournalBytes,
             "Largest journal of events accepted while PostgreSQL cannot take them; 0: no journal");
   add_duration(app, "--event-max-future", options.event_times.future, seconds{0}, hours{24 * 365},
                "How far ahead an event's time may lie");
@@ -110,10 +111,10 @@ void add_limits(CLI::App& app, Options& options) {
                "How far back an event's time may lie");
   app.add_option("--rate-limit", options.requests_per_second,
                  "Requests per second of one client address to the audit API; 0: no limit")
-      ->check(CLI::Range(0.0, 1e6))
+      ->check(CLI::Range(0.0, static_cast<double>(settings::kMaxRequestsPerSecond)))
       ->capture_default_str();
   app.add_option("--rate-limit-burst", options.request_burst, "Requests of one client that may come at once")
-      ->check(CLI::Range(std::size_t{1}, std::size_t{1'000'000}))
+      ->check(CLI::Range(std::size_t{1}, std::size_t{settings::kMaxRequestBurst}))
       ->capture_default_str();
 }
 

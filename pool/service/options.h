@@ -12,6 +12,7 @@
 #include "pool/audit/validate.h"
 #include "pool/http/authenticator.h"
 #include "pool/runtime/log.h"
+#include "pool/settings/service_limits.h"
 
 namespace storagepool::service {
 
@@ -29,10 +30,10 @@ struct Options {
   std::uint16_t admin_port = 8082;
   std::uint16_t metrics_port = 9090;
   std::chrono::milliseconds drain_timeout{25'000};
-  std::int64_t journal_max_bytes = std::int64_t{1} << 30;  // 0: no journal
+  std::int64_t journal_max_bytes = settings::kDefaultJournalBytes;  // 0: no journal
   audit::TimeLimits event_times;
   double requests_per_second = 0;  // of one client; 0: no limit
-  std::size_t request_burst = 100;
+  std::size_t request_burst = settings::kDefaultRequestBurst;
   log::Level log_level = log::Level::kInfo;
 };
 

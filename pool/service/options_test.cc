@@ -90,7 +90,7 @@ TEST_F(OptionsTest, refuses_what_it_does_not_know) {
                           "extra",
                           "--auth-mode=Basic",
                           "--auth-mode=none",
-                          "--journal-max-bytes=1G",
+                          "--journal-max-bytes=1e9",
                           "--journal-max-bytes=100",
                           "--journal-max-bytes=2Ti",
                           "--journal-max-bytes=-1",

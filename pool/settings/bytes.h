@@ -1,5 +1,5 @@
-// Sizes as Kubernetes' resource.Quantity writes whole binary multiples: a whole number of bytes, or one with
-// Ki, Mi, Gi or Ti ("1Gi", "512Mi", "0").
+// Sizes as people write Kubernetes' resource.Quantity: a number of bytes, or one with k, M, G, T (powers of
+// 1000) or Ki, Mi, Gi, Ti (powers of 1024), with up to three decimals ("1Gi", "1.5G", "0").
 #pragma once
 
 #include <cstdint>
@@ -9,10 +9,10 @@
 
 namespace storagepool::settings {
 
-// No value for anything else, or for more than fits into 63 bits.
+// In bytes, a fraction of one rounded up. No value for anything else, or for more than fits into 63 bits.
 std::optional<std::int64_t> parse_bytes(std::string_view text);
 
-// The shortest exact form: "1Gi", "1536Mi", "1000".
+// The shortest exact form in powers of 1024: "1Gi", "1536Mi", "1000".
 std::string format_bytes(std::int64_t bytes);
 
 }  // namespace storagepool::settings

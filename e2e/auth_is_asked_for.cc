@@ -1,0 +1,97 @@
+// Who may use the API is said in the StoragePool: with tokens nobody comes in without one, a rotated Secret
+// is in force without a restart, and without them everybody does again; journal and rate limit are as asked
+// for.
+#include <chrono>
+#include <sstream>
+#include <string>
+
+#include <gmock/gmock.h>
+#include <gtest/gtest.h>
+#include <nlohmann/json.hpp>
+
+#include "e2e/support/port_forward.h"
+#include "e2e/support/scenario.h"
+
+namespace storagepool::e2e {
+namespace {
+
+using nlohmann::json;
+using ::testing::HasSubstr;
+using ::testing::Not;
+using namespace std::chrono_literals;
+
+constexpr const char* kSecret = "audit-clients";
+constexpr const char* kFirst = "first-token-of-the-scenario";
+constexpr const char* kSecond = "second-token-of-the-scenario";
+
+class AuthIsAskedFor : public Scenario {
+ protected:
+  // A POST of one event: the status, or what the transport says.
+  static std::string post(HttpClient& client, const std::string& token = {}) {
+    HttpRequest request = post_event(sample_event("auth", 1));
+    if (!token.empty()) request.headers["Authorization"] = "Bearer " + token;
+    const auto answer = client.send(request);
+    return answer ? std::to_string(answer->status) : answer.error();
+  }
+
+  std::string pod_uid() { return get("pod", "audit-0").at("metadata").at("uid"); }
+
+  // Of the pod's /metrics; the name alone when there is no such line.
+  std::string metric(const std::string& name) {
+    const PortForward forward(name_space(), "pod/audit-0", 9090);
+    const auto answer =
+        HttpClient(forward.port()).send({.method = "GET", .target = "/metrics", .body = {}, .headers = {}});
+    std::istringstream lines(answer ? answer->body : "");
+    for (std::string line; std::getline(lines, line);) {
+      if (line.starts_with(name + " ")) return line;
+    }
+    return name;
+  }
+};
+
+TEST_F(AuthIsAskedFor, AndNoLongerWhenTheSpecSaysSo) {
+  const Postgres postgres(name_space(), 40);
+  kubectl_out({"-n", name_space(), "create", "secret", "generic", kSecret,
+               std::string("--from-literal=write=") + kFirst});
+  apply(pool("audit", 1, {{"spec", {{"auth", {{"mode", "Token"}, {"secretRef", {{"name", kSecret}}}}}}}}));
+  ASSERT_TRUE(becomes_ready("audit", 1));
+  const std::string asking = pod_uid();
+  {
+    const PortForward forward(name_space(), "svc/audit", 8080);
+    HttpClient client(forward.port());
+    EXPECT_EQ(post(client), "401");
+    EXPECT_EQ(post(client, kSecond), "401");
+    EXPECT_EQ(post(client, kFirst), "201");
+
+    kubectl_out({"-n", name_space(), "patch", "secret", kSecret, "--type=merge", "-p",
+                 json{{"stringData", {{"write", kSecond}}}}.dump()});
+    EXPECT_TRUE(eventually(kLiveDeadline, [&]() -> std::string {
+      const std::string status = post(client, kSecond);
+      return status == "201" ? "" : "the new token: " + status;
+    }));
+    EXPECT_EQ(post(client, kFirst), "401");
+    EXPECT_EQ(pod_uid(), asking);
+    const std::string log = kubectl_out({"-n", name_space(), "logs", "audit-0"});
+    EXPECT_THAT(log, Not(HasSubstr(kFirst)));
+    EXPECT_THAT(log, Not(HasSubstr(kSecond)));
+  }
+
+  constexpr int kBurst = 3;
+  apply(pool(
+      "audit", 1,
+      {{"spec",
+        {{"journal", {{"size", "64Mi"}}}, {"rateLimit", {{"requestsPerSecond", 1}, {"burst", kBurst}}}}}}));
+  ASSERT_TRUE(eventually(kReadyDeadline, [&] { return pod_uid() != asking ? "" : "the pod as it was"; }));
+  ASSERT_TRUE(becomes_ready("audit", 1));
+  const PortForward forward(name_space(), "svc/audit", 8080);
+  HttpClient client(forward.port());
+  for (int i = 0; i < kBurst; ++i) EXPECT_EQ(post(client), "201");
+  EXPECT_TRUE(eventually(kLiveDeadline, [&]() -> std::string {
+    const std::string status = post(client);
+    return status == "429" ? "" : "no request refused: " + status;
+  }));
+  EXPECT_EQ(metric("storagepool_journal_max_bytes"), "storagepool_journal_max_bytes 67108864");
+}
+
+}  // namespace
+}  // namespace storagepool::e2e

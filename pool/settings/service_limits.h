@@ -1,0 +1,17 @@
+// Defaults and ranges of what is not the connection pool's: the journal's size in bytes, and the requests
+// that one client may make. The program's command line and the StoragePool's spec both go by them.
+#pragma once
+
+#include <cstdint>
+
+namespace storagepool::settings {
+
+inline constexpr std::int64_t kDefaultJournalBytes = std::int64_t{1} << 30;
+inline constexpr std::int64_t kMinJournalBytes = std::int64_t{16} << 20;  // but for 0: no journal
+inline constexpr std::int64_t kMaxJournalBytes = std::int64_t{1} << 40;
+
+inline constexpr std::int64_t kMaxRequestsPerSecond = 1'000'000;
+inline constexpr std::int64_t kDefaultRequestBurst = 100;
+inline constexpr std::int64_t kMaxRequestBurst = 1'000'000;
+
+}  // namespace storagepool::settings
