@@ -45,8 +45,8 @@ asio::awaitable<tl::expected<Incoming, Rejected>> RequestReader::read() {
   auto taken = parser.take_header(buffer_);
   if (taken && !*taken) socket_->set_deadline(context_->limits.header_timeout);
   while (taken && !*taken) {
-    auto rejected = co_await read_more(parser);
-    if (rejected) co_return tl::unexpected(std::move(*rejected));
+    auto more = co_await read_more(parser);
+    if (!more) co_return tl::unexpected(std::move(more.error()));
     taken = parser.take_header(buffer_);
   }
   if (!taken) co_return tl::unexpected(std::move(taken.error()));
@@ -66,8 +66,8 @@ asio::awaitable<tl::expected<Incoming, Rejected>> RequestReader::read() {
     }
   }
   while (taken && !*taken) {
-    auto rejected = co_await read_more(parser);
-    if (rejected) co_return tl::unexpected(std::move(*rejected));
+    auto more = co_await read_more(parser);
+    if (!more) co_return tl::unexpected(std::move(more.error()));
     taken = parser.take_body(buffer_, reservation);
   }
   if (!taken) co_return tl::unexpected(std::move(taken.error()));
@@ -76,7 +76,7 @@ asio::awaitable<tl::expected<Incoming, Rejected>> RequestReader::read() {
   co_return Incoming{parser.take_request(), keep_alive, std::move(reservation)};
 }
 
-asio::awaitable<std::optional<Rejected>> RequestReader::read_more(RequestParser& parser) {
+asio::awaitable<tl::expected<void, Rejected>> RequestReader::read_more(RequestParser& parser) {
   const asio::mutable_buffer room = parser.room();
   const bool direct = room.size() > 0;
   const asio::mutable_buffer target =
@@ -89,10 +89,11 @@ asio::awaitable<std::optional<Rejected>> RequestReader::read_more(RequestParser&
   } else {
     buffer_.commit(got);
   }
-  if (!error) co_return std::nullopt;
-  if (error == asio::error::eof) co_return parser.ended();
-  if (error == asio::error::operation_aborted && socket_->expired()) co_return parser.timed_out();
-  co_return parser.gone();
+  if (!error) co_return tl::expected<void, Rejected>();
+  if (error == asio::error::eof) co_return tl::unexpected(parser.ended());
+  if (error == asio::error::operation_aborted && socket_->expired())
+    co_return tl::unexpected(parser.timed_out());
+  co_return tl::unexpected(parser.gone());
 }
 
 asio::awaitable<bool> RequestReader::send_continue() {

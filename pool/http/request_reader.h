@@ -36,7 +36,7 @@ class RequestReader {
   bool has_buffered() const { return buffer_.size() > 0; }
 
  private:
-  boost::asio::awaitable<std::optional<Rejected>> read_more(RequestParser& parser);
+  boost::asio::awaitable<tl::expected<void, Rejected>> read_more(RequestParser& parser);
   boost::asio::awaitable<bool> send_continue();
 
   std::shared_ptr<TimedSocket> socket_;
