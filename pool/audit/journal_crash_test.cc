@@ -100,6 +100,7 @@ boost::asio::awaitable<void> append_all(Journal& journal, int maker, int first, 
                 [&](const std::string&, std::vector<Event> events) { return store.store(std::move(events)); },
                 {.limits = {.max_events = 8}, .live_requests_wait = nullptr});
   if (plan.replays) replay.start();
+  // NOLINTNEXTLINE(bugprone-infinite-loop): each maker counts itself off
   while (makers_at_work > 0) context.run_one();
   ::_exit(0);
 }

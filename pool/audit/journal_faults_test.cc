@@ -10,13 +10,11 @@ namespace storagepool::audit {
 namespace {
 
 using namespace std::chrono_literals;
-using ::testing::Contains;
 using ::testing::ElementsAre;
 using ::testing::ElementsAreArray;
 using ::testing::HasSubstr;
 using testing::in;
 using ::testing::IsEmpty;
-using ::testing::Not;
 using testing::numbered_unit;
 using testing::run;
 

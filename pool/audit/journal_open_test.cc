@@ -74,7 +74,7 @@ TEST_F(JournalOpenTest, moves_a_database_aside_whose_pages_are_overwritten) {
   {
     std::fstream file(path(), std::ios::binary | std::ios::in | std::ios::out);
     file.seekp(4096);
-    file << std::string(3 * 4096, '\xA5');
+    file << std::string(std::size_t{3} * 4096, '\xA5');
   }
   expect_moved_aside(contents(path()));
 }

@@ -86,7 +86,7 @@ TEST_F(JournalTest, refuses_what_does_not_fit_and_takes_it_once_there_is_room) {
   int kept = 0;
   tl::expected<void, JournalError> outcome;
   std::uintmax_t largest = 0;
-  while ((outcome = append(numbered_unit(1, kept, 1, 64 * 1024)))) {
+  while ((outcome = append(numbered_unit(1, kept, 1, std::size_t{64} * 1024)))) {
     ++kept;
     std::uintmax_t size = std::filesystem::file_size(path());
     if (std::filesystem::exists(path() + "-wal")) size += std::filesystem::file_size(path() + "-wal");
@@ -107,9 +107,9 @@ TEST_F(JournalTest, refuses_what_does_not_fit_and_takes_it_once_there_is_room) {
   for (int i = 0; i < kept; ++i) {
     EXPECT_EQ(entries[static_cast<std::size_t>(i)].events.at(0).event_id, id(1, i));
   }
-  EXPECT_FALSE(append(numbered_unit(1, kept, 1, 64 * 1024)));
+  EXPECT_FALSE(append(numbered_unit(1, kept, 1, std::size_t{64} * 1024)));
   remove({entries[0].sequence, entries[1].sequence, entries[2].sequence, entries[3].sequence});
-  must_append(numbered_unit(1, kept, 1, 64 * 1024));
+  must_append(numbered_unit(1, kept, 1, std::size_t{64} * 1024));
   EXPECT_EQ(next().back().events.at(0).event_id, id(1, kept));
 }
 

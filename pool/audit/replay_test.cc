@@ -13,7 +13,6 @@ namespace {
 
 using namespace std::chrono_literals;
 using ::testing::ElementsAre;
-using ::testing::HasSubstr;
 using testing::in;
 using ::testing::IsEmpty;
 using testing::numbered_unit;

@@ -19,7 +19,6 @@ using postgres::testing::in;
 using testing::Pod;
 using Kind = WorkspaceError::Kind;
 using ::testing::ElementsAre;
-using ::testing::HasSubstr;
 using ::testing::IsEmpty;
 
 class WorkspaceRecoveryTest : public testing::WorkspaceTest {
