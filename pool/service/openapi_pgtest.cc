@@ -52,7 +52,7 @@ class OpenApiTest : public ::testing::Test {
     options.ssl_mode = postgres::SslMode::kDisable;
     return options;
   }
-  void start(Pod& pod, std::vector<std::string> flags) {
+  void start(Pod& pod, const std::vector<std::string>& flags) {
     pod.write("auth/read", std::string(kReader) + "\n");
     pod.write("auth/write", std::string(kWriter) + "\n");
     pod.write("auth/token", std::string(kBoth) + "\n");
@@ -94,7 +94,7 @@ class OpenApiTest : public ::testing::Test {
 
   HttpResponse call(const Pod& pod, const Operation& operation, const std::string& target,
                     const HttpHeaders& headers, const std::string& body) {
-    const HttpResponse response = pod.send(operation.port, operation.method, target, headers, body);
+    HttpResponse response = pod.send(operation.port, operation.method, target, headers, body);
     const auto described = operation.answers.find(response.status);
     const std::string what = operation.method + " " + target + ": " + std::to_string(response.status) + " " +
                              response.body.substr(0, 500);
