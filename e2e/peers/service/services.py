@@ -57,7 +57,7 @@ def cpu_seconds_of_group(pid: int) -> float:
     for child in children_of(pid):
         try:
             total += cpu_seconds(child)
-        except FileNotFoundError:  # it has ended since
+        except (FileNotFoundError, ProcessLookupError):  # it has ended since
             pass
     return total
 
