@@ -48,9 +48,7 @@ class Collector {
   bool end_array() { return close(); }
   bool key(std::string& name) {
     if (name.find('\0') != std::string::npos) return fail(kNulText);
-    if (depth_ == 1) {
-      key_ = members_.index_of(name);
-    }
+    if (depth_ == 1) key_ = members_.index_of(name);
     return true;
   }
   bool parse_error(std::size_t position, const std::string&, const nlohmann::json::exception& error) {
@@ -89,22 +87,13 @@ class Collector {
   std::string error_;
 };
 
-// What a string token says; empty when it is not valid.
-std::string decoded(std::string_view token) {
+}  // namespace
+
+std::string json_string(std::string_view token) {
   if (token.size() >= 2 && token.find('\\') == std::string_view::npos)
     return std::string(token.substr(1, token.size() - 2));
   const auto value = nlohmann::json::parse(token, nullptr, false);
   return value.is_string() ? value.get<std::string>() : std::string();
-}
-
-}  // namespace
-
-std::string_view json_member_span(std::string_view text, std::string_view key) {
-  std::string_view found;
-  for_each_member(text, [&](std::string_view token, std::string_view value) {
-    if (decoded(token) == key) found = value;
-  });
-  return found;
 }
 
 std::optional<std::vector<std::string_view>> json_elements(std::string_view text, std::size_t most) {
@@ -151,7 +140,7 @@ tl::expected<JsonMembers, std::string> parse_json_members(std::string_view text,
   JsonMembers members = collector.take();
   for_each_member(text, [&](std::string_view token, std::string_view value) {
     if (value.empty() || (value[0] != '{' && value[0] != '[')) return;
-    const std::string name = decoded(token);
+    const std::string name = json_string(token);
     const JsonValue* member = members.find(name);
     if (member == nullptr || (member->kind != Kind::kObject && member->kind != Kind::kArray)) return;
     members.put(*members.index_of(name), {.kind = member->kind, .text = std::string(value)});

@@ -57,10 +57,8 @@ tl::expected<JsonMembers, std::string> read_json_members(std::string_view text,
 tl::expected<JsonMembers, std::string> parse_json_members(std::string_view text,
                                                           std::span<const std::string_view> wanted);
 
-// The bytes of the value of the last member called `key` (which may be written with escapes) of the object
-// `text`; empty when there is none. `text` must be valid JSON; of other text the result is unspecified but
-// within it.
-std::string_view json_member_span(std::string_view text, std::string_view key);
+// What a string token, quotes included, says; empty when it is not valid.
+std::string json_string(std::string_view token);
 
 // The elements of the array `text`, each as sent; no value when `text` is not an array. Of what an element
 // holds nothing is checked, so that each must be read by `read_json_members` in turn, and then all of `text`

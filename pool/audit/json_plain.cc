@@ -26,34 +26,6 @@ bool valid(std::string_view text) {
   return parser.parse(text.data(), text.size()).error() == simdjson::SUCCESS;
 }
 
-char unescaped(char c) {
-  switch (c) {
-    case 'b':
-      return '\b';
-    case 'f':
-      return '\f';
-    case 'n':
-      return '\n';
-    case 'r':
-      return '\r';
-    case 't':
-      return '\t';
-    default:
-      return c;  // a quote, a slash or a backslash
-  }
-}
-
-// What a valid string token without \u says.
-std::string decoded(std::string_view token) {
-  const std::string_view inside = token.substr(1, token.size() - 2);
-  if (inside.find('\\') == std::string_view::npos) return std::string(inside);
-  std::string text;
-  text.reserve(inside.size());
-  for (std::size_t i = 0; i < inside.size(); ++i)
-    text += inside[i] == '\\' ? unescaped(inside[++i]) : inside[i];
-  return text;
-}
-
 // No value for a number that may need more care than its digits show.
 std::optional<JsonValue> number(std::string_view token) {
   if (token.find_first_of(".eE") != std::string_view::npos)
@@ -69,7 +41,7 @@ std::optional<JsonValue> number(std::string_view token) {
 std::optional<JsonValue> value_of(std::string_view token) {
   switch (token.front()) {
     case '"':
-      return JsonValue{.kind = Kind::kString, .text = decoded(token)};
+      return JsonValue{.kind = Kind::kString, .text = json_string(token)};
     case '{':
       return JsonValue{.kind = Kind::kObject, .text = std::string(token)};
     case '[':
@@ -95,7 +67,7 @@ std::optional<JsonMembers> read_plain_members(std::string_view text,
   JsonMembers members(wanted);
   bool plain = true;
   for_each_member(text, [&](std::string_view key, std::string_view token) {
-    const auto index = members.index_of(decoded(key));
+    const auto index = members.index_of(json_string(key));
     if (!index) return;
     auto value = value_of(token);
     if (value) {
