@@ -18,6 +18,7 @@
 
 #include "pool/postgres/testing/run.h"
 #include "pool/postgres/testing/server.h"
+#include "pool/runtime/testing/temporary_folder.h"
 
 namespace storagepool::postgres {
 namespace {
@@ -131,21 +132,19 @@ TEST_F(ConnectTest, TlsFailsClosedAndSaysWhy) {
 }
 
 TEST_F(ConnectTest, FilesInTheHomeFolderAreNotRead) {
-  namespace fs = std::filesystem;
-  std::string home = (fs::temp_directory_path() / "storagepool-home-XXXXXX").string();
-  ASSERT_NE(mkdtemp(home.data()), nullptr);
-  fs::create_directory(home + "/.postgresql");
-  fs::copy_file(server_->other_ca_file(), home + "/.postgresql/root.crt");
-  std::ofstream(home + "/.postgresql/postgresql.crt") << "not a certificate";
+  const runtime::testing::TemporaryFolder home;
+  const std::filesystem::path files = home / ".postgresql";
+  std::filesystem::create_directory(files);
+  std::filesystem::copy_file(server_->other_ca_file(), files / "root.crt");
+  std::ofstream(files / "postgresql.crt") << "not a certificate";
   const char* before = std::getenv("HOME");
   const std::string saved = before == nullptr ? "" : before;
-  setenv("HOME", home.c_str(), 1);
+  setenv("HOME", home.path().c_str(), 1);
   auto options = server_->connect_options();
   options.ssl_mode = SslMode::kRequire;
   options.ca_file.clear();
   auto session = open(options);
   setenv("HOME", saved.c_str(), 1);
-  fs::remove_all(home);
   ASSERT_TRUE(session) << session.error().detail;
 }
 

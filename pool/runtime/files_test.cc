@@ -7,23 +7,21 @@
 #include <sys/stat.h>
 #include <unistd.h>
 
+#include "pool/runtime/testing/temporary_folder.h"
+
 namespace storagepool::runtime {
 namespace {
 
-using testing::HasSubstr;
+using ::testing::HasSubstr;
+using testing::TemporaryFolder;
 
-class Files : public testing::Test {
+class Files : public ::testing::Test {
  protected:
-  Files() {
-    std::string pattern = (std::filesystem::temp_directory_path() / "files_test.XXXXXX").string();
-    folder_ = ::mkdtemp(pattern.data());
-  }
-  ~Files() override { std::filesystem::remove_all(folder_); }
   std::string path(const std::string& name) const { return (folder_ / name).string(); }
   void put(const std::string& name, std::string_view contents) const {
     std::ofstream(path(name), std::ios::binary) << contents;
   }
-  std::filesystem::path folder_;
+  TemporaryFolder folder_;
 };
 
 TEST_F(Files, ReadsUpToTheBoundAndNotAByteMore) {
@@ -48,7 +46,7 @@ TEST_F(Files, ReadsFilesWhoseSizeIsNotTold) {
 
 TEST_F(Files, SaysWhyAFileCannotBeRead) {
   EXPECT_THAT(read_file(path("absent"), 10).error(), HasSubstr("absent: No such file or directory"));
-  EXPECT_THAT(read_file(folder_.string(), 10).error(), HasSubstr("not a regular file"));
+  EXPECT_THAT(read_file(folder_.path().string(), 10).error(), HasSubstr("not a regular file"));
   ASSERT_EQ(::mkfifo(path("pipe").c_str(), 0600), 0);
   EXPECT_THAT(read_file(path("pipe"), 10).error(), HasSubstr("not a regular file"));
 }
@@ -57,7 +55,7 @@ TEST_F(Files, WritesAndReplacesLeavingNothingElse) {
   ASSERT_TRUE(write_file_durably(path("f"), "old"));
   ASSERT_TRUE(write_file_durably(path("f"), "new"));
   EXPECT_EQ(read_file(path("f"), 100), "new");
-  EXPECT_EQ(std::distance(std::filesystem::directory_iterator(folder_), {}), 1);
+  EXPECT_EQ(std::distance(std::filesystem::directory_iterator(folder_.path()), {}), 1);
   EXPECT_EQ(std::filesystem::status(path("f")).permissions(),
             std::filesystem::perms::owner_read | std::filesystem::perms::owner_write);
 }

@@ -1,45 +1,31 @@
 #include "pool/service/credential_watch.h"
 
-#include <stdlib.h>
-
 #include <filesystem>
-#include <fstream>
 
 #include <gtest/gtest.h>
+
+#include "pool/http/testing/mounted_folder.h"
 
 namespace storagepool::service {
 namespace {
 
-namespace fs = std::filesystem;
+using http::testing::MountedFolder;
 
-// A mounted Secret: files that are links through `..data`, which the kubelet swaps.
 class CredentialWatchTest : public ::testing::Test {
  protected:
-  CredentialWatchTest() {
-    std::string path = (fs::temp_directory_path() / "storagepool-watch-XXXXXX").string();
-    folder_ = mkdtemp(path.data());
-    for (const char* file : {"username", "password", "ca.crt"}) {
-      fs::create_symlink(fs::path("..data") / file, folder_ / file);
-    }
-    mount("app", "first", "CA 1");
+  static MountedFolder::Files secret(const std::string& user, const std::string& password,
+                                     const std::string& ca) {
+    return {{"username", user + "\n"}, {"password", password + "\n"}, {"ca.crt", ca}};
   }
-  ~CredentialWatchTest() override { fs::remove_all(folder_); }
-
   void mount(const std::string& user, const std::string& password, const std::string& ca) {
-    const fs::path fresh = "..version" + std::to_string(++version_);
-    fs::create_directory(folder_ / fresh);
-    std::ofstream(folder_ / fresh / "username") << user << "\n";
-    std::ofstream(folder_ / fresh / "password") << password << "\n";
-    std::ofstream(folder_ / fresh / "ca.crt") << ca;
-    fs::create_symlink(fresh, folder_ / "..data_tmp");
-    fs::rename(folder_ / "..data_tmp", folder_ / "..data");
+    folder_.mount(secret(user, password, ca));
   }
+  void unmount() const { std::filesystem::remove(folder_.path("..data")); }
   CredentialWatch watch(settings::SslMode mode = settings::SslMode::kRequire) const {
-    return {{folder_.string(), (folder_ / "ca.crt").string()}, mode};
+    return {{folder_.path(), folder_.path("ca.crt")}, mode};
   }
 
-  fs::path folder_;
-  int version_ = 0;
+  MountedFolder folder_{secret("app", "first", "CA 1")};
 };
 
 TEST_F(CredentialWatchTest, tells_each_change_once) {
@@ -69,7 +55,7 @@ TEST_F(CredentialWatchTest, the_ca_counts_where_it_is_used) {
 
 TEST_F(CredentialWatchTest, an_unreadable_secret_is_no_change_but_what_follows_may_be_one) {
   CredentialWatch watched = watch();
-  fs::remove(folder_ / "..data");
+  unmount();
   EXPECT_FALSE(watched.changed());
   mount("app", "first", "CA 1");
   EXPECT_FALSE(watched.changed());
@@ -80,7 +66,7 @@ TEST_F(CredentialWatchTest, an_unreadable_secret_is_no_change_but_what_follows_m
 }
 
 TEST_F(CredentialWatchTest, a_secret_that_appears_is_a_change) {
-  fs::remove(folder_ / "..data");
+  unmount();
   CredentialWatch watched = watch();
   mount("app", "first", "CA 1");
   EXPECT_TRUE(watched.changed());

@@ -1,12 +1,12 @@
 #include "pool/service/credentials.h"
 
-#include <stdlib.h>
-
 #include <filesystem>
 #include <fstream>
 
 #include <gmock/gmock.h>
 #include <gtest/gtest.h>
+
+#include "pool/runtime/testing/temporary_folder.h"
 
 namespace storagepool::service {
 namespace {
@@ -18,12 +18,9 @@ using testing::Not;
 class CredentialsTest : public ::testing::Test {
  protected:
   CredentialsTest() {
-    std::string path = (std::filesystem::temp_directory_path() / "storagepool-credentials-XXXXXX").string();
-    folder_ = mkdtemp(path.data());
     write("username", "app");
     write("password", "p4ss w\xC3\xB6rd'\\");
   }
-  ~CredentialsTest() override { std::filesystem::remove_all(folder_); }
 
   void write(const std::string& file, const std::string& contents) const {
     std::ofstream(folder_ / file, std::ios::binary) << contents;
@@ -34,14 +31,14 @@ class CredentialsTest : public ::testing::Test {
     settings.statement_timeout = std::chrono::seconds{7};
     settings.lock_timeout = std::chrono::seconds{3};
     settings.statement_cache_size = 11;
-    return read_connect_options({folder_.string(), (folder_ / "ca.crt").string()},
+    return read_connect_options({folder_.path().string(), (folder_ / "ca.crt").string()},
                                 {"db", 5433, "audit", mode}, settings);
   }
   std::string refusal(settings::SslMode mode = settings::SslMode::kRequire) {
     const auto options = read(mode);
     return options ? "accepted" : options.error().detail;
   }
-  std::filesystem::path folder_;
+  runtime::testing::TemporaryFolder folder_;
 };
 
 TEST_F(CredentialsTest, reads_target_credentials_and_limits) {

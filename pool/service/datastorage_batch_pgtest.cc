@@ -22,9 +22,7 @@ class DataStorageBatchTest : public ::testing::Test {
   static void SetUpTestSuite() {
     server_ = std::make_unique<postgres::testing::Server>();
     server_->superuser("ALTER ROLE app CREATEDB");  // for workspaces
-    auto target = server_->connect_options();
-    target.ssl_mode = postgres::SslMode::kDisable;
-    pod_ = std::make_unique<testing::Pod>(target);
+    pod_ = std::make_unique<testing::Pod>(server_->connect_options());
     pod_->start();
     ASSERT_TRUE(pod_->becomes_ready()) << pod_->log();
   }

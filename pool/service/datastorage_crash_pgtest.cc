@@ -94,11 +94,6 @@ class Load {
 
 class DataStorageCrashTest : public ::testing::Test {
  protected:
-  static postgres::ConnectOptions target(const postgres::testing::Server& server) {
-    auto options = server.connect_options();
-    options.ssl_mode = postgres::SslMode::kDisable;
-    return options;
-  }
   void kill_and_restart(Load& load) {
     pod_.signal(SIGKILL);
     EXPECT_EQ(pod_.wait(), 128 + SIGKILL);
@@ -117,7 +112,7 @@ class DataStorageCrashTest : public ::testing::Test {
   }
 
   postgres::testing::Server server_;
-  Pod pod_{target(server_)};
+  Pod pod_{server_.connect_options()};
 };
 
 TEST_F(DataStorageCrashTest, keeps_every_acknowledged_event_exactly_once_through_an_outage_and_two_kills) {

@@ -27,12 +27,6 @@ using testing::Pod;
 using testing::TableLock;
 using testing::valid_event;
 
-postgres::ConnectOptions target(const postgres::testing::Server& server) {
-  auto options = server.connect_options();
-  options.ssl_mode = postgres::SslMode::kDisable;
-  return options;
-}
-
 class DataStorageDrainTest : public ::testing::Test {
  protected:
   void start(const std::vector<std::string>& flags = {}) {
@@ -48,7 +42,7 @@ class DataStorageDrainTest : public ::testing::Test {
   }
 
   postgres::testing::Server server_;
-  Pod pod_{target(server_)};
+  Pod pod_{server_.connect_options()};
   std::atomic<unsigned> status_{0};
 };
 
@@ -87,7 +81,7 @@ TEST_F(DataStorageDrainTest, under_load_loses_no_acknowledged_event) {
 
 TEST_F(DataStorageDrainTest, finishes_the_request_under_way_and_is_not_ready_meanwhile) {
   start({"--journal-max-bytes=0"});
-  auto lock = std::make_unique<TableLock>(target(server_));
+  auto lock = std::make_unique<TableLock>(server_.connect_options());
   std::thread client = hanging_request();
   pod_.signal(SIGTERM);
   EXPECT_TRUE(eventually([&] { return pod_.health("/readyz").status == 503; }));
@@ -103,7 +97,7 @@ TEST_F(DataStorageDrainTest, finishes_the_request_under_way_and_is_not_ready_mea
 
 TEST_F(DataStorageDrainTest, cuts_off_what_does_not_end_in_time) {
   start({"--drain-timeout=1s"});
-  const TableLock lock(target(server_));
+  const TableLock lock(server_.connect_options());
   std::thread client = hanging_request();
   EXPECT_EQ(pod_.stop(), 1) << pod_.log();
   client.join();
@@ -113,7 +107,7 @@ TEST_F(DataStorageDrainTest, cuts_off_what_does_not_end_in_time) {
 
 TEST_F(DataStorageDrainTest, a_second_signal_ends_at_once) {
   start();
-  const TableLock lock(target(server_));
+  const TableLock lock(server_.connect_options());
   std::thread client = hanging_request();
   pod_.signal(SIGTERM);
   EXPECT_TRUE(eventually([&] { return pod_.health("/readyz").body.find("draining") != std::string::npos; }));

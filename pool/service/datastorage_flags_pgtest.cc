@@ -33,11 +33,6 @@ class DataStorageFlagsTest : public ::testing::Test {
   static void SetUpTestSuite() { server_ = std::make_unique<postgres::testing::Server>(); }
   static void TearDownTestSuite() { server_.reset(); }
 
-  static postgres::ConnectOptions target() {
-    auto options = server_->connect_options();
-    options.ssl_mode = postgres::SslMode::kDisable;
-    return options;
-  }
   void start(const std::vector<std::string>& flags) {
     pod_.start({}, flags);
     ASSERT_TRUE(pod_.becomes_ready()) << pod_.log();
@@ -62,7 +57,7 @@ class DataStorageFlagsTest : public ::testing::Test {
   }
 
   static std::unique_ptr<postgres::testing::Server> server_;
-  Pod pod_{target()};
+  Pod pod_{server_->connect_options()};
 };
 std::unique_ptr<postgres::testing::Server> DataStorageFlagsTest::server_;
 

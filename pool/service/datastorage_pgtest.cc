@@ -22,9 +22,7 @@ class DataStorageTest : public ::testing::Test {
  protected:
   static void SetUpTestSuite() {
     server_ = std::make_unique<postgres::testing::Server>();
-    auto target = server_->connect_options();
-    target.ssl_mode = postgres::SslMode::kDisable;
-    pod_ = std::make_unique<testing::Pod>(target);
+    pod_ = std::make_unique<testing::Pod>(server_->connect_options());
     pod_->start();
     ASSERT_TRUE(pod_->becomes_ready()) << pod_->log();
   }

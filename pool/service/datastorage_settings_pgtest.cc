@@ -25,11 +25,6 @@ class DataStorageSettingsTest : public ::testing::Test {
  protected:
   static void SetUpTestSuite() { server_ = std::make_unique<postgres::testing::Server>(); }
   static void TearDownTestSuite() { server_.reset(); }
-  static postgres::ConnectOptions target() {
-    auto options = server_->connect_options();
-    options.ssl_mode = postgres::SslMode::kDisable;
-    return options;
-  }
   std::int64_t sockets() const {
     const json now = pod_.settings();
     return now.at("open").get<std::int64_t>() + now.at("opening").get<std::int64_t>() +
@@ -37,7 +32,7 @@ class DataStorageSettingsTest : public ::testing::Test {
   }
   // Makes the pod use its whole pool: more readers than it has connections wait for a lock.
   void fill_the_pool(std::size_t readers) const {
-    auto lock = std::make_unique<testing::TableLock>(target());
+    auto lock = std::make_unique<testing::TableLock>(server_->connect_options());
     std::vector<std::thread> clients;
     for (std::size_t i = 0; i < readers; ++i) {
       clients.emplace_back([this] { EXPECT_EQ(pod_.api("GET", "/api/v1/audit/events").status, 200U); });
@@ -51,7 +46,7 @@ class DataStorageSettingsTest : public ::testing::Test {
   }
 
   static std::unique_ptr<postgres::testing::Server> server_;
-  Pod pod_{target()};
+  Pod pod_{server_->connect_options()};
 };
 std::unique_ptr<postgres::testing::Server> DataStorageSettingsTest::server_;
 

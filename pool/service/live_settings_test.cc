@@ -1,7 +1,5 @@
 #include "pool/service/live_settings.h"
 
-#include <stdlib.h>
-
 #include <filesystem>
 #include <fstream>
 #include <vector>
@@ -10,6 +8,7 @@
 #include <gtest/gtest.h>
 
 #include "pool/runtime/files.h"
+#include "pool/runtime/testing/temporary_folder.h"
 
 namespace storagepool::service {
 namespace {
@@ -18,13 +17,6 @@ using testing::HasSubstr;
 
 class LiveSettingsTest : public ::testing::Test {
  protected:
-  LiveSettingsTest() {
-    std::string path = (std::filesystem::temp_directory_path() / "storagepool-live-XXXXXX").string();
-    folder_ = mkdtemp(path.data());
-    file_ = (folder_ / "config.yaml").string();
-  }
-  ~LiveSettingsTest() override { std::filesystem::remove_all(folder_); }
-
   LiveSettings make(const settings::Given& environment = {}) {
     const settings::Config mounted{
         .generation = 3, .postgres = {"db", 5432, "audit"}, .pool = {{"maxOpenConns", 16}}};
@@ -33,8 +25,8 @@ class LiveSettingsTest : public ::testing::Test {
   }
   settings::Config persisted() const { return *settings::parse_config(*runtime::read_file(file_, 65536)); }
 
-  std::filesystem::path folder_;
-  std::string file_;
+  runtime::testing::TemporaryFolder folder_;
+  std::string file_ = folder_ / "config.yaml";
   std::vector<std::int64_t> applied_;
 };
 
@@ -81,7 +73,7 @@ TEST_F(LiveSettingsTest, refuses_invalid_settings_and_contradictions_of_the_envi
 
 TEST_F(LiveSettingsTest, does_not_apply_what_it_cannot_persist) {
   LiveSettings live = make();
-  std::filesystem::remove_all(folder_);
+  std::filesystem::remove_all(folder_.path());
   const auto refused = live.change(4, {{"maxOpenConns", 8}}, "the change");
   ASSERT_FALSE(refused);
   EXPECT_EQ(refused.error().reason, Refusal::Reason::kNotPersisted);

@@ -47,11 +47,6 @@ class OpenApiTest : public ::testing::Test {
     server_.superuser("ALTER ROLE app CREATEDB");  // for workspaces
   }
 
-  postgres::ConnectOptions target() const {
-    auto options = server_.connect_options();
-    options.ssl_mode = postgres::SslMode::kDisable;
-    return options;
-  }
   void start(Pod& pod, const std::vector<std::string>& flags) {
     pod.write("auth/read", std::string(kReader) + "\n");
     pod.write("auth/write", std::string(kWriter) + "\n");
@@ -219,7 +214,7 @@ void OpenApiTest::workspaces_end(Pod& pod) {
 }
 
 void OpenApiTest::too_many_requests() {
-  Pod pod(target());
+  Pod pod(server_.connect_options());
   start(pod, {"--rate-limit=0.01", "--rate-limit-burst=1"});
   for (const Operation* operation : with(429)) {
     EXPECT_TRUE(eventually([&] {
@@ -230,7 +225,7 @@ void OpenApiTest::too_many_requests() {
 }
 
 void OpenApiTest::postgresql_is_away() {
-  Pod journalling(target());
+  Pod journalling(server_.connect_options());
   start(journalling, kTokens);
   ASSERT_TRUE(journalling.becomes_ready()) << journalling.log();
   EXPECT_EQ(call(journalling, find("PUT", "/api/v1/workspaces/x")).status, 201U);
@@ -246,7 +241,7 @@ void OpenApiTest::postgresql_is_away() {
   }
   EXPECT_EQ(journalling.stop(), 0) << journalling.log();
 
-  Pod pod(target());
+  Pod pod(server_.connect_options());
   std::vector<std::string> flags = kTokens;
   flags.emplace_back("--journal-max-bytes=0");
   start(pod, flags);
@@ -264,7 +259,7 @@ void OpenApiTest::postgresql_is_away() {
 
 TEST_F(OpenApiTest, every_route_and_status_is_described_and_nothing_else_is_seen) {
   {
-    Pod pod(target());
+    Pod pod(server_.connect_options());
     start(pod, kTokens);
     ASSERT_TRUE(pod.becomes_ready()) << pod.log();
     EXPECT_EQ(call(pod, find("GET", "/openapi.yaml")).body, openapi_document());
@@ -289,7 +284,7 @@ TEST_F(OpenApiTest, every_route_and_status_is_described_and_nothing_else_is_seen
 
 // OPTIONS tells every method of a path: those described, and no others.
 TEST_F(OpenApiTest, describes_every_method_of_every_path) {
-  Pod pod(target());
+  Pod pod(server_.connect_options());
   start(pod, {});
   std::map<std::pair<std::uint16_t, std::string>, std::set<std::string>> methods;
   for (const Operation& operation : operations_) {

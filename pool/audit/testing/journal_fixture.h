@@ -1,4 +1,4 @@
-// What the tests of the journal share: a folder that is gone afterwards, a loop of one thread, and units of
+// What the tests of the journal share: a folder for its file, a loop of one thread, and units of
 // events that can be told apart.
 #pragma once
 
@@ -20,32 +20,14 @@
 #include "pool/audit/journal.h"
 #include "pool/audit/testing/smallest_event.h"
 #include "pool/postgres/testing/run.h"
+#include "pool/runtime/testing/temporary_folder.h"
 
 namespace storagepool::audit::testing {
 
 using namespace std::chrono_literals;
 using postgres::testing::in;
 using postgres::testing::run;
-
-class TemporaryFolder {
- public:
-  TemporaryFolder() {
-    std::string pattern = (std::filesystem::temp_directory_path() / "journal_test.XXXXXX").string();
-    if (::mkdtemp(pattern.data()) == nullptr) throw std::runtime_error("no temporary folder");
-    path_ = pattern;
-  }
-  ~TemporaryFolder() {
-    std::error_code gone;
-    std::filesystem::remove_all(path_, gone);
-  }
-  TemporaryFolder(const TemporaryFolder&) = delete;
-  TemporaryFolder& operator=(const TemporaryFolder&) = delete;
-  std::string operator/(const std::string& name) const { return (path_ / name).string(); }
-  const std::filesystem::path& path() const { return path_; }
-
- private:
-  std::filesystem::path path_;
-};
+using runtime::testing::TemporaryFolder;
 
 // A unit whose first event tells who made it and which one it is, with `bytes` of event_data.
 inline std::vector<Event> numbered_unit(int maker, int number, std::size_t events = 1,

@@ -1,13 +1,13 @@
 // A folder as the kubelet mounts a Secret: its files are links through `..data`, which is swapped as a whole.
 #pragma once
 
-#include <stdlib.h>
-
 #include <filesystem>
 #include <fstream>
 #include <map>
 #include <string>
 #include <vector>
+
+#include "pool/runtime/testing/temporary_folder.h"
 
 namespace storagepool::http::testing {
 
@@ -15,16 +15,9 @@ class MountedFolder {
  public:
   using Files = std::map<std::string, std::string>;  // name to contents
 
-  explicit MountedFolder(const Files& files) {
-    std::string pattern = (std::filesystem::temp_directory_path() / "storagepool-mounted-XXXXXX").string();
-    folder_ = ::mkdtemp(pattern.data());
-    mount(files);
-  }
-  MountedFolder(const MountedFolder&) = delete;
-  MountedFolder& operator=(const MountedFolder&) = delete;
-  ~MountedFolder() { std::filesystem::remove_all(folder_); }
+  explicit MountedFolder(const Files& files) { mount(files); }
 
-  std::string path() const { return folder_.string(); }
+  std::string path() const { return folder_.path().string(); }
   std::string path(const std::string& file) const { return (folder_ / file).string(); }
 
   // What is not in `files` vanishes.
@@ -46,7 +39,7 @@ class MountedFolder {
   }
 
  private:
-  std::filesystem::path folder_;
+  runtime::testing::TemporaryFolder folder_;
   std::vector<std::string> names_;
   int version_ = 0;
 };

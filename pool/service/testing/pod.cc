@@ -3,7 +3,6 @@
 #include <fcntl.h>
 #include <signal.h>
 #include <spawn.h>
-#include <stdlib.h>
 #include <sys/wait.h>
 
 #include <cerrno>
@@ -22,12 +21,6 @@ namespace fs = std::filesystem;
 using std::chrono::steady_clock;
 
 constexpr const char* kToken = "test-admin-token";
-
-fs::path make_folder() {
-  std::string path = (fs::temp_directory_path() / "storagepool-pod-XXXXXX").string();
-  if (mkdtemp(path.data()) == nullptr) throw std::runtime_error("cannot make " + path);
-  return path;
-}
 
 settings::SslMode to_settings(postgres::SslMode mode) {
   switch (mode) {
@@ -54,7 +47,7 @@ bool eventually(const std::function<bool()>& condition) {
   return true;
 }
 
-Pod::Pod(const postgres::ConnectOptions& target) : folder_(make_folder()) {
+Pod::Pod(const postgres::ConnectOptions& target) {
   config.generation = 1;
   config.postgres = {target.host, target.port, target.database, to_settings(target.ssl_mode)};
   config.pool = {{"maxOpenConns", 4}, {"maxIdleConns", 4}};
@@ -71,8 +64,6 @@ Pod::~Pod() {
     ::kill(pid_, SIGKILL);
     wait();
   }
-  std::error_code ignored;
-  fs::remove_all(folder_, ignored);
 }
 
 void Pod::write_config() const {
@@ -98,7 +89,7 @@ std::string Pod::read(const std::string& file) const {
 
 void Pod::spawn(const std::map<std::string, std::string>& environment,
                 const std::vector<std::string>& flags) {
-  const std::string base = folder_.string();
+  const std::string base = folder_.path().string();
   std::vector<std::string> arguments{STORAGEPOOL_DATASTORAGE,
                                      "--config=" + base + "/config/config.yaml",
                                      "--credentials-dir=" + base + "/credentials",

@@ -6,7 +6,6 @@
 
 #include <chrono>
 #include <cstdint>
-#include <filesystem>
 #include <functional>
 #include <map>
 #include <optional>
@@ -16,6 +15,7 @@
 #include <nlohmann/json.hpp>
 
 #include "pool/postgres/connection.h"
+#include "pool/runtime/testing/temporary_folder.h"
 #include "pool/service/testing/http_client.h"
 #include "pool/settings/config_file.h"
 
@@ -81,7 +81,7 @@ class Pod {
  private:
   void spawn(const std::map<std::string, std::string>& environment, const std::vector<std::string>& flags);
 
-  std::filesystem::path folder_;
+  runtime::testing::TemporaryFolder folder_;
   pid_t pid_ = -1;
   std::map<std::string, std::uint16_t> ports_;
 };
