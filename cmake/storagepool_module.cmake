@@ -42,8 +42,7 @@ if(STORAGEPOOL_SANITIZE MATCHES "undefined" AND NOT STORAGEPOOL_FUZZ)
   target_compile_options(storagepool_flags INTERFACE -fno-sanitize=null,alignment,object-size,vptr)
 endif()
 
-# The code under test is optimised and has every check; the tests' own code is mostly macros, which would double the time
-# to compile.
+# The tests' own code is mostly macros, which optimisation and UBSan's checks would take twice the time to compile.
 add_library(storagepool_test_flags INTERFACE)
 target_compile_options(storagepool_test_flags INTERFACE -O0)
 if(STORAGEPOOL_SANITIZE MATCHES "undefined")
