@@ -33,7 +33,7 @@ target_compile_definitions(storagepool_flags INTERFACE BOOST_ASIO_NO_DEPRECATED
 if(STORAGEPOOL_SANITIZE)
   # What may be uninitialised is the release build's to warn of: GCC 12 cannot tell it through a sanitizer's code.
   target_compile_options(storagepool_flags INTERFACE "-fsanitize=${STORAGEPOOL_SANITIZE}" -fno-sanitize-recover=all
-                                                     -Wno-maybe-uninitialized)
+                                                     $<$<CXX_COMPILER_ID:GNU>:-Wno-maybe-uninitialized>)
   target_link_options(storagepool_flags INTERFACE "-fsanitize=${STORAGEPOOL_SANITIZE}")
 endif()
 if(STORAGEPOOL_SANITIZE MATCHES "undefined" AND NOT STORAGEPOOL_FUZZ)
