@@ -3,6 +3,7 @@
 // the journal, once, and in order. A failing seed is run again with STORAGEPOOL_TEST_SEED.
 #include <charconv>
 #include <csignal>
+#include <cstdlib>
 #include <cstring>
 #include <fstream>
 #include <map>
