@@ -57,7 +57,6 @@ function(_storagepool_test tier timeout source)
   add_executable("${target}" "${source}")
   target_link_libraries("${target}" PRIVATE storagepool_flags ${T_DEPENDS} GTest::gmock GTest::gtest_main
                                             Threads::Threads storagepool_test_flags)
-  target_compile_definitions("${target}" PRIVATE STORAGEPOOL_SOURCE_DIR="${CMAKE_SOURCE_DIR}")
   add_test(NAME "${target}"
            COMMAND "${target}" --gtest_shuffle
                    "--gtest_output=xml:${CMAKE_BINARY_DIR}/test-results/${tier}/${target}.xml")

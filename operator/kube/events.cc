@@ -5,7 +5,7 @@
 #include <ctime>
 #include <utility>
 
-#include "pool/runtime/log.h"
+#include "pool/common/runtime/log.h"
 
 namespace storagepool::kube {
 namespace {

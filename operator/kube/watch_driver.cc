@@ -3,7 +3,7 @@
 #include <utility>
 
 #include "operator/kube/watch.h"
-#include "pool/runtime/log.h"
+#include "pool/common/runtime/log.h"
 
 namespace storagepool::kube {
 namespace {

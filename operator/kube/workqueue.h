@@ -17,7 +17,7 @@
 #include <utility>
 
 #include "operator/kube/resource.h"
-#include "pool/runtime/metrics.h"
+#include "pool/common/runtime/metrics.h"
 
 namespace storagepool::kube {
 

@@ -2,7 +2,7 @@
 
 #include <chrono>
 
-#include "pool/runtime/log.h"
+#include "pool/common/runtime/log.h"
 
 namespace storagepool::manager {
 namespace {

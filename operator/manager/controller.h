@@ -6,7 +6,7 @@
 
 #include "operator/kube/workqueue.h"
 #include "operator/reconcile/reconcile.h"
-#include "pool/runtime/metrics.h"
+#include "pool/common/runtime/metrics.h"
 
 namespace storagepool::manager {
 

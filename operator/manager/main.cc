@@ -7,7 +7,7 @@
 
 #include "operator/manager/manager.h"
 #include "operator/manager/options.h"
-#include "pool/runtime/log.h"
+#include "pool/common/runtime/log.h"
 
 int main(int argc, char** argv) {
   mallopt(M_ARENA_MAX, 1);  // threads that wait for the network; arenas of their own would only hold memory

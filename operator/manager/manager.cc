@@ -16,12 +16,12 @@
 #include "operator/manager/controller.h"
 #include "operator/reconcile/kube_cluster.h"
 #include "operator/reconcile/reconcile.h"
-#include "pool/http/router.h"
-#include "pool/http/server.h"
-#include "pool/runtime/coroutine.h"
-#include "pool/runtime/log.h"
-#include "pool/runtime/metrics.h"
-#include "pool/runtime/stop_signal.h"
+#include "pool/common/http/router.h"
+#include "pool/common/http/server.h"
+#include "pool/common/runtime/coroutine.h"
+#include "pool/common/runtime/log.h"
+#include "pool/common/runtime/metrics.h"
+#include "pool/common/runtime/stop_signal.h"
 
 namespace storagepool::manager {
 namespace {

@@ -4,8 +4,8 @@
 
 #include <CLI/CLI.hpp>
 
-#include "pool/runtime/command_line.h"
-#include "pool/settings/duration.h"
+#include "pool/common/runtime/command_line.h"
+#include "pool/common/settings/duration.h"
 
 namespace storagepool::manager {
 namespace {

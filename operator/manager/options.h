@@ -8,7 +8,7 @@
 
 #include <tl/expected.hpp>
 
-#include "pool/runtime/log.h"
+#include "pool/common/runtime/log.h"
 
 namespace storagepool::manager {
 

@@ -12,7 +12,7 @@
 #include "operator/kube/pod_client.h"
 #include "operator/reconcile/cluster.h"
 #include "operator/render/render.h"
-#include "pool/settings/admin_wire.h"
+#include "pool/common/settings/admin_wire.h"
 
 namespace storagepool::reconcile {
 

@@ -8,7 +8,7 @@
 #include <string>
 
 #include "operator/sizing/sizing.h"
-#include "pool/settings/admin_wire.h"
+#include "pool/common/settings/admin_wire.h"
 
 namespace storagepool::reconcile {
 

@@ -26,8 +26,8 @@
 #include <vector>
 
 #include "operator/sizing/sizing.h"
-#include "pool/settings/admin_wire.h"
-#include "pool/settings/settings.h"
+#include "pool/common/settings/admin_wire.h"
+#include "pool/common/settings/settings.h"
 
 namespace storagepool::reconcile {
 

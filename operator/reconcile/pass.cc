@@ -7,7 +7,7 @@
 #include "operator/reconcile/member.h"
 #include "operator/render/admin_token.h"
 #include "operator/render/render.h"
-#include "pool/runtime/log.h"
+#include "pool/common/runtime/log.h"
 
 namespace storagepool::reconcile {
 namespace {

@@ -3,7 +3,7 @@
 
 #include "operator/reconcile/pass.h"
 #include "operator/render/render.h"
-#include "pool/runtime/log.h"
+#include "pool/common/runtime/log.h"
 
 namespace storagepool::reconcile {
 

@@ -9,7 +9,7 @@
 
 #include "operator/kube/pod_client.h"
 #include "operator/reconcile/view.h"
-#include "pool/settings/admin_wire.h"
+#include "pool/common/settings/admin_wire.h"
 
 namespace storagepool::reconcile {
 

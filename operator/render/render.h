@@ -4,8 +4,8 @@
 //   ServiceAccount NAME       no permissions, no token
 //   Secret NAME-admin         the administration port's bearer token
 //   ConfigMap NAME-config     config.yaml: the granted settings and their generation
-//   (pool/settings/config_file.h) Service NAME              the API; NAME-pods: headless, every pod under a
-//   name of its own StatefulSet NAME          the pods PodDisruptionBudget NAME  one pod at a time
+//   (pool/common/settings/config_file.h) Service NAME              the API; NAME-pods: headless, every pod
+//   under a name of its own StatefulSet NAME          the pods PodDisruptionBudget NAME  one pod at a time
 //
 // Pure: the same input gives the same bytes.
 #pragma once
@@ -14,7 +14,7 @@
 #include <string>
 
 #include "operator/render/storage_pool.h"
-#include "pool/settings/settings.h"
+#include "pool/common/settings/settings.h"
 
 namespace storagepool::render {
 

@@ -9,9 +9,9 @@
 #include <yaml-cpp/yaml.h>
 
 #include "operator/render/storage_pool.h"
-#include "pool/settings/bytes.h"
-#include "pool/settings/service_limits.h"
-#include "pool/settings/settings.h"
+#include "pool/common/settings/bytes.h"
+#include "pool/common/settings/service_limits.h"
+#include "pool/common/settings/settings.h"
 
 namespace storagepool::render {
 namespace {

@@ -1,6 +1,6 @@
 #include "operator/render/object.h"
 #include "operator/render/render.h"
-#include "pool/settings/bytes.h"
+#include "pool/common/settings/bytes.h"
 
 namespace storagepool::render {
 namespace {

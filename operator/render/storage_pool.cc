@@ -4,8 +4,8 @@
 #include <array>
 #include <utility>
 
-#include "pool/settings/bytes.h"
-#include "pool/settings/duration.h"
+#include "pool/common/settings/bytes.h"
+#include "pool/common/settings/duration.h"
 
 namespace storagepool::render {
 namespace {

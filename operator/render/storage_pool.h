@@ -12,9 +12,9 @@
 #include <tl/expected.hpp>
 
 #include "operator/sizing/sizing.h"
-#include "pool/settings/config_file.h"
-#include "pool/settings/service_limits.h"
-#include "pool/settings/settings.h"
+#include "pool/common/settings/config_file.h"
+#include "pool/common/settings/service_limits.h"
+#include "pool/common/settings/settings.h"
 
 namespace storagepool::render {
 

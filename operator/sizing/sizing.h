@@ -18,8 +18,8 @@
 #include <string>
 #include <string_view>
 
-#include "pool/settings/admin_wire.h"
-#include "pool/settings/settings.h"
+#include "pool/common/settings/admin_wire.h"
+#include "pool/common/settings/settings.h"
 
 namespace storagepool::sizing {
 

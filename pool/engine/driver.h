@@ -31,7 +31,7 @@
 #include <boost/asio/steady_timer.hpp>
 #include <tl/expected.hpp>
 
-#include "pool/engine/core.h"
+#include "pool/engine/core/core.h"
 #include "pool/engine/engine.h"
 #include "pool/engine/spin_mutex.h"
 #include "pool/postgres/connect.h"

@@ -23,8 +23,8 @@
 #include <boost/asio/awaitable.hpp>
 #include <tl/expected.hpp>
 
+#include "pool/common/settings/settings.h"
 #include "pool/postgres/connection.h"
-#include "pool/settings/settings.h"
 
 namespace storagepool::engine {
 

@@ -1,6 +1,6 @@
 // The engine against a real server: one database, one thread. Load and changes under load:
-// engine_load_pgtest.cc; what servers do wrong: engine_faults_pgtest.cc; what owners order:
-// engine_control_pgtest.cc.
+// load_pgtest.cc; what servers do wrong: faults_pgtest.cc; what owners order:
+// control_pgtest.cc.
 #include "pool/engine/engine.h"
 
 #include <chrono>
@@ -10,7 +10,7 @@
 #include <utility>
 #include <vector>
 
-#include "pool/engine/engine_fixture.h"
+#include "pool/engine/testing/engine_fixture.h"
 
 namespace storagepool::engine {
 namespace {

@@ -20,7 +20,7 @@
 #include <variant>
 #include <vector>
 
-#include "pool/engine/core.h"
+#include "pool/engine/core/core.h"
 
 namespace storagepool::engine {
 namespace {

@@ -16,9 +16,9 @@
 
 #include <gtest/gtest.h>
 
+#include "pool/common/runtime/testing/temporary_folder.h"
 #include "pool/postgres/testing/run.h"
 #include "pool/postgres/testing/server.h"
-#include "pool/runtime/testing/temporary_folder.h"
 
 namespace storagepool::postgres {
 namespace {

@@ -11,33 +11,33 @@
 
 #include <boost/asio/io_context.hpp>
 
-#include "pool/audit/ingest.h"
-#include "pool/audit/journal.h"
-#include "pool/audit/replay.h"
-#include "pool/audit/store.h"
-#include "pool/audit/workspaces.h"
+#include "pool/auth/auth.h"
+#include "pool/common/http/router.h"
+#include "pool/common/http/server.h"
+#include "pool/common/runtime/coroutine.h"
+#include "pool/common/runtime/log.h"
+#include "pool/common/runtime/stop_signal.h"
+#include "pool/common/settings/duration.h"
 #include "pool/engine/engine.h"
-#include "pool/http/authenticator.h"
-#include "pool/http/router.h"
-#include "pool/http/server.h"
-#include "pool/runtime/coroutine.h"
-#include "pool/runtime/log.h"
-#include "pool/runtime/stop_signal.h"
-#include "pool/service/admin_routes.h"
-#include "pool/service/audit_routes.h"
+#include "pool/ingest/ingest.h"
+#include "pool/journal/journal.h"
+#include "pool/reading/reading.h"
+#include "pool/recording/recording.h"
+#include "pool/recording/replay.h"
+#include "pool/recording/replay_store.h"
 #include "pool/service/background.h"
-#include "pool/service/credentials.h"
-#include "pool/service/health_routes.h"
-#include "pool/service/live_settings.h"
+#include "pool/service/config/credentials.h"
+#include "pool/service/config/live_settings.h"
+#include "pool/service/config/startup.h"
 #include "pool/service/monitor.h"
-#include "pool/service/openapi.h"
-#include "pool/service/recorder.h"
-#include "pool/service/replay_store.h"
+#include "pool/service/routes/admin.h"
+#include "pool/service/routes/audit.h"
+#include "pool/service/routes/health.h"
+#include "pool/service/routes/openapi.h"
+#include "pool/service/routes/statistics.h"
+#include "pool/service/routes/workspaces.h"
 #include "pool/service/service_metrics.h"
-#include "pool/service/startup.h"
-#include "pool/service/statistics_routes.h"
-#include "pool/service/workspace_routes.h"
-#include "pool/settings/duration.h"
+#include "pool/workspaces/workspaces.h"
 
 namespace storagepool::service {
 namespace {
@@ -67,12 +67,12 @@ http::Limits api_limits(const Options& options) {
 }
 
 // For as far back as validation lets events in.
-audit::PartitionSettings partition_settings(const Options& options) {
+tables::PartitionSettings partition_settings(const Options& options) {
   return {.oldest_event = std::chrono::ceil<std::chrono::hours>(options.event_times.past)};
 }
 
-audit::WorkspaceOptions workspace_options(const Options& options) {
-  audit::WorkspaceOptions workspaces;
+workspaces::WorkspaceOptions workspace_options(const Options& options) {
+  workspaces::WorkspaceOptions workspaces;
   workspaces.partitions = partition_settings(options);
   return workspaces;
 }
@@ -88,7 +88,7 @@ class App {
   bool listen(http::Server& server, std::uint16_t port, const char* name, std::uint16_t& bound);
   awaitable<bool> close_journal(steady_clock::time_point deadline);
   awaitable<void> drain();
-  Recorder::Parts recorder_parts();
+  recording::Recorder::Parts recorder_parts();
   void log_in_force(const char* message) const;
   std::vector<std::string> not_ready() const;
   bool takes_events() const { return monitor_.status().reachable() && monitor_.status().has_schema(); }
@@ -105,13 +105,13 @@ class App {
   LiveSettings settings_;
   const std::string system_database_;
   engine::Engine engine_;
-  audit::Store store_;
-  audit::Ingest ingest_;
-  audit::Workspaces workspaces_;
-  std::unique_ptr<audit::Journal> journal_;
-  std::optional<audit::Replay> replay_;
-  Recorder recorder_;
-  http::Authenticator authenticator_;
+  reading::Store store_;
+  ingest::Ingest ingest_;
+  workspaces::Workspaces workspaces_;
+  std::unique_ptr<journal::Journal> journal_;
+  std::optional<recording::Replay> replay_;
+  recording::Recorder recorder_;
+  auth::Authenticator authenticator_;
   Background background_;
   http::Router api_routes_;
   http::Router health_routes_;
@@ -150,7 +150,7 @@ App::App(const Options& options, Startup startup)
       background_({options, settings_, engine_, authenticator_, partition_settings(options),
                    [this] { return takes_events(); }}),
       api_(executor_, api_limits(options),
-           metrics_.counted(api_routes_, http::authenticated(authenticator_, api_routes_.handler(),
+           metrics_.counted(api_routes_, auth::authenticated(authenticator_, api_routes_.handler(),
                                                              statistics_paths(), metrics_.refusals("api")))),
       health_(executor_, small_requests(), health_routes_.handler()),
       admin_(executor_, small_requests(),
@@ -168,14 +168,15 @@ App::App(const Options& options, Startup startup)
   metrics_routes_.add("GET", "/metrics", [this](const http::Request&) { return metrics(this); });
 }
 
-Recorder::Parts App::recorder_parts() {
-  Recorder::Parts parts;
-  parts.store = [this](std::string database, std::vector<audit::Event> unit, Recorder::Deadline deadline) {
+recording::Recorder::Parts App::recorder_parts() {
+  recording::Recorder::Parts parts;
+  parts.store = [this](std::string database, std::vector<event::Event> unit,
+                       recording::Recorder::Deadline deadline) {
     return ingest_.store(std::move(database), std::move(unit), deadline);
   };
   if (options_.journal_max_bytes > 0) {
-    parts.journal = [this](std::string workspace, std::vector<audit::Event> unit,
-                           Recorder::Deadline deadline) {
+    parts.journal = [this](std::string workspace, std::vector<event::Event> unit,
+                           recording::Recorder::Deadline deadline) {
       return journal_->append(std::move(workspace), std::move(unit), deadline);
     };
   }
@@ -189,26 +190,26 @@ bool App::open_journal() {
   const std::string path = options_.state_dir + "/journal.db";
   std::error_code ignored;
   if (options_.journal_max_bytes == 0 && !std::filesystem::exists(path, ignored)) return true;
-  audit::JournalOptions journal{.path = path};
-  journal.max_bytes = std::max(options_.journal_max_bytes, audit::kMinJournalBytes);
-  auto opened = audit::Journal::open(executor_, journal);
+  journal::JournalOptions journal{.path = path};
+  journal.max_bytes = std::max(options_.journal_max_bytes, journal::kMinJournalBytes);
+  auto opened = journal::Journal::open(executor_, journal);
   if (!opened) {
     log::error("the journal cannot be opened", {{"detail", opened.error()}});
     return false;
   }
   journal_ = std::move(*opened);
-  const audit::JournalStatistics found = journal_->statistics();
+  const journal::JournalStatistics found = journal_->statistics();
   log::info("journal opened", {{"path", path},
                                {"maxBytes", journal.max_bytes},
                                {"takesEvents", options_.journal_max_bytes > 0},
                                {"waitingEvents", found.waiting.events},
                                {"setAside", found.poison.units}});
-  audit::ReplayOptions replay;
+  recording::ReplayOptions replay;
   replay.live_requests_wait = [this] { return engine_.statistics().waiting > 0; };
-  replay_.emplace(
-      executor_, *journal_,
-      make_replay_store(ingest_, workspaces_, system_database_, [this] { return !takes_events(); }),
-      std::move(replay));
+  replay_.emplace(executor_, *journal_,
+                  recording::make_replay_store(ingest_, workspaces_, system_database_,
+                                               [this] { return !takes_events(); }),
+                  std::move(replay));
   replay_->start();
   return true;
 }

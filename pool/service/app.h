@@ -2,7 +2,7 @@
 // servers and what runs in the background, on one event loop, from start to the end of the drain.
 #pragma once
 
-#include "pool/service/options.h"
+#include "pool/service/config/options.h"
 
 namespace storagepool::service {
 

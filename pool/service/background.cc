@@ -3,11 +3,11 @@
 #include <chrono>
 #include <vector>
 
-#include "pool/audit/partitions.h"
-#include "pool/runtime/coroutine.h"
-#include "pool/runtime/files.h"
-#include "pool/runtime/log.h"
-#include "pool/service/credential_watch.h"
+#include "pool/common/runtime/coroutine.h"
+#include "pool/common/runtime/files.h"
+#include "pool/common/runtime/log.h"
+#include "pool/service/config/credential_watch.h"
+#include "pool/tables/partitions.h"
 
 namespace storagepool::service {
 namespace {
@@ -88,7 +88,7 @@ awaitable<void> Background::watch_credentials() {
 awaitable<void> Background::watch_tokens() {
   std::string seen;
   while (!stopped_) {
-    const std::string problems = joined(context_.authenticator.status(http::current_time()));
+    const std::string problems = joined(context_.authenticator.status(auth::current_time()));
     if (problems != seen) {
       seen = problems;
       if (problems.empty()) {
@@ -122,7 +122,7 @@ awaitable<bool> Background::maintain_once() {
     co_return false;
   }
   const auto now = std::chrono::floor<std::chrono::microseconds>(std::chrono::system_clock::now());
-  const auto done = co_await audit::maintain(**lease, now, deadline, context_.partitions);
+  const auto done = co_await tables::maintain(**lease, now, deadline, context_.partitions);
   if (!done) {
     log::warn("the partitions could not be looked after", {{"detail", done.error().detail}});
     co_return false;

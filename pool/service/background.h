@@ -10,11 +10,11 @@
 #include <boost/asio/any_io_executor.hpp>
 #include <boost/asio/awaitable.hpp>
 
-#include "pool/audit/partitions.h"
+#include "pool/auth/auth.h"
 #include "pool/engine/engine.h"
-#include "pool/http/authenticator.h"
-#include "pool/service/live_settings.h"
-#include "pool/service/options.h"
+#include "pool/service/config/live_settings.h"
+#include "pool/service/config/options.h"
+#include "pool/tables/partitions.h"
 
 namespace storagepool::service {
 
@@ -22,8 +22,8 @@ struct BackgroundContext {
   const Options& options;
   LiveSettings& settings;
   engine::Engine& engine;
-  http::Authenticator& authenticator;
-  audit::PartitionSettings partitions;
+  auth::Authenticator& authenticator;
+  tables::PartitionSettings partitions;
   std::function<bool()> has_schema;  // the system database is reachable and migrated
 };
 

@@ -10,9 +10,9 @@
 
 #include <tl/expected.hpp>
 
+#include "pool/common/settings/admin_wire.h"
 #include "pool/postgres/connection.h"
 #include "pool/postgres/error.h"
-#include "pool/settings/admin_wire.h"
 
 namespace storagepool::service {
 

@@ -4,10 +4,10 @@
 #include <exception>
 #include <iostream>
 
+#include "pool/common/runtime/log.h"
 #include "pool/postgres/connect.h"
-#include "pool/runtime/log.h"
 #include "pool/service/app.h"
-#include "pool/service/options.h"
+#include "pool/service/config/options.h"
 
 int main(int argc, char** argv) {
   mallopt(M_ARENA_MAX, 1);  // one thread does the work; further arenas would only hold memory

@@ -2,9 +2,9 @@
 
 #include <chrono>
 
-#include "pool/audit/partitions.h"
-#include "pool/audit/schema.h"
-#include "pool/runtime/log.h"
+#include "pool/common/runtime/log.h"
+#include "pool/tables/partitions.h"
+#include "pool/tables/tables.h"
 
 namespace storagepool::service {
 namespace {
@@ -31,7 +31,7 @@ bool of_server(const postgres::Error& error) {
 
 }  // namespace
 
-Monitor::Monitor(boost::asio::any_io_executor executor, audit::PartitionSettings partitions)
+Monitor::Monitor(boost::asio::any_io_executor executor, tables::PartitionSettings partitions)
     : executor_(executor),
       partitions_(partitions),
       woken_(std::move(executor)),
@@ -141,8 +141,8 @@ awaitable<bool> Monitor::read_facts(postgres::Connection& connection) {
 }
 
 awaitable<void> Monitor::migrate(postgres::Connection& connection) {
-  const auto known = audit::migrations();
-  const auto state = co_await audit::migrate(connection, known, steady_clock::now() + kMigrationTimeout);
+  const auto known = tables::migrations();
+  const auto state = co_await tables::migrate(connection, known, steady_clock::now() + kMigrationTimeout);
   if (!state) {
     status_.schema_failed(state.error());
     co_return;
@@ -162,7 +162,7 @@ awaitable<void> Monitor::migrate(postgres::Connection& connection) {
 awaitable<void> Monitor::create_months(postgres::Connection& connection) {
   const auto now = std::chrono::floor<std::chrono::microseconds>(std::chrono::system_clock::now());
   const auto deadline = steady_clock::now() + kMonthsTimeout;
-  const auto made = co_await audit::create_months(connection, now, deadline, partitions_);
+  const auto made = co_await tables::create_months(connection, now, deadline, partitions_);
   if (!made) {
     log::warn("months could not be made; their events go to the default partition until they can",
               {{"detail", made.error().detail}});

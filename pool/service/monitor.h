@@ -13,16 +13,16 @@
 #include <boost/asio/any_io_executor.hpp>
 #include <boost/asio/awaitable.hpp>
 
-#include "pool/audit/partitions.h"
+#include "pool/common/runtime/coroutine.h"
 #include "pool/engine/engine.h"
-#include "pool/runtime/coroutine.h"
 #include "pool/service/facts.h"
+#include "pool/tables/partitions.h"
 
 namespace storagepool::service {
 
 class Monitor {
  public:
-  Monitor(boost::asio::any_io_executor executor, audit::PartitionSettings partitions);
+  Monitor(boost::asio::any_io_executor executor, tables::PartitionSettings partitions);
 
   // To be given to the engine, which the monitor must outlive and which may only be used after `start`.
   engine::Listener listener();
@@ -44,7 +44,7 @@ class Monitor {
   void log_change();
 
   boost::asio::any_io_executor executor_;
-  const audit::PartitionSettings partitions_;
+  const tables::PartitionSettings partitions_;
   runtime::Notification woken_;
   engine::Engine* engine_ = nullptr;
   std::string database_;

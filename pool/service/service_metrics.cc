@@ -9,7 +9,7 @@
 namespace storagepool::service {
 namespace {
 
-using audit::JournalStatistics;
+using journal::JournalStatistics;
 
 struct Spec {
   const char* name;
@@ -21,11 +21,11 @@ template <std::int64_t engine::Statistics::*member>
 double pool(const Snapshot& snapshot) {
   return static_cast<double>(snapshot.pool.*member);
 }
-template <std::size_t audit::IngestLoad::*member>
+template <std::size_t ingest::IngestLoad::*member>
 double ingest_load(const Snapshot& snapshot) {
   return static_cast<double>(snapshot.ingest.load.*member);
 }
-template <std::uint64_t audit::IngestCounters::*member>
+template <std::uint64_t ingest::IngestCounters::*member>
 double ingest(const Snapshot& snapshot) {
   return static_cast<double>(snapshot.ingest.counters.*member);
 }
@@ -33,7 +33,7 @@ template <auto JournalStatistics::*member>
 double journal(const Snapshot& snapshot) {
   return snapshot.journal ? static_cast<double>((*snapshot.journal).*member) : 0;
 }
-template <audit::JournalAmount JournalStatistics::*amount, std::int64_t audit::JournalAmount::*member>
+template <journal::JournalAmount JournalStatistics::*amount, std::int64_t journal::JournalAmount::*member>
 double journal_amount(const Snapshot& snapshot) {
   return snapshot.journal ? static_cast<double>((*snapshot.journal).*amount.*member) : 0;
 }
@@ -52,9 +52,9 @@ double wait_seconds(const Snapshot& snapshot) {
 }
 
 using Pool = engine::Statistics;
-using Amount = audit::JournalAmount;
-using Load = audit::IngestLoad;
-using Counters = audit::IngestCounters;
+using Amount = journal::JournalAmount;
+using Load = ingest::IngestLoad;
+using Counters = ingest::IngestCounters;
 
 constexpr std::array kGauges = {
     Spec{"storagepool_pool_max_open", "Limit of open connections in force", pool<&Pool::max_open>},
@@ -135,9 +135,9 @@ constexpr std::array kCounters = {
          "Requests of the audit API refused because their client had made too many", rate_limited},
 };
 
-constexpr std::array kWorkspaceStates = {std::pair{"creating", &audit::WorkspaceCounts::creating},
-                                         std::pair{"ready", &audit::WorkspaceCounts::ready},
-                                         std::pair{"deleting", &audit::WorkspaceCounts::deleting}};
+constexpr std::array kWorkspaceStates = {std::pair{"creating", &workspaces::WorkspaceCounts::creating},
+                                         std::pair{"ready", &workspaces::WorkspaceCounts::ready},
+                                         std::pair{"deleting", &workspaces::WorkspaceCounts::deleting}};
 
 void advance(prometheus::Counter& counter, double value) {
   counter.Increment(std::max(0.0, value - counter.Value()));
@@ -187,10 +187,10 @@ ServiceMetrics::ServiceMetrics()
                   "Registered workspaces, the same from every pod; absent while the registry cannot be read")
               .Register(metrics_.registry())),
       batch_events_(make(metrics_.registry(), "storagepool_ingest_batch_events", "Events of one batch",
-                         audit::kBatchEventBuckets)),
+                         ingest::kBatchEventBuckets)),
       batch_seconds_(make(metrics_.registry(), "storagepool_ingest_batch_duration_seconds",
                           "Time from having a connection to a batch's commit, or its refusal",
-                          audit::kBatchSecondBuckets)) {
+                          ingest::kBatchSecondBuckets)) {
   for (const Spec& spec : kGauges) {
     gauges_.push_back(
         &prometheus::BuildGauge().Name(spec.name).Help(spec.help).Register(metrics_.registry()).Add({}));
@@ -227,15 +227,15 @@ http::Handler ServiceMetrics::counted(const http::Router& routes, http::Handler 
   };
 }
 
-http::OnRefused ServiceMetrics::refusals(const std::string& server) {
-  std::map<http::Refusal, prometheus::Counter*> counters;
-  for (const http::Refusal reason : http::kRefusals) {
+auth::OnRefused ServiceMetrics::refusals(const std::string& server) {
+  std::map<auth::Refusal, prometheus::Counter*> counters;
+  for (const auth::Refusal reason : auth::kRefusals) {
     counters[reason] = &refused_.Add({{"server", server}, {"reason", std::string(to_string(reason))}});
   }
-  return [counters = std::move(counters)](http::Refusal reason) { counters.at(reason)->Increment(); };
+  return [counters = std::move(counters)](auth::Refusal reason) { counters.at(reason)->Increment(); };
 }
 
-void ServiceMetrics::expose_workspaces(const std::optional<audit::WorkspaceCounts>& counts) {
+void ServiceMetrics::expose_workspaces(const std::optional<workspaces::WorkspaceCounts>& counts) {
   for (const auto& [state, amount] : kWorkspaceStates) {
     prometheus::Gauge& gauge = workspaces_.Add({{"state", state}});
     if (counts) {

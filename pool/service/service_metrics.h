@@ -1,7 +1,7 @@
 // The metrics of a DataStorage pod, next to those of its process: the pool as database/sql counts it, the
 // ingest, the journal, workspaces by state, requests by route and status, and refused ones by reason. Every
 // label has a fixed set of values, whatever clients send; figures of single workspaces are not here
-// (pool/service/statistics_routes.h).
+// (pool/service/routes/statistics.h).
 #pragma once
 
 #include <cstdint>
@@ -12,14 +12,14 @@
 #include <tuple>
 #include <vector>
 
-#include "pool/audit/ingest.h"
-#include "pool/audit/journal.h"
-#include "pool/audit/timestamp.h"
-#include "pool/audit/workspace_registry.h"
+#include "pool/auth/bearer.h"
+#include "pool/common/http/router.h"
+#include "pool/common/runtime/metrics.h"
+#include "pool/common/runtime/timestamp.h"
 #include "pool/engine/engine.h"
-#include "pool/http/bearer.h"
-#include "pool/http/router.h"
-#include "pool/runtime/metrics.h"
+#include "pool/ingest/ingest.h"
+#include "pool/journal/journal.h"
+#include "pool/workspaces/registry.h"
 
 namespace storagepool::service {
 
@@ -27,11 +27,11 @@ namespace storagepool::service {
 struct Snapshot {
   engine::Statistics pool;
   std::int64_t workspace_databases = 0;  // with a connection or a waiter
-  audit::IngestStatistics ingest;
-  std::optional<audit::JournalStatistics> journal;   // none: the pod has no journal
-  std::optional<audit::WorkspaceCounts> workspaces;  // none: not known
-  std::uint64_t rate_limited = 0;                    // requests of the audit API
-  audit::Timestamp now;
+  ingest::IngestStatistics ingest;
+  std::optional<journal::JournalStatistics> journal;      // none: the pod has no journal
+  std::optional<workspaces::WorkspaceCounts> workspaces;  // none: not known
+  std::uint64_t rate_limited = 0;                         // requests of the audit API
+  runtime::Timestamp now;
 };
 
 class ServiceMetrics {
@@ -43,14 +43,14 @@ class ServiceMetrics {
   http::Handler counted(const http::Router& routes, http::Handler handler);
 
   // Counts what the guard of a server refuses.
-  http::OnRefused refusals(const std::string& server);
+  auth::OnRefused refusals(const std::string& server);
 
   std::string expose(const Snapshot& snapshot);
 
  private:
   prometheus::Counter& requests(const std::string& method, std::string_view route, unsigned status);
 
-  void expose_workspaces(const std::optional<audit::WorkspaceCounts>& counts);
+  void expose_workspaces(const std::optional<workspaces::WorkspaceCounts>& counts);
 
   runtime::Metrics metrics_;
   prometheus::Family<prometheus::Counter>& requests_;

@@ -11,7 +11,7 @@ from processes import Failure, run
 
 HERE = Path(__file__).resolve().parent
 ROOT = HERE.parents[2]
-OURS_PROGRAM = ROOT / "build/release/pool/engine/engine_peer_benchmark"
+OURS_PROGRAM = ROOT / "build/release/e2e/peers/engine/cpp/engine_peer_benchmark"
 BUILD = ROOT / "build/peers"
 BUILD_TIMEOUT = 1800  # seconds; the first build fetches packages
 

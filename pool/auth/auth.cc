@@ -1,0 +1,136 @@
+#include "pool/auth/auth.h"
+
+#include <algorithm>
+#include <memory>
+#include <utility>
+
+namespace storagepool::auth {
+namespace {
+
+using boost::asio::awaitable;
+
+constexpr unsigned kForbiddenStatus = 403;
+
+http::Access nothing() {
+  return {.read = false, .write = false, .admin = false, .subject = {}};
+}
+
+struct Guard {
+  Authenticator& authenticator;
+  http::Handler next;
+  std::vector<AdminPath> admin_paths;
+  OnRefused on_refused;
+
+  awaitable<http::Response> serve(http::Request request) const {
+    const auto admin = std::find_if(admin_paths.begin(), admin_paths.end(),
+                                    [&](const AdminPath& each) { return each.path == request.path; });
+    const bool is_admin = admin != admin_paths.end();
+    auto access = is_admin ? authenticator.check_admin_or_reader(request, current_time())
+                           : authenticator.authenticate(request, current_time());
+    if (!access) {
+      on_refused(access.error());
+      co_return is_admin ? admin->refuse(request, access.error()) : refused(request, access.error());
+    }
+    request.access = std::move(*access);
+    http::Response response = co_await next(std::move(request));
+    if (response.status == kForbiddenStatus) on_refused(Refusal::kForbidden);
+    co_return response;
+  }
+};
+
+}  // namespace
+
+std::optional<AuthMode> parse_auth_mode(std::string_view name) {
+  for (const AuthMode mode : {AuthMode::kNone, AuthMode::kToken, AuthMode::kPaseto}) {
+    if (to_string(mode) == name) return mode;
+  }
+  return std::nullopt;
+}
+
+std::string_view to_string(AuthMode mode) {
+  switch (mode) {
+    case AuthMode::kToken:
+      return "Token";
+    case AuthMode::kPaseto:
+      return "Paseto";
+    case AuthMode::kNone:
+      break;
+  }
+  return "None";
+}
+
+Now current_time() {
+  return {std::chrono::steady_clock::now(),
+          std::chrono::floor<std::chrono::microseconds>(std::chrono::system_clock::now())};
+}
+
+Authenticator::Authenticator(AuthOptions options)
+    : options_(std::move(options)),
+      readers_(options_.dir + "/read", options_.reread),
+      writers_(options_.dir + "/write", options_.reread),
+      both_(options_.dir + "/token", options_.reread),
+      admin_(options_.admin_token_file, options_.reread),
+      paseto_(options_.dir, options_.reread) {}
+
+std::optional<http::Access> Authenticator::admit_token(std::string_view token, Now now) {
+  const TokenDigest digest = digest_of(token);
+  const bool both = both_.holds(digest, now.steady);
+  http::Access access = nothing();
+  access.read = readers_.holds(digest, now.steady) || both;
+  access.write = writers_.holds(digest, now.steady) || both;
+  if (!access.read && !access.write) return std::nullopt;
+  return access;
+}
+
+tl::expected<http::Access, Refusal> Authenticator::authenticate(const http::Request& request, Now now) {
+  if (options_.mode == AuthMode::kNone) return http::Access{};
+  const auto token = bearer_token(request);
+  if (!token) return tl::unexpected(token.error());
+  if (options_.mode == AuthMode::kPaseto) return paseto_.admit(*token, now.steady, now.wall);
+  auto access = admit_token(*token, now);
+  if (!access) return tl::unexpected(Refusal::kInvalidToken);
+  return std::move(*access);
+}
+
+tl::expected<http::Access, Refusal> Authenticator::check_admin_or_reader(const http::Request& request,
+                                                                         Now now) {
+  const auto token = bearer_token(request);
+  if (!token) return tl::unexpected(token.error());
+  http::Access granted = nothing();
+  granted.admin = true;
+  if (admin_.holds(digest_of(*token), now.steady)) return granted;
+  if (options_.mode == AuthMode::kNone) return tl::unexpected(Refusal::kInvalidToken);
+  auto access = authenticate(request, now);
+  if (!access) return access;
+  if (!access->read) return tl::unexpected(Refusal::kForbidden);
+  access->admin = true;
+  return access;
+}
+
+http::Handler authenticated(Authenticator& authenticator, http::Handler next,
+                            std::vector<AdminPath> admin_paths, OnRefused on_refused) {
+  const auto guard = std::make_shared<const Guard>(
+      Guard{authenticator, std::move(next), std::move(admin_paths), std::move(on_refused)});
+  return [guard](http::Request request) { return guard->serve(std::move(request)); };
+}
+
+std::vector<std::string> Authenticator::status(Now now) {
+  std::vector<std::string> found = admin_.problems(now.steady);
+  const auto add = [&](const std::vector<std::string>& more) {
+    found.insert(found.end(), more.begin(), more.end());
+  };
+  if (options_.mode == AuthMode::kPaseto) add(paseto_.problems(now.steady));
+  if (options_.mode != AuthMode::kToken) return found;
+  std::size_t tokens = 0;
+  for (TokenFile* file : {&readers_, &writers_, &both_}) {
+    if (file->exists()) add(file->problems(now.steady));
+    tokens += file->size(now.steady);
+  }
+  if (tokens == 0) {
+    found.push_back("no token admits anybody: " + options_.dir +
+                    " holds none in its files read, write and token");
+  }
+  return found;
+}
+
+}  // namespace storagepool::auth

@@ -1,0 +1,274 @@
+#include "pool/auth/auth.h"
+
+#include <filesystem>
+
+#include <gmock/gmock.h>
+
+#include "pool/auth/testing/mounted_folder.h"
+#include "pool/auth/testing/paseto_issuer.h"
+
+namespace storagepool::auth {
+namespace {
+
+using std::chrono::seconds;
+using ::testing::AllOf;
+using ::testing::ElementsAre;
+using ::testing::HasSubstr;
+using ::testing::IsEmpty;
+using testing::MountedFolder;
+using ::testing::Not;
+using testing::PasetoIssuer;
+
+constexpr const char* kReader = "reader-token-0123456789";
+constexpr const char* kWriter = "writer-token-0123456789";
+constexpr const char* kBoth = "both-token-0123456789";
+constexpr const char* kAdmin = "admin-token-0123456789";
+
+http::Request request_with(const std::string& token) {
+  http::Request request;
+  request.method = "GET";
+  request.path = "/api/v1/audit/events";
+  if (!token.empty()) request.headers.emplace_back("Authorization", "Bearer " + token);
+  return request;
+}
+
+// What is allowed, as letters, or why the request is refused.
+std::string to_text(const tl::expected<http::Access, Refusal>& access) {
+  if (access) {
+    return std::string(access->read ? "r" : "") + (access->write ? "w" : "") + (access->admin ? "a" : "") +
+           (access->subject.empty() ? "" : " " + access->subject);
+  }
+  return std::string(to_string(access.error()));
+}
+
+class AuthenticatorTest : public ::testing::Test {
+ protected:
+  Authenticator make(AuthMode mode) const {
+    return Authenticator({.mode = mode, .dir = mounted_.path(), .admin_token_file = admin_.path("token")});
+  }
+  std::string access(Authenticator& authenticator, const std::string& token) const {
+    return to_text(authenticator.authenticate(request_with(token), now_));
+  }
+  std::string admin(Authenticator& authenticator, const std::string& token) const {
+    return to_text(authenticator.check_admin_or_reader(request_with(token), now_));
+  }
+  void pass(seconds time) {
+    now_.steady += time;
+    now_.wall += time;
+  }
+  std::string claims(const std::string& more) const {
+    return R"({"exp":")" + runtime::format_timestamp(now_.wall + seconds(300)) + "\"" +
+           (more.empty() ? "" : "," + more) + "}";
+  }
+
+  MountedFolder mounted_{{}};
+  MountedFolder admin_{{{"token", kAdmin}}};
+  Now now_{{}, *runtime::parse_timestamp("2026-02-28T12:00:00Z")};
+  PasetoIssuer issuer_{1};
+};
+
+TEST(AuthModeNames, AreThoseOfTheResource) {
+  for (const AuthMode mode : {AuthMode::kNone, AuthMode::kToken, AuthMode::kPaseto}) {
+    EXPECT_EQ(parse_auth_mode(to_string(mode)), mode);
+  }
+  EXPECT_EQ(to_string(AuthMode::kPaseto), "Paseto");
+  for (const char* other : {"", "none", "PASETO", "Basic"}) EXPECT_FALSE(parse_auth_mode(other)) << other;
+}
+
+TEST_F(AuthenticatorTest, NoneAdmitsEverybodyButToTheAdministration) {
+  Authenticator none = make(AuthMode::kNone);
+  EXPECT_EQ(access(none, ""), "rw");
+  EXPECT_EQ(access(none, "whatever"), "rw");
+  EXPECT_EQ(admin(none, ""), "missing");
+  EXPECT_EQ(admin(none, "whatever"), "invalid");
+  EXPECT_EQ(admin(none, kAdmin), "a");
+  EXPECT_THAT(none.status(now_), IsEmpty());
+}
+
+TEST_F(AuthenticatorTest, TokenTellsReadersAndWritersApart) {
+  mounted_.mount({{"read", kReader}, {"write", kWriter}, {"token", kBoth}});
+  Authenticator token = make(AuthMode::kToken);
+  EXPECT_EQ(access(token, kReader), "r");
+  EXPECT_EQ(access(token, kWriter), "w");
+  EXPECT_EQ(access(token, kBoth), "rw");
+  EXPECT_EQ(access(token, ""), "missing");
+  EXPECT_EQ(access(token, kAdmin), "invalid");
+  EXPECT_EQ(access(token, "reader-token-012345678"), "invalid");
+  EXPECT_THAT(token.status(now_), IsEmpty());
+
+  http::Request basic = request_with("");
+  basic.headers.emplace_back("Authorization", "Basic dXNlcjpwYXNz");
+  EXPECT_EQ(to_text(token.authenticate(basic, now_)), "malformed");
+}
+
+TEST_F(AuthenticatorTest, ATokenInTwoFilesHasTheRightsOfBoth) {
+  mounted_.mount({{"read", kReader}, {"write", std::string(kWriter) + "\n" + kReader}});
+  Authenticator token = make(AuthMode::kToken);
+  EXPECT_EQ(access(token, kReader), "rw");
+  EXPECT_EQ(access(token, kWriter), "w");
+}
+
+TEST_F(AuthenticatorTest, TokensAreRotatedLive) {
+  mounted_.mount({{"read", kReader}});
+  Authenticator token = make(AuthMode::kToken);
+  EXPECT_EQ(access(token, kReader), "r");
+  mounted_.mount({{"write", kReader}});
+  pass(seconds(1));
+  EXPECT_EQ(access(token, kReader), "w");
+  mounted_.mount({});
+  pass(seconds(1));
+  EXPECT_EQ(access(token, kReader), "invalid");
+  EXPECT_THAT(token.status(now_), ElementsAre(HasSubstr("no token admits anybody: " + mounted_.path())));
+}
+
+TEST_F(AuthenticatorTest, StatusNamesTheFileAndNeverASecret) {
+  mounted_.mount({{"read", "s3cret"}, {"write", ""}});
+  admin_.mount({});
+  Authenticator token = make(AuthMode::kToken);
+  const auto status = token.status(now_);
+  EXPECT_THAT(status,
+              ElementsAre("cannot read " + admin_.path("token") + ": No such file or directory",
+                          mounted_.path("read") + ": line 1: a token has at least 16 characters, "
+                                                  "this one 6",
+                          mounted_.path("write") + ": holds no token", HasSubstr("no token admits anybody")));
+  for (const std::string& line : status) EXPECT_THAT(line, Not(HasSubstr("s3cret")));
+}
+
+TEST_F(AuthenticatorTest, TheAdministrationTakesItsOwnTokenOrAReaders) {
+  mounted_.mount({{"read", kReader}, {"write", kWriter}});
+  Authenticator token = make(AuthMode::kToken);
+  EXPECT_EQ(admin(token, ""), "missing");
+  EXPECT_EQ(admin(token, "whatever"), "invalid");
+  EXPECT_EQ(admin(token, kAdmin), "a");
+  EXPECT_EQ(admin(token, kReader), "ra");
+  EXPECT_EQ(admin(token, kWriter), "forbidden");
+  admin_.mount({});
+  pass(seconds(1));
+  EXPECT_EQ(admin(token, kAdmin), "invalid");
+}
+
+TEST_F(AuthenticatorTest, PasetoGivesWhatTheScopeSays) {
+  mounted_.mount({{"issuer.pub", issuer_.public_key() + "\n"}});
+  Authenticator paseto = make(AuthMode::kPaseto);
+  for (int round = 0; round < 2; ++round) {  // the second time from memory
+    EXPECT_EQ(access(paseto, issuer_.token(claims(R"("scope":"read","sub":"agent-7")"))), "r agent-7");
+    EXPECT_EQ(access(paseto, issuer_.token(claims(R"("scope":"read write")"), "a footer")), "rw");
+    EXPECT_EQ(access(paseto, issuer_.token(claims(""))), "");
+    EXPECT_EQ(admin(paseto, issuer_.token(claims(""))), "forbidden");
+    EXPECT_EQ(admin(paseto, issuer_.token(claims(R"("scope":"read")"))), "ra");
+  }
+  EXPECT_EQ(admin(paseto, kAdmin), "a");
+  EXPECT_EQ(access(paseto, kAdmin), "invalid");
+  EXPECT_EQ(access(paseto, ""), "missing");
+  EXPECT_THAT(paseto.status(now_), IsEmpty());
+}
+
+TEST_F(AuthenticatorTest, PasetoRefusesWhatIsNotGenuineOrNotValidNow) {
+  mounted_.mount({{"issuer.pub", issuer_.public_key()}});
+  Authenticator paseto = make(AuthMode::kPaseto);
+  const std::string good = issuer_.token(claims(R"("scope":"read")"));
+  EXPECT_EQ(access(paseto, good), "r");
+  for (const std::string& bad :
+       {PasetoIssuer(2).token(claims(R"("scope":"read")")), good + "A", good + ".Zg", good.substr(1),
+        issuer_.token(R"({"scope":"read"})"), issuer_.token("not json"),
+        issuer_.token(claims(""), {}, "an implicit assertion"),
+        issuer_.token(claims(R"("nbf":"2026-02-28T12:01:01Z")")),
+        issuer_.token(claims(R"("iat":"2026-02-28T12:01:01Z")")),
+        issuer_.token(claims("\"x\":\"" + std::string(kMaxPasetoBytes, 'x') + "\"")),
+        std::string("v4.public.")}) {
+    EXPECT_EQ(access(paseto, bad), "invalid") << bad;
+  }
+  const std::string old = R"({"exp":"2026-02-28T11:59:00Z"})";
+  EXPECT_EQ(access(paseto, issuer_.token(old)), "expired");
+  EXPECT_EQ(access(paseto, PasetoIssuer(2).token(old)), "invalid");  // whatever strangers say
+}
+
+TEST_F(AuthenticatorTest, PasetoRemembersNoTokenBeyondItsExpiry) {
+  mounted_.mount({{"issuer.pub", issuer_.public_key()}});
+  Authenticator paseto = make(AuthMode::kPaseto);
+  const std::string token = issuer_.token(claims(R"("scope":"write")"));
+  EXPECT_EQ(access(paseto, token), "w");
+  pass(seconds(359));
+  EXPECT_EQ(access(paseto, token), "w");
+  pass(seconds(1));
+  EXPECT_EQ(access(paseto, token), "expired");
+}
+
+TEST_F(AuthenticatorTest, PasetoKeysAreRotatedLive) {
+  const PasetoIssuer next(2);
+  mounted_.mount({{"issuer.pub", issuer_.public_key_hex()}});
+  Authenticator paseto = make(AuthMode::kPaseto);
+  const std::string old_token = issuer_.token(claims(R"("scope":"read")"));
+  const std::string new_token = next.token(claims(R"("scope":"write")"));
+  EXPECT_EQ(access(paseto, old_token), "r");
+  EXPECT_EQ(access(paseto, new_token), "invalid");
+
+  mounted_.mount({{"issuer.pub", issuer_.public_key_hex() + "\n"}, {"next", next.public_key()}});
+  EXPECT_EQ(access(paseto, new_token), "invalid");
+  pass(seconds(1));
+  EXPECT_EQ(access(paseto, old_token), "r");
+  EXPECT_EQ(access(paseto, new_token), "w");
+
+  mounted_.mount({{"next", next.public_key()}});
+  pass(seconds(1));
+  EXPECT_EQ(access(paseto, old_token), "invalid");
+  EXPECT_EQ(access(paseto, new_token), "w");
+
+  mounted_.mount({});
+  pass(seconds(1));
+  EXPECT_EQ(access(paseto, new_token), "invalid");
+  EXPECT_THAT(paseto.status(now_), ElementsAre(mounted_.path() + " holds no public key"));
+}
+
+TEST_F(AuthenticatorTest, PasetoUsesTheKeysThatAreSoundAndReportsTheOthers) {
+  mounted_.mount({{"a", "s3cret-rubbish"},
+                  {"b", "\n" + PasetoIssuer(2).public_key() + "\n" + issuer_.public_key() + "\n"},
+                  {"c", "k4.secret.s3cret"},
+                  {"d", std::string(5000, 'x')}});
+  std::filesystem::create_directory(mounted_.path("e"));
+  Authenticator paseto = make(AuthMode::kPaseto);
+  EXPECT_EQ(access(paseto, issuer_.token(claims(R"("scope":"read")"))), "r");
+  EXPECT_EQ(access(paseto, PasetoIssuer(2).token(claims(R"("scope":"read")"))), "r");
+  const auto status = paseto.status(now_);
+  EXPECT_THAT(status, ElementsAre(HasSubstr(mounted_.path("a") + ": line 1 is not a public key"),
+                                  HasSubstr(mounted_.path("c") + ": line 1 is a secret key"),
+                                  HasSubstr(mounted_.path("d") + ": larger than 4096 bytes"),
+                                  HasSubstr(mounted_.path("e") + ": not a regular file")));
+  for (const std::string& line : status) EXPECT_THAT(line, Not(HasSubstr("s3cret")));
+}
+
+TEST_F(AuthenticatorTest, PasetoBoundsItsKeys) {
+  std::string keys;
+  for (std::uint8_t i = 1; i <= kMaxPublicKeys + 1; ++i) keys += PasetoIssuer(i).public_key() + "\n";
+  mounted_.mount({{"keys", keys}});
+  Authenticator paseto = make(AuthMode::kPaseto);
+  EXPECT_EQ(access(paseto, PasetoIssuer(kMaxPublicKeys).token(claims(R"("scope":"read")"))), "r");
+  EXPECT_EQ(access(paseto, PasetoIssuer(kMaxPublicKeys + 1).token(claims(R"("scope":"read")"))), "invalid");
+  EXPECT_THAT(paseto.status(now_),
+              ElementsAre(HasSubstr("line 17 is one key too many: at most 16 are used")));
+}
+
+TEST_F(AuthenticatorTest, PasetoWithoutItsFolderAdmitsNobody) {
+  Authenticator paseto(
+      {.mode = AuthMode::kPaseto, .dir = mounted_.path("missing"), .admin_token_file = admin_.path("token")});
+  EXPECT_EQ(access(paseto, issuer_.token(claims(R"("scope":"read")"))), "invalid");
+  EXPECT_THAT(paseto.status(now_), ElementsAre(AllOf(HasSubstr("cannot list"), HasSubstr("missing"))));
+}
+
+// More tokens than are remembered: each is admitted with its own rights, the first ones again at the end.
+TEST_F(AuthenticatorTest, PasetoForgetsTokensButNotWhoTheyAre) {
+  mounted_.mount({{"issuer.pub", issuer_.public_key()}});
+  Authenticator paseto = make(AuthMode::kPaseto);
+  std::vector<std::string> tokens;
+  for (int i = 0; i < 2100; ++i) {
+    tokens.push_back(issuer_.token(claims(R"("scope":"read","sub":")" + std::to_string(i) + "\"")));
+  }
+  for (std::size_t i = 0; i < tokens.size(); ++i) {
+    ASSERT_EQ(access(paseto, tokens[i]), "r " + std::to_string(i));
+    ASSERT_EQ(access(paseto, tokens[0]), "r 0");
+  }
+  for (std::size_t i = 0; i < 20; ++i) ASSERT_EQ(access(paseto, tokens[i]), "r " + std::to_string(i));
+}
+
+}  // namespace
+}  // namespace storagepool::auth

@@ -1,0 +1,177 @@
+#include "pool/common/http/connection.h"
+
+#include <algorithm>
+#include <array>
+#include <chrono>
+#include <exception>
+#include <typeinfo>
+
+#include <boost/asio/redirect_error.hpp>
+#include <boost/asio/use_awaitable.hpp>
+#include <boost/asio/write.hpp>
+#include <boost/core/demangle.hpp>
+#include <nlohmann/json.hpp>
+
+#include "pool/common/http/problem.h"
+#include "pool/common/http/request_id.h"
+#include "pool/common/http/response_head.h"
+#include "pool/common/runtime/log.h"
+
+namespace asio = boost::asio;
+using boost::system::error_code;
+
+namespace storagepool::http {
+namespace {
+
+// How long and how much a client that is still sending is listened to after our last answer, so that closing
+// does not destroy the answer on its way (RFC 9112 §9.6).
+constexpr std::chrono::seconds kLingerTime{5};
+constexpr std::size_t kLingerBytes = std::size_t{64} * 1024 * 1024;
+
+Outline outline(const Request& request) {
+  return {request.method, request.path, request.request_id};
+}
+
+void log_failure(const Outline& request, const std::string& type, const std::string& what) {
+  log::error("request handler failed", {{"method", request.method},
+                                        {"path", request.path},
+                                        {"requestId", request.request_id},
+                                        {"exception", type},
+                                        {"error", what}});
+}
+
+void log_thrown(const Outline& request, const std::exception_ptr& thrown) {
+  try {
+    std::rethrow_exception(thrown);
+  } catch (const nlohmann::json::exception& error) {
+    // Its text quotes the body.
+    log_failure(request, "nlohmann::json::exception", "JSON error " + std::to_string(error.id));
+  } catch (const std::exception& error) {
+    log_failure(request, boost::core::demangle(typeid(error).name()), error.what());
+  } catch (...) {
+    log_failure(request, "unknown", "not a std::exception");
+  }
+}
+
+}  // namespace
+
+Connection::Connection(asio::ip::tcp::socket socket, std::shared_ptr<Context> context)
+    : context_(std::move(context)),
+      socket_(std::make_shared<TimedSocket>(std::move(socket))),
+      reader_(socket_, context_) {}
+
+asio::awaitable<void> Connection::serve() {
+  bool first = true;
+  bool open = true;
+  while (open) {
+    open = co_await await_request(first);
+    first = false;
+    if (open) open = co_await serve_one();
+  }
+  socket_->close();
+}
+
+asio::awaitable<void> Connection::refuse() {
+  Response busy =
+      problem(ProblemKind::kUnavailable,
+              "more than " + std::to_string(context_->limits.max_connections) + " connections", "");
+  busy.headers.emplace_back("Retry-After", "1");
+  const Outline unknown{"", "", request_id(std::nullopt)};
+  const bool written = co_await write(busy, unknown, false);
+  if (written) co_await linger();
+  socket_->close();
+}
+
+void Connection::drain() {
+  // What has already arrived is still answered.
+  if (idle_ && !unread_bytes()) socket_->close();
+}
+
+void Connection::cut() {
+  socket_->close();
+}
+
+asio::awaitable<bool> Connection::await_request(bool first) {
+  if (reader_.has_buffered()) co_return true;
+  if (context_->draining && !unread_bytes()) co_return false;
+  const auto timeout = first ? context_->limits.header_timeout : context_->limits.keep_alive_timeout;
+  idle_ = true;
+  const bool came = co_await reader_.wait(timeout);
+  idle_ = false;
+  co_return came;
+}
+
+// True when the connection can take another request.
+asio::awaitable<bool> Connection::serve_one() {
+  auto incoming = co_await reader_.read();
+  if (!incoming) {
+    const Rejected& rejected = incoming.error();
+    if (!rejected.answer) co_return false;
+    const bool keep_alive = rejected.keep_alive && !context_->draining;
+    const Outline asked = outline(rejected.request);
+    const bool told = co_await write(*rejected.answer, asked, keep_alive);
+    if (told && !keep_alive) co_await linger();
+    co_return told&& keep_alive;
+  }
+  const Outline asked = outline(incoming->request);
+  const Response response = co_await answer(std::move(incoming->request), asked);
+  const bool keep_alive = incoming->keep_alive && !context_->draining;
+  const bool written = co_await write(response, asked, keep_alive);
+  if (!written) co_return false;
+  if (!keep_alive && (reader_.has_buffered() || unread_bytes())) co_await linger();
+  co_return keep_alive;
+}
+
+asio::awaitable<Response> Connection::answer(Request request, const Outline& asked) {
+  std::exception_ptr thrown;
+  try {
+    Response response = co_await context_->handler(std::move(request));
+    if (sendable(response)) co_return response;
+    log_failure(asked, "none", "the handler's answer has a header that cannot be sent");
+  } catch (...) {
+    thrown = std::current_exception();
+  }
+  if (thrown) log_thrown(asked, thrown);
+  co_return problem(
+      ProblemKind::kInternal,
+      "the request failed for a reason on our side; see our log for request " + asked.request_id, asked.path);
+}
+
+asio::awaitable<bool> Connection::write(const Response& response, const Outline& asked, bool keep_alive) {
+  const std::string head =
+      format_head(response, asked.request_id, keep_alive, std::chrono::system_clock::now());
+  const bool with_body = asked.method != "HEAD" && may_have_body(response.status);
+  std::array<asio::const_buffer, 2> parts = {asio::buffer(head),
+                                             with_body ? asio::buffer(response.body) : asio::const_buffer()};
+  // Most answers fit into the socket's buffer at once, and then there is nothing to wait for.
+  error_code error;
+  const std::size_t sent = socket_->socket().write_some(parts, error);
+  if (error && error != asio::error::would_block) co_return false;
+  const std::size_t of_head = std::min(sent, head.size());
+  parts[0] += of_head;
+  parts[1] += sent - of_head;
+  if (parts[0].size() + parts[1].size() == 0) co_return true;
+  socket_->set_deadline(context_->limits.write_timeout);
+  co_await asio::async_write(socket_->socket(), parts, asio::redirect_error(asio::use_awaitable, error));
+  socket_->clear_deadline();
+  co_return !error;
+}
+
+asio::awaitable<void> Connection::linger() {
+  error_code error;
+  socket_->socket().shutdown(asio::ip::tcp::socket::shutdown_send, error);
+  socket_->set_deadline(kLingerTime);
+  std::array<char, 4096> discarded{};
+  std::size_t total = 0;
+  while (!error && total < kLingerBytes && !socket_->expired()) {
+    total += co_await socket_->socket().async_read_some(asio::buffer(discarded),
+                                                        asio::redirect_error(asio::use_awaitable, error));
+  }
+}
+
+bool Connection::unread_bytes() {
+  error_code error;
+  return socket_->socket().available(error) > 0 && !error;
+}
+
+}  // namespace storagepool::http

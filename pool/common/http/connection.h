@@ -1,0 +1,53 @@
+// One client connection: requests in, the handler's answers out, until either side has had enough.
+#pragma once
+
+#include <memory>
+#include <string>
+#include <string_view>
+#include <utility>
+
+#include <boost/asio/awaitable.hpp>
+#include <boost/asio/ip/tcp.hpp>
+
+#include "pool/common/http/context.h"
+#include "pool/common/http/request_reader.h"
+#include "pool/common/http/timed_socket.h"
+
+namespace storagepool::http {
+
+// What of a request its answer and our log need after the handler took the request.
+struct Outline {
+  std::string method;
+  std::string path;
+  std::string request_id;
+};
+
+class Connection {
+ public:
+  Connection(boost::asio::ip::tcp::socket socket, std::shared_ptr<Context> context);
+
+  // Serves until the connection is closed; awaited while this lives.
+  boost::asio::awaitable<void> serve();
+  // Answers 503 without waiting for the request, then closes.
+  boost::asio::awaitable<void> refuse();
+
+  // drain(), once Context::draining is set: close when idle, else after the answer under way. cut(): close
+  // now.
+  void drain();
+  void cut();
+
+ private:
+  boost::asio::awaitable<bool> await_request(bool first);
+  boost::asio::awaitable<bool> serve_one();
+  boost::asio::awaitable<Response> answer(Request request, const Outline& asked);
+  boost::asio::awaitable<bool> write(const Response& response, const Outline& asked, bool keep_alive);
+  boost::asio::awaitable<void> linger();
+  bool unread_bytes();
+
+  std::shared_ptr<Context> context_;
+  std::shared_ptr<TimedSocket> socket_;
+  RequestReader reader_;
+  bool idle_ = false;
+};
+
+}  // namespace storagepool::http

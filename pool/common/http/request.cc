@@ -1,0 +1,22 @@
+#include <algorithm>
+
+#include "pool/common/http/fields.h"
+#include "pool/common/http/server.h"
+
+namespace storagepool::http {
+
+std::optional<std::string_view> Request::header(std::string_view name) const {
+  const auto found = std::find_if(headers.begin(), headers.end(),
+                                  [&](const auto& field) { return equals_ignoring_case(field.first, name); });
+  if (found == headers.end()) return std::nullopt;
+  return found->second;
+}
+
+std::optional<std::string_view> Request::query_value(std::string_view name) const {
+  const auto found = std::find_if(query.begin(), query.end(),
+                                  [&](const auto& parameter) { return parameter.first == name; });
+  if (found == query.end()) return std::nullopt;
+  return found->second;
+}
+
+}  // namespace storagepool::http

@@ -1,0 +1,38 @@
+#include "pool/common/http/request_id.h"
+
+#include <algorithm>
+#include <array>
+#include <cerrno>
+#include <system_error>
+
+#include <unistd.h>
+
+namespace storagepool::http {
+namespace {
+
+constexpr std::size_t kMaxLength = 128;
+
+bool sane(std::string_view id) {
+  return !id.empty() && id.size() <= kMaxLength &&
+         std::all_of(id.begin(), id.end(), [](char c) { return c >= ' ' && c <= '~'; });
+}
+
+}  // namespace
+
+std::string request_id(std::optional<std::string_view> given) {
+  if (given && sane(*given)) return std::string(*given);
+  std::array<unsigned char, 16> random{};
+  if (::getentropy(random.data(), random.size()) != 0) {
+    throw std::system_error(errno, std::generic_category(), "getentropy");
+  }
+  constexpr std::string_view kHex = "0123456789abcdef";
+  std::string id;
+  id.reserve(2 * random.size());
+  for (const unsigned char byte : random) {
+    id += kHex[byte >> 4U];
+    id += kHex[byte & 0xFU];
+  }
+  return id;
+}
+
+}  // namespace storagepool::http

@@ -1,0 +1,107 @@
+#include "pool/common/http/request_reader.h"
+
+#include <algorithm>
+#include <string_view>
+
+#include <boost/asio/error.hpp>
+#include <boost/asio/redirect_error.hpp>
+#include <boost/asio/use_awaitable.hpp>
+#include <boost/asio/write.hpp>
+
+namespace asio = boost::asio;
+using boost::system::error_code;
+
+namespace storagepool::http {
+namespace {
+
+// What an idle connection waits with: most requests fit, and many idle ones do not take much.
+constexpr std::size_t kFirstBytes = std::size_t{4} * 1024;
+constexpr std::size_t kMoreBytes = std::size_t{8} * 1024;
+
+}  // namespace
+
+RequestReader::RequestReader(std::shared_ptr<TimedSocket> socket, std::shared_ptr<Context> context)
+    : socket_(std::move(socket)),
+      context_(std::move(context)),
+      buffer_(RequestParser::input_bytes(context_->limits)) {
+  if (!context_->limits_rate()) return;
+  error_code gone;  // noticed on the first read
+  client_ = client_key(socket_->socket().remote_endpoint(gone).address());
+}
+
+asio::awaitable<bool> RequestReader::wait(std::chrono::milliseconds timeout) {
+  if (buffer_.capacity() > kFirstBytes) buffer_.shrink_to_fit();
+  socket_->set_deadline(timeout);
+  error_code error;
+  const std::size_t got = co_await socket_->socket().async_read_some(
+      buffer_.prepare(kFirstBytes), asio::redirect_error(asio::use_awaitable, error));
+  buffer_.commit(got);
+  socket_->clear_deadline();
+  co_return !error;
+}
+
+asio::awaitable<tl::expected<Incoming, Rejected>> RequestReader::read() {
+  RequestParser parser(context_->limits);
+  auto taken = parser.take_header(buffer_);
+  if (taken && !*taken) socket_->set_deadline(context_->limits.header_timeout);
+  while (taken && !*taken) {
+    auto more = co_await read_more(parser);
+    if (!more) co_return tl::unexpected(std::move(more.error()));
+    taken = parser.take_header(buffer_);
+  }
+  if (!taken) co_return tl::unexpected(std::move(taken.error()));
+  if (context_->limits_rate()) {
+    const auto retry_after = context_->take_token(client_);
+    if (retry_after.count() > 0) co_return tl::unexpected(parser.refuse_rate(buffer_, retry_after));
+  }
+
+  const bool asks_first = parser.expects_continue() && buffer_.size() == 0;
+  BodyReservation reservation(context_);
+  taken = parser.take_body(buffer_, reservation);
+  if (taken && !*taken) {
+    socket_->set_deadline(context_->limits.body_timeout);
+    if (asks_first) {
+      const bool sent = co_await send_continue();
+      if (!sent) co_return tl::unexpected(parser.gone());
+    }
+  }
+  while (taken && !*taken) {
+    auto more = co_await read_more(parser);
+    if (!more) co_return tl::unexpected(std::move(more.error()));
+    taken = parser.take_body(buffer_, reservation);
+  }
+  if (!taken) co_return tl::unexpected(std::move(taken.error()));
+  socket_->clear_deadline();
+  const bool keep_alive = parser.keep_alive();
+  co_return Incoming{parser.take_request(), keep_alive, std::move(reservation)};
+}
+
+asio::awaitable<tl::expected<void, Rejected>> RequestReader::read_more(RequestParser& parser) {
+  const asio::mutable_buffer room = parser.room();
+  const bool direct = room.size() > 0;
+  const asio::mutable_buffer target =
+      direct ? room : buffer_.prepare(std::min(kMoreBytes, buffer_.max_size() - buffer_.size()));
+  error_code error;
+  const std::size_t got =
+      co_await socket_->socket().async_read_some(target, asio::redirect_error(asio::use_awaitable, error));
+  if (direct) {
+    parser.filled(got);
+  } else {
+    buffer_.commit(got);
+  }
+  if (!error) co_return tl::expected<void, Rejected>();
+  if (error == asio::error::eof) co_return tl::unexpected(parser.ended());
+  if (error == asio::error::operation_aborted && socket_->expired())
+    co_return tl::unexpected(parser.timed_out());
+  co_return tl::unexpected(parser.gone());
+}
+
+asio::awaitable<bool> RequestReader::send_continue() {
+  static constexpr std::string_view kContinue = "HTTP/1.1 100 Continue\r\n\r\n";
+  error_code error;
+  co_await asio::async_write(socket_->socket(), asio::buffer(kContinue),
+                             asio::redirect_error(asio::use_awaitable, error));
+  co_return !error;
+}
+
+}  // namespace storagepool::http

@@ -1,0 +1,23 @@
+// The head of an answer as it goes over the wire (RFC 9112 §4, §5). Pure.
+#pragma once
+
+#include <chrono>
+#include <string>
+#include <string_view>
+
+#include "pool/common/http/server.h"
+
+namespace storagepool::http {
+
+// Whether every field can be sent as it is: names are tokens, values hold no control character but tab.
+bool sendable(const Response& response);
+
+// Whether this answer may have a body at all (not 1xx, 204, 304).
+bool may_have_body(unsigned status);
+
+// Status line and fields up to and including the empty line. Content-Length tells the body's size also where
+// the body itself is left out (HEAD). `response` must be sendable.
+std::string format_head(const Response& response, std::string_view request_id, bool keep_alive,
+                        std::chrono::system_clock::time_point now);
+
+}  // namespace storagepool::http

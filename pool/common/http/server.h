@@ -1,0 +1,100 @@
+// A bounded HTTP/1.1 server over Boost.Beast (RFC 9110, RFC 9112). It parses and limits; what a request means
+// is the handler's business. Limits are set on the parser before anything is read, every read and write has a
+// deadline, and a connection over the bound is refused with 503. Malformed requests answer 400, 408, 413 or
+// 431 as fits (as problem details, RFC 9457) and the process lives on.
+//
+// A client that is gone frees its connection when the handler has answered, not before: so many clients that
+// connect, ask and vanish never have more handlers under way than there may be connections.
+#pragma once
+
+#include <chrono>
+#include <cstddef>
+#include <cstdint>
+#include <functional>
+#include <map>
+#include <memory>
+#include <optional>
+#include <string>
+#include <string_view>
+#include <utility>
+#include <vector>
+
+#include <boost/asio/any_io_executor.hpp>
+#include <boost/asio/awaitable.hpp>
+#include <tl/expected.hpp>
+
+#include "pool/common/http/access.h"
+
+namespace storagepool::http {
+
+struct Request {
+  std::string method;                                      // "GET"
+  std::string path;                                        // percent-decoded, without the query
+  std::vector<std::pair<std::string, std::string>> query;  // decoded, in the order sent
+  std::vector<std::pair<std::string, std::string>> headers;
+  std::string body;
+  std::string request_id;                         // X-Request-Id as given (if sane) or made
+  std::map<std::string, std::string> parameters;  // path parameters, filled by the router
+  Access access;                                  // filled by the guard in front of the routes
+
+  std::optional<std::string_view> header(std::string_view name) const;       // case-insensitive, the first
+  std::optional<std::string_view> query_value(std::string_view name) const;  // the first
+};
+
+// The server adds Content-Length, Date, X-Request-Id and Connection; a handler's own fields of these names
+// (and Transfer-Encoding) are not sent. A field whose name or value could split the response makes the answer
+// a 500.
+struct Response {
+  unsigned status = 200;
+  std::string content_type = "application/json";
+  std::string body;
+  std::vector<std::pair<std::string, std::string>> headers;
+};
+
+// Runs on the connection's strand. An exception that leaves it is logged (never with the body) and answered
+// with 500.
+using Handler = std::function<boost::asio::awaitable<Response>(Request)>;
+
+struct Limits {
+  std::size_t header_bytes = std::size_t{16} * 1024;              // request line and fields; over it: 431
+  std::size_t body_bytes = std::size_t{5} * 1024 * 1024;          // after chunked decoding; over it: 413
+  std::size_t all_bodies_bytes = std::size_t{128} * 1024 * 1024;  // of all connections; over it: 503
+  std::size_t max_connections = 4096;                             // over it: 503 with `Retry-After`
+  std::chrono::milliseconds header_timeout{10'000};      // first to last byte of the header, then 408
+  std::chrono::milliseconds body_timeout{30'000};        // the whole body, then 408
+  std::chrono::milliseconds keep_alive_timeout{60'000};  // idle between requests, then closed
+  std::chrono::milliseconds write_timeout{30'000};       // a whole response, then closed
+  // Of one client (an IPv4 address or an IPv6 /64), over it: 429 with `Retry-After`, before the body is read.
+  // Behind a proxy all its clients are one.
+  double requests_per_second = 0;  // on average; 0: no limit
+  std::size_t burst = 1;           // at once, at least 1; without meaning where there is no limit
+};
+
+// Lives on one serial executor (a context that one thread runs, or a strand) and must be used on it, but for
+// its destruction. Requests are served one at a time per connection: of pipelined ones at most the larger of
+// Limits::header_bytes and 8 KiB is read ahead, the others wait in the socket. Whatever the handler refers to
+// must live until the executor has stopped or a drain has returned true.
+class Server {
+ public:
+  Server(boost::asio::any_io_executor executor, Limits limits, Handler handler);
+  ~Server();  // stops accepting and cuts every connection
+  Server(const Server&) = delete;
+  Server& operator=(const Server&) = delete;
+
+  // Binds (`address` is an IP address, "::" also takes IPv4) and starts accepting; port 0 lets the kernel
+  // choose. Returns the bound port, or why not. Once per server.
+  tl::expected<std::uint16_t, std::string> listen(const std::string& address, std::uint16_t port);
+
+  // Stops accepting, answers requests under way with `Connection: close`, closes idle connections; returns
+  // when all are gone or at the deadline, when the rest are cut. True when none had to be cut.
+  boost::asio::awaitable<bool> drain(std::chrono::steady_clock::time_point deadline);
+
+  // How many requests were refused because their client had made too many (Limits::requests_per_second).
+  std::uint64_t rate_limited() const;
+
+ private:
+  struct Impl;
+  std::shared_ptr<Impl> impl_;
+};
+
+}  // namespace storagepool::http

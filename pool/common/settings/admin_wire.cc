@@ -1,0 +1,267 @@
+#include "pool/common/settings/admin_wire.h"
+
+#include <array>
+#include <utility>
+
+#include <nlohmann/json.hpp>
+
+namespace storagepool::settings {
+namespace {
+
+using Json = nlohmann::ordered_json;
+
+constexpr std::size_t kMaxBytes = std::size_t{64} * 1024;
+
+constexpr std::array<std::pair<PostgresFault, std::string_view>, 8> kFaults{{
+    {PostgresFault::kCredentialsMissing, "credentials_missing"},
+    {PostgresFault::kCredentialsRejected, "credentials_rejected"},
+    {PostgresFault::kTls, "tls"},
+    {PostgresFault::kServerFull, "server_full"},
+    {PostgresFault::kDatabaseMissing, "database_missing"},
+    {PostgresFault::kUnreachable, "unreachable"},
+    {PostgresFault::kSchema, "schema"},
+    {PostgresFault::kOther, "other"},
+}};
+
+std::string dump(const Json& json) {
+  return json.dump(-1, ' ', false, Json::error_handler_t::replace);
+}
+
+Problem problem(std::string_view key, std::string_view message) {
+  return {std::string(key), "", std::string(key) + ": " + std::string(message)};
+}
+
+Json settings_json(const Given& given) {
+  Json json = Json::object();
+  for (const Setting& setting : table()) {
+    const auto entry = given.find(setting.key);
+    if (entry == given.end()) continue;
+    if (setting.kind == Kind::kCount) {
+      json[std::string(setting.key)] = entry->second;
+    } else {
+      json[std::string(setting.key)] = format_value(setting, entry->second);
+    }
+  }
+  return json;
+}
+
+// Reads an object member by member and remembers every problem.
+class Reader {
+ public:
+  Reader(const Json& object, std::string path) : object_(object), path_(std::move(path)) {}
+
+  std::int64_t integer(std::string_view key, std::int64_t minimum = 0) {
+    const auto value = optional_integer(key, minimum);
+    if (!value && !object_.contains(key)) missing(key, "a whole number");
+    return value.value_or(0);
+  }
+  std::optional<std::int64_t> optional_integer(std::string_view key, std::int64_t minimum = 0) {
+    const auto found = object_.find(key);
+    if (found == object_.end() || found->is_null()) return std::nullopt;
+    const bool fits = found->is_number_integer() &&
+                      (!found->is_number_unsigned() || found->get<std::uint64_t>() <= INT64_MAX) &&
+                      found->get<std::int64_t>() >= minimum;
+    if (fits) return found->get<std::int64_t>();
+    missing(key, "a whole number of at least " + std::to_string(minimum));
+    return std::nullopt;
+  }
+  std::string text(std::string_view key) {
+    const auto found = object_.find(key);
+    if (found != object_.end() && found->is_string()) return found->get<std::string>();
+    missing(key, "a string");
+    return {};
+  }
+  bool boolean(std::string_view key) {
+    const auto found = object_.find(key);
+    if (found != object_.end() && found->is_boolean()) return found->get<bool>();
+    missing(key, "true or false");
+    return false;
+  }
+  Given settings(std::string_view key) {
+    Given given;
+    const auto found = object_.find(key);
+    if (found == object_.end() || !found->is_object()) {
+      missing(key, "an object");
+      return given;
+    }
+    for (const auto& [name, value] : found->items()) read_setting(name, value, given);
+    return given;
+  }
+  void append(Problems problems) {
+    problems_.insert(problems_.end(), std::make_move_iterator(problems.begin()),
+                     std::make_move_iterator(problems.end()));
+  }
+  Problems take() { return std::move(problems_); }
+
+ private:
+  void missing(std::string_view key, std::string_view expected) {
+    problems_.push_back(problem(path_ + std::string(key), "must be " + std::string(expected)));
+  }
+  void read_setting(const std::string& name, const Json& value, Given& given) {
+    const Setting* setting = find(name);
+    if (setting == nullptr) {
+      problems_.push_back(problem("settings." + name, "there is no such setting"));
+      return;
+    }
+    const bool typed = setting->kind == Kind::kCount ? value.is_number_integer() : value.is_string();
+    if (!typed) {
+      problems_.push_back(problem("settings." + name, "must be " + allowed_range(*setting)));
+      return;
+    }
+    auto parsed = parse_value(*setting, value.is_string() ? value.get<std::string>() : value.dump());
+    if (parsed) {
+      given[name] = *parsed;
+    } else {
+      problems_.push_back(std::move(parsed.error()));
+    }
+  }
+
+  const Json& object_;
+  std::string path_;
+  Problems problems_;
+};
+
+tl::expected<Json, Problems> parse_object(std::string_view text) {
+  if (text.size() > kMaxBytes)
+    return tl::unexpected(Problems{problem("body", "must be at most 65536 bytes")});
+  Json json = Json::parse(text, nullptr, false);
+  if (!json.is_object()) return tl::unexpected(Problems{problem("body", "must be a JSON object")});
+  return json;
+}
+
+ServerFacts read_facts(const Json& json, Problems& problems) {
+  Reader reader(json, "facts.");
+  ServerFacts facts;
+  facts.system_identifier = reader.text("systemIdentifier");
+  facts.server_version = reader.integer("serverVersion");
+  facts.max_connections = reader.integer("maxConnections");
+  facts.superuser_reserved_connections = reader.integer("superuserReservedConnections");
+  facts.reserved_connections = reader.integer("reservedConnections");
+  facts.role_limit = reader.optional_integer("roleLimit");
+  facts.database_limit = reader.optional_integer("databaseLimit");
+  facts.sessions = reader.integer("sessions");
+  for (Problem& found : reader.take()) problems.push_back(std::move(found));
+  return facts;
+}
+
+Json facts_json(const ServerFacts& facts) {
+  Json json;
+  json["systemIdentifier"] = facts.system_identifier;
+  json["serverVersion"] = facts.server_version;
+  json["maxConnections"] = facts.max_connections;
+  json["superuserReservedConnections"] = facts.superuser_reserved_connections;
+  json["reservedConnections"] = facts.reserved_connections;
+  if (facts.role_limit) json["roleLimit"] = *facts.role_limit;
+  if (facts.database_limit) json["databaseLimit"] = *facts.database_limit;
+  json["sessions"] = facts.sessions;
+  return json;
+}
+
+}  // namespace
+
+std::string_view to_string(PostgresFault fault) {
+  for (const auto& [candidate, text] : kFaults) {
+    if (candidate == fault) return text;
+  }
+  return "other";
+}
+
+std::optional<PostgresFault> parse_postgres_fault(std::string_view text) {
+  for (const auto& [fault, name] : kFaults) {
+    if (name == text) return fault;
+  }
+  return std::nullopt;
+}
+
+std::string to_json(const SettingsChange& change) {
+  Json json;
+  json["generation"] = change.generation;
+  json["settings"] = settings_json(change.settings);
+  return dump(json);
+}
+
+std::string to_json(const SettingsReport& report) {
+  Json json;
+  json["appliedGeneration"] = report.applied_generation;
+  json["settings"] = settings_json(to_given(report.settings));
+  json["open"] = report.open;
+  json["opening"] = report.opening;
+  json["closing"] = report.closing;
+  json["inUse"] = report.in_use;
+  json["idle"] = report.idle;
+  json["waiting"] = report.waiting;
+  json["waitCount"] = report.wait_count;
+  json["openHighWater"] = report.open_high_water;
+  return dump(json);
+}
+
+std::string to_json(const FactsReport& report) {
+  Json json;
+  json["reachable"] = report.reachable;
+  if (report.facts) json["facts"] = facts_json(*report.facts);
+  json["factsAgeSeconds"] = report.facts_age_seconds;
+  if (report.fault) json["fault"] = std::string(to_string(*report.fault));
+  json["detail"] = report.detail;
+  return dump(json);
+}
+
+tl::expected<SettingsChange, Problems> parse_settings_change(std::string_view text) {
+  const auto json = parse_object(text);
+  if (!json) return tl::unexpected(json.error());
+  Reader reader(*json, "");
+  SettingsChange change;
+  change.generation = reader.integer("generation", 1);
+  change.settings = reader.settings("settings");
+  for (const auto& [key, value] : json->items()) {
+    if (key != "generation" && key != "settings") reader.append({problem(key, "there is no such key")});
+  }
+  if (auto problems = reader.take(); !problems.empty()) return tl::unexpected(std::move(problems));
+  return change;
+}
+
+tl::expected<SettingsReport, Problems> parse_settings_report(std::string_view text) {
+  const auto json = parse_object(text);
+  if (!json) return tl::unexpected(json.error());
+  Reader reader(*json, "");
+  SettingsReport report;
+  report.applied_generation = reader.integer("appliedGeneration");
+  auto settings = resolve(reader.settings("settings"));
+  if (settings) {
+    report.settings = *settings;
+  } else {
+    reader.append(std::move(settings.error()));
+  }
+  report.open = reader.integer("open");
+  report.opening = reader.integer("opening");
+  report.closing = reader.integer("closing");
+  report.in_use = reader.integer("inUse");
+  report.idle = reader.integer("idle");
+  report.waiting = reader.integer("waiting");
+  report.wait_count = reader.integer("waitCount");
+  report.open_high_water = reader.integer("openHighWater");
+  if (auto problems = reader.take(); !problems.empty()) return tl::unexpected(std::move(problems));
+  return report;
+}
+
+tl::expected<FactsReport, Problems> parse_facts_report(std::string_view text) {
+  const auto json = parse_object(text);
+  if (!json) return tl::unexpected(json.error());
+  Reader reader(*json, "");
+  FactsReport report;
+  report.reachable = reader.boolean("reachable");
+  report.facts_age_seconds = reader.integer("factsAgeSeconds");
+  report.detail = reader.text("detail");
+  Problems fact_problems;
+  if (const auto facts = json->find("facts"); facts != json->end() && facts->is_object()) {
+    report.facts = read_facts(*facts, fact_problems);
+  }
+  reader.append(std::move(fact_problems));
+  if (json->contains("fault")) {
+    report.fault = parse_postgres_fault(reader.text("fault"));
+    if (!report.fault) reader.append({problem("fault", "is not a known cause")});
+  }
+  if (auto problems = reader.take(); !problems.empty()) return tl::unexpected(std::move(problems));
+  return report;
+}
+
+}  // namespace storagepool::settings

@@ -1,0 +1,87 @@
+#include "pool/common/settings/admin_wire.h"
+
+#include <gmock/gmock.h>
+#include <gtest/gtest.h>
+
+namespace storagepool::settings {
+namespace {
+
+using testing::HasSubstr;
+
+template <typename T>
+std::string error_of(const tl::expected<T, Problems>& result) {
+  return result ? "" : to_string(result.error());
+}
+
+TEST(AdminWire, AChangeReadsBackTheSame) {
+  const SettingsChange change{7, {{"maxOpenConns", 16}, {"acquireTimeout", 1500}}};
+  EXPECT_EQ(to_json(change), R"({"generation":7,"settings":{"maxOpenConns":16,"acquireTimeout":"1s500ms"}})");
+  EXPECT_EQ(parse_settings_change(to_json(change)).value(), change);
+}
+
+TEST(AdminWire, AReportReadsBackTheSame) {
+  SettingsReport report;
+  report.applied_generation = 9;
+  report.settings = resolve({{"maxOpenConns", 12}, {"statementTimeout", 0}}).value();
+  report.open = 5;
+  report.opening = 1;
+  report.closing = 2;
+  report.in_use = 3;
+  report.idle = 2;
+  report.waiting = 4;
+  report.wait_count = 40;
+  report.open_high_water = 8;
+  EXPECT_EQ(report.sockets(), 8);
+  EXPECT_EQ(parse_settings_report(to_json(report)).value(), report);
+}
+
+TEST(AdminWire, FactsReadBackTheSame) {
+  FactsReport report;
+  report.reachable = true;
+  report.facts = ServerFacts{"7460123", 150'008, 100, 3, 0, 40, std::nullopt, 12};
+  report.facts_age_seconds = 4;
+  EXPECT_EQ(parse_facts_report(to_json(report)).value(), report);
+  for (const auto fault : {PostgresFault::kCredentialsMissing, PostgresFault::kCredentialsRejected,
+                           PostgresFault::kTls, PostgresFault::kServerFull, PostgresFault::kDatabaseMissing,
+                           PostgresFault::kUnreachable, PostgresFault::kSchema, PostgresFault::kOther}) {
+    FactsReport away;
+    away.fault = fault;
+    away.detail = "connecting to db.example:5432/audit failed";
+    EXPECT_EQ(parse_facts_report(to_json(away)).value(), away);
+  }
+}
+
+TEST(AdminWire, ARefusedChangeSaysWhy) {
+  EXPECT_THAT(error_of(parse_settings_change("[]")), HasSubstr("must be a JSON object"));
+  EXPECT_THAT(error_of(parse_settings_change("{")), HasSubstr("must be a JSON object"));
+  EXPECT_THAT(error_of(parse_settings_change(std::string(70'000, ' '))), HasSubstr("65536"));
+  EXPECT_THAT(error_of(parse_settings_change(R"({"settings":{}})")),
+              HasSubstr("generation: must be a whole number"));
+  EXPECT_THAT(error_of(parse_settings_change(R"({"generation":0,"settings":{}})")), HasSubstr("at least 1"));
+  EXPECT_THAT(error_of(parse_settings_change(R"({"generation":18446744073709551615,"settings":{}})")),
+              HasSubstr("generation"));
+  EXPECT_THAT(error_of(parse_settings_change(R"({"generation":1})")),
+              HasSubstr("settings: must be an object"));
+  EXPECT_THAT(error_of(parse_settings_change(R"({"generation":1,"settings":{"x":1}})")),
+              HasSubstr("no such setting"));
+  EXPECT_THAT(error_of(parse_settings_change(R"({"generation":1,"settings":{"maxOpenConns":"5"}})")),
+              HasSubstr("settings.maxOpenConns: must be a whole number from 1 to 10000"));
+  EXPECT_THAT(error_of(parse_settings_change(R"({"generation":1,"settings":{"acquireTimeout":5}})")),
+              HasSubstr("a duration with its unit"));
+  EXPECT_THAT(error_of(parse_settings_change(R"({"generation":1,"settings":{},"limit":5})")),
+              HasSubstr("limit"));
+}
+
+TEST(AdminWire, AHostileReportIsRefused) {
+  EXPECT_NE(error_of(parse_settings_report(R"({"appliedGeneration":1})")), "");
+  EXPECT_NE(error_of(parse_facts_report(R"({"reachable":"yes","factsAgeSeconds":0,"detail":""})")), "");
+  EXPECT_NE(
+      error_of(parse_facts_report(R"({"reachable":true,"factsAgeSeconds":0,"detail":"","fault":"weather"})")),
+      "");
+  EXPECT_NE(error_of(parse_facts_report(
+                R"({"reachable":true,"factsAgeSeconds":0,"detail":"","facts":{"maxConnections":-4}})")),
+            "");
+}
+
+}  // namespace
+}  // namespace storagepool::settings

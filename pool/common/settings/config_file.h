@@ -1,0 +1,45 @@
+// The configuration file of a managed pod (mounted from the StoragePool's ConfigMap, and kept again by the
+// pod as its persisted state). YAML, at most 64 KiB:
+//
+//   generation: 7                  # which grant of the operator this is; grows with every change
+//   postgres: {host: db.example, port: 5432, database: audit, sslMode: require}
+//   pool: {maxOpenConns: 16, connMaxLifetime: 5m, ...}   # keys of the settings table
+//
+// Unknown keys are errors. Strings are emitted double-quoted.
+#pragma once
+
+#include <cstddef>
+#include <cstdint>
+#include <string>
+#include <string_view>
+
+#include <tl/expected.hpp>
+
+#include "pool/common/settings/settings.h"
+
+namespace storagepool::settings {
+
+enum class SslMode { kDisable, kRequire, kVerifyCa, kVerifyFull };
+std::string_view to_string(SslMode mode);
+
+struct PostgresTarget {
+  std::string host;
+  std::uint16_t port = 5432;
+  std::string database;
+  SslMode ssl_mode = SslMode::kRequire;
+  friend bool operator==(const PostgresTarget&, const PostgresTarget&) = default;
+};
+
+struct Config {
+  std::int64_t generation = 0;
+  PostgresTarget postgres;
+  Given pool;  // ranges of single values are checked; relations are checked by `resolve`
+  friend bool operator==(const Config&, const Config&) = default;
+};
+
+inline constexpr std::size_t kMaxConfigBytes = std::size_t{64} * 1024;
+
+tl::expected<Config, Problems> parse_config(std::string_view yaml);
+std::string render_config(const Config& config);
+
+}  // namespace storagepool::settings

@@ -1,0 +1,122 @@
+// What the owner of the pool orders: other settings, an end, a pause, other credentials, a database's end;
+// and what it asks: how each database fares.
+#include <algorithm>
+
+#include "pool/engine/core/core.h"
+
+namespace storagepool::engine {
+
+void Core::reconfigure(TimePoint now, const settings::Settings& settings) {
+  settings_ = settings;
+  idle_time_check_ = lifetime_check_ = TimePoint::min();
+  advance(now);
+  close_unwanted();
+  refresh_waiting(now);
+  dispatch(now);
+}
+
+void Core::drain(TimePoint now, TimePoint deadline) {
+  advance(now);
+  draining_ = true;
+  deadlines_.clear();
+  for (std::uint32_t waiter = 0; waiter < waiters_.end(); ++waiter) {
+    if (!waiters_.used(waiter)) continue;
+    waiters_[waiter].deadline = std::min(waiters_[waiter].deadline, deadline);
+    deadlines_.push(waiters_[waiter].deadline, waiters_.id(waiter), waiters_.size(),
+                    [](WaiterId) { return true; });
+  }
+  close_unwanted();
+  dispatch(now);
+}
+
+void Core::suspend(TimePoint now) {
+  advance(now);
+  suspended_ = true;
+  close_unwanted();
+  dispatch(now);
+}
+
+void Core::resume(TimePoint now) {
+  advance(now);
+  suspended_ = false;
+  dispatch(now);
+}
+
+void Core::retire(TimePoint now) {
+  advance(now);
+  ++era_;
+  // What only a person can mend may have been mended by what this is called for: no waiting to find out.
+  const auto forget = [](Backoff& backoff) {
+    if (backoff.lasting()) backoff.succeeded();
+  };
+  forget(server_);
+  for (std::uint32_t index = 0; index < databases_.end(); ++index) forget(databases_[index].backoff);
+  close_unwanted();
+  refresh_waiting(now);
+  dispatch(now);
+}
+
+void Core::close_database(TimePoint now, std::string_view name) {
+  advance(now);
+  const std::uint32_t index = enter_database(now, name);
+  Database& database = databases_[index];
+  ++database.closers;
+  while (!database.waiters.empty()) fail(now, database.waiters.front(), closed_error(database));
+  close_unwanted();
+  settle(now, index);
+}
+
+void Core::reopen_database(TimePoint now, std::string_view name) {
+  advance(now);
+  const std::uint32_t index = find_database(name);
+  if (index == kNone || databases_[index].closers == 0) return dispatch(now);
+  --databases_[index].closers;
+  settle(now, index);
+}
+
+bool Core::has_connections(std::string_view name) const {
+  const std::uint32_t index = find_database(name);
+  return index != kNone && databases_[index].total > 0;
+}
+
+std::vector<DatabaseStatistics> Core::database_statistics() const {
+  std::vector<DatabaseStatistics> all;
+  all.reserve(databases_.size());
+  for (std::uint32_t index = 0; index < databases_.end(); ++index) {
+    const Database& database = databases_[index];
+    if (database.total == 0 && database.waiters.empty()) continue;
+    const std::int64_t open = database.live() - database.opening;
+    const auto idle = static_cast<std::int64_t>(database.idle.size());
+    all.push_back({.name = std::string(database.name),
+                   .max_open = limit_of(database),
+                   .open = open,
+                   .in_use = open - idle,
+                   .idle = idle,
+                   .waiting = database.queued()});
+  }
+  return all;
+}
+
+void Core::enforce_idle_limit() {
+  const auto limit = draining_ ? 0 : settings_.max_idle_conns;
+  while (idle_size() > limit) {
+    const auto oldest = least_recently_used();
+    leave_idle(oldest);
+    close(oldest);
+    if (!draining_) ++statistics_.max_idle_closed;
+  }
+}
+
+void Core::refresh_waiting(TimePoint now) {
+  for (auto index = waiting_.front(); index != kNone; index = databases_[index].waiting.next) {
+    refresh(now, index);
+  }
+}
+
+// Idle connections that may not be kept go at once, busy ones when they come back (`place`).
+void Core::close_unwanted() {
+  close_idle_if([&](const Connection& connection) { return unwanted(connection); });
+  enforce_idle_limit();
+}
+
+}  // namespace storagepool::engine

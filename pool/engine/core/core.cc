@@ -1,0 +1,381 @@
+#include "pool/engine/core/core.h"
+
+#include <algorithm>
+#include <type_traits>
+
+namespace storagepool::engine {
+namespace {
+
+using std::chrono::microseconds;
+using std::chrono::milliseconds;
+using std::chrono::seconds;
+
+constexpr seconds kRetrySoon{1};
+// For how long the failures of a database that nobody uses are remembered after the next attempt is due.
+constexpr seconds kRememberFailures{5};
+
+AcquireError make_error(AcquireError::Reason reason, std::string detail) {
+  return {reason, std::move(detail), milliseconds(kRetrySoon)};
+}
+
+}  // namespace
+
+Core::Core(std::string system_database, const settings::Settings& settings, std::mt19937_64 random)
+    : system_database_(std::move(system_database)), settings_(settings), random_(random) {}
+
+WaiterId Core::acquire(TimePoint now, std::string_view name, TimePoint deadline) {
+  const WaiterId id = waiters_.insert({});  // first, so that its place is not that of one who expires now
+  advance(now);
+  const std::uint32_t index = enter_database(now, name);
+  Database& database = databases_[index];
+  const auto waiter = waiters_.find(id);
+  waiters_[waiter] = {.database = index,
+                      .turn = ++turns_,
+                      .arrived = now,
+                      .deadline = std::min(deadline, now + settings_.acquire_timeout)};
+  enqueue(waiter);
+  if (draining_) {
+    fail(now, waiter, make_error(AcquireError::Reason::kDraining, "the connection pool is shutting down"));
+  } else if (database.closers > 0) {
+    fail(now, waiter, closed_error(database));
+  } else if (waiters_[waiter].deadline <= now) {
+    fail(now, waiter, deadline_error(now, database));
+  } else if (in_vain(now, database)) {
+    fail(now, waiter, connect_error(now, database));
+  } else {
+    serve_from_idle(now, index);
+  }
+  settle(now, index);
+  if (waiters_.find(id) == kNone) return id;
+  if (database.uncovered() > 0) {
+    // Callers for whom a connection is on its way do not count: maxWaiters bounds those who wait for
+    // somebody else's.
+    if (uncovered_ > settings_.max_waiters && waits_for_others(now, database)) {
+      fail(now, waiter,
+           make_error(AcquireError::Reason::kTooManyWaiters,
+                      "too many callers wait for a database connection (" +
+                          std::to_string(settings_.max_waiters) + " may)"));
+      settle(now, index);
+      return id;
+    }
+    waiters_[waiter].counted = true;
+    ++statistics_.wait_count;
+  }
+  deadlines_.push(waiters_[waiter].deadline, id, waiters_.size(),
+                  [&](WaiterId other) { return waiters_.find(other) != kNone; });
+  return id;
+}
+
+void Core::cancel(TimePoint now, WaiterId id) {
+  advance(now);
+  const auto waiter = waiters_.find(id);
+  if (waiter == kNone) return dispatch(now);
+  const std::uint32_t at = waiters_[waiter].database;
+  dequeue(now, waiter);
+  settle(now, at);
+}
+
+void Core::release(TimePoint now, ConnectionId id, bool reusable) {
+  advance(now);
+  const auto index = find(id, State::kInUse);
+  if (index == kNone) return dispatch(now);
+  const std::uint32_t at = connections_[index].database;
+  --statistics_.in_use;
+  if (reusable) {
+    place(now, index);
+  } else {
+    close(index);
+  }
+  settle(now, at);
+}
+
+void Core::opened(TimePoint now, ConnectionId id) {
+  advance(now);
+  const auto index = find(id, State::kOpening);
+  if (index == kNone) return dispatch(now);
+  Connection& connection = connections_[index];
+  const std::uint32_t at = connection.database;
+  --databases_[at].opening;
+  --statistics_.opening;
+  window_.succeeded(now - connection.since, static_cast<double>(settings_.max_open_conns));
+  connection.opened_at = now;
+  connection.lifetime_permille = std::uniform_int_distribution<std::uint16_t>(900, 1000)(random_);
+  server_.succeeded();
+  databases_[at].backoff.succeeded();
+  place(now, index);
+  settle(now, at);
+}
+
+void Core::open_failed(TimePoint now, ConnectionId id, OpenFailure failure) {
+  advance(now);
+  const auto index = find(id, State::kOpening);
+  if (index == kNone) return dispatch(now);
+  const std::uint32_t at = connections_[index].database;
+  const TimePoint started = connections_[index].since;
+  // What was wrong with a connect from before `retire`, say its credentials, may have been put right since.
+  const bool lasting = failure.lasting && connections_[index].era == era_;
+  Database& database = databases_[at];
+  --database.opening;
+  --statistics_.opening;
+  ++statistics_.connect_failures;
+  forget(index);
+  if (failure.database_only) {
+    server_.succeeded();  // it answered, to these credentials
+    database.backoff.failed(now, started, lasting, std::move(failure.detail), random_);
+    if (database.backoff.waiting(now)) {
+      retries_.push(database.backoff.retry_at(), databases_.id(at), databases_.size(),
+                    [&](std::uint64_t other) { return databases_.find(other) != kNone; });
+    }
+    fail_in_vain(now, at);
+  } else {
+    server_.failed(now, started, lasting, std::move(failure.detail), random_);
+    for (auto other = lasting ? waiting_.front() : kNone; other != kNone;) {
+      const auto next = databases_[other].waiting.next;
+      fail_in_vain(now, other);
+      other = next;
+    }
+  }
+  settle(now, at);
+}
+
+void Core::validated(TimePoint now, ConnectionId id, bool alive) {
+  advance(now);
+  const auto index = find(id, State::kValidating);
+  if (index == kNone) return dispatch(now);
+  const std::uint32_t at = connections_[index].database;
+  --databases_[at].validating;
+  --statistics_.in_use;
+  if (alive) {
+    place(now, index);
+  } else {
+    close(index);
+  }
+  serve_from_idle(now, at);
+  settle(now, at);
+}
+
+void Core::closed(TimePoint now, ConnectionId id) {
+  advance(now);
+  const auto index = find(id, State::kClosing);
+  if (index == kNone) return dispatch(now);
+  const std::uint32_t at = connections_[index].database;
+  --databases_[at].closing;
+  --statistics_.closing;
+  if (!databases_[at].system) --others_closing_;
+  forget(index);
+  settle(now, at);
+}
+
+void Core::lost(TimePoint now, ConnectionId id) {
+  advance(now);
+  const auto index = find(id, State::kIdle);
+  if (index == kNone) return dispatch(now);
+  leave_idle(index);
+  close(index);
+  settle(now, connections_[index].database);
+}
+
+void Core::tick(TimePoint now) {
+  advance(now);
+  dispatch(now);
+}
+
+void Core::take_actions(std::vector<Action>& actions) {
+  actions.clear();
+  actions.swap(actions_);
+}
+
+std::optional<TimePoint> Core::next_timer() const {
+  TimePoint next = std::min({deadlines_.next(), retries_.next(), look_again_});
+  if (idle_size() > 0) next = std::min({next, idle_time_check_, lifetime_check_});
+  // A back-off that is over was looked at by the last dispatch; what still waits then waits for something
+  // else.
+  if (!waiting_.empty() && server_.waiting(now_)) next = std::min(next, server_.retry_at());
+  if (next == TimePoint::max()) return std::nullopt;
+  return next;
+}
+
+std::optional<ConnectionId> Core::candidate(std::string_view name) const {
+  const std::uint32_t index = find_database(name);
+  if (index == kNone || databases_[index].idle.empty()) return std::nullopt;
+  return connections_.id(databases_[index].idle.back());
+}
+
+bool Core::idle(ConnectionId id) const {
+  return find(id, State::kIdle) != kNone;
+}
+
+// The index of a connection in this state, else kNone.
+std::uint32_t Core::find(ConnectionId id, State state) const {
+  const auto index = connections_.find(id);
+  return index != kNone && connections_[index].state == state ? index : kNone;
+}
+
+Statistics Core::statistics() const {
+  Statistics now = statistics_;
+  now.max_open = settings_.max_open_conns;
+  now.idle = idle_size();
+  now.open = now.in_use + now.idle;
+  now.waiting = static_cast<std::int64_t>(waiters_.size());
+  return now;
+}
+
+// What time alone brings about. Every event begins with it, so that nothing is given to an expired waiter and
+// no expired connection is given to anybody, however late the tick is.
+void Core::advance(TimePoint now) {
+  now_ = now;
+  while (const WaiterId id = deadlines_.pop_due(now)) {
+    const auto waiter = waiters_.find(id);
+    if (waiter == kNone) continue;
+    const std::uint32_t at = waiters_[waiter].database;
+    fail(now, waiter, deadline_error(now, databases_[at]));
+    refresh(now, at);
+  }
+  while (const std::uint64_t id = retries_.pop_due(now)) {
+    const auto at = databases_.find(id);
+    if (at != kNone) refresh(now, at);
+  }
+  close_expired(now);
+}
+
+// Ends every event that concerns a database.
+void Core::settle(TimePoint now, std::uint32_t index) {
+  refresh(now, index);
+  dispatch(now);
+  if (databases_[index].total == 0) leave_database(now, index);
+}
+
+TimePoint Core::lifetime_end(const Connection& connection) const {
+  if (settings_.conn_max_lifetime.count() == 0) return TimePoint::max();
+  static_assert(std::is_same_v<decltype(settings_.conn_max_lifetime), milliseconds>);
+  return connection.opened_at +
+         microseconds(settings_.conn_max_lifetime.count() * connection.lifetime_permille);
+}
+
+TimePoint Core::idle_time_end(const Connection& connection) const {
+  if (settings_.conn_max_idle_time.count() == 0) return TimePoint::max();
+  return connection.since + settings_.conn_max_idle_time;
+}
+
+void Core::close_expired(TimePoint now) {
+  if (idle_time_check_ <= now) {
+    idle_time_check_ = TimePoint::max();
+    for (auto oldest = least_recently_used(); oldest != kNone; oldest = least_recently_used()) {
+      if (const TimePoint end = idle_time_end(connections_[oldest]); end > now) {
+        idle_time_check_ = end;
+        break;
+      }
+      leave_idle(oldest);
+      close(oldest);
+      ++statistics_.max_idle_time_closed;
+    }
+  }
+  if (lifetime_check_ > now) return;
+  lifetime_check_ = TimePoint::max();
+  close_idle_if([&](const Connection& connection) {
+    const TimePoint end = lifetime_end(connection);
+    if (end > now) {
+      lifetime_check_ = std::min(lifetime_check_, end);
+      return false;
+    }
+    ++statistics_.max_lifetime_closed;
+    return true;
+  });
+}
+
+std::uint32_t Core::enter_database(TimePoint now, std::string_view name) {
+  const std::uint32_t found = find_database(name);
+  return found != kNone ? found : add_database(now, name);
+}
+
+std::uint32_t Core::add_database(TimePoint now, std::string_view name) {
+  if (databases_.size() >= sweep_at_) {
+    for (std::uint32_t index = 0; index < databases_.end(); ++index) {
+      if (databases_.used(index)) leave_database(now, index);
+    }
+    sweep_at_ = std::max<std::size_t>(64, 2 * databases_.size());
+  }
+  const auto index = static_cast<std::uint32_t>(databases_.insert({}));
+  databases_[index].name = by_name_.emplace(name, index).first->first;
+  databases_[index].system = name == system_database_;
+  if (databases_[index].system) system_ = index;
+  return index;
+}
+
+// Forgets a database without connections and waiters, so that their number is not bounded by memory but by
+// use.
+void Core::leave_database(TimePoint now, std::uint32_t index) {
+  const Database& database = databases_[index];
+  if (!databases_.used(index) || database.total > 0 || !database.waiters.empty() || database.closers > 0)
+    return;
+  if (database.backoff.failing() && now < database.backoff.retry_at() + kRememberFailures) return;
+  if (database.system) system_ = kNone;
+  by_name_.erase(by_name_.find(database.name));
+  databases_.erase(index);
+}
+
+void Core::enqueue(std::uint32_t waiter) {
+  Database& database = databases_[waiters_[waiter].database];
+  if (database.waiters.empty()) waiting_.push_back(databases_, waiters_[waiter].database);
+  database.waiters.push_back(waiters_, waiter);
+}
+
+void Core::dequeue(TimePoint now, std::uint32_t waiter) {
+  Database& database = databases_[waiters_[waiter].database];
+  database.waiters.erase(waiters_, waiter);
+  if (database.waiters.empty()) waiting_.erase(databases_, waiters_[waiter].database);
+  if (waiters_[waiter].counted) statistics_.wait_duration += now - waiters_[waiter].arrived;
+  waiters_.erase(waiter);
+}
+
+void Core::fail(TimePoint now, std::uint32_t waiter, AcquireError error) {
+  actions_.emplace_back(Fail{waiters_.id(waiter), std::move(error)});
+  dequeue(now, waiter);
+}
+
+bool Core::in_vain(TimePoint now, const Database& database) const {
+  const auto hopeless = [&](const Backoff& backoff) { return backoff.lasting() && backoff.waiting(now); };
+  return database.live() == 0 && (hopeless(server_) || hopeless(database.backoff));
+}
+
+void Core::fail_in_vain(TimePoint now, std::uint32_t index) {
+  const Database& database = databases_[index];
+  if (!in_vain(now, database)) return;
+  const AcquireError error = connect_error(now, database);
+  while (!database.waiters.empty()) fail(now, database.waiters.front(), error);
+  refresh(now, index);
+  leave_database(now, index);
+}
+
+AcquireError Core::connect_error(TimePoint now, const Database& database) const {
+  const Backoff& backoff = database.backoff.failing() ? database.backoff : server_;
+  AcquireError error = make_error(AcquireError::Reason::kConnectFailed, backoff.detail());
+  if (backoff.waiting(now)) {
+    error.retry_after =
+        std::max<milliseconds>(kRetrySoon, std::chrono::ceil<seconds>(backoff.retry_at() - now));
+  }
+  return error;
+}
+
+AcquireError Core::closed_error(const Database& database) {
+  return make_error(AcquireError::Reason::kDatabaseClosed,
+                    "the database " + std::string(database.name) + " is closed to new work");
+}
+
+AcquireError Core::deadline_error(TimePoint now, const Database& database) const {
+  if (draining_) return make_error(AcquireError::Reason::kDraining, "the connection pool is shutting down");
+  // An attempt may be under way at this moment: what went wrong before is still the best that can be said.
+  if (database.live() == database.opening && (server_.failing() || database.backoff.failing()))
+    return connect_error(now, database);
+  if (suspended_) {
+    return make_error(AcquireError::Reason::kDeadlineExceeded,
+                      "no connection to " + std::string(database.name) +
+                          " was handed out in time: the connection pool is suspended");
+  }
+  return make_error(AcquireError::Reason::kDeadlineExceeded,
+                    "no connection to " + std::string(database.name) + " became free in time (" +
+                        std::to_string(statistics_.in_use) + " in use of at most " +
+                        std::to_string(settings_.max_open_conns) + ")");
+}
+
+}  // namespace storagepool::engine

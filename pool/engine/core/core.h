@@ -1,0 +1,338 @@
+// The decisions of the pool engine, pure: no thread, socket or clock. Every event carries `now` (steady,
+// never going back); what has to be done is taken out as actions after it; `next_timer` says when to `tick`.
+// One token is one socket; a connection holds its token from Open until `closed` or `open_failed`:
+//
+//              Open            opened               Hand
+//        o ----------> opening ------> (place) -----------------> in use
+//                         |           ^  |   ^   \ release          |
+//                         |  validated|  |    `----------------------'
+//             open_failed |           |  v                          |
+//        o <--------------'   validating<--idle                     | not reusable,
+//        ^                       | dead     | lost, expired,        | over a limit,
+//        |         closed        v          v evicted, shrunk       v expired
+//        `------------------- closing <--------- Close -------------'
+//
+// Invariants (design: the engine), each checked by the simulator after every event:
+//  E1 opening + idle + validating + in use + closing never exceeds maxOpenConns; after a shrink it only
+//     falls.
+//  E2 nobody waits while an idle connection of its database, or a token it may have, exists (but for the
+//     back-off of E6), nor, longer than it is patient, while an idle connection of another database exists
+//     that may be closed for it and fewer than two sockets are being opened or closed.
+//  E3 first come first served within a database; expired and cancelled waiters receive nothing.
+//  E4 a smaller limit closes idle connections at once and busy ones on release.
+//  E5 at capacity the least recently used idle connection of another database makes room, where one that was
+//     asked for again counts as younger (`victim`).
+//  E6 after a failed connect the next waits for a back-off and is alone until one succeeds.
+//
+// Limits. Any database but the system database: maxConnsPerDatabase each, maxOpenConns - systemConns
+// together. The system database: maxOpenConns. Free tokens go to the database with the oldest waiter.
+//
+// Moving a token between databases costs the server a backend, so it is done with hesitation:
+//  - A connection that comes free stays with its database while that has waiters. It is given up for an older
+//    waiter, whose database has none, only if that has waited for `patience` and the connection has lived as
+//    long: under load databases take turns of that length, as processes do in a round robin.
+//  - A connection is closed for a waiter of another database (E5) after `hesitation` of being idle, or when
+//    that waiter loses patience; a waiter whose database has a connection already first waits for that one.
+//  - As many tokens move at a time as the server is found to take (connect_window.h).
+// Whatever ends a hesitation is an event or `next_timer`.
+//
+// Faults that only a person can mend (credentials, TLS, a missing database) fail the waiters of a database
+// without any connection at once, and new ones until the next attempt: a caller is better served by an answer
+// that says why than by a wait for its deadline. Other faults (a restart, a full server) may pass: there a
+// waiter waits.
+#pragma once
+
+#include <algorithm>
+#include <array>
+#include <chrono>
+#include <cstdint>
+#include <functional>
+#include <optional>
+#include <random>
+#include <string>
+#include <string_view>
+#include <unordered_map>
+#include <utility>
+#include <variant>
+#include <vector>
+
+#include "pool/common/settings/settings.h"
+#include "pool/engine/core/backoff.h"
+#include "pool/engine/core/connect_window.h"
+#include "pool/engine/core/deadlines.h"
+#include "pool/engine/core/slots.h"
+#include "pool/engine/core/turn_heap.h"
+#include "pool/engine/engine.h"
+
+namespace storagepool::engine {
+
+using ConnectionId = std::uint64_t;
+using WaiterId = std::uint64_t;
+
+struct Open {
+  ConnectionId connection;
+  std::string database;
+};
+struct Close {
+  ConnectionId connection;
+};
+struct Validate {  // idle for longer than validateAfterIdle: answer with `validated`
+  ConnectionId connection;
+};
+struct Hand {
+  WaiterId waiter;
+  ConnectionId connection;
+};
+struct Fail {
+  WaiterId waiter;
+  AcquireError error;
+};
+using Action = std::variant<Open, Close, Validate, Hand, Fail>;
+
+struct OpenFailure {
+  bool database_only = false;  // other databases of the server are not concerned
+  bool lasting = false;        // only a person can mend it
+  std::string detail;          // safe to show to a client
+};
+
+class Core {
+ public:
+  static constexpr std::chrono::milliseconds kPatience{50};  // at most
+  static constexpr int kPatiencesPerTimeout = 8;             // at least; of acquireTimeout
+  static constexpr int kHesitationsPerPatience = 10;
+  static constexpr int kAgainFactor = 8;  // see `victim`
+
+  Core(std::string system_database, const settings::Settings& settings, std::mt19937_64 random);
+
+  // Ends in a Hand or a Fail for the returned id, at the latest at `deadline` or acquireTimeout from now.
+  // The low half of an id may be that of another waiter, but only of one answered in an earlier event.
+  WaiterId acquire(TimePoint now, std::string_view database, TimePoint deadline);
+  // The same where it is cheapest: takes the idle connection that `acquire` would hand out at once, without a
+  // waiter or an action. 0 when there is none that was in use less than `at_most` ago, when somebody waits,
+  // or when time has brought about what `acquire` would see to first.
+  ConnectionId acquire_idle(TimePoint now, std::string_view database, TimePoint deadline,
+                            std::chrono::nanoseconds at_most);
+  void cancel(TimePoint now, WaiterId waiter);  // no Hand or Fail follows; an answered waiter is ignored
+  void release(TimePoint now, ConnectionId connection, bool reusable);
+  // As `release` of a reusable connection that just becomes idle, without an action; false when more than
+  // that is to be done.
+  bool release_idle(TimePoint now, ConnectionId connection);
+  void opened(TimePoint now, ConnectionId connection);
+  void open_failed(TimePoint now, ConnectionId connection, OpenFailure failure);
+  void validated(TimePoint now, ConnectionId connection, bool alive);
+  void closed(TimePoint now,
+              ConnectionId connection);               // the server has let go, or was waited for long enough
+  void lost(TimePoint now, ConnectionId connection);  // died while idle
+  void tick(TimePoint now);
+  void reconfigure(TimePoint now, const settings::Settings& settings);
+  // Refuses new waiters; those there are served until `deadline`.
+  void drain(TimePoint now, TimePoint deadline);
+  // Until `resume` nothing is opened or handed out: idle connections close at once, others as soon as nobody
+  // holds them, waiters wait for their deadline. Does not hold up a drain: its deadline ends every wait.
+  void suspend(TimePoint now);
+  void resume(TimePoint now);
+  // No connection that was made or begun before is handed out again: idle ones close at once, others as soon
+  // as nobody holds them. The next connect does not wait for the back-off of a fault that a person had to
+  // mend.
+  void retire(TimePoint now);
+  // Fails the waiters of a database, and whoever asks for it until `reopen_database` was called as often; its
+  // idle connections close at once, others as soon as nobody holds them.
+  void close_database(TimePoint now, std::string_view database);
+  void reopen_database(TimePoint now, std::string_view database);
+
+  // What is to be done since the last call, in order; `actions` is overwritten.
+  void take_actions(std::vector<Action>& actions);
+  std::optional<TimePoint> next_timer() const;
+
+  // The idle connection the next acquire of this database would use, for a look at its socket before.
+  std::optional<ConnectionId> candidate(std::string_view database) const;
+  bool idle(ConnectionId connection) const;
+  // Any socket counts, until the server has let go of it.
+  bool has_connections(std::string_view database) const;
+  bool any_idle() const { return idle_size() > 0; }
+  std::size_t sockets() const { return connections_.size(); }
+  TimePoint now() const { return now_; }  // of the last event
+  const settings::Settings& settings() const { return settings_; }
+  Statistics statistics() const;
+  // Of every database with a socket or a waiter, in no order.
+  std::vector<DatabaseStatistics> database_statistics() const;
+  bool drained() const { return draining_ && connections_.size() == 0 && waiters_.size() == 0; }
+
+ private:
+  enum class State : std::uint8_t { kOpening, kIdle, kValidating, kInUse, kClosing };
+  // Idle connections of the system database, and of the others those that nobody asked for again since they
+  // were made and those that somebody did.
+  enum Segment : std::uint8_t { kSystem, kOnce, kAgain };
+  struct Connection {
+    State state = State::kOpening;
+    Segment segment = kOnce;
+    std::uint16_t lifetime_permille = 1000;  // of connMaxLifetime
+    std::uint32_t database = kNone;
+    std::uint32_t era = 0;  // how many times the pool had been retired when the connect began
+    TimePoint since;        // start of the connect, later of being idle
+    TimePoint opened_at;
+    Link lru = {};
+    Link database_idle = {};
+  };
+  struct Waiter {
+    std::uint32_t database = kNone;
+    bool counted = false;    // in wait_count
+    std::uint64_t turn = 0;  // order of arrival
+    TimePoint arrived;
+    TimePoint deadline;
+    Link queue = {};
+  };
+  // What the waiters of a database want that neither an idle connection nor one under way gives them.
+  enum class Want : std::uint8_t { kNothing, kFirst, kMore };
+  struct Database {
+    std::string_view name;  // the key in by_name_
+    bool system = false;
+    Want want = Want::kNothing;  // this and the next as of the last `refresh`
+    std::int32_t uncovered_then = 0;
+    std::int32_t total = 0;  // sockets
+    std::int32_t opening = 0;
+    std::int32_t validating = 0;
+    std::int32_t closing = 0;
+    std::int32_t closers = 0;  // calls of close_database without their reopen_database
+    IndexList<Waiter, &Waiter::queue> waiters;
+    IndexList<Connection, &Connection::database_idle> idle;  // most recently used last
+    Link waiting = {};
+    Backoff backoff;
+
+    std::int32_t live() const { return total - closing; }
+    std::int32_t queued() const { return static_cast<std::int32_t>(waiters.size()); }
+    // Waiters without a connection being made or checked for them.
+    std::int32_t uncovered() const { return std::max(0, queued() - opening - validating); }
+  };
+  struct NameHash : std::hash<std::string_view> {
+    using is_transparent = void;
+  };
+
+  // core.cc: events and time.
+  void advance(TimePoint now);
+  void settle(TimePoint now, std::uint32_t database);
+  std::uint32_t find(ConnectionId id, State state) const;
+  std::uint32_t enter_database(TimePoint now, std::string_view name);
+  std::uint32_t add_database(TimePoint now, std::string_view name);
+  void leave_database(TimePoint now, std::uint32_t index);
+  void enqueue(std::uint32_t waiter);
+  void dequeue(TimePoint now, std::uint32_t waiter);
+  void fail(TimePoint now, std::uint32_t waiter, AcquireError error);
+  void fail_in_vain(TimePoint now, std::uint32_t database);
+  bool in_vain(TimePoint now, const Database& database) const;
+  AcquireError connect_error(TimePoint now, const Database& database) const;
+  static AcquireError closed_error(const Database& database);
+  AcquireError deadline_error(TimePoint now, const Database& database) const;
+  TimePoint lifetime_end(const Connection& connection) const;
+  TimePoint idle_time_end(const Connection& connection) const;
+  void close_expired(TimePoint now);
+
+  // placement.cc: what becomes of a connection.
+  std::int64_t limit_of(const Database& database) const;
+  std::int64_t others_limit() const;
+  std::int64_t live() const;
+  std::int64_t others_live() const;
+  bool over_limit(const Database& database) const;
+  bool unwanted(const Connection& connection) const;
+  void place(TimePoint now, std::uint32_t connection);
+  void make_idle(TimePoint now, std::uint32_t connection);
+  void leave_idle(std::uint32_t connection);
+  void take_idle(std::uint32_t connection);
+  std::uint32_t least_recently_used() const;
+  std::int64_t idle_size() const {
+    return static_cast<std::int64_t>(lru_[kOnce].size() + lru_[kAgain].size() + lru_[kSystem].size());
+  }
+  template <typename Condition>
+  void close_idle_if(const Condition& condition);
+  void hand(TimePoint now, std::uint32_t waiter, std::uint32_t connection);
+  void serve_from_idle(TimePoint now, std::uint32_t database);
+  void open(TimePoint now, std::uint32_t database);
+  void close(std::uint32_t connection);
+  void forget(std::uint32_t connection);
+
+  // fast_path.cc: taking and giving back when that is all there is to do.
+  bool other_business(TimePoint now) const;
+  std::uint32_t find_database(std::string_view name) const;
+
+  // dispatch.cc: who gets a token.
+  struct Shortage {
+    bool any = false;     // of tokens of whomever
+    bool others = false;  // of the tokens that are not the system database's
+  };
+  std::chrono::nanoseconds patience() const;
+  std::chrono::nanoseconds hesitation() const;
+  void refresh(TimePoint now, std::uint32_t database);
+  Want want_of(TimePoint now, const Database& database) const;
+  void dispatch(TimePoint now);
+  void spend_free_tokens(TimePoint now);
+  void make_room(TimePoint now);
+  bool held_back(TimePoint now) const;
+  bool moving_enough() const;
+  Shortage shortage(TimePoint now) const;
+  std::uint32_t victim(TimePoint now, Shortage wanted) const;
+  std::uint32_t oldest(Want want, bool others = true) const;
+  std::uint32_t older(std::uint32_t database, std::uint32_t other) const;
+  TimePoint due(std::uint32_t database) const;
+  bool should_yield(TimePoint now, const Connection& connection) const;
+  bool waits_for_others(TimePoint now, const Database& database) const;
+  bool helps(Shortage shortage, const Database& owner) const {
+    return shortage.any || (shortage.others && !owner.system);
+  }
+  const Waiter& front(std::uint32_t database) const { return waiters_[databases_[database].waiters.front()]; }
+  TurnHeap& heap_of(Want want) { return want == Want::kFirst ? first_ : more_; }
+
+  // control.cc: what the owner of the pool orders and asks.
+  void enforce_idle_limit();
+  void close_unwanted();
+  void refresh_waiting(TimePoint now);
+
+  std::string system_database_;
+  settings::Settings settings_;
+  std::mt19937_64 random_;
+  TimePoint now_{};
+  bool draining_ = false;
+  bool suspended_ = false;
+  std::uint32_t era_ = 0;
+  Slots<Connection> connections_;
+  Slots<Waiter> waiters_;
+  Slots<Database> databases_;
+  std::unordered_map<std::string, std::uint32_t, NameHash, std::equal_to<>> by_name_;
+  mutable std::uint32_t last_found_ = kNone;  // mostly the next one asked for, too
+  std::size_t sweep_at_ = 64;
+  std::uint32_t system_ = kNone;                     // the system database's index while it is known
+  IndexList<Database, &Database::waiting> waiting_;  // databases with waiters
+  TurnHeap first_;              // of these, but the system database, who want their first connection
+  TurnHeap more_;               // and who want another one
+  std::int64_t wanting_ = 0;    // size of the two, and the system database if it wants
+  std::int64_t uncovered_ = 0;  // sum over the databases
+  std::array<IndexList<Connection, &Connection::lru>, 3> lru_;  // by Segment, least recently used first
+  Deadlines deadlines_;
+  Deadlines retries_;                             // ends of the back-offs of databases
+  TimePoint look_again_ = TimePoint::max();       // when a hesitation of the last dispatch ends
+  TimePoint idle_time_check_ = TimePoint::max();  // not after the first end of connMaxIdleTime
+  TimePoint lifetime_check_ = TimePoint::max();   // not after the first end of an idle connection's lifetime
+  Backoff server_;
+  ConnectWindow window_;
+  std::int64_t others_ = 0;  // connections of all databases but the system's
+  std::int64_t others_closing_ = 0;
+  std::uint64_t turns_ = 0;
+  Statistics statistics_;  // `in_use` includes connections being validated; sizes are filled in on reading
+  std::vector<Action> actions_;
+};
+
+// Goes over the idle connections, least recently used first within a list, and closes those that fit.
+template <typename Condition>
+void Core::close_idle_if(const Condition& condition) {
+  for (const auto& list : lru_) {
+    for (auto index = list.front(); index != kNone;) {
+      const auto next = connections_[index].lru.next;
+      if (condition(connections_[index])) {
+        leave_idle(index);
+        close(index);
+      }
+      index = next;
+    }
+  }
+}
+
+}  // namespace storagepool::engine

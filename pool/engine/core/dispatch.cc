@@ -1,0 +1,157 @@
+// Who gets a token: the part of the core that spends them. The databases whose waiters want tokens are kept
+// in the order of their oldest waiter, so that an event costs O(log n) however many databases wait.
+#include <algorithm>
+#include <utility>
+
+#include "pool/engine/core/core.h"
+
+namespace storagepool::engine {
+
+using std::chrono::nanoseconds;
+
+nanoseconds Core::patience() const {
+  return std::min<nanoseconds>(kPatience, settings_.acquire_timeout / kPatiencesPerTimeout);
+}
+nanoseconds Core::hesitation() const {
+  return patience() / kHesitationsPerPatience;
+}
+
+// Brings up to date what is kept about a database for the dispatch.
+void Core::refresh(TimePoint now, std::uint32_t index) {
+  Database& database = databases_[index];
+  const std::int32_t uncovered = database.uncovered();
+  if (uncovered == 0 && database.uncovered_then == 0) return;
+  uncovered_ += uncovered - std::exchange(database.uncovered_then, uncovered);
+  const Want before = std::exchange(database.want, want_of(now, database));
+  if (database.want == Want::kNothing && before == Want::kNothing) return;
+  wanting_ += (database.want == Want::kNothing ? 0 : 1) - (before == Want::kNothing ? 0 : 1);
+  if (database.system) return;
+  if (before != Want::kNothing && before != database.want) heap_of(before).erase(index);
+  if (database.want != Want::kNothing) heap_of(database.want).set(index, front(index).turn);
+}
+
+Core::Want Core::want_of(TimePoint now, const Database& database) const {
+  if (database.uncovered() == 0 || database.total >= limit_of(database)) return Want::kNothing;
+  const Backoff& backoff = database.backoff;
+  if (backoff.failing() && (backoff.waiting(now) || database.opening > 0)) return Want::kNothing;
+  return database.live() == 0 ? Want::kFirst : Want::kMore;
+}
+
+void Core::dispatch(TimePoint now) {
+  look_again_ = TimePoint::max();
+  if (wanting_ == 0) return;
+  spend_free_tokens(now);
+  make_room(now);
+}
+
+// While connecting fails, one attempt at a time is made, at the end of each back-off.
+bool Core::held_back(TimePoint now) const {
+  return suspended_ || server_.waiting(now) || (server_.failing() && statistics_.opening > 0);
+}
+
+void Core::spend_free_tokens(TimePoint now) {
+  while (static_cast<std::int64_t>(connections_.size()) < settings_.max_open_conns && !held_back(now)) {
+    const bool others = others_ < others_limit();
+    const auto next = older(oldest(Want::kFirst, others), oldest(Want::kMore, others));
+    if (next == kNone) return;
+    open(now, next);
+    refresh(now, next);
+  }
+}
+
+// Of the databases with this wish, the one with the oldest waiter; kNone when there is none.
+std::uint32_t Core::oldest(Want want, bool others) const {
+  const bool system = system_ != kNone && databases_[system_].want == want;
+  const TurnHeap& heap = want == Want::kFirst ? first_ : more_;
+  return older(system ? system_ : kNone, others && !heap.empty() ? heap.front() : kNone);
+}
+
+std::uint32_t Core::older(std::uint32_t a, std::uint32_t b) const {
+  if (a == kNone || b == kNone) return a == kNone ? b : a;
+  return front(a).turn < front(b).turn ? a : b;
+}
+
+// When room may be made for the oldest waiter of a database. One that already has a connection, or is about
+// to, first sees whether that is enough.
+TimePoint Core::due(std::uint32_t index) const {
+  const Database& database = databases_[index];
+  const TimePoint arrived = front(index).arrived;
+  if (database.want == Want::kFirst) return arrived;
+  return arrived + (database.opening > 0 ? patience() : hesitation());
+}
+
+// Of what, if of anything, more is due than the tokens that closing connections will return.
+Core::Shortage Core::shortage(TimePoint now) const {
+  const auto some = [&](std::uint32_t index) { return index != kNone && due(index) <= now ? 1 : 0; };
+  std::int64_t others =
+      static_cast<std::int64_t>(first_.size()) + some(more_.empty() ? kNone : more_.front());
+  std::int64_t system = system_ != kNone && databases_[system_].want != Want::kNothing ? some(system_) : 0;
+  if (server_.failing()) {  // room is made for the one attempt
+    system = std::min<std::int64_t>(system, 1);
+    others = std::min<std::int64_t>(others, 1 - system);
+  }
+  const std::int64_t others_room = std::max<std::int64_t>(0, others_limit() - others_live());
+  return {.any = system + std::min(others, others_room) > settings_.max_open_conns - live(),
+          .others = others > others_room};
+}
+
+// The idle connection to close for it: the least recently used, where one that was asked for again since it
+// was made counts as younger. Most databases of a skewed load are asked for once in a while; their
+// connections should not push out those of the busy ones. (As the two segments of SLRU, Karedla et al. 1994,
+// with ages instead of sizes; zipf_benchmark.cc has the numbers.) The system database gives up what it holds
+// above its reserve, which is what the others' limit leaves.
+std::uint32_t Core::victim(TimePoint now, Shortage wanted) const {
+  const auto age = [&](std::uint32_t index) { return now - connections_[index].since; };
+  const auto once = lru_[kOnce].front();
+  const auto again = lru_[kAgain].front();
+  const auto system = lru_[kSystem].front();
+  std::uint32_t found = once == kNone ? again : once;
+  if (once != kNone && again != kNone && age(again) > kAgainFactor * age(once)) found = again;
+  if (wanted.others && found != kNone) return found;
+  if (!wanted.any || system == kNone) return wanted.any ? found : kNone;
+  return found == kNone || age(system) > age(found) ? system : found;
+}
+
+bool Core::moving_enough() const {
+  return !window_.admits(static_cast<double>(statistics_.opening + statistics_.closing));
+}
+
+void Core::make_room(TimePoint now) {
+  while (!held_back(now) && !moving_enough() && idle_size() > 0) {
+    const auto first = oldest(Want::kFirst);
+    const auto more = oldest(Want::kMore);
+    const auto index = victim(now, shortage(now));
+    if (index == kNone) {
+      if (more != kNone && due(more) > now) look_again_ = due(more);
+      return;
+    }
+    const TimePoint arrived = front(older(first, more)).arrived;
+    const TimePoint ripe = std::min(connections_[index].since + hesitation(), arrived + patience());
+    if (ripe > now) {
+      look_again_ = ripe;
+      return;
+    }
+    leave_idle(index);
+    close(index);
+    ++statistics_.evicted;
+  }
+}
+
+// Whether a connection that comes free while its own database has waiters goes to another that has none.
+bool Core::should_yield(TimePoint now, const Connection& connection) const {
+  if (held_back(now) || moving_enough() || now - connection.opened_at < patience()) return false;
+  const auto other = oldest(Want::kFirst);
+  if (other == kNone || now - front(other).arrived < patience()) return false;
+  const Database& database = databases_[connection.database];
+  if (front(other).turn > front(connection.database).turn) return false;
+  const Shortage wanted = shortage(now);
+  return victim(now, wanted) == kNone && helps(wanted, database);
+}
+
+// Whether the newest waiter of a database, for whom no connection is being made, has no token coming either.
+bool Core::waits_for_others(TimePoint now, const Database& database) const {
+  if (held_back(now) || database.want != Want::kFirst) return true;
+  return helps(shortage(now), database);
+}
+
+}  // namespace storagepool::engine

@@ -1,0 +1,152 @@
+// What becomes of a connection: it is opened, handed out, kept idle or closed.
+#include <algorithm>
+
+#include "pool/engine/core/core.h"
+
+namespace storagepool::engine {
+
+// One at least, whatever is kept for the system database: with a limit of one they take turns.
+std::int64_t Core::others_limit() const {
+  return std::max<std::int64_t>(1, settings_.max_open_conns - settings_.system_conns);
+}
+
+std::int64_t Core::limit_of(const Database& database) const {
+  return database.system ? settings_.max_open_conns : settings_.max_conns_per_database;
+}
+
+std::int64_t Core::live() const {
+  return static_cast<std::int64_t>(connections_.size()) - statistics_.closing;
+}
+std::int64_t Core::others_live() const {
+  return others_ - others_closing_;
+}
+
+bool Core::over_limit(const Database& database) const {
+  return live() > settings_.max_open_conns || database.live() > limit_of(database) ||
+         (!database.system && others_live() > others_limit());
+}
+
+// Whether a connection must not be handed out, or be kept idle, any more.
+bool Core::unwanted(const Connection& connection) const {
+  const Database& database = databases_[connection.database];
+  return suspended_ || database.closers > 0 || connection.era != era_ || over_limit(database);
+}
+
+// A healthy connection that nobody holds, in no list and no gauge.
+void Core::place(TimePoint now, std::uint32_t index) {
+  const Connection& connection = connections_[index];
+  const Database& database = databases_[connection.database];
+  if (lifetime_end(connection) <= now) {
+    ++statistics_.max_lifetime_closed;
+    close(index);
+  } else if (unwanted(connection) || (draining_ && database.waiters.empty())) {
+    close(index);
+  } else if (!database.waiters.empty()) {
+    if (should_yield(now, connection)) {
+      ++statistics_.evicted;
+      close(index);
+    } else {
+      hand(now, database.waiters.front(), index);
+    }
+  } else {
+    make_idle(now, index);
+  }
+}
+
+void Core::make_idle(TimePoint now, std::uint32_t index) {
+  Connection& connection = connections_[index];
+  connection.state = State::kIdle;
+  connection.since = now;
+  lru_[connection.segment].push_back(connections_, index);
+  databases_[connection.database].idle.push_back(connections_, index);
+  idle_time_check_ = std::min(idle_time_check_, idle_time_end(connection));
+  lifetime_check_ = std::min(lifetime_check_, lifetime_end(connection));
+  enforce_idle_limit();
+}
+
+void Core::leave_idle(std::uint32_t index) {
+  lru_[connections_[index].segment].erase(connections_, index);
+  databases_[connections_[index].database].idle.erase(connections_, index);
+}
+
+// For somebody who asked for it.
+void Core::take_idle(std::uint32_t index) {
+  leave_idle(index);
+  Connection& connection = connections_[index];
+  if (connection.segment == kOnce) connection.segment = kAgain;
+}
+
+// Of all idle connections; kNone when there is none.
+std::uint32_t Core::least_recently_used() const {
+  std::uint32_t found = kNone;
+  for (const auto& list : lru_) {
+    const auto index = list.front();
+    if (index != kNone && (found == kNone || connections_[index].since < connections_[found].since)) {
+      found = index;
+    }
+  }
+  return found;
+}
+
+void Core::hand(TimePoint now, std::uint32_t waiter, std::uint32_t connection) {
+  connections_[connection].state = State::kInUse;
+  ++statistics_.in_use;
+  actions_.emplace_back(Hand{waiters_.id(waiter), connections_.id(connection)});
+  dequeue(now, waiter);
+}
+
+// Idle connections go to waiters most recently used first: the others may then grow old enough to be closed.
+// One that was idle for long is checked first, and covers its waiter meanwhile.
+void Core::serve_from_idle(TimePoint now, std::uint32_t index) {
+  Database& database = databases_[index];
+  while (!database.idle.empty() && database.queued() > database.validating) {
+    const auto connection = database.idle.back();
+    const bool check = now - connections_[connection].since >= settings_.validate_after_idle;
+    take_idle(connection);
+    if (check) {
+      connections_[connection].state = State::kValidating;
+      ++database.validating;
+      ++statistics_.in_use;
+      actions_.emplace_back(Validate{connections_.id(connection)});
+    } else {
+      hand(now, database.waiters.front(), connection);
+    }
+  }
+}
+
+void Core::open(TimePoint now, std::uint32_t at) {
+  Database& database = databases_[at];
+  const ConnectionId id = connections_.insert({});
+  Connection& connection = connections_[connections_.find(id)];
+  connection.database = at;
+  connection.era = era_;
+  connection.segment = database.system ? kSystem : kOnce;
+  connection.since = now;
+  ++database.total;
+  ++database.opening;
+  ++statistics_.opening;
+  if (!database.system) ++others_;
+  statistics_.open_high_water =
+      std::max(statistics_.open_high_water, static_cast<std::int64_t>(connections_.size()));
+  actions_.emplace_back(Open{id, std::string(database.name)});
+}
+
+// Of a connection in no list and no gauge.
+void Core::close(std::uint32_t index) {
+  Database& database = databases_[connections_[index].database];
+  connections_[index].state = State::kClosing;
+  ++database.closing;
+  ++statistics_.closing;
+  if (!database.system) ++others_closing_;
+  actions_.emplace_back(Close{connections_.id(index)});
+}
+
+// Of a connection that has no socket any more.
+void Core::forget(std::uint32_t index) {
+  Database& database = databases_[connections_[index].database];
+  --database.total;
+  if (!database.system) --others_;
+  connections_.erase(index);
+}
+
+}  // namespace storagepool::engine

@@ -1,0 +1,44 @@
+// One audit event as it is stored: every field of the wire contract, validated and with its defaults filled
+// in. `event_data` is the client's JSON object, kept byte for byte; everything else is in canonical form.
+#pragma once
+
+#include <cstdint>
+#include <optional>
+#include <string>
+
+#include "pool/common/runtime/timestamp.h"
+
+namespace storagepool::event {
+
+inline constexpr std::int64_t kDefaultRetentionDays = 2555;  // seven years
+
+struct Event {
+  std::string event_id{};       // canonical UUID; empty until one is made for an event whose client sent none
+  bool id_from_client = false;  // the client made the id, so that its calls with it are idempotent
+  runtime::Timestamp event_timestamp{};
+  std::string version{};
+  std::string event_type{};
+  std::string event_category{};
+  std::string event_action{};
+  std::string event_outcome{};
+  std::string correlation_id{};
+  std::optional<std::string> parent_event_id{};
+  std::optional<runtime::Date> parent_event_date{};
+  std::string resource_type{};
+  std::string resource_id{};
+  std::string severity{};
+  std::string actor_id{};
+  std::string actor_type{};
+  std::int64_t retention_days = kDefaultRetentionDays;
+  bool is_sensitive = false;
+  std::string event_data{};
+  std::optional<std::string> namespace_name{};  // "namespace" on the wire
+  std::optional<std::string> cluster_id{};
+  std::optional<std::string> actor_ip{};
+  std::optional<std::int64_t> duration_ms{};
+  std::optional<std::string> error_code{};
+  std::optional<std::string> error_message{};
+  friend bool operator==(const Event&, const Event&) = default;
+};
+
+}  // namespace storagepool::event

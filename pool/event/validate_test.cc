@@ -1,0 +1,314 @@
+#include "pool/event/validate.h"
+
+#include <functional>
+
+#include <gmock/gmock.h>
+#include <gtest/gtest.h>
+#include <nlohmann/json.hpp>
+
+namespace storagepool::event {
+namespace {
+
+using testing::ElementsAre;
+using testing::Field;
+using testing::HasSubstr;
+
+const runtime::Timestamp kNow = *runtime::parse_timestamp("2026-02-28T12:00:00Z");
+
+nlohmann::json valid_body() {
+  return {{"version", "1.0"},
+          {"event_type", "gateway.signal.received"},
+          {"event_timestamp", "2026-02-28T11:59:00.25Z"},
+          {"event_category", "gateway"},
+          {"event_action", "received"},
+          {"event_outcome", "success"},
+          {"correlation_id", "rr-1"},
+          {"event_data", {{"a", 1}}}};
+}
+
+tl::expected<Event, FieldErrors> with(const std::function<void(nlohmann::json&)>& change) {
+  nlohmann::json body = valid_body();
+  change(body);
+  return validate_event(body.dump(), kNow);
+}
+
+tl::expected<Event, FieldErrors> with(const std::string& field, const nlohmann::json& value) {
+  return with([&](nlohmann::json& body) { body[field] = value; });
+}
+
+// The message of the one error, which must be about `field`.
+std::string refusal(const std::string& field, const nlohmann::json& value) {
+  const auto event = with(field, value);
+  if (event) return "accepted";
+  EXPECT_EQ(event.error().size(), 1U);
+  EXPECT_EQ(event.error().at(0).field, field);
+  return event.error().at(0).message;
+}
+
+TEST(ValidateEvent, fills_in_the_defaults) {
+  const auto event = validate_event(valid_body().dump(), kNow);
+  ASSERT_TRUE(event);
+  Event expected{.event_timestamp = *runtime::parse_timestamp("2026-02-28T11:59:00.25Z"),
+                 .version = "1.0",
+                 .event_type = "gateway.signal.received",
+                 .event_category = "gateway",
+                 .event_action = "received",
+                 .event_outcome = "success",
+                 .correlation_id = "rr-1",
+                 .resource_type = "gateway",
+                 .resource_id = "rr-1",
+                 .severity = "info",
+                 .actor_id = "gateway-service",
+                 .actor_type = "service",
+                 .retention_days = 2555,
+                 .event_data = R"({"a":1})"};
+  EXPECT_EQ(*event, expected);
+}
+
+TEST(ValidateEvent, keeps_every_optional_field) {
+  auto body = valid_body();
+  body.update({{"actor_type", "user"},
+               {"actor_id", "u1"},
+               {"actor_ip", "2001:db8::1"},
+               {"resource_type", "pod"},
+               {"resource_id", "p1"},
+               {"namespace", "ns"},
+               {"cluster_id", "c1"},
+               {"severity", "critical"},
+               {"error_code", "E1"},
+               {"error_message", "boom"},
+               {"duration_ms", 0},
+               {"retention_days", 1},
+               {"is_sensitive", true},
+               {"parent_event_date", "2026-02-27"},
+               {"unknown", {{"ignored", true}}},
+               {"parent_event_id", "0190A6E2-9B7C-7DEF-8123-456789ABCDEF"},
+               {"event_id", "AAAAAAAA-9B7C-4DEF-8123-456789ABCDEF"}});
+  const auto event = validate_event(body.dump(), kNow);
+  ASSERT_TRUE(event);
+  EXPECT_EQ(event->actor_type, "user");
+  EXPECT_EQ(event->actor_id, "u1");
+  EXPECT_EQ(event->actor_ip, "2001:db8::1");
+  EXPECT_EQ(event->resource_type, "pod");
+  EXPECT_EQ(event->resource_id, "p1");
+  EXPECT_EQ(event->namespace_name, "ns");
+  EXPECT_EQ(event->cluster_id, "c1");
+  EXPECT_EQ(event->severity, "critical");
+  EXPECT_EQ(event->error_code, "E1");
+  EXPECT_EQ(event->error_message, "boom");
+  EXPECT_EQ(event->duration_ms, 0);
+  EXPECT_EQ(event->retention_days, 1);
+  EXPECT_TRUE(event->is_sensitive);
+  EXPECT_EQ(runtime::format_date(*event->parent_event_date), "2026-02-27");
+  EXPECT_EQ(event->parent_event_id, "0190a6e2-9b7c-7def-8123-456789abcdef");
+  EXPECT_EQ(event->event_id, "aaaaaaaa-9b7c-4def-8123-456789abcdef");
+}
+
+TEST(ValidateEvent, names_every_missing_field) {
+  const auto event = validate_event("{}", kNow);
+  ASSERT_FALSE(event);
+  std::vector<std::string> fields;
+  for (const auto& error : event.error()) {
+    fields.push_back(error.field);
+    EXPECT_THAT(error.message, HasSubstr("is required; allowed: "));
+  }
+  EXPECT_THAT(fields, ElementsAre("version", "event_type", "event_timestamp", "event_category",
+                                  "event_action", "event_outcome", "correlation_id", "event_data"));
+}
+
+TEST(ValidateEvent, reads_null_as_absent) {
+  for (const char* field : {"actor_type", "actor_id", "actor_ip", "resource_type", "resource_id", "namespace",
+                            "cluster_id", "parent_event_id", "parent_event_date", "severity", "error_code",
+                            "error_message", "duration_ms", "retention_days", "is_sensitive", "event_id"}) {
+    const auto event = with(field, nullptr);
+    ASSERT_TRUE(event) << field;
+    EXPECT_EQ(*event, *validate_event(valid_body().dump(), kNow)) << field;
+  }
+  EXPECT_THAT(refusal("event_data", nullptr), HasSubstr("is required"));
+  EXPECT_THAT(refusal("version", nullptr), HasSubstr("is required"));
+}
+
+TEST(ValidateEvent, bounds_the_length_of_texts_in_characters) {
+  const struct {
+    const char* field;
+    std::size_t longest;
+  } kTexts[] = {{"version", 20},
+                {"event_type", 100},
+                {"event_category", 50},
+                {"event_action", 50},
+                {"correlation_id", 255}};
+  for (const auto& [field, longest] : kTexts) {
+    std::string text;
+    for (std::size_t i = 0; i < longest; ++i) text += "é";
+    EXPECT_TRUE(with(field, text)) << field;
+    EXPECT_THAT(refusal(field, text + "é"),
+                HasSubstr("a string of 1 to " + std::to_string(longest) + " characters"));
+    EXPECT_THAT(refusal(field, ""), HasSubstr("got \"\"; allowed: a string of 1 to"));
+    EXPECT_THAT(refusal(field, 5), HasSubstr("got 5; allowed: a string of 1 to"));
+  }
+  for (const char* field : {"actor_type", "actor_id", "resource_type", "resource_id", "severity", "namespace",
+                            "cluster_id", "error_code"}) {
+    EXPECT_TRUE(with(field, std::string(1024, 'x'))) << field;
+    EXPECT_THAT(refusal(field, std::string(1025, 'x')), HasSubstr("a string of at most 1024 characters"))
+        << field;
+    EXPECT_THAT(refusal(field, nlohmann::json::array()), HasSubstr("got an array; allowed: a string"))
+        << field;
+  }
+  EXPECT_TRUE(with("error_message", std::string(100'000, 'x')));
+}
+
+TEST(ValidateEvent, reads_an_empty_text_as_the_default) {
+  EXPECT_EQ(with("actor_type", "")->actor_type, "service");
+  EXPECT_EQ(with("actor_id", "")->actor_id, "gateway-service");
+  EXPECT_EQ(with("resource_id", "")->resource_id, "rr-1");
+  EXPECT_EQ(with("severity", "")->severity, "info");
+  EXPECT_EQ(with("namespace", "")->namespace_name, "");
+}
+
+TEST(ValidateEvent, bounds_the_time_on_both_sides) {
+  EXPECT_TRUE(with("event_timestamp", "2026-02-28T13:00:00Z"));
+  EXPECT_TRUE(with("event_timestamp", "2026-02-28T15:00:00+02:00"));
+  EXPECT_TRUE(with("event_timestamp", "2026-02-21T12:00:00Z"));
+  EXPECT_TRUE(with("event_timestamp", "2026-02-28T11:00:00.123456789Z"));
+  for (const char* bad : {"2026-02-28T13:00:00.000001Z", "2026-02-21T11:59:59.999999Z", "2026-02-28", "now",
+                          "9999-12-31T23:59:59Z", "0001-01-01T00:00:00Z"}) {
+    EXPECT_THAT(refusal("event_timestamp", bad),
+                HasSubstr("got \"" + std::string(bad) + "\"; allowed: an RFC 3339 time"));
+  }
+  EXPECT_THAT(refusal("event_timestamp", 1772280000), HasSubstr("got 1772280000"));
+}
+
+TEST(ValidateEvent, knows_the_outcomes) {
+  for (const char* good : {"success", "failure", "pending"}) EXPECT_TRUE(with("event_outcome", good));
+  EXPECT_EQ(refusal("event_outcome", "ok"), "got \"ok\"; allowed: success, failure, pending");
+  EXPECT_THAT(refusal("event_outcome", true), HasSubstr("got true"));
+}
+
+TEST(ValidateEvent, takes_addresses_only) {
+  for (const char* good : {"192.0.2.7", "::1", "2001:DB8::1", "::ffff:192.0.2.7"})
+    EXPECT_TRUE(with("actor_ip", good));
+  for (const char* bad :
+       {"zzz", "", "192.0.2.256", "192.0.2", "1.2.3.4/8", "fe80::1%eth0", "localhost", "1.2.3.4 "}) {
+    EXPECT_THAT(refusal("actor_ip", bad), HasSubstr("allowed: an IPv4 or IPv6 address")) << bad;
+  }
+}
+
+TEST(ValidateEvent, takes_uuids_and_dates_only) {
+  for (const char* field : {"event_id", "parent_event_id"}) {
+    EXPECT_THAT(refusal(field, "123"), HasSubstr("got \"123\"; allowed: a UUID"));
+    EXPECT_THAT(refusal(field, "00000000-0000-0000-0000-000000000000"), HasSubstr("other than the nil UUID"));
+    EXPECT_THAT(refusal(field, 7), HasSubstr("got 7"));
+  }
+  EXPECT_THAT(refusal("parent_event_date", "2026-02-30"), HasSubstr("allowed: a date"));
+}
+
+TEST(ValidateEvent, bounds_the_numbers) {
+  EXPECT_EQ(with("duration_ms", 9223372036854775807)->duration_ms, 9223372036854775807);
+  for (const nlohmann::json& bad : {nlohmann::json(-1), nlohmann::json(1.5), nlohmann::json("5"),
+                                    nlohmann::json(9223372036854775808U), nlohmann::json(1e300)}) {
+    EXPECT_THAT(refusal("duration_ms", bad), HasSubstr("allowed: an integer of at least 0")) << bad;
+  }
+  EXPECT_EQ(with("retention_days", 0)->retention_days, 2555);
+  EXPECT_EQ(with("retention_days", 2555)->retention_days, 2555);
+  EXPECT_THAT(refusal("retention_days", 9999), HasSubstr("got 9999; allowed: an integer from 1 to 2555"));
+  EXPECT_THAT(refusal("retention_days", -1), HasSubstr("got -1"));
+  EXPECT_THAT(refusal("is_sensitive", "true"), HasSubstr("got \"true\"; allowed: true or false"));
+}
+
+TEST(ValidateEvent, keeps_event_data_verbatim) {
+  std::string body = valid_body().dump();
+  const std::string data = "{ \"z\": 1.50,\n\"a\" : \"\\u00e9\", \"z\":[ ] }";
+  body.replace(body.find(R"({"a":1})"), 7, data);
+  const auto event = validate_event(body, kNow);
+  ASSERT_TRUE(event);
+  EXPECT_EQ(event->event_data, data);
+  for (const nlohmann::json& bad : {nlohmann::json("{}"), nlohmann::json::array(), nlohmann::json(5)}) {
+    EXPECT_THAT(refusal("event_data", bad), HasSubstr("allowed: a JSON object"));
+  }
+}
+
+TEST(ValidateEvent, refuses_a_body_that_is_not_an_object) {
+  for (const char* bad : {"", "[]", "nonsense", "{\"version\":\"\\u0000\"}"}) {
+    const auto event = validate_event(bad, kNow);
+    ASSERT_FALSE(event);
+    EXPECT_THAT(event.error(), ElementsAre(Field(&FieldError::field, "body")));
+  }
+}
+
+TEST(ValidateEvent, tells_whose_id_it_is) {
+  EXPECT_FALSE(validate_event(valid_body().dump(), kNow)->id_from_client);
+  EXPECT_TRUE(with("event_id", "aaaaaaaa-9b7c-4def-8123-456789abcdef")->id_from_client);
+}
+
+std::vector<std::string> refused_fields(const std::string& body) {
+  const auto events = validate_batch(body, kNow);
+  std::vector<std::string> fields;
+  if (!events) {
+    for (const FieldError& error : events.error()) fields.push_back(error.field);
+  }
+  return fields;
+}
+
+nlohmann::json batch_of(std::size_t count) {
+  return nlohmann::json::array_t(count, valid_body());
+}
+
+TEST(ValidateBatch, gives_every_event_in_order) {
+  auto body = batch_of(500);
+  for (std::size_t i = 0; i < body.size(); ++i) body[i]["correlation_id"] = std::to_string(i);
+  const auto events = validate_batch(body.dump(1), kNow);
+  ASSERT_TRUE(events);
+  ASSERT_EQ(events->size(), 500U);
+  for (std::size_t i = 0; i < events->size(); ++i) {
+    EXPECT_EQ((*events)[i].correlation_id, std::to_string(i));
+    EXPECT_EQ((*events)[i].event_data, "{\n   \"a\": 1\n  }");
+  }
+}
+
+TEST(ValidateBatch, bounds_the_number_of_events) {
+  const auto empty = validate_batch(" [ ] ", kNow);
+  ASSERT_FALSE(empty);
+  EXPECT_THAT(empty.error().at(0).message, HasSubstr("batch cannot be empty"));
+  const auto many = validate_batch(batch_of(501).dump(), kNow);
+  ASSERT_FALSE(many);
+  EXPECT_EQ(many.error().at(0).message, "got more than 500 events; allowed: a JSON array of 1 to 500 events");
+}
+
+TEST(ValidateBatch, names_the_element_and_its_field) {
+  auto body = batch_of(4);
+  body[1] = 5;
+  body[3]["severity"] = 7;
+  body[3].erase("version");
+  EXPECT_THAT(refused_fields(body.dump()), ElementsAre("[1]", "[3].version", "[3].severity"));
+  const auto refused = validate_batch(body.dump(), kNow);
+  EXPECT_EQ(refused.error().at(0).message, "it must be a JSON object");
+  EXPECT_EQ(refused.error().at(2).message, "got 7; allowed: a string");
+}
+
+TEST(ValidateBatch, refuses_an_id_twice) {
+  auto body = batch_of(3);
+  body[0]["event_id"] = "aaaaaaaa-9b7c-4def-8123-456789abcdef";
+  body[2]["event_id"] = "AAAAAAAA-9B7C-4DEF-8123-456789ABCDEF";
+  EXPECT_THAT(refused_fields(body.dump()), ElementsAre("[2].event_id"));
+}
+
+TEST(ValidateBatch, does_not_list_errors_without_end) {
+  EXPECT_EQ(refused_fields(nlohmann::json(nlohmann::json::array_t(500, 5)).dump()).size(), kMaxBatchErrors);
+}
+
+TEST(ValidateBatch, refuses_what_is_not_an_array) {
+  for (const char* bad : {"", "{}", "[", "[{}", "[{}}", "[{} {}]", "[] x", "[]]", "null", "nonsense"}) {
+    EXPECT_THAT(refused_fields(bad), ElementsAre("body")) << bad;
+  }
+  const std::string event = valid_body().dump();
+  EXPECT_TRUE(validate_batch("[" + event + "]", kNow));
+  EXPECT_TRUE(validate_batch(" [" + event + " ,\n" + event + " ]\n", kNow));
+  EXPECT_THAT(refused_fields("[" + event + ",]"), ElementsAre("[1]"));
+  EXPECT_THAT(refused_fields("[," + event + "]"), ElementsAre("[0]"));
+  EXPECT_THAT(refused_fields("[" + event + "x]"), ElementsAre("body"));
+  const std::string nul("[\0]", 3);
+  EXPECT_FALSE(validate_batch(nul, kNow));
+}
+
+}  // namespace
+}  // namespace storagepool::event

@@ -1,0 +1,226 @@
+#include "pool/ingest/ingest.h"
+
+#include <algorithm>
+#include <chrono>
+#include <exception>
+#include <limits>
+#include <optional>
+#include <unordered_map>
+#include <unordered_set>
+#include <utility>
+
+#include <boost/asio/redirect_error.hpp>
+#include <boost/asio/steady_timer.hpp>
+#include <boost/asio/use_awaitable.hpp>
+
+#include "pool/common/runtime/coroutine.h"
+#include "pool/common/runtime/log.h"
+#include "pool/ingest/rows.h"
+
+namespace asio = boost::asio;
+
+namespace storagepool::ingest {
+namespace {
+
+using asio::awaitable;
+using std::chrono::steady_clock;
+using Kind = tables::StoreError::Kind;
+
+constexpr std::chrono::milliseconds kRetryAfter{1000};
+
+// What the database would refuse only after having been asked, or would store twice.
+std::optional<tables::StoreError> refusal(const std::vector<event::Event>& unit) {
+  std::unordered_set<std::string_view> ids;
+  for (const event::Event& event : unit) {
+    if (!uuid_bytes(event.event_id) || (event.parent_event_id && !uuid_bytes(*event.parent_event_id)))
+      return tables::StoreError{Kind::kRejected, "an event id is not a UUID in its canonical form", {}};
+    if (unit.size() > 1 && !ids.insert(event.event_id).second)
+      return tables::StoreError{Kind::kRejected, "two events of one call have the id " + event.event_id, {}};
+  }
+  return std::nullopt;
+}
+
+tables::StoreError late() {
+  return {Kind::kUnavailable, "the events could not be written to PostgreSQL in time", kRetryAfter};
+}
+
+}  // namespace
+
+class Ingest::State : public std::enable_shared_from_this<State> {
+ public:
+  State(asio::any_io_executor executor, engine::Engine& engine, const IngestLimits& limits)
+      : executor_(std::move(executor)), engine_(engine), limits_(limits), queue_(limits), idle_(executor_) {}
+
+  awaitable<IngestAnswer> store(std::string database, std::vector<event::Event> unit, Deadline deadline);
+  awaitable<bool> drain(Deadline deadline);
+  IngestStatistics statistics() const { return {queue_.load(), counters_}; }
+
+ private:
+  class Waiter;
+
+  void begin_turns();
+  static awaitable<void> take_turn(std::shared_ptr<State> self, IngestQueue::Turn turn);
+  awaitable<void> write(std::string database, engine::Lease lease, std::vector<IngestUnit> units);
+  void answer(const IngestUnit& unit, IngestAnswer answer);
+  void expire(const std::vector<IngestUnit>& units);
+
+  asio::any_io_executor executor_;
+  engine::Engine& engine_;
+  IngestLimits limits_;
+  IngestQueue queue_;
+  IngestCounters counters_;
+  std::unordered_map<std::uint64_t, Waiter*> waiters_;  // by unit
+  runtime::Notification idle_;
+  bool draining_ = false;
+};
+
+// A call that waits for its answer; lives in the frame of its coroutine.
+class Ingest::State::Waiter {
+ public:
+  Waiter(State& state, std::uint64_t unit, Deadline deadline)
+      : state_(state), unit_(unit), timer_(state.executor_, deadline) {
+    state_.waiters_.emplace(unit_, this);
+  }
+  Waiter(const Waiter&) = delete;
+  Waiter& operator=(const Waiter&) = delete;
+  ~Waiter() { state_.waiters_.erase(unit_); }
+
+  // Ends with the answer or when the deadline passes, after which it ends with the answer only.
+  awaitable<void> wait() {
+    boost::system::error_code cancelled;
+    co_await timer_.async_wait(asio::redirect_error(asio::use_awaitable, cancelled));
+    if (!answer_) timer_.expires_at(Deadline::max());
+  }
+  void put(IngestAnswer answer) {
+    answer_.emplace(std::move(answer));
+    timer_.cancel();
+  }
+  std::optional<IngestAnswer>& answer() { return answer_; }
+
+ private:
+  State& state_;
+  std::uint64_t unit_;
+  asio::steady_timer timer_;
+  std::optional<IngestAnswer> answer_;
+};
+
+awaitable<IngestAnswer> Ingest::State::store(std::string database, std::vector<event::Event> unit,
+                                             Deadline deadline) {
+  const auto self = shared_from_this();
+  if (unit.empty()) co_return std::vector<Stored>{};
+  if (draining_)
+    co_return tl::unexpected(
+        tables::StoreError{Kind::kUnavailable, "the service is shutting down", kRetryAfter});
+  auto refused = refusal(unit);
+  if (refused) {
+    ++counters_.rejected;
+    co_return tl::unexpected(std::move(*refused));
+  }
+  const auto id = queue_.push(database, std::move(unit), deadline);
+  if (!id) {
+    ++counters_.overloaded;
+    co_return tl::unexpected(
+        tables::StoreError{Kind::kOverloaded, "too many events are waiting to be stored", kRetryAfter});
+  }
+  Waiter waiter(*this, *id, deadline);
+  begin_turns();
+  while (!waiter.answer()) {
+    co_await waiter.wait();
+    if (waiter.answer() || !queue_.withdraw(database, *id)) continue;
+    ++counters_.expired;
+    if (queue_.empty()) idle_.notify_all();
+    co_return tl::unexpected(late());
+  }
+  co_return std::move(*waiter.answer());  // NOLINT(bugprone-unchecked-optional-access): the loop's end
+}
+
+void Ingest::State::begin_turns() {
+  while (auto turn = queue_.begin_turn())
+    runtime::spawn(
+        executor_, "ingest",
+        take_turn(shared_from_this(), std::move(*turn)));  // NOLINT(bugprone-unchecked-optional-access)
+  if (queue_.empty()) idle_.notify_all();
+}
+
+awaitable<void> Ingest::State::take_turn(std::shared_ptr<State> self, IngestQueue::Turn turn) {
+  IngestQueue& queue = self->queue_;
+  auto lease = co_await self->engine_.acquire(turn.database, turn.deadline);
+  if (lease) {
+    IngestQueue::Batch batch = queue.take(turn.database, steady_clock::now());
+    const IngestLoad load = batch.load;
+    self->expire(batch.expired);
+    self->begin_turns();  // of the same database, if not all of it went into the batch
+    if (!batch.units.empty()) co_await self->write(turn.database, std::move(*lease), std::move(batch.units));
+    queue.end_turn(turn.database, load);
+  } else {
+    // Who came while we waited for our time to be over has waited for less; other reasons hold for everybody.
+    const bool timed_out = lease.error().reason == engine::AcquireError::Reason::kDeadlineExceeded;
+    const auto newer = timed_out ? turn.next_unit : std::numeric_limits<std::uint64_t>::max();
+    const tl::unexpected<tables::StoreError> error(tables::to_store_error(lease.error()));
+    for (const IngestUnit& unit : queue.give_up(turn.database, newer)) self->answer(unit, error);
+  }
+  self->begin_turns();
+}
+
+awaitable<void> Ingest::State::write(std::string database, engine::Lease lease,
+                                     std::vector<IngestUnit> units) {
+  const auto first =
+      std::min_element(units.begin(), units.end(),
+                       [](const IngestUnit& a, const IngestUnit& b) { return a.deadline < b.deadline; });
+  std::vector<std::uint64_t> ids;
+  ids.reserve(units.size());
+  for (const IngestUnit& unit : units) ids.push_back(unit.id);
+  IngestWriter writer(
+      engine_, std::move(database), first->deadline + limits_.grace,
+      [this](const IngestUnit& unit, IngestAnswer answer) { this->answer(unit, std::move(answer)); },
+      counters_);
+  try {
+    co_await writer.write(std::move(lease), std::move(units));
+  } catch (const std::exception& error) {
+    // Out of memory, most likely: whoever has no answer yet must not wait for ever.
+    log::error("a batch of events was not written", {{"error", error.what()}});
+    const tables::StoreError internal{Kind::kInternal, "the events could not be written", {}};
+    for (const std::uint64_t id : ids) answer({.id = id}, tl::unexpected(internal));
+  }
+}
+
+void Ingest::State::answer(const IngestUnit& unit, IngestAnswer answer) {
+  const auto waiter = waiters_.find(unit.id);
+  if (waiter != waiters_.end() && !waiter->second->answer()) waiter->second->put(std::move(answer));
+}
+
+void Ingest::State::expire(const std::vector<IngestUnit>& units) {
+  counters_.expired += units.size();
+  for (const IngestUnit& unit : units) answer(unit, tl::unexpected(late()));
+}
+
+awaitable<bool> Ingest::State::drain(Deadline deadline) {
+  const auto self = shared_from_this();
+  draining_ = true;
+  while (!queue_.empty()) {
+    const bool changed = co_await idle_.wait_until(deadline);
+    if (!changed) break;
+  }
+  const bool done = queue_.empty();
+  co_return done;
+}
+
+Ingest::Ingest(asio::any_io_executor executor, engine::Engine& engine, IngestLimits limits)
+    : state_(std::make_shared<State>(std::move(executor), engine, limits)) {}
+
+Ingest::~Ingest() = default;
+
+awaitable<IngestAnswer> Ingest::store(std::string database, std::vector<event::Event> unit,
+                                      Deadline deadline) {
+  return state_->store(std::move(database), std::move(unit), deadline);
+}
+
+IngestStatistics Ingest::statistics() const {
+  return state_->statistics();
+}
+
+awaitable<bool> Ingest::drain(Deadline deadline) {
+  return state_->drain(deadline);
+}
+
+}  // namespace storagepool::ingest

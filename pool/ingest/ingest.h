@@ -1,0 +1,63 @@
+// Group commit of audit events: what many callers store at once is written in batches, one statement and one
+// commit for each, and every caller is answered when its events are durable. A call that finds nothing under
+// way is written at once; while batches are being committed the next one forms, so that no delay is ever
+// added.
+//
+//   Ingest ingest(executor, engine);
+//   const auto stored = co_await ingest.store("audit", std::move(events), deadline);
+//   if (!stored) co_return refused(stored.error());
+//
+// A repeated call stores nothing again: events are identified by their id, which must be set. What is
+// accepted is bounded; beyond the bound a call is refused at once (kOverloaded). Which units are written
+// together is decided in queue.h, how a batch is written is in writer.h. Not thread-safe: all
+// calls on the executor.
+#pragma once
+
+#include <memory>
+#include <string>
+#include <utility>
+#include <vector>
+
+#include <boost/asio/any_io_executor.hpp>
+#include <boost/asio/awaitable.hpp>
+
+#include "pool/engine/engine.h"
+#include "pool/ingest/queue.h"
+#include "pool/ingest/writer.h"
+
+namespace storagepool::ingest {
+
+struct IngestStatistics {
+  IngestLoad load;  // accepted and not answered yet
+  IngestCounters counters;
+};
+
+class Ingest {
+ public:
+  using Deadline = engine::TimePoint;
+
+  // `engine` must outlive the executor's work.
+  Ingest(boost::asio::any_io_executor executor, engine::Engine& engine, IngestLimits limits = {});
+  ~Ingest();
+  Ingest(const Ingest&) = delete;
+  Ingest& operator=(const Ingest&) = delete;
+
+  // Stores the events of one call, all or none, and returns what is now stored under each id, in order. When
+  // the deadline passes before they are being written the answer is kUnavailable; when it passes later the
+  // answer is what happened to them, at most `IngestLimits::grace` after it. After kUnavailable they may have
+  // been stored all the same, which a repeated call with the same ids finds out.
+  boost::asio::awaitable<IngestAnswer> store(std::string database, std::vector<event::Event> unit,
+                                             Deadline deadline);
+
+  IngestStatistics statistics() const;
+
+  // Refuses new calls and waits until everything accepted is answered; false when that is not so by
+  // `deadline`.
+  boost::asio::awaitable<bool> drain(Deadline deadline);
+
+ private:
+  class State;
+  std::shared_ptr<State> state_;  // shared with what is under way
+};
+
+}  // namespace storagepool::ingest

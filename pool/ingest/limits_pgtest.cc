@@ -1,0 +1,155 @@
+// The bounds of the ingest on a real server: what it refuses, whom it lets wait and for how long.
+#include "pool/ingest/ingest.h"
+
+#include "pool/ingest/testing/ingest_fixture.h"
+
+namespace storagepool::ingest {
+namespace {
+
+using testing::Call;
+using testing::in;
+using testing::IngestTest;
+using testing::Kind;
+using testing::new_event;
+using testing::Pod;
+using testing::run;
+using namespace std::chrono_literals;
+
+// Keeps every INSERT waiting until it is destroyed.
+class TableLock {
+ public:
+  TableLock(boost::asio::io_context& context, const postgres::testing::Server& server)
+      : context_(context), pod_(context, server, {}, 1) {
+    auto acquired = run(context, pod_.engine.acquire("audit", in(20s)));
+    if (!acquired) throw std::runtime_error(acquired.error().detail);
+    lease_.emplace(std::move(*acquired));
+    const auto locked =
+        run(context, (*lease_)->execute("BEGIN; LOCK TABLE audit_events IN SHARE MODE", in(20s)));
+    if (!locked) throw std::runtime_error(locked.error().detail);
+  }
+  ~TableLock() {
+    run(context_, (*lease_)->execute("ROLLBACK", in(20s)));
+    lease_.reset();
+    EXPECT_TRUE(run(context_, pod_.engine.drain(in(20s))));
+  }
+  TableLock(const TableLock&) = delete;
+  TableLock& operator=(const TableLock&) = delete;
+
+ private:
+  boost::asio::io_context& context_;
+  Pod pod_;
+  std::optional<engine::Lease> lease_;
+};
+
+TEST_F(IngestTest, refuses_at_once_what_exceeds_its_queue) {
+  Pod& pod = make_pod({.max_queued_events = 10}, 2);
+  std::vector<engine::Lease> hold;
+  for (int i = 0; i < 2; ++i) hold.push_back(hold_connection(pod));
+  for (int i = 0; i < 5; ++i) start(pod.ingest, {new_event()});
+  const Call& one_too_many = start(pod.ingest, {new_event()});
+  const Call& elsewhere = start(pod.ingest, {new_event()}, 30s, "audit_ws_a");
+  wait_until([&] { return one_too_many.answer && pod.ingest.statistics().load.events == 6; });
+  EXPECT_EQ(one_too_many.refused(), Kind::kOverloaded);
+  EXPECT_GE(one_too_many.answer->error().retry_after, 1s);
+  EXPECT_EQ(pod.ingest.statistics().counters.overloaded, 1U);
+  hold.clear();
+  finish();
+  EXPECT_TRUE(elsewhere.stored());
+  EXPECT_EQ(count(), "5");
+  must_store(pod.ingest, {new_event()});
+}
+
+TEST_F(IngestTest, bounds_the_bytes_in_its_queue) {
+  Pod& pod = make_pod({.max_queued_bytes = 1'000'000}, 1);
+  std::optional<engine::Lease> hold = hold_connection(pod);
+  event::Event large = new_event();
+  large.error_message.emplace(300'000, 'x');
+  start(pod.ingest, {large});
+  const Call& refused = start(pod.ingest, {large});
+  wait_until([&] { return refused.answer.has_value(); });
+  EXPECT_EQ(refused.refused(), Kind::kOverloaded);
+  hold.reset();
+  finish();
+  EXPECT_EQ(count(), "1");
+}
+
+TEST_F(IngestTest, a_call_that_waits_for_a_connection_is_answered_by_its_deadline) {
+  Pod& pod = make_pod({}, 1);
+  std::optional<engine::Lease> hold = hold_connection(pod);
+  const Call& patient = start(pod.ingest, {new_event()}, 30s);
+  const Call& hasty = start(pod.ingest, {new_event()}, 50ms);
+  wait_until([&] { return hasty.answer.has_value(); });
+  EXPECT_EQ(hasty.refused(), Kind::kUnavailable);
+  EXPECT_GE(hasty.answer->error().retry_after, 1s);
+  EXPECT_FALSE(patient.answer);
+  EXPECT_EQ(pod.ingest.statistics().counters.expired, 1U);
+  hold.reset();
+  finish();
+  EXPECT_TRUE(patient.stored());
+  EXPECT_EQ(count(), "1") << "what was refused must not be stored later";
+}
+
+TEST_F(IngestTest, a_call_that_is_being_written_is_answered_by_what_happens) {
+  Pod& pod = make_pod({.grace = 20s});
+  auto lock = std::make_unique<TableLock>(context_, *server_);
+  const Call& call = start(pod.ingest, {new_event()}, 50ms);
+  const auto past_deadline = in(100ms);
+  wait_until([&] { return std::chrono::steady_clock::now() > past_deadline; });
+  EXPECT_FALSE(call.answer);
+  lock.reset();
+  finish();
+  EXPECT_TRUE(call.stored());
+}
+
+TEST_F(IngestTest, a_call_that_is_being_written_does_not_wait_for_ever) {
+  Pod& pod = make_pod({.grace = 100ms});
+  const TableLock lock(context_, *server_);
+  const Call& call = start(pod.ingest, {new_event()}, 50ms);
+  finish();
+  EXPECT_EQ(call.refused(), Kind::kUnavailable);
+}
+
+TEST_F(IngestTest, a_database_that_is_stuck_does_not_hold_up_the_others) {
+  Pod& pod = make_pod();
+  auto lock = std::make_unique<TableLock>(context_, *server_);
+  std::vector<const Call*> stuck;
+  for (int i = 0; i < 20; ++i) {
+    stuck.push_back(&start(pod.ingest, {new_event()}));
+    const Call& other = start(pod.ingest, {new_event()}, 30s, "audit_ws_b");
+    wait_until([&] { return other.answer.has_value(); });
+    EXPECT_TRUE(other.stored());
+  }
+  for (const Call* call : stuck) EXPECT_FALSE(call->answer);
+  lock.reset();
+  finish();
+  EXPECT_EQ(count(), "20");
+  EXPECT_EQ(count("audit_ws_b"), "20");
+}
+
+TEST_F(IngestTest, draining_finishes_what_was_accepted) {
+  Pod& pod = make_pod();
+  for (int i = 0; i < 100; ++i) start(pod.ingest, {new_event()}, 30s, kDatabases[i % 3]);
+  wait_until([&] { return pod.ingest.statistics().load.events > 0; });
+  EXPECT_TRUE(run(context_, pod.ingest.drain(in(30s))));
+  EXPECT_EQ(pod.ingest.statistics().load.events, 0U);
+  const Call& late = start(pod.ingest, {new_event()});
+  finish();
+  EXPECT_EQ(late.refused(), Kind::kUnavailable);
+  int stored = 0;
+  for (const Call& call : calls_) stored += call.stored() ? 1 : 0;
+  EXPECT_EQ(stored, 100);
+}
+
+TEST_F(IngestTest, draining_ends_at_its_deadline) {
+  Pod& pod = make_pod();
+  auto lock = std::make_unique<TableLock>(context_, *server_);
+  const Call& call = start(pod.ingest, {new_event()});
+  wait_until([&] { return pod.ingest.statistics().load.events > 0; });
+  EXPECT_FALSE(run(context_, pod.ingest.drain(in(50ms))));
+  lock.reset();
+  finish();
+  EXPECT_TRUE(call.stored());
+}
+
+}  // namespace
+}  // namespace storagepool::ingest

@@ -1,0 +1,51 @@
+// A batch of events as PostgreSQL takes it in one statement: an array per column in the binary format of
+// arrays
+// (`array_recv`), which spares the server the parsing of text, and the statements that read them with
+// `unnest`. All of them are prepared once per connection and serve any number of rows.
+#pragma once
+
+#include <array>
+#include <cstdint>
+#include <optional>
+#include <span>
+#include <string>
+#include <string_view>
+#include <vector>
+
+#include "pool/event/event.h"
+#include "pool/postgres/connection.h"
+
+namespace storagepool::ingest {
+
+// The sixteen bytes of a UUID in its canonical form; no value for any other text.
+std::optional<std::array<char, 16>> uuid_bytes(std::string_view canonical);
+
+// Stores rows under ids that no client made. A row that is there already, which can only come from an earlier
+// attempt with the same batch, is left as it is. Returns nothing.
+extern const std::string kInsertRows;
+
+// Stores rows whose ids may be a client's: such an id is claimed first, in the order of ids so that two of
+// these statements cannot deadlock, and its row is stored only if it was free. Returns the ids it claimed.
+extern const std::string kClaimAndInsertRows;
+
+// The parameters of both statements above. Every event's `event_id` and `parent_event_id` must be canonical.
+std::vector<postgres::Parameter> row_parameters(std::span<const event::Event* const> events);
+
+// A parent that must be stored before its child.
+struct ParentReference {
+  std::string_view event_id;          // canonical
+  std::optional<runtime::Date> date;  // of its event_timestamp, in UTC
+};
+
+// Returns the positions, counted from 0, of the parents that are stored: looked up at their time if their
+// date is given or their id tells it, else by the ids that clients made. For `Connection::query_once`, so
+// that only the partitions between the first and the last of these times are planned, locked and opened.
+extern const std::string kFindParents;
+std::vector<postgres::Parameter> parent_parameters(std::span<const ParentReference> parents);
+
+// Returns the id and the time ("2026-02-28T11:22:33.123456Z") of those ids that clients made and that are
+// stored.
+extern const std::string kFindStored;
+std::vector<postgres::Parameter> id_parameters(std::span<const std::string_view> event_ids);
+
+}  // namespace storagepool::ingest

@@ -1,0 +1,256 @@
+#include "pool/ingest/writer.h"
+
+#include <algorithm>
+#include <charconv>
+#include <chrono>
+#include <iterator>
+#include <unordered_set>
+
+#include "pool/ingest/rows.h"
+
+namespace storagepool::ingest {
+namespace {
+
+using boost::asio::awaitable;
+using std::chrono::steady_clock;
+
+constexpr std::chrono::milliseconds kDeletedRetryAfter{1000};
+
+std::vector<const event::Event*> events_of(const std::vector<IngestUnit>& units) {
+  std::vector<const event::Event*> events;
+  for (const IngestUnit& unit : units) {
+    for (const event::Event& event : unit.events) events.push_back(&event);
+  }
+  return events;
+}
+
+// The server refuses what a row holds: without the row the others may be stored. Besides values and
+// constraints these are limits of the server (54*), as on an index entry, and what triggers raise (P0*).
+bool refuses_data(const postgres::Error& error) {
+  return error.error_class == postgres::ErrorClass::kData ||
+         error.error_class == postgres::ErrorClass::kConstraint || error.sqlstate.starts_with("54") ||
+         error.sqlstate.starts_with("P0");
+}
+
+std::unordered_set<std::string_view> first_column(const postgres::Result& result) {
+  std::unordered_set<std::string_view> values;
+  for (const auto& row : result.rows) {
+    if (row.empty()) continue;
+    const std::optional<std::string>& value = row.front();
+    if (value) values.insert(*value);
+  }
+  return values;
+}
+
+// The parents that must be in the database: those of events whose parent does not come in the same unit.
+struct Parents {
+  std::vector<ParentReference> references{};
+  std::vector<const event::Event*> children{};  // of each
+};
+
+Parents parents_of(const std::vector<IngestUnit>& units) {
+  Parents parents;
+  for (const IngestUnit& unit : units) {
+    std::unordered_map<std::string_view, runtime::Date> siblings;  // made when one is asked for
+    for (const event::Event& event : unit.events) {
+      if (!event.parent_event_id) continue;
+      if (siblings.empty()) {
+        for (const event::Event& one : unit.events)
+          siblings.emplace(one.event_id, runtime::date_of(one.event_timestamp));
+      }
+      const auto sibling = siblings.find(*event.parent_event_id);
+      const auto& date = event.parent_event_date;
+      const bool itself = *event.parent_event_id == event.event_id;
+      if (!itself && sibling != siblings.end() && (!date || *date == sibling->second)) continue;
+      parents.references.push_back({*event.parent_event_id, date});
+      parents.children.push_back(&event);
+    }
+  }
+  return parents;
+}
+
+// The children of the parents whose positions the server has not returned.
+std::vector<const event::Event*> orphans_of(const Parents& parents, const postgres::Result& found) {
+  std::vector<bool> present(parents.children.size());
+  for (const std::string_view text : first_column(found)) {
+    std::size_t position = present.size();
+    std::from_chars(text.data(), text.data() + text.size(), position);
+    if (position < present.size()) present[position] = true;
+  }
+  std::vector<const event::Event*> orphans;
+  for (std::size_t i = 0; i < present.size(); ++i) {
+    if (!present[i]) orphans.push_back(parents.children[i]);
+  }
+  return orphans;
+}
+
+}  // namespace
+
+awaitable<void> IngestWriter::write(engine::Lease lease, std::vector<IngestUnit> units) {
+  const auto began = steady_clock::now();
+  std::optional<engine::Lease> connection(std::move(lease));
+  ++counters_.batches;
+  std::size_t events = 0;
+  for (const IngestUnit& unit : units) events += unit.events.size();
+  counters_.batch_events.observe(static_cast<double>(events));
+  parts_.push_back({.units = std::move(units)});
+  while (!parts_.empty()) {
+    if (!connection) {
+      auto acquired = co_await engine_.acquire(database_, deadline_);
+      if (!acquired) {
+        fail_all(tables::to_store_error(acquired.error()));
+        break;
+      }
+      connection.emplace(std::move(*acquired));
+    }
+    Part part = std::move(parts_.back());
+    parts_.pop_back();
+    auto failure = co_await attempt(**connection, part.units);
+    if (!(*connection)->usable()) connection.reset();
+    if (failure) handle(*failure, std::move(part));
+  }
+  counters_.batch_seconds.observe(std::chrono::duration<double>(steady_clock::now() - began).count());
+}
+
+void IngestWriter::handle(const postgres::Error& error, Part part) {
+  if (tables::worth_repeating(error) && !part.repeated) {
+    ++counters_.repeats;
+    part.repeated = true;
+    parts_.push_back(std::move(part));
+    return;
+  }
+  if (refuses_data(error) && part.units.size() > 1) {
+    ++counters_.bisections;
+    const auto middle = part.units.begin() + static_cast<std::ptrdiff_t>(part.units.size() / 2);
+    Part second;
+    second.units.assign(std::make_move_iterator(middle), std::make_move_iterator(part.units.end()));
+    part.units.erase(middle, part.units.end());
+    part.repeated = false;
+    parts_.push_back(std::move(second));
+    parts_.push_back(std::move(part));
+    return;
+  }
+  const bool refused = refuses_data(error);
+  tables::StoreError reason = tables::to_store_error(error);
+  if (refused) reason = {tables::StoreError::Kind::kRejected, error.detail, {}};
+  for (const IngestUnit& unit : part.units) refuse(unit, reason);
+  // What keeps one part from being written keeps the others, unless it is in the data.
+  if (!refused) fail_all(reason);
+}
+
+awaitable<IngestWriter::Failure> IngestWriter::attempt(postgres::Connection& connection,
+                                                       std::vector<IngestUnit>& units) {
+  auto unchecked = co_await check_parents(connection, units);
+  if (unchecked || units.empty()) co_return unchecked;
+
+  const std::vector<const event::Event*> events = events_of(units);
+  const bool claims = std::any_of(events.begin(), events.end(),
+                                  [](const event::Event* event) { return event->id_from_client; });
+  std::vector<postgres::Parameter> parameters = row_parameters(events);
+  const std::string& sql = claims ? kClaimAndInsertRows : kInsertRows;
+  const auto written = co_await connection.query(sql, std::move(parameters), deadline_);
+  if (!written) co_return written.error();
+
+  StoredTimes before;
+  if (claims) {
+    const auto claimed = first_column(*written);
+    std::vector<std::string_view> taken;
+    for (const event::Event* event : events) {
+      if (event->id_from_client && !claimed.contains(event->event_id)) taken.emplace_back(event->event_id);
+    }
+    // Another statement, so that it sees what was committed while the first one ran.
+    auto found = co_await find_stored(connection, std::move(taken));
+    if (!found) co_return found.error();
+    before = std::move(*found);
+  }
+  answer_stored(units, before);
+  co_return std::nullopt;
+}
+
+awaitable<IngestWriter::Failure> IngestWriter::check_parents(postgres::Connection& connection,
+                                                             std::vector<IngestUnit>& units) {
+  const Parents parents = parents_of(units);
+  if (parents.references.empty()) co_return std::nullopt;
+  const auto found =
+      co_await connection.query_once(kFindParents, parent_parameters(parents.references), deadline_);
+  if (!found) co_return found.error();
+  const std::vector<const event::Event*> orphans = orphans_of(parents, *found);
+
+  // A repeated call is answered although its parent is gone.
+  std::vector<std::string_view> repeatable;
+  for (const event::Event* orphan : orphans) {
+    if (orphan->id_from_client) repeatable.emplace_back(orphan->event_id);
+  }
+  const auto stored = co_await find_stored(connection, std::move(repeatable));
+  if (!stored) co_return stored.error();
+  std::unordered_set<const event::Event*> refused;
+  for (const event::Event* orphan : orphans) {
+    const auto known = stored->find(orphan->event_id);
+    if (known == stored->end() || !known->second) refused.insert(orphan);
+  }
+  std::erase_if(units, [&](const IngestUnit& unit) {
+    const bool lacks_one = std::any_of(unit.events.begin(), unit.events.end(),
+                                       [&](const event::Event& event) { return refused.contains(&event); });
+    if (lacks_one)
+      refuse(unit, {tables::StoreError::Kind::kParentMissing, "parent event does not exist", {}});
+    return lacks_one;
+  });
+  co_return std::nullopt;
+}
+
+awaitable<IngestWriter::FoundTimes> IngestWriter::find_stored(postgres::Connection& connection,
+                                                              std::vector<std::string_view> event_ids) {
+  StoredTimes times;
+  if (event_ids.empty()) co_return times;
+  for (const std::string_view id : event_ids) times.emplace(id, std::nullopt);
+  const auto found = co_await connection.query(kFindStored, id_parameters(event_ids), deadline_);
+  if (!found) co_return tl::unexpected(found.error());
+  for (const auto& row : found->rows) {
+    if (row.size() != 2) continue;
+    const std::optional<std::string>& id = row.front();
+    const std::optional<std::string>& time = row.back();
+    if (!id || !time) continue;
+    const auto known = times.find(*id);
+    if (known != times.end()) known->second = runtime::parse_timestamp(*time);
+  }
+  co_return times;
+}
+
+void IngestWriter::answer_stored(const std::vector<IngestUnit>& units, const StoredTimes& before) {
+  for (const IngestUnit& unit : units) {
+    std::vector<Stored> stored;
+    stored.reserve(unit.events.size());
+    bool deleted = false;
+    for (const event::Event& event : unit.events) {
+      const auto known = before.find(event.event_id);
+      if (known == before.end()) {
+        ++counters_.events;
+        stored.push_back({.event_timestamp = event.event_timestamp, .created = true});
+      } else {
+        deleted |= !known->second;
+        stored.push_back({.event_timestamp = known->second.value_or(runtime::Timestamp{}), .created = false});
+      }
+    }
+    if (deleted) {
+      refuse(unit,
+             {tables::StoreError::Kind::kUnavailable, "the event was deleted meanwhile", kDeletedRetryAfter});
+    } else {
+      on_answer_(unit, std::move(stored));
+    }
+  }
+}
+
+void IngestWriter::fail_all(const tables::StoreError& error) {
+  for (const Part& part : parts_) {
+    for (const IngestUnit& unit : part.units) refuse(unit, error);
+  }
+  parts_.clear();
+}
+
+void IngestWriter::refuse(const IngestUnit& unit, const tables::StoreError& error) {
+  using Kind = tables::StoreError::Kind;
+  if (error.kind == Kind::kRejected || error.kind == Kind::kParentMissing) ++counters_.rejected;
+  on_answer_(unit, tl::unexpected(error));
+}
+
+}  // namespace storagepool::ingest

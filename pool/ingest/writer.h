@@ -1,0 +1,105 @@
+// Writes one batch into its database: looks up parents, stores the rows in one statement, which is one
+// transaction, finds what was stored before under ids that clients made, and answers every unit. Private to
+// the ingest.
+//
+// A batch that the server refuses for its data is split in halves between units until the one at fault is
+// alone and refused; the others are stored. A batch whose connection is lost, or that met a deadlock, is
+// tried once more: rows stored by the first attempt are found by their primary key.
+#pragma once
+
+#include <array>
+#include <cstdint>
+#include <functional>
+#include <optional>
+#include <string>
+#include <string_view>
+#include <unordered_map>
+#include <utility>
+#include <vector>
+
+#include <boost/asio/awaitable.hpp>
+#include <tl/expected.hpp>
+
+#include "pool/common/runtime/histogram.h"
+#include "pool/engine/engine.h"
+#include "pool/ingest/queue.h"
+#include "pool/tables/store_error.h"
+
+namespace storagepool::ingest {
+
+struct Stored {
+  runtime::Timestamp
+      event_timestamp;   // of the event now stored under the id, which a repeated call finds as it was
+  bool created = false;  // false: the id was stored before, nothing was added
+};
+
+using IngestAnswer = tl::expected<std::vector<Stored>, tables::StoreError>;
+
+inline constexpr std::array kBatchEventBuckets{1.0, 2.0, 5.0, 10.0, 20.0, 50.0, 100.0, 200.0, 500.0};
+inline constexpr std::array kBatchSecondBuckets{0.001, 0.002, 0.005, 0.01, 0.02, 0.05, 0.1,
+                                                0.2,   0.5,   1.0,   2.0,  5.0,  10.0};
+
+// What has happened since the start.
+struct IngestCounters {
+  std::uint64_t batches = 0;     // written, whole or in parts
+  std::uint64_t events = 0;      // added to a database
+  std::uint64_t bisections = 0;  // of batches refused for their data
+  std::uint64_t repeats = 0;     // of statements after a lost connection or a deadlock
+  std::uint64_t rejected = 0;    // units refused for their data or a missing parent
+  std::uint64_t expired = 0;     // units whose deadline passed before they could be written
+  std::uint64_t overloaded = 0;  // units refused because the queue was full
+  runtime::Histogram<kBatchEventBuckets.size()> batch_events{kBatchEventBuckets};
+  // From having a connection to the last answer: parents, rows and commit, with repeats and bisections.
+  runtime::Histogram<kBatchSecondBuckets.size()> batch_seconds{kBatchSecondBuckets};
+};
+
+class IngestWriter {
+ public:
+  using TimePoint = IngestUnit::TimePoint;
+  using OnAnswer = std::function<void(const IngestUnit&, IngestAnswer)>;
+
+  // Everything is answered soon after `deadline`. `engine` and `counters` must outlive the writer.
+  IngestWriter(engine::Engine& engine, std::string database, TimePoint deadline, OnAnswer on_answer,
+               IngestCounters& counters)
+      : engine_(engine),
+        database_(std::move(database)),
+        deadline_(deadline),
+        on_answer_(std::move(on_answer)),
+        counters_(counters) {}
+
+  // To be awaited while this lives.
+  boost::asio::awaitable<void> write(engine::Lease lease, std::vector<IngestUnit> units);
+
+ private:
+  struct Part {
+    std::vector<IngestUnit> units{};
+    bool repeated = false;
+  };
+  using Failure = std::optional<postgres::Error>;
+  // When the events of ids that clients made were stored; no value for one that is not there.
+  using StoredTimes = std::unordered_map<std::string_view, std::optional<runtime::Timestamp>>;
+  using FoundTimes = tl::expected<StoredTimes, postgres::Error>;
+
+  // Answers all units, or says what failed and leaves the unanswered ones in `units`.
+  boost::asio::awaitable<Failure> attempt(postgres::Connection& connection, std::vector<IngestUnit>& units);
+  // Answers the units that lack a parent and takes them out.
+  boost::asio::awaitable<Failure> check_parents(postgres::Connection& connection,
+                                                std::vector<IngestUnit>& units);
+  boost::asio::awaitable<FoundTimes> find_stored(postgres::Connection& connection,
+                                                 std::vector<std::string_view> event_ids);
+  // `before`: of the ids that were not free.
+  void answer_stored(const std::vector<IngestUnit>& units, const StoredTimes& before);
+  // Puts back what is worth another attempt, or answers.
+  void handle(const postgres::Error& error, Part part);
+  void fail_all(const tables::StoreError& error);
+  void refuse(const IngestUnit& unit, const tables::StoreError& error);
+
+  engine::Engine& engine_;
+  std::string database_;
+  TimePoint deadline_;
+  OnAnswer on_answer_;
+  IngestCounters& counters_;
+  std::vector<Part> parts_;  // still to be written, the next one last
+};
+
+}  // namespace storagepool::ingest

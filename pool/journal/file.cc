@@ -1,0 +1,278 @@
+#include "pool/journal/file.h"
+
+#include <algorithm>
+#include <filesystem>
+#include <system_error>
+#include <vector>
+
+#include "pool/common/runtime/log.h"
+#include "pool/journal/open.h"
+#include "pool/journal/record.h"
+
+namespace storagepool::journal {
+namespace {
+
+using sqlite::Failure;
+using sqlite::Result;
+using sqlite::Statement;
+using sqlite::Transaction;
+
+constexpr std::int64_t kMiB = std::int64_t{1024} * 1024;
+// No transaction begins with a longer log, and none adds more than the largest unit and some pages, so this
+// is the part of the bound that the log may take.
+constexpr std::int64_t kCheckpointFrames = 256;
+constexpr std::int64_t kLogBytes = 11 * kMiB;
+static_assert(std::int64_t{kMaxJournalUnitBytes} + kCheckpointFrames * 4120 + kMiB < kLogBytes);
+// Kept free for inner pages of the tables, so that removing and setting aside never lack space.
+constexpr std::int64_t kSparePages = 32;
+
+JournalAmount amount_of(const JournalFile::Unit& unit) {
+  return {.units = 1, .events = unit.events, .bytes = static_cast<std::int64_t>(unit.record.size())};
+}
+
+// At most what a row takes of the file: a small one shares its page, at worst with half of it unused; of a
+// large one all but the beginning lies in pages of its own.
+std::int64_t cost_in_file(const JournalFile::Unit& unit, std::int64_t page_bytes) {
+  constexpr std::int64_t kRowBytes = 64;
+  const auto size = static_cast<std::int64_t>(unit.workspace.size() + unit.record.size()) + kRowBytes;
+  return size < page_bytes ? 2 * size : size + size / 512 + 2 * page_bytes;
+}
+
+}  // namespace
+
+tl::expected<std::unique_ptr<JournalFile>, std::string> JournalFile::open(const JournalOptions& options,
+                                                                          runtime::Timestamp now) {
+  if (options.max_bytes < kMinJournalBytes) {
+    return tl::unexpected("the size of the journal is " + std::to_string(options.max_bytes) +
+                          " bytes, allowed are at least " + std::to_string(kMinJournalBytes));
+  }
+  auto opened = open_journal(options.path, now);
+  if (!opened) return tl::unexpected(std::move(opened.error()));
+  if (!opened->moved_aside.empty()) {
+    log::error("the journal is corrupt: it is kept for inspection, and a new one is used",
+               {{"path", options.path}, {"kept_as", opened->moved_aside}});
+  }
+  std::unique_ptr<JournalFile> file(
+      new JournalFile(options, std::move(opened->database), std::move(opened->moved_aside)));
+  if (auto loaded = file->load(); !loaded) {
+    return tl::unexpected("cannot read the journal " + options.path + ": " + loaded.error().reason);
+  }
+  return file;
+}
+
+JournalFile::JournalFile(const JournalOptions& options, sqlite::Database database, std::string moved_aside)
+    : path_(options.path), database_(std::move(database)) {
+  statistics_.max_bytes = options.max_bytes;
+  statistics_.moved_aside = std::move(moved_aside);
+}
+
+Result<void> JournalFile::load() {
+  auto page_bytes = database_.integer("PRAGMA page_size");
+  if (!page_bytes) return tl::unexpected(std::move(page_bytes.error()));
+  page_bytes_ = *page_bytes;
+  max_pages_ = (statistics_.max_bytes - kLogBytes) / page_bytes_;
+  auto bounded = database_.integer("PRAGMA max_page_count = " + std::to_string(max_pages_));
+  if (!bounded) return tl::unexpected(std::move(bounded.error()));
+  Statement entries(database_, "SELECT events, length(record) FROM entries");
+  auto waiting = sum_rows(entries);
+  if (!waiting) return tl::unexpected(std::move(waiting.error()));
+  statistics_.waiting = *waiting;
+  Statement poisoned(database_, "SELECT events, length(record) FROM poison");
+  auto poison = sum_rows(poisoned);
+  if (!poison) return tl::unexpected(std::move(poison.error()));
+  statistics_.poison = *poison;
+  return look();
+}
+
+Result<JournalAmount> JournalFile::sum_rows(Statement& statement) {
+  JournalAmount sum;
+  for (;;) {
+    auto row = statement.step();
+    if (!row) return tl::unexpected(std::move(row.error()));
+    if (!*row) return sum;
+    sum += {.units = 1, .events = statement.integer(0), .bytes = statement.integer(1)};
+  }
+}
+
+Result<void> JournalFile::make_room_in_log() {
+  if (database_.wal_frames() < kCheckpointFrames) return {};
+  return database_.checkpoint();
+}
+
+Result<std::int64_t> JournalFile::free_bytes() {
+  auto pages = database_.integer("PRAGMA page_count");
+  if (!pages) return pages;
+  auto unused = database_.integer("PRAGMA freelist_count");
+  if (!unused) return unused;
+  return (max_pages_ - kSparePages - *pages + *unused) * page_bytes_;
+}
+
+// What the statistics tell of the file as it is now.
+Result<void> JournalFile::look() {
+  auto unused = free_bytes();
+  if (!unused) return tl::unexpected(std::move(unused.error()));
+  const auto usable = static_cast<double>((max_pages_ - kSparePages) * page_bytes_);
+  statistics_.used = std::clamp(1.0 - static_cast<double>(*unused) / usable, 0.0, 1.0);
+  statistics_.disk_bytes = 0;
+  for (const char* suffix : {"", "-wal"}) {
+    std::error_code absent;
+    const auto size = std::filesystem::file_size(path_ + suffix, absent);
+    if (!absent) statistics_.disk_bytes += static_cast<std::int64_t>(size);
+  }
+  Statement first(database_, "SELECT appended_at FROM entries ORDER BY sequence LIMIT 1");
+  auto row = first.step();
+  if (!row) return tl::unexpected(std::move(row.error()));
+  statistics_.oldest.reset();
+  if (*row) statistics_.oldest = runtime::Timestamp(runtime::Timestamp::duration(first.integer(0)));
+  return {};
+}
+
+JournalError JournalFile::failed(std::string_view what, const Failure& failure) {
+  std::string detail = "cannot " + std::string(what) + " the journal " + path_ + ": " + failure.reason;
+  ++statistics_.failures;
+  if (statistics_.last_failure.empty()) log::error("the journal's disk fails", {{"error", detail}});
+  statistics_.last_failure = detail;
+  return {.kind = JournalError::Kind::kFailed, .detail = std::move(detail)};
+}
+
+void JournalFile::succeeded() {
+  if (auto looked = look(); !looked) {
+    failed("read", looked.error());
+    return;
+  }
+  if (!statistics_.last_failure.empty()) log::info("the journal's disk works again", {{"path", path_}});
+  statistics_.last_failure.clear();
+}
+
+Result<void> JournalFile::insert(std::span<const Unit> group, runtime::Timestamp now,
+                                 std::vector<JournalOutcome>& outcomes) {
+  auto room = make_room_in_log();
+  if (!room) return room;
+  auto unused = free_bytes();
+  if (!unused) return tl::unexpected(std::move(unused.error()));
+  Transaction transaction(database_);
+  if (!transaction.begun()) return transaction.begun();
+  Statement statement(database_,
+                      "INSERT INTO entries (workspace, appended_at, events, record) VALUES (?1, ?2, ?3, ?4)");
+  for (std::size_t i = 0; i < group.size(); ++i) {
+    const Unit& unit = group[i];
+    const std::int64_t cost = cost_in_file(unit, page_bytes_);
+    if (cost > *unused) {
+      outcomes[i] = tl::unexpected(
+          JournalError{JournalError::Kind::kFull, "the journal " + path_ + " is full: it may take " +
+                                                      std::to_string(statistics_.max_bytes) + " bytes"});
+      continue;
+    }
+    *unused -= cost;
+    statement.bind_text(1, unit.workspace)
+        .bind(2, now.time_since_epoch().count())
+        .bind(3, unit.events)
+        .bind_blob(4, unit.record);
+    if (auto done = statement.run(); !done) return done;
+    statement.reset();
+  }
+  // A disk that is full by now must not keep the log from being copied, or replay could remove nothing.
+  auto pages = database_.integer("PRAGMA page_count");
+  if (!pages) return tl::unexpected(std::move(pages.error()));
+  if (auto reserved = database_.reserve(*pages * page_bytes_); !reserved) return reserved;
+  return transaction.commit();
+}
+
+std::vector<JournalOutcome> JournalFile::append(std::span<const Unit> group, runtime::Timestamp now) {
+  std::vector<JournalOutcome> outcomes(group.size());
+  auto inserted = insert(group, now, outcomes);
+  if (!inserted) {
+    const JournalError error = failed("append to", inserted.error());
+    for (JournalOutcome& outcome : outcomes) {
+      if (outcome) outcome = tl::unexpected(error);
+    }
+    return outcomes;
+  }
+  for (std::size_t i = 0; i < group.size(); ++i) {
+    if (!outcomes[i]) {
+      ++statistics_.refused;
+      continue;
+    }
+    statistics_.waiting += amount_of(group[i]);
+    statistics_.appended += amount_of(group[i]);
+  }
+  ++statistics_.commits;
+  succeeded();
+  return outcomes;
+}
+
+tl::expected<std::vector<JournalEntry>, JournalError> JournalFile::next(std::size_t max_events,
+                                                                        std::size_t max_bytes,
+                                                                        runtime::Timestamp now) {
+  for (;;) {
+    std::vector<JournalEntry> entries;
+    std::vector<std::int64_t> unreadable;
+    std::string damage;
+    {
+      Statement statement(database_,
+                          "SELECT sequence, workspace, events, length(record), record FROM entries"
+                          " ORDER BY sequence");
+      std::size_t events = 0;
+      std::size_t bytes = 0;
+      for (;;) {
+        auto row = statement.step();
+        if (!row) return tl::unexpected(failed("read", row.error()));
+        if (!*row) break;
+        events += static_cast<std::size_t>(statement.integer(2));
+        bytes += static_cast<std::size_t>(statement.integer(3));
+        if (!entries.empty() && (events > max_events || bytes > max_bytes)) break;
+        auto unit = decode_unit(statement.bytes(4));
+        if (unit) {
+          entries.push_back({statement.integer(0), std::string(statement.bytes(1)), std::move(*unit)});
+        } else {
+          unreadable.push_back(statement.integer(0));
+          damage = unit.error();
+        }
+        if (unreadable.size() >= max_events) break;
+      }
+    }
+    if (unreadable.empty()) return entries;
+    if (auto aside = set_aside(unreadable, damage, now); !aside) return tl::unexpected(aside.error());
+    if (!entries.empty()) return entries;
+  }
+}
+
+Result<JournalAmount> JournalFile::erase(std::span<const std::int64_t> sequences) {
+  if (auto room = make_room_in_log(); !room) return tl::unexpected(std::move(room.error()));
+  Transaction transaction(database_);
+  if (!transaction.begun()) return tl::unexpected(transaction.begun().error());
+  JournalAmount erased;
+  Statement statement(database_, "DELETE FROM entries WHERE sequence = ?1 RETURNING events, length(record)");
+  for (const std::int64_t sequence : sequences) {
+    auto amount = sum_rows(statement.bind(1, sequence));
+    if (!amount) return amount;
+    erased += *amount;
+    statement.reset();
+  }
+  if (auto committed = transaction.commit(); !committed) return tl::unexpected(std::move(committed.error()));
+  return erased;
+}
+
+JournalOutcome JournalFile::remove(std::span<const std::int64_t> sequences) {
+  auto erased = erase(sequences);
+  if (!erased) return tl::unexpected(failed("remove from", erased.error()));
+  statistics_.waiting -= *erased;
+  statistics_.replayed += *erased;
+  succeeded();
+  return {};
+}
+
+void JournalFile::maintain() {
+  if (closed_) return;
+  if (auto made = make_room_in_log(); !made) failed("checkpoint", made.error());
+}
+
+JournalOutcome JournalFile::close() {
+  closed_ = true;
+  auto closed = database_.close();
+  if (!closed) return tl::unexpected(failed("close", closed.error()));
+  statistics_.last_failure.clear();
+  return {};
+}
+
+}  // namespace storagepool::journal

@@ -1,0 +1,171 @@
+#include "pool/journal/open.h"
+
+#include <cerrno>
+#include <cstdint>
+#include <filesystem>
+#include <initializer_list>
+#include <system_error>
+#include <utility>
+
+#include <fcntl.h>
+#include <sqlite3.h>
+#include <sys/stat.h>
+#include <unistd.h>
+
+namespace storagepool::journal {
+namespace {
+
+using sqlite::Database;
+
+constexpr std::int64_t kApplicationId = 0x53504A4C;  // "SPJL", in the file's header
+constexpr std::int64_t kVersion = 1;
+
+// AUTOINCREMENT: the sequence of a removed entry is never given to another one. The record is the last
+// column, so that the others are read without it.
+constexpr const char* kSchema =
+    "CREATE TABLE entries (sequence INTEGER PRIMARY KEY AUTOINCREMENT, workspace TEXT NOT NULL,"
+    " appended_at INTEGER NOT NULL, events INTEGER NOT NULL, record BLOB NOT NULL);"
+    "CREATE TABLE poison (sequence INTEGER PRIMARY KEY, workspace TEXT NOT NULL, appended_at INTEGER NOT "
+    "NULL,"
+    " set_aside_at INTEGER NOT NULL, reason TEXT NOT NULL, events INTEGER NOT NULL, record BLOB NOT NULL);";
+
+struct Refusal {
+  bool corrupt = false;
+  std::string reason;
+};
+
+Refusal refusal(const sqlite::Failure& failure) {
+  if ((failure.code & 0xFF) == SQLITE_BUSY) return {false, "it is in use by another process"};
+  return {failure.corrupt(), failure.reason};
+}
+
+std::string system_reason(int error) {
+  return std::generic_category().message(error);
+}
+
+// SQLite would make the file for everybody to read. Only ever opened here when it is new: closing it again
+// would drop a lock that this process has on it.
+tl::expected<void, Refusal> make_private_file(const std::string& path) {
+  constexpr mode_t kPrivate = S_IRUSR | S_IWUSR;
+  const int file = ::open(path.c_str(), O_RDWR | O_CREAT | O_EXCL | O_CLOEXEC, kPrivate);
+  if (file >= 0) {
+    ::close(file);
+    return {};
+  }
+  if (errno != EEXIST) return tl::unexpected(Refusal{false, system_reason(errno)});
+  struct stat facts {};
+  if (::stat(path.c_str(), &facts) != 0) return tl::unexpected(Refusal{false, system_reason(errno)});
+  if (!S_ISREG(facts.st_mode)) return tl::unexpected(Refusal{false, "not a regular file"});
+  if ((facts.st_mode & (S_IRWXG | S_IRWXO)) != 0 && ::chmod(path.c_str(), kPrivate) != 0) {
+    return tl::unexpected(Refusal{false, "cannot be made private: " + system_reason(errno)});
+  }
+  return {};
+}
+
+tl::expected<void, sqlite::Failure> run_all(Database& database,
+                                            std::initializer_list<const char*> statements) {
+  for (const char* statement : statements) {
+    if (auto done = database.execute(statement); !done) return done;
+  }
+  return {};
+}
+
+tl::expected<void, sqlite::Failure> lay_out(Database& database) {
+  sqlite::Transaction transaction(database);
+  if (!transaction.begun()) return transaction.begun();
+  const std::string id = "PRAGMA application_id = " + std::to_string(kApplicationId);
+  const std::string version = "PRAGMA user_version = " + std::to_string(kVersion);
+  if (auto done = run_all(database, {kSchema, id.c_str(), version.c_str()}); !done) return done;
+  return transaction.commit();
+}
+
+// What is in the file: a journal of this version (true), nothing yet (false), or something to keep away from.
+tl::expected<bool, Refusal> identify(Database& database) {
+  const auto id = database.integer("PRAGMA application_id");
+  if (!id) return tl::unexpected(refusal(id.error()));
+  const auto version = database.integer("PRAGMA user_version");
+  if (!version) return tl::unexpected(refusal(version.error()));
+  const auto tables = database.integer("SELECT count(*) FROM sqlite_schema");
+  if (!tables) return tl::unexpected(refusal(tables.error()));
+  if (*id == 0 && *version == 0 && *tables == 0) return false;
+  if (*id != kApplicationId) return tl::unexpected(Refusal{false, "it is a database of another program"});
+  if (*version == kVersion) return true;
+  return tl::unexpected(Refusal{false, "it was written by a newer version of this program (format " +
+                                           std::to_string(*version) + ", this one knows " +
+                                           std::to_string(kVersion) +
+                                           "): run that version, or move the file away"});
+}
+
+tl::expected<void, Refusal> check(Database& database) {
+  const auto verdict = database.text("PRAGMA quick_check(1)");
+  if (!verdict) return tl::unexpected(refusal(verdict.error()));
+  if (*verdict != "ok") return tl::unexpected(Refusal{true, *verdict});
+  const auto tables = database.integer(
+      "SELECT count(*) FROM sqlite_schema WHERE type = 'table' AND name IN ('entries', 'poison')");
+  if (!tables) return tl::unexpected(refusal(tables.error()));
+  if (*tables != 2) return tl::unexpected(Refusal{true, "its tables are missing"});
+  return {};
+}
+
+tl::expected<Database, Refusal> open_checked(const std::string& path) {
+  if (auto made = make_private_file(path); !made) return tl::unexpected(std::move(made.error()));
+  auto database = Database::open(path);
+  if (!database) return tl::unexpected(refusal(database.error()));
+  // Exclusive before the first read: SQLite then needs no shared memory file beside the log. Freed pages are
+  // used again rather than wiped, and the check of the log's size is JournalFile's.
+  auto locked = run_all(*database, {"PRAGMA locking_mode = EXCLUSIVE", "PRAGMA secure_delete = OFF",
+                                    "PRAGMA temp_store = MEMORY", "PRAGMA cache_size = -2048"});
+  if (!locked) return tl::unexpected(refusal(locked.error()));
+  const auto known = identify(*database);
+  if (!known) return tl::unexpected(known.error());
+  if (database->read_only()) return tl::unexpected(Refusal{false, "it cannot be written"});
+  const auto mode = database->text("PRAGMA journal_mode = WAL");
+  if (!mode) return tl::unexpected(refusal(mode.error()));
+  if (*mode != "wal") return tl::unexpected(Refusal{false, "no write-ahead log on this file system"});
+  auto ready = run_all(*database, {"PRAGMA synchronous = FULL"});
+  if (ready && !*known) ready = lay_out(*database);
+  if (!ready) return tl::unexpected(refusal(ready.error()));
+  if (auto sound = check(*database); !sound) return tl::unexpected(std::move(sound.error()));
+  return std::move(*database);
+}
+
+// The log goes first: one left behind by a crash in between must not be taken for that of the fresh database.
+tl::expected<std::string, std::string> move_aside(const std::string& path, runtime::Timestamp now) {
+  std::string stamp = runtime::format_seconds(now);
+  std::erase_if(stamp, [](char c) { return c == '-' || c == ':'; });
+  const std::string base = path + ".corrupt-" + stamp;
+  std::string target = base;
+  std::error_code error;
+  for (int copy = 2;
+       std::filesystem::exists(target, error) || std::filesystem::exists(target + "-wal", error); ++copy) {
+    target = base + "-" + std::to_string(copy);
+  }
+  for (const char* suffix : {"-wal", "-journal", ""}) {
+    std::filesystem::rename(path + suffix, target + suffix, error);
+    if (error && error != std::errc::no_such_file_or_directory) {
+      return tl::unexpected("cannot move " + path + suffix + " aside: " + error.message());
+    }
+  }
+  return target;
+}
+
+std::string explained(const std::string& path, const std::string& reason) {
+  return "cannot open the journal " + path + ": " + reason;
+}
+
+}  // namespace
+
+tl::expected<OpenedJournal, std::string> open_journal(const std::string& path, runtime::Timestamp now) {
+  std::string moved_aside;
+  auto database = open_checked(path);
+  if (!database && database.error().corrupt) {
+    auto moved = move_aside(path, now);
+    if (!moved) return tl::unexpected(explained(path, database.error().reason + "; " + moved.error()));
+    moved_aside = std::move(*moved);
+    database = open_checked(path);
+  }
+  if (!database) return tl::unexpected(explained(path, database.error().reason));
+  return OpenedJournal{std::move(*database), std::move(moved_aside)};
+}
+
+}  // namespace storagepool::journal

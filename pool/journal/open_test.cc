@@ -1,0 +1,177 @@
+#include "pool/journal/open.h"
+
+#include <fstream>
+
+#include <gmock/gmock.h>
+#include <sqlite3.h>
+
+#include "pool/common/runtime/files.h"
+#include "pool/journal/testing/journal_fixture.h"
+
+namespace storagepool::journal {
+namespace {
+
+using ::testing::ElementsAre;
+using ::testing::HasSubstr;
+using ::testing::IsEmpty;
+using testing::numbered_unit;
+using testing::run;
+using ::testing::StartsWith;
+using ::testing::UnorderedElementsAre;
+
+class JournalOpenTest : public testing::JournalTest {
+ protected:
+  void put(const std::string& contents) const { std::ofstream(path(), std::ios::binary) << contents; }
+  std::string contents(const std::string& file) const {
+    return runtime::read_file(file, std::size_t{64} * 1024 * 1024).value();
+  }
+  // Behind the journal's back.
+  void change(const char* sql) const {
+    sqlite3* handle = nullptr;
+    ASSERT_EQ(sqlite3_open(path().c_str(), &handle), SQLITE_OK);
+    char* error = nullptr;
+    EXPECT_EQ(sqlite3_exec(handle, sql, nullptr, nullptr, &error), SQLITE_OK) << error;
+    sqlite3_close(handle);
+  }
+  std::string refusal() {
+    auto opened = Journal::open(context_.get_executor(), options());
+    return opened ? "opened" : opened.error();
+  }
+  // Expects that the file was moved aside as it was, and that the fresh journal works.
+  void expect_moved_aside(const std::string& before) {
+    open();
+    const std::string kept_as = journal_->statistics().moved_aside;
+    EXPECT_THAT(kept_as, StartsWith(path() + ".corrupt-2"));
+    EXPECT_EQ(contents(kept_as), before);
+    EXPECT_THAT(next(), IsEmpty());
+    must_append(numbered_unit(9, 9));
+    EXPECT_THAT(ids(), ElementsAre(id(9, 9)));
+    reopen();
+    EXPECT_EQ(journal_->statistics().moved_aside, "");
+    EXPECT_THAT(ids(), ElementsAre(id(9, 9)));
+  }
+  void fill(int units) {
+    open();
+    for (int i = 0; i < units; ++i) must_append(numbered_unit(1, i, 1, 10000));
+    close();
+  }
+};
+
+TEST_F(JournalOpenTest, moves_a_file_aside_that_is_no_database) {
+  const std::string garbage(100000, '#');
+  put(garbage);
+  expect_moved_aside(garbage);
+}
+
+TEST_F(JournalOpenTest, moves_a_database_aside_that_was_cut_short) {
+  fill(20);
+  std::filesystem::resize_file(path(), std::filesystem::file_size(path()) / 2);
+  expect_moved_aside(contents(path()));
+}
+
+TEST_F(JournalOpenTest, moves_a_database_aside_whose_pages_are_overwritten) {
+  fill(20);
+  {
+    std::fstream file(path(), std::ios::binary | std::ios::in | std::ios::out);
+    file.seekp(4096);
+    file << std::string(std::size_t{3} * 4096, '\xA5');
+  }
+  expect_moved_aside(contents(path()));
+}
+
+TEST_F(JournalOpenTest, moves_a_database_aside_that_lacks_its_tables) {
+  fill(1);
+  change("DROP TABLE poison");
+  expect_moved_aside(contents(path()));
+}
+
+TEST_F(JournalOpenTest, keeps_every_corrupt_database_and_its_log) {
+  for (int i = 0; i < 2; ++i) {
+    put("no database at all, but long enough for the header of one: " + std::string(1000, '0'));
+    std::ofstream(path() + "-wal") << "log";
+    open();
+    EXPECT_TRUE(std::filesystem::exists(journal_->statistics().moved_aside));
+    EXPECT_EQ(contents(journal_->statistics().moved_aside + "-wal"), "log");
+    close();
+  }
+  EXPECT_EQ(files().size(), 5U);
+}
+
+TEST_F(JournalOpenTest, leaves_a_newer_version_alone) {
+  fill(1);
+  change("PRAGMA user_version = 2");
+  const std::string before = contents(path());
+  EXPECT_EQ(refusal(),
+            "cannot open the journal " + path() +
+                ": it was written by a newer version of this program (format 2, this one knows 1): run "
+                "that version, or move the file away");
+  EXPECT_EQ(contents(path()), before);
+}
+
+TEST_F(JournalOpenTest, leaves_databases_of_others_alone) {
+  change("CREATE TABLE theirs (a)");
+  const std::string before = contents(path());
+  EXPECT_THAT(refusal(), HasSubstr("it is a database of another program"));
+  EXPECT_EQ(contents(path()), before);
+}
+
+TEST_F(JournalOpenTest, takes_an_empty_file) {
+  put("");
+  open();
+  EXPECT_EQ(journal_->statistics().moved_aside, "");
+  must_append(numbered_unit(1, 1));
+}
+
+TEST_F(JournalOpenTest, says_why_a_path_cannot_be_used) {
+  auto opened = Journal::open(context_.get_executor(), {.path = folder_ / "absent/journal.db"});
+  ASSERT_FALSE(opened);
+  EXPECT_THAT(opened.error(), HasSubstr("absent/journal.db: No such file or directory"));
+  opened = Journal::open(context_.get_executor(), {.path = folder_.path().string()});
+  ASSERT_FALSE(opened);
+  EXPECT_THAT(opened.error(), HasSubstr("not a regular file"));
+}
+
+TEST_F(JournalOpenTest, says_that_another_process_uses_it) {
+  open();
+  EXPECT_EQ(refusal(), "cannot open the journal " + path() + ": it is in use by another process");
+  must_append(numbered_unit(1, 1));
+  EXPECT_THAT(files(), UnorderedElementsAre("journal.db", "journal.db-wal"));
+}
+
+TEST_F(JournalOpenTest, sets_an_entry_aside_that_cannot_be_read) {
+  fill(3);
+  change(
+      "UPDATE entries SET record = CAST(substr(record, 1, 500) || x'00' || substr(record, 502) AS BLOB)"
+      " WHERE sequence = 2");
+  open();
+  EXPECT_THAT(ids(), ElementsAre(id(1, 0), id(1, 2)));
+  const auto held = poison();
+  ASSERT_EQ(held.size(), 1U);
+  EXPECT_EQ(held[0].reason, "the checksum of the record is wrong");
+  EXPECT_THAT(held[0].event_ids, IsEmpty());
+  EXPECT_EQ(journal_->statistics().waiting.units, 2);
+}
+
+TEST_F(JournalOpenTest, passes_over_entries_that_cannot_be_read_when_there_is_nothing_else) {
+  fill(3);
+  change("UPDATE entries SET record = x'00'");
+  open();
+  EXPECT_THAT(run(context_, journal_->next(1, 1)).value(), IsEmpty());
+  EXPECT_EQ(poison().size(), 3U);
+}
+
+TEST_F(JournalOpenTest, takes_a_smaller_bound_than_it_holds_and_works_its_way_down) {
+  JournalOptions large = options();
+  large.max_bytes = 2 * kMinJournalBytes;
+  open(large);
+  for (int i = 0; i < 10; ++i) must_append(numbered_unit(1, i, 1, std::size_t{1024} * 1024));
+  close();
+  open();
+  EXPECT_EQ(journal_->statistics().used, 1.0);
+  EXPECT_EQ(append(numbered_unit(1, 10)).error().kind, JournalError::Kind::kFull);
+  for (const JournalEntry& entry : next()) remove({entry.sequence});
+  must_append(numbered_unit(1, 10));
+}
+
+}  // namespace
+}  // namespace storagepool::journal

@@ -1,0 +1,178 @@
+#include "pool/journal/record.h"
+
+#include <concepts>
+#include <cstdint>
+#include <limits>
+#include <optional>
+#include <type_traits>
+#include <utility>
+
+#include <boost/crc.hpp>
+
+namespace storagepool::journal {
+namespace {
+
+constexpr std::uint8_t kForm = 1;
+constexpr std::size_t kChecksumBytes = 4;
+
+template <typename Visitor, typename... Members>
+bool visit_all(Visitor& visitor, Members&... members) {
+  return (visitor(members) && ...);
+}
+
+// The binding names every member: one added to Event does not compile until the journal keeps it as well.
+template <typename AnyEvent, typename Visitor>
+bool visit_members(AnyEvent& event, Visitor& visitor) {
+  auto& [event_id, id_from_client, event_timestamp, version, event_type, event_category, event_action,
+         event_outcome, correlation_id, parent_event_id, parent_event_date, resource_type, resource_id,
+         severity, actor_id, actor_type, retention_days, is_sensitive, event_data, namespace_name, cluster_id,
+         actor_ip, duration_ms, error_code, error_message] = event;
+  return visit_all(visitor, event_id, id_from_client, event_timestamp, version, event_type, event_category,
+                   event_action, event_outcome, correlation_id, parent_event_id, parent_event_date,
+                   resource_type, resource_id, severity, actor_id, actor_type, retention_days, is_sensitive,
+                   event_data, namespace_name, cluster_id, actor_ip, duration_ms, error_code, error_message);
+}
+
+template <std::unsigned_integral T>
+void put(std::string& out, T value) {
+  for (std::size_t byte = 0; byte < sizeof(T); ++byte) {
+    out.push_back(static_cast<char>((value >> (8 * byte)) & 0xFFU));
+  }
+}
+
+template <std::unsigned_integral T>
+T get(std::string_view bytes) {
+  T value = 0;
+  for (std::size_t byte = 0; byte < sizeof(T); ++byte) {
+    value |= static_cast<T>(static_cast<T>(static_cast<unsigned char>(bytes[byte])) << (8 * byte));
+  }
+  return value;
+}
+
+std::uint32_t checksum(std::string_view bytes) {
+  boost::crc_32_type crc;
+  crc.process_bytes(bytes.data(), bytes.size());
+  return crc.checksum();
+}
+
+class Writer {
+ public:
+  explicit Writer(std::string& out) : out_(out) {}
+
+  bool operator()(bool value) {
+    out_.push_back(value ? 1 : 0);
+    return true;
+  }
+  bool operator()(std::int64_t value) {
+    put(out_, static_cast<std::uint64_t>(value));
+    return true;
+  }
+  bool operator()(runtime::Timestamp time) { return (*this)(std::int64_t{time.time_since_epoch().count()}); }
+  bool operator()(runtime::Date date) { return (*this)(std::int64_t{date.time_since_epoch().count()}); }
+  bool operator()(const std::string& text) {
+    put(out_, static_cast<std::uint32_t>(text.size()));
+    out_ += text;
+    return true;
+  }
+  template <typename T>
+  bool operator()(const std::optional<T>& value) {
+    (*this)(value.has_value());
+    return !value || (*this)(*value);
+  }
+
+ private:
+  std::string& out_;
+};
+
+// Every call is false when the record ends too early or holds what no writer writes.
+class Reader {
+ public:
+  explicit Reader(std::string_view bytes) : rest_(bytes) {}
+  bool at_end() const { return rest_.empty(); }
+
+  template <std::unsigned_integral T>
+  bool number(T& value) {
+    if (rest_.size() < sizeof(T)) return false;
+    value = get<T>(rest_);
+    rest_.remove_prefix(sizeof(T));
+    return true;
+  }
+  bool operator()(bool& value) {
+    std::uint8_t byte = 0;
+    if (!number(byte) || byte > 1) return false;
+    value = byte == 1;
+    return true;
+  }
+  bool operator()(std::int64_t& value) {
+    std::uint64_t bits = 0;
+    if (!number(bits)) return false;
+    value = static_cast<std::int64_t>(bits);
+    return true;
+  }
+  bool operator()(runtime::Timestamp& time) {
+    std::int64_t count = 0;
+    if (!(*this)(count)) return false;
+    time = runtime::Timestamp(runtime::Timestamp::duration(count));
+    return true;
+  }
+  bool operator()(runtime::Date& date) {
+    std::int64_t count = 0;
+    using Count = std::chrono::days::rep;
+    if (!(*this)(count) || !std::in_range<Count>(count)) return false;
+    date = runtime::Date(std::chrono::days(static_cast<Count>(count)));
+    return true;
+  }
+  bool operator()(std::string& text) {
+    std::uint32_t size = 0;
+    if (!number(size) || rest_.size() < size) return false;
+    text.assign(rest_.substr(0, size));
+    rest_.remove_prefix(size);
+    return true;
+  }
+  template <typename T>
+  bool operator()(std::optional<T>& value) {
+    bool present = false;
+    if (!(*this)(present)) return false;
+    value.reset();
+    return !present || (*this)(value.emplace());
+  }
+
+ private:
+  std::string_view rest_;
+};
+
+}  // namespace
+
+std::string encode_unit(std::span<const event::Event> unit) {
+  std::string record;
+  put(record, kForm);
+  put(record, static_cast<std::uint32_t>(unit.size()));
+  Writer writer(record);
+  for (const event::Event& event : unit) visit_members(event, writer);
+  put(record, checksum(record));
+  return record;
+}
+
+tl::expected<std::vector<event::Event>, std::string> decode_unit(std::string_view record) {
+  if (record.size() < kChecksumBytes) return tl::unexpected(std::string("the record is cut short"));
+  const std::string_view body = record.substr(0, record.size() - kChecksumBytes);
+  if (get<std::uint32_t>(record.substr(body.size())) != checksum(body)) {
+    return tl::unexpected(std::string("the checksum of the record is wrong"));
+  }
+  Reader reader(body);
+  std::uint8_t form = 0;
+  std::uint32_t count = 0;
+  if (!reader.number(form) || form != kForm) {
+    return tl::unexpected("the record has form " + std::to_string(form) + ", this program reads form " +
+                          std::to_string(kForm));
+  }
+  std::vector<event::Event> unit;
+  bool whole = reader.number(count);
+  while (whole && unit.size() < count) whole = visit_members(unit.emplace_back(), reader);
+  if (!whole || !reader.at_end()) {
+    return tl::unexpected(std::string("the record does not hold the events it announces"));
+  }
+  return unit;
+}
+
+}  // namespace storagepool::journal

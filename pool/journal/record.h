@@ -1,0 +1,22 @@
+// The form in which the journal keeps the events of one call: a byte for the version of the form, the events
+// with every member in a fixed order (integers little-endian, strings with their length before them), and a
+// CRC-32 over all of it, so that a damaged record is noticed rather than stored.
+#pragma once
+
+#include <span>
+#include <string>
+#include <string_view>
+#include <vector>
+
+#include <tl/expected.hpp>
+
+#include "pool/event/event.h"
+
+namespace storagepool::journal {
+
+std::string encode_unit(std::span<const event::Event> unit);
+
+// The error says what is wrong with the record and never what is in it.
+tl::expected<std::vector<event::Event>, std::string> decode_unit(std::string_view record);
+
+}  // namespace storagepool::journal

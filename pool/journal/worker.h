@@ -1,0 +1,70 @@
+// The journal's thread and the bounded queue before it. Appends that came while the disk was busy are
+// committed together; everything is done in the order in which it was submitted. Thread-safe; answers are
+// given on the worker's thread.
+#pragma once
+
+#include <atomic>
+#include <condition_variable>
+#include <cstddef>
+#include <cstdint>
+#include <deque>
+#include <functional>
+#include <memory>
+#include <mutex>
+#include <string>
+#include <thread>
+#include <utility>
+#include <variant>
+#include <vector>
+
+#include "pool/journal/file.h"
+
+namespace storagepool::journal {
+
+class JournalWorker {
+ public:
+  struct Append {
+    std::string workspace;
+    std::string record;
+    std::int64_t events = 0;
+    std::shared_ptr<const std::atomic<bool>> abandoned;  // true: nobody waits, leave it out
+    std::function<void(JournalOutcome)> answer;
+  };
+  // What is done with the file, giving the answer to send once the statistics tell of it.
+  using Task = std::function<std::function<void()>(JournalFile&)>;
+
+  JournalWorker(std::unique_ptr<JournalFile> file, std::size_t max_queued_bytes);
+  // Finishes what is queued.
+  ~JournalWorker();
+  JournalWorker(const JournalWorker&) = delete;
+  JournalWorker& operator=(const JournalWorker&) = delete;
+
+  // The error is kFull when too much waits for the disk; there is no answer then.
+  JournalOutcome submit(Append append);
+  JournalOutcome submit(Task task);
+
+  JournalStatistics statistics() const;
+
+ private:
+  using Job = std::variant<Append, Task>;
+
+  void work();
+  void process(std::deque<Job>& jobs);
+  void commit(std::vector<Append>& group);
+  void publish();
+  static std::size_t memory_of(const Job& job);
+  JournalOutcome enqueue(Job job);
+
+  std::unique_ptr<JournalFile> file_;  // the thread's
+  const std::size_t max_queued_bytes_;
+  mutable std::mutex mutex_;
+  std::condition_variable changed_;
+  std::deque<Job> queue_;
+  std::size_t queued_bytes_ = 0;  // of jobs in the queue and under way
+  bool stopping_ = false;
+  std::int64_t refused_ = 0;      // because too much waited
+  JournalStatistics statistics_;  // of the file
+  std::thread thread_;            // the last member: it uses all others
+};
+
+}  // namespace storagepool::journal

@@ -1,0 +1,223 @@
+#include <algorithm>
+#include <optional>
+#include <random>
+#include <string>
+#include <utility>
+#include <vector>
+
+#include <gtest/gtest.h>
+
+#include "pool/reading/reading.h"
+#include "pool/reading/testing/reading_fixture.h"
+#include "pool/tables/partitions.h"
+
+namespace storagepool::reading {
+namespace {
+
+using postgres::testing::run;
+using ListTest = testing::StoreFixture;
+
+TEST_F(ListTest, lists_newest_first_in_pages) {
+  std::vector<std::string> expected;
+  for (int second = 0; second < 5; ++second) {
+    event::Event event = smallest("2026-02-28T11:00:0" + std::to_string(second) + "Z");
+    event.event_id = "0000000" + std::to_string(second) + "-0000-4000-8000-000000000001";
+    must_insert(event);
+    expected.insert(expected.begin(), event.event_id);
+    event.event_id.back() = '2';  // at the same moment: by id
+    must_insert(event);
+    expected.insert(expected.begin(), event.event_id);
+  }
+  EXPECT_EQ(ids({}), expected);
+  const Page first = list({.limit = 4});
+  EXPECT_EQ(first.events.size(), 4U);
+  EXPECT_EQ(first.pagination, (event::Pagination{.limit = 4,
+                                                 .offset = 0,
+                                                 .total = 10,
+                                                 .has_more = true,
+                                                 .next = format_cursor({first.events.back().event_timestamp,
+                                                                        first.events.back().event_id})}));
+  const Page last = list({.limit = 4, .offset = 8});
+  EXPECT_EQ(last.events.back().event_id, expected.back());
+  EXPECT_EQ(last.pagination, (event::Pagination{.limit = 4, .offset = 8, .total = 10, .has_more = false}));
+  const Page beyond = list({.limit = 4, .offset = 9223372036854775807});
+  EXPECT_TRUE(beyond.events.empty());
+  EXPECT_EQ(beyond.pagination.total, 10);
+  EXPECT_FALSE(beyond.pagination.has_more);
+  const Page all = list({.limit = 10});
+  EXPECT_EQ(all.pagination, (event::Pagination{.limit = 10, .offset = 0, .total = 10, .has_more = false}));
+}
+
+TEST_F(ListTest, goes_on_from_a_cursor_whatever_comes_and_goes_above_it) {
+  std::vector<std::string> expected;
+  for (int second = 5; second >= 0; --second) {
+    const event::Event event = smallest("2026-02-28T11:00:0" + std::to_string(second) + "Z");
+    must_insert(event);
+    expected.push_back(event.event_id);
+  }
+  const Page first = list({.limit = 2});
+  ASSERT_TRUE(first.pagination.next);
+  must_insert(smallest("2026-02-28T12:00:00Z"));
+  superuser("DELETE FROM audit_events WHERE event_id = '" + expected[1] + "'");
+  const Page second = list({.limit = 2, .cursor = parse_cursor(*first.pagination.next)});
+  EXPECT_EQ(ids_of(second.events), (std::vector<std::string>{expected[2], expected[3]}));
+  EXPECT_FALSE(second.pagination.offset);
+  EXPECT_FALSE(second.pagination.total);
+  const Page last = list({.limit = 2, .cursor = parse_cursor(second.pagination.next.value())});
+  EXPECT_EQ(ids_of(last.events), (std::vector<std::string>{expected[4], expected[5]}));
+  EXPECT_EQ(last.pagination, (event::Pagination{.limit = 2, .has_more = false}));
+  const Page none = list({.cursor = Cursor{last.events.back().event_timestamp, last.events.back().event_id}});
+  EXPECT_TRUE(none.events.empty());
+  EXPECT_FALSE(none.pagination.has_more);
+}
+
+// Events of few values each, so that filters meet; at few moments of four months, so that many are at one.
+std::vector<event::Event> random_events(int count, std::mt19937& random) {
+  const auto pick = [&](const std::vector<std::string>& values) {
+    return values[std::uniform_int_distribution<std::size_t>(0, values.size() - 1)(random)];
+  };
+  std::vector<event::Event> events;
+  for (int i = 0; i < count; ++i) {
+    const std::string time =
+        pick({"2019-12-31T23:59:59.999999Z", "2020-01-01T00:00:00Z", "2020-01-15T00:00:00Z",
+              "2020-01-31T23:59:59.999999Z", "2020-02-01T00:00:00Z", "2020-02-29T12:00:00Z",
+              "2020-03-01T00:00:00.000001Z", "2018-01-01T00:00:00Z"});
+    event::Event event =
+        event::testing::smallest_event(event::new_event_id(*runtime::parse_timestamp(time)), time);
+    event.event_type = pick({"a", "b", "c"});
+    event.event_category = pick({"x", "y"});
+    event.event_outcome = pick({"success", "failure", "pending"});
+    event.severity = pick({"info", "warning"});
+    event.correlation_id = pick({"1", "2", "3", "4"});
+    event.event_data = R"({"k":)" + pick({"1.50", "true", "\"1.50\"", "\"v\"", "null"}) + "}";
+    events.push_back(event);
+  }
+  std::sort(events.begin(), events.end(), [](const event::Event& a, const event::Event& b) {
+    return std::pair(a.event_timestamp, a.event_id) > std::pair(b.event_timestamp, b.event_id);
+  });
+  return events;
+}
+
+ListQuery random_query(std::mt19937& random) {
+  const auto chance = [&](double share) { return std::bernoulli_distribution(share)(random); };
+  ListQuery query;
+  if (chance(0.3)) query.event_type = "a";
+  if (chance(0.3)) query.event_category = "x";
+  if (chance(0.3)) query.event_outcome = chance(0.5) ? "success" : "failure";
+  if (chance(0.3)) query.severity = chance(0.5) ? "info" : "warning";
+  if (chance(0.2)) query.correlation_id = "1";
+  if (chance(0.3))
+    query.since = runtime::parse_timestamp(chance(0.5) ? "2020-01-01T00:00:00Z" : "2020-02-01T00:00:00Z");
+  if (chance(0.3)) query.until = runtime::parse_timestamp("2020-02-29T12:00:00Z");
+  if (chance(0.2)) query.detail = DetailFilter{"k", chance(0.5) ? "1.50" : "true"};
+  query.limit = std::uniform_int_distribution<std::int64_t>(3, 60)(random);
+  return query;
+}
+
+bool matches(const event::Event& event, const ListQuery& query) {
+  const auto equal = [](const std::optional<std::string>& wanted, const std::string& value) {
+    return !wanted || *wanted == value;
+  };
+  const auto holds = [&](const DetailFilter& detail) {
+    const std::string& data = event.event_data;
+    return data == R"({"k":)" + detail.value + "}" || data == R"({"k":")" + detail.value + R"("})";
+  };
+  return equal(query.event_type, event.event_type) && equal(query.event_category, event.event_category) &&
+         equal(query.event_outcome, event.event_outcome) && equal(query.severity, event.severity) &&
+         equal(query.correlation_id, event.correlation_id) &&
+         (!query.since || event.event_timestamp >= *query.since) &&
+         (!query.until || event.event_timestamp <= *query.until) && (!query.detail || holds(*query.detail));
+}
+
+TEST_F(ListTest, gives_the_same_by_offset_and_by_cursor_and_what_the_filters_say) {
+  std::mt19937 random(20260228);
+  must(run(context_,
+           tables::maintain(*session_, *runtime::parse_timestamp("2020-01-15T00:00:00Z"), deadline())));
+  const std::vector<event::Event> events = random_events(250, random);
+  for (const event::Event& event : events) must_insert(event);
+  for (int round = 0; round < 40; ++round) {
+    ListQuery query = random_query(random);
+    std::vector<std::string> expected;
+    for (const event::Event& event : events) {
+      if (matches(event, query)) expected.push_back(event.event_id);
+    }
+    std::vector<std::string> by_offset;
+    std::vector<std::string> by_cursor;
+    std::optional<std::string> next;
+    for (bool more = true; more;) {
+      query.offset = static_cast<std::int64_t>(by_offset.size());
+      const Page page = list(query);
+      EXPECT_EQ(page.pagination.total, static_cast<std::int64_t>(expected.size()));
+      EXPECT_EQ(page.pagination.next.has_value(), page.pagination.has_more);
+      const auto shown = ids_of(page.events);
+      by_offset.insert(by_offset.end(), shown.begin(), shown.end());
+      more = page.pagination.has_more;
+      ASSERT_TRUE(!more || page.events.size() == static_cast<std::size_t>(query.limit));
+    }
+    query.offset = 0;
+    do {
+      if (next) query.cursor = parse_cursor(*next);
+      const Page page = list(query);
+      const auto shown = ids_of(page.events);
+      by_cursor.insert(by_cursor.end(), shown.begin(), shown.end());
+      next = page.pagination.next;
+      ASSERT_LE(by_cursor.size(), expected.size());
+    } while (next);
+    EXPECT_EQ(by_offset, expected) << round;
+    EXPECT_EQ(by_cursor, expected) << round;
+  }
+}
+
+TEST_F(ListTest, applies_every_filter) {
+  const event::Event plain = smallest("2026-02-28T10:00:00Z");
+  must_insert(plain);
+  event::Event marked = smallest("2026-02-28T11:00:00Z");
+  marked.event_type = "t2";
+  marked.event_category = "c2";
+  marked.event_outcome = "failure";
+  marked.severity = "critical";
+  marked.correlation_id = "' OR true --";
+  marked.event_data = R"({"key":"old","key":"value","number":1.50,"nested":{"key":"x"},"null":null})";
+  must_insert(marked);
+  const std::vector<std::string> only_marked{marked.event_id};
+  const std::vector<std::string> only_plain{plain.event_id};
+  EXPECT_EQ(ids({.event_type = "t2"}), only_marked);
+  EXPECT_EQ(ids({.event_category = "c2"}), only_marked);
+  EXPECT_EQ(ids({.event_outcome = "failure"}), only_marked);
+  EXPECT_EQ(ids({.severity = "critical"}), only_marked);
+  EXPECT_EQ(ids({.correlation_id = "' OR true --"}), only_marked);
+  EXPECT_EQ(ids({.since = marked.event_timestamp}), only_marked);
+  EXPECT_EQ(ids({.until = plain.event_timestamp}), only_plain);
+  EXPECT_EQ(ids({.detail = DetailFilter{"key", "value"}}), only_marked);
+  EXPECT_EQ(ids({.detail = DetailFilter{"number", "1.50"}}), only_marked);
+  EXPECT_TRUE(ids({.detail = DetailFilter{"key", "old"}}).empty());
+  EXPECT_TRUE(ids({.detail = DetailFilter{"key", "x"}}).empty());
+  EXPECT_TRUE(ids({.event_type = "t2", .severity = "info"}).empty());
+  EXPECT_EQ(ids({.event_type = "t2",
+                 .event_category = "c2",
+                 .event_outcome = "failure",
+                 .severity = "critical",
+                 .correlation_id = "' OR true --",
+                 .since = marked.event_timestamp,
+                 .until = marked.event_timestamp,
+                 .detail = DetailFilter{"key", "value"}}),
+            only_marked);
+  const Page none = list({.event_type = "none"});
+  EXPECT_TRUE(none.events.empty());
+  EXPECT_EQ(none.pagination, (event::Pagination{.limit = 50, .offset = 0, .total = 0, .has_more = false}));
+}
+
+TEST_F(ListTest, refuses_a_page_that_would_not_fit_in_memory) {
+  for (int i = 0; i < 9; ++i) {
+    event::Event event = smallest("2026-02-28T11:00:0" + std::to_string(i) + "Z");
+    event.event_data = R"({"x":")" + std::string(4'000'000, 'x') + "\"}";
+    must_insert(event);
+  }
+  const auto page = try_list({});
+  ASSERT_FALSE(page);
+  EXPECT_EQ(page.error().kind, tables::StoreError::Kind::kPageTooLarge);
+  EXPECT_EQ(list({.limit = 8}).events.size(), 8U);
+}
+
+}  // namespace
+}  // namespace storagepool::reading

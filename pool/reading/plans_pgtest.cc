@@ -1,0 +1,134 @@
+// What the statements of the store cost as partitions and events become many.
+#include <chrono>
+#include <string>
+#include <vector>
+
+#include <gmock/gmock.h>
+#include <gtest/gtest.h>
+
+#include "pool/event/testing/smallest_event.h"
+#include "pool/event/uuid.h"
+#include "pool/ingest/rows.h"
+#include "pool/reading/statements.h"
+#include "pool/tables/partitions.h"
+#include "pool/tables/testing/migrated_database.h"
+
+namespace storagepool::reading {
+namespace {
+
+using postgres::testing::run;
+using ::testing::ElementsAre;
+using ::testing::HasSubstr;
+using ::testing::Not;
+using ::testing::SizeIs;
+using Names = std::vector<std::string>;
+
+const runtime::Timestamp kNow = *runtime::parse_timestamp("2020-02-10T12:00:00Z");
+
+class PlansTest : public tables::testing::MigratedDatabaseTest {
+ protected:
+  void make_partitions(int ahead) {
+    must(run(context_, tables::maintain(*session_, kNow, deadline(), {.months_ahead = ahead})));
+  }
+  // The tables with events that a statement locks, which it does for each it opens or so much as plans for.
+  Names tables_of(const Statement& statement) {
+    execute(*session_, "BEGIN");
+    query(*session_, statement);
+    Names tables = query(*session_, {R"(SELECT relname FROM pg_locks JOIN pg_class ON oid = relation
+WHERE pid = pg_backend_pid() AND relkind = 'r' AND relname LIKE 'audit\_events\_%' ORDER BY 1)",
+                                     {}});
+    execute(*session_, "ROLLBACK");
+    return tables;
+  }
+  std::string plan_of(Statement statement) {
+    statement.sql = "EXPLAIN (COSTS OFF) " + statement.sql;
+    std::string plan;
+    for (const std::string& line : query(*session_, statement)) plan += line + '\n';
+    return plan;
+  }
+  static std::string scalar(const std::string& sql) { return superuser(sql).at(0); }
+};
+
+TEST_F(PlansTest, open_no_more_tables_as_months_go_by) {
+  make_partitions(88);
+  ASSERT_THAT(partitions(), SizeIs(91));
+  const runtime::Timestamp recent = *runtime::parse_timestamp("2027-04-20T12:00:00.123456Z");
+  const std::string in_april = "audit_events_y2027m04";
+  const std::string id = event::new_event_id(recent);
+  const auto range = event::id_time_range(id);
+  ASSERT_TRUE(range);
+  // An event, and with it the parent of another: by an id of ours, and by the time noted for a client's.
+  EXPECT_THAT(tables_of(select_event(id, *range)), ElementsAre(in_april));
+  EXPECT_THAT(tables_of(select_event(id, {recent, recent + std::chrono::microseconds{1}})),
+              ElementsAre(in_april));
+  EXPECT_THAT(tables_of(select_client_id(id)), SizeIs(0));
+  // Inserts, and the look-up of their parents.
+  const event::Event event = event::testing::smallest_event(id, runtime::format_timestamp(recent));
+  const std::vector<const event::Event*> events{&event};
+  EXPECT_THAT(tables_of({ingest::kInsertRows, ingest::row_parameters(events)}), ElementsAre(in_april));
+  event::Event of_client = event;
+  of_client.id_from_client = true;
+  const std::vector<const event::Event*> claimed{&event, &of_client};
+  EXPECT_THAT(tables_of({ingest::kClaimAndInsertRows, ingest::row_parameters(claimed)}),
+              ElementsAre(in_april));
+  const std::vector<ingest::ParentReference> parents{
+      {id, {}}, {"aaaaaaaa-9b7c-4def-8123-456789abcdef", {}}, {id, runtime::date_of(recent)}};
+  EXPECT_THAT(tables_of({ingest::kFindParents, ingest::parent_parameters(parents)}), ElementsAre(in_april));
+  // Lists.
+  const auto hours = std::chrono::hours{1};
+  EXPECT_THAT(tables_of(select_page({.since = recent - hours, .until = recent})), ElementsAre(in_april));
+  EXPECT_THAT(
+      tables_of(select_page({.correlation_id = "r", .since = recent - hours})),
+      ElementsAre("audit_events_default", in_april, "audit_events_y2027m05", "audit_events_y2027m06"));
+  EXPECT_THAT(tables_of(select_page({.since = recent - hours, .cursor = Cursor{recent, id}})),
+              ElementsAre(in_april));
+  EXPECT_THAT(tables_of(select_page({})), SizeIs(91));
+}
+
+TEST_F(PlansTest, use_the_index_of_the_rarest_filter) {
+  make_partitions(1);
+  // 20,000 events in three hours: 1,000 calls, 20 types, 4 categories, one failure and one warning in 200.
+  superuser(R"(INSERT INTO audit_events SELECT gen_random_uuid(),
+  '2020-02-10T09:00Z'::timestamptz + i * interval '500 ms', '1.0', 'type ' || i % 20, 'category ' || i % 4, 'a',
+  CASE WHEN i % 200 = 7 THEN 'failure' ELSE 'success' END, 'call ' || i % 1000, NULL, NULL, 'c', 'r',
+  CASE WHEN i % 200 = 9 THEN 'warning' ELSE 'info' END, 's', 's', 10, false, '{"n":1}', NULL, NULL, NULL, NULL,
+  NULL, NULL FROM generate_series(1, 20000) AS i)");
+  superuser("VACUUM (ANALYZE) audit_events");
+  const auto since = kNow - std::chrono::hours{3};
+  const auto until = kNow;
+  EXPECT_THAT(plan_of(select_page({.since = since, .until = until})),
+              HasSubstr("Scan Backward using audit_events_y2020m02_event_timestamp_event_id_idx"));
+  EXPECT_THAT(plan_of(select_page({.correlation_id = "call 5", .since = since, .until = until})),
+              HasSubstr("using audit_events_y2020m02_correlation_id_event"));
+  EXPECT_THAT(plan_of(select_page({.event_type = "type 5", .since = since, .until = until})),
+              HasSubstr("using audit_events_y2020m02_event_type_event"));
+  EXPECT_THAT(plan_of(select_page({.event_category = "category 9", .since = since, .until = until})),
+              HasSubstr("using audit_events_y2020m02_event_category_event"));
+  EXPECT_THAT(plan_of(select_page({.event_outcome = "failure", .since = since, .until = until})),
+              HasSubstr("using audit_events_y2020m02_event_outcome_event"));
+  EXPECT_THAT(plan_of(select_page({.severity = "warning", .since = since, .until = until})),
+              HasSubstr("using audit_events_y2020m02_severity_event"));
+  EXPECT_THAT(plan_of(select_page({.event_outcome = "success", .since = since, .until = until})),
+              Not(HasSubstr("outcome_event")));
+}
+
+// Whether the total is counted is decided by what the page shows.
+TEST_F(PlansTest, count_only_what_the_page_does_not_show) {
+  make_partitions(1);
+  superuser(R"(INSERT INTO audit_events SELECT gen_random_uuid(), '2020-02-10T09:00Z', '1.0', 't', 'c', 'a',
+  'success', 'r', NULL, NULL, 'c', 'r', 'info', 's', 's', 10, false, '{}' FROM generate_series(1, 60))");
+  const auto counted = [&](const ListQuery& page) {
+    Statement statement = select_page(page);
+    statement.sql = "EXPLAIN (ANALYZE, COSTS OFF, TIMING OFF, SUMMARY OFF) " + statement.sql;
+    std::string plan;
+    for (const std::string& line : query(*session_, statement)) plan += line + '\n';
+    return plan.find("(never executed)") == std::string::npos;
+  };
+  EXPECT_FALSE(counted({.limit = 100}));
+  EXPECT_FALSE(counted({.limit = 20, .offset = 50}));
+  EXPECT_TRUE(counted({.limit = 20}));
+  EXPECT_TRUE(counted({.limit = 20, .offset = 100}));
+}
+
+}  // namespace
+}  // namespace storagepool::reading

@@ -1,0 +1,142 @@
+#include "pool/reading/query.h"
+
+#include <algorithm>
+#include <charconv>
+#include <chrono>
+#include <limits>
+#include <string_view>
+
+#include "pool/common/settings/duration.h"
+#include "pool/event/text.h"
+
+namespace storagepool::reading {
+namespace {
+
+std::optional<std::int64_t> parse_integer(std::string_view text) {
+  std::int64_t value = 0;
+  const auto [end, error] = std::from_chars(text.data(), text.data() + text.size(), value);
+  if (error != std::errc{} || end != text.data() + text.size()) return std::nullopt;
+  return value;
+}
+
+// "7d" besides the durations of settings, whose longest unit is the hour.
+std::optional<std::chrono::milliseconds> parse_age(std::string_view text) {
+  if (!text.ends_with('d')) return settings::parse_duration(text);
+  constexpr std::int64_t kMostDays = 36500;
+  const auto days = parse_integer(text.substr(0, text.size() - 1));
+  if (!days || *days < 0 || *days > kMostDays) return std::nullopt;
+  return std::chrono::days{*days};
+}
+
+std::optional<runtime::Timestamp> parse_bound(std::string text, runtime::Timestamp now) {
+  if (const auto age = parse_age(text)) return now - *age;
+  // A '+' of an offset that the client did not escape arrives as a space.
+  std::replace(text.begin(), text.end(), ' ', '+');
+  return runtime::parse_timestamp(text);
+}
+
+class Reader {
+ public:
+  Reader(QueryParameters parameters, runtime::Timestamp now) : parameters_(parameters), now_(now) {}
+
+  event::FieldErrors take_errors() { return std::move(errors_); }
+  bool failed() const { return !errors_.empty(); }
+
+  void refuse(std::string_view name, std::string_view given, std::string_view allowed) {
+    errors_.push_back(
+        {std::string(name), "got " + event::quoted(given) + "; allowed: " + std::string(allowed)});
+  }
+  const std::string* find(std::string_view name) const {
+    const auto found = std::find_if(parameters_.begin(), parameters_.end(),
+                                    [&](const auto& parameter) { return parameter.first == name; });
+    return found == parameters_.end() ? nullptr : &found->second;
+  }
+  std::optional<std::string> text(std::string_view name) {
+    const std::string* value = find(name);
+    if (value == nullptr || value->empty()) return std::nullopt;
+    if (!event::storable_text(*value)) refuse(name, *value, "UTF-8 text without U+0000");
+    return *value;
+  }
+  std::optional<std::string> outcome(std::string_view name) {
+    auto value = text(name);
+    if (value && *value != "success" && *value != "failure" && *value != "pending") {
+      refuse(name, *value, "success, failure, pending");
+    }
+    return value;
+  }
+  std::optional<runtime::Timestamp> bound(std::string_view name) {
+    const std::string* value = find(name);
+    if (value == nullptr || value->empty()) return std::nullopt;
+    const auto time = parse_bound(*value, now_);
+    if (!time) refuse(name, *value, "an RFC 3339 time or a duration back from now such as 30m, 24h or 7d");
+    return time;
+  }
+  std::int64_t integer(std::string_view name, std::int64_t fallback, std::int64_t lowest,
+                       std::int64_t highest, std::string_view allowed) {
+    const std::string* value = find(name);
+    if (value == nullptr) return fallback;
+    const auto number = parse_integer(*value);
+    if (!number || *number < lowest || *number > highest) {
+      refuse(name, *value, allowed);
+      return fallback;
+    }
+    return *number;
+  }
+  std::optional<Cursor> cursor(std::string_view name) {
+    const std::string* value = find(name);
+    if (value == nullptr || value->empty()) return std::nullopt;
+    auto cursor = parse_cursor(*value);
+    if (!cursor) refuse(name, *value, "the pagination.next of the page before, unchanged");
+    if (const std::string* offset = find("offset")) refuse("offset", *offset, "offset or cursor, not both");
+    return cursor;
+  }
+  std::optional<DetailFilter> detail() {
+    const std::string* key = find("detail_key");
+    const std::string* value = find("detail_value");
+    if (key == nullptr && value == nullptr) return std::nullopt;
+    if (key == nullptr || key->empty()) {
+      errors_.push_back(
+          {"detail_key", "is required together with detail_value; allowed: a member name of event_data"});
+      return std::nullopt;
+    }
+    if (value == nullptr) {
+      errors_.push_back(
+          {"detail_value", "is required together with detail_key; allowed: the value to match"});
+      return std::nullopt;
+    }
+    if (!event::storable_text(*key)) refuse("detail_key", *key, "UTF-8 text without U+0000");
+    if (!event::storable_text(*value)) refuse("detail_value", *value, "UTF-8 text without U+0000");
+    return DetailFilter{*key, *value};
+  }
+
+ private:
+  QueryParameters parameters_;
+  runtime::Timestamp now_;
+  event::FieldErrors errors_;
+};
+
+}  // namespace
+
+tl::expected<ListQuery, event::FieldErrors> parse_list_query(QueryParameters parameters,
+                                                             runtime::Timestamp now) {
+  Reader reader(parameters, now);
+  ListQuery query;
+  query.event_type = reader.text("event_type");
+  query.event_category = reader.text("event_category");
+  query.event_outcome = reader.outcome("event_outcome");
+  query.severity = reader.text("severity");
+  query.correlation_id = reader.text("correlation_id");
+  query.since = reader.bound("since");
+  query.until = reader.bound("until");
+  query.detail = reader.detail();
+  query.limit = reader.integer("limit", kDefaultLimit, 1, kMaxLimit, "an integer from 1 to 1000");
+  query.cursor = reader.cursor("cursor");
+  if (!query.cursor) {
+    query.offset =
+        reader.integer("offset", 0, 0, std::numeric_limits<std::int64_t>::max(), "an integer of at least 0");
+  }
+  if (reader.failed()) return tl::unexpected(reader.take_errors());
+  return query;
+}
+
+}  // namespace storagepool::reading

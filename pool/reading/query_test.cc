@@ -1,0 +1,128 @@
+#include "pool/reading/query.h"
+
+#include <vector>
+
+#include <gmock/gmock.h>
+#include <gtest/gtest.h>
+
+namespace storagepool::reading {
+namespace {
+
+using testing::HasSubstr;
+using Parameters = std::vector<std::pair<std::string, std::string>>;
+
+const runtime::Timestamp kNow = *runtime::parse_timestamp("2026-02-28T12:00:00Z");
+
+std::string refusal(const Parameters& parameters, const std::string& field) {
+  const auto query = parse_list_query(parameters, kNow);
+  if (query) return "accepted";
+  EXPECT_EQ(query.error().size(), 1U);
+  EXPECT_EQ(query.error().at(0).field, field);
+  return query.error().at(0).message;
+}
+
+TEST(ParseListQuery, has_defaults) {
+  EXPECT_EQ(parse_list_query({}, kNow).value(), ListQuery{});
+  EXPECT_EQ(ListQuery{}.limit, 50);
+}
+
+TEST(ParseListQuery, takes_every_filter) {
+  const Parameters parameters{
+      {"event_type", "t"},  {"event_category", "c"}, {"event_outcome", "failure"},
+      {"severity", "info"}, {"correlation_id", "r"}, {"since", "2026-02-01T00:00:00+01:00"},
+      {"until", "30m"},     {"detail_key", "k"},     {"detail_value", ""},
+      {"limit", "1000"},    {"offset", "17"},        {"unknown", "ignored"}};
+  const ListQuery expected{.event_type = "t",
+                           .event_category = "c",
+                           .event_outcome = "failure",
+                           .severity = "info",
+                           .correlation_id = "r",
+                           .since = runtime::parse_timestamp("2026-01-31T23:00:00Z"),
+                           .until = runtime::parse_timestamp("2026-02-28T11:30:00Z"),
+                           .detail = DetailFilter{"k", ""},
+                           .limit = 1000,
+                           .offset = 17};
+  EXPECT_EQ(parse_list_query(parameters, kNow).value(), expected);
+}
+
+TEST(ParseListQuery, of_a_repeated_parameter_the_first_counts) {
+  const Parameters parameters{
+      {"limit", "5"}, {"limit", "bad"}, {"event_type", "first"}, {"event_type", "second"}};
+  const auto query = parse_list_query(parameters, kNow).value();
+  EXPECT_EQ(query.limit, 5);
+  EXPECT_EQ(query.event_type, "first");
+}
+
+TEST(ParseListQuery, an_empty_filter_is_none) {
+  const Parameters parameters{{"event_type", ""}, {"event_outcome", ""}, {"since", ""}};
+  EXPECT_EQ(parse_list_query(parameters, kNow).value(), ListQuery{});
+}
+
+TEST(ParseListQuery, reads_durations_back_from_now) {
+  const auto since = [](const std::string& text) {
+    return runtime::format_timestamp(*parse_list_query(Parameters{{"since", text}}, kNow).value().since);
+  };
+  EXPECT_EQ(since("24h"), "2026-02-27T12:00:00Z");
+  EXPECT_EQ(since("1h30m"), "2026-02-28T10:30:00Z");
+  EXPECT_EQ(since("7d"), "2026-02-21T12:00:00Z");
+  EXPECT_EQ(since("0d"), "2026-02-28T12:00:00Z");
+  EXPECT_EQ(since("2026-02-28T12:00:00 02:00"), "2026-02-28T10:00:00Z");  // an unescaped '+'
+}
+
+TEST(ParseListQuery, refuses_bad_bounds) {
+  for (const char* bad : {"yesterday", "-1h", "7 days", "1.5d", "-3d", "d", "99999d", "99999999999999999999d",
+                          "2026-02-28", "2026-02-30T00:00:00Z"}) {
+    EXPECT_THAT(refusal({{"since", bad}}, "since"), HasSubstr("got \"" + std::string(bad) + "\"; allowed: "))
+        << bad;
+    EXPECT_THAT(refusal({{"until", bad}}, "until"), HasSubstr("allowed: an RFC 3339 time or a duration"))
+        << bad;
+  }
+}
+
+TEST(ParseListQuery, refuses_bad_paging) {
+  for (const char* bad : {"0", "1001", "-1", "", "ten", "5.0", " 5", "+5", "99999999999999999999"}) {
+    EXPECT_THAT(refusal({{"limit", bad}}, "limit"), HasSubstr("allowed: an integer from 1 to 1000")) << bad;
+  }
+  for (const char* bad : {"-1", "", "x", "9223372036854775808"}) {
+    EXPECT_THAT(refusal({{"offset", bad}}, "offset"), HasSubstr("allowed: an integer of at least 0")) << bad;
+  }
+}
+
+TEST(ParseListQuery, takes_a_cursor_instead_of_an_offset) {
+  const Cursor cursor{.event_timestamp = kNow, .event_id = "0190a6e2-9b7c-7def-8123-456789abcdef"};
+  const std::string text = format_cursor(cursor);
+  EXPECT_EQ(parse_list_query(Parameters{{"cursor", text}, {"limit", "7"}}, kNow).value(),
+            (ListQuery{.limit = 7, .cursor = cursor}));
+  EXPECT_EQ(parse_list_query(Parameters{{"cursor", ""}, {"offset", "3"}}, kNow).value(),
+            ListQuery{.offset = 3});
+  for (const char* offset : {"0", "3", "x"}) {
+    EXPECT_THAT(refusal({{"cursor", text}, {"offset", offset}}, "offset"), HasSubstr("not both")) << offset;
+  }
+  for (const std::string& bad : {std::string("x"), text + "=", text.substr(1), std::string(32, '!'),
+                                 "f" + std::string(31, '_'), std::string(100'000, 'A')}) {
+    EXPECT_THAT(refusal({{"cursor", bad}}, "cursor"), HasSubstr("the pagination.next of the page before"))
+        << bad.substr(0, 40);
+  }
+}
+
+TEST(ParseListQuery, refuses_half_a_detail_pair) {
+  EXPECT_THAT(refusal({{"detail_key", "k"}}, "detail_value"), HasSubstr("together with detail_key"));
+  EXPECT_THAT(refusal({{"detail_value", "v"}}, "detail_key"), HasSubstr("together with detail_value"));
+  EXPECT_THAT(refusal({{"detail_key", ""}, {"detail_value", "v"}}, "detail_key"), HasSubstr("is required"));
+}
+
+TEST(ParseListQuery, refuses_texts_that_cannot_be_stored) {
+  const std::string nul("a\0b", 3);
+  EXPECT_THAT(refusal({{"event_type", nul}}, "event_type"), HasSubstr("U+0000"));
+  EXPECT_THAT(refusal({{"correlation_id", "\xFF"}}, "correlation_id"), HasSubstr("UTF-8"));
+  EXPECT_THAT(refusal({{"detail_key", nul}, {"detail_value", "v"}}, "detail_key"), HasSubstr("U+0000"));
+  EXPECT_THAT(refusal({{"event_outcome", "ok"}}, "event_outcome"), HasSubstr("success, failure, pending"));
+}
+
+TEST(ParseListQuery, reports_everything_at_once) {
+  EXPECT_EQ(
+      parse_list_query(Parameters{{"limit", "0"}, {"offset", "x"}, {"since", "x"}}, kNow).error().size(), 3U);
+}
+
+}  // namespace
+}  // namespace storagepool::reading

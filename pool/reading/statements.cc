@@ -1,0 +1,99 @@
+#include "pool/reading/statements.h"
+
+#include <string_view>
+
+#include "pool/reading/row.h"
+
+namespace storagepool::reading {
+namespace {
+
+// Collects the conditions of a WHERE clause and the parameters of a statement.
+class Builder {
+ public:
+  std::string text(std::string value) { return typed(std::move(value), "::text"); }
+  std::string uuid(std::string value) { return typed(std::move(value), "::uuid"); }
+  std::string time(runtime::Timestamp value) {
+    return typed(runtime::format_timestamp(value), "::timestamptz");
+  }
+  std::string number(std::int64_t value) { return typed(std::to_string(value), "::bigint"); }
+
+  void where(const std::string& condition) { where_ += (where_.empty() ? " WHERE " : " AND ") + condition; }
+  void equals(std::string_view column, const std::optional<std::string>& value) {
+    if (value) where(std::string(column) + " = " + text(*value));
+  }
+
+  const std::string& conditions() const { return where_; }
+  std::vector<postgres::Parameter> take_parameters() { return std::move(parameters_); }
+
+ private:
+  std::string typed(std::string value, std::string_view type) {
+    parameters_.emplace_back(std::move(value));
+    return "$" + std::to_string(parameters_.size()) + std::string(type);
+  }
+
+  std::string where_;
+  std::vector<postgres::Parameter> parameters_;
+};
+
+void add_filters(Builder& builder, const ListQuery& query) {
+  builder.equals("event_type", query.event_type);
+  builder.equals("event_category", query.event_category);
+  builder.equals("event_outcome", query.event_outcome);
+  builder.equals("severity", query.severity);
+  builder.equals("correlation_id", query.correlation_id);
+  if (query.since) builder.where("event_timestamp >= " + builder.time(*query.since));
+  if (query.until) builder.where("event_timestamp <= " + builder.time(*query.until));
+  if (query.detail) {
+    const std::string key = builder.text(query.detail->key);
+    builder.where("event_data ->> " + key + " = " + builder.text(query.detail->value));
+  }
+  if (query.cursor) {
+    // Partitions are told by the first condition alone.
+    const std::string time = builder.time(query.cursor->event_timestamp);
+    builder.where("event_timestamp <= " + time);
+    builder.where("(event_timestamp, event_id) < (" + time + ", " + builder.uuid(query.cursor->event_id) +
+                  ")");
+  }
+}
+
+}  // namespace
+
+Statement select_event(std::string event_id, std::pair<runtime::Timestamp, runtime::Timestamp> range) {
+  Builder builder;
+  builder.where("event_id = " + builder.uuid(std::move(event_id)));
+  builder.where("event_timestamp >= " + builder.time(range.first));
+  builder.where("event_timestamp < " + builder.time(range.second));
+  return {"SELECT" + kEventColumns + ", event_data FROM audit_events" + builder.conditions(),
+          builder.take_parameters()};
+}
+
+Statement select_client_id(std::string event_id) {
+  return {R"(SELECT to_char(event_timestamp AT TIME ZONE 'UTC', 'YYYY-MM-DD"T"HH24:MI:SS.US"Z"')
+FROM audit_event_ids WHERE event_id = $1::uuid)",
+          {std::move(event_id)},
+          false};
+}
+
+Statement select_page(const ListQuery& query) {
+  Builder builder;
+  add_filters(builder, query);
+  const std::string from = " FROM audit_events" + builder.conditions();
+  const std::string order = " ORDER BY event_timestamp DESC, event_id DESC";
+  const std::string limit = builder.number(query.limit);
+  const std::string offset = builder.number(query.offset);
+  // Counted only if the page does not show it: a subquery of a branch that is not taken does not run.
+  const std::string total = query.cursor ? std::string("NULL")
+                                         : "CASE WHEN found <= " + limit + " AND (found > 0 OR " + offset +
+                                               " = 0) THEN " + offset + " + found ELSE (SELECT count(*)" +
+                                               from + ") END";
+  return {"WITH page AS MATERIALIZED (SELECT *" + from + order + " LIMIT " + limit + " + 1 OFFSET " + offset +
+              "), shown AS MATERIALIZED (SELECT * FROM page" + order + " LIMIT " + limit +
+              "), size AS (SELECT coalesce(sum(octet_length(event_data::text)::bigint + "
+              "coalesce(octet_length(error_message), 0)), 0) <= " +
+              std::to_string(kMaxPageBytes) +
+              " AS fits, (SELECT count(*) FROM page) AS found FROM shown) SELECT fits::int, found, " + total +
+              "," + kEventColumns + ", event_data FROM size LEFT JOIN shown ON fits" + order,
+          builder.take_parameters(), query.since || query.until || query.cursor};
+}
+
+}  // namespace storagepool::reading

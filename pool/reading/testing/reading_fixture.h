@@ -1,0 +1,62 @@
+// A test with a store and an ingest on a migrated database, see migrated_database.h.
+#pragma once
+
+#include <stdexcept>
+#include <string>
+#include <utility>
+#include <vector>
+
+#include "pool/engine/engine.h"
+#include "pool/event/testing/smallest_event.h"
+#include "pool/event/uuid.h"
+#include "pool/ingest/ingest.h"
+#include "pool/reading/reading.h"
+#include "pool/tables/testing/migrated_database.h"
+
+namespace storagepool::reading::testing {
+
+class StoreFixture : public tables::testing::MigratedDatabaseTest {
+ protected:
+  void TearDown() override {
+    EXPECT_TRUE(postgres::testing::run(context_, ingest_.drain(deadline())));
+    EXPECT_TRUE(postgres::testing::run(context_, engine_.drain(deadline())));
+  }
+
+  static event::Event smallest(const std::string& time = "2026-02-28T11:22:33.123456Z") {
+    return event::testing::smallest_event(event::new_event_id(*runtime::parse_timestamp(time)), time);
+  }
+  // As if a client had made the id.
+  ingest::IngestAnswer insert(event::Event event) {
+    event.id_from_client = true;
+    return postgres::testing::run(context_, ingest_.store("audit", {std::move(event)}, deadline()));
+  }
+  void must_insert(const event::Event& event) {
+    const auto stored = insert(event);
+    ASSERT_TRUE(stored) << stored.error().detail;
+    ASSERT_TRUE(stored->at(0).created);
+  }
+  tl::expected<std::optional<event::Event>, tables::StoreError> get(const std::string& event_id) {
+    return postgres::testing::run(context_, store_.get("audit", event_id, deadline()));
+  }
+  tl::expected<Page, tables::StoreError> try_list(const ListQuery& query) {
+    return postgres::testing::run(context_, store_.list("audit", query, deadline()));
+  }
+  Page list(const ListQuery& query) {
+    auto page = try_list(query);
+    if (!page) throw std::runtime_error(page.error().detail);
+    return std::move(*page);
+  }
+  static std::vector<std::string> ids_of(const std::vector<event::Event>& events) {
+    std::vector<std::string> result;
+    for (const event::Event& event : events) result.push_back(event.event_id);
+    return result;
+  }
+  std::vector<std::string> ids(const ListQuery& query) { return ids_of(list(query).events); }
+  static std::string count() { return superuser("SELECT count(*) FROM audit_events").at(0); }
+
+  engine::Engine engine_{context_.get_executor(), [] { return server_->connect_options(); }, "audit", {}, {}};
+  Store store_{engine_};
+  ingest::Ingest ingest_{context_.get_executor(), engine_};
+};
+
+}  // namespace storagepool::reading::testing

@@ -1,0 +1,181 @@
+#include "pool/recording/replay.h"
+
+#include <algorithm>
+#include <iterator>
+
+#include "pool/common/runtime/log.h"
+
+namespace asio = boost::asio;
+
+namespace storagepool::recording {
+namespace {
+
+using std::chrono::steady_clock;
+
+bool passes(tables::StoreError::Kind kind) {
+  return kind == tables::StoreError::Kind::kUnavailable || kind == tables::StoreError::Kind::kOverloaded;
+}
+
+std::size_t events_in(const std::vector<journal::JournalEntry>& entries) {
+  std::size_t sum = 0;
+  for (const journal::JournalEntry& entry : entries) sum += entry.events.size();
+  return sum;
+}
+
+std::vector<std::int64_t> sequences_of(const std::vector<journal::JournalEntry>& entries) {
+  std::vector<std::int64_t> sequences;
+  sequences.reserve(entries.size());
+  for (const journal::JournalEntry& entry : entries) sequences.push_back(entry.sequence);
+  return sequences;
+}
+
+}  // namespace
+
+Replay::Replay(asio::any_io_executor executor, journal::Journal& journal, Store store, ReplayOptions options)
+    : executor_(executor),
+      journal_(journal),
+      store_(std::move(store)),
+      live_requests_wait_(std::move(options.live_requests_wait)),
+      pacing_(options.limits),
+      random_(std::random_device{}()),
+      changed_(std::move(executor)) {
+  journal_.on_append([this] { changed_.notify_all(); });
+}
+
+Replay::~Replay() {
+  journal_.on_append(nullptr);
+}
+
+void Replay::start() {
+  running_ = true;
+  runtime::spawn(executor_, "replay of the journal", run());
+}
+
+asio::awaitable<bool> Replay::stop(Deadline deadline) {
+  stopping_ = true;
+  changed_.notify_all();
+  while (running_) {
+    const bool notified = co_await changed_.wait_until(deadline);
+    if (!notified) break;
+  }
+  co_return !running_;
+}
+
+asio::awaitable<void> Replay::run() {
+  while (!stopping_) {
+    const ReplayPacing::Action action =
+        pacing_.next(steady_clock::now(), journal_.statistics().waiting.units);
+    if (const auto* wait = std::get_if<ReplayPacing::Wait>(&action)) {
+      // Looks again in any case, should an append end without a word.
+      constexpr std::chrono::seconds kLookAgain{10};
+      co_await changed_.wait_until(wait->until.value_or(steady_clock::now() + kLookAgain));
+      continue;
+    }
+    const auto begun = steady_clock::now();
+    const Outcome outcome = co_await round(std::get<ReplayPacing::Take>(action));
+    const auto ended = steady_clock::now();
+    if (outcome == Outcome::kWait) {
+      pacing_.failed(ended, random_);
+      continue;
+    }
+    if (!statistics_.last_failure.empty()) log::info("replay of the journal goes on");
+    statistics_.last_failure.clear();
+    pacing_.stored(ended, ended - begun, live_requests_wait_ && live_requests_wait_());
+  }
+  running_ = false;
+  changed_.notify_all();
+}
+
+Replay::Outcome Replay::must_wait(const std::string& reason) {
+  ++statistics_.failures;
+  if (statistics_.last_failure.empty()) log::warn("replay of the journal waits", {{"reason", reason}});
+  statistics_.last_failure = reason;
+  return Outcome::kWait;
+}
+
+// A client that got no answer may have sent its event once more, so the same id may be journalled twice:
+// never in one group, for the store takes no id twice in one call.
+std::vector<Replay::Group> Replay::to_groups(std::vector<journal::JournalEntry> entries) {
+  std::vector<Group> groups;
+  for (journal::JournalEntry& entry : entries) {
+    const auto latest = std::find_if(groups.rbegin(), groups.rend(),
+                                     [&](const Group& group) { return group.workspace == entry.workspace; });
+    const bool joins =
+        latest != groups.rend() && std::ranges::none_of(entry.events, [&](const event::Event& event) {
+          return event.id_from_client && latest->client_ids.contains(event.event_id);
+        });
+    Group& group = joins ? *latest : groups.emplace_back(Group{entry.workspace, {}});
+    for (const event::Event& event : entry.events) {
+      if (event.id_from_client) group.client_ids.insert(event.event_id);
+    }
+    group.entries.push_back(std::move(entry));
+  }
+  return groups;
+}
+
+asio::awaitable<Replay::Outcome> Replay::round(ReplayPacing::Take take) {
+  auto entries = co_await journal_.next(take.max_events, take.max_bytes);
+  if (!entries) co_return must_wait(entries.error().detail);
+  std::vector<Group> groups = to_groups(std::move(*entries));
+  for (Group& group : groups) {
+    const Outcome outcome = co_await store_group(std::move(group));
+    if (outcome == Outcome::kWait) co_return outcome;
+  }
+  co_return Outcome::kDone;
+}
+
+asio::awaitable<Replay::Outcome> Replay::store_group(Group group) {
+  std::vector<event::Event> events;
+  events.reserve(events_in(group.entries));
+  for (const journal::JournalEntry& entry : group.entries)
+    std::ranges::copy(entry.events, std::back_inserter(events));
+  auto storing = store_(group.workspace, std::move(events));
+  auto stored = co_await std::move(storing);
+  if (stored) {
+    ++statistics_.batches;
+    const Outcome removed = co_await remove(sequences_of(group.entries), events_in(group.entries));
+    co_return removed;
+  }
+  if (passes(stored.error().kind)) co_return must_wait(stored.error().detail);
+  if (group.entries.size() == 1 || stored.error().kind == tables::StoreError::Kind::kDatabaseMissing) {
+    const Outcome moved =
+        co_await set_aside(group.workspace, sequences_of(group.entries), std::move(stored.error()));
+    co_return moved;
+  }
+  const Outcome outcome = co_await store_one_by_one(std::move(group));
+  co_return outcome;
+}
+
+// Something in the group is refused: each entry on its own shows which.
+asio::awaitable<Replay::Outcome> Replay::store_one_by_one(Group group) {
+  for (journal::JournalEntry& entry : group.entries) {
+    Group alone{group.workspace, {}};
+    alone.entries.push_back(std::move(entry));
+    const Outcome outcome = co_await store_group(std::move(alone));
+    if (outcome == Outcome::kWait) co_return outcome;
+  }
+  co_return Outcome::kDone;
+}
+
+asio::awaitable<Replay::Outcome> Replay::set_aside(std::string workspace, std::vector<std::int64_t> sequences,
+                                                   tables::StoreError error) {
+  log::error("PostgreSQL refuses journalled events: they are set aside",
+             {{"workspace", workspace},
+              {"entries", sequences.size()},
+              {"first_sequence", sequences.front()},
+              {"reason", error.detail}});
+  const std::size_t count = sequences.size();
+  const auto moved = co_await journal_.set_aside(std::move(sequences), std::move(error.detail));
+  if (!moved) co_return must_wait(moved.error().detail);
+  statistics_.set_aside += static_cast<std::int64_t>(count);
+  co_return Outcome::kDone;
+}
+
+asio::awaitable<Replay::Outcome> Replay::remove(std::vector<std::int64_t> sequences, std::size_t events) {
+  const auto removed = co_await journal_.remove(std::move(sequences));
+  if (!removed) co_return must_wait(removed.error().detail);
+  statistics_.events += static_cast<std::int64_t>(events);
+  co_return Outcome::kDone;
+}
+
+}  // namespace storagepool::recording

@@ -1,0 +1,145 @@
+#include "pool/service/config/options.h"
+
+#include <ostream>
+#include <string>
+
+#include <CLI/CLI.hpp>
+
+#include "pool/common/runtime/command_line.h"
+#include "pool/common/settings/bytes.h"
+#include "pool/common/settings/duration.h"
+#include "pool/common/settings/settings.h"
+#include "pool/journal/journal.h"
+
+namespace storagepool::service {
+namespace {
+
+constexpr int kUsageError = 2;
+static_assert(settings::kMinJournalBytes == journal::kMinJournalBytes);
+
+std::string settings_help() {
+  std::string text = "Settings (configuration file, or environment where a name is given):\n";
+  for (const settings::Setting& setting : settings::table()) {
+    text += "  " + std::string(setting.key) + ": " + std::string(setting.doc) + " (" +
+            settings::allowed_range(setting) + ")";
+    for (const auto& name : setting.environment) text += " " + std::string(name.name);
+    text += "\n";
+  }
+  return text;
+}
+
+// A flag that takes a duration from `lowest` to `highest`; `value` holds the default.
+void add_duration(CLI::App& app, const std::string& flag, std::chrono::milliseconds& value,
+                  std::chrono::milliseconds lowest, std::chrono::milliseconds highest,
+                  const std::string& description) {
+  const std::string allowed =
+      "a duration from " + settings::format_duration(lowest) + " to " + settings::format_duration(highest);
+  app.add_option_function<std::string>(
+         flag, [&value](const std::string& text) { value = settings::parse_duration(text).value_or(value); },
+         description + " (" + allowed + ")")
+      ->check([=](const std::string& text) {
+        const auto duration = settings::parse_duration(text);
+        if (duration && *duration >= lowest && *duration <= highest) return std::string();
+        return "got \"" + text + "\"; allowed: " + allowed;
+      })
+      ->default_str(settings::format_duration(value));
+}
+
+// A flag that takes a size, 0 or from `lowest` to `highest`; `value` holds the default.
+void add_bytes(CLI::App& app, const std::string& flag, std::int64_t& value, std::int64_t lowest,
+               std::int64_t highest, const std::string& description) {
+  const std::string allowed =
+      "0 or a size from " + settings::format_bytes(lowest) + " to " + settings::format_bytes(highest);
+  app.add_option_function<std::string>(
+         flag, [&value](const std::string& text) { value = settings::parse_bytes(text).value_or(value); },
+         description + " (" + allowed + ")")
+      ->check([=](const std::string& text) {
+        const auto bytes = settings::parse_bytes(text);
+        if (bytes && (*bytes == 0 || (*bytes >= lowest && *bytes <= highest))) return std::string();
+        return "got \"" + text + "\"; allowed: " + allowed;
+      })
+      ->default_str(settings::format_bytes(value));
+}
+
+void add_places(CLI::App& app, Options& options) {
+  app.add_option("--config", options.config_file, "Configuration file (YAML)")->capture_default_str();
+  app.add_option("--credentials-dir", options.credentials_dir, "Folder with the files username and password")
+      ->capture_default_str();
+  app.add_option("--ca-file", options.ca_file,
+                 "CA that signed PostgreSQL's certificate (PEM), for sslMode verify-*")
+      ->capture_default_str();
+  app.add_option("--admin-token-file", options.admin_token_file, "Bearer token of the administration port")
+      ->capture_default_str();
+  app.add_option("--state-dir", options.state_dir,
+                 "Folder that keeps the settings in force and the journal across restarts")
+      ->capture_default_str();
+}
+
+void add_ports(CLI::App& app, Options& options) {
+  app.add_option("--listen-address", options.listen_address, "Address of every port")->capture_default_str();
+  app.add_option("--api-port", options.api_port, "Audit API; 0: the kernel chooses")->capture_default_str();
+  app.add_option("--health-port", options.health_port, "/healthz, /livez, /readyz")->capture_default_str();
+  app.add_option("--admin-port", options.admin_port, "/admin/settings, /admin/facts")->capture_default_str();
+  app.add_option("--metrics-port", options.metrics_port, "/metrics")->capture_default_str();
+}
+
+void add_authentication(CLI::App& app, Options& options) {
+  app.add_option_function<std::string>(
+         "--auth-mode",
+         [&options](const std::string& text) {
+           options.auth_mode = auth::parse_auth_mode(text).value_or(options.auth_mode);
+         },
+         "Who may use the audit API: everyone (None), holders of a token of the mounted file (Token), or of "
+         "a PASETO v4.public token (Paseto)")
+      ->check(CLI::IsMember({"None", "Token", "Paseto"}))
+      ->default_str(std::string(auth::to_string(options.auth_mode)));
+  app.add_option("--auth-dir", options.auth_dir, "Folder with the tokens or public keys of --auth-mode")
+      ->capture_default_str();
+}
+
+void add_limits(CLI::App& app, Options& options) {
+  using std::chrono::hours;
+  using std::chrono::seconds;
+  add_duration(app, "--drain-timeout", options.drain_timeout, seconds{1}, hours{1},
+               "Longest wait for work under way after SIGTERM");
+  add_bytes(app, "--journal-max-bytes", options.journal_max_bytes, settings::kMinJournalBytes,
+            settings::kMaxJournalBytes,
+            "Largest journal of events accepted while PostgreSQL cannot take them; 0: no journal");
+  add_duration(app, "--event-max-future", options.event_times.future, seconds{0}, hours{24 * 365},
+               "How far ahead an event's time may lie");
+  add_duration(app, "--event-max-past", options.event_times.past, seconds{1}, hours{24 * 3650},
+               "How far back an event's time may lie");
+  app.add_option("--rate-limit", options.requests_per_second,
+                 "Requests per second of one client address to the audit API; 0: no limit")
+      ->check(CLI::Range(0.0, static_cast<double>(settings::kMaxRequestsPerSecond)))
+      ->capture_default_str();
+  app.add_option("--rate-limit-burst", options.request_burst, "Requests of one client that may come at once")
+      ->check(CLI::Range(std::size_t{1}, std::size_t{settings::kMaxRequestBurst}))
+      ->capture_default_str();
+}
+
+}  // namespace
+
+tl::expected<Options, int> parse_options(int argc, const char* const* argv, std::ostream& out,
+                                         std::ostream& error) {
+  Options options;
+
+  CLI::App app("DataStorage: stores audit events in PostgreSQL over a bounded pool of connections.",
+               "datastorage");
+  app.set_version_flag("--version", "datastorage " STORAGEPOOL_VERSION);
+  app.footer(settings_help());
+  add_places(app, options);
+  add_ports(app, options);
+  add_authentication(app, options);
+  add_limits(app, options);
+  command_line::add_log_level(app, options.log_level);
+
+  try {
+    app.parse(argc, argv);
+  } catch (const CLI::ParseError& problem) {
+    return tl::unexpected(app.exit(problem, out, error) == 0 ? 0 : kUsageError);
+  }
+  return options;
+}
+
+}  // namespace storagepool::service

@@ -1,0 +1,45 @@
+// The command line of `datastorage`. Flags only; the pool's settings come from the configuration file and the
+// environment names of the settings table.
+#pragma once
+
+#include <chrono>
+#include <cstdint>
+#include <iosfwd>
+#include <string>
+
+#include <tl/expected.hpp>
+
+#include "pool/auth/auth.h"
+#include "pool/common/runtime/log.h"
+#include "pool/common/settings/service_limits.h"
+#include "pool/event/validate.h"
+
+namespace storagepool::service {
+
+struct Options {
+  std::string config_file = "/etc/storagepool/config/config.yaml";
+  std::string credentials_dir = "/etc/storagepool/credentials";  // files "username" and "password"
+  std::string ca_file = "/etc/storagepool/ca/ca.crt";
+  std::string admin_token_file = "/etc/storagepool/admin/token";
+  std::string state_dir = "/var/lib/storagepool";
+  auth::AuthMode auth_mode = auth::AuthMode::kNone;
+  std::string auth_dir = "/etc/storagepool/auth";  // tokens or public keys
+  std::string listen_address = "0.0.0.0";
+  std::uint16_t api_port = 8080;  // each: 0 lets the kernel choose
+  std::uint16_t health_port = 8081;
+  std::uint16_t admin_port = 8082;
+  std::uint16_t metrics_port = 9090;
+  std::chrono::milliseconds drain_timeout{25'000};
+  std::int64_t journal_max_bytes = settings::kDefaultJournalBytes;  // 0: no journal
+  event::TimeLimits event_times;
+  double requests_per_second = 0;  // of one client; 0: no limit
+  std::size_t request_burst = settings::kDefaultRequestBurst;
+  log::Level log_level = log::Level::kInfo;
+};
+
+// The options, or the exit code when there is nothing to run: 0 after --help and --version (written to
+// `out`), 2 after an error (written to `error`).
+tl::expected<Options, int> parse_options(int argc, const char* const* argv, std::ostream& out,
+                                         std::ostream& error);
+
+}  // namespace storagepool::service

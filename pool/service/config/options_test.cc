@@ -1,0 +1,111 @@
+#include "pool/service/config/options.h"
+
+#include <sstream>
+#include <vector>
+
+#include <gmock/gmock.h>
+#include <gtest/gtest.h>
+
+namespace storagepool::service {
+namespace {
+
+using testing::HasSubstr;
+
+class OptionsTest : public ::testing::Test {
+ protected:
+  tl::expected<Options, int> parse(std::vector<const char*> arguments) {
+    arguments.insert(arguments.begin(), "datastorage");
+    return parse_options(static_cast<int>(arguments.size()), arguments.data(), out_, error_);
+  }
+  std::ostringstream out_;
+  std::ostringstream error_;
+};
+
+TEST_F(OptionsTest, has_defaults) {
+  const auto options = parse({});
+  ASSERT_TRUE(options);
+  EXPECT_EQ(options->config_file, "/etc/storagepool/config/config.yaml");
+  EXPECT_EQ(options->api_port, 8080);
+  EXPECT_EQ(options->drain_timeout, std::chrono::seconds{25});
+  EXPECT_EQ(options->log_level, log::Level::kInfo);
+  EXPECT_EQ(options->auth_mode, auth::AuthMode::kNone);
+  EXPECT_EQ(options->journal_max_bytes, 1 << 30);
+  EXPECT_EQ(options->event_times.future, std::chrono::minutes{60});
+  EXPECT_EQ(options->event_times.past, std::chrono::days{7});
+  EXPECT_EQ(options->requests_per_second, 0);
+}
+
+TEST_F(OptionsTest, reads_every_flag) {
+  const auto options =
+      parse({"--config=c", "--credentials-dir=d", "--ca-file=a", "--admin-token-file=t", "--state-dir=s",
+             "--listen-address=127.0.0.1", "--api-port=1", "--health-port=2", "--admin-port=3",
+             "--metrics-port=0", "--drain-timeout=1m30s", "--log-level=debug", "--auth-mode=Paseto",
+             "--auth-dir=k", "--journal-max-bytes=64Mi", "--event-max-future=5m", "--event-max-past=24h",
+             "--rate-limit=2.5", "--rate-limit-burst=7"});
+  ASSERT_TRUE(options) << error_.str();
+  EXPECT_EQ(options->config_file, "c");
+  EXPECT_EQ(options->credentials_dir, "d");
+  EXPECT_EQ(options->ca_file, "a");
+  EXPECT_EQ(options->admin_token_file, "t");
+  EXPECT_EQ(options->state_dir, "s");
+  EXPECT_EQ(options->listen_address, "127.0.0.1");
+  EXPECT_EQ(options->api_port, 1);
+  EXPECT_EQ(options->health_port, 2);
+  EXPECT_EQ(options->admin_port, 3);
+  EXPECT_EQ(options->metrics_port, 0);
+  EXPECT_EQ(options->drain_timeout, std::chrono::seconds{90});
+  EXPECT_EQ(options->log_level, log::Level::kDebug);
+  EXPECT_EQ(options->auth_mode, auth::AuthMode::kPaseto);
+  EXPECT_EQ(options->auth_dir, "k");
+  EXPECT_EQ(options->journal_max_bytes, 64 << 20);
+  EXPECT_EQ(options->event_times.future, std::chrono::minutes{5});
+  EXPECT_EQ(options->event_times.past, std::chrono::hours{24});
+  EXPECT_EQ(options->requests_per_second, 2.5);
+  EXPECT_EQ(options->request_burst, 7U);
+}
+
+TEST_F(OptionsTest, help_names_flags_and_settings) {
+  EXPECT_EQ(parse({"--help"}).error(), 0);
+  for (const char* flag : {"--drain-timeout", "--auth-mode", "--journal-max-bytes", "--event-max-past"}) {
+    EXPECT_THAT(out_.str(), HasSubstr(flag));
+  }
+  EXPECT_THAT(out_.str(), HasSubstr("0 or a size from 16Mi to 1Ti"));
+  EXPECT_THAT(out_.str(), HasSubstr("maxOpenConns"));
+  EXPECT_THAT(out_.str(), HasSubstr("DB_MAX_CONNECTIONS"));
+}
+
+TEST_F(OptionsTest, tells_its_version) {
+  EXPECT_EQ(parse({"--version"}).error(), 0);
+  EXPECT_EQ(out_.str(), "datastorage " STORAGEPOOL_VERSION "\n");
+}
+
+TEST_F(OptionsTest, refuses_what_it_does_not_know) {
+  for (const char* bad : {"--unknown",
+                          "--api-port=65536",
+                          "--api-port=x",
+                          "--drain-timeout=5",
+                          "--drain-timeout=0s",
+                          "--drain-timeout=2h",
+                          "--log-level=loud",
+                          "extra",
+                          "--auth-mode=Basic",
+                          "--auth-mode=none",
+                          "--journal-max-bytes=1e9",
+                          "--journal-max-bytes=100",
+                          "--journal-max-bytes=2Ti",
+                          "--journal-max-bytes=-1",
+                          "--event-max-future=1",
+                          "--event-max-future=9000h",
+                          "--event-max-past=0s",
+                          "--event-max-past=7d",
+                          "--rate-limit=-1",
+                          "--rate-limit=x",
+                          "--rate-limit-burst=0"}) {
+    EXPECT_EQ(parse({bad}).error(), 2) << bad;
+  }
+  EXPECT_THAT(error_.str(), HasSubstr("got \"5\"; allowed: a duration from 1s to 1h"));
+  EXPECT_THAT(error_.str(), HasSubstr("got \"100\"; allowed: 0 or a size from 16Mi to 1Ti"));
+}
+
+}  // namespace
+}  // namespace storagepool::service

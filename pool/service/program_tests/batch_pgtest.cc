@@ -1,0 +1,168 @@
+// The audit API of the running program: batches, calls that are repeated, and workspaces.
+#include <memory>
+#include <string>
+
+#include <gmock/gmock.h>
+#include <gtest/gtest.h>
+
+#include "pool/postgres/testing/server.h"
+#include "pool/service/program_tests/testing/pod.h"
+
+namespace storagepool::service {
+namespace {
+
+using nlohmann::json;
+using testing::eventually;
+using ::testing::HasSubstr;
+using testing::HttpResponse;
+using testing::valid_event;
+
+class DataStorageBatchTest : public ::testing::Test {
+ protected:
+  static void SetUpTestSuite() {
+    server_ = std::make_unique<postgres::testing::Server>();
+    server_->superuser("ALTER ROLE app CREATEDB");  // for workspaces
+    pod_ = std::make_unique<testing::Pod>(server_->connect_options());
+    pod_->start();
+    ASSERT_TRUE(pod_->becomes_ready()) << pod_->log();
+  }
+  static void TearDownTestSuite() {
+    pod_.reset();
+    server_.reset();
+  }
+
+  static HttpResponse post(const std::string& target, const json& body, const std::string& key = {}) {
+    testing::HttpHeaders headers = {{"Content-Type", "application/json"}};
+    if (!key.empty()) headers.emplace_back("Idempotency-Key", key);
+    return testing::http(pod_->api_port(), "POST", target, headers, body.dump());
+  }
+  static json event(const std::string& correlation_id) {
+    json event = valid_event();
+    event["correlation_id"] = correlation_id;
+    return event;
+  }
+  static int total(const std::string& correlation_id, const std::string& events = kEvents) {
+    const auto page = pod_->api("GET", events + "?correlation_id=" + correlation_id);
+    EXPECT_EQ(page.status, 200U) << page.body;
+    return json::parse(page.body).at("pagination").at("total");
+  }
+  static std::string detail(const HttpResponse& response, unsigned status) {
+    EXPECT_EQ(response.status, status) << response.body;
+    return json::parse(response.body).at("detail");
+  }
+  static bool counts_deleting(int workspaces) {
+    const std::string line =
+        "storagepool_workspaces{state=\"deleting\"} " + std::to_string(workspaces) + "\n";
+    return eventually([&] { return pod_->metrics().find(line) != std::string::npos; });
+  }
+  static inline const std::string kEvents = "/api/v1/audit/events";
+  static inline const std::string kBatch = "/api/v1/audit/events/batch";
+
+  static std::unique_ptr<postgres::testing::Server> server_;
+  static std::unique_ptr<testing::Pod> pod_;
+};
+std::unique_ptr<postgres::testing::Server> DataStorageBatchTest::server_;
+std::unique_ptr<testing::Pod> DataStorageBatchTest::pod_;
+
+TEST_F(DataStorageBatchTest, stores_a_batch_and_tells_its_ids_in_order) {
+  json first = event("batch");
+  json second = event("batch");
+  first["event_action"] = "one";
+  second["event_action"] = "two";
+  const auto created = post(kBatch, {first, second});
+  ASSERT_EQ(created.status, 201U) << created.body;
+  const json body = json::parse(created.body);
+  EXPECT_EQ(body.size(), 2U);
+  EXPECT_EQ(body.at("message"), "2 audit events created successfully");
+  for (const auto& [index, action] : {std::pair{0, "one"}, std::pair{1, "two"}}) {
+    const std::string id = body.at("event_ids").at(index);
+    EXPECT_EQ(json::parse(pod_->api("GET", kEvents + "/" + id).body).at("event_action"), action);
+  }
+}
+
+TEST_F(DataStorageBatchTest, stores_all_of_a_batch_or_nothing) {
+  json bad = event("all-or-nothing");
+  bad["event_type"] = "";
+  EXPECT_THAT(detail(post(kBatch, {event("all-or-nothing"), bad}), 400), HasSubstr("[1].event_type"));
+  json orphan = event("all-or-nothing");
+  orphan["parent_event_id"] = "3f0e8c1a-0000-4000-8000-00000000dead";
+  EXPECT_EQ(detail(post(kBatch, {event("all-or-nothing"), orphan}), 400), "parent event does not exist");
+  EXPECT_EQ(total("all-or-nothing"), 0);
+}
+
+TEST_F(DataStorageBatchTest, takes_1_to_500_events) {
+  EXPECT_THAT(detail(post(kBatch, json::array()), 400), HasSubstr("batch cannot be empty"));
+  json batch = json::array();
+  for (int i = 0; i < 501; ++i) batch.push_back(event("five-hundred"));
+  EXPECT_THAT(detail(post(kBatch, batch), 400),
+              HasSubstr("got more than 500 events; allowed: a JSON array of 1 to 500 events"));
+  batch.erase(batch.begin());
+  EXPECT_EQ(post(kBatch, batch).status, 201U);
+  EXPECT_EQ(total("five-hundred"), 500);
+}
+
+TEST_F(DataStorageBatchTest, repeats_nothing_under_the_same_idempotency_key) {
+  const json one = event("idempotent");
+  const auto first = post(kEvents, one, "order-1");
+  EXPECT_EQ(first.status, 201U) << first.body;
+  EXPECT_EQ(post(kEvents, one, "order-1").body, first.body);
+  const json batch = {event("idempotent-batch"), event("idempotent-batch")};
+  const auto ids = post(kBatch, batch, "order-2");
+  EXPECT_EQ(ids.status, 201U) << ids.body;
+  EXPECT_EQ(post(kBatch, batch, "order-2").body, ids.body);
+  EXPECT_EQ(total("idempotent"), 1);
+  EXPECT_EQ(total("idempotent-batch"), 2);
+  EXPECT_NE(post(kEvents, one, "order-3").body, first.body);
+  EXPECT_THAT(detail(post(kEvents, one, std::string(256, 'x')), 400), HasSubstr("Idempotency-Key"));
+}
+
+TEST_F(DataStorageBatchTest, keeps_workspaces_apart) {
+  const std::string workspace = "/api/v1/workspaces/team-a";
+  const std::string events = workspace + "/audit/events";
+  EXPECT_EQ(pod_->api("GET", events).status, 404U);
+  EXPECT_EQ(pod_->api("PUT", workspace).status, 201U);
+  EXPECT_EQ(pod_->api("PUT", workspace).status, 200U);
+  const auto created = post(events, event("apart"));
+  ASSERT_EQ(created.status, 201U) << created.body;
+  EXPECT_EQ(post(events + "/batch", {event("apart"), event("apart")}).status, 201U);
+  const std::string id = json::parse(created.body).at("event_id");
+  EXPECT_EQ(pod_->api("GET", events + "/" + id).status, 200U);
+  EXPECT_EQ(pod_->api("GET", kEvents + "/" + id).status, 404U);
+  EXPECT_EQ(total("apart", events), 3);
+  EXPECT_EQ(total("apart"), 0);
+  EXPECT_EQ(json::parse(pod_->api("GET", "/api/v1/workspaces").body).at("workspaces").at(0).at("name"),
+            "team-a");
+
+  const auto stats = testing::http(pod_->api_port(), "GET", "/api/admin.connectionStats",
+                                   {{"Authorization", "Bearer " + testing::Pod::admin_token()}});
+  EXPECT_EQ(stats.status, 200U) << stats.body;
+  EXPECT_TRUE(json::parse(stats.body).at("workspacePools").contains("team-a")) << stats.body;
+  EXPECT_GE(pod_->metric("storagepool_workspace_databases_active"), 1);
+
+  EXPECT_EQ(pod_->api("DELETE", workspace).status, 202U);
+  EXPECT_TRUE(counts_deleting(1)) << pod_->metrics();
+  EXPECT_TRUE(eventually([&] { return pod_->api("DELETE", workspace).status == 204; })) << pod_->log();
+  EXPECT_EQ(post(events, event("apart")).status, 404U);
+  EXPECT_TRUE(counts_deleting(0)) << pod_->metrics();
+}
+
+TEST_F(DataStorageBatchTest, refuses_names_that_are_none) {
+  for (const char* name : {"Team", "a_b", "-a", "a-", "a.b"}) {
+    const std::string workspace = std::string("/api/v1/workspaces/") + name;
+    EXPECT_THAT(detail(pod_->api("PUT", workspace), 400), HasSubstr("workspace: got")) << name;
+    EXPECT_EQ(pod_->api("GET", workspace + "/audit/events").status, 400U) << name;
+  }
+}
+
+TEST_F(DataStorageBatchTest, a_workspace_without_its_database_says_nothing_about_the_server) {
+  ASSERT_EQ(pod_->api("PUT", "/api/v1/workspaces/without-database").status, 201U);
+  server_->superuser("DROP DATABASE audit_ws_without_database WITH (FORCE)");
+  const auto refused = post("/api/v1/workspaces/without-database/audit/events", event("without-database"));
+  EXPECT_GE(refused.status, 400U) << refused.body;
+  const auto stored = post(kEvents, event("beside-it"));
+  EXPECT_EQ(stored.status, 201U) << stored.body;
+  EXPECT_TRUE(pod_->ready());
+}
+
+}  // namespace
+}  // namespace storagepool::service

@@ -1,0 +1,127 @@
+// The end of the running program: SIGTERM under load loses no acknowledged event, leaves no backend, and ends
+// in time.
+#include <atomic>
+#include <chrono>
+#include <csignal>
+#include <memory>
+#include <mutex>
+#include <set>
+#include <string>
+#include <thread>
+#include <vector>
+
+#include <gmock/gmock.h>
+#include <gtest/gtest.h>
+
+#include "pool/event/uuid.h"
+#include "pool/postgres/testing/server.h"
+#include "pool/service/program_tests/testing/pod.h"
+#include "pool/service/program_tests/testing/table_lock.h"
+
+namespace storagepool::service {
+namespace {
+
+using testing::eventually;
+using ::testing::HasSubstr;
+using testing::Pod;
+using testing::TableLock;
+using testing::valid_event;
+
+class DataStorageDrainTest : public ::testing::Test {
+ protected:
+  void start(const std::vector<std::string>& flags = {}) {
+    pod_.start({}, flags);
+    ASSERT_TRUE(pod_.becomes_ready()) << pod_.log();
+  }
+  // A request that waits inside PostgreSQL.
+  std::thread hanging_request() {
+    std::thread client([this] { status_ = pod_.create(valid_event()).status; });
+    // Not the connections in use: the pod's own work takes some too.
+    EXPECT_TRUE(eventually([this] { return pod_.metric("storagepool_ingest_queued_events") >= 1; }));
+    return client;
+  }
+
+  postgres::testing::Server server_;
+  Pod pod_{server_.connect_options()};
+  std::atomic<unsigned> status_{0};
+};
+
+TEST_F(DataStorageDrainTest, under_load_loses_no_acknowledged_event) {
+  start();
+  std::mutex mutex;
+  std::vector<std::string> acknowledged;
+  std::atomic<bool> done{false};
+  std::vector<std::thread> clients;
+  for (int i = 0; i < 8; ++i) {
+    clients.emplace_back([&] {
+      while (!done) {
+        auto event = valid_event();
+        event["event_id"] = event::new_event_id(
+            std::chrono::floor<std::chrono::microseconds>(std::chrono::system_clock::now()));
+        if (pod_.create(event).status != 201) continue;
+        const std::lock_guard lock(mutex);
+        acknowledged.push_back(event["event_id"]);
+      }
+    });
+  }
+  EXPECT_TRUE(eventually([&] {
+    const std::lock_guard lock(mutex);
+    return acknowledged.size() >= 200;
+  }));
+  EXPECT_EQ(pod_.stop(), 0) << pod_.log();
+  done = true;
+  for (std::thread& client : clients) client.join();
+
+  const auto stored = server_.superuser("SELECT event_id FROM audit_events", "audit");
+  const std::set<std::string> ids(stored.begin(), stored.end());
+  for (const std::string& id : acknowledged) EXPECT_TRUE(ids.contains(id)) << id;
+  EXPECT_TRUE(eventually([&] { return server_.app_backends() == 0; }));
+  EXPECT_THAT(pod_.log(), HasSubstr("\"message\":\"drained\",\"clean\":true"));
+}
+
+TEST_F(DataStorageDrainTest, finishes_the_request_under_way_and_is_not_ready_meanwhile) {
+  start({"--journal-max-bytes=0"});
+  auto lock = std::make_unique<TableLock>(server_.connect_options());
+  std::thread client = hanging_request();
+  pod_.signal(SIGTERM);
+  EXPECT_TRUE(eventually([&] { return pod_.health("/readyz").status == 503; }));
+  EXPECT_THAT(pod_.health("/readyz").body, HasSubstr("draining"));
+  EXPECT_EQ(pod_.health("/livez").status, 200U);
+  EXPECT_TRUE(
+      eventually([&] { return pod_.api("GET", "/api/v1/audit/events").status == 0; }));  // not accepted
+  lock.reset();
+  client.join();
+  EXPECT_EQ(status_, 201U);
+  EXPECT_EQ(pod_.wait(), 0) << pod_.log();
+}
+
+TEST_F(DataStorageDrainTest, cuts_off_what_does_not_end_in_time) {
+  start({"--drain-timeout=1s"});
+  const TableLock lock(server_.connect_options());
+  std::thread client = hanging_request();
+  EXPECT_EQ(pod_.stop(), 1) << pod_.log();
+  client.join();
+  EXPECT_NE(status_, 201U);
+  EXPECT_THAT(pod_.log(), HasSubstr("\"clean\":false"));
+}
+
+TEST_F(DataStorageDrainTest, a_second_signal_ends_at_once) {
+  start();
+  const TableLock lock(server_.connect_options());
+  std::thread client = hanging_request();
+  pod_.signal(SIGTERM);
+  EXPECT_TRUE(eventually([&] { return pod_.health("/readyz").body.find("draining") != std::string::npos; }));
+  pod_.signal(SIGTERM);
+  EXPECT_EQ(pod_.wait(), 128 + SIGTERM);
+  client.join();
+}
+
+TEST_F(DataStorageDrainTest, drains_while_postgresql_is_away) {
+  start();
+  server_.stop();
+  EXPECT_TRUE(pod_.reports("unreachable"));
+  EXPECT_EQ(pod_.stop(), 0) << pod_.log();
+}
+
+}  // namespace
+}  // namespace storagepool::service

@@ -1,0 +1,234 @@
+// The running program when something around it is missing, wrong or away: it lives, says why by cause, tells
+// no secret, and recovers without a restart.
+#include <chrono>
+#include <filesystem>
+#include <fstream>
+#include <iterator>
+#include <memory>
+#include <string>
+
+#include <gmock/gmock.h>
+#include <gtest/gtest.h>
+
+#include "pool/postgres/testing/server.h"
+#include "pool/service/program_tests/testing/pod.h"
+
+namespace storagepool::service {
+namespace {
+
+using nlohmann::json;
+using testing::eventually;
+using ::testing::HasSubstr;
+using ::testing::Not;
+using testing::Pod;
+using testing::valid_event;
+
+std::string contents(const std::string& path) {
+  std::ifstream in(path, std::ios::binary);
+  return {std::istreambuf_iterator<char>(in), {}};
+}
+
+class DataStorageFaultsTest : public ::testing::Test {
+ protected:
+  static constexpr const char* kWrongPassword = "wr0ng-s3cret";
+
+  static void SetUpTestSuite() {
+    server_ = std::make_unique<postgres::testing::Server>(
+        postgres::testing::ServerOptions{.settings = {}, .tls = true, .require_password = true});
+  }
+  static void TearDownTestSuite() { server_.reset(); }
+
+  DataStorageFaultsTest() {
+    pod_.config.postgres.ssl_mode = settings::SslMode::kVerifyFull;
+    pod_.config.postgres.host = "localhost";
+    pod_.write_config();
+    pod_.write("ca/ca.crt", contents(server_->ca_file()));
+  }
+  // Whatever happened, no secret may be anywhere a person or a scraper looks.
+  void TearDown() override {
+    if (pod_.running()) {
+      expect_no_secret(pod_.admin("GET", "/admin/facts").body);
+      expect_no_secret(pod_.admin("GET", "/admin/settings").body);
+      expect_no_secret(pod_.health("/readyz").body);
+      expect_no_secret(pod_.metrics());
+      expect_no_secret(pod_.create(valid_event()).body);
+      EXPECT_EQ(pod_.stop(), 0) << pod_.log();
+    }
+    expect_no_secret(pod_.log());
+    expect_no_secret(pod_.read("state/config.yaml"));
+  }
+  static void expect_no_secret(const std::string& text) {
+    EXPECT_THAT(text, Not(HasSubstr(server_->connect_options().password)));
+    EXPECT_THAT(text, Not(HasSubstr(kWrongPassword)));
+    EXPECT_THAT(text, Not(HasSubstr("password=")));
+    EXPECT_THAT(text, Not(HasSubstr("test-admin-token")));
+  }
+  void expect_not_ready(const std::string& fault) {
+    EXPECT_TRUE(pod_.reports(fault)) << pod_.facts().dump() << "\n" << pod_.log();
+    EXPECT_EQ(pod_.facts().at("reachable"), false);
+    const auto readyz = pod_.health("/readyz");
+    EXPECT_EQ(readyz.status, 503U);
+    EXPECT_THAT(readyz.body, HasSubstr("PostgreSQL is not reachable: "));
+    EXPECT_EQ(pod_.health("/livez").status, 200U);
+    EXPECT_THAT(pod_.log(), HasSubstr("\"fault\":\"" + fault + "\""));
+  }
+  void expect_recovery() {
+    EXPECT_TRUE(pod_.becomes_ready()) << pod_.log();
+    EXPECT_FALSE(pod_.facts().contains("fault")) << pod_.facts().dump();
+    const auto created = pod_.create(valid_event());
+    EXPECT_EQ(created.status, 201U) << created.body;
+  }
+
+  static std::unique_ptr<postgres::testing::Server> server_;
+  Pod pod_{server_->connect_options()};
+};
+std::unique_ptr<postgres::testing::Server> DataStorageFaultsTest::server_;
+
+TEST_F(DataStorageFaultsTest, works_with_every_tls_mode) {
+  for (const auto mode :
+       {settings::SslMode::kRequire, settings::SslMode::kVerifyCa, settings::SslMode::kVerifyFull}) {
+    pod_.config.postgres.ssl_mode = mode;
+    pod_.write_config();
+    pod_.start();
+    expect_recovery();
+    EXPECT_EQ(server_
+                  ->superuser("SELECT bool_and(ssl) FROM pg_stat_ssl JOIN pg_stat_activity USING (pid) "
+                              "WHERE usename = 'app'")
+                  .at(0),
+              "t");
+    EXPECT_EQ(pod_.stop(), 0);
+  }
+}
+
+TEST_F(DataStorageFaultsTest, starts_while_postgresql_is_away) {
+  server_->stop();
+  pod_.start();
+  expect_not_ready("unreachable");
+  const auto accepted = pod_.create(valid_event());
+  EXPECT_EQ(accepted.status, 202U) << accepted.body;
+  const auto refused = pod_.api("GET", "/api/v1/audit/events");
+  EXPECT_EQ(refused.status, 503U);
+  EXPECT_GE(std::stoi(refused.headers.at("retry-after")), 1);
+  EXPECT_EQ(json::parse(refused.body).at("type"), "https://storagepool.dev/problems/unavailable");
+  server_->start();
+  expect_recovery();
+  const std::string id = json::parse(accepted.body).at("event_id");
+  EXPECT_TRUE(eventually([&] { return pod_.api("GET", "/api/v1/audit/events/" + id).status == 200; }))
+      << pod_.log();
+}
+
+TEST_F(DataStorageFaultsTest, refuses_events_while_postgresql_is_away_without_a_journal) {
+  server_->stop();
+  pod_.start({}, {"--journal-max-bytes=0"});
+  expect_not_ready("unreachable");
+  const auto refused = pod_.create(valid_event());
+  EXPECT_EQ(refused.status, 503U);
+  EXPECT_GE(std::stoi(refused.headers.at("retry-after")), 1);
+  EXPECT_EQ(json::parse(refused.body).at("type"), "https://storagepool.dev/problems/unavailable");
+  server_->start();
+  expect_recovery();
+}
+
+TEST_F(DataStorageFaultsTest, outlives_a_stop_and_a_crash_of_postgresql) {
+  pod_.start();
+  expect_recovery();
+  server_->stop();
+  expect_not_ready("unreachable");
+  EXPECT_TRUE(pod_.facts().contains("facts"));  // the last known
+  server_->start();
+  expect_recovery();
+  server_->kill();
+  expect_not_ready("unreachable");
+  server_->start();
+  expect_recovery();
+}
+
+TEST_F(DataStorageFaultsTest, waits_for_the_secret) {
+  pod_.remove("credentials/username");
+  pod_.remove("credentials/password");
+  pod_.start();
+  expect_not_ready("credentials_missing");
+  pod_.write("credentials/username", "app");
+  EXPECT_TRUE(eventually(
+      [&] { return pod_.facts().at("detail").get<std::string>().find("password") != std::string::npos; }));
+  pod_.write("credentials/password", "line\nbreak");
+  expect_not_ready("credentials_missing");
+  pod_.write("credentials/password", server_->connect_options().password);
+  expect_recovery();
+}
+
+TEST_F(DataStorageFaultsTest, tells_refused_credentials_and_takes_rotated_ones) {
+  pod_.write("credentials/password", kWrongPassword);
+  pod_.start();
+  expect_not_ready("credentials_rejected");
+  pod_.write("credentials/password", server_->connect_options().password);
+  expect_recovery();
+}
+
+TEST_F(DataStorageFaultsTest, moves_to_another_role_without_an_error_when_the_secret_changes) {
+  server_->superuser("CREATE ROLE next LOGIN PASSWORD 'app-secret-2' IN ROLE app");
+  pod_.start();
+  ASSERT_TRUE(pod_.becomes_ready()) << pod_.log();
+  EXPECT_GT(server_->app_backends(), 0);
+  pod_.write("credentials/password", "app-secret-2");
+  pod_.write("credentials/username", "next");
+  EXPECT_TRUE(eventually([&] {
+    const auto created = pod_.create(valid_event());
+    EXPECT_EQ(created.status, 201U) << created.body;
+    return server_->app_backends() == 0;
+  })) << pod_.log();
+  EXPECT_EQ(pod_.create(valid_event()).status, 201U);
+  EXPECT_NE(server_->superuser("SELECT count(*) FROM pg_stat_activity WHERE usename = 'next'").at(0), "0");
+  EXPECT_THAT(pod_.log(), HasSubstr("the credentials have changed, replacing the sessions"));
+}
+
+TEST_F(DataStorageFaultsTest, tells_a_wrong_and_a_missing_ca) {
+  pod_.write("ca/ca.crt", contents(server_->other_ca_file()));
+  pod_.start();
+  expect_not_ready("tls");
+  pod_.remove("ca/ca.crt");
+  EXPECT_TRUE(eventually([&] {
+    return pod_.facts().at("detail").get<std::string>().find("the CA cannot be read") != std::string::npos;
+  }));
+  expect_not_ready("tls");
+  pod_.write("ca/ca.crt", "not a certificate");
+  expect_not_ready("tls");
+  pod_.write("ca/ca.crt", contents(server_->ca_file()));
+  expect_recovery();
+}
+
+TEST_F(DataStorageFaultsTest, tells_a_missing_database) {
+  pod_.config.postgres.database = "nowhere";
+  pod_.write_config();
+  pod_.start();
+  expect_not_ready("database_missing");
+  server_->superuser("CREATE DATABASE nowhere OWNER app");
+  expect_recovery();
+}
+
+TEST_F(DataStorageFaultsTest, tells_a_full_server) {
+  server_->superuser("ALTER ROLE app CONNECTION LIMIT 0");
+  pod_.start();
+  expect_not_ready("server_full");
+  server_->superuser("ALTER ROLE app CONNECTION LIMIT -1");
+  expect_recovery();
+}
+
+TEST_F(DataStorageFaultsTest, tells_a_schema_it_may_not_create) {
+  server_->superuser("CREATE DATABASE locked");
+  server_->superuser("REVOKE CREATE ON SCHEMA public FROM PUBLIC", "locked");
+  pod_.config.postgres.database = "locked";
+  pod_.write_config();
+  pod_.start();
+  EXPECT_TRUE(pod_.reports("schema")) << pod_.log();
+  EXPECT_EQ(pod_.facts().at("reachable"), true);
+  EXPECT_THAT(pod_.facts().at("detail").get<std::string>(), HasSubstr("42501"));
+  EXPECT_THAT(pod_.health("/readyz").body, HasSubstr("the schema is not migrated"));
+  EXPECT_EQ(pod_.create(valid_event()).status, 202U);
+  server_->superuser("ALTER DATABASE locked OWNER TO app");
+  server_->superuser("GRANT ALL ON SCHEMA public TO app", "locked");
+  expect_recovery();
+}
+
+}  // namespace
+}  // namespace storagepool::service

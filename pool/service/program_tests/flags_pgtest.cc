@@ -1,0 +1,167 @@
+// What the flags of the running program change.
+#include <chrono>
+#include <memory>
+#include <string>
+#include <vector>
+
+#include <gmock/gmock.h>
+#include <gtest/gtest.h>
+
+#include "pool/common/runtime/timestamp.h"
+#include "pool/postgres/testing/server.h"
+#include "pool/service/program_tests/testing/pod.h"
+#include "pool/tables/partitions.h"
+
+namespace storagepool::service {
+namespace {
+
+using nlohmann::json;
+using testing::eventually;
+using ::testing::HasSubstr;
+using testing::HttpResponse;
+using ::testing::Not;
+using testing::Pod;
+using testing::valid_event;
+
+constexpr const char* kEvents = "/api/v1/audit/events";
+constexpr const char* kCountMonths =
+    "SELECT count(*) FROM pg_inherits WHERE inhparent = 'audit_events'::regclass AND inhrelid <> "
+    "'audit_events_default'::regclass";
+
+class DataStorageFlagsTest : public ::testing::Test {
+ protected:
+  static void SetUpTestSuite() { server_ = std::make_unique<postgres::testing::Server>(); }
+  static void TearDownTestSuite() { server_.reset(); }
+
+  void start(const std::vector<std::string>& flags) {
+    pod_.start({}, flags);
+    ASSERT_TRUE(pod_.becomes_ready()) << pod_.log();
+  }
+  HttpResponse create(std::chrono::minutes from_now) const {
+    json event = valid_event();
+    const auto now = std::chrono::floor<std::chrono::microseconds>(std::chrono::system_clock::now());
+    event["event_timestamp"] = runtime::format_timestamp(now + from_now);
+    return pod_.create(event);
+  }
+  HttpResponse send(const std::string& method, const std::string& target, const std::string& token,
+                    const std::string& body = {}) const {
+    testing::HttpHeaders headers;
+    if (!token.empty()) headers.emplace_back("Authorization", "Bearer " + token);
+    if (!body.empty()) headers.emplace_back("Content-Type", "application/json");
+    return testing::http(pod_.api_port(), method, target, headers, body);
+  }
+
+  // How many requests to the API were refused for this reason.
+  double refusals(const std::string& reason) const {
+    return pod_.metric("storagepool_http_auth_refused_total{reason=\"" + reason + "\",server=\"api\"}");
+  }
+
+  static std::unique_ptr<postgres::testing::Server> server_;
+  Pod pod_{server_->connect_options()};
+};
+std::unique_ptr<postgres::testing::Server> DataStorageFlagsTest::server_;
+
+TEST_F(DataStorageFlagsTest, event_times_are_limited_by_default) {
+  start({});
+  using std::chrono::hours;
+  using std::chrono::minutes;
+  EXPECT_EQ(create(minutes{59}).status, 201U);
+  EXPECT_THAT(create(minutes{61}).body, HasSubstr("from 168h ago to 1h ahead"));
+  EXPECT_EQ(create(-hours{24 * 7 - 1}).status, 201U);
+  EXPECT_EQ(create(-hours{24 * 7 + 1}).status, 400U);
+}
+
+TEST_F(DataStorageFlagsTest, event_max_future_and_past_move_the_limits) {
+  start({"--event-max-future=5m", "--event-max-past=30m"});
+  using std::chrono::minutes;
+  EXPECT_EQ(create(minutes{4}).status, 201U);
+  EXPECT_EQ(create(minutes{6}).status, 400U);
+  EXPECT_EQ(create(-minutes{29}).status, 201U);
+  EXPECT_THAT(create(-minutes{31}).body, HasSubstr("from 30m ago to 5m ahead"));
+}
+
+TEST_F(DataStorageFlagsTest, without_authentication_only_the_figures_are_guarded) {
+  start({});
+  EXPECT_EQ(send("GET", kEvents, "").status, 200U);
+  const auto missing = send("GET", "/api/admin.connectionStats", "");
+  EXPECT_EQ(missing.status, 401U);
+  EXPECT_EQ(missing.body, R"({"error":"Authorization header is required"})");
+  EXPECT_EQ(send("GET", "/api/admin.connectionStats", "x").body, R"({"error":"Invalid token"})");
+  EXPECT_EQ(send("GET", "/admin/metrics/database", "").status, 401U);
+
+  const auto stats = send("GET", "/api/admin.connectionStats", Pod::admin_token());
+  EXPECT_EQ(stats.status, 200U);
+  EXPECT_EQ(json::parse(stats.body).at("maxConnections"), 4);
+  const auto metrics = send("GET", "/admin/metrics/database", Pod::admin_token());
+  EXPECT_EQ(metrics.status, 200U);
+  EXPECT_EQ(json::parse(metrics.body).at("server").at("maxConnections"),
+            pod_.facts().at("facts").at("maxConnections"));
+}
+
+TEST_F(DataStorageFlagsTest, tokens_tell_readers_and_writers_apart_and_are_rotated_live) {
+  pod_.write("auth/read", "reader-0123456789abcdef0123456789abcdef\n");
+  pod_.write("auth/write", "writer-0123456789abcdef0123456789abcdef\n");
+  start({"--auth-mode=Token"});
+  const std::string reader = "reader-0123456789abcdef0123456789abcdef";
+  const std::string writer = "writer-0123456789abcdef0123456789abcdef";
+  const std::string event = valid_event().dump();
+  EXPECT_THAT(send("GET", kEvents, "").body, HasSubstr("Missing Authorization header"));
+  EXPECT_EQ(send("GET", "/nowhere", "").status, 401U);
+  EXPECT_THAT(send("POST", kEvents, "x", event).body, HasSubstr("Invalid or expired token"));
+  EXPECT_EQ(send("POST", kEvents, writer, event).status, 201U);
+  EXPECT_EQ(send("GET", kEvents, writer).status, 403U);
+  EXPECT_EQ(send("GET", kEvents, reader).status, 200U);
+  EXPECT_EQ(send("POST", kEvents, reader, event).status, 403U);
+  EXPECT_EQ(send("POST", kEvents, reader, "{").status, 400U);  // before the permission
+  EXPECT_EQ(send("POST", kEvents, "", std::string(std::size_t{6} << 20, ' ')).status,
+            413U);  // before the token
+  EXPECT_EQ(send("GET", "/admin/metrics/database", reader).status, 200U);
+  EXPECT_EQ(refusals("missing"), 2);
+  EXPECT_EQ(refusals("invalid"), 1);
+  EXPECT_EQ(refusals("forbidden"), 2);
+  EXPECT_EQ(refusals("malformed"), 0);
+  EXPECT_EQ(refusals("expired"), 0);
+
+  pod_.write("auth/read", "rotated-0123456789abcdef0123456789abcdef\n");
+  EXPECT_TRUE(eventually([&] { return send("GET", kEvents, reader).status == 401; }));
+  EXPECT_EQ(send("GET", kEvents, "rotated-0123456789abcdef0123456789abcdef").status, 200U);
+  EXPECT_THAT(pod_.log(), Not(HasSubstr("0123456789abcdef")));
+}
+
+TEST_F(DataStorageFlagsTest, a_rate_limit_refuses_with_retry_after) {
+  start({"--rate-limit=0.01", "--rate-limit-burst=3"});
+  for (int i = 0; i < 3; ++i) EXPECT_EQ(pod_.create(valid_event()).status, 201U);
+  EXPECT_EQ(pod_.metric("storagepool_http_rate_limited_total"), 0);
+  const auto refused = pod_.create(valid_event());
+  EXPECT_EQ(refused.status, 429U);
+  EXPECT_GE(std::stoi(refused.headers.at("retry-after")), 1);
+  EXPECT_EQ(pod_.metric("storagepool_http_rate_limited_total"), 1);
+  EXPECT_EQ(pod_.health("/readyz").status, 200U);  // other ports are not concerned
+}
+
+TEST_F(DataStorageFlagsTest, months_are_made_before_the_first_event) {
+  server_->empty("audit");
+  start({});
+  EXPECT_EQ(server_->superuser(kCountMonths, "audit"), std::vector<std::string>{"5"}) << pod_.log();
+}
+
+TEST_F(DataStorageFlagsTest, event_max_past_moves_the_first_month) {
+  server_->empty("audit");
+  start({"--event-max-past=8784h"});  // 366 days
+  EXPECT_GE(std::stoi(server_->superuser(kCountMonths, "audit").at(0)), 4 + 12) << pod_.log();
+}
+
+TEST_F(DataStorageFlagsTest, a_month_that_cannot_be_made_keeps_nobody_from_serving) {
+  server_->empty("audit");
+  const auto now = std::chrono::floor<std::chrono::days>(std::chrono::system_clock::now());
+  const std::chrono::year_month_day date{now};
+  const std::string month = tables::partition_name(date.year() / date.month());
+  server_->superuser("CREATE TABLE " + month + " (i int)", "audit");
+  start({});
+  EXPECT_EQ(pod_.create(valid_event()).status, 201U);
+  EXPECT_EQ(server_->superuser("SELECT count(*) FROM audit_events_default", "audit").at(0), "1");
+  EXPECT_THAT(pod_.log(), HasSubstr("months could not be made"));
+}
+
+}  // namespace
+}  // namespace storagepool::service

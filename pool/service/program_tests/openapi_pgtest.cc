@@ -1,0 +1,306 @@
+// The description of the HTTP interface against the running program: every operation is called with requests
+// made from the description's own examples until each of its statuses has been seen, every answer looks as
+// described, and no answer is seen that is not described.
+#include <algorithm>
+#include <chrono>
+#include <iterator>
+#include <map>
+#include <mutex>
+#include <set>
+#include <stdexcept>
+#include <string>
+#include <thread>
+#include <tuple>
+#include <utility>
+#include <vector>
+
+#include <gmock/gmock.h>
+#include <gtest/gtest.h>
+
+#include "pool/common/runtime/timestamp.h"
+#include "pool/postgres/testing/server.h"
+#include "pool/service/program_tests/testing/openapi.h"
+#include "pool/service/program_tests/testing/pod.h"
+#include "pool/service/routes/openapi.h"
+
+namespace storagepool::service {
+namespace {
+
+using nlohmann::json;
+using testing::eventually;
+using testing::HttpHeaders;
+using testing::HttpResponse;
+using testing::Operation;
+using testing::Pod;
+
+using Parameters = std::map<std::string, std::string>;
+using Seen = std::set<std::tuple<std::string, std::string, unsigned>>;
+
+constexpr const char* kReader = "reader-token-0123456789abcdef0123456789";
+constexpr const char* kWriter = "writer-token-0123456789abcdef0123456789";
+constexpr const char* kBoth = "both-token-0123456789abcdef01234567890";
+const std::vector<std::string> kTokens = {"--auth-mode=Token"};
+
+class OpenApiTest : public ::testing::Test {
+ protected:
+  OpenApiTest() : operations_(testing::read_openapi(std::string(openapi_document()))) {
+    server_.superuser("ALTER ROLE app CREATEDB");  // for workspaces
+  }
+
+  void start(Pod& pod, const std::vector<std::string>& flags) {
+    pod.write("auth/read", std::string(kReader) + "\n");
+    pod.write("auth/write", std::string(kWriter) + "\n");
+    pod.write("auth/token", std::string(kBoth) + "\n");
+    pod.start({}, flags);
+  }
+
+  // The token that an operation takes.
+  static std::string token(const Operation& operation) {
+    return operation.port == 8082 ? Pod::admin_token() : kBoth;
+  }
+  static HttpHeaders headers(const Operation& operation, const std::string& bearer) {
+    HttpHeaders all(operation.in_header.begin(), operation.in_header.end());
+    if (!operation.body.empty()) all.emplace_back("Content-Type", "application/json");
+    if (!bearer.empty()) all.emplace_back("Authorization", "Bearer " + bearer);
+    return all;
+  }
+  // The example's body, of this moment.
+  static std::string body(const Operation& operation) {
+    if (operation.body.empty()) return {};
+    json value = json::parse(operation.body);
+    const auto now = std::chrono::floor<std::chrono::microseconds>(std::chrono::system_clock::now());
+    const auto set_time = [&](json& event) {
+      if (event.contains("event_timestamp")) event["event_timestamp"] = runtime::format_timestamp(now);
+    };
+    if (value.is_array()) {
+      std::for_each(value.begin(), value.end(), set_time);
+    } else {
+      set_time(value);
+    }
+    return value.dump();
+  }
+  static std::string query(const Operation& operation) {
+    std::string text;
+    for (const auto& [name, value] : operation.in_query) {
+      text += (text.empty() ? "?" : "&") + name + "=" + value;
+    }
+    return text;
+  }
+
+  HttpResponse call(const Pod& pod, const Operation& operation, const std::string& target,
+                    const HttpHeaders& headers, const std::string& body) {
+    HttpResponse response = pod.send(operation.port, operation.method, target, headers, body);
+    const auto described = operation.answers.find(response.status);
+    const std::string what = operation.method + " " + target + ": " + std::to_string(response.status) + " " +
+                             response.body.substr(0, 500);
+    if (described == operation.answers.end()) {
+      ADD_FAILURE() << "not described: " << what;
+      return response;
+    }
+    {
+      const std::lock_guard lock(mutex_);
+      seen_.emplace(operation.method, operation.path, response.status);
+    }
+    const auto& answer = described->second;
+    if (answer.content_type.empty()) {
+      EXPECT_EQ(response.body, "") << what;
+      return response;
+    }
+    const std::string type =
+        response.headers.count("content-type") ? response.headers.at("content-type") : "";
+    EXPECT_EQ(type.substr(0, type.find(';')), answer.content_type) << what;
+    for (const std::string& member : answer.required) {
+      EXPECT_TRUE(json::parse(response.body, nullptr, false).contains(member)) << member << " in " << what;
+    }
+    return response;
+  }
+  HttpResponse call(const Pod& pod, const Operation& operation, const Parameters& parameters = {}) {
+    return call(pod, operation, operation.target(parameters) + query(operation),
+                headers(operation, token(operation)), body(operation));
+  }
+  const Operation& find(const std::string& method, const std::string& path) const {
+    const Operation* found = testing::find_operation(operations_, method, path);
+    if (found == nullptr) throw std::runtime_error("not described: " + method + " " + path);
+    return *found;
+  }
+  // Every operation that describes this status.
+  std::vector<const Operation*> with(unsigned status) const {
+    std::vector<const Operation*> all;
+    for (const Operation& operation : operations_) {
+      if (operation.answers.contains(status)) all.push_back(&operation);
+    }
+    return all;
+  }
+
+  void every_operation_succeeds(Pod& pod);
+  void refusals(Pod& pod);
+  void workspaces_end(Pod& pod);
+  void too_many_requests();
+  void postgresql_is_away();
+
+  std::vector<Operation> operations_;
+  postgres::testing::Server server_;
+  std::mutex mutex_;
+  Seen seen_;
+};
+
+void OpenApiTest::every_operation_succeeds(Pod& pod) {
+  const Operation& create_workspace = find("PUT", "/api/v1/workspaces/x");
+  EXPECT_EQ(call(pod, create_workspace).status, 201U);
+  EXPECT_EQ(call(pod, create_workspace).status, 200U);
+  for (const Operation& operation : operations_) {
+    if (operation.method == "DELETE") continue;
+    Parameters parameters;
+    if (operation.in_path.contains("event_id")) {
+      const std::string events = operation.target().substr(0, operation.target().rfind('/'));
+      const auto created = call(pod, find("POST", events));
+      parameters["event_id"] = json::parse(created.body).at("event_id");
+    }
+    const auto response = call(pod, operation, parameters);
+    EXPECT_LT(response.status, 300U) << operation.method << " " << operation.path << ": " << response.body;
+  }
+}
+
+void OpenApiTest::refusals(Pod& pod) {
+  for (const Operation* operation : with(400)) {
+    Parameters parameters;
+    std::string bad_body = operation->body.empty() ? "" : "{";
+    std::string bad_query = operation->in_query.empty() ? "" : "?limit=0";
+    if (bad_body.empty() && bad_query.empty()) {
+      parameters[operation->in_path.contains("event_id") ? "event_id" : "workspace"] = "Not_One";
+    }
+    const auto response = call(pod, *operation, operation->target(parameters) + bad_query,
+                               headers(*operation, token(*operation)), bad_body);
+    EXPECT_EQ(response.status, 400U) << operation->method << " " << operation->path;
+  }
+  for (const Operation* operation : with(401)) {
+    for (const char* bearer : {"", "unknown-token"}) {
+      const auto response = call(pod, *operation, operation->target(), headers(*operation, bearer),
+                                 operation->body.empty() ? "" : "{");
+      EXPECT_EQ(response.status, 401U) << operation->method << " " << operation->path;
+      EXPECT_TRUE(response.headers.contains("www-authenticate")) << operation->path;
+    }
+  }
+  for (const Operation* operation : with(403)) {
+    const char* bearer = operation->method == "GET" ? kWriter : kReader;
+    const auto response =
+        call(pod, *operation, operation->target(), headers(*operation, bearer), body(*operation));
+    EXPECT_EQ(response.status, 403U) << operation->method << " " << operation->path;
+  }
+  for (const Operation* operation : with(404)) {
+    const auto response = call(pod, *operation, {{"workspace", "nowhere"}});
+    EXPECT_EQ(response.status, 404U) << operation->method << " " << operation->path;
+  }
+  for (const Operation* operation : with(413)) {
+    const std::string large(std::size_t{6} << 20, ' ');
+    const auto response = call(pod, *operation, operation->target(), headers(*operation, ""), large);
+    EXPECT_EQ(response.status, 413U) << operation->method << " " << operation->path;
+  }
+  const Operation& put_settings = find("PUT", "/admin/settings");
+  const auto conflict =
+      call(pod, put_settings, put_settings.target(), headers(put_settings, token(put_settings)),
+           R"({"generation":1,"settings":{"maxOpenConns":3}})");
+  EXPECT_EQ(conflict.status, 409U);
+}
+
+void OpenApiTest::workspaces_end(Pod& pod) {
+  const Operation& remove = find("DELETE", "/api/v1/workspaces/x");
+  EXPECT_EQ(call(pod, remove).status, 202U);
+  for (const Operation* operation : with(409)) {
+    if (operation->port != 8080) continue;
+    EXPECT_EQ(call(pod, *operation).status, 409U) << operation->method << " " << operation->path;
+  }
+  EXPECT_TRUE(eventually([&] { return call(pod, remove).status == 204; })) << pod.log();
+}
+
+void OpenApiTest::too_many_requests() {
+  Pod pod(server_.connect_options());
+  start(pod, {"--rate-limit=0.01", "--rate-limit-burst=1"});
+  for (const Operation* operation : with(429)) {
+    EXPECT_TRUE(eventually([&] {
+      const auto response = call(pod, *operation);
+      return response.status == 429 && response.headers.contains("retry-after");
+    })) << operation->path;
+  }
+}
+
+void OpenApiTest::postgresql_is_away() {
+  Pod journalling(server_.connect_options());
+  start(journalling, kTokens);
+  ASSERT_TRUE(journalling.becomes_ready()) << journalling.log();
+  EXPECT_EQ(call(journalling, find("PUT", "/api/v1/workspaces/x")).status, 201U);
+  for (const Operation* operation : with(202)) {
+    if (operation->method != "POST") continue;
+    EXPECT_EQ(call(journalling, *operation).status, 201U);
+  }
+  server_.stop();
+  EXPECT_TRUE(journalling.reports("unreachable"));
+  for (const Operation* operation : with(202)) {
+    if (operation->method != "POST") continue;
+    EXPECT_EQ(call(journalling, *operation).status, 202U) << operation->path;
+  }
+  EXPECT_EQ(journalling.stop(), 0) << journalling.log();
+
+  Pod pod(server_.connect_options());
+  std::vector<std::string> flags = kTokens;
+  flags.emplace_back("--journal-max-bytes=0");
+  start(pod, flags);
+  EXPECT_TRUE(pod.reports("unreachable"));
+  std::vector<std::thread> clients;  // each waits for PostgreSQL for a while
+  for (const Operation* operation : with(503)) {
+    clients.emplace_back([&, operation] {
+      const auto response = call(pod, *operation);
+      EXPECT_EQ(response.status, 503U) << operation->method << " " << operation->path;
+      EXPECT_TRUE(operation->port != 8080 || response.headers.contains("retry-after")) << operation->path;
+    });
+  }
+  for (std::thread& client : clients) client.join();
+}
+
+TEST_F(OpenApiTest, every_route_and_status_is_described_and_nothing_else_is_seen) {
+  {
+    Pod pod(server_.connect_options());
+    start(pod, kTokens);
+    ASSERT_TRUE(pod.becomes_ready()) << pod.log();
+    EXPECT_EQ(call(pod, find("GET", "/openapi.yaml")).body, openapi_document());
+    every_operation_succeeds(pod);
+    refusals(pod);
+    workspaces_end(pod);
+  }
+  too_many_requests();
+  postgresql_is_away();
+
+  Seen described;
+  for (const Operation& operation : operations_) {
+    for (const auto& [status, answer] : operation.answers) {
+      described.emplace(operation.method, operation.path, status);
+    }
+  }
+  Seen missing;
+  std::set_difference(described.begin(), described.end(), seen_.begin(), seen_.end(),
+                      std::inserter(missing, missing.end()));
+  EXPECT_TRUE(missing.empty()) << "described and not seen: " << ::testing::PrintToString(missing);
+}
+
+// OPTIONS tells every method of a path: those described, and no others.
+TEST_F(OpenApiTest, describes_every_method_of_every_path) {
+  Pod pod(server_.connect_options());
+  start(pod, {});
+  std::map<std::pair<std::uint16_t, std::string>, std::set<std::string>> methods;
+  for (const Operation& operation : operations_) {
+    auto& of_path = methods[{operation.port, operation.target()}];
+    of_path.insert({operation.method, "OPTIONS"});
+    if (operation.method == "GET") of_path.insert("HEAD");
+  }
+  for (const auto& [place, expected] : methods) {
+    const HttpHeaders token = {{"Authorization", "Bearer " + Pod::admin_token()}};
+    const auto response = pod.send(place.first, "OPTIONS", place.second, token);
+    EXPECT_EQ(response.status, 204U) << place.second;
+    std::string allow;
+    for (const std::string& method : expected) allow += (allow.empty() ? "" : ", ") + method;
+    EXPECT_EQ(response.headers.count("allow") ? response.headers.at("allow") : "", allow) << place.second;
+  }
+}
+
+}  // namespace
+}  // namespace storagepool::service

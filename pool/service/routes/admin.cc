@@ -1,0 +1,110 @@
+#include "pool/service/routes/admin.h"
+
+#include <chrono>
+#include <memory>
+#include <utility>
+
+#include "pool/auth/token_file.h"
+#include "pool/common/http/problem.h"
+
+namespace storagepool::service {
+namespace {
+
+using boost::asio::awaitable;
+using http::ProblemKind;
+using http::Request;
+using http::Response;
+
+Response json(std::string body) {
+  Response response;
+  response.body = std::move(body);
+  return response;
+}
+
+Response invalid(const settings::Problems& problems, const Request& request) {
+  std::vector<http::FieldError> fields;
+  for (const settings::Problem& found : problems) fields.push_back({found.key, found.message});
+  return http::problem(ProblemKind::kValidationError, settings::to_string(problems), request.path, fields);
+}
+
+Response refused(const Refusal& refusal, const Request& request) {
+  switch (refusal.reason) {
+    case Refusal::Reason::kInvalid:
+      return invalid(refusal.problems, request);
+    case Refusal::Reason::kStale:
+    case Refusal::Reason::kConflict:
+      return http::problem(ProblemKind::kConflict, refusal.detail, request.path);
+    case Refusal::Reason::kNotPersisted:
+      break;
+  }
+  return http::problem(ProblemKind::kInternal, "the settings could not be persisted: " + refusal.detail,
+                       request.path);
+}
+
+struct Admin {
+  AdminContext context;
+  auth::TokenFile tokens;
+  http::Router router;
+
+  Response report() const {
+    const std::int64_t generation = context.settings.in_force().config.generation;
+    return json(settings::to_json(make_report(generation, context.engine)));
+  }
+
+  awaitable<Response> get_settings(Request) const { co_return report(); }
+  awaitable<Response> get_facts(Request) const { co_return json(settings::to_json(context.facts())); }
+  awaitable<Response> put_settings(Request request) const {
+    const auto change = settings::parse_settings_change(request.body);
+    if (!change) co_return invalid(change.error(), request);
+    const auto changed = context.settings.change(change->generation, change->settings, "the change");
+    if (!changed) co_return refused(changed.error(), request);
+    co_return report();
+  }
+
+  Response refuse(const Request& request, auth::Refusal refusal) const {
+    context.on_refused(refusal);
+    return auth::refused(request, refusal);
+  }
+  awaitable<Response> serve(Request request) {
+    const auto token = auth::bearer_token(request);
+    if (!token) co_return refuse(request, token.error());
+    if (!tokens.holds(auth::digest_of(*token), std::chrono::steady_clock::now())) {
+      co_return refuse(request, auth::Refusal::kInvalidToken);
+    }
+    Response response = co_await router.handle(std::move(request));
+    co_return response;
+  }
+};
+
+}  // namespace
+
+settings::SettingsReport make_report(std::int64_t generation, const engine::Engine& engine) {
+  const engine::Statistics statistics = engine.statistics();
+  settings::SettingsReport report;
+  report.applied_generation = generation;
+  report.settings = engine.in_force();
+  report.open = statistics.open;
+  report.opening = statistics.opening;
+  report.closing = statistics.closing;
+  report.in_use = statistics.in_use;
+  report.idle = statistics.idle;
+  report.waiting = statistics.waiting;
+  report.wait_count = statistics.wait_count;
+  report.open_high_water = statistics.open_high_water;
+  return report;
+}
+
+http::Handler make_admin_handler(AdminContext context) {
+  constexpr std::chrono::seconds kEveryTime{0};
+  auth::TokenFile tokens(context.token_file, kEveryTime);
+  const auto admin = std::make_shared<Admin>(Admin{std::move(context), std::move(tokens), {}});
+  const Admin* routes = admin.get();  // the router belongs to the object its handlers call
+  admin->router.add("GET", "/admin/settings",
+                    [routes](Request r) { return routes->get_settings(std::move(r)); });
+  admin->router.add("PUT", "/admin/settings",
+                    [routes](Request r) { return routes->put_settings(std::move(r)); });
+  admin->router.add("GET", "/admin/facts", [routes](Request r) { return routes->get_facts(std::move(r)); });
+  return [admin](Request request) { return admin->serve(std::move(request)); };
+}
+
+}  // namespace storagepool::service

@@ -1,0 +1,31 @@
+// The administration port of a pod (8082), for the operator: pool/common/settings/admin_wire.h says what is
+// exchanged. Every request must carry a bearer token of the token file (pool/auth/token_file.h), which is
+// read anew for each; without one nobody is let in.
+#pragma once
+
+#include <functional>
+#include <string>
+
+#include "pool/auth/bearer.h"
+#include "pool/common/http/router.h"
+#include "pool/common/settings/admin_wire.h"
+#include "pool/engine/engine.h"
+#include "pool/service/config/live_settings.h"
+
+namespace storagepool::service {
+
+// What is in force in the engine, read back from it.
+settings::SettingsReport make_report(std::int64_t generation, const engine::Engine& engine);
+
+struct AdminContext {
+  std::string token_file;
+  LiveSettings& settings;
+  engine::Engine& engine;
+  std::function<settings::FactsReport()> facts;
+  auth::OnRefused on_refused;
+};
+
+// What `context` refers to must outlive the server.
+http::Handler make_admin_handler(AdminContext context);
+
+}  // namespace storagepool::service

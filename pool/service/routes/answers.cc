@@ -1,0 +1,142 @@
+#include "pool/service/routes/answers.h"
+
+#include <algorithm>
+#include <utility>
+#include <vector>
+
+#include <nlohmann/json.hpp>
+
+#include "pool/common/http/problem.h"
+#include "pool/common/runtime/log.h"
+
+namespace storagepool::service {
+namespace {
+
+using http::ProblemKind;
+using http::Request;
+using http::Response;
+using nlohmann::ordered_json;
+using tables::StoreError;
+using workspaces::WorkspaceError;
+
+Response with_retry(Response response, std::chrono::milliseconds retry_after) {
+  const auto seconds = std::chrono::ceil<std::chrono::seconds>(retry_after).count();
+  response.headers.emplace_back("Retry-After", std::to_string(std::max<std::int64_t>(seconds, 1)));
+  return response;
+}
+
+Response internal(const std::string& detail, const Request& request) {
+  log::error("request failed",
+             {{"path", request.path}, {"requestId", request.request_id}, {"detail", detail}});
+  return http::problem(ProblemKind::kInternal, "the request failed; its X-Request-Id is in the log",
+                       request.path);
+}
+
+ordered_json to_object(const workspaces::Workspace& workspace) {
+  return {{"name", workspace.name},
+          {"state", workspaces::to_string(workspace.state)},
+          {"created_at", runtime::format_timestamp(workspace.created_at)}};
+}
+
+}  // namespace
+
+Response json(unsigned status, std::string body) {
+  Response response;
+  response.status = status;
+  response.body = std::move(body);
+  return response;
+}
+
+Response invalid(const event::FieldErrors& errors, const Request& request) {
+  std::string detail;
+  std::vector<http::FieldError> fields;
+  for (const event::FieldError& error : errors) {
+    if (!detail.empty()) detail += "; ";
+    detail += error.field + ": " + error.message;
+    fields.push_back({error.field, error.message});
+  }
+  return http::problem(ProblemKind::kValidationError, detail, request.path, fields);
+}
+
+Response unavailable(std::string_view detail, std::chrono::milliseconds retry_after, const Request& request) {
+  return with_retry(http::problem(ProblemKind::kUnavailable, detail, request.path), retry_after);
+}
+
+Response failed(const StoreError& error, const Request& request) {
+  switch (error.kind) {
+    case StoreError::Kind::kParentMissing:
+      return http::problem(ProblemKind::kValidationError, error.detail, request.path,
+                           {{"parent_event_id", error.detail}});
+    case StoreError::Kind::kPageTooLarge:
+      return invalid({{"limit", error.detail}}, request);
+    case StoreError::Kind::kRejected:
+      return invalid({{"body", "PostgreSQL refuses a value: " + error.detail}}, request);
+    case StoreError::Kind::kOverloaded:
+      return with_retry(http::problem(ProblemKind::kTooManyRequests, error.detail, request.path),
+                        error.retry_after);
+    case StoreError::Kind::kDatabaseMissing:
+    case StoreError::Kind::kUnavailable:
+      return unavailable(error.detail, error.retry_after, request);
+    case StoreError::Kind::kInternal:
+      break;
+  }
+  return internal(error.detail, request);
+}
+
+Response failed(const WorkspaceError& error, const Request& request) {
+  switch (error.kind) {
+    case WorkspaceError::Kind::kInvalidName:
+      return invalid({{"workspace", error.detail}}, request);
+    case WorkspaceError::Kind::kNotFound:
+      return http::problem(ProblemKind::kNotFound, error.detail, request.path);
+    case WorkspaceError::Kind::kDeleting:
+    case WorkspaceError::Kind::kTaken:
+      return http::problem(ProblemKind::kConflict, error.detail, request.path);
+    case WorkspaceError::Kind::kUnavailable:
+      return unavailable(error.detail, error.retry_after, request);
+    case WorkspaceError::Kind::kNotPermitted:  // whoever asks can tell who can mend it
+      log::error("a workspace cannot be created", {{"detail", error.detail}});
+      return http::problem(ProblemKind::kInternal, error.detail, request.path);
+    case WorkspaceError::Kind::kInternal:
+      break;
+  }
+  return internal(error.detail, request);
+}
+
+std::string accepted_json(const std::string& event_id) {
+  return ordered_json{
+      {"status", "accepted"}, {"message", "audit event queued for async processing"}, {"event_id", event_id}}
+      .dump();
+}
+
+std::string batch_accepted_json(std::span<const std::string> event_ids) {
+  return ordered_json{
+      {"status", "accepted"},
+      {"message", std::to_string(event_ids.size()) + " audit events queued for async processing"},
+      {"event_ids", event_ids}}
+      .dump();
+}
+
+std::string batch_created_json(std::span<const std::string> event_ids) {
+  return ordered_json{{"event_ids", event_ids},
+                      {"message", std::to_string(event_ids.size()) + " audit events created successfully"}}
+      .dump();
+}
+
+std::string deleting_json(const std::string& workspace) {
+  return ordered_json{{"name", workspace},
+                      {"state", workspaces::to_string(workspaces::WorkspaceState::kDeleting)}}
+      .dump();
+}
+
+std::string to_json(const workspaces::Workspace& workspace) {
+  return to_object(workspace).dump();
+}
+
+std::string to_json(std::span<const workspaces::Workspace> workspaces) {
+  ordered_json all = ordered_json::array();
+  for (const workspaces::Workspace& workspace : workspaces) all.push_back(to_object(workspace));
+  return ordered_json{{"workspaces", all}}.dump();
+}
+
+}  // namespace storagepool::service

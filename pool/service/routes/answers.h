@@ -1,0 +1,36 @@
+// The answers that the routes of the API share: errors of the store, of workspaces and of validation as
+// problem details, and the bodies of what was recorded.
+#pragma once
+
+#include <chrono>
+#include <span>
+#include <string>
+#include <string_view>
+
+#include "pool/common/http/server.h"
+#include "pool/event/event.h"
+#include "pool/event/field_error.h"
+#include "pool/reading/reading.h"
+#include "pool/workspaces/workspaces.h"
+
+namespace storagepool::service {
+
+http::Response json(unsigned status, std::string body);
+
+http::Response invalid(const event::FieldErrors& errors, const http::Request& request);  // 400
+http::Response failed(const tables::StoreError& error, const http::Request& request);
+http::Response failed(const workspaces::WorkspaceError& error, const http::Request& request);
+// 503 with `Retry-After`, at least a second.
+http::Response unavailable(std::string_view detail, std::chrono::milliseconds retry_after,
+                           const http::Request& request);
+
+// Of a journalled event and batch (202), and of a stored batch (201).
+std::string accepted_json(const std::string& event_id);
+std::string batch_accepted_json(std::span<const std::string> event_ids);
+std::string batch_created_json(std::span<const std::string> event_ids);
+
+std::string deleting_json(const std::string& workspace);  // 202
+std::string to_json(const workspaces::Workspace& workspace);
+std::string to_json(std::span<const workspaces::Workspace> workspaces);
+
+}  // namespace storagepool::service

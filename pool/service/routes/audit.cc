@@ -1,0 +1,215 @@
+#include "pool/service/routes/audit.h"
+
+#include <algorithm>
+#include <chrono>
+#include <memory>
+#include <optional>
+#include <utility>
+#include <vector>
+
+#include "pool/auth/bearer.h"
+#include "pool/common/http/problem.h"
+#include "pool/event/idempotency.h"
+#include "pool/event/serialize.h"
+#include "pool/event/text.h"
+#include "pool/event/uuid.h"
+#include "pool/reading/query.h"
+#include "pool/service/routes/answers.h"
+#include "pool/workspaces/name.h"
+
+namespace storagepool::service {
+namespace {
+
+using boost::asio::awaitable;
+using event::Event;
+using event::FieldErrors;
+using http::ProblemKind;
+using http::Request;
+using http::Response;
+using tables::StoreError;
+using Events = std::vector<Event>;
+
+runtime::Timestamp wall_clock() {
+  return std::chrono::floor<std::chrono::microseconds>(std::chrono::system_clock::now());
+}
+
+bool equal_ignoring_case(std::string_view a, std::string_view b) {
+  const auto lower = [](char c) { return c >= 'A' && c <= 'Z' ? static_cast<char>(c - 'A' + 'a') : c; };
+  return std::equal(a.begin(), a.end(), b.begin(), b.end(),
+                    [&](char x, char y) { return lower(x) == lower(y); });
+}
+
+std::string_view trimmed(std::string_view text) {
+  while (!text.empty() && (text.front() == ' ' || text.front() == '\t')) text.remove_prefix(1);
+  while (!text.empty() && (text.back() == ' ' || text.back() == '\t')) text.remove_suffix(1);
+  return text;
+}
+
+std::optional<Response> refuse_content(const Request& request) {
+  const auto content_type = request.header("Content-Type");
+  if (content_type && is_json_content(*content_type)) return std::nullopt;
+  const std::string given = content_type ? std::string(*content_type) : "none";
+  return http::problem(ProblemKind::kUnsupportedMediaType,
+                       "Content-Type: got " + given + "; allowed: application/json", request.path);
+}
+
+// The workspace that a path names, empty in the paths of the system database.
+std::string workspace_of(const Request& request) {
+  const auto found = request.parameters.find("workspace");
+  return found == request.parameters.end() ? std::string() : found->second;
+}
+
+// What is wrong with the name in the path, if anything.
+std::optional<Response> refuse_workspace(const Request& request, const std::string& system_database) {
+  const std::string name = workspace_of(request);
+  if (name.empty()) return std::nullopt;
+  const auto database = workspaces::workspace_database(system_database, name);
+  if (database) return std::nullopt;
+  return invalid({{"workspace", database.error()}}, request);
+}
+
+std::vector<std::string> ids_of(const Events& events) {
+  std::vector<std::string> ids;
+  ids.reserve(events.size());
+  for (const Event& event : events) ids.push_back(event.event_id);
+  return ids;
+}
+
+struct Routes {
+  AuditContext context;
+
+  awaitable<Response> create(Request request) const {
+    if (auto refusal = refuse_content(request)) co_return std::move(*refusal);
+    auto event = event::validate_event(request.body, wall_clock(), context.event_times);
+    if (!event) co_return invalid(event.error(), request);
+    Events unit;
+    unit.push_back(std::move(*event));
+    Response response = co_await record(std::move(request), std::move(unit), false);
+    co_return response;
+  }
+
+  awaitable<Response> create_batch(Request request) const {
+    if (auto refusal = refuse_content(request)) co_return std::move(*refusal);
+    auto unit = event::validate_batch(request.body, wall_clock(), context.event_times);
+    if (!unit) co_return invalid(unit.error(), request);
+    Response response = co_await record(std::move(request), std::move(*unit), true);
+    co_return response;
+  }
+
+  awaitable<Response> list(Request request) const {
+    auto query = reading::parse_list_query(request.query, wall_clock());
+    if (!query) co_return invalid(query.error(), request);
+    auto destination = co_await find(request, request.access.read, "read");
+    if (!destination) co_return std::move(destination.error());
+    auto page = co_await context.store.list(destination->database, std::move(*query), context.deadline());
+    if (page) co_return json(200, event::to_json(page->events, page->pagination));
+    Response response = co_await failure(page.error(), *destination, std::move(request));
+    co_return response;
+  }
+
+  awaitable<Response> get(Request request) const {
+    const std::string given = request.parameters["event_id"];
+    const auto event_id = event::parse_uuid(given);
+    if (!event_id)
+      co_return invalid({{"event_id", "got " + event::quoted(given) + "; allowed: a UUID"}}, request);
+    auto destination = co_await find(request, request.access.read, "read");
+    if (!destination) co_return std::move(destination.error());
+    const auto event = co_await context.store.get(destination->database, *event_id, context.deadline());
+    if (!event) {
+      Response response = co_await failure(event.error(), *destination, std::move(request));
+      co_return response;
+    }
+    const std::optional<Event>& found = *event;
+    if (!found) {
+      co_return http::problem(ProblemKind::kNotFound, "there is no audit event " + *event_id, request.path);
+    }
+    co_return json(200, event::to_json(*found));
+  }
+
+ private:
+  // Where a request goes that its sender may make, else the answer to it.
+  awaitable<tl::expected<recording::Destination, Response>> find(const Request& request, bool allowed,
+                                                                 std::string_view scope) const {
+    if (auto refusal = refuse_workspace(request, context.system_database)) {
+      co_return tl::unexpected(std::move(*refusal));
+    }
+    if (!allowed) co_return tl::unexpected(auth::forbidden(request, scope));
+    recording::Destination destination{workspace_of(request), context.system_database};
+    if (destination.workspace.empty()) co_return destination;
+    auto database = co_await context.workspaces.resolve(destination.workspace, context.deadline());
+    if (!database) co_return tl::unexpected(failed(database.error(), request));
+    destination.database = std::move(*database);
+    co_return destination;
+  }
+
+  awaitable<Response> record(Request request, Events unit, bool batch) const {
+    if (auto refusal = identify(request, unit)) co_return std::move(*refusal);
+    request.body = {};
+    auto destination = co_await find(request, request.access.write, "write");
+    if (!destination) co_return std::move(destination.error());
+    const std::vector<std::string> ids = ids_of(unit);
+    auto recorded = co_await context.recorder.record(*destination, std::move(unit), context.deadline());
+    if (!recorded) {
+      Response response = co_await failure(recorded.error(), *destination, std::move(request));
+      co_return response;
+    }
+    if (recorded->journalled) {
+      co_return json(202, batch ? batch_accepted_json(ids) : accepted_json(ids.front()));
+    }
+    if (batch) co_return json(201, batch_created_json(ids));
+    co_return json(201, event::created_json(ids.front(), recorded->stored.front().event_timestamp));
+  }
+
+  // Gives every event an id: its own, one made from the Idempotency-Key, or a new one.
+  std::optional<Response> identify(const Request& request, Events& unit) const {
+    const auto key = request.header("Idempotency-Key");
+    if (key) {
+      if (auto error = event::check_idempotency_key(*key)) return invalid({std::move(*error)}, request);
+    }
+    for (std::size_t index = 0; index < unit.size(); ++index) {
+      Event& event = unit[index];
+      if (!event.event_id.empty()) continue;
+      event.id_from_client = key.has_value();
+      event.event_id =
+          key ? event::idempotent_event_id(workspace_of(request), request.access.subject, *key, index)
+              : event::new_event_id(event.event_timestamp);
+    }
+    return std::nullopt;
+  }
+
+  // A database that is not there (any more) is the registry's to explain.
+  awaitable<Response> failure(StoreError error, recording::Destination destination, Request request) const {
+    if (error.kind != StoreError::Kind::kDatabaseMissing || destination.workspace.empty()) {
+      co_return failed(error, request);
+    }
+    context.workspaces.forget(destination.workspace);
+    const auto database = co_await context.workspaces.resolve(destination.workspace, context.deadline());
+    if (!database) co_return failed(database.error(), request);
+    co_return failed(error, request);
+  }
+};
+
+}  // namespace
+
+bool is_json_content(std::string_view content_type) {
+  const std::size_t end = content_type.find(';');
+  if (!equal_ignoring_case(trimmed(content_type.substr(0, end)), "application/json")) return false;
+  if (end == std::string_view::npos) return true;
+  const std::string_view parameter = trimmed(content_type.substr(end + 1));
+  return parameter.empty() || equal_ignoring_case(parameter, "charset=utf-8") ||
+         equal_ignoring_case(parameter, "charset=\"utf-8\"");
+}
+
+void add_audit_routes(http::Router& router, AuditContext context) {
+  const auto routes = std::make_shared<const Routes>(Routes{std::move(context)});
+  for (const std::string base : {"/api/v1/audit/events", "/api/v1/workspaces/{workspace}/audit/events"}) {
+    router.add("POST", base, [routes](Request request) { return routes->create(std::move(request)); });
+    router.add("GET", base, [routes](Request request) { return routes->list(std::move(request)); });
+    router.add("POST", base + "/batch",
+               [routes](Request request) { return routes->create_batch(std::move(request)); });
+    router.add("GET", base + "/{event_id}",
+               [routes](Request request) { return routes->get(std::move(request)); });
+  }
+}
+
+}  // namespace storagepool::service

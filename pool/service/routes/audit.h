@@ -1,0 +1,33 @@
+// The audit API of the wire contract on port 8080: create, list and get events, in the system database and in
+// workspaces. A request is checked in this order: what it says (400), whether its sender may (403), whether
+// its workspace is there (404, 409).
+#pragma once
+
+#include <functional>
+#include <string>
+#include <string_view>
+
+#include "pool/common/http/router.h"
+#include "pool/event/validate.h"
+#include "pool/reading/reading.h"
+#include "pool/recording/recording.h"
+#include "pool/workspaces/workspaces.h"
+
+namespace storagepool::service {
+
+struct AuditContext {
+  recording::Recorder& recorder;
+  reading::Store& store;
+  workspaces::Workspaces& workspaces;
+  std::string system_database;
+  event::TimeLimits event_times;
+  std::function<reading::Store::Deadline()> deadline;  // of a request that begins now
+};
+
+// What `context` refers to must outlive the router's server.
+void add_audit_routes(http::Router& router, AuditContext context);
+
+// True for application/json, with charset=utf-8 or no parameter (RFC 9110, 8.3.1).
+bool is_json_content(std::string_view content_type);
+
+}  // namespace storagepool::service

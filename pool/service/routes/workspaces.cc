@@ -1,0 +1,100 @@
+#include "pool/service/routes/workspaces.h"
+
+#include <charconv>
+#include <memory>
+#include <string>
+#include <utility>
+
+#include "pool/auth/bearer.h"
+#include "pool/event/text.h"
+#include "pool/service/routes/answers.h"
+#include "pool/workspaces/name.h"
+
+namespace storagepool::service {
+namespace {
+
+using boost::asio::awaitable;
+using http::Request;
+using http::Response;
+
+constexpr const char* kName = "1 to 40 of a-z, 0-9 and -, with no - at either end";
+constexpr std::int64_t kDefaultLimit = 100;
+constexpr std::int64_t kMaxLimit = 1000;
+
+tl::expected<std::int64_t, event::FieldErrors> read_limit(const Request& request) {
+  const auto given = request.query_value("limit");
+  if (!given) return kDefaultLimit;
+  std::int64_t limit = 0;
+  const auto [end, error] = std::from_chars(given->data(), given->data() + given->size(), limit);
+  if (error == std::errc{} && end == given->data() + given->size() && limit >= 1 && limit <= kMaxLimit) {
+    return limit;
+  }
+  return tl::unexpected(
+      event::FieldErrors{{"limit", "got " + event::quoted(*given) + "; allowed: an integer from 1 to " +
+                                       std::to_string(kMaxLimit)}});
+}
+
+std::optional<Response> refuse_name(const Request& request, const std::string& name) {
+  if (workspaces::is_workspace_name(name)) return std::nullopt;
+  return invalid({{"workspace", "got " + event::quoted(name) + "; allowed: " + kName}}, request);
+}
+
+struct Routes {
+  WorkspaceContext context;
+
+  awaitable<Response> list(Request request) const {
+    const auto limit = read_limit(request);
+    if (!limit) co_return invalid(limit.error(), request);
+    std::string after(request.query_value("after").value_or(""));
+    if (!after.empty() && !workspaces::is_workspace_name(after)) {
+      co_return invalid({{"after", "got " + event::quoted(after) + "; allowed: the name of a workspace"}},
+                        request);
+    }
+    if (!request.access.read) co_return auth::forbidden(request, "read");
+    const auto found = co_await context.workspaces.list(*limit, std::move(after), context.deadline());
+    if (!found) co_return failed(found.error(), request);
+    co_return json(200, to_json(*found));
+  }
+
+  awaitable<Response> get(Request request) const {
+    const std::string name = request.parameters["workspace"];
+    if (auto refusal = refuse_name(request, name)) co_return std::move(*refusal);
+    if (!request.access.read) co_return auth::forbidden(request, "read");
+    const auto found = co_await context.workspaces.get(name, context.deadline());
+    if (!found) co_return failed(found.error(), request);
+    co_return json(200, to_json(*found));
+  }
+
+  awaitable<Response> create(Request request) const {
+    const std::string name = request.parameters["workspace"];
+    if (auto refusal = refuse_name(request, name)) co_return std::move(*refusal);
+    if (!request.access.write) co_return auth::forbidden(request, "write");
+    const auto made = co_await context.workspaces.create(name, context.deadline());
+    if (!made) co_return failed(made.error(), request);
+    co_return json(made->created ? 201 : 200, to_json(made->workspace));
+  }
+
+  awaitable<Response> remove(Request request) const {
+    const std::string name = request.parameters["workspace"];
+    if (auto refusal = refuse_name(request, name)) co_return std::move(*refusal);
+    if (!request.access.write) co_return auth::forbidden(request, "write");
+    const auto removal = co_await context.workspaces.remove(name, context.deadline());
+    if (!removal) co_return failed(removal.error(), request);
+    if (*removal == workspaces::Removal::kGone) co_return json(204, {});
+    co_return json(202, deleting_json(name));
+  }
+};
+
+}  // namespace
+
+void add_workspace_routes(http::Router& router, WorkspaceContext context) {
+  const auto routes = std::make_shared<const Routes>(Routes{std::move(context)});
+  constexpr const char* kAll = "/api/v1/workspaces";
+  constexpr const char* kOne = "/api/v1/workspaces/{workspace}";
+  router.add("GET", kAll, [routes](Request request) { return routes->list(std::move(request)); });
+  router.add("GET", kOne, [routes](Request request) { return routes->get(std::move(request)); });
+  router.add("PUT", kOne, [routes](Request request) { return routes->create(std::move(request)); });
+  router.add("DELETE", kOne, [routes](Request request) { return routes->remove(std::move(request)); });
+}
+
+}  // namespace storagepool::service

@@ -1,0 +1,324 @@
+#include "pool/tables/partitions.h"
+
+#include <algorithm>
+#include <charconv>
+#include <cstdio>
+
+namespace storagepool::tables {
+namespace {
+
+using boost::asio::awaitable;
+using std::chrono::year_month;
+using Done = tl::expected<void, postgres::Error>;
+using Rows = tl::expected<postgres::Result, postgres::Error>;
+
+year_month month_of(runtime::Timestamp time) {
+  const std::chrono::year_month_day date{runtime::date_of(time)};
+  return date.year() / date.month();
+}
+
+bool reaches_into(const Partition& partition, year_month month) {
+  const auto [from, until] = bounds_of(month);
+  return (!partition.from || *partition.from < until) && (!partition.until || *partition.until > from);
+}
+
+// The key of the advisory lock: "sp-parts" in ASCII, so that it can be told from others in pg_locks. The lock
+// timeout is below PostgreSQL's deadlock timeout (1 s by default): we give way, not the one we are in the way
+// of. A pod that stops in the middle must not keep its locks.
+constexpr std::string_view kBegin = R"sql(
+BEGIN ISOLATION LEVEL READ COMMITTED;
+SET LOCAL statement_timeout = 0;
+SET LOCAL lock_timeout = '500ms';
+SET LOCAL idle_in_transaction_session_timeout = '10s';
+SELECT pg_try_advisory_xact_lock(8318198472447784051)::int)sql";
+
+constexpr std::string_view kExisting = R"sql(
+SELECT name,
+  CASE WHEN isfinite(lower) THEN (extract(epoch FROM lower) * 1000000)::bigint END,
+  CASE WHEN isfinite(upper) THEN (extract(epoch FROM upper) * 1000000)::bigint END
+FROM (
+  SELECT relname AS name, bound[2]::timestamptz AS lower, bound[4]::timestamptz AS upper
+  FROM pg_inherits JOIN pg_class ON pg_class.oid = inhrelid,
+    regexp_match(pg_get_expr(relpartbound, pg_class.oid),
+                 $re$^FOR VALUES FROM \((MINVALUE|'([^']*)')\) TO \((MAXVALUE|'([^']*)')\)$$re$) AS bound
+  WHERE inhparent = 'audit_events'::regclass AND bound IS NOT NULL) AS partitions)sql";
+
+// Days of 24 hours: a day of timestamptz may have 23 or 25, by the session's time zone.
+constexpr std::string_view kExpiry = "event_timestamp + retention_days * interval '24 hours'";
+
+std::optional<std::int64_t> integer(const postgres::Result& result, std::size_t row, std::size_t column) {
+  if (row >= result.rows.size() || column >= result.rows[row].size()) return std::nullopt;
+  const auto& text = result.rows[row][column];
+  std::int64_t value = 0;
+  if (!text || std::from_chars(text->data(), text->data() + text->size(), value).ec != std::errc{})
+    return std::nullopt;
+  return value;
+}
+
+std::string quoted_time(runtime::Timestamp time) {
+  return "'" + runtime::format_timestamp(time) + "'";
+}
+
+// One call of `maintain` or `create_months`. After an error a transaction may be open.
+class Pass {
+ public:
+  Pass(postgres::Connection& connection, runtime::Timestamp now, postgres::Deadline deadline,
+       const PartitionSettings& settings)
+      : connection_(connection), now_(now), deadline_(deadline), settings_(settings) {}
+
+  Maintenance take_result() { return std::move(result_); }
+
+  awaitable<Done> everything() {
+    Done done = co_await create_missing();
+    if (done && !result_.skipped) done = co_await drop_expired();
+    if (done && !result_.skipped) done = co_await delete_expired();
+    co_return done;
+  }
+
+  awaitable<Done> create_missing() {
+    for (;;) {
+      auto plan = co_await begin();
+      if (!plan) co_return tl::unexpected(plan.error());
+      const std::optional<PartitionPlan>& todo = *plan;
+      if (!todo) co_return Done();
+      if (todo->create.empty()) co_return co_await rollback();
+      const year_month month = todo->create.front();
+      const auto going_on = co_await create(month);
+      if (!going_on) co_return tl::unexpected(going_on.error());
+      if (!*going_on) co_return Done();
+    }
+  }
+
+ private:
+  awaitable<Rows> execute(std::string sql) {
+    const std::string text = std::move(sql);
+    co_return co_await connection_.execute(text, deadline_);
+  }
+  awaitable<Done> rollback() {
+    const auto ended = co_await execute("ROLLBACK");
+    if (!ended) co_return tl::unexpected(ended.error());
+    co_return Done();
+  }
+
+  // Begins a transaction that alone maintains this database and looks what there is to do. No plan when
+  // another pod is at it; the transaction is over then.
+  awaitable<tl::expected<std::optional<PartitionPlan>, postgres::Error>> begin() {
+    const auto locked = co_await execute(std::string(kBegin));
+    if (!locked) co_return tl::unexpected(locked.error());
+    if (integer(*locked, 0, 0) != 1) {
+      result_.skipped = true;
+      const Done ended = co_await rollback();
+      if (!ended) co_return tl::unexpected(ended.error());
+      co_return std::nullopt;
+    }
+    const auto found = co_await execute(std::string(kExisting));
+    if (!found) co_return tl::unexpected(found.error());
+    std::vector<Partition> existing;
+    const auto time = [&](std::size_t row, std::size_t column) -> std::optional<runtime::Timestamp> {
+      const auto count = integer(*found, row, column);
+      if (!count) return std::nullopt;
+      return runtime::Timestamp{std::chrono::microseconds{*count}};
+    };
+    for (std::size_t row = 0; row < found->rows.size(); ++row)
+      existing.push_back({found->rows[row].at(0).value_or(""), time(row, 1), time(row, 2)});
+    co_return plan_partitions(now_, existing, settings_);
+  }
+
+  // What became of a step whose last statement, COMMIT, answered with `result`. A step that would have to
+  // wait is postponed; every other error ends the pass.
+  awaitable<tl::expected<bool, postgres::Error>> finished(Rows result, const std::string& name) {
+    if (result) co_return true;
+    const std::string state = result.error().sqlstate;
+    const bool in_the_way = state == "55P03" || state == "40P01";
+    if (!in_the_way || !connection_.usable()) {
+      postgres::Error error = std::move(result.error());
+      error.detail = "maintaining " + name + ": " + error.detail;
+      co_return tl::unexpected(std::move(error));
+    }
+    result_.postponed.push_back(name);
+    const Done ended = co_await rollback();
+    if (!ended) co_return tl::unexpected(ended.error());
+    co_return false;
+  }
+
+  // A statement is planned for the partitions of that moment, and may then wait for the default one. If
+  // events moved out of it meanwhile, it would find them nowhere; so they move only while nobody plans, which
+  // is what the lock on the whole table is for. It comes first, as in everybody's statements, lest one waits
+  // for the other. When there is nothing to move, a lock that ATTACH takes anyway lets inserts into other
+  // partitions go on, which CREATE TABLE ... PARTITION OF would not. False when the month is postponed.
+  awaitable<tl::expected<bool, postgres::Error>> create(year_month month) {
+    const std::string name = partition_name(month);
+    const auto [from, until] = bounds_of(month);
+    const std::string begin = quoted_time(from);
+    const std::string end = quoted_time(until);
+    const std::string of_the_month =
+        " FROM audit_events_default WHERE event_timestamp >= " + begin + " AND event_timestamp < " + end;
+    auto found = co_await execute("SELECT EXISTS (SELECT" + of_the_month + ")::int");
+    if (!found) co_return co_await finished(std::move(found), name);
+    const bool to_move = integer(*found, 0, 0) == 1;
+    const std::string lock = to_move ? "ACCESS EXCLUSIVE" : "SHARE UPDATE EXCLUSIVE";
+    auto moved =
+        co_await execute("LOCK TABLE ONLY audit_events IN " + lock + " MODE; CREATE TABLE " + name +
+                         " (LIKE audit_events INCLUDING ALL);"
+                         "LOCK TABLE audit_events_default IN ACCESS EXCLUSIVE MODE;"
+                         "WITH moved AS (DELETE" +
+                         of_the_month + " RETURNING *) INSERT INTO " + name + " SELECT * FROM moved");
+    if (!moved) co_return co_await finished(std::move(moved), name);
+    const std::int64_t events = moved->affected_rows;
+    if (events > 0 && !to_move) {  // they came a moment ago
+      const Done ended = co_await rollback();
+      if (!ended) co_return tl::unexpected(ended.error());
+      co_return true;
+    }
+    auto attached = co_await execute("ALTER TABLE audit_events ATTACH PARTITION " + name +
+                                     " FOR VALUES FROM (" + begin + ") TO (" + end + "); COMMIT");
+    const bool done = attached.has_value();
+    if (done) {
+      result_.created.push_back(name);
+      result_.moved += events;
+    }
+    co_return co_await finished(std::move(attached), name);
+  }
+
+  awaitable<Done> drop_expired() {
+    std::optional<year_month> last;  // that was looked at
+    for (;;) {
+      const auto plan = co_await begin();
+      if (!plan) co_return tl::unexpected(plan.error());
+      const std::optional<PartitionPlan>& todo = *plan;
+      if (!todo) co_return Done();
+      const auto& droppable = todo->droppable;
+      const auto next = std::upper_bound(droppable.begin(), droppable.end(), last);
+      if (next == droppable.end()) co_return co_await rollback();
+      last = *next;
+      const Done done = co_await drop(*next);
+      if (!done) co_return done;
+    }
+  }
+
+  // Looks first without being in the way, then again with inserts into the month held off, which are rare: it
+  // is long past. DROP locks the whole table, and is the last thing before the end.
+  awaitable<Done> drop(year_month month) {
+    const std::string name = partition_name(month);
+    const auto worthwhile = co_await wholly_expired(name);
+    if (!worthwhile) co_return tl::unexpected(worthwhile.error());
+    if (!*worthwhile) co_return co_await rollback();
+    auto locked = co_await execute("LOCK TABLE " + name + " IN SHARE MODE");
+    if (!locked) co_return co_await dropped(std::move(locked), name);
+    const auto expired = co_await wholly_expired(name);
+    if (!expired) co_return tl::unexpected(expired.error());
+    if (!*expired) co_return co_await rollback();
+    const auto [from, until] = bounds_of(month);
+    auto done = co_await execute("DELETE FROM audit_event_ids WHERE event_timestamp >= " + quoted_time(from) +
+                                 " AND event_timestamp < " + quoted_time(until) + "; DROP TABLE " + name +
+                                 "; COMMIT");
+    if (done) result_.dropped.push_back(name);
+    co_return co_await dropped(std::move(done), name);
+  }
+  awaitable<Done> dropped(Rows result, std::string name) {
+    const auto done = co_await finished(std::move(result), name);
+    if (!done) co_return tl::unexpected(done.error());
+    co_return Done();
+  }
+
+  // Ends at the first event that is to be kept.
+  awaitable<tl::expected<bool, postgres::Error>> wholly_expired(const std::string& name) {
+    const auto live = co_await execute("SELECT EXISTS (SELECT FROM " + name + " WHERE " +
+                                       std::string(kExpiry) + " > " + latest() + ")::int");
+    if (!live) co_return tl::unexpected(live.error());
+    co_return integer(*live, 0, 0) == 0;
+  }
+
+  awaitable<Done> delete_expired() {
+    auto plan = co_await begin();
+    if (!plan) co_return tl::unexpected(plan.error());
+    if (!plan->has_value()) co_return Done();
+    auto deleted = co_await execute(
+        "WITH expired AS (DELETE FROM audit_events_default WHERE ctid = ANY (ARRAY(SELECT ctid FROM "
+        "audit_events_default WHERE " +
+        std::string(kExpiry) + " <= " + latest() + " LIMIT " + std::to_string(kMaxDeleted) +
+        ")) RETURNING event_id, event_timestamp), forgotten AS (DELETE FROM "
+        "audit_event_ids AS ids USING expired WHERE ids.event_id = expired.event_id AND "
+        "ids.event_timestamp = expired.event_timestamp) SELECT count(*) FROM expired");
+    const std::int64_t events = deleted ? integer(*deleted, 0, 0).value_or(0) : 0;
+    if (deleted) deleted = co_await execute("COMMIT");
+    const auto done = co_await finished(std::move(deleted), "audit_events_default");
+    if (!done) co_return tl::unexpected(done.error());
+    if (*done) result_.deleted = events;
+    co_return Done();
+  }
+
+  // The earlier of both clocks, in SQL.
+  std::string latest() const { return "least(" + quoted_time(now_) + "::timestamptz, now())"; }
+
+  postgres::Connection& connection_;
+  runtime::Timestamp now_;
+  postgres::Deadline deadline_;
+  PartitionSettings settings_;
+  Maintenance result_;
+};
+
+awaitable<tl::expected<Maintenance, postgres::Error>> perform(awaitable<Done> (Pass::*work)(),
+                                                              postgres::Connection& connection,
+                                                              runtime::Timestamp now,
+                                                              postgres::Deadline deadline,
+                                                              PartitionSettings settings) {
+  Pass pass(connection, now, deadline, settings);
+  const Done done = co_await (pass.*work)();
+  if (done) co_return pass.take_result();
+  if (connection.usable() && connection.in_transaction()) co_await connection.execute("ROLLBACK", deadline);
+  co_return tl::unexpected(done.error());
+}
+
+}  // namespace
+
+std::string partition_name(year_month month) {
+  char text[48];
+  std::snprintf(text, sizeof text, "audit_events_y%04dm%02u", static_cast<int>(month.year()),
+                static_cast<unsigned>(month.month()));
+  return text;
+}
+
+std::pair<runtime::Timestamp, runtime::Timestamp> bounds_of(year_month month) {
+  const auto first = [](year_month of) { return runtime::Timestamp{std::chrono::sys_days{of / 1}}; };
+  return {first(month), first(month + std::chrono::months{1})};
+}
+
+PartitionPlan plan_partitions(runtime::Timestamp now, std::span<const Partition> existing,
+                              const PartitionSettings& settings) {
+  const year_month current = month_of(now);
+  const year_month first = std::min(current - std::chrono::months{1}, month_of(now - settings.oldest_event));
+  const year_month last = current + std::chrono::months{std::max(settings.months_ahead, 1)};
+  PartitionPlan plan;
+  for (year_month month = first; month <= last; month += std::chrono::months{1}) {
+    const bool taken = std::any_of(existing.begin(), existing.end(), [&](const Partition& partition) {
+      return reaches_into(partition, month);
+    });
+    if (!taken) plan.create.push_back(month);
+  }
+  for (const Partition& partition : existing) {
+    if (!partition.from || !partition.until) continue;
+    const year_month month = month_of(*partition.from);
+    const bool ours = partition.name == partition_name(month) &&
+                      bounds_of(month) == std::pair{*partition.from, *partition.until};
+    if (ours && month < first) plan.droppable.push_back(month);
+  }
+  std::sort(plan.droppable.begin(), plan.droppable.end());
+  return plan;
+}
+
+awaitable<tl::expected<Maintenance, postgres::Error>> maintain(postgres::Connection& connection,
+                                                               runtime::Timestamp now,
+                                                               postgres::Deadline deadline,
+                                                               PartitionSettings settings) {
+  return perform(&Pass::everything, connection, now, deadline, settings);
+}
+
+awaitable<tl::expected<Maintenance, postgres::Error>> create_months(postgres::Connection& connection,
+                                                                    runtime::Timestamp now,
+                                                                    postgres::Deadline deadline,
+                                                                    PartitionSettings settings) {
+  return perform(&Pass::create_missing, connection, now, deadline, settings);
+}
+
+}  // namespace storagepool::tables

@@ -1,0 +1,85 @@
+// The monthly partitions of `audit_events` (`audit_events_y2026m11`: UTC, from inclusive, until exclusive)
+// and the end of events that have been kept for long enough. What is to be done is decided by
+// `plan_partitions`, pure; `maintain` does it. Any number of pods may call it at once: one does the work, the
+// others skip.
+//
+// An event is kept for at least its `retention_days` of 24 hours. Its month is dropped whole when every event
+// in it has been kept for long enough, and never before two months have begun after it, so that no event
+// within the limits of validation meets a dropped month. What has no month (an event of a time for which none
+// was made) lies in `audit_events_default`, which is never dropped; events are deleted there one by one.
+#pragma once
+
+#include <chrono>
+#include <cstdint>
+#include <optional>
+#include <span>
+#include <string>
+#include <utility>
+#include <vector>
+
+#include <boost/asio/awaitable.hpp>
+#include <tl/expected.hpp>
+
+#include "pool/common/runtime/timestamp.h"
+#include "pool/postgres/connection.h"
+
+namespace storagepool::tables {
+
+// A partition other than the default one, as the database has it, of our making or not.
+struct Partition {
+  std::string name;
+  std::optional<runtime::Timestamp> from{};   // no value: unbounded
+  std::optional<runtime::Timestamp> until{};  // likewise
+};
+
+struct PartitionSettings {
+  std::chrono::hours oldest_event{7 * 24};  // that validation lets in
+  int months_ahead = 3;                     // made besides the current month, at least 1
+};
+
+struct PartitionPlan {
+  std::vector<std::chrono::year_month> create;     // oldest first; no existing partition reaches into them
+  std::vector<std::chrono::year_month> droppable;  // ours, old enough, if every event in it has expired
+};
+
+PartitionPlan plan_partitions(runtime::Timestamp now, std::span<const Partition> existing,
+                              const PartitionSettings& settings = {});
+
+std::string partition_name(std::chrono::year_month month);
+// The first moment of the month and of the next one.
+std::pair<runtime::Timestamp, runtime::Timestamp> bounds_of(std::chrono::year_month month);
+
+inline constexpr std::int64_t kMaxDeleted = 5000;
+
+// What one call did.
+struct Maintenance {
+  bool skipped = false;              // another pod is at it; what is told besides was done before
+  std::vector<std::string> created;  // names of partitions
+  std::vector<std::string> dropped;
+  std::vector<std::string> postponed;  // somebody held a lock that it needs; to be tried again soon
+  std::int64_t moved = 0;              // events from the default partition to a created one
+  std::int64_t deleted = 0;  // expired events in the default partition, at most kMaxDeleted in one call
+
+  // Whether something was left that is worth another call soon.
+  bool again_soon() const { return !postponed.empty() || deleted >= kMaxDeleted; }
+};
+
+// For a connection outside a transaction, after `migrate`; to be called every few hours (a month that is not
+// there in time costs only the move of its events). Until `deadline`; after an error the call can be
+// repeated. Inserts into months and reads that name their time go on meanwhile, but for two steps that hold
+// up everything on audit_events: the move of events from the default partition to a month that is made, for
+// as long as that takes, and the moment of a drop. While another month is attached, for some milliseconds,
+// inserts into the default partition and reads that do not name their time wait. Whatever waits for a lock
+// that is only wanted does so for half a second at most: the step is postponed then. The clock of the
+// database is asked as well: a pod whose clock is ahead drops nothing early.
+boost::asio::awaitable<tl::expected<Maintenance, postgres::Error>> maintain(postgres::Connection& connection,
+                                                                            runtime::Timestamp now,
+                                                                            postgres::Deadline deadline,
+                                                                            PartitionSettings settings = {});
+
+// The first part of it, the months that are missing: for before the first event.
+boost::asio::awaitable<tl::expected<Maintenance, postgres::Error>> create_months(
+    postgres::Connection& connection, runtime::Timestamp now, postgres::Deadline deadline,
+    PartitionSettings settings = {});
+
+}  // namespace storagepool::tables

@@ -1,0 +1,36 @@
+// Why an event was not stored or not found, as those who answer requests need to know it: by what can be done
+// about it. One place turns the errors of the engine and of PostgreSQL into these.
+#pragma once
+
+#include <chrono>
+#include <string>
+
+#include "pool/engine/engine.h"
+#include "pool/postgres/error.h"
+
+namespace storagepool::tables {
+
+struct StoreError {
+  enum class Kind {
+    kParentMissing,
+    kPageTooLarge,     // the page asked for holds more than kMaxPageBytes
+    kRejected,         // PostgreSQL refuses a value that passed validation
+    kOverloaded,       // more is waiting than may; worth trying again after `retry_after`
+    kDatabaseMissing,  // it does not exist, or is being dropped
+    kUnavailable,      // no connection in time, or it failed; worth trying again after `retry_after`
+    kInternal,
+  };
+  Kind kind = Kind::kInternal;
+  std::string detail;  // safe to show to a client
+  std::chrono::milliseconds retry_after{};
+};
+
+StoreError to_store_error(const engine::AcquireError& error);
+StoreError to_store_error(const postgres::Error& error);
+
+// True when the same statement may well succeed at once, on another connection if need be: the connection was
+// lost, the server could not serialise it (40001, 40P01), or a partition was attached while it inserted
+// (23514: the row was on its way to the default partition; no table here has a check of its own).
+bool worth_repeating(const postgres::Error& error);
+
+}  // namespace storagepool::tables

@@ -1,0 +1,74 @@
+#include "pool/workspaces/cache.h"
+
+#include <gtest/gtest.h>
+
+namespace storagepool::workspaces {
+namespace {
+
+using namespace std::chrono_literals;
+using Look = WorkspaceCache::Look;
+
+const WorkspaceCache::TimePoint kNow{1h};
+
+TEST(WorkspaceCache, believes_an_entry_for_a_while) {
+  WorkspaceCache cache(10, 2s);
+  EXPECT_EQ(cache.look("a", kNow), Look::kMiss);
+  cache.put("a", "1", kNow);
+  EXPECT_EQ(cache.look("a", kNow + 1999ms), Look::kFresh);
+  EXPECT_EQ(cache.look("b", kNow), Look::kMiss);
+}
+
+TEST(WorkspaceCache, sends_one_caller_to_ask_about_a_stale_entry) {
+  WorkspaceCache cache(10, 2s);
+  cache.put("a", "1", kNow);
+  EXPECT_EQ(cache.look("a", kNow + 2s), Look::kStale);
+  EXPECT_EQ(cache.look("a", kNow + 2s), Look::kFresh);
+  EXPECT_EQ(cache.look("a", kNow + 4s), Look::kStale);  // that caller found out nothing
+  cache.checked("a", kNow + 5s);
+  EXPECT_EQ(cache.look("a", kNow + 6s), Look::kFresh);
+  EXPECT_EQ(cache.look("a", kNow + 7s), Look::kStale);
+}
+
+TEST(WorkspaceCache, asks_about_an_expired_entry_at_once) {
+  WorkspaceCache cache(10, 2s);
+  cache.put("a", "1", kNow);
+  cache.expire("a");
+  cache.expire("b");
+  EXPECT_EQ(cache.look("a", kNow), Look::kStale);
+  EXPECT_EQ(cache.look("a", kNow), Look::kFresh);
+  EXPECT_EQ(cache.look("b", kNow), Look::kMiss);
+}
+
+TEST(WorkspaceCache, tells_a_workspace_from_a_later_one_of_its_name) {
+  WorkspaceCache cache(10, 2s);
+  EXPECT_FALSE(cache.known("a", "1"));
+  cache.put("a", "1", kNow);
+  EXPECT_TRUE(cache.known("a", "1"));
+  EXPECT_FALSE(cache.known("a", "2"));
+}
+
+TEST(WorkspaceCache, forgets) {
+  WorkspaceCache cache(10, 2s);
+  cache.put("a", "1", kNow);
+  cache.erase("a");
+  cache.erase("a");
+  cache.checked("a", kNow);
+  EXPECT_EQ(cache.look("a", kNow), Look::kMiss);
+  EXPECT_EQ(cache.size(), 0U);
+}
+
+TEST(WorkspaceCache, keeps_the_recently_used_when_it_is_full) {
+  WorkspaceCache cache(3, 2s);
+  for (const char* name : {"a", "b", "c"}) cache.put(name, "1", kNow);
+  EXPECT_EQ(cache.look("a", kNow), Look::kFresh);
+  cache.put("d", "1", kNow);
+  EXPECT_EQ(cache.size(), 3U);
+  EXPECT_EQ(cache.look("b", kNow), Look::kMiss);
+  EXPECT_EQ(cache.look("a", kNow), Look::kFresh);
+  cache.put("a", "2", kNow);  // in place of itself
+  EXPECT_EQ(cache.size(), 3U);
+  EXPECT_EQ(cache.look("c", kNow), Look::kFresh);
+}
+
+}  // namespace
+}  // namespace storagepool::workspaces

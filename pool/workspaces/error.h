@@ -1,0 +1,48 @@
+// Why a workspace cannot be had, and which cause is told from which facts. Pure.
+#pragma once
+
+#include <chrono>
+#include <optional>
+#include <string>
+#include <string_view>
+#include <utility>
+
+#include <tl/expected.hpp>
+
+#include "pool/engine/engine.h"
+#include "pool/postgres/error.h"
+#include "pool/workspaces/database.h"
+#include "pool/workspaces/registry.h"
+
+namespace storagepool::workspaces {
+
+struct WorkspaceError {
+  enum class Kind {
+    kInvalidName,
+    kNotFound,
+    kDeleting,      // neither usable nor to be created until it is gone
+    kTaken,         // its database belongs to somebody else
+    kNotPermitted,  // an administrator of PostgreSQL must grant something
+    kUnavailable,   // worth trying again after `retry_after`
+    kInternal,
+  };
+  Kind kind = Kind::kInternal;
+  std::string detail;  // safe to show to a client
+  std::chrono::milliseconds retry_after{};
+};
+
+WorkspaceError unavailable(std::string detail);
+WorkspaceError to_workspace_error(const engine::AcquireError& error);
+WorkspaceError to_workspace_error(const postgres::Error& error);
+
+// The workspace with this row, if there is one that may be used, or why not.
+using Described = tl::expected<WorkspaceRow, WorkspaceError>;
+Described usable(const std::optional<WorkspaceRow>& row, std::string_view name);
+// If there is one, in whatever state.
+Described existing(const std::optional<WorkspaceRow>& row, std::string_view name);
+// What became of a creation that has ended without an error of its own, by the row it left behind.
+Described created(const std::optional<WorkspaceRow>& row, std::string_view name);
+// Why work on the database did not get done; not for kDone and kOvertaken.
+WorkspaceError work_error(DatabaseWork work, const WorkspaceDatabase& what);
+
+}  // namespace storagepool::workspaces

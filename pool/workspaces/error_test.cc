@@ -1,0 +1,89 @@
+#include "pool/workspaces/error.h"
+
+#include <string>
+
+#include <gmock/gmock.h>
+#include <gtest/gtest.h>
+
+namespace storagepool::workspaces {
+namespace {
+
+using namespace std::chrono_literals;
+using Kind = WorkspaceError::Kind;
+using postgres::ErrorClass;
+using ::testing::HasSubstr;
+
+std::optional<WorkspaceRow> row(WorkspaceState state) {
+  return WorkspaceRow{.name = "w", .state = state, .incarnation = "1", .created_at = {}};
+}
+
+std::optional<Kind> kind(const Described& described) {
+  if (described) return std::nullopt;
+  return described.error().kind;
+}
+
+TEST(WorkspaceState, is_written_and_read) {
+  for (const auto state : {WorkspaceState::kCreating, WorkspaceState::kReady, WorkspaceState::kDeleting,
+                           WorkspaceState::kDeleted}) {
+    EXPECT_EQ(parse_workspace_state(to_string(state)), state);
+  }
+  EXPECT_EQ(to_string(WorkspaceState::kReady), "ready");
+  EXPECT_EQ(parse_workspace_state("Ready"), std::nullopt);
+}
+
+TEST(WorkspaceError, says_who_may_use_what) {
+  EXPECT_EQ(kind(usable(std::nullopt, "w")), Kind::kNotFound);
+  EXPECT_EQ(kind(usable(row(WorkspaceState::kCreating), "w")), Kind::kUnavailable);
+  EXPECT_EQ(kind(usable(row(WorkspaceState::kReady), "w")), std::nullopt);
+  EXPECT_EQ(kind(usable(row(WorkspaceState::kDeleting), "w")), Kind::kDeleting);
+  EXPECT_EQ(kind(usable(row(WorkspaceState::kDeleted), "w")), Kind::kNotFound);
+}
+
+TEST(WorkspaceError, says_which_can_be_described) {
+  EXPECT_EQ(kind(existing(std::nullopt, "w")), Kind::kNotFound);
+  EXPECT_EQ(kind(existing(row(WorkspaceState::kDeleted), "w")), Kind::kNotFound);
+  for (const auto state : {WorkspaceState::kCreating, WorkspaceState::kReady, WorkspaceState::kDeleting}) {
+    EXPECT_EQ(kind(existing(row(state), "w")), std::nullopt);
+  }
+}
+
+TEST(WorkspaceError, says_what_became_of_a_creation) {
+  EXPECT_EQ(kind(created(row(WorkspaceState::kReady), "w")), std::nullopt);
+  EXPECT_EQ(kind(created(row(WorkspaceState::kDeleting), "w")), Kind::kDeleting);
+  EXPECT_EQ(kind(created(row(WorkspaceState::kDeleted), "w")), Kind::kDeleting);
+  EXPECT_EQ(kind(created(std::nullopt, "w")), Kind::kDeleting);
+  EXPECT_EQ(kind(created(row(WorkspaceState::kCreating), "w")), Kind::kUnavailable);
+}
+
+TEST(WorkspaceError, tells_what_passes_from_what_does_not) {
+  const auto of = [](ErrorClass error_class, const std::string& sqlstate) {
+    return to_workspace_error(postgres::Error{error_class, sqlstate, "", "said"});
+  };
+  for (const auto& error :
+       {of(ErrorClass::kConnectionLost, "57P01"), of(ErrorClass::kDatabaseMissing, "3D000"),
+        of(ErrorClass::kTimeout, "57014"), of(ErrorClass::kOther, "53100"), of(ErrorClass::kOther, "25006"),
+        to_workspace_error(engine::AcquireError{})}) {
+    EXPECT_EQ(error.kind, Kind::kUnavailable);
+    EXPECT_GE(error.retry_after, 1s);
+  }
+  for (const auto& error : {of(ErrorClass::kOther, "42601"), of(ErrorClass::kConstraint, "23505"),
+                            of(ErrorClass::kData, "22023")}) {
+    EXPECT_EQ(error.kind, Kind::kInternal);
+    EXPECT_EQ(error.detail, "said");
+  }
+}
+
+TEST(WorkspaceError, tells_an_administrator_what_to_do) {
+  const WorkspaceDatabase what{*row(WorkspaceState::kCreating), "audit_ws_w", "audit"};
+  const auto refused = work_error(DatabaseWork::kNotPermitted, what);
+  EXPECT_EQ(refused.kind, Kind::kNotPermitted);
+  EXPECT_THAT(refused.detail, HasSubstr("CREATEDB"));
+  const auto taken = work_error(DatabaseWork::kTaken, what);
+  EXPECT_EQ(taken.kind, Kind::kTaken);
+  EXPECT_THAT(taken.detail, HasSubstr("audit_ws_w"));
+  EXPECT_THAT(work_error(DatabaseWork::kInUse, what).detail, HasSubstr("prepared transaction"));
+  EXPECT_EQ(work_error(DatabaseWork::kBusy, what).kind, Kind::kUnavailable);
+}
+
+}  // namespace
+}  // namespace storagepool::workspaces

@@ -1,0 +1,143 @@
+// Workspaces: databases of their own beside the system database, on the same server, each with the schema of
+// audit events. Any number may exist; connections to them come from the engine's one budget. The system
+// database keeps a registry of them, from which any pod finishes what another has left half done.
+//
+//   const auto database = co_await workspaces.resolve(name, deadline);
+//   if (!database) co_return answer_of(database.error());
+//   auto lease = co_await engine.acquire(*database, deadline);
+//
+// What resolve says is believed for `recheck_after`, so another pod may drop the database under a caller. One
+// whose acquire or statement fails calls `forget` and resolves again, and that answer is the client's.
+//
+// To be used on one executor. A call that takes a deadline has ended soon after it.
+#pragma once
+
+#include <chrono>
+#include <cstdint>
+#include <optional>
+#include <string>
+#include <string_view>
+#include <utility>
+#include <vector>
+
+#include <boost/asio/any_io_executor.hpp>
+#include <boost/asio/awaitable.hpp>
+#include <tl/expected.hpp>
+
+#include "pool/common/runtime/coroutine.h"
+#include "pool/common/runtime/timestamp.h"
+#include "pool/engine/engine.h"
+#include "pool/tables/partitions.h"
+#include "pool/workspaces/cache.h"
+#include "pool/workspaces/error.h"
+#include "pool/workspaces/registry.h"
+
+namespace storagepool::workspaces {
+
+struct Workspace {
+  std::string name;
+  WorkspaceState state = WorkspaceState::kCreating;
+  runtime::Timestamp created_at;
+};
+
+struct CreatedWorkspace {
+  Workspace workspace;
+  bool created = false;  // false: it was there already
+};
+
+enum class Removal { kDropping, kGone };
+
+struct WorkspaceOptions {
+  std::size_t cache_entries = 10000;
+  std::chrono::milliseconds recheck_after{2000};
+  // From a removal to the DROP, longer than recheck_after: by then every pod has stopped using it.
+  std::chrono::milliseconds drop_after{3000};
+  std::chrono::milliseconds finish_after{30'000};  // a creation its caller has left
+  std::chrono::milliseconds pass_period{10'000};   // between looks for unfinished work and due upkeep
+  std::chrono::milliseconds upkeep_period{std::chrono::hours{24}};
+  std::chrono::milliseconds upkeep_pause{1000};  // between two workspaces
+  std::chrono::milliseconds deleted_memory{std::chrono::hours{24}};
+  tables::PartitionSettings partitions;
+};
+
+// What one look at the unfinished workspaces came to.
+struct FinishedWork {
+  std::int64_t finished = 0;
+  std::int64_t failed = 0;
+  std::int64_t waiting = 0;  // not due yet
+};
+
+class Workspaces {
+ public:
+  using Deadline = engine::TimePoint;
+  template <typename T>
+  using Answer = boost::asio::awaitable<tl::expected<T, WorkspaceError>>;
+
+  // `engine` must outlive this, and this every call that has begun.
+  Workspaces(boost::asio::any_io_executor executor, engine::Engine& engine, std::string system_database,
+             WorkspaceOptions options = {});
+
+  // Makes the workspace unless it is there. A creation that failed half-way is finished by the next call or,
+  // after `finish_after`, by any pod's `run`.
+  Answer<CreatedWorkspace> create(std::string name, Deadline deadline);
+  // At most `limit`, by name (bytewise), those behind `after`.
+  Answer<std::vector<Workspace>> list(std::int64_t limit, std::string after, Deadline deadline);
+  Answer<Workspace> get(std::string name, Deadline deadline);
+  // kDropping: from now on nobody may use it, and a `run` drops it. kGone: it was dropped within the last
+  // day.
+  Answer<Removal> remove(std::string name, Deadline deadline);
+
+  // The database of a workspace, migrated. One look at the registry at most every `recheck_after`; while that
+  // cannot be asked, what it said last still holds.
+  Answer<std::string> resolve(std::string name, Deadline deadline);
+  // The next resolve looks at the registry.
+  void forget(std::string_view name);
+
+  // The work nobody waits for: finishing and upkeep, one workspace at a time. Ends after `stop`, at the
+  // latest when the step under way has.
+  boost::asio::awaitable<void> run();
+  void stop();
+  // Of the whole registry, as the last pass of `run` found it: about every `pass_period`. No value while the
+  // registry has not been read or cannot be.
+  const std::optional<WorkspaceCounts>& counts() const { return counts_; }
+
+  // One look at what is unfinished, and the work that is due.
+  Answer<FinishedWork> finish_pending(Deadline deadline);
+  // The daily upkeep of one workspace for which it is due: migrations, partitions ahead, retention. False
+  // when there is none.
+  Answer<bool> maintain(runtime::Timestamp now, Deadline deadline);
+
+ private:
+  class Making;
+
+  Answer<registry::FoundRow> find(std::string name, Deadline deadline);
+  // What brings a row from `creating` to `ready`; false when somebody else did that, or wants something else.
+  Answer<bool> finish_creation(WorkspaceRow row, std::string database, Deadline deadline);
+  Answer<bool> make(WorkspaceRow row, std::string database, Deadline deadline);
+  // A connection to a workspace, migrated.
+  Answer<engine::Lease> open(std::string database, Deadline deadline);
+  // Its schema and partitions. False when these want to be looked at again soon, which keeps nobody from
+  // using it: events without a month go to the default partition.
+  Answer<bool> look_after(std::string database, runtime::Timestamp now, Deadline deadline);
+  // By this process, of this incarnation.
+  Answer<bool> first_use(WorkspaceRow row, std::string database, Deadline deadline);
+  Answer<bool> finish(WorkspaceRow row, Deadline deadline);
+  Answer<bool> finish_removal(WorkspaceRow row, std::string database, Deadline deadline);
+  Answer<bool> put_off(WorkspaceRow row);
+  boost::asio::awaitable<void> count();
+  void wake();
+  boost::asio::awaitable<void> wait(std::chrono::milliseconds period);
+
+  engine::Engine& engine_;
+  const std::string system_database_;
+  const WorkspaceOptions options_;
+  WorkspaceCache cache_;
+  std::optional<WorkspaceCounts> counts_;
+  int making_ = 0;
+  runtime::Notification made_;
+  runtime::Notification woken_;
+  bool wake_ = false;
+  bool stopped_ = false;
+};
+
+}  // namespace storagepool::workspaces
