@@ -8,6 +8,8 @@
 #include <spdlog/logger.h>
 #include <spdlog/sinks/stdout_sinks.h>
 
+#include "pool/common/runtime/check.h"
+#include "pool/common/runtime/clock.h"
 #include "pool/common/runtime/log_format.h"
 
 namespace storagepool::log {
@@ -60,15 +62,31 @@ Current& current() {
 void write(Level level, std::string_view message, Fields fields) {
   const auto logger = current().get();
   if (!logger->should_log(to_spdlog(level))) return;
-  const std::string line =
-      format_line(std::chrono::system_clock::now(), level, logger->name(), message, fields);
+  const std::string line = format_line(runtime::wall_now(), level, logger->name(), message, fields);
   logger->log(to_spdlog(level), spdlog::string_view_t(line.data(), line.size()));
+}
+
+// A violated check as a line of its own; its facts in one text, which is what a list of fields cannot be made
+// of.
+void report(const check::Violation& violation) {
+  std::string facts;
+  for (const check::Fact& fact : violation.facts) {
+    facts += (facts.empty() ? "" : ", ") + std::string(fact.name) + " " + std::to_string(fact.value);
+  }
+  write(Level::kError, "a check is violated",
+        {{"check", violation.what},
+         {"facts", facts},
+         {"file", violation.file},
+         {"line", violation.line},
+         {"fatal", violation.fatal},
+         {"times", violation.times}});
 }
 
 }  // namespace
 
 void configure(std::string_view component, Level lowest) {
   current().set(make_logger(component, lowest));
+  check::report_to(&report);
 }
 
 void debug(std::string_view message, Fields fields) {

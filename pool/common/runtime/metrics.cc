@@ -4,15 +4,29 @@
 
 #include <prometheus/text_serializer.h>
 
+#include "pool/common/runtime/check.h"
 #include "pool/common/runtime/process_metrics.h"
 
 namespace storagepool::runtime {
+namespace {
+
+prometheus::MetricFamily violated_checks() {
+  prometheus::ClientMetric metric;
+  metric.counter.value = static_cast<double>(check::violations());
+  return {"storagepool_check_violations_total",
+          "Checks that did not hold and that the program went on after.",
+          prometheus::MetricType::Counter,
+          {metric}};
+}
+
+}  // namespace
 
 std::string Metrics::serialize() {
   auto families = registry_.Collect();
   auto process = process_metrics();
   families.insert(families.end(), std::make_move_iterator(process.begin()),
                   std::make_move_iterator(process.end()));
+  families.push_back(violated_checks());
   return prometheus::TextSerializer().Serialize(families);
 }
 

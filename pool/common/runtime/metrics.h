@@ -17,7 +17,7 @@ class Metrics {
  public:
   prometheus::Registry& registry() { return registry_; }
   // The exposition of everything registered, plus `process_resident_memory_bytes`, `process_open_fds` and
-  // `process_start_time_seconds` read from /proc at this moment.
+  // `process_start_time_seconds` read from /proc at this moment, and the violations of checks (check.h).
   std::string serialize();
   static constexpr const char* kContentType = "text/plain; version=0.0.4; charset=utf-8";
 

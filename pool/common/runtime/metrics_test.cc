@@ -8,6 +8,8 @@
 #include <fcntl.h>
 #include <unistd.h>
 
+#include "pool/common/runtime/check.h"
+
 namespace storagepool::runtime {
 namespace {
 
@@ -48,6 +50,13 @@ TEST(Metrics, TellsTheProcessAsItIsNow) {
   EXPECT_GT(sample(after, "process_start_time_seconds"), 1.5e9);
   EXPECT_GE(sample(after, "process_cpu_seconds_total"), sample(before, "process_cpu_seconds_total"));
   EXPECT_THAT(after, HasSubstr("# TYPE process_cpu_seconds_total counter\n"));
+}
+
+TEST(Metrics, CountsViolatedChecks) {
+  Metrics metrics;
+  const double before = sample(metrics.serialize(), "storagepool_check_violations_total");
+  STORAGEPOOL_EXPECT(false, "a check of the metrics' test");
+  EXPECT_EQ(sample(metrics.serialize(), "storagepool_check_violations_total"), before + 1);
 }
 
 }  // namespace
