@@ -4,6 +4,8 @@
 #include <memory>
 #include <utility>
 
+#include "pool/common/runtime/clock.h"
+
 namespace storagepool::auth {
 namespace {
 
@@ -60,8 +62,7 @@ std::string_view to_string(AuthMode mode) {
 }
 
 Now current_time() {
-  return {std::chrono::steady_clock::now(),
-          std::chrono::floor<std::chrono::microseconds>(std::chrono::system_clock::now())};
+  return {runtime::steady_now(), runtime::wall_now()};
 }
 
 Authenticator::Authenticator(AuthOptions options)

@@ -9,13 +9,13 @@
 #include <boost/asio/this_coro.hpp>
 #include <libpq-fe.h>
 
+#include "pool/common/runtime/clock.h"
 #include "pool/postgres/resolve.h"
 #include "pool/postgres/session.h"
 #include "pool/postgres/socket.h"
 
 namespace storagepool::postgres {
 namespace asio = boost::asio;
-using std::chrono::steady_clock;
 
 namespace {
 
@@ -234,7 +234,7 @@ asio::awaitable<tl::expected<std::unique_ptr<Session>, Error>> connect(asio::any
       tl::unexpected(failure(options, ErrorClass::kUnreachable, "the host name does not resolve"));
   std::vector<Socket> leftovers;
   for (std::size_t i = 0; i < addresses.size() && !result; ++i) {
-    const auto now = steady_clock::now();
+    const auto now = runtime::steady_now();
     const auto share = (deadline - now) / static_cast<int>(addresses.size() - i);
     Attempt tried = co_await attempt(executor, options, addresses[i], now + share);
     if (tried.leftover) leftovers.push_back(std::move(*tried.leftover));
@@ -242,7 +242,7 @@ asio::awaitable<tl::expected<std::unique_ptr<Session>, Error>> connect(asio::any
     const bool known = i > 0 && result.error().error_class != ErrorClass::kUnreachable;
     if (tried.result || !known) result = std::move(tried.result);
   }
-  const auto give_up = steady_clock::now() + kLetGoTimeout;
+  const auto give_up = runtime::steady_now() + kLetGoTimeout;
   for (auto& leftover : leftovers) co_await leftover.await_end(give_up);
   co_return result;
 }

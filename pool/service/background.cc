@@ -3,6 +3,7 @@
 #include <chrono>
 #include <vector>
 
+#include "pool/common/runtime/clock.h"
 #include "pool/common/runtime/coroutine.h"
 #include "pool/common/runtime/files.h"
 #include "pool/common/runtime/log.h"
@@ -14,7 +15,6 @@ namespace {
 
 using boost::asio::awaitable;
 using std::chrono::seconds;
-using std::chrono::steady_clock;
 
 constexpr seconds kFilesPeriod{2};
 constexpr seconds kSchemaPeriod{1};  // of looking whether there is one
@@ -114,14 +114,14 @@ awaitable<void> Background::maintain() {
 }
 
 awaitable<bool> Background::maintain_once() {
-  const auto deadline = steady_clock::now() + kMaintenanceTimeout;
+  const auto deadline = runtime::steady_now() + kMaintenanceTimeout;
   const std::string database = context_.settings.in_force().config.postgres.database;
-  auto lease = co_await context_.engine.acquire(database, steady_clock::now() + kAcquireTimeout);
+  auto lease = co_await context_.engine.acquire(database, runtime::steady_now() + kAcquireTimeout);
   if (!lease) {
     log::warn("the partitions could not be looked after", {{"detail", lease.error().detail}});
     co_return false;
   }
-  const auto now = std::chrono::floor<std::chrono::microseconds>(std::chrono::system_clock::now());
+  const auto now = runtime::wall_now();
   const auto done = co_await tables::maintain(**lease, now, deadline, context_.partitions);
   if (!done) {
     log::warn("the partitions could not be looked after", {{"detail", done.error().detail}});

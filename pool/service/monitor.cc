@@ -2,6 +2,7 @@
 
 #include <chrono>
 
+#include "pool/common/runtime/clock.h"
 #include "pool/common/runtime/log.h"
 #include "pool/tables/partitions.h"
 #include "pool/tables/tables.h"
@@ -12,7 +13,6 @@ namespace {
 using boost::asio::awaitable;
 using std::chrono::milliseconds;
 using std::chrono::seconds;
-using std::chrono::steady_clock;
 
 constexpr seconds kPeriod{30};
 constexpr milliseconds kRetryPeriod{1000};  // give or take a fifth
@@ -46,7 +46,7 @@ engine::Listener Monitor::listener() {
           .on_connect_failed =
               [this](std::string_view database, const postgres::Error& error) {
                 if (database != database_ && !of_server(error)) return;
-                status_.connect_failed(error, steady_clock::now());
+                status_.connect_failed(error, runtime::steady_now());
                 if (engine_->statistics().open == 0) status_.no_session(error.detail);
                 log_change();
                 if (status_.reachable()) wake();
@@ -90,16 +90,16 @@ milliseconds Monitor::retry_period() {
 }
 
 awaitable<void> Monitor::wait(milliseconds period) {
-  const auto began = steady_clock::now();
-  while (!stopped_ && steady_clock::now() < began + period) {
+  const auto began = runtime::steady_now();
+  while (!stopped_ && runtime::steady_now() < began + period) {
     const auto until = began + (wake_ ? kLeastPause : period);
     co_await woken_.wait_until(until);
-    if (wake_ && steady_clock::now() >= began + kLeastPause) co_return;
+    if (wake_ && runtime::steady_now() >= began + kLeastPause) co_return;
   }
 }
 
 awaitable<bool> Monitor::check() {
-  const auto deadline = steady_clock::now() + kAcquireTimeout;
+  const auto deadline = runtime::steady_now() + kAcquireTimeout;
   auto lease = co_await engine_->acquire(database_, deadline);
   if (!lease) {
     // A pool that is busy to its last connection says nothing about the server; one without any does.
@@ -113,7 +113,7 @@ awaitable<bool> Monitor::check() {
 }
 
 awaitable<bool> Monitor::read_facts(postgres::Connection& connection) {
-  const auto deadline = steady_clock::now() + kFactsTimeout;
+  const auto deadline = runtime::steady_now() + kFactsTimeout;
   const auto result = co_await connection.execute(kFactsSql, deadline);
   if (!result) {
     status_.check_failed(result.error());
@@ -136,13 +136,13 @@ awaitable<bool> Monitor::read_facts(postgres::Connection& connection) {
       parsed->facts.system_identifier = identifier->rows[0][0].value_or("");
     }
   }
-  status_.checked(std::move(parsed->facts), steady_clock::now());
+  status_.checked(std::move(parsed->facts), runtime::steady_now());
   co_return true;
 }
 
 awaitable<void> Monitor::migrate(postgres::Connection& connection) {
   const auto known = tables::migrations();
-  const auto state = co_await tables::migrate(connection, known, steady_clock::now() + kMigrationTimeout);
+  const auto state = co_await tables::migrate(connection, known, runtime::steady_now() + kMigrationTimeout);
   if (!state) {
     status_.schema_failed(state.error());
     co_return;
@@ -160,8 +160,8 @@ awaitable<void> Monitor::migrate(postgres::Connection& connection) {
 // So that the first events find their month. Without it they lie in the default partition until the upkeep
 // makes it; so neither a failure nor another pod that is at it keeps this one from serving.
 awaitable<void> Monitor::create_months(postgres::Connection& connection) {
-  const auto now = std::chrono::floor<std::chrono::microseconds>(std::chrono::system_clock::now());
-  const auto deadline = steady_clock::now() + kMonthsTimeout;
+  const auto now = runtime::wall_now();
+  const auto deadline = runtime::steady_now() + kMonthsTimeout;
   const auto made = co_await tables::create_months(connection, now, deadline, partitions_);
   if (!made) {
     log::warn("months could not be made; their events go to the default partition until they can",
@@ -182,7 +182,7 @@ void Monitor::log_change() {
   } else if (status_.fault()) {
     log::warn("PostgreSQL is reachable, but", {{"fault", fault}, {"detail", status_.detail()}});
   } else {
-    const auto facts = status_.report(steady_clock::now()).facts.value_or(settings::ServerFacts{});
+    const auto facts = status_.report(runtime::steady_now()).facts.value_or(settings::ServerFacts{});
     log::info("PostgreSQL is reachable", {{"serverVersion", facts.server_version},
                                           {"maxConnections", facts.max_connections},
                                           {"roleLimit", facts.role_limit.value_or(-1)},

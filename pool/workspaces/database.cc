@@ -4,6 +4,8 @@
 #include <string_view>
 #include <vector>
 
+#include "pool/common/runtime/clock.h"
+
 namespace storagepool::workspaces {
 namespace {
 
@@ -153,7 +155,7 @@ DatabaseAnswer locked(Work work, Connection& connection, WorkspaceDatabase what,
     const WithoutStatementTimeout unlimited(connection, limits);
     answer = co_await work(connection, std::move(what), deadline);
   }
-  const auto until = std::chrono::steady_clock::now() + kUnlockTimeout;
+  const auto until = runtime::steady_now() + kUnlockTimeout;
   co_await advisory_lock(connection, "pg_advisory_unlock", name, until);
   co_return answer;
 }

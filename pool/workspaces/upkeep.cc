@@ -4,6 +4,7 @@
 #include <utility>
 #include <vector>
 
+#include "pool/common/runtime/clock.h"
 #include "pool/common/runtime/log.h"
 #include "pool/workspaces/call.h"
 #include "pool/workspaces/database.h"
@@ -26,7 +27,7 @@ constexpr std::chrono::milliseconds kLeastPause{50};
 constexpr std::chrono::hours kUpkeepRetry{1};
 
 steady_clock::time_point at_most(steady_clock::time_point deadline, steady_clock::duration time) {
-  return std::min(deadline, steady_clock::now() + time);
+  return std::min(deadline, runtime::steady_now() + time);
 }
 
 }  // namespace
@@ -42,16 +43,16 @@ void Workspaces::wake() {
 }
 
 awaitable<void> Workspaces::wait(std::chrono::milliseconds period) {
-  const auto until = steady_clock::now() + period;
+  const auto until = runtime::steady_now() + period;
   co_await runtime::sleep_for(std::min(period, kLeastPause));
-  while (!stopped_ && !wake_ && steady_clock::now() < until) co_await woken_.wait_until(until);
+  while (!stopped_ && !wake_ && runtime::steady_now() < until) co_await woken_.wait_until(until);
   wake_ = false;
 }
 
 awaitable<void> Workspaces::run() {
   std::string said;
   while (!stopped_) {
-    const auto deadline = steady_clock::now() + kStepTimeout;
+    const auto deadline = runtime::steady_now() + kStepTimeout;
     const auto pass = co_await finish_pending(deadline);
     auto period = options_.pass_period;
     // While PostgreSQL is away others say so.
@@ -64,7 +65,7 @@ awaitable<void> Workspaces::run() {
     if (pass && !stopped_) co_await count();
     if (pass && pass->waiting > 0) period = std::min(period, options_.drop_after);
     if (pass && !stopped_) {
-      const auto now = std::chrono::floor<std::chrono::microseconds>(std::chrono::system_clock::now());
+      const auto now = runtime::wall_now();
       const auto maintained = co_await maintain(now, deadline);
       if (maintained && *maintained) period = std::min(period, options_.upkeep_pause);
     }
@@ -73,7 +74,7 @@ awaitable<void> Workspaces::run() {
 }
 
 awaitable<void> Workspaces::count() {
-  const auto read_by = steady_clock::now() + kRegistryTimeout;
+  const auto read_by = runtime::steady_now() + kRegistryTimeout;
   const Operation<WorkspaceCounts> look = [&](postgres::Connection& connection) {
     return registry::count(connection, read_by);
   };
@@ -103,7 +104,7 @@ Workspaces::Answer<FinishedWork> Workspaces::finish_pending(Deadline deadline) {
   }
   for (const UnfinishedWorkspace& workspace : *unfinished) {
     if (!workspace.due) continue;
-    if (stopped_ || steady_clock::now() >= deadline) break;
+    if (stopped_ || runtime::steady_now() >= deadline) break;
     const auto finished = co_await finish(workspace.row, deadline);
     if (finished) {
       ++(*finished ? work.finished : work.waiting);
@@ -150,7 +151,7 @@ Workspaces::Answer<bool> Workspaces::finish_removal(WorkspaceRow row, std::strin
 }
 
 Workspaces::Answer<bool> Workspaces::put_off(WorkspaceRow row) {
-  const auto deadline = steady_clock::now() + kRegistryTimeout;
+  const auto deadline = runtime::steady_now() + kRegistryTimeout;
   const Operation<bool> put = [&](postgres::Connection& connection) {
     return registry::put_off(connection, row, deadline);
   };

@@ -3,6 +3,7 @@
 #include <algorithm>
 #include <optional>
 
+#include "pool/common/runtime/clock.h"
 #include "pool/common/runtime/log.h"
 #include "pool/tables/store_error.h"
 #include "pool/tables/tables.h"
@@ -14,7 +15,6 @@ namespace storagepool::workspaces {
 namespace {
 
 using registry::FoundRow;
-using std::chrono::steady_clock;
 using Kind = WorkspaceError::Kind;
 
 constexpr std::chrono::milliseconds kSoon{50};  // between tries at what another session is at
@@ -96,14 +96,14 @@ Workspaces::Answer<bool> Workspaces::finish_creation(WorkspaceRow row, std::stri
                                                      Deadline deadline) {
   const auto made = co_await make(row, database, deadline);
   if (!made || !*made) co_return made;
-  const auto now = std::chrono::floor<std::chrono::microseconds>(std::chrono::system_clock::now());
+  const auto now = runtime::wall_now();
   const auto prepared = co_await look_after(database, now, deadline);
   if (!prepared) co_return prepared;
   const Operation<bool> mark = [&](postgres::Connection& connection) {
     return registry::mark_ready(connection, row, deadline);
   };
   const auto ready = co_await call(engine_, system_database_, mark, deadline);
-  if (ready && *ready) cache_.put(row.name, row.incarnation, steady_clock::now());
+  if (ready && *ready) cache_.put(row.name, row.incarnation, runtime::steady_now());
   co_return ready;
 }
 
@@ -130,13 +130,13 @@ Workspaces::Answer<bool> Workspaces::make(WorkspaceRow row, std::string database
       if (!cancelled) co_return cancelled;
       co_return tl::unexpected(work_error(*done, wanted));
     }
-    if (steady_clock::now() + kSoon >= deadline) co_return tl::unexpected(work_error(*done, wanted));
+    if (runtime::steady_now() + kSoon >= deadline) co_return tl::unexpected(work_error(*done, wanted));
     co_await runtime::sleep_for(kSoon);
   }
 }
 
 Workspaces::Answer<engine::Lease> Workspaces::open(std::string database, Deadline deadline) {
-  const auto patience = std::min(deadline, steady_clock::now() + kConnectPatience);
+  const auto patience = std::min(deadline, runtime::steady_now() + kConnectPatience);
   for (;;) {
     WorkspaceError error;
     bool may_come = false;
@@ -153,7 +153,7 @@ Workspaces::Answer<engine::Lease> Workspaces::open(std::string database, Deadlin
                    lease.error().reason == engine::AcquireError::Reason::kDatabaseClosed;
       }
     }
-    if (!may_come || steady_clock::now() + kSoon >= patience) co_return tl::unexpected(std::move(error));
+    if (!may_come || runtime::steady_now() + kSoon >= patience) co_return tl::unexpected(std::move(error));
     co_await runtime::sleep_for(kSoon);
   }
 }
@@ -221,7 +221,7 @@ Workspaces::Answer<Removal> Workspaces::remove(std::string name, Deadline deadli
 Workspaces::Answer<std::string> Workspaces::resolve(std::string name, Deadline deadline) {
   const auto database = workspace_database(system_database_, name);
   if (!database) co_return tl::unexpected(invalid_name(database.error()));
-  const auto now = steady_clock::now();
+  const auto now = runtime::steady_now();
   const auto look = cache_.look(name, now);
   if (look == WorkspaceCache::Look::kFresh) co_return *database;
   const bool known = look == WorkspaceCache::Look::kStale;
@@ -233,7 +233,7 @@ Workspaces::Answer<std::string> Workspaces::resolve(std::string name, Deadline d
     cache_.erase(name);
     co_return tl::unexpected(there.error());
   }
-  cache_.checked(name, steady_clock::now());
+  cache_.checked(name, runtime::steady_now());
   if (cache_.known(name, there->incarnation)) co_return *database;
   const auto prepared = co_await first_use(*there, *database, deadline);
   if (!prepared) co_return tl::unexpected(prepared.error());
@@ -244,12 +244,12 @@ Workspaces::Answer<bool> Workspaces::first_use(WorkspaceRow row, std::string dat
   cache_.erase(row.name);
   const auto lease = co_await open(std::move(database), deadline);
   if (lease) {
-    cache_.put(row.name, row.incarnation, steady_clock::now());
+    cache_.put(row.name, row.incarnation, runtime::steady_now());
     co_return true;
   }
-  if (steady_clock::now() >= deadline) {
+  if (runtime::steady_now() >= deadline) {
     // A migration may take longer than a request waits: the upkeep has the time.
-    const auto soon = steady_clock::now() + kRecheckPatience;
+    const auto soon = runtime::steady_now() + kRecheckPatience;
     const Operation<bool> hasten = [&](postgres::Connection& connection) {
       return registry::set_upkeep(connection, row, std::chrono::milliseconds{0}, soon);
     };

@@ -15,6 +15,7 @@
 #include "pool/common/http/problem.h"
 #include "pool/common/http/request_id.h"
 #include "pool/common/http/response_head.h"
+#include "pool/common/runtime/clock.h"
 #include "pool/common/runtime/log.h"
 
 namespace asio = boost::asio;
@@ -138,8 +139,7 @@ asio::awaitable<Response> Connection::answer(Request request, const Outline& ask
 }
 
 asio::awaitable<bool> Connection::write(const Response& response, const Outline& asked, bool keep_alive) {
-  const std::string head =
-      format_head(response, asked.request_id, keep_alive, std::chrono::system_clock::now());
+  const std::string head = format_head(response, asked.request_id, keep_alive, runtime::wall_now());
   const bool with_body = asked.method != "HEAD" && may_have_body(response.status);
   std::array<asio::const_buffer, 2> parts = {asio::buffer(head),
                                              with_body ? asio::buffer(response.body) : asio::const_buffer()};

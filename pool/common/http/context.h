@@ -10,6 +10,7 @@
 
 #include "pool/common/http/rate_limit.h"
 #include "pool/common/http/server.h"
+#include "pool/common/runtime/clock.h"
 
 namespace storagepool::http {
 
@@ -23,7 +24,7 @@ struct Context {
   // Zero when a request of this client may go on, else how long it must wait. Only where limits_rate().
   std::chrono::nanoseconds take_token(const ClientKey& client) {
     // NOLINTNEXTLINE(bugprone-unchecked-optional-access): the caller has asked limits_rate()
-    const auto retry_after = rate_limiter_->take(client, std::chrono::steady_clock::now());
+    const auto retry_after = rate_limiter_->take(client, runtime::steady_now());
     if (retry_after.count() > 0) ++rate_limited;
     return retry_after;
   }

@@ -1,5 +1,7 @@
 #include "pool/common/http/timed_socket.h"
 
+#include "pool/common/runtime/clock.h"
+
 namespace storagepool::http {
 namespace {
 
@@ -17,7 +19,7 @@ TimedSocket::TimedSocket(boost::asio::ip::tcp::socket socket)
 
 void TimedSocket::set_deadline(std::chrono::steady_clock::duration duration) {
   expired_ = false;
-  deadline_ = std::chrono::steady_clock::now() + duration;
+  deadline_ = runtime::steady_now() + duration;
   if (deadline_ < timer_end_) start_timer(deadline_);
 }
 
@@ -47,7 +49,7 @@ void TimedSocket::start_timer(TimePoint end) {
 void TimedSocket::timer_ended() {
   timer_end_ = kNever;
   if (deadline_ == kNever) return;
-  const TimePoint now = std::chrono::steady_clock::now();
+  const TimePoint now = runtime::steady_now();
   if (now < deadline_) {
     start_timer(deadline_);
     return;

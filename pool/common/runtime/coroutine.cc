@@ -8,6 +8,7 @@
 #include <boost/asio/this_coro.hpp>
 #include <boost/asio/use_awaitable.hpp>
 
+#include "pool/common/runtime/clock.h"
 #include "pool/common/runtime/log.h"
 
 namespace asio = boost::asio;
@@ -51,7 +52,7 @@ asio::awaitable<void> sleep_until(std::chrono::steady_clock::time_point deadline
 }
 
 asio::awaitable<void> sleep_for(std::chrono::steady_clock::duration duration) {
-  return sleep_until(std::chrono::steady_clock::now() + duration);
+  return sleep_until(runtime::steady_now() + duration);
 }
 
 void spawn(const asio::any_io_executor& executor, std::string name, asio::awaitable<void> work) {

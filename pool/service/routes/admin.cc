@@ -6,6 +6,7 @@
 
 #include "pool/auth/token_file.h"
 #include "pool/common/http/problem.h"
+#include "pool/common/runtime/clock.h"
 
 namespace storagepool::service {
 namespace {
@@ -68,7 +69,7 @@ struct Admin {
   awaitable<Response> serve(Request request) {
     const auto token = auth::bearer_token(request);
     if (!token) co_return refuse(request, token.error());
-    if (!tokens.holds(auth::digest_of(*token), std::chrono::steady_clock::now())) {
+    if (!tokens.holds(auth::digest_of(*token), runtime::steady_now())) {
       co_return refuse(request, auth::Refusal::kInvalidToken);
     }
     Response response = co_await router.handle(std::move(request));

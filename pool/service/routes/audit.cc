@@ -9,6 +9,7 @@
 
 #include "pool/auth/bearer.h"
 #include "pool/common/http/problem.h"
+#include "pool/common/runtime/clock.h"
 #include "pool/event/idempotency.h"
 #include "pool/event/serialize.h"
 #include "pool/event/text.h"
@@ -30,7 +31,7 @@ using tables::StoreError;
 using Events = std::vector<Event>;
 
 runtime::Timestamp wall_clock() {
-  return std::chrono::floor<std::chrono::microseconds>(std::chrono::system_clock::now());
+  return runtime::wall_now();
 }
 
 bool equal_ignoring_case(std::string_view a, std::string_view b) {

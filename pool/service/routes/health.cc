@@ -6,6 +6,7 @@
 
 #include <nlohmann/json.hpp>
 
+#include "pool/common/runtime/clock.h"
 #include "pool/common/runtime/timestamp.h"
 
 namespace storagepool::service {
@@ -27,7 +28,7 @@ awaitable<Response> livez(Request) {
 }
 
 awaitable<Response> healthz(Request) {
-  const auto now = std::chrono::floor<std::chrono::microseconds>(std::chrono::system_clock::now());
+  const auto now = runtime::wall_now();
   co_return status(200, {{"status", "healthy"}, {"timestamp", runtime::format_seconds(now)}});
 }
 
