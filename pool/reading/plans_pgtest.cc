@@ -33,17 +33,16 @@ class PlansTest : public tables::testing::MigratedDatabaseTest {
   // The tables with events that a statement locks, which it does for each it opens or so much as plans for.
   Names tables_of(const Statement& statement) {
     execute(*session_, "BEGIN");
-    query(*session_, statement);
-    Names tables = query(*session_, {R"(SELECT relname FROM pg_locks JOIN pg_class ON oid = relation
-WHERE pid = pg_backend_pid() AND relkind = 'r' AND relname LIKE 'audit\_events\_%' ORDER BY 1)",
-                                     {}});
+    query(*session_, statement.sql, statement.parameters);
+    Names tables = query(*session_, R"(SELECT relname FROM pg_locks JOIN pg_class ON oid = relation
+WHERE pid = pg_backend_pid() AND relkind = 'r' AND relname LIKE 'audit\_events\_%' ORDER BY 1)");
     execute(*session_, "ROLLBACK");
     return tables;
   }
   std::string plan_of(Statement statement) {
     statement.sql = "EXPLAIN (COSTS OFF) " + statement.sql;
     std::string plan;
-    for (const std::string& line : query(*session_, statement)) plan += line + '\n';
+    for (const std::string& line : query(*session_, statement.sql, statement.parameters)) plan += line + '\n';
     return plan;
   }
   static std::string scalar(const std::string& sql) { return superuser(sql).at(0); }
@@ -121,7 +120,7 @@ TEST_F(PlansTest, count_only_what_the_page_does_not_show) {
     Statement statement = select_page(page);
     statement.sql = "EXPLAIN (ANALYZE, COSTS OFF, TIMING OFF, SUMMARY OFF) " + statement.sql;
     std::string plan;
-    for (const std::string& line : query(*session_, statement)) plan += line + '\n';
+    for (const std::string& line : query(*session_, statement.sql, statement.parameters)) plan += line + '\n';
     return plan.find("(never executed)") == std::string::npos;
   };
   EXPECT_FALSE(counted({.limit = 100}));

@@ -14,7 +14,6 @@
 #include "pool/postgres/connect.h"
 #include "pool/postgres/testing/run.h"
 #include "pool/postgres/testing/server.h"
-#include "pool/reading/statements.h"
 #include "pool/tables/tables.h"
 
 namespace storagepool::tables::testing {
@@ -46,9 +45,10 @@ class MigratedDatabaseTest : public ::testing::Test {
     must(postgres::testing::run(context_, session.execute(sql, deadline())));
   }
   // The first column of every row, NULL as "".
-  std::vector<std::string> query(postgres::Session& session, const reading::Statement& statement) {
-    const auto result = must(postgres::testing::run(
-        context_, session.query_once(statement.sql, statement.parameters, deadline())));
+  std::vector<std::string> query(postgres::Session& session, const std::string& sql,
+                                 const std::vector<postgres::Parameter>& parameters = {}) {
+    const auto result =
+        must(postgres::testing::run(context_, session.query_once(sql, parameters, deadline())));
     std::vector<std::string> column;
     for (const auto& row : result.rows) column.push_back(row.at(0).value_or(""));
     return column;
