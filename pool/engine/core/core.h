@@ -62,7 +62,7 @@
 #include "pool/engine/core/deadlines.h"
 #include "pool/engine/core/slots.h"
 #include "pool/engine/core/turn_heap.h"
-#include "pool/engine/engine.h"
+#include "pool/engine/core/types.h"
 
 namespace storagepool::engine {
 
