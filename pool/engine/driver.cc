@@ -8,6 +8,8 @@
 #include <boost/asio/post.hpp>
 #include <boost/asio/strand.hpp>
 
+#include "pool/common/runtime/check.h"
+#include "pool/common/runtime/clock.h"
 #include "pool/engine/driver_wait.h"
 
 namespace storagepool::engine {
@@ -38,7 +40,7 @@ asio::awaitable<Driver::Answer> Driver::acquire(std::shared_ptr<Driver> self, st
                                                 TimePoint deadline) {
   Waiting waiting;
   {
-    const TimePoint read = std::chrono::steady_clock::now();
+    const TimePoint read = runtime::steady_now();
     Lock lock(self->mutex_);
     if (self->shut_) co_return tl::unexpected(shut_error());
     Core& core = self->core_;
@@ -66,6 +68,9 @@ void Driver::give_back(ConnectionId id, const postgres::Connection& session) {
   const TimePoint read = coarse_clock_now();
   Lock lock(mutex_);
   const TimePoint now = std::max(read, core_.now());
+  // The session in its place would be somebody else's.
+  STORAGEPOOL_INVARIANT(entry(id).id == id, "release of an unknown lease", {"connection", id},
+                        {"there", entry(id).id});
   if (shut_) {
     const auto dropped = std::move(entry(id).session);
     lock.unlock();
@@ -127,6 +132,8 @@ void Driver::carry_out(const Action& action) {
 // The session of a connection that is about to be handed out, with the limits that are in force.
 postgres::Session& Driver::ready(ConnectionId id) {
   Entry& handed = entry(id);
+  STORAGEPOOL_INVARIANT(handed.id == id && handed.session, "a connection without a session is handed out",
+                        {"connection", id}, {"there", handed.id});
   if (handed.limits != limits_) {
     handed.limits = limits_;
     const auto& settings = core_.settings();
@@ -138,6 +145,7 @@ postgres::Session& Driver::ready(ConnectionId id) {
 
 void Driver::answer(WaiterId waiter, Answer answer) {
   Waiting* const waiting = std::exchange(waiting_[static_cast<std::uint32_t>(waiter)], nullptr);
+  STORAGEPOOL_INVARIANT(waiting != nullptr, "an answer for nobody", {"waiter", waiter});
   if (!waiting->put(std::move(answer))) return;
   (first_ready_ == nullptr ? first_ready_ : last_ready_->next_ready) = waiting;
   last_ready_ = waiting;

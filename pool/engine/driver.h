@@ -31,6 +31,7 @@
 #include <boost/asio/steady_timer.hpp>
 #include <tl/expected.hpp>
 
+#include "pool/common/runtime/clock.h"
 #include "pool/engine/core/core.h"
 #include "pool/engine/engine.h"
 #include "pool/engine/spin_mutex.h"
@@ -81,7 +82,7 @@ class Driver : public std::enable_shared_from_this<Driver> {
   // and starts the I/O with the mutex free.
   void settle(Lock lock);
   void carry_out(const Action& action);
-  TimePoint now() const { return std::max(std::chrono::steady_clock::now(), core_.now()); }
+  TimePoint now() const { return std::max(runtime::steady_now(), core_.now()); }
   static AcquireError shut_error();
   Entry& entry(ConnectionId id) { return entries_[static_cast<std::uint32_t>(id)]; }
   postgres::Session& ready(ConnectionId id);

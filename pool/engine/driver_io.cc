@@ -5,6 +5,7 @@
 
 #include <boost/asio/co_spawn.hpp>
 
+#include "pool/common/runtime/clock.h"
 #include "pool/engine/driver.h"
 
 namespace storagepool::engine {
@@ -14,10 +15,6 @@ using postgres::ErrorClass;
 namespace {
 
 constexpr std::chrono::seconds kRollbackTimeout{5};
-
-TimePoint clock_now() {
-  return std::chrono::steady_clock::now();
-}
 
 OpenFailure open_failure(const postgres::Error& error) {
   OpenFailure failure{.detail = error.detail};
@@ -57,7 +54,7 @@ asio::awaitable<void> Driver::open(ConnectionId id, std::string database, asio::
   try {
     const auto options = connect_options(database);
     if (options) {
-      const TimePoint deadline = clock_now() + in_force().connect_timeout;
+      const TimePoint deadline = runtime::steady_now() + in_force().connect_timeout;
       session = co_await postgres::connect(strand, *options, deadline);
     } else {
       session = tl::unexpected(options.error());
@@ -85,7 +82,7 @@ asio::awaitable<void> Driver::open(ConnectionId id, std::string database, asio::
 
 asio::awaitable<void> Driver::validate(ConnectionId id, std::shared_ptr<postgres::Session> session) {
   const auto self = shared_from_this();
-  auto answer = co_await session->execute("", clock_now() + in_force().connect_timeout);
+  auto answer = co_await session->execute("", runtime::steady_now() + in_force().connect_timeout);
   const bool alive = answer && session->usable();
   Lock lock(mutex_);
   if (shut_) co_return;
@@ -96,7 +93,7 @@ asio::awaitable<void> Driver::validate(ConnectionId id, std::shared_ptr<postgres
 
 asio::awaitable<void> Driver::roll_back(ConnectionId id, std::shared_ptr<postgres::Session> session) {
   const auto self = shared_from_this();
-  auto answer = co_await session->execute("ROLLBACK", clock_now() + kRollbackTimeout);
+  auto answer = co_await session->execute("ROLLBACK", runtime::steady_now() + kRollbackTimeout);
   const bool clean = answer && session->usable() && !session->in_transaction();
   const bool lost = session->lost();
   Lock lock(mutex_);
@@ -112,7 +109,7 @@ asio::awaitable<void> Driver::roll_back(ConnectionId id, std::shared_ptr<postgre
 
 asio::awaitable<void> Driver::close(ConnectionId id, std::shared_ptr<postgres::Session> session) {
   const auto self = shared_from_this();
-  co_await session->close(clock_now() + postgres::kLetGoTimeout);
+  co_await session->close(runtime::steady_now() + postgres::kLetGoTimeout);
   Lock lock(mutex_);
   if (shut_) co_return;
   core_.closed(now(), id);

@@ -12,11 +12,12 @@
 #include <string>
 #include <utility>
 
+#include "pool/engine/core/types.h"
+
 namespace storagepool::engine {
 
 class Backoff {
  public:
-  using TimePoint = std::chrono::steady_clock::time_point;
   static constexpr std::chrono::milliseconds kShortest{10};
   static constexpr std::chrono::milliseconds kLongest{5000};
   static constexpr double kJitter = 1.5;  // at most

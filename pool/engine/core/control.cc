@@ -2,6 +2,7 @@
 // and what it asks: how each database fares.
 #include <algorithm>
 
+#include "pool/common/runtime/check.h"
 #include "pool/engine/core/core.h"
 
 namespace storagepool::engine {
@@ -69,7 +70,9 @@ void Core::close_database(TimePoint now, std::string_view name) {
 void Core::reopen_database(TimePoint now, std::string_view name) {
   advance(now);
   const std::uint32_t index = find_database(name);
-  if (index == kNone || databases_[index].closers == 0) return dispatch(now);
+  if (!STORAGEPOOL_EXPECT(index != kNone && databases_[index].closers > 0,
+                          "reopening of a database that is not closed"))
+    return dispatch(now);
   --databases_[index].closers;
   settle(now, index);
 }

@@ -3,6 +3,8 @@
 #include <algorithm>
 #include <type_traits>
 
+#include "pool/common/runtime/check.h"
+
 namespace storagepool::engine {
 namespace {
 
@@ -69,7 +71,7 @@ WaiterId Core::acquire(TimePoint now, std::string_view name, TimePoint deadline)
 void Core::cancel(TimePoint now, WaiterId id) {
   advance(now);
   const auto waiter = waiters_.find(id);
-  if (waiter == kNone) return dispatch(now);
+  if (waiter == kNone) return dispatch(now);  // it was answered before it gave up
   const std::uint32_t at = waiters_[waiter].database;
   dequeue(now, waiter);
   settle(now, at);
@@ -77,7 +79,7 @@ void Core::cancel(TimePoint now, WaiterId id) {
 
 void Core::release(TimePoint now, ConnectionId id, bool reusable) {
   advance(now);
-  const auto index = find(id, State::kInUse);
+  const auto index = expect(id, State::kInUse, "release of a connection that nobody holds");
   if (index == kNone) return dispatch(now);
   const std::uint32_t at = connections_[index].database;
   --statistics_.in_use;
@@ -91,7 +93,7 @@ void Core::release(TimePoint now, ConnectionId id, bool reusable) {
 
 void Core::opened(TimePoint now, ConnectionId id) {
   advance(now);
-  const auto index = find(id, State::kOpening);
+  const auto index = expect(id, State::kOpening, "news of a connect that is not under way");
   if (index == kNone) return dispatch(now);
   Connection& connection = connections_[index];
   const std::uint32_t at = connection.database;
@@ -108,7 +110,7 @@ void Core::opened(TimePoint now, ConnectionId id) {
 
 void Core::open_failed(TimePoint now, ConnectionId id, OpenFailure failure) {
   advance(now);
-  const auto index = find(id, State::kOpening);
+  const auto index = expect(id, State::kOpening, "failure of a connect that is not under way");
   if (index == kNone) return dispatch(now);
   const std::uint32_t at = connections_[index].database;
   const TimePoint started = connections_[index].since;
@@ -140,7 +142,7 @@ void Core::open_failed(TimePoint now, ConnectionId id, OpenFailure failure) {
 
 void Core::validated(TimePoint now, ConnectionId id, bool alive) {
   advance(now);
-  const auto index = find(id, State::kValidating);
+  const auto index = expect(id, State::kValidating, "answer to a check that is not under way");
   if (index == kNone) return dispatch(now);
   const std::uint32_t at = connections_[index].database;
   --databases_[at].validating;
@@ -156,7 +158,7 @@ void Core::validated(TimePoint now, ConnectionId id, bool alive) {
 
 void Core::closed(TimePoint now, ConnectionId id) {
   advance(now);
-  const auto index = find(id, State::kClosing);
+  const auto index = expect(id, State::kClosing, "end of a socket that is not closing");
   if (index == kNone) return dispatch(now);
   const std::uint32_t at = connections_[index].database;
   --databases_[at].closing;
@@ -169,7 +171,7 @@ void Core::closed(TimePoint now, ConnectionId id) {
 void Core::lost(TimePoint now, ConnectionId id) {
   advance(now);
   const auto index = find(id, State::kIdle);
-  if (index == kNone) return dispatch(now);
+  if (index == kNone) return dispatch(now);  // its time was over as well, so that it is closing already
   leave_idle(index);
   close(index);
   settle(now, connections_[index].database);
@@ -209,6 +211,15 @@ bool Core::idle(ConnectionId id) const {
 std::uint32_t Core::find(ConnectionId id, State state) const {
   const auto index = connections_.find(id);
   return index != kNone && connections_[index].state == state ? index : kNone;
+}
+
+// The same where anything else is a fault of the caller's.
+std::uint32_t Core::expect(ConnectionId id, State state, std::string_view otherwise) const {
+  const auto index = find(id, state);
+  const auto there = connections_.find(id);
+  STORAGEPOOL_EXPECT(index != kNone, otherwise, {"connection", id}, {"expected", state},
+                     {"state", there == kNone ? -1 : static_cast<int>(connections_[there].state)});
+  return index;
 }
 
 Statistics Core::statistics() const {

@@ -14,7 +14,7 @@
 //
 // Invariants (design: the engine), each checked by the simulator after every event:
 //  E1 opening + idle + validating + in use + closing never exceeds maxOpenConns; after a shrink it only
-//     falls.
+//     falls. The core itself ends the program rather than break it (`open`).
 //  E2 nobody waits while an idle connection of its database, or a token it may have, exists (but for the
 //     back-off of E6), nor, longer than it is patient, while an idle connection of another database exists
 //     that may be closed for it and fewer than two sockets are being opened or closed.
@@ -62,7 +62,7 @@
 #include "pool/engine/core/deadlines.h"
 #include "pool/engine/core/slots.h"
 #include "pool/engine/core/turn_heap.h"
-#include "pool/engine/engine.h"
+#include "pool/engine/core/types.h"
 
 namespace storagepool::engine {
 
@@ -113,6 +113,8 @@ class Core {
   ConnectionId acquire_idle(TimePoint now, std::string_view database, TimePoint deadline,
                             std::chrono::nanoseconds at_most);
   void cancel(TimePoint now, WaiterId waiter);  // no Hand or Fail follows; an answered waiter is ignored
+  // Of the following, news that contradict what the core knows (a release by nobody's holder, a connect that
+  // ends twice) are a fault of the caller's: counted and reported (check.h), and nothing is done for them.
   void release(TimePoint now, ConnectionId connection, bool reusable);
   // As `release` of a reusable connection that just becomes idle, without an action; false when more than
   // that is to be done.
@@ -122,7 +124,7 @@ class Core {
   void validated(TimePoint now, ConnectionId connection, bool alive);
   void closed(TimePoint now,
               ConnectionId connection);               // the server has let go, or was waited for long enough
-  void lost(TimePoint now, ConnectionId connection);  // died while idle
+  void lost(TimePoint now, ConnectionId connection);  // died while idle, and may have been closed since
   void tick(TimePoint now);
   void reconfigure(TimePoint now, const settings::Settings& settings);
   // Refuses new waiters; those there are served until `deadline`.
@@ -212,6 +214,7 @@ class Core {
   void advance(TimePoint now);
   void settle(TimePoint now, std::uint32_t database);
   std::uint32_t find(ConnectionId id, State state) const;
+  std::uint32_t expect(ConnectionId id, State state, std::string_view otherwise) const;
   std::uint32_t enter_database(TimePoint now, std::string_view name);
   std::uint32_t add_database(TimePoint now, std::string_view name);
   void leave_database(TimePoint now, std::uint32_t index);

@@ -7,6 +7,7 @@
 
 #include <gtest/gtest.h>
 
+#include "pool/common/runtime/check.h"
 #include "pool/engine/core/testing/pool_harness.h"
 
 namespace storagepool::engine {
@@ -319,6 +320,44 @@ TEST(Core, ADrainFailsItsLastWaitersAtItsDeadline) {
   pool.core.drain(pool.now, pool.now + 5s);
   pool.advance(5s);
   EXPECT_EQ(pool.failed(waiter), Reason::kDraining);
+}
+
+TEST(Core, CountsTheReleaseOfAnUnknownLeaseAndDoesNothing) {
+  Pool pool({.max_open_conns = 1, .max_idle_conns = 1});
+  const auto held = pool.lease();
+  const auto next = pool.acquire();
+  const auto before = check::violations();
+  pool.release(held + 1);
+  pool.release(held + (std::uint64_t{1} << 32));
+  EXPECT_EQ(check::violations(), before + 2);
+  EXPECT_EQ(pool.handed(next), 0u);
+  EXPECT_EQ(pool.statistics().in_use, 1);
+  pool.release(held);
+  pool.release(pool.handed(next));
+  EXPECT_EQ(check::violations(), before + 2);
+  pool.release(held);  // a second time
+  EXPECT_EQ(check::violations(), before + 3);
+  EXPECT_EQ(pool.statistics().idle, 1);
+  EXPECT_EQ(pool.statistics().in_use, 0);
+  EXPECT_EQ(pool.lease(), held);
+}
+
+TEST(Core, CountsNewsThatContradictWhatItKnows) {
+  Pool pool({.max_open_conns = 1});
+  const auto held = pool.lease();
+  const auto before = check::violations();
+  pool.core.opened(pool.now, held);
+  pool.core.open_failed(pool.now, held, {.lasting = true, .detail = "late"});
+  pool.core.validated(pool.now, held, false);
+  pool.core.closed(pool.now, held);
+  pool.core.reopen_database(pool.now, kSystem);
+  pool.core.reopen_database(pool.now, "unknown");
+  EXPECT_EQ(check::violations(), before + 6);
+  pool.core.lost(pool.now, held);  // nobody's fault: it may come late
+  EXPECT_EQ(check::violations(), before + 6);
+  pool.collect();
+  EXPECT_TRUE(pool.closes.empty());
+  EXPECT_EQ(pool.statistics().in_use, 1);
 }
 
 }  // namespace

@@ -8,12 +8,12 @@
 #include <cstdint>
 #include <vector>
 
+#include "pool/engine/core/types.h"
+
 namespace storagepool::engine {
 
 class Deadlines {
  public:
-  using TimePoint = std::chrono::steady_clock::time_point;
-
   // `pending(id)` tells whether an entry still matters; `expected` is about how many do.
   template <typename Pending>
   void push(TimePoint when, std::uint64_t id, std::size_t expected, const Pending& pending) {

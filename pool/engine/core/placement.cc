@@ -1,6 +1,7 @@
 // What becomes of a connection: it is opened, handed out, kept idle or closed.
 #include <algorithm>
 
+#include "pool/common/runtime/check.h"
 #include "pool/engine/core/core.h"
 
 namespace storagepool::engine {
@@ -126,8 +127,13 @@ void Core::open(TimePoint now, std::uint32_t at) {
   ++database.opening;
   ++statistics_.opening;
   if (!database.system) ++others_;
-  statistics_.open_high_water =
-      std::max(statistics_.open_high_water, static_cast<std::int64_t>(connections_.size()));
+  const auto sockets = static_cast<std::int64_t>(connections_.size());
+  // Nothing else adds a socket, so that what is above a limit that was made smaller can only fall.
+  STORAGEPOOL_INVARIANT(sockets <= settings_.max_open_conns, "E1: more sockets than maxOpenConns",
+                        {"sockets", sockets}, {"max_open_conns", settings_.max_open_conns},
+                        {"opening", statistics_.opening}, {"idle", idle_size()},
+                        {"in_use", statistics_.in_use}, {"closing", statistics_.closing});
+  statistics_.open_high_water = std::max(statistics_.open_high_water, sockets);
   actions_.emplace_back(Open{id, std::string(database.name)});
 }
 

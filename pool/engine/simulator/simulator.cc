@@ -4,6 +4,8 @@
 #include <cmath>
 #include <limits>
 
+#include "pool/common/runtime/check.h"
+
 namespace storagepool::engine::simulator {
 namespace {
 
@@ -50,7 +52,8 @@ Simulator::Simulator(std::uint64_t seed, bool traced)
       clients_(chance(0.5) ? 1 + below(shape_.max_open) : std::numeric_limits<int>::max()),
       server_slots_(std::numeric_limits<int>::max()),
       salt_(random_()),
-      traced_(traced) {
+      traced_(traced),
+      violations_before_(check::violations()) {
   constexpr std::array<int, 5> kFactors = {0, 1, 1, 1, 4};
   for (const Kind& kind : kinds()) {
     weights_.push_back(kind.weight * 5 * kFactors[static_cast<std::size_t>(below(kFactors.size()))] +
@@ -199,6 +202,8 @@ void Simulator::begin(const char* what, int database) {
 void Simulator::settle() {
   core_.take_actions(actions_);
   model_.settle(actions_);
+  if (check::violations() != violations_before_ + contradictions_)
+    throw Violation("the core's own checks find a contradiction where there is one, and nowhere else");
 }
 
 void Simulator::run() {

@@ -30,6 +30,7 @@ std::optional<std::string> run_schedule(std::uint64_t seed, Coverage& coverage);
 class Simulator {
  public:
   // `traced` keeps the last events as text, which is slow.
+  // One at a time runs in a process, since the core's checks count for all.
   Simulator(std::uint64_t seed, bool traced);
 
   void run();  // throws Violation
@@ -85,6 +86,11 @@ class Simulator {
   void neighbours_change();
   void tick();
   void stale_news();
+  template <typename News>
+  void contradict(const News& news) {  // what the core must count as a violation
+    ++contradictions_;
+    news();
+  }
   void reconfigure();
   void reconfigure_storm();
   void suspend_or_resume();
@@ -120,6 +126,8 @@ class Simulator {
   std::vector<int> closed_;  // databases, once for each close
   bool traced_;
   int step_ = 0;
+  const std::uint64_t violations_before_;  // of the core's own checks, in this process
+  std::uint64_t contradictions_ = 0;
   std::vector<Action> actions_;
   std::deque<std::string> trace_;
 };

@@ -140,7 +140,8 @@ void Simulator::tick() {
   settle();
 }
 
-// What no longer matters to the core, because it came too late or twice, changes nothing.
+// News that contradict what the core knows, as of a driver at fault, are counted and change nothing; that of
+// a loss may come too late without anybody's fault.
 void Simulator::stale_news() {
   begin("tick");
   core_.tick(now_);
@@ -151,16 +152,16 @@ void Simulator::stale_news() {
       model_.connections()[static_cast<std::size_t>(below(static_cast<int>(model_.connections().size())))];
   const ConnectionId other = connection.id + (std::uint64_t{1} << 32);  // the next to have its place
   begin("stale news of", connection.database);
-  if (connection.state != State::kInUse) core_.release(now_, connection.id, true);
+  if (connection.state != State::kInUse) contradict([&] { core_.release(now_, connection.id, true); });
   if (connection.state != State::kOpening) {
-    core_.opened(now_, connection.id);
-    core_.open_failed(now_, connection.id, {.lasting = true, .detail = "stale"});
+    contradict([&] { core_.opened(now_, connection.id); });
+    contradict([&] { core_.open_failed(now_, connection.id, {.lasting = true, .detail = "stale"}); });
   }
-  if (connection.state != State::kValidating) core_.validated(now_, connection.id, true);
-  if (connection.state != State::kClosing) core_.closed(now_, connection.id);
-  core_.release(now_, other, true);
+  if (connection.state != State::kValidating) contradict([&] { core_.validated(now_, connection.id, true); });
+  if (connection.state != State::kClosing) contradict([&] { core_.closed(now_, connection.id); });
+  contradict([&] { core_.release(now_, other, true); });
+  contradict([&] { core_.closed(now_, other); });
   core_.lost(now_, other);
-  core_.closed(now_, other);
   core_.cancel(now_, connection.holder);
   settle();
 }
@@ -232,7 +233,7 @@ void Simulator::reopen_database() {
   }
   const int open = any_database();  // one too many changes nothing
   begin("reopen_database, open", open);
-  core_.reopen_database(now_, model_.name(open));
+  contradict([&] { core_.reopen_database(now_, model_.name(open)); });
   settle();
 }
 
