@@ -1,4 +1,4 @@
-#include "operator/kube/client.h"
+#include "operator/kube/kube.h"
 
 #include <utility>
 

@@ -1,6 +1,7 @@
-// Typed calls to the Kubernetes API over a Transport: get, list, server-side apply, merge patch, create,
-// delete. Objects are JSON values as the API serves them. Thread-safe; every call blocks for at most its
-// deadline. Nothing here retries: the caller's work queue does.
+// The Kubernetes API client: get, list, server-side apply, merge patch, create, delete over a Transport
+// (transport/), which tests put a fake in place of. Objects are JSON values as the API serves them;
+// resource.h names them. Thread-safe; every call blocks for at most its deadline. Nothing here retries: the
+// caller's work queue (workqueue.h) does. watch/ keeps local copies of objects current.
 #pragma once
 
 #include <chrono>
@@ -11,7 +12,7 @@
 #include <tl/expected.hpp>
 
 #include "operator/kube/resource.h"
-#include "operator/kube/transport.h"
+#include "operator/kube/transport/transport.h"
 
 namespace storagepool::kube {
 

@@ -10,11 +10,11 @@
 #include <gmock/gmock.h>
 #include <gtest/gtest.h>
 
-#include "operator/kube/client.h"
-#include "operator/kube/cpprest_transport.h"
+#include "operator/kube/kube.h"
+#include "operator/kube/transport/cpprest_transport.h"
 #include "operator/kube/events.h"
-#include "operator/kube/fake_transport.h"
-#include "operator/kube/informer.h"
+#include "operator/kube/testing/fake_transport.h"
+#include "operator/kube/watch/informer.h"
 
 namespace storagepool::kube {
 namespace {

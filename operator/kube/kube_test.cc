@@ -1,8 +1,8 @@
-#include "operator/kube/client.h"
+#include "operator/kube/kube.h"
 
 #include <gtest/gtest.h>
 
-#include "operator/kube/fake_transport.h"
+#include "operator/kube/testing/fake_transport.h"
 
 namespace storagepool::kube {
 namespace {

@@ -6,7 +6,7 @@
 #include <string>
 #include <vector>
 
-#include "operator/kube/transport.h"
+#include "operator/kube/transport/transport.h"
 
 namespace storagepool::kube {
 

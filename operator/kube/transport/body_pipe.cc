@@ -1,6 +1,8 @@
-#include "operator/kube/body_pipe.h"
+#include "operator/kube/transport/body_pipe.h"
 
 #include <stdexcept>
+
+#include "pool/common/runtime/clock.h"
 
 namespace storagepool::kube {
 
@@ -39,7 +41,7 @@ BodyPipe::Event BodyPipe::next(std::string& piece, TimePoint deadline, const std
       return stop.stop_requested() ? Event::kStopped : Event::kDeadline;
     }
     if (stop.stop_requested()) return Event::kStopped;
-    if (std::chrono::steady_clock::now() >= deadline) return Event::kDeadline;
+    if (runtime::steady_now() >= deadline) return Event::kDeadline;
     if (!piece_) return Event::kEnd;
     got = std::move(*piece_);
     piece_.reset();

@@ -16,7 +16,7 @@
 #include <cpprest/astreambuf.h>
 #include <pplx/pplxtasks.h>
 
-#include "operator/kube/error.h"
+#include "operator/kube/transport/error.h"
 
 namespace storagepool::kube {
 

@@ -1,13 +1,10 @@
-#include "operator/kube/config.h"
-
-#include <sys/stat.h>
+#include "operator/kube/transport/config.h"
 
 #include <algorithm>
 #include <cstdlib>
-#include <fstream>
-#include <iterator>
 
-#include "operator/kube/kubeconfig.h"
+#include "operator/kube/transport/url.h"
+#include "pool/common/runtime/files.h"
 
 namespace storagepool::kube {
 namespace {
@@ -25,19 +22,8 @@ bool is_header_value(const std::string& text) {
 
 }  // namespace
 
-tl::expected<std::string, std::string> read_file(const std::string& path) {
-  struct stat info {};
-  if (::stat(path.c_str(), &info) != 0) return tl::unexpected(path + ": no such file, or no access to it");
-  if (!S_ISREG(info.st_mode)) return tl::unexpected(path + ": not a regular file");
-  std::ifstream file(path, std::ios::binary);
-  if (!file) return tl::unexpected(path + ": cannot be opened for reading");
-  std::string text;
-  text.resize(kMaxKubeconfigBytes + 1);
-  file.read(text.data(), static_cast<std::streamsize>(text.size()));
-  text.resize(static_cast<std::size_t>(file.gcount()));
-  if (file.bad()) return tl::unexpected(path + ": cannot be read");
-  if (text.size() > kMaxKubeconfigBytes) return tl::unexpected(path + ": larger than 1 MiB");
-  return text;
+tl::expected<std::string, std::string> read_config_file(const std::string& path) {
+  return runtime::read_file(path, kMaxKubeconfigBytes);
 }
 
 tl::expected<ClientConfig, std::string> parse_in_cluster(std::string_view host, std::string_view port,
@@ -72,13 +58,14 @@ tl::expected<ClientConfig, std::string> load_config(const std::string& kubeconfi
     if (const char* variable = std::getenv("KUBECONFIG")) path = variable;
   }
   if (!path.empty()) {
-    auto text = read_file(path);
-    if (!text) return tl::unexpected("kubeconfig " + text.error());
-    return parse_kubeconfig(*text, path, read_file);
+    auto text = read_config_file(path);
+    if (!text) return tl::unexpected("kubeconfig: " + text.error());
+    return parse_kubeconfig(*text, path, read_config_file);
   }
   const char* host = std::getenv("KUBERNETES_SERVICE_HOST");
   const char* port = std::getenv("KUBERNETES_SERVICE_PORT");
-  return parse_in_cluster(host ? host : "", port ? port : "", std::string(kServiceAccountFolder), read_file);
+  return parse_in_cluster(host ? host : "", port ? port : "", std::string(kServiceAccountFolder),
+                          read_config_file);
 }
 
 TokenSource::TokenSource(std::string token, std::string token_file, FileReader reader)
@@ -95,7 +82,7 @@ tl::expected<std::string, std::string> TokenSource::token(std::chrono::steady_cl
       read_at_ = now;
       expired_ = false;
     } else if (!read_at_ && token_.empty()) {
-      return tl::unexpected("bearer token " +
+      return tl::unexpected("bearer token: " +
                             (text ? token_file_ + ": empty, or not a token" : text.error()));
     }
   }

@@ -36,7 +36,7 @@ struct ClientConfig {
 // Reads a whole file, or says why not.
 using FileReader = std::function<tl::expected<std::string, std::string>(const std::string& path)>;
 // From the disk, regular files of at most kMaxKubeconfigBytes.
-tl::expected<std::string, std::string> read_file(const std::string& path);
+tl::expected<std::string, std::string> read_config_file(const std::string& path);
 
 // `text` is the kubeconfig, `path` its name (errors, and the folder that relative file names start from).
 // Exec and auth-provider plugins, user names with passwords, and proxies are refused with what to use

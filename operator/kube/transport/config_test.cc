@@ -1,11 +1,9 @@
-#include "operator/kube/config.h"
+#include "operator/kube/transport/config.h"
 
 #include <map>
 
 #include <gmock/gmock.h>
 #include <gtest/gtest.h>
-
-#include "operator/kube/kubeconfig.h"
 
 namespace storagepool::kube {
 namespace {
@@ -140,26 +138,6 @@ TEST(KubeconfigTest, NoErrorShowsASecret) {
 
 TEST(KubeconfigTest, CredentialsDoNotGoOverPlainHttp) {
   EXPECT_THAT(error_of(kubeconfig("server: 'http://host:8001'", "token: abc")), HasSubstr("is not https"));
-}
-
-TEST(ServerUrlTest, PortsAndHosts) {
-  EXPECT_EQ(split_server("https://h:65535/a//", "server")->path, "/a");
-  for (const char* bad : {"https://", "https://:1", "https://h:0", "https://h:65536",
-                          "https://h:", "https://h:1x", "https://[::1]:6443", "https://h?x", "https://h x"}) {
-    const auto url = split_server(bad, "server");
-    ASSERT_FALSE(url) << bad;
-    EXPECT_THAT(url.error(), HasSubstr(bad));
-  }
-}
-
-TEST(Base64Test, DecodesAndRefuses) {
-  EXPECT_EQ(decode_base64("").value(), "");
-  EXPECT_EQ(decode_base64("Zm9vYg==").value(), "foob");
-  EXPECT_EQ(decode_base64("Zm9v\nYmE=").value(), "fooba");
-  EXPECT_EQ(decode_base64("+/+/").value(), "\xfb\xff\xbf");
-  for (const char* bad : {"Zg", "Zg=", "Z===", "====", "Zg==Zg==", "Z-8=", "=Zg="}) {
-    EXPECT_FALSE(decode_base64(bad)) << bad;
-  }
 }
 
 TEST(InClusterTest, TakesTheServiceAccount) {

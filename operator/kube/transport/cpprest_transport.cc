@@ -1,4 +1,4 @@
-#include "operator/kube/cpprest_transport.h"
+#include "operator/kube/transport/cpprest_transport.h"
 
 #include <algorithm>
 #include <stdexcept>
@@ -7,10 +7,11 @@
 #include <cpprest/http_client.h>
 #include <pplx/threadpool.h>
 
-#include "operator/kube/exchange.h"
-#include "operator/kube/line_framer.h"
-#include "operator/kube/resource.h"
-#include "operator/kube/tls.h"
+#include "operator/kube/transport/exchange.h"
+#include "operator/kube/transport/line_framer.h"
+#include "operator/kube/transport/tls.h"
+#include "operator/kube/transport/url.h"
+#include "pool/common/runtime/clock.h"
 
 namespace storagepool::kube {
 namespace {
@@ -51,7 +52,7 @@ class CpprestTransport final : public Transport {
  public:
   explicit CpprestTransport(const ClientConfig& config)
       : config_(config),
-        token_(config.token, config.token_file, read_file),
+        token_(config.token, config.token_file, read_config_file),
         requests_(config.server, client_config(config, kMaxDeadline)),
         streams_(config.server, client_config(config, kMaxSilence)) {}
 
@@ -60,8 +61,8 @@ class CpprestTransport final : public Transport {
         prepare(to_string(request.method), target_of(config_.path_prefix, request.path, request.query));
     if (!message) return tl::unexpected(message.error());
     if (!request.content_type.empty()) message->set_body(request.body, request.content_type);
-    const auto deadline = std::chrono::steady_clock::now() +
-                          std::min<std::chrono::milliseconds>(request.deadline, kMaxDeadline);
+    const auto deadline =
+        runtime::steady_now() + std::min<std::chrono::milliseconds>(request.deadline, kMaxDeadline);
     auto response = exchange(requests_, *message, deadline, kMaxResponseBytes, request.stop);
     if (!response) return tl::unexpected(name_server(response.error()));
     if (response->head.status < 200 || response->head.status > 299) {
@@ -95,7 +96,7 @@ class CpprestTransport final : public Transport {
 
  private:
   tl::expected<http_request, ApiError> prepare(std::string_view method, const std::string& target) {
-    auto token = token_.token(std::chrono::steady_clock::now());
+    auto token = token_.token(runtime::steady_now());
     if (!token) {
       return tl::unexpected(ApiError{.status = 401, .reason = "Unauthorized", .message = token.error()});
     }

@@ -7,8 +7,8 @@
 
 #include <tl/expected.hpp>
 
-#include "operator/kube/config.h"
-#include "operator/kube/transport.h"
+#include "operator/kube/transport/config.h"
+#include "operator/kube/transport/transport.h"
 
 namespace storagepool::kube {
 

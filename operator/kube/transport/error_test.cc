@@ -1,4 +1,4 @@
-#include "operator/kube/error.h"
+#include "operator/kube/transport/error.h"
 
 #include <gtest/gtest.h>
 

@@ -1,9 +1,11 @@
-#include "operator/kube/exchange.h"
+#include "operator/kube/transport/exchange.h"
 
 #include <exception>
 #include <memory>
 #include <system_error>
 #include <utility>
+
+#include "pool/common/runtime/clock.h"
 
 namespace storagepool::kube {
 namespace {
@@ -130,7 +132,7 @@ tl::expected<void, ApiError> exchange_stream(http_client& client, const web::htt
   BodyPipe& pipe = running.pipe();
   std::string piece;
   for (;;) {
-    const auto deadline = std::chrono::steady_clock::now() + silence;
+    const auto deadline = runtime::steady_now() + silence;
     switch (pipe.next(piece, deadline, stop)) {
       case BodyPipe::Event::kStopped:
         return tl::unexpected(no_answer(kReasonCancelled, "stopped"));

@@ -12,8 +12,8 @@
 #include <cpprest/http_client.h>
 #include <tl/expected.hpp>
 
-#include "operator/kube/body_pipe.h"
-#include "operator/kube/error.h"
+#include "operator/kube/transport/body_pipe.h"
+#include "operator/kube/transport/error.h"
 
 namespace storagepool::kube {
 

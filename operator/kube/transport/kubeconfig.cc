@@ -1,11 +1,12 @@
-#include "operator/kube/kubeconfig.h"
+#include "operator/kube/transport/config.h"
 
 #include <filesystem>
 #include <optional>
 
 #include <yaml-cpp/yaml.h>
 
-#include "operator/kube/config.h"
+#include "operator/kube/transport/url.h"
+#include "pool/common/runtime/encoding.h"
 
 namespace storagepool::kube {
 namespace {
@@ -114,7 +115,7 @@ class KubeconfigParser {
   std::string data_or_file(const YAML::Node& node, const char* data_field, const char* file_field) {
     const std::string data = text_of(node, data_field);
     if (!data.empty()) {
-      auto decoded = decode_base64(data);
+      auto decoded = runtime::decode_base64(data);
       if (!decoded) throw Refused{std::string(data_field) + ": " + decoded.error()};
       return std::move(*decoded);
     }
@@ -139,79 +140,6 @@ class KubeconfigParser {
 };
 
 }  // namespace
-
-tl::expected<ServerUrl, std::string> split_server(std::string_view url, std::string_view field) {
-  const auto refuse = [&](const std::string& why) {
-    return tl::unexpected(std::string(field) + ": \"" + std::string(url.substr(0, 256)) + "\" " + why);
-  };
-  if (url.empty()) return tl::unexpected(std::string(field) + ": not set");
-  std::size_t scheme = 0;
-  if (url.starts_with("https://")) scheme = 8;
-  if (url.starts_with("http://")) scheme = 7;
-  if (scheme == 0) return refuse("does not start with https:// or http://");
-  // The user info could hold a password: do not repeat it.
-  if (url.find('@') != std::string_view::npos)
-    return tl::unexpected(std::string(field) + ": user info is not supported");
-  if (url.find_first_of("?#\\ \t\r\n") != std::string_view::npos)
-    return refuse("has a query, a fragment or white space");
-  const std::size_t slash = url.find('/', scheme);
-  ServerUrl parts{std::string(url.substr(0, slash)), {}};
-  if (slash != std::string_view::npos) parts.path = url.substr(slash);
-  while (parts.path.ends_with('/')) parts.path.pop_back();
-  const std::string_view authority = std::string_view(parts.base).substr(scheme);
-  const std::size_t host_end = authority.find(':');
-  if (authority.empty() || host_end == 0) return refuse("has no host");
-  // The HTTP library cannot connect to one.
-  if (authority.starts_with('[')) return refuse("has an IPv6 address: use a host name");
-  std::string_view rest = host_end == std::string_view::npos ? "" : authority.substr(host_end);
-  if (!rest.empty()) {
-    rest.remove_prefix(1);
-    int port = 0;
-    for (const char c : rest) port = c >= '0' && c <= '9' && port <= 65535 ? port * 10 + (c - '0') : 65536;
-    if (port < 1 || port > 65535) return refuse("has a port outside 1 to 65535");
-  }
-  return parts;
-}
-
-tl::expected<std::string, std::string> decode_base64(std::string_view text) {
-  std::string decoded;
-  std::uint32_t bits = 0;
-  int have = 0;
-  int padding = 0;
-  for (const char c : text) {
-    std::uint32_t value = 0;
-    if (c == ' ' || c == '\n' || c == '\r' || c == '\t') continue;
-    if (c >= 'A' && c <= 'Z') {
-      value = static_cast<std::uint32_t>(c - 'A');
-    } else if (c >= 'a' && c <= 'z') {
-      value = static_cast<std::uint32_t>(c - 'a' + 26);
-    } else if (c >= '0' && c <= '9') {
-      value = static_cast<std::uint32_t>(c - '0' + 52);
-    } else if (c == '+') {
-      value = 62;
-    } else if (c == '/') {
-      value = 63;
-    } else if (c == '=') {
-      ++padding;
-    } else {
-      return tl::unexpected(std::string("not base64"));
-    }
-    if (padding > 0 && c != '=') return tl::unexpected(std::string("not base64: text after the padding"));
-    bits = bits << 6 | value;
-    if (++have == 4) {
-      decoded += static_cast<char>(bits >> 16 & 255);
-      decoded += static_cast<char>(bits >> 8 & 255);
-      decoded += static_cast<char>(bits & 255);
-      bits = 0;
-      have = 0;
-    }
-  }
-  if (have != 0 || padding > 2 || (padding > 0 && decoded.empty())) {
-    return tl::unexpected(std::string("not base64: truncated"));
-  }
-  decoded.resize(decoded.size() - static_cast<std::size_t>(padding));
-  return decoded;
-}
 
 tl::expected<ClientConfig, std::string> parse_kubeconfig(std::string_view text, const std::string& path,
                                                          const FileReader& reader) {

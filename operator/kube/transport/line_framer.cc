@@ -1,4 +1,4 @@
-#include "operator/kube/line_framer.h"
+#include "operator/kube/transport/line_framer.h"
 
 namespace storagepool::kube {
 

@@ -8,7 +8,7 @@
 #include <openssl/types.h>
 #include <tl/expected.hpp>
 
-#include "operator/kube/config.h"
+#include "operator/kube/transport/config.h"
 
 namespace storagepool::kube {
 

@@ -1,4 +1,4 @@
-#include "operator/kube/tls.h"
+#include "operator/kube/transport/tls.h"
 
 #include <memory>
 

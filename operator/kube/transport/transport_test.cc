@@ -3,8 +3,8 @@
 #include <gmock/gmock.h>
 #include <gtest/gtest.h>
 
-#include "operator/kube/cpprest_transport.h"
-#include "operator/kube/loopback_server.h"
+#include "operator/kube/transport/cpprest_transport.h"
+#include "operator/kube/testing/loopback_server.h"
 
 namespace storagepool::kube {
 namespace {

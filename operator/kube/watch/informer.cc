@@ -1,4 +1,4 @@
-#include "operator/kube/informer.h"
+#include "operator/kube/watch/informer.h"
 
 #include <set>
 #include <utility>

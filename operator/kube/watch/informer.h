@@ -13,8 +13,8 @@
 #include <vector>
 
 #include "operator/kube/resource.h"
-#include "operator/kube/transport.h"
-#include "operator/kube/watch.h"
+#include "operator/kube/transport/transport.h"
+#include "operator/kube/watch/watch.h"
 
 namespace storagepool::kube {
 

@@ -1,10 +1,10 @@
-#include "operator/kube/informer.h"
+#include "operator/kube/watch/informer.h"
 
 #include <condition_variable>
 
 #include <gtest/gtest.h>
 
-#include "operator/kube/fake_transport.h"
+#include "operator/kube/testing/fake_transport.h"
 
 namespace storagepool::kube {
 namespace {

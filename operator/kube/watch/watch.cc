@@ -1,4 +1,4 @@
-#include "operator/kube/watch.h"
+#include "operator/kube/watch/watch.h"
 
 #include <algorithm>
 #include <iterator>

@@ -16,9 +16,9 @@
 #include <variant>
 #include <vector>
 
-#include "operator/kube/client.h"
+#include "operator/kube/kube.h"
 #include "operator/kube/resource.h"
-#include "operator/kube/transport.h"
+#include "operator/kube/transport/transport.h"
 
 namespace storagepool::kube {
 

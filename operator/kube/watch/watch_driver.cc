@@ -1,26 +1,15 @@
-#include <condition_variable>
-#include <mutex>
 #include <utility>
 
-#include "operator/kube/watch.h"
+#include "operator/kube/watch/watch.h"
+#include "pool/common/runtime/clock.h"
 #include "pool/common/runtime/log.h"
+#include "pool/common/runtime/pause.h"
 
 namespace storagepool::kube {
 namespace {
 
 // How much longer than the server means to keep a watch open its silence is taken for slowness.
 constexpr std::chrono::seconds kSilenceMargin{15};
-
-std::chrono::steady_clock::time_point now() {
-  return std::chrono::steady_clock::now();
-}
-
-void wait_until(WatchMachine::TimePoint until, const std::stop_token& stop) {
-  std::mutex mutex;
-  std::condition_variable_any wake;
-  std::unique_lock lock(mutex);
-  wake.wait_until(lock, stop, until, [] { return false; });
-}
 
 void strip(Json& object) {
   const auto metadata = object.find("metadata");
@@ -34,13 +23,13 @@ WatchDriver::WatchDriver(Transport& transport, WatchOptions options, std::uint32
 
 void WatchDriver::run(const Sink& sink, const std::stop_token& stop) {
   while (!stop.stop_requested()) {
-    const WatchMachine::Action action = machine_.next(now());
+    const WatchMachine::Action action = machine_.next(runtime::steady_now());
     if (const auto* page = std::get_if<WatchMachine::FetchPage>(&action)) {
       fetch(*page, sink, stop);
     } else if (const auto* open = std::get_if<WatchMachine::OpenWatch>(&action)) {
       watch(*open, sink, stop);
     } else {
-      wait_until(std::get<WatchMachine::Wait>(action).until, stop);
+      runtime::pause_until(std::get<WatchMachine::Wait>(action).until, stop);
     }
   }
 }
@@ -58,7 +47,7 @@ void WatchDriver::fetch(const WatchMachine::FetchPage& action, const Sink& sink,
   if (!page) {
     if (page.error().is_cancelled()) return;
     warn("cannot list", page.error());
-    machine_.list_failed(page.error(), now());
+    machine_.list_failed(page.error(), runtime::steady_now());
     return;
   }
   if (options_.strip_managed_fields) {
@@ -79,7 +68,7 @@ void WatchDriver::watch(const WatchMachine::OpenWatch& action, const Sink& sink,
                         .silence = timeout + kSilenceMargin};
   if (!options_.label_selector.empty()) request.query.emplace_back("labelSelector", options_.label_selector);
   std::optional<ApiError> failure;
-  machine_.watch_started(now());
+  machine_.watch_started(runtime::steady_now());
   auto done = transport_.stream(
       request,
       [&](std::string_view text) {
@@ -91,14 +80,14 @@ void WatchDriver::watch(const WatchMachine::OpenWatch& action, const Sink& sink,
         if (line->kind == WatchLine::Kind::kError)
           warn("a watch ended with an error", error_of(line->object));
         if (options_.strip_managed_fields) strip(line->object);
-        if (auto event = machine_.line(std::move(*line), now())) sink(std::move(*event));
+        if (auto event = machine_.line(std::move(*line), runtime::steady_now())) sink(std::move(*event));
         return machine_.watching();
       },
       stop);
   if (!done) failure = done.error();
   if (failure && failure->is_cancelled()) return;
   if (failure) warn("a watch failed", *failure);
-  machine_.watch_ended(failure, now());
+  machine_.watch_ended(failure, runtime::steady_now());
 }
 
 void WatchDriver::warn(const char* what, const ApiError& error) const {
