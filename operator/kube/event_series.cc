@@ -1,14 +1,13 @@
 #include <algorithm>
-#include <array>
-
-#include <openssl/sha.h>
 
 #include "operator/kube/events.h"
+#include "pool/common/runtime/sha256.h"
 
 namespace storagepool::kube {
 namespace {
 
 constexpr std::size_t kMaxNoteBytes = 1024;
+constexpr std::size_t kHashDigits = 16;
 constexpr std::size_t kMaxObjectNameBytes = 230;  // of 253, the rest for the hash
 
 std::string type_name(EventType type) {
@@ -18,18 +17,6 @@ std::string type_name(EventType type) {
 std::string member(const Json& object, const char* name) {
   const auto found = object.find(name);
   return found != object.end() && found->is_string() ? found->get<std::string>() : std::string();
-}
-
-std::string hex_hash(const std::string& text) {
-  std::array<unsigned char, SHA256_DIGEST_LENGTH> digest{};
-  SHA256(reinterpret_cast<const unsigned char*>(text.data()), text.size(), digest.data());
-  static constexpr char kHex[] = "0123456789abcdef";
-  std::string hex;
-  for (std::size_t i = 0; i < 8; ++i) {
-    hex += kHex[digest[i] >> 4];
-    hex += kHex[digest[i] & 15];
-  }
-  return hex;
 }
 
 std::string cut(const std::string& text, std::size_t limit) {
@@ -52,9 +39,10 @@ Json reference_to(const Json& object) {
 
 std::string event_name(const Event& event) {
   const char separator = '\0';
-  return cut(member(event.regarding, "name"), kMaxObjectNameBytes) + "." +
-         hex_hash(member(event.regarding, "uid") + separator + type_name(event.type) + separator +
-                  event.reason + separator + event.note);
+  const std::string hash =
+      runtime::sha256_hex(member(event.regarding, "uid") + separator + type_name(event.type) + separator +
+                          event.reason + separator + event.note);
+  return cut(member(event.regarding, "name"), kMaxObjectNameBytes) + "." + hash.substr(0, kHashDigits);
 }
 
 Json event_object(const EventSeries::Write& write, const std::string& time, const std::string& controller,

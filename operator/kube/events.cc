@@ -1,26 +1,13 @@
 #include "operator/kube/events.h"
 
 #include <algorithm>
-#include <cstdio>
-#include <ctime>
 #include <utility>
 
+#include "pool/common/runtime/clock.h"
 #include "pool/common/runtime/log.h"
 
 namespace storagepool::kube {
 namespace {
-
-std::string micro_time(std::chrono::system_clock::time_point time) {
-  const auto micros = std::chrono::duration_cast<std::chrono::microseconds>(time.time_since_epoch()).count();
-  const std::time_t seconds = static_cast<std::time_t>(micros / 1000000);
-  std::tm parts{};
-  gmtime_r(&seconds, &parts);
-  char date[32];
-  std::strftime(date, sizeof date, "%Y-%m-%dT%H:%M:%S", &parts);
-  char fraction[16];
-  std::snprintf(fraction, sizeof fraction, ".%06dZ", static_cast<int>(micros % 1000000));
-  return std::string(date) + fraction;
-}
 
 // How often an Event as stored has happened.
 std::uint64_t count_of(const Json& stored) {
@@ -49,7 +36,7 @@ void EventRecorder::record(const Event& event) {
   bool taken = false;
   {
     const std::lock_guard lock(mutex_);
-    taken = series_.record(event, std::chrono::steady_clock::now());
+    taken = series_.record(event, runtime::steady_now());
   }
   if (!taken) {
     log::warn("event dropped: too many", {{"reason", event.reason}, {"note", event.note}});
@@ -61,7 +48,7 @@ void EventRecorder::record(const Event& event) {
 void EventRecorder::run(const std::stop_token& stop) {
   std::unique_lock lock(mutex_);
   while (!stop.stop_requested()) {
-    const auto now = std::chrono::steady_clock::now();
+    const auto now = runtime::steady_now();
     for (auto& due : series_.take_due(now)) {
       lock.unlock();
       if (auto done = write(due); !done) {
@@ -81,7 +68,7 @@ void EventRecorder::run(const std::stop_token& stop) {
 }
 
 tl::expected<void, ApiError> EventRecorder::write(const EventSeries::Write& write) {
-  const std::string time = micro_time(std::chrono::system_clock::now());
+  const std::string time = runtime::format_microseconds(runtime::wall_now());
   const Json object = event_object(write, time, controller_, instance_);
   const ObjectKey key = key_of(object);
   if (write.repeated == 0) {

@@ -16,7 +16,7 @@
 #include <thread>
 #include <vector>
 
-#include "operator/kube/client.h"
+#include "operator/kube/kube.h"
 #include "operator/kube/resource.h"
 
 namespace storagepool::kube {

@@ -4,7 +4,7 @@
 
 #include <gtest/gtest.h>
 
-#include "operator/kube/fake_transport.h"
+#include "operator/kube/testing/fake_transport.h"
 
 namespace storagepool::kube {
 namespace {

@@ -10,7 +10,7 @@
 
 #include <tl/expected.hpp>
 
-#include "operator/kube/error.h"
+#include "operator/kube/transport/error.h"
 
 namespace storagepool::kube {
 

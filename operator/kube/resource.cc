@@ -1,5 +1,7 @@
 #include "operator/kube/resource.h"
 
+#include "operator/kube/transport/url.h"
+
 namespace storagepool::kube {
 
 std::string ResourceType::api_version() const {
@@ -20,28 +22,6 @@ std::string metadata_string(const Json& object, const char* field) {
 
 ObjectKey key_of(const Json& object) {
   return {metadata_string(object, "namespace"), metadata_string(object, "name")};
-}
-
-std::string escape_url(std::string_view text) {
-  static constexpr char kHex[] = "0123456789ABCDEF";
-  std::string escaped;
-  escaped.reserve(text.size());
-  for (const char c : text) {
-    const auto byte = static_cast<unsigned char>(c);
-    const bool unreserved = (c >= 'a' && c <= 'z') || (c >= 'A' && c <= 'Z') || (c >= '0' && c <= '9') ||
-                            c == '-' || c == '.' || c == '_' || c == '~';
-    if (unreserved) {
-      escaped += c;
-    } else {
-      escaped += '%';
-      escaped += kHex[byte >> 4];
-      escaped += kHex[byte & 15];
-    }
-  }
-  // "." and ".." as a whole segment would be resolved away.
-  if (escaped == ".") return "%2E";
-  if (escaped == "..") return "%2E%2E";
-  return escaped;
 }
 
 std::string collection_path(const ResourceType& type, std::string_view name_space) {

@@ -55,7 +55,4 @@ std::string collection_path(const ResourceType& type, std::string_view name_spac
 // "/apis/apps/v1/namespaces/a/statefulsets/b/status"; `subresource` may be empty.
 std::string object_path(const ResourceType& type, const ObjectKey& key, std::string_view subresource = {});
 
-// Percent-encodes everything but RFC 3986's unreserved characters.
-std::string escape_url(std::string_view text);
-
 }  // namespace storagepool::kube

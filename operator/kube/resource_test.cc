@@ -28,13 +28,6 @@ TEST(ResourceTest, ANameCannotLeaveItsPath) {
   EXPECT_EQ(object_path(resources::kPods, {"a", ".."}), "/api/v1/namespaces/a/pods/%2E%2E");
 }
 
-TEST(ResourceTest, EscapesAllButUnreserved) {
-  EXPECT_EQ(escape_url("aZ09-._~"), "aZ09-._~");
-  EXPECT_EQ(escape_url("a=b,c in (d)"), "a%3Db%2Cc%20in%20%28d%29");
-  EXPECT_EQ(escape_url("ä+%"), "%C3%A4%2B%25");
-  EXPECT_EQ(escape_url(std::string_view("\0\xff", 2)), "%00%FF");
-}
-
 TEST(ResourceTest, KeysOfObjects) {
   const Json object = {{"metadata", {{"namespace", "a"}, {"name", "b"}, {"generation", 3}}}};
   EXPECT_EQ(key_of(object), (ObjectKey{"a", "b"}));

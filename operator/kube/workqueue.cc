@@ -2,10 +2,10 @@
 
 #include <utility>
 
+#include "pool/common/runtime/clock.h"
+
 namespace storagepool::kube {
 namespace {
-
-using Clock = std::chrono::steady_clock;
 
 // client-go's: 10 ns to 10 s in powers of ten would be mostly empty here; these keep its upper half.
 const prometheus::Histogram::BucketBoundaries kSeconds{1e-5, 1e-4, 1e-3, 1e-2, 1e-1, 1, 10, 100, 1000};
@@ -26,7 +26,7 @@ prometheus::Histogram& histogram(prometheus::Registry& registry, const char* met
                                                                                      kSeconds);
 }
 
-double seconds(Clock::duration duration) {
+double seconds(std::chrono::steady_clock::duration duration) {
   return std::chrono::duration<double>(duration).count();
 }
 
@@ -44,14 +44,14 @@ WorkQueue::WorkQueue(runtime::Metrics& metrics, const std::string& name)
 
 void WorkQueue::add(const ObjectKey& key, Priority priority) {
   const std::lock_guard lock(mutex_);
-  core_.add(key, priority, Clock::now());
+  core_.add(key, priority, runtime::steady_now());
   publish();
   ready_.notify_one();
 }
 
 void WorkQueue::add_after(const ObjectKey& key, Priority priority, std::chrono::milliseconds delay) {
   const std::lock_guard lock(mutex_);
-  core_.add_after(key, priority, delay, Clock::now());
+  core_.add_after(key, priority, delay, runtime::steady_now());
   publish();
   // All: each waiter sleeps until what was due first before this.
   ready_.notify_all();
@@ -59,7 +59,7 @@ void WorkQueue::add_after(const ObjectKey& key, Priority priority, std::chrono::
 
 void WorkQueue::add_rate_limited(const ObjectKey& key) {
   const std::lock_guard lock(mutex_);
-  core_.add_rate_limited(key, Clock::now());
+  core_.add_rate_limited(key, runtime::steady_now());
   retries_.Increment();
   ready_.notify_all();
 }
@@ -73,7 +73,7 @@ std::optional<ObjectKey> WorkQueue::get() {
   std::unique_lock lock(mutex_);
   for (;;) {
     if (shut_down_) return std::nullopt;
-    const auto now = Clock::now();
+    const auto now = runtime::steady_now();
     if (auto taken = core_.take(now)) {
       started_[taken->key] = now;
       queue_seconds_.Observe(seconds(taken->waited));
@@ -90,7 +90,7 @@ std::optional<ObjectKey> WorkQueue::get() {
 
 void WorkQueue::done(const ObjectKey& key) {
   const std::lock_guard lock(mutex_);
-  const auto now = Clock::now();
+  const auto now = runtime::steady_now();
   if (const auto started = started_.find(key); started != started_.end()) {
     work_seconds_.Observe(seconds(now - started->second));
     started_.erase(started);

@@ -3,11 +3,10 @@
 #include <array>
 #include <stdexcept>
 
-#include <openssl/evp.h>
 #include <openssl/rand.h>
 
-#include "operator/kube/kubeconfig.h"
 #include "operator/render/admin_token.h"
+#include "pool/common/runtime/encoding.h"
 
 namespace storagepool::manager {
 namespace {
@@ -22,19 +21,10 @@ std::string new_key() {
   return {reinterpret_cast<const char*>(bytes.data()), bytes.size()};
 }
 
-std::string encode_base64(const std::string& bytes) {
-  std::string text((bytes.size() + 2) / 3 * 4 + 1, '\0');
-  const int size =
-      EVP_EncodeBlock(reinterpret_cast<unsigned char*>(text.data()),
-                      reinterpret_cast<const unsigned char*>(bytes.data()), static_cast<int>(bytes.size()));
-  text.resize(static_cast<std::size_t>(size));
-  return text;
-}
-
 tl::expected<std::string, kube::ApiError> read_key(const Json& secret) {
   const Json::json_pointer path("/data/key");
   const Json encoded = secret.contains(path) ? secret[path] : Json();
-  const auto key = encoded.is_string() ? kube::decode_base64(encoded.get<std::string>()) : std::string();
+  const auto key = encoded.is_string() ? runtime::decode_base64(encoded.get<std::string>()) : std::string();
   if (key && key->size() >= kAdminKeyBytes) return *key;
   return tl::unexpected(
       kube::ApiError{.status = 422,
@@ -54,7 +44,7 @@ tl::expected<std::string, kube::ApiError> load_or_create_admin_key(const kube::C
     secret = client.create(kube::resources::kSecrets,
                            {{"metadata", {{"name", name.name}, {"namespace", name.name_space}}},
                             {"type", "Opaque"},
-                            {"data", {{"key", encode_base64(new_key())}}}});
+                            {"data", {{"key", runtime::encode_base64(new_key())}}}});
     if (!secret && secret.error().is_already_exists()) secret = client.get(kube::resources::kSecrets, name);
   }
   if (!secret) return tl::unexpected(std::move(secret.error()));

@@ -7,7 +7,7 @@
 
 #include <tl/expected.hpp>
 
-#include "operator/kube/client.h"
+#include "operator/kube/kube.h"
 
 namespace storagepool::manager {
 

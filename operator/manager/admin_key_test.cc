@@ -3,7 +3,7 @@
 #include <gmock/gmock.h>
 #include <gtest/gtest.h>
 
-#include "operator/kube/fake_transport.h"
+#include "operator/kube/testing/fake_transport.h"
 
 namespace storagepool::manager {
 namespace {

@@ -2,6 +2,7 @@
 
 #include <chrono>
 
+#include "pool/common/runtime/clock.h"
 #include "pool/common/runtime/log.h"
 
 namespace storagepool::manager {
@@ -66,12 +67,11 @@ void Controller::run() {
 }
 
 void Controller::handle(const kube::ObjectKey& key) {
-  const auto start = std::chrono::steady_clock::now();
-  const reconcile::Moment now{
-      .steady = start,
-      .wall = std::chrono::floor<std::chrono::milliseconds>(std::chrono::system_clock::now())};
+  const auto start = runtime::steady_now();
+  const reconcile::Moment now{.steady = start,
+                              .wall = std::chrono::floor<std::chrono::milliseconds>(runtime::wall_now())};
   const auto outcome = reconciler_.reconcile(key, now);
-  seconds_.Observe(std::chrono::duration<double>(std::chrono::steady_clock::now() - start).count());
+  seconds_.Observe(std::chrono::duration<double>(runtime::steady_now() - start).count());
   if (!outcome) {
     const kube::ApiError& error = outcome.error();
     failed_.Increment();

@@ -17,7 +17,7 @@ int main(int argc, char** argv) {
   mallopt(M_MMAP_THRESHOLD, kLargeBlockBytes);
   mallopt(M_TRIM_THRESHOLD, kLargeBlockBytes);
   // cpprestsdk loads the system's 140 authorities into every connection before the cluster's own replaces
-  // them (operator/kube/tls.h): milliseconds and megabytes for nothing.
+  // them (operator/kube/transport/tls.h): milliseconds and megabytes for nothing.
   setenv("SSL_CERT_FILE", "/dev/null", 1);
   setenv("SSL_CERT_DIR", "/dev/null", 1);
   try {

@@ -2,7 +2,6 @@
 
 #include <atomic>
 #include <chrono>
-#include <condition_variable>
 #include <memory>
 #include <mutex>
 #include <thread>
@@ -11,16 +10,18 @@
 #include <boost/asio/io_context.hpp>
 #include <boost/asio/post.hpp>
 
-#include "operator/kube/cpprest_transport.h"
+#include "operator/kube/transport/cpprest_transport.h"
 #include "operator/manager/admin_key.h"
 #include "operator/manager/controller.h"
 #include "operator/reconcile/kube_cluster.h"
 #include "operator/reconcile/reconcile.h"
 #include "pool/common/http/router.h"
 #include "pool/common/http/server.h"
+#include "pool/common/runtime/clock.h"
 #include "pool/common/runtime/coroutine.h"
 #include "pool/common/runtime/log.h"
 #include "pool/common/runtime/metrics.h"
+#include "pool/common/runtime/pause.h"
 #include "pool/common/runtime/stop_signal.h"
 
 namespace storagepool::manager {
@@ -78,18 +79,10 @@ awaitable<Response> metrics_page(runtime::Metrics& metrics) {
 }
 
 awaitable<void> drain(http::Server& health, http::Server& pages, boost::asio::io_context& context) {
-  const auto deadline = std::chrono::steady_clock::now() + kDrainDeadline;
+  const auto deadline = runtime::steady_now() + kDrainDeadline;
   co_await health.drain(deadline);
   co_await pages.drain(deadline);
   context.stop();
-}
-
-// Sleeps, or returns false when asked to stop.
-bool sleep(std::chrono::milliseconds duration, const std::stop_token& stop) {
-  std::mutex mutex;
-  std::condition_variable_any wake;
-  std::unique_lock lock(mutex);
-  return !wake.wait_for(lock, stop, duration, [&] { return stop.stop_requested(); });
 }
 
 // What runs beside the event loop: everything that blocks.
@@ -142,7 +135,7 @@ class Work {
         log::warn("cannot load the admin key, trying again",
                   {{"namespace", name_space_}, {"detail", key.error().to_string()}});
       }
-      if (!sleep(kKeyRetry, stop)) break;
+      if (!runtime::pause_for(kKeyRetry, stop)) break;
     }
     return std::nullopt;
   }
@@ -150,7 +143,7 @@ class Work {
   bool wait_for_caches(const reconcile::KubeCluster& cluster, const std::stop_token& stop) {
     for (std::string kinds = cluster.waiting_for(); !kinds.empty(); kinds = cluster.waiting_for()) {
       readiness_.set("waiting for the first list of " + kinds);
-      if (!sleep(kSyncPoll, stop)) return false;
+      if (!runtime::pause_for(kSyncPoll, stop)) return false;
     }
     return true;
   }

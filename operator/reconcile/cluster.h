@@ -8,9 +8,9 @@
 
 #include <tl/expected.hpp>
 
-#include "operator/kube/client.h"
+#include "operator/kube/kube.h"
 #include "operator/kube/events.h"
-#include "operator/kube/informer.h"
+#include "operator/kube/watch/informer.h"
 
 namespace storagepool::reconcile {
 

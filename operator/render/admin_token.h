@@ -12,7 +12,4 @@ inline constexpr std::size_t kAdminKeyBytes = 32;
 // Hex HMAC-SHA256 (RFC 2104) of "storagepool.dev/admin-token/<uid>" under `key`.
 std::string admin_token(std::string_view key, std::string_view uid);
 
-// Hex SHA-256 (FIPS 180-4).
-std::string sha256_hex(std::string_view text);
-
 }  // namespace storagepool::render

@@ -137,6 +137,13 @@ std::string format_seconds(Timestamp time) {
   return format_date(date_of(time)) + clock_text(time) + "Z";
 }
 
+std::string format_microseconds(Timestamp time) {
+  const auto fraction = time - floor<seconds>(time);
+  char digits[32];
+  std::snprintf(digits, sizeof digits, ".%06dZ", static_cast<int>(fraction.count()));
+  return format_date(date_of(time)) + clock_text(time) + digits;
+}
+
 std::string format_timestamp(Timestamp time) {
   std::string text = format_date(date_of(time)) + clock_text(time);
   const auto fraction = time - floor<seconds>(time);

@@ -22,6 +22,8 @@ std::optional<Date> parse_date(std::string_view text);
 
 // "2026-02-28T11:22:33.1234Z": microseconds with trailing zeros trimmed, none when the second is whole.
 std::string format_timestamp(Timestamp time);
+// "2026-02-28T11:22:33.123400Z": all six digits, as Kubernetes' MicroTime wants them.
+std::string format_microseconds(Timestamp time);
 // "2026-02-28T11:22:33Z".
 std::string format_seconds(Timestamp time);
 std::string format_date(Date date);

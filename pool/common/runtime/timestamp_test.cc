@@ -74,5 +74,12 @@ TEST(FormatTimestamp, has_a_form_for_answers_and_dates) {
   EXPECT_EQ(format_date(date_of(*parse_timestamp("1969-12-31T23:59:59.9Z"))), "1969-12-31");
 }
 
+TEST(FormatMicroseconds, AlwaysHasSixDigits) {
+  EXPECT_EQ(format_microseconds(*parse_timestamp("2026-02-28T11:22:33.1234Z")),
+            "2026-02-28T11:22:33.123400Z");
+  EXPECT_EQ(format_microseconds(*parse_timestamp("2026-02-28T11:22:33Z")), "2026-02-28T11:22:33.000000Z");
+  EXPECT_EQ(format_microseconds(*parse_timestamp("1969-12-31T23:59:59.9Z")), "1969-12-31T23:59:59.900000Z");
+}
+
 }  // namespace
 }  // namespace storagepool::runtime

@@ -1,0 +1,166 @@
+#include "operator/kube/transport/cpprest_transport.h"
+
+#include <algorithm>
+#include <stdexcept>
+#include <utility>
+
+#include <cpprest/http_client.h>
+#include <pplx/threadpool.h>
+
+#include "operator/kube/transport/exchange.h"
+#include "operator/kube/transport/line_framer.h"
+#include "operator/kube/transport/tls.h"
+#include "operator/kube/transport/url.h"
+#include "pool/common/runtime/clock.h"
+
+namespace storagepool::kube {
+namespace {
+
+using web::http::http_request;
+using web::http::client::http_client;
+using web::http::client::http_client_config;
+
+constexpr std::chrono::minutes kMaxDeadline{1};
+constexpr std::chrono::minutes kMaxSilence{10};
+constexpr std::size_t kPieceBytes = 64u << 10;
+
+std::string target_of(const std::string& prefix, const std::string& path, const Query& query) {
+  std::string target = prefix + path;
+  char separator = '?';
+  for (const auto& [name, value] : query) {
+    target += separator + escape_url(name) + "=" + escape_url(value);
+    separator = '&';
+  }
+  return target;
+}
+
+http_client_config client_config(const ClientConfig& config, std::chrono::milliseconds silence) {
+  http_client_config settings;
+  settings.set_timeout(silence);
+  settings.set_max_redirects(0);
+  settings.set_chunksize(kPieceBytes);
+  settings.set_validate_certificates(!config.insecure_skip_tls_verify);
+  settings.set_ssl_context_callback([config](boost::asio::ssl::context& context) {
+    // make_transport has tried the same configuration; what fails here is memory.
+    if (auto done = configure_tls(context.native_handle(), config); !done)
+      throw std::runtime_error(done.error());
+  });
+  return settings;
+}
+
+class CpprestTransport final : public Transport {
+ public:
+  explicit CpprestTransport(const ClientConfig& config)
+      : config_(config),
+        token_(config.token, config.token_file, read_config_file),
+        requests_(config.server, client_config(config, kMaxDeadline)),
+        streams_(config.server, client_config(config, kMaxSilence)) {}
+
+  tl::expected<std::string, ApiError> request(const ApiRequest& request) override {
+    auto message =
+        prepare(to_string(request.method), target_of(config_.path_prefix, request.path, request.query));
+    if (!message) return tl::unexpected(message.error());
+    if (!request.content_type.empty()) message->set_body(request.body, request.content_type);
+    const auto deadline =
+        runtime::steady_now() + std::min<std::chrono::milliseconds>(request.deadline, kMaxDeadline);
+    auto response = exchange(requests_, *message, deadline, kMaxResponseBytes, request.stop);
+    if (!response) return tl::unexpected(name_server(response.error()));
+    if (response->head.status < 200 || response->head.status > 299) {
+      return tl::unexpected(
+          refused(error_from_response(response->head.status, response->body, response->head.retry_after)));
+    }
+    return std::move(response->body);
+  }
+
+  tl::expected<void, ApiError> stream(const StreamRequest& request, const LineHandler& on_line,
+                                      std::stop_token stop) override {
+    auto message = prepare("GET", target_of(config_.path_prefix, request.path, request.query));
+    if (!message) return tl::unexpected(message.error());
+    LineFramer framer(kMaxWatchLineBytes);
+    LineFramer::Result framed = LineFramer::Result::kMore;
+    auto done = exchange_stream(
+        streams_, *message, std::min<std::chrono::milliseconds>(request.silence, kMaxSilence),
+        [&](std::string_view piece) {
+          framed = framer.feed(piece, on_line);
+          return framed == LineFramer::Result::kMore;
+        },
+        stop);
+    if (framed == LineFramer::Result::kTooLong) {
+      return tl::unexpected(ApiError{
+          .reason = std::string(kReasonTooLarge),
+          .message = "a line of the stream is longer than " + std::to_string(kMaxWatchLineBytes) + " bytes"});
+    }
+    if (!done) return tl::unexpected(refused(name_server(done.error())));
+    return {};
+  }
+
+ private:
+  tl::expected<http_request, ApiError> prepare(std::string_view method, const std::string& target) {
+    auto token = token_.token(runtime::steady_now());
+    if (!token) {
+      return tl::unexpected(ApiError{.status = 401, .reason = "Unauthorized", .message = token.error()});
+    }
+    http_request message{std::string(method)};
+    message.set_request_uri(web::uri(target));
+    message.headers().add("Accept", "application/json");
+    message.headers().add("User-Agent", "storagepool-operator/" STORAGEPOOL_VERSION);
+    if (!token->empty()) message.headers().add("Authorization", "Bearer " + *token);
+    // The library takes the name to find in the certificate from this header.
+    if (!config_.tls_server_name.empty()) message.headers().add("Host", config_.tls_server_name);
+    return message;
+  }
+
+  ApiError name_server(ApiError error) const {
+    if (error.status != 0) return error;
+    // The library says no more than this about a certificate it does not trust.
+    if (error.message.find("SSL handshake") != std::string::npos) {
+      error.message +=
+          " (is the server's certificate signed by the configured certificate-authority, for this name?)";
+    }
+    error.message = config_.server + ": " + error.message;
+    return error;
+  }
+
+  ApiError refused(ApiError error) {
+    if (error.status == 401) token_.expire();
+    return error;
+  }
+
+  ClientConfig config_;
+  TokenSource token_;
+  http_client requests_;
+  http_client streams_;
+};
+
+}  // namespace
+
+std::string_view to_string(Method method) {
+  switch (method) {
+    case Method::kGet:
+      return "GET";
+    case Method::kPost:
+      return "POST";
+    case Method::kPut:
+      return "PUT";
+    case Method::kPatch:
+      return "PATCH";
+    case Method::kDelete:
+      return "DELETE";
+  }
+  return "GET";
+}
+
+void initialize_http_threads() {
+  crossplat::threadpool::initialize_with_threads(2);
+}
+
+tl::expected<std::unique_ptr<Transport>, std::string> make_transport(const ClientConfig& config) {
+  if (auto usable = check_tls(config); !usable) return tl::unexpected(usable.error());
+  try {
+    return std::make_unique<CpprestTransport>(config);
+  } catch (const std::exception& error) {
+    return tl::unexpected("server: \"" + config.server + "\": " + error.what());
+  }
+}
+
+}  // namespace storagepool::kube

@@ -1,0 +1,63 @@
+// A local copy of one kind of objects, kept current by list and watch (see watch.h), with handlers told of
+// each change. Reading it costs the API server nothing. Thread-safe. Handlers run on the informer's own
+// thread, one at a time, must be quick (put a key into a work queue) and must not call back into `stop`.
+#pragma once
+
+#include <atomic>
+#include <functional>
+#include <map>
+#include <memory>
+#include <mutex>
+#include <string>
+#include <thread>
+#include <vector>
+
+#include "operator/kube/resource.h"
+#include "operator/kube/transport/transport.h"
+#include "operator/kube/watch/watch.h"
+
+namespace storagepool::kube {
+
+using InformerOptions = WatchOptions;
+using ObjectPtr = std::shared_ptr<const Json>;
+
+struct InformerHandlers {
+  // New or changed; `before` is null for a new object. Not called when the resourceVersion is the one already
+  // stored.
+  std::function<void(const ObjectPtr& before, const ObjectPtr& object)> on_upsert;
+  // Gone; the object as last seen.
+  std::function<void(const ObjectPtr& object)> on_delete;
+};
+
+class Informer {
+ public:
+  // The transport outlives the informer. `seed`: of the back-off's jitter.
+  Informer(Transport& transport, InformerOptions options, InformerHandlers handlers, std::uint32_t seed);
+  ~Informer();  // stops
+  Informer(const Informer&) = delete;
+  Informer& operator=(const Informer&) = delete;
+
+  void start();
+  void stop();  // returns when the thread has ended; no handler runs afterwards
+
+  // The first list has been taken over whole.
+  bool has_synced() const { return synced_; }
+  ObjectPtr get(const ObjectKey& key) const;  // null: not there
+  // In the order of their keys; of one namespace, or of all.
+  std::vector<ObjectPtr> list(const std::string& name_space = {}) const;
+
+ private:
+  void take(WatchEvent event);
+  void replace(std::vector<Json> items);
+  void upsert(Json object);
+  void erase(const Json& object);
+
+  InformerHandlers handlers_;
+  WatchDriver driver_;
+  std::atomic<bool> synced_{false};
+  mutable std::mutex mutex_;
+  std::map<ObjectKey, ObjectPtr> store_;
+  std::jthread thread_;
+};
+
+}  // namespace storagepool::kube

@@ -1,0 +1,99 @@
+#include <utility>
+
+#include "operator/kube/watch/watch.h"
+#include "pool/common/runtime/clock.h"
+#include "pool/common/runtime/log.h"
+#include "pool/common/runtime/pause.h"
+
+namespace storagepool::kube {
+namespace {
+
+// How much longer than the server means to keep a watch open its silence is taken for slowness.
+constexpr std::chrono::seconds kSilenceMargin{15};
+
+void strip(Json& object) {
+  const auto metadata = object.find("metadata");
+  if (metadata != object.end() && metadata->is_object()) metadata->erase("managedFields");
+}
+
+}  // namespace
+
+WatchDriver::WatchDriver(Transport& transport, WatchOptions options, std::uint32_t seed)
+    : transport_(transport), options_(std::move(options)), machine_(seed), random_(seed + 1) {}
+
+void WatchDriver::run(const Sink& sink, const std::stop_token& stop) {
+  while (!stop.stop_requested()) {
+    const WatchMachine::Action action = machine_.next(runtime::steady_now());
+    if (const auto* page = std::get_if<WatchMachine::FetchPage>(&action)) {
+      fetch(*page, sink, stop);
+    } else if (const auto* open = std::get_if<WatchMachine::OpenWatch>(&action)) {
+      watch(*open, sink, stop);
+    } else {
+      runtime::pause_until(std::get<WatchMachine::Wait>(action).until, stop);
+    }
+  }
+}
+
+void WatchDriver::fetch(const WatchMachine::FetchPage& action, const Sink& sink,
+                        const std::stop_token& stop) {
+  ApiRequest request = list_request(options_.type,
+                                    {.name_space = options_.name_space,
+                                     .label_selector = options_.label_selector,
+                                     .page_size = options_.page_size},
+                                    action.continue_token);
+  request.stop = stop;
+  auto body = transport_.request(request);
+  auto page = body ? parse_list_page(*body, options_.type) : tl::unexpected(body.error());
+  if (!page) {
+    if (page.error().is_cancelled()) return;
+    warn("cannot list", page.error());
+    machine_.list_failed(page.error(), runtime::steady_now());
+    return;
+  }
+  if (options_.strip_managed_fields) {
+    for (Json& item : page->items) strip(item);
+  }
+  if (auto replaced = machine_.page(std::move(*page))) sink(std::move(*replaced));
+}
+
+void WatchDriver::watch(const WatchMachine::OpenWatch& action, const Sink& sink,
+                        const std::stop_token& stop) {
+  std::uniform_int_distribution<std::int64_t> more(0, options_.timeout.count() / 3);
+  const std::chrono::seconds timeout = options_.timeout + std::chrono::seconds(more(random_));
+  StreamRequest request{.path = collection_path(options_.type, options_.name_space),
+                        .query = {{"watch", "true"},
+                                  {"allowWatchBookmarks", "true"},
+                                  {"resourceVersion", action.resource_version},
+                                  {"timeoutSeconds", std::to_string(timeout.count())}},
+                        .silence = timeout + kSilenceMargin};
+  if (!options_.label_selector.empty()) request.query.emplace_back("labelSelector", options_.label_selector);
+  std::optional<ApiError> failure;
+  machine_.watch_started(runtime::steady_now());
+  auto done = transport_.stream(
+      request,
+      [&](std::string_view text) {
+        auto line = parse_watch_line(text);
+        if (!line) {
+          failure = line.error();
+          return false;
+        }
+        if (line->kind == WatchLine::Kind::kError)
+          warn("a watch ended with an error", error_of(line->object));
+        if (options_.strip_managed_fields) strip(line->object);
+        if (auto event = machine_.line(std::move(*line), runtime::steady_now())) sink(std::move(*event));
+        return machine_.watching();
+      },
+      stop);
+  if (!done) failure = done.error();
+  if (failure && failure->is_cancelled()) return;
+  if (failure) warn("a watch failed", *failure);
+  machine_.watch_ended(failure, runtime::steady_now());
+}
+
+void WatchDriver::warn(const char* what, const ApiError& error) const {
+  log::warn(
+      what,
+      {{"resource", options_.type.plural}, {"namespace", options_.name_space}, {"error", error.to_string()}});
+}
+
+}  // namespace storagepool::kube

@@ -1,0 +1,21 @@
+// Bytes as text: hexadecimal and base64. Pure.
+#pragma once
+
+#include <cstdint>
+#include <span>
+#include <string>
+#include <string_view>
+
+#include <tl/expected.hpp>
+
+namespace storagepool::runtime {
+
+// In lower case.
+std::string encode_hex(std::span<const std::uint8_t> bytes);
+
+// Standard base64 (RFC 4648, section 4), with padding.
+std::string encode_base64(std::string_view bytes);
+// Padding required, white space ignored. The error never shows the text, which may be a secret.
+tl::expected<std::string, std::string> decode_base64(std::string_view text);
+
+}  // namespace storagepool::runtime
