@@ -1,12 +1,15 @@
 #include "pool/postgres/testing/server.h"
 
+#include <algorithm>
 #include <array>
+#include <cctype>
 #include <chrono>
 #include <csignal>
 #include <cstdio>
 #include <cstdlib>
 #include <filesystem>
 #include <fstream>
+#include <functional>
 #include <sstream>
 #include <stdexcept>
 #include <thread>
@@ -22,6 +25,7 @@
 
 #include <libpq-fe.h>
 
+#include "pool/postgres/testing/cluster.h"
 #include "pool/postgres/testing/process.h"
 
 namespace storagepool::postgres::testing {
@@ -31,6 +35,8 @@ namespace fs = std::filesystem;
 using std::chrono::steady_clock;
 
 constexpr const char* kSuperuser = "postgres";
+const std::vector<std::string> kInitdbOptions = {"--no-sync", "--auth=trust", "--encoding=UTF8", "--locale=C",
+                                                 std::string("--username=") + kSuperuser};
 constexpr auto kStartTimeout = std::chrono::seconds(60);
 constexpr auto kStopTimeout = std::chrono::seconds(30);
 
@@ -155,10 +161,11 @@ struct Server::Impl {
         if (fs::exists(file) && chown(file.c_str(), account->pw_uid, account->pw_gid) != 0) fail("chown");
       }
     }
-    run_program(
-        with_user({(binaries / "initdb").string(), "--no-sync", "--auth=trust", "--encoding=UTF8",
-                   "--locale=C", std::string("--username=") + kSuperuser, "--pgdata=" + data().string()}),
-        log());
+    make_cluster(cluster_cache(), cluster_key(), data(), log(), [&] {
+      std::vector<std::string> command = {(binaries / "initdb").string(), "--pgdata=" + data().string()};
+      command.insert(command.end(), kInitdbOptions.begin(), kInitdbOptions.end());
+      run_program(with_user(command), log());
+    });
     std::ofstream conf(data() / "postgresql.conf", std::ios::app);
     conf << "\nlisten_addresses = '127.0.0.1'\nport = " << port << "\nunix_socket_directories = '"
          << root.string()
@@ -173,6 +180,19 @@ struct Server::Impl {
     conf.close();
     write_file(data() / "pg_hba.conf", std::string("local all postgres trust\nhost all all 127.0.0.1/32 ") +
                                            (options.require_password ? "scram-sha-256" : "trust") + "\n");
+  }
+
+  // Two builds of one version may differ in how they were configured.
+  std::string cluster_key() const {
+    const fs::path file = root / "version";
+    run_program({(binaries / "postgres").string(), "--version"}, file);
+    std::string version = read_tail(file);
+    std::replace_if(
+        version.begin(), version.end(), [](unsigned char c) { return std::isalnum(c) == 0 && c != '.'; },
+        '-');
+    std::string depends = binaries.string();
+    for (const auto& option : kInitdbOptions) depends += ' ' + option;
+    return version + std::to_string(std::hash<std::string>{}(depends));
   }
 
   std::vector<std::string> with_user(std::vector<std::string> arguments) const {

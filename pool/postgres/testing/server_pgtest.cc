@@ -1,15 +1,21 @@
 #include "pool/postgres/testing/server.h"
 
+#include <array>
 #include <chrono>
+#include <csignal>
+#include <cstdlib>
 #include <filesystem>
 #include <stdexcept>
+#include <string>
 #include <thread>
+#include <vector>
 
-#include <csignal>
 #include <sys/wait.h>
 #include <unistd.h>
 
 #include <gtest/gtest.h>
+
+#include "pool/common/runtime/testing/temporary_folder.h"
 
 namespace storagepool::postgres::testing {
 namespace {
@@ -57,6 +63,37 @@ TEST(TestServer, LeavesNothingBehindWhenTheTestIsKilled) {
     std::this_thread::sleep_for(std::chrono::milliseconds(10));
   }
   EXPECT_FALSE(std::filesystem::exists(folder));
+}
+
+// With no template yet, so that one of them makes it while the other waits.
+TEST(TestServer, StartsBesideAnotherThatStartsAtTheSameTime) {
+  const runtime::testing::TemporaryFolder cache;
+  std::array<int, 2> gate{};
+  ASSERT_EQ(pipe(gate.data()), 0);
+  std::vector<pid_t> children;
+  for (int i = 0; i < 2; ++i) {
+    children.push_back(fork());
+    if (children.back() == 0) {
+      setenv("XDG_CACHE_HOME", cache.path().c_str(), 1);
+      close(gate[1]);
+      char opened = 0;
+      if (read(gate[0], &opened, 1) != 0) _exit(1);
+      bool sound = false;
+      {
+        Server server;
+        server.superuser("CREATE TABLE t AS SELECT generate_series(1, 1000) AS i", "audit");
+        sound = server.superuser("SELECT count(*) FROM t", "audit").at(0) == "1000";
+      }
+      _exit(sound ? 0 : 1);
+    }
+  }
+  close(gate[0]);
+  close(gate[1]);
+  for (const pid_t child : children) {
+    int status = 0;
+    ASSERT_EQ(waitpid(child, &status, 0), child);
+    EXPECT_EQ(status, 0);
+  }
 }
 
 TEST(TestServer, SaysWhyItDoesNotStart) {
