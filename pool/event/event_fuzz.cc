@@ -7,6 +7,7 @@
 #include <string_view>
 
 #include "pool/common/fuzzing/require.h"
+#include "pool/event/fields.h"
 #include "pool/event/json_plain.h"
 #include "pool/event/serialize.h"
 #include "pool/event/text.h"

@@ -120,6 +120,11 @@ std::optional<std::size_t> JsonMembers::index_of(std::string_view name) const {
   return static_cast<std::size_t>(found - wanted_.begin());
 }
 
+JsonValue* JsonMembers::at(std::size_t index) {
+  std::optional<JsonValue>& value = values_[index];
+  return value ? &*value : nullptr;
+}
+
 const JsonValue* JsonMembers::find(std::string_view name) const {
   const auto index = index_of(name);
   if (!index) return nullptr;

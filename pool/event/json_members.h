@@ -36,7 +36,8 @@ class JsonMembers {
   // Null when the object has none of that name.
   const JsonValue* find(std::string_view name) const;
 
-  // By the place of a name in `wanted`.
+  // By the place of a name in `wanted`, below its size.
+  JsonValue* at(std::size_t index);
   std::optional<std::size_t> index_of(std::string_view name) const;
   void put(std::size_t index, JsonValue value);
 

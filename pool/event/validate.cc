@@ -10,6 +10,7 @@
 #include <utility>
 
 #include "pool/common/settings/duration.h"
+#include "pool/event/fields.h"
 #include "pool/event/json_members.h"
 #include "pool/event/text.h"
 #include "pool/event/uuid.h"
@@ -17,129 +18,43 @@
 namespace storagepool::event {
 namespace {
 
-using Kind = JsonValue::Kind;
+using JsonKind = JsonValue::Kind;
 
-constexpr std::array<std::string_view, 24> kFields = {
-    "version",         "event_type",        "event_timestamp", "event_category", "event_action",
-    "event_outcome",   "event_data",        "correlation_id",  "actor_type",     "actor_id",
-    "actor_ip",        "resource_type",     "resource_id",     "namespace",      "cluster_id",
-    "parent_event_id", "parent_event_date", "severity",        "error_code",     "error_message",
-    "duration_ms",     "retention_days",    "is_sensitive",    "event_id"};
+// What a client may send, in the order in which it is checked.
+constexpr auto kSent = [] {
+  std::array<std::string_view, kOrder<&Places::checked>.size()> names{};
+  all_fields_by<&Places::checked>([&](const auto& field) {
+    names.at(field.places.checked - 1) = field.name;
+    return true;
+  });
+  return names;
+}();
 
-constexpr std::size_t kUnbounded = static_cast<std::size_t>(-1);  // by the size of the body alone
-constexpr std::int64_t kMaxRetentionDays = 2555;
-
-std::string_view type_name(Kind kind) {
+std::string_view type_name(JsonKind kind) {
   switch (kind) {
-    case Kind::kNull:
+    case JsonKind::kNull:
       return "null";
-    case Kind::kBoolean:
+    case JsonKind::kBoolean:
       return "a boolean";
-    case Kind::kInteger:
-    case Kind::kNumber:
+    case JsonKind::kInteger:
+    case JsonKind::kNumber:
       return "a number";
-    case Kind::kString:
+    case JsonKind::kString:
       return "a string";
-    case Kind::kObject:
+    case JsonKind::kObject:
       return "an object";
-    case Kind::kArray:
+    case JsonKind::kArray:
       return "an array";
   }
   return "a value";
 }
 
 std::string shown(const JsonValue& value) {
-  if (value.kind == Kind::kString) return quoted(value.text);
-  if (value.kind == Kind::kBoolean) return value.boolean ? "true" : "false";
-  if (value.kind == Kind::kInteger || value.kind == Kind::kNumber) return value.text.substr(0, 64);
+  if (value.kind == JsonKind::kString) return quoted(value.text);
+  if (value.kind == JsonKind::kBoolean) return value.boolean ? "true" : "false";
+  if (value.kind == JsonKind::kInteger || value.kind == JsonKind::kNumber) return value.text.substr(0, 64);
   return std::string(type_name(value.kind));
 }
-
-// Reads one field after the other and collects what is wrong.
-class Reader {
- public:
-  explicit Reader(JsonMembers members) : members_(std::move(members)) {}
-
-  FieldErrors take_errors() { return std::move(errors_); }
-  bool failed() const { return !errors_.empty(); }
-
-  void refuse(std::string_view field, std::string_view given, std::string_view allowed) {
-    errors_.push_back(
-        {std::string(field), "got " + std::string(given) + "; allowed: " + std::string(allowed)});
-  }
-
-  // The value, or null when the field is absent.
-  const JsonValue* find(std::string_view field) const {
-    const JsonValue* value = members_.find(field);
-    return value == nullptr || value->kind == Kind::kNull ? nullptr : value;
-  }
-  void missing(std::string_view field, std::string_view allowed) {
-    errors_.push_back({std::string(field), "is required; allowed: " + std::string(allowed)});
-  }
-
-  std::string required_text(std::string_view field, std::size_t longest) {
-    const auto allowed = [&] { return "a string of 1 to " + std::to_string(longest) + " characters"; };
-    const JsonValue* value = find(field);
-    if (value == nullptr) {
-      missing(field, allowed());
-      return {};
-    }
-    if (value->kind != Kind::kString || value->text.empty() ||
-        utf8_length(value->text).value_or(kUnbounded) > longest) {
-      refuse(field, shown(*value), allowed());
-    }
-    return value->text;
-  }
-
-  std::optional<std::string> optional_text(std::string_view field, std::size_t longest) {
-    const JsonValue* value = find(field);
-    if (value == nullptr) return std::nullopt;
-    if (value->kind != Kind::kString) {
-      refuse(field, shown(*value), "a string");
-    } else if (utf8_length(value->text).value_or(kUnbounded) > longest) {
-      refuse(field, shown(*value), "a string of at most " + std::to_string(longest) + " characters");
-    }
-    return value->text;
-  }
-
-  // An empty string stands for the default as an absent field does.
-  std::string text_or(std::string_view field, const std::string& fallback) {
-    auto text = optional_text(field, kMaxOptionalText);
-    if (text && !text->empty()) return std::move(*text);
-    return fallback;
-  }
-
-  std::optional<std::int64_t> optional_integer(std::string_view field, std::int64_t lowest,
-                                               std::int64_t highest, std::string_view allowed) {
-    const JsonValue* value = find(field);
-    if (value == nullptr) return std::nullopt;
-    if (value->kind != Kind::kInteger || value->integer < lowest || value->integer > highest) {
-      refuse(field, shown(*value), allowed);
-      return std::nullopt;
-    }
-    return value->integer;
-  }
-
-  bool boolean_or(std::string_view field, bool fallback) {
-    const JsonValue* value = find(field);
-    if (value == nullptr) return fallback;
-    if (value->kind != Kind::kBoolean) refuse(field, shown(*value), "true or false");
-    return value->boolean;
-  }
-
-  std::optional<std::string> optional_uuid(std::string_view field) {
-    const JsonValue* value = find(field);
-    if (value == nullptr) return std::nullopt;
-    auto uuid = value->kind == Kind::kString ? parse_uuid(value->text) : std::nullopt;
-    // The nil UUID is what a client sends by accident; as an id it would make all its events one.
-    if (!uuid || *uuid == kNilUuid) refuse(field, shown(*value), "a UUID other than the nil UUID");
-    return uuid;
-  }
-
- private:
-  JsonMembers members_;
-  FieldErrors errors_;
-};
 
 bool is_address(const std::string& text) {
   std::array<unsigned char, sizeof(in6_addr)> address{};
@@ -147,107 +62,154 @@ bool is_address(const std::string& text) {
          inet_pton(AF_INET6, text.c_str(), address.data()) == 1;
 }
 
-runtime::Timestamp read_time(Reader& reader, runtime::Timestamp now, const TimeLimits& limits) {
-  constexpr std::string_view kField = "event_timestamp";
-  const auto allowed = [&] {
-    return "an RFC 3339 time with at most nanoseconds, from " + settings::format_duration(limits.past) +
-           " ago to " + settings::format_duration(limits.future) + " ahead";
-  };
-  const JsonValue* value = reader.find(kField);
-  if (value == nullptr) {
-    reader.missing(kField, allowed());
-    return {};
-  }
-  const auto time = value->kind == Kind::kString ? runtime::parse_timestamp(value->text) : std::nullopt;
-  if (!time || *time > now + limits.future || *time < now - limits.past)
-    reader.refuse(kField, shown(*value), allowed());
-  return time.value_or(runtime::Timestamp{});
-}
+// Reads the fields into an event, one after the other, and collects what is wrong.
+class Reader {
+ public:
+  Reader(JsonMembers members, runtime::Timestamp now, const TimeLimits& limits)
+      : members_(std::move(members)), now_(now), limits_(limits) {}
 
-std::string read_outcome(Reader& reader) {
-  constexpr std::string_view kField = "event_outcome";
-  constexpr std::string_view kAllowed = "success, failure, pending";
-  const JsonValue* value = reader.find(kField);
-  if (value == nullptr) {
-    reader.missing(kField, kAllowed);
-    return {};
+  template <typename Kind, typename Value>
+  void read(const Field<Kind, Value>& field) {
+    JsonValue* value = members_.at(field.places.checked - 1);
+    if (value != nullptr && value->kind != JsonKind::kNull) {
+      take(field, *value, event_.*field.member);
+    } else if (field.absence.rule == Absence::Rule::kRefused) {
+      errors_.push_back(
+          {std::string(field.name), "is required; allowed: " + allowed(field.kind, field.absence)});
+    } else {
+      fill_in(field.absence, event_.*field.member);
+    }
   }
-  const bool known = value->text == "success" || value->text == "failure" || value->text == "pending";
-  if (value->kind != Kind::kString || !known) reader.refuse(kField, shown(*value), kAllowed);
-  return value->text;
-}
 
-std::string read_data(Reader& reader) {
-  constexpr std::string_view kField = "event_data";
-  constexpr std::string_view kAllowed = "a JSON object";
-  const JsonValue* value = reader.find(kField);
-  if (value == nullptr) {
-    reader.missing(kField, kAllowed);
-    return {};
+  tl::expected<Event, FieldErrors> result() && {
+    if (!errors_.empty()) return tl::unexpected(std::move(errors_));
+    event_.id_from_client = !event_.event_id.empty();
+    return std::move(event_);
   }
-  if (value->kind != Kind::kObject) reader.refuse(kField, shown(*value), kAllowed);
-  return value->text;
-}
 
-std::optional<runtime::Date> read_parent_date(Reader& reader) {
-  constexpr std::string_view kField = "parent_event_date";
-  const JsonValue* value = reader.find(kField);
-  if (value == nullptr) return std::nullopt;
-  const auto date = value->kind == Kind::kString ? runtime::parse_date(value->text) : std::nullopt;
-  if (!date) reader.refuse(kField, shown(*value), "a date as 2026-02-28");
-  return date;
-}
-
-std::optional<std::string> read_address(Reader& reader) {
-  constexpr std::string_view kField = "actor_ip";
-  const JsonValue* value = reader.find(kField);
-  if (value == nullptr) return std::nullopt;
-  if (value->kind != Kind::kString || !is_address(value->text)) {
-    reader.refuse(kField, shown(*value), "an IPv4 or IPv6 address");
+ private:
+  // What a value of the kind has to be.
+  static std::string allowed(const kind::Text& text, const Absence& absence) {
+    const bool required = absence.rule == Absence::Rule::kRefused;
+    return (required ? "a string of 1 to " : "a string of at most ") + std::to_string(text.longest) +
+           " characters";
   }
-  return value->text;
-}
+  static std::string allowed(const kind::Choice& choice, const Absence&) { return choice.allowed(); }
+  static std::string allowed(kind::Uuid, const Absence&) { return "a UUID other than the nil UUID"; }
+  std::string allowed(kind::Time, const Absence&) const {
+    return "an RFC 3339 time with at most nanoseconds, from " + settings::format_duration(limits_.past) +
+           " ago to " + settings::format_duration(limits_.future) + " ahead";
+  }
+  static std::string allowed(kind::Date, const Absence&) { return "a date as 2026-02-28"; }
+  static std::string allowed(kind::Address, const Absence&) { return "an IPv4 or IPv6 address"; }
+  static std::string allowed(const kind::Integer& bounds, const Absence& absence) {
+    const bool open = bounds.most == std::numeric_limits<std::int64_t>::max();
+    const std::string least = std::to_string(bounds.least);
+    return (open ? "an integer of at least " + least
+                 : "an integer from " + least + " to " + std::to_string(bounds.most)) +
+           (absence.rule == Absence::Rule::kDefault
+                ? ", or 0 for the default of " + std::to_string(absence.number)
+                : "");
+  }
+  static std::string allowed(kind::Boolean, const Absence&) { return "true or false"; }
+  static std::string allowed(kind::Object, const Absence&) { return "a JSON object"; }
+
+  template <typename Value>
+  void take(const Field<kind::Text, Value>& field, JsonValue& value, Value& member) {
+    const bool required = field.absence.rule == Absence::Rule::kRefused;
+    if (value.kind != JsonKind::kString && !required) return refuse(field.name, value, "a string");
+    if (value.kind != JsonKind::kString || (required && value.text.empty()) ||
+        utf8_length(value.text).value_or(kind::Text::kUnbounded) > field.kind.longest) {
+      return refuse(field, value);
+    }
+    if (field.absence.rule == Absence::Rule::kDefault && value.text.empty())
+      return fill_in(field.absence, member);
+    member = std::move(value.text);
+  }
+  template <typename Value>
+  void take(const Field<kind::Choice, Value>& field, JsonValue& value, Value& member) {
+    if (value.kind != JsonKind::kString || !field.kind.has(value.text)) return refuse(field, value);
+    member = std::move(value.text);
+  }
+  template <typename Value>
+  void take(const Field<kind::Uuid, Value>& field, const JsonValue& value, Value& member) {
+    auto uuid = value.kind == JsonKind::kString ? parse_uuid(value.text) : std::nullopt;
+    // The nil UUID is what a client sends by accident; as an id it would make all its events one.
+    if (!uuid || *uuid == kNilUuid) return refuse(field, value);
+    member = std::move(*uuid);
+  }
+  template <typename Value>
+  void take(const Field<kind::Time, Value>& field, const JsonValue& value, Value& member) {
+    const auto time = value.kind == JsonKind::kString ? runtime::parse_timestamp(value.text) : std::nullopt;
+    if (!time || *time > now_ + limits_.future || *time < now_ - limits_.past) return refuse(field, value);
+    member = *time;
+  }
+  template <typename Value>
+  void take(const Field<kind::Date, Value>& field, const JsonValue& value, Value& member) {
+    const auto date = value.kind == JsonKind::kString ? runtime::parse_date(value.text) : std::nullopt;
+    if (!date) return refuse(field, value);
+    member = *date;
+  }
+  template <typename Value>
+  void take(const Field<kind::Address, Value>& field, JsonValue& value, Value& member) {
+    if (value.kind != JsonKind::kString || !is_address(value.text)) return refuse(field, value);
+    member = std::move(value.text);
+  }
+  template <typename Value>
+  void take(const Field<kind::Integer, Value>& field, const JsonValue& value, Value& member) {
+    const bool zero = value.kind == JsonKind::kInteger && value.integer == 0;
+    if (zero && field.absence.rule == Absence::Rule::kDefault) return fill_in(field.absence, member);
+    if (value.kind != JsonKind::kInteger || value.integer < field.kind.least ||
+        value.integer > field.kind.most) {
+      return refuse(field, value);
+    }
+    member = value.integer;
+  }
+  template <typename Value>
+  void take(const Field<kind::Boolean, Value>& field, const JsonValue& value, Value& member) {
+    if (value.kind != JsonKind::kBoolean) return refuse(field, value);
+    member = value.boolean;
+  }
+  template <typename Value>
+  void take(const Field<kind::Object, Value>& field, JsonValue& value, Value& member) {
+    if (value.kind != JsonKind::kObject) return refuse(field, value);
+    member = std::move(value.text);
+  }
+
+  void fill_in(const Absence& absence, std::string& member) const { member = absence.default_text(event_); }
+  static void fill_in(const Absence& absence, std::int64_t& member) { member = absence.number; }
+  static void fill_in(const Absence& absence, bool& member) { member = absence.number != 0; }
+  // Has no value then.
+  template <typename Value>
+  static void fill_in(const Absence&, Value&) {}
+
+  template <typename Kind, typename Value>
+  void refuse(const Field<Kind, Value>& field, const JsonValue& value) {
+    refuse(field.name, value, allowed(field.kind, field.absence));
+  }
+  void refuse(std::string_view field, const JsonValue& given, std::string_view allowed) {
+    errors_.push_back({std::string(field), "got " + shown(given) + "; allowed: " + std::string(allowed)});
+  }
+
+  JsonMembers members_;
+  runtime::Timestamp now_;
+  const TimeLimits& limits_;
+  Event event_;
+  FieldErrors errors_;
+};
 
 }  // namespace
 
 tl::expected<Event, FieldErrors> validate_event(std::string_view body, runtime::Timestamp now,
                                                 const TimeLimits& limits) {
-  auto members = read_json_members(body, kFields);
+  auto members = read_json_members(body, kSent);
   if (!members) return tl::unexpected(FieldErrors{{"body", members.error()}});
-  Reader reader(std::move(*members));
-  Event event;
-  event.version = reader.required_text("version", 20);
-  event.event_type = reader.required_text("event_type", 100);
-  event.event_timestamp = read_time(reader, now, limits);
-  event.event_category = reader.required_text("event_category", 50);
-  event.event_action = reader.required_text("event_action", 50);
-  event.event_outcome = read_outcome(reader);
-  event.correlation_id = reader.required_text("correlation_id", 255);
-  event.event_data = read_data(reader);
-  event.actor_type = reader.text_or("actor_type", "service");
-  event.actor_id = reader.text_or("actor_id", event.event_category + "-service");
-  event.actor_ip = read_address(reader);
-  event.resource_type = reader.text_or("resource_type", event.event_category);
-  event.resource_id = reader.text_or("resource_id", event.correlation_id);
-  event.namespace_name = reader.optional_text("namespace", kMaxOptionalText);
-  event.cluster_id = reader.optional_text("cluster_id", kMaxOptionalText);
-  event.parent_event_id = reader.optional_uuid("parent_event_id");
-  event.parent_event_date = read_parent_date(reader);
-  event.severity = reader.text_or("severity", "info");
-  event.error_code = reader.optional_text("error_code", kMaxOptionalText);
-  event.error_message = reader.optional_text("error_message", kUnbounded);
-  event.duration_ms = reader.optional_integer("duration_ms", 0, std::numeric_limits<std::int64_t>::max(),
-                                              "an integer of at least 0");
-  const auto retention = reader
-                             .optional_integer("retention_days", 0, kMaxRetentionDays,
-                                               "an integer from 1 to 2555, or 0 for the default of 2555")
-                             .value_or(0);
-  event.retention_days = retention == 0 ? kDefaultRetentionDays : retention;
-  event.is_sensitive = reader.boolean_or("is_sensitive", false);
-  event.event_id = reader.optional_uuid("event_id").value_or("");
-  event.id_from_client = !event.event_id.empty();
-  if (reader.failed()) return tl::unexpected(reader.take_errors());
-  return event;
+  Reader reader(std::move(*members), now, limits);
+  all_fields_by<&Places::checked>([&](const auto& field) {
+    reader.read(field);
+    return true;
+  });
+  return std::move(reader).result();
 }
 
 tl::expected<std::vector<Event>, FieldErrors> validate_batch(std::string_view body, runtime::Timestamp now,

@@ -22,9 +22,6 @@ struct TimeLimits {
   std::chrono::milliseconds past = std::chrono::hours{7 * 24};
 };
 
-// What the contract leaves open is bounded all the same, so that one page of events is.
-inline constexpr std::size_t kMaxOptionalText = 1024;
-
 tl::expected<Event, FieldErrors> validate_event(std::string_view body, runtime::Timestamp now,
                                                 const TimeLimits& limits = {});
 

@@ -240,6 +240,48 @@ TEST(ValidateEvent, tells_whose_id_it_is) {
   EXPECT_TRUE(with("event_id", "aaaaaaaa-9b7c-4def-8123-456789abcdef")->id_from_client);
 }
 
+// Every field wrong at once: what clients read, in the order in which they read it.
+TEST(ValidateEvent, RefusesEveryFieldInOrder) {
+  nlohmann::json body;
+  for (const char* field :
+       {"event_id",       "event_timestamp", "event_type",     "version",         "event_category",
+        "event_action",   "event_outcome",   "correlation_id", "parent_event_id", "parent_event_date",
+        "resource_type",  "resource_id",     "severity",       "actor_id",        "actor_type",
+        "retention_days", "is_sensitive",    "event_data",     "namespace",       "cluster_id",
+        "actor_ip",       "duration_ms",     "error_code",     "error_message"}) {
+    body[field] = nlohmann::json::array();
+  }
+  const auto event = validate_event(body.dump(), kNow);
+  ASSERT_FALSE(event);
+  std::string told;
+  for (const FieldError& error : event.error()) told += error.field + ": " + error.message + "\n";
+  EXPECT_EQ(told, R"(version: got an array; allowed: a string of 1 to 20 characters
+event_type: got an array; allowed: a string of 1 to 100 characters
+event_timestamp: got an array; allowed: an RFC 3339 time with at most nanoseconds, from 168h ago to 1h ahead
+event_category: got an array; allowed: a string of 1 to 50 characters
+event_action: got an array; allowed: a string of 1 to 50 characters
+event_outcome: got an array; allowed: success, failure, pending
+correlation_id: got an array; allowed: a string of 1 to 255 characters
+event_data: got an array; allowed: a JSON object
+actor_type: got an array; allowed: a string
+actor_id: got an array; allowed: a string
+actor_ip: got an array; allowed: an IPv4 or IPv6 address
+resource_type: got an array; allowed: a string
+resource_id: got an array; allowed: a string
+namespace: got an array; allowed: a string
+cluster_id: got an array; allowed: a string
+parent_event_id: got an array; allowed: a UUID other than the nil UUID
+parent_event_date: got an array; allowed: a date as 2026-02-28
+severity: got an array; allowed: a string
+error_code: got an array; allowed: a string
+error_message: got an array; allowed: a string
+duration_ms: got an array; allowed: an integer of at least 0
+retention_days: got an array; allowed: an integer from 1 to 2555, or 0 for the default of 2555
+is_sensitive: got an array; allowed: true or false
+event_id: got an array; allowed: a UUID other than the nil UUID
+)");
+}
+
 std::vector<std::string> refused_fields(const std::string& body) {
   const auto events = validate_batch(body, kNow);
   std::vector<std::string> fields;

@@ -1,7 +1,13 @@
 #include "pool/journal/record.h"
 
-#include <gmock/gmock.h>
+#include <iterator>
+#include <string>
+#include <string_view>
+#include <vector>
+
+#include <boost/algorithm/hex.hpp>
 #include <boost/crc.hpp>
+#include <gmock/gmock.h>
 
 #include "pool/event/testing/smallest_event.h"
 
@@ -44,6 +50,31 @@ event::Event fullest() {
   return event;
 }
 
+std::string to_hex(std::string_view bytes) {
+  std::string hex;
+  boost::algorithm::hex_lower(bytes.begin(), bytes.end(), std::back_inserter(hex));
+  return hex;
+}
+
+std::string from_hex(std::string_view hex) {
+  std::string bytes;
+  boost::algorithm::unhex(hex.begin(), hex.end(), std::back_inserter(bytes));
+  return bytes;
+}
+
+// `fullest` and `smallest` in form 1.
+constexpr std::string_view kFirstForm =
+    "01020000002400000030313932663063312d326333642d376534662d386135622d303132333435363738396162018012eb91"
+    "e04b060003000000322e3004000000747970650800000063617465676f727906000000616374696f6e0700000070656e6469"
+    "6e670b000000636f7272656c6174696f6e012400000030313932663063312d326333642d376534662d386135622d30313233"
+    "343536373839616301c606f5ffffffffff0d0000007265736f7572636520747970650b0000007265736f7572636520696408"
+    "000000637269746963616c050000006163746f720a0000006163746f722074797065010000000000000001240000007b225c"
+    "7530303030223a2022f09d849e227d002061667465722061207a65726f2062797401000000000107000000636c7573746572"
+    "010b000000323030313a6462383a3a3101010000000000008001020000004531010500000062726f6b652400000030313932"
+    "663063312d326333642d376534662d386135622d303132333435363738396162008012eb91e04b060003000000312e300100"
+    "000074010000006301000000610700000073756363657373010000007200000100000063010000007204000000696e666f09"
+    "000000632d736572766963650700000073657276696365fb0900000000000000020000007b7d00000000000037b8ff9b";
+
 std::string with_checksum(std::string body) {
   boost::crc_32_type crc;
   crc.process_bytes(body.data(), body.size());
@@ -57,6 +88,17 @@ TEST(EventRecord, gives_back_every_member_as_it_was) {
   const auto read = decode_unit(encode_unit(unit));
   ASSERT_TRUE(read) << read.error();
   EXPECT_EQ(*read, unit);
+}
+
+// What journals on disk hold: it is read by every later release, whatever members an event has got since.
+TEST(EventRecord, ReadsTheFirstForm) {
+  const auto read = decode_unit(from_hex(kFirstForm));
+  ASSERT_TRUE(read) << read.error();
+  EXPECT_EQ(*read, (std::vector<event::Event>{fullest(), smallest()}));
+}
+
+TEST(EventRecord, WritesTheFirstForm) {
+  EXPECT_EQ(to_hex(encode_unit(std::vector<event::Event>{fullest(), smallest()})), kFirstForm);
 }
 
 TEST(EventRecord, holds_no_event_at_all) {
