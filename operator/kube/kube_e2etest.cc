@@ -10,10 +10,10 @@
 #include <gmock/gmock.h>
 #include <gtest/gtest.h>
 
-#include "operator/kube/kube.h"
-#include "operator/kube/transport/cpprest_transport.h"
 #include "operator/kube/events.h"
+#include "operator/kube/kube.h"
 #include "operator/kube/testing/fake_transport.h"
+#include "operator/kube/transport/cpprest_transport.h"
 #include "operator/kube/watch/informer.h"
 
 namespace storagepool::kube {

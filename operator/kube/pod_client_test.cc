@@ -5,7 +5,7 @@
 #include <gmock/gmock.h>
 #include <gtest/gtest.h>
 
-#include "operator/kube/testing/loopback_server.h"
+#include "operator/kube/transport/testing/loopback_server.h"
 
 namespace storagepool::kube {
 namespace {

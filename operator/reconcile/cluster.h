@@ -8,8 +8,8 @@
 
 #include <tl/expected.hpp>
 
-#include "operator/kube/kube.h"
 #include "operator/kube/events.h"
+#include "operator/kube/kube.h"
 #include "operator/kube/watch/informer.h"
 
 namespace storagepool::reconcile {

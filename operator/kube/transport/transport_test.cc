@@ -4,7 +4,7 @@
 #include <gtest/gtest.h>
 
 #include "operator/kube/transport/cpprest_transport.h"
-#include "operator/kube/testing/loopback_server.h"
+#include "operator/kube/transport/testing/loopback_server.h"
 
 namespace storagepool::kube {
 namespace {
