@@ -11,6 +11,7 @@
 #include <gtest/gtest.h>
 
 #include "operator/kube/kube.h"
+#include "operator/kube/object.h"
 #include "operator/kube/transport/cpprest_transport.h"
 #include "operator/kube/events.h"
 #include "operator/kube/testing/fake_transport.h"
