@@ -1,6 +1,8 @@
 #include <algorithm>
 
 #include "operator/kube/events.h"
+#include "operator/kube/object.h"
+#include "pool/common/runtime/json.h"
 #include "pool/common/runtime/sha256.h"
 
 namespace storagepool::kube {
@@ -14,11 +16,6 @@ std::string type_name(EventType type) {
   return type == EventType::kWarning ? "Warning" : "Normal";
 }
 
-std::string member(const Json& object, const char* name) {
-  const auto found = object.find(name);
-  return found != object.end() && found->is_string() ? found->get<std::string>() : std::string();
-}
-
 std::string cut(const std::string& text, std::size_t limit) {
   if (text.size() <= limit) return text;
   while (limit > 0 && (static_cast<unsigned char>(text[limit]) & 0xC0) == 0x80) --limit;
@@ -29,8 +26,8 @@ std::string cut(const std::string& text, std::size_t limit) {
 
 Json reference_to(const Json& object) {
   const ObjectKey key = key_of(object);
-  Json reference{{"apiVersion", member(object, "apiVersion")},
-                 {"kind", member(object, "kind")},
+  Json reference{{"apiVersion", runtime::text_at(object, "/apiVersion")},
+                 {"kind", runtime::text_at(object, "/kind")},
                  {"name", key.name},
                  {"uid", metadata_string(object, "uid")}};
   if (!key.name_space.empty()) reference["namespace"] = key.name_space;
@@ -40,14 +37,15 @@ Json reference_to(const Json& object) {
 std::string event_name(const Event& event) {
   const char separator = '\0';
   const std::string hash =
-      runtime::sha256_hex(member(event.regarding, "uid") + separator + type_name(event.type) + separator +
-                          event.reason + separator + event.note);
-  return cut(member(event.regarding, "name"), kMaxObjectNameBytes) + "." + hash.substr(0, kHashDigits);
+      runtime::sha256_hex(runtime::text_at(event.regarding, "/uid") + separator + type_name(event.type) +
+                          separator + event.reason + separator + event.note);
+  return cut(runtime::text_at(event.regarding, "/name"), kMaxObjectNameBytes) + "." +
+         hash.substr(0, kHashDigits);
 }
 
 Json event_object(const EventSeries::Write& write, const std::string& time, const std::string& controller,
                   const std::string& instance) {
-  const std::string name_space = member(write.event.regarding, "namespace");
+  const std::string name_space = runtime::text_at(write.event.regarding, "/namespace");
   return {{"metadata", {{"name", write.name}, {"namespace", name_space.empty() ? "default" : name_space}}},
           {"eventTime", time},
           {"reportingController", controller},
@@ -68,7 +66,8 @@ bool EventSeries::record(const Event& event, TimePoint now) {
     return true;
   }
   if (series_.size() >= kMaxSeries) return false;
-  Bucket& bucket = buckets_.try_emplace(member(event.regarding, "uid"), Bucket{kBurst, now}).first->second;
+  Bucket& bucket =
+      buckets_.try_emplace(runtime::text_at(event.regarding, "/uid"), Bucket{kBurst, now}).first->second;
   const double refilled = std::chrono::duration<double>(now - bucket.at) / kRefill;
   bucket = {std::min<double>(kBurst, bucket.tokens + refilled), now};
   if (bucket.tokens < 1) return false;

@@ -3,7 +3,9 @@
 #include <algorithm>
 #include <utility>
 
+#include "operator/kube/object.h"
 #include "pool/common/runtime/clock.h"
+#include "pool/common/runtime/json.h"
 #include "pool/common/runtime/log.h"
 
 namespace storagepool::kube {
@@ -11,12 +13,8 @@ namespace {
 
 // How often an Event as stored has happened.
 std::uint64_t count_of(const Json& stored) {
-  const auto series = stored.find("series");
-  if (series == stored.end() || !series->is_object()) return 1;
-  const auto count = series->find("count");
-  return count != series->end() && count->is_number_unsigned()
-             ? std::max<std::uint64_t>(1, count->get<std::uint64_t>())
-             : 1;
+  return static_cast<std::uint64_t>(
+      std::max<std::int64_t>(1, runtime::integer_at(stored, "/series/count", 1)));
 }
 
 }  // namespace

@@ -2,6 +2,8 @@
 
 #include <utility>
 
+#include "operator/kube/object.h"
+
 namespace storagepool::kube {
 namespace {
 

@@ -12,6 +12,7 @@
 
 #include "operator/kube/events.h"
 #include "operator/kube/kube.h"
+#include "operator/kube/object.h"
 #include "operator/kube/testing/fake_transport.h"
 #include "operator/kube/transport/cpprest_transport.h"
 #include "operator/kube/watch/informer.h"

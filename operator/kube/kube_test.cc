@@ -2,6 +2,7 @@
 
 #include <gtest/gtest.h>
 
+#include "operator/kube/object.h"
 #include "operator/kube/testing/fake_transport.h"
 
 namespace storagepool::kube {

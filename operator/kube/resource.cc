@@ -12,18 +12,6 @@ std::string ObjectKey::to_string() const {
   return name_space.empty() ? name : name_space + "/" + name;
 }
 
-std::string metadata_string(const Json& object, const char* field) {
-  if (!object.is_object()) return {};
-  const auto metadata = object.find("metadata");
-  if (metadata == object.end() || !metadata->is_object()) return {};
-  const auto value = metadata->find(field);
-  return value != metadata->end() && value->is_string() ? value->get<std::string>() : std::string();
-}
-
-ObjectKey key_of(const Json& object) {
-  return {metadata_string(object, "namespace"), metadata_string(object, "name")};
-}
-
 std::string collection_path(const ResourceType& type, std::string_view name_space) {
   std::string path = type.group.empty() ? "/api/" : "/apis/" + std::string(type.group) + "/";
   path += type.version;

@@ -45,11 +45,6 @@ struct ObjectKey {
   auto operator<=>(const ObjectKey&) const = default;
 };
 
-// The key of an object as the API serves it; empty parts where the metadata lack them.
-ObjectKey key_of(const Json& object);
-// metadata.<field> as a string, or empty.
-std::string metadata_string(const Json& object, const char* field);
-
 // "/apis/apps/v1/namespaces/a/statefulsets"; without a namespace, over all namespaces.
 std::string collection_path(const ResourceType& type, std::string_view name_space);
 // "/apis/apps/v1/namespaces/a/statefulsets/b/status"; `subresource` may be empty.

@@ -28,15 +28,5 @@ TEST(ResourceTest, ANameCannotLeaveItsPath) {
   EXPECT_EQ(object_path(resources::kPods, {"a", ".."}), "/api/v1/namespaces/a/pods/%2E%2E");
 }
 
-TEST(ResourceTest, KeysOfObjects) {
-  const Json object = {{"metadata", {{"namespace", "a"}, {"name", "b"}, {"generation", 3}}}};
-  EXPECT_EQ(key_of(object), (ObjectKey{"a", "b"}));
-  EXPECT_EQ(key_of(object).to_string(), "a/b");
-  EXPECT_EQ((ObjectKey{"", "b"}).to_string(), "b");
-  EXPECT_EQ(metadata_string(object, "generation"), "");
-  EXPECT_EQ(key_of(Json::array()), ObjectKey{});
-  EXPECT_EQ(key_of({{"metadata", "text"}}), ObjectKey{});
-}
-
 }  // namespace
 }  // namespace storagepool::kube

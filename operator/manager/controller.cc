@@ -68,8 +68,7 @@ void Controller::run() {
 
 void Controller::handle(const kube::ObjectKey& key) {
   const auto start = runtime::steady_now();
-  const reconcile::Moment now{.steady = start,
-                              .wall = std::chrono::floor<std::chrono::milliseconds>(runtime::wall_now())};
+  const reconcile::Moment now{.steady = start, .wall = runtime::wall_now()};
   const auto outcome = reconciler_.reconcile(key, now);
   seconds_.Observe(std::chrono::duration<double>(runtime::steady_now() - start).count());
   if (!outcome) {
@@ -88,13 +87,13 @@ void Controller::handle(const kube::ObjectKey& key) {
   }
   succeeded_.Increment();
   queue_.forget(key);
-  if (const auto& delay = outcome->look_again) queue_.add_after(key, kube::Priority::kResync, *delay);
+  if (const auto& delay = outcome->requeue_after) queue_.add_after(key, kube::Priority::kResync, *delay);
   publish(key, *outcome);
 }
 
 void Controller::publish(const kube::ObjectKey& key, const reconcile::Outcome& outcome) {
   const auto known = budgets_.find(key);
-  if (!outcome.look_again) {
+  if (!outcome.requeue_after) {
     if (known != budgets_.end()) {
       usable_.Remove(known->second.usable);
       granted_.Remove(known->second.granted);

@@ -2,6 +2,9 @@
 
 #include <functional>
 
+#include "operator/kube/object.h"
+#include "pool/common/runtime/json.h"
+
 namespace storagepool::reconcile {
 namespace {
 
@@ -11,14 +14,15 @@ std::size_t hash_of(const Json& object) {
 
 // Changes with every edit of what we set, but not with the status that controllers write.
 std::string fingerprint(const Json& object) {
-  const std::int64_t generation = metadata_generation(object);
+  const std::int64_t generation = kube::generation(object);
   Json parts = Json::array();
+  const Json& metadata = runtime::member(object, "metadata");
   for (const char* member : {"labels", "annotations", "ownerReferences"}) {
-    parts.push_back(object.at("metadata").value(member, Json()));
+    parts.push_back(runtime::member(metadata, member));
   }
   const std::string version =
-      generation > 0 ? std::to_string(generation) : text_at(object, "/metadata/resourceVersion");
-  return version + text_at(object, "/metadata/uid") + parts.dump();
+      generation > 0 ? std::to_string(generation) : kube::metadata_string(object, "resourceVersion");
+  return version + kube::metadata_string(object, "uid") + parts.dump();
 }
 
 }  // namespace
@@ -30,7 +34,7 @@ std::string Children::id(const kube::ResourceType& type, const std::string& name
 bool Children::is_current(const Json* live, std::size_t rendering, Applied& applied, Now now) const {
   if (applied.rendering != rendering) return false;
   if (live == nullptr) return !applied.seen && now - applied.at < kCacheLag;
-  if (resource_version(*live) < applied.resource_version) return now - applied.at < kCacheLag;
+  if (kube::resource_version(*live) < applied.resource_version) return now - applied.at < kCacheLag;
   applied.seen = true;
   return fingerprint(*live) == applied.live;
 }
@@ -58,7 +62,7 @@ Cluster::Result<Json> Children::write(Cluster& cluster, const kube::ResourceType
   if (!stored) return stored;
   applied_[name] = {.rendering = rendering,
                     .live = fingerprint(*stored),
-                    .resource_version = resource_version(*stored),
+                    .resource_version = kube::resource_version(*stored),
                     .seen = false,
                     .at = now};
   return stored;

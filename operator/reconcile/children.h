@@ -11,9 +11,10 @@
 #include <string>
 
 #include "operator/reconcile/cluster.h"
-#include "operator/reconcile/view.h"
 
 namespace storagepool::reconcile {
+
+using kube::Json;
 
 class Children {
  public:

@@ -3,6 +3,7 @@
 #include <algorithm>
 
 #include "operator/render/render.h"
+#include "pool/common/runtime/json.h"
 
 namespace storagepool::reconcile {
 namespace {
@@ -168,13 +169,13 @@ Json build_conditions(const StatusInput& input) {
     const Json& before = find_condition(input.previous, condition.type);
     const bool same = before.is_object() && before.value("status", "") == condition.status &&
                       before.contains("lastTransitionTime");
-    result.push_back(
-        {{"type", condition.type},
-         {"status", condition.status},
-         {"observedGeneration", input.generation},
-         {"lastTransitionTime", same ? before["lastTransitionTime"] : Json(format_time(input.now))},
-         {"reason", condition.reason},
-         {"message", condition.message}});
+    result.push_back({{"type", condition.type},
+                      {"status", condition.status},
+                      {"observedGeneration", input.generation},
+                      {"lastTransitionTime",
+                       same ? before["lastTransitionTime"] : Json(runtime::format_seconds(input.now))},
+                      {"reason", condition.reason},
+                      {"message", condition.message}});
   }
   return result;
 }
@@ -183,7 +184,7 @@ const Json& find_condition(const Json& status, const char* type) {
   static const Json kNull;
   if (!status.is_object() || !status.contains("conditions") || !status["conditions"].is_array()) return kNull;
   for (const Json& condition : status["conditions"]) {
-    if (text_at(condition, "/type") == type) return condition;
+    if (runtime::text_at(condition, "/type") == type) return condition;
   }
   return kNull;
 }

@@ -2,7 +2,7 @@
 
 #include <utility>
 
-#include "operator/reconcile/view.h"
+#include "operator/kube/object.h"
 #include "operator/render/render.h"
 
 namespace storagepool::reconcile {
@@ -13,7 +13,7 @@ const kube::ResourceType kWatched[] = {
     kube::resources::kConfigMaps,          kube::resources::kServices, kube::resources::kServiceAccounts,
     kube::resources::kPodDisruptionBudgets};
 
-constexpr const char* kInstanceLabel = "/metadata/labels/app.kubernetes.io~1instance";
+constexpr std::string_view kInstanceLabel = "app.kubernetes.io/instance";
 
 bool is_storage_pool(const kube::ResourceType& type) {
   return type.kind == kube::resources::kStoragePools.kind;
@@ -21,9 +21,9 @@ bool is_storage_pool(const kube::ResourceType& type) {
 
 // Not the status, which the operator writes itself.
 bool changed_by_user(const kube::ObjectPtr& before, const kube::ObjectPtr& object) {
-  return !before || metadata_generation(*before) != metadata_generation(*object) ||
-         is_deleting(*before) != is_deleting(*object) ||
-         text_at(*before, "/metadata/uid") != text_at(*object, "/metadata/uid");
+  return !before || kube::generation(*before) != kube::generation(*object) ||
+         kube::is_deleting(*before) != kube::is_deleting(*object) ||
+         kube::metadata_string(*before, "uid") != kube::metadata_string(*object, "uid");
 }
 
 }  // namespace
@@ -49,7 +49,7 @@ void KubeCluster::watch(kube::Transport& transport, const kube::ResourceType& ty
     };
   } else {
     const auto owner_changed = [this](const kube::ObjectPtr& object) {
-      const std::string pool = text_at(*object, kInstanceLabel);
+      const std::string pool = kube::label(*object, kInstanceLabel);
       if (!pool.empty()) changed_({kube::metadata_string(*object, "namespace"), pool}, kube::Priority::kUser);
     };
     handlers.on_upsert = [owner_changed](const kube::ObjectPtr&, const kube::ObjectPtr& object) {
@@ -101,7 +101,8 @@ std::vector<kube::ObjectPtr> KubeCluster::cached_storage_pools() const {
 
 std::vector<kube::ObjectPtr> KubeCluster::cached_pods(const kube::ObjectKey& pool) const {
   std::vector<kube::ObjectPtr> pods = cache_of(kube::resources::kPods)->list(pool.name_space);
-  std::erase_if(pods, [&](const kube::ObjectPtr& pod) { return text_at(*pod, kInstanceLabel) != pool.name; });
+  std::erase_if(pods,
+                [&](const kube::ObjectPtr& pod) { return kube::label(*pod, kInstanceLabel) != pool.name; });
   return pods;
 }
 

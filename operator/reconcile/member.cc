@@ -3,9 +3,13 @@
 #include <algorithm>
 
 #include "operator/reconcile/next_step.h"
+#include "pool/common/runtime/json.h"
 
 namespace storagepool::reconcile {
 namespace {
+
+using runtime::integer_at;
+using runtime::text_at;
 
 // A name for the server that is the same however a Service is written: "db", "db.team" and "db.team.svc" are
 // one server for a StoragePool in the namespace "team", and "db" is another one for a StoragePool elsewhere.

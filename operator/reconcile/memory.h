@@ -6,6 +6,7 @@
 #include <optional>
 #include <string>
 
+#include "operator/kube/object.h"
 #include "operator/reconcile/children.h"
 #include "operator/reconcile/fleet.h"
 #include "operator/reconcile/view.h"
@@ -25,7 +26,7 @@ class Newest {
       if (!just_written) *this = {};
       return view_;
     }
-    const std::uint64_t version = resource_version(*cached);
+    const std::uint64_t version = kube::resource_version(*cached);
     if (version < version_) return view_;
     if (version != version_) view_ = read(*cached);
     version_ = version;
@@ -34,7 +35,7 @@ class Newest {
   }
   void written(std::optional<View> view, const Json& stored, Now now) {
     view_ = std::move(view);
-    version_ = resource_version(stored);
+    version_ = kube::resource_version(stored);
     seen_ = false;
     written_at_ = now;
   }

@@ -2,8 +2,9 @@
 
 #include <utility>
 
+#include "operator/kube/object.h"
 #include "operator/reconcile/member.h"
-#include "operator/reconcile/pass.h"
+#include "operator/reconcile/look.h"
 #include "operator/render/render.h"
 
 namespace storagepool::reconcile {
@@ -51,7 +52,7 @@ tl::expected<Outcome, kube::ApiError> Reconciler::reconcile(const kube::ObjectKe
     return Outcome{};
   }
   Memory& memory = remember(key, *object, now);
-  return Pass(cluster_, admin_, options_, memory, members(), std::move(object), now).run();
+  return Look(cluster_, admin_, options_, memory, members(), std::move(object), now).run();
 }
 
 }  // namespace storagepool::reconcile

@@ -16,7 +16,7 @@
 #include "operator/reconcile/cluster.h"
 #include "operator/reconcile/memory.h"
 #include "operator/reconcile/pod_admin.h"
-#include "operator/reconcile/timestamp.h"
+#include "pool/common/runtime/clock.h"
 
 namespace storagepool::reconcile {
 
@@ -27,8 +27,8 @@ struct Options {
 };
 
 struct Moment {
-  std::chrono::steady_clock::time_point steady;
-  WallTime wall;
+  runtime::TimePoint steady;
+  runtime::Timestamp wall;
 };
 
 // For metrics.
@@ -39,8 +39,8 @@ struct BudgetNumbers {
 };
 
 struct Outcome {
-  std::optional<std::chrono::milliseconds> look_again;  // absent: the StoragePool is gone
-  std::optional<BudgetNumbers> budget;                  // absent: not known, or gone
+  std::optional<std::chrono::milliseconds> requeue_after;  // until the next look; absent: it is gone
+  std::optional<BudgetNumbers> budget;                     // absent: not known, or gone
 };
 
 class Reconciler {

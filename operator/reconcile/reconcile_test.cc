@@ -6,13 +6,15 @@
 #include <gtest/gtest.h>
 
 #include "operator/reconcile/conditions.h"
-#include "operator/reconcile/fake_cluster.h"
+#include "operator/reconcile/testing/fake_cluster.h"
 #include "operator/render/admin_token.h"
+#include "pool/common/runtime/json.h"
 
 namespace storagepool::reconcile {
 namespace {
 
 using namespace std::chrono_literals;
+using runtime::text_at;
 using testing::Contains;
 using testing::HasSubstr;
 using testing::IsEmpty;
@@ -79,7 +81,8 @@ class Reconcile : public testing::Test {
   }
 
   FakeCluster cluster_;
-  Moment now_{.steady = std::chrono::steady_clock::time_point(1h), .wall = WallTime(1'790'000'000s)};
+  Moment now_{.steady = std::chrono::steady_clock::time_point(1h),
+              .wall = runtime::Timestamp(1'790'000'000s)};
   std::unique_ptr<Reconciler> reconciler_;
 };
 
@@ -113,7 +116,7 @@ TEST_F(Reconcile, NothingIsWrittenWhenNothingChanges) {
   for (int i = 0; i < 100; ++i) {
     const auto outcome = look();
     ASSERT_TRUE(outcome);
-    EXPECT_EQ(outcome->look_again, 10s);
+    EXPECT_EQ(outcome->requeue_after, 10s);
   }
   EXPECT_THAT(cluster_.writes, IsEmpty());
   EXPECT_THAT(cluster_.events, IsEmpty());
@@ -233,7 +236,7 @@ TEST_F(Reconcile, APostgresFaultIsNamedAndRecoveredFrom) {
   facts.detail = "connecting to db:5432/audit: refused the credentials (28P01)";
   const auto outcome = look();
   ASSERT_TRUE(outcome);
-  EXPECT_EQ(outcome->look_again, 2s);
+  EXPECT_EQ(outcome->requeue_after, 2s);
   EXPECT_EQ(condition(kPostgresReachable), "False CredentialsRejected");
   EXPECT_EQ(condition(kReady), "False CredentialsRejected");
   EXPECT_THAT(message(kReady), HasSubstr("audit-2: connecting to db:5432/audit"));
@@ -255,7 +258,7 @@ TEST_F(Reconcile, ADeletedStoragePoolIsDrainedThenReleased) {
   cluster_.run_controller("audit");
   const auto outcome = look();
   ASSERT_TRUE(outcome);
-  EXPECT_FALSE(outcome->look_again);
+  EXPECT_FALSE(outcome->requeue_after);
   EXPECT_FALSE(cluster_.has("StoragePool", "audit"));
 }
 
@@ -309,7 +312,7 @@ TEST_F(Reconcile, WhatIsGoneIsForgotten) {
   cluster_.objects.erase({"StoragePool", "audit"});
   const auto outcome = look();
   ASSERT_TRUE(outcome);
-  EXPECT_FALSE(outcome->look_again);
+  EXPECT_FALSE(outcome->requeue_after);
 }
 
 }  // namespace

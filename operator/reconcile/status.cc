@@ -5,9 +5,13 @@
 
 #include "operator/reconcile/conditions.h"
 #include "operator/render/render.h"
+#include "pool/common/runtime/json.h"
 
 namespace storagepool::reconcile {
 namespace {
+
+using runtime::integer_at;
+using runtime::text_at;
 
 constexpr std::array kVolatile{"open", "inUse", "idle", "waitCount"};
 
@@ -25,9 +29,10 @@ Json server_facts(const Seen& seen, const KnownFacts& known, const Json& previou
   Json before = previous.is_object() ? previous.value("serverFacts", Json()) : Json();
   const Json seen_at = before.is_object() ? before.value("observedAt", Json()) : Json();
   if (before.is_object()) before.erase("observedAt");
-  json["observedAt"] = before == json && seen_at.is_string()
-                           ? seen_at
-                           : Json(format_time(WallTime(std::chrono::milliseconds(known.as_of))));
+  json["observedAt"] =
+      before == json && seen_at.is_string()
+          ? seen_at
+          : Json(runtime::format_seconds(runtime::Timestamp(std::chrono::milliseconds(known.as_of))));
   return json;
 }
 

@@ -11,9 +11,9 @@
 #include "operator/kube/events.h"
 #include "operator/reconcile/next_step.h"
 #include "operator/reconcile/pod_admin.h"
-#include "operator/reconcile/timestamp.h"
 #include "operator/reconcile/view.h"
 #include "operator/render/storage_pool.h"
+#include "pool/common/runtime/timestamp.h"
 
 namespace storagepool::reconcile {
 
@@ -38,7 +38,7 @@ struct Seen {
 struct StatusInput {
   std::string name;
   std::int64_t generation = 0;  // metadata.generation of the StoragePool
-  WallTime now;
+  runtime::Timestamp now;
   Json previous;  // its status before; null: none
   std::optional<Stall> stall;
   std::optional<Seen>

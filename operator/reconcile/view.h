@@ -1,4 +1,4 @@
-// The parts of Kubernetes objects that reconciling looks at, read from their JSON. Whatever has another shape
+// The objects of a StoragePool as reconciling looks at them, read from their JSON. Whatever has another shape
 // than expected reads as absent: objects can be edited by anybody.
 #pragma once
 
@@ -39,17 +39,7 @@ struct WorkloadView {
 };
 std::optional<WorkloadView> read_stateful_set(const Json& object);
 
-// metadata.resourceVersion as a number (comparable since Kubernetes 1.35, and in all versions with etcd); 0:
-// none.
-std::uint64_t resource_version(const Json& object);
-std::int64_t metadata_generation(const Json& object);
-bool is_deleting(const Json& object);
-
 // What status says about the server, if it is about `target` (host:port/database).
 std::optional<KnownFacts> read_facts(const Json& status, const std::string& target);
-
-// An integer member at a JSON pointer, or `fallback`.
-std::int64_t integer_at(const Json& object, const char* pointer, std::int64_t fallback);
-std::string text_at(const Json& object, const char* pointer);
 
 }  // namespace storagepool::reconcile

@@ -2,7 +2,6 @@
 
 #include <gtest/gtest.h>
 
-#include "operator/reconcile/timestamp.h"
 #include "operator/render/render.h"
 
 namespace storagepool::reconcile {
@@ -93,13 +92,6 @@ TEST(ReadFacts, OnlyOfTheSameTarget) {
   EXPECT_EQ(known.as_of, 1769860800000);
   EXPECT_FALSE(read_facts(status, "other:1/d"));
   EXPECT_FALSE(read_facts(Json(), "h:1/d"));
-}
-
-TEST(Timestamp, RoundTrips) {
-  EXPECT_EQ(format_time(WallTime(std::chrono::milliseconds(1769860800123))), "2026-01-31T12:00:00Z");
-  EXPECT_EQ(parse_time("2026-01-31T12:00:00Z"), WallTime(std::chrono::seconds(1769860800)));
-  EXPECT_FALSE(parse_time("yesterday"));
-  EXPECT_FALSE(parse_time("2026-01-31T12:00:00Zx"));
 }
 
 }  // namespace

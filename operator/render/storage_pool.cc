@@ -4,6 +4,7 @@
 #include <array>
 #include <utility>
 
+#include "pool/common/runtime/json.h"
 #include "pool/common/settings/bytes.h"
 #include "pool/common/settings/duration.h"
 
@@ -20,6 +21,7 @@ constexpr std::array kProfiles{Profile{"Low", 25, 5}, Profile{"Medium", 50, 10},
 constexpr std::size_t kMaxShown = 64;
 constexpr std::size_t kMaxImage = 1024;
 
+using runtime::member;
 using Accepts = bool (*)(std::string_view text);
 
 bool is_lower(char c) {
@@ -69,13 +71,6 @@ std::string shown(const Json& value) {
                                        : value.dump(-1, ' ', false, Json::error_handler_t::replace);
   if (text.size() > kMaxShown) text = text.substr(0, kMaxShown) + "...";
   return text;
-}
-
-const Json& member(const Json& object, std::string_view key) {
-  static const Json kNull;
-  if (!object.is_object()) return kNull;
-  const auto found = object.find(key);
-  return found == object.end() ? kNull : *found;
 }
 
 // Reads the members of one object of the spec and collects problems.
@@ -297,10 +292,8 @@ tl::expected<Spec, FieldProblems> parse_spec(const Json& object) {
 }
 
 Identity identity_of(const Json& object) {
-  const auto text = [&](std::string_view key) {
-    const Json& value = member(member(object, "metadata"), key);
-    return value.is_string() ? value.get<std::string>() : std::string();
-  };
+  const Json& metadata = member(object, "metadata");
+  const auto text = [&](std::string_view key) { return runtime::text_of(member(metadata, key)); };
   return {text("namespace"), text("name"), text("uid")};
 }
 

@@ -2,9 +2,8 @@
 
 #include <algorithm>
 #include <charconv>
-#include <cstdint>
 
-#include <nlohmann/json.hpp>
+#include "pool/common/runtime/json.h"
 
 namespace storagepool::kube {
 namespace {
@@ -59,11 +58,6 @@ std::chrono::milliseconds seconds_value(std::string_view text) {
   return std::min<std::chrono::milliseconds>(std::chrono::seconds(seconds), kMaxRetryAfter);
 }
 
-std::string string_member(const nlohmann::json& object, const char* name) {
-  const auto found = object.find(name);
-  return found != object.end() && found->is_string() ? found->get<std::string>() : std::string();
-}
-
 }  // namespace
 
 std::string ApiError::to_string() const {
@@ -72,16 +66,13 @@ std::string ApiError::to_string() const {
 
 ApiError error_from_response(int status, std::string_view body, std::string_view retry_after) {
   ApiError error{.status = status, .retry_after = seconds_value(retry_after)};
-  const auto parsed = nlohmann::json::parse(body, nullptr, /*allow_exceptions=*/false);
-  if (parsed.is_object() && string_member(parsed, "kind") == "Status") {
-    error.reason = string_member(parsed, "reason");
-    error.message = shorten(string_member(parsed, "message"), kMaxMessageBytes);
-    if (const auto details = parsed.find("details"); details != parsed.end() && details->is_object()) {
-      const auto seconds = details->find("retryAfterSeconds");
-      if (error.retry_after.count() == 0 && seconds != details->end() && seconds->is_number_unsigned()) {
-        error.retry_after = seconds_value(std::to_string(seconds->get<std::uint64_t>()));
-      }
-    }
+  const auto parsed = runtime::Json::parse(body, nullptr, /*allow_exceptions=*/false);
+  if (parsed.is_object() && runtime::text_at(parsed, "/kind") == "Status") {
+    error.reason = runtime::text_at(parsed, "/reason");
+    error.message = shorten(runtime::text_at(parsed, "/message"), kMaxMessageBytes);
+    const auto seconds = runtime::integer_at(parsed, "/details/retryAfterSeconds");
+    if (error.retry_after.count() == 0 && seconds)
+      error.retry_after = seconds_value(std::to_string(*seconds));
   }
   if (error.reason.empty()) error.reason = reason_of_status(status);
   if (error.message.empty()) {

@@ -3,6 +3,8 @@
 #include <set>
 #include <utility>
 
+#include "operator/kube/object.h"
+
 namespace storagepool::kube {
 
 Informer::Informer(Transport& transport, InformerOptions options, InformerHandlers handlers,

@@ -4,6 +4,7 @@
 
 #include <gtest/gtest.h>
 
+#include "operator/kube/object.h"
 #include "operator/kube/testing/fake_transport.h"
 
 namespace storagepool::kube {

@@ -4,6 +4,8 @@
 #include <iterator>
 #include <utility>
 
+#include "operator/kube/object.h"
+
 namespace storagepool::kube {
 
 tl::expected<WatchLine, ApiError> parse_watch_line(std::string_view text) {

@@ -5,6 +5,8 @@
 
 #include <gtest/gtest.h>
 
+#include "operator/kube/object.h"
+
 namespace storagepool::kube {
 namespace {
 

@@ -14,10 +14,10 @@
 
 namespace storagepool::reconcile {
 
-class Pass {
+class Look {
  public:
   // `fleet`: all StoragePools, this one among them.
-  Pass(Cluster& cluster, const PodAdmin& admin, const Options& options, Memory& memory,
+  Look(Cluster& cluster, const PodAdmin& admin, const Options& options, Memory& memory,
        std::vector<Member> fleet, kube::ObjectPtr object, const Moment& now);
 
   tl::expected<Outcome, kube::ApiError> run();
@@ -26,6 +26,7 @@ class Pass {
   using Failure = std::optional<kube::ApiError>;
 
   Failure work();
+  Cluster::Result<Json> set_finalizers(const std::vector<std::string>& finalizers);
   Failure add_finalizer();
   Failure finish_deletion();
   Failure apply_fixed_children();
@@ -46,7 +47,7 @@ class Pass {
   void reapply_token_if_wanted();
   Observed observed() const;
   Desired desired() const;
-  std::chrono::milliseconds look_again() const;
+  std::chrono::milliseconds requeue_after() const;
   kube::ObjectKey child(const std::string& name) const { return {identity_.name_space, name}; }
 
   Cluster& cluster_;

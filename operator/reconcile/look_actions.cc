@@ -1,7 +1,8 @@
-// The writes of a Pass.
+// The writes of a Look.
 #include <utility>
 
-#include "operator/reconcile/pass.h"
+#include "operator/kube/object.h"
+#include "operator/reconcile/look.h"
 #include "operator/render/render.h"
 #include "pool/common/runtime/log.h"
 
@@ -9,7 +10,7 @@ namespace storagepool::reconcile {
 
 // What the API server refuses for good stalls this StoragePool until somebody changes it; all else is tried
 // again.
-Pass::Failure Pass::refused_or(const kube::ApiError& error, const std::string& what) {
+Look::Failure Look::refused_or(const kube::ApiError& error, const std::string& what) {
   const bool forbidden = error.status == 403;  // not 401: a token may just have expired
   if (!error.is_invalid() && !forbidden && error.status != 400) return error;
   refused_ = true;
@@ -18,33 +19,35 @@ Pass::Failure Pass::refused_or(const kube::ApiError& error, const std::string& w
   return std::nullopt;
 }
 
-Pass::Failure Pass::add_finalizer() {
-  if (render::has_finalizer(*object_)) return std::nullopt;
-  Json finalizers = (*object_)["metadata"].value("finalizers", Json::array());
-  finalizers.push_back(render::kFinalizer);
+// Fails with 409 when the StoragePool is not as it was read.
+Cluster::Result<Json> Look::set_finalizers(const std::vector<std::string>& finalizers) {
   const Json patch{{"metadata",
-                    {{"finalizers", std::move(finalizers)},
-                     {"resourceVersion", text_at(*object_, "/metadata/resourceVersion")}}}};
-  const auto patched = cluster_.merge_patch(kube::resources::kStoragePools, kube::key_of(*object_), patch);
+                    {{"finalizers", finalizers},
+                     {"resourceVersion", kube::metadata_string(*object_, "resourceVersion")}}}};
+  return cluster_.merge_patch(kube::resources::kStoragePools, kube::key_of(*object_), patch);
+}
+
+Look::Failure Look::add_finalizer() {
+  if (render::has_finalizer(*object_)) return std::nullopt;
+  std::vector<std::string> finalizers = kube::finalizers(*object_);
+  finalizers.emplace_back(render::kFinalizer);
+  const auto patched = set_finalizers(finalizers);
   if (!patched) return patched.error();
   object_ = std::make_shared<const Json>(*patched);
   return std::nullopt;
 }
 
-Pass::Failure Pass::finish_deletion() {
-  Json finalizers = (*object_)["metadata"].value("finalizers", Json::array());
-  std::erase(finalizers.get_ref<Json::array_t&>(), Json(render::kFinalizer));
-  const Json patch{{"metadata",
-                    {{"finalizers", std::move(finalizers)},
-                     {"resourceVersion", text_at(*object_, "/metadata/resourceVersion")}}}};
-  const auto patched = cluster_.merge_patch(kube::resources::kStoragePools, kube::key_of(*object_), patch);
+Look::Failure Look::finish_deletion() {
+  std::vector<std::string> finalizers = kube::finalizers(*object_);
+  std::erase(finalizers, render::kFinalizer);
+  const auto patched = set_finalizers(finalizers);
   if (!patched && !patched.error().is_not_found()) return patched.error();
   finished_ = true;
   log::info("drained and released", {{"storagepool", kube::key_of(*object_).to_string()}});
   return std::nullopt;
 }
 
-Pass::Failure Pass::apply_fixed_children() {
+Look::Failure Look::apply_fixed_children() {
   const auto secret = memory_.children.ensure_unread(cluster_, kube::resources::kSecrets,
                                                      render::admin_secret(identity_, token_));
   if (!secret) return refused_or(secret.error(), "Secret " + render::admin_secret_name(identity_.name));
@@ -61,14 +64,14 @@ Pass::Failure Pass::apply_fixed_children() {
   return std::nullopt;
 }
 
-Pass::Failure Pass::carry_out(const Action& action) {
+Look::Failure Look::carry_out(const Action& action) {
   if (const auto* write = std::get_if<WriteGrant>(&action)) return write_grant(*write);
   if (const auto* send = std::get_if<Push>(&action)) return push(*send);
   if (const auto* resize = std::get_if<Scale>(&action)) return scale(*resize);
   return list_pods();
 }
 
-Pass::Failure Pass::write_grant(const WriteGrant& action) {
+Look::Failure Look::write_grant(const WriteGrant& action) {
   const Granted& granted = action.granted;
   const Json object = render::config_map(
       identity_, spec_,
@@ -85,7 +88,7 @@ Pass::Failure Pass::write_grant(const WriteGrant& action) {
   return std::nullopt;
 }
 
-Pass::Failure Pass::push(const Push& action) {
+Look::Failure Look::push(const Push& action) {
   const Granted granted = memory_.granted.view().value_or(Granted{});
   const auto answers =
       admin_.push(pods_, action.pods, token_,
@@ -98,7 +101,7 @@ Pass::Failure Pass::push(const Push& action) {
   return std::nullopt;
 }
 
-Pass::Failure Pass::scale(const Scale& action) {
+Look::Failure Look::scale(const Scale& action) {
   const kube::ObjectKey key = child(identity_.name);
   Cluster::Result<Json> stored = tl::unexpected(kube::ApiError{});
   if (deleting_) {
@@ -126,7 +129,7 @@ Pass::Failure Pass::scale(const Scale& action) {
   return std::nullopt;
 }
 
-Pass::Failure Pass::list_pods() {
+Look::Failure Look::list_pods() {
   auto listed = cluster_.list_pods(kube::key_of(*object_));
   if (!listed) return listed.error();
   std::vector<kube::ObjectPtr> objects;
@@ -136,7 +139,7 @@ Pass::Failure Pass::list_pods() {
   return std::nullopt;
 }
 
-Pass::Failure Pass::ensure_config_map() {
+Look::Failure Look::ensure_config_map() {
   const auto known = memory_.granted.view();
   if (!known) return std::nullopt;
   const Granted& granted = *known;
@@ -149,7 +152,7 @@ Pass::Failure Pass::ensure_config_map() {
   return std::nullopt;
 }
 
-Pass::Failure Pass::ensure_stateful_set() {
+Look::Failure Look::ensure_stateful_set() {
   const auto known = memory_.workload.view();
   if (refused_ || !known) return std::nullopt;
   const Workload& workload = known->workload;

@@ -1,18 +1,22 @@
-#include "operator/reconcile/pass.h"
+#include "operator/reconcile/look.h"
 
 #include <algorithm>
 #include <utility>
 
+#include "operator/kube/object.h"
 #include "operator/reconcile/conditions.h"
 #include "operator/reconcile/member.h"
 #include "operator/render/admin_token.h"
 #include "operator/render/render.h"
+#include "pool/common/runtime/json.h"
 #include "pool/common/runtime/log.h"
 
 namespace storagepool::reconcile {
 namespace {
 
 using namespace std::chrono_literals;
+using runtime::integer_at;
+using runtime::text_at;
 
 // One look ends after so many actions; the next one comes at once.
 constexpr int kMaxActions = 16;
@@ -31,7 +35,7 @@ std::string join(const render::FieldProblems& problems) {
 
 }  // namespace
 
-Pass::Pass(Cluster& cluster, const PodAdmin& admin, const Options& options, Memory& memory,
+Look::Look(Cluster& cluster, const PodAdmin& admin, const Options& options, Memory& memory,
            std::vector<Member> fleet, kube::ObjectPtr object, const Moment& now)
     : cluster_(cluster),
       admin_(admin),
@@ -42,7 +46,7 @@ Pass::Pass(Cluster& cluster, const PodAdmin& admin, const Options& options, Memo
       now_(now),
       identity_(render::identity_of(*object_)),
       token_(render::admin_token(options.admin_key, identity_.uid)),
-      deleting_(is_deleting(*object_)) {
+      deleting_(kube::is_deleting(*object_)) {
   auto spec = render::parse_spec(*object_);
   if (spec) {
     spec_ = std::move(*spec);
@@ -52,15 +56,15 @@ Pass::Pass(Cluster& cluster, const PodAdmin& admin, const Options& options, Memo
   }
   const auto read_status = [](const Json& json) { return json.value("status", Json::object()); };
   previous_ = memory_.status.update(object_, read_status, now.steady).value_or(Json::object());
-  if (memory_.generation != metadata_generation(*object_)) memory_.progressed_at = now.steady;
-  memory_.generation = metadata_generation(*object_);
+  if (memory_.generation != kube::generation(*object_)) memory_.progressed_at = now.steady;
+  memory_.generation = kube::generation(*object_);
 }
 
-tl::expected<Outcome, kube::ApiError> Pass::run() {
+tl::expected<Outcome, kube::ApiError> Look::run() {
   if (auto failure = work()) return tl::unexpected(std::move(*failure));
   if (finished_) return Outcome{};
   if (auto failure = write_status()) return tl::unexpected(std::move(*failure));
-  Outcome outcome{.look_again = look_again(), .budget = {}};
+  Outcome outcome{.requeue_after = requeue_after(), .budget = {}};
   if (status_.contains("connectionBudget")) {
     outcome.budget = BudgetNumbers{.usable = integer_at(status_, "/connectionBudget/usable", 0),
                                    .granted = integer_at(status_, "/connectionBudget/granted", 0),
@@ -69,7 +73,7 @@ tl::expected<Outcome, kube::ApiError> Pass::run() {
   return outcome;
 }
 
-Pass::Failure Pass::work() {
+Look::Failure Look::work() {
   if (deleting_ && !render::has_finalizer(*object_)) {
     finished_ = true;
     return std::nullopt;
@@ -96,11 +100,11 @@ Pass::Failure Pass::work() {
   return ensure_stateful_set();
 }
 
-Desired Pass::desired() const {
+Desired Look::desired() const {
   return {.request = spec_.sizing, .asked = spec_.pool, .deleting = deleting_};
 }
 
-Observed Pass::observed() const {
+Observed Look::observed() const {
   Observed observed;
   observed.granted = memory_.granted.view();
   if (const auto& view = memory_.workload.view()) observed.workload = view->workload;
@@ -120,7 +124,7 @@ Observed Pass::observed() const {
   return observed;
 }
 
-void Pass::observe() {
+void Look::observe() {
   memory_.granted.update(
       cluster_.cached(kube::resources::kConfigMaps, child(render::config_map_name(identity_.name))),
       read_config_map, now_.steady);
@@ -130,7 +134,7 @@ void Pass::observe() {
 }
 
 // Keeps what pods that were known before have said, and asks the others.
-void Pass::take_pods(const std::vector<kube::ObjectPtr>& objects) {
+void Look::take_pods(const std::vector<kube::ObjectPtr>& objects) {
   std::vector<PodView> pods;
   for (const kube::ObjectPtr& object : objects) {
     if (auto pod = read_pod(*object, identity_.name)) pods.push_back(std::move(*pod));
@@ -156,14 +160,14 @@ void Pass::take_pods(const std::vector<kube::ObjectPtr>& objects) {
   ask(unknown);
 }
 
-void Pass::ask(const std::vector<std::size_t>& indices) {
+void Look::ask(const std::vector<std::size_t>& indices) {
   std::vector<PodAnswer> answers = admin_.ask(pods_, indices, token_);
   for (std::size_t i = 0; i < indices.size(); ++i) answers_[indices[i]] = std::move(answers[i]);
   learn_facts();
   reapply_token_if_wanted();
 }
 
-void Pass::learn_facts() {
+void Look::learn_facts() {
   if (!valid_) return;
   const std::string hash = render::postgres_hash(spec_);
   bool all_moved = !pods_.empty();
@@ -172,16 +176,17 @@ void Pass::learn_facts() {
     all_moved &= moved;
     const auto& facts = answers_[i].facts;
     if (!moved || !facts || !facts->facts) continue;
-    follow_facts(
-        memory_,
-        {.facts = *facts->facts,
-         .as_of = (now_.wall - std::chrono::seconds(facts->facts_age_seconds)).time_since_epoch().count()});
+    follow_facts(memory_, {.facts = *facts->facts,
+                           .as_of = std::chrono::floor<std::chrono::milliseconds>(
+                                        now_.wall - std::chrono::seconds(facts->facts_age_seconds))
+                                        .time_since_epoch()
+                                        .count()});
   }
   if (all_moved) memory_.member.leaving.clear();
 }
 
 // The Secret cannot be watched. A pod that refuses the token or does not come up may be for want of it.
-void Pass::reapply_token_if_wanted() {
+void Look::reapply_token_if_wanted() {
   if (deleting_) return;
   bool wanted = false;
   for (std::size_t i = 0; i < pods_.size(); ++i) {
@@ -199,10 +204,10 @@ void Pass::reapply_token_if_wanted() {
     log::warn("could not write the admin token", {{"secret", name}, {"detail", applied.error().to_string()}});
 }
 
-Pass::Failure Pass::write_status() {
+Look::Failure Look::write_status() {
   StatusInput input;
   input.name = identity_.name;
-  input.generation = metadata_generation(*object_);
+  input.generation = kube::generation(*object_);
   input.now = now_.wall;
   input.previous = previous_;
   input.stall = stall_;
@@ -236,7 +241,7 @@ Pass::Failure Pass::write_status() {
   return std::nullopt;
 }
 
-std::chrono::milliseconds Pass::look_again() const {
+std::chrono::milliseconds Look::requeue_after() const {
   const auto is = [&](const char* type, const char* status) {
     return text_at(find_condition(status_, type), "/status") == status;
   };
