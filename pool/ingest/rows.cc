@@ -2,9 +2,10 @@
 
 #include <algorithm>
 #include <chrono>
-#include <functional>
+#include <type_traits>
 #include <utility>
 
+#include "pool/event/fields.h"
 #include "pool/event/uuid.h"
 
 namespace storagepool::ingest {
@@ -21,6 +22,28 @@ enum class Type : std::uint32_t {
   kUuid = 2950,
 };
 
+std::string_view sql_name(Type type) {
+  switch (type) {
+    case Type::kBoolean:
+      return "boolean";
+    case Type::kInt8:
+      return "bigint";
+    case Type::kText:
+      return "text";
+    case Type::kJson:
+      return "json";
+    case Type::kDate:
+      return "date";
+    case Type::kTimestamptz:
+      return "timestamptz";
+    case Type::kUuid:
+      return "uuid";
+  }
+  return "unknown";
+}
+
+constexpr std::size_t kUuidBytes = 16;
+
 // Where PostgreSQL counts time from.
 constexpr runtime::Timestamp kPostgresEpoch{std::chrono::seconds{946'684'800}};
 
@@ -32,8 +55,9 @@ void put_big_endian(std::string& out, std::uint64_t value, int bytes) {
 // element type, the length and the lower bound, then each element as its length (-1: NULL) and bytes.
 class Array {
  public:
-  Array(Type type, std::size_t elements, std::size_t bytes_each) {
-    bytes_.reserve(kHeaderBytes + elements * (4 + bytes_each));
+  // The values take `bytes` altogether.
+  Array(Type type, std::size_t elements, std::size_t bytes) {
+    bytes_.reserve(kHeaderBytes + elements * 4 + bytes);
     put_int4(1);
     put_int4(1);
     put_int4(static_cast<std::uint32_t>(type));
@@ -42,23 +66,23 @@ class Array {
   }
 
   void null() { put_int4(0xFFFF'FFFF); }
-  void raw(std::string_view value) {
+  void add(std::string_view value) {
     put_int4(static_cast<std::uint32_t>(value.size()));
     bytes_ += value;
   }
-  void boolean(bool value) { raw(value ? std::string_view("\x01", 1) : std::string_view("\x00", 1)); }
-  void int8(std::int64_t value) {
+  void add(bool value) { add(value ? std::string_view("\x01", 1) : std::string_view("\x00", 1)); }
+  void add(std::int64_t value) {
     put_int4(8);
     put_big_endian(bytes_, static_cast<std::uint64_t>(value), 8);
   }
-  void timestamptz(runtime::Timestamp value) { int8((value - kPostgresEpoch).count()); }
-  void date(runtime::Date value) {
+  void add(runtime::Timestamp value) { add(std::int64_t{(value - kPostgresEpoch).count()}); }
+  void add(runtime::Date value) {
     put_int4(4);
     put_int4(static_cast<std::uint32_t>((value - runtime::date_of(kPostgresEpoch)).count()));
   }
-  void uuid(std::string_view canonical) {
-    const std::array<char, 16> bytes = uuid_bytes(canonical).value_or(std::array<char, 16>{});
-    raw({bytes.data(), bytes.size()});
+  void add_uuid(std::string_view canonical) {
+    const std::array<char, kUuidBytes> bytes = uuid_bytes(canonical).value_or(std::array<char, kUuidBytes>{});
+    add(std::string_view(bytes.data(), bytes.size()));
   }
 
   postgres::Parameter take() { return postgres::Parameter::binary(std::move(bytes_)); }
@@ -69,41 +93,83 @@ class Array {
   std::string bytes_;
 };
 
-// One column of every event. `append(array, value of the event)` is called for those that have a value.
-template <typename Value, typename Append>
-postgres::Parameter column(Type type, std::span<const event::Event* const> events, std::size_t bytes_each,
-                           const Value& value, const Append& append) {
-  Array array(type, events.size(), bytes_each);
-  for (const event::Event* event : events) append(array, std::invoke(value, *event));
-  return array.take();
+// The type in which a field is given. The numbers are wider than their columns, so that a value out of range
+// is refused by the server as the row's fault, and an address is given as its text.
+constexpr Type given_as(const event::kind::Text&) {
+  return Type::kText;
+}
+constexpr Type given_as(const event::kind::Choice&) {
+  return Type::kText;
+}
+constexpr Type given_as(event::kind::Uuid) {
+  return Type::kUuid;
+}
+constexpr Type given_as(event::kind::Time) {
+  return Type::kTimestamptz;
+}
+constexpr Type given_as(event::kind::Date) {
+  return Type::kDate;
+}
+constexpr Type given_as(event::kind::Address) {
+  return Type::kText;
+}
+constexpr Type given_as(const event::kind::Integer&) {
+  return Type::kInt8;
+}
+constexpr Type given_as(event::kind::Boolean) {
+  return Type::kBoolean;
+}
+constexpr Type given_as(event::kind::Object) {
+  return Type::kJson;
+}
+constexpr Type given_as(event::kind::Unsent) {
+  return Type::kBoolean;
 }
 
-postgres::Parameter text(std::span<const event::Event* const> events, std::string event::Event::*member,
-                         Type type = Type::kText) {
-  std::size_t bytes = 0;
-  for (const event::Event* event : events) bytes += (event->*member).size();
-  return column(type, events, bytes / events.size() + 1, member,
-                [](Array& array, const std::string& value) { array.raw(value); });
-}
+// Builds one column of all events.
+template <typename Kind, typename Value>
+class Column {
+ public:
+  Column(const event::Field<Kind, Value>& field, std::span<const event::Event* const> events)
+      : array_(given_as(field.kind), events.size(), bytes(field, events)) {
+    for (const event::Event* event : events) add(event->*field.member);
+  }
+  postgres::Parameter take() { return array_.take(); }
 
-// NULL when there is no value, else what `append` makes of it.
-template <typename T, typename Append>
-postgres::Parameter optional(Type type, std::span<const event::Event* const> events,
-                             std::optional<T> event::Event::*member, const Append& append) {
-  return column(type, events, 0, member, [&](Array& array, const std::optional<T>& value) {
-    if (value) {
-      append(array, *value);
+ private:
+  static std::size_t bytes(const event::Field<Kind, Value>& field,
+                           std::span<const event::Event* const> events) {
+    std::size_t sum = 0;
+    for (const event::Event* event : events) sum += size(event->*field.member);
+    return sum;
+  }
+  static std::size_t size(const std::string& value) {
+    return std::is_same_v<Kind, event::kind::Uuid> ? kUuidBytes : value.size();
+  }
+  template <typename T>
+  static std::size_t size(const std::optional<T>& value) {
+    return value ? size(*value) : 0;
+  }
+  template <typename T>
+  static std::size_t size(const T&) {
+    return sizeof(T);
+  }
+
+  template <typename T>
+  void add(const std::optional<T>& value) {
+    value ? add(*value) : array_.null();
+  }
+  template <typename T>
+  void add(const T& value) {
+    if constexpr (std::is_same_v<Kind, event::kind::Uuid>) {
+      array_.add_uuid(value);
     } else {
-      array.null();
+      array_.add(value);
     }
-  });
-}
+  }
 
-postgres::Parameter optional_text(std::span<const event::Event* const> events,
-                                  std::optional<std::string> event::Event::*member) {
-  return optional(Type::kText, events, member,
-                  [](Array& array, const std::string& value) { array.raw(value); });
-}
+  Array array_;
+};
 
 int hex_digit(char c) {
   if (c >= '0' && c <= '9') return c - '0';
@@ -111,38 +177,38 @@ int hex_digit(char c) {
   return -1;
 }
 
-const std::string kColumns =
-    "event_id, event_timestamp, version, event_type, event_category, event_action, event_outcome, "
-    "correlation_id, parent_event_id, parent_event_date, resource_type, resource_id, severity, actor_id, "
-    "actor_type, retention_days, is_sensitive, namespace, cluster_id, actor_ip, duration_ms, error_code, "
-    "error_message, event_data";
+// What `row_parameters` gives, as a table.
+std::string given() {
+  int number = 0;
+  const std::string arrays = event::comma_list([&](const auto& field) {
+    return "$" + std::to_string(++number) + "::" + std::string(sql_name(given_as(field.kind))) + "[]";
+  });
+  const std::string names = event::comma_list([](const auto& field) { return std::string(field.name); });
+  return "unnest(" + arrays + ") AS given(" + names + ")";
+}
 
-// What `row_parameters` gives, as a table. The numbers are wider than their columns, so that a value out of
-// range is refused by the server as the row's fault.
-const std::string kGiven =
-    "unnest($1::uuid[], $2::timestamptz[], $3::text[], $4::text[], $5::text[], $6::text[], $7::text[], "
-    "$8::text[], $9::uuid[], $10::date[], $11::text[], $12::text[], $13::text[], $14::text[], $15::text[], "
-    "$16::bigint[], $17::boolean[], $18::text[], $19::text[], $20::text[], $21::bigint[], $22::text[], "
-    "$23::text[], $24::json[], $25::boolean[]) AS given(" +
-    kColumns + ", id_from_client)";
-
-const std::string kInsertGiven =
-    "INSERT INTO audit_events (" + kColumns +
-    ") SELECT event_id, event_timestamp, version, event_type, event_category, event_action, event_outcome, "
-    "correlation_id, parent_event_id, parent_event_date, resource_type, resource_id, severity, actor_id, "
-    "actor_type, retention_days::integer, is_sensitive, namespace, cluster_id, actor_ip::inet, duration_ms, "
-    "error_code, error_message, event_data FROM ";
+std::string insert_given() {
+  const std::string columns = event::comma_list(
+      [](const auto& field) { return std::string(field.column.empty() ? "" : field.name); });
+  const std::string values = event::comma_list([](const auto& field) {
+    std::string value(field.column.empty() ? "" : field.name);
+    if (!value.empty() && field.column != sql_name(given_as(field.kind)))
+      value += "::" + std::string(field.column);
+    return value;
+  });
+  return "INSERT INTO audit_events (" + columns + ") SELECT " + values + " FROM ";
+}
 
 }  // namespace
 
-const std::string kInsertRows = kInsertGiven + kGiven + " ON CONFLICT DO NOTHING";
+const std::string kInsertRows = insert_given() + given() + " ON CONFLICT DO NOTHING";
 
 const std::string kClaimAndInsertRows =
-    "WITH given AS MATERIALIZED (SELECT * FROM " + kGiven +
+    "WITH given AS MATERIALIZED (SELECT * FROM " + given() +
     "), claimed AS (INSERT INTO audit_event_ids (event_id, event_timestamp) "
     "SELECT event_id, event_timestamp FROM given WHERE id_from_client ORDER BY event_id "
     "ON CONFLICT DO NOTHING RETURNING event_id), stored AS (" +
-    kInsertGiven +
+    insert_given() +
     "given WHERE NOT id_from_client OR event_id IN (SELECT event_id FROM claimed) "
     "ON CONFLICT DO NOTHING) SELECT event_id FROM claimed";
 
@@ -183,48 +249,19 @@ std::optional<std::array<char, 16>> uuid_bytes(std::string_view canonical) {
 }
 
 std::vector<postgres::Parameter> row_parameters(std::span<const event::Event* const> events) {
-  const auto uuid = [](Array& array, std::string_view value) { array.uuid(value); };
-  const auto int8 = [](Array& array, std::int64_t value) { array.int8(value); };
-  const auto boolean = [](Array& array, bool value) { array.boolean(value); };
   std::vector<postgres::Parameter> parameters;
-  parameters.reserve(25);
-  parameters.push_back(column(Type::kUuid, events, 16, &event::Event::event_id, uuid));
-  parameters.push_back(column(Type::kTimestamptz, events, 8, &event::Event::event_timestamp,
-                              [](Array& array, runtime::Timestamp value) { array.timestamptz(value); }));
-  parameters.push_back(text(events, &event::Event::version));
-  parameters.push_back(text(events, &event::Event::event_type));
-  parameters.push_back(text(events, &event::Event::event_category));
-  parameters.push_back(text(events, &event::Event::event_action));
-  parameters.push_back(text(events, &event::Event::event_outcome));
-  parameters.push_back(text(events, &event::Event::correlation_id));
-  parameters.push_back(optional(Type::kUuid, events, &event::Event::parent_event_id, uuid));
-  parameters.push_back(optional(Type::kDate, events, &event::Event::parent_event_date,
-                                [](Array& array, runtime::Date value) { array.date(value); }));
-  parameters.push_back(text(events, &event::Event::resource_type));
-  parameters.push_back(text(events, &event::Event::resource_id));
-  parameters.push_back(text(events, &event::Event::severity));
-  parameters.push_back(text(events, &event::Event::actor_id));
-  parameters.push_back(text(events, &event::Event::actor_type));
-  parameters.push_back(column(Type::kInt8, events, 8, &event::Event::retention_days, int8));
-  parameters.push_back(column(Type::kBoolean, events, 1, &event::Event::is_sensitive, boolean));
-  parameters.push_back(optional_text(events, &event::Event::namespace_name));
-  parameters.push_back(optional_text(events, &event::Event::cluster_id));
-  parameters.push_back(optional_text(events, &event::Event::actor_ip));
-  parameters.push_back(optional(Type::kInt8, events, &event::Event::duration_ms, int8));
-  parameters.push_back(optional_text(events, &event::Event::error_code));
-  parameters.push_back(optional_text(events, &event::Event::error_message));
-  parameters.push_back(text(events, &event::Event::event_data, Type::kJson));
-  parameters.push_back(column(Type::kBoolean, events, 1, &event::Event::id_from_client, boolean));
+  parameters.reserve(event::kFieldCount);
+  event::for_each_field([&](const auto& field) { parameters.push_back(Column(field, events).take()); });
   return parameters;
 }
 
 std::vector<postgres::Parameter> parent_parameters(std::span<const ParentReference> parents) {
   using Range = std::pair<runtime::Timestamp, runtime::Timestamp>;
   constexpr Range kNothing{kPostgresEpoch, kPostgresEpoch};
-  Array ids(Type::kUuid, parents.size(), 16);
-  Array since(Type::kTimestamptz, parents.size(), 8);
-  Array before(Type::kTimestamptz, parents.size(), 8);
-  Array any_time(Type::kBoolean, parents.size(), 1);
+  Array ids(Type::kUuid, parents.size(), parents.size() * kUuidBytes);
+  Array since(Type::kTimestamptz, parents.size(), parents.size() * sizeof(runtime::Timestamp));
+  Array before(Type::kTimestamptz, parents.size(), parents.size() * sizeof(runtime::Timestamp));
+  Array any_time(Type::kBoolean, parents.size(), parents.size());
   std::optional<Range> all;
   for (const ParentReference& parent : parents) {
     std::optional<Range> range;
@@ -237,10 +274,10 @@ std::vector<postgres::Parameter> parent_parameters(std::span<const ParentReferen
       if (!all) all = range;
       all = Range{std::min(all->first, range->first), std::max(all->second, range->second)};
     }
-    ids.uuid(parent.event_id);
-    since.timestamptz(range.value_or(kNothing).first);
-    before.timestamptz(range.value_or(kNothing).second);
-    any_time.boolean(!parent.date);
+    ids.add_uuid(parent.event_id);
+    since.add(range.value_or(kNothing).first);
+    before.add(range.value_or(kNothing).second);
+    any_time.add(!parent.date);
   }
   const auto [first, last] = all.value_or(kNothing);
   return {ids.take(),
@@ -252,8 +289,8 @@ std::vector<postgres::Parameter> parent_parameters(std::span<const ParentReferen
 }
 
 std::vector<postgres::Parameter> id_parameters(std::span<const std::string_view> event_ids) {
-  Array ids(Type::kUuid, event_ids.size(), 16);
-  for (const std::string_view id : event_ids) ids.uuid(id);
+  Array ids(Type::kUuid, event_ids.size(), event_ids.size() * kUuidBytes);
+  for (const std::string_view id : event_ids) ids.add_uuid(id);
   return {ids.take()};
 }
 
