@@ -11,36 +11,18 @@
 namespace storagepool::ingest {
 namespace {
 
-// OIDs of element types, fixed in PostgreSQL's pg_type.dat.
-enum class Type : std::uint32_t {
-  kBoolean = 16,
-  kInt8 = 20,
-  kText = 25,
-  kJson = 114,
-  kDate = 1082,
-  kTimestamptz = 1184,
-  kUuid = 2950,
+// A type of elements; the OIDs are fixed in PostgreSQL's pg_type.dat.
+struct Type {
+  std::uint32_t oid;
+  std::string_view name;
 };
-
-std::string_view sql_name(Type type) {
-  switch (type) {
-    case Type::kBoolean:
-      return "boolean";
-    case Type::kInt8:
-      return "bigint";
-    case Type::kText:
-      return "text";
-    case Type::kJson:
-      return "json";
-    case Type::kDate:
-      return "date";
-    case Type::kTimestamptz:
-      return "timestamptz";
-    case Type::kUuid:
-      return "uuid";
-  }
-  return "unknown";
-}
+constexpr Type kBoolean{16, "boolean"};
+constexpr Type kBigint{20, "bigint"};
+constexpr Type kText{25, "text"};
+constexpr Type kJson{114, "json"};
+constexpr Type kDate{1082, "date"};
+constexpr Type kTimestamptz{1184, "timestamptz"};
+constexpr Type kUuid{2950, "uuid"};
 
 constexpr std::size_t kUuidBytes = 16;
 
@@ -56,11 +38,11 @@ void put_big_endian(std::string& out, std::uint64_t value, int bytes) {
 class Array {
  public:
   // The values take `bytes` altogether.
-  Array(Type type, std::size_t elements, std::size_t bytes) {
+  Array(const Type& type, std::size_t elements, std::size_t bytes) {
     bytes_.reserve(kHeaderBytes + elements * 4 + bytes);
     put_int4(1);
     put_int4(1);
-    put_int4(static_cast<std::uint32_t>(type));
+    put_int4(type.oid);
     put_int4(static_cast<std::uint32_t>(elements));
     put_int4(1);
   }
@@ -94,36 +76,27 @@ class Array {
 };
 
 // The type in which a field is given. The numbers are wider than their columns, so that a value out of range
-// is refused by the server as the row's fault, and an address is given as its text.
-constexpr Type given_as(const event::kind::Text&) {
-  return Type::kText;
-}
-constexpr Type given_as(const event::kind::Choice&) {
-  return Type::kText;
-}
-constexpr Type given_as(event::kind::Uuid) {
-  return Type::kUuid;
-}
-constexpr Type given_as(event::kind::Time) {
-  return Type::kTimestamptz;
-}
-constexpr Type given_as(event::kind::Date) {
-  return Type::kDate;
-}
-constexpr Type given_as(event::kind::Address) {
-  return Type::kText;
-}
-constexpr Type given_as(const event::kind::Integer&) {
-  return Type::kInt8;
-}
-constexpr Type given_as(event::kind::Boolean) {
-  return Type::kBoolean;
-}
-constexpr Type given_as(event::kind::Object) {
-  return Type::kJson;
-}
-constexpr Type given_as(event::kind::Unsent) {
-  return Type::kBoolean;
+// is refused by the server as the row's fault. Texts, choices and addresses are given as text.
+template <typename Kind>
+constexpr Type kGivenAs = kText;
+template <>
+constexpr Type kGivenAs<event::kind::Uuid> = kUuid;
+template <>
+constexpr Type kGivenAs<event::kind::Time> = kTimestamptz;
+template <>
+constexpr Type kGivenAs<event::kind::Date> = kDate;
+template <>
+constexpr Type kGivenAs<event::kind::Integer> = kBigint;
+template <>
+constexpr Type kGivenAs<event::kind::Boolean> = kBoolean;
+template <>
+constexpr Type kGivenAs<event::kind::Object> = kJson;
+template <>
+constexpr Type kGivenAs<event::kind::Unsent> = kBoolean;
+
+template <typename Kind, typename Value>
+constexpr Type given_as(const event::Field<Kind, Value>&) {
+  return kGivenAs<Kind>;
 }
 
 // Builds one column of all events.
@@ -131,7 +104,7 @@ template <typename Kind, typename Value>
 class Column {
  public:
   Column(const event::Field<Kind, Value>& field, std::span<const event::Event* const> events)
-      : array_(given_as(field.kind), events.size(), bytes(field, events)) {
+      : array_(kGivenAs<Kind>, events.size(), bytes(field, events)) {
     for (const event::Event* event : events) add(event->*field.member);
   }
   postgres::Parameter take() { return array_.take(); }
@@ -181,7 +154,7 @@ int hex_digit(char c) {
 std::string given() {
   int number = 0;
   const std::string arrays = event::comma_list([&](const auto& field) {
-    return "$" + std::to_string(++number) + "::" + std::string(sql_name(given_as(field.kind))) + "[]";
+    return "$" + std::to_string(++number) + "::" + std::string(given_as(field).name) + "[]";
   });
   const std::string names = event::comma_list([](const auto& field) { return std::string(field.name); });
   return "unnest(" + arrays + ") AS given(" + names + ")";
@@ -192,8 +165,7 @@ std::string insert_given() {
       [](const auto& field) { return std::string(field.column.empty() ? "" : field.name); });
   const std::string values = event::comma_list([](const auto& field) {
     std::string value(field.column.empty() ? "" : field.name);
-    if (!value.empty() && field.column != sql_name(given_as(field.kind)))
-      value += "::" + std::string(field.column);
+    if (!value.empty() && field.column != given_as(field).name) value += "::" + std::string(field.column);
     return value;
   });
   return "INSERT INTO audit_events (" + columns + ") SELECT " + values + " FROM ";
@@ -258,10 +230,10 @@ std::vector<postgres::Parameter> row_parameters(std::span<const event::Event* co
 std::vector<postgres::Parameter> parent_parameters(std::span<const ParentReference> parents) {
   using Range = std::pair<runtime::Timestamp, runtime::Timestamp>;
   constexpr Range kNothing{kPostgresEpoch, kPostgresEpoch};
-  Array ids(Type::kUuid, parents.size(), parents.size() * kUuidBytes);
-  Array since(Type::kTimestamptz, parents.size(), parents.size() * sizeof(runtime::Timestamp));
-  Array before(Type::kTimestamptz, parents.size(), parents.size() * sizeof(runtime::Timestamp));
-  Array any_time(Type::kBoolean, parents.size(), parents.size());
+  Array ids(kUuid, parents.size(), parents.size() * kUuidBytes);
+  Array since(kTimestamptz, parents.size(), parents.size() * sizeof(runtime::Timestamp));
+  Array before(kTimestamptz, parents.size(), parents.size() * sizeof(runtime::Timestamp));
+  Array any_time(kBoolean, parents.size(), parents.size());
   std::optional<Range> all;
   for (const ParentReference& parent : parents) {
     std::optional<Range> range;
@@ -289,7 +261,7 @@ std::vector<postgres::Parameter> parent_parameters(std::span<const ParentReferen
 }
 
 std::vector<postgres::Parameter> id_parameters(std::span<const std::string_view> event_ids) {
-  Array ids(Type::kUuid, event_ids.size(), event_ids.size() * kUuidBytes);
+  Array ids(kUuid, event_ids.size(), event_ids.size() * kUuidBytes);
   for (const std::string_view id : event_ids) ids.add_uuid(id);
   return {ids.take()};
 }
