@@ -2,6 +2,7 @@
 
 #include <algorithm>
 #include <chrono>
+#include <concepts>
 #include <type_traits>
 #include <utility>
 
@@ -29,8 +30,12 @@ constexpr std::size_t kUuidBytes = 16;
 // Where PostgreSQL counts time from.
 constexpr runtime::Timestamp kPostgresEpoch{std::chrono::seconds{946'684'800}};
 
-void put_big_endian(std::string& out, std::uint64_t value, int bytes) {
-  for (int shift = 8 * (bytes - 1); shift >= 0; shift -= 8) out += static_cast<char>(value >> shift & 0xFF);
+template <std::unsigned_integral T>
+void put_big_endian(std::string& out, T value) {
+  std::array<char, sizeof(T)> bytes{};
+  for (std::size_t at = 0; at < bytes.size(); ++at)
+    bytes[bytes.size() - 1 - at] = static_cast<char>(value >> 8 * at);
+  out.append(bytes.data(), bytes.size());
 }
 
 // A one-dimensional array in PostgreSQL's binary format: number of dimensions, whether there are NULLs, the
@@ -55,7 +60,7 @@ class Array {
   void add(bool value) { add(value ? std::string_view("\x01", 1) : std::string_view("\x00", 1)); }
   void add(std::int64_t value) {
     put_int4(8);
-    put_big_endian(bytes_, static_cast<std::uint64_t>(value), 8);
+    put_big_endian(bytes_, static_cast<std::uint64_t>(value));
   }
   void add(runtime::Timestamp value) { add(std::int64_t{(value - kPostgresEpoch).count()}); }
   void add(runtime::Date value) {
@@ -71,7 +76,7 @@ class Array {
 
  private:
   static constexpr std::size_t kHeaderBytes = 20;
-  void put_int4(std::uint32_t value) { put_big_endian(bytes_, value, 4); }
+  void put_int4(std::uint32_t value) { put_big_endian(bytes_, value); }
   std::string bytes_;
 };
 
