@@ -167,4 +167,17 @@ constexpr bool all_fields_by(Visit&& visit) {
   }(std::make_index_sequence<kOrder<place>.size()>());
 }
 
+// What `item` makes of each field as one list for SQL, in the order of the table; without the empty ones.
+template <typename Item>
+std::string comma_list(const Item& item) {
+  std::string list;
+  for_each_field([&](const auto& field) {
+    const std::string text = item(field);
+    if (text.empty()) return;
+    if (!list.empty()) list += ", ";
+    list += text;
+  });
+  return list;
+}
+
 }  // namespace storagepool::event

@@ -1,7 +1,5 @@
 #include "pool/event/serialize.h"
 
-#include <vector>
-
 #include <gtest/gtest.h>
 
 #include "pool/event/testing/smallest_event.h"
@@ -44,20 +42,6 @@ TEST(EventToJson, adds_what_is_set_and_escapes_it) {
       json.ends_with(R"("event_data":{ "b" : 1.10 },"namespace":"n\"s","cluster_id":"","actor_ip":"::1",)"
                      R"("duration_ms":0,"error_code":"E\\1","error_message":"line\nbreak é"})"))
       << json;
-}
-
-TEST(PageToJson, wraps_data_and_pagination) {
-  EXPECT_EQ(to_json(std::vector<Event>{}, {.limit = 50, .offset = 0, .total = 0}),
-            R"({"data":[],"pagination":{"limit":50,"offset":0,"total":0,"has_more":false}})");
-  const std::vector<Event> two{smallest(), smallest()};
-  EXPECT_EQ(to_json(two, {.limit = 2, .offset = 4, .total = 9, .has_more = true}),
-            "{\"data\":[" + to_json(two[0]) + "," + to_json(two[1]) +
-                R"(],"pagination":{"limit":2,"offset":4,"total":9,"has_more":true}})");
-}
-
-TEST(PageToJson, leads_to_the_next_page) {
-  EXPECT_EQ(to_json(std::vector<Event>{}, {.limit = 5, .has_more = true, .next = "AZ-_"}),
-            R"({"data":[],"pagination":{"limit":5,"has_more":true,"next":"AZ-_"}})");
 }
 
 TEST(CreatedJson, tells_id_and_whole_seconds) {

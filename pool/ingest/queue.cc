@@ -5,17 +5,27 @@
 #include <unordered_set>
 #include <utility>
 
+#include "pool/event/fields.h"
+
 namespace storagepool::ingest {
 namespace {
 
+// What a value takes outside of its event.
+std::size_t bytes_outside(const std::string& text) {
+  return text.size();
+}
+std::size_t bytes_outside(const std::optional<std::string>& text) {
+  return text ? text->size() : 0;
+}
+template <typename Value>
+std::size_t bytes_outside(const Value&) {
+  return 0;
+}
+
 std::size_t bytes_of(const event::Event& event) {
-  const auto size = [](const std::optional<std::string>& text) { return text ? text->size() : 0; };
-  return sizeof(event::Event) + event.event_id.size() + event.version.size() + event.event_type.size() +
-         event.event_category.size() + event.event_action.size() + event.event_outcome.size() +
-         event.correlation_id.size() + event.resource_type.size() + event.resource_id.size() +
-         event.severity.size() + event.actor_id.size() + event.actor_type.size() + event.event_data.size() +
-         size(event.parent_event_id) + size(event.namespace_name) + size(event.cluster_id) +
-         size(event.actor_ip) + size(event.error_code) + size(event.error_message);
+  std::size_t bytes = sizeof(event::Event);
+  event::for_each_field([&](const auto& field) { bytes += bytes_outside(event.*field.member); });
+  return bytes;
 }
 
 // The client-made ids of a batch; views into its units' events, which stay where they are when a unit is

@@ -2,108 +2,152 @@
 
 #include <algorithm>
 #include <chrono>
-#include <functional>
+#include <concepts>
+#include <type_traits>
 #include <utility>
 
+#include "pool/event/fields.h"
 #include "pool/event/uuid.h"
 
 namespace storagepool::ingest {
 namespace {
 
-// OIDs of element types, fixed in PostgreSQL's pg_type.dat.
-enum class Type : std::uint32_t {
-  kBoolean = 16,
-  kInt8 = 20,
-  kText = 25,
-  kJson = 114,
-  kDate = 1082,
-  kTimestamptz = 1184,
-  kUuid = 2950,
+// A type of elements; the OIDs are fixed in PostgreSQL's pg_type.dat.
+struct Type {
+  std::uint32_t oid;
+  std::string_view name;
 };
+constexpr Type kBoolean{16, "boolean"};
+constexpr Type kBigint{20, "bigint"};
+constexpr Type kText{25, "text"};
+constexpr Type kJson{114, "json"};
+constexpr Type kDate{1082, "date"};
+constexpr Type kTimestamptz{1184, "timestamptz"};
+constexpr Type kUuid{2950, "uuid"};
+
+constexpr std::size_t kUuidBytes = 16;
 
 // Where PostgreSQL counts time from.
 constexpr runtime::Timestamp kPostgresEpoch{std::chrono::seconds{946'684'800}};
 
-void put_big_endian(std::string& out, std::uint64_t value, int bytes) {
-  for (int shift = 8 * (bytes - 1); shift >= 0; shift -= 8) out += static_cast<char>(value >> shift & 0xFF);
+template <std::unsigned_integral T>
+void put_big_endian(std::string& out, T value) {
+  std::array<char, sizeof(T)> bytes{};
+  for (std::size_t at = 0; at < bytes.size(); ++at)
+    bytes[bytes.size() - 1 - at] = static_cast<char>(value >> 8 * at);
+  out.append(bytes.data(), bytes.size());
 }
 
 // A one-dimensional array in PostgreSQL's binary format: number of dimensions, whether there are NULLs, the
 // element type, the length and the lower bound, then each element as its length (-1: NULL) and bytes.
 class Array {
  public:
-  Array(Type type, std::size_t elements, std::size_t bytes_each) {
-    bytes_.reserve(kHeaderBytes + elements * (4 + bytes_each));
+  // The values take `bytes` altogether.
+  Array(const Type& type, std::size_t elements, std::size_t bytes) {
+    bytes_.reserve(kHeaderBytes + elements * 4 + bytes);
     put_int4(1);
     put_int4(1);
-    put_int4(static_cast<std::uint32_t>(type));
+    put_int4(type.oid);
     put_int4(static_cast<std::uint32_t>(elements));
     put_int4(1);
   }
 
   void null() { put_int4(0xFFFF'FFFF); }
-  void raw(std::string_view value) {
+  void add(std::string_view value) {
     put_int4(static_cast<std::uint32_t>(value.size()));
     bytes_ += value;
   }
-  void boolean(bool value) { raw(value ? std::string_view("\x01", 1) : std::string_view("\x00", 1)); }
-  void int8(std::int64_t value) {
+  void add(bool value) { add(value ? std::string_view("\x01", 1) : std::string_view("\x00", 1)); }
+  void add(std::int64_t value) {
     put_int4(8);
-    put_big_endian(bytes_, static_cast<std::uint64_t>(value), 8);
+    put_big_endian(bytes_, static_cast<std::uint64_t>(value));
   }
-  void timestamptz(runtime::Timestamp value) { int8((value - kPostgresEpoch).count()); }
-  void date(runtime::Date value) {
+  void add(runtime::Timestamp value) { add(std::int64_t{(value - kPostgresEpoch).count()}); }
+  void add(runtime::Date value) {
     put_int4(4);
     put_int4(static_cast<std::uint32_t>((value - runtime::date_of(kPostgresEpoch)).count()));
   }
-  void uuid(std::string_view canonical) {
-    const std::array<char, 16> bytes = uuid_bytes(canonical).value_or(std::array<char, 16>{});
-    raw({bytes.data(), bytes.size()});
+  void add_uuid(std::string_view canonical) {
+    const std::array<char, kUuidBytes> bytes = uuid_bytes(canonical).value_or(std::array<char, kUuidBytes>{});
+    add(std::string_view(bytes.data(), bytes.size()));
   }
 
   postgres::Parameter take() { return postgres::Parameter::binary(std::move(bytes_)); }
 
  private:
   static constexpr std::size_t kHeaderBytes = 20;
-  void put_int4(std::uint32_t value) { put_big_endian(bytes_, value, 4); }
+  void put_int4(std::uint32_t value) { put_big_endian(bytes_, value); }
   std::string bytes_;
 };
 
-// One column of every event. `append(array, value of the event)` is called for those that have a value.
-template <typename Value, typename Append>
-postgres::Parameter column(Type type, std::span<const event::Event* const> events, std::size_t bytes_each,
-                           const Value& value, const Append& append) {
-  Array array(type, events.size(), bytes_each);
-  for (const event::Event* event : events) append(array, std::invoke(value, *event));
-  return array.take();
+// The type in which a field is given. The numbers are wider than their columns, so that a value out of range
+// is refused by the server as the row's fault. Texts, choices and addresses are given as text.
+template <typename Kind>
+constexpr Type kGivenAs = kText;
+template <>
+constexpr Type kGivenAs<event::kind::Uuid> = kUuid;
+template <>
+constexpr Type kGivenAs<event::kind::Time> = kTimestamptz;
+template <>
+constexpr Type kGivenAs<event::kind::Date> = kDate;
+template <>
+constexpr Type kGivenAs<event::kind::Integer> = kBigint;
+template <>
+constexpr Type kGivenAs<event::kind::Boolean> = kBoolean;
+template <>
+constexpr Type kGivenAs<event::kind::Object> = kJson;
+template <>
+constexpr Type kGivenAs<event::kind::Unsent> = kBoolean;
+
+template <typename Kind, typename Value>
+constexpr Type given_as(const event::Field<Kind, Value>&) {
+  return kGivenAs<Kind>;
 }
 
-postgres::Parameter text(std::span<const event::Event* const> events, std::string event::Event::*member,
-                         Type type = Type::kText) {
-  std::size_t bytes = 0;
-  for (const event::Event* event : events) bytes += (event->*member).size();
-  return column(type, events, bytes / events.size() + 1, member,
-                [](Array& array, const std::string& value) { array.raw(value); });
-}
+// Builds one column of all events.
+template <typename Kind, typename Value>
+class Column {
+ public:
+  Column(const event::Field<Kind, Value>& field, std::span<const event::Event* const> events)
+      : array_(kGivenAs<Kind>, events.size(), bytes(field, events)) {
+    for (const event::Event* event : events) add(event->*field.member);
+  }
+  postgres::Parameter take() { return array_.take(); }
 
-// NULL when there is no value, else what `append` makes of it.
-template <typename T, typename Append>
-postgres::Parameter optional(Type type, std::span<const event::Event* const> events,
-                             std::optional<T> event::Event::*member, const Append& append) {
-  return column(type, events, 0, member, [&](Array& array, const std::optional<T>& value) {
-    if (value) {
-      append(array, *value);
+ private:
+  static std::size_t bytes(const event::Field<Kind, Value>& field,
+                           std::span<const event::Event* const> events) {
+    std::size_t sum = 0;
+    for (const event::Event* event : events) sum += size(event->*field.member);
+    return sum;
+  }
+  static std::size_t size(const std::string& value) {
+    return std::is_same_v<Kind, event::kind::Uuid> ? kUuidBytes : value.size();
+  }
+  template <typename T>
+  static std::size_t size(const std::optional<T>& value) {
+    return value ? size(*value) : 0;
+  }
+  template <typename T>
+  static std::size_t size(const T&) {
+    return sizeof(T);
+  }
+
+  template <typename T>
+  void add(const std::optional<T>& value) {
+    value ? add(*value) : array_.null();
+  }
+  template <typename T>
+  void add(const T& value) {
+    if constexpr (std::is_same_v<Kind, event::kind::Uuid>) {
+      array_.add_uuid(value);
     } else {
-      array.null();
+      array_.add(value);
     }
-  });
-}
+  }
 
-postgres::Parameter optional_text(std::span<const event::Event* const> events,
-                                  std::optional<std::string> event::Event::*member) {
-  return optional(Type::kText, events, member,
-                  [](Array& array, const std::string& value) { array.raw(value); });
-}
+  Array array_;
+};
 
 int hex_digit(char c) {
   if (c >= '0' && c <= '9') return c - '0';
@@ -111,38 +155,37 @@ int hex_digit(char c) {
   return -1;
 }
 
-const std::string kColumns =
-    "event_id, event_timestamp, version, event_type, event_category, event_action, event_outcome, "
-    "correlation_id, parent_event_id, parent_event_date, resource_type, resource_id, severity, actor_id, "
-    "actor_type, retention_days, is_sensitive, namespace, cluster_id, actor_ip, duration_ms, error_code, "
-    "error_message, event_data";
+// What `row_parameters` gives, as a table.
+std::string given() {
+  int number = 0;
+  const std::string arrays = event::comma_list([&](const auto& field) {
+    return "$" + std::to_string(++number) + "::" + std::string(given_as(field).name) + "[]";
+  });
+  const std::string names = event::comma_list([](const auto& field) { return std::string(field.name); });
+  return "unnest(" + arrays + ") AS given(" + names + ")";
+}
 
-// What `row_parameters` gives, as a table. The numbers are wider than their columns, so that a value out of
-// range is refused by the server as the row's fault.
-const std::string kGiven =
-    "unnest($1::uuid[], $2::timestamptz[], $3::text[], $4::text[], $5::text[], $6::text[], $7::text[], "
-    "$8::text[], $9::uuid[], $10::date[], $11::text[], $12::text[], $13::text[], $14::text[], $15::text[], "
-    "$16::bigint[], $17::boolean[], $18::text[], $19::text[], $20::text[], $21::bigint[], $22::text[], "
-    "$23::text[], $24::json[], $25::boolean[]) AS given(" +
-    kColumns + ", id_from_client)";
-
-const std::string kInsertGiven =
-    "INSERT INTO audit_events (" + kColumns +
-    ") SELECT event_id, event_timestamp, version, event_type, event_category, event_action, event_outcome, "
-    "correlation_id, parent_event_id, parent_event_date, resource_type, resource_id, severity, actor_id, "
-    "actor_type, retention_days::integer, is_sensitive, namespace, cluster_id, actor_ip::inet, duration_ms, "
-    "error_code, error_message, event_data FROM ";
+std::string insert_given() {
+  const std::string columns = event::comma_list(
+      [](const auto& field) { return std::string(field.column.empty() ? "" : field.name); });
+  const std::string values = event::comma_list([](const auto& field) {
+    std::string value(field.column.empty() ? "" : field.name);
+    if (!value.empty() && field.column != given_as(field).name) value += "::" + std::string(field.column);
+    return value;
+  });
+  return "INSERT INTO audit_events (" + columns + ") SELECT " + values + " FROM ";
+}
 
 }  // namespace
 
-const std::string kInsertRows = kInsertGiven + kGiven + " ON CONFLICT DO NOTHING";
+const std::string kInsertRows = insert_given() + given() + " ON CONFLICT DO NOTHING";
 
 const std::string kClaimAndInsertRows =
-    "WITH given AS MATERIALIZED (SELECT * FROM " + kGiven +
+    "WITH given AS MATERIALIZED (SELECT * FROM " + given() +
     "), claimed AS (INSERT INTO audit_event_ids (event_id, event_timestamp) "
     "SELECT event_id, event_timestamp FROM given WHERE id_from_client ORDER BY event_id "
     "ON CONFLICT DO NOTHING RETURNING event_id), stored AS (" +
-    kInsertGiven +
+    insert_given() +
     "given WHERE NOT id_from_client OR event_id IN (SELECT event_id FROM claimed) "
     "ON CONFLICT DO NOTHING) SELECT event_id FROM claimed";
 
@@ -183,48 +226,19 @@ std::optional<std::array<char, 16>> uuid_bytes(std::string_view canonical) {
 }
 
 std::vector<postgres::Parameter> row_parameters(std::span<const event::Event* const> events) {
-  const auto uuid = [](Array& array, std::string_view value) { array.uuid(value); };
-  const auto int8 = [](Array& array, std::int64_t value) { array.int8(value); };
-  const auto boolean = [](Array& array, bool value) { array.boolean(value); };
   std::vector<postgres::Parameter> parameters;
-  parameters.reserve(25);
-  parameters.push_back(column(Type::kUuid, events, 16, &event::Event::event_id, uuid));
-  parameters.push_back(column(Type::kTimestamptz, events, 8, &event::Event::event_timestamp,
-                              [](Array& array, runtime::Timestamp value) { array.timestamptz(value); }));
-  parameters.push_back(text(events, &event::Event::version));
-  parameters.push_back(text(events, &event::Event::event_type));
-  parameters.push_back(text(events, &event::Event::event_category));
-  parameters.push_back(text(events, &event::Event::event_action));
-  parameters.push_back(text(events, &event::Event::event_outcome));
-  parameters.push_back(text(events, &event::Event::correlation_id));
-  parameters.push_back(optional(Type::kUuid, events, &event::Event::parent_event_id, uuid));
-  parameters.push_back(optional(Type::kDate, events, &event::Event::parent_event_date,
-                                [](Array& array, runtime::Date value) { array.date(value); }));
-  parameters.push_back(text(events, &event::Event::resource_type));
-  parameters.push_back(text(events, &event::Event::resource_id));
-  parameters.push_back(text(events, &event::Event::severity));
-  parameters.push_back(text(events, &event::Event::actor_id));
-  parameters.push_back(text(events, &event::Event::actor_type));
-  parameters.push_back(column(Type::kInt8, events, 8, &event::Event::retention_days, int8));
-  parameters.push_back(column(Type::kBoolean, events, 1, &event::Event::is_sensitive, boolean));
-  parameters.push_back(optional_text(events, &event::Event::namespace_name));
-  parameters.push_back(optional_text(events, &event::Event::cluster_id));
-  parameters.push_back(optional_text(events, &event::Event::actor_ip));
-  parameters.push_back(optional(Type::kInt8, events, &event::Event::duration_ms, int8));
-  parameters.push_back(optional_text(events, &event::Event::error_code));
-  parameters.push_back(optional_text(events, &event::Event::error_message));
-  parameters.push_back(text(events, &event::Event::event_data, Type::kJson));
-  parameters.push_back(column(Type::kBoolean, events, 1, &event::Event::id_from_client, boolean));
+  parameters.reserve(event::kFieldCount);
+  event::for_each_field([&](const auto& field) { parameters.push_back(Column(field, events).take()); });
   return parameters;
 }
 
 std::vector<postgres::Parameter> parent_parameters(std::span<const ParentReference> parents) {
   using Range = std::pair<runtime::Timestamp, runtime::Timestamp>;
   constexpr Range kNothing{kPostgresEpoch, kPostgresEpoch};
-  Array ids(Type::kUuid, parents.size(), 16);
-  Array since(Type::kTimestamptz, parents.size(), 8);
-  Array before(Type::kTimestamptz, parents.size(), 8);
-  Array any_time(Type::kBoolean, parents.size(), 1);
+  Array ids(kUuid, parents.size(), parents.size() * kUuidBytes);
+  Array since(kTimestamptz, parents.size(), parents.size() * sizeof(runtime::Timestamp));
+  Array before(kTimestamptz, parents.size(), parents.size() * sizeof(runtime::Timestamp));
+  Array any_time(kBoolean, parents.size(), parents.size());
   std::optional<Range> all;
   for (const ParentReference& parent : parents) {
     std::optional<Range> range;
@@ -237,10 +251,10 @@ std::vector<postgres::Parameter> parent_parameters(std::span<const ParentReferen
       if (!all) all = range;
       all = Range{std::min(all->first, range->first), std::max(all->second, range->second)};
     }
-    ids.uuid(parent.event_id);
-    since.timestamptz(range.value_or(kNothing).first);
-    before.timestamptz(range.value_or(kNothing).second);
-    any_time.boolean(!parent.date);
+    ids.add_uuid(parent.event_id);
+    since.add(range.value_or(kNothing).first);
+    before.add(range.value_or(kNothing).second);
+    any_time.add(!parent.date);
   }
   const auto [first, last] = all.value_or(kNothing);
   return {ids.take(),
@@ -252,8 +266,8 @@ std::vector<postgres::Parameter> parent_parameters(std::span<const ParentReferen
 }
 
 std::vector<postgres::Parameter> id_parameters(std::span<const std::string_view> event_ids) {
-  Array ids(Type::kUuid, event_ids.size(), 16);
-  for (const std::string_view id : event_ids) ids.uuid(id);
+  Array ids(kUuid, event_ids.size(), event_ids.size() * kUuidBytes);
+  for (const std::string_view id : event_ids) ids.add_uuid(id);
   return {ids.take()};
 }
 

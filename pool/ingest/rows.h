@@ -1,7 +1,7 @@
-// A batch of events as PostgreSQL takes it in one statement: an array per column in the binary format of
-// arrays
-// (`array_recv`), which spares the server the parsing of text, and the statements that read them with
-// `unnest`. All of them are prepared once per connection and serve any number of rows.
+// A batch of events as PostgreSQL takes it in one statement: an array per field (pool/event/fields.h)
+// in the binary format of arrays (`array_recv`), which spares the server the parsing of text, and the
+// statements that read them with `unnest`. All of them are prepared once per connection and serve any number
+// of rows.
 #pragma once
 
 #include <array>

@@ -2,36 +2,21 @@
 
 #include <concepts>
 #include <cstdint>
-#include <limits>
 #include <optional>
-#include <type_traits>
 #include <utility>
 
 #include <boost/crc.hpp>
 
+#include "pool/event/fields.h"
+
 namespace storagepool::journal {
 namespace {
 
-constexpr std::uint8_t kForm = 1;
+// Form 1 holds the first 25 members by their places in the record, and each later form one more: a member
+// added to the table of fields makes a form of its own, and a record without it is still read.
+constexpr std::size_t kMembersBeforeForms = 24;
+constexpr std::uint8_t kForm = event::kFieldCount - kMembersBeforeForms;
 constexpr std::size_t kChecksumBytes = 4;
-
-template <typename Visitor, typename... Members>
-bool visit_all(Visitor& visitor, Members&... members) {
-  return (visitor(members) && ...);
-}
-
-// The binding names every member: one added to Event does not compile until the journal keeps it as well.
-template <typename AnyEvent, typename Visitor>
-bool visit_members(AnyEvent& event, Visitor& visitor) {
-  auto& [event_id, id_from_client, event_timestamp, version, event_type, event_category, event_action,
-         event_outcome, correlation_id, parent_event_id, parent_event_date, resource_type, resource_id,
-         severity, actor_id, actor_type, retention_days, is_sensitive, event_data, namespace_name, cluster_id,
-         actor_ip, duration_ms, error_code, error_message] = event;
-  return visit_all(visitor, event_id, id_from_client, event_timestamp, version, event_type, event_category,
-                   event_action, event_outcome, correlation_id, parent_event_id, parent_event_date,
-                   resource_type, resource_id, severity, actor_id, actor_type, retention_days, is_sensitive,
-                   event_data, namespace_name, cluster_id, actor_ip, duration_ms, error_code, error_message);
-}
 
 template <std::unsigned_integral T>
 void put(std::string& out, T value) {
@@ -148,7 +133,10 @@ std::string encode_unit(std::span<const event::Event> unit) {
   put(record, kForm);
   put(record, static_cast<std::uint32_t>(unit.size()));
   Writer writer(record);
-  for (const event::Event& event : unit) visit_members(event, writer);
+  for (const event::Event& event : unit) {
+    event::all_fields_by<&event::Places::recorded>(
+        [&](const auto& field) { return writer(event.*field.member); });
+  }
   put(record, checksum(record));
   return record;
 }
@@ -162,13 +150,18 @@ tl::expected<std::vector<event::Event>, std::string> decode_unit(std::string_vie
   Reader reader(body);
   std::uint8_t form = 0;
   std::uint32_t count = 0;
-  if (!reader.number(form) || form != kForm) {
+  if (!reader.number(form) || form == 0 || form > kForm) {
     return tl::unexpected("the record has form " + std::to_string(form) + ", this program reads form " +
                           std::to_string(kForm));
   }
   std::vector<event::Event> unit;
   bool whole = reader.number(count);
-  while (whole && unit.size() < count) whole = visit_members(unit.emplace_back(), reader);
+  const std::size_t members = kMembersBeforeForms + form;
+  while (whole && unit.size() < count) {
+    event::Event& event = unit.emplace_back();
+    whole = event::all_fields_by<&event::Places::recorded>(
+        [&](const auto& field) { return field.places.recorded > members || reader(event.*field.member); });
+  }
   if (!whole || !reader.at_end()) {
     return tl::unexpected(std::string("the record does not hold the events it announces"));
   }

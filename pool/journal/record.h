@@ -1,6 +1,7 @@
 // The form in which the journal keeps the events of one call: a byte for the version of the form, the events
-// with every member in a fixed order (integers little-endian, strings with their length before them), and a
-// CRC-32 over all of it, so that a damaged record is noticed rather than stored.
+// with every member in the order that pool/event/fields.h fixes (integers little-endian, strings with their
+// length before them), and a CRC-32 over all of it, so that a damaged record is noticed rather than stored. A
+// record of an earlier form is read as well: the members that came later are as in a new `Event`.
 #pragma once
 
 #include <span>

@@ -31,21 +31,21 @@ TEST_F(ListTest, lists_newest_first_in_pages) {
   EXPECT_EQ(ids({}), expected);
   const Page first = list({.limit = 4});
   EXPECT_EQ(first.events.size(), 4U);
-  EXPECT_EQ(first.pagination, (event::Pagination{.limit = 4,
-                                                 .offset = 0,
-                                                 .total = 10,
-                                                 .has_more = true,
-                                                 .next = format_cursor({first.events.back().event_timestamp,
-                                                                        first.events.back().event_id})}));
+  EXPECT_EQ(first.pagination, (Pagination{.limit = 4,
+                                          .offset = 0,
+                                          .total = 10,
+                                          .has_more = true,
+                                          .next = format_cursor({first.events.back().event_timestamp,
+                                                                 first.events.back().event_id})}));
   const Page last = list({.limit = 4, .offset = 8});
   EXPECT_EQ(last.events.back().event_id, expected.back());
-  EXPECT_EQ(last.pagination, (event::Pagination{.limit = 4, .offset = 8, .total = 10, .has_more = false}));
+  EXPECT_EQ(last.pagination, (Pagination{.limit = 4, .offset = 8, .total = 10, .has_more = false}));
   const Page beyond = list({.limit = 4, .offset = 9223372036854775807});
   EXPECT_TRUE(beyond.events.empty());
   EXPECT_EQ(beyond.pagination.total, 10);
   EXPECT_FALSE(beyond.pagination.has_more);
   const Page all = list({.limit = 10});
-  EXPECT_EQ(all.pagination, (event::Pagination{.limit = 10, .offset = 0, .total = 10, .has_more = false}));
+  EXPECT_EQ(all.pagination, (Pagination{.limit = 10, .offset = 0, .total = 10, .has_more = false}));
 }
 
 TEST_F(ListTest, goes_on_from_a_cursor_whatever_comes_and_goes_above_it) {
@@ -65,7 +65,7 @@ TEST_F(ListTest, goes_on_from_a_cursor_whatever_comes_and_goes_above_it) {
   EXPECT_FALSE(second.pagination.total);
   const Page last = list({.limit = 2, .cursor = parse_cursor(second.pagination.next.value())});
   EXPECT_EQ(ids_of(last.events), (std::vector<std::string>{expected[4], expected[5]}));
-  EXPECT_EQ(last.pagination, (event::Pagination{.limit = 2, .has_more = false}));
+  EXPECT_EQ(last.pagination, (Pagination{.limit = 2, .has_more = false}));
   const Page none = list({.cursor = Cursor{last.events.back().event_timestamp, last.events.back().event_id}});
   EXPECT_TRUE(none.events.empty());
   EXPECT_FALSE(none.pagination.has_more);
@@ -204,7 +204,7 @@ TEST_F(ListTest, applies_every_filter) {
             only_marked);
   const Page none = list({.event_type = "none"});
   EXPECT_TRUE(none.events.empty());
-  EXPECT_EQ(none.pagination, (event::Pagination{.limit = 50, .offset = 0, .total = 0, .has_more = false}));
+  EXPECT_EQ(none.pagination, (Pagination{.limit = 50, .offset = 0, .total = 0, .has_more = false}));
 }
 
 TEST_F(ListTest, refuses_a_page_that_would_not_fit_in_memory) {

@@ -7,6 +7,7 @@
 #include <string_view>
 
 #include "pool/common/settings/duration.h"
+#include "pool/event/fields.h"
 #include "pool/event/text.h"
 
 namespace storagepool::reading {
@@ -59,9 +60,7 @@ class Reader {
   }
   std::optional<std::string> outcome(std::string_view name) {
     auto value = text(name);
-    if (value && *value != "success" && *value != "failure" && *value != "pending") {
-      refuse(name, *value, "success, failure, pending");
-    }
+    if (value && !event::kOutcome.has(*value)) refuse(name, *value, event::kOutcome.allowed());
     return value;
   }
   std::optional<runtime::Timestamp> bound(std::string_view name) {

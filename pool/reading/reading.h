@@ -10,24 +10,18 @@
 #include <optional>
 #include <string>
 #include <utility>
-#include <vector>
 
 #include <boost/asio/awaitable.hpp>
 #include <tl/expected.hpp>
 
 #include "pool/engine/engine.h"
 #include "pool/event/event.h"
-#include "pool/event/serialize.h"
+#include "pool/reading/page.h"
 #include "pool/reading/query.h"
 #include "pool/reading/statements.h"
 #include "pool/tables/store_error.h"
 
 namespace storagepool::reading {
-
-struct Page {
-  std::vector<event::Event> events;  // newest first: event_timestamp, then event_id, both descending
-  event::Pagination pagination;
-};
 
 class Store {
  public:

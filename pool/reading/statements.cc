@@ -63,8 +63,7 @@ Statement select_event(std::string event_id, std::pair<runtime::Timestamp, runti
   builder.where("event_id = " + builder.uuid(std::move(event_id)));
   builder.where("event_timestamp >= " + builder.time(range.first));
   builder.where("event_timestamp < " + builder.time(range.second));
-  return {"SELECT" + kEventColumns + ", event_data FROM audit_events" + builder.conditions(),
-          builder.take_parameters()};
+  return {"SELECT " + kEventColumns + " FROM audit_events" + builder.conditions(), builder.take_parameters()};
 }
 
 Statement select_client_id(std::string event_id) {
@@ -92,7 +91,7 @@ Statement select_page(const ListQuery& query) {
               "coalesce(octet_length(error_message), 0)), 0) <= " +
               std::to_string(kMaxPageBytes) +
               " AS fits, (SELECT count(*) FROM page) AS found FROM shown) SELECT fits::int, found, " + total +
-              "," + kEventColumns + ", event_data FROM size LEFT JOIN shown ON fits" + order,
+              ", " + kEventColumns + " FROM size LEFT JOIN shown ON fits" + order,
           builder.take_parameters(), query.since || query.until || query.cursor};
 }
 

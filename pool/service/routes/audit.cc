@@ -103,7 +103,7 @@ struct Routes {
     auto destination = co_await find(request, request.access.read, "read");
     if (!destination) co_return std::move(destination.error());
     auto page = co_await context.store.list(destination->database, std::move(*query), context.deadline());
-    if (page) co_return json(200, event::to_json(page->events, page->pagination));
+    if (page) co_return json(200, reading::to_json(page->events, page->pagination));
     Response response = co_await failure(page.error(), *destination, std::move(request));
     co_return response;
   }

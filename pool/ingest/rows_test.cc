@@ -1,0 +1,109 @@
+#include "pool/ingest/rows.h"
+
+#include <string>
+#include <vector>
+
+#include <gtest/gtest.h>
+
+#include "pool/event/fields.h"
+#include "pool/event/testing/smallest_event.h"
+
+namespace storagepool::ingest {
+namespace {
+
+using namespace std::string_literals;
+
+event::Event some_event() {
+  return event::testing::smallest_event("0192f0c1-2c3d-7e4f-8a5b-0123456789ab",
+                                        "2000-01-01T00:00:00.000002Z");
+}
+
+// The bytes of the array that is given for a field of `event`.
+std::string given(const event::Event& event, std::string_view name) {
+  const std::vector<const event::Event*> events{&event};
+  const auto parameters = row_parameters(events);
+  std::size_t at = 0;
+  std::string bytes;
+  event::for_each_field([&](const auto& field) {
+    if (field.name == name) bytes = *parameters.at(at).value();
+    ++at;
+  });
+  EXPECT_EQ(parameters.size(), at);
+  return bytes;
+}
+
+// One dimension, of one element, counted from 1.
+std::string array_of(const std::string& type, const std::string& element) {
+  return "\0\0\0\1\0\0\0\1\0\0"s + type + "\0\0\0\1\0\0\0\1"s + element;
+}
+
+TEST(InsertRows, NamesEveryColumnAndEveryArray) {
+  EXPECT_EQ(
+      kInsertRows,
+      "INSERT INTO audit_events (event_id, event_timestamp, event_type, version, event_category, "
+      "event_action, "
+      "event_outcome, correlation_id, parent_event_id, parent_event_date, resource_type, resource_id, "
+      "severity, "
+      "actor_id, actor_type, retention_days, is_sensitive, event_data, namespace, cluster_id, actor_ip, "
+      "duration_ms, error_code, error_message) "
+      "SELECT event_id, event_timestamp, event_type, version, event_category, event_action, "
+      "event_outcome, correlation_id, parent_event_id, parent_event_date, resource_type, resource_id, "
+      "severity, "
+      "actor_id, actor_type, retention_days::integer, is_sensitive, event_data, namespace, cluster_id, "
+      "actor_ip::inet, duration_ms, error_code, error_message "
+      "FROM unnest($1::uuid[], $2::timestamptz[], $3::text[], $4::text[], $5::text[], $6::text[], "
+      "$7::text[], "
+      "$8::text[], $9::uuid[], $10::date[], $11::text[], $12::text[], $13::text[], $14::text[], $15::text[], "
+      "$16::bigint[], $17::boolean[], $18::json[], $19::text[], $20::text[], $21::text[], $22::bigint[], "
+      "$23::text[], $24::text[], $25::boolean[]) "
+      "AS given(event_id, event_timestamp, event_type, version, event_category, event_action, "
+      "event_outcome, correlation_id, parent_event_id, parent_event_date, resource_type, resource_id, "
+      "severity, "
+      "actor_id, actor_type, retention_days, is_sensitive, event_data, namespace, cluster_id, actor_ip, "
+      "duration_ms, error_code, error_message, id_from_client) ON CONFLICT DO NOTHING");
+}
+
+TEST(RowParameters, WriteEachKindInBinary) {
+  event::Event event = some_event();
+  event.event_data = R"({"a":1})";
+  event.parent_event_date = runtime::parse_date("1999-12-31");
+  event.duration_ms = 258;
+  event.actor_ip = "::1";
+  event.is_sensitive = true;
+  EXPECT_EQ(
+      given(event, "event_id"),
+      array_of("\x0B\x86"s, "\0\0\0\x10\x01\x92\xF0\xC1\x2C\x3D\x7E\x4F\x8A\x5B\x01\x23\x45\x67\x89\xAB"s));
+  EXPECT_EQ(given(event, "event_timestamp"), array_of("\x04\xA0"s, "\0\0\0\x08\0\0\0\0\0\0\0\2"s));
+  EXPECT_EQ(given(event, "severity"), array_of("\0\x19"s, "\0\0\0\4info"s));
+  EXPECT_EQ(given(event, "event_outcome"), array_of("\0\x19"s, "\0\0\0\7success"s));
+  EXPECT_EQ(given(event, "event_data"), array_of("\0\x72"s, "\0\0\0\7{\"a\":1}"s));
+  EXPECT_EQ(given(event, "parent_event_date"), array_of("\x04\x3A"s, "\0\0\0\4\xFF\xFF\xFF\xFF"s));
+  EXPECT_EQ(given(event, "duration_ms"), array_of("\0\x14"s, "\0\0\0\x08\0\0\0\0\0\0\1\2"s));
+  EXPECT_EQ(given(event, "actor_ip"), array_of("\0\x19"s, "\0\0\0\3::1"s));
+  EXPECT_EQ(given(event, "is_sensitive"), array_of("\0\x10"s, "\0\0\0\1\1"s));
+  EXPECT_EQ(given(event, "id_from_client"), array_of("\0\x10"s, "\0\0\0\1\0"s));
+}
+
+TEST(RowParameters, GiveNullForNoValue) {
+  const event::Event event = some_event();
+  const std::string null = "\xFF\xFF\xFF\xFF";
+  EXPECT_EQ(given(event, "parent_event_id"), array_of("\x0B\x86"s, null));
+  EXPECT_EQ(given(event, "parent_event_date"), array_of("\x04\x3A"s, null));
+  EXPECT_EQ(given(event, "duration_ms"), array_of("\0\x14"s, null));
+  EXPECT_EQ(given(event, "error_message"), array_of("\0\x19"s, null));
+}
+
+TEST(RowParameters, HoldAnElementForEachEvent) {
+  event::Event first = some_event();
+  first.version = "1";
+  event::Event second = some_event();
+  second.version = "22";
+  const std::vector<const event::Event*> events{&first, &second};
+  EXPECT_EQ(row_parameters(events).at(3).value(),
+            "\0\0\0\1\0\0\0\1\0\0\0\x19\0\0\0\2\0\0\0\1\0\0\0\1"
+            "1\0\0\0\2"
+            "22"s);
+}
+
+}  // namespace
+}  // namespace storagepool::ingest

@@ -1,0 +1,32 @@
+// A page of events, and how it is answered.
+#pragma once
+
+#include <cstdint>
+#include <optional>
+#include <span>
+#include <string>
+#include <vector>
+
+#include "pool/event/event.h"
+
+namespace storagepool::reading {
+
+// Of a page asked for by a cursor neither offset nor total are told: nobody has counted.
+struct Pagination {
+  std::int64_t limit = 0;
+  std::optional<std::int64_t> offset{};
+  std::optional<std::int64_t> total{};
+  bool has_more = false;
+  std::optional<std::string> next{};  // the cursor of the next page, if there is more
+  friend bool operator==(const Pagination&, const Pagination&) = default;
+};
+
+struct Page {
+  std::vector<event::Event> events;  // newest first: event_timestamp, then event_id, both descending
+  Pagination pagination;
+};
+
+// The body of the answer, in the order of the wire contract.
+std::string to_json(std::span<const event::Event> events, const Pagination& pagination);
+
+}  // namespace storagepool::reading

@@ -1,0 +1,125 @@
+#include "pool/reading/row.h"
+
+#include <optional>
+#include <string>
+#include <vector>
+
+#include <gmock/gmock.h>
+#include <gtest/gtest.h>
+
+#include "pool/event/fields.h"
+#include "pool/event/testing/smallest_event.h"
+#include "pool/ingest/rows.h"
+
+namespace storagepool::reading {
+namespace {
+
+using Row = std::vector<std::optional<std::string>>;
+
+constexpr const char* kId = "0190a6e2-9b7c-7def-8123-456789abcdef";
+
+Row smallest_row() {
+  return {kId,          "2026-02-28T11:22:33.123456Z",
+          "t",          "1.0",
+          "c",          "a",
+          "success",    "r",
+          std::nullopt, std::nullopt,
+          "c",          "r",
+          "info",       "c-service",
+          "service",    "2555",
+          "0",          "{}",
+          std::nullopt, std::nullopt,
+          std::nullopt, std::nullopt,
+          std::nullopt, std::nullopt};
+}
+
+// The items of a list for SQL, without the calls around and the casts behind a column.
+std::vector<std::string> columns_of(const std::string& list) {
+  std::vector<std::string> items(1);
+  int depth = 0;
+  for (const char c : list) {
+    depth += c == '(' ? 1 : c == ')' ? -1 : 0;
+    if (c == ',' && depth == 0) {
+      items.emplace_back();
+    } else if (c != ' ' || depth != 0) {
+      items.back() += c;
+    }
+  }
+  for (std::string& item : items) {
+    const std::size_t call = item.find('(');
+    if (call != std::string::npos) item = item.substr(call + 1, item.find_first_of(" ,)", call) - call - 1);
+    item = item.substr(0, item.find("::"));
+  }
+  return items;
+}
+
+TEST(EventColumns, AreThoseThatAreInserted) {
+  const std::string& insert = ingest::kInsertRows;
+  const std::size_t begin = insert.find('(') + 1;
+  const auto inserted = columns_of(insert.substr(begin, insert.find(')') - begin));
+  EXPECT_EQ(inserted.size(), event::kFieldCount - 1);  // nobody keeps whose id it is
+  EXPECT_THAT(columns_of(kEventColumns), ::testing::UnorderedElementsAreArray(inserted));
+}
+
+TEST(EventColumns, AreSelectedAsTextOfOneForm) {
+  EXPECT_EQ(
+      kEventColumns,
+      "event_id, to_char(event_timestamp AT TIME ZONE 'UTC', 'YYYY-MM-DD\"T\"HH24:MI:SS.US\"Z\"'), "
+      "event_type, version, event_category, event_action, event_outcome, correlation_id, "
+      "parent_event_id, to_char(parent_event_date, 'YYYY-MM-DD'), resource_type, resource_id, severity, "
+      "actor_id, actor_type, retention_days, is_sensitive::int, event_data, namespace, cluster_id, "
+      "host(actor_ip), duration_ms, error_code, error_message");
+}
+
+TEST(ReadEvent, ReadsTheSmallest) {
+  EXPECT_EQ(read_event(smallest_row()), event::testing::smallest_event(kId, "2026-02-28T11:22:33.123456Z"));
+}
+
+TEST(ReadEvent, ReadsEveryValue) {
+  Row row = smallest_row();
+  row[8] = "0190a6e2-9b7c-7def-8123-456789abcdee";
+  row[9] = "2026-02-27";
+  row[16] = "1";
+  row[18] = "";
+  row[19] = "cluster";
+  row[20] = "::1";
+  row[21] = "-5";
+  row[22] = "E1";
+  row[23] = "broke";
+  event::Event expected = event::testing::smallest_event(kId, "2026-02-28T11:22:33.123456Z");
+  expected.parent_event_id = "0190a6e2-9b7c-7def-8123-456789abcdee";
+  expected.parent_event_date = runtime::parse_date("2026-02-27");
+  expected.is_sensitive = true;
+  expected.namespace_name = "";
+  expected.cluster_id = "cluster";
+  expected.actor_ip = "::1";
+  expected.duration_ms = -5;
+  expected.error_code = "E1";
+  expected.error_message = "broke";
+  EXPECT_EQ(read_event(row), expected);
+}
+
+TEST(ReadEvent, RefusesARowOfAnotherWidth) {
+  Row row = smallest_row();
+  row.emplace_back("one more");
+  EXPECT_FALSE(read_event(row));
+  row.resize(23);
+  EXPECT_FALSE(read_event(row));
+  EXPECT_FALSE(read_event({}));
+}
+
+TEST(ReadEvent, RefusesWhatIsNotAValueOfTheField) {
+  const struct {
+    std::size_t at;
+    std::optional<std::string> value;
+  } kBad[] = {{0, std::nullopt}, {1, "yesterday"}, {1, std::nullopt}, {9, "2026-02-30"},
+              {15, "many"},      {15, "1x"},       {16, "t"},         {21, ""}};
+  for (const auto& [at, value] : kBad) {
+    Row row = smallest_row();
+    row.at(at) = value;
+    EXPECT_FALSE(read_event(row)) << at << " " << value.value_or("NULL");
+  }
+}
+
+}  // namespace
+}  // namespace storagepool::reading
