@@ -3,27 +3,12 @@
 #include <utility>
 #include <vector>
 
-#include <boost/asio/associated_executor.hpp>
-#include <boost/asio/bind_executor.hpp>
 #include <boost/asio/this_coro.hpp>
 
 #include "pool/engine/driver_wait.h"
 
 namespace storagepool::engine {
 namespace asio = boost::asio;
-
-// The wait begins under the mutex that guards the timer.
-asio::awaitable<void> Driver::Milestone::wait() {
-  return asio::async_initiate<const asio::use_awaitable_t<>&, void()>(
-      [this](auto handler) {
-        const auto executor = asio::get_associated_executor(handler, timer_.get_executor());
-        const Lock lock(driver_->mutex_);
-        timer_.async_wait(asio::bind_executor(
-            executor,
-            [handler = std::move(handler)](boost::system::error_code) mutable { std::move(handler)(); }));
-      },
-      asio::use_awaitable);
-}
 
 void Driver::reconfigure(const settings::Settings& settings) {
   Lock lock(mutex_);

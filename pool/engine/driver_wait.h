@@ -13,16 +13,17 @@
 #include <boost/asio/awaitable.hpp>
 #include <boost/asio/defer.hpp>
 #include <boost/asio/prefer.hpp>
-#include <boost/asio/steady_timer.hpp>
 #include <boost/asio/use_awaitable.hpp>
 
+#include "pool/common/runtime/promise.h"
 #include "pool/engine/driver.h"
 
 namespace storagepool::engine {
 
 // A waiter from its entry into the queue until it takes its answer; lives in the frame of its coroutine. The
 // driver answers once, and then nobody but the coroutine touches it, unless it is suspended and has to be
-// woken.
+// woken. No runtime::Promise: the core keeps the deadline, so that getting a connection under contention
+// needs neither a timer nor memory nor a lock of its own.
 class Driver::Waiting {
  public:
   // True when the coroutine is suspended: it must be woken. Under the driver's mutex.
@@ -72,7 +73,11 @@ class Driver::Milestone {
   // `reached` is called under the driver's mutex.
   Milestone(std::shared_ptr<Driver> driver, const boost::asio::any_io_executor& executor, TimePoint deadline,
             std::function<bool()> reached)
-      : driver_(std::move(driver)), reached_(std::move(reached)), timer_(executor, deadline) {
+      : driver_(std::move(driver)),
+        deadline_(deadline),
+        reached_(std::move(reached)),
+        promise_(executor),
+        giver_(promise_.giver()) {
     const Lock lock(driver_->mutex_);
     place_ = driver_->milestones_.insert(driver_->milestones_.end(), this);
   }
@@ -84,15 +89,18 @@ class Driver::Milestone {
   }
   // Under the driver's mutex.
   void look(bool give_up) {
-    if (give_up || reached_()) timer_.expires_at(TimePoint::min());
+    if (give_up || reached_()) giver_.give({});
   }
   // Ends when it is reached, the deadline has passed or the driver is shut down.
-  boost::asio::awaitable<void> wait();
+  boost::asio::awaitable<void> wait() { co_await promise_.wait_until(deadline_); }
 
  private:
+  struct End {};
   std::shared_ptr<Driver> driver_;
+  TimePoint deadline_;
   std::function<bool()> reached_;
-  boost::asio::steady_timer timer_;
+  runtime::Promise<End> promise_;
+  runtime::Promise<End>::Giver giver_;
   std::list<Milestone*>::iterator place_;
 };
 

@@ -9,12 +9,10 @@
 #include <unordered_set>
 #include <utility>
 
-#include <boost/asio/redirect_error.hpp>
-#include <boost/asio/steady_timer.hpp>
-#include <boost/asio/use_awaitable.hpp>
-
+#include "pool/common/runtime/clock.h"
 #include "pool/common/runtime/coroutine.h"
 #include "pool/common/runtime/log.h"
+#include "pool/common/runtime/promise.h"
 #include "pool/ingest/rows.h"
 
 namespace asio = boost::asio;
@@ -23,7 +21,6 @@ namespace storagepool::ingest {
 namespace {
 
 using asio::awaitable;
-using std::chrono::steady_clock;
 using Kind = tables::StoreError::Kind;
 
 constexpr std::chrono::milliseconds kRetryAfter{1000};
@@ -56,8 +53,6 @@ class Ingest::State : public std::enable_shared_from_this<State> {
   IngestStatistics statistics() const { return {queue_.load(), counters_}; }
 
  private:
-  class Waiter;
-
   void begin_turns();
   static awaitable<void> take_turn(std::shared_ptr<State> self, IngestQueue::Turn turn);
   awaitable<void> write(std::string database, engine::Lease lease, std::vector<IngestUnit> units);
@@ -69,39 +64,10 @@ class Ingest::State : public std::enable_shared_from_this<State> {
   IngestLimits limits_;
   IngestQueue queue_;
   IngestCounters counters_;
-  std::unordered_map<std::uint64_t, Waiter*> waiters_;  // by unit
+  std::unordered_map<std::uint64_t, runtime::Promise<IngestAnswer>::Giver>
+      waiting_;  // by unit, until answered
   runtime::Notification idle_;
   bool draining_ = false;
-};
-
-// A call that waits for its answer; lives in the frame of its coroutine.
-class Ingest::State::Waiter {
- public:
-  Waiter(State& state, std::uint64_t unit, Deadline deadline)
-      : state_(state), unit_(unit), timer_(state.executor_, deadline) {
-    state_.waiters_.emplace(unit_, this);
-  }
-  Waiter(const Waiter&) = delete;
-  Waiter& operator=(const Waiter&) = delete;
-  ~Waiter() { state_.waiters_.erase(unit_); }
-
-  // Ends with the answer or when the deadline passes, after which it ends with the answer only.
-  awaitable<void> wait() {
-    boost::system::error_code cancelled;
-    co_await timer_.async_wait(asio::redirect_error(asio::use_awaitable, cancelled));
-    if (!answer_) timer_.expires_at(Deadline::max());
-  }
-  void put(IngestAnswer answer) {
-    answer_.emplace(std::move(answer));
-    timer_.cancel();
-  }
-  std::optional<IngestAnswer>& answer() { return answer_; }
-
- private:
-  State& state_;
-  std::uint64_t unit_;
-  asio::steady_timer timer_;
-  std::optional<IngestAnswer> answer_;
 };
 
 awaitable<IngestAnswer> Ingest::State::store(std::string database, std::vector<event::Event> unit,
@@ -122,16 +88,19 @@ awaitable<IngestAnswer> Ingest::State::store(std::string database, std::vector<e
     co_return tl::unexpected(
         tables::StoreError{Kind::kOverloaded, "too many events are waiting to be stored", kRetryAfter});
   }
-  Waiter waiter(*this, *id, deadline);
+  runtime::Promise<IngestAnswer> promise(executor_);
+  waiting_.emplace(*id, promise.giver());
   begin_turns();
-  while (!waiter.answer()) {
-    co_await waiter.wait();
-    if (waiter.answer() || !queue_.withdraw(database, *id)) continue;
+  auto answer = co_await promise.wait_until(deadline);
+  if (!answer && queue_.withdraw(database, *id)) {
+    waiting_.erase(*id);
     ++counters_.expired;
     if (queue_.empty()) idle_.notify_all();
     co_return tl::unexpected(late());
   }
-  co_return std::move(*waiter.answer());  // NOLINT(bugprone-unchecked-optional-access): the loop's end
+  // Being written: what becomes of it is told soon.
+  if (!answer) answer = co_await promise.wait_until(Deadline::max());
+  co_return std::move(*answer);  // NOLINT(bugprone-unchecked-optional-access): the second wait has no end
 }
 
 void Ingest::State::begin_turns() {
@@ -146,7 +115,7 @@ awaitable<void> Ingest::State::take_turn(std::shared_ptr<State> self, IngestQueu
   IngestQueue& queue = self->queue_;
   auto lease = co_await self->engine_.acquire(turn.database, turn.deadline);
   if (lease) {
-    IngestQueue::Batch batch = queue.take(turn.database, steady_clock::now());
+    IngestQueue::Batch batch = queue.take(turn.database, runtime::steady_now());
     const IngestLoad load = batch.load;
     self->expire(batch.expired);
     self->begin_turns();  // of the same database, if not all of it went into the batch
@@ -185,8 +154,8 @@ awaitable<void> Ingest::State::write(std::string database, engine::Lease lease,
 }
 
 void Ingest::State::answer(const IngestUnit& unit, IngestAnswer answer) {
-  const auto waiter = waiters_.find(unit.id);
-  if (waiter != waiters_.end() && !waiter->second->answer()) waiter->second->put(std::move(answer));
+  auto waiting = waiting_.extract(unit.id);
+  if (waiting) waiting.mapped().give(std::move(answer));
 }
 
 void Ingest::State::expire(const std::vector<IngestUnit>& units) {

@@ -6,13 +6,13 @@
 #include <iterator>
 #include <unordered_set>
 
+#include "pool/common/runtime/clock.h"
 #include "pool/ingest/rows.h"
 
 namespace storagepool::ingest {
 namespace {
 
 using boost::asio::awaitable;
-using std::chrono::steady_clock;
 
 constexpr std::chrono::milliseconds kDeletedRetryAfter{1000};
 
@@ -87,7 +87,7 @@ std::vector<const event::Event*> orphans_of(const Parents& parents, const postgr
 }  // namespace
 
 awaitable<void> IngestWriter::write(engine::Lease lease, std::vector<IngestUnit> units) {
-  const auto began = steady_clock::now();
+  const auto began = runtime::steady_now();
   std::optional<engine::Lease> connection(std::move(lease));
   ++counters_.batches;
   std::size_t events = 0;
@@ -109,7 +109,7 @@ awaitable<void> IngestWriter::write(engine::Lease lease, std::vector<IngestUnit>
     if (!(*connection)->usable()) connection.reset();
     if (failure) handle(*failure, std::move(part));
   }
-  counters_.batch_seconds.observe(std::chrono::duration<double>(steady_clock::now() - began).count());
+  counters_.batch_seconds.observe(std::chrono::duration<double>(runtime::steady_now() - began).count());
 }
 
 void IngestWriter::handle(const postgres::Error& error, Part part) {

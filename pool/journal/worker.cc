@@ -1,16 +1,10 @@
 #include "pool/journal/worker.h"
 
-#include <chrono>
 #include <span>
 
+#include "pool/common/runtime/clock.h"
+
 namespace storagepool::journal {
-namespace {
-
-runtime::Timestamp now() {
-  return std::chrono::floor<runtime::Timestamp::duration>(std::chrono::system_clock::now());
-}
-
-}  // namespace
 
 JournalWorker::JournalWorker(std::unique_ptr<JournalFile> file, std::size_t max_queued_bytes)
     : file_(std::move(file)),
@@ -106,12 +100,12 @@ void JournalWorker::process(std::deque<Job>& jobs) {
 }
 
 void JournalWorker::commit(std::vector<Append>& group) {
-  std::erase_if(group, [](const Append& append) { return append.abandoned->load(); });
+  std::erase_if(group, [](const Append& append) { return !append.wanted(); });
   if (group.empty()) return;
   std::vector<JournalFile::Unit> units;
   units.reserve(group.size());
   for (const Append& append : group) units.push_back({append.workspace, append.record, append.events});
-  std::vector<JournalOutcome> outcomes = file_->append(units, now());
+  std::vector<JournalOutcome> outcomes = file_->append(units, runtime::wall_now());
   publish();
   for (std::size_t i = 0; i < group.size(); ++i) group[i].answer(std::move(outcomes[i]));
   group.clear();

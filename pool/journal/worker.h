@@ -3,7 +3,6 @@
 // given on the worker's thread.
 #pragma once
 
-#include <atomic>
 #include <condition_variable>
 #include <cstddef>
 #include <cstdint>
@@ -27,7 +26,7 @@ class JournalWorker {
     std::string workspace;
     std::string record;
     std::int64_t events = 0;
-    std::shared_ptr<const std::atomic<bool>> abandoned;  // true: nobody waits, leave it out
+    std::function<bool()> wanted;  // false: nobody waits any more, leave it out
     std::function<void(JournalOutcome)> answer;
   };
   // What is done with the file, giving the answer to send once the statistics tell of it.

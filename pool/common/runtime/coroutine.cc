@@ -16,43 +16,37 @@ namespace asio = boost::asio;
 namespace storagepool::runtime {
 
 struct Notification::Waiter {
-  Waiter(std::shared_ptr<std::list<Waiter*>> all, const asio::any_io_executor& executor,
-         std::chrono::steady_clock::time_point deadline)
-      : list(std::move(all)), place(list->insert(list->end(), this)), timer(executor, deadline) {}
+  Waiter(std::shared_ptr<Waiters> all, const asio::any_io_executor& executor)
+      : waiters(std::move(all)), promise(executor), place(waiters->insert(waiters->end(), promise.giver())) {}
   Waiter(const Waiter&) = delete;
   Waiter& operator=(const Waiter&) = delete;
-  ~Waiter() { list->erase(place); }
+  ~Waiter() { waiters->erase(place); }
 
-  std::shared_ptr<std::list<Waiter*>> list;
-  std::list<Waiter*>::iterator place;
-  asio::steady_timer timer;
-  bool notified = false;
+  std::shared_ptr<Waiters> waiters;
+  Promise<Notified> promise;
+  Waiters::iterator place;
 };
 
 Notification::Notification(asio::any_io_executor executor)
-    : executor_(std::move(executor)), waiters_(std::make_shared<std::list<Waiter*>>()) {}
+    : executor_(std::move(executor)), waiters_(std::make_shared<Waiters>()) {}
 
-asio::awaitable<bool> Notification::wait_until(std::chrono::steady_clock::time_point deadline) {
-  Waiter waiter(waiters_, executor_, deadline);
-  boost::system::error_code cancelled;
-  co_await waiter.timer.async_wait(asio::redirect_error(asio::use_awaitable, cancelled));
-  co_return waiter.notified;
+asio::awaitable<bool> Notification::wait_until(TimePoint deadline) {
+  Waiter waiter(waiters_, executor_);
+  const auto notified = co_await waiter.promise.wait_until(deadline);
+  co_return notified.has_value();
 }
 
 void Notification::notify_all() {
-  for (Waiter* waiter : *waiters_) {
-    waiter->notified = true;
-    waiter->timer.cancel();
-  }
+  for (Promise<Notified>::Giver& waiter : *waiters_) waiter.give({});
 }
 
-asio::awaitable<void> sleep_until(std::chrono::steady_clock::time_point deadline) {
+asio::awaitable<void> sleep_until(TimePoint deadline) {
   asio::steady_timer timer(co_await asio::this_coro::executor, deadline);
   co_await timer.async_wait(asio::use_awaitable);
 }
 
 asio::awaitable<void> sleep_for(std::chrono::steady_clock::duration duration) {
-  return sleep_until(runtime::steady_now() + duration);
+  return sleep_until(steady_now() + duration);
 }
 
 void spawn(const asio::any_io_executor& executor, std::string name, asio::awaitable<void> work) {
