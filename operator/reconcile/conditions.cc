@@ -39,12 +39,13 @@ std::string_view reason_of(settings::PostgresFault fault) {
 }
 
 std::int64_t ready_pods(const Seen& seen) {
-  return std::count_if(seen.pods.begin(), seen.pods.end(), [](const PodView& pod) { return pod.ready; });
+  return std::count_if(seen.pods.begin(), seen.pods.end(),
+                       [](const PodState& pod) { return pod.view.ready; });
 }
 
 bool wanted_replicas_ready(const Seen& seen) {
   const std::int64_t wanted = seen.spec.sizing.replicas;
-  const auto settled = [&](const PodView& pod) { return pod.ready && pod.ordinal < wanted; };
+  const auto settled = [&](const PodState& pod) { return pod.view.ready && pod.view.ordinal < wanted; };
   return static_cast<std::int64_t>(seen.pods.size()) == wanted &&
          std::all_of(seen.pods.begin(), seen.pods.end(), settled);
 }
@@ -54,28 +55,6 @@ std::string progress(const Seen& seen) {
          " pods are ready";
 }
 
-std::string what_is_missing(const PodAnswer& answer, const Granted& granted) {
-  const auto& report = answer.report;
-  if (!report) return answer.failure;
-  if (report->applied_generation != granted.generation) {
-    return "generation " + std::to_string(report->applied_generation) + " is in force";
-  }
-  return std::to_string(report->sockets()) + " connections are still open";
-}
-
-// What stands in the way of the pods that have not confirmed the grant.
-std::string unconfirmed_message(const Seen& seen) {
-  const auto& names = seen.step.unconfirmed;
-  std::string text;
-  for (std::size_t i = 0; i < seen.pods.size(); ++i) {
-    if (std::find(names.begin(), names.end(), seen.pods[i].name) == names.end()) continue;
-    text += (text.empty() ? "" : "; ") + seen.pods[i].name + ": " +
-            what_is_missing(seen.answers[i], seen.granted);
-  }
-  return "waiting for pods to confirm generation " + std::to_string(seen.granted.generation) + " with " +
-         std::to_string(seen.granted.settings.max_open_conns) + " connections: " + text;
-}
-
 Condition budget_exceeded(const sizing::Plan& plan) {
   const std::string reason(sizing::to_string(plan.shortage));
   if (plan.shortage == sizing::Shortage::kNone) return {kBudgetExceeded, "False", reason, plan.message};
@@ -83,19 +62,12 @@ Condition budget_exceeded(const sizing::Plan& plan) {
   return {kBudgetExceeded, unknown ? "Unknown" : "True", reason, plan.message};
 }
 
-Condition rollout_blocked(const Seen& seen) {
-  const sizing::Plan& plan = seen.step.plan;
-  if (seen.step.held_back) return {kRolloutBlocked, "True", "PodNotConfirmed", unconfirmed_message(seen)};
-  const bool short_of_facts =
-      plan.shortage == sizing::Shortage::kFactsUnknown && plan.replicas < seen.spec.sizing.replicas;
-  if (short_of_facts || plan.shortage == sizing::Shortage::kMinimumDoesNotFit ||
-      plan.shortage == sizing::Shortage::kStrict) {
-    return {kRolloutBlocked, "True", std::string(sizing::to_string(plan.shortage)), plan.message};
-  }
+Condition rollout_blocked(const Step& step) {
+  if (const auto& why = step.blocked) return {kRolloutBlocked, "True", why->reason, why->message};
   return {kRolloutBlocked, "False", "NotBlocked", "no pod waits for connections"};
 }
 
-Condition ready(const Seen& seen, const std::optional<Stall>& stall, const Reachability& postgres,
+Condition ready(const Seen& seen, const std::optional<Reason>& stall, const Reachability& postgres,
                 const Condition& blocked) {
   if (stall) return {kReady, "False", stall->reason, stall->message};
   if (seen.deleting) return {kReady, "False", "Draining", "the pods are being removed"};
@@ -110,17 +82,7 @@ Condition ready(const Seen& seen, const std::optional<Stall>& stall, const Reach
   return {kReady, "False", "Progressing", progress(seen)};
 }
 
-// Nothing goes on until a person or another StoragePool gives something up.
-std::optional<Stall> stalled(const StatusInput& input, const Seen& seen) {
-  if (input.stall) return input.stall;
-  const sizing::Plan& plan = seen.step.plan;
-  if (plan.shortage != sizing::Shortage::kStrict && plan.shortage != sizing::Shortage::kMinimumDoesNotFit) {
-    return std::nullopt;
-  }
-  return Stall{std::string(sizing::to_string(plan.shortage)), plan.message};
-}
-
-std::vector<Condition> unseen_conditions(const Stall& stall) {
+std::vector<Condition> unseen_conditions(const Reason& stall) {
   return {{kReady, "False", stall.reason, stall.message},
           {kReconciling, "False", stall.reason, "nothing is changed until this is resolved"},
           {kStalled, "True", stall.reason, stall.message}};
@@ -128,15 +90,16 @@ std::vector<Condition> unseen_conditions(const Stall& stall) {
 
 std::vector<Condition> seen_conditions(const StatusInput& input, const Seen& seen) {
   const Reachability postgres = reachability(seen);
-  const Condition blocked = rollout_blocked(seen);
+  const Condition blocked = rollout_blocked(seen.step);
   const Condition is_ready = ready(seen, input.stall, postgres, blocked);
-  const Stall stall = stalled(input, seen).value_or(Stall{"", "nothing stands in the way"});
-  const bool is_stalled = !stall.reason.empty();
+  const auto& stall = input.stall ? input.stall : seen.step.stalled;
+  const bool is_stalled = stall.has_value();
   const bool busy = !is_stalled && is_ready.status != "True";
   return {is_ready,
           {kReconciling, busy ? "True" : "False", busy ? is_ready.reason : "Settled",
            busy ? is_ready.message : "nothing is left to do"},
-          {kStalled, is_stalled ? "True" : "False", is_stalled ? stall.reason : "NotStalled", stall.message},
+          {kStalled, is_stalled ? "True" : "False", is_stalled ? stall->reason : "NotStalled",
+           is_stalled ? stall->message : "nothing stands in the way"},
           budget_exceeded(seen.step.plan),
           blocked,
           {kPostgresReachable, postgres.status, postgres.reason, postgres.message}};
@@ -147,14 +110,14 @@ std::vector<Condition> seen_conditions(const StatusInput& input, const Seen& see
 Reachability reachability(const Seen& seen) {
   Reachability result{.message = "no pod has reported on PostgreSQL yet"};
   const std::string hash = render::postgres_hash(seen.spec);
-  for (std::size_t i = 0; i < seen.pods.size(); ++i) {
-    const auto& facts = seen.answers[i].facts;
-    if (!facts || seen.pods[i].postgres_hash != hash || seen.pods[i].terminating) continue;
+  for (const auto& [view, answer, pushed] : seen.pods) {
+    const auto& facts = answer.facts;
+    if (!facts || view.postgres_hash != hash || view.terminating) continue;
     if (facts->reachable) {
       result = {"True", "Connected",
                 "every pod that reports reaches " + render::target_of(seen.spec.postgres)};
     } else if (facts->fault) {
-      return {"False", std::string(reason_of(*facts->fault)), seen.pods[i].name + ": " + facts->detail};
+      return {"False", std::string(reason_of(*facts->fault)), view.name + ": " + facts->detail};
     }
   }
   return result;
@@ -163,7 +126,7 @@ Reachability reachability(const Seen& seen) {
 Json build_conditions(const StatusInput& input) {
   const std::vector<Condition> conditions =
       input.seen ? seen_conditions(input, *input.seen)
-                 : unseen_conditions(input.stall.value_or(Stall{"Unknown", "nothing was observed"}));
+                 : unseen_conditions(input.stall.value_or(Reason{"Unknown", "nothing was observed"}));
   Json result = Json::array();
   for (const Condition& condition : conditions) {
     const Json& before = find_condition(input.previous, condition.type);

@@ -2,12 +2,14 @@
 // the newest word of any of their pods on the server's limits. Pure.
 #pragma once
 
+#include <chrono>
 #include <cstdint>
 #include <optional>
 #include <span>
 #include <string>
 
 #include "operator/sizing/sizing.h"
+#include "pool/common/runtime/timestamp.h"
 #include "pool/common/settings/admin_wire.h"
 
 namespace storagepool::reconcile {
@@ -17,6 +19,11 @@ struct KnownFacts {
   std::int64_t as_of = 0;  // Unix time in milliseconds at which a pod read them
   friend bool operator==(const KnownFacts&, const KnownFacts&) = default;
 };
+
+// Of KnownFacts.
+inline std::int64_t unix_milliseconds(runtime::Timestamp time) {
+  return std::chrono::floor<std::chrono::milliseconds>(time).time_since_epoch().count();
+}
 
 struct Member {
   std::string uid;

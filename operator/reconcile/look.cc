@@ -52,7 +52,7 @@ Look::Look(Cluster& cluster, const PodAdmin& admin, const Options& options, Memo
     spec_ = std::move(*spec);
     valid_ = true;
   } else {
-    stall_ = Stall{"InvalidSpec", join(spec.error())};
+    stall_ = Reason{"InvalidSpec", join(spec.error())};
   }
   const auto read_status = [](const Json& json) { return json.value("status", Json::object()); };
   previous_ = memory_.status.update(object_, read_status, now.steady).value_or(Json::object());
@@ -108,12 +108,13 @@ Observed Look::observed() const {
   Observed observed;
   observed.granted = memory_.granted.view();
   if (const auto& view = memory_.workload.view()) observed.workload = view->workload;
-  for (std::size_t i = 0; i < pods_.size(); ++i) {
-    observed.pods.push_back({.name = pods_[i].name,
-                             .ordinal = pods_[i].ordinal,
-                             .started = pods_[i].started,
-                             .pushed = pushed_[i],
-                             .report = answers_[i].report});
+  for (const PodState& pod : pods_) {
+    observed.pods.push_back({.name = pod.view.name,
+                             .ordinal = pod.view.ordinal,
+                             .started = pod.view.started,
+                             .pushed = pod.pushed,
+                             .report = pod.answer.report,
+                             .failure = pod.answer.failure});
   }
   observed.pods_are_live = pods_are_live_;
   observed.last_generation = integer_at(previous_, "/settingsGeneration", 0);
@@ -135,34 +136,24 @@ void Look::observe() {
 
 // Keeps what pods that were known before have said, and asks the others.
 void Look::take_pods(const std::vector<kube::ObjectPtr>& objects) {
-  std::vector<PodView> pods;
-  for (const kube::ObjectPtr& object : objects) {
-    if (auto pod = read_pod(*object, identity_.name)) pods.push_back(std::move(*pod));
-  }
-  std::vector<PodAnswer> answers(pods.size());
-  std::vector<bool> pushed(pods.size(), false);
+  std::vector<PodState> pods;
   std::vector<std::size_t> unknown;
-  for (std::size_t i = 0; i < pods.size(); ++i) {
-    const auto before = std::find_if(pods_.begin(), pods_.end(), [&](const PodView& pod) {
-      return pod.uid == pods[i].uid && pod.ip == pods[i].ip;
+  for (const kube::ObjectPtr& object : objects) {
+    auto view = read_pod(*object, identity_.name);
+    if (!view) continue;
+    const auto before = std::find_if(pods_.begin(), pods_.end(), [&](const PodState& pod) {
+      return pod.view.uid == view->uid && pod.view.ip == view->ip;
     });
+    PodState& pod = pods.emplace_back();
     if (before == pods_.end()) {
-      unknown.push_back(i);
+      unknown.push_back(pods.size() - 1);
     } else {
-      const auto index = static_cast<std::size_t>(before - pods_.begin());
-      answers[i] = std::move(answers_[index]);
-      pushed[i] = pushed_[index];
+      pod = std::move(*before);
     }
+    pod.view = std::move(*view);
   }
   pods_ = std::move(pods);
-  answers_ = std::move(answers);
-  pushed_ = std::move(pushed);
-  ask(unknown);
-}
-
-void Look::ask(const std::vector<std::size_t>& indices) {
-  std::vector<PodAnswer> answers = admin_.ask(pods_, indices, token_);
-  for (std::size_t i = 0; i < indices.size(); ++i) answers_[indices[i]] = std::move(answers[i]);
+  admin_.ask(pods_, unknown, token_);
   learn_facts();
   reapply_token_if_wanted();
 }
@@ -171,16 +162,13 @@ void Look::learn_facts() {
   if (!valid_) return;
   const std::string hash = render::postgres_hash(spec_);
   bool all_moved = !pods_.empty();
-  for (std::size_t i = 0; i < pods_.size(); ++i) {
-    const bool moved = pods_[i].postgres_hash == hash;
+  for (const PodState& pod : pods_) {
+    const bool moved = pod.view.postgres_hash == hash;
     all_moved &= moved;
-    const auto& facts = answers_[i].facts;
+    const auto& facts = pod.answer.facts;
     if (!moved || !facts || !facts->facts) continue;
-    follow_facts(memory_, {.facts = *facts->facts,
-                           .as_of = std::chrono::floor<std::chrono::milliseconds>(
-                                        now_.wall - std::chrono::seconds(facts->facts_age_seconds))
-                                        .time_since_epoch()
-                                        .count()});
+    const runtime::Timestamp read_at = now_.wall - std::chrono::seconds(facts->facts_age_seconds);
+    follow_facts(memory_, {.facts = *facts->facts, .as_of = unix_milliseconds(read_at)});
   }
   if (all_moved) memory_.member.leaving.clear();
 }
@@ -188,12 +176,10 @@ void Look::learn_facts() {
 // The Secret cannot be watched. A pod that refuses the token or does not come up may be for want of it.
 void Look::reapply_token_if_wanted() {
   if (deleting_) return;
-  bool wanted = false;
-  for (std::size_t i = 0; i < pods_.size(); ++i) {
-    wanted |= answers_[i].unauthorized || (pods_[i].started && !answers_[i].report);
-  }
-  if (memory_.secret_applied_at == std::chrono::steady_clock::time_point{})
-    memory_.secret_applied_at = now_.steady;
+  const bool wanted = std::any_of(pods_.begin(), pods_.end(), [](const PodState& pod) {
+    return pod.answer.unauthorized || (pod.view.started && !pod.answer.report);
+  });
+  if (memory_.secret_applied_at == runtime::TimePoint{}) memory_.secret_applied_at = now_.steady;
   if (!wanted || now_.steady - memory_.secret_applied_at < kSecretReapplyPeriod) return;
   const std::string name = render::admin_secret_name(identity_.name);
   memory_.children.forget(kube::resources::kSecrets, name);
@@ -219,7 +205,6 @@ Look::Failure Look::write_status() {
     seen.granted = memory_.granted.view().value_or(Granted{});
     seen.workload = memory_.workload.view().value_or(WorkloadView{}).workload;
     seen.pods = pods_;
-    seen.answers = answers_;
     seen.facts = memory_.member.facts;
   }
   status_ = build_status(input);

@@ -42,7 +42,6 @@ class Look {
   Failure refused_or(const kube::ApiError& error, const std::string& what);
 
   void take_pods(const std::vector<kube::ObjectPtr>& objects);
-  void ask(const std::vector<std::size_t>& indices);
   void learn_facts();
   void reapply_token_if_wanted();
   Observed observed() const;
@@ -65,13 +64,11 @@ class Look {
   bool deleting_ = false;
   bool finished_ = false;  // deletion is complete
   bool refused_ = false;   // the API server has refused a write for good
-  std::optional<Stall> stall_;
+  std::optional<Reason> stall_;
   std::optional<Step> step_;
   Json previous_;  // status
   Json status_;
-  std::vector<PodView> pods_;
-  std::vector<PodAnswer> answers_;  // as pods_
-  std::vector<bool> pushed_;        // as pods_
+  std::vector<PodState> pods_;
   bool pods_are_live_ = false;
 };
 

@@ -14,7 +14,7 @@ Look::Failure Look::refused_or(const kube::ApiError& error, const std::string& w
   const bool forbidden = error.status == 403;  // not 401: a token may just have expired
   if (!error.is_invalid() && !forbidden && error.status != 400) return error;
   refused_ = true;
-  stall_ = Stall{forbidden ? "ApplyForbidden" : "ApplyRejected", what + ": " + error.message};
+  stall_ = Reason{forbidden ? "ApplyForbidden" : "ApplyRejected", what + ": " + error.message};
   log::warn("an object was refused", {{"object", what}, {"detail", error.to_string()}});
   return std::nullopt;
 }
@@ -90,14 +90,8 @@ Look::Failure Look::write_grant(const WriteGrant& action) {
 
 Look::Failure Look::push(const Push& action) {
   const Granted granted = memory_.granted.view().value_or(Granted{});
-  const auto answers =
-      admin_.push(pods_, action.pods, token_,
-                  {.generation = granted.generation, .settings = settings::to_given(granted.settings)});
-  for (std::size_t i = 0; i < action.pods.size(); ++i) {
-    const std::size_t pod = action.pods[i];
-    pushed_[pod] = true;
-    if (answers[i].report) answers_[pod].report = answers[i].report;
-  }
+  admin_.push(pods_, action.pods, token_,
+              {.generation = granted.generation, .settings = settings::to_given(granted.settings)});
   return std::nullopt;
 }
 

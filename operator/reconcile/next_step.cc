@@ -19,6 +19,32 @@ bool confirmed(const PodObserved& pod, const Granted& granted) {
          report->sockets() <= granted.settings.max_open_conns;
 }
 
+// What a pod that has not confirmed the grant lacks.
+std::string what_is_missing(const PodObserved& pod, const Granted& granted) {
+  const auto& report = pod.report;
+  if (!report) return pod.failure;
+  if (report->applied_generation != granted.generation) {
+    return "generation " + std::to_string(report->applied_generation) + " is in force";
+  }
+  return std::to_string(report->sockets()) + " connections are still open";
+}
+
+// The plan has fewer pods than are asked for.
+bool leaves_out_pods(const sizing::Plan& plan, const sizing::Request& request) {
+  switch (plan.shortage) {
+    case sizing::Shortage::kFactsUnknown:
+      return plan.replicas < request.replicas;
+    case sizing::Shortage::kMinimumDoesNotFit:
+    case sizing::Shortage::kStrict:
+      return true;
+    case sizing::Shortage::kNone:
+    case sizing::Shortage::kLimitsReduced:
+    case sizing::Shortage::kObserved:
+      break;
+  }
+  return false;
+}
+
 class Stepper {
  public:
   Stepper(const Desired& desired, const Observed& observed) : desired_(desired), observed_(observed) {
@@ -44,6 +70,8 @@ class Stepper {
     } else {
       step_.action = first_grant();
     }
+    step_.blocked = blocked();
+    step_.stalled = stalled();
     return std::move(step_);
   }
 
@@ -99,7 +127,7 @@ class Stepper {
     if (wanted <= limit || workload_.peak_pods * std::max(granted.ceiling, wanted) <= available()) {
       limit = wanted;
     } else {
-      step_.held_back = !step_.unconfirmed.empty();
+      held_back_ = !step_.unconfirmed.empty();
       growth_waits_ = true;
     }
     const bool contradicted =
@@ -159,7 +187,7 @@ class Stepper {
       const bool only_one = peak == 1 && granted.ceiling <= desired_.request.min_conns_per_pod;
       const bool fits = peak * granted.ceiling <= available() || only_one;
       if (!fits) {
-        step_.held_back = !step_.unconfirmed.empty();
+        held_back_ = !step_.unconfirmed.empty();
         return std::nullopt;
       }
     }
@@ -171,11 +199,39 @@ class Stepper {
            workload_.peak_pods > workload_.replicas || granted.ceiling > granted.settings.max_open_conns;
   }
 
+  Reason shortage() const {
+    return {std::string(sizing::to_string(step_.plan.shortage)), step_.plan.message};
+  }
+
+  std::optional<Reason> blocked() const {
+    if (held_back_) return not_confirmed(*observed_.granted);
+    if (leaves_out_pods(step_.plan, desired_.request)) return shortage();
+    return std::nullopt;
+  }
+
+  std::optional<Reason> stalled() const {
+    const sizing::Shortage why = step_.plan.shortage;
+    if (why != sizing::Shortage::kStrict && why != sizing::Shortage::kMinimumDoesNotFit) return std::nullopt;
+    return shortage();
+  }
+
+  Reason not_confirmed(const Granted& granted) const {
+    std::string pods;
+    for (const PodObserved& pod : observed_.pods) {
+      if (confirmed(pod, granted)) continue;
+      pods += (pods.empty() ? "" : "; ") + pod.name + ": " + what_is_missing(pod, granted);
+    }
+    return {"PodNotConfirmed", "waiting for pods to confirm generation " +
+                                   std::to_string(granted.generation) + " with " +
+                                   std::to_string(granted.settings.max_open_conns) + " connections: " + pods};
+  }
+
   const Desired& desired_;
   const Observed& observed_;
   Workload workload_;
   Step step_;
   bool growth_waits_ = false;
+  bool held_back_ = false;  // replicas or limits wait for pods that have not confirmed
 };
 
 }  // namespace

@@ -58,6 +58,7 @@ struct PodObserved {
   bool started = false;  // may have read its settings: it is on a node and has not ended
   bool pushed = false;   // the current grant was sent to it since the observation began
   std::optional<settings::SettingsReport> report = {};  // absent: it did not answer
+  std::string failure = {};                             // why it did not, one sentence
 };
 
 struct Observed {
@@ -86,18 +87,27 @@ struct Scale {
 };
 // Observe again with pods_are_live.
 struct ListPods {};
-// Nothing can be done until something changes.
+// Nothing can be done until something changes: see Step::blocked.
 struct Wait {};
 // As wanted; for a deleted StoragePool: all pods are gone.
 struct Done {};
 
 using Action = std::variant<WriteGrant, Push, Scale, ListPods, Wait, Done>;
 
+// Why something is not as wanted, in the words of a condition.
+struct Reason {
+  std::string reason;   // CamelCase
+  std::string message;  // for people
+};
+
+// A reason travels with the decision: whoever tells people of it does not find it out a second time. To Wait
+// without being blocked needs nothing but time, in which pods start, confirm or go.
 struct Step {
   Action action;
   sizing::Plan plan;
   std::vector<std::string> unconfirmed;  // pods that have not confirmed the current grant
-  bool held_back = false;                // replicas or limits wait for those pods
+  std::optional<Reason> blocked;         // replicas or limits stay below what is wanted
+  std::optional<Reason> stalled;         // and will, until a person or another StoragePool gives something up
 };
 
 Step next_step(const Desired& desired, const Observed& observed);

@@ -55,6 +55,10 @@ class NextStep : public testing::Test {
     return std::holds_alternative<T>(step_.action) ? std::get<T>(step_.action) : T{};
   }
 
+  // The reason, or nothing.
+  std::string blocked() const { return step_.blocked.value_or(Reason{}).reason; }
+  std::string stalled() const { return step_.stalled.value_or(Reason{}).reason; }
+
   Desired desired_;
   Observed observed_;
   Step step_;
@@ -98,7 +102,7 @@ TEST_F(NextStep, ScaleOutShrinksConfirmsSettlesThenAddsPods) {
   observed_.pods[1].report = report(5, 5, 7);
   expect<Wait>();
   EXPECT_THAT(step_.unconfirmed, ElementsAre("audit-1"));
-  EXPECT_TRUE(step_.held_back);
+  EXPECT_EQ(blocked(), "PodNotConfirmed");
 
   observed_.pods[1].report = report(5, 5, 5);
   expect<ListPods>();
@@ -117,7 +121,7 @@ TEST_F(NextStep, APodThatDoesNotAnswerHoldsBackOnlyWhatWouldNotFitWithIt) {
   pods(3, report(5, 5));
   observed_.pods[2].report.reset();
   expect<Wait>();
-  EXPECT_TRUE(step_.held_back);
+  EXPECT_EQ(blocked(), "PodNotConfirmed");
   EXPECT_THAT(step_.unconfirmed, ElementsAre("audit-2"));
   // On a larger server five pods fit even with the old limit.
   server(13 + 45);
@@ -162,7 +166,7 @@ TEST_F(NextStep, GrowthWaitsForAnUnconfirmedShrink) {
   observed_.granted = granted(5, 4, 20);
   observed_.pods[0].report.reset();
   expect<Wait>();  // wanted are 9, but audit-0 may still use 20
-  EXPECT_TRUE(step_.held_back);
+  EXPECT_EQ(blocked(), "PodNotConfirmed");
 }
 
 TEST_F(NextStep, OtherSettingsChangeEvenWhileGrowthWaits) {
@@ -236,6 +240,62 @@ TEST_F(NextStep, NoReplicasIsAState) {
   EXPECT_EQ(expect<Scale>().replicas, 0);
   observed_.workload = Workload{.settled = true};
   expect<Done>();
+}
+
+TEST_F(NextStep, WhatIsWantedAndThereIsNotBlocked) {
+  running(3, 4, 9);
+  expect<Done>();
+  EXPECT_EQ(blocked(), "");
+  EXPECT_EQ(stalled(), "");
+}
+
+TEST_F(NextStep, APodThatHasNotConfirmedIsNamedWithWhatItLacks) {
+  running(3, 4, 9);
+  desired_.request.replicas = 5;
+  observed_.granted = granted(5, 5, 9);
+  pods(3, report(5, 5));
+  for (PodObserved& pod : observed_.pods) pod.pushed = true;
+  observed_.pods[0].report.reset();
+  observed_.pods[0].failure = "it has no address yet";
+  observed_.pods[1].report = report(4, 9);
+  observed_.pods[2].report = report(5, 5, 7);
+  expect<Wait>();
+  EXPECT_EQ(blocked(), "PodNotConfirmed");
+  EXPECT_EQ(step_.blocked.value_or(Reason{}).message,
+            "waiting for pods to confirm generation 5 with 5 connections: audit-0: it has no address yet; "
+            "audit-1: generation 4 is in force; audit-2: 7 connections are still open");
+  EXPECT_EQ(stalled(), "");  // it may confirm by itself
+}
+
+TEST_F(NextStep, WaitingForPodsWithoutWantingMoreIsNotBlocked) {
+  running(3, 4, 9);
+  observed_.pods[1].report.reset();
+  expect<Wait>();
+  EXPECT_THAT(step_.unconfirmed, ElementsAre("audit-1"));
+  EXPECT_EQ(blocked(), "");
+}
+
+TEST_F(NextStep, PodsThatWaitForTheServersLimitsAreBlockedAndNotStalled) {
+  observed_.facts.reset();
+  observed_.granted = granted(1, 1, 1);
+  observed_.workload = Workload{.replicas = 1, .peak_pods = 1, .settled = true};
+  pods(1, report(1, 1));
+  expect<Done>();
+  EXPECT_EQ(blocked(), sizing::to_string(sizing::Shortage::kFactsUnknown));
+  EXPECT_EQ(step_.blocked.value_or(Reason{}).message, step_.plan.message);
+  EXPECT_EQ(stalled(), "");
+}
+
+TEST_F(NextStep, WhatDoesNotFitIsStalledUntilSomebodyGivesSomethingUp) {
+  desired_.request.policy = sizing::Policy::kStrict;
+  step_ = next_step(desired_, observed_);
+  EXPECT_EQ(blocked(), sizing::to_string(sizing::Shortage::kStrict));
+  EXPECT_EQ(stalled(), blocked());
+  desired_.request.policy = sizing::Policy::kFit;
+  desired_.request.min_conns_per_pod = 20;
+  step_ = next_step(desired_, observed_);
+  EXPECT_EQ(blocked(), sizing::to_string(sizing::Shortage::kMinimumDoesNotFit));
+  EXPECT_EQ(stalled(), blocked());
 }
 
 }  // namespace

@@ -41,44 +41,41 @@ void read_report(const tl::expected<kube::PodResponse, kube::ApiError>& response
   }
 }
 
-bool reachable(const std::vector<PodView>& pods, const PodView& pod) {
+bool reachable(const std::vector<PodState>& pods, const PodView& pod) {
   // A cached address may have gone to another pod of the StatefulSet, which would answer with the same token.
-  return pod.started && !pod.ip.empty() && std::count_if(pods.begin(), pods.end(), [&](const PodView& other) {
-                                             return other.ip == pod.ip;
-                                           }) == 1;
+  const auto has_its_address = [&](const PodState& other) { return other.view.ip == pod.ip; };
+  return pod.started && !pod.ip.empty() && std::count_if(pods.begin(), pods.end(), has_its_address) == 1;
 }
 
 }  // namespace
 
-std::vector<PodAnswer> PodAdmin::ask(const std::vector<PodView>& pods,
-                                     const std::vector<std::size_t>& indices,
-                                     const std::string& token) const {
-  std::vector<PodAnswer> answers(indices.size());
+void PodAdmin::ask(std::vector<PodState>& pods, const std::vector<std::size_t>& indices,
+                   const std::string& token) const {
   for_each_at_once(indices.size(), [&](std::size_t i) {
-    const PodView& pod = pods[indices[i]];
-    PodAnswer& answer = answers[i];
-    if (!reachable(pods, pod)) {
+    PodState& pod = pods[indices[i]];
+    PodAnswer& answer = pod.answer = {};
+    if (!reachable(pods, pod.view)) {
       answer.failure = "it has no address yet";
       return;
     }
-    read_report(client_.get(url(pod, "/admin/settings"), token, kPodDeadline), answer);
+    read_report(client_.get(url(pod.view, "/admin/settings"), token, kPodDeadline), answer);
     if (!answer.report) return;
-    const auto facts = client_.get(url(pod, "/admin/facts"), token, kPodDeadline);
+    const auto facts = client_.get(url(pod.view, "/admin/facts"), token, kPodDeadline);
     if (!facts || facts->status != 200) return;
     if (auto parsed = settings::parse_facts_report(facts->body)) answer.facts = std::move(*parsed);
   });
-  return answers;
 }
 
-std::vector<PodAnswer> PodAdmin::push(const std::vector<PodView>& pods,
-                                      const std::vector<std::size_t>& indices, const std::string& token,
-                                      const settings::SettingsChange& change) const {
-  std::vector<PodAnswer> answers(indices.size());
+void PodAdmin::push(std::vector<PodState>& pods, const std::vector<std::size_t>& indices,
+                    const std::string& token, const settings::SettingsChange& change) const {
   const std::string body = settings::to_json(change);
   for_each_at_once(indices.size(), [&](std::size_t i) {
-    read_report(client_.put(url(pods[indices[i]], "/admin/settings"), token, body, kPodDeadline), answers[i]);
+    PodState& pod = pods[indices[i]];
+    PodAnswer answer;
+    read_report(client_.put(url(pod.view, "/admin/settings"), token, body, kPodDeadline), answer);
+    if (answer.report) pod.answer.report = std::move(answer.report);
+    pod.pushed = true;
   });
-  return answers;
 }
 
 }  // namespace storagepool::reconcile

@@ -23,17 +23,25 @@ struct PodAnswer {
   std::string failure;        // why there is no report, one sentence
 };
 
+// All that is known of one pod during a look.
+struct PodState {
+  PodView view;
+  PodAnswer answer = {};
+  bool pushed = false;  // the current grant was sent to it since the look began
+};
+
 class PodAdmin {
  public:
   explicit PodAdmin(kube::PodClient& client) : client_(client) {}
 
-  // Answers of the pods with these indices, in that order; pods without an address, or with one that another
-  // pod has too, are not asked.
-  std::vector<PodAnswer> ask(const std::vector<PodView>& pods, const std::vector<std::size_t>& indices,
-                             const std::string& token) const;
-  // Sends `change` to the pods with these indices; answers in that order, without facts.
-  std::vector<PodAnswer> push(const std::vector<PodView>& pods, const std::vector<std::size_t>& indices,
-                              const std::string& token, const settings::SettingsChange& change) const;
+  // Asks the pods with these indices (different ones) and puts in what they answer. Pods without an address,
+  // or with one that another of `pods` has too, are not asked.
+  void ask(std::vector<PodState>& pods, const std::vector<std::size_t>& indices,
+           const std::string& token) const;
+  // Sends `change` to the pods with these indices (different ones). They count as pushed; the report of one
+  // that answers takes the place of what it said before.
+  void push(std::vector<PodState>& pods, const std::vector<std::size_t>& indices, const std::string& token,
+            const settings::SettingsChange& change) const;
 
  private:
   kube::PodClient& client_;

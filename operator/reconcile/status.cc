@@ -52,9 +52,9 @@ Json connection_budget(const Seen& seen) {
   return json;
 }
 
-Json describe(const PodView& view, const PodAnswer& answer) {
-  Json pod{{"name", view.name}, {"ready", view.ready}};
-  if (const auto& report = answer.report) {
+Json describe(const PodState& state) {
+  Json pod{{"name", state.view.name}, {"ready", state.view.ready}};
+  if (const auto& report = state.answer.report) {
     pod["appliedGeneration"] = report->applied_generation;
     pod["maxOpenConns"] = report->settings.max_open_conns;
     pod["open"] = report->open;
@@ -66,14 +66,14 @@ Json describe(const PodView& view, const PodAnswer& answer) {
 }
 
 Json pods(const Seen& seen) {
-  std::vector<std::size_t> order;
-  for (std::size_t i = 0; i < seen.pods.size(); ++i) {
-    if (!seen.pods[i].terminating) order.push_back(i);
+  std::vector<const PodState*> order;
+  for (const PodState& pod : seen.pods) {
+    if (!pod.view.terminating) order.push_back(&pod);
   }
   std::sort(order.begin(), order.end(),
-            [&](std::size_t a, std::size_t b) { return seen.pods[a].ordinal < seen.pods[b].ordinal; });
+            [](const PodState* a, const PodState* b) { return a->view.ordinal < b->view.ordinal; });
   Json list = Json::array();
-  for (const std::size_t i : order) list.push_back(describe(seen.pods[i], seen.answers[i]));
+  for (const PodState* pod : order) list.push_back(describe(*pod));
   return list;
 }
 

@@ -17,12 +17,6 @@
 
 namespace storagepool::reconcile {
 
-// Why no progress can be made until somebody changes something.
-struct Stall {
-  std::string reason;  // CamelCase
-  std::string message;
-};
-
 // What was observed of a StoragePool with a valid spec.
 struct Seen {
   render::Spec spec;
@@ -30,8 +24,7 @@ struct Seen {
   Step step;
   Granted granted;  // generation 0: nothing yet
   Workload workload;
-  std::vector<PodView> pods;
-  std::vector<PodAnswer> answers;   // as pods
+  std::vector<PodState> pods;
   std::optional<KnownFacts> facts;  // this StoragePool's own
 };
 
@@ -39,8 +32,8 @@ struct StatusInput {
   std::string name;
   std::int64_t generation = 0;  // metadata.generation of the StoragePool
   runtime::Timestamp now;
-  Json previous;  // its status before; null: none
-  std::optional<Stall> stall;
+  Json previous;                // its status before; null: none
+  std::optional<Reason> stall;  // no progress can be made until somebody changes something
   std::optional<Seen>
       seen;  // absent when the spec is invalid or a write was refused before anything was observed
 };

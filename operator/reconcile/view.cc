@@ -83,7 +83,7 @@ std::optional<KnownFacts> read_facts(const Json& status, const std::string& targ
   known.facts.database_limit = limit("/serverFacts/databaseLimit");
   const auto seen = runtime::parse_timestamp(text_at(status, "/serverFacts/observedAt"));
   if (known.facts.max_connections <= 0 || !seen) return std::nullopt;
-  known.as_of = std::chrono::floor<std::chrono::milliseconds>(*seen).time_since_epoch().count();
+  known.as_of = unix_milliseconds(*seen);
   return known;
 }
 
