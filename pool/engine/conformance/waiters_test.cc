@@ -295,7 +295,7 @@ TEST(ConformanceBoostMysql, ACancelledWaiterDoesNotTakeItsWakeUpAlong) {
       pool.core.validated(pool.now, *connection, true);
       pool.collect();
     } else {
-      pool.advance(Core::kPatience);
+      pool.advance(Eviction::kPatience);
       ASSERT_EQ(pool.closes.size(), 1u);
       pool.core.cancel(pool.now, older);
       pool.collect();
@@ -373,7 +373,7 @@ TEST(ConformancePgBouncer, MaxUserConnectionsOverSeveralDatabases) {
   pool.open_all();
   EXPECT_NE(pool.handed(waiter), 0u);
   pool.release(third);  // idle, and given up for "c" after a while
-  pool.advance(Core::kPatience);
+  pool.advance(Eviction::kPatience);
   EXPECT_EQ(pool.closes, std::vector<ConnectionId>{third});
   EXPECT_TRUE(pool.opens.empty());
   pool.close_all();

@@ -9,6 +9,7 @@ namespace storagepool::engine {
 
 void Core::reconfigure(TimePoint now, const settings::Settings& settings) {
   settings_ = settings;
+  eviction_.reconfigure(settings.acquire_timeout);
   idle_time_check_ = lifetime_check_ = TimePoint::min();
   advance(now);
   close_unwanted();
@@ -103,7 +104,7 @@ std::vector<DatabaseStatistics> Core::database_statistics() const {
 void Core::enforce_idle_limit() {
   const auto limit = draining_ ? 0 : settings_.max_idle_conns;
   while (idle_size() > limit) {
-    const auto oldest = least_recently_used();
+    const auto oldest = eviction_.least_recently_used();
     leave_idle(oldest);
     close(oldest);
     if (!draining_) ++statistics_.max_idle_closed;
@@ -118,7 +119,7 @@ void Core::refresh_waiting(TimePoint now) {
 
 // Idle connections that may not be kept go at once, busy ones when they come back (`place`).
 void Core::close_unwanted() {
-  close_idle_if([&](const Connection& connection) { return unwanted(connection); });
+  close_idle_if([&](std::uint32_t index) { return unwanted(connections_[index]); });
   enforce_idle_limit();
 }
 

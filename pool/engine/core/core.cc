@@ -23,7 +23,10 @@ AcquireError make_error(AcquireError::Reason reason, std::string detail) {
 }  // namespace
 
 Core::Core(std::string system_database, const settings::Settings& settings, std::mt19937_64 random)
-    : system_database_(std::move(system_database)), settings_(settings), random_(random) {}
+    : system_database_(std::move(system_database)),
+      settings_(settings),
+      random_(random),
+      eviction_(settings.acquire_timeout) {}
 
 WaiterId Core::acquire(TimePoint now, std::string_view name, TimePoint deadline) {
   const WaiterId id = waiters_.insert({});  // first, so that its place is not that of one who expires now
@@ -52,7 +55,7 @@ WaiterId Core::acquire(TimePoint now, std::string_view name, TimePoint deadline)
   if (database.uncovered() > 0) {
     // Callers for whom a connection is on its way do not count: maxWaiters bounds those who wait for
     // somebody else's.
-    if (uncovered_ > settings_.max_waiters && waits_for_others(now, database)) {
+    if (uncovered_ > settings_.max_waiters && waits_for_release(now, database)) {
       fail(now, waiter,
            make_error(AcquireError::Reason::kTooManyWaiters,
                       "too many callers wait for a database connection (" +
@@ -99,7 +102,7 @@ void Core::opened(TimePoint now, ConnectionId id) {
   const std::uint32_t at = connection.database;
   --databases_[at].opening;
   --statistics_.opening;
-  window_.succeeded(now - connection.since, static_cast<double>(settings_.max_open_conns));
+  window_.succeeded(now - connection.began, static_cast<double>(settings_.max_open_conns));
   connection.opened_at = now;
   connection.lifetime_permille = std::uniform_int_distribution<std::uint16_t>(900, 1000)(random_);
   server_.succeeded();
@@ -113,7 +116,7 @@ void Core::open_failed(TimePoint now, ConnectionId id, OpenFailure failure) {
   const auto index = expect(id, State::kOpening, "failure of a connect that is not under way");
   if (index == kNone) return dispatch(now);
   const std::uint32_t at = connections_[index].database;
-  const TimePoint started = connections_[index].since;
+  const TimePoint started = connections_[index].began;
   // What was wrong with a connect from before `retire`, say its credentials, may have been put right since.
   const bool lasting = failure.lasting && connections_[index].era == era_;
   Database& database = databases_[at];
@@ -163,7 +166,7 @@ void Core::closed(TimePoint now, ConnectionId id) {
   const std::uint32_t at = connections_[index].database;
   --databases_[at].closing;
   --statistics_.closing;
-  if (!databases_[at].system) --others_closing_;
+  if (!databases_[at].system) --ordinary_closing_;
   forget(index);
   settle(now, at);
 }
@@ -216,9 +219,11 @@ std::uint32_t Core::find(ConnectionId id, State state) const {
 // The same where anything else is a fault of the caller's.
 std::uint32_t Core::expect(ConnectionId id, State state, std::string_view otherwise) const {
   const auto index = find(id, state);
-  const auto there = connections_.find(id);
-  STORAGEPOOL_EXPECT(index != kNone, otherwise, {"connection", id}, {"expected", state},
-                     {"state", there == kNone ? -1 : static_cast<int>(connections_[there].state)});
+  const auto there = [&] {
+    const auto found = connections_.find(id);
+    return found == kNone ? -1 : static_cast<int>(connections_[found].state);
+  };
+  STORAGEPOOL_EXPECT(index != kNone, otherwise, {"connection", id}, {"expected", state}, {"state", there()});
   return index;
 }
 
@@ -263,16 +268,17 @@ TimePoint Core::lifetime_end(const Connection& connection) const {
          microseconds(settings_.conn_max_lifetime.count() * connection.lifetime_permille);
 }
 
-TimePoint Core::idle_time_end(const Connection& connection) const {
+TimePoint Core::idle_time_end(std::uint32_t connection) const {
   if (settings_.conn_max_idle_time.count() == 0) return TimePoint::max();
-  return connection.since + settings_.conn_max_idle_time;
+  return eviction_.idle_since(connection) + settings_.conn_max_idle_time;
 }
 
 void Core::close_expired(TimePoint now) {
   if (idle_time_check_ <= now) {
     idle_time_check_ = TimePoint::max();
-    for (auto oldest = least_recently_used(); oldest != kNone; oldest = least_recently_used()) {
-      if (const TimePoint end = idle_time_end(connections_[oldest]); end > now) {
+    for (auto oldest = eviction_.least_recently_used(); oldest != kNone;
+         oldest = eviction_.least_recently_used()) {
+      if (const TimePoint end = idle_time_end(oldest); end > now) {
         idle_time_check_ = end;
         break;
       }
@@ -283,8 +289,8 @@ void Core::close_expired(TimePoint now) {
   }
   if (lifetime_check_ > now) return;
   lifetime_check_ = TimePoint::max();
-  close_idle_if([&](const Connection& connection) {
-    const TimePoint end = lifetime_end(connection);
+  close_idle_if([&](std::uint32_t index) {
+    const TimePoint end = lifetime_end(connections_[index]);
     if (end > now) {
       lifetime_check_ = std::min(lifetime_check_, end);
       return false;

@@ -21,11 +21,12 @@
 //  E3 first come first served within a database; expired and cancelled waiters receive nothing.
 //  E4 a smaller limit closes idle connections at once and busy ones on release.
 //  E5 at capacity the least recently used idle connection of another database makes room, where one that was
-//     asked for again counts as younger (`victim`).
+//     asked for again counts as younger (eviction.h).
 //  E6 after a failed connect the next waits for a back-off and is alone until one succeeds.
 //
-// Limits. Any database but the system database: maxConnsPerDatabase each, maxOpenConns - systemConns
-// together. The system database: maxOpenConns. Free tokens go to the database with the oldest waiter.
+// Limits. The ordinary databases, which are all but the system database: maxConnsPerDatabase each,
+// maxOpenConns - systemConns together. The system database: maxOpenConns. Free tokens go to the database with
+// the oldest waiter.
 //
 // Moving a token between databases costs the server a backend, so it is done with hesitation:
 //  - A connection that comes free stays with its database while that has waiters. It is given up for an older
@@ -43,7 +44,6 @@
 #pragma once
 
 #include <algorithm>
-#include <array>
 #include <chrono>
 #include <cstdint>
 #include <functional>
@@ -60,6 +60,7 @@
 #include "pool/engine/core/backoff.h"
 #include "pool/engine/core/connect_window.h"
 #include "pool/engine/core/deadlines.h"
+#include "pool/engine/core/eviction.h"
 #include "pool/engine/core/slots.h"
 #include "pool/engine/core/turn_heap.h"
 #include "pool/engine/core/types.h"
@@ -97,11 +98,6 @@ struct OpenFailure {
 
 class Core {
  public:
-  static constexpr std::chrono::milliseconds kPatience{50};  // at most
-  static constexpr int kPatiencesPerTimeout = 8;             // at least; of acquireTimeout
-  static constexpr int kHesitationsPerPatience = 10;
-  static constexpr int kAgainFactor = 8;  // see `victim`
-
   Core(std::string system_database, const settings::Settings& settings, std::mt19937_64 random);
 
   // Ends in a Hand or a Fail for the returned id, at the latest at `deadline` or acquireTimeout from now.
@@ -162,18 +158,13 @@ class Core {
 
  private:
   enum class State : std::uint8_t { kOpening, kIdle, kValidating, kInUse, kClosing };
-  // Idle connections of the system database, and of the others those that nobody asked for again since they
-  // were made and those that somebody did.
-  enum Segment : std::uint8_t { kSystem, kOnce, kAgain };
   struct Connection {
     State state = State::kOpening;
-    Segment segment = kOnce;
     std::uint16_t lifetime_permille = 1000;  // of connMaxLifetime
     std::uint32_t database = kNone;
     std::uint32_t era = 0;  // how many times the pool had been retired when the connect began
-    TimePoint since;        // start of the connect, later of being idle
+    TimePoint began;        // its connect
     TimePoint opened_at;
-    Link lru = {};
     Link database_idle = {};
   };
   struct Waiter {
@@ -227,24 +218,21 @@ class Core {
   static AcquireError closed_error(const Database& database);
   AcquireError deadline_error(TimePoint now, const Database& database) const;
   TimePoint lifetime_end(const Connection& connection) const;
-  TimePoint idle_time_end(const Connection& connection) const;
+  TimePoint idle_time_end(std::uint32_t connection) const;
   void close_expired(TimePoint now);
 
   // placement.cc: what becomes of a connection.
   std::int64_t limit_of(const Database& database) const;
-  std::int64_t others_limit() const;
+  std::int64_t ordinary_limit() const;
   std::int64_t live() const;
-  std::int64_t others_live() const;
+  std::int64_t ordinary_live() const;
   bool over_limit(const Database& database) const;
   bool unwanted(const Connection& connection) const;
   void place(TimePoint now, std::uint32_t connection);
   void make_idle(TimePoint now, std::uint32_t connection);
   void leave_idle(std::uint32_t connection);
   void take_idle(std::uint32_t connection);
-  std::uint32_t least_recently_used() const;
-  std::int64_t idle_size() const {
-    return static_cast<std::int64_t>(lru_[kOnce].size() + lru_[kAgain].size() + lru_[kSystem].size());
-  }
+  std::int64_t idle_size() const { return static_cast<std::int64_t>(eviction_.size()); }
   template <typename Condition>
   void close_idle_if(const Condition& condition);
   void hand(TimePoint now, std::uint32_t waiter, std::uint32_t connection);
@@ -254,16 +242,10 @@ class Core {
   void forget(std::uint32_t connection);
 
   // fast_path.cc: taking and giving back when that is all there is to do.
-  bool other_business(TimePoint now) const;
+  bool something_due(TimePoint now) const;
   std::uint32_t find_database(std::string_view name) const;
 
   // dispatch.cc: who gets a token.
-  struct Shortage {
-    bool any = false;     // of tokens of whomever
-    bool others = false;  // of the tokens that are not the system database's
-  };
-  std::chrono::nanoseconds patience() const;
-  std::chrono::nanoseconds hesitation() const;
   void refresh(TimePoint now, std::uint32_t database);
   Want want_of(TimePoint now, const Database& database) const;
   void dispatch(TimePoint now);
@@ -271,16 +253,12 @@ class Core {
   void make_room(TimePoint now);
   bool held_back(TimePoint now) const;
   bool moving_enough() const;
-  Shortage shortage(TimePoint now) const;
-  std::uint32_t victim(TimePoint now, Shortage wanted) const;
-  std::uint32_t oldest(Want want, bool others = true) const;
+  Eviction::Shortage shortage(TimePoint now) const;
+  std::uint32_t oldest(Want want, bool with_ordinary = true) const;
   std::uint32_t older(std::uint32_t database, std::uint32_t other) const;
   TimePoint due(std::uint32_t database) const;
   bool should_yield(TimePoint now, const Connection& connection) const;
-  bool waits_for_others(TimePoint now, const Database& database) const;
-  bool helps(Shortage shortage, const Database& owner) const {
-    return shortage.any || (shortage.others && !owner.system);
-  }
+  bool waits_for_release(TimePoint now, const Database& database) const;
   const Waiter& front(std::uint32_t database) const { return waiters_[databases_[database].waiters.front()]; }
   TurnHeap& heap_of(Want want) { return want == Want::kFirst ? first_ : more_; }
 
@@ -308,7 +286,7 @@ class Core {
   TurnHeap more_;               // and who want another one
   std::int64_t wanting_ = 0;    // size of the two, and the system database if it wants
   std::int64_t uncovered_ = 0;  // sum over the databases
-  std::array<IndexList<Connection, &Connection::lru>, 3> lru_;  // by Segment, least recently used first
+  Eviction eviction_;
   Deadlines deadlines_;
   Deadlines retries_;                             // ends of the back-offs of databases
   TimePoint look_again_ = TimePoint::max();       // when a hesitation of the last dispatch ends
@@ -316,26 +294,21 @@ class Core {
   TimePoint lifetime_check_ = TimePoint::max();   // not after the first end of an idle connection's lifetime
   Backoff server_;
   ConnectWindow window_;
-  std::int64_t others_ = 0;  // connections of all databases but the system's
-  std::int64_t others_closing_ = 0;
+  std::int64_t ordinary_sockets_ = 0;  // of the ordinary databases
+  std::int64_t ordinary_closing_ = 0;  // of these
   std::uint64_t turns_ = 0;
   Statistics statistics_;  // `in_use` includes connections being validated; sizes are filled in on reading
   std::vector<Action> actions_;
 };
 
-// Goes over the idle connections, least recently used first within a list, and closes those that fit.
+// Goes over the idle connections and closes those that fit.
 template <typename Condition>
 void Core::close_idle_if(const Condition& condition) {
-  for (const auto& list : lru_) {
-    for (auto index = list.front(); index != kNone;) {
-      const auto next = connections_[index].lru.next;
-      if (condition(connections_[index])) {
-        leave_idle(index);
-        close(index);
-      }
-      index = next;
-    }
-  }
+  eviction_.each([&](std::uint32_t index) {
+    if (!condition(index)) return;
+    leave_idle(index);
+    close(index);
+  });
 }
 
 }  // namespace storagepool::engine

@@ -7,15 +7,6 @@
 
 namespace storagepool::engine {
 
-using std::chrono::nanoseconds;
-
-nanoseconds Core::patience() const {
-  return std::min<nanoseconds>(kPatience, settings_.acquire_timeout / kPatiencesPerTimeout);
-}
-nanoseconds Core::hesitation() const {
-  return patience() / kHesitationsPerPatience;
-}
-
 // Brings up to date what is kept about a database for the dispatch.
 void Core::refresh(TimePoint now, std::uint32_t index) {
   Database& database = databases_[index];
@@ -51,8 +42,8 @@ bool Core::held_back(TimePoint now) const {
 
 void Core::spend_free_tokens(TimePoint now) {
   while (static_cast<std::int64_t>(connections_.size()) < settings_.max_open_conns && !held_back(now)) {
-    const bool others = others_ < others_limit();
-    const auto next = older(oldest(Want::kFirst, others), oldest(Want::kMore, others));
+    const bool ordinary = ordinary_sockets_ < ordinary_limit();
+    const auto next = older(oldest(Want::kFirst, ordinary), oldest(Want::kMore, ordinary));
     if (next == kNone) return;
     open(now, next);
     refresh(now, next);
@@ -60,10 +51,10 @@ void Core::spend_free_tokens(TimePoint now) {
 }
 
 // Of the databases with this wish, the one with the oldest waiter; kNone when there is none.
-std::uint32_t Core::oldest(Want want, bool others) const {
+std::uint32_t Core::oldest(Want want, bool with_ordinary) const {
   const bool system = system_ != kNone && databases_[system_].want == want;
   const TurnHeap& heap = want == Want::kFirst ? first_ : more_;
-  return older(system ? system_ : kNone, others && !heap.empty() ? heap.front() : kNone);
+  return older(system ? system_ : kNone, with_ordinary && !heap.empty() ? heap.front() : kNone);
 }
 
 std::uint32_t Core::older(std::uint32_t a, std::uint32_t b) const {
@@ -77,39 +68,22 @@ TimePoint Core::due(std::uint32_t index) const {
   const Database& database = databases_[index];
   const TimePoint arrived = front(index).arrived;
   if (database.want == Want::kFirst) return arrived;
-  return arrived + (database.opening > 0 ? patience() : hesitation());
+  return arrived + (database.opening > 0 ? eviction_.patience() : eviction_.hesitation());
 }
 
 // Of what, if of anything, more is due than the tokens that closing connections will return.
-Core::Shortage Core::shortage(TimePoint now) const {
+Eviction::Shortage Core::shortage(TimePoint now) const {
   const auto some = [&](std::uint32_t index) { return index != kNone && due(index) <= now ? 1 : 0; };
-  std::int64_t others =
+  std::int64_t ordinary =
       static_cast<std::int64_t>(first_.size()) + some(more_.empty() ? kNone : more_.front());
   std::int64_t system = system_ != kNone && databases_[system_].want != Want::kNothing ? some(system_) : 0;
   if (server_.failing()) {  // room is made for the one attempt
     system = std::min<std::int64_t>(system, 1);
-    others = std::min<std::int64_t>(others, 1 - system);
+    ordinary = std::min<std::int64_t>(ordinary, 1 - system);
   }
-  const std::int64_t others_room = std::max<std::int64_t>(0, others_limit() - others_live());
-  return {.any = system + std::min(others, others_room) > settings_.max_open_conns - live(),
-          .others = others > others_room};
-}
-
-// The idle connection to close for it: the least recently used, where one that was asked for again since it
-// was made counts as younger. Most databases of a skewed load are asked for once in a while; their
-// connections should not push out those of the busy ones. (As the two segments of SLRU, Karedla et al. 1994,
-// with ages instead of sizes; zipf_benchmark.cc has the numbers.) The system database gives up what it holds
-// above its reserve, which is what the others' limit leaves.
-std::uint32_t Core::victim(TimePoint now, Shortage wanted) const {
-  const auto age = [&](std::uint32_t index) { return now - connections_[index].since; };
-  const auto once = lru_[kOnce].front();
-  const auto again = lru_[kAgain].front();
-  const auto system = lru_[kSystem].front();
-  std::uint32_t found = once == kNone ? again : once;
-  if (once != kNone && again != kNone && age(again) > kAgainFactor * age(once)) found = again;
-  if (wanted.others && found != kNone) return found;
-  if (!wanted.any || system == kNone) return wanted.any ? found : kNone;
-  return found == kNone || age(system) > age(found) ? system : found;
+  const std::int64_t ordinary_room = std::max<std::int64_t>(0, ordinary_limit() - ordinary_live());
+  return {.any = system + std::min(ordinary, ordinary_room) > settings_.max_open_conns - live(),
+          .ordinary = ordinary > ordinary_room};
 }
 
 bool Core::moving_enough() const {
@@ -120,13 +94,13 @@ void Core::make_room(TimePoint now) {
   while (!held_back(now) && !moving_enough() && idle_size() > 0) {
     const auto first = oldest(Want::kFirst);
     const auto more = oldest(Want::kMore);
-    const auto index = victim(now, shortage(now));
+    const auto index = eviction_.victim(now, shortage(now));
     if (index == kNone) {
       if (more != kNone && due(more) > now) look_again_ = due(more);
       return;
     }
     const TimePoint arrived = front(older(first, more)).arrived;
-    const TimePoint ripe = std::min(connections_[index].since + hesitation(), arrived + patience());
+    const TimePoint ripe = eviction_.ripe(index, arrived);
     if (ripe > now) {
       look_again_ = ripe;
       return;
@@ -139,19 +113,19 @@ void Core::make_room(TimePoint now) {
 
 // Whether a connection that comes free while its own database has waiters goes to another that has none.
 bool Core::should_yield(TimePoint now, const Connection& connection) const {
-  if (held_back(now) || moving_enough() || now - connection.opened_at < patience()) return false;
+  if (held_back(now) || moving_enough() || now - connection.opened_at < eviction_.patience()) return false;
   const auto other = oldest(Want::kFirst);
-  if (other == kNone || now - front(other).arrived < patience()) return false;
+  if (other == kNone || now - front(other).arrived < eviction_.patience()) return false;
   const Database& database = databases_[connection.database];
   if (front(other).turn > front(connection.database).turn) return false;
-  const Shortage wanted = shortage(now);
-  return victim(now, wanted) == kNone && helps(wanted, database);
+  const Eviction::Shortage short_of = shortage(now);
+  return eviction_.victim(now, short_of) == kNone && short_of.helped_by(database.system);
 }
 
 // Whether the newest waiter of a database, for whom no connection is being made, has no token coming either.
-bool Core::waits_for_others(TimePoint now, const Database& database) const {
+bool Core::waits_for_release(TimePoint now, const Database& database) const {
   if (held_back(now) || database.want != Want::kFirst) return true;
-  return helps(shortage(now), database);
+  return shortage(now).helped_by(database.system);
 }
 
 }  // namespace storagepool::engine

@@ -16,7 +16,7 @@ std::uint32_t Core::find_database(std::string_view name) const {
 }
 
 // Whether an event has to see first to what time has brought about for somebody else.
-bool Core::other_business(TimePoint now) const {
+bool Core::something_due(TimePoint now) const {
   return !waiting_.empty() ||
          std::min({deadlines_.next(), retries_.next(), lifetime_check_, idle_time_check_}) <= now;
 }
@@ -26,10 +26,10 @@ bool Core::other_business(TimePoint now) const {
 ConnectionId Core::acquire_idle(TimePoint now, std::string_view name, TimePoint deadline,
                                 std::chrono::nanoseconds at_most) {
   const std::uint32_t at = find_database(name);
-  if (at == kNone || databases_[at].idle.empty() || deadline <= now || other_business(now)) return 0;
+  if (at == kNone || databases_[at].idle.empty() || deadline <= now || something_due(now)) return 0;
   const auto index = databases_[at].idle.back();
   Connection& connection = connections_[index];
-  const auto idle = now - connection.since;
+  const auto idle = now - eviction_.idle_since(index);
   if (idle >= at_most || idle >= settings_.validate_after_idle) return 0;
   now_ = now;
   take_idle(index);
@@ -40,7 +40,7 @@ ConnectionId Core::acquire_idle(TimePoint now, std::string_view name, TimePoint 
 
 bool Core::release_idle(TimePoint now, ConnectionId id) {
   const auto index = connections_.find(id);
-  if (index == kNone || draining_ || other_business(now)) return false;
+  if (index == kNone || draining_ || something_due(now)) return false;
   const Connection& connection = connections_[index];
   if (connection.state != State::kInUse || unwanted(connection) || lifetime_end(connection) <= now ||
       idle_size() >= settings_.max_idle_conns) {

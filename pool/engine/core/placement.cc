@@ -7,7 +7,7 @@
 namespace storagepool::engine {
 
 // One at least, whatever is kept for the system database: with a limit of one they take turns.
-std::int64_t Core::others_limit() const {
+std::int64_t Core::ordinary_limit() const {
   return std::max<std::int64_t>(1, settings_.max_open_conns - settings_.system_conns);
 }
 
@@ -18,13 +18,13 @@ std::int64_t Core::limit_of(const Database& database) const {
 std::int64_t Core::live() const {
   return static_cast<std::int64_t>(connections_.size()) - statistics_.closing;
 }
-std::int64_t Core::others_live() const {
-  return others_ - others_closing_;
+std::int64_t Core::ordinary_live() const {
+  return ordinary_sockets_ - ordinary_closing_;
 }
 
 bool Core::over_limit(const Database& database) const {
   return live() > settings_.max_open_conns || database.live() > limit_of(database) ||
-         (!database.system && others_live() > others_limit());
+         (!database.system && ordinary_live() > ordinary_limit());
 }
 
 // Whether a connection must not be handed out, or be kept idle, any more.
@@ -57,36 +57,22 @@ void Core::place(TimePoint now, std::uint32_t index) {
 void Core::make_idle(TimePoint now, std::uint32_t index) {
   Connection& connection = connections_[index];
   connection.state = State::kIdle;
-  connection.since = now;
-  lru_[connection.segment].push_back(connections_, index);
+  eviction_.enter(now, index);
   databases_[connection.database].idle.push_back(connections_, index);
-  idle_time_check_ = std::min(idle_time_check_, idle_time_end(connection));
+  idle_time_check_ = std::min(idle_time_check_, idle_time_end(index));
   lifetime_check_ = std::min(lifetime_check_, lifetime_end(connection));
   enforce_idle_limit();
 }
 
 void Core::leave_idle(std::uint32_t index) {
-  lru_[connections_[index].segment].erase(connections_, index);
+  eviction_.leave(index);
   databases_[connections_[index].database].idle.erase(connections_, index);
 }
 
 // For somebody who asked for it.
 void Core::take_idle(std::uint32_t index) {
-  leave_idle(index);
-  Connection& connection = connections_[index];
-  if (connection.segment == kOnce) connection.segment = kAgain;
-}
-
-// Of all idle connections; kNone when there is none.
-std::uint32_t Core::least_recently_used() const {
-  std::uint32_t found = kNone;
-  for (const auto& list : lru_) {
-    const auto index = list.front();
-    if (index != kNone && (found == kNone || connections_[index].since < connections_[found].since)) {
-      found = index;
-    }
-  }
-  return found;
+  eviction_.take(index);
+  databases_[connections_[index].database].idle.erase(connections_, index);
 }
 
 void Core::hand(TimePoint now, std::uint32_t waiter, std::uint32_t connection) {
@@ -102,7 +88,7 @@ void Core::serve_from_idle(TimePoint now, std::uint32_t index) {
   Database& database = databases_[index];
   while (!database.idle.empty() && database.queued() > database.validating) {
     const auto connection = database.idle.back();
-    const bool check = now - connections_[connection].since >= settings_.validate_after_idle;
+    const bool check = now - eviction_.idle_since(connection) >= settings_.validate_after_idle;
     take_idle(connection);
     if (check) {
       connections_[connection].state = State::kValidating;
@@ -118,15 +104,16 @@ void Core::serve_from_idle(TimePoint now, std::uint32_t index) {
 void Core::open(TimePoint now, std::uint32_t at) {
   Database& database = databases_[at];
   const ConnectionId id = connections_.insert({});
-  Connection& connection = connections_[connections_.find(id)];
+  const auto index = connections_.find(id);
+  Connection& connection = connections_[index];
   connection.database = at;
   connection.era = era_;
-  connection.segment = database.system ? kSystem : kOnce;
-  connection.since = now;
+  connection.began = now;
+  eviction_.add(index, database.system);
   ++database.total;
   ++database.opening;
   ++statistics_.opening;
-  if (!database.system) ++others_;
+  if (!database.system) ++ordinary_sockets_;
   const auto sockets = static_cast<std::int64_t>(connections_.size());
   // Nothing else adds a socket, so that what is above a limit that was made smaller can only fall.
   STORAGEPOOL_INVARIANT(sockets <= settings_.max_open_conns, "E1: more sockets than maxOpenConns",
@@ -143,7 +130,7 @@ void Core::close(std::uint32_t index) {
   connections_[index].state = State::kClosing;
   ++database.closing;
   ++statistics_.closing;
-  if (!database.system) ++others_closing_;
+  if (!database.system) ++ordinary_closing_;
   actions_.emplace_back(Close{connections_.id(index)});
 }
 
@@ -151,7 +138,7 @@ void Core::close(std::uint32_t index) {
 void Core::forget(std::uint32_t index) {
   Database& database = databases_[connections_[index].database];
   --database.total;
-  if (!database.system) --others_;
+  if (!database.system) --ordinary_sockets_;
   connections_.erase(index);
 }
 

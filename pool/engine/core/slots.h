@@ -69,7 +69,7 @@ struct Link {
   std::uint32_t next = kNone;
 };
 
-// A list through the member `link` of items in Slots<T>.
+// A list through the member `link` of items that an index finds: those of Slots<T> or of a vector.
 template <typename T, Link T::*link>
 class IndexList {
  public:
@@ -78,17 +78,19 @@ class IndexList {
   std::uint32_t front() const { return front_; }
   std::uint32_t back() const { return back_; }
 
-  void push_back(Slots<T>& slots, std::uint32_t index) {
-    slots[index].*link = {back_, kNone};
-    (back_ == kNone ? front_ : (slots[back_].*link).next) = index;
+  template <typename Items>
+  void push_back(Items& items, std::uint32_t index) {
+    items[index].*link = {back_, kNone};
+    (back_ == kNone ? front_ : (items[back_].*link).next) = index;
     back_ = index;
     ++size_;
   }
-  void erase(Slots<T>& slots, std::uint32_t index) {
-    const Link here = slots[index].*link;
-    (here.previous == kNone ? front_ : (slots[here.previous].*link).next) = here.next;
-    (here.next == kNone ? back_ : (slots[here.next].*link).previous) = here.previous;
-    slots[index].*link = {};
+  template <typename Items>
+  void erase(Items& items, std::uint32_t index) {
+    const Link here = items[index].*link;
+    (here.previous == kNone ? front_ : (items[here.previous].*link).next) = here.next;
+    (here.next == kNone ? back_ : (items[here.next].*link).previous) = here.previous;
+    items[index].*link = {};
     --size_;
   }
 

@@ -58,7 +58,7 @@ bool Model::held_back(int database) const {
 
 bool Model::room(int database) const {
   return total_.sockets() < settings_.max_open_conns && of(database).sockets() < limit_of(database) &&
-         (database == 0 || total_.sockets() - of(0).sockets() < others_limit());
+         (database == 0 || total_.sockets() - of(0).sockets() < ordinary_limit());
 }
 
 void Model::check_nobody_waits_in_vain() {
@@ -81,7 +81,7 @@ void Model::check_nobody_waits_in_vain() {
                                      [&](const Waiter& waiter) { return waiter.database == database; });
     for (const Connection& connection : connections_) {
       if (connection.state != State::kIdle || connection.database == database) continue;
-      if (connection.database == 0 && live_others() >= others_limit()) continue;  // its reserve
+      if (connection.database == 0 && live_ordinary() >= ordinary_limit()) continue;  // its reserve
       require(now_ < oldest->arrived + patience(),
               "E5: nobody is patient for ever while an idle connection of another database can be evicted");
       require(counts.live() > 0 || connection.database == 0 || now_ < connection.idle_since + patience(),

@@ -160,7 +160,7 @@ void Model::apply(const Open& open) {
   ++databases_[database].counts.by_state[static_cast<std::size_t>(State::kOpening)];
   require(total_.sockets() <= settings_.max_open_conns, "E1: no connect without a token");
   require(of(database).sockets() <= limit_of(database), "E1: no connect over maxConnsPerDatabase");
-  require(database == 0 || total_.sockets() - of(0).sockets() <= others_limit(),
+  require(database == 0 || total_.sockets() - of(0).sockets() <= ordinary_limit(),
           "E1: systemConns are kept for the system database");
   high_water_ = std::max(high_water_, total_.sockets());
   opened_in_event_ = true;

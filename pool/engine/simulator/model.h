@@ -162,12 +162,11 @@ class Model {
   bool held_back(int database) const;
   int uncovered(int database) const;  // waiters without a connection being made or checked for them
   std::int64_t uncovered_in_all();
-  int live_others() const { return total_.live() - of(0).live(); }
-  int others(State state) const { return total_.of(state) - of(0).of(state); }
+  int live_ordinary() const { return total_.live() - of(0).live(); }
   std::chrono::nanoseconds patience() const;
   std::chrono::nanoseconds hesitation() const;
   std::int64_t limit_of(int database) const;
-  std::int64_t others_limit() const;
+  std::int64_t ordinary_limit() const;
 
   const Core& core_;
   settings::Settings settings_;

@@ -1,6 +1,7 @@
 // What the core may do to one connection at the moment it does it.
 #include <algorithm>
 
+#include "pool/engine/core/eviction.h"
 #include "pool/engine/simulator/model.h"
 
 namespace storagepool::engine::simulator {
@@ -9,7 +10,7 @@ std::int64_t Model::limit_of(int database) const {
   return database == 0 ? settings_.max_open_conns : settings_.max_conns_per_database;
 }
 
-std::int64_t Model::others_limit() const {
+std::int64_t Model::ordinary_limit() const {
   const std::int64_t reserve = std::min(settings_.system_conns, settings_.max_open_conns - 1);
   return settings_.max_open_conns - reserve;
 }
@@ -21,16 +22,16 @@ int Model::uncovered(int database) const {
 }
 
 std::chrono::nanoseconds Model::patience() const {
-  return std::min<std::chrono::nanoseconds>(Core::kPatience,
-                                            settings_.acquire_timeout / Core::kPatiencesPerTimeout);
+  return std::min<std::chrono::nanoseconds>(Eviction::kPatience,
+                                            settings_.acquire_timeout / Eviction::kPatiencesPerTimeout);
 }
 std::chrono::nanoseconds Model::hesitation() const {
-  return patience() / Core::kHesitationsPerPatience;
+  return patience() / Eviction::kHesitationsPerPatience;
 }
 
 bool Model::over_limit(int database) const {
   return total_.live() > settings_.max_open_conns || of(database).live() > limit_of(database) ||
-         (database != 0 && live_others() > others_limit());
+         (database != 0 && live_ordinary() > ordinary_limit());
 }
 
 bool Model::unwanted(const Connection& connection) const {
@@ -99,14 +100,14 @@ std::optional<Seen> Model::reason_to_close(const Connection& connection) const {
       now_ - connection.idle_since >= settings_.conn_max_idle_time) {
     return Seen::kExpiredCloses;
   }
-  int kept_others = 0;
+  int also_kept = 0;
   bool oldest = true;
   for (const Connection& other : connections_) {
     if (&other == &connection || !kept(other)) continue;
-    ++kept_others;
+    ++also_kept;
     oldest = oldest && other.idle_since >= connection.idle_since;
   }
-  if (oldest && kept_others >= settings_.max_idle_conns) return Seen::kIdleLimitCloses;
+  if (oldest && also_kept >= settings_.max_idle_conns) return Seen::kIdleLimitCloses;
   if (due_to_older_waiter(connection)) return Seen::kYields;
   if (evictable_for_somebody(connection)) return Seen::kEvictions;
   return std::nullopt;
@@ -128,7 +129,7 @@ bool Model::due_to_older_waiter(const Connection& connection) const {
 bool Model::makes_way(const Connection& connection, bool of_system_too) const {
   const auto age = [&](const Connection& one) { return now_ - one.idle_since; };
   const auto counted_age = [&](const Connection& one) {
-    return one.again ? age(one) : age(one) * Core::kAgainFactor;
+    return one.again ? age(one) : age(one) * Eviction::kAgainFactor;
   };
   const Connection* oldest = nullptr;  // but for the system database's
   const Connection* oldest_of_system = nullptr;
@@ -152,7 +153,7 @@ bool Model::makes_way(const Connection& connection, bool of_system_too) const {
 // return too few tokens: out of a connection that was idle for a little, unless a waiter has lost patience.
 bool Model::evictable_for_somebody(const Connection& connection) const {
   int wanted = 0;
-  int wanted_by_others = 0;
+  int wanted_by_ordinary = 0;
   bool impatient = false;
   std::vector<Waiter> wanting;  // the oldest of each database
   for (const Waiter& waiter : waiters_) {
@@ -160,13 +161,13 @@ bool Model::evictable_for_somebody(const Connection& connection) const {
     if (std::any_of(wanting.begin(), wanting.end(), same)) continue;
     wanting.push_back(waiter);
     wanted += uncovered(waiter.database);
-    if (waiter.database != 0) wanted_by_others += uncovered(waiter.database);
+    if (waiter.database != 0) wanted_by_ordinary += uncovered(waiter.database);
     impatient = impatient || now_ - waiter.arrived >= patience();
   }
   if (!impatient && now_ - connection.idle_since < hesitation()) return false;
   if (suspended_ || !may_try(server_, total_.of(State::kOpening))) return false;
   const bool all_full = wanted > settings_.max_open_conns - total_.live();
-  const bool others_full = wanted_by_others > others_limit() - live_others();
+  const bool ordinary_full = wanted_by_ordinary > ordinary_limit() - live_ordinary();
   return std::any_of(wanting.begin(), wanting.end(), [&](const Waiter& waiter) {
     const int database = waiter.database;
     const Counts& counts = of(database);
@@ -177,9 +178,9 @@ bool Model::evictable_for_somebody(const Connection& connection) const {
     const auto waited = now_ - waiter.arrived;
     if (counts.live() > 0 && waited < (counts.of(State::kOpening) > 0 ? patience() : hesitation()))
       return false;
-    // The system database's connections help another only while the others have less than their share.
-    const bool of_system_too = all_full && live_others() < others_limit();
-    return ((all_full || (others_full && database != 0)) && makes_way(connection, false)) ||
+    // The system database's connections help another only while the ordinary databases have less than their share.
+    const bool of_system_too = all_full && live_ordinary() < ordinary_limit();
+    return ((all_full || (ordinary_full && database != 0)) && makes_way(connection, false)) ||
            (of_system_too && makes_way(connection, true));
   });
 }
