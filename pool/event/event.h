@@ -1,4 +1,8 @@
-// One audit event as it is stored: every field of the wire contract, validated and with its defaults filled
+// The room of the audit event, which does no I/O and knows no database: what an event is (here) and its one
+// table of fields (fields.h), how a client's JSON becomes events (validate.h, and json_members.h below it)
+// and how they are written back (serialize.h), their ids (uuid.h, idempotency.h) and texts (text.h).
+//
+// An event here is as it is stored: every field of the wire contract, validated and with its defaults filled
 // in. `event_data` is the client's JSON object, kept byte for byte; everything else is in canonical form.
 #pragma once
 
@@ -12,6 +16,7 @@ namespace storagepool::event {
 
 inline constexpr std::int64_t kDefaultRetentionDays = 2555;  // seven years
 
+// A member added here is a row in fields.h as well.
 struct Event {
   std::string event_id{};       // canonical UUID; empty until one is made for an event whose client sent none
   bool id_from_client = false;  // the client made the id, so that its calls with it are idempotent

@@ -49,10 +49,10 @@ TEST_F(IngestTest, gives_back_every_field_as_it_was) {
   ASSERT_EQ((*call.answer)->size(), 3U);
   EXPECT_EQ((**call.answer)[2].event_timestamp, old.event_timestamp);
 
-  reading::Store store(pod.engine);
+  reading::Reader reader(pod.engine);
   for (event::Event expected : {event, parent, old}) {
     expected.id_from_client = false;  // is not kept
-    const auto found = run(context_, store.get("audit", expected.event_id, in(20s)));
+    const auto found = run(context_, reader.get("audit", expected.event_id, in(20s)));
     ASSERT_TRUE(found && *found) << expected.event_id;
     EXPECT_EQ(**found, expected);
   }

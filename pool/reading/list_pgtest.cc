@@ -15,7 +15,7 @@ namespace storagepool::reading {
 namespace {
 
 using postgres::testing::run;
-using ListTest = testing::StoreFixture;
+using ListTest = testing::ReadingFixture;
 
 TEST_F(ListTest, lists_newest_first_in_pages) {
   std::vector<std::string> expected;

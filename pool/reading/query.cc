@@ -36,9 +36,9 @@ std::optional<runtime::Timestamp> parse_bound(std::string text, runtime::Timesta
   return runtime::parse_timestamp(text);
 }
 
-class Reader {
+class QueryReader {
  public:
-  Reader(QueryParameters parameters, runtime::Timestamp now) : parameters_(parameters), now_(now) {}
+  QueryReader(QueryParameters parameters, runtime::Timestamp now) : parameters_(parameters), now_(now) {}
 
   event::FieldErrors take_errors() { return std::move(errors_); }
   bool failed() const { return !errors_.empty(); }
@@ -118,7 +118,7 @@ class Reader {
 
 tl::expected<ListQuery, event::FieldErrors> parse_list_query(QueryParameters parameters,
                                                              runtime::Timestamp now) {
-  Reader reader(parameters, now);
+  QueryReader reader(parameters, now);
   ListQuery query;
   query.event_type = reader.text("event_type");
   query.event_category = reader.text("event_category");

@@ -57,9 +57,9 @@ tl::expected<Page, tables::StoreError> read_page(Rows rows, const ListQuery& que
 
 }  // namespace
 
-awaitable<tl::expected<postgres::Result, tables::StoreError>> Store::run(const std::string& database,
-                                                                         Statement statement,
-                                                                         Deadline deadline) {
+awaitable<tl::expected<postgres::Result, tables::StoreError>> Reader::run(const std::string& database,
+                                                                          Statement statement,
+                                                                          Deadline deadline) {
   constexpr int kTries = 2;
   for (int attempt = 1;; ++attempt) {
     auto lease = co_await engine_.acquire(database, deadline);
@@ -73,7 +73,7 @@ awaitable<tl::expected<postgres::Result, tables::StoreError>> Store::run(const s
   }
 }
 
-awaitable<tl::expected<std::optional<event::Event>, tables::StoreError>> Store::read_one(
+awaitable<tl::expected<std::optional<event::Event>, tables::StoreError>> Reader::read_one(
     const std::string& database, Statement statement, Deadline deadline) {
   auto result = co_await run(database, std::move(statement), deadline);
   if (!result) co_return tl::unexpected(std::move(result.error()));
@@ -83,9 +83,9 @@ awaitable<tl::expected<std::optional<event::Event>, tables::StoreError>> Store::
   co_return std::move(event);
 }
 
-awaitable<tl::expected<std::optional<event::Event>, tables::StoreError>> Store::get(std::string database,
-                                                                                    std::string event_id,
-                                                                                    Deadline deadline) {
+awaitable<tl::expected<std::optional<event::Event>, tables::StoreError>> Reader::get(std::string database,
+                                                                                     std::string event_id,
+                                                                                     Deadline deadline) {
   if (const auto range = event::id_time_range(event_id)) {
     auto found = co_await read_one(database, select_event(event_id, *range), deadline);
     const bool missing = found && !found->has_value();
@@ -100,8 +100,8 @@ awaitable<tl::expected<std::optional<event::Event>, tables::StoreError>> Store::
   co_return co_await read_one(database, select_event(std::move(event_id), range), deadline);
 }
 
-awaitable<tl::expected<Page, tables::StoreError>> Store::list(std::string database, ListQuery query,
-                                                              Deadline deadline) {
+awaitable<tl::expected<Page, tables::StoreError>> Reader::list(std::string database, ListQuery query,
+                                                               Deadline deadline) {
   auto result = co_await run(database, select_page(query), deadline);
   if (!result) co_return tl::unexpected(std::move(result.error()));
   co_return read_page(std::move(result->rows), query);

@@ -1,6 +1,10 @@
-// Stored audit events, read through connections leased from the engine; every call names the database it is
-// about. A statement that is worth it (a lost connection, a serialisation failure) is tried once more. How
-// events are stored is in ingest.h.
+// The room that reads stored events. What a client asks for in a query string becomes a `ListQuery`
+// (query.h), that a SELECT (statements.h), its rows become events (row.h), and those a page (page.h) that
+// tells by a cursor where the next one begins (cursor.h). It writes nothing: how events are stored is in
+// pool/ingest.
+//
+// A `Reader` does this through connections leased from the engine; every call names the database it is about.
+// A statement that is worth it (a lost connection, a serialisation failure) is tried once more.
 //
 // Cost: an event of ours is found with one statement in one partition, one whose id its client made with two.
 // Of lists see statements.h; the total that a list without a cursor tells is counted, except when the page
@@ -23,12 +27,12 @@
 
 namespace storagepool::reading {
 
-class Store {
+class Reader {
  public:
   using Deadline = engine::TimePoint;
 
-  // `engine` must outlive the store.
-  explicit Store(engine::Engine& engine) : engine_(engine) {}
+  // `engine` must outlive the reader.
+  explicit Reader(engine::Engine& engine) : engine_(engine) {}
 
   boost::asio::awaitable<tl::expected<Page, tables::StoreError>> list(std::string database, ListQuery query,
                                                                       Deadline deadline);

@@ -21,7 +21,7 @@ using namespace std::chrono_literals;
 using postgres::testing::in;
 using postgres::testing::run;
 
-using StoreTest = testing::StoreFixture;
+using StoreTest = testing::ReadingFixture;
 
 TEST_F(StoreTest, finds_nothing_under_an_unknown_id) {
   const auto found = get(event::new_event_id(smallest().event_timestamp));
@@ -106,7 +106,7 @@ TEST_F(StoreTest, forgets_an_event_with_its_month) {
 }
 
 TEST_F(StoreTest, says_that_a_database_is_missing) {
-  const auto missing = run(context_, store_.get("audit_ws_none", smallest().event_id, deadline()));
+  const auto missing = run(context_, reader_.get("audit_ws_none", smallest().event_id, deadline()));
   ASSERT_FALSE(missing);
   EXPECT_EQ(missing.error().kind, tables::StoreError::Kind::kDatabaseMissing) << missing.error().detail;
   const auto closed = run(context_, engine_.close_database("audit", deadline()));
@@ -141,7 +141,7 @@ TEST_F(StoreTest, survives_the_loss_of_its_connections) {
 
 TEST_F(StoreTest, says_unavailable_while_postgresql_is_away) {
   server_->stop();
-  const auto refused = run(context_, store_.list("audit", {}, in(2s)));
+  const auto refused = run(context_, reader_.list("audit", {}, in(2s)));
   server_->start();
   ASSERT_FALSE(refused);
   EXPECT_EQ(refused.error().kind, tables::StoreError::Kind::kUnavailable);

@@ -1,6 +1,6 @@
-// How a row of `audit_events` is read: a column for each field
-// (pool/event/fields.h) and the event they make, in text that reads the same
-// whatever the session's DateStyle and TimeZone. How rows are written is in pool/ingest/rows.h.
+// How a row of `audit_events` is read: a column for each field (pool/event/fields.h) and the event they make,
+// in text that reads the same whatever the session's DateStyle and TimeZone. How rows are written is in
+// pool/ingest/rows.h.
 #pragma once
 
 #include <optional>

@@ -105,7 +105,7 @@ class App {
   LiveSettings settings_;
   const std::string system_database_;
   engine::Engine engine_;
-  reading::Store store_;
+  reading::Reader reader_;
   ingest::Ingest ingest_;
   workspaces::Workspaces workspaces_;
   std::unique_ptr<journal::Journal> journal_;
@@ -141,7 +141,7 @@ App::App(const Options& options, Startup startup)
                                         now.settings);
           },
           system_database_, settings_.in_force().settings, monitor_.listener()),
-      store_(engine_),
+      reader_(engine_),
       ingest_(executor_, engine_),
       workspaces_(executor_, engine_, system_database_, workspace_options(options)),
       recorder_(recorder_parts()),
@@ -160,7 +160,7 @@ App::App(const Options& options, Startup startup)
       metrics_server_(executor_, small_requests(), metrics_routes_.handler()) {
   const auto deadline = [this] { return request_deadline(); };
   add_audit_routes(api_routes_,
-                   {recorder_, store_, workspaces_, system_database_, options.event_times, deadline});
+                   {recorder_, reader_, workspaces_, system_database_, options.event_times, deadline});
   add_workspace_routes(api_routes_, {workspaces_, deadline});
   add_statistics_routes(api_routes_, [this] { return figures(); });
   add_openapi_route(api_routes_);

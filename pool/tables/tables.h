@@ -1,4 +1,9 @@
-// The database schema as numbered migrations, recorded in the table `storagepool_schema`. Any number of pods
+// The room of the tables in PostgreSQL that hold events: their schema, the monthly partitions that are made
+// ahead and dropped when their events have expired (partitions.h), and what it means to who asked when a
+// statement on them fails (store_error.h). Their columns are those of the fields of an event
+// (pool/event/fields.h).
+//
+// Here is the schema, as numbered migrations, recorded in the table `storagepool_schema`. Any number of pods
 // may migrate one database at once: each migration is one transaction under an advisory lock, so it happens
 // once, whole, or not at all. Migrations only add: a release works on every schema newer than its own, so
 // that pods of two releases can share a database while one replaces the other.

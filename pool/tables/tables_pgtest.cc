@@ -11,8 +11,10 @@
 #include <boost/asio/co_spawn.hpp>
 #include <boost/asio/detached.hpp>
 #include <boost/asio/io_context.hpp>
+#include <gmock/gmock.h>
 #include <gtest/gtest.h>
 
+#include "pool/event/fields.h"
 #include "pool/postgres/connect.h"
 #include "pool/postgres/testing/run.h"
 #include "pool/postgres/testing/server.h"
@@ -77,6 +79,33 @@ TEST_F(SchemaTest, creates_the_schema_of_this_release_once) {
                          "('r', 'p') ORDER BY relname",
                          "audit"),
       (std::vector<std::string>{"r", "p", "r"}));
+}
+
+template <typename Kind, typename Value>
+bool may_lack_a_value(const event::Field<Kind, Value>&) {
+  return false;
+}
+template <typename Kind, typename Value>
+bool may_lack_a_value(const event::Field<Kind, std::optional<Value>>&) {
+  return true;
+}
+
+TEST_F(SchemaTest, HasAColumnForEachFieldOfAnEvent) {
+  std::vector<std::string> expected;
+  event::for_each_field([&](const auto& field) {
+    if (field.column.empty()) return;
+    // How PostgreSQL calls it.
+    const std::string type(field.column == "timestamptz" ? "timestamp with time zone" : field.column);
+    expected.push_back(std::string(field.name) + " " + type + (may_lack_a_value(field) ? "" : " NOT NULL"));
+  });
+  const auto session = open();
+  ASSERT_TRUE(migrate_to(*session, migrations()));
+  EXPECT_THAT(
+      server_->superuser("SELECT attname || ' ' || format_type(atttypid, atttypmod) || "
+                         "CASE WHEN attnotnull THEN ' NOT NULL' ELSE '' END FROM pg_attribute "
+                         "WHERE attrelid = 'audit_events'::regclass AND attnum > 0 AND NOT attisdropped",
+                         "audit"),
+      ::testing::UnorderedElementsAreArray(expected));
 }
 
 TEST_F(SchemaTest, happens_once_however_many_pods_migrate_at_once) {

@@ -1,4 +1,4 @@
-// A test with a store and an ingest on a migrated database, see migrated_database.h.
+// A test with a reader and an ingest on a migrated database, see migrated_database.h.
 #pragma once
 
 #include <stdexcept>
@@ -15,7 +15,7 @@
 
 namespace storagepool::reading::testing {
 
-class StoreFixture : public tables::testing::MigratedDatabaseTest {
+class ReadingFixture : public tables::testing::MigratedDatabaseTest {
  protected:
   void TearDown() override {
     EXPECT_TRUE(postgres::testing::run(context_, ingest_.drain(deadline())));
@@ -36,10 +36,10 @@ class StoreFixture : public tables::testing::MigratedDatabaseTest {
     ASSERT_TRUE(stored->at(0).created);
   }
   tl::expected<std::optional<event::Event>, tables::StoreError> get(const std::string& event_id) {
-    return postgres::testing::run(context_, store_.get("audit", event_id, deadline()));
+    return postgres::testing::run(context_, reader_.get("audit", event_id, deadline()));
   }
   tl::expected<Page, tables::StoreError> try_list(const ListQuery& query) {
-    return postgres::testing::run(context_, store_.list("audit", query, deadline()));
+    return postgres::testing::run(context_, reader_.list("audit", query, deadline()));
   }
   Page list(const ListQuery& query) {
     auto page = try_list(query);
@@ -55,7 +55,7 @@ class StoreFixture : public tables::testing::MigratedDatabaseTest {
   static std::string count() { return superuser("SELECT count(*) FROM audit_events").at(0); }
 
   engine::Engine engine_{context_.get_executor(), [] { return server_->connect_options(); }, "audit", {}, {}};
-  Store store_{engine_};
+  Reader reader_{engine_};
   ingest::Ingest ingest_{context_.get_executor(), engine_};
 };
 

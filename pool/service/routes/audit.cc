@@ -102,7 +102,7 @@ struct Routes {
     if (!query) co_return invalid(query.error(), request);
     auto destination = co_await find(request, request.access.read, "read");
     if (!destination) co_return std::move(destination.error());
-    auto page = co_await context.store.list(destination->database, std::move(*query), context.deadline());
+    auto page = co_await context.reader.list(destination->database, std::move(*query), context.deadline());
     if (page) co_return json(200, reading::to_json(page->events, page->pagination));
     Response response = co_await failure(page.error(), *destination, std::move(request));
     co_return response;
@@ -115,7 +115,7 @@ struct Routes {
       co_return invalid({{"event_id", "got " + event::quoted(given) + "; allowed: a UUID"}}, request);
     auto destination = co_await find(request, request.access.read, "read");
     if (!destination) co_return std::move(destination.error());
-    const auto event = co_await context.store.get(destination->database, *event_id, context.deadline());
+    const auto event = co_await context.reader.get(destination->database, *event_id, context.deadline());
     if (!event) {
       Response response = co_await failure(event.error(), *destination, std::move(request));
       co_return response;

@@ -17,11 +17,11 @@ namespace storagepool::service {
 
 struct AuditContext {
   recording::Recorder& recorder;
-  reading::Store& store;
+  reading::Reader& reader;
   workspaces::Workspaces& workspaces;
   std::string system_database;
   event::TimeLimits event_times;
-  std::function<reading::Store::Deadline()> deadline;  // of a request that begins now
+  std::function<reading::Reader::Deadline()> deadline;  // of a request that begins now
 };
 
 // What `context` refers to must outlive the router's server.
