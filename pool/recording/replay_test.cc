@@ -41,7 +41,7 @@ class ReplayTest : public journal::testing::JournalTest {
         [this](std::string workspace, std::vector<event::Event> events) {
           return store(std::move(workspace), std::move(events));
         },
-        ReplayOptions{.limits = limits, .live_requests_wait = std::move(live)});
+        runtime::system_clock(), ReplayOptions{.limits = limits, .live_requests_wait = std::move(live)});
     replay_->start();
   }
   void stop() { EXPECT_TRUE(run(context_, replay_->stop(in(20s)))); }
@@ -255,6 +255,7 @@ TEST(ReplayOfAFailingDisk, stores_again_what_could_not_be_removed) {
   patient.disk.fail_syncs(true);
   Replay replay(context.get_executor(), *journal,
                 [&](const std::string&, const std::vector<event::Event>&) { return patient.store(); },
+                runtime::system_clock(),
                 {.limits = {.shortest_backoff = 1ms, .longest_backoff = 2ms}, .live_requests_wait = nullptr});
   replay.start();
   const auto give_up = in(30s);
