@@ -129,9 +129,9 @@ asio::awaitable<Outcome<void>> Journal::set_aside(std::vector<std::int64_t> sequ
                          steady_now() + kDiskTimeout);
 }
 
-asio::awaitable<Outcome<std::vector<PoisonEntry>>> Journal::poison(std::size_t limit) {
-  return on_worker<std::vector<PoisonEntry>>([limit](JournalFile& file) { return file.poison(limit); },
-                                             steady_now() + kDiskTimeout);
+asio::awaitable<Outcome<std::vector<SetAsideUnit>>> Journal::set_aside_units(std::size_t limit) {
+  return on_worker<std::vector<SetAsideUnit>>(
+      [limit](JournalFile& file) { return file.set_aside_units(limit); }, steady_now() + kDiskTimeout);
 }
 
 asio::awaitable<Outcome<void>> Journal::close(Deadline deadline) {

@@ -193,7 +193,7 @@ bool App::open_journal() {
                                {"maxBytes", journal.max_bytes},
                                {"takesEvents", options_.journal_max_bytes > 0},
                                {"waitingEvents", found.waiting.events},
-                               {"setAside", found.poison.units}});
+                               {"setAside", found.aside.units}});
   recording::ReplayOptions replay;
   replay.live_requests_wait = [this] { return engine_.statistics().waiting > 0; };
   replay_.emplace(executor_, *journal_, recording::make_replay_store(event_store_, destinations_),
