@@ -87,7 +87,7 @@ TEST_F(JournalFaultsTest, a_removal_that_fails_removes_nothing) {
   EXPECT_THAT(ids(), ElementsAre(id(1, 1)));
   EXPECT_EQ(journal_->statistics().waiting.units, 1);
   EXPECT_EQ(journal_->statistics().replayed.units, 0);
-  EXPECT_THAT(poison(), IsEmpty());
+  EXPECT_THAT(set_aside_units(), IsEmpty());
   remove({sequence});
   EXPECT_THAT(ids(), IsEmpty());
 }

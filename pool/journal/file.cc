@@ -77,10 +77,10 @@ Result<void> JournalFile::load() {
   auto waiting = sum_rows(entries);
   if (!waiting) return tl::unexpected(std::move(waiting.error()));
   statistics_.waiting = *waiting;
-  Statement poisoned(database_, "SELECT events, length(record) FROM poison");
-  auto poison = sum_rows(poisoned);
-  if (!poison) return tl::unexpected(std::move(poison.error()));
-  statistics_.poison = *poison;
+  Statement set_aside(database_, "SELECT events, length(record) FROM poison");
+  auto aside = sum_rows(set_aside);
+  if (!aside) return tl::unexpected(std::move(aside.error()));
+  statistics_.aside = *aside;
   return look();
 }
 

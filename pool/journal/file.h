@@ -42,7 +42,7 @@ class JournalFile {
   JournalOutcome remove(std::span<const std::int64_t> sequences);
   JournalOutcome set_aside(std::span<const std::int64_t> sequences, std::string_view reason,
                            runtime::Timestamp now);
-  tl::expected<std::vector<PoisonEntry>, JournalError> poison(std::size_t limit);
+  tl::expected<std::vector<SetAsideUnit>, JournalError> set_aside_units(std::size_t limit);
   // What need not keep the callers waiting: copies the log into the database when it has grown enough.
   void maintain();
   JournalOutcome close();
@@ -60,10 +60,10 @@ class JournalFile {
   sqlite::Result<void> insert(std::span<const Unit> group, runtime::Timestamp now,
                               std::vector<JournalOutcome>& outcomes);
   sqlite::Result<JournalAmount> erase(std::span<const std::int64_t> sequences);
-  sqlite::Result<JournalAmount> move_to_poison(std::int64_t sequence, std::string_view reason,
-                                               runtime::Timestamp now);
-  sqlite::Result<JournalAmount> discard_oldest_poison();
-  sqlite::Result<void> bound_poison();
+  sqlite::Result<JournalAmount> set_one_aside(std::int64_t sequence, std::string_view reason,
+                                              runtime::Timestamp now);
+  sqlite::Result<JournalAmount> discard_oldest_set_aside();
+  sqlite::Result<void> bound_set_aside();
   sqlite::Result<void> look();
   JournalError failed(std::string_view what, const sqlite::Failure& failure);
   void succeeded();

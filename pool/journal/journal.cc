@@ -74,21 +74,21 @@ asio::awaitable<Outcome<void>> Journal::append(std::string workspace, std::vecto
                                               std::to_string(kMaxJournalUnitBytes)});
   }
   Promised<void> promise(executor_);
+  auto answer = [giver = promise.giver(), executor = executor_,
+                 listener = listener_](Outcome<void> outcome) mutable {
+    const bool kept = outcome.has_value();
+    giver.give(std::move(outcome));
+    if (!kept) return;
+    asio::post(executor, [listener] {
+      if (listener->appended) listener->appended();
+    });
+  };
   auto submitted =
       worker_->submit(JournalWorker::Append{.workspace = std::move(workspace),
                                             .record = std::move(record),
                                             .events = static_cast<std::int64_t>(unit.size()),
                                             .wanted = [giver = promise.giver()] { return giver.wanted(); },
-                                            .answer =
-                                                [executor = executor_, giver = promise.giver(),
-                                                 listener = listener_](Outcome<void> outcome) mutable {
-                                                  const bool kept = outcome.has_value();
-                                                  giver.give(std::move(outcome));
-                                                  if (!kept) return;
-                                                  asio::post(executor, [listener] {
-                                                    if (listener->appended) listener->appended();
-                                                  });
-                                                }});
+                                            .answer = std::move(answer)});
   if (!submitted) co_return tl::unexpected(std::move(submitted.error()));
   auto outcome = co_await wait(promise, deadline);
   co_return outcome;
@@ -129,9 +129,9 @@ asio::awaitable<Outcome<void>> Journal::set_aside(std::vector<std::int64_t> sequ
                          steady_now() + kDiskTimeout);
 }
 
-asio::awaitable<Outcome<std::vector<PoisonEntry>>> Journal::poison(std::size_t limit) {
-  return on_worker<std::vector<PoisonEntry>>([limit](JournalFile& file) { return file.poison(limit); },
-                                             steady_now() + kDiskTimeout);
+asio::awaitable<Outcome<std::vector<SetAsideUnit>>> Journal::set_aside_units(std::size_t limit) {
+  return on_worker<std::vector<SetAsideUnit>>(
+      [limit](JournalFile& file) { return file.set_aside_units(limit); }, steady_now() + kDiskTimeout);
 }
 
 asio::awaitable<Outcome<void>> Journal::close(Deadline deadline) {

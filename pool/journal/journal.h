@@ -61,7 +61,7 @@ struct JournalEntry {
 };
 
 // An entry that PostgreSQL refused alone, or that can no longer be read.
-struct PoisonEntry {
+struct SetAsideUnit {
   std::int64_t sequence = 0;
   std::string workspace;
   std::string reason;
@@ -89,15 +89,15 @@ struct JournalAmount {
   }
 };
 
-// Amounts other than `waiting` and `poison` count since the journal was opened.
+// Amounts other than `waiting` and `aside` count since the journal was opened.
 struct JournalStatistics {
   JournalAmount waiting;                     // not replayed yet
   std::optional<runtime::Timestamp> oldest;  // when the oldest waiting entry was appended
-  JournalAmount poison;                      // set aside and still kept
+  JournalAmount aside;                       // set aside and still kept
   JournalAmount appended;
   JournalAmount replayed;  // removed because they are stored
   JournalAmount set_aside;
-  JournalAmount discarded;    // the oldest poison, given up to keep the rest within its bound
+  JournalAmount discarded;    // the oldest of `aside`, given up to keep the rest within its bound
   std::int64_t commits = 0;   // of appends: each is one fsync
   std::int64_t refused = 0;   // appends that found the journal full
   std::int64_t failures = 0;  // operations that the disk refused
@@ -137,7 +137,8 @@ class Journal {
   boost::asio::awaitable<tl::expected<void, JournalError>> set_aside(std::vector<std::int64_t> sequences,
                                                                      std::string reason);
   // The newest first.
-  boost::asio::awaitable<tl::expected<std::vector<PoisonEntry>, JournalError>> poison(std::size_t limit);
+  boost::asio::awaitable<tl::expected<std::vector<SetAsideUnit>, JournalError>> set_aside_units(
+      std::size_t limit);
 
   // Called on the executor whenever something was appended; null for nobody.
   void on_append(std::function<void()> listener);

@@ -177,15 +177,15 @@ TEST_F(JournalTest, sets_entries_aside_where_they_are_seen) {
   EXPECT_THAT(ids(), ElementsAre(id(1, 2)));
   for (const bool reopened : {false, true}) {
     if (reopened) reopen();
-    const auto held = poison();
+    const auto held = set_aside_units();
     ASSERT_EQ(held.size(), 1U);
     EXPECT_EQ(held[0].sequence, entries[0].sequence);
     EXPECT_EQ(held[0].workspace, "ws");
     EXPECT_EQ(held[0].reason, "invalid byte sequence");
     EXPECT_GE(held[0].set_aside_at, held[0].appended_at);
     EXPECT_THAT(held[0].event_ids, ElementsAre(entries[0].events[0].event_id, entries[0].events[1].event_id));
-    EXPECT_EQ(journal_->statistics().poison.units, 1);
-    EXPECT_EQ(journal_->statistics().poison.events, 2);
+    EXPECT_EQ(journal_->statistics().aside.units, 1);
+    EXPECT_EQ(journal_->statistics().aside.events, 2);
     EXPECT_EQ(journal_->statistics().waiting.units, 1);
   }
 }
@@ -196,14 +196,14 @@ TEST_F(JournalTest, keeps_the_newest_of_what_is_set_aside_within_a_quarter_of_it
     must_append(numbered_unit(1, i, 1, kMiB));
     set_aside({next().at(0).sequence}, "reason");
   }
-  const auto held = poison();
+  const auto held = set_aside_units();
   ASSERT_EQ(held.size(), 3U);
   EXPECT_THAT(held[0].event_ids, ElementsAre(id(1, 5)));
   EXPECT_THAT(held[2].event_ids, ElementsAre(id(1, 3)));
-  EXPECT_EQ(poison(2).size(), 2U);
+  EXPECT_EQ(set_aside_units(2).size(), 2U);
   EXPECT_EQ(journal_->statistics().discarded.units, 3);
   EXPECT_EQ(journal_->statistics().set_aside.units, 6);
-  EXPECT_EQ(journal_->statistics().poison.units, 3);
+  EXPECT_EQ(journal_->statistics().aside.units, 3);
 }
 
 TEST_F(JournalTest, refuses_more_than_may_wait_in_memory) {

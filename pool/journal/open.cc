@@ -20,6 +20,7 @@ using sqlite::Database;
 constexpr std::int64_t kApplicationId = 0x53504A4C;  // "SPJL", in the file's header
 constexpr std::int64_t kVersion = 1;
 
+// On disk one call's events are an entry, and what is set aside is poison: names that journals already have.
 // AUTOINCREMENT: the sequence of a removed entry is never given to another one. The record is the last
 // column, so that the others are read without it.
 constexpr const char* kSchema =

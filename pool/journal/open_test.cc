@@ -145,7 +145,7 @@ TEST_F(JournalOpenTest, sets_an_entry_aside_that_cannot_be_read) {
       " WHERE sequence = 2");
   open();
   EXPECT_THAT(ids(), ElementsAre(id(1, 0), id(1, 2)));
-  const auto held = poison();
+  const auto held = set_aside_units();
   ASSERT_EQ(held.size(), 1U);
   EXPECT_EQ(held[0].reason, "the checksum of the record is wrong");
   EXPECT_THAT(held[0].event_ids, IsEmpty());
@@ -157,7 +157,7 @@ TEST_F(JournalOpenTest, passes_over_entries_that_cannot_be_read_when_there_is_no
   change("UPDATE entries SET record = x'00'");
   open();
   EXPECT_THAT(run(context_, journal_->next(1, 1)).value(), IsEmpty());
-  EXPECT_EQ(poison().size(), 3U);
+  EXPECT_EQ(set_aside_units().size(), 3U);
 }
 
 TEST_F(JournalOpenTest, takes_a_smaller_bound_than_it_holds_and_works_its_way_down) {

@@ -12,7 +12,7 @@ using sqlite::Result;
 using sqlite::Statement;
 using sqlite::Transaction;
 
-constexpr std::int64_t kPoisonShare = 4;  // poison may hold this part of the bound
+constexpr std::int64_t kSetAsideShare = 4;  // what is set aside may take this part of the bound
 constexpr std::size_t kMaxReasonBytes = 1000;
 
 runtime::Timestamp to_time(std::int64_t microseconds) {
@@ -23,8 +23,8 @@ runtime::Timestamp to_time(std::int64_t microseconds) {
 
 // One transaction each, so that the log stays within its bound. The row is gone before it is written again:
 // so it needs no space of its own.
-Result<JournalAmount> JournalFile::move_to_poison(std::int64_t sequence, std::string_view reason,
-                                                  runtime::Timestamp now) {
+Result<JournalAmount> JournalFile::set_one_aside(std::int64_t sequence, std::string_view reason,
+                                                 runtime::Timestamp now) {
   if (auto room = make_room_in_log(); !room) return tl::unexpected(std::move(room.error()));
   Transaction transaction(database_);
   if (!transaction.begun()) return tl::unexpected(transaction.begun().error());
@@ -54,7 +54,7 @@ Result<JournalAmount> JournalFile::move_to_poison(std::int64_t sequence, std::st
   return JournalAmount{.units = 1, .events = events, .bytes = static_cast<std::int64_t>(record.size())};
 }
 
-Result<JournalAmount> JournalFile::discard_oldest_poison() {
+Result<JournalAmount> JournalFile::discard_oldest_set_aside() {
   if (auto room = make_room_in_log(); !room) return tl::unexpected(std::move(room.error()));
   Statement statement(database_,
                       "DELETE FROM poison WHERE sequence = (SELECT min(sequence) FROM poison)"
@@ -63,17 +63,17 @@ Result<JournalAmount> JournalFile::discard_oldest_poison() {
 }
 
 // The oldest go while all together hold more than their share; the newest stays whatever its size.
-Result<void> JournalFile::bound_poison() {
+Result<void> JournalFile::bound_set_aside() {
   JournalAmount discarded;
   Result<void> outcome;
-  while (outcome && statistics_.poison.units > 1 &&
-         statistics_.poison.bytes > statistics_.max_bytes / kPoisonShare) {
-    auto amount = discard_oldest_poison();
+  while (outcome && statistics_.aside.units > 1 &&
+         statistics_.aside.bytes > statistics_.max_bytes / kSetAsideShare) {
+    auto amount = discard_oldest_set_aside();
     if (!amount) {
       outcome = tl::unexpected(std::move(amount.error()));
       continue;
     }
-    statistics_.poison -= *amount;
+    statistics_.aside -= *amount;
     statistics_.discarded += *amount;
     discarded += *amount;
   }
@@ -87,34 +87,34 @@ Result<void> JournalFile::bound_poison() {
 JournalOutcome JournalFile::set_aside(std::span<const std::int64_t> sequences, std::string_view reason,
                                       runtime::Timestamp now) {
   for (const std::int64_t sequence : sequences) {
-    auto moved = move_to_poison(sequence, reason, now);
+    auto moved = set_one_aside(sequence, reason, now);
     if (!moved) return tl::unexpected(failed("set aside in", moved.error()));
     statistics_.waiting -= *moved;
     statistics_.set_aside += *moved;
-    statistics_.poison += *moved;
-    if (auto bounded = bound_poison(); !bounded)
+    statistics_.aside += *moved;
+    if (auto bounded = bound_set_aside(); !bounded)
       return tl::unexpected(failed("set aside in", bounded.error()));
   }
   succeeded();
   return {};
 }
 
-tl::expected<std::vector<PoisonEntry>, JournalError> JournalFile::poison(std::size_t limit) {
+tl::expected<std::vector<SetAsideUnit>, JournalError> JournalFile::set_aside_units(std::size_t limit) {
   Statement statement(database_,
                       "SELECT sequence, workspace, reason, appended_at, set_aside_at, record FROM poison"
                       " ORDER BY set_aside_at DESC, sequence DESC LIMIT ?1");
   statement.bind(1, static_cast<std::int64_t>(limit));
-  std::vector<PoisonEntry> entries;
+  std::vector<SetAsideUnit> entries;
   for (;;) {
     auto row = statement.step();
     if (!row) return tl::unexpected(failed("read", row.error()));
     if (!*row) return entries;
-    PoisonEntry& entry = entries.emplace_back(PoisonEntry{.sequence = statement.integer(0),
-                                                          .workspace = std::string(statement.bytes(1)),
-                                                          .reason = std::string(statement.bytes(2)),
-                                                          .appended_at = to_time(statement.integer(3)),
-                                                          .set_aside_at = to_time(statement.integer(4)),
-                                                          .event_ids = {}});
+    SetAsideUnit& entry = entries.emplace_back(SetAsideUnit{.sequence = statement.integer(0),
+                                                            .workspace = std::string(statement.bytes(1)),
+                                                            .reason = std::string(statement.bytes(2)),
+                                                            .appended_at = to_time(statement.integer(3)),
+                                                            .set_aside_at = to_time(statement.integer(4)),
+                                                            .event_ids = {}});
     const auto unit = decode_unit(statement.bytes(5));
     if (!unit) continue;
     for (const event::Event& event : *unit) entry.event_ids.push_back(event.event_id);

@@ -101,7 +101,7 @@ boost::asio::awaitable<void> append_all(journal::Journal& journal, int maker, in
   Replay replay(
       context.get_executor(), **journal,
       [&](const std::string&, std::vector<event::Event> events) { return store.store(std::move(events)); },
-      {.limits = {.max_events = 8}, .live_requests_wait = nullptr});
+      runtime::system_clock(), {.limits = {.max_events = 8}, .live_requests_wait = nullptr});
   if (plan.replays) replay.start();
   // NOLINTNEXTLINE(bugprone-infinite-loop): each maker counts itself off
   while (makers_at_work > 0) context.run_one();

@@ -7,7 +7,6 @@
 #pragma once
 
 #include <chrono>
-#include <functional>
 #include <string>
 #include <utility>
 #include <vector>
@@ -15,9 +14,12 @@
 #include <boost/asio/awaitable.hpp>
 #include <tl/expected.hpp>
 
+#include "pool/common/runtime/clock.h"
 #include "pool/event/event.h"
 #include "pool/ingest/ingest.h"
 #include "pool/journal/journal.h"
+#include "pool/recording/destinations.h"
+#include "pool/recording/event_store.h"
 
 namespace storagepool::recording {
 
@@ -26,15 +28,10 @@ struct Recorded {
   std::vector<ingest::Stored> stored{};  // one for each event, unless journalled
 };
 
-// A workspace, or the system database when `workspace` is empty, and the database that holds its events.
-struct Destination {
-  std::string workspace;
-  std::string database;
-};
-
-class Recorder {
+class Recording {
  public:
-  using Deadline = ingest::Ingest::Deadline;
+  using Deadline = EventStore::Deadline;
+  using Answer = tl::expected<Recorded, tables::StoreError>;
   // How long PostgreSQL is waited for when there is a journal to turn to: longer than a failover of a proxy,
   // shorter than clients wait.
   static constexpr std::chrono::seconds kPatience{5};
@@ -42,30 +39,25 @@ class Recorder {
   // How long the journal's disk is waited for, however little time PostgreSQL has left of the deadline.
   static constexpr std::chrono::seconds kJournalPatience{10};
 
-  struct Parts {
-    std::function<boost::asio::awaitable<tl::expected<std::vector<ingest::Stored>, tables::StoreError>>(
-        std::string database, std::vector<event::Event> unit, Deadline deadline)>
-        store;
-    // Absent when there is no journal.
-    std::function<boost::asio::awaitable<tl::expected<void, journal::JournalError>>(
-        std::string workspace, std::vector<event::Event> unit, Deadline deadline)>
-        journal;
-    std::function<bool()> away;     // PostgreSQL is known not to take events now
-    std::function<bool()> backlog;  // the journal holds events that are not stored yet
-  };
-  explicit Recorder(Parts parts) : parts_(std::move(parts)) {}
+  // `journal` is null when none takes events. What is referred to must outlive this, and this every call that
+  // has begun.
+  Recording(EventStore& store, journal::Journal* journal, const runtime::Clock& clock)
+      : store_(store), journal_(journal), clock_(clock) {}
 
   // The events are recorded together or not at all; each has its event_id. The error is what the client is to
   // be told: kUnavailable when neither PostgreSQL nor the journal can take them.
-  boost::asio::awaitable<tl::expected<Recorded, tables::StoreError>> record(Destination destination,
-                                                                            std::vector<event::Event> unit,
-                                                                            Deadline deadline);
+  boost::asio::awaitable<Answer> record(Destination destination, std::vector<event::Event> unit,
+                                        Deadline deadline);
 
  private:
-  boost::asio::awaitable<tl::expected<Recorded, tables::StoreError>> journal(std::string workspace,
-                                                                             std::vector<event::Event> unit,
-                                                                             Deadline deadline);
-  Parts parts_;
+  boost::asio::awaitable<Answer> journal(std::string workspace, std::vector<event::Event> unit,
+                                         Deadline deadline);
+  // Whether the journal may take what PostgreSQL has refused with this error.
+  bool undecided(tables::StoreError::Kind error, const Destination& destination) const;
+
+  EventStore& store_;
+  journal::Journal* journal_;
+  const runtime::Clock& clock_;
 };
 
 }  // namespace storagepool::recording

@@ -6,146 +6,144 @@
 #include <utility>
 #include <vector>
 
-#include <boost/asio/co_spawn.hpp>
-#include <boost/asio/io_context.hpp>
-#include <boost/asio/use_future.hpp>
 #include <gtest/gtest.h>
 
-#include "pool/event/testing/smallest_event.h"
+#include "pool/common/runtime/clock.h"
+#include "pool/journal/testing/journal_fixture.h"
+#include "pool/recording/testing/fake_event_store.h"
 
 namespace storagepool::recording {
 namespace {
 
-using boost::asio::awaitable;
 using event::Event;
-using ingest::Stored;
-using journal::JournalError;
 using tables::StoreError;
-using Deadline = Recorder::Deadline;
-using std::chrono::steady_clock;
+using namespace std::chrono_literals;
+using postgres::testing::in;
+using postgres::testing::run;
 
-class RecorderTest : public ::testing::Test {
- protected:
-  using Answer = tl::expected<Recorded, tables::StoreError>;
+// A time that stands still, an hour from now, so that the disk is never late.
+class StandingClock : public runtime::Clock {
+ public:
+  runtime::TimePoint now() const override { return now_; }
+  runtime::Timestamp wall() const override { return {}; }
 
-  awaitable<tl::expected<std::vector<ingest::Stored>, tables::StoreError>> store(
-      std::string database, std::vector<event::Event> unit, Deadline deadline) {
-    stored_in_.push_back(std::move(database));
-    store_deadline_ = deadline;
-    if (store_error_) co_return tl::unexpected(*store_error_);
-    std::vector<ingest::Stored> all;
-    for (const event::Event& event : unit) all.push_back({event.event_timestamp, true});
-    co_return all;
-  }
-  awaitable<tl::expected<void, journal::JournalError>> append(std::string workspace,
-                                                              std::vector<event::Event> unit) {
-    journalled_in_.push_back(std::move(workspace));
-    journalled_ = std::move(unit);
-    if (journal_error_) co_return tl::unexpected(*journal_error_);
-    co_return tl::expected<void, journal::JournalError>();
-  }
-  Answer record(bool with_journal = true) {
-    Recorder::Parts parts;
-    parts.store = [this](std::string database, std::vector<event::Event> unit, Deadline deadline) {
-      return store(std::move(database), std::move(unit), deadline);
-    };
-    if (with_journal) {
-      parts.journal = [this](std::string workspace, std::vector<event::Event> unit, Deadline) {
-        return append(std::move(workspace), std::move(unit));
-      };
-    }
-    parts.away = [this] { return away_; };
-    parts.backlog = [this] { return backlog_; };
-    Recorder recorder(std::move(parts));
-    boost::asio::io_context loop;
-    auto answer = boost::asio::co_spawn(
-        loop, recorder.record({"team-a", "audit_ws_team_a"}, unit_, deadline_), boost::asio::use_future);
-    loop.run();
-    return answer.get();
-  }
-
-  const std::vector<event::Event> unit_{
-      event::testing::smallest_event("3f0e8c1a-0000-4000-8000-000000000001", "2026-02-28T12:00:00Z"),
-      event::testing::smallest_event("3f0e8c1a-0000-4000-8000-000000000002", "2026-02-28T12:00:01Z")};
-  const Deadline deadline_ = steady_clock::now() + std::chrono::hours{1};
-  bool away_ = false;
-  bool backlog_ = false;
-  std::optional<tables::StoreError> store_error_;
-  std::optional<journal::JournalError> journal_error_;
-  Deadline store_deadline_;
-  std::vector<std::string> stored_in_;
-  std::vector<std::string> journalled_in_;
-  std::vector<event::Event> journalled_;
+ private:
+  const runtime::TimePoint now_ = runtime::steady_now() + 1h;
 };
 
-TEST_F(RecorderTest, stores_in_the_database_of_the_workspace) {
-  const Answer answer = record();
+class RecordingTest : public journal::testing::JournalTest {
+ protected:
+  RecordingTest() { open(); }
+
+  Recording::Answer record(bool with_journal = true) {
+    Recording recording(store_, with_journal ? journal_.get() : nullptr, clock_);
+    return run(context_, recording.record({"team-a", "audit_ws_team_a"}, unit_, deadline_));
+  }
+  // What went into the journal, in one call.
+  std::int64_t journalled() const { return journal_->statistics().appended.units; }
+  void expect_journalled() {
+    const auto entries = next();
+    ASSERT_EQ(entries.size(), 1U);
+    EXPECT_EQ(entries[0].workspace, "team-a");
+    EXPECT_EQ(entries[0].events, unit_);
+  }
+
+  const std::vector<Event> unit_ = journal::testing::numbered_unit(1, 1, 2);
+  const StandingClock clock_;
+  Recording::Deadline deadline_ = clock_.now() + 1h;
+  testing::FakeEventStore store_;
+};
+
+TEST_F(RecordingTest, stores_in_the_database_of_the_workspace) {
+  const Recording::Answer answer = record();
   ASSERT_TRUE(answer);
   EXPECT_FALSE(answer->journalled);
   EXPECT_EQ(answer->stored.size(), 2U);
-  EXPECT_EQ(stored_in_, std::vector<std::string>{"audit_ws_team_a"});
-  EXPECT_TRUE(journalled_in_.empty());
+  EXPECT_EQ(store_.stored_in, std::vector<std::string>{"audit_ws_team_a"});
+  EXPECT_EQ(journalled(), 0);
 }
 
-TEST_F(RecorderTest, turns_to_the_journal_when_postgresql_cannot) {
-  store_error_ = tables::StoreError{tables::StoreError::Kind::kUnavailable, "no connection", {}};
-  const Answer answer = record();
+TEST_F(RecordingTest, turns_to_the_journal_when_postgresql_cannot) {
+  store_.error = StoreError{StoreError::Kind::kUnavailable, "no connection", {}};
+  const Recording::Answer answer = record();
   ASSERT_TRUE(answer);
   EXPECT_TRUE(answer->journalled);
-  EXPECT_EQ(journalled_in_, std::vector<std::string>{"team-a"});
-  EXPECT_EQ(journalled_, unit_);
+  expect_journalled();
 }
 
-TEST_F(RecorderTest, does_not_try_postgresql_while_it_is_known_to_be_away) {
-  away_ = true;
+TEST_F(RecordingTest, does_not_try_postgresql_while_it_is_known_to_be_away) {
+  store_.is_away = true;
   EXPECT_TRUE(record().value().journalled);
-  EXPECT_TRUE(stored_in_.empty());
-  EXPECT_EQ(journalled_, unit_);
+  EXPECT_TRUE(store_.stored_in.empty());
+  expect_journalled();
 }
 
-TEST_F(RecorderTest, waits_for_postgresql_shortly_only_when_there_is_a_journal) {
+TEST_F(RecordingTest, waits_for_postgresql_shortly_only_when_there_is_a_journal) {
   EXPECT_TRUE(record());
-  EXPECT_LE(store_deadline_, steady_clock::now() + Recorder::kPatience);
+  EXPECT_EQ(store_.last_deadline, clock_.now() + Recording::kPatience);
   EXPECT_TRUE(record(false));
-  EXPECT_EQ(store_deadline_, deadline_);
+  EXPECT_EQ(store_.last_deadline, deadline_);
 }
 
-TEST_F(RecorderTest, journals_nothing_that_postgresql_refuses) {
-  for (const auto kind : {tables::StoreError::Kind::kParentMissing, tables::StoreError::Kind::kRejected,
-                          tables::StoreError::Kind::kOverloaded, tables::StoreError::Kind::kInternal}) {
-    store_error_ = tables::StoreError{kind, "no", {}};
+TEST_F(RecordingTest, journals_nothing_that_postgresql_refuses) {
+  for (const auto kind : {StoreError::Kind::kParentMissing, StoreError::Kind::kRejected,
+                          StoreError::Kind::kOverloaded, StoreError::Kind::kInternal}) {
+    store_.error = StoreError{kind, "no", {}};
     EXPECT_EQ(record().error().kind, kind);
   }
-  store_error_ = tables::StoreError{tables::StoreError::Kind::kDatabaseMissing, "no such workspace", {}};
+  store_.error = StoreError{StoreError::Kind::kDatabaseMissing, "no such workspace", {}};
   EXPECT_FALSE(record());
-  EXPECT_TRUE(journalled_in_.empty());
+  EXPECT_EQ(journalled(), 0);
 }
 
-TEST_F(RecorderTest, journals_a_child_whose_parent_may_be_in_the_journal) {
-  backlog_ = true;
-  store_error_ =
-      tables::StoreError{tables::StoreError::Kind::kParentMissing, "parent event does not exist", {}};
+TEST_F(RecordingTest, journals_a_child_whose_parent_may_be_in_the_journal) {
+  must_append(journal::testing::numbered_unit(1, 0));
+  store_.error = StoreError{StoreError::Kind::kParentMissing, "parent event does not exist", {}};
   EXPECT_TRUE(record().value().journalled);
-  store_error_ = tables::StoreError{tables::StoreError::Kind::kRejected, "no", {}};
+  store_.error = StoreError{StoreError::Kind::kRejected, "no", {}};
   EXPECT_FALSE(record());
 }
 
-TEST_F(RecorderTest, is_unavailable_when_the_journal_is_full_or_fails) {
-  away_ = true;
-  for (const auto kind : {journal::JournalError::Kind::kFull, journal::JournalError::Kind::kFailed}) {
-    journal_error_ = journal::JournalError{kind, "secret detail"};
-    const Answer answer = record();
+TEST_F(RecordingTest, is_unavailable_when_the_journal_is_full_or_fails) {
+  store_.is_away = true;
+  const auto expect_unavailable = [&](const std::string& reason, const std::string& secret) {
+    const Recording::Answer answer = record();
     ASSERT_FALSE(answer);
-    EXPECT_EQ(answer.error().kind, tables::StoreError::Kind::kUnavailable);
-    EXPECT_GE(answer.error().retry_after, std::chrono::seconds{1});
-    EXPECT_EQ(answer.error().detail.find("secret"), std::string::npos);
-  }
+    EXPECT_EQ(answer.error().kind, StoreError::Kind::kUnavailable);
+    EXPECT_GE(answer.error().retry_after, 1s);
+    EXPECT_NE(answer.error().detail.find(reason), std::string::npos) << answer.error().detail;
+    EXPECT_EQ(answer.error().detail.find(secret), std::string::npos) << answer.error().detail;
+  };
+  journal::JournalOptions no_memory = options();
+  no_memory.max_queued_bytes = 0;
+  open(no_memory);
+  expect_unavailable("full", "bytes");
+  open();
+  ASSERT_TRUE(run(context_, journal_->close(in(20s))));
+  expect_unavailable("failed", "closed");
 }
 
-TEST_F(RecorderTest, without_a_journal_says_that_postgresql_is_away) {
-  away_ = true;
-  store_error_ = tables::StoreError{tables::StoreError::Kind::kUnavailable, "no connection", {}};
-  EXPECT_EQ(record(false).error().kind, tables::StoreError::Kind::kUnavailable);
+TEST_F(RecordingTest, WaitsForTheJournalWhateverIsLeftOfTheDeadline) {
+  store_.is_away = true;
+  deadline_ = runtime::steady_now() - 1s;
+  const Recording::Answer answer = record();
+  ASSERT_TRUE(answer);
+  EXPECT_TRUE(answer->journalled);
+  expect_journalled();
+}
+
+TEST_F(RecordingTest, JournalsWhatIsForTheSystemDatabaseWhileThatIsMissing) {
+  store_.error = StoreError{StoreError::Kind::kDatabaseMissing, "no such database", {}};
+  Recording recording(store_, journal_.get(), clock_);
+  const auto answer = run(context_, recording.record({"", "audit"}, unit_, deadline_));
+  ASSERT_TRUE(answer);
+  EXPECT_TRUE(answer->journalled);
+}
+
+TEST_F(RecordingTest, without_a_journal_says_that_postgresql_is_away) {
+  store_.is_away = true;
+  store_.error = StoreError{StoreError::Kind::kUnavailable, "no connection", {}};
+  EXPECT_EQ(record(false).error().kind, StoreError::Kind::kUnavailable);
 }
 
 }  // namespace

@@ -10,8 +10,6 @@ namespace asio = boost::asio;
 namespace storagepool::recording {
 namespace {
 
-using std::chrono::steady_clock;
-
 bool passes(tables::StoreError::Kind kind) {
   return kind == tables::StoreError::Kind::kUnavailable || kind == tables::StoreError::Kind::kOverloaded;
 }
@@ -31,10 +29,12 @@ std::vector<std::int64_t> sequences_of(const std::vector<journal::JournalEntry>&
 
 }  // namespace
 
-Replay::Replay(asio::any_io_executor executor, journal::Journal& journal, Store store, ReplayOptions options)
+Replay::Replay(asio::any_io_executor executor, journal::Journal& journal, Store store,
+               const runtime::Clock& clock, ReplayOptions options)
     : executor_(executor),
       journal_(journal),
       store_(std::move(store)),
+      clock_(clock),
       live_requests_wait_(std::move(options.live_requests_wait)),
       pacing_(options.limits),
       random_(std::random_device{}()),
@@ -63,17 +63,16 @@ asio::awaitable<bool> Replay::stop(Deadline deadline) {
 
 asio::awaitable<void> Replay::run() {
   while (!stopping_) {
-    const ReplayPacing::Action action =
-        pacing_.next(steady_clock::now(), journal_.statistics().waiting.units);
+    const ReplayPacing::Action action = pacing_.next(clock_.now(), journal_.statistics().waiting.units);
     if (const auto* wait = std::get_if<ReplayPacing::Wait>(&action)) {
       // Looks again in any case, should an append end without a word.
       constexpr std::chrono::seconds kLookAgain{10};
-      co_await changed_.wait_until(wait->until.value_or(steady_clock::now() + kLookAgain));
+      co_await changed_.wait_until(wait->until.value_or(clock_.now() + kLookAgain));
       continue;
     }
-    const auto begun = steady_clock::now();
+    const auto begun = clock_.now();
     const Outcome outcome = co_await round(std::get<ReplayPacing::Take>(action));
-    const auto ended = steady_clock::now();
+    const auto ended = clock_.now();
     if (outcome == Outcome::kWait) {
       pacing_.failed(ended, random_);
       continue;

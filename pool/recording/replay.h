@@ -19,6 +19,7 @@
 #include <boost/asio/awaitable.hpp>
 #include <tl/expected.hpp>
 
+#include "pool/common/runtime/clock.h"
 #include "pool/common/runtime/coroutine.h"
 #include "pool/journal/journal.h"
 #include "pool/recording/replay_pacing.h"
@@ -49,9 +50,9 @@ class Replay {
   using Store = std::function<boost::asio::awaitable<tl::expected<void, tables::StoreError>>(
       std::string workspace, std::vector<event::Event> events)>;
 
-  // `journal` must outlive the replay.
+  // `clock` paces. It and `journal` must outlive the replay.
   Replay(boost::asio::any_io_executor executor, journal::Journal& journal, Store store,
-         ReplayOptions options);
+         const runtime::Clock& clock, ReplayOptions options);
   // `stop` must have returned true, or the executor run no more.
   ~Replay();
   Replay(const Replay&) = delete;
@@ -86,6 +87,7 @@ class Replay {
   boost::asio::any_io_executor executor_;
   journal::Journal& journal_;
   Store store_;
+  const runtime::Clock& clock_;
   std::function<bool()> live_requests_wait_;
   ReplayPacing pacing_;
   std::mt19937_64 random_;

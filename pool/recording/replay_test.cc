@@ -41,7 +41,7 @@ class ReplayTest : public journal::testing::JournalTest {
         [this](std::string workspace, std::vector<event::Event> events) {
           return store(std::move(workspace), std::move(events));
         },
-        ReplayOptions{.limits = limits, .live_requests_wait = std::move(live)});
+        runtime::system_clock(), ReplayOptions{.limits = limits, .live_requests_wait = std::move(live)});
     replay_->start();
   }
   void stop() { EXPECT_TRUE(run(context_, replay_->stop(in(20s)))); }
@@ -139,7 +139,7 @@ TEST_F(ReplayTest, waits_while_postgresql_is_away_or_overloaded_and_loses_nothin
     if (!replay_) start();
     ASSERT_TRUE(run_until([&] { return calls_.size() >= calls + 3; }));
     EXPECT_EQ(journal_->statistics().waiting.units, 5);
-    EXPECT_THAT(poison(), IsEmpty());
+    EXPECT_THAT(set_aside_units(), IsEmpty());
     EXPECT_GE(replay_->statistics().failures, 3);
     EXPECT_EQ(replay_->statistics().last_failure, "PostgreSQL is away");
   }
@@ -156,12 +156,12 @@ TEST_F(ReplayTest, sets_aside_what_is_refused_alone_and_stores_the_rest) {
   ASSERT_TRUE(run_until([&] { return emptied() && replay_->statistics().set_aside == 3; }));
   EXPECT_EQ(stored_.size(), 17U);
   EXPECT_TRUE(std::ranges::is_sorted(stored_));
-  const auto held = poison();
+  const auto held = set_aside_units();
   ASSERT_EQ(held.size(), 3U);
   EXPECT_EQ(held[0].reason, "refused " + id(1, 11));
   EXPECT_EQ(held[1].reason, "refused " + id(1, 6));
   EXPECT_EQ(held[2].reason, "refused " + id(1, 5));
-  EXPECT_EQ(journal_->statistics().poison.units, 3);
+  EXPECT_EQ(journal_->statistics().aside.units, 3);
 }
 
 TEST_F(ReplayTest, sets_aside_what_is_for_a_workspace_that_is_gone) {
@@ -170,7 +170,7 @@ TEST_F(ReplayTest, sets_aside_what_is_for_a_workspace_that_is_gone) {
   start();
   ASSERT_TRUE(run_until([&] { return emptied() && replay_->statistics().set_aside == 4; }));
   EXPECT_EQ(stored_.size(), 4U);
-  const auto held = poison();
+  const auto held = set_aside_units();
   ASSERT_EQ(held.size(), 4U);
   EXPECT_EQ(held[0].workspace, "gone");
   EXPECT_EQ(held[0].reason, "no such workspace");
@@ -185,7 +185,7 @@ TEST_F(ReplayTest, an_outage_amid_single_units_sets_nothing_aside) {
   down_ = Kind::kUnavailable;
   const auto calls = calls_.size();
   ASSERT_TRUE(run_until([&] { return calls_.size() >= calls + 3; }));
-  const auto held = poison().size();
+  const auto held = set_aside_units().size();
   EXPECT_LE(held, 1U);
   EXPECT_EQ(stored_.size() + held + static_cast<std::size_t>(journal_->statistics().waiting.units), 3U);
   down_.reset();
@@ -255,6 +255,7 @@ TEST(ReplayOfAFailingDisk, stores_again_what_could_not_be_removed) {
   patient.disk.fail_syncs(true);
   Replay replay(context.get_executor(), *journal,
                 [&](const std::string&, const std::vector<event::Event>&) { return patient.store(); },
+                runtime::system_clock(),
                 {.limits = {.shortest_backoff = 1ms, .longest_backoff = 2ms}, .live_requests_wait = nullptr});
   replay.start();
   const auto give_up = in(30s);

@@ -14,6 +14,7 @@
 #include "pool/auth/auth.h"
 #include "pool/common/http/router.h"
 #include "pool/common/http/server.h"
+#include "pool/common/runtime/clock.h"
 #include "pool/common/runtime/coroutine.h"
 #include "pool/common/runtime/log.h"
 #include "pool/common/runtime/stop_signal.h"
@@ -22,6 +23,8 @@
 #include "pool/ingest/ingest.h"
 #include "pool/journal/journal.h"
 #include "pool/reading/reading.h"
+#include "pool/recording/destinations.h"
+#include "pool/recording/event_store.h"
 #include "pool/recording/recording.h"
 #include "pool/recording/replay.h"
 #include "pool/recording/replay_store.h"
@@ -88,7 +91,7 @@ class App {
   bool listen(http::Server& server, std::uint16_t port, const char* name, std::uint16_t& bound);
   awaitable<bool> close_journal(steady_clock::time_point deadline);
   awaitable<void> drain();
-  recording::Recorder::Parts recorder_parts();
+  void add_routes();
   void log_in_force(const char* message) const;
   std::vector<std::string> not_ready() const;
   bool takes_events() const { return monitor_.status().reachable() && monitor_.status().has_schema(); }
@@ -108,9 +111,11 @@ class App {
   reading::Reader reader_;
   ingest::Ingest ingest_;
   workspaces::Workspaces workspaces_;
+  recording::IngestStore event_store_;
+  recording::Destinations destinations_;
   std::unique_ptr<journal::Journal> journal_;
   std::optional<recording::Replay> replay_;
-  recording::Recorder recorder_;
+  std::optional<recording::Recording> recording_;  // when the journal is open
   auth::Authenticator authenticator_;
   Background background_;
   http::Router api_routes_;
@@ -144,7 +149,8 @@ App::App(const Options& options, Startup startup)
       reader_(engine_),
       ingest_(executor_, engine_),
       workspaces_(executor_, engine_, system_database_, workspace_options(options)),
-      recorder_(recorder_parts()),
+      event_store_(ingest_, [this] { return !takes_events(); }),
+      destinations_(workspaces_, system_database_),
       authenticator_(
           {.mode = options.auth_mode, .dir = options.auth_dir, .admin_token_file = options.admin_token_file}),
       background_({options, settings_, engine_, authenticator_, partition_settings(options),
@@ -157,32 +163,16 @@ App::App(const Options& options, Startup startup)
              make_admin_handler({options.admin_token_file, settings_, engine_,
                                  [this] { return monitor_.status().report(steady_clock::now()); },
                                  metrics_.refusals("admin")})),
-      metrics_server_(executor_, small_requests(), metrics_routes_.handler()) {
+      metrics_server_(executor_, small_requests(), metrics_routes_.handler()) {}
+
+void App::add_routes() {
   const auto deadline = [this] { return request_deadline(); };
-  add_audit_routes(api_routes_,
-                   {recorder_, reader_, workspaces_, system_database_, options.event_times, deadline});
+  add_audit_routes(api_routes_, {*recording_, reader_, destinations_, options_.event_times, deadline});
   add_workspace_routes(api_routes_, {workspaces_, deadline});
   add_statistics_routes(api_routes_, [this] { return figures(); });
   add_openapi_route(api_routes_);
   add_health_routes(health_routes_, [this] { return not_ready(); });
   metrics_routes_.add("GET", "/metrics", [this](const http::Request&) { return metrics(this); });
-}
-
-recording::Recorder::Parts App::recorder_parts() {
-  recording::Recorder::Parts parts;
-  parts.store = [this](std::string database, std::vector<event::Event> unit,
-                       recording::Recorder::Deadline deadline) {
-    return ingest_.store(std::move(database), std::move(unit), deadline);
-  };
-  if (options_.journal_max_bytes > 0) {
-    parts.journal = [this](std::string workspace, std::vector<event::Event> unit,
-                           recording::Recorder::Deadline deadline) {
-      return journal_->append(std::move(workspace), std::move(unit), deadline);
-    };
-  }
-  parts.away = [this] { return !takes_events(); };
-  parts.backlog = [this] { return journal_ && journal_->statistics().waiting.units > 0; };
-  return parts;
 }
 
 // What an earlier run acknowledged is brought into PostgreSQL, also when the journal takes nothing new.
@@ -203,13 +193,11 @@ bool App::open_journal() {
                                {"maxBytes", journal.max_bytes},
                                {"takesEvents", options_.journal_max_bytes > 0},
                                {"waitingEvents", found.waiting.events},
-                               {"setAside", found.poison.units}});
+                               {"setAside", found.aside.units}});
   recording::ReplayOptions replay;
   replay.live_requests_wait = [this] { return engine_.statistics().waiting > 0; };
-  replay_.emplace(executor_, *journal_,
-                  recording::make_replay_store(ingest_, workspaces_, system_database_,
-                                               [this] { return !takes_events(); }),
-                  std::move(replay));
+  replay_.emplace(executor_, *journal_, recording::make_replay_store(event_store_, destinations_),
+                  runtime::system_clock(), std::move(replay));
   replay_->start();
   return true;
 }
@@ -340,7 +328,11 @@ int App::run() {
   if (const auto written = settings_.persist(); !written) {
     log::warn("the settings in force could not be persisted", {{"detail", written.error()}});
   }
-  if (!open_journal() || !listen()) return 1;
+  if (!open_journal()) return 1;
+  recording_.emplace(event_store_, options_.journal_max_bytes > 0 ? journal_.get() : nullptr,
+                     runtime::system_clock());
+  add_routes();
+  if (!listen()) return 1;
   const runtime::StopSignal stop(executor_, [this](int signal) {
     log::info("draining",
               {{"signal", signal}, {"timeout", settings::format_duration(options_.drain_timeout)}});

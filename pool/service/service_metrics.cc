@@ -80,7 +80,7 @@ constexpr std::array kGauges = {
          journal_age},
     Spec{"storagepool_journal_set_aside_units",
          "Calls whose events PostgreSQL refuses, kept in the journal for a person to look at",
-         journal_amount<&JournalStatistics::poison, &Amount::units>},
+         journal_amount<&JournalStatistics::aside, &Amount::units>},
     Spec{"storagepool_journal_disk_bytes", "Size of the journal's files",
          journal<&JournalStatistics::disk_bytes>},
     Spec{"storagepool_journal_max_bytes", "Bound of the journal's files",

@@ -83,8 +83,8 @@ class JournalTest : public ::testing::Test {
     const auto done = run(context_, journal_->set_aside(std::move(sequences), reason));
     ASSERT_TRUE(done) << done.error().detail;
   }
-  std::vector<PoisonEntry> poison(std::size_t limit = 100) {
-    auto entries = run(context_, journal_->poison(limit));
+  std::vector<SetAsideUnit> set_aside_units(std::size_t limit = 100) {
+    auto entries = run(context_, journal_->set_aside_units(limit));
     if (!entries) throw std::runtime_error(entries.error().detail);
     return std::move(*entries);
   }

@@ -4,6 +4,7 @@
 #include <chrono>
 #include <memory>
 #include <optional>
+#include <string>
 #include <utility>
 #include <vector>
 
@@ -131,16 +132,13 @@ struct Routes {
   // Where a request goes that its sender may make, else the answer to it.
   awaitable<tl::expected<recording::Destination, Response>> find(const Request& request, bool allowed,
                                                                  std::string_view scope) const {
-    if (auto refusal = refuse_workspace(request, context.system_database)) {
+    if (auto refusal = refuse_workspace(request, context.destinations.system_database())) {
       co_return tl::unexpected(std::move(*refusal));
     }
     if (!allowed) co_return tl::unexpected(auth::forbidden(request, scope));
-    recording::Destination destination{workspace_of(request), context.system_database};
-    if (destination.workspace.empty()) co_return destination;
-    auto database = co_await context.workspaces.resolve(destination.workspace, context.deadline());
-    if (!database) co_return tl::unexpected(failed(database.error(), request));
-    destination.database = std::move(*database);
-    co_return destination;
+    auto destination = co_await context.destinations.find(workspace_of(request), context.deadline());
+    if (!destination) co_return tl::unexpected(failed(destination.error(), request));
+    co_return std::move(*destination);
   }
 
   awaitable<Response> record(Request request, Events unit, bool batch) const {
@@ -149,7 +147,7 @@ struct Routes {
     auto destination = co_await find(request, request.access.write, "write");
     if (!destination) co_return std::move(destination.error());
     const std::vector<std::string> ids = ids_of(unit);
-    auto recorded = co_await context.recorder.record(*destination, std::move(unit), context.deadline());
+    auto recorded = co_await context.recording.record(*destination, std::move(unit), context.deadline());
     if (!recorded) {
       Response response = co_await failure(recorded.error(), *destination, std::move(request));
       co_return response;
@@ -178,15 +176,10 @@ struct Routes {
     return std::nullopt;
   }
 
-  // A database that is not there (any more) is the registry's to explain.
   awaitable<Response> failure(StoreError error, recording::Destination destination, Request request) const {
-    if (error.kind != StoreError::Kind::kDatabaseMissing || destination.workspace.empty()) {
-      co_return failed(error, request);
-    }
-    context.workspaces.forget(destination.workspace);
-    const auto database = co_await context.workspaces.resolve(destination.workspace, context.deadline());
-    if (!database) co_return failed(database.error(), request);
-    co_return failed(error, request);
+    const auto explained =
+        co_await context.destinations.explain(std::move(destination), error.kind, context.deadline());
+    co_return explained ? failed(*explained, request) : failed(error, request);
   }
 };
 

@@ -4,22 +4,20 @@
 #pragma once
 
 #include <functional>
-#include <string>
 #include <string_view>
 
 #include "pool/common/http/router.h"
 #include "pool/event/validate.h"
 #include "pool/reading/reading.h"
+#include "pool/recording/destinations.h"
 #include "pool/recording/recording.h"
-#include "pool/workspaces/workspaces.h"
 
 namespace storagepool::service {
 
 struct AuditContext {
-  recording::Recorder& recorder;
+  recording::Recording& recording;
   reading::Reader& reader;
-  workspaces::Workspaces& workspaces;
-  std::string system_database;
+  recording::Destinations& destinations;
   event::TimeLimits event_times;
   std::function<reading::Reader::Deadline()> deadline;  // of a request that begins now
 };

@@ -159,7 +159,7 @@ TEST(ServiceMetrics, exposes_the_journal) {
   now.journal->waiting.events = 7;
   now.journal->oldest = now.now - std::chrono::milliseconds{2500};
   now.journal->replayed.events = 3;
-  now.journal->poison.units = 1;
+  now.journal->aside.units = 1;
   now.journal->used = 0.5;
   const std::string text = metrics.expose(now);
   for (const char* line :

@@ -1,0 +1,28 @@
+#include "pool/recording/destinations.h"
+
+namespace storagepool::recording {
+
+using boost::asio::awaitable;
+using tables::StoreError;
+using workspaces::WorkspaceError;
+
+awaitable<tl::expected<Destination, WorkspaceError>> Destinations::find(std::string workspace,
+                                                                        Deadline deadline) {
+  Destination destination{std::move(workspace), system_database_};
+  if (destination.workspace.empty()) co_return destination;
+  auto database = co_await workspaces_.resolve(destination.workspace, deadline);
+  if (!database) co_return tl::unexpected(std::move(database.error()));
+  destination.database = std::move(*database);
+  co_return destination;
+}
+
+awaitable<std::optional<WorkspaceError>> Destinations::explain(Destination destination,
+                                                               StoreError::Kind error, Deadline deadline) {
+  if (error != StoreError::Kind::kDatabaseMissing || destination.workspace.empty()) co_return std::nullopt;
+  workspaces_.forget(destination.workspace);
+  auto database = co_await workspaces_.resolve(destination.workspace, deadline);
+  if (database) co_return std::nullopt;
+  co_return std::move(database.error());
+}
+
+}  // namespace storagepool::recording

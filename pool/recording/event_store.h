@@ -1,0 +1,43 @@
+// PostgreSQL as the recording sees it: something that takes the events of a call, or is known not to now.
+#pragma once
+
+#include <functional>
+#include <string>
+#include <utility>
+#include <vector>
+
+#include <boost/asio/awaitable.hpp>
+
+#include "pool/event/event.h"
+#include "pool/ingest/ingest.h"
+
+namespace storagepool::recording {
+
+class EventStore {
+ public:
+  using Deadline = ingest::Ingest::Deadline;
+  virtual ~EventStore() = default;
+  // All of the events or none; see Ingest::store.
+  virtual boost::asio::awaitable<ingest::IngestAnswer> store(std::string database,
+                                                             std::vector<event::Event> unit,
+                                                             Deadline deadline) = 0;
+  // True while PostgreSQL is known not to take events, so that trying would only cost time.
+  virtual bool away() const = 0;
+};
+
+// By the ingest, which must outlive this.
+class IngestStore final : public EventStore {
+ public:
+  IngestStore(ingest::Ingest& ingest, std::function<bool()> away) : ingest_(ingest), away_(std::move(away)) {}
+  boost::asio::awaitable<ingest::IngestAnswer> store(std::string database, std::vector<event::Event> unit,
+                                                     Deadline deadline) override {
+    return ingest_.store(std::move(database), std::move(unit), deadline);
+  }
+  bool away() const override { return away_(); }
+
+ private:
+  ingest::Ingest& ingest_;
+  std::function<bool()> away_;
+};
+
+}  // namespace storagepool::recording
