@@ -1,19 +1,21 @@
 #include "operator/reconcile/conditions.h"
 
 #include <algorithm>
+#include <chrono>
+#include <utility>
 
 #include "operator/render/render.h"
-#include "pool/common/runtime/json.h"
 
 namespace storagepool::reconcile {
 namespace {
 
-struct Condition {
-  const char* type;
-  std::string status;
-  std::string reason;
-  std::string message;
-};
+Condition condition(const char* type, Truth status, std::string reason, std::string message) {
+  return {.type = type, .status = status, .reason = std::move(reason), .message = std::move(message)};
+}
+
+Condition condition(const char* type, Truth status, const Reason& why) {
+  return condition(type, status, why.reason, why.message);
+}
 
 std::string_view reason_of(settings::PostgresFault fault) {
   using settings::PostgresFault;
@@ -56,100 +58,89 @@ std::string progress(const Seen& seen) {
 }
 
 Condition budget_exceeded(const sizing::Plan& plan) {
-  const std::string reason(sizing::to_string(plan.shortage));
-  if (plan.shortage == sizing::Shortage::kNone) return {kBudgetExceeded, "False", reason, plan.message};
-  const bool unknown = plan.shortage == sizing::Shortage::kFactsUnknown;
-  return {kBudgetExceeded, unknown ? "Unknown" : "True", reason, plan.message};
+  Truth exceeded = Truth::kTrue;
+  if (plan.shortage == sizing::Shortage::kNone) exceeded = Truth::kFalse;
+  if (plan.shortage == sizing::Shortage::kFactsUnknown) exceeded = Truth::kUnknown;
+  return condition(kBudgetExceeded, exceeded, std::string(sizing::to_string(plan.shortage)), plan.message);
 }
 
 Condition rollout_blocked(const Step& step) {
-  if (const auto& why = step.blocked) return {kRolloutBlocked, "True", why->reason, why->message};
-  return {kRolloutBlocked, "False", "NotBlocked", "no pod waits for connections"};
+  if (const auto& why = step.blocked) return condition(kRolloutBlocked, Truth::kTrue, *why);
+  return condition(kRolloutBlocked, Truth::kFalse, "NotBlocked", "no pod waits for connections");
 }
 
-Condition ready(const Seen& seen, const std::optional<Reason>& stall, const Reachability& postgres,
-                const Condition& blocked) {
-  if (stall) return {kReady, "False", stall->reason, stall->message};
-  if (seen.deleting) return {kReady, "False", "Draining", "the pods are being removed"};
-  if (seen.spec.sizing.replicas == 0 && seen.pods.empty()) {
-    return {kReady, "True", "ScaledToZero", "no pods are wanted"};
-  }
-  if (postgres.status == "False") return {kReady, "False", postgres.reason, postgres.message};
-  if (wanted_replicas_ready(seen) && seen.step.unconfirmed.empty()) {
-    return {kReady, "True", "Ready", progress(seen)};
-  }
-  if (blocked.status == "True") return {kReady, "False", blocked.reason, blocked.message};
-  return {kReady, "False", "Progressing", progress(seen)};
-}
-
-std::vector<Condition> unseen_conditions(const Reason& stall) {
-  return {{kReady, "False", stall.reason, stall.message},
-          {kReconciling, "False", stall.reason, "nothing is changed until this is resolved"},
-          {kStalled, "True", stall.reason, stall.message}};
-}
-
-std::vector<Condition> seen_conditions(const StatusInput& input, const Seen& seen) {
-  const Reachability postgres = reachability(seen);
-  const Condition blocked = rollout_blocked(seen.step);
-  const Condition is_ready = ready(seen, input.stall, postgres, blocked);
-  const auto& stall = input.stall ? input.stall : seen.step.stalled;
-  const bool is_stalled = stall.has_value();
-  const bool busy = !is_stalled && is_ready.status != "True";
-  return {is_ready,
-          {kReconciling, busy ? "True" : "False", busy ? is_ready.reason : "Settled",
-           busy ? is_ready.message : "nothing is left to do"},
-          {kStalled, is_stalled ? "True" : "False", is_stalled ? stall->reason : "NotStalled",
-           is_stalled ? stall->message : "nothing stands in the way"},
-          budget_exceeded(seen.step.plan),
-          blocked,
-          {kPostgresReachable, postgres.status, postgres.reason, postgres.message}};
-}
-
-}  // namespace
-
-Reachability reachability(const Seen& seen) {
-  Reachability result{.message = "no pod has reported on PostgreSQL yet"};
+// As the pods with the current target report it.
+Condition postgres_reachable(const Seen& seen) {
+  Condition result =
+      condition(kPostgresReachable, Truth::kUnknown, "NoPodAnswers", "no pod has reported on PostgreSQL yet");
   const std::string hash = render::postgres_hash(seen.spec);
   for (const auto& [view, answer, pushed] : seen.pods) {
     const auto& facts = answer.facts;
     if (!facts || view.postgres_hash != hash || view.terminating) continue;
     if (facts->reachable) {
-      result = {"True", "Connected",
-                "every pod that reports reaches " + render::target_of(seen.spec.postgres)};
+      result = condition(kPostgresReachable, Truth::kTrue, "Connected",
+                         "every pod that reports reaches " + render::target_of(seen.spec.postgres));
     } else if (facts->fault) {
-      return {"False", std::string(reason_of(*facts->fault)), view.name + ": " + facts->detail};
+      return condition(kPostgresReachable, Truth::kFalse, std::string(reason_of(*facts->fault)),
+                       view.name + ": " + facts->detail);
     }
   }
   return result;
 }
 
-Json build_conditions(const StatusInput& input) {
-  const std::vector<Condition> conditions =
-      input.seen ? seen_conditions(input, *input.seen)
-                 : unseen_conditions(input.stall.value_or(Reason{"Unknown", "nothing was observed"}));
-  Json result = Json::array();
-  for (const Condition& condition : conditions) {
-    const Json& before = find_condition(input.previous, condition.type);
-    const bool same = before.is_object() && before.value("status", "") == condition.status &&
-                      before.contains("lastTransitionTime");
-    result.push_back({{"type", condition.type},
-                      {"status", condition.status},
-                      {"observedGeneration", input.generation},
-                      {"lastTransitionTime",
-                       same ? before["lastTransitionTime"] : Json(runtime::format_seconds(input.now))},
-                      {"reason", condition.reason},
-                      {"message", condition.message}});
+Condition ready(const Seen& seen, const std::optional<Reason>& stall, const Condition& postgres) {
+  if (stall) return condition(kReady, Truth::kFalse, *stall);
+  if (seen.deleting) return condition(kReady, Truth::kFalse, "Draining", "the pods are being removed");
+  if (seen.spec.sizing.replicas == 0 && seen.pods.empty()) {
+    return condition(kReady, Truth::kTrue, "ScaledToZero", "no pods are wanted");
   }
-  return result;
+  if (postgres.status == Truth::kFalse) {
+    return condition(kReady, Truth::kFalse, postgres.reason, postgres.message);
+  }
+  if (wanted_replicas_ready(seen) && seen.step.unconfirmed.empty()) {
+    return condition(kReady, Truth::kTrue, "Ready", progress(seen));
+  }
+  if (const auto& blocked = seen.step.blocked) return condition(kReady, Truth::kFalse, *blocked);
+  return condition(kReady, Truth::kFalse, "Progressing", progress(seen));
 }
 
-const Json& find_condition(const Json& status, const char* type) {
-  static const Json kNull;
-  if (!status.is_object() || !status.contains("conditions") || !status["conditions"].is_array()) return kNull;
-  for (const Json& condition : status["conditions"]) {
-    if (runtime::text_at(condition, "/type") == type) return condition;
+Condition stalled(const std::optional<Reason>& why) {
+  if (why) return condition(kStalled, Truth::kTrue, *why);
+  return condition(kStalled, Truth::kFalse, "NotStalled", "nothing stands in the way");
+}
+
+std::vector<Condition> unseen_conditions(const Reason& stall) {
+  return {condition(kReady, Truth::kFalse, stall),
+          condition(kReconciling, Truth::kFalse, stall.reason, "nothing is changed until this is resolved"),
+          condition(kStalled, Truth::kTrue, stall)};
+}
+
+std::vector<Condition> seen_conditions(const StatusInput& input, const Seen& seen) {
+  const Condition postgres = postgres_reachable(seen);
+  const Condition is_ready = ready(seen, input.stall, postgres);
+  const Condition is_stalled = stalled(input.stall ? input.stall : seen.step.stalled);
+  const bool busy = is_stalled.status != Truth::kTrue && is_ready.status != Truth::kTrue;
+  const Condition reconciling =
+      busy ? condition(kReconciling, Truth::kTrue, is_ready.reason, is_ready.message)
+           : condition(kReconciling, Truth::kFalse, "Settled", "nothing is left to do");
+  return {is_ready, reconciling, is_stalled, budget_exceeded(seen.step.plan), rollout_blocked(seen.step),
+          postgres};
+}
+
+}  // namespace
+
+std::vector<Condition> build_conditions(const StatusInput& input) {
+  std::vector<Condition> conditions =
+      input.seen ? seen_conditions(input, *input.seen)
+                 : unseen_conditions(input.stall.value_or(Reason{"Unknown", "nothing was observed"}));
+  for (Condition& condition : conditions) {
+    condition.observed_generation = input.generation;
+    const Condition* before = find_condition(input.previous, condition.type);
+    condition.last_transition = before != nullptr && before->status == condition.status
+                                    ? before->last_transition
+                                    : std::chrono::floor<std::chrono::seconds>(input.now);
   }
-  return kNull;
+  return conditions;
 }
 
 }  // namespace storagepool::reconcile

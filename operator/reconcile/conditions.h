@@ -1,7 +1,10 @@
-// The conditions of a StoragePool (Kubernetes API conventions, "Typical status properties"; kstatus).
+// The conditions of a StoragePool. They follow kstatus: Ready, and Reconciling and Stalled that are True only
+// while work goes on or cannot go on.
 #pragma once
 
-#include "operator/reconcile/status.h"
+#include <vector>
+
+#include "operator/reconcile/build_status.h"
 
 namespace storagepool::reconcile {
 
@@ -12,10 +15,8 @@ inline constexpr const char* kBudgetExceeded = "BudgetExceeded";
 inline constexpr const char* kRolloutBlocked = "RolloutBlockedByConnections";
 inline constexpr const char* kPostgresReachable = "PostgresReachable";
 
-// All six, in that order; lastTransitionTime is kept from `input.previous` where the status has not changed.
-Json build_conditions(const StatusInput& input);
-
-// One of a status's conditions; null when it is not there.
-const Json& find_condition(const Json& status, const char* type);
+// All six, in that order, or the first three where nothing was seen. The time of the last transition is kept
+// from `input.previous` where the status has not changed.
+std::vector<Condition> build_conditions(const StatusInput& input);
 
 }  // namespace storagepool::reconcile

@@ -8,15 +8,12 @@
 #include "operator/reconcile/member.h"
 #include "operator/render/admin_token.h"
 #include "operator/render/render.h"
-#include "pool/common/runtime/json.h"
 #include "pool/common/runtime/log.h"
 
 namespace storagepool::reconcile {
 namespace {
 
 using namespace std::chrono_literals;
-using runtime::integer_at;
-using runtime::text_at;
 
 // One look ends after so many actions; the next one comes at once.
 constexpr int kMaxActions = 16;
@@ -46,7 +43,8 @@ Look::Look(Cluster& cluster, const PodAdmin& admin, const Options& options, Memo
       now_(now),
       identity_(render::identity_of(*object_)),
       token_(render::admin_token(options.admin_key, identity_.uid)),
-      deleting_(kube::is_deleting(*object_)) {
+      deleting_(kube::is_deleting(*object_)),
+      previous_(memory.status.view().value_or(Status{})) {
   auto spec = render::parse_spec(*object_);
   if (spec) {
     spec_ = std::move(*spec);
@@ -54,8 +52,6 @@ Look::Look(Cluster& cluster, const PodAdmin& admin, const Options& options, Memo
   } else {
     stall_ = Reason{"InvalidSpec", join(spec.error())};
   }
-  const auto read_status = [](const Json& json) { return json.value("status", Json::object()); };
-  previous_ = memory_.status.update(object_, read_status, now.steady).value_or(Json::object());
   if (memory_.generation != kube::generation(*object_)) memory_.progressed_at = now.steady;
   memory_.generation = kube::generation(*object_);
 }
@@ -65,10 +61,11 @@ tl::expected<Outcome, kube::ApiError> Look::run() {
   if (finished_) return Outcome{};
   if (auto failure = write_status()) return tl::unexpected(std::move(*failure));
   Outcome outcome{.requeue_after = requeue_after(), .budget = {}};
-  if (status_.contains("connectionBudget")) {
-    outcome.budget = BudgetNumbers{.usable = integer_at(status_, "/connectionBudget/usable", 0),
-                                   .granted = integer_at(status_, "/connectionBudget/granted", 0),
-                                   .per_pod = integer_at(status_, "/connectionBudget/perPod", 0)};
+  if (const auto& pods = status_.pods) {
+    const ConnectionBudget& budget = pods->budget;
+    outcome.budget = BudgetNumbers{.usable = budget.server ? budget.server->usable : 0,
+                                   .granted = budget.granted,
+                                   .per_pod = budget.per_pod};
   }
   return outcome;
 }
@@ -117,7 +114,7 @@ Observed Look::observed() const {
                              .failure = pod.answer.failure});
   }
   observed.pods_are_live = pods_are_live_;
-  observed.last_generation = integer_at(previous_, "/settingsGeneration", 0);
+  observed.last_generation = previous_.pods ? previous_.pods->settings_generation : 0;
   observed.last_ceiling = last_ceiling(previous_);
   const Neighbourhood around = neighbourhood(memory_.member, fleet_);
   observed.facts = around.facts;
@@ -214,7 +211,7 @@ Look::Failure Look::write_status() {
   if (changed == Difference::kNone || (changed == Difference::kVolatileOnly && !due)) return std::nullopt;
   const auto stored = cluster_.apply_status(
       {{"metadata", {{"name", identity_.name}, {"namespace", identity_.name_space}, {"uid", identity_.uid}}},
-       {"status", status_}});
+       {"status", to_json(status_)}});
   if (!stored) return stored.error();
   memory_.status.written(status_, *stored, now_.steady);
   memory_.status_written_at = now_.steady;
@@ -227,12 +224,10 @@ Look::Failure Look::write_status() {
 }
 
 std::chrono::milliseconds Look::requeue_after() const {
-  const auto is = [&](const char* type, const char* status) {
-    return text_at(find_condition(status_, type), "/status") == status;
-  };
-  if (!step_ || is(kReady, "True")) return options_.resync;
-  if (is(kPostgresReachable, "False")) return std::min<std::chrono::milliseconds>(kWaiting, options_.resync);
-  if (is(kStalled, "True")) return options_.resync;
+  if (!step_ || has_condition(status_, kReady, Truth::kTrue)) return options_.resync;
+  if (has_condition(status_, kPostgresReachable, Truth::kFalse))
+    return std::min<std::chrono::milliseconds>(kWaiting, options_.resync);
+  if (has_condition(status_, kStalled, Truth::kTrue)) return options_.resync;
   const bool recent = now_.steady - memory_.progressed_at < kProgressPeriod;
   return std::min<std::chrono::milliseconds>(recent ? kProgressing : kWaiting, options_.resync);
 }

@@ -66,8 +66,8 @@ class Look {
   bool refused_ = false;   // the API server has refused a write for good
   std::optional<Reason> stall_;
   std::optional<Step> step_;
-  Json previous_;  // status
-  Json status_;
+  Status previous_;  // as it was before
+  Status status_;
   std::vector<PodState> pods_;
   bool pods_are_live_ = false;
 };

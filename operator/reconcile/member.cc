@@ -3,13 +3,9 @@
 #include <algorithm>
 
 #include "operator/reconcile/next_step.h"
-#include "pool/common/runtime/json.h"
 
 namespace storagepool::reconcile {
 namespace {
-
-using runtime::integer_at;
-using runtime::text_at;
 
 // A name for the server that is the same however a Service is written: "db", "db.team" and "db.team.svc" are
 // one server for a StoragePool in the namespace "team", and "db" is another one for a StoragePool elsewhere.
@@ -27,7 +23,7 @@ std::string qualified_server(const std::string& target, const std::string& name_
 }  // namespace
 
 void follow_spec(Memory& memory, const render::Identity& identity, const render::Spec& spec,
-                 const Json& status) {
+                 const Status& status) {
   Member& member = memory.member;
   const std::string target = render::target_of(spec.postgres);
   const std::string server = qualified_server(target, identity.name_space);
@@ -35,10 +31,11 @@ void follow_spec(Memory& memory, const render::Identity& identity, const render:
   member.role = identity.name_space + "/" + spec.credentials_secret;
   member.database = spec.postgres.database;
   if (target != memory.target) {
-    const std::string before = memory.target.empty() ? text_at(status, "/serverFacts/target") : memory.target;
+    const auto& facts = status.server_facts;
+    const std::string before = memory.target.empty() && facts ? facts->target : memory.target;
     const std::string old = before.empty() ? server : qualified_server(before, identity.name_space);
     if (old != server) member.leaving = old;
-    member.facts = read_facts(status, target);
+    member.facts = known_facts(status, target);
     memory.target = target;
   }
   member.server = server;
@@ -57,11 +54,6 @@ void follow_objects(Memory& memory, const sizing::Request& request, std::int64_t
   member.least = request.policy == sizing::Policy::kObserve
                      ? member.held
                      : std::min(member.held, peak * request.min_conns_per_pod);
-}
-
-std::int64_t last_ceiling(const Json& status) {
-  const std::int64_t pods = integer_at(status, "/connectionBudget/peakPods", 0);
-  return pods > 0 ? integer_at(status, "/connectionBudget/granted", 0) / pods : 0;
 }
 
 void follow_facts(Memory& memory, const KnownFacts& facts) {

@@ -11,14 +11,11 @@ namespace storagepool::reconcile {
 // Takes over the spec's server; facts of another target are dropped, and the server that the pods leave is
 // kept in mind. `status` is the StoragePool's, for the first look after the operator has started.
 void follow_spec(Memory& memory, const render::Identity& identity, const render::Spec& spec,
-                 const Json& status);
+                 const Status& status);
 
 // Recomputes what the StoragePool may hold from the remembered objects. `last_ceiling` counts where the
 // ConfigMap is lost.
 void follow_objects(Memory& memory, const sizing::Request& request, std::int64_t last_ceiling);
-
-// The limit that pods may have, as status remembers it; 0: not known.
-std::int64_t last_ceiling(const Json& status);
 
 // Takes over facts that a pod has read, unless newer ones are known.
 void follow_facts(Memory& memory, const KnownFacts& facts);

@@ -9,6 +9,7 @@
 #include "operator/kube/object.h"
 #include "operator/reconcile/children.h"
 #include "operator/reconcile/fleet.h"
+#include "operator/reconcile/status.h"
 #include "operator/reconcile/view.h"
 
 namespace storagepool::reconcile {
@@ -54,7 +55,7 @@ struct Memory {
   Children children;
   Newest<Granted> granted;
   Newest<WorkloadView> workload;
-  Newest<Json> status;
+  Newest<Status> status;
   std::chrono::steady_clock::time_point status_written_at{};
   std::chrono::steady_clock::time_point progressed_at{};
   std::chrono::steady_clock::time_point secret_applied_at{};

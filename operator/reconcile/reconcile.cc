@@ -6,24 +6,32 @@
 #include "operator/reconcile/member.h"
 #include "operator/reconcile/look.h"
 #include "operator/render/render.h"
+#include "pool/common/runtime/json.h"
 
 namespace storagepool::reconcile {
+namespace {
+
+Status read_status(const Json& object) {
+  return parse_status(runtime::member(object, "status"));
+}
+
+}  // namespace
 
 Reconciler::Reconciler(Cluster& cluster, kube::PodClient& pods, Options options)
     : cluster_(cluster), admin_(pods), options_(std::move(options)) {}
 Reconciler::~Reconciler() = default;
 
 // What a StoragePool may hold counts for its neighbours before it is looked at itself.
-Memory& Reconciler::remember(const kube::ObjectKey& key, const Json& object, const Moment& now) {
+Memory& Reconciler::remember(const kube::ObjectKey& key, const kube::ObjectPtr& object, const Moment& now) {
   Memory& memory = memories_[key];
-  const render::Identity identity = render::identity_of(object);
+  const render::Identity identity = render::identity_of(*object);
   if (memory.uid != identity.uid) {
     memory = Memory{};
     memory.uid = identity.uid;
   }
-  const auto spec = render::parse_spec(object);
+  const Status status = memory.status.update(object, read_status, now.steady).value_or(Status{});
+  const auto spec = render::parse_spec(*object);
   if (!spec) return memory;
-  const Json status = object.value("status", Json::object());
   follow_spec(memory, identity, *spec, status);
   memory.granted.update(
       cluster_.cached(kube::resources::kConfigMaps, {key.name_space, render::config_map_name(key.name)}),
@@ -43,7 +51,7 @@ std::vector<Member> Reconciler::members() const {
 tl::expected<Outcome, kube::ApiError> Reconciler::reconcile(const kube::ObjectKey& key, const Moment& now) {
   if (!primed_) {
     for (const kube::ObjectPtr& object : cluster_.cached_storage_pools())
-      remember(kube::key_of(*object), *object, now);
+      remember(kube::key_of(*object), object, now);
     primed_ = true;
   }
   kube::ObjectPtr object = cluster_.cached(kube::resources::kStoragePools, key);
@@ -51,7 +59,7 @@ tl::expected<Outcome, kube::ApiError> Reconciler::reconcile(const kube::ObjectKe
     memories_.erase(key);
     return Outcome{};
   }
-  Memory& memory = remember(key, *object, now);
+  Memory& memory = remember(key, object, now);
   return Look(cluster_, admin_, options_, memory, members(), std::move(object), now).run();
 }
 

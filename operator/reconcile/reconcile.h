@@ -53,7 +53,7 @@ class Reconciler {
   tl::expected<Outcome, kube::ApiError> reconcile(const kube::ObjectKey& key, const Moment& now);
 
  private:
-  Memory& remember(const kube::ObjectKey& key, const Json& object, const Moment& now);
+  Memory& remember(const kube::ObjectKey& key, const kube::ObjectPtr& object, const Moment& now);
   std::vector<Member> members() const;
 
   Cluster& cluster_;

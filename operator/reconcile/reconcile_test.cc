@@ -8,13 +8,11 @@
 #include "operator/reconcile/conditions.h"
 #include "operator/reconcile/testing/fake_cluster.h"
 #include "operator/render/admin_token.h"
-#include "pool/common/runtime/json.h"
 
 namespace storagepool::reconcile {
 namespace {
 
 using namespace std::chrono_literals;
-using runtime::text_at;
 using testing::Contains;
 using testing::HasSubstr;
 using testing::IsEmpty;
@@ -69,10 +67,15 @@ class Reconcile : public testing::Test {
   Json& pool() { return cluster_.get("StoragePool", "audit"); }
   Json status() { return pool()["status"]; }
   std::string condition(const char* type) {
-    const Json found = find_condition(status(), type);
-    return text_at(found, "/status") + " " + text_at(found, "/reason");
+    const Condition found = condition_of(type);
+    return std::string(to_string(found.status)) + " " + found.reason;
   }
-  std::string message(const char* type) { return text_at(find_condition(status(), type), "/message"); }
+  std::string message(const char* type) { return condition_of(type).message; }
+  Condition condition_of(const char* type) {
+    const Status parsed = parse_status(status());
+    const Condition* found = find_condition(parsed, type);
+    return found != nullptr ? *found : Condition{};
+  }
   std::vector<std::string> events() const {
     std::vector<std::string> reasons;
     reasons.reserve(cluster_.events.size());

@@ -1,23 +1,159 @@
 #include "operator/reconcile/status.h"
 
 #include <algorithm>
-#include <array>
+#include <chrono>
+#include <utility>
 
-#include "operator/reconcile/conditions.h"
-#include "operator/render/render.h"
 #include "pool/common/runtime/json.h"
 
 namespace storagepool::reconcile {
 namespace {
 
+using runtime::at;
 using runtime::integer_at;
+using runtime::member;
 using runtime::text_at;
 
-constexpr std::array kVolatile{"open", "inUse", "idle", "waitCount"};
+std::optional<Truth> parse_truth(std::string_view text) {
+  for (const Truth truth : {Truth::kTrue, Truth::kFalse, Truth::kUnknown}) {
+    if (text == to_string(truth)) return truth;
+  }
+  return std::nullopt;
+}
 
-Json server_facts(const Seen& seen, const KnownFacts& known, const Json& previous) {
+std::optional<Condition> parse_condition(const Json& json) {
+  Condition condition{.type = text_at(json, "/type"),
+                      .reason = text_at(json, "/reason"),
+                      .message = text_at(json, "/message"),
+                      .observed_generation = integer_at(json, "/observedGeneration")};
+  const auto status = parse_truth(text_at(json, "/status"));
+  const auto time = runtime::parse_timestamp(text_at(json, "/lastTransitionTime"));
+  if (condition.type.empty() || !status || !time) return std::nullopt;
+  condition.status = *status;
+  condition.last_transition = *time;
+  return condition;
+}
+
+Json to_json(const Condition& condition) {
+  Json json{{"type", condition.type},
+            {"status", to_string(condition.status)},
+            {"lastTransitionTime", runtime::format_timestamp(condition.last_transition)},
+            {"reason", condition.reason},
+            {"message", condition.message}};
+  if (condition.observed_generation) json["observedGeneration"] = *condition.observed_generation;
+  return json;
+}
+
+std::optional<PodStatus> parse_pod(const Json& json) {
+  PodStatus pod{.name = text_at(json, "/name"), .ready = member(json, "ready") == true};
+  if (pod.name.empty()) return std::nullopt;
+  if (const auto generation = integer_at(json, "/appliedGeneration")) {
+    pod.numbers = PodNumbers{.applied_generation = *generation,
+                             .max_open_conns = integer_at(json, "/maxOpenConns", 0),
+                             .open = integer_at(json, "/open", 0),
+                             .in_use = integer_at(json, "/inUse", 0),
+                             .idle = integer_at(json, "/idle", 0),
+                             .wait_count = integer_at(json, "/waitCount", 0)};
+  }
+  return pod;
+}
+
+Json to_json(const PodStatus& pod) {
+  Json json{{"name", pod.name}, {"ready", pod.ready}};
+  if (const auto& numbers = pod.numbers) {
+    json["appliedGeneration"] = numbers->applied_generation;
+    json["maxOpenConns"] = numbers->max_open_conns;
+    json["open"] = numbers->open;
+    json["inUse"] = numbers->in_use;
+    json["idle"] = numbers->idle;
+    json["waitCount"] = numbers->wait_count;
+  }
+  return json;
+}
+
+ConnectionBudget parse_budget(const Json& json) {
+  ConnectionBudget budget{.peak_pods = integer_at(json, "/peakPods", 0),
+                          .per_pod = integer_at(json, "/perPod", 0),
+                          .granted = integer_at(json, "/granted", 0),
+                          .server = {}};
+  if (const auto server_max = integer_at(json, "/serverMax")) {
+    budget.server = ServerBudget{.server_max = *server_max,
+                                 .reserved = integer_at(json, "/reserved", 0),
+                                 .role_limit = integer_at(json, "/roleLimit"),
+                                 .database_limit = integer_at(json, "/databaseLimit"),
+                                 .usable = integer_at(json, "/usable", 0),
+                                 .other_pools = integer_at(json, "/otherPools", 0),
+                                 .max_safe_replicas = integer_at(json, "/maxSafeReplicas", 0)};
+  }
+  return budget;
+}
+
+Json to_json(const ConnectionBudget& budget) {
+  Json json{{"peakPods", budget.peak_pods}, {"perPod", budget.per_pod}, {"granted", budget.granted}};
+  const auto& server = budget.server;
+  if (!server) return json;
+  json["serverMax"] = server->server_max;
+  json["reserved"] = server->reserved;
+  if (server->role_limit) json["roleLimit"] = *server->role_limit;
+  if (server->database_limit) json["databaseLimit"] = *server->database_limit;
+  json["usable"] = server->usable;
+  json["otherPools"] = server->other_pools;
+  json["maxSafeReplicas"] = server->max_safe_replicas;
+  return json;
+}
+
+template <typename T>
+std::vector<T> parse_list(const Json& list, std::optional<T> (*parse)(const Json&)) {
+  std::vector<T> items;
+  if (!list.is_array()) return items;
+  for (const Json& json : list) {
+    if (auto item = parse(json)) items.push_back(std::move(*item));
+  }
+  return items;
+}
+
+template <typename T>
+Json list_to_json(const std::vector<T>& items) {
+  Json list = Json::array();
+  for (const T& item : items) list.push_back(to_json(item));
+  return list;
+}
+
+std::optional<PodsStatus> parse_pods(const Json& json) {
+  const Json& budget = member(json, "connectionBudget");
+  const auto generation = integer_at(json, "/settingsGeneration");
+  if (!budget.is_object() && !generation) return std::nullopt;
+  return PodsStatus{.replicas = integer_at(json, "/replicas", 0),
+                    .ready_replicas = integer_at(json, "/readyReplicas", 0),
+                    .ready = text_at(json, "/ready"),
+                    .settings_generation = generation.value_or(0),
+                    .pods = parse_list<PodStatus>(member(json, "pods"), parse_pod),
+                    .budget = parse_budget(budget)};
+}
+
+// A limit below 0 is none.
+std::optional<std::int64_t> limit_at(const Json& json, const char* pointer) {
+  const auto limit = integer_at(json, pointer);
+  return limit && *limit >= 0 ? limit : std::nullopt;
+}
+
+std::optional<FactsStatus> parse_facts(const Json& json) {
+  FactsStatus known{.target = text_at(json, "/target"), .facts = {}};
+  if (known.target.empty()) return std::nullopt;
+  known.facts.system_identifier = text_at(json, "/systemIdentifier");
+  known.facts.server_version = integer_at(json, "/serverVersion", 0);
+  known.facts.max_connections = integer_at(json, "/maxConnections", 0);
+  known.facts.superuser_reserved_connections = integer_at(json, "/superuserReservedConnections", 0);
+  known.facts.reserved_connections = integer_at(json, "/reservedConnections", 0);
+  known.facts.role_limit = limit_at(json, "/roleLimit");
+  known.facts.database_limit = limit_at(json, "/databaseLimit");
+  known.observed_at = runtime::parse_timestamp(text_at(json, "/observedAt"));
+  return known;
+}
+
+Json to_json(const FactsStatus& known) {
   const settings::ServerFacts& facts = known.facts;
-  Json json{{"target", render::target_of(seen.spec.postgres)},
+  Json json{{"target", known.target},
             {"systemIdentifier", facts.system_identifier},
             {"serverVersion", facts.server_version},
             {"maxConnections", facts.max_connections},
@@ -25,145 +161,86 @@ Json server_facts(const Seen& seen, const KnownFacts& known, const Json& previou
             {"reservedConnections", facts.reserved_connections}};
   if (facts.role_limit) json["roleLimit"] = *facts.role_limit;
   if (facts.database_limit) json["databaseLimit"] = *facts.database_limit;
-  // The time is that of the values, so that reading them again changes nothing.
-  Json before = previous.is_object() ? previous.value("serverFacts", Json()) : Json();
-  const Json seen_at = before.is_object() ? before.value("observedAt", Json()) : Json();
-  if (before.is_object()) before.erase("observedAt");
-  json["observedAt"] =
-      before == json && seen_at.is_string()
-          ? seen_at
-          : Json(runtime::format_seconds(runtime::Timestamp(std::chrono::milliseconds(known.as_of))));
+  if (known.observed_at) json["observedAt"] = runtime::format_timestamp(*known.observed_at);
   return json;
 }
 
-Json connection_budget(const Seen& seen) {
-  Json json{{"peakPods", seen.workload.peak_pods},
-            {"perPod", seen.granted.generation > 0 ? seen.granted.settings.max_open_conns : 0},
-            {"granted", seen.workload.peak_pods * seen.granted.ceiling}};
-  const auto& budget = seen.step.plan.budget;
-  if (!budget) return json;
-  json["serverMax"] = budget->server_max;
-  json["reserved"] = budget->reserved;
-  if (budget->role_limit) json["roleLimit"] = *budget->role_limit;
-  if (budget->database_limit) json["databaseLimit"] = *budget->database_limit;
-  json["usable"] = budget->usable;
-  json["otherPools"] = budget->other_pools;
-  json["maxSafeReplicas"] = budget->max_safe_replicas;
-  return json;
-}
-
-Json describe(const PodState& state) {
-  Json pod{{"name", state.view.name}, {"ready", state.view.ready}};
-  if (const auto& report = state.answer.report) {
-    pod["appliedGeneration"] = report->applied_generation;
-    pod["maxOpenConns"] = report->settings.max_open_conns;
-    pod["open"] = report->open;
-    pod["inUse"] = report->in_use;
-    pod["idle"] = report->idle;
-    pod["waitCount"] = report->wait_count;
-  }
-  return pod;
-}
-
-Json pods(const Seen& seen) {
-  std::vector<const PodState*> order;
-  for (const PodState& pod : seen.pods) {
-    if (!pod.view.terminating) order.push_back(&pod);
-  }
-  std::sort(order.begin(), order.end(),
-            [](const PodState* a, const PodState* b) { return a->view.ordinal < b->view.ordinal; });
-  Json list = Json::array();
-  for (const PodState* pod : order) list.push_back(describe(*pod));
-  return list;
-}
-
-Json without_volatile(Json status) {
-  if (!status.is_object() || !status.contains("pods")) return status;
-  for (Json& pod : status["pods"]) {
-    for (const char* member : kVolatile) pod.erase(member);
+Status without_volatile(Status status) {
+  if (!status.pods) return status;
+  for (PodStatus& pod : status.pods->pods) {
+    if (auto& numbers = pod.numbers) {
+      numbers = PodNumbers{.applied_generation = numbers->applied_generation,
+                           .max_open_conns = numbers->max_open_conns};
+    }
   }
   return status;
-}
-
-// Whether a condition in this state is worth a person's attention.
-bool is_bad(const Json& condition) {
-  const std::string type = text_at(condition, "/type");
-  const std::string status = text_at(condition, "/status");
-  if (type == kPostgresReachable) return status == "False";
-  return type != kReady && type != kReconciling && status == "True";
 }
 
 }  // namespace
 
-Json build_status(const StatusInput& input) {
-  // What cannot be observed while the spec is invalid stays as it was.
-  Json status = !input.seen && input.previous.is_object() ? input.previous : Json::object();
-  status["observedGeneration"] = input.generation;
-  status["selector"] = render::pod_selector(input.name);
-  if (const auto& seen = input.seen) {
-    const Json listed = pods(*seen);
-    const auto ready =
-        std::count_if(listed.begin(), listed.end(), [](const Json& pod) { return pod["ready"] == true; });
-    status["replicas"] = listed.size();
-    status["readyReplicas"] = ready;
-    status["ready"] = std::to_string(ready) + "/" + std::to_string(seen->spec.sizing.replicas);
-    status["settingsGeneration"] = seen->granted.generation;
-    status["pods"] = listed;
-    status["connectionBudget"] = connection_budget(*seen);
-    if (seen->facts) status["serverFacts"] = server_facts(*seen, *seen->facts, input.previous);
-  }
-  Json conditions = build_conditions(input);
-  // Conditions that were not evaluated now are kept.
-  if (input.previous.is_object() && input.previous.contains("conditions")) {
-    for (const Json& before : input.previous["conditions"]) {
-      const bool present = std::any_of(conditions.begin(), conditions.end(), [&](const Json& now) {
-        return now["type"] == before.value("type", "");
-      });
-      if (!present) conditions.push_back(before);
-    }
-  }
-  status["conditions"] = std::move(conditions);
-  return status;
+Status parse_status(const Json& json) {
+  return {.observed_generation = integer_at(json, "/observedGeneration", 0),
+          .selector = text_at(json, "/selector"),
+          .pods = parse_pods(json),
+          .server_facts = parse_facts(member(json, "serverFacts")),
+          .conditions = parse_list<Condition>(member(json, "conditions"), parse_condition)};
 }
 
-Difference difference(const Json& before, const Json& after) {
+Json to_json(const Status& status) {
+  Json json{{"observedGeneration", status.observed_generation},
+            {"selector", status.selector},
+            {"conditions", list_to_json(status.conditions)}};
+  if (const auto& pods = status.pods) {
+    json["replicas"] = pods->replicas;
+    json["readyReplicas"] = pods->ready_replicas;
+    json["ready"] = pods->ready;
+    json["settingsGeneration"] = pods->settings_generation;
+    json["pods"] = list_to_json(pods->pods);
+    json["connectionBudget"] = to_json(pods->budget);
+  }
+  if (const auto& facts = status.server_facts) json["serverFacts"] = to_json(*facts);
+  return json;
+}
+
+std::string_view to_string(Truth truth) {
+  switch (truth) {
+    case Truth::kTrue:
+      return "True";
+    case Truth::kFalse:
+      return "False";
+    case Truth::kUnknown:
+      break;
+  }
+  return "Unknown";
+}
+
+const Condition* find_condition(const Status& status, std::string_view type) {
+  const auto found = std::find_if(status.conditions.begin(), status.conditions.end(),
+                                  [&](const Condition& condition) { return condition.type == type; });
+  return found == status.conditions.end() ? nullptr : &*found;
+}
+
+bool has_condition(const Status& status, std::string_view type, Truth truth) {
+  const Condition* condition = find_condition(status, type);
+  return condition != nullptr && condition->status == truth;
+}
+
+std::optional<KnownFacts> known_facts(const Status& status, const std::string& target) {
+  const auto& known = status.server_facts;
+  if (!known || known->target != target || known->facts.max_connections <= 0 || !known->observed_at) {
+    return std::nullopt;
+  }
+  return KnownFacts{.facts = known->facts, .as_of = unix_milliseconds(*known->observed_at)};
+}
+
+std::int64_t last_ceiling(const Status& status) {
+  const auto& pods = status.pods;
+  return pods && pods->budget.peak_pods > 0 ? pods->budget.granted / pods->budget.peak_pods : 0;
+}
+
+Difference difference(const Status& before, const Status& after) {
   if (before == after) return Difference::kNone;
   return without_volatile(before) == without_volatile(after) ? Difference::kVolatileOnly : Difference::kReal;
-}
-
-std::vector<kube::Event> transition_events(const Json& before, const Json& after) {
-  std::vector<kube::Event> events;
-  const auto add = [&](kube::EventType type, const Json& condition, const char* action) {
-    events.push_back({.regarding = {},
-                      .type = type,
-                      .reason = text_at(condition, "/reason"),
-                      .action = action,
-                      .note = text_at(condition, "/message")});
-  };
-  for (const char* type : {kStalled, kPostgresReachable, kBudgetExceeded, kRolloutBlocked}) {
-    const Json& was = find_condition(before, type);
-    const Json& is = find_condition(after, type);
-    if (is_bad(is)) {
-      if (!is_bad(was) || text_at(was, "/reason") != text_at(is, "/reason"))
-        add(kube::EventType::kWarning, is, "Reconcile");
-    } else if (is_bad(was)) {
-      add(kube::EventType::kNormal, is, "Reconcile");
-    }
-  }
-  const Json& was = find_condition(before, kReady);
-  const Json& is = find_condition(after, kReady);
-  if (text_at(is, "/status") == "True" && text_at(was, "/status") != "True")
-    add(kube::EventType::kNormal, is, "Reconcile");
-  const auto limit = integer_at(after, "/connectionBudget/perPod", 0);
-  if (limit != integer_at(before, "/connectionBudget/perPod", 0) && limit > 0) {
-    events.push_back({.regarding = {},
-                      .type = kube::EventType::kNormal,
-                      .reason = "LimitGranted",
-                      .action = "Grant",
-                      .note = "each pod may hold " + std::to_string(limit) + " connections (generation " +
-                              std::to_string(integer_at(after, "/settingsGeneration", 0)) + ")"});
-  }
-  return events;
 }
 
 }  // namespace storagepool::reconcile

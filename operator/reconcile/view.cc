@@ -5,7 +5,6 @@
 #include "operator/kube/object.h"
 #include "operator/render/render.h"
 #include "pool/common/runtime/json.h"
-#include "pool/common/runtime/timestamp.h"
 
 namespace storagepool::reconcile {
 namespace {
@@ -64,27 +63,6 @@ std::optional<WorkloadView> read_stateful_set(const Json& object) {
       std::max(view.workload.replicas, peak.value_or(integer_at(object, "/status/replicas", 0)));
   view.workload.settled = integer_at(object, "/status/observedGeneration", 0) >= view.generation;
   return view;
-}
-
-std::optional<KnownFacts> read_facts(const Json& status, const std::string& target) {
-  if (text_at(status, "/serverFacts/target") != target) return std::nullopt;
-  KnownFacts known;
-  known.facts.system_identifier = text_at(status, "/serverFacts/systemIdentifier");
-  known.facts.server_version = integer_at(status, "/serverFacts/serverVersion", 0);
-  known.facts.max_connections = integer_at(status, "/serverFacts/maxConnections", 0);
-  known.facts.superuser_reserved_connections =
-      integer_at(status, "/serverFacts/superuserReservedConnections", 0);
-  known.facts.reserved_connections = integer_at(status, "/serverFacts/reservedConnections", 0);
-  const auto limit = [&](const char* pointer) {
-    const std::int64_t value = integer_at(status, pointer, -1);
-    return value >= 0 ? std::optional(value) : std::nullopt;
-  };
-  known.facts.role_limit = limit("/serverFacts/roleLimit");
-  known.facts.database_limit = limit("/serverFacts/databaseLimit");
-  const auto seen = runtime::parse_timestamp(text_at(status, "/serverFacts/observedAt"));
-  if (known.facts.max_connections <= 0 || !seen) return std::nullopt;
-  known.as_of = unix_milliseconds(*seen);
-  return known;
 }
 
 }  // namespace storagepool::reconcile

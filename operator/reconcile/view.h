@@ -8,7 +8,6 @@
 #include <vector>
 
 #include "operator/kube/resource.h"
-#include "operator/reconcile/fleet.h"
 #include "operator/reconcile/next_step.h"
 #include "operator/render/storage_pool.h"
 
@@ -17,14 +16,14 @@ namespace storagepool::reconcile {
 using kube::Json;
 
 struct PodView {
-  std::string name;
-  std::string uid;
+  std::string name = {};
+  std::string uid = {};
   std::int64_t ordinal = 0;
   bool terminating = false;
   bool started = false;  // on a node and not ended
   bool ready = false;
-  std::string ip;
-  std::string postgres_hash;
+  std::string ip = {};
+  std::string postgres_hash = {};
 };
 
 // Nothing when the object is not the pod NAME-<ordinal> of the StoragePool's StatefulSet.
@@ -38,8 +37,5 @@ struct WorkloadView {
   std::int64_t generation = 0;
 };
 std::optional<WorkloadView> read_stateful_set(const Json& object);
-
-// What status says about the server, if it is about `target` (host:port/database).
-std::optional<KnownFacts> read_facts(const Json& status, const std::string& target);
 
 }  // namespace storagepool::reconcile

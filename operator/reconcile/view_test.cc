@@ -80,19 +80,5 @@ TEST(ReadStatefulSet, SettledOnceTheControllerHasSeenIt) {
   EXPECT_EQ(read_stateful_set(object).value_or(WorkloadView{}).workload.peak_pods, 4);
 }
 
-TEST(ReadFacts, OnlyOfTheSameTarget) {
-  const Json status = Json::parse(R"({"serverFacts": {"target": "h:1/d", "maxConnections": 40, "roleLimit": 5,
-      "superuserReservedConnections": 3, "observedAt": "2026-01-31T12:00:00Z"}})");
-  const auto read = read_facts(status, "h:1/d");
-  ASSERT_TRUE(read);
-  const KnownFacts known = read.value_or(KnownFacts{});
-  EXPECT_EQ(known.facts.max_connections, 40);
-  EXPECT_EQ(known.facts.role_limit, 5);
-  EXPECT_FALSE(known.facts.database_limit);
-  EXPECT_EQ(known.as_of, 1769860800000);
-  EXPECT_FALSE(read_facts(status, "other:1/d"));
-  EXPECT_FALSE(read_facts(Json(), "h:1/d"));
-}
-
 }  // namespace
 }  // namespace storagepool::reconcile

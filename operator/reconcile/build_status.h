@@ -1,0 +1,46 @@
+// The status of a StoragePool as a pure function of what was observed: numbers, conditions (conditions.h),
+// and the events that a change of them is worth.
+#pragma once
+
+#include <cstdint>
+#include <optional>
+#include <string>
+#include <vector>
+
+#include "operator/kube/events.h"
+#include "operator/reconcile/next_step.h"
+#include "operator/reconcile/pod_admin.h"
+#include "operator/reconcile/status.h"
+#include "operator/render/storage_pool.h"
+#include "pool/common/runtime/timestamp.h"
+
+namespace storagepool::reconcile {
+
+// What was observed of a StoragePool with a valid spec.
+struct Seen {
+  render::Spec spec;
+  bool deleting = false;
+  Step step;
+  Granted granted;  // generation 0: nothing yet
+  Workload workload;
+  std::vector<PodState> pods;
+  std::optional<KnownFacts> facts;  // this StoragePool's own
+};
+
+struct StatusInput {
+  std::string name;
+  std::int64_t generation = 0;  // metadata.generation of the StoragePool
+  runtime::Timestamp now;
+  Status previous;              // its status before
+  std::optional<Reason> stall;  // no progress can be made until somebody changes something
+  // Absent when the spec is invalid or a write was refused before anything was observed.
+  std::optional<Seen> seen;
+};
+
+// What cannot be observed now stays as it was before, conditions of others too.
+Status build_status(const StatusInput& input);
+
+// Events for the transitions from one status to the next; `regarding` is left for the caller.
+std::vector<kube::Event> transition_events(const Status& before, const Status& after);
+
+}  // namespace storagepool::reconcile
