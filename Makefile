@@ -40,14 +40,14 @@ bench: setup ## Measure the pool engine against a bare loop
 bench-engine: setup ## Measure the engine and other PostgreSQL pools side by side (needs Go, Cargo, Maven)
 	@e2e/peers/engine/bench
 
-bench-report: ## Write the figures of bench-engine into the README
-	@e2e/peers/engine/report build/bench/engine.json README.md
+bench-report: ## Write the figures of bench-engine into docs/performance.md
+	@e2e/peers/engine/report build/bench/engine.json docs/performance.md
 
 bench-service: setup ## Measure the service and a Go service side by side: QUICK=1, or SOAK=10 (minutes), CONNECTIONS=25
 	@e2e/peers/service/bench $(if $(QUICK),--quick) $(if $(SOAK),--soak $(SOAK)) $(if $(CONNECTIONS),--connections $(CONNECTIONS))
 
-bench-service-report: ## Write the figures of bench-service into the README
-	@e2e/peers/service/report build/bench/service.json README.md
+bench-service-report: ## Write the figures of bench-service into docs/performance.md
+	@e2e/peers/service/report build/bench/service.json docs/performance.md
 
 clean: ## Remove build products (not the cached cluster binaries)
 	@rm -rf build

@@ -10,7 +10,7 @@
 #     BENCHMARKS x_benchmark.cc      built by the target `benchmarks`, run by hack/bench
 #     TEST_DEPENDS ...)              linked to the tests only
 #
-#   storagepool_fuzz(event_fuzz.cc DEPENDS storagepool::audit)   a fuzz target, its kept inputs in corpus/event/
+#   storagepool_fuzz(event_fuzz.cc DEPENDS storagepool::event)   a fuzz target, its kept inputs in corpus/event/
 #                                  [MUTATIONS n]: how many the unit tests try of them
 #
 #   storagepool_program(datastorage SOURCES main.cc DEPENDS storagepool::service)

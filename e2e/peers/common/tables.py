@@ -1,4 +1,4 @@
-"""Figures as rows of text, for the terminal and for the README."""
+"""Figures as rows of text, for the terminal and for docs/performance.md."""
 
 from __future__ import annotations
 

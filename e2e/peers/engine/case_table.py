@@ -1,4 +1,4 @@
-"""The cases of engine.json as rows of text, for the terminal and for the README."""
+"""The cases of engine.json as rows of text, for the terminal and for docs/performance.md."""
 
 from __future__ import annotations
 

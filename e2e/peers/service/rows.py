@@ -1,4 +1,4 @@
-"""Figures of service.json as rows of text, for the terminal and for the README."""
+"""Figures of service.json as rows of text, for the terminal and for docs/performance.md."""
 
 from __future__ import annotations
 

@@ -41,7 +41,7 @@ struct SettingsReport {
   friend bool operator==(const SettingsReport&, const SettingsReport&) = default;
 };
 
-// The limits of a PostgreSQL server as one session of the pod's role sees them (design: sizing).
+// The limits of a PostgreSQL server as one session of the pod's role sees them (docs/architecture.md).
 struct ServerFacts {
   std::string system_identifier;    // pg_control_system(); empty where the role may not read it
   std::int64_t server_version = 0;  // server_version_num, e.g. 150008

@@ -12,7 +12,7 @@
 //        |         closed        v          v evicted, shrunk       v expired
 //        `------------------- closing <--------- Close -------------'
 //
-// Invariants (design: the engine), each checked by the simulator after every event:
+// Invariants (docs/architecture.md), each checked by the simulator after every event:
 //  E1 opening + idle + validating + in use + closing never exceeds maxOpenConns; after a shrink it only
 //     falls. The core itself ends the program rather than break it (`open`).
 //  E2 nobody waits while an idle connection of its database, or a token it may have, exists (but for the

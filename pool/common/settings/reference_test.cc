@@ -1,4 +1,4 @@
-// The README's table of settings says what the settings table says.
+// docs/reference/settings.md says what the settings table says.
 #include <gtest/gtest.h>
 
 #include <fstream>
@@ -31,16 +31,16 @@ std::string row(const Setting& setting) {
          environment_text(setting) + " | " + std::string(setting.doc) + " |\n";
 }
 
-TEST(Readme, HasTheSettingsTable) {
-  std::ifstream file(STORAGEPOOL_SOURCE_DIR "/README.md");
+TEST(Reference, HasTheSettingsTable) {
+  std::ifstream file(STORAGEPOOL_SOURCE_DIR "/docs/reference/settings.md");
   ASSERT_TRUE(file.is_open());
-  std::stringstream readme;
-  readme << file.rdbuf();
+  std::stringstream page;
+  page << file.rdbuf();
   std::string expected =
       "| setting | default | allowed | also from the environment | meaning |\n|---|---|---|---|---|\n";
   for (const Setting& setting : table()) expected += row(setting);
-  EXPECT_NE(readme.str().find(expected), std::string::npos)
-      << "the README's table of settings should read:\n\n"
+  EXPECT_NE(page.str().find(expected), std::string::npos)
+      << "the table of docs/reference/settings.md should read:\n\n"
       << expected;
 }
 
