@@ -161,7 +161,7 @@ App::App(const Options& options, Startup startup)
       health_(executor_, small_requests(), health_routes_.handler()),
       admin_(executor_, small_requests(),
              make_admin_handler({options.admin_token_file, settings_, engine_,
-                                 [this] { return monitor_.status().report(steady_clock::now()); },
+                                 [this] { return monitor_.status().report(runtime::steady_now()); },
                                  metrics_.refusals("admin")})),
       metrics_server_(executor_, small_requests(), metrics_routes_.handler()) {}
 
@@ -207,7 +207,7 @@ PoolFigures App::figures() const {
           .databases = engine_.database_statistics(),
           .max_conns_per_database = engine_.in_force().max_conns_per_database,
           .system_database = system_database_,
-          .server = monitor_.status().report(steady_clock::now())};
+          .server = monitor_.status().report(runtime::steady_now())};
 }
 
 Snapshot App::snapshot() const {
@@ -220,7 +220,7 @@ Snapshot App::snapshot() const {
   if (journal_) now.journal = journal_->statistics();
   now.workspaces = workspaces_.counts();
   now.rate_limited = api_.rate_limited();
-  now.now = std::chrono::floor<std::chrono::microseconds>(std::chrono::system_clock::now());
+  now.now = runtime::wall_now();
   return now;
 }
 
@@ -238,7 +238,7 @@ std::vector<std::string> App::not_ready() const {
 }
 
 steady_clock::time_point App::request_deadline() const {
-  return steady_clock::now() + (monitor_.status().reachable() ? kRequestTimeout : kAwayPatience);
+  return runtime::steady_now() + (monitor_.status().reachable() ? kRequestTimeout : kAwayPatience);
 }
 
 void App::log_in_force(const char* message) const {
@@ -298,7 +298,7 @@ awaitable<bool> App::close_journal(steady_clock::time_point deadline) {
 // In the order in which what was acknowledged depends on the next: requests, their events, the journal, the
 // sessions.
 awaitable<void> App::drain() {
-  const auto began = steady_clock::now();
+  const auto began = runtime::steady_now();
   const auto deadline = began + options_.drain_timeout;
   const auto engine_begins =
       deadline - std::min<steady_clock::duration>(kEngineShare, options_.drain_timeout / 4);
@@ -313,13 +313,13 @@ awaitable<void> App::drain() {
   const bool kept = co_await close_journal(engine_begins);
   const bool closed = co_await engine_.drain(deadline);
   const bool clean = answered && stored && kept && closed;
-  const auto end = std::max(deadline, steady_clock::now() + std::chrono::milliseconds{100});
+  const auto end = std::max(deadline, runtime::steady_now() + std::chrono::milliseconds{100});
   co_await admin_.drain(end);
   co_await metrics_server_.drain(end);
   co_await health_.drain(end);
   exit_code_ = clean ? 0 : 1;
   log::info("drained", {{"clean", clean},
-                        {"seconds", std::chrono::duration<double>(steady_clock::now() - began).count()}});
+                        {"seconds", std::chrono::duration<double>(runtime::steady_now() - began).count()}});
   context_.stop();
 }
 
