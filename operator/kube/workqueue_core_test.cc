@@ -64,7 +64,8 @@ TEST(WorkQueueCoreTest, BackOffDoublesFrom5MillisecondsTo1000Seconds) {
   WorkQueueCore queue;
   auto expected = std::chrono::milliseconds(5);
   for (int i = 0; i < 18; ++i, expected *= 2) {
-    EXPECT_EQ(queue.add_rate_limited(kA, kOpening), std::min<std::chrono::milliseconds>(expected, 1000s)) << i;
+    EXPECT_EQ(queue.add_rate_limited(kA, kOpening), std::min<std::chrono::milliseconds>(expected, 1000s))
+        << i;
   }
   for (int i = 0; i < 100; ++i) EXPECT_EQ(queue.add_rate_limited(kA, kOpening), 1000s);
   EXPECT_EQ(queue.add_rate_limited(kB, kOpening), 5ms) << "each key has its own";

@@ -1,4 +1,5 @@
 // The main program of every test binary: GoogleTest's, and --shard=INDEX/COUNT to run one part of the suites.
+#include <cstddef>
 #include <cstdio>
 #include <string>
 #include <vector>
@@ -24,6 +25,7 @@ int main(int argc, char** argv) {
   }
   const ::testing::UnitTest& tests = *::testing::UnitTest::GetInstance();
   std::vector<storagepool::test_main::Suite> suites;
+  suites.reserve(static_cast<std::size_t>(tests.total_test_suite_count()));
   for (int i = 0; i < tests.total_test_suite_count(); ++i) {
     suites.push_back({tests.GetTestSuite(i)->name(), tests.GetTestSuite(i)->total_test_count()});
   }
