@@ -5,6 +5,8 @@
 #     DEPENDS storagepool::runtime   other modules or imported targets
 #     TESTS settings_test.cc         no I/O; tier "unit"
 #     PGTESTS settings_pgtest.cc     real PostgreSQL; tier "postgres"
+#     ALONE crash_test.cc            what needs a binary of its own, because it forks, dies, takes signals
+#                                  or is told more by the compiler
 #     BENCHMARKS x_benchmark.cc      built by the target `benchmarks`, run by hack/bench
 #     TEST_DEPENDS ...)              linked to the tests only
 #
@@ -14,7 +16,9 @@
 #   storagepool_program(datastorage SOURCES main.cc DEPENDS storagepool::service)
 #   storagepool_e2e(NAME SOURCES ... DEPENDS ...)   scenarios on a cluster; tier "e2e"
 #
-# Every test binary is one CTest test with a label naming its tier and writes its results as JUnit XML under
+# A room has one test binary for each tier, `<room>_test` and `<room>_pgtest`, where the room is its path below pool/ or
+# operator/ with `_` for `/` and without `common`: http_test, engine_core_test, ingest_pgtest; and `<room>_<file>` for what
+# is ALONE. Every CTest test has a label naming its tier and writes its results as JUnit XML under
 # <build>/test-results/<tier>/, from which `hack/test` counts the cases.
 
 include(GNUInstallDirs)
@@ -49,27 +53,76 @@ if(STORAGEPOOL_SANITIZE MATCHES "undefined")
   target_compile_options(storagepool_test_flags INTERFACE -fno-sanitize=undefined)
 endif()
 
-function(_storagepool_test tier timeout source)
-  cmake_parse_arguments(PARSE_ARGV 3 T "" "" "DEPENDS")
-  get_filename_component(base "${source}" NAME_WE)
-  get_filename_component(folder "${CMAKE_CURRENT_SOURCE_DIR}" NAME)
-  set(target "${folder}_${base}")
-  add_executable("${target}" "${source}")
-  target_link_libraries("${target}" PRIVATE storagepool_flags ${T_DEPENDS} GTest::gmock GTest::gtest_main
-                                            Threads::Threads storagepool_test_flags)
-  add_test(NAME "${target}"
-           COMMAND "${target}" --gtest_shuffle
-                   "--gtest_output=xml:${CMAKE_BINARY_DIR}/test-results/${tier}/${target}.xml")
-  set_tests_properties("${target}" PROPERTIES LABELS "${tier}" TIMEOUT "${timeout}")
-  # `<module>_tests` builds the tests of one module, for the sanitizer runs that cover only some.
-  if(NOT TARGET "${folder}_tests")
-    add_custom_target("${folder}_tests")
+# A room's path below pool/ or operator/, in one word: engine_core, http (of pool/common/http).
+function(_storagepool_room result)
+  file(RELATIVE_PATH room "${CMAKE_SOURCE_DIR}" "${CMAKE_CURRENT_SOURCE_DIR}")
+  string(REGEX REPLACE "^(pool/common|pool|operator)/" "" room "${room}")
+  string(REPLACE "/" "_" room "${room}")
+  set("${result}" "${room}" PARENT_SCOPE)
+endfunction()
+
+# `<room>_tests` builds all tests of a room, for the sanitizer runs that cover only some.
+function(_storagepool_add_to_room room target)
+  if(NOT TARGET "${room}_tests")
+    add_custom_target("${room}_tests")
   endif()
-  add_dependencies("${folder}_tests" "${target}")
+  add_dependencies("${room}_tests" "${target}")
+endfunction()
+
+# Sources that include up to six of the given ones each: most of a test's compilation is the headers, which the files of a
+# room share. CMake's own unity build names them by their whole path, which the tests' macros repeat, so that the compiler's
+# cache would serve one checkout alone.
+function(_storagepool_unite result target)
+  file(RELATIVE_PATH folder "${CMAKE_SOURCE_DIR}" "${CMAKE_CURRENT_SOURCE_DIR}")
+  set(united)
+  list(LENGTH ARGN count)
+  math(EXPR last "${count} - 1")
+  foreach(first RANGE 0 "${last}" 6)
+    list(SUBLIST ARGN "${first}" 6 batch)
+    list(TRANSFORM batch REPLACE "(.+)" "#include \"${folder}/\\1\"\n")
+    string(CONCAT text ${batch})
+    set(file "${CMAKE_CURRENT_BINARY_DIR}/${target}_from_${first}.cc")
+    file(CONFIGURE OUTPUT "${file}" CONTENT "${text}" @ONLY)
+    list(APPEND united "${file}")
+  endforeach()
+  set("${result}" ${united} PARENT_SCOPE)
+endfunction()
+
+# Makes the tests of one binary as many CTest tests as it has source files, each a part of the suites in a process of its
+# own, so that none of them is what all others wait for.
+function(_storagepool_tests target tier timeout)
+  cmake_parse_arguments(PARSE_ARGV 3 T "" "" "SOURCES;DEPENDS")
+  set(links storagepool_flags ${T_DEPENDS} storagepool::test_main storagepool_test_flags)
+  list(LENGTH T_SOURCES shards)
+  if(shards EQUAL 1)
+    add_executable("${target}" ${T_SOURCES})
+  else()
+    _storagepool_unite(united "${target}" ${T_SOURCES})
+    add_executable("${target}" ${united})
+    # Never built: lists each file by itself in compile_commands.json, for clang-tidy and editors.
+    add_library("${target}_files" OBJECT EXCLUDE_FROM_ALL ${T_SOURCES})
+    target_link_libraries("${target}_files" PRIVATE ${links})
+  endif()
+  target_link_libraries("${target}" PRIVATE ${links})
+  set(results "${CMAKE_BINARY_DIR}/test-results/${tier}")
+  foreach(shard RANGE 1 "${shards}")
+    math(EXPR index "${shard} - 1")
+    set(test "${target}_${shard}")
+    set(part "--shard=${index}/${shards}")
+    if(shards EQUAL 1)
+      set(test "${target}")
+      set(part)
+    endif()
+    add_test(NAME "${test}"
+             COMMAND "${target}" ${part} --gtest_shuffle "--gtest_output=xml:${results}/${test}.xml")
+    set_tests_properties("${test}" PROPERTIES LABELS "${tier}" TIMEOUT "${timeout}")
+  endforeach()
+  _storagepool_room(room)
+  _storagepool_add_to_room("${room}" "${target}")
 endfunction()
 
 function(storagepool_module name)
-  cmake_parse_arguments(PARSE_ARGV 1 M "" "" "SOURCES;DEPENDS;TESTS;PGTESTS;BENCHMARKS;TEST_DEPENDS")
+  cmake_parse_arguments(PARSE_ARGV 1 M "" "" "SOURCES;DEPENDS;TESTS;PGTESTS;ALONE;BENCHMARKS;TEST_DEPENDS")
   if(M_SOURCES)
     add_library("storagepool_${name}" STATIC ${M_SOURCES})
     target_link_libraries("storagepool_${name}" PUBLIC storagepool_flags ${M_DEPENDS})
@@ -78,11 +131,21 @@ function(storagepool_module name)
     target_link_libraries("storagepool_${name}" INTERFACE storagepool_flags ${M_DEPENDS})
   endif()
   add_library("storagepool::${name}" ALIAS "storagepool_${name}")
-  foreach(source IN LISTS M_TESTS)
-    _storagepool_test(unit 300 "${source}" DEPENDS "storagepool::${name}" ${M_TEST_DEPENDS})
-  endforeach()
-  foreach(source IN LISTS M_PGTESTS)
-    _storagepool_test(postgres 600 "${source}" DEPENDS "storagepool::${name}" ${M_TEST_DEPENDS})
+  _storagepool_room(room)
+  set(depends DEPENDS "storagepool::${name}" ${M_TEST_DEPENDS})
+  if(M_TESTS)
+    _storagepool_tests("${room}_test" unit 300 SOURCES ${M_TESTS} ${depends})
+  endif()
+  if(M_PGTESTS)
+    _storagepool_tests("${room}_pgtest" postgres 600 SOURCES ${M_PGTESTS} ${depends})
+  endif()
+  foreach(source IN LISTS M_ALONE)
+    get_filename_component(base "${source}" NAME_WE)
+    if(base MATCHES "_pgtest$")
+      _storagepool_tests("${room}_${base}" postgres 600 SOURCES "${source}" ${depends})
+    else()
+      _storagepool_tests("${room}_${base}" unit 300 SOURCES "${source}" ${depends})
+    endif()
   endforeach()
   foreach(source IN LISTS M_BENCHMARKS)
     get_filename_component(base "${source}" NAME_WE)
@@ -106,7 +169,8 @@ endfunction()
 function(storagepool_e2e)
   cmake_parse_arguments(PARSE_ARGV 0 E "" "" "TESTS;DEPENDS")
   foreach(source IN LISTS E_TESTS)
-    _storagepool_test(e2e 900 "${source}" DEPENDS ${E_DEPENDS})
+    get_filename_component(base "${source}" NAME_WE)
+    _storagepool_tests("e2e_${base}" e2e 900 SOURCES "${source}" DEPENDS ${E_DEPENDS})
   endforeach()
 endfunction()
 
@@ -120,16 +184,16 @@ function(storagepool_fuzz source)
     set(F_MUTATIONS 5000)
   endif()
   get_filename_component(base "${source}" NAME_WE)
-  get_filename_component(folder "${CMAKE_CURRENT_SOURCE_DIR}" NAME)
+  _storagepool_room(room)
   string(REGEX REPLACE "_fuzz$" "" name "${base}")
-  set(target "${folder}_${base}")
+  set(target "${room}_${base}")
   add_executable("${target}" "${source}")
   target_link_libraries("${target}" PRIVATE storagepool_flags ${F_DEPENDS})
   add_dependencies(fuzzers "${target}")
   if(STORAGEPOOL_FUZZ)
     target_link_options("${target}" PRIVATE -fsanitize=fuzzer)
     set_target_properties("${target}" PROPERTIES
-                          RUNTIME_OUTPUT_DIRECTORY "${CMAKE_BINARY_DIR}/fuzzers/${folder}/${name}")
+                          RUNTIME_OUTPUT_DIRECTORY "${CMAKE_BINARY_DIR}/fuzzers/${room}/${name}")
     return()
   endif()
   target_link_libraries("${target}" PRIVATE storagepool::fuzzing)
@@ -138,8 +202,5 @@ function(storagepool_fuzz source)
                    "${CMAKE_CURRENT_SOURCE_DIR}/corpus/${name}" "${F_MUTATIONS}"
                    "${CMAKE_CURRENT_BINARY_DIR}/${target}.input")
   set_tests_properties("${target}" PROPERTIES LABELS unit TIMEOUT 300)
-  if(NOT TARGET "${folder}_tests")
-    add_custom_target("${folder}_tests")
-  endif()
-  add_dependencies("${folder}_tests" "${target}")
+  _storagepool_add_to_room("${room}" "${target}")
 endfunction()

@@ -44,7 +44,7 @@ std::string kubeconfig(const std::string& cluster, const std::string& user) {
 
 constexpr const char* kCluster = "server: 'https://10.0.0.1:6443/', certificate-authority-data: Q0E=";
 
-std::string error_of(const std::string& text, Files files = {}) {
+std::string config_error(const std::string& text, Files files = {}) {
   const auto config = parse_kubeconfig(text, "/home/me/.kube/config", files.reader());
   return config ? "no error" : config.error();
 }
@@ -89,38 +89,39 @@ TEST(KubeconfigTest, AUserIsOptional) {
 }
 
 TEST(KubeconfigTest, ErrorsNameTheField) {
-  EXPECT_THAT(error_of("a: ["), HasSubstr("not YAML (line "));
-  EXPECT_THAT(error_of("text"), HasSubstr("a map is expected"));
-  EXPECT_THAT(error_of("{}"), HasSubstr("current-context: not set"));
-  EXPECT_THAT(error_of("current-context: c"), HasSubstr("contexts: no entry named \"c\""));
-  EXPECT_THAT(error_of("{current-context: c, contexts: text}"), HasSubstr("contexts: a list is expected"));
-  EXPECT_THAT(error_of(std::string(kMaxKubeconfigBytes + 1, ' ')), HasSubstr("larger than 1 MiB"));
-  EXPECT_THAT(error_of(kubeconfig("server: ftp://x", "")),
+  EXPECT_THAT(config_error("a: ["), HasSubstr("not YAML (line "));
+  EXPECT_THAT(config_error("text"), HasSubstr("a map is expected"));
+  EXPECT_THAT(config_error("{}"), HasSubstr("current-context: not set"));
+  EXPECT_THAT(config_error("current-context: c"), HasSubstr("contexts: no entry named \"c\""));
+  EXPECT_THAT(config_error("{current-context: c, contexts: text}"),
+              HasSubstr("contexts: a list is expected"));
+  EXPECT_THAT(config_error(std::string(kMaxKubeconfigBytes + 1, ' ')), HasSubstr("larger than 1 MiB"));
+  EXPECT_THAT(config_error(kubeconfig("server: ftp://x", "")),
               HasSubstr("server: \"ftp://x\" does not start with"));
-  EXPECT_THAT(error_of(kubeconfig("certificate-authority-data: Q0E=", "")), HasSubstr("server: not set"));
-  EXPECT_THAT(error_of(kubeconfig("server: 'https://x'", "")),
+  EXPECT_THAT(config_error(kubeconfig("certificate-authority-data: Q0E=", "")), HasSubstr("server: not set"));
+  EXPECT_THAT(config_error(kubeconfig("server: 'https://x'", "")),
               HasSubstr("certificate-authority-data: not set"));
-  EXPECT_THAT(error_of(kubeconfig("server: 'https://x', certificate-authority-data: '*'", "")),
+  EXPECT_THAT(config_error(kubeconfig("server: 'https://x', certificate-authority-data: '*'", "")),
               HasSubstr("certificate-authority-data: not base64"));
-  EXPECT_THAT(error_of(kubeconfig("server: 'https://x', certificate-authority: ca", "")),
+  EXPECT_THAT(config_error(kubeconfig("server: 'https://x', certificate-authority: ca", "")),
               HasSubstr("certificate-authority: /home/me/.kube/ca: no such file"));
-  EXPECT_THAT(error_of(kubeconfig(std::string(kCluster) + ", insecure-skip-tls-verify: maybe", "")),
+  EXPECT_THAT(config_error(kubeconfig(std::string(kCluster) + ", insecure-skip-tls-verify: maybe", "")),
               HasSubstr("insecure-skip-tls-verify: \"maybe\""));
-  EXPECT_THAT(error_of(kubeconfig(std::string(kCluster) + ", insecure-skip-tls-verify: true", "")),
+  EXPECT_THAT(config_error(kubeconfig(std::string(kCluster) + ", insecure-skip-tls-verify: true", "")),
               HasSubstr("insecure-skip-tls-verify: cannot be true"));
-  EXPECT_THAT(error_of(kubeconfig(std::string(kCluster) + ", proxy-url: 'http://p'", "")),
+  EXPECT_THAT(config_error(kubeconfig(std::string(kCluster) + ", proxy-url: 'http://p'", "")),
               HasSubstr("proxy-url"));
-  EXPECT_THAT(error_of(kubeconfig(kCluster, "client-certificate-data: Q0E=")),
+  EXPECT_THAT(config_error(kubeconfig(kCluster, "client-certificate-data: Q0E=")),
               HasSubstr("client-certificate and client-key are needed together"));
-  EXPECT_THAT(error_of(kubeconfig(kCluster, "token: [a]")), HasSubstr("token: a string is expected"));
+  EXPECT_THAT(config_error(kubeconfig(kCluster, "token: [a]")), HasSubstr("token: a string is expected"));
 }
 
 TEST(KubeconfigTest, PluginsAreRefusedWithWhatToUse) {
-  const std::string error = error_of(kubeconfig(kCluster, "exec: {command: aws}"));
+  const std::string error = config_error(kubeconfig(kCluster, "exec: {command: aws}"));
   EXPECT_THAT(error, HasSubstr("exec plugins are not supported"));
   EXPECT_THAT(error, HasSubstr("tokenFile"));
-  EXPECT_THAT(error_of(kubeconfig(kCluster, "auth-provider: {name: gcp}")), HasSubstr("auth-provider"));
-  EXPECT_THAT(error_of(kubeconfig(kCluster, "username: u, password: hunter2")),
+  EXPECT_THAT(config_error(kubeconfig(kCluster, "auth-provider: {name: gcp}")), HasSubstr("auth-provider"));
+  EXPECT_THAT(config_error(kubeconfig(kCluster, "username: u, password: hunter2")),
               HasSubstr("username and password"));
 }
 
@@ -132,14 +133,15 @@ TEST(KubeconfigTest, NoErrorShowsASecret) {
         kubeconfig("server: 'http://host'", "token: hunter2"),
         kubeconfig(kCluster, "client-certificate-data: Q0E=, client-key-data: 'hunter2!'"),
         std::string("token: hunter2\n  bad: [indent")}) {
-    const std::string error = error_of(text);
+    const std::string error = config_error(text);
     EXPECT_NE(error, "no error") << text;
     EXPECT_THAT(error, Not(HasSubstr("hunter2"))) << text;
   }
 }
 
 TEST(KubeconfigTest, CredentialsDoNotGoOverPlainHttp) {
-  EXPECT_THAT(error_of(kubeconfig("server: 'http://host:8001'", "token: abc")), HasSubstr("is not https"));
+  EXPECT_THAT(config_error(kubeconfig("server: 'http://host:8001'", "token: abc")),
+              HasSubstr("is not https"));
 }
 
 TEST(ServerUrlTest, PortsAndHosts) {

@@ -12,7 +12,7 @@ namespace {
 using namespace std::chrono_literals;
 using TimePoint = EventSeries::TimePoint;
 
-const TimePoint kStart{100h};
+const TimePoint kFirstEvent{100h};
 
 Event event(const std::string& note, const std::string& uid = "u-1") {
   return {.regarding = {{"apiVersion", "storagepool.dev/v1alpha1"},
@@ -42,19 +42,19 @@ TEST(EventNameTest, IsFixedByWhatHappenedToWhat) {
 
 TEST(EventSeriesTest, AFirstOccurrenceIsWrittenAtOnceAndRepetitionsOncePerInterval) {
   EventSeries series;
-  EXPECT_TRUE(series.record(event("a"), kStart));
-  EXPECT_EQ(series.next_due(), kStart);
-  auto writes = series.take_due(kStart);
+  EXPECT_TRUE(series.record(event("a"), kFirstEvent));
+  EXPECT_EQ(series.next_due(), kFirstEvent);
+  auto writes = series.take_due(kFirstEvent);
   ASSERT_EQ(writes.size(), 1u);
   EXPECT_EQ(writes[0].repeated, 0u);
   EXPECT_EQ(writes[0].event.note, "a");
   EXPECT_EQ(series.next_due(), std::nullopt) << "steady state: nothing to write";
-  EXPECT_TRUE(series.take_due(kStart + 1h).empty());
+  EXPECT_TRUE(series.take_due(kFirstEvent + 1h).empty());
 
-  for (int i = 0; i < 7; ++i) series.record(event("a"), kStart + 1s);
-  EXPECT_EQ(series.next_due(), kStart + EventSeries::kInterval);
-  EXPECT_TRUE(series.take_due(kStart + 2s).empty());
-  writes = series.take_due(kStart + EventSeries::kInterval);
+  for (int i = 0; i < 7; ++i) series.record(event("a"), kFirstEvent + 1s);
+  EXPECT_EQ(series.next_due(), kFirstEvent + EventSeries::kInterval);
+  EXPECT_TRUE(series.take_due(kFirstEvent + 2s).empty());
+  writes = series.take_due(kFirstEvent + EventSeries::kInterval);
   ASSERT_EQ(writes.size(), 1u);
   EXPECT_EQ(writes[0].repeated, 7u);
 }
@@ -62,21 +62,21 @@ TEST(EventSeriesTest, AFirstOccurrenceIsWrittenAtOnceAndRepetitionsOncePerInterv
 TEST(EventSeriesTest, AnObjectThatNeverStopsChangingItsStoryIsBounded) {
   EventSeries series;
   int taken = 0;
-  for (int i = 0; i < 1000; ++i) taken += series.record(event(std::to_string(i)), kStart);
+  for (int i = 0; i < 1000; ++i) taken += series.record(event(std::to_string(i)), kFirstEvent);
   EXPECT_EQ(taken, EventSeries::kBurst);
-  EXPECT_TRUE(series.record(event("x", "another"), kStart)) << "each object has its own allowance";
-  EXPECT_TRUE(series.record(event("y"), kStart + EventSeries::kRefill));
-  EXPECT_FALSE(series.record(event("z"), kStart + EventSeries::kRefill));
+  EXPECT_TRUE(series.record(event("x", "another"), kFirstEvent)) << "each object has its own allowance";
+  EXPECT_TRUE(series.record(event("y"), kFirstEvent + EventSeries::kRefill));
+  EXPECT_FALSE(series.record(event("z"), kFirstEvent + EventSeries::kRefill));
 }
 
 TEST(EventSeriesTest, HoldsABoundedNumberAndForgetsTheOld) {
   EventSeries series;
   for (std::size_t i = 0; i < EventSeries::kMaxSeries; ++i) {
-    ASSERT_TRUE(series.record(event("a", std::to_string(i)), kStart));
+    ASSERT_TRUE(series.record(event("a", std::to_string(i)), kFirstEvent));
   }
-  EXPECT_FALSE(series.record(event("a", "one more"), kStart));
-  EXPECT_EQ(series.take_due(kStart).size(), EventSeries::kMaxSeries);
-  EXPECT_TRUE(series.record(event("a", "one more"), kStart + EventSeries::kForgetAfter));
+  EXPECT_FALSE(series.record(event("a", "one more"), kFirstEvent));
+  EXPECT_EQ(series.take_due(kFirstEvent).size(), EventSeries::kMaxSeries);
+  EXPECT_TRUE(series.record(event("a", "one more"), kFirstEvent + EventSeries::kForgetAfter));
 }
 
 TEST(EventObjectTest, HasWhatTheApiRequires) {

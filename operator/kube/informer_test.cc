@@ -11,7 +11,7 @@ namespace {
 
 using namespace std::chrono_literals;
 
-Json object(const std::string& name, const std::string& version) {
+Json served_object(const std::string& name, const std::string& version) {
   return {{"metadata",
            {{"name", name},
             {"namespace", "n"},
@@ -69,18 +69,18 @@ TEST(InformerTest, FollowsListWatchAndRelist) {
   std::atomic<int> lists{0};
   FakeTransport transport(
       [&](const ApiRequest&) {
-        return ++lists == 1 ? list_of("5", {object("a", "1"), object("b", "2")})
-                            : list_of("9", {object("b", "2"), object("c", "8")});
+        return ++lists == 1 ? list_of("5", {served_object("a", "1"), served_object("b", "2")})
+                            : list_of("9", {served_object("b", "2"), served_object("c", "8")});
       },
       [&](const StreamRequest& request, const LineHandler& on_line, const std::stop_token& stop) {
         EXPECT_EQ(parameter(request.query, "labelSelector"), "x=y");
         EXPECT_GT(request.silence, 120s);
         if (lists == 2) return hold(stop);
         EXPECT_EQ(parameter(request.query, "resourceVersion"), "5");
-        EXPECT_TRUE(on_line(line("MODIFIED", object("a", "6"))));
-        EXPECT_TRUE(on_line(line("MODIFIED", object("a", "6"))));
-        EXPECT_TRUE(on_line(line("ADDED", object("d", "7"))));
-        EXPECT_TRUE(on_line(line("DELETED", object("d", "8"))));
+        EXPECT_TRUE(on_line(line("MODIFIED", served_object("a", "6"))));
+        EXPECT_TRUE(on_line(line("MODIFIED", served_object("a", "6"))));
+        EXPECT_TRUE(on_line(line("ADDED", served_object("d", "7"))));
+        EXPECT_TRUE(on_line(line("DELETED", served_object("d", "8"))));
         EXPECT_FALSE(on_line(line("ERROR", {{"kind", "Status"}, {"code", 410}})));
         return tl::expected<void, ApiError>();
       });
@@ -111,7 +111,7 @@ TEST(InformerTest, StopsAtOnceFromEachState) {
   waiting.stop();
   EXPECT_FALSE(waiting.has_synced());
 
-  FakeTransport there([](const ApiRequest&) { return list_of("5", {object("a", "1")}); },
+  FakeTransport there([](const ApiRequest&) { return list_of("5", {served_object("a", "1")}); },
                       [](const auto&, const auto&, const std::stop_token& stop) { return hold(stop); });
   Informer watching(there, {.type = resources::kPods}, log.handlers(), 1);
   watching.start();
@@ -127,10 +127,10 @@ TEST(InformerTest, ALineThatIsNoEventEndsTheWatchAndIsResumed) {
       [&](const StreamRequest& request, const LineHandler& on_line, const std::stop_token& stop) {
         if (++streams > 1) {
           EXPECT_EQ(parameter(request.query, "resourceVersion"), "6");
-          on_line(line("ADDED", object("b", "7")));
+          on_line(line("ADDED", served_object("b", "7")));
           return hold(stop);
         }
-        EXPECT_TRUE(on_line(line("ADDED", object("a", "6"))));
+        EXPECT_TRUE(on_line(line("ADDED", served_object("a", "6"))));
         EXPECT_FALSE(on_line("{broken"));
         return tl::expected<void, ApiError>();
       });

@@ -16,6 +16,7 @@
 #include <string>
 #include <string_view>
 #include <thread>
+#include <utility>
 #include <vector>
 
 namespace storagepool::kube {
@@ -126,5 +127,12 @@ class LoopbackServer {
   std::vector<std::jthread> connections_;
   std::jthread acceptor_;
 };
+
+// Answers every request with `text`.
+inline LoopbackServer::Handler say(std::string text) {
+  return [text = std::move(text)](const LoopbackConnection& connection, const std::string&) {
+    connection.send(text);
+  };
+}
 
 }  // namespace storagepool::kube

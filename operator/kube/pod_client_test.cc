@@ -14,13 +14,7 @@ using ::testing::HasSubstr;
 using ::testing::Not;
 using namespace std::chrono_literals;
 
-LoopbackServer::Handler say(std::string text) {
-  return [text = std::move(text)](const LoopbackConnection& connection, const std::string&) {
-    connection.send(text);
-  };
-}
-
-ApiError error_of(LoopbackServer::Handler handler, std::chrono::milliseconds deadline = 1000ms) {
+ApiError outcome_of(LoopbackServer::Handler handler, std::chrono::milliseconds deadline = 1000ms) {
   LoopbackServer server(std::move(handler));
   const auto response = make_pod_client()->get(server.base() + "/admin/facts", "hunter2", deadline);
   if (response) return {.status = response->status, .reason = "answered"};
@@ -80,17 +74,17 @@ TEST(PodClientTest, ReachesAnIpv6Pod) {
 
 TEST(PodClientTest, ARedirectIsAnAnswer) {
   LoopbackServer elsewhere(say("HTTP/1.1 200 OK\r\nContent-Length: 0\r\n\r\n"));
-  const auto error = error_of(say("HTTP/1.1 307 Temporary Redirect\r\nLocation: " + elsewhere.base() +
-                                  "/\r\nContent-Length: 0\r\n\r\n"));
+  const auto error = outcome_of(say("HTTP/1.1 307 Temporary Redirect\r\nLocation: " + elsewhere.base() +
+                                    "/\r\nContent-Length: 0\r\n\r\n"));
   EXPECT_EQ(error.status, 307);
   EXPECT_EQ(elsewhere.requests(), 0);
 }
 
 TEST(PodClientTest, RefusesToHoldMoreThanItsLimits) {
   const std::string header = "HTTP/1.1 200 OK\r\n";
-  EXPECT_EQ(error_of(say(header + "Content-Length: 65537\r\n\r\n")).reason, kReasonTooLarge);
-  EXPECT_EQ(error_of(say(header + "X: " + std::string(9000, 'x') + "\r\n\r\n")).reason, kReasonTooLarge);
-  EXPECT_EQ(error_of(say(header + "Content-Length: 65536\r\n\r\n" + std::string(65536, 'x'))).status, 200);
+  EXPECT_EQ(outcome_of(say(header + "Content-Length: 65537\r\n\r\n")).reason, kReasonTooLarge);
+  EXPECT_EQ(outcome_of(say(header + "X: " + std::string(9000, 'x') + "\r\n\r\n")).reason, kReasonTooLarge);
+  EXPECT_EQ(outcome_of(say(header + "Content-Length: 65536\r\n\r\n" + std::string(65536, 'x'))).status, 200);
 }
 
 TEST(PodClientTest, AnEndlessAnswerCostsNoMemory) {
@@ -102,10 +96,10 @@ TEST(PodClientTest, AnEndlessAnswerCostsNoMemory) {
     };
   };
   const long before = resident_kib();
-  EXPECT_EQ(error_of(endless("HTTP/1.1 200 OK\r\nX: ")).reason, kReasonTooLarge);
-  EXPECT_EQ(error_of(endless("HTTP/1.1 200 OK\r\nTransfer-Encoding: chunked\r\n\r\n7fffffff\r\n")).reason,
+  EXPECT_EQ(outcome_of(endless("HTTP/1.1 200 OK\r\nX: ")).reason, kReasonTooLarge);
+  EXPECT_EQ(outcome_of(endless("HTTP/1.1 200 OK\r\nTransfer-Encoding: chunked\r\n\r\n7fffffff\r\n")).reason,
             kReasonTooLarge);
-  EXPECT_EQ(error_of(endless("HTTP/1.1 200 OK\r\n\r\n")).reason, kReasonTooLarge);
+  EXPECT_EQ(outcome_of(endless("HTTP/1.1 200 OK\r\n\r\n")).reason, kReasonTooLarge);
   EXPECT_LT(resident_kib() - before, 32 * 1024);
 }
 
@@ -113,21 +107,21 @@ TEST(PodClientTest, SilenceAndDripsEndAtTheDeadline) {
   const auto silent = [](const LoopbackConnection& connection, const std::string&) {
     connection.wait_for_close();
   };
-  EXPECT_EQ(error_of(silent, 50ms).reason, kReasonTimeout);
+  EXPECT_EQ(outcome_of(silent, 50ms).reason, kReasonTimeout);
   const auto drip = [](const LoopbackConnection& connection, const std::string&) {
     connection.send("HTTP/1.1 200 OK\r\nContent-Length: 50000\r\n\r\n");
     while (connection.send("x")) std::this_thread::sleep_for(1ms);
   };
-  EXPECT_EQ(error_of(drip, 100ms).reason, kReasonTimeout);
+  EXPECT_EQ(outcome_of(drip, 100ms).reason, kReasonTimeout);
 }
 
 TEST(PodClientTest, WhatIsNotHttpIsMalformed) {
   for (const char* text : {"\x16\x03\x01 garbage\r\n\r\n", "HTTP/1.1 OK\r\n\r\n", "HTTP/9.9 200 OK\r\n\r\n",
                            "HTTP/1.1 200 OK\r\nContent-Length: -1\r\n\r\n",
                            "HTTP/1.1 200 OK\r\nTransfer-Encoding: chunked\r\n\r\n-2\r\nxx\r\n"}) {
-    EXPECT_EQ(error_of(say(text)).reason, kReasonMalformed) << text;
+    EXPECT_EQ(outcome_of(say(text)).reason, kReasonMalformed) << text;
   }
-  EXPECT_EQ(error_of(say("HTTP/1.1 200 OK\r\nContent-Length: 5\r\n\r\nab")).status, 0) << "cut short";
+  EXPECT_EQ(outcome_of(say("HTTP/1.1 200 OK\r\nContent-Length: 5\r\n\r\nab")).status, 0) << "cut short";
 }
 
 TEST(PodClientTest, RefusesUrlsAndTokensThatAreNone) {

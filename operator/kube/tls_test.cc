@@ -40,7 +40,7 @@ Identity make_identity(const char* passphrase = nullptr) {
   return {text_of(one.get()), text_of(two.get())};
 }
 
-std::string error_of(const ClientConfig& config) {
+std::string verdict_on(const ClientConfig& config) {
   const auto usable = check_tls(config);
   return usable ? "usable" : usable.error();
 }
@@ -48,30 +48,30 @@ std::string error_of(const ClientConfig& config) {
 TEST(TlsTest, TakesOneOrMoreAuthoritiesAndAClientCertificate) {
   const Identity one = make_identity();
   const Identity two = make_identity();
-  EXPECT_EQ(error_of({.server = "https://h", .ca_pem = one.certificate}), "usable");
-  EXPECT_EQ(error_of({.server = "https://h", .ca_pem = "# comment\n" + one.certificate + two.certificate}),
+  EXPECT_EQ(verdict_on({.server = "https://h", .ca_pem = one.certificate}), "usable");
+  EXPECT_EQ(verdict_on({.server = "https://h", .ca_pem = "# comment\n" + one.certificate + two.certificate}),
             "usable");
-  EXPECT_EQ(error_of({.server = "https://h",
-                      .ca_pem = one.certificate,
-                      .client_certificate_pem = two.certificate + one.certificate,
-                      .client_key_pem = two.key}),
+  EXPECT_EQ(verdict_on({.server = "https://h",
+                        .ca_pem = one.certificate,
+                        .client_certificate_pem = two.certificate + one.certificate,
+                        .client_key_pem = two.key}),
             "usable");
 }
 
 TEST(TlsTest, ErrorsNameTheField) {
   const Identity one = make_identity();
   const Identity two = make_identity();
-  EXPECT_EQ(error_of({.server = "https://h", .ca_pem = "text"}),
+  EXPECT_EQ(verdict_on({.server = "https://h", .ca_pem = "text"}),
             "certificate-authority: not PEM certificates");
   std::string damaged = one.certificate;
   damaged.replace(damaged.size() / 2, 8, "????????");
-  EXPECT_EQ(error_of({.server = "https://h", .ca_pem = one.certificate + damaged}),
+  EXPECT_EQ(verdict_on({.server = "https://h", .ca_pem = one.certificate + damaged}),
             "certificate-authority: not PEM certificates");
   const auto with_client = [&](const std::string& certificate, const std::string& key) {
-    return error_of({.server = "https://h",
-                     .ca_pem = one.certificate,
-                     .client_certificate_pem = certificate,
-                     .client_key_pem = key});
+    return verdict_on({.server = "https://h",
+                       .ca_pem = one.certificate,
+                       .client_certificate_pem = certificate,
+                       .client_key_pem = key});
   };
   EXPECT_EQ(with_client("text", one.key), "client-certificate: not a PEM certificate");
   EXPECT_EQ(with_client(one.certificate, "text"),

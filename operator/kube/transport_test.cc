@@ -12,19 +12,13 @@ namespace {
 using ::testing::HasSubstr;
 using namespace std::chrono_literals;
 
-LoopbackServer::Handler say(std::string text) {
-  return [text = std::move(text)](const LoopbackConnection& connection, const std::string&) {
-    connection.send(text);
-  };
-}
-
 std::unique_ptr<Transport> to(const LoopbackServer& server, const std::string& prefix = {}) {
   auto transport = make_transport({.server = server.base(), .path_prefix = prefix});
   EXPECT_TRUE(transport) << transport.error();
   return std::move(*transport);
 }
 
-ApiError error_of(LoopbackServer::Handler handler, std::chrono::milliseconds deadline = 5s) {
+ApiError transport_error(LoopbackServer::Handler handler, std::chrono::milliseconds deadline = 5s) {
   LoopbackServer server(std::move(handler));
   const auto body = to(server)->request({.path = "/x", .deadline = deadline});
   return body ? ApiError{.status = 200, .reason = *body} : body.error();
@@ -69,8 +63,8 @@ TEST(TransportTest, AConnectionIsUsedAgain) {
 
 TEST(TransportTest, ARefusalCarriesTheStatus) {
   const auto error =
-      error_of(say("HTTP/1.1 429 Too Many Requests\r\nRetry-After: 3\r\nContent-Length: 34\r\n\r\n"
-                   R"({"kind":"Status","message":"slow"})"));
+      transport_error(say("HTTP/1.1 429 Too Many Requests\r\nRetry-After: 3\r\nContent-Length: 34\r\n\r\n"
+                          R"({"kind":"Status","message":"slow"})"));
   EXPECT_EQ(error.status, 429);
   EXPECT_EQ(error.message, "slow");
   EXPECT_EQ(error.retry_after, 3s);
@@ -78,7 +72,7 @@ TEST(TransportTest, ARefusalCarriesTheStatus) {
 
 TEST(TransportTest, ARedirectIsNotFollowed) {
   LoopbackServer elsewhere(say("HTTP/1.1 200 OK\r\nContent-Length: 2\r\n\r\n{}"));
-  const auto error = error_of(
+  const auto error = transport_error(
       say("HTTP/1.1 302 Found\r\nLocation: " + elsewhere.base() + "/x\r\nContent-Length: 0\r\n\r\n"));
   EXPECT_EQ(error.status, 302);
   EXPECT_EQ(elsewhere.requests(), 0);
@@ -90,7 +84,7 @@ TEST(TransportTest, BrokenAnswersAreErrorsAndTheProcessLivesOn) {
         "HTTP/1.1 200 OK\r\nTransfer-Encoding: chunked\r\n\r\nzz\r\n",
         "HTTP/1.1 200 OK\r\nTransfer-Encoding: chunked\r\n\r\n5\r\nab",
         "HTTP/1.1 200 OK\r\nContent-Length: 5\r\n\r\nab"}) {
-    const auto error = error_of(say(text));
+    const auto error = transport_error(say(text));
     EXPECT_EQ(error.status, 0) << text;
     EXPECT_EQ(error.reason, kReasonTransport) << text << ": " << error.message;
   }
@@ -102,14 +96,14 @@ TEST(TransportTest, ABodyIsBounded) {
     bool going = connection.send("HTTP/1.1 200 OK\r\nContent-Length: 99999999999\r\n\r\n");
     while (going) going = connection.send(piece);
   };
-  EXPECT_EQ(error_of(flood, 60s).reason, kReasonTooLarge);
+  EXPECT_EQ(transport_error(flood, 60s).reason, kReasonTooLarge);
 }
 
 TEST(TransportTest, SilenceEndsAtTheDeadline) {
   const auto silent = [](const LoopbackConnection& connection, const std::string&) {
     connection.wait_for_close();
   };
-  const auto error = error_of(silent, 50ms);
+  const auto error = transport_error(silent, 50ms);
   EXPECT_EQ(error.reason, kReasonTimeout);
   EXPECT_THAT(error.message, HasSubstr("http://127.0.0.1:"));
   EXPECT_TRUE(error.is_transient());

@@ -13,7 +13,7 @@ using TimePoint = WorkQueueCore::TimePoint;
 const ObjectKey kA{"n", "a"};
 const ObjectKey kB{"n", "b"};
 const ObjectKey kC{"n", "c"};
-const TimePoint kStart{1h};
+const TimePoint kOpening{1h};
 
 std::string taken(WorkQueueCore& queue, TimePoint now) {
   const auto next = queue.take(now);
@@ -22,77 +22,78 @@ std::string taken(WorkQueueCore& queue, TimePoint now) {
 
 TEST(WorkQueueCoreTest, AKeyIsQueuedOnceInOrder) {
   WorkQueueCore queue;
-  EXPECT_TRUE(queue.add(kA, Priority::kUser, kStart));
-  EXPECT_TRUE(queue.add(kB, Priority::kUser, kStart));
-  EXPECT_FALSE(queue.add(kA, Priority::kUser, kStart));
+  EXPECT_TRUE(queue.add(kA, Priority::kUser, kOpening));
+  EXPECT_TRUE(queue.add(kB, Priority::kUser, kOpening));
+  EXPECT_FALSE(queue.add(kA, Priority::kUser, kOpening));
   EXPECT_EQ(queue.depth(), 2u);
   EXPECT_EQ(queue.adds(), 2u);
-  EXPECT_EQ(taken(queue, kStart), "a");
-  EXPECT_EQ(taken(queue, kStart), "b");
-  EXPECT_EQ(taken(queue, kStart), "-");
+  EXPECT_EQ(taken(queue, kOpening), "a");
+  EXPECT_EQ(taken(queue, kOpening), "b");
+  EXPECT_EQ(taken(queue, kOpening), "-");
 }
 
 TEST(WorkQueueCoreTest, AKeyInWorkComesAgainOnlyAfterDone) {
   WorkQueueCore queue;
-  queue.add(kA, Priority::kUser, kStart);
-  EXPECT_EQ(taken(queue, kStart), "a");
-  EXPECT_TRUE(queue.add(kA, Priority::kResync, kStart));
-  EXPECT_FALSE(queue.add(kA, Priority::kUser, kStart));
-  EXPECT_EQ(taken(queue, kStart), "-");
-  queue.done(kA, kStart);
-  EXPECT_EQ(taken(queue, kStart), "a");
-  queue.done(kA, kStart);
-  EXPECT_EQ(taken(queue, kStart), "-");
+  queue.add(kA, Priority::kUser, kOpening);
+  EXPECT_EQ(taken(queue, kOpening), "a");
+  EXPECT_TRUE(queue.add(kA, Priority::kResync, kOpening));
+  EXPECT_FALSE(queue.add(kA, Priority::kUser, kOpening));
+  EXPECT_EQ(taken(queue, kOpening), "-");
+  queue.done(kA, kOpening);
+  EXPECT_EQ(taken(queue, kOpening), "a");
+  queue.done(kA, kOpening);
+  EXPECT_EQ(taken(queue, kOpening), "-");
   EXPECT_EQ(queue.adds(), 2u);
 }
 
 TEST(WorkQueueCoreTest, UserChangesGoAheadOfResyncs) {
   WorkQueueCore queue;
-  queue.add(kA, Priority::kResync, kStart);
-  queue.add(kB, Priority::kResync, kStart);
-  queue.add(kC, Priority::kUser, kStart);
-  EXPECT_FALSE(queue.add(kB, Priority::kUser, kStart)) << "lifted, not added";
-  EXPECT_FALSE(queue.add(kC, Priority::kResync, kStart)) << "never lowered";
+  queue.add(kA, Priority::kResync, kOpening);
+  queue.add(kB, Priority::kResync, kOpening);
+  queue.add(kC, Priority::kUser, kOpening);
+  EXPECT_FALSE(queue.add(kB, Priority::kUser, kOpening)) << "lifted, not added";
+  EXPECT_FALSE(queue.add(kC, Priority::kResync, kOpening)) << "never lowered";
   EXPECT_EQ(queue.depth(), 3u);
-  EXPECT_EQ(taken(queue, kStart), "c");
-  EXPECT_EQ(taken(queue, kStart), "b");
-  EXPECT_EQ(taken(queue, kStart), "a");
-  EXPECT_EQ(taken(queue, kStart), "-");
+  EXPECT_EQ(taken(queue, kOpening), "c");
+  EXPECT_EQ(taken(queue, kOpening), "b");
+  EXPECT_EQ(taken(queue, kOpening), "a");
+  EXPECT_EQ(taken(queue, kOpening), "-");
 }
 
 TEST(WorkQueueCoreTest, BackOffDoublesFrom5MillisecondsTo1000Seconds) {
   WorkQueueCore queue;
   auto expected = std::chrono::milliseconds(5);
   for (int i = 0; i < 18; ++i, expected *= 2) {
-    EXPECT_EQ(queue.add_rate_limited(kA, kStart), std::min<std::chrono::milliseconds>(expected, 1000s)) << i;
+    EXPECT_EQ(queue.add_rate_limited(kA, kOpening), std::min<std::chrono::milliseconds>(expected, 1000s))
+        << i;
   }
-  for (int i = 0; i < 100; ++i) EXPECT_EQ(queue.add_rate_limited(kA, kStart), 1000s);
-  EXPECT_EQ(queue.add_rate_limited(kB, kStart), 5ms) << "each key has its own";
+  for (int i = 0; i < 100; ++i) EXPECT_EQ(queue.add_rate_limited(kA, kOpening), 1000s);
+  EXPECT_EQ(queue.add_rate_limited(kB, kOpening), 5ms) << "each key has its own";
   queue.forget(kA);
-  EXPECT_EQ(queue.add_rate_limited(kA, kStart), 5ms);
+  EXPECT_EQ(queue.add_rate_limited(kA, kOpening), 5ms);
 }
 
 TEST(WorkQueueCoreTest, ADelayedKeyComesWhenDueAndTheEarlierTimeWins) {
   WorkQueueCore queue;
-  queue.add_after(kA, Priority::kResync, 10s, kStart);
-  queue.add_after(kA, Priority::kUser, 20s, kStart);
-  queue.add_after(kB, Priority::kUser, 5s, kStart);
-  queue.add_after(kB, Priority::kUser, 3s, kStart);
-  EXPECT_EQ(queue.next_due(), kStart + 3s);
-  EXPECT_EQ(taken(queue, kStart + 3s - 1ns), "-");
-  EXPECT_EQ(taken(queue, kStart + 3s), "b");
-  EXPECT_EQ(queue.next_due(), kStart + 10s);
-  EXPECT_EQ(taken(queue, kStart + 10s), "a");
+  queue.add_after(kA, Priority::kResync, 10s, kOpening);
+  queue.add_after(kA, Priority::kUser, 20s, kOpening);
+  queue.add_after(kB, Priority::kUser, 5s, kOpening);
+  queue.add_after(kB, Priority::kUser, 3s, kOpening);
+  EXPECT_EQ(queue.next_due(), kOpening + 3s);
+  EXPECT_EQ(taken(queue, kOpening + 3s - 1ns), "-");
+  EXPECT_EQ(taken(queue, kOpening + 3s), "b");
+  EXPECT_EQ(queue.next_due(), kOpening + 10s);
+  EXPECT_EQ(taken(queue, kOpening + 10s), "a");
   EXPECT_EQ(queue.next_due(), std::nullopt);
-  queue.add_after(kC, Priority::kUser, 0s, kStart);
-  EXPECT_EQ(taken(queue, kStart), "c");
+  queue.add_after(kC, Priority::kUser, 0s, kOpening);
+  EXPECT_EQ(taken(queue, kOpening), "c");
 }
 
 TEST(WorkQueueCoreTest, TellsHowLongAKeyWaited) {
   WorkQueueCore queue;
-  queue.add(kA, Priority::kResync, kStart);
-  queue.add(kA, Priority::kUser, kStart + 2s);
-  EXPECT_EQ(queue.take(kStart + 5s)->waited, 5s);
+  queue.add(kA, Priority::kResync, kOpening);
+  queue.add(kA, Priority::kUser, kOpening + 2s);
+  EXPECT_EQ(queue.take(kOpening + 5s)->waited, 5s);
 }
 
 // Whatever the order of calls: no key is in work twice at once, none is lost, and no more keys are ready than
@@ -101,7 +102,7 @@ TEST(WorkQueueCoreTest, RandomCallsLoseNothing) {
   for (unsigned seed = 1; seed <= 200; ++seed) {
     std::minstd_rand random(seed);
     WorkQueueCore queue;
-    TimePoint now = kStart;
+    TimePoint now = kOpening;
     std::set<std::string> wanted;  // asked for since last taken
     std::set<std::string> in_work;
     const auto take = [&](std::string& name) {

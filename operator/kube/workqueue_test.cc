@@ -12,15 +12,15 @@ namespace {
 using ::testing::HasSubstr;
 using namespace std::chrono_literals;
 
-const ObjectKey kA{"n", "a"};
+const ObjectKey kKey{"n", "a"};
 
 TEST(WorkQueueTest, AWaiterGetsWhatIsAddedLater) {
   runtime::Metrics metrics;
   WorkQueue queue(metrics, "storagepool");
   auto waiter = std::async(std::launch::async, [&] { return queue.get(); });
-  queue.add(kA, Priority::kUser);
+  queue.add(kKey, Priority::kUser);
   ASSERT_EQ(waiter.wait_for(10s), std::future_status::ready);
-  EXPECT_EQ(waiter.get(), kA);
+  EXPECT_EQ(waiter.get(), kKey);
 }
 
 TEST(WorkQueueTest, AWaiterGetsADelayedKeyAndOneThatIsDueBeforeIt) {
@@ -28,9 +28,9 @@ TEST(WorkQueueTest, AWaiterGetsADelayedKeyAndOneThatIsDueBeforeIt) {
   WorkQueue queue(metrics, "storagepool");
   queue.add_after({"n", "late"}, Priority::kUser, 1h);
   auto waiter = std::async(std::launch::async, [&] { return queue.get(); });
-  queue.add_after(kA, Priority::kUser, 5ms);
+  queue.add_after(kKey, Priority::kUser, 5ms);
   ASSERT_EQ(waiter.wait_for(10s), std::future_status::ready);
-  EXPECT_EQ(waiter.get(), kA);
+  EXPECT_EQ(waiter.get(), kKey);
 }
 
 TEST(WorkQueueTest, ShutDownWakesAllWaitersAndHandsOutNothingMore) {
@@ -42,7 +42,7 @@ TEST(WorkQueueTest, ShutDownWakesAllWaitersAndHandsOutNothingMore) {
   ASSERT_EQ(first.wait_for(10s), std::future_status::ready);
   ASSERT_EQ(second.wait_for(10s), std::future_status::ready);
   EXPECT_EQ(first.get(), std::nullopt);
-  queue.add(kA, Priority::kUser);
+  queue.add(kKey, Priority::kUser);
   EXPECT_EQ(queue.get(), std::nullopt);
 }
 
@@ -82,12 +82,12 @@ TEST(WorkQueueTest, WorkersNeverShareAKey) {
 TEST(WorkQueueTest, PublishesControllerRuntimesMetrics) {
   runtime::Metrics metrics;
   WorkQueue queue(metrics, "storagepool");
-  queue.add(kA, Priority::kUser);
+  queue.add(kKey, Priority::kUser);
   queue.add({"n", "b"}, Priority::kResync);
   EXPECT_THAT(metrics.serialize(), HasSubstr("workqueue_depth{name=\"storagepool\"} 2"));
   queue.get();
-  queue.add_rate_limited(kA);
-  queue.done(kA);
+  queue.add_rate_limited(kKey);
+  queue.done(kKey);
   const std::string text = metrics.serialize();
   EXPECT_THAT(text, HasSubstr("workqueue_depth{name=\"storagepool\"} 1"));
   EXPECT_THAT(text, HasSubstr("workqueue_adds_total{name=\"storagepool\"} 2"));

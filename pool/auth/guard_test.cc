@@ -26,9 +26,9 @@ using ::testing::HasSubstr;
 using testing::MountedFolder;
 using ::testing::Not;
 
-constexpr const char* kReader = "reader-token-0123456789";
-constexpr const char* kWriter = "writer-token-0123456789";
-constexpr const char* kAdmin = "admin-token-0123456789";
+constexpr const char* kReaderToken = "reader-token-0123456789";
+constexpr const char* kWriterToken = "writer-token-0123456789";
+constexpr const char* kAdminToken = "admin-token-0123456789";
 
 // As the real routes: validation first, then the right to do it.
 boost::asio::awaitable<http::Response> write_something(http::Request request) {
@@ -85,7 +85,7 @@ class GuardTest : public ::testing::Test {
                                     "Content-Length: " + std::to_string(body.size()) + "\r\n\r\n" + body);
   }
 
-  MountedFolder mounted_{{{"read", kReader}, {"write", kWriter}, {"admin", kAdmin}}};
+  MountedFolder mounted_{{{"read", kReaderToken}, {"write", kWriterToken}, {"admin", kAdminToken}}};
   Authenticator authenticator_;
   http::Router router_;
   std::array<std::atomic<int>, kRefusals.size()> told_{};
@@ -106,21 +106,21 @@ TEST_F(GuardTest, ChecksSizeThenTokenThenRequestThenRight) {
   EXPECT_EQ(send("POST /things", "", std::string(1001, 'x')).status, 413U);
   EXPECT_EQ(send("POST /things", "", "bad").status, 401U);
   EXPECT_EQ(send("POST /things", "an-unknown-token-0123", "bad").status, 401U);
-  EXPECT_EQ(send("POST /things", kReader, "bad").status, 400U);
-  const Answer refusal = send("POST /things", kReader, "good");
+  EXPECT_EQ(send("POST /things", kReaderToken, "bad").status, 400U);
+  const Answer refusal = send("POST /things", kReaderToken, "good");
   EXPECT_EQ(refusal.status, 403U);
   EXPECT_EQ(refusal.header("www-authenticate"), R"(Bearer error="insufficient_scope", scope="write")");
   EXPECT_EQ(json::parse(refusal.body)["type"], "https://storagepool.dev/problems/forbidden");
   EXPECT_THAT(json::parse(refusal.body)["detail"], HasSubstr("\"write\""));
-  EXPECT_EQ(send("POST /things", kWriter, "good").status, 201U);
+  EXPECT_EQ(send("POST /things", kWriterToken, "good").status, 201U);
 }
 
 TEST_F(GuardTest, UnknownPathsAndMethodsAre401WithoutAToken) {
   for (const char* line : {"GET /unknown", "DELETE /things", "OPTIONS /things", "OPTIONS *"}) {
     EXPECT_EQ(send(line, "").status, 401U) << line;
   }
-  EXPECT_EQ(send("GET /unknown", kReader).status, 404U);
-  EXPECT_EQ(send("DELETE /things", kReader).status, 405U);
+  EXPECT_EQ(send("GET /unknown", kReaderToken).status, 404U);
+  EXPECT_EQ(send("DELETE /things", kReaderToken).status, 405U);
 }
 
 TEST_F(GuardTest, The401SaysWhichOfThreeThingsIsWrong) {
@@ -137,21 +137,21 @@ TEST_F(GuardTest, The401SaysWhichOfThreeThingsIsWrong) {
 }
 
 TEST_F(GuardTest, AnAdminPathTakesReadersAndTheAdministrator) {
-  EXPECT_EQ(send("GET /numbers", kReader).status, 200U);
-  EXPECT_EQ(send("GET /numbers", kAdmin).status, 200U);
-  EXPECT_EQ(send("GET /numbers", kWriter).status, 403U);
+  EXPECT_EQ(send("GET /numbers", kReaderToken).status, 200U);
+  EXPECT_EQ(send("GET /numbers", kAdminToken).status, 200U);
+  EXPECT_EQ(send("GET /numbers", kWriterToken).status, 403U);
   EXPECT_EQ(send("POST /numbers", "").status, 401U);
-  EXPECT_EQ(send("GET /unguarded", kReader).status, 401U);
-  EXPECT_EQ(send("GET /unguarded", kAdmin).status, 401U);
+  EXPECT_EQ(send("GET /unguarded", kReaderToken).status, 401U);
+  EXPECT_EQ(send("GET /unguarded", kAdminToken).status, 401U);
 }
 
 TEST_F(OpenGuardTest, AdminPathsAreNeverOpen) {
   EXPECT_EQ(send("POST /things", "", "good").status, 201U);
   for (const char* path : {"/numbers", "/others", "/unguarded"}) {
     EXPECT_EQ(send("GET " + std::string(path), "").status, 401U) << path;
-    EXPECT_EQ(send("GET " + std::string(path), kReader).status, 401U) << path;
+    EXPECT_EQ(send("GET " + std::string(path), kReaderToken).status, 401U) << path;
   }
-  EXPECT_EQ(send("GET /numbers", kAdmin).status, 200U);
+  EXPECT_EQ(send("GET /numbers", kAdminToken).status, 200U);
   EXPECT_EQ(send("GET /others", "").body, R"({"error":"none"})");
   EXPECT_EQ(send("GET /others", "an-unknown-token-0123").body, R"({"error":"bad"})");
   for (const char* spelled : {"/numbers/", "//numbers", "/%6Eumbers?", "/./numbers", "/numbers;x"}) {
@@ -160,17 +160,17 @@ TEST_F(OpenGuardTest, AdminPathsAreNeverOpen) {
 }
 
 TEST_F(GuardTest, TellsWhyItRefuses) {
-  send("POST /things", kWriter, "good");
-  send("POST /things", kReader, "bad");
-  send("GET /unknown", kReader);
-  send("GET /numbers", kAdmin);
+  send("POST /things", kWriterToken, "good");
+  send("POST /things", kReaderToken, "bad");
+  send("GET /unknown", kReaderToken);
+  send("GET /numbers", kAdminToken);
   EXPECT_EQ(told(), "");
   send("GET /unknown", "");
   send("GET /others", "");
   send("POST /things", "two words");
   for (int i = 0; i < 3; ++i) send("POST /things", "an-unknown-token-0123", "good");
-  send("POST /things", kReader, "good");  // a route refuses it
-  send("GET /numbers", kWriter);          // the guard itself does
+  send("POST /things", kReaderToken, "good");  // a route refuses it
+  send("GET /numbers", kWriterToken);          // the guard itself does
   EXPECT_EQ(told(), "2 missing 1 malformed 3 invalid 2 forbidden ");
 }
 
@@ -195,7 +195,7 @@ TEST_F(GuardTest, NoTokenReachesTheLogOrAnAnswer) {
   const std::string paseto = testing::PasetoIssuer(1).token(R"({"exp":"2026-02-28T12:00:00Z"})");
   ::testing::internal::CaptureStderr();
   std::string answers;
-  for (const std::string& token : {std::string(kReader), std::string("s3cret-unknown-token"), paseto}) {
+  for (const std::string& token : {std::string(kReaderToken), std::string("s3cret-unknown-token"), paseto}) {
     for (const char* line : {"GET /fail", "POST /things", "GET /numbers", "GET /others", "GET /unknown"}) {
       const Answer answer = send(line, token, "bad");
       for (const auto& [name, value] : answer.headers) answers += name + value;
@@ -206,7 +206,7 @@ TEST_F(GuardTest, NoTokenReachesTheLogOrAnAnswer) {
   const std::string log = ::testing::internal::GetCapturedStderr();
   EXPECT_THAT(log, HasSubstr("out of luck"));
   for (const std::string& secret :
-       {std::string(kReader), std::string(kWriter), std::string("s3cret"), paseto}) {
+       {std::string(kReaderToken), std::string(kWriterToken), std::string("s3cret"), paseto}) {
     EXPECT_THAT(log, Not(HasSubstr(secret)));
     EXPECT_THAT(answers, Not(HasSubstr(secret)));
   }

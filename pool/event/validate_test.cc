@@ -9,9 +9,9 @@
 namespace storagepool::event {
 namespace {
 
-using testing::ElementsAre;
-using testing::Field;
-using testing::HasSubstr;
+using ::testing::ElementsAre;
+using ::testing::Field;
+using ::testing::HasSubstr;
 
 const runtime::Timestamp kNow = *runtime::parse_timestamp("2026-02-28T12:00:00Z");
 

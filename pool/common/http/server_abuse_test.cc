@@ -16,9 +16,8 @@ using testing::echo;
 using testing::eventually;
 using testing::Gate;
 using testing::held_by;
+using testing::kGet;
 using testing::LoopbackServer;
-
-constexpr const char* kGet = "GET / HTTP/1.1\r\nHost: h\r\n\r\n";
 
 std::string post(const std::string& path, std::size_t size) {
   return "POST " + path + " HTTP/1.1\r\nHost: h\r\nContent-Length: " + std::to_string(size) + "\r\n\r\n" +

@@ -52,9 +52,8 @@ namespace {
 using testing::ask;
 using testing::Client;
 using testing::echo;
+using testing::kGet;
 using testing::LoopbackServer;
-
-constexpr const char* kGet = "GET / HTTP/1.1\r\nHost: h\r\n\r\n";
 
 std::size_t count(const std::string& text, const std::string& part) {
   std::size_t found = 0;

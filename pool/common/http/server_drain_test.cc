@@ -18,9 +18,8 @@ using testing::Client;
 using testing::echo;
 using testing::Gate;
 using testing::held_by;
+using testing::kGet;
 using testing::LoopbackServer;
-
-constexpr const char* kGet = "GET / HTTP/1.1\r\nHost: h\r\n\r\n";
 
 bool refuses_connections(std::uint16_t port) {
   try {

@@ -15,9 +15,9 @@ using namespace std::string_literals;
 using testing::ask;
 using testing::Client;
 using testing::echo;
+using testing::kGet;
 using testing::LoopbackServer;
 
-constexpr const char* kGet = "GET / HTTP/1.1\r\nHost: h\r\n\r\n";
 const std::string kHost = "Host: h\r\n";
 
 struct Malformed {

@@ -18,9 +18,8 @@ using testing::echo;
 using testing::Gate;
 using ::testing::HasSubstr;
 using testing::held_by;
+using testing::kGet;
 using testing::LoopbackServer;
-
-constexpr const char* kGet = "GET / HTTP/1.1\r\nHost: h\r\n\r\n";
 
 std::string post(std::size_t size) {
   return "POST /p HTTP/1.1\r\nHost: h\r\nContent-Length: " + std::to_string(size) + "\r\n\r\n" +
@@ -193,7 +192,7 @@ TEST(Limits, KeepAliveTimeout) {
   EXPECT_EQ(client.read_to_end(), "");
 }
 
-boost::asio::awaitable<Response> huge(Request) {
+boost::asio::awaitable<Response> huge_answer(Request) {
   Response response;
   response.body.assign(std::size_t{64} << 20, 'x');
   co_return response;
@@ -202,7 +201,7 @@ boost::asio::awaitable<Response> huge(Request) {
 TEST(Limits, WriteTimeout) {
   Limits limits;
   limits.write_timeout = 50ms;
-  LoopbackServer server(limits, huge);
+  LoopbackServer server(limits, huge_answer);
   Client client(server.port());
   client.send(kGet);
   ASSERT_TRUE(client.readable(60s));  // the answer is on its way, and the client reads nothing of it

@@ -43,7 +43,7 @@ TEST(Notification, WakesEveryWaiter) {
   spawn(loop.get_executor(), "n", notify(notification));
   loop.run_for(30s);
   EXPECT_TRUE(loop.stopped());
-  EXPECT_THAT(results, testing::Each(std::optional<bool>(true)));
+  EXPECT_THAT(results, ::testing::Each(std::optional<bool>(true)));
 }
 
 TEST(Notification, TheDeadlineEndsAWait) {
@@ -88,11 +88,11 @@ TEST(Sleep, LastsAtLeastAsLongAsAsked) {
 
 TEST(Spawn, LogsWhatIsThrownAndGoesOn) {
   asio::io_context loop;
-  testing::internal::CaptureStderr();
+  ::testing::internal::CaptureStderr();
   spawn(loop.get_executor(), "doomed", fail());
   loop.run_for(30s);
-  const std::string output = testing::internal::GetCapturedStderr();
-  EXPECT_THAT(output, testing::HasSubstr(R"("work":"doomed","error":"broken")"));
+  const std::string output = ::testing::internal::GetCapturedStderr();
+  EXPECT_THAT(output, ::testing::HasSubstr(R"("work":"doomed","error":"broken")"));
 }
 
 }  // namespace

@@ -71,12 +71,12 @@ TEST(LogFormat, LevelNamesRoundTrip) {
 }
 
 TEST(Log, WritesOneJsonLinePerRecordToStandardErrorFromTheLevelConfigured) {
-  testing::internal::CaptureStderr();
+  ::testing::internal::CaptureStderr();
   configure("tester", Level::kWarn);
   info("not written");
   warn("written {} %v", {{"n", 1}});
   configure("", Level::kInfo);
-  const std::string output = testing::internal::GetCapturedStderr();
+  const std::string output = ::testing::internal::GetCapturedStderr();
 
   ASSERT_EQ(std::count(output.begin(), output.end(), '\n'), 1) << output;
   const auto parsed = nlohmann::json::parse(output);

@@ -13,7 +13,7 @@
 namespace storagepool::runtime {
 namespace {
 
-using testing::HasSubstr;
+using ::testing::HasSubstr;
 
 // The value of an unlabelled sample, or NaN.
 double sample(const std::string& exposition, std::string_view name) {

@@ -20,7 +20,7 @@ TEST(StopSignal, CallsBackOnceThenLetsTheLoopEnd) {
     ASSERT_EQ(::raise(signal), 0);
     loop.run_for(std::chrono::seconds(30));
     EXPECT_TRUE(loop.stopped());
-    EXPECT_THAT(seen, testing::ElementsAre(signal));
+    EXPECT_THAT(seen, ::testing::ElementsAre(signal));
   }
 }
 
@@ -33,7 +33,7 @@ TEST(StopSignal, TheSecondSignalEndsTheProcess) {
         loop.run_for(std::chrono::seconds(30));
         std::_Exit(0);
       },
-      testing::KilledBySignal(SIGTERM), "");
+      ::testing::KilledBySignal(SIGTERM), "");
 }
 
 TEST(StopSignal, CancelAndDestructionDoNotCallBack) {

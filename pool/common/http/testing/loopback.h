@@ -16,6 +16,9 @@
 
 namespace storagepool::http::testing {
 
+// The smallest request.
+inline constexpr const char* kGet = "GET / HTTP/1.1\r\nHost: h\r\n\r\n";
+
 // Runs a server on a thread of its own until destroyed.
 class LoopbackServer {
  public:
