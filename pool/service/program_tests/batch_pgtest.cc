@@ -1,12 +1,10 @@
 // The audit API of the running program: batches, calls that are repeated, and workspaces.
-#include <memory>
 #include <string>
 
 #include <gmock/gmock.h>
 #include <gtest/gtest.h>
 
-#include "pool/postgres/testing/server.h"
-#include "pool/service/program_tests/testing/pod.h"
+#include "pool/service/program_tests/testing/program_test.h"
 
 namespace storagepool::service {
 namespace {
@@ -15,22 +13,11 @@ using nlohmann::json;
 using testing::eventually;
 using ::testing::HasSubstr;
 using testing::HttpResponse;
+using testing::kEvents;
 using testing::valid_event;
 
-class DataStorageBatchTest : public ::testing::Test {
+class DataStorageBatchTest : public testing::RunningProgramTest {
  protected:
-  static void SetUpTestSuite() {
-    server_ = std::make_unique<postgres::testing::Server>();
-    server_->superuser("ALTER ROLE app CREATEDB");  // for workspaces
-    pod_ = std::make_unique<testing::Pod>(server_->connect_options());
-    pod_->start();
-    ASSERT_TRUE(pod_->becomes_ready()) << pod_->log();
-  }
-  static void TearDownTestSuite() {
-    pod_.reset();
-    server_.reset();
-  }
-
   static HttpResponse post(const std::string& target, const json& body, const std::string& key = {}) {
     testing::HttpHeaders headers = {{"Content-Type", "application/json"}};
     if (!key.empty()) headers.emplace_back("Idempotency-Key", key);
@@ -55,14 +42,8 @@ class DataStorageBatchTest : public ::testing::Test {
         "storagepool_workspaces{state=\"deleting\"} " + std::to_string(workspaces) + "\n";
     return eventually([&] { return pod_->metrics().find(line) != std::string::npos; });
   }
-  static inline const std::string kEvents = "/api/v1/audit/events";
   static inline const std::string kBatch = "/api/v1/audit/events/batch";
-
-  static std::unique_ptr<postgres::testing::Server> server_;
-  static std::unique_ptr<testing::Pod> pod_;
 };
-std::unique_ptr<postgres::testing::Server> DataStorageBatchTest::server_;
-std::unique_ptr<testing::Pod> DataStorageBatchTest::pod_;
 
 TEST_F(DataStorageBatchTest, stores_a_batch_and_tells_its_ids_in_order) {
   json first = event("batch");

@@ -13,8 +13,7 @@
 #include <gtest/gtest.h>
 
 #include "pool/event/uuid.h"
-#include "pool/postgres/testing/server.h"
-#include "pool/service/program_tests/testing/pod.h"
+#include "pool/service/program_tests/testing/program_test.h"
 
 namespace storagepool::service {
 namespace {
@@ -22,7 +21,6 @@ namespace {
 using nlohmann::json;
 using std::chrono::steady_clock;
 using testing::eventually;
-using testing::Pod;
 using testing::valid_event;
 
 runtime::Timestamp wall_clock() {
@@ -92,7 +90,7 @@ class Load {
   std::vector<std::thread> clients_;
 };
 
-class DataStorageCrashTest : public ::testing::Test {
+class DataStorageCrashTest : public testing::LoneProgramTest {
  protected:
   void kill_and_restart(Load& load) {
     pod_.signal(SIGKILL);
@@ -110,14 +108,10 @@ class DataStorageCrashTest : public ::testing::Test {
     }
     for (const auto& [id, times] : stored) EXPECT_LE(times, 1) << id;
   }
-
-  postgres::testing::Server server_;
-  Pod pod_{server_.connect_options()};
 };
 
 TEST_F(DataStorageCrashTest, keeps_every_acknowledged_event_exactly_once_through_an_outage_and_two_kills) {
-  pod_.start();
-  ASSERT_TRUE(pod_.becomes_ready()) << pod_.log();
+  start();
   Load load(pod_.api_port());
   ASSERT_TRUE(load.sees(201, 200)) << pod_.log();
 
@@ -142,8 +136,7 @@ TEST_F(DataStorageCrashTest, keeps_every_acknowledged_event_exactly_once_through
 }
 
 TEST_F(DataStorageCrashTest, a_drain_while_postgresql_is_away_keeps_what_was_accepted) {
-  pod_.start();
-  ASSERT_TRUE(pod_.becomes_ready()) << pod_.log();
+  start();
   Load load(pod_.api_port());
   server_.stop();
   ASSERT_TRUE(load.sees(202, 200)) << pod_.log();
@@ -151,8 +144,7 @@ TEST_F(DataStorageCrashTest, a_drain_while_postgresql_is_away_keeps_what_was_acc
   load.stop();
   server_.start();
   // Also when the journal is turned off meanwhile.
-  pod_.start({}, {"--journal-max-bytes=0"});
-  ASSERT_TRUE(pod_.becomes_ready()) << pod_.log();
+  start({"--journal-max-bytes=0"});
   EXPECT_TRUE(eventually([&] { return pod_.metric("storagepool_journal_waiting_events") == 0; }))
       << pod_.log();
   expect_exactly_once(load);

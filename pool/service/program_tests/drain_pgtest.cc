@@ -14,8 +14,7 @@
 #include <gtest/gtest.h>
 
 #include "pool/event/uuid.h"
-#include "pool/postgres/testing/server.h"
-#include "pool/service/program_tests/testing/pod.h"
+#include "pool/service/program_tests/testing/program_test.h"
 #include "pool/service/program_tests/testing/table_lock.h"
 
 namespace storagepool::service {
@@ -23,16 +22,11 @@ namespace {
 
 using testing::eventually;
 using ::testing::HasSubstr;
-using testing::Pod;
 using testing::TableLock;
 using testing::valid_event;
 
-class DataStorageDrainTest : public ::testing::Test {
+class DataStorageDrainTest : public testing::LoneProgramTest {
  protected:
-  void start(const std::vector<std::string>& flags = {}) {
-    pod_.start({}, flags);
-    ASSERT_TRUE(pod_.becomes_ready()) << pod_.log();
-  }
   // A request that waits inside PostgreSQL.
   std::thread hanging_request() {
     std::thread client([this] { status_ = pod_.create(valid_event()).status; });
@@ -41,8 +35,6 @@ class DataStorageDrainTest : public ::testing::Test {
     return client;
   }
 
-  postgres::testing::Server server_;
-  Pod pod_{server_.connect_options()};
   std::atomic<unsigned> status_{0};
 };
 

@@ -4,14 +4,12 @@
 #include <filesystem>
 #include <fstream>
 #include <iterator>
-#include <memory>
 #include <string>
 
 #include <gmock/gmock.h>
 #include <gtest/gtest.h>
 
-#include "pool/postgres/testing/server.h"
-#include "pool/service/program_tests/testing/pod.h"
+#include "pool/service/program_tests/testing/program_test.h"
 
 namespace storagepool::service {
 namespace {
@@ -20,7 +18,6 @@ using nlohmann::json;
 using testing::eventually;
 using ::testing::HasSubstr;
 using ::testing::Not;
-using testing::Pod;
 using testing::valid_event;
 
 std::string contents(const std::string& path) {
@@ -28,15 +25,11 @@ std::string contents(const std::string& path) {
   return {std::istreambuf_iterator<char>(in), {}};
 }
 
-class DataStorageFaultsTest : public ::testing::Test {
+class DataStorageFaultsTest : public testing::ProgramTest {
  protected:
   static constexpr const char* kWrongPassword = "wr0ng-s3cret";
 
-  static void SetUpTestSuite() {
-    server_ = std::make_unique<postgres::testing::Server>(
-        postgres::testing::ServerOptions{.settings = {}, .tls = true, .require_password = true});
-  }
-  static void TearDownTestSuite() { server_.reset(); }
+  static void SetUpTestSuite() { start_server({.settings = {}, .tls = true, .require_password = true}); }
 
   DataStorageFaultsTest() {
     pod_.config.postgres.ssl_mode = settings::SslMode::kVerifyFull;
@@ -78,11 +71,7 @@ class DataStorageFaultsTest : public ::testing::Test {
     const auto created = pod_.create(valid_event());
     EXPECT_EQ(created.status, 201U) << created.body;
   }
-
-  static std::unique_ptr<postgres::testing::Server> server_;
-  Pod pod_{server_->connect_options()};
 };
-std::unique_ptr<postgres::testing::Server> DataStorageFaultsTest::server_;
 
 TEST_F(DataStorageFaultsTest, works_with_every_tls_mode) {
   for (const auto mode :
@@ -167,8 +156,7 @@ TEST_F(DataStorageFaultsTest, tells_refused_credentials_and_takes_rotated_ones) 
 
 TEST_F(DataStorageFaultsTest, moves_to_another_role_without_an_error_when_the_secret_changes) {
   server_->superuser("CREATE ROLE next LOGIN PASSWORD 'app-secret-2' IN ROLE app");
-  pod_.start();
-  ASSERT_TRUE(pod_.becomes_ready()) << pod_.log();
+  start();
   EXPECT_GT(server_->app_backends(), 0);
   pod_.write("credentials/password", "app-secret-2");
   pod_.write("credentials/username", "next");

@@ -1,6 +1,5 @@
 // What the flags of the running program change.
 #include <chrono>
-#include <memory>
 #include <string>
 #include <vector>
 
@@ -8,8 +7,7 @@
 #include <gtest/gtest.h>
 
 #include "pool/common/runtime/timestamp.h"
-#include "pool/postgres/testing/server.h"
-#include "pool/service/program_tests/testing/pod.h"
+#include "pool/service/program_tests/testing/program_test.h"
 #include "pool/tables/partitions.h"
 
 namespace storagepool::service {
@@ -19,24 +17,17 @@ using nlohmann::json;
 using testing::eventually;
 using ::testing::HasSubstr;
 using testing::HttpResponse;
+using testing::kEvents;
 using ::testing::Not;
 using testing::Pod;
 using testing::valid_event;
 
-constexpr const char* kEvents = "/api/v1/audit/events";
 constexpr const char* kCountMonths =
     "SELECT count(*) FROM pg_inherits WHERE inhparent = 'audit_events'::regclass AND inhrelid <> "
     "'audit_events_default'::regclass";
 
-class DataStorageFlagsTest : public ::testing::Test {
+class DataStorageFlagsTest : public testing::ProgramTest {
  protected:
-  static void SetUpTestSuite() { server_ = std::make_unique<postgres::testing::Server>(); }
-  static void TearDownTestSuite() { server_.reset(); }
-
-  void start(const std::vector<std::string>& flags) {
-    pod_.start({}, flags);
-    ASSERT_TRUE(pod_.becomes_ready()) << pod_.log();
-  }
   HttpResponse create(std::chrono::minutes from_now) const {
     json event = valid_event();
     const auto now = std::chrono::floor<std::chrono::microseconds>(std::chrono::system_clock::now());
@@ -55,14 +46,10 @@ class DataStorageFlagsTest : public ::testing::Test {
   double refusals(const std::string& reason) const {
     return pod_.metric("storagepool_http_auth_refused_total{reason=\"" + reason + "\",server=\"api\"}");
   }
-
-  static std::unique_ptr<postgres::testing::Server> server_;
-  Pod pod_{server_->connect_options()};
 };
-std::unique_ptr<postgres::testing::Server> DataStorageFlagsTest::server_;
 
 TEST_F(DataStorageFlagsTest, event_times_are_limited_by_default) {
-  start({});
+  start();
   using std::chrono::hours;
   using std::chrono::minutes;
   EXPECT_EQ(create(minutes{59}).status, 201U);
@@ -81,7 +68,7 @@ TEST_F(DataStorageFlagsTest, event_max_future_and_past_move_the_limits) {
 }
 
 TEST_F(DataStorageFlagsTest, without_authentication_only_the_figures_are_guarded) {
-  start({});
+  start();
   EXPECT_EQ(send("GET", kEvents, "").status, 200U);
   const auto missing = send("GET", "/api/admin.connectionStats", "");
   EXPECT_EQ(missing.status, 401U);
@@ -141,7 +128,7 @@ TEST_F(DataStorageFlagsTest, a_rate_limit_refuses_with_retry_after) {
 
 TEST_F(DataStorageFlagsTest, months_are_made_before_the_first_event) {
   server_->empty("audit");
-  start({});
+  start();
   EXPECT_EQ(server_->superuser(kCountMonths, "audit"), std::vector<std::string>{"5"}) << pod_.log();
 }
 
@@ -157,7 +144,7 @@ TEST_F(DataStorageFlagsTest, a_month_that_cannot_be_made_keeps_nobody_from_servi
   const std::chrono::year_month_day date{now};
   const std::string month = tables::partition_name(date.year() / date.month());
   server_->superuser("CREATE TABLE " + month + " (i int)", "audit");
-  start({});
+  start();
   EXPECT_EQ(pod_.create(valid_event()).status, 201U);
   EXPECT_EQ(server_->superuser("SELECT count(*) FROM audit_events_default", "audit").at(0), "1");
   EXPECT_THAT(pod_.log(), HasSubstr("months could not be made"));

@@ -1,14 +1,12 @@
 // The audit API of the running program: what existing clients send and read.
 #include <chrono>
 #include <map>
-#include <memory>
 #include <string>
 
 #include <gmock/gmock.h>
 #include <gtest/gtest.h>
 
-#include "pool/postgres/testing/server.h"
-#include "pool/service/program_tests/testing/pod.h"
+#include "pool/service/program_tests/testing/program_test.h"
 
 namespace storagepool::service {
 namespace {
@@ -16,21 +14,11 @@ namespace {
 using nlohmann::json;
 using ::testing::HasSubstr;
 using testing::HttpResponse;
+using testing::kEvents;
 using testing::valid_event;
 
-class DataStorageTest : public ::testing::Test {
+class DataStorageTest : public testing::RunningProgramTest {
  protected:
-  static void SetUpTestSuite() {
-    server_ = std::make_unique<postgres::testing::Server>();
-    pod_ = std::make_unique<testing::Pod>(server_->connect_options());
-    pod_->start();
-    ASSERT_TRUE(pod_->becomes_ready()) << pod_->log();
-  }
-  static void TearDownTestSuite() {
-    pod_.reset();
-    server_.reset();
-  }
-
   static json create(const json& event) {
     const HttpResponse response = pod_->create(event);
     EXPECT_EQ(response.status, 201U) << response.body;
@@ -50,13 +38,7 @@ class DataStorageTest : public ::testing::Test {
     EXPECT_EQ(body.at("status"), status);
     return body.at("detail");
   }
-  static constexpr const char* kEvents = "/api/v1/audit/events";
-
-  static std::unique_ptr<postgres::testing::Server> server_;
-  static std::unique_ptr<testing::Pod> pod_;
 };
-std::unique_ptr<postgres::testing::Server> DataStorageTest::server_;
-std::unique_ptr<testing::Pod> DataStorageTest::pod_;
 
 TEST_F(DataStorageTest, stores_an_event_and_gives_it_back) {
   json event = valid_event();
@@ -77,7 +59,7 @@ TEST_F(DataStorageTest, stores_an_event_and_gives_it_back) {
   EXPECT_TRUE(item.at("parent_event_id").is_null());
   EXPECT_FALSE(item.contains("namespace"));
 
-  const json page = get(std::string(kEvents) + "?correlation_id=stores-and-gives-back&since=1h&limit=5");
+  const json page = get(kEvents + "?correlation_id=stores-and-gives-back&since=1h&limit=5");
   EXPECT_EQ(page.at("data"), json::array({item}));
   EXPECT_EQ(page.at("pagination"), json({{"limit", 5}, {"offset", 0}, {"total", 1}, {"has_more", false}}));
 }
@@ -93,7 +75,7 @@ TEST_F(DataStorageTest, gives_event_data_back_byte_for_byte) {
   ASSERT_EQ(created.status, 201U) << created.body;
   const std::string id = json::parse(created.body).at("event_id");
   EXPECT_THAT(pod_->api("GET", kEvents + ("/" + id)).body, HasSubstr("\"event_data\":" + data));
-  EXPECT_THAT(pod_->api("GET", std::string(kEvents) + "?correlation_id=verbatim").body, HasSubstr(data));
+  EXPECT_THAT(pod_->api("GET", kEvents + "?correlation_id=verbatim").body, HasSubstr(data));
 }
 
 TEST_F(DataStorageTest, answers_a_repeated_id_the_same_and_stores_nothing) {
@@ -107,7 +89,7 @@ TEST_F(DataStorageTest, answers_a_repeated_id_the_same_and_stores_nothing) {
   EXPECT_EQ(second.status, 201U);
   EXPECT_EQ(second.body, first.body);
   EXPECT_EQ(json::parse(first.body).at("event_id"), "3f0e8c1a-0000-4000-8000-00000000aaaa");
-  EXPECT_EQ(get(std::string(kEvents) + "?correlation_id=repeated").at("pagination").at("total"), 1);
+  EXPECT_EQ(get(kEvents + "?correlation_id=repeated").at("pagination").at("total"), 1);
   EXPECT_EQ(pod_->metric("storagepool_events_stored_total"), stored + 1);
 }
 
@@ -151,13 +133,13 @@ TEST_F(DataStorageTest, refuses_bad_queries_naming_the_parameter) {
         problem(pod_->api("GET", kEvents + ("?" + std::string(query))), 400, "validation-error");
     EXPECT_THAT(detail, HasSubstr(name == "detail_key" ? "detail_value" : name)) << query;
   }
-  EXPECT_EQ(pod_->api("GET", std::string(kEvents) + "?unknown=1&limit=1&limit=bad").status, 200U);
+  EXPECT_EQ(pod_->api("GET", kEvents + "?unknown=1&limit=1&limit=bad").status, 200U);
 }
 
 TEST_F(DataStorageTest, tells_missing_events_and_bad_ids_apart) {
-  const std::string missing = std::string(kEvents) + "/3f0e8c1a-0000-4000-8000-00000000dead";
+  const std::string missing = kEvents + "/3f0e8c1a-0000-4000-8000-00000000dead";
   EXPECT_THAT(problem(pod_->api("GET", missing), 404, "not-found"), HasSubstr("3f0e8c1a"));
-  const std::string bad = std::string(kEvents) + "/zzz";
+  const std::string bad = kEvents + "/zzz";
   EXPECT_THAT(problem(pod_->api("GET", bad), 400, "validation-error"), HasSubstr("event_id: got \"zzz\""));
 }
 
@@ -179,8 +161,7 @@ TEST_F(DataStorageTest, limits_the_size_of_a_body_and_takes_all_below) {
   event["event_data"] = {{"x", std::string((std::size_t{5} << 20) - 2000, 'x')}};
   event["correlation_id"] = "large";
   create(event);
-  EXPECT_EQ(get(std::string(kEvents) + "?correlation_id=large").at("data").at(0).at("event_data"),
-            event["event_data"]);
+  EXPECT_EQ(get(kEvents + "?correlation_id=large").at("data").at(0).at("event_data"), event["event_data"]);
 }
 
 TEST_F(DataStorageTest, answers_health_and_metrics) {
@@ -207,7 +188,7 @@ TEST_F(DataStorageTest, tells_how_large_batches_are_and_how_long_they_take) {
   }
   const auto more = [&](const std::string& name) { return pod_->metric(name) - before.at(name); };
   const json batch = {valid_event(), valid_event(), valid_event()};
-  ASSERT_EQ(pod_->api("POST", std::string(kEvents) + "/batch", batch.dump()).status, 201U);
+  ASSERT_EQ(pod_->api("POST", kEvents + "/batch", batch.dump()).status, 201U);
   create(valid_event());
   EXPECT_EQ(more(at_most("2")), 1);
   EXPECT_EQ(more(at_most("5")), 2);

@@ -9,8 +9,7 @@
 #include <gmock/gmock.h>
 #include <gtest/gtest.h>
 
-#include "pool/postgres/testing/server.h"
-#include "pool/service/program_tests/testing/pod.h"
+#include "pool/service/program_tests/testing/program_test.h"
 #include "pool/service/program_tests/testing/table_lock.h"
 
 namespace storagepool::service {
@@ -19,12 +18,9 @@ namespace {
 using nlohmann::json;
 using testing::eventually;
 using ::testing::HasSubstr;
-using testing::Pod;
 
-class DataStorageSettingsTest : public ::testing::Test {
+class DataStorageSettingsTest : public testing::ProgramTest {
  protected:
-  static void SetUpTestSuite() { server_ = std::make_unique<postgres::testing::Server>(); }
-  static void TearDownTestSuite() { server_.reset(); }
   std::int64_t sockets() const {
     const json now = pod_.settings();
     return now.at("open").get<std::int64_t>() + now.at("opening").get<std::int64_t>() +
@@ -44,15 +40,10 @@ class DataStorageSettingsTest : public ::testing::Test {
     lock.reset();
     for (std::thread& client : clients) client.join();
   }
-
-  static std::unique_ptr<postgres::testing::Server> server_;
-  Pod pod_{server_->connect_options()};
 };
-std::unique_ptr<postgres::testing::Server> DataStorageSettingsTest::server_;
 
 TEST_F(DataStorageSettingsTest, changes_live_and_confirms_a_shrink) {
-  pod_.start();
-  ASSERT_TRUE(pod_.becomes_ready()) << pod_.log();
+  start();
   EXPECT_EQ(pod_.settings().at("appliedGeneration"), 1);
   EXPECT_EQ(pod_.settings().at("settings").at("maxOpenConns"), 4);
   EXPECT_THAT(pod_.log(), HasSubstr("\"message\":\"settings in force\""));
@@ -181,8 +172,7 @@ TEST_F(DataStorageSettingsTest, lets_nobody_in_without_the_token) {
 }
 
 TEST_F(DataStorageSettingsTest, tells_the_limits_of_the_server_role_and_database) {
-  pod_.start();
-  ASSERT_TRUE(pod_.becomes_ready()) << pod_.log();
+  start();
   json report = pod_.facts();
   EXPECT_EQ(report.at("reachable"), true);
   EXPECT_EQ(report.at("detail"), "");
