@@ -9,7 +9,6 @@
 namespace storagepool::reconcile {
 namespace {
 
-using json::at;
 using json::integer_at;
 using json::member;
 using json::text_at;
