@@ -2,8 +2,8 @@
 
 #include "operator/kube/events.h"
 #include "operator/kube/object.h"
-#include "pool/common/runtime/json.h"
-#include "pool/common/runtime/sha256.h"
+#include "pool/common/json/json.h"
+#include "pool/common/encoding/sha256.h"
 
 namespace storagepool::kube {
 namespace {
@@ -26,8 +26,8 @@ std::string cut(const std::string& text, std::size_t limit) {
 
 Json reference_to(const Json& object) {
   const ObjectKey key = key_of(object);
-  Json reference{{"apiVersion", runtime::text_at(object, "/apiVersion")},
-                 {"kind", runtime::text_at(object, "/kind")},
+  Json reference{{"apiVersion", json::text_at(object, "/apiVersion")},
+                 {"kind", json::text_at(object, "/kind")},
                  {"name", key.name},
                  {"uid", metadata_string(object, "uid")}};
   if (!key.name_space.empty()) reference["namespace"] = key.name_space;
@@ -37,15 +37,15 @@ Json reference_to(const Json& object) {
 std::string event_name(const Event& event) {
   const char separator = '\0';
   const std::string hash =
-      runtime::sha256_hex(runtime::text_at(event.regarding, "/uid") + separator + type_name(event.type) +
-                          separator + event.reason + separator + event.note);
-  return cut(runtime::text_at(event.regarding, "/name"), kMaxObjectNameBytes) + "." +
+      encoding::sha256_hex(json::text_at(event.regarding, "/uid") + separator + type_name(event.type) +
+                           separator + event.reason + separator + event.note);
+  return cut(json::text_at(event.regarding, "/name"), kMaxObjectNameBytes) + "." +
          hash.substr(0, kHashDigits);
 }
 
 Json event_object(const EventSeries::Write& write, const std::string& time, const std::string& controller,
                   const std::string& instance) {
-  const std::string name_space = runtime::text_at(write.event.regarding, "/namespace");
+  const std::string name_space = json::text_at(write.event.regarding, "/namespace");
   return {{"metadata", {{"name", write.name}, {"namespace", name_space.empty() ? "default" : name_space}}},
           {"eventTime", time},
           {"reportingController", controller},
@@ -67,7 +67,7 @@ bool EventSeries::record(const Event& event, TimePoint now) {
   }
   if (series_.size() >= kMaxSeries) return false;
   Bucket& bucket =
-      buckets_.try_emplace(runtime::text_at(event.regarding, "/uid"), Bucket{kBurst, now}).first->second;
+      buckets_.try_emplace(json::text_at(event.regarding, "/uid"), Bucket{kBurst, now}).first->second;
   const double refilled = std::chrono::duration<double>(now - bucket.at) / kRefill;
   bucket = {std::min<double>(kBurst, bucket.tokens + refilled), now};
   if (bucket.tokens < 1) return false;

@@ -5,7 +5,7 @@
 
 #include "operator/kube/object.h"
 #include "pool/common/runtime/clock.h"
-#include "pool/common/runtime/json.h"
+#include "pool/common/json/json.h"
 #include "pool/common/runtime/log.h"
 
 namespace storagepool::kube {
@@ -13,8 +13,7 @@ namespace {
 
 // How often an Event as stored has happened.
 std::uint64_t count_of(const Json& stored) {
-  return static_cast<std::uint64_t>(
-      std::max<std::int64_t>(1, runtime::integer_at(stored, "/series/count", 1)));
+  return static_cast<std::uint64_t>(std::max<std::int64_t>(1, json::integer_at(stored, "/series/count", 1)));
 }
 
 }  // namespace

@@ -1,18 +1,18 @@
 #include "operator/kube/object.h"
 
-#include "pool/common/runtime/json.h"
+#include "pool/common/json/json.h"
 
 namespace storagepool::kube {
 namespace {
 
 const Json& metadata(const Json& object, std::string_view field) {
-  return runtime::member(runtime::member(object, "metadata"), field);
+  return json::member(json::member(object, "metadata"), field);
 }
 
 }  // namespace
 
 std::string metadata_string(const Json& object, const char* field) {
-  return runtime::text_of(metadata(object, field));
+  return json::text_of(metadata(object, field));
 }
 
 ObjectKey key_of(const Json& object) {
@@ -20,12 +20,12 @@ ObjectKey key_of(const Json& object) {
 }
 
 std::uint64_t resource_version(const Json& object) {
-  const auto version = runtime::parse_integer(metadata_string(object, "resourceVersion"));
+  const auto version = json::parse_integer(metadata_string(object, "resourceVersion"));
   return version && *version > 0 ? static_cast<std::uint64_t>(*version) : 0;
 }
 
 std::int64_t generation(const Json& object) {
-  return runtime::integer_at(object, "/metadata/generation", 0);
+  return json::integer_at(object, "/metadata/generation", 0);
 }
 
 bool is_deleting(const Json& object) {
@@ -43,11 +43,11 @@ std::vector<std::string> finalizers(const Json& object) {
 }
 
 std::string label(const Json& object, std::string_view name) {
-  return runtime::text_of(runtime::member(metadata(object, "labels"), name));
+  return json::text_of(json::member(metadata(object, "labels"), name));
 }
 
 std::string annotation(const Json& object, std::string_view name) {
-  return runtime::text_of(runtime::member(metadata(object, "annotations"), name));
+  return json::text_of(json::member(metadata(object, "annotations"), name));
 }
 
 }  // namespace storagepool::kube

@@ -6,7 +6,8 @@
 #include <openssl/rand.h>
 
 #include "operator/render/admin_token.h"
-#include "pool/common/runtime/encoding.h"
+#include "pool/common/encoding/encoding.h"
+#include "pool/common/json/json.h"
 
 namespace storagepool::manager {
 namespace {
@@ -22,9 +23,7 @@ std::string new_key() {
 }
 
 tl::expected<std::string, kube::ApiError> read_key(const Json& secret) {
-  const Json::json_pointer path("/data/key");
-  const Json encoded = secret.contains(path) ? secret[path] : Json();
-  const auto key = encoded.is_string() ? runtime::decode_base64(encoded.get<std::string>()) : std::string();
+  const auto key = encoding::decode_base64(json::text_at(secret, "/data/key"));
   if (key && key->size() >= kAdminKeyBytes) return *key;
   return tl::unexpected(
       kube::ApiError{.status = 422,
@@ -44,7 +43,7 @@ tl::expected<std::string, kube::ApiError> load_or_create_admin_key(const kube::C
     secret = client.create(kube::resources::kSecrets,
                            {{"metadata", {{"name", name.name}, {"namespace", name.name_space}}},
                             {"type", "Opaque"},
-                            {"data", {{"key", runtime::encode_base64(new_key())}}}});
+                            {"data", {{"key", encoding::encode_base64(new_key())}}}});
     if (!secret && secret.error().is_already_exists()) secret = client.get(kube::resources::kSecrets, name);
   }
   if (!secret) return tl::unexpected(std::move(secret.error()));

@@ -3,7 +3,7 @@
 #include <functional>
 
 #include "operator/kube/object.h"
-#include "pool/common/runtime/json.h"
+#include "pool/common/json/json.h"
 
 namespace storagepool::reconcile {
 namespace {
@@ -16,9 +16,9 @@ std::size_t hash_of(const Json& object) {
 std::string fingerprint(const Json& object) {
   const std::int64_t generation = kube::generation(object);
   Json parts = Json::array();
-  const Json& metadata = runtime::member(object, "metadata");
+  const Json& metadata = json::member(object, "metadata");
   for (const char* member : {"labels", "annotations", "ownerReferences"}) {
-    parts.push_back(runtime::member(metadata, member));
+    parts.push_back(json::member(metadata, member));
   }
   const std::string version =
       generation > 0 ? std::to_string(generation) : kube::metadata_string(object, "resourceVersion");

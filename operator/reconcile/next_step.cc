@@ -70,7 +70,7 @@ class Stepper {
     } else {
       step_.action = first_grant();
     }
-    step_.blocked = blocked();
+    if (!step_.blocked && leaves_out_pods(step_.plan, desired_.request)) step_.blocked = shortage();
     step_.stalled = stalled();
     return std::move(step_);
   }
@@ -127,7 +127,7 @@ class Stepper {
     if (wanted <= limit || workload_.peak_pods * std::max(granted.ceiling, wanted) <= available()) {
       limit = wanted;
     } else {
-      held_back_ = !step_.unconfirmed.empty();
+      hold_back(granted);
       growth_waits_ = true;
     }
     const bool contradicted =
@@ -187,7 +187,7 @@ class Stepper {
       const bool only_one = peak == 1 && granted.ceiling <= desired_.request.min_conns_per_pod;
       const bool fits = peak * granted.ceiling <= available() || only_one;
       if (!fits) {
-        held_back_ = !step_.unconfirmed.empty();
+        hold_back(granted);
         return std::nullopt;
       }
     }
@@ -203,10 +203,9 @@ class Stepper {
     return {std::string(sizing::to_string(step_.plan.shortage)), step_.plan.message};
   }
 
-  std::optional<Reason> blocked() const {
-    if (held_back_) return not_confirmed(*observed_.granted);
-    if (leaves_out_pods(step_.plan, desired_.request)) return shortage();
-    return std::nullopt;
+  // Replicas or limits wait for pods that have not confirmed.
+  void hold_back(const Granted& granted) {
+    if (!step_.unconfirmed.empty()) step_.blocked = not_confirmed(granted);
   }
 
   std::optional<Reason> stalled() const {
@@ -231,7 +230,6 @@ class Stepper {
   Workload workload_;
   Step step_;
   bool growth_waits_ = false;
-  bool held_back_ = false;  // replicas or limits wait for pods that have not confirmed
 };
 
 }  // namespace

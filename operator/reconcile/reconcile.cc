@@ -6,13 +6,13 @@
 #include "operator/reconcile/member.h"
 #include "operator/reconcile/look.h"
 #include "operator/render/render.h"
-#include "pool/common/runtime/json.h"
+#include "pool/common/json/json.h"
 
 namespace storagepool::reconcile {
 namespace {
 
 Status read_status(const Json& object) {
-  return parse_status(runtime::member(object, "status"));
+  return parse_status(json::member(object, "status"));
 }
 
 }  // namespace

@@ -4,15 +4,14 @@
 #include <chrono>
 #include <utility>
 
-#include "pool/common/runtime/json.h"
+#include "pool/common/json/json.h"
 
 namespace storagepool::reconcile {
 namespace {
 
-using runtime::at;
-using runtime::integer_at;
-using runtime::member;
-using runtime::text_at;
+using json::integer_at;
+using json::member;
+using json::text_at;
 
 std::optional<Truth> parse_truth(std::string_view text) {
   for (const Truth truth : {Truth::kTrue, Truth::kFalse, Truth::kUnknown}) {

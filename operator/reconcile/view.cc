@@ -4,17 +4,17 @@
 
 #include "operator/kube/object.h"
 #include "operator/render/render.h"
-#include "pool/common/runtime/json.h"
+#include "pool/common/json/json.h"
 
 namespace storagepool::reconcile {
 namespace {
 
-using runtime::integer_at;
-using runtime::parse_integer;
-using runtime::text_at;
+using json::integer_at;
+using json::parse_integer;
+using json::text_at;
 
 bool is_ready(const Json& pod) {
-  const Json& conditions = runtime::at(pod, "/status/conditions");
+  const Json& conditions = json::at(pod, "/status/conditions");
   if (!conditions.is_array()) return false;
   for (const Json& condition : conditions) {
     if (text_at(condition, "/type") == "Ready") return text_at(condition, "/status") == "True";

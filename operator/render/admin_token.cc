@@ -7,7 +7,7 @@
 #include <openssl/evp.h>
 #include <openssl/hmac.h>
 
-#include "pool/common/runtime/encoding.h"
+#include "pool/common/encoding/encoding.h"
 
 namespace storagepool::render {
 std::string admin_token(std::string_view key, std::string_view uid) {
@@ -19,7 +19,7 @@ std::string admin_token(std::string_view key, std::string_view uid) {
            &size) == nullptr) {
     throw std::runtime_error("HMAC-SHA256 is not available in this OpenSSL");
   }
-  return runtime::encode_hex(std::span(digest.data(), size));
+  return encoding::encode_hex(std::span(digest.data(), size));
 }
 
 }  // namespace storagepool::render

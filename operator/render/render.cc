@@ -2,7 +2,7 @@
 
 #include "operator/render/admin_token.h"
 #include "operator/render/object.h"
-#include "pool/common/runtime/sha256.h"
+#include "pool/common/encoding/sha256.h"
 
 namespace storagepool::render {
 namespace {
@@ -61,7 +61,7 @@ Json owned(const Identity& pool, std::string_view api_version, std::string_view 
 std::string postgres_hash(const Spec& spec) {
   const Json identity{target_of(spec.postgres), settings::to_string(spec.postgres.ssl_mode),
                       spec.credentials_secret, spec.ca_secret};
-  return runtime::sha256_hex(identity.dump()).substr(0, 16);
+  return encoding::sha256_hex(identity.dump()).substr(0, 16);
 }
 
 Json service_account(const Identity& pool) {

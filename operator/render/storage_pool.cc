@@ -4,7 +4,7 @@
 #include <array>
 #include <utility>
 
-#include "pool/common/runtime/json.h"
+#include "pool/common/json/json.h"
 #include "pool/common/settings/bytes.h"
 #include "pool/common/settings/duration.h"
 
@@ -21,7 +21,7 @@ constexpr std::array kProfiles{Profile{"Low", 25, 5}, Profile{"Medium", 50, 10},
 constexpr std::size_t kMaxShown = 64;
 constexpr std::size_t kMaxImage = 1024;
 
-using runtime::member;
+using json::member;
 using Accepts = bool (*)(std::string_view text);
 
 bool is_lower(char c) {
@@ -293,7 +293,7 @@ tl::expected<Spec, FieldProblems> parse_spec(const Json& object) {
 
 Identity identity_of(const Json& object) {
   const Json& metadata = member(object, "metadata");
-  const auto text = [&](std::string_view key) { return runtime::text_of(member(metadata, key)); };
+  const auto text = [&](std::string_view key) { return json::text_of(member(metadata, key)); };
   return {text("namespace"), text("name"), text("uid")};
 }
 

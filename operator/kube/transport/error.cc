@@ -3,7 +3,7 @@
 #include <algorithm>
 #include <charconv>
 
-#include "pool/common/runtime/json.h"
+#include "pool/common/json/json.h"
 
 namespace storagepool::kube {
 namespace {
@@ -66,11 +66,11 @@ std::string ApiError::to_string() const {
 
 ApiError error_from_response(int status, std::string_view body, std::string_view retry_after) {
   ApiError error{.status = status, .retry_after = seconds_value(retry_after)};
-  const auto parsed = runtime::Json::parse(body, nullptr, /*allow_exceptions=*/false);
-  if (parsed.is_object() && runtime::text_at(parsed, "/kind") == "Status") {
-    error.reason = runtime::text_at(parsed, "/reason");
-    error.message = shorten(runtime::text_at(parsed, "/message"), kMaxMessageBytes);
-    const auto seconds = runtime::integer_at(parsed, "/details/retryAfterSeconds");
+  const auto parsed = json::Json::parse(body, nullptr, /*allow_exceptions=*/false);
+  if (parsed.is_object() && json::text_at(parsed, "/kind") == "Status") {
+    error.reason = json::text_at(parsed, "/reason");
+    error.message = shorten(json::text_at(parsed, "/message"), kMaxMessageBytes);
+    const auto seconds = json::integer_at(parsed, "/details/retryAfterSeconds");
     if (error.retry_after.count() == 0 && seconds)
       error.retry_after = seconds_value(std::to_string(*seconds));
   }

@@ -6,7 +6,7 @@
 #include <yaml-cpp/yaml.h>
 
 #include "operator/kube/transport/url.h"
-#include "pool/common/runtime/encoding.h"
+#include "pool/common/encoding/encoding.h"
 
 namespace storagepool::kube {
 namespace {
@@ -115,7 +115,7 @@ class KubeconfigParser {
   std::string data_or_file(const YAML::Node& node, const char* data_field, const char* file_field) {
     const std::string data = text_of(node, data_field);
     if (!data.empty()) {
-      auto decoded = runtime::decode_base64(data);
+      auto decoded = encoding::decode_base64(data);
       if (!decoded) throw Refused{std::string(data_field) + ": " + decoded.error()};
       return std::move(*decoded);
     }

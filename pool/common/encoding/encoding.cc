@@ -1,9 +1,9 @@
-#include "pool/common/runtime/encoding.h"
+#include "pool/common/encoding/encoding.h"
 
 #include <algorithm>
 #include <cstddef>
 
-namespace storagepool::runtime {
+namespace storagepool::encoding {
 namespace {
 
 constexpr std::string_view kHexDigits = "0123456789abcdef";
@@ -63,4 +63,4 @@ tl::expected<std::string, std::string> decode_base64(std::string_view text) {
   return decoded;
 }
 
-}  // namespace storagepool::runtime
+}  // namespace storagepool::encoding

@@ -6,7 +6,7 @@
 #include <string>
 #include <string_view>
 
-namespace storagepool::runtime {
+namespace storagepool::encoding {
 
 using Sha256 = std::array<std::uint8_t, 32>;
 
@@ -15,4 +15,4 @@ Sha256 sha256(std::string_view bytes);
 // In hexadecimal, 64 digits.
 std::string sha256_hex(std::string_view bytes);
 
-}  // namespace storagepool::runtime
+}  // namespace storagepool::encoding

@@ -1,8 +1,8 @@
-#include "pool/common/runtime/json.h"
+#include "pool/common/json/json.h"
 
 #include <gtest/gtest.h>
 
-namespace storagepool::runtime {
+namespace storagepool::json {
 namespace {
 
 const Json kObject = Json::parse(R"({"a": {"b/c": [1, "x"]}, "text": "t", "half": 1.5,
@@ -45,4 +45,4 @@ TEST(ParseInteger, TakesWholeNumbersOnly) {
 }
 
 }  // namespace
-}  // namespace storagepool::runtime
+}  // namespace storagepool::json

@@ -1,9 +1,9 @@
-#include "pool/common/runtime/json.h"
+#include "pool/common/json/json.h"
 
 #include <charconv>
 #include <limits>
 
-namespace storagepool::runtime {
+namespace storagepool::json {
 namespace {
 
 const Json& null() {
@@ -51,4 +51,4 @@ std::optional<std::int64_t> parse_integer(std::string_view text) {
   return value;
 }
 
-}  // namespace storagepool::runtime
+}  // namespace storagepool::json

@@ -1,10 +1,10 @@
-#include "pool/common/runtime/encoding.h"
+#include "pool/common/encoding/encoding.h"
 
 #include <array>
 
 #include <gtest/gtest.h>
 
-namespace storagepool::runtime {
+namespace storagepool::encoding {
 namespace {
 
 TEST(EncodeHex, TwoDigitsForEachByte) {
@@ -46,4 +46,4 @@ TEST(DecodeBase64, TheErrorDoesNotShowTheText) {
 }
 
 }  // namespace
-}  // namespace storagepool::runtime
+}  // namespace storagepool::encoding

@@ -1,8 +1,8 @@
-#include "pool/common/runtime/sha256.h"
+#include "pool/common/encoding/sha256.h"
 
 #include <gtest/gtest.h>
 
-namespace storagepool::runtime {
+namespace storagepool::encoding {
 namespace {
 
 // FIPS 180-4's examples.
@@ -17,4 +17,4 @@ TEST(Sha256, TakesBytesThatAreNoText) {
 }
 
 }  // namespace
-}  // namespace storagepool::runtime
+}  // namespace storagepool::encoding

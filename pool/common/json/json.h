@@ -10,7 +10,7 @@
 
 #include <nlohmann/json.hpp>
 
-namespace storagepool::runtime {
+namespace storagepool::json {
 
 using Json = nlohmann::json;
 
@@ -26,4 +26,4 @@ std::optional<std::int64_t> integer_at(const Json& json, const char* pointer);
 // The whole text as a decimal number, as annotations carry them.
 std::optional<std::int64_t> parse_integer(std::string_view text);
 
-}  // namespace storagepool::runtime
+}  // namespace storagepool::json

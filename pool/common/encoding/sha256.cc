@@ -1,12 +1,12 @@
-#include "pool/common/runtime/sha256.h"
+#include "pool/common/encoding/sha256.h"
 
 #include <stdexcept>
 
 #include <openssl/evp.h>
 
-#include "pool/common/runtime/encoding.h"
+#include "pool/common/encoding/encoding.h"
 
-namespace storagepool::runtime {
+namespace storagepool::encoding {
 
 Sha256 sha256(std::string_view bytes) {
   Sha256 digest;
@@ -22,4 +22,4 @@ std::string sha256_hex(std::string_view bytes) {
   return encode_hex(sha256(bytes));
 }
 
-}  // namespace storagepool::runtime
+}  // namespace storagepool::encoding

@@ -8,7 +8,7 @@
 
 #include <tl/expected.hpp>
 
-namespace storagepool::runtime {
+namespace storagepool::encoding {
 
 // In lower case.
 std::string encode_hex(std::span<const std::uint8_t> bytes);
@@ -18,4 +18,4 @@ std::string encode_base64(std::string_view bytes);
 // Padding required, white space ignored. The error never shows the text, which may be a secret.
 tl::expected<std::string, std::string> decode_base64(std::string_view text);
 
-}  // namespace storagepool::runtime
+}  // namespace storagepool::encoding
