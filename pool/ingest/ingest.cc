@@ -45,33 +45,32 @@ tables::StoreError late() {
 
 class Ingest::State : public std::enable_shared_from_this<State> {
  public:
-  State(asio::any_io_executor executor, engine::Engine& engine, const IngestLimits& limits)
+  State(asio::any_io_executor executor, engine::Engine& engine, const Limits& limits)
       : executor_(std::move(executor)), engine_(engine), limits_(limits), queue_(limits), idle_(executor_) {}
 
-  awaitable<IngestAnswer> store(std::string database, std::vector<event::Event> unit, Deadline deadline);
+  awaitable<Answer> store(std::string database, std::vector<event::Event> unit, Deadline deadline);
   awaitable<bool> drain(Deadline deadline);
-  IngestStatistics statistics() const { return {queue_.load(), counters_}; }
+  Statistics statistics() const { return {queue_.load(), counters_}; }
 
  private:
   void begin_turns();
-  static awaitable<void> take_turn(std::shared_ptr<State> self, IngestQueue::Turn turn);
-  awaitable<void> write(std::string database, engine::Lease lease, std::vector<IngestUnit> units);
-  void answer(const IngestUnit& unit, IngestAnswer answer);
-  void expire(const std::vector<IngestUnit>& units);
+  static awaitable<void> take_turn(std::shared_ptr<State> self, Queue::Turn turn);
+  awaitable<void> write(std::string database, engine::Lease lease, std::vector<Unit> units);
+  void answer(const Unit& unit, Answer answer);
+  void expire(const std::vector<Unit>& units);
 
   asio::any_io_executor executor_;
   engine::Engine& engine_;
-  IngestLimits limits_;
-  IngestQueue queue_;
-  IngestCounters counters_;
-  std::unordered_map<std::uint64_t, runtime::Promise<IngestAnswer>::Giver>
-      waiting_;  // by unit, until answered
+  Limits limits_;
+  Queue queue_;
+  Counters counters_;
+  std::unordered_map<std::uint64_t, runtime::Promise<Answer>::Giver> waiting_;  // by unit, until answered
   runtime::Notification idle_;
   bool draining_ = false;
 };
 
-awaitable<IngestAnswer> Ingest::State::store(std::string database, std::vector<event::Event> unit,
-                                             Deadline deadline) {
+awaitable<Answer> Ingest::State::store(std::string database, std::vector<event::Event> unit,
+                                       Deadline deadline) {
   const auto self = shared_from_this();
   if (unit.empty()) co_return std::vector<Stored>{};
   if (draining_)
@@ -88,7 +87,7 @@ awaitable<IngestAnswer> Ingest::State::store(std::string database, std::vector<e
     co_return tl::unexpected(
         tables::StoreError{Kind::kOverloaded, "too many events are waiting to be stored", kRetryAfter});
   }
-  runtime::Promise<IngestAnswer> promise(executor_);
+  runtime::Promise<Answer> promise(executor_);
   waiting_.emplace(*id, promise.giver());
   begin_turns();
   auto answer = co_await promise.wait_until(deadline);
@@ -111,12 +110,12 @@ void Ingest::State::begin_turns() {
   if (queue_.empty()) idle_.notify_all();
 }
 
-awaitable<void> Ingest::State::take_turn(std::shared_ptr<State> self, IngestQueue::Turn turn) {
-  IngestQueue& queue = self->queue_;
+awaitable<void> Ingest::State::take_turn(std::shared_ptr<State> self, Queue::Turn turn) {
+  Queue& queue = self->queue_;
   auto lease = co_await self->engine_.acquire(turn.database, turn.deadline);
   if (lease) {
-    IngestQueue::Batch batch = queue.take(turn.database, runtime::steady_now());
-    const IngestLoad load = batch.load;
+    Queue::Batch batch = queue.take(turn.database, runtime::steady_now());
+    const Load load = batch.load;
     self->expire(batch.expired);
     self->begin_turns();  // of the same database, if not all of it went into the batch
     if (!batch.units.empty()) co_await self->write(turn.database, std::move(*lease), std::move(batch.units));
@@ -126,23 +125,20 @@ awaitable<void> Ingest::State::take_turn(std::shared_ptr<State> self, IngestQueu
     const bool timed_out = lease.error().reason == engine::AcquireError::Reason::kDeadlineExceeded;
     const auto newer = timed_out ? turn.next_unit : std::numeric_limits<std::uint64_t>::max();
     const tl::unexpected<tables::StoreError> error(tables::to_store_error(lease.error()));
-    for (const IngestUnit& unit : queue.give_up(turn.database, newer)) self->answer(unit, error);
+    for (const Unit& unit : queue.give_up(turn.database, newer)) self->answer(unit, error);
   }
   self->begin_turns();
 }
 
-awaitable<void> Ingest::State::write(std::string database, engine::Lease lease,
-                                     std::vector<IngestUnit> units) {
-  const auto first =
-      std::min_element(units.begin(), units.end(),
-                       [](const IngestUnit& a, const IngestUnit& b) { return a.deadline < b.deadline; });
+awaitable<void> Ingest::State::write(std::string database, engine::Lease lease, std::vector<Unit> units) {
+  const auto first = std::min_element(units.begin(), units.end(),
+                                      [](const Unit& a, const Unit& b) { return a.deadline < b.deadline; });
   std::vector<std::uint64_t> ids;
   ids.reserve(units.size());
-  for (const IngestUnit& unit : units) ids.push_back(unit.id);
-  IngestWriter writer(
+  for (const Unit& unit : units) ids.push_back(unit.id);
+  Writer writer(
       engine_, std::move(database), first->deadline + limits_.grace,
-      [this](const IngestUnit& unit, IngestAnswer answer) { this->answer(unit, std::move(answer)); },
-      counters_);
+      [this](const Unit& unit, Answer answer) { this->answer(unit, std::move(answer)); }, counters_);
   try {
     co_await writer.write(std::move(lease), std::move(units));
   } catch (const std::exception& error) {
@@ -153,14 +149,14 @@ awaitable<void> Ingest::State::write(std::string database, engine::Lease lease,
   }
 }
 
-void Ingest::State::answer(const IngestUnit& unit, IngestAnswer answer) {
+void Ingest::State::answer(const Unit& unit, Answer answer) {
   auto waiting = waiting_.extract(unit.id);
   if (waiting) waiting.mapped().give(std::move(answer));
 }
 
-void Ingest::State::expire(const std::vector<IngestUnit>& units) {
+void Ingest::State::expire(const std::vector<Unit>& units) {
   counters_.expired += units.size();
-  for (const IngestUnit& unit : units) answer(unit, tl::unexpected(late()));
+  for (const Unit& unit : units) answer(unit, tl::unexpected(late()));
 }
 
 awaitable<bool> Ingest::State::drain(Deadline deadline) {
@@ -174,17 +170,16 @@ awaitable<bool> Ingest::State::drain(Deadline deadline) {
   co_return done;
 }
 
-Ingest::Ingest(asio::any_io_executor executor, engine::Engine& engine, IngestLimits limits)
+Ingest::Ingest(asio::any_io_executor executor, engine::Engine& engine, Limits limits)
     : state_(std::make_shared<State>(std::move(executor), engine, limits)) {}
 
 Ingest::~Ingest() = default;
 
-awaitable<IngestAnswer> Ingest::store(std::string database, std::vector<event::Event> unit,
-                                      Deadline deadline) {
+awaitable<Answer> Ingest::store(std::string database, std::vector<event::Event> unit, Deadline deadline) {
   return state_->store(std::move(database), std::move(unit), deadline);
 }
 
-IngestStatistics Ingest::statistics() const {
+Statistics Ingest::statistics() const {
   return state_->statistics();
 }
 

@@ -27,9 +27,9 @@
 
 namespace storagepool::ingest {
 
-struct IngestStatistics {
-  IngestLoad load;  // accepted and not answered yet
-  IngestCounters counters;
+struct Statistics {
+  Load load;  // accepted and not answered yet
+  Counters counters;
 };
 
 class Ingest {
@@ -37,19 +37,19 @@ class Ingest {
   using Deadline = engine::TimePoint;
 
   // `engine` must outlive the executor's work.
-  Ingest(boost::asio::any_io_executor executor, engine::Engine& engine, IngestLimits limits = {});
+  Ingest(boost::asio::any_io_executor executor, engine::Engine& engine, Limits limits = {});
   ~Ingest();
   Ingest(const Ingest&) = delete;
   Ingest& operator=(const Ingest&) = delete;
 
   // Stores the events of one call, all or none, and returns what is now stored under each id, in order. When
   // the deadline passes before they are being written the answer is kUnavailable; when it passes later the
-  // answer is what happened to them, at most `IngestLimits::grace` after it. After kUnavailable they may have
+  // answer is what happened to them, at most `Limits::grace` after it. After kUnavailable they may have
   // been stored all the same, which a repeated call with the same ids finds out.
-  boost::asio::awaitable<IngestAnswer> store(std::string database, std::vector<event::Event> unit,
-                                             Deadline deadline);
+  boost::asio::awaitable<Answer> store(std::string database, std::vector<event::Event> unit,
+                                       Deadline deadline);
 
-  IngestStatistics statistics() const;
+  Statistics statistics() const;
 
   // Refuses new calls and waits until everything accepted is answered; false when that is not so by
   // `deadline`.

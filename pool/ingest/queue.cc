@@ -32,13 +32,13 @@ std::size_t bytes_of(const event::Event& event) {
 // moved.
 class ClientIds {
  public:
-  bool disjoint_from(const IngestUnit& unit) const {
+  bool disjoint_from(const Unit& unit) const {
     return ids_.empty() ||
            std::none_of(unit.events.begin(), unit.events.end(), [&](const event::Event& event) {
              return event.id_from_client && ids_.contains(event.event_id);
            });
   }
-  void add(const IngestUnit& unit) {
+  void add(const Unit& unit) {
     for (const event::Event& event : unit.events) {
       if (event.id_from_client) ids_.insert(event.event_id);
     }
@@ -50,35 +50,35 @@ class ClientIds {
 
 }  // namespace
 
-IngestLoad& IngestLoad::operator+=(const IngestLoad& other) {
+Load& Load::operator+=(const Load& other) {
   events += other.events;
   bytes += other.bytes;
   return *this;
 }
 
-IngestLoad& IngestLoad::operator-=(const IngestLoad& other) {
+Load& Load::operator-=(const Load& other) {
   events -= other.events;
   bytes -= other.bytes;
   return *this;
 }
 
-IngestLoad load_of(const std::vector<event::Event>& events) {
-  IngestLoad load{.events = events.size()};
+Load load_of(const std::vector<event::Event>& events) {
+  Load load{.events = events.size()};
   for (const event::Event& event : events) load.bytes += bytes_of(event);
   return load;
 }
 
-bool IngestQueue::fits(const IngestLoad& more, const IngestLoad& present, std::size_t share) const {
+bool Queue::fits(const Load& more, const Load& present, std::size_t share) const {
   return present.events + more.events <= limits_.max_queued_events / share &&
          present.bytes + more.bytes <= limits_.max_queued_bytes / share;
 }
 
-std::optional<std::uint64_t> IngestQueue::push(const std::string& database, std::vector<event::Event> events,
-                                               TimePoint deadline) {
+std::optional<std::uint64_t> Queue::push(const std::string& database, std::vector<event::Event> events,
+                                         TimePoint deadline) {
   constexpr std::size_t kSharePerDatabase = 2;  // one half
-  const IngestLoad load = load_of(events);
+  const Load load = load_of(events);
   const auto known = databases_.find(database);
-  const IngestLoad present = known == databases_.end() ? IngestLoad{} : known->second.load;
+  const Load present = known == databases_.end() ? Load{} : known->second.load;
   if (!fits(load, load_, 1) || !fits(load, present, kSharePerDatabase)) return std::nullopt;
 
   Database& here = databases_[database];
@@ -92,13 +92,12 @@ std::optional<std::uint64_t> IngestQueue::push(const std::string& database, std:
   return id;
 }
 
-bool IngestQueue::withdraw(const std::string& database, std::uint64_t unit) {
+bool Queue::withdraw(const std::string& database, std::uint64_t unit) {
   const auto found = databases_.find(database);
   if (found == databases_.end()) return false;
   auto& queue = found->second.queue;
-  const auto place =
-      std::lower_bound(queue.begin(), queue.end(), unit,
-                       [](const IngestUnit& one, std::uint64_t wanted) { return one.id < wanted; });
+  const auto place = std::lower_bound(queue.begin(), queue.end(), unit,
+                                      [](const Unit& one, std::uint64_t wanted) { return one.id < wanted; });
   if (place == queue.end() || place->id != unit) return false;
   remove_load(found->second, place->load);
   queue.erase(place);
@@ -106,11 +105,11 @@ bool IngestQueue::withdraw(const std::string& database, std::uint64_t unit) {
   return true;
 }
 
-bool IngestQueue::may_begin(const Database& database) const {
+bool Queue::may_begin(const Database& database) const {
   return !database.fetching && database.writing < limits_.turns_per_database;
 }
 
-std::optional<IngestQueue::Turn> IngestQueue::begin_turn() {
+std::optional<Queue::Turn> Queue::begin_turn() {
   if (turns_ == limits_.turns) return std::nullopt;
   // No more databases than there are turns are passed over.
   const auto found =
@@ -123,15 +122,15 @@ std::optional<IngestQueue::Turn> IngestQueue::begin_turn() {
   return Turn{.database = next.name, .deadline = next.latest, .next_unit = next_unit_};
 }
 
-IngestQueue::Batch IngestQueue::take(const std::string& name, TimePoint now) {
+Queue::Batch Queue::take(const std::string& name, TimePoint now) {
   Database& database = databases_.at(name);
   database.fetching = false;
   ++database.writing;
   Batch batch;
   ClientIds ids;
-  std::vector<IngestUnit> later;  // repeat an id of the batch
+  std::vector<Unit> later;  // repeat an id of the batch
   while (!database.queue.empty() && later.size() < limits_.max_batch_events) {
-    IngestUnit& unit = database.queue.front();
+    Unit& unit = database.queue.front();
     const bool expired = unit.deadline <= now;
     if (!expired && !batch.units.empty() &&
         (batch.load.events + unit.load.events > limits_.max_batch_events ||
@@ -155,7 +154,7 @@ IngestQueue::Batch IngestQueue::take(const std::string& name, TimePoint now) {
   return batch;
 }
 
-void IngestQueue::end_turn(const std::string& name, const IngestLoad& written) {
+void Queue::end_turn(const std::string& name, const Load& written) {
   Database& database = databases_.at(name);
   --database.writing;
   --turns_;
@@ -163,11 +162,11 @@ void IngestQueue::end_turn(const std::string& name, const IngestLoad& written) {
   settle(database);
 }
 
-std::vector<IngestUnit> IngestQueue::give_up(const std::string& name, std::uint64_t next_unit) {
+std::vector<Unit> Queue::give_up(const std::string& name, std::uint64_t next_unit) {
   Database& database = databases_.at(name);
   database.fetching = false;
   --turns_;
-  std::vector<IngestUnit> given_up;
+  std::vector<Unit> given_up;
   while (!database.queue.empty() && database.queue.front().id < next_unit) {
     remove_load(database, database.queue.front().load);
     given_up.push_back(std::move(database.queue.front()));
@@ -177,12 +176,12 @@ std::vector<IngestUnit> IngestQueue::give_up(const std::string& name, std::uint6
   return given_up;
 }
 
-void IngestQueue::remove_load(Database& database, const IngestLoad& load) {
+void Queue::remove_load(Database& database, const Load& load) {
   database.load -= load;
   load_ -= load;
 }
 
-void IngestQueue::settle(Database& database) {
+void Queue::settle(Database& database) {
   if (!database.queue.empty()) return;
   if (database.place) waiting_.erase(*database.place);
   database.place.reset();

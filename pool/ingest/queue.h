@@ -27,7 +27,7 @@
 
 namespace storagepool::ingest {
 
-struct IngestLimits {
+struct Limits {
   std::size_t max_batch_events = 500;
   std::size_t max_batch_bytes = std::size_t{4} * 1024 * 1024;
   // Of everything accepted and not answered yet, in memory.
@@ -41,30 +41,30 @@ struct IngestLimits {
 };
 
 // How much of something there is; bytes in memory.
-struct IngestLoad {
+struct Load {
   std::size_t events = 0;
   std::size_t bytes = 0;
-  IngestLoad& operator+=(const IngestLoad& other);
-  IngestLoad& operator-=(const IngestLoad& other);
-  friend bool operator==(const IngestLoad&, const IngestLoad&) = default;
+  Load& operator+=(const Load& other);
+  Load& operator-=(const Load& other);
+  friend bool operator==(const Load&, const Load&) = default;
 };
 
 // The events of one call, stored whole or not at all.
-struct IngestUnit {
+struct Unit {
   using TimePoint = std::chrono::steady_clock::time_point;
   std::uint64_t id = 0;  // ascending in the order of arrival
   std::vector<event::Event> events{};
-  IngestLoad load{};
+  Load load{};
   TimePoint deadline{};
 };
 
-IngestLoad load_of(const std::vector<event::Event>& events);
+Load load_of(const std::vector<event::Event>& events);
 
-class IngestQueue {
+class Queue {
  public:
-  using TimePoint = IngestUnit::TimePoint;
+  using TimePoint = Unit::TimePoint;
 
-  explicit IngestQueue(const IngestLimits& limits) : limits_(limits) {}
+  explicit Queue(const Limits& limits) : limits_(limits) {}
 
   // The unit's id; no value when it is refused because the queue is full.
   std::optional<std::uint64_t> push(const std::string& database, std::vector<event::Event> events,
@@ -81,41 +81,41 @@ class IngestQueue {
   std::optional<Turn> begin_turn();
 
   struct Batch {
-    std::vector<IngestUnit> units;    // to be written together
-    std::vector<IngestUnit> expired;  // waited in vain
-    IngestLoad load;                  // of `units`, to be given back by `end_turn`
+    std::vector<Unit> units;    // to be written together
+    std::vector<Unit> expired;  // waited in vain
+    Load load;                  // of `units`, to be given back by `end_turn`
   };
   // There is a connection: what is to be written with it, possibly nothing.
   Batch take(const std::string& database, TimePoint now);
-  void end_turn(const std::string& database, const IngestLoad& written);
+  void end_turn(const std::string& database, const Load& written);
   // There is no connection, and the turn is over. Returns the units before `next_unit`, which have waited for
   // it in vain.
-  std::vector<IngestUnit> give_up(const std::string& database, std::uint64_t next_unit);
+  std::vector<Unit> give_up(const std::string& database, std::uint64_t next_unit);
 
   // Accepted and not answered.
-  IngestLoad load() const { return load_; }
+  Load load() const { return load_; }
   bool empty() const { return databases_.empty(); }
 
  private:
   struct Database {
     std::string name{};
-    std::deque<IngestUnit> queue{};
-    IngestLoad load{};
+    std::deque<Unit> queue{};
+    Load load{};
     TimePoint latest = TimePoint::min();  // deadline of any unit that waited since the queue was empty
     bool fetching = false;
     int writing = 0;
     std::optional<std::list<Database*>::iterator> place{};  // in `waiting_` while the queue is not empty
   };
 
-  bool fits(const IngestLoad& more, const IngestLoad& present, std::size_t share) const;
+  bool fits(const Load& more, const Load& present, std::size_t share) const;
   bool may_begin(const Database& database) const;
-  void remove_load(Database& database, const IngestLoad& load);
+  void remove_load(Database& database, const Load& load);
   void settle(Database& database);  // after units have left the queue or a turn is over
 
-  IngestLimits limits_;
+  Limits limits_;
   std::unordered_map<std::string, Database> databases_;  // those with units or turns
   std::list<Database*> waiting_;                         // whose turn is next first
-  IngestLoad load_;
+  Load load_;
   int turns_ = 0;
   std::uint64_t next_unit_ = 1;
 };

@@ -12,7 +12,7 @@ namespace storagepool::ingest {
 namespace {
 
 using namespace std::chrono_literals;
-using TimePoint = IngestQueue::TimePoint;
+using TimePoint = Queue::TimePoint;
 
 const TimePoint kStart{1h};
 const TimePoint kLater = kStart + 1h;
@@ -30,16 +30,16 @@ std::vector<event::Event> with_client_id(const std::string& id) {
   return unit;
 }
 
-std::vector<std::uint64_t> ids(const std::vector<IngestUnit>& units) {
+std::vector<std::uint64_t> ids(const std::vector<Unit>& units) {
   std::vector<std::uint64_t> result;
-  for (const IngestUnit& unit : units) result.push_back(unit.id);
+  for (const Unit& unit : units) result.push_back(unit.id);
   return result;
 }
 
 using Ids = std::vector<std::uint64_t>;
 
 TEST(IngestQueue, writes_at_once_when_idle) {
-  IngestQueue queue({});
+  Queue queue({});
   EXPECT_FALSE(queue.begin_turn());
   ASSERT_EQ(queue.push("a", events(1), kLater), 1U);
   const auto turn = queue.begin_turn();
@@ -51,11 +51,11 @@ TEST(IngestQueue, writes_at_once_when_idle) {
   EXPECT_EQ(queue.load(), batch.load);
   queue.end_turn("a", batch.load);
   EXPECT_TRUE(queue.empty());
-  EXPECT_EQ(queue.load(), IngestLoad{});
+  EXPECT_EQ(queue.load(), Load{});
 }
 
 TEST(IngestQueue, a_batch_grows_until_there_is_a_connection) {
-  IngestQueue queue({});
+  Queue queue({});
   queue.push("a", events(1), kLater);
   ASSERT_TRUE(queue.begin_turn());
   for (int i = 0; i < 9; ++i) queue.push("a", events(1), kLater);
@@ -64,7 +64,7 @@ TEST(IngestQueue, a_batch_grows_until_there_is_a_connection) {
 }
 
 TEST(IngestQueue, the_next_batch_forms_while_others_are_written) {
-  IngestQueue queue({.turns_per_database = 2});
+  Queue queue({.turns_per_database = 2});
   for (int turn = 0; turn < 2; ++turn) {
     queue.push("a", events(1), kLater);
     ASSERT_TRUE(queue.begin_turn());
@@ -78,7 +78,7 @@ TEST(IngestQueue, the_next_batch_forms_while_others_are_written) {
 }
 
 TEST(IngestQueue, bounds_a_batch_without_splitting_a_unit) {
-  IngestQueue queue({.max_batch_events = 10, .max_batch_bytes = 100'000});
+  Queue queue({.max_batch_events = 10, .max_batch_bytes = 100'000});
   for (const std::size_t count : {4U, 6U, 1U, 25U, 3U}) queue.push("a", events(count), kLater);
   queue.push("a", events(1, 200'000), kLater);
   queue.push("a", events(1, 60'000), kLater);
@@ -94,7 +94,7 @@ TEST(IngestQueue, bounds_a_batch_without_splitting_a_unit) {
 }
 
 TEST(IngestQueue, keeps_an_id_that_repeats_for_a_later_batch) {
-  IngestQueue queue({});
+  Queue queue({});
   for (const char* id : {"x", "y", "x", "z", "x"}) queue.push("a", with_client_id(id), kLater);
   std::vector<Ids> batches;
   while (queue.load().events > 0) {
@@ -107,7 +107,7 @@ TEST(IngestQueue, keeps_an_id_that_repeats_for_a_later_batch) {
 }
 
 TEST(IngestQueue, looks_at_a_bounded_number_of_repeated_ids) {
-  IngestQueue queue({.max_batch_events = 5});
+  Queue queue({.max_batch_events = 5});
   for (int i = 0; i < 20; ++i) queue.push("a", with_client_id("x"), kLater);
   queue.push("a", events(1), kLater);
   ASSERT_TRUE(queue.begin_turn());
@@ -115,7 +115,7 @@ TEST(IngestQueue, looks_at_a_bounded_number_of_repeated_ids) {
 }
 
 TEST(IngestQueue, databases_take_turns) {
-  IngestQueue queue({.max_batch_events = 1, .turns_per_database = 1, .turns = 1});
+  Queue queue({.max_batch_events = 1, .turns_per_database = 1, .turns = 1});
   for (int i = 0; i < 3; ++i) queue.push("busy", events(1), kLater);
   queue.push("a", events(1), kLater);
   queue.push("b", events(1), kLater);
@@ -131,7 +131,7 @@ TEST(IngestQueue, databases_take_turns) {
 }
 
 TEST(IngestQueue, one_database_fills_half_of_it) {
-  IngestQueue queue({.max_queued_events = 10, .max_queued_bytes = 1'000'000});
+  Queue queue({.max_queued_events = 10, .max_queued_bytes = 1'000'000});
   for (int i = 0; i < 5; ++i) EXPECT_TRUE(queue.push("a", events(1), kLater));
   EXPECT_FALSE(queue.push("a", events(1), kLater));
   EXPECT_TRUE(queue.push("b", events(5), kLater));
@@ -144,7 +144,7 @@ TEST(IngestQueue, one_database_fills_half_of_it) {
 }
 
 TEST(IngestQueue, bounds_its_bytes) {
-  IngestQueue queue({.max_queued_bytes = 1'000'000});
+  Queue queue({.max_queued_bytes = 1'000'000});
   EXPECT_TRUE(queue.push("a", events(1, 400'000), kLater));
   EXPECT_FALSE(queue.push("a", events(1, 400'000), kLater));
   EXPECT_TRUE(queue.push("b", events(1, 400'000), kLater));
@@ -152,7 +152,7 @@ TEST(IngestQueue, bounds_its_bytes) {
 }
 
 TEST(IngestQueue, takes_out_what_has_waited_too_long) {
-  IngestQueue queue({});
+  Queue queue({});
   queue.push("a", events(1), kStart + 1s);
   queue.push("a", events(1), kStart + 5s);
   queue.push("a", events(1), kStart + 2s);
@@ -168,7 +168,7 @@ TEST(IngestQueue, takes_out_what_has_waited_too_long) {
 }
 
 TEST(IngestQueue, gives_up_those_who_waited_for_the_connection) {
-  IngestQueue queue({});
+  Queue queue({});
   queue.push("a", events(1), kStart + 1s);
   queue.push("a", events(1), kStart + 2s);
   const auto turn = queue.begin_turn();
@@ -204,12 +204,12 @@ class Simulation {
   struct Known {
     std::string database;
     TimePoint deadline;
-    IngestLoad load;
+    Load load;
     std::string client_id;
   };
   struct Writing {
     std::string database;
-    IngestLoad load;
+    Load load;
   };
 
   int below(int bound) { return std::uniform_int_distribution<int>(0, bound - 1)(random_); }
@@ -232,9 +232,9 @@ class Simulation {
       unit[0].event_id = client_id;
       unit[0].id_from_client = true;
     }
-    const IngestLoad load = load_of(unit);
+    const Load load = load_of(unit);
     const TimePoint deadline = now_ + std::chrono::milliseconds(1 + below(400));
-    const auto fits = [&](const IngestLoad& present, std::size_t share) {
+    const auto fits = [&](const Load& present, std::size_t share) {
       return present.events + load.events <= limits_.max_queued_events / share &&
              present.bytes + load.bytes <= limits_.max_queued_bytes / share;
     };
@@ -254,7 +254,7 @@ class Simulation {
     if (!accepted_still) release(known->second.database, known->second.load);
     waiting_.erase(known);
   }
-  void release(const std::string& database, const IngestLoad& load) {
+  void release(const std::string& database, const Load& load) {
     accepted_ -= load;
     by_database_[database] -= load;
   }
@@ -305,10 +305,10 @@ class Simulation {
       return;
     }
     const auto there = fetching_.begin() + static_cast<std::ptrdiff_t>(pick);
-    const IngestQueue::Turn turn = *there;
+    const Queue::Turn turn = *there;
     fetching_.erase(there);
     if (below(5) == 0) {
-      for (const IngestUnit& unit : queue_.give_up(turn.database, turn.next_unit)) {
+      for (const Unit& unit : queue_.give_up(turn.database, turn.next_unit)) {
         ASSERT_LT(unit.id, turn.next_unit);
         leave(unit.id, false);
       }
@@ -319,10 +319,10 @@ class Simulation {
 
   void take(const std::string& database) {
     auto batch = queue_.take(database, now_);
-    IngestLoad load;
+    Load load;
     std::set<std::string> client_ids;
     std::uint64_t last = 0;
-    for (const IngestUnit& unit : batch.units) {
+    for (const Unit& unit : batch.units) {
       const Known known = waiting_.at(unit.id);
       ASSERT_EQ(known.database, database);
       ASSERT_GT(known.deadline, now_);
@@ -334,7 +334,7 @@ class Simulation {
       load += known.load;
       leave(unit.id, true);
     }
-    for (const IngestUnit& unit : batch.expired) {
+    for (const Unit& unit : batch.expired) {
       ASSERT_LE(waiting_.at(unit.id).deadline, now_);
       leave(unit.id, false);
     }
@@ -370,19 +370,19 @@ class Simulation {
 
   std::mt19937 random_;
   TimePoint now_ = kStart;
-  const IngestLimits limits_{.max_batch_events = 12,
-                             .max_batch_bytes = 40'000,
-                             .max_queued_events = 80,
-                             .max_queued_bytes = 200'000,
-                             .turns_per_database = 2,
-                             .turns = 5};
-  IngestQueue queue_;
+  const Limits limits_{.max_batch_events = 12,
+                       .max_batch_bytes = 40'000,
+                       .max_queued_events = 80,
+                       .max_queued_bytes = 200'000,
+                       .turns_per_database = 2,
+                       .turns = 5};
+  Queue queue_;
   std::map<std::uint64_t, Known> waiting_;
-  std::map<std::string, IngestLoad> by_database_;
+  std::map<std::string, Load> by_database_;
   std::map<std::string, int> turns_since_;
-  std::vector<IngestQueue::Turn> fetching_;
+  std::vector<Queue::Turn> fetching_;
   std::vector<Writing> writing_;
-  IngestLoad accepted_;
+  Load accepted_;
   std::size_t pushed_ = 0;
   std::size_t settled_ = 0;
 };

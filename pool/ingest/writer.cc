@@ -16,9 +16,9 @@ using boost::asio::awaitable;
 
 constexpr std::chrono::milliseconds kDeletedRetryAfter{1000};
 
-std::vector<const event::Event*> events_of(const std::vector<IngestUnit>& units) {
+std::vector<const event::Event*> events_of(const std::vector<Unit>& units) {
   std::vector<const event::Event*> events;
-  for (const IngestUnit& unit : units) {
+  for (const Unit& unit : units) {
     for (const event::Event& event : unit.events) events.push_back(&event);
   }
   return events;
@@ -48,9 +48,9 @@ struct Parents {
   std::vector<const event::Event*> children{};  // of each
 };
 
-Parents parents_of(const std::vector<IngestUnit>& units) {
+Parents parents_of(const std::vector<Unit>& units) {
   Parents parents;
-  for (const IngestUnit& unit : units) {
+  for (const Unit& unit : units) {
     std::unordered_map<std::string_view, runtime::Date> siblings;  // made when one is asked for
     for (const event::Event& event : unit.events) {
       if (!event.parent_event_id) continue;
@@ -86,12 +86,12 @@ std::vector<const event::Event*> orphans_of(const Parents& parents, const postgr
 
 }  // namespace
 
-awaitable<void> IngestWriter::write(engine::Lease lease, std::vector<IngestUnit> units) {
+awaitable<void> Writer::write(engine::Lease lease, std::vector<Unit> units) {
   const auto began = runtime::steady_now();
   std::optional<engine::Lease> connection(std::move(lease));
   ++counters_.batches;
   std::size_t events = 0;
-  for (const IngestUnit& unit : units) events += unit.events.size();
+  for (const Unit& unit : units) events += unit.events.size();
   counters_.batch_events.observe(static_cast<double>(events));
   parts_.push_back({.units = std::move(units)});
   while (!parts_.empty()) {
@@ -112,7 +112,7 @@ awaitable<void> IngestWriter::write(engine::Lease lease, std::vector<IngestUnit>
   counters_.batch_seconds.observe(std::chrono::duration<double>(runtime::steady_now() - began).count());
 }
 
-void IngestWriter::handle(const postgres::Error& error, Part part) {
+void Writer::handle(const postgres::Error& error, Part part) {
   if (tables::worth_repeating(error) && !part.repeated) {
     ++counters_.repeats;
     part.repeated = true;
@@ -133,13 +133,12 @@ void IngestWriter::handle(const postgres::Error& error, Part part) {
   const bool refused = refuses_data(error);
   tables::StoreError reason = tables::to_store_error(error);
   if (refused) reason = {tables::StoreError::Kind::kRejected, error.detail, {}};
-  for (const IngestUnit& unit : part.units) refuse(unit, reason);
+  for (const Unit& unit : part.units) refuse(unit, reason);
   // What keeps one part from being written keeps the others, unless it is in the data.
   if (!refused) fail_all(reason);
 }
 
-awaitable<IngestWriter::Failure> IngestWriter::attempt(postgres::Connection& connection,
-                                                       std::vector<IngestUnit>& units) {
+awaitable<Writer::Failure> Writer::attempt(postgres::Connection& connection, std::vector<Unit>& units) {
   auto unchecked = co_await check_parents(connection, units);
   if (unchecked || units.empty()) co_return unchecked;
 
@@ -167,8 +166,7 @@ awaitable<IngestWriter::Failure> IngestWriter::attempt(postgres::Connection& con
   co_return std::nullopt;
 }
 
-awaitable<IngestWriter::Failure> IngestWriter::check_parents(postgres::Connection& connection,
-                                                             std::vector<IngestUnit>& units) {
+awaitable<Writer::Failure> Writer::check_parents(postgres::Connection& connection, std::vector<Unit>& units) {
   const Parents parents = parents_of(units);
   if (parents.references.empty()) co_return std::nullopt;
   const auto found =
@@ -188,7 +186,7 @@ awaitable<IngestWriter::Failure> IngestWriter::check_parents(postgres::Connectio
     const auto known = stored->find(orphan->event_id);
     if (known == stored->end() || !known->second) refused.insert(orphan);
   }
-  std::erase_if(units, [&](const IngestUnit& unit) {
+  std::erase_if(units, [&](const Unit& unit) {
     const bool lacks_one = std::any_of(unit.events.begin(), unit.events.end(),
                                        [&](const event::Event& event) { return refused.contains(&event); });
     if (lacks_one)
@@ -198,8 +196,8 @@ awaitable<IngestWriter::Failure> IngestWriter::check_parents(postgres::Connectio
   co_return std::nullopt;
 }
 
-awaitable<IngestWriter::FoundTimes> IngestWriter::find_stored(postgres::Connection& connection,
-                                                              std::vector<std::string_view> event_ids) {
+awaitable<Writer::FoundTimes> Writer::find_stored(postgres::Connection& connection,
+                                                  std::vector<std::string_view> event_ids) {
   StoredTimes times;
   if (event_ids.empty()) co_return times;
   for (const std::string_view id : event_ids) times.emplace(id, std::nullopt);
@@ -216,8 +214,8 @@ awaitable<IngestWriter::FoundTimes> IngestWriter::find_stored(postgres::Connecti
   co_return times;
 }
 
-void IngestWriter::answer_stored(const std::vector<IngestUnit>& units, const StoredTimes& before) {
-  for (const IngestUnit& unit : units) {
+void Writer::answer_stored(const std::vector<Unit>& units, const StoredTimes& before) {
+  for (const Unit& unit : units) {
     std::vector<Stored> stored;
     stored.reserve(unit.events.size());
     bool deleted = false;
@@ -240,14 +238,14 @@ void IngestWriter::answer_stored(const std::vector<IngestUnit>& units, const Sto
   }
 }
 
-void IngestWriter::fail_all(const tables::StoreError& error) {
+void Writer::fail_all(const tables::StoreError& error) {
   for (const Part& part : parts_) {
-    for (const IngestUnit& unit : part.units) refuse(unit, error);
+    for (const Unit& unit : part.units) refuse(unit, error);
   }
   parts_.clear();
 }
 
-void IngestWriter::refuse(const IngestUnit& unit, const tables::StoreError& error) {
+void Writer::refuse(const Unit& unit, const tables::StoreError& error) {
   using Kind = tables::StoreError::Kind;
   if (error.kind == Kind::kRejected || error.kind == Kind::kParentMissing) ++counters_.rejected;
   on_answer_(unit, tl::unexpected(error));

@@ -33,14 +33,14 @@ struct Stored {
   bool created = false;  // false: the id was stored before, nothing was added
 };
 
-using IngestAnswer = tl::expected<std::vector<Stored>, tables::StoreError>;
+using Answer = tl::expected<std::vector<Stored>, tables::StoreError>;
 
 inline constexpr std::array kBatchEventBuckets{1.0, 2.0, 5.0, 10.0, 20.0, 50.0, 100.0, 200.0, 500.0};
 inline constexpr std::array kBatchSecondBuckets{0.001, 0.002, 0.005, 0.01, 0.02, 0.05, 0.1,
                                                 0.2,   0.5,   1.0,   2.0,  5.0,  10.0};
 
 // What has happened since the start.
-struct IngestCounters {
+struct Counters {
   std::uint64_t batches = 0;     // written, whole or in parts
   std::uint64_t events = 0;      // added to a database
   std::uint64_t bisections = 0;  // of batches refused for their data
@@ -53,14 +53,14 @@ struct IngestCounters {
   runtime::Histogram<kBatchSecondBuckets.size()> batch_seconds{kBatchSecondBuckets};
 };
 
-class IngestWriter {
+class Writer {
  public:
-  using TimePoint = IngestUnit::TimePoint;
-  using OnAnswer = std::function<void(const IngestUnit&, IngestAnswer)>;
+  using TimePoint = Unit::TimePoint;
+  using OnAnswer = std::function<void(const Unit&, Answer)>;
 
   // Everything is answered soon after `deadline`. `engine` and `counters` must outlive the writer.
-  IngestWriter(engine::Engine& engine, std::string database, TimePoint deadline, OnAnswer on_answer,
-               IngestCounters& counters)
+  Writer(engine::Engine& engine, std::string database, TimePoint deadline, OnAnswer on_answer,
+         Counters& counters)
       : engine_(engine),
         database_(std::move(database)),
         deadline_(deadline),
@@ -68,11 +68,11 @@ class IngestWriter {
         counters_(counters) {}
 
   // To be awaited while this lives.
-  boost::asio::awaitable<void> write(engine::Lease lease, std::vector<IngestUnit> units);
+  boost::asio::awaitable<void> write(engine::Lease lease, std::vector<Unit> units);
 
  private:
   struct Part {
-    std::vector<IngestUnit> units{};
+    std::vector<Unit> units{};
     bool repeated = false;
   };
   using Failure = std::optional<postgres::Error>;
@@ -81,24 +81,23 @@ class IngestWriter {
   using FoundTimes = tl::expected<StoredTimes, postgres::Error>;
 
   // Answers all units, or says what failed and leaves the unanswered ones in `units`.
-  boost::asio::awaitable<Failure> attempt(postgres::Connection& connection, std::vector<IngestUnit>& units);
+  boost::asio::awaitable<Failure> attempt(postgres::Connection& connection, std::vector<Unit>& units);
   // Answers the units that lack a parent and takes them out.
-  boost::asio::awaitable<Failure> check_parents(postgres::Connection& connection,
-                                                std::vector<IngestUnit>& units);
+  boost::asio::awaitable<Failure> check_parents(postgres::Connection& connection, std::vector<Unit>& units);
   boost::asio::awaitable<FoundTimes> find_stored(postgres::Connection& connection,
                                                  std::vector<std::string_view> event_ids);
   // `before`: of the ids that were not free.
-  void answer_stored(const std::vector<IngestUnit>& units, const StoredTimes& before);
+  void answer_stored(const std::vector<Unit>& units, const StoredTimes& before);
   // Puts back what is worth another attempt, or answers.
   void handle(const postgres::Error& error, Part part);
   void fail_all(const tables::StoreError& error);
-  void refuse(const IngestUnit& unit, const tables::StoreError& error);
+  void refuse(const Unit& unit, const tables::StoreError& error);
 
   engine::Engine& engine_;
   std::string database_;
   TimePoint deadline_;
   OnAnswer on_answer_;
-  IngestCounters& counters_;
+  Counters& counters_;
   std::vector<Part> parts_;  // still to be written, the next one last
 };
 

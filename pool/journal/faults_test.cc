@@ -24,11 +24,11 @@ class JournalFaultsTest : public testing::JournalTest {
   ~JournalFaultsTest() override { journal_.reset(); }
 
   struct Appending {
-    std::optional<tl::expected<void, JournalError>> outcome;
+    std::optional<tl::expected<void, Error>> outcome;
   };
   void begin_append(std::vector<event::Event> unit, std::chrono::milliseconds time, Appending& appending) {
     boost::asio::co_spawn(context_, journal_->append("", std::move(unit), in(time)),
-                          [&](const std::exception_ptr& thrown, tl::expected<void, JournalError> outcome) {
+                          [&](const std::exception_ptr& thrown, tl::expected<void, Error> outcome) {
                             if (!thrown) appending.outcome = std::move(outcome);
                           });
   }
@@ -60,7 +60,7 @@ TEST_F(JournalFaultsTest, does_not_acknowledge_what_cannot_be_synced) {
   disk_.fail_syncs(true);
   const auto refused = append(numbered_unit(1, 2));
   ASSERT_FALSE(refused);
-  EXPECT_EQ(refused.error().kind, JournalError::Kind::kFailed);
+  EXPECT_EQ(refused.error().kind, Error::Kind::kFailed);
   EXPECT_THAT(refused.error().detail,
               HasSubstr("cannot append to the journal " + path() + ": disk I/O error"));
   EXPECT_EQ(journal_->statistics().failures, 1);
@@ -81,7 +81,7 @@ TEST_F(JournalFaultsTest, a_removal_that_fails_removes_nothing) {
   disk_.fail_syncs(true);
   const auto refused = run(context_, journal_->remove({sequence}));
   ASSERT_FALSE(refused);
-  EXPECT_EQ(refused.error().kind, JournalError::Kind::kFailed);
+  EXPECT_EQ(refused.error().kind, Error::Kind::kFailed);
   EXPECT_FALSE(run(context_, journal_->set_aside({sequence}, "reason")));
   disk_.fail_syncs(false);
   EXPECT_THAT(ids(), ElementsAre(id(1, 1)));
@@ -102,7 +102,7 @@ TEST_F(JournalFaultsTest, survives_a_full_disk_and_goes_on_when_there_is_space) 
     const auto outcome = append(numbered_unit(1, i, 1, 20000));
     (outcome ? kept : refused).push_back(id(1, i));
     if (outcome) continue;
-    EXPECT_EQ(outcome.error().kind, JournalError::Kind::kFailed);
+    EXPECT_EQ(outcome.error().kind, Error::Kind::kFailed);
     EXPECT_THAT(outcome.error().detail, HasSubstr("database or disk is full"));
   }
   EXPECT_GT(kept.size(), 3U);
@@ -139,8 +139,8 @@ TEST_F(JournalFaultsTest, replay_makes_room_on_a_full_disk) {
   while (append(numbered_unit(1, kept, 1, 20000))) ++kept;
   ASSERT_GT(kept, 10);
   // The log has its space already.
-  for (const JournalEntry& entry : next()) {
-    const auto removed = run(context_, journal_->remove({entry.sequence}));
+  for (const Unit& unit : next()) {
+    const auto removed = run(context_, journal_->remove({unit.sequence}));
     ASSERT_TRUE(removed) << removed.error().detail;
   }
   must_append(numbered_unit(2, 1, 1, 20000));
@@ -162,7 +162,7 @@ TEST_F(JournalFaultsTest, a_database_that_cannot_be_read_now_is_not_taken_for_co
 }
 
 TEST_F(JournalFaultsTest, a_disk_that_hangs_costs_a_caller_no_more_than_its_deadline) {
-  JournalOptions small = options();
+  Options small = options();
   small.max_queued_bytes = 100000;
   open(small);
   disk_.hold_syncs(true);
@@ -174,7 +174,7 @@ TEST_F(JournalFaultsTest, a_disk_that_hangs_costs_a_caller_no_more_than_its_dead
   begin_append(numbered_unit(1, 2), 1ms, late);
   ASSERT_TRUE(run_until([&] { return late.outcome.has_value(); }));
   ASSERT_FALSE(*late.outcome);
-  EXPECT_EQ(late.outcome->error().kind, JournalError::Kind::kFailed);
+  EXPECT_EQ(late.outcome->error().kind, Error::Kind::kFailed);
   EXPECT_THAT(late.outcome->error().detail, HasSubstr("did not answer in time"));
 
   Appending fits;
@@ -183,7 +183,7 @@ TEST_F(JournalFaultsTest, a_disk_that_hangs_costs_a_caller_no_more_than_its_dead
   begin_append(numbered_unit(1, 4, 1, 60000), 20s, beyond);
   ASSERT_TRUE(run_until([&] { return beyond.outcome.has_value(); }));
   ASSERT_FALSE(*beyond.outcome);
-  EXPECT_EQ(beyond.outcome->error().kind, JournalError::Kind::kFull);
+  EXPECT_EQ(beyond.outcome->error().kind, Error::Kind::kFull);
   EXPECT_FALSE(fits.outcome);
 
   disk_.hold_syncs(false);
@@ -196,7 +196,7 @@ TEST_F(JournalFaultsTest, a_disk_that_hangs_costs_a_caller_no_more_than_its_dead
 
 TEST_F(JournalFaultsTest, a_log_that_cannot_be_copied_does_not_grow_without_bound) {
   open();
-  disk_.leave_space(kMinJournalBytes);
+  disk_.leave_space(kMinBytes);
   std::int64_t largest = 0;
   int kept = 0;
   // The database may not grow, and its log holds a checkpoint's worth.
@@ -206,7 +206,7 @@ TEST_F(JournalFaultsTest, a_log_that_cannot_be_copied_does_not_grow_without_boun
     largest = std::max(largest, journal_->statistics().disk_bytes);
     ASSERT_LT(kept, 1000);
   }
-  EXPECT_LE(largest, kMinJournalBytes);
+  EXPECT_LE(largest, kMinBytes);
   EXPECT_EQ(ids().size(), static_cast<std::size_t>(kept));
 }
 

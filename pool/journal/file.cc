@@ -22,17 +22,17 @@ constexpr std::int64_t kMiB = std::int64_t{1024} * 1024;
 // is the part of the bound that the log may take.
 constexpr std::int64_t kCheckpointFrames = 256;
 constexpr std::int64_t kLogBytes = 11 * kMiB;
-static_assert(std::int64_t{kMaxJournalUnitBytes} + kCheckpointFrames * 4120 + kMiB < kLogBytes);
+static_assert(std::int64_t{kMaxUnitBytes} + kCheckpointFrames * 4120 + kMiB < kLogBytes);
 // Kept free for inner pages of the tables, so that removing and setting aside never lack space.
 constexpr std::int64_t kSparePages = 32;
 
-JournalAmount amount_of(const JournalFile::Unit& unit) {
+Amount amount_of(const File::Record& unit) {
   return {.units = 1, .events = unit.events, .bytes = static_cast<std::int64_t>(unit.record.size())};
 }
 
 // At most what a row takes of the file: a small one shares its page, at worst with half of it unused; of a
 // large one all but the beginning lies in pages of its own.
-std::int64_t cost_in_file(const JournalFile::Unit& unit, std::int64_t page_bytes) {
+std::int64_t cost_in_file(const File::Record& unit, std::int64_t page_bytes) {
   constexpr std::int64_t kRowBytes = 64;
   const auto size = static_cast<std::int64_t>(unit.workspace.size() + unit.record.size()) + kRowBytes;
   return size < page_bytes ? 2 * size : size + size / 512 + 2 * page_bytes;
@@ -40,11 +40,10 @@ std::int64_t cost_in_file(const JournalFile::Unit& unit, std::int64_t page_bytes
 
 }  // namespace
 
-tl::expected<std::unique_ptr<JournalFile>, std::string> JournalFile::open(const JournalOptions& options,
-                                                                          runtime::Timestamp now) {
-  if (options.max_bytes < kMinJournalBytes) {
+tl::expected<std::unique_ptr<File>, std::string> File::open(const Options& options, runtime::Timestamp now) {
+  if (options.max_bytes < kMinBytes) {
     return tl::unexpected("the size of the journal is " + std::to_string(options.max_bytes) +
-                          " bytes, allowed are at least " + std::to_string(kMinJournalBytes));
+                          " bytes, allowed are at least " + std::to_string(kMinBytes));
   }
   auto opened = open_journal(options.path, now);
   if (!opened) return tl::unexpected(std::move(opened.error()));
@@ -52,21 +51,20 @@ tl::expected<std::unique_ptr<JournalFile>, std::string> JournalFile::open(const 
     log::error("the journal is corrupt: it is kept for inspection, and a new one is used",
                {{"path", options.path}, {"kept_as", opened->moved_aside}});
   }
-  std::unique_ptr<JournalFile> file(
-      new JournalFile(options, std::move(opened->database), std::move(opened->moved_aside)));
+  std::unique_ptr<File> file(new File(options, std::move(opened->database), std::move(opened->moved_aside)));
   if (auto loaded = file->load(); !loaded) {
     return tl::unexpected("cannot read the journal " + options.path + ": " + loaded.error().reason);
   }
   return file;
 }
 
-JournalFile::JournalFile(const JournalOptions& options, sqlite::Database database, std::string moved_aside)
+File::File(const Options& options, sqlite::Database database, std::string moved_aside)
     : path_(options.path), database_(std::move(database)) {
   statistics_.max_bytes = options.max_bytes;
   statistics_.moved_aside = std::move(moved_aside);
 }
 
-Result<void> JournalFile::load() {
+Result<void> File::load() {
   auto page_bytes = database_.integer("PRAGMA page_size");
   if (!page_bytes) return tl::unexpected(std::move(page_bytes.error()));
   page_bytes_ = *page_bytes;
@@ -84,8 +82,8 @@ Result<void> JournalFile::load() {
   return look();
 }
 
-Result<JournalAmount> JournalFile::sum_rows(Statement& statement) {
-  JournalAmount sum;
+Result<Amount> File::sum_rows(Statement& statement) {
+  Amount sum;
   for (;;) {
     auto row = statement.step();
     if (!row) return tl::unexpected(std::move(row.error()));
@@ -94,12 +92,12 @@ Result<JournalAmount> JournalFile::sum_rows(Statement& statement) {
   }
 }
 
-Result<void> JournalFile::make_room_in_log() {
+Result<void> File::make_room_in_log() {
   if (database_.wal_frames() < kCheckpointFrames) return {};
   return database_.checkpoint();
 }
 
-Result<std::int64_t> JournalFile::free_bytes() {
+Result<std::int64_t> File::free_bytes() {
   auto pages = database_.integer("PRAGMA page_count");
   if (!pages) return pages;
   auto unused = database_.integer("PRAGMA freelist_count");
@@ -108,7 +106,7 @@ Result<std::int64_t> JournalFile::free_bytes() {
 }
 
 // What the statistics tell of the file as it is now.
-Result<void> JournalFile::look() {
+Result<void> File::look() {
   auto unused = free_bytes();
   if (!unused) return tl::unexpected(std::move(unused.error()));
   const auto usable = static_cast<double>((max_pages_ - kSparePages) * page_bytes_);
@@ -127,15 +125,15 @@ Result<void> JournalFile::look() {
   return {};
 }
 
-JournalError JournalFile::failed(std::string_view what, const Failure& failure) {
+Error File::failed(std::string_view what, const Failure& failure) {
   std::string detail = "cannot " + std::string(what) + " the journal " + path_ + ": " + failure.reason;
   ++statistics_.failures;
   if (statistics_.last_failure.empty()) log::error("the journal's disk fails", {{"error", detail}});
   statistics_.last_failure = detail;
-  return {.kind = JournalError::Kind::kFailed, .detail = std::move(detail)};
+  return {.kind = Error::Kind::kFailed, .detail = std::move(detail)};
 }
 
-void JournalFile::succeeded() {
+void File::succeeded() {
   if (auto looked = look(); !looked) {
     failed("read", looked.error());
     return;
@@ -144,8 +142,8 @@ void JournalFile::succeeded() {
   statistics_.last_failure.clear();
 }
 
-Result<void> JournalFile::insert(std::span<const Unit> group, runtime::Timestamp now,
-                                 std::vector<JournalOutcome>& outcomes) {
+Result<void> File::insert(std::span<const Record> group, runtime::Timestamp now,
+                          std::vector<Outcome<void>>& outcomes) {
   auto room = make_room_in_log();
   if (!room) return room;
   auto unused = free_bytes();
@@ -155,12 +153,12 @@ Result<void> JournalFile::insert(std::span<const Unit> group, runtime::Timestamp
   Statement statement(database_,
                       "INSERT INTO entries (workspace, appended_at, events, record) VALUES (?1, ?2, ?3, ?4)");
   for (std::size_t i = 0; i < group.size(); ++i) {
-    const Unit& unit = group[i];
+    const Record& unit = group[i];
     const std::int64_t cost = cost_in_file(unit, page_bytes_);
     if (cost > *unused) {
-      outcomes[i] = tl::unexpected(
-          JournalError{JournalError::Kind::kFull, "the journal " + path_ + " is full: it may take " +
-                                                      std::to_string(statistics_.max_bytes) + " bytes"});
+      outcomes[i] =
+          tl::unexpected(Error{Error::Kind::kFull, "the journal " + path_ + " is full: it may take " +
+                                                       std::to_string(statistics_.max_bytes) + " bytes"});
       continue;
     }
     *unused -= cost;
@@ -178,12 +176,12 @@ Result<void> JournalFile::insert(std::span<const Unit> group, runtime::Timestamp
   return transaction.commit();
 }
 
-std::vector<JournalOutcome> JournalFile::append(std::span<const Unit> group, runtime::Timestamp now) {
-  std::vector<JournalOutcome> outcomes(group.size());
+std::vector<Outcome<void>> File::append(std::span<const Record> group, runtime::Timestamp now) {
+  std::vector<Outcome<void>> outcomes(group.size());
   auto inserted = insert(group, now, outcomes);
   if (!inserted) {
-    const JournalError error = failed("append to", inserted.error());
-    for (JournalOutcome& outcome : outcomes) {
+    const Error error = failed("append to", inserted.error());
+    for (Outcome<void>& outcome : outcomes) {
       if (outcome) outcome = tl::unexpected(error);
     }
     return outcomes;
@@ -201,11 +199,10 @@ std::vector<JournalOutcome> JournalFile::append(std::span<const Unit> group, run
   return outcomes;
 }
 
-tl::expected<std::vector<JournalEntry>, JournalError> JournalFile::next(std::size_t max_events,
-                                                                        std::size_t max_bytes,
-                                                                        runtime::Timestamp now) {
+tl::expected<std::vector<Unit>, Error> File::next(std::size_t max_events, std::size_t max_bytes,
+                                                  runtime::Timestamp now) {
   for (;;) {
-    std::vector<JournalEntry> entries;
+    std::vector<Unit> units;
     std::vector<std::int64_t> unreadable;
     std::string damage;
     {
@@ -220,10 +217,10 @@ tl::expected<std::vector<JournalEntry>, JournalError> JournalFile::next(std::siz
         if (!*row) break;
         events += static_cast<std::size_t>(statement.integer(2));
         bytes += static_cast<std::size_t>(statement.integer(3));
-        if (!entries.empty() && (events > max_events || bytes > max_bytes)) break;
+        if (!units.empty() && (events > max_events || bytes > max_bytes)) break;
         auto unit = decode_unit(statement.bytes(4));
         if (unit) {
-          entries.push_back({statement.integer(0), std::string(statement.bytes(1)), std::move(*unit)});
+          units.push_back({statement.integer(0), std::string(statement.bytes(1)), std::move(*unit)});
         } else {
           unreadable.push_back(statement.integer(0));
           damage = unit.error();
@@ -231,17 +228,17 @@ tl::expected<std::vector<JournalEntry>, JournalError> JournalFile::next(std::siz
         if (unreadable.size() >= max_events) break;
       }
     }
-    if (unreadable.empty()) return entries;
+    if (unreadable.empty()) return units;
     if (auto aside = set_aside(unreadable, damage, now); !aside) return tl::unexpected(aside.error());
-    if (!entries.empty()) return entries;
+    if (!units.empty()) return units;
   }
 }
 
-Result<JournalAmount> JournalFile::erase(std::span<const std::int64_t> sequences) {
+Result<Amount> File::erase(std::span<const std::int64_t> sequences) {
   if (auto room = make_room_in_log(); !room) return tl::unexpected(std::move(room.error()));
   Transaction transaction(database_);
   if (!transaction.begun()) return tl::unexpected(transaction.begun().error());
-  JournalAmount erased;
+  Amount erased;
   Statement statement(database_, "DELETE FROM entries WHERE sequence = ?1 RETURNING events, length(record)");
   for (const std::int64_t sequence : sequences) {
     auto amount = sum_rows(statement.bind(1, sequence));
@@ -253,7 +250,7 @@ Result<JournalAmount> JournalFile::erase(std::span<const std::int64_t> sequences
   return erased;
 }
 
-JournalOutcome JournalFile::remove(std::span<const std::int64_t> sequences) {
+Outcome<void> File::remove(std::span<const std::int64_t> sequences) {
   auto erased = erase(sequences);
   if (!erased) return tl::unexpected(failed("remove from", erased.error()));
   statistics_.waiting -= *erased;
@@ -262,12 +259,12 @@ JournalOutcome JournalFile::remove(std::span<const std::int64_t> sequences) {
   return {};
 }
 
-void JournalFile::maintain() {
+void File::maintain() {
   if (closed_) return;
   if (auto made = make_room_in_log(); !made) failed("checkpoint", made.error());
 }
 
-JournalOutcome JournalFile::close() {
+Outcome<void> File::close() {
   closed_ = true;
   auto closed = database_.close();
   if (!closed) return tl::unexpected(failed("close", closed.error()));

@@ -19,53 +19,55 @@
 
 namespace storagepool::journal {
 
-using JournalOutcome = tl::expected<void, JournalError>;
+template <typename T>
+using Outcome = tl::expected<T, Error>;
 
-class JournalFile {
+class File {
  public:
-  static constexpr std::size_t kMaxGroupBytes = kMaxJournalUnitBytes / 2;
+  static constexpr std::size_t kMaxGroupBytes = kMaxUnitBytes / 2;
 
-  struct Unit {
+  // A unit as it is written.
+  struct Record {
     std::string_view workspace;
     std::string_view record;
     std::int64_t events = 0;
   };
 
-  static tl::expected<std::unique_ptr<JournalFile>, std::string> open(const JournalOptions& options,
-                                                                      runtime::Timestamp now);
+  static tl::expected<std::unique_ptr<File>, std::string> open(const Options& options,
+                                                               runtime::Timestamp now);
 
   // One fsync for all; `group` is one unit or holds at most kMaxGroupBytes of records. Those that do not fit
   // are refused, the others are kept.
-  std::vector<JournalOutcome> append(std::span<const Unit> group, runtime::Timestamp now);
-  tl::expected<std::vector<JournalEntry>, JournalError> next(std::size_t max_events, std::size_t max_bytes,
-                                                             runtime::Timestamp now);
-  JournalOutcome remove(std::span<const std::int64_t> sequences);
-  JournalOutcome set_aside(std::span<const std::int64_t> sequences, std::string_view reason,
-                           runtime::Timestamp now);
-  tl::expected<std::vector<SetAsideUnit>, JournalError> set_aside_units(std::size_t limit);
+  std::vector<Outcome<void>> append(std::span<const Record> group, runtime::Timestamp now);
+  tl::expected<std::vector<Unit>, Error> next(std::size_t max_events, std::size_t max_bytes,
+                                              runtime::Timestamp now);
+  Outcome<void> remove(std::span<const std::int64_t> sequences);
+  Outcome<void> set_aside(std::span<const std::int64_t> sequences, std::string_view reason,
+                          runtime::Timestamp now);
+  tl::expected<std::vector<SetAsideUnit>, Error> set_aside_units(std::size_t limit);
   // What need not keep the callers waiting: copies the log into the database when it has grown enough.
   void maintain();
-  JournalOutcome close();
+  Outcome<void> close();
 
-  const JournalStatistics& statistics() const { return statistics_; }
+  const Statistics& statistics() const { return statistics_; }
 
  private:
-  JournalFile(const JournalOptions& options, sqlite::Database database, std::string moved_aside);
+  File(const Options& options, sqlite::Database database, std::string moved_aside);
 
   // Of rows whose first two columns are events and bytes.
-  static sqlite::Result<JournalAmount> sum_rows(sqlite::Statement& statement);
+  static sqlite::Result<Amount> sum_rows(sqlite::Statement& statement);
   sqlite::Result<void> load();
   sqlite::Result<void> make_room_in_log();
   sqlite::Result<std::int64_t> free_bytes();
-  sqlite::Result<void> insert(std::span<const Unit> group, runtime::Timestamp now,
-                              std::vector<JournalOutcome>& outcomes);
-  sqlite::Result<JournalAmount> erase(std::span<const std::int64_t> sequences);
-  sqlite::Result<JournalAmount> set_one_aside(std::int64_t sequence, std::string_view reason,
-                                              runtime::Timestamp now);
-  sqlite::Result<JournalAmount> discard_oldest_set_aside();
+  sqlite::Result<void> insert(std::span<const Record> group, runtime::Timestamp now,
+                              std::vector<Outcome<void>>& outcomes);
+  sqlite::Result<Amount> erase(std::span<const std::int64_t> sequences);
+  sqlite::Result<Amount> set_one_aside(std::int64_t sequence, std::string_view reason,
+                                       runtime::Timestamp now);
+  sqlite::Result<Amount> discard_oldest_set_aside();
   sqlite::Result<void> bound_set_aside();
   sqlite::Result<void> look();
-  JournalError failed(std::string_view what, const sqlite::Failure& failure);
+  Error failed(std::string_view what, const sqlite::Failure& failure);
   void succeeded();
 
   std::string path_;
@@ -73,7 +75,7 @@ class JournalFile {
   std::int64_t page_bytes_ = 0;
   std::int64_t max_pages_ = 0;
   bool closed_ = false;
-  JournalStatistics statistics_;
+  Statistics statistics_;
 };
 
 }  // namespace storagepool::journal

@@ -19,21 +19,17 @@ using runtime::wall_now;
 constexpr std::chrono::seconds kDiskTimeout{30};
 
 template <typename T>
-using Outcome = tl::expected<T, JournalError>;
-
-template <typename T>
 using Promised = runtime::Promise<Outcome<T>>;
 
 template <typename T>
 asio::awaitable<Outcome<T>> wait(Promised<T>& promise, Journal::Deadline deadline) {
   auto outcome = co_await promise.wait_until(deadline);
   if (outcome) co_return std::move(*outcome);
-  co_return tl::unexpected(
-      JournalError{JournalError::Kind::kFailed, "the journal's disk did not answer in time"});
+  co_return tl::unexpected(Error{Error::Kind::kFailed, "the journal's disk did not answer in time"});
 }
 
-JournalError closed() {
-  return {JournalError::Kind::kFailed, "the journal is closed"};
+Error closed() {
+  return {Error::Kind::kFailed, "the journal is closed"};
 }
 
 }  // namespace
@@ -43,14 +39,14 @@ struct Journal::Listener {
 };
 
 tl::expected<std::unique_ptr<Journal>, std::string> Journal::open(asio::any_io_executor executor,
-                                                                  const JournalOptions& options) {
-  auto file = JournalFile::open(options, wall_now());
+                                                                  const Options& options) {
+  auto file = File::open(options, wall_now());
   if (!file) return tl::unexpected(std::move(file.error()));
-  auto worker = std::make_unique<JournalWorker>(std::move(*file), options.max_queued_bytes);
+  auto worker = std::make_unique<Worker>(std::move(*file), options.max_queued_bytes);
   return std::unique_ptr<Journal>(new Journal(std::move(executor), std::move(worker)));
 }
 
-Journal::Journal(asio::any_io_executor executor, std::unique_ptr<JournalWorker> worker)
+Journal::Journal(asio::any_io_executor executor, std::unique_ptr<Worker> worker)
     : executor_(std::move(executor)), listener_(std::make_shared<Listener>()), worker_(std::move(worker)) {}
 
 Journal::~Journal() = default;
@@ -59,7 +55,7 @@ void Journal::on_append(std::function<void()> listener) {
   listener_->appended = std::move(listener);
 }
 
-JournalStatistics Journal::statistics() const {
+Statistics Journal::statistics() const {
   return worker_->statistics();
 }
 
@@ -67,11 +63,10 @@ asio::awaitable<Outcome<void>> Journal::append(std::string workspace, std::vecto
                                                Deadline deadline) {
   if (closed_) co_return tl::unexpected(closed());
   std::string record = encode_unit(unit);
-  if (record.size() > kMaxJournalUnitBytes) {
-    co_return tl::unexpected(JournalError{JournalError::Kind::kFailed,
-                                          "the events of one call take " + std::to_string(record.size()) +
-                                              " bytes in the journal, allowed are " +
-                                              std::to_string(kMaxJournalUnitBytes)});
+  if (record.size() > kMaxUnitBytes) {
+    co_return tl::unexpected(Error{
+        Error::Kind::kFailed, "the events of one call take " + std::to_string(record.size()) +
+                                  " bytes in the journal, allowed are " + std::to_string(kMaxUnitBytes)});
   }
   Promised<void> promise(executor_);
   auto answer = [giver = promise.giver(), executor = executor_,
@@ -84,11 +79,11 @@ asio::awaitable<Outcome<void>> Journal::append(std::string workspace, std::vecto
     });
   };
   auto submitted =
-      worker_->submit(JournalWorker::Append{.workspace = std::move(workspace),
-                                            .record = std::move(record),
-                                            .events = static_cast<std::int64_t>(unit.size()),
-                                            .wanted = [giver = promise.giver()] { return giver.wanted(); },
-                                            .answer = std::move(answer)});
+      worker_->submit(Worker::Append{.workspace = std::move(workspace),
+                                     .record = std::move(record),
+                                     .events = static_cast<std::int64_t>(unit.size()),
+                                     .wanted = [giver = promise.giver()] { return giver.wanted(); },
+                                     .answer = std::move(answer)});
   if (!submitted) co_return tl::unexpected(std::move(submitted.error()));
   auto outcome = co_await wait(promise, deadline);
   co_return outcome;
@@ -98,8 +93,8 @@ template <typename T, typename Work>
 asio::awaitable<Outcome<T>> Journal::on_worker(Work work, Deadline deadline, bool last) {
   if (closed_) co_return tl::unexpected(closed());
   Promised<T> promise(executor_);
-  auto submitted = worker_->submit(
-      [giver = promise.giver(), work = std::move(work)](JournalFile& file) -> std::function<void()> {
+  auto submitted =
+      worker_->submit([giver = promise.giver(), work = std::move(work)](File& file) -> std::function<void()> {
         return [giver, outcome = std::make_shared<Outcome<T>>(work(file))]() mutable {
           giver.give(std::move(*outcome));
         };
@@ -110,32 +105,30 @@ asio::awaitable<Outcome<T>> Journal::on_worker(Work work, Deadline deadline, boo
   co_return outcome;
 }
 
-asio::awaitable<Outcome<std::vector<JournalEntry>>> Journal::next(std::size_t max_events,
-                                                                  std::size_t max_bytes) {
-  return on_worker<std::vector<JournalEntry>>(
-      [max_events, max_bytes](JournalFile& file) { return file.next(max_events, max_bytes, wall_now()); },
+asio::awaitable<Outcome<std::vector<Unit>>> Journal::next(std::size_t max_events, std::size_t max_bytes) {
+  return on_worker<std::vector<Unit>>(
+      [max_events, max_bytes](File& file) { return file.next(max_events, max_bytes, wall_now()); },
       steady_now() + kDiskTimeout);
 }
 
 asio::awaitable<Outcome<void>> Journal::remove(std::vector<std::int64_t> sequences) {
-  return on_worker<void>(
-      [sequences = std::move(sequences)](JournalFile& file) { return file.remove(sequences); },
-      steady_now() + kDiskTimeout);
+  return on_worker<void>([sequences = std::move(sequences)](File& file) { return file.remove(sequences); },
+                         steady_now() + kDiskTimeout);
 }
 
 asio::awaitable<Outcome<void>> Journal::set_aside(std::vector<std::int64_t> sequences, std::string reason) {
   return on_worker<void>([sequences = std::move(sequences), reason = std::move(reason)](
-                             JournalFile& file) { return file.set_aside(sequences, reason, wall_now()); },
+                             File& file) { return file.set_aside(sequences, reason, wall_now()); },
                          steady_now() + kDiskTimeout);
 }
 
 asio::awaitable<Outcome<std::vector<SetAsideUnit>>> Journal::set_aside_units(std::size_t limit) {
-  return on_worker<std::vector<SetAsideUnit>>(
-      [limit](JournalFile& file) { return file.set_aside_units(limit); }, steady_now() + kDiskTimeout);
+  return on_worker<std::vector<SetAsideUnit>>([limit](File& file) { return file.set_aside_units(limit); },
+                                              steady_now() + kDiskTimeout);
 }
 
 asio::awaitable<Outcome<void>> Journal::close(Deadline deadline) {
-  return on_worker<void>([](JournalFile& file) { return file.close(); }, deadline, true);
+  return on_worker<void>([](File& file) { return file.close(); }, deadline, true);
 }
 
 }  // namespace storagepool::journal

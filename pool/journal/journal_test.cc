@@ -27,13 +27,13 @@ TEST_F(JournalTest, gives_back_units_in_order_as_they_were) {
   must_append(second, "ws");
   for (const bool reopened : {false, true}) {
     if (reopened) reopen();
-    const auto entries = next();
-    ASSERT_EQ(entries.size(), 2U);
-    EXPECT_EQ(entries[0].events, first);
-    EXPECT_EQ(entries[0].workspace, "");
-    EXPECT_EQ(entries[1].events, second);
-    EXPECT_EQ(entries[1].workspace, "ws");
-    EXPECT_LT(entries[0].sequence, entries[1].sequence);
+    const auto units = next();
+    ASSERT_EQ(units.size(), 2U);
+    EXPECT_EQ(units[0].events, first);
+    EXPECT_EQ(units[0].workspace, "");
+    EXPECT_EQ(units[1].events, second);
+    EXPECT_EQ(units[1].workspace, "ws");
+    EXPECT_LT(units[0].sequence, units[1].sequence);
   }
 }
 
@@ -65,26 +65,24 @@ TEST_F(JournalTest, commits_appends_together_that_wait_together) {
   constexpr int kUnits = 400;
   int kept = 0;
   for (int i = 0; i < kUnits; ++i) {
-    boost::asio::co_spawn(
-        context_, journal_->append("", numbered_unit(1, i), in(20s)),
-        [&](const std::exception_ptr& thrown, const tl::expected<void, JournalError>& outcome) {
-          if (!thrown && outcome) ++kept;
-        });
+    boost::asio::co_spawn(context_, journal_->append("", numbered_unit(1, i), in(20s)),
+                          [&](const std::exception_ptr& thrown, const tl::expected<void, Error>& outcome) {
+                            if (!thrown && outcome) ++kept;
+                          });
   }
   ASSERT_TRUE(run_until([&] { return kept == kUnits; }));
   const auto statistics = journal_->statistics();
   EXPECT_EQ(statistics.appended.units, kUnits);
   EXPECT_LT(statistics.commits, kUnits / 4);
-  const auto entries = next();
-  ASSERT_EQ(entries.size(), static_cast<std::size_t>(kUnits));
-  for (int i = 0; i < kUnits; ++i)
-    EXPECT_EQ(entries[static_cast<std::size_t>(i)].events, numbered_unit(1, i));
+  const auto units = next();
+  ASSERT_EQ(units.size(), static_cast<std::size_t>(kUnits));
+  for (int i = 0; i < kUnits; ++i) EXPECT_EQ(units[static_cast<std::size_t>(i)].events, numbered_unit(1, i));
 }
 
 TEST_F(JournalTest, refuses_what_does_not_fit_and_takes_it_once_there_is_room) {
   open();
   int kept = 0;
-  tl::expected<void, JournalError> outcome;
+  tl::expected<void, Error> outcome;
   std::uintmax_t largest = 0;
   while ((outcome = append(numbered_unit(1, kept, 1, std::size_t{64} * 1024)))) {
     ++kept;
@@ -93,22 +91,22 @@ TEST_F(JournalTest, refuses_what_does_not_fit_and_takes_it_once_there_is_room) {
     largest = std::max(largest, size);
     ASSERT_LT(kept, 1000);
   }
-  EXPECT_EQ(outcome.error().kind, JournalError::Kind::kFull);
+  EXPECT_EQ(outcome.error().kind, Error::Kind::kFull);
   EXPECT_THAT(outcome.error().detail, HasSubstr("journal.db is full: it may take 16777216 bytes"));
-  EXPECT_LE(largest, static_cast<std::uintmax_t>(kMinJournalBytes));
+  EXPECT_LE(largest, static_cast<std::uintmax_t>(kMinBytes));
   EXPECT_GT(kept, 60);
   EXPECT_GT(journal_->statistics().used, 0.9);
   EXPECT_EQ(journal_->statistics().refused, 1);
   EXPECT_EQ(journal_->statistics().failures, 0);
 
   reopen();
-  const auto entries = next();
-  ASSERT_EQ(entries.size(), static_cast<std::size_t>(kept));
+  const auto units = next();
+  ASSERT_EQ(units.size(), static_cast<std::size_t>(kept));
   for (int i = 0; i < kept; ++i) {
-    EXPECT_EQ(entries[static_cast<std::size_t>(i)].events.at(0).event_id, id(1, i));
+    EXPECT_EQ(units[static_cast<std::size_t>(i)].events.at(0).event_id, id(1, i));
   }
   EXPECT_FALSE(append(numbered_unit(1, kept, 1, std::size_t{64} * 1024)));
-  remove({entries[0].sequence, entries[1].sequence, entries[2].sequence, entries[3].sequence});
+  remove({units[0].sequence, units[1].sequence, units[2].sequence, units[3].sequence});
   must_append(numbered_unit(1, kept, 1, std::size_t{64} * 1024));
   EXPECT_EQ(next().back().events.at(0).event_id, id(1, kept));
 }
@@ -120,9 +118,9 @@ TEST_F(JournalTest, stays_within_its_bound_while_it_is_filled_and_emptied) {
     must_append(numbered_unit(1, i, 100, 10000));
     largest = std::max(largest, journal_->statistics().disk_bytes);
     if (i % 4 < 3) continue;
-    for (const JournalEntry& entry : next()) remove({entry.sequence});
+    for (const Unit& unit : next()) remove({unit.sequence});
   }
-  EXPECT_LE(largest, kMinJournalBytes);
+  EXPECT_LE(largest, kMinBytes);
   EXPECT_EQ(journal_->statistics().waiting.units, 0);
   EXPECT_LT(journal_->statistics().used, 0.01);
 }
@@ -150,7 +148,7 @@ TEST_F(JournalTest, tells_how_much_waits_since_when) {
   ASSERT_TRUE(statistics.oldest);
   const auto oldest = *statistics.oldest;
   EXPECT_GE(oldest, std::chrono::floor<std::chrono::microseconds>(before));
-  EXPECT_EQ(statistics.max_bytes, kMinJournalBytes);
+  EXPECT_EQ(statistics.max_bytes, kMinBytes);
   EXPECT_GT(statistics.disk_bytes, 0);
 
   remove({first});
@@ -172,18 +170,18 @@ TEST_F(JournalTest, sets_entries_aside_where_they_are_seen) {
   open();
   must_append(numbered_unit(1, 1, 2), "ws");
   must_append(numbered_unit(1, 2));
-  const auto entries = next();
-  set_aside({entries[0].sequence, 12345}, "invalid byte sequence");
+  const auto units = next();
+  set_aside({units[0].sequence, 12345}, "invalid byte sequence");
   EXPECT_THAT(ids(), ElementsAre(id(1, 2)));
   for (const bool reopened : {false, true}) {
     if (reopened) reopen();
     const auto held = set_aside_units();
     ASSERT_EQ(held.size(), 1U);
-    EXPECT_EQ(held[0].sequence, entries[0].sequence);
+    EXPECT_EQ(held[0].sequence, units[0].sequence);
     EXPECT_EQ(held[0].workspace, "ws");
     EXPECT_EQ(held[0].reason, "invalid byte sequence");
     EXPECT_GE(held[0].set_aside_at, held[0].appended_at);
-    EXPECT_THAT(held[0].event_ids, ElementsAre(entries[0].events[0].event_id, entries[0].events[1].event_id));
+    EXPECT_THAT(held[0].event_ids, ElementsAre(units[0].events[0].event_id, units[0].events[1].event_id));
     EXPECT_EQ(journal_->statistics().aside.units, 1);
     EXPECT_EQ(journal_->statistics().aside.events, 2);
     EXPECT_EQ(journal_->statistics().waiting.units, 1);
@@ -207,12 +205,12 @@ TEST_F(JournalTest, keeps_the_newest_of_what_is_set_aside_within_a_quarter_of_it
 }
 
 TEST_F(JournalTest, refuses_more_than_may_wait_in_memory) {
-  JournalOptions small = options();
+  Options small = options();
   small.max_queued_bytes = 10000;
   open(small);
   const auto refused = append(numbered_unit(1, 1, 1, 10000));
   ASSERT_FALSE(refused);
-  EXPECT_EQ(refused.error().kind, JournalError::Kind::kFull);
+  EXPECT_EQ(refused.error().kind, Error::Kind::kFull);
   EXPECT_THAT(refused.error().detail, HasSubstr("allowed are 10000"));
   EXPECT_EQ(journal_->statistics().refused, 1);
   must_append(numbered_unit(1, 2, 1, 5000));
@@ -221,9 +219,9 @@ TEST_F(JournalTest, refuses_more_than_may_wait_in_memory) {
 
 TEST_F(JournalTest, refuses_a_unit_beyond_the_largest) {
   open();
-  const auto refused = append(numbered_unit(1, 1, 1, kMaxJournalUnitBytes));
+  const auto refused = append(numbered_unit(1, 1, 1, kMaxUnitBytes));
   ASSERT_FALSE(refused);
-  EXPECT_EQ(refused.error().kind, JournalError::Kind::kFailed);
+  EXPECT_EQ(refused.error().kind, Error::Kind::kFailed);
   EXPECT_THAT(refused.error().detail, HasSubstr("allowed are 8388608"));
 }
 
@@ -251,7 +249,7 @@ TEST_F(JournalTest, leaves_one_file_when_closed_and_takes_nothing_more) {
   EXPECT_THAT(files(), ElementsAre("journal.db"));
   const auto refused = append(numbered_unit(1, 2));
   ASSERT_FALSE(refused);
-  EXPECT_EQ(refused.error().kind, JournalError::Kind::kFailed);
+  EXPECT_EQ(refused.error().kind, Error::Kind::kFailed);
   EXPECT_EQ(refused.error().detail, "the journal is closed");
   EXPECT_FALSE(run(context_, journal_->next(1, 1)));
   EXPECT_FALSE(run(context_, journal_->close(in(20s))));
@@ -263,8 +261,9 @@ TEST_F(JournalTest, finishes_what_is_queued_when_it_is_destroyed) {
   open();
   bool kept = false;
   boost::asio::co_spawn(context_, journal_->append("", numbered_unit(1, 1), in(20s)),
-                        [&](const std::exception_ptr& thrown,
-                            const tl::expected<void, JournalError>& outcome) { kept = !thrown && outcome; });
+                        [&](const std::exception_ptr& thrown, const tl::expected<void, Error>& outcome) {
+                          kept = !thrown && outcome;
+                        });
   context_.run_one();
   journal_.reset();
   ASSERT_TRUE(run_until([&] { return kept; }));
@@ -284,8 +283,8 @@ TEST_F(JournalTest, tells_its_listener_of_appends) {
 }
 
 TEST_F(JournalTest, refuses_a_size_that_is_too_small) {
-  JournalOptions small = options();
-  small.max_bytes = kMinJournalBytes - 1;
+  Options small = options();
+  small.max_bytes = kMinBytes - 1;
   const auto opened = Journal::open(context_.get_executor(), small);
   ASSERT_FALSE(opened);
   EXPECT_EQ(opened.error(), "the size of the journal is 16777215 bytes, allowed are at least 16777216");

@@ -21,7 +21,7 @@ constexpr std::int64_t kApplicationId = 0x53504A4C;  // "SPJL", in the file's he
 constexpr std::int64_t kVersion = 1;
 
 // On disk one call's events are an entry, and what is set aside is poison: names that journals already have.
-// AUTOINCREMENT: the sequence of a removed entry is never given to another one. The record is the last
+// AUTOINCREMENT: the sequence of a removed unit is never given to another one. The record is the last
 // column, so that the others are read without it.
 constexpr const char* kSchema =
     "CREATE TABLE entries (sequence INTEGER PRIMARY KEY AUTOINCREMENT, workspace TEXT NOT NULL,"
@@ -113,7 +113,7 @@ tl::expected<Database, Refusal> open_checked(const std::string& path) {
   auto database = Database::open(path);
   if (!database) return tl::unexpected(refusal(database.error()));
   // Exclusive before the first read: SQLite then needs no shared memory file beside the log. Freed pages are
-  // used again rather than wiped, and the check of the log's size is JournalFile's.
+  // used again rather than wiped, and the file checks the log's size.
   auto locked = run_all(*database, {"PRAGMA locking_mode = EXCLUSIVE", "PRAGMA secure_delete = OFF",
                                     "PRAGMA temp_store = MEMORY", "PRAGMA cache_size = -2048"});
   if (!locked) return tl::unexpected(refusal(locked.error()));

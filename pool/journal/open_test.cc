@@ -161,15 +161,15 @@ TEST_F(JournalOpenTest, passes_over_entries_that_cannot_be_read_when_there_is_no
 }
 
 TEST_F(JournalOpenTest, takes_a_smaller_bound_than_it_holds_and_works_its_way_down) {
-  JournalOptions large = options();
-  large.max_bytes = 2 * kMinJournalBytes;
+  Options large = options();
+  large.max_bytes = 2 * kMinBytes;
   open(large);
   for (int i = 0; i < 10; ++i) must_append(numbered_unit(1, i, 1, std::size_t{1024} * 1024));
   close();
   open();
   EXPECT_EQ(journal_->statistics().used, 1.0);
-  EXPECT_EQ(append(numbered_unit(1, 10)).error().kind, JournalError::Kind::kFull);
-  for (const JournalEntry& entry : next()) remove({entry.sequence});
+  EXPECT_EQ(append(numbered_unit(1, 10)).error().kind, Error::Kind::kFull);
+  for (const Unit& unit : next()) remove({unit.sequence});
   must_append(numbered_unit(1, 10));
 }
 

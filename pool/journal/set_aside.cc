@@ -1,4 +1,4 @@
-// What becomes of entries that PostgreSQL refused.
+// What becomes of units that PostgreSQL refused.
 #include <utility>
 
 #include "pool/common/runtime/log.h"
@@ -23,8 +23,7 @@ runtime::Timestamp to_time(std::int64_t microseconds) {
 
 // One transaction each, so that the log stays within its bound. The row is gone before it is written again:
 // so it needs no space of its own.
-Result<JournalAmount> JournalFile::set_one_aside(std::int64_t sequence, std::string_view reason,
-                                                 runtime::Timestamp now) {
+Result<Amount> File::set_one_aside(std::int64_t sequence, std::string_view reason, runtime::Timestamp now) {
   if (auto room = make_room_in_log(); !room) return tl::unexpected(std::move(room.error()));
   Transaction transaction(database_);
   if (!transaction.begun()) return tl::unexpected(transaction.begun().error());
@@ -32,7 +31,7 @@ Result<JournalAmount> JournalFile::set_one_aside(std::int64_t sequence, std::str
       database_, "DELETE FROM entries WHERE sequence = ?1 RETURNING workspace, appended_at, events, record");
   auto row = removal.bind(1, sequence).step();
   if (!row) return tl::unexpected(std::move(row.error()));
-  if (!*row) return JournalAmount{};
+  if (!*row) return Amount{};
   const std::string workspace(removal.bytes(0));
   const std::int64_t appended_at = removal.integer(1);
   const std::int64_t events = removal.integer(2);
@@ -51,10 +50,10 @@ Result<JournalAmount> JournalFile::set_one_aside(std::int64_t sequence, std::str
       .bind_blob(7, record);
   if (auto done = insertion.run(); !done) return tl::unexpected(std::move(done.error()));
   if (auto committed = transaction.commit(); !committed) return tl::unexpected(std::move(committed.error()));
-  return JournalAmount{.units = 1, .events = events, .bytes = static_cast<std::int64_t>(record.size())};
+  return Amount{.units = 1, .events = events, .bytes = static_cast<std::int64_t>(record.size())};
 }
 
-Result<JournalAmount> JournalFile::discard_oldest_set_aside() {
+Result<Amount> File::discard_oldest_set_aside() {
   if (auto room = make_room_in_log(); !room) return tl::unexpected(std::move(room.error()));
   Statement statement(database_,
                       "DELETE FROM poison WHERE sequence = (SELECT min(sequence) FROM poison)"
@@ -63,8 +62,8 @@ Result<JournalAmount> JournalFile::discard_oldest_set_aside() {
 }
 
 // The oldest go while all together hold more than their share; the newest stays whatever its size.
-Result<void> JournalFile::bound_set_aside() {
-  JournalAmount discarded;
+Result<void> File::bound_set_aside() {
+  Amount discarded;
   Result<void> outcome;
   while (outcome && statistics_.aside.units > 1 &&
          statistics_.aside.bytes > statistics_.max_bytes / kSetAsideShare) {
@@ -84,8 +83,8 @@ Result<void> JournalFile::bound_set_aside() {
   return outcome;
 }
 
-JournalOutcome JournalFile::set_aside(std::span<const std::int64_t> sequences, std::string_view reason,
-                                      runtime::Timestamp now) {
+Outcome<void> File::set_aside(std::span<const std::int64_t> sequences, std::string_view reason,
+                              runtime::Timestamp now) {
   for (const std::int64_t sequence : sequences) {
     auto moved = set_one_aside(sequence, reason, now);
     if (!moved) return tl::unexpected(failed("set aside in", moved.error()));
@@ -99,25 +98,25 @@ JournalOutcome JournalFile::set_aside(std::span<const std::int64_t> sequences, s
   return {};
 }
 
-tl::expected<std::vector<SetAsideUnit>, JournalError> JournalFile::set_aside_units(std::size_t limit) {
+tl::expected<std::vector<SetAsideUnit>, Error> File::set_aside_units(std::size_t limit) {
   Statement statement(database_,
                       "SELECT sequence, workspace, reason, appended_at, set_aside_at, record FROM poison"
                       " ORDER BY set_aside_at DESC, sequence DESC LIMIT ?1");
   statement.bind(1, static_cast<std::int64_t>(limit));
-  std::vector<SetAsideUnit> entries;
+  std::vector<SetAsideUnit> units;
   for (;;) {
     auto row = statement.step();
     if (!row) return tl::unexpected(failed("read", row.error()));
-    if (!*row) return entries;
-    SetAsideUnit& entry = entries.emplace_back(SetAsideUnit{.sequence = statement.integer(0),
-                                                            .workspace = std::string(statement.bytes(1)),
-                                                            .reason = std::string(statement.bytes(2)),
-                                                            .appended_at = to_time(statement.integer(3)),
-                                                            .set_aside_at = to_time(statement.integer(4)),
-                                                            .event_ids = {}});
-    const auto unit = decode_unit(statement.bytes(5));
-    if (!unit) continue;
-    for (const event::Event& event : *unit) entry.event_ids.push_back(event.event_id);
+    if (!*row) return units;
+    SetAsideUnit& aside = units.emplace_back(SetAsideUnit{.sequence = statement.integer(0),
+                                                          .workspace = std::string(statement.bytes(1)),
+                                                          .reason = std::string(statement.bytes(2)),
+                                                          .appended_at = to_time(statement.integer(3)),
+                                                          .set_aside_at = to_time(statement.integer(4)),
+                                                          .event_ids = {}});
+    const auto events = decode_unit(statement.bytes(5));
+    if (!events) continue;
+    for (const event::Event& event : *events) aside.event_ids.push_back(event.event_id);
   }
 }
 

@@ -6,13 +6,13 @@
 
 namespace storagepool::journal {
 
-JournalWorker::JournalWorker(std::unique_ptr<JournalFile> file, std::size_t max_queued_bytes)
+Worker::Worker(std::unique_ptr<File> file, std::size_t max_queued_bytes)
     : file_(std::move(file)),
       max_queued_bytes_(max_queued_bytes),
       statistics_(file_->statistics()),
       thread_([this] { work(); }) {}
 
-JournalWorker::~JournalWorker() {
+Worker::~Worker() {
   {
     const std::lock_guard lock(mutex_);
     stopping_ = true;
@@ -21,22 +21,21 @@ JournalWorker::~JournalWorker() {
   thread_.join();
 }
 
-std::size_t JournalWorker::memory_of(const Job& job) {
+std::size_t Worker::memory_of(const Job& job) {
   constexpr std::size_t kOverhead = 512;
   const auto* append = std::get_if<Append>(&job);
   return kOverhead + (append == nullptr ? 0 : append->record.size() + append->workspace.size());
 }
 
-JournalOutcome JournalWorker::enqueue(Job job) {
+Outcome<void> Worker::enqueue(Job job) {
   const std::size_t memory = memory_of(job);
   {
     const std::lock_guard lock(mutex_);
     if (memory > max_queued_bytes_ - queued_bytes_) {
       ++refused_;
-      return tl::unexpected(
-          JournalError{JournalError::Kind::kFull,
-                       "too much waits for the journal's disk: " + std::to_string(queued_bytes_) +
-                           " bytes, allowed are " + std::to_string(max_queued_bytes_)});
+      return tl::unexpected(Error{Error::Kind::kFull,
+                                  "too much waits for the journal's disk: " + std::to_string(queued_bytes_) +
+                                      " bytes, allowed are " + std::to_string(max_queued_bytes_)});
     }
     queued_bytes_ += memory;
     queue_.push_back(std::move(job));
@@ -45,22 +44,22 @@ JournalOutcome JournalWorker::enqueue(Job job) {
   return {};
 }
 
-JournalOutcome JournalWorker::submit(Append append) {
+Outcome<void> Worker::submit(Append append) {
   return enqueue(std::move(append));
 }
 
-JournalOutcome JournalWorker::submit(Task task) {
+Outcome<void> Worker::submit(Task task) {
   return enqueue(std::move(task));
 }
 
-JournalStatistics JournalWorker::statistics() const {
+Statistics Worker::statistics() const {
   const std::lock_guard lock(mutex_);
-  JournalStatistics all = statistics_;
+  Statistics all = statistics_;
   all.refused += refused_;
   return all;
 }
 
-void JournalWorker::work() {
+void Worker::work() {
   std::unique_lock lock(mutex_);
   for (;;) {
     changed_.wait(lock, [this] { return stopping_ || !queue_.empty(); });
@@ -76,12 +75,12 @@ void JournalWorker::work() {
   }
 }
 
-void JournalWorker::process(std::deque<Job>& jobs) {
+void Worker::process(std::deque<Job>& jobs) {
   std::vector<Append> group;
   std::size_t bytes = 0;
   for (Job& job : jobs) {
     if (auto* append = std::get_if<Append>(&job)) {
-      if (!group.empty() && bytes + append->record.size() > JournalFile::kMaxGroupBytes) {
+      if (!group.empty() && bytes + append->record.size() > File::kMaxGroupBytes) {
         commit(group);
         bytes = 0;
       }
@@ -99,21 +98,21 @@ void JournalWorker::process(std::deque<Job>& jobs) {
   commit(group);
 }
 
-void JournalWorker::commit(std::vector<Append>& group) {
+void Worker::commit(std::vector<Append>& group) {
   std::erase_if(group, [](const Append& append) { return !append.wanted(); });
   if (group.empty()) return;
-  std::vector<JournalFile::Unit> units;
+  std::vector<File::Record> units;
   units.reserve(group.size());
   for (const Append& append : group) units.push_back({append.workspace, append.record, append.events});
-  std::vector<JournalOutcome> outcomes = file_->append(units, runtime::wall_now());
+  std::vector<Outcome<void>> outcomes = file_->append(units, runtime::wall_now());
   publish();
   for (std::size_t i = 0; i < group.size(); ++i) group[i].answer(std::move(outcomes[i]));
   group.clear();
   file_->maintain();
 }
 
-void JournalWorker::publish() {
-  JournalStatistics current = file_->statistics();
+void Worker::publish() {
+  Statistics current = file_->statistics();
   const std::lock_guard lock(mutex_);
   statistics_ = std::move(current);
 }

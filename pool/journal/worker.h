@@ -20,29 +20,29 @@
 
 namespace storagepool::journal {
 
-class JournalWorker {
+class Worker {
  public:
   struct Append {
     std::string workspace;
     std::string record;
     std::int64_t events = 0;
     std::function<bool()> wanted;  // false: nobody waits any more, leave it out
-    std::function<void(JournalOutcome)> answer;
+    std::function<void(Outcome<void>)> answer;
   };
   // What is done with the file, giving the answer to send once the statistics tell of it.
-  using Task = std::function<std::function<void()>(JournalFile&)>;
+  using Task = std::function<std::function<void()>(File&)>;
 
-  JournalWorker(std::unique_ptr<JournalFile> file, std::size_t max_queued_bytes);
+  Worker(std::unique_ptr<File> file, std::size_t max_queued_bytes);
   // Finishes what is queued.
-  ~JournalWorker();
-  JournalWorker(const JournalWorker&) = delete;
-  JournalWorker& operator=(const JournalWorker&) = delete;
+  ~Worker();
+  Worker(const Worker&) = delete;
+  Worker& operator=(const Worker&) = delete;
 
   // The error is kFull when too much waits for the disk; there is no answer then.
-  JournalOutcome submit(Append append);
-  JournalOutcome submit(Task task);
+  Outcome<void> submit(Append append);
+  Outcome<void> submit(Task task);
 
-  JournalStatistics statistics() const;
+  Statistics statistics() const;
 
  private:
   using Job = std::variant<Append, Task>;
@@ -52,18 +52,18 @@ class JournalWorker {
   void commit(std::vector<Append>& group);
   void publish();
   static std::size_t memory_of(const Job& job);
-  JournalOutcome enqueue(Job job);
+  Outcome<void> enqueue(Job job);
 
-  std::unique_ptr<JournalFile> file_;  // the thread's
+  std::unique_ptr<File> file_;  // the thread's
   const std::size_t max_queued_bytes_;
   mutable std::mutex mutex_;
   std::condition_variable changed_;
   std::deque<Job> queue_;
   std::size_t queued_bytes_ = 0;  // of jobs in the queue and under way
   bool stopping_ = false;
-  std::int64_t refused_ = 0;      // because too much waited
-  JournalStatistics statistics_;  // of the file
-  std::thread thread_;            // the last member: it uses all others
+  std::int64_t refused_ = 0;  // because too much waited
+  Statistics statistics_;     // of the file
+  std::thread thread_;        // the last member: it uses all others
 };
 
 }  // namespace storagepool::journal

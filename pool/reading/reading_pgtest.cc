@@ -61,7 +61,7 @@ TEST_F(StoreTest, stores_an_event_whose_month_comes_meanwhile) {
           "LOCK TABLE audit_events_default IN ACCESS EXCLUSIVE MODE;"
           "ALTER TABLE audit_events ATTACH PARTITION audit_events_y2020m02 FOR VALUES FROM "
           "('2020-02-01 00:00Z') TO ('2020-03-01 00:00Z')");
-  std::optional<ingest::IngestAnswer> stored;
+  std::optional<ingest::Answer> stored;
   const auto work = [&]() -> boost::asio::awaitable<void> {
     std::vector<event::Event> unit;
     unit.push_back(event);

@@ -89,8 +89,8 @@ boost::asio::awaitable<void> append_all(journal::Journal& journal, int maker, in
   std::optional<FaultyVfs> disk;
   if (plan.ending) disk.emplace().end_process_at(plan.operation, *plan.ending);
   boost::asio::io_context context;
-  auto journal = journal::Journal::open(context.get_executor(),
-                                        {.path = journal_path, .max_bytes = journal::kMinJournalBytes});
+  auto journal =
+      journal::Journal::open(context.get_executor(), {.path = journal_path, .max_bytes = journal::kMinBytes});
   if (!journal) ::_exit(3);
   int makers_at_work = kMakers;
   for (int maker = 0; maker < kMakers; ++maker) {

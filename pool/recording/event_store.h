@@ -18,9 +18,8 @@ class EventStore {
   using Deadline = ingest::Ingest::Deadline;
   virtual ~EventStore() = default;
   // All of the events or none; see Ingest::store.
-  virtual boost::asio::awaitable<ingest::IngestAnswer> store(std::string database,
-                                                             std::vector<event::Event> unit,
-                                                             Deadline deadline) = 0;
+  virtual boost::asio::awaitable<ingest::Answer> store(std::string database, std::vector<event::Event> unit,
+                                                       Deadline deadline) = 0;
   // True while PostgreSQL is known not to take events, so that trying would only cost time.
   virtual bool away() const = 0;
 };
@@ -29,8 +28,8 @@ class EventStore {
 class IngestStore final : public EventStore {
  public:
   IngestStore(ingest::Ingest& ingest, std::function<bool()> away) : ingest_(ingest), away_(std::move(away)) {}
-  boost::asio::awaitable<ingest::IngestAnswer> store(std::string database, std::vector<event::Event> unit,
-                                                     Deadline deadline) override {
+  boost::asio::awaitable<ingest::Answer> store(std::string database, std::vector<event::Event> unit,
+                                               Deadline deadline) override {
     return ingest_.store(std::move(database), std::move(unit), deadline);
   }
   bool away() const override { return away_(); }

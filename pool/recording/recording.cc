@@ -7,7 +7,6 @@ namespace storagepool::recording {
 
 using boost::asio::awaitable;
 using event::Event;
-using journal::JournalError;
 using tables::StoreError;
 
 awaitable<Recording::Answer> Recording::record(Destination destination, std::vector<Event> unit,
@@ -47,7 +46,7 @@ awaitable<Recording::Answer> Recording::journal(std::string workspace, std::vect
   const Deadline patience = std::max(deadline, clock_.now() + kJournalPatience);
   const auto appended = co_await journal_->append(std::move(workspace), std::move(unit), patience);
   if (appended) co_return Recorded{.journalled = true};
-  const bool full = appended.error().kind == JournalError::Kind::kFull;
+  const bool full = appended.error().kind == journal::Error::Kind::kFull;
   co_return tl::unexpected(StoreError{StoreError::Kind::kUnavailable,
                                       full ? "PostgreSQL cannot take the event now and the journal is full"
                                            : "PostgreSQL cannot take the event now and the journal failed",

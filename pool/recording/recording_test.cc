@@ -42,10 +42,10 @@ class RecordingTest : public journal::testing::JournalTest {
   // What went into the journal, in one call.
   std::int64_t journalled() const { return journal_->statistics().appended.units; }
   void expect_journalled() {
-    const auto entries = next();
-    ASSERT_EQ(entries.size(), 1U);
-    EXPECT_EQ(entries[0].workspace, "team-a");
-    EXPECT_EQ(entries[0].events, unit_);
+    const auto units = next();
+    ASSERT_EQ(units.size(), 1U);
+    EXPECT_EQ(units[0].workspace, "team-a");
+    EXPECT_EQ(units[0].events, unit_);
   }
 
   const std::vector<Event> unit_ = journal::testing::numbered_unit(1, 1, 2);
@@ -114,7 +114,7 @@ TEST_F(RecordingTest, is_unavailable_when_the_journal_is_full_or_fails) {
     EXPECT_NE(answer.error().detail.find(reason), std::string::npos) << answer.error().detail;
     EXPECT_EQ(answer.error().detail.find(secret), std::string::npos) << answer.error().detail;
   };
-  journal::JournalOptions no_memory = options();
+  journal::Options no_memory = options();
   no_memory.max_queued_bytes = 0;
   open(no_memory);
   expect_unavailable("full", "bytes");

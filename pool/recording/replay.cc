@@ -14,16 +14,16 @@ bool passes(tables::StoreError::Kind kind) {
   return kind == tables::StoreError::Kind::kUnavailable || kind == tables::StoreError::Kind::kOverloaded;
 }
 
-std::size_t events_in(const std::vector<journal::JournalEntry>& entries) {
+std::size_t events_in(const std::vector<journal::Unit>& units) {
   std::size_t sum = 0;
-  for (const journal::JournalEntry& entry : entries) sum += entry.events.size();
+  for (const journal::Unit& unit : units) sum += unit.events.size();
   return sum;
 }
 
-std::vector<std::int64_t> sequences_of(const std::vector<journal::JournalEntry>& entries) {
+std::vector<std::int64_t> sequences_of(const std::vector<journal::Unit>& units) {
   std::vector<std::int64_t> sequences;
-  sequences.reserve(entries.size());
-  for (const journal::JournalEntry& entry : entries) sequences.push_back(entry.sequence);
+  sequences.reserve(units.size());
+  for (const journal::Unit& unit : units) sequences.push_back(unit.sequence);
   return sequences;
 }
 
@@ -94,28 +94,28 @@ Replay::Outcome Replay::must_wait(const std::string& reason) {
 
 // A client that got no answer may have sent its event once more, so the same id may be journalled twice:
 // never in one group, for the store takes no id twice in one call.
-std::vector<Replay::Group> Replay::to_groups(std::vector<journal::JournalEntry> entries) {
+std::vector<Replay::Group> Replay::to_groups(std::vector<journal::Unit> units) {
   std::vector<Group> groups;
-  for (journal::JournalEntry& entry : entries) {
+  for (journal::Unit& unit : units) {
     const auto latest = std::find_if(groups.rbegin(), groups.rend(),
-                                     [&](const Group& group) { return group.workspace == entry.workspace; });
+                                     [&](const Group& group) { return group.workspace == unit.workspace; });
     const bool joins =
-        latest != groups.rend() && std::ranges::none_of(entry.events, [&](const event::Event& event) {
+        latest != groups.rend() && std::ranges::none_of(unit.events, [&](const event::Event& event) {
           return event.id_from_client && latest->client_ids.contains(event.event_id);
         });
-    Group& group = joins ? *latest : groups.emplace_back(Group{entry.workspace, {}});
-    for (const event::Event& event : entry.events) {
+    Group& group = joins ? *latest : groups.emplace_back(Group{unit.workspace, {}});
+    for (const event::Event& event : unit.events) {
       if (event.id_from_client) group.client_ids.insert(event.event_id);
     }
-    group.entries.push_back(std::move(entry));
+    group.units.push_back(std::move(unit));
   }
   return groups;
 }
 
 asio::awaitable<Replay::Outcome> Replay::round(ReplayPacing::Take take) {
-  auto entries = co_await journal_.next(take.max_events, take.max_bytes);
-  if (!entries) co_return must_wait(entries.error().detail);
-  std::vector<Group> groups = to_groups(std::move(*entries));
+  auto units = co_await journal_.next(take.max_events, take.max_bytes);
+  if (!units) co_return must_wait(units.error().detail);
+  std::vector<Group> groups = to_groups(std::move(*units));
   for (Group& group : groups) {
     const Outcome outcome = co_await store_group(std::move(group));
     if (outcome == Outcome::kWait) co_return outcome;
@@ -125,31 +125,30 @@ asio::awaitable<Replay::Outcome> Replay::round(ReplayPacing::Take take) {
 
 asio::awaitable<Replay::Outcome> Replay::store_group(Group group) {
   std::vector<event::Event> events;
-  events.reserve(events_in(group.entries));
-  for (const journal::JournalEntry& entry : group.entries)
-    std::ranges::copy(entry.events, std::back_inserter(events));
+  events.reserve(events_in(group.units));
+  for (const journal::Unit& unit : group.units) std::ranges::copy(unit.events, std::back_inserter(events));
   auto storing = store_(group.workspace, std::move(events));
   auto stored = co_await std::move(storing);
   if (stored) {
     ++statistics_.batches;
-    const Outcome removed = co_await remove(sequences_of(group.entries), events_in(group.entries));
+    const Outcome removed = co_await remove(sequences_of(group.units), events_in(group.units));
     co_return removed;
   }
   if (passes(stored.error().kind)) co_return must_wait(stored.error().detail);
-  if (group.entries.size() == 1 || stored.error().kind == tables::StoreError::Kind::kDatabaseMissing) {
+  if (group.units.size() == 1 || stored.error().kind == tables::StoreError::Kind::kDatabaseMissing) {
     const Outcome moved =
-        co_await set_aside(group.workspace, sequences_of(group.entries), std::move(stored.error()));
+        co_await set_aside(group.workspace, sequences_of(group.units), std::move(stored.error()));
     co_return moved;
   }
   const Outcome outcome = co_await store_one_by_one(std::move(group));
   co_return outcome;
 }
 
-// Something in the group is refused: each entry on its own shows which.
+// Something in the group is refused: each unit on its own shows which.
 asio::awaitable<Replay::Outcome> Replay::store_one_by_one(Group group) {
-  for (journal::JournalEntry& entry : group.entries) {
+  for (journal::Unit& unit : group.units) {
     Group alone{group.workspace, {}};
-    alone.entries.push_back(std::move(entry));
+    alone.units.push_back(std::move(unit));
     const Outcome outcome = co_await store_group(std::move(alone));
     if (outcome == Outcome::kWait) co_return outcome;
   }

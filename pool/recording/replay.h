@@ -1,8 +1,8 @@
-// Brings the journal's entries into PostgreSQL: in the order of their acceptance within each workspace, one
+// Brings the journal's units into PostgreSQL: in the order of their acceptance within each workspace, one
 // batch at a time, paced by ReplayPacing. While PostgreSQL is away it tries again with growing pauses. An
-// entry that PostgreSQL refuses when it comes alone is set aside with the reason, and the rest goes on.
+// unit that PostgreSQL refuses when it comes alone is set aside with the reason, and the rest goes on.
 //
-// An entry is removed from the journal after it is stored: what a crash leaves in both is stored again, which
+// A unit is removed from the journal after it is stored: what a crash leaves in both is stored again, which
 // by its event ids has no effect. Runs on one executor, where its members must be used too.
 #pragma once
 
@@ -36,7 +36,7 @@ struct ReplayOptions {
 struct ReplayStatistics {
   std::int64_t batches = 0;    // stored
   std::int64_t events = 0;     // stored
-  std::int64_t set_aside = 0;  // entries
+  std::int64_t set_aside = 0;  // units
   std::int64_t failures = 0;   // rounds that PostgreSQL or the journal's disk ended
   std::string last_failure;    // empty as soon as a batch is stored
 };
@@ -65,13 +65,13 @@ class Replay {
   const ReplayStatistics& statistics() const { return statistics_; }
 
  private:
-  // Entries of one workspace that are stored together.
+  // Units of one workspace that are stored together.
   struct Group {
     std::string workspace;
-    std::vector<journal::JournalEntry> entries;
+    std::vector<journal::Unit> units;
     std::set<std::string> client_ids = {};
   };
-  // What became of entries: the replay goes on, or must wait.
+  // What became of units: the replay goes on, or must wait.
   enum class Outcome { kDone, kWait };
 
   boost::asio::awaitable<void> run();
@@ -82,7 +82,7 @@ class Replay {
                                             tables::StoreError error);
   boost::asio::awaitable<Outcome> remove(std::vector<std::int64_t> sequences, std::size_t events);
   Outcome must_wait(const std::string& reason);
-  static std::vector<Group> to_groups(std::vector<journal::JournalEntry> entries);
+  static std::vector<Group> to_groups(std::vector<journal::Unit> units);
 
   boost::asio::any_io_executor executor_;
   journal::Journal& journal_;

@@ -1,5 +1,5 @@
 // How the journal's events get into PostgreSQL: into the database of their workspace. Says by cause whether
-// an entry can ever be stored; only what certainly cannot is set aside.
+// a unit can ever be stored; only what certainly cannot is set aside.
 #pragma once
 
 #include "pool/recording/destinations.h"
@@ -8,7 +8,7 @@
 
 namespace storagepool::recording {
 
-// What a workspace that cannot be resolved means for its entries: kDatabaseMissing when it is gone for good.
+// What a workspace that cannot be resolved means for its units: kDatabaseMissing when it is gone for good.
 tables::StoreError replay_error(const workspaces::WorkspaceError& error);
 
 // For Replay; what is referred to must outlive it. While PostgreSQL is away none is tried: a drain waits for

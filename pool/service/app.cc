@@ -180,15 +180,15 @@ bool App::open_journal() {
   const std::string path = options_.state_dir + "/journal.db";
   std::error_code ignored;
   if (options_.journal_max_bytes == 0 && !std::filesystem::exists(path, ignored)) return true;
-  journal::JournalOptions journal{.path = path};
-  journal.max_bytes = std::max(options_.journal_max_bytes, journal::kMinJournalBytes);
+  journal::Options journal{.path = path};
+  journal.max_bytes = std::max(options_.journal_max_bytes, journal::kMinBytes);
   auto opened = journal::Journal::open(executor_, journal);
   if (!opened) {
     log::error("the journal cannot be opened", {{"detail", opened.error()}});
     return false;
   }
   journal_ = std::move(*opened);
-  const journal::JournalStatistics found = journal_->statistics();
+  const journal::Statistics found = journal_->statistics();
   log::info("journal opened", {{"path", path},
                                {"maxBytes", journal.max_bytes},
                                {"takesEvents", options_.journal_max_bytes > 0},

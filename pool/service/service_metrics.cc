@@ -9,8 +9,6 @@
 namespace storagepool::service {
 namespace {
 
-using journal::JournalStatistics;
-
 struct Spec {
   const char* name;
   const char* help;
@@ -21,19 +19,19 @@ template <std::int64_t engine::Statistics::*member>
 double pool(const Snapshot& snapshot) {
   return static_cast<double>(snapshot.pool.*member);
 }
-template <std::size_t ingest::IngestLoad::*member>
+template <std::size_t ingest::Load::*member>
 double ingest_load(const Snapshot& snapshot) {
   return static_cast<double>(snapshot.ingest.load.*member);
 }
-template <std::uint64_t ingest::IngestCounters::*member>
+template <std::uint64_t ingest::Counters::*member>
 double ingest(const Snapshot& snapshot) {
   return static_cast<double>(snapshot.ingest.counters.*member);
 }
-template <auto JournalStatistics::*member>
+template <auto journal::Statistics::*member>
 double journal(const Snapshot& snapshot) {
   return snapshot.journal ? static_cast<double>((*snapshot.journal).*member) : 0;
 }
-template <journal::JournalAmount JournalStatistics::*amount, std::int64_t journal::JournalAmount::*member>
+template <journal::Amount journal::Statistics::*amount, std::int64_t journal::Amount::*member>
 double journal_amount(const Snapshot& snapshot) {
   return snapshot.journal ? static_cast<double>((*snapshot.journal).*amount.*member) : 0;
 }
@@ -52,9 +50,9 @@ double wait_seconds(const Snapshot& snapshot) {
 }
 
 using Pool = engine::Statistics;
-using Amount = journal::JournalAmount;
-using Load = ingest::IngestLoad;
-using Counters = ingest::IngestCounters;
+using Amount = journal::Amount;
+using Load = ingest::Load;
+using Counters = ingest::Counters;
 
 constexpr std::array kGauges = {
     Spec{"storagepool_pool_max_open", "Limit of open connections in force", pool<&Pool::max_open>},
@@ -73,20 +71,20 @@ constexpr std::array kGauges = {
     Spec{"storagepool_ingest_queued_bytes", "Memory of the events accepted and not answered yet",
          ingest_load<&Load::bytes>},
     Spec{"storagepool_journal_waiting_events", "Events in the journal that are not in PostgreSQL yet",
-         journal_amount<&JournalStatistics::waiting, &Amount::events>},
+         journal_amount<&journal::Statistics::waiting, &Amount::events>},
     Spec{"storagepool_journal_waiting_bytes", "Bytes of the events that are not in PostgreSQL yet",
-         journal_amount<&JournalStatistics::waiting, &Amount::bytes>},
+         journal_amount<&journal::Statistics::waiting, &Amount::bytes>},
     Spec{"storagepool_journal_oldest_age_seconds", "How long the oldest event has waited in the journal",
          journal_age},
     Spec{"storagepool_journal_set_aside_units",
          "Calls whose events PostgreSQL refuses, kept in the journal for a person to look at",
-         journal_amount<&JournalStatistics::aside, &Amount::units>},
+         journal_amount<&journal::Statistics::aside, &Amount::units>},
     Spec{"storagepool_journal_disk_bytes", "Size of the journal's files",
-         journal<&JournalStatistics::disk_bytes>},
+         journal<&journal::Statistics::disk_bytes>},
     Spec{"storagepool_journal_max_bytes", "Bound of the journal's files",
-         journal<&JournalStatistics::max_bytes>},
+         journal<&journal::Statistics::max_bytes>},
     Spec{"storagepool_journal_used_ratio", "Share of the bound in use; at 1 events are refused",
-         journal<&JournalStatistics::used>},
+         journal<&journal::Statistics::used>},
 };
 
 constexpr std::array kCounters = {
@@ -118,19 +116,19 @@ constexpr std::array kCounters = {
     Spec{"storagepool_ingest_overloaded_total", "Calls refused because too many events were waiting",
          ingest<&Counters::overloaded>},
     Spec{"storagepool_journal_appended_events_total", "Events accepted into the journal",
-         journal_amount<&JournalStatistics::appended, &Amount::events>},
+         journal_amount<&journal::Statistics::appended, &Amount::events>},
     Spec{"storagepool_journal_replayed_events_total", "Events brought from the journal into PostgreSQL",
-         journal_amount<&JournalStatistics::replayed, &Amount::events>},
+         journal_amount<&journal::Statistics::replayed, &Amount::events>},
     Spec{"storagepool_journal_set_aside_events_total", "Events that PostgreSQL refused at the replay",
-         journal_amount<&JournalStatistics::set_aside, &Amount::events>},
+         journal_amount<&journal::Statistics::set_aside, &Amount::events>},
     Spec{"storagepool_journal_discarded_events_total", "Events set aside and given up for newer ones",
-         journal_amount<&JournalStatistics::discarded, &Amount::events>},
+         journal_amount<&journal::Statistics::discarded, &Amount::events>},
     Spec{"storagepool_journal_commits_total", "Commits of accepted events, each one fsync",
-         journal<&JournalStatistics::commits>},
+         journal<&journal::Statistics::commits>},
     Spec{"storagepool_journal_refused_total", "Calls that found the journal full",
-         journal<&JournalStatistics::refused>},
+         journal<&journal::Statistics::refused>},
     Spec{"storagepool_journal_failures_total", "Operations that the journal's disk refused",
-         journal<&JournalStatistics::failures>},
+         journal<&journal::Statistics::failures>},
     Spec{"storagepool_http_rate_limited_total",
          "Requests of the audit API refused because their client had made too many", rate_limited},
 };

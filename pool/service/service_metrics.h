@@ -27,8 +27,8 @@ namespace storagepool::service {
 struct Snapshot {
   engine::Statistics pool;
   std::int64_t workspace_databases = 0;  // with a connection or a waiter
-  ingest::IngestStatistics ingest;
-  std::optional<journal::JournalStatistics> journal;      // none: the pod has no journal
+  ingest::Statistics ingest;
+  std::optional<journal::Statistics> journal;             // none: the pod has no journal
   std::optional<workspaces::WorkspaceCounts> workspaces;  // none: not known
   std::uint64_t rate_limited = 0;                         // requests of the audit API
   runtime::Timestamp now;

@@ -46,7 +46,7 @@ inline event::Event client_event(const std::string& id,
 // A call of `Ingest::store` and what became of it.
 struct Call {
   std::vector<event::Event> events;
-  std::optional<IngestAnswer> answer{};
+  std::optional<Answer> answer{};
 
   bool stored() const { return answer && answer->has_value(); }
   std::optional<Kind> refused() const {
@@ -55,7 +55,7 @@ struct Call {
 };
 
 struct Pod {
-  Pod(boost::asio::io_context& context, const postgres::testing::Server& server, IngestLimits limits = {},
+  Pod(boost::asio::io_context& context, const postgres::testing::Server& server, Limits limits = {},
       std::int64_t connections = 8)
       : engine(context.get_executor(), [options = server.connect_options()] { return options; }, "audit",
                settings::resolve(
@@ -94,12 +94,12 @@ class IngestTest : public ::testing::Test {
   void TearDown() override {
     for (const auto& pod : pods_) {
       EXPECT_TRUE(run(context_, pod->ingest.drain(in(20s))));
-      EXPECT_EQ(pod->ingest.statistics().load, IngestLoad{});
+      EXPECT_EQ(pod->ingest.statistics().load, Load{});
       EXPECT_TRUE(run(context_, pod->engine.drain(in(20s))));
     }
   }
 
-  Pod& make_pod(IngestLimits limits = {}, std::int64_t connections = 8) {
+  Pod& make_pod(Limits limits = {}, std::int64_t connections = 8) {
     pods_.push_back(std::make_unique<Pod>(context_, *server_, limits, connections));
     return *pods_.back();
   }

@@ -44,10 +44,10 @@ inline std::vector<event::Event> numbered_unit(int maker, int number, std::size_
 class JournalTest : public ::testing::Test {
  protected:
   std::string path() const { return folder_ / "journal.db"; }
-  JournalOptions options() const { return {.path = path(), .max_bytes = kMinJournalBytes}; }
+  Options options() const { return {.path = path(), .max_bytes = kMinBytes}; }
 
   void open() { open(options()); }
-  void open(const JournalOptions& options) {
+  void open(const Options& options) {
     journal_.reset();
     auto opened = Journal::open(context_.get_executor(), options);
     if (!opened) throw std::runtime_error(opened.error());
@@ -63,17 +63,17 @@ class JournalTest : public ::testing::Test {
     journal_.reset();
   }
 
-  tl::expected<void, JournalError> append(std::vector<event::Event> unit, const std::string& workspace = "") {
+  tl::expected<void, Error> append(std::vector<event::Event> unit, const std::string& workspace = "") {
     return run(context_, journal_->append(workspace, std::move(unit), in(20s)));
   }
   void must_append(std::vector<event::Event> unit, const std::string& workspace = "") {
     const auto kept = append(std::move(unit), workspace);
     ASSERT_TRUE(kept) << kept.error().detail;
   }
-  std::vector<JournalEntry> next(std::size_t max_events = 1000000, std::size_t max_bytes = 1 << 30) {
-    auto entries = run(context_, journal_->next(max_events, max_bytes));
-    if (!entries) throw std::runtime_error(entries.error().detail);
-    return std::move(*entries);
+  std::vector<Unit> next(std::size_t max_events = 1000000, std::size_t max_bytes = 1 << 30) {
+    auto units = run(context_, journal_->next(max_events, max_bytes));
+    if (!units) throw std::runtime_error(units.error().detail);
+    return std::move(*units);
   }
   void remove(std::vector<std::int64_t> sequences) {
     const auto removed = run(context_, journal_->remove(std::move(sequences)));
@@ -84,14 +84,14 @@ class JournalTest : public ::testing::Test {
     ASSERT_TRUE(done) << done.error().detail;
   }
   std::vector<SetAsideUnit> set_aside_units(std::size_t limit = 100) {
-    auto entries = run(context_, journal_->set_aside_units(limit));
-    if (!entries) throw std::runtime_error(entries.error().detail);
-    return std::move(*entries);
+    auto units = run(context_, journal_->set_aside_units(limit));
+    if (!units) throw std::runtime_error(units.error().detail);
+    return std::move(*units);
   }
-  // The first event's id of each entry.
+  // The first event's id of each unit.
   std::vector<std::string> ids() {
     std::vector<std::string> result;
-    for (const JournalEntry& entry : next()) result.push_back(entry.events.at(0).event_id);
+    for (const Unit& unit : next()) result.push_back(unit.events.at(0).event_id);
     return result;
   }
   static std::string id(int maker, int number) { return numbered_unit(maker, number).at(0).event_id; }

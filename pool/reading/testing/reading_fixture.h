@@ -26,7 +26,7 @@ class ReadingFixture : public tables::testing::MigratedDatabaseTest {
     return event::testing::smallest_event(event::new_event_id(*runtime::parse_timestamp(time)), time);
   }
   // As if a client had made the id.
-  ingest::IngestAnswer insert(event::Event event) {
+  ingest::Answer insert(event::Event event) {
     event.id_from_client = true;
     return postgres::testing::run(context_, ingest_.store("audit", {std::move(event)}, deadline()));
   }

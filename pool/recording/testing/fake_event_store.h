@@ -12,8 +12,8 @@ namespace storagepool::recording::testing {
 
 class FakeEventStore : public EventStore {
  public:
-  boost::asio::awaitable<ingest::IngestAnswer> store(std::string database, std::vector<event::Event> unit,
-                                                     Deadline deadline) override {
+  boost::asio::awaitable<ingest::Answer> store(std::string database, std::vector<event::Event> unit,
+                                               Deadline deadline) override {
     stored_in.push_back(std::move(database));
     last_deadline = deadline;
     if (error) co_return tl::unexpected(*error);

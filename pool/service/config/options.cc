@@ -15,7 +15,7 @@ namespace storagepool::service {
 namespace {
 
 constexpr int kUsageError = 2;
-static_assert(settings::kMinJournalBytes == journal::kMinJournalBytes);
+static_assert(settings::kMinJournalBytes == journal::kMinBytes);
 
 std::string settings_help() {
   std::string text = "Settings (configuration file, or environment where a name is given):\n";
