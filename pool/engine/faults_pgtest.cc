@@ -34,7 +34,7 @@ TEST_F(EngineFaultsTest, AConnectOutlivesItsWaiter) {
   EXPECT_EQ(connected, 1);
 }
 
-TEST_F(EngineFaultsTest, E6_ADeadServerCostsFewConnects) {
+TEST_F(EngineFaultsTest, E6ADeadServerCostsFewConnects) {
   int failed = 0;
   make({.max_open_conns = 20},
        {.on_connected = {},
@@ -108,7 +108,7 @@ TEST_F(EngineFaultsTest, DeadIdleConnectionsAreNoticedWithoutAnAcquire) {
   EXPECT_EQ(engine_->statistics().open_high_water, 3);
 }
 
-TEST_F(EngineFaultsTest, E7_ALeaseLeftInAFailedTransactionIsRolledBack) {
+TEST_F(EngineFaultsTest, E7ALeaseLeftInAFailedTransactionIsRolledBack) {
   make({.max_open_conns = 1});
   std::string pid;
   {
@@ -122,7 +122,7 @@ TEST_F(EngineFaultsTest, E7_ALeaseLeftInAFailedTransactionIsRolledBack) {
   EXPECT_FALSE(clean->in_transaction());
 }
 
-TEST_F(EngineFaultsTest, E7_AFailedRollbackClosesTheConnection) {
+TEST_F(EngineFaultsTest, E7AFailedRollbackClosesTheConnection) {
   int lost = 0;
   make({.max_open_conns = 1},
        {.on_connected = {}, .on_connect_failed = {}, .on_connection_lost = [&] { ++lost; }});
@@ -138,7 +138,7 @@ TEST_F(EngineFaultsTest, E7_AFailedRollbackClosesTheConnection) {
   wait_until([&] { return lost == 1; });
 }
 
-TEST_F(EngineFaultsTest, E7_AQueryGivenUpIsEndedOnTheServerAndItsConnectionNeverReused) {
+TEST_F(EngineFaultsTest, E7AQueryGivenUpIsEndedOnTheServerAndItsConnectionNeverReused) {
   make({.max_open_conns = 2});
   std::string pid;
   {
@@ -155,7 +155,7 @@ TEST_F(EngineFaultsTest, E7_AQueryGivenUpIsEndedOnTheServerAndItsConnectionNever
 }
 
 // The end of its loop destroys a coroutine in the middle of a statement.
-TEST_F(EngineFaultsTest, E7_AQueryWhoseCoroutineIsDestroyedEndsOnTheServer) {
+TEST_F(EngineFaultsTest, E7AQueryWhoseCoroutineIsDestroyedEndsOnTheServer) {
   {
     asio::io_context context(1);
     Engine engine(context.get_executor(), [this] { return options_; }, "audit", {}, {});
@@ -176,7 +176,7 @@ TEST_F(EngineFaultsTest, E7_AQueryWhoseCoroutineIsDestroyedEndsOnTheServer) {
   wait_until([&] { return server_->app_backends() == 0; });
 }
 
-TEST_F(EngineFaultsTest, E8_NoErrorHoldsACredential) {
+TEST_F(EngineFaultsTest, E8NoErrorHoldsACredential) {
   std::vector<std::string> said;
   make({}, {.on_connected = {},
             .on_connect_failed =

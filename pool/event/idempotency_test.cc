@@ -9,7 +9,7 @@
 namespace storagepool::event {
 namespace {
 
-TEST(Idempotency, takes_printable_ascii_only) {
+TEST(Idempotency, TakesPrintableAsciiOnly) {
   EXPECT_EQ(check_idempotency_key("8e03978e-40d5-43e8-bc93-6894a57f9324"), std::nullopt);
   EXPECT_EQ(check_idempotency_key("a b~!"), std::nullopt);
   EXPECT_EQ(check_idempotency_key(std::string(255, 'k')), std::nullopt);
@@ -22,7 +22,7 @@ TEST(Idempotency, takes_printable_ascii_only) {
   }
 }
 
-TEST(Idempotency, makes_the_same_id_of_the_same_call_only) {
+TEST(Idempotency, MakesTheSameIdOfTheSameCallOnly) {
   const std::string id = idempotent_event_id("w", "alice", "key", 0);
   // SHA-256 of "1:w5:alice3:key1:0", cut to 16 bytes, with version 8 and the variant put in.
   EXPECT_EQ(id, "c45d3346-85bd-8d10-a8f5-26456a2d4948");

@@ -23,7 +23,7 @@ std::string data_of(std::string_view text) {
   return found == nullptr ? "absent" : found->text;
 }
 
-TEST(ReadJsonMembers, keeps_the_nested_text_byte_for_byte) {
+TEST(ReadJsonMembers, KeepsTheNestedTextByteForByte) {
   for (const char* data :
        {R"({})", R"({ "b" : 1.10 ,"a":1e2,	"b": 2})", "{\n  \"x\": [1,\r\n {\"event_data\": {}} ]\n}",
         R"({"quote":"\"}\\","brace":"{[}]","unicode":"\u00e9\ud834\udd1e","slash":"\/"})",
@@ -37,13 +37,13 @@ TEST(ReadJsonMembers, keeps_the_nested_text_byte_for_byte) {
   }
 }
 
-TEST(ReadJsonMembers, finds_a_key_written_with_escapes) {
+TEST(ReadJsonMembers, FindsAKeyWrittenWithEscapes) {
   EXPECT_EQ(data_of(R"({"\u0065vent\u005fdata":{"a":1}})"), R"({"a":1})");
   EXPECT_EQ(data_of(R"({"event_data\"":{"no":1},"event_data":{"yes":1}})"), R"({"yes":1})");
   EXPECT_EQ(data_of(R"({"\\event_data":{"no":1}})"), "absent");
 }
 
-TEST(ReadJsonMembers, of_a_repeated_key_the_last_counts) {
+TEST(ReadJsonMembers, OfARepeatedKeyTheLastCounts) {
   EXPECT_EQ(data_of(R"({"event_data":{"first":1},"event_data":{"last":[2]}})"), R"({"last":[2]})");
   EXPECT_EQ(data_of(R"({"event_data":{"first":1},"\u0065vent_data":{"last":1}})"), R"({"last":1})");
   const auto members = read_json_members(R"({"name":{"a":1},"name":"text"})", kWanted);
@@ -53,7 +53,7 @@ TEST(ReadJsonMembers, of_a_repeated_key_the_last_counts) {
   EXPECT_EQ(members->find("name")->text, "text");
 }
 
-TEST(ReadJsonMembers, tells_kinds_apart) {
+TEST(ReadJsonMembers, TellsKindsApart) {
   const auto kind = [](const std::string& json) {
     return read_json_members("{\"name\":" + json + "}", kWanted).value().find("name")->kind;
   };
@@ -66,7 +66,7 @@ TEST(ReadJsonMembers, tells_kinds_apart) {
   EXPECT_EQ(kind("[]"), JsonValue::Kind::kArray);
 }
 
-TEST(ReadJsonMembers, refuses_what_cannot_be_stored) {
+TEST(ReadJsonMembers, RefusesWhatCannotBeStored) {
   EXPECT_THAT(data_of(R"({"event_data":{"a":"\u0000"}})"), HasSubstr("U+0000"));
   EXPECT_THAT(data_of(R"({"event_data":{"\u0000":1}})"), HasSubstr("U+0000"));
   EXPECT_THAT(data_of(R"({"unwanted":[["\u0000"]]})"), HasSubstr("U+0000"));
@@ -78,7 +78,7 @@ TEST(ReadJsonMembers, refuses_what_cannot_be_stored) {
   EXPECT_THAT(data_of(R"({"event_data":{"a":1e999}})"), HasSubstr("range of a double"));
 }
 
-TEST(ReadJsonMembers, refuses_what_is_not_an_object) {
+TEST(ReadJsonMembers, RefusesWhatIsNotAnObject) {
   for (const char* bad : {"",
                           " ",
                           "null",
@@ -104,7 +104,7 @@ TEST(ReadJsonMembers, refuses_what_is_not_an_object) {
   }
 }
 
-TEST(ReadJsonMembers, bounds_the_nesting) {
+TEST(ReadJsonMembers, BoundsTheNesting) {
   const auto nested = [](std::size_t levels) {
     return "{\"event_data\":{\"a\":" + std::string(levels, '[') + std::string(levels, ']') + "}}";
   };
@@ -123,7 +123,7 @@ bool plain(std::string_view text) {
   return true;
 }
 
-TEST(ReadPlainMembers, takes_what_clients_send) {
+TEST(ReadPlainMembers, TakesWhatClientsSend) {
   EXPECT_TRUE(plain(R"({"event_data":{"a":[1,2.5,-0,true,null,"é\n\"\\"]},"name":"é€𝄞","count":-17})"));
   EXPECT_TRUE(
       plain(" {\"name\" : null ,\n\"count\":false,\t\"other\":1e-20000, \"name\": \"\\b\\f\\r\\t\\/\"} "));
@@ -131,7 +131,7 @@ TEST(ReadPlainMembers, takes_what_clients_send) {
   EXPECT_TRUE(plain("{}"));
 }
 
-TEST(ReadPlainMembers, leaves_rarities_to_the_exact_reader) {
+TEST(ReadPlainMembers, LeavesRaritiesToTheExactReader) {
   for (const char* rare :
        {R"({"name":"\u00e9"})", R"({"count":123456789012345678901})", "\xEF\xBB\xBF{}",
         R"({"count":1234567890123456789})", R"({"a":1e999})", "{\"name\":\"\xFF\"}", "[]", ""})
@@ -142,7 +142,7 @@ TEST(ReadPlainMembers, leaves_rarities_to_the_exact_reader) {
     plain("{\"name\":" + std::string(levels, '[') + std::string(levels, ']') + "}");
 }
 
-TEST(ReadPlainMembers, agrees_with_the_exact_reader) {
+TEST(ReadPlainMembers, AgreesWithTheExactReader) {
   std::mt19937 random(11);  // NOLINT: a fixed seed, so that a failure repeats
   constexpr std::array<std::string_view, 34> kPieces = {
       "{",        "}",   "[",      "]",     "{",      "}",          ",",        ":",    ",",
@@ -161,7 +161,7 @@ TEST(ReadPlainMembers, agrees_with_the_exact_reader) {
 }
 
 // The scanner is only ever given valid JSON, but must keep within its text whatever happens.
-TEST(JsonScanner, stays_within_any_text) {
+TEST(JsonScanner, StaysWithinAnyText) {
   std::mt19937 random(7);  // NOLINT: a fixed seed, so that a failure repeats
   constexpr std::string_view kAlphabet = "{}[]\"\\:, \nevent_data1u";
   for (int round = 0; round < 200'000; ++round) {

@@ -13,7 +13,7 @@ Event smallest() {
   return event;
 }
 
-TEST(EventToJson, writes_the_members_in_the_contract_s_order) {
+TEST(EventToJson, WritesTheMembersInTheContractSOrder) {
   EXPECT_EQ(
       to_json(smallest()),
       R"({"event_id":"0190a6e2-9b7c-7def-8123-456789abcdef","event_timestamp":"2026-02-28T23:59:59.12Z",)"
@@ -23,7 +23,7 @@ TEST(EventToJson, writes_the_members_in_the_contract_s_order) {
       R"("retention_days":2555,"is_sensitive":false,"event_data":{ "b" : 1.10 }})");
 }
 
-TEST(EventToJson, adds_what_is_set_and_escapes_it) {
+TEST(EventToJson, AddsWhatIsSetAndEscapesIt) {
   Event event = smallest();
   event.parent_event_id = "aaaaaaaa-9b7c-4def-8123-456789abcdef";
   event.parent_event_date = runtime::parse_date("2026-02-27");
@@ -44,7 +44,7 @@ TEST(EventToJson, adds_what_is_set_and_escapes_it) {
       << json;
 }
 
-TEST(CreatedJson, tells_id_and_whole_seconds) {
+TEST(CreatedJson, TellsIdAndWholeSeconds) {
   EXPECT_EQ(
       created_json("id", *runtime::parse_timestamp("2026-02-28T11:22:33.999Z")),
       R"({"event_id":"id","event_timestamp":"2026-02-28T11:22:33Z","message":"Audit event created successfully"})");

@@ -7,14 +7,14 @@
 namespace storagepool::event {
 namespace {
 
-TEST(Utf8Length, counts_code_points) {
+TEST(Utf8Length, CountsCodePoints) {
   EXPECT_EQ(utf8_length(""), 0U);
   EXPECT_EQ(utf8_length("abc"), 3U);
   EXPECT_EQ(utf8_length("aé€𝄞"), 4U);
   EXPECT_EQ(utf8_length("\xF4\x8F\xBF\xBF"), 1U);  // U+10FFFF
 }
 
-TEST(Utf8Length, refuses_malformed_text) {
+TEST(Utf8Length, RefusesMalformedText) {
   for (const char* bad :
        {"\x80", "\xC0\xAF", "\xC1\xBF", "\xE0\x9F\xBF", "\xED\xA0\x80", "\xF0\x8F\xBF\xBF",
         "\xF4\x90\x80\x80", "\xF5\x80\x80\x80", "\xFF", "a\xE2\x82", "\xE2\x82\x41", "\xC3"}) {
@@ -22,13 +22,13 @@ TEST(Utf8Length, refuses_malformed_text) {
   }
 }
 
-TEST(StorableText, refuses_what_postgresql_cannot_store) {
+TEST(StorableText, RefusesWhatPostgresqlCannotStore) {
   EXPECT_TRUE(storable_text("tab\tand ünïcode"));
   EXPECT_FALSE(storable_text(std::string_view("a\0b", 3)));
   EXPECT_FALSE(storable_text("\xFF"));
 }
 
-TEST(Quoted, shows_a_bounded_well_formed_text) {
+TEST(Quoted, ShowsABoundedWellFormedText) {
   EXPECT_EQ(quoted("zzz"), "\"zzz\"");
   EXPECT_EQ(quoted("a\nb\xFF"),
             "\"a\uFFFD"

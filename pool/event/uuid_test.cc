@@ -7,12 +7,12 @@
 namespace storagepool::event {
 namespace {
 
-TEST(ParseUuid, gives_the_canonical_form) {
+TEST(ParseUuid, GivesTheCanonicalForm) {
   EXPECT_EQ(parse_uuid("0190A6E2-9B7C-7DEF-8123-456789ABCDEF"), "0190a6e2-9b7c-7def-8123-456789abcdef");
   EXPECT_EQ(parse_uuid("ffffffff-ffff-ffff-ffff-ffffffffffff"), "ffffffff-ffff-ffff-ffff-ffffffffffff");
 }
 
-TEST(ParseUuid, refuses_anything_else) {
+TEST(ParseUuid, RefusesAnythingElse) {
   for (const char* bad :
        {"", "zzz", "0190a6e29b7c7def8123456789abcdef", "{0190a6e2-9b7c-7def-8123-456789abcdef}",
         "0190a6e2-9b7c-7def-8123-456789abcdeg", "0190a6e2-9b7c-7def-8123-456789abcdef ",
@@ -22,13 +22,13 @@ TEST(ParseUuid, refuses_anything_else) {
 }
 
 // The example of RFC 9562, appendix A.6.
-TEST(MakeUuid7, matches_the_example_of_the_standard) {
+TEST(MakeUuid7, MatchesTheExampleOfTheStandard) {
   const std::chrono::sys_time<std::chrono::milliseconds> time{std::chrono::milliseconds{0x017F22E279B0}};
   const std::array<std::uint8_t, 10> random{0x0C, 0xC3, 0x18, 0xC4, 0xDC, 0x0C, 0x0C, 0x07, 0x39, 0x8F};
   EXPECT_EQ(make_uuid7(time, random), "017f22e2-79b0-7cc3-98c4-dc0c0c07398f");
 }
 
-TEST(NewEventId, never_repeats_and_is_canonical) {
+TEST(NewEventId, NeverRepeatsAndIsCanonical) {
   const runtime::Timestamp time = *runtime::parse_timestamp("2026-02-28T11:22:33.123456Z");
   std::set<std::string> seen;
   for (int i = 0; i < 1000; ++i) {
@@ -38,7 +38,7 @@ TEST(NewEventId, never_repeats_and_is_canonical) {
   }
 }
 
-TEST(NewEventId, tells_the_millisecond_of_its_event) {
+TEST(NewEventId, TellsTheMillisecondOfItsEvent) {
   for (const char* text : {"2026-02-28T11:22:33.123456Z", "2026-02-28T23:59:59.999999Z",
                            "2026-03-01T00:00:00Z", "1970-01-01T00:00:00Z", "9999-12-31T23:59:59.999999Z"}) {
     const runtime::Timestamp time = *runtime::parse_timestamp(text);
@@ -52,7 +52,7 @@ TEST(NewEventId, tells_the_millisecond_of_its_event) {
   }
 }
 
-TEST(IdTimeRange, is_of_version_7_alone) {
+TEST(IdTimeRange, IsOfVersion7Alone) {
   EXPECT_TRUE(id_time_range("017f22e2-79b0-7cc3-98c4-dc0c0c07398f"));
   for (const char* other :
        {"017f22e2-79b0-4cc3-98c4-dc0c0c07398f", "017f22e2-79b0-7cc3-c8c4-dc0c0c07398f",

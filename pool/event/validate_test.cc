@@ -45,7 +45,7 @@ std::string refusal(const std::string& field, const nlohmann::json& value) {
   return event.error().at(0).message;
 }
 
-TEST(ValidateEvent, fills_in_the_defaults) {
+TEST(ValidateEvent, FillsInTheDefaults) {
   const auto event = validate_event(valid_body().dump(), kNow);
   ASSERT_TRUE(event);
   Event expected{.event_timestamp = *runtime::parse_timestamp("2026-02-28T11:59:00.25Z"),
@@ -65,7 +65,7 @@ TEST(ValidateEvent, fills_in_the_defaults) {
   EXPECT_EQ(*event, expected);
 }
 
-TEST(ValidateEvent, keeps_every_optional_field) {
+TEST(ValidateEvent, KeepsEveryOptionalField) {
   auto body = valid_body();
   body.update({{"actor_type", "user"},
                {"actor_id", "u1"},
@@ -104,7 +104,7 @@ TEST(ValidateEvent, keeps_every_optional_field) {
   EXPECT_EQ(event->event_id, "aaaaaaaa-9b7c-4def-8123-456789abcdef");
 }
 
-TEST(ValidateEvent, names_every_missing_field) {
+TEST(ValidateEvent, NamesEveryMissingField) {
   const auto event = validate_event("{}", kNow);
   ASSERT_FALSE(event);
   std::vector<std::string> fields;
@@ -116,7 +116,7 @@ TEST(ValidateEvent, names_every_missing_field) {
                                   "event_action", "event_outcome", "correlation_id", "event_data"));
 }
 
-TEST(ValidateEvent, reads_null_as_absent) {
+TEST(ValidateEvent, ReadsNullAsAbsent) {
   for (const char* field : {"actor_type", "actor_id", "actor_ip", "resource_type", "resource_id", "namespace",
                             "cluster_id", "parent_event_id", "parent_event_date", "severity", "error_code",
                             "error_message", "duration_ms", "retention_days", "is_sensitive", "event_id"}) {
@@ -128,7 +128,7 @@ TEST(ValidateEvent, reads_null_as_absent) {
   EXPECT_THAT(refusal("version", nullptr), HasSubstr("is required"));
 }
 
-TEST(ValidateEvent, bounds_the_length_of_texts_in_characters) {
+TEST(ValidateEvent, BoundsTheLengthOfTextsInCharacters) {
   const struct {
     const char* field;
     std::size_t longest;
@@ -157,7 +157,7 @@ TEST(ValidateEvent, bounds_the_length_of_texts_in_characters) {
   EXPECT_TRUE(with("error_message", std::string(100'000, 'x')));
 }
 
-TEST(ValidateEvent, reads_an_empty_text_as_the_default) {
+TEST(ValidateEvent, ReadsAnEmptyTextAsTheDefault) {
   EXPECT_EQ(with("actor_type", "")->actor_type, "service");
   EXPECT_EQ(with("actor_id", "")->actor_id, "gateway-service");
   EXPECT_EQ(with("resource_id", "")->resource_id, "rr-1");
@@ -165,7 +165,7 @@ TEST(ValidateEvent, reads_an_empty_text_as_the_default) {
   EXPECT_EQ(with("namespace", "")->namespace_name, "");
 }
 
-TEST(ValidateEvent, bounds_the_time_on_both_sides) {
+TEST(ValidateEvent, BoundsTheTimeOnBothSides) {
   EXPECT_TRUE(with("event_timestamp", "2026-02-28T13:00:00Z"));
   EXPECT_TRUE(with("event_timestamp", "2026-02-28T15:00:00+02:00"));
   EXPECT_TRUE(with("event_timestamp", "2026-02-21T12:00:00Z"));
@@ -178,13 +178,13 @@ TEST(ValidateEvent, bounds_the_time_on_both_sides) {
   EXPECT_THAT(refusal("event_timestamp", 1772280000), HasSubstr("got 1772280000"));
 }
 
-TEST(ValidateEvent, knows_the_outcomes) {
+TEST(ValidateEvent, KnowsTheOutcomes) {
   for (const char* good : {"success", "failure", "pending"}) EXPECT_TRUE(with("event_outcome", good));
   EXPECT_EQ(refusal("event_outcome", "ok"), "got \"ok\"; allowed: success, failure, pending");
   EXPECT_THAT(refusal("event_outcome", true), HasSubstr("got true"));
 }
 
-TEST(ValidateEvent, takes_addresses_only) {
+TEST(ValidateEvent, TakesAddressesOnly) {
   for (const char* good : {"192.0.2.7", "::1", "2001:DB8::1", "::ffff:192.0.2.7"})
     EXPECT_TRUE(with("actor_ip", good));
   for (const char* bad :
@@ -193,7 +193,7 @@ TEST(ValidateEvent, takes_addresses_only) {
   }
 }
 
-TEST(ValidateEvent, takes_uuids_and_dates_only) {
+TEST(ValidateEvent, TakesUuidsAndDatesOnly) {
   for (const char* field : {"event_id", "parent_event_id"}) {
     EXPECT_THAT(refusal(field, "123"), HasSubstr("got \"123\"; allowed: a UUID"));
     EXPECT_THAT(refusal(field, "00000000-0000-0000-0000-000000000000"), HasSubstr("other than the nil UUID"));
@@ -202,7 +202,7 @@ TEST(ValidateEvent, takes_uuids_and_dates_only) {
   EXPECT_THAT(refusal("parent_event_date", "2026-02-30"), HasSubstr("allowed: a date"));
 }
 
-TEST(ValidateEvent, bounds_the_numbers) {
+TEST(ValidateEvent, BoundsTheNumbers) {
   EXPECT_EQ(with("duration_ms", 9223372036854775807)->duration_ms, 9223372036854775807);
   for (const nlohmann::json& bad : {nlohmann::json(-1), nlohmann::json(1.5), nlohmann::json("5"),
                                     nlohmann::json(9223372036854775808U), nlohmann::json(1e300)}) {
@@ -215,7 +215,7 @@ TEST(ValidateEvent, bounds_the_numbers) {
   EXPECT_THAT(refusal("is_sensitive", "true"), HasSubstr("got \"true\"; allowed: true or false"));
 }
 
-TEST(ValidateEvent, keeps_event_data_verbatim) {
+TEST(ValidateEvent, KeepsEventDataVerbatim) {
   std::string body = valid_body().dump();
   const std::string data = "{ \"z\": 1.50,\n\"a\" : \"\\u00e9\", \"z\":[ ] }";
   body.replace(body.find(R"({"a":1})"), 7, data);
@@ -227,7 +227,7 @@ TEST(ValidateEvent, keeps_event_data_verbatim) {
   }
 }
 
-TEST(ValidateEvent, refuses_a_body_that_is_not_an_object) {
+TEST(ValidateEvent, RefusesABodyThatIsNotAnObject) {
   for (const char* bad : {"", "[]", "nonsense", "{\"version\":\"\\u0000\"}"}) {
     const auto event = validate_event(bad, kNow);
     ASSERT_FALSE(event);
@@ -235,7 +235,7 @@ TEST(ValidateEvent, refuses_a_body_that_is_not_an_object) {
   }
 }
 
-TEST(ValidateEvent, tells_whose_id_it_is) {
+TEST(ValidateEvent, TellsWhoseIdItIs) {
   EXPECT_FALSE(validate_event(valid_body().dump(), kNow)->id_from_client);
   EXPECT_TRUE(with("event_id", "aaaaaaaa-9b7c-4def-8123-456789abcdef")->id_from_client);
 }
@@ -295,7 +295,7 @@ nlohmann::json batch_of(std::size_t count) {
   return nlohmann::json::array_t(count, valid_body());
 }
 
-TEST(ValidateBatch, gives_every_event_in_order) {
+TEST(ValidateBatch, GivesEveryEventInOrder) {
   auto body = batch_of(500);
   for (std::size_t i = 0; i < body.size(); ++i) body[i]["correlation_id"] = std::to_string(i);
   const auto events = validate_batch(body.dump(1), kNow);
@@ -307,7 +307,7 @@ TEST(ValidateBatch, gives_every_event_in_order) {
   }
 }
 
-TEST(ValidateBatch, bounds_the_number_of_events) {
+TEST(ValidateBatch, BoundsTheNumberOfEvents) {
   const auto empty = validate_batch(" [ ] ", kNow);
   ASSERT_FALSE(empty);
   EXPECT_THAT(empty.error().at(0).message, HasSubstr("batch cannot be empty"));
@@ -316,7 +316,7 @@ TEST(ValidateBatch, bounds_the_number_of_events) {
   EXPECT_EQ(many.error().at(0).message, "got more than 500 events; allowed: a JSON array of 1 to 500 events");
 }
 
-TEST(ValidateBatch, names_the_element_and_its_field) {
+TEST(ValidateBatch, NamesTheElementAndItsField) {
   auto body = batch_of(4);
   body[1] = 5;
   body[3]["severity"] = 7;
@@ -327,18 +327,18 @@ TEST(ValidateBatch, names_the_element_and_its_field) {
   EXPECT_EQ(refused.error().at(2).message, "got 7; allowed: a string");
 }
 
-TEST(ValidateBatch, refuses_an_id_twice) {
+TEST(ValidateBatch, RefusesAnIdTwice) {
   auto body = batch_of(3);
   body[0]["event_id"] = "aaaaaaaa-9b7c-4def-8123-456789abcdef";
   body[2]["event_id"] = "AAAAAAAA-9B7C-4DEF-8123-456789ABCDEF";
   EXPECT_THAT(refused_fields(body.dump()), ElementsAre("[2].event_id"));
 }
 
-TEST(ValidateBatch, does_not_list_errors_without_end) {
+TEST(ValidateBatch, DoesNotListErrorsWithoutEnd) {
   EXPECT_EQ(refused_fields(nlohmann::json(nlohmann::json::array_t(500, 5)).dump()).size(), kMaxBatchErrors);
 }
 
-TEST(ValidateBatch, refuses_what_is_not_an_array) {
+TEST(ValidateBatch, RefusesWhatIsNotAnArray) {
   for (const char* bad : {"", "{}", "[", "[{}", "[{}}", "[{} {}]", "[] x", "[]]", "null", "nonsense"}) {
     EXPECT_THAT(refused_fields(bad), ElementsAre("body")) << bad;
   }

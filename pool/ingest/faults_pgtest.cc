@@ -35,7 +35,7 @@ class IngestFaultsTest : public IngestTest {
   }
 };
 
-TEST_F(IngestFaultsTest, a_bad_row_fails_alone) {
+TEST_F(IngestFaultsTest, ABadRowFailsAlone) {
   Pod& pod = make_pod({}, 1);
   std::vector<event::Event> bad(4, new_event());
   for (event::Event& event : bad) event.event_id = new_event().event_id;
@@ -65,7 +65,7 @@ TEST_F(IngestFaultsTest, a_bad_row_fails_alone) {
   EXPECT_LE(counters.bisections, 4U * 9);
 }
 
-TEST_F(IngestFaultsTest, a_row_that_the_database_refuses_fails_alone) {
+TEST_F(IngestFaultsTest, ARowThatTheDatabaseRefusesFailsAlone) {
   on_insert("IF NEW.severity = 'bad' THEN RAISE EXCEPTION 'no'; END IF;");
   Pod& pod = make_pod({}, 1);
   std::optional<engine::Lease> hold = hold_connection(pod);
@@ -82,7 +82,7 @@ TEST_F(IngestFaultsTest, a_row_that_the_database_refuses_fails_alone) {
   EXPECT_TRUE((**must_store(pod.ingest, {bad}).answer)[0].created);
 }
 
-TEST_F(IngestFaultsTest, repeats_what_met_a_deadlock_once) {
+TEST_F(IngestFaultsTest, RepeatsWhatMetADeadlockOnce) {
   sql("DROP SEQUENCE IF EXISTS attempts");
   sql("CREATE SEQUENCE attempts");
   sql("GRANT USAGE ON SEQUENCE attempts TO app");
@@ -100,7 +100,7 @@ TEST_F(IngestFaultsTest, repeats_what_met_a_deadlock_once) {
 
 // The server waits for a standby that does not exist after it has committed; a backend that is terminated
 // then ends without saying that it has.
-TEST_F(IngestFaultsTest, a_commit_whose_answer_is_lost_is_found_by_the_second_attempt) {
+TEST_F(IngestFaultsTest, ACommitWhoseAnswerIsLostIsFoundByTheSecondAttempt) {
   Pod& pod = make_pod();
   must_store(pod.ingest, {new_event()});
   for (const bool client_made : {false, true}) {
@@ -132,7 +132,7 @@ TEST_F(IngestFaultsTest, a_commit_whose_answer_is_lost_is_found_by_the_second_at
   }
 }
 
-TEST_F(IngestFaultsTest, acknowledges_nothing_that_is_lost_while_backends_die_under_load) {
+TEST_F(IngestFaultsTest, AcknowledgesNothingThatIsLostWhileBackendsDieUnderLoad) {
   Pod& pod = make_pod();
   std::size_t answered = 0;
   for (int round = 0; round < 25; ++round) {
@@ -170,7 +170,7 @@ TEST_F(IngestFaultsTest, acknowledges_nothing_that_is_lost_while_backends_die_un
   EXPECT_EQ(count(), std::to_string(25 * (60 + 20)));
 }
 
-TEST_F(IngestFaultsTest, says_unavailable_while_postgresql_is_away) {
+TEST_F(IngestFaultsTest, SaysUnavailableWhilePostgresqlIsAway) {
   Pod& pod = make_pod();
   must_store(pod.ingest, {new_event()});
   server_->stop();

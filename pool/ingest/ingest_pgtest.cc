@@ -28,7 +28,7 @@ std::vector<event::Event> new_events(std::size_t count) {
   return events;
 }
 
-TEST_F(IngestTest, gives_back_every_field_as_it_was) {
+TEST_F(IngestTest, GivesBackEveryFieldAsItWas) {
   Pod& pod = make_pod();
   event::Event parent = new_event();
   event::Event event = new_event("2026-02-28T23:59:59.000001Z");
@@ -58,7 +58,7 @@ TEST_F(IngestTest, gives_back_every_field_as_it_was) {
   }
 }
 
-TEST_F(IngestTest, many_calls_share_few_commits) {
+TEST_F(IngestTest, ManyCallsShareFewCommits) {
   Pod& pod = make_pod();
   for (int i = 0; i < 300; ++i) start(pod.ingest, {new_event()});
   finish();
@@ -74,14 +74,14 @@ TEST_F(IngestTest, many_calls_share_few_commits) {
   EXPECT_EQ(counters.repeats, 0U);
 }
 
-TEST_F(IngestTest, writes_a_large_call_whole) {
+TEST_F(IngestTest, WritesALargeCallWhole) {
   Pod& pod = make_pod({.max_batch_events = 10});
   must_store(pod.ingest, new_events(500));
   EXPECT_EQ(pod.ingest.statistics().counters.batches, 1U);
   EXPECT_EQ(count(), "500");
 }
 
-TEST_F(IngestTest, counts_batches_by_size_and_by_time) {
+TEST_F(IngestTest, CountsBatchesBySizeAndByTime) {
   Pod& pod = make_pod({}, 1);
   {
     const auto held = hold_connection(pod);
@@ -103,12 +103,12 @@ TEST_F(IngestTest, counts_batches_by_size_and_by_time) {
   EXPECT_GT(counters.batch_seconds.sum(), 0);
 }
 
-TEST_F(IngestTest, an_empty_call_stores_nothing) {
+TEST_F(IngestTest, AnEmptyCallStoresNothing) {
   const Call& call = must_store(make_pod().ingest, {});
   EXPECT_TRUE((*call.answer)->empty());
 }
 
-TEST_F(IngestTest, a_repeated_call_answers_what_is_stored) {
+TEST_F(IngestTest, ARepeatedCallAnswersWhatIsStored) {
   Pod& pod = make_pod();
   const event::Event event = client_event(kClientId);
   EXPECT_TRUE((**must_store(pod.ingest, {event}).answer)[0].created);
@@ -125,14 +125,14 @@ TEST_F(IngestTest, a_repeated_call_answers_what_is_stored) {
   EXPECT_EQ(pod.ingest.statistics().counters.events, 3U);
 }
 
-TEST_F(IngestTest, an_id_of_ours_is_stored_once_however_often_it_is_replayed) {
+TEST_F(IngestTest, AnIdOfOursIsStoredOnceHoweverOftenItIsReplayed) {
   Pod& pod = make_pod();
   const event::Event event = new_event();
   for (int i = 0; i < 3; ++i) must_store(pod.ingest, {event});
   EXPECT_EQ(count(), "1");
 }
 
-TEST_F(IngestTest, stores_an_id_once_when_many_come_at_once_to_two_pods) {
+TEST_F(IngestTest, StoresAnIdOnceWhenManyComeAtOnceToTwoPods) {
   Pod& one = make_pod();
   Pod& two = make_pod();
   for (int i = 0; i < 40; ++i) {
@@ -154,7 +154,7 @@ TEST_F(IngestTest, stores_an_id_once_when_many_come_at_once_to_two_pods) {
   EXPECT_EQ(count(), "42");
 }
 
-TEST_F(IngestTest, refuses_ids_that_it_could_not_keep_apart) {
+TEST_F(IngestTest, RefusesIdsThatItCouldNotKeepApart) {
   Pod& pod = make_pod();
   const event::Event event = new_event();
   event::Event no_id = new_event();
@@ -172,7 +172,7 @@ TEST_F(IngestTest, refuses_ids_that_it_could_not_keep_apart) {
   EXPECT_EQ(count(), "0");
 }
 
-TEST_F(IngestTest, wants_parents_to_exist) {
+TEST_F(IngestTest, WantsParentsToExist) {
   Pod& pod = make_pod({}, 1);
   event::Event parent = new_event("2026-02-27T23:30:00Z");
   const event::Event client_parent = client_event(kClientId, "2026-01-15T00:00:00Z");
@@ -221,7 +221,7 @@ TEST_F(IngestTest, wants_parents_to_exist) {
   EXPECT_EQ(count(), "9");
 }
 
-TEST_F(IngestTest, a_repeated_call_is_answered_although_its_parent_is_gone) {
+TEST_F(IngestTest, ARepeatedCallIsAnsweredAlthoughItsParentIsGone) {
   Pod& pod = make_pod();
   const event::Event parent = new_event();
   must_store(pod.ingest, {parent});
@@ -232,7 +232,7 @@ TEST_F(IngestTest, a_repeated_call_is_answered_although_its_parent_is_gone) {
   EXPECT_FALSE((**must_store(pod.ingest, {event}).answer)[0].created);
 }
 
-TEST_F(IngestTest, keeps_databases_apart) {
+TEST_F(IngestTest, KeepsDatabasesApart) {
   Pod& pod = make_pod();
   for (int i = 0; i < 150; ++i) {
     start(pod.ingest, {client_event(kClientId), new_event()}, 30s, kDatabases[i % 3]);
@@ -247,7 +247,7 @@ TEST_F(IngestTest, keeps_databases_apart) {
   EXPECT_EQ(count("audit_ws_b"), "51");
 }
 
-TEST_F(IngestTest, a_database_that_is_dropped_refuses_and_the_others_go_on) {
+TEST_F(IngestTest, ADatabaseThatIsDroppedRefusesAndTheOthersGoOn) {
   Pod& pod = make_pod();
   must_store(pod.ingest, {new_event()}, "audit_ws_a");
   const auto closed = run(context_, pod.engine.close_database("audit_ws_a", in(20s)));
@@ -260,7 +260,7 @@ TEST_F(IngestTest, a_database_that_is_dropped_refuses_and_the_others_go_on) {
 }
 
 // Each pod on a thread of its own, as in life; for ThreadSanitizer.
-TEST_F(IngestTest, two_pods_on_two_threads_store_every_event_once) {
+TEST_F(IngestTest, TwoPodsOnTwoThreadsStoreEveryEventOnce) {
   constexpr int kCallers = 16;
   constexpr int kCalls = 20;
   const auto load = [&](int pod_number, std::uint64_t& created) {

@@ -41,7 +41,7 @@ class TableLock {
   std::optional<engine::Lease> lease_;
 };
 
-TEST_F(IngestTest, refuses_at_once_what_exceeds_its_queue) {
+TEST_F(IngestTest, RefusesAtOnceWhatExceedsItsQueue) {
   Pod& pod = make_pod({.max_queued_events = 10}, 2);
   std::vector<engine::Lease> hold;
   for (int i = 0; i < 2; ++i) hold.push_back(hold_connection(pod));
@@ -59,7 +59,7 @@ TEST_F(IngestTest, refuses_at_once_what_exceeds_its_queue) {
   must_store(pod.ingest, {new_event()});
 }
 
-TEST_F(IngestTest, bounds_the_bytes_in_its_queue) {
+TEST_F(IngestTest, BoundsTheBytesInItsQueue) {
   Pod& pod = make_pod({.max_queued_bytes = 1'000'000}, 1);
   std::optional<engine::Lease> hold = hold_connection(pod);
   event::Event large = new_event();
@@ -73,7 +73,7 @@ TEST_F(IngestTest, bounds_the_bytes_in_its_queue) {
   EXPECT_EQ(count(), "1");
 }
 
-TEST_F(IngestTest, a_call_that_waits_for_a_connection_is_answered_by_its_deadline) {
+TEST_F(IngestTest, ACallThatWaitsForAConnectionIsAnsweredByItsDeadline) {
   Pod& pod = make_pod({}, 1);
   std::optional<engine::Lease> hold = hold_connection(pod);
   const Call& patient = start(pod.ingest, {new_event()}, 30s);
@@ -89,7 +89,7 @@ TEST_F(IngestTest, a_call_that_waits_for_a_connection_is_answered_by_its_deadlin
   EXPECT_EQ(count(), "1") << "what was refused must not be stored later";
 }
 
-TEST_F(IngestTest, a_call_that_is_being_written_is_answered_by_what_happens) {
+TEST_F(IngestTest, ACallThatIsBeingWrittenIsAnsweredByWhatHappens) {
   Pod& pod = make_pod({.grace = 20s});
   auto lock = std::make_unique<TableLock>(context_, *server_);
   const Call& call = start(pod.ingest, {new_event()}, 50ms);
@@ -101,7 +101,7 @@ TEST_F(IngestTest, a_call_that_is_being_written_is_answered_by_what_happens) {
   EXPECT_TRUE(call.stored());
 }
 
-TEST_F(IngestTest, a_call_that_is_being_written_does_not_wait_for_ever) {
+TEST_F(IngestTest, ACallThatIsBeingWrittenDoesNotWaitForEver) {
   Pod& pod = make_pod({.grace = 100ms});
   const TableLock lock(context_, *server_);
   const Call& call = start(pod.ingest, {new_event()}, 50ms);
@@ -109,7 +109,7 @@ TEST_F(IngestTest, a_call_that_is_being_written_does_not_wait_for_ever) {
   EXPECT_EQ(call.refused(), Kind::kUnavailable);
 }
 
-TEST_F(IngestTest, a_database_that_is_stuck_does_not_hold_up_the_others) {
+TEST_F(IngestTest, ADatabaseThatIsStuckDoesNotHoldUpTheOthers) {
   Pod& pod = make_pod();
   auto lock = std::make_unique<TableLock>(context_, *server_);
   std::vector<const Call*> stuck;
@@ -126,7 +126,7 @@ TEST_F(IngestTest, a_database_that_is_stuck_does_not_hold_up_the_others) {
   EXPECT_EQ(count("audit_ws_b"), "20");
 }
 
-TEST_F(IngestTest, draining_finishes_what_was_accepted) {
+TEST_F(IngestTest, DrainingFinishesWhatWasAccepted) {
   Pod& pod = make_pod();
   for (int i = 0; i < 100; ++i) start(pod.ingest, {new_event()}, 30s, kDatabases[i % 3]);
   wait_until([&] { return pod.ingest.statistics().load.events > 0; });
@@ -140,7 +140,7 @@ TEST_F(IngestTest, draining_finishes_what_was_accepted) {
   EXPECT_EQ(stored, 100);
 }
 
-TEST_F(IngestTest, draining_ends_at_its_deadline) {
+TEST_F(IngestTest, DrainingEndsAtItsDeadline) {
   Pod& pod = make_pod();
   auto lock = std::make_unique<TableLock>(context_, *server_);
   const Call& call = start(pod.ingest, {new_event()});

@@ -38,7 +38,7 @@ std::vector<std::uint64_t> ids(const std::vector<Unit>& units) {
 
 using Ids = std::vector<std::uint64_t>;
 
-TEST(IngestQueue, writes_at_once_when_idle) {
+TEST(IngestQueue, WritesAtOnceWhenIdle) {
   Queue queue({});
   EXPECT_FALSE(queue.begin_turn());
   ASSERT_EQ(queue.push("a", events(1), kLater), 1U);
@@ -54,7 +54,7 @@ TEST(IngestQueue, writes_at_once_when_idle) {
   EXPECT_EQ(queue.load(), Load{});
 }
 
-TEST(IngestQueue, a_batch_grows_until_there_is_a_connection) {
+TEST(IngestQueue, ABatchGrowsUntilThereIsAConnection) {
   Queue queue({});
   queue.push("a", events(1), kLater);
   ASSERT_TRUE(queue.begin_turn());
@@ -63,7 +63,7 @@ TEST(IngestQueue, a_batch_grows_until_there_is_a_connection) {
   EXPECT_EQ(queue.take("a", kStart).units.size(), 10U);
 }
 
-TEST(IngestQueue, the_next_batch_forms_while_others_are_written) {
+TEST(IngestQueue, TheNextBatchFormsWhileOthersAreWritten) {
   Queue queue({.turns_per_database = 2});
   for (int turn = 0; turn < 2; ++turn) {
     queue.push("a", events(1), kLater);
@@ -77,7 +77,7 @@ TEST(IngestQueue, the_next_batch_forms_while_others_are_written) {
   EXPECT_EQ(queue.take("a", kStart).units.size(), 5U);
 }
 
-TEST(IngestQueue, bounds_a_batch_without_splitting_a_unit) {
+TEST(IngestQueue, BoundsABatchWithoutSplittingAUnit) {
   Queue queue({.max_batch_events = 10, .max_batch_bytes = 100'000});
   for (const std::size_t count : {4U, 6U, 1U, 25U, 3U}) queue.push("a", events(count), kLater);
   queue.push("a", events(1, 200'000), kLater);
@@ -93,7 +93,7 @@ TEST(IngestQueue, bounds_a_batch_without_splitting_a_unit) {
   EXPECT_EQ(batches, (std::vector<Ids>{{1, 2}, {3}, {4}, {5}, {6}, {7}, {8}}));
 }
 
-TEST(IngestQueue, keeps_an_id_that_repeats_for_a_later_batch) {
+TEST(IngestQueue, KeepsAnIdThatRepeatsForALaterBatch) {
   Queue queue({});
   for (const char* id : {"x", "y", "x", "z", "x"}) queue.push("a", with_client_id(id), kLater);
   std::vector<Ids> batches;
@@ -106,7 +106,7 @@ TEST(IngestQueue, keeps_an_id_that_repeats_for_a_later_batch) {
   EXPECT_EQ(batches, (std::vector<Ids>{{1, 2, 4}, {3}, {5}}));
 }
 
-TEST(IngestQueue, looks_at_a_bounded_number_of_repeated_ids) {
+TEST(IngestQueue, LooksAtABoundedNumberOfRepeatedIds) {
   Queue queue({.max_batch_events = 5});
   for (int i = 0; i < 20; ++i) queue.push("a", with_client_id("x"), kLater);
   queue.push("a", events(1), kLater);
@@ -114,7 +114,7 @@ TEST(IngestQueue, looks_at_a_bounded_number_of_repeated_ids) {
   EXPECT_EQ(ids(queue.take("a", kStart).units), Ids{1});
 }
 
-TEST(IngestQueue, databases_take_turns) {
+TEST(IngestQueue, DatabasesTakeTurns) {
   Queue queue({.max_batch_events = 1, .turns_per_database = 1, .turns = 1});
   for (int i = 0; i < 3; ++i) queue.push("busy", events(1), kLater);
   queue.push("a", events(1), kLater);
@@ -130,7 +130,7 @@ TEST(IngestQueue, databases_take_turns) {
   EXPECT_EQ(order, "busy a b busy busy ");
 }
 
-TEST(IngestQueue, one_database_fills_half_of_it) {
+TEST(IngestQueue, OneDatabaseFillsHalfOfIt) {
   Queue queue({.max_queued_events = 10, .max_queued_bytes = 1'000'000});
   for (int i = 0; i < 5; ++i) EXPECT_TRUE(queue.push("a", events(1), kLater));
   EXPECT_FALSE(queue.push("a", events(1), kLater));
@@ -143,7 +143,7 @@ TEST(IngestQueue, one_database_fills_half_of_it) {
   EXPECT_TRUE(queue.push("a", events(5), kLater));
 }
 
-TEST(IngestQueue, bounds_its_bytes) {
+TEST(IngestQueue, BoundsItsBytes) {
   Queue queue({.max_queued_bytes = 1'000'000});
   EXPECT_TRUE(queue.push("a", events(1, 400'000), kLater));
   EXPECT_FALSE(queue.push("a", events(1, 400'000), kLater));
@@ -151,7 +151,7 @@ TEST(IngestQueue, bounds_its_bytes) {
   EXPECT_FALSE(queue.push("c", events(1, 400'000), kLater));
 }
 
-TEST(IngestQueue, takes_out_what_has_waited_too_long) {
+TEST(IngestQueue, TakesOutWhatHasWaitedTooLong) {
   Queue queue({});
   queue.push("a", events(1), kStart + 1s);
   queue.push("a", events(1), kStart + 5s);
@@ -167,7 +167,7 @@ TEST(IngestQueue, takes_out_what_has_waited_too_long) {
   EXPECT_EQ(queue.load().events, 1U);
 }
 
-TEST(IngestQueue, gives_up_those_who_waited_for_the_connection) {
+TEST(IngestQueue, GivesUpThoseWhoWaitedForTheConnection) {
   Queue queue({});
   queue.push("a", events(1), kStart + 1s);
   queue.push("a", events(1), kStart + 2s);
@@ -387,7 +387,7 @@ class Simulation {
   std::size_t settled_ = 0;
 };
 
-TEST(IngestQueue, holds_its_invariants_on_random_schedules) {
+TEST(IngestQueue, HoldsItsInvariantsOnRandomSchedules) {
   for (unsigned seed = 1; seed <= 300 && !HasFailure(); ++seed) {
     SCOPED_TRACE("seed " + std::to_string(seed));
     Simulation(seed).run(400);

@@ -36,7 +36,7 @@ class JournalFaultsTest : public testing::JournalTest {
   testing::FaultyVfs disk_;
 };
 
-TEST_F(JournalFaultsTest, acknowledges_only_what_is_synced) {
+TEST_F(JournalFaultsTest, AcknowledgesOnlyWhatIsSynced) {
   open();
   for (int i = 0; i < 50; ++i) {
     const auto syncs = disk_.syncs();
@@ -54,7 +54,7 @@ TEST_F(JournalFaultsTest, acknowledges_only_what_is_synced) {
   EXPECT_TRUE(*appending.outcome);
 }
 
-TEST_F(JournalFaultsTest, does_not_acknowledge_what_cannot_be_synced) {
+TEST_F(JournalFaultsTest, DoesNotAcknowledgeWhatCannotBeSynced) {
   open();
   must_append(numbered_unit(1, 1));
   disk_.fail_syncs(true);
@@ -74,7 +74,7 @@ TEST_F(JournalFaultsTest, does_not_acknowledge_what_cannot_be_synced) {
   EXPECT_THAT(ids(), ElementsAre(id(1, 1), id(1, 3)));
 }
 
-TEST_F(JournalFaultsTest, a_removal_that_fails_removes_nothing) {
+TEST_F(JournalFaultsTest, ARemovalThatFailsRemovesNothing) {
   open();
   must_append(numbered_unit(1, 1));
   const auto sequence = next().at(0).sequence;
@@ -92,7 +92,7 @@ TEST_F(JournalFaultsTest, a_removal_that_fails_removes_nothing) {
   EXPECT_THAT(ids(), IsEmpty());
 }
 
-TEST_F(JournalFaultsTest, survives_a_full_disk_and_goes_on_when_there_is_space) {
+TEST_F(JournalFaultsTest, SurvivesAFullDiskAndGoesOnWhenThereIsSpace) {
   open();
   disk_.leave_space(300000);
   std::vector<std::string> kept;
@@ -120,7 +120,7 @@ TEST_F(JournalFaultsTest, survives_a_full_disk_and_goes_on_when_there_is_space) 
   EXPECT_THAT(ids(), ElementsAreArray(kept));
 }
 
-TEST_F(JournalFaultsTest, finds_what_it_acknowledged_when_it_is_opened_after_a_full_disk) {
+TEST_F(JournalFaultsTest, FindsWhatItAcknowledgedWhenItIsOpenedAfterAFullDisk) {
   open();
   disk_.leave_space(300000);
   std::vector<std::string> kept;
@@ -132,7 +132,7 @@ TEST_F(JournalFaultsTest, finds_what_it_acknowledged_when_it_is_opened_after_a_f
   EXPECT_THAT(ids(), ElementsAreArray(kept));
 }
 
-TEST_F(JournalFaultsTest, replay_makes_room_on_a_full_disk) {
+TEST_F(JournalFaultsTest, ReplayMakesRoomOnAFullDisk) {
   open();
   disk_.leave_space(2000000);
   int kept = 0;
@@ -147,7 +147,7 @@ TEST_F(JournalFaultsTest, replay_makes_room_on_a_full_disk) {
   EXPECT_THAT(ids(), ElementsAre(id(2, 1)));
 }
 
-TEST_F(JournalFaultsTest, a_database_that_cannot_be_read_now_is_not_taken_for_corrupt) {
+TEST_F(JournalFaultsTest, ADatabaseThatCannotBeReadNowIsNotTakenForCorrupt) {
   open();
   must_append(numbered_unit(1, 1));
   close();
@@ -161,7 +161,7 @@ TEST_F(JournalFaultsTest, a_database_that_cannot_be_read_now_is_not_taken_for_co
   EXPECT_THAT(ids(), ElementsAre(id(1, 1)));
 }
 
-TEST_F(JournalFaultsTest, a_disk_that_hangs_costs_a_caller_no_more_than_its_deadline) {
+TEST_F(JournalFaultsTest, ADiskThatHangsCostsACallerNoMoreThanItsDeadline) {
   Options small = options();
   small.max_queued_bytes = 100000;
   open(small);
@@ -194,7 +194,7 @@ TEST_F(JournalFaultsTest, a_disk_that_hangs_costs_a_caller_no_more_than_its_dead
   EXPECT_THAT(ids(), ElementsAre(id(1, 1), id(1, 3)));
 }
 
-TEST_F(JournalFaultsTest, a_log_that_cannot_be_copied_does_not_grow_without_bound) {
+TEST_F(JournalFaultsTest, ALogThatCannotBeCopiedDoesNotGrowWithoutBound) {
   open();
   disk_.leave_space(kMinBytes);
   std::int64_t largest = 0;

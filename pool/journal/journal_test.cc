@@ -19,7 +19,7 @@ using testing::run;
 
 constexpr std::size_t kMiB = std::size_t{1024} * 1024;
 
-TEST_F(JournalTest, gives_back_units_in_order_as_they_were) {
+TEST_F(JournalTest, GivesBackUnitsInOrderAsTheyWere) {
   open();
   const auto first = numbered_unit(1, 1, 3, 100000);
   const auto second = numbered_unit(1, 2);
@@ -37,7 +37,7 @@ TEST_F(JournalTest, gives_back_units_in_order_as_they_were) {
   }
 }
 
-TEST_F(JournalTest, gives_as_many_entries_as_fit_and_at_least_one) {
+TEST_F(JournalTest, GivesAsManyEntriesAsFitAndAtLeastOne) {
   open();
   for (int i = 0; i < 5; ++i) must_append(numbered_unit(1, i, 10, 1000));
   EXPECT_EQ(next(1, 1).size(), 1U);
@@ -47,7 +47,7 @@ TEST_F(JournalTest, gives_as_many_entries_as_fit_and_at_least_one) {
   EXPECT_EQ(next(1000, kMiB).size(), 5U);
 }
 
-TEST_F(JournalTest, never_uses_a_sequence_twice) {
+TEST_F(JournalTest, NeverUsesASequenceTwice) {
   open();
   must_append(numbered_unit(1, 1));
   const auto first = next().at(0).sequence;
@@ -60,7 +60,7 @@ TEST_F(JournalTest, never_uses_a_sequence_twice) {
   EXPECT_EQ(next().size(), 1U);
 }
 
-TEST_F(JournalTest, commits_appends_together_that_wait_together) {
+TEST_F(JournalTest, CommitsAppendsTogetherThatWaitTogether) {
   open();
   constexpr int kUnits = 400;
   int kept = 0;
@@ -79,7 +79,7 @@ TEST_F(JournalTest, commits_appends_together_that_wait_together) {
   for (int i = 0; i < kUnits; ++i) EXPECT_EQ(units[static_cast<std::size_t>(i)].events, numbered_unit(1, i));
 }
 
-TEST_F(JournalTest, refuses_what_does_not_fit_and_takes_it_once_there_is_room) {
+TEST_F(JournalTest, RefusesWhatDoesNotFitAndTakesItOnceThereIsRoom) {
   open();
   int kept = 0;
   tl::expected<void, Error> outcome;
@@ -111,7 +111,7 @@ TEST_F(JournalTest, refuses_what_does_not_fit_and_takes_it_once_there_is_room) {
   EXPECT_EQ(next().back().events.at(0).event_id, id(1, kept));
 }
 
-TEST_F(JournalTest, stays_within_its_bound_while_it_is_filled_and_emptied) {
+TEST_F(JournalTest, StaysWithinItsBoundWhileItIsFilledAndEmptied) {
   open();
   std::int64_t largest = 0;
   for (int i = 0; i < 40; ++i) {
@@ -125,7 +125,7 @@ TEST_F(JournalTest, stays_within_its_bound_while_it_is_filled_and_emptied) {
   EXPECT_LT(journal_->statistics().used, 0.01);
 }
 
-TEST_F(JournalTest, fits_many_small_units) {
+TEST_F(JournalTest, FitsManySmallUnits) {
   open();
   must_append(numbered_unit(1, 0, 1, 100));
   const double before = journal_->statistics().used;
@@ -134,7 +134,7 @@ TEST_F(JournalTest, fits_many_small_units) {
   EXPECT_LT(journal_->statistics().used - before, 120000.0 / (5.0 * kMiB));
 }
 
-TEST_F(JournalTest, tells_how_much_waits_since_when) {
+TEST_F(JournalTest, TellsHowMuchWaitsSinceWhen) {
   open();
   EXPECT_FALSE(journal_->statistics().oldest);
   const auto before = std::chrono::system_clock::now();
@@ -166,7 +166,7 @@ TEST_F(JournalTest, tells_how_much_waits_since_when) {
   EXPECT_EQ(statistics.replayed.units, 0);
 }
 
-TEST_F(JournalTest, sets_entries_aside_where_they_are_seen) {
+TEST_F(JournalTest, SetsEntriesAsideWhereTheyAreSeen) {
   open();
   must_append(numbered_unit(1, 1, 2), "ws");
   must_append(numbered_unit(1, 2));
@@ -188,7 +188,7 @@ TEST_F(JournalTest, sets_entries_aside_where_they_are_seen) {
   }
 }
 
-TEST_F(JournalTest, keeps_the_newest_of_what_is_set_aside_within_a_quarter_of_its_bound) {
+TEST_F(JournalTest, KeepsTheNewestOfWhatIsSetAsideWithinAQuarterOfItsBound) {
   open();
   for (int i = 0; i < 6; ++i) {
     must_append(numbered_unit(1, i, 1, kMiB));
@@ -204,7 +204,7 @@ TEST_F(JournalTest, keeps_the_newest_of_what_is_set_aside_within_a_quarter_of_it
   EXPECT_EQ(journal_->statistics().aside.units, 3);
 }
 
-TEST_F(JournalTest, refuses_more_than_may_wait_in_memory) {
+TEST_F(JournalTest, RefusesMoreThanMayWaitInMemory) {
   Options small = options();
   small.max_queued_bytes = 10000;
   open(small);
@@ -217,7 +217,7 @@ TEST_F(JournalTest, refuses_more_than_may_wait_in_memory) {
   EXPECT_THAT(ids(), ElementsAre(id(1, 2)));
 }
 
-TEST_F(JournalTest, refuses_a_unit_beyond_the_largest) {
+TEST_F(JournalTest, RefusesAUnitBeyondTheLargest) {
   open();
   const auto refused = append(numbered_unit(1, 1, 1, kMaxUnitBytes));
   ASSERT_FALSE(refused);
@@ -225,7 +225,7 @@ TEST_F(JournalTest, refuses_a_unit_beyond_the_largest) {
   EXPECT_THAT(refused.error().detail, HasSubstr("allowed are 8388608"));
 }
 
-TEST_F(JournalTest, is_for_its_owner_only) {
+TEST_F(JournalTest, IsForItsOwnerOnly) {
   open();
   must_append(numbered_unit(1, 1));
   for (const std::string& name : files()) {
@@ -241,7 +241,7 @@ TEST_F(JournalTest, is_for_its_owner_only) {
   EXPECT_EQ(facts.st_mode & 0777U, 0600U);
 }
 
-TEST_F(JournalTest, leaves_one_file_when_closed_and_takes_nothing_more) {
+TEST_F(JournalTest, LeavesOneFileWhenClosedAndTakesNothingMore) {
   open();
   must_append(numbered_unit(1, 1));
   const auto closed = run(context_, journal_->close(in(20s)));
@@ -257,7 +257,7 @@ TEST_F(JournalTest, leaves_one_file_when_closed_and_takes_nothing_more) {
   EXPECT_THAT(ids(), ElementsAre(id(1, 1)));
 }
 
-TEST_F(JournalTest, finishes_what_is_queued_when_it_is_destroyed) {
+TEST_F(JournalTest, FinishesWhatIsQueuedWhenItIsDestroyed) {
   open();
   bool kept = false;
   boost::asio::co_spawn(context_, journal_->append("", numbered_unit(1, 1), in(20s)),
@@ -271,7 +271,7 @@ TEST_F(JournalTest, finishes_what_is_queued_when_it_is_destroyed) {
   EXPECT_THAT(ids(), ElementsAre(id(1, 1)));
 }
 
-TEST_F(JournalTest, tells_its_listener_of_appends) {
+TEST_F(JournalTest, TellsItsListenerOfAppends) {
   open();
   int calls = 0;
   journal_->on_append([&] { ++calls; });
@@ -282,7 +282,7 @@ TEST_F(JournalTest, tells_its_listener_of_appends) {
   EXPECT_EQ(calls, 1);
 }
 
-TEST_F(JournalTest, refuses_a_size_that_is_too_small) {
+TEST_F(JournalTest, RefusesASizeThatIsTooSmall) {
   Options small = options();
   small.max_bytes = kMinBytes - 1;
   const auto opened = Journal::open(context_.get_executor(), small);

@@ -57,19 +57,19 @@ class JournalOpenTest : public testing::JournalTest {
   }
 };
 
-TEST_F(JournalOpenTest, moves_a_file_aside_that_is_no_database) {
+TEST_F(JournalOpenTest, MovesAFileAsideThatIsNoDatabase) {
   const std::string garbage(100000, '#');
   put(garbage);
   expect_moved_aside(garbage);
 }
 
-TEST_F(JournalOpenTest, moves_a_database_aside_that_was_cut_short) {
+TEST_F(JournalOpenTest, MovesADatabaseAsideThatWasCutShort) {
   fill(20);
   std::filesystem::resize_file(path(), std::filesystem::file_size(path()) / 2);
   expect_moved_aside(contents(path()));
 }
 
-TEST_F(JournalOpenTest, moves_a_database_aside_whose_pages_are_overwritten) {
+TEST_F(JournalOpenTest, MovesADatabaseAsideWhosePagesAreOverwritten) {
   fill(20);
   {
     std::fstream file(path(), std::ios::binary | std::ios::in | std::ios::out);
@@ -79,13 +79,13 @@ TEST_F(JournalOpenTest, moves_a_database_aside_whose_pages_are_overwritten) {
   expect_moved_aside(contents(path()));
 }
 
-TEST_F(JournalOpenTest, moves_a_database_aside_that_lacks_its_tables) {
+TEST_F(JournalOpenTest, MovesADatabaseAsideThatLacksItsTables) {
   fill(1);
   change("DROP TABLE poison");
   expect_moved_aside(contents(path()));
 }
 
-TEST_F(JournalOpenTest, keeps_every_corrupt_database_and_its_log) {
+TEST_F(JournalOpenTest, KeepsEveryCorruptDatabaseAndItsLog) {
   for (int i = 0; i < 2; ++i) {
     put("no database at all, but long enough for the header of one: " + std::string(1000, '0'));
     std::ofstream(path() + "-wal") << "log";
@@ -97,7 +97,7 @@ TEST_F(JournalOpenTest, keeps_every_corrupt_database_and_its_log) {
   EXPECT_EQ(files().size(), 5U);
 }
 
-TEST_F(JournalOpenTest, leaves_a_newer_version_alone) {
+TEST_F(JournalOpenTest, LeavesANewerVersionAlone) {
   fill(1);
   change("PRAGMA user_version = 2");
   const std::string before = contents(path());
@@ -108,21 +108,21 @@ TEST_F(JournalOpenTest, leaves_a_newer_version_alone) {
   EXPECT_EQ(contents(path()), before);
 }
 
-TEST_F(JournalOpenTest, leaves_databases_of_others_alone) {
+TEST_F(JournalOpenTest, LeavesDatabasesOfOthersAlone) {
   change("CREATE TABLE theirs (a)");
   const std::string before = contents(path());
   EXPECT_THAT(refusal(), HasSubstr("it is a database of another program"));
   EXPECT_EQ(contents(path()), before);
 }
 
-TEST_F(JournalOpenTest, takes_an_empty_file) {
+TEST_F(JournalOpenTest, TakesAnEmptyFile) {
   put("");
   open();
   EXPECT_EQ(journal_->statistics().moved_aside, "");
   must_append(numbered_unit(1, 1));
 }
 
-TEST_F(JournalOpenTest, says_why_a_path_cannot_be_used) {
+TEST_F(JournalOpenTest, SaysWhyAPathCannotBeUsed) {
   auto opened = Journal::open(context_.get_executor(), {.path = folder_ / "absent/journal.db"});
   ASSERT_FALSE(opened);
   EXPECT_THAT(opened.error(), HasSubstr("absent/journal.db: No such file or directory"));
@@ -131,14 +131,14 @@ TEST_F(JournalOpenTest, says_why_a_path_cannot_be_used) {
   EXPECT_THAT(opened.error(), HasSubstr("not a regular file"));
 }
 
-TEST_F(JournalOpenTest, says_that_another_process_uses_it) {
+TEST_F(JournalOpenTest, SaysThatAnotherProcessUsesIt) {
   open();
   EXPECT_EQ(refusal(), "cannot open the journal " + path() + ": it is in use by another process");
   must_append(numbered_unit(1, 1));
   EXPECT_THAT(files(), UnorderedElementsAre("journal.db", "journal.db-wal"));
 }
 
-TEST_F(JournalOpenTest, sets_an_entry_aside_that_cannot_be_read) {
+TEST_F(JournalOpenTest, SetsAnEntryAsideThatCannotBeRead) {
   fill(3);
   change(
       "UPDATE entries SET record = CAST(substr(record, 1, 500) || x'00' || substr(record, 502) AS BLOB)"
@@ -152,7 +152,7 @@ TEST_F(JournalOpenTest, sets_an_entry_aside_that_cannot_be_read) {
   EXPECT_EQ(journal_->statistics().waiting.units, 2);
 }
 
-TEST_F(JournalOpenTest, passes_over_entries_that_cannot_be_read_when_there_is_nothing_else) {
+TEST_F(JournalOpenTest, PassesOverEntriesThatCannotBeReadWhenThereIsNothingElse) {
   fill(3);
   change("UPDATE entries SET record = x'00'");
   open();
@@ -160,7 +160,7 @@ TEST_F(JournalOpenTest, passes_over_entries_that_cannot_be_read_when_there_is_no
   EXPECT_EQ(set_aside_units().size(), 3U);
 }
 
-TEST_F(JournalOpenTest, takes_a_smaller_bound_than_it_holds_and_works_its_way_down) {
+TEST_F(JournalOpenTest, TakesASmallerBoundThanItHoldsAndWorksItsWayDown) {
   Options large = options();
   large.max_bytes = 2 * kMinBytes;
   open(large);

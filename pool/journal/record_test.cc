@@ -83,7 +83,7 @@ std::string with_checksum(std::string body) {
   return body;
 }
 
-TEST(EventRecord, gives_back_every_member_as_it_was) {
+TEST(EventRecord, GivesBackEveryMemberAsItWas) {
   const std::vector<event::Event> unit{fullest(), smallest(), fullest()};
   const auto read = decode_unit(encode_unit(unit));
   ASSERT_TRUE(read) << read.error();
@@ -101,13 +101,13 @@ TEST(EventRecord, WritesTheFirstForm) {
   EXPECT_EQ(to_hex(encode_unit(std::vector<event::Event>{fullest(), smallest()})), kFirstForm);
 }
 
-TEST(EventRecord, holds_no_event_at_all) {
+TEST(EventRecord, HoldsNoEventAtAll) {
   const auto read = decode_unit(encode_unit({}));
   ASSERT_TRUE(read) << read.error();
   EXPECT_TRUE(read->empty());
 }
 
-TEST(EventRecord, notices_every_changed_byte) {
+TEST(EventRecord, NoticesEveryChangedByte) {
   const std::vector<event::Event> unit{fullest()};
   const std::string record = encode_unit(unit);
   for (std::size_t at = 0; at < record.size(); ++at) {
@@ -117,7 +117,7 @@ TEST(EventRecord, notices_every_changed_byte) {
   }
 }
 
-TEST(EventRecord, notices_a_record_cut_short_even_with_a_right_checksum) {
+TEST(EventRecord, NoticesARecordCutShortEvenWithARightChecksum) {
   const std::vector<event::Event> unit{fullest(), smallest()};
   const std::string record = encode_unit(unit);
   const std::string body = record.substr(0, record.size() - 4);
@@ -129,14 +129,14 @@ TEST(EventRecord, notices_a_record_cut_short_even_with_a_right_checksum) {
   EXPECT_FALSE(decode_unit(with_checksum(body + "x")));
 }
 
-TEST(EventRecord, refuses_counts_and_lengths_beyond_the_record) {
+TEST(EventRecord, RefusesCountsAndLengthsBeyondTheRecord) {
   const std::string many("\x01\xFF\xFF\xFF\xFF", 5);
   EXPECT_THAT(decode_unit(with_checksum(many)).error(), HasSubstr("does not hold the events"));
   const std::string long_text("\x01\x01\x00\x00\x00\xFF\xFF\xFF\xFFtext", 13);
   EXPECT_THAT(decode_unit(with_checksum(long_text)).error(), HasSubstr("does not hold the events"));
 }
 
-TEST(EventRecord, says_that_a_newer_form_is_not_known) {
+TEST(EventRecord, SaysThatANewerFormIsNotKnown) {
   std::string body = encode_unit({});
   body.resize(body.size() - 4);
   body[0] = 2;

@@ -12,7 +12,7 @@ namespace {
 const Cursor kCursor{.event_timestamp = *runtime::parse_timestamp("2026-02-28T11:22:33.123456Z"),
                      .event_id = "0190a6e2-9b7c-7def-8123-456789abcdef"};
 
-TEST(Cursor, comes_back_as_it_was) {
+TEST(Cursor, ComesBackAsItWas) {
   for (const char* time : {"2026-02-28T11:22:33.123456Z", "1970-01-01T00:00:00Z", "0001-01-01T00:00:00Z",
                            "1969-12-31T23:59:59.999999Z", "9999-12-31T23:59:59.999999Z"}) {
     for (const char* id : {"0190a6e2-9b7c-7def-8123-456789abcdef", "ffffffff-ffff-ffff-ffff-ffffffffffff",
@@ -27,14 +27,14 @@ TEST(Cursor, comes_back_as_it_was) {
   }
 }
 
-TEST(Cursor, is_written_as_documented) {
+TEST(Cursor, IsWrittenAsDocumented) {
   // 1 microsecond after 1970: seven bytes 0 and one 1, then the id.
   const Cursor cursor{.event_timestamp = runtime::Timestamp{std::chrono::microseconds{1}},
                       .event_id = "0190a6e2-9b7c-7def-8123-456789abcdef"};
   EXPECT_EQ(format_cursor(cursor), "AAAAAAAAAAEBkKbim3x974EjRWeJq83v");
 }
 
-TEST(Cursor, refuses_what_it_did_not_write) {
+TEST(Cursor, RefusesWhatItDidNotWrite) {
   const std::string good = format_cursor(kCursor);
   ASSERT_TRUE(parse_cursor(good));
   EXPECT_FALSE(parse_cursor(""));
@@ -48,7 +48,7 @@ TEST(Cursor, refuses_what_it_did_not_write) {
   EXPECT_FALSE(parse_cursor("f_______________________________"));  // after 9999
 }
 
-TEST(Cursor, takes_no_character_from_outside_the_alphabet) {
+TEST(Cursor, TakesNoCharacterFromOutsideTheAlphabet) {
   const std::string alphabet = "ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789-_";
   for (int c = 0; c < 256; ++c) {
     std::string text = format_cursor(kCursor);

@@ -17,7 +17,7 @@ namespace {
 using postgres::testing::run;
 using ListTest = testing::ReadingFixture;
 
-TEST_F(ListTest, lists_newest_first_in_pages) {
+TEST_F(ListTest, ListsNewestFirstInPages) {
   std::vector<std::string> expected;
   for (int second = 0; second < 5; ++second) {
     event::Event event = smallest("2026-02-28T11:00:0" + std::to_string(second) + "Z");
@@ -48,7 +48,7 @@ TEST_F(ListTest, lists_newest_first_in_pages) {
   EXPECT_EQ(all.pagination, (Pagination{.limit = 10, .offset = 0, .total = 10, .has_more = false}));
 }
 
-TEST_F(ListTest, goes_on_from_a_cursor_whatever_comes_and_goes_above_it) {
+TEST_F(ListTest, GoesOnFromACursorWhateverComesAndGoesAboveIt) {
   std::vector<std::string> expected;
   for (int second = 5; second >= 0; --second) {
     const event::Event event = smallest("2026-02-28T11:00:0" + std::to_string(second) + "Z");
@@ -129,7 +129,7 @@ bool matches(const event::Event& event, const ListQuery& query) {
          (!query.until || event.event_timestamp <= *query.until) && (!query.detail || holds(*query.detail));
 }
 
-TEST_F(ListTest, gives_the_same_by_offset_and_by_cursor_and_what_the_filters_say) {
+TEST_F(ListTest, GivesTheSameByOffsetAndByCursorAndWhatTheFiltersSay) {
   std::mt19937 random(20260228);
   must(run(context_,
            tables::maintain(*session_, *runtime::parse_timestamp("2020-01-15T00:00:00Z"), deadline())));
@@ -168,7 +168,7 @@ TEST_F(ListTest, gives_the_same_by_offset_and_by_cursor_and_what_the_filters_say
   }
 }
 
-TEST_F(ListTest, applies_every_filter) {
+TEST_F(ListTest, AppliesEveryFilter) {
   const event::Event plain = smallest("2026-02-28T10:00:00Z");
   must_insert(plain);
   event::Event marked = smallest("2026-02-28T11:00:00Z");
@@ -207,7 +207,7 @@ TEST_F(ListTest, applies_every_filter) {
   EXPECT_EQ(none.pagination, (Pagination{.limit = 50, .offset = 0, .total = 0, .has_more = false}));
 }
 
-TEST_F(ListTest, refuses_a_page_that_would_not_fit_in_memory) {
+TEST_F(ListTest, RefusesAPageThatWouldNotFitInMemory) {
   for (int i = 0; i < 9; ++i) {
     event::Event event = smallest("2026-02-28T11:00:0" + std::to_string(i) + "Z");
     event.event_data = R"({"x":")" + std::string(4'000'000, 'x') + "\"}";

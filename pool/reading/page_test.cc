@@ -14,7 +14,7 @@ event::Event smallest() {
   return event::testing::smallest_event("0190a6e2-9b7c-7def-8123-456789abcdef", "2026-02-28T23:59:59.120Z");
 }
 
-TEST(PageToJson, wraps_data_and_pagination) {
+TEST(PageToJson, WrapsDataAndPagination) {
   EXPECT_EQ(to_json(std::vector<event::Event>{}, {.limit = 50, .offset = 0, .total = 0}),
             R"({"data":[],"pagination":{"limit":50,"offset":0,"total":0,"has_more":false}})");
   const std::vector<event::Event> two{smallest(), smallest()};
@@ -23,7 +23,7 @@ TEST(PageToJson, wraps_data_and_pagination) {
                 R"(],"pagination":{"limit":2,"offset":4,"total":9,"has_more":true}})");
 }
 
-TEST(PageToJson, leads_to_the_next_page) {
+TEST(PageToJson, LeadsToTheNextPage) {
   EXPECT_EQ(to_json(std::vector<event::Event>{}, {.limit = 5, .has_more = true, .next = "AZ-_"}),
             R"({"data":[],"pagination":{"limit":5,"has_more":true,"next":"AZ-_"}})");
 }

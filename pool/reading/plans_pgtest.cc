@@ -48,7 +48,7 @@ WHERE pid = pg_backend_pid() AND relkind = 'r' AND relname LIKE 'audit\_events\_
   static std::string scalar(const std::string& sql) { return superuser(sql).at(0); }
 };
 
-TEST_F(PlansTest, open_no_more_tables_as_months_go_by) {
+TEST_F(PlansTest, OpenNoMoreTablesAsMonthsGoBy) {
   make_partitions(88);
   ASSERT_THAT(partitions(), SizeIs(91));
   const runtime::Timestamp recent = *runtime::parse_timestamp("2027-04-20T12:00:00.123456Z");
@@ -84,7 +84,7 @@ TEST_F(PlansTest, open_no_more_tables_as_months_go_by) {
   EXPECT_THAT(tables_of(select_page({})), SizeIs(91));
 }
 
-TEST_F(PlansTest, use_the_index_of_the_rarest_filter) {
+TEST_F(PlansTest, UseTheIndexOfTheRarestFilter) {
   make_partitions(1);
   // 20,000 events in three hours: 1,000 calls, 20 types, 4 categories, one failure and one warning in 200.
   superuser(R"(INSERT INTO audit_events SELECT gen_random_uuid(),
@@ -112,7 +112,7 @@ TEST_F(PlansTest, use_the_index_of_the_rarest_filter) {
 }
 
 // Whether the total is counted is decided by what the page shows.
-TEST_F(PlansTest, count_only_what_the_page_does_not_show) {
+TEST_F(PlansTest, CountOnlyWhatThePageDoesNotShow) {
   make_partitions(1);
   superuser(R"(INSERT INTO audit_events SELECT gen_random_uuid(), '2020-02-10T09:00Z', '1.0', 't', 'c', 'a',
   'success', 'r', NULL, NULL, 'c', 'r', 'info', 's', 's', 10, false, '{}' FROM generate_series(1, 60))");

@@ -21,12 +21,12 @@ std::string refusal(const Parameters& parameters, const std::string& field) {
   return query.error().at(0).message;
 }
 
-TEST(ParseListQuery, has_defaults) {
+TEST(ParseListQuery, HasDefaults) {
   EXPECT_EQ(parse_list_query({}, kNow).value(), ListQuery{});
   EXPECT_EQ(ListQuery{}.limit, 50);
 }
 
-TEST(ParseListQuery, takes_every_filter) {
+TEST(ParseListQuery, TakesEveryFilter) {
   const Parameters parameters{
       {"event_type", "t"},  {"event_category", "c"}, {"event_outcome", "failure"},
       {"severity", "info"}, {"correlation_id", "r"}, {"since", "2026-02-01T00:00:00+01:00"},
@@ -45,7 +45,7 @@ TEST(ParseListQuery, takes_every_filter) {
   EXPECT_EQ(parse_list_query(parameters, kNow).value(), expected);
 }
 
-TEST(ParseListQuery, of_a_repeated_parameter_the_first_counts) {
+TEST(ParseListQuery, OfARepeatedParameterTheFirstCounts) {
   const Parameters parameters{
       {"limit", "5"}, {"limit", "bad"}, {"event_type", "first"}, {"event_type", "second"}};
   const auto query = parse_list_query(parameters, kNow).value();
@@ -53,12 +53,12 @@ TEST(ParseListQuery, of_a_repeated_parameter_the_first_counts) {
   EXPECT_EQ(query.event_type, "first");
 }
 
-TEST(ParseListQuery, an_empty_filter_is_none) {
+TEST(ParseListQuery, AnEmptyFilterIsNone) {
   const Parameters parameters{{"event_type", ""}, {"event_outcome", ""}, {"since", ""}};
   EXPECT_EQ(parse_list_query(parameters, kNow).value(), ListQuery{});
 }
 
-TEST(ParseListQuery, reads_durations_back_from_now) {
+TEST(ParseListQuery, ReadsDurationsBackFromNow) {
   const auto since = [](const std::string& text) {
     return runtime::format_timestamp(*parse_list_query(Parameters{{"since", text}}, kNow).value().since);
   };
@@ -69,7 +69,7 @@ TEST(ParseListQuery, reads_durations_back_from_now) {
   EXPECT_EQ(since("2026-02-28T12:00:00 02:00"), "2026-02-28T10:00:00Z");  // an unescaped '+'
 }
 
-TEST(ParseListQuery, refuses_bad_bounds) {
+TEST(ParseListQuery, RefusesBadBounds) {
   for (const char* bad : {"yesterday", "-1h", "7 days", "1.5d", "-3d", "d", "99999d", "99999999999999999999d",
                           "2026-02-28", "2026-02-30T00:00:00Z"}) {
     EXPECT_THAT(refusal({{"since", bad}}, "since"), HasSubstr("got \"" + std::string(bad) + "\"; allowed: "))
@@ -79,7 +79,7 @@ TEST(ParseListQuery, refuses_bad_bounds) {
   }
 }
 
-TEST(ParseListQuery, refuses_bad_paging) {
+TEST(ParseListQuery, RefusesBadPaging) {
   for (const char* bad : {"0", "1001", "-1", "", "ten", "5.0", " 5", "+5", "99999999999999999999"}) {
     EXPECT_THAT(refusal({{"limit", bad}}, "limit"), HasSubstr("allowed: an integer from 1 to 1000")) << bad;
   }
@@ -88,7 +88,7 @@ TEST(ParseListQuery, refuses_bad_paging) {
   }
 }
 
-TEST(ParseListQuery, takes_a_cursor_instead_of_an_offset) {
+TEST(ParseListQuery, TakesACursorInsteadOfAnOffset) {
   const Cursor cursor{.event_timestamp = kNow, .event_id = "0190a6e2-9b7c-7def-8123-456789abcdef"};
   const std::string text = format_cursor(cursor);
   EXPECT_EQ(parse_list_query(Parameters{{"cursor", text}, {"limit", "7"}}, kNow).value(),
@@ -105,13 +105,13 @@ TEST(ParseListQuery, takes_a_cursor_instead_of_an_offset) {
   }
 }
 
-TEST(ParseListQuery, refuses_half_a_detail_pair) {
+TEST(ParseListQuery, RefusesHalfADetailPair) {
   EXPECT_THAT(refusal({{"detail_key", "k"}}, "detail_value"), HasSubstr("together with detail_key"));
   EXPECT_THAT(refusal({{"detail_value", "v"}}, "detail_key"), HasSubstr("together with detail_value"));
   EXPECT_THAT(refusal({{"detail_key", ""}, {"detail_value", "v"}}, "detail_key"), HasSubstr("is required"));
 }
 
-TEST(ParseListQuery, refuses_texts_that_cannot_be_stored) {
+TEST(ParseListQuery, RefusesTextsThatCannotBeStored) {
   const std::string nul("a\0b", 3);
   EXPECT_THAT(refusal({{"event_type", nul}}, "event_type"), HasSubstr("U+0000"));
   EXPECT_THAT(refusal({{"correlation_id", "\xFF"}}, "correlation_id"), HasSubstr("UTF-8"));
@@ -119,7 +119,7 @@ TEST(ParseListQuery, refuses_texts_that_cannot_be_stored) {
   EXPECT_THAT(refusal({{"event_outcome", "ok"}}, "event_outcome"), HasSubstr("success, failure, pending"));
 }
 
-TEST(ParseListQuery, reports_everything_at_once) {
+TEST(ParseListQuery, ReportsEverythingAtOnce) {
   EXPECT_EQ(
       parse_list_query(Parameters{{"limit", "0"}, {"offset", "x"}, {"since", "x"}}, kNow).error().size(), 3U);
 }

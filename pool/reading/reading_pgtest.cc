@@ -23,13 +23,13 @@ using postgres::testing::run;
 
 using StoreTest = testing::ReadingFixture;
 
-TEST_F(StoreTest, finds_nothing_under_an_unknown_id) {
+TEST_F(StoreTest, FindsNothingUnderAnUnknownId) {
   const auto found = get(event::new_event_id(smallest().event_timestamp));
   ASSERT_TRUE(found) << found.error().detail;
   EXPECT_FALSE(found->has_value());
 }
 
-TEST_F(StoreTest, finds_an_event_by_any_id_that_its_client_made) {
+TEST_F(StoreTest, FindsAnEventByAnyIdThatItsClientMade) {
   // Of version 4, of version 7 and of another time than its event's, and one that tells no time there is.
   for (const char* id : {"0190a6e2-9b7c-4def-8123-456789abcdef", "0190a6e2-9b7c-7def-8123-456789abcdef",
                          "ffffffff-ffff-7fff-bfff-ffffffffffff", "00000000-0000-0000-0000-000000000001"}) {
@@ -45,7 +45,7 @@ TEST_F(StoreTest, finds_an_event_by_any_id_that_its_client_made) {
   }
 }
 
-TEST_F(StoreTest, finds_an_event_of_ours_by_its_id_alone) {
+TEST_F(StoreTest, FindsAnEventOfOursByItsIdAlone) {
   const event::Event event = smallest();
   must_insert(event);
   superuser("DELETE FROM audit_event_ids");
@@ -53,7 +53,7 @@ TEST_F(StoreTest, finds_an_event_of_ours_by_its_id_alone) {
 }
 
 // The insert is on its way to the default partition when its month is attached.
-TEST_F(StoreTest, stores_an_event_whose_month_comes_meanwhile) {
+TEST_F(StoreTest, StoresAnEventWhoseMonthComesMeanwhile) {
   const event::Event event = smallest("2020-02-29T12:00:00Z");
   execute(*session_, "BEGIN");
   execute(*session_,
@@ -88,7 +88,7 @@ TEST_F(StoreTest, stores_an_event_whose_month_comes_meanwhile) {
   EXPECT_EQ(**get(event.event_id), event);
 }
 
-TEST_F(StoreTest, forgets_an_event_with_its_month) {
+TEST_F(StoreTest, ForgetsAnEventWithItsMonth) {
   const auto maintain_at = [&](const char* now) {
     return must(run(context_, tables::maintain(*session_, *runtime::parse_timestamp(now), deadline())));
   };
@@ -105,7 +105,7 @@ TEST_F(StoreTest, forgets_an_event_with_its_month) {
   must_insert(event);  // its id is free again
 }
 
-TEST_F(StoreTest, says_that_a_database_is_missing) {
+TEST_F(StoreTest, SaysThatADatabaseIsMissing) {
   const auto missing = run(context_, reader_.get("audit_ws_none", smallest().event_id, deadline()));
   ASSERT_FALSE(missing);
   EXPECT_EQ(missing.error().kind, tables::StoreError::Kind::kDatabaseMissing) << missing.error().detail;
@@ -116,7 +116,7 @@ TEST_F(StoreTest, says_that_a_database_is_missing) {
   EXPECT_EQ(refused.error().kind, tables::StoreError::Kind::kDatabaseMissing) << refused.error().detail;
 }
 
-TEST_F(StoreTest, says_overloaded_when_too_many_wait) {
+TEST_F(StoreTest, SaysOverloadedWhenTooManyWait) {
   settings::Settings settings = engine_.in_force();
   settings.max_waiters = 0;
   settings.max_open_conns = 1;
@@ -132,14 +132,14 @@ TEST_F(StoreTest, says_overloaded_when_too_many_wait) {
   EXPECT_GE(refused.error().retry_after, 1s);
 }
 
-TEST_F(StoreTest, survives_the_loss_of_its_connections) {
+TEST_F(StoreTest, SurvivesTheLossOfItsConnections) {
   const event::Event event = smallest();
   must_insert(event);
   server_->superuser("SELECT pg_terminate_backend(pid, 10000) FROM pg_stat_activity WHERE usename = 'app'");
   EXPECT_EQ(**get(event.event_id), event);
 }
 
-TEST_F(StoreTest, says_unavailable_while_postgresql_is_away) {
+TEST_F(StoreTest, SaysUnavailableWhilePostgresqlIsAway) {
   server_->stop();
   const auto refused = run(context_, reader_.list("audit", {}, in(2s)));
   server_->start();

@@ -222,31 +222,31 @@ class JournalCrashTest : public journal::testing::JournalTest {
   int killed_ = 0;
 };
 
-TEST_F(JournalCrashTest, killed_at_an_operation_of_the_disk_while_it_appends) {
+TEST_F(JournalCrashTest, KilledAtAnOperationOfTheDiskWhileItAppends) {
   run_lives(FaultyVfs::Ending::kKilled, false);
 }
 
-TEST_F(JournalCrashTest, killed_in_the_middle_of_a_write_while_it_appends) {
+TEST_F(JournalCrashTest, KilledInTheMiddleOfAWriteWhileItAppends) {
   run_lives(FaultyVfs::Ending::kTorn, false);
 }
 
-TEST_F(JournalCrashTest, loses_power_while_it_appends) {
+TEST_F(JournalCrashTest, LosesPowerWhileItAppends) {
   run_lives(FaultyVfs::Ending::kPowerCut, false);
 }
 
-TEST_F(JournalCrashTest, killed_at_any_moment_while_it_appends) {
+TEST_F(JournalCrashTest, KilledAtAnyMomentWhileItAppends) {
   run_lives(std::nullopt, false);
 }
 
-TEST_F(JournalCrashTest, killed_at_an_operation_of_the_disk_while_it_replays) {
+TEST_F(JournalCrashTest, KilledAtAnOperationOfTheDiskWhileItReplays) {
   run_lives(FaultyVfs::Ending::kKilled, true);
 }
 
-TEST_F(JournalCrashTest, loses_power_while_it_replays) {
+TEST_F(JournalCrashTest, LosesPowerWhileItReplays) {
   run_lives(FaultyVfs::Ending::kPowerCut, true);
 }
 
-TEST_F(JournalCrashTest, killed_at_any_moment_while_it_replays) {
+TEST_F(JournalCrashTest, KilledAtAnyMomentWhileItReplays) {
   run_lives(std::nullopt, true);
 }
 

@@ -54,7 +54,7 @@ class RecordingTest : public journal::testing::JournalTest {
   testing::FakeEventStore store_;
 };
 
-TEST_F(RecordingTest, stores_in_the_database_of_the_workspace) {
+TEST_F(RecordingTest, StoresInTheDatabaseOfTheWorkspace) {
   const Recording::Answer answer = record();
   ASSERT_TRUE(answer);
   EXPECT_FALSE(answer->journalled);
@@ -63,7 +63,7 @@ TEST_F(RecordingTest, stores_in_the_database_of_the_workspace) {
   EXPECT_EQ(journalled(), 0);
 }
 
-TEST_F(RecordingTest, turns_to_the_journal_when_postgresql_cannot) {
+TEST_F(RecordingTest, TurnsToTheJournalWhenPostgresqlCannot) {
   store_.error = StoreError{StoreError::Kind::kUnavailable, "no connection", {}};
   const Recording::Answer answer = record();
   ASSERT_TRUE(answer);
@@ -71,21 +71,21 @@ TEST_F(RecordingTest, turns_to_the_journal_when_postgresql_cannot) {
   expect_journalled();
 }
 
-TEST_F(RecordingTest, does_not_try_postgresql_while_it_is_known_to_be_away) {
+TEST_F(RecordingTest, DoesNotTryPostgresqlWhileItIsKnownToBeAway) {
   store_.is_away = true;
   EXPECT_TRUE(record().value().journalled);
   EXPECT_TRUE(store_.stored_in.empty());
   expect_journalled();
 }
 
-TEST_F(RecordingTest, waits_for_postgresql_shortly_only_when_there_is_a_journal) {
+TEST_F(RecordingTest, WaitsForPostgresqlShortlyOnlyWhenThereIsAJournal) {
   EXPECT_TRUE(record());
   EXPECT_EQ(store_.last_deadline, clock_.now() + Recording::kPatience);
   EXPECT_TRUE(record(false));
   EXPECT_EQ(store_.last_deadline, deadline_);
 }
 
-TEST_F(RecordingTest, journals_nothing_that_postgresql_refuses) {
+TEST_F(RecordingTest, JournalsNothingThatPostgresqlRefuses) {
   for (const auto kind : {StoreError::Kind::kParentMissing, StoreError::Kind::kRejected,
                           StoreError::Kind::kOverloaded, StoreError::Kind::kInternal}) {
     store_.error = StoreError{kind, "no", {}};
@@ -96,7 +96,7 @@ TEST_F(RecordingTest, journals_nothing_that_postgresql_refuses) {
   EXPECT_EQ(journalled(), 0);
 }
 
-TEST_F(RecordingTest, journals_a_child_whose_parent_may_be_in_the_journal) {
+TEST_F(RecordingTest, JournalsAChildWhoseParentMayBeInTheJournal) {
   must_append(journal::testing::numbered_unit(1, 0));
   store_.error = StoreError{StoreError::Kind::kParentMissing, "parent event does not exist", {}};
   EXPECT_TRUE(record().value().journalled);
@@ -104,7 +104,7 @@ TEST_F(RecordingTest, journals_a_child_whose_parent_may_be_in_the_journal) {
   EXPECT_FALSE(record());
 }
 
-TEST_F(RecordingTest, is_unavailable_when_the_journal_is_full_or_fails) {
+TEST_F(RecordingTest, IsUnavailableWhenTheJournalIsFullOrFails) {
   store_.is_away = true;
   const auto expect_unavailable = [&](const std::string& reason, const std::string& secret) {
     const Recording::Answer answer = record();
@@ -140,7 +140,7 @@ TEST_F(RecordingTest, JournalsWhatIsForTheSystemDatabaseWhileThatIsMissing) {
   EXPECT_TRUE(answer->journalled);
 }
 
-TEST_F(RecordingTest, without_a_journal_says_that_postgresql_is_away) {
+TEST_F(RecordingTest, WithoutAJournalSaysThatPostgresqlIsAway) {
   store_.is_away = true;
   store_.error = StoreError{StoreError::Kind::kUnavailable, "no connection", {}};
   EXPECT_EQ(record(false).error().kind, StoreError::Kind::kUnavailable);

@@ -32,12 +32,12 @@ class ReplayPacingTest : public ::testing::Test {
   ReplayPacing pacing_{limits_};
 };
 
-TEST_F(ReplayPacingTest, waits_for_an_append_when_there_is_nothing) {
+TEST_F(ReplayPacingTest, WaitsForAnAppendWhenThereIsNothing) {
   EXPECT_EQ(pause(0), std::nullopt);
   EXPECT_EQ(pause(1), 0ns);
 }
 
-TEST_F(ReplayPacingTest, batches_begin_small_and_double_up_to_the_limit) {
+TEST_F(ReplayPacingTest, BatchesBeginSmallAndDoubleUpToTheLimit) {
   std::vector<std::size_t> sizes;
   for (int i = 0; i < 11; ++i) {
     sizes.push_back(batch());
@@ -47,7 +47,7 @@ TEST_F(ReplayPacingTest, batches_begin_small_and_double_up_to_the_limit) {
   EXPECT_EQ(std::get<ReplayPacing::Take>(pacing_.next(now_, 1)).max_bytes, limits_.max_bytes);
 }
 
-TEST_F(ReplayPacingTest, a_failure_halves_the_batch) {
+TEST_F(ReplayPacingTest, AFailureHalvesTheBatch) {
   for (int i = 0; i < 10; ++i) stored();
   failed();
   now_ += 10s;
@@ -57,19 +57,19 @@ TEST_F(ReplayPacingTest, a_failure_halves_the_batch) {
   EXPECT_EQ(batch(), 1U);
 }
 
-TEST_F(ReplayPacingTest, goes_on_at_once_while_nobody_else_waits) {
+TEST_F(ReplayPacingTest, GoesOnAtOnceWhileNobodyElseWaits) {
   stored(10ms, false);
   EXPECT_EQ(pause(), 0ns);
 }
 
-TEST_F(ReplayPacingTest, leaves_half_of_the_time_to_live_requests) {
+TEST_F(ReplayPacingTest, LeavesHalfOfTheTimeToLiveRequests) {
   stored(10ms, true);
   EXPECT_EQ(pause(), 10ms);
   now_ += 10ms;
   EXPECT_EQ(pause(), 0ns);
 }
 
-TEST_F(ReplayPacingTest, backs_off_from_a_tenth_of_a_second_to_five_with_jitter) {
+TEST_F(ReplayPacingTest, BacksOffFromATenthOfASecondToFiveWithJitter) {
   const std::vector<std::pair<std::chrono::nanoseconds, std::chrono::nanoseconds>> bounds{
       {100ms, 200ms},   {200ms, 400ms},   {400ms, 800ms},  {800ms, 1600ms},
       {1600ms, 3200ms}, {2500ms, 5000ms}, {2500ms, 5000ms}};
@@ -91,7 +91,7 @@ TEST_F(ReplayPacingTest, backs_off_from_a_tenth_of_a_second_to_five_with_jitter)
   EXPECT_TRUE(pacing_.backing_off());
 }
 
-TEST_F(ReplayPacingTest, success_ends_the_back_off) {
+TEST_F(ReplayPacingTest, SuccessEndsTheBackOff) {
   for (int i = 0; i < 10; ++i) failed();
   stored();
   EXPECT_FALSE(pacing_.backing_off());
@@ -100,7 +100,7 @@ TEST_F(ReplayPacingTest, success_ends_the_back_off) {
   EXPECT_LE(*pause(), 200ms);
 }
 
-TEST_F(ReplayPacingTest, an_append_does_not_cut_a_back_off_short) {
+TEST_F(ReplayPacingTest, AnAppendDoesNotCutABackOffShort) {
   failed();
   EXPECT_EQ(pause(1), pause(1000));
   EXPECT_GE(*pause(1000), 100ms);

@@ -16,7 +16,7 @@ namespace {
 using tables::StoreError;
 using workspaces::WorkspaceError;
 
-TEST(ReplayError, gives_up_only_what_can_never_be_stored) {
+TEST(ReplayError, GivesUpOnlyWhatCanNeverBeStored) {
   for (const auto kind :
        {workspaces::WorkspaceError::Kind::kInvalidName, workspaces::WorkspaceError::Kind::kNotFound,
         workspaces::WorkspaceError::Kind::kDeleting}) {

@@ -75,7 +75,7 @@ class ReplayTest : public journal::testing::JournalTest {
   std::unique_ptr<Replay> replay_;
 };
 
-TEST_F(ReplayTest, stores_what_was_there_and_what_comes_in_order) {
+TEST_F(ReplayTest, StoresWhatWasThereAndWhatComesInOrder) {
   std::vector<std::string> expected;
   for (int i = 0; i < 30; ++i) {
     must_append(numbered_unit(1, i));
@@ -93,7 +93,7 @@ TEST_F(ReplayTest, stores_what_was_there_and_what_comes_in_order) {
   EXPECT_EQ(journal_->statistics().replayed.units, 31);
 }
 
-TEST_F(ReplayTest, batches_are_of_one_workspace_each) {
+TEST_F(ReplayTest, BatchesAreOfOneWorkspaceEach) {
   for (int i = 0; i < 4; ++i) must_append(numbered_unit(1, i), i % 2 == 0 ? "a" : "b");
   start({.max_events = 500});
   ASSERT_TRUE(run_until([&] { return emptied(); }));
@@ -104,7 +104,7 @@ TEST_F(ReplayTest, batches_are_of_one_workspace_each) {
   EXPECT_THAT(of["b"], ElementsAre(id(1, 1), id(1, 3)));
 }
 
-TEST_F(ReplayTest, no_batch_holds_an_id_of_a_client_twice) {
+TEST_F(ReplayTest, NoBatchHoldsAnIdOfAClientTwice) {
   for (const int number : {1, 2, 3, 4, 4, 5, 6}) {
     auto unit = numbered_unit(1, number);
     unit[0].id_from_client = true;
@@ -120,7 +120,7 @@ TEST_F(ReplayTest, no_batch_holds_an_id_of_a_client_twice) {
   EXPECT_EQ(calls_.size(), 4U);
 }
 
-TEST_F(ReplayTest, never_takes_more_than_its_limit_but_a_unit_stays_whole) {
+TEST_F(ReplayTest, NeverTakesMoreThanItsLimitButAUnitStaysWhole) {
   for (int i = 0; i < 10; ++i) must_append(numbered_unit(1, i, 3));
   must_append(numbered_unit(1, 10, 9));
   start({.max_events = 8});
@@ -131,7 +131,7 @@ TEST_F(ReplayTest, never_takes_more_than_its_limit_but_a_unit_stays_whole) {
   EXPECT_EQ(stored_.size(), 39U);
 }
 
-TEST_F(ReplayTest, waits_while_postgresql_is_away_or_overloaded_and_loses_nothing) {
+TEST_F(ReplayTest, WaitsWhilePostgresqlIsAwayOrOverloadedAndLosesNothing) {
   for (int i = 0; i < 5; ++i) must_append(numbered_unit(1, i));
   for (const Kind kind : {Kind::kUnavailable, Kind::kOverloaded}) {
     down_ = kind;
@@ -149,7 +149,7 @@ TEST_F(ReplayTest, waits_while_postgresql_is_away_or_overloaded_and_loses_nothin
   EXPECT_EQ(replay_->statistics().last_failure, "");
 }
 
-TEST_F(ReplayTest, sets_aside_what_is_refused_alone_and_stores_the_rest) {
+TEST_F(ReplayTest, SetsAsideWhatIsRefusedAloneAndStoresTheRest) {
   for (int i = 0; i < 20; ++i) must_append(numbered_unit(1, i));
   refused_ = {{id(1, 5), Kind::kRejected}, {id(1, 6), Kind::kParentMissing}, {id(1, 11), Kind::kInternal}};
   start();
@@ -164,7 +164,7 @@ TEST_F(ReplayTest, sets_aside_what_is_refused_alone_and_stores_the_rest) {
   EXPECT_EQ(journal_->statistics().aside.units, 3);
 }
 
-TEST_F(ReplayTest, sets_aside_what_is_for_a_workspace_that_is_gone) {
+TEST_F(ReplayTest, SetsAsideWhatIsForAWorkspaceThatIsGone) {
   for (int i = 0; i < 8; ++i) must_append(numbered_unit(1, i), i % 2 == 0 ? "gone" : "there");
   missing_ = {"gone"};
   start();
@@ -176,7 +176,7 @@ TEST_F(ReplayTest, sets_aside_what_is_for_a_workspace_that_is_gone) {
   EXPECT_EQ(held[0].reason, "no such workspace");
 }
 
-TEST_F(ReplayTest, an_outage_amid_single_units_sets_nothing_aside) {
+TEST_F(ReplayTest, AnOutageAmidSingleUnitsSetsNothingAside) {
   for (int i = 0; i < 3; ++i) must_append(numbered_unit(1, i));
   refused_ = {{id(1, 2), Kind::kRejected}};
   start();
@@ -193,7 +193,7 @@ TEST_F(ReplayTest, an_outage_amid_single_units_sets_nothing_aside) {
   EXPECT_THAT(stored_, ElementsAre(id(1, 0), id(1, 1)));
 }
 
-TEST_F(ReplayTest, asks_whether_live_requests_wait) {
+TEST_F(ReplayTest, AsksWhetherLiveRequestsWait) {
   int asked = 0;
   for (int i = 0; i < 3; ++i) must_append(numbered_unit(1, i));
   start({}, [&] {
@@ -204,7 +204,7 @@ TEST_F(ReplayTest, asks_whether_live_requests_wait) {
   EXPECT_EQ(stored_.size(), 3U);
 }
 
-TEST_F(ReplayTest, stops_in_the_middle_and_goes_on_later) {
+TEST_F(ReplayTest, StopsInTheMiddleAndGoesOnLater) {
   for (int i = 0; i < 100; ++i) must_append(numbered_unit(1, i));
   start({.max_events = 2});
   ASSERT_TRUE(run_until([&] { return calls_.size() >= 5; }));
@@ -222,7 +222,7 @@ TEST_F(ReplayTest, stops_in_the_middle_and_goes_on_later) {
   EXPECT_TRUE(std::ranges::is_sorted(stored_));
 }
 
-TEST_F(ReplayTest, stops_while_it_backs_off_or_has_nothing_to_do) {
+TEST_F(ReplayTest, StopsWhileItBacksOffOrHasNothingToDo) {
   start();
   stop();
   replay_.reset();
@@ -246,7 +246,7 @@ struct PatientStore {
   }
 };
 
-TEST(ReplayOfAFailingDisk, stores_again_what_could_not_be_removed) {
+TEST(ReplayOfAFailingDisk, StoresAgainWhatCouldNotBeRemoved) {
   PatientStore patient;
   const runtime::testing::TemporaryFolder folder;
   boost::asio::io_context context;

@@ -26,7 +26,7 @@ postgres::Error error(ErrorClass error_class, const std::string& detail) {
   return result;
 }
 
-TEST(ParseFacts, reads_the_limits) {
+TEST(ParseFacts, ReadsTheLimits) {
   const auto parsed = parse_facts(rows({"150008", "100", "3", "0", "17", std::nullopt, "5", "1"}));
   ASSERT_TRUE(parsed);
   settings::ServerFacts expected;
@@ -41,7 +41,7 @@ TEST(ParseFacts, reads_the_limits) {
             0);
 }
 
-TEST(ParseFacts, refuses_rows_that_are_none) {
+TEST(ParseFacts, RefusesRowsThatAreNone) {
   EXPECT_FALSE(parse_facts({}));
   EXPECT_FALSE(parse_facts(rows({"150008"})));
   EXPECT_FALSE(parse_facts(rows({"150008", "many", "3", "0", "17", "18", "5", "1"})));
@@ -49,14 +49,14 @@ TEST(ParseFacts, refuses_rows_that_are_none) {
   EXPECT_FALSE(parse_facts(rows({"150008", "100", "3", "0", "-2", "18", "5", "1"})));
 }
 
-TEST(PostgresStatus, starts_unreachable_without_a_fault) {
+TEST(PostgresStatus, StartsUnreachableWithoutAFault) {
   const PostgresStatus status;
   EXPECT_FALSE(status.reachable());
   EXPECT_FALSE(status.fault());
   EXPECT_THAT(status.not_ready(), ElementsAre("PostgreSQL is not reachable: not tried yet"));
 }
 
-TEST(PostgresStatus, is_ready_with_facts_and_a_schema) {
+TEST(PostgresStatus, IsReadyWithFactsAndASchema) {
   PostgresStatus status;
   status.connected();
   status.checked({}, kNow);
@@ -70,7 +70,7 @@ TEST(PostgresStatus, is_ready_with_facts_and_a_schema) {
   EXPECT_EQ(report.detail, "");
 }
 
-TEST(PostgresStatus, tells_the_cause_by_class) {
+TEST(PostgresStatus, TellsTheCauseByClass) {
   const struct {
     ErrorClass error_class;
     PostgresFault fault;
@@ -92,7 +92,7 @@ TEST(PostgresStatus, tells_the_cause_by_class) {
   }
 }
 
-TEST(PostgresStatus, keeps_the_facts_while_unreachable) {
+TEST(PostgresStatus, KeepsTheFactsWhileUnreachable) {
   PostgresStatus status;
   settings::ServerFacts facts;
   facts.max_connections = 40;
@@ -105,7 +105,7 @@ TEST(PostgresStatus, keeps_the_facts_while_unreachable) {
   EXPECT_EQ(report.fault, PostgresFault::kUnreachable);
 }
 
-TEST(PostgresStatus, open_sessions_work_on_while_connecting_fails) {
+TEST(PostgresStatus, OpenSessionsWorkOnWhileConnectingFails) {
   PostgresStatus status;
   status.schema_ready();
   status.connect_failed(error(ErrorClass::kServerFull, "full"), kNow);
@@ -121,7 +121,7 @@ TEST(PostgresStatus, open_sessions_work_on_while_connecting_fails) {
   EXPECT_FALSE(status.fault());
 }
 
-TEST(PostgresStatus, a_failed_migration_is_a_fault_of_a_reachable_server) {
+TEST(PostgresStatus, AFailedMigrationIsAFaultOfAReachableServer) {
   PostgresStatus status;
   status.checked({}, kNow);
   status.schema_failed(error(ErrorClass::kOther, "permission denied (42501)"));
@@ -131,7 +131,7 @@ TEST(PostgresStatus, a_failed_migration_is_a_fault_of_a_reachable_server) {
               ElementsAre(HasSubstr("the schema is not migrated: migrating the schema: permission")));
 }
 
-TEST(PostgresStatus, no_session_in_time_is_unreachable) {
+TEST(PostgresStatus, NoSessionInTimeIsUnreachable) {
   PostgresStatus status;
   status.no_session("nothing in 10s");
   EXPECT_EQ(status.fault(), PostgresFault::kUnreachable);

@@ -88,7 +88,7 @@ class PartitionsBesideOthersTest : public testing::PartitionsTest {
 };
 
 // What is planned while they move has to wait for both places.
-TEST_F(PartitionsBesideOthersTest, hides_no_event_that_moves) {
+TEST_F(PartitionsBesideOthersTest, HidesNoEventThatMoves) {
   stored(1, "2020-01-10T00:00:00Z");
   const auto gate = close_gate("ALTER TABLE");
   std::optional<Maintenance> done;
@@ -117,7 +117,7 @@ TEST_F(PartitionsBesideOthersTest, hides_no_event_that_moves) {
   EXPECT_THAT(place_of(2), ElementsAre(kJanuary));
 }
 
-TEST_F(PartitionsBesideOthersTest, moves_an_event_that_comes_while_its_month_is_made) {
+TEST_F(PartitionsBesideOthersTest, MovesAnEventThatComesWhileItsMonthIsMade) {
   const auto gate = close_gate("CREATE TABLE");
   std::optional<Maintenance> done;
   begin_maintenance("2020-02-10T00:00:00Z", done);
@@ -130,7 +130,7 @@ TEST_F(PartitionsBesideOthersTest, moves_an_event_that_comes_while_its_month_is_
   EXPECT_THAT(place_of(1), ElementsAre(kJanuary));
 }
 
-TEST_F(PartitionsBesideOthersTest, moves_events_only_when_nobody_reads_or_plans) {
+TEST_F(PartitionsBesideOthersTest, MovesEventsOnlyWhenNobodyReadsOrPlans) {
   const auto planner = open();
   execute(*planner, "BEGIN");
   execute(*planner, "LOCK TABLE ONLY audit_events IN ACCESS SHARE MODE");
@@ -147,7 +147,7 @@ TEST_F(PartitionsBesideOthersTest, moves_events_only_when_nobody_reads_or_plans)
   EXPECT_THAT(place_of(1), ElementsAre(kFebruary));
 }
 
-TEST_F(PartitionsBesideOthersTest, is_done_once_by_many_pods_at_once) {
+TEST_F(PartitionsBesideOthersTest, IsDoneOnceByManyPodsAtOnce) {
   std::vector<std::unique_ptr<postgres::Session>> sessions(6);
   for (auto& session : sessions) session = open();
   stored(1, "2020-02-10T00:00:00Z");
@@ -175,7 +175,7 @@ TEST_F(PartitionsBesideOthersTest, is_done_once_by_many_pods_at_once) {
   EXPECT_THAT(place_of(1), ElementsAre(kFebruary));
 }
 
-TEST_F(PartitionsBesideOthersTest, skips_while_another_pod_is_at_it) {
+TEST_F(PartitionsBesideOthersTest, SkipsWhileAnotherPodIsAtIt) {
   const auto other = open();
   execute(*other, "BEGIN");
   execute(*other, "SELECT pg_advisory_xact_lock(8318198472447784051)");
@@ -187,7 +187,7 @@ TEST_F(PartitionsBesideOthersTest, skips_while_another_pod_is_at_it) {
   EXPECT_EQ(maintain_at("2020-02-10T00:00:00Z").created.size(), 5U);
 }
 
-TEST_F(PartitionsBesideOthersTest, gives_way_to_a_long_statement) {
+TEST_F(PartitionsBesideOthersTest, GivesWayToALongStatement) {
   const auto reader = open();
   execute(*reader, "BEGIN");
   execute(*reader, "SELECT FROM audit_events");
@@ -210,7 +210,7 @@ TEST_F(PartitionsBesideOthersTest, gives_way_to_a_long_statement) {
   EXPECT_THAT(maintain_at("2020-03-10T00:00:00Z").dropped, ElementsAre(kJanuary));
 }
 
-TEST_F(PartitionsBesideOthersTest, lets_inserts_go_on_while_a_month_is_attached) {
+TEST_F(PartitionsBesideOthersTest, LetsInsertsGoOnWhileAMonthIsAttached) {
   maintain_at("2020-02-10T00:00:00Z");
   const auto writer = open();
   execute(*writer, "BEGIN");
@@ -221,7 +221,7 @@ TEST_F(PartitionsBesideOthersTest, lets_inserts_go_on_while_a_month_is_attached)
   EXPECT_THAT(place_of(1), ElementsAre(kFebruary));
 }
 
-TEST_F(PartitionsBesideOthersTest, does_not_drop_a_month_under_an_event_that_comes_late) {
+TEST_F(PartitionsBesideOthersTest, DoesNotDropAMonthUnderAnEventThatComesLate) {
   maintain_at("2020-01-15T00:00:00Z");
   const auto writer = open();
   execute(*writer, "BEGIN");

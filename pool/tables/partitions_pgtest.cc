@@ -26,7 +26,7 @@ using ::testing::Not;
 using testing::PartitionsTest;
 using Names = std::vector<std::string>;
 
-TEST_F(PartitionsTest, makes_months_once) {
+TEST_F(PartitionsTest, MakesMonthsOnce) {
   const Maintenance first = maintain_at("2020-02-29T12:00:00Z");
   EXPECT_THAT(first.created, ElementsAre(kJanuary, kFebruary, kMarch, kApril, kMay));
   EXPECT_FALSE(first.skipped);
@@ -42,7 +42,7 @@ TEST_F(PartitionsTest, makes_months_once) {
   EXPECT_FALSE(session_->in_transaction());
 }
 
-TEST_F(PartitionsTest, ends_months_in_utc_whatever_the_session_and_the_server_say) {
+TEST_F(PartitionsTest, EndsMonthsInUtcWhateverTheSessionAndTheServerSay) {
   execute(*session_, "SET TimeZone = 'Pacific/Auckland'; SET DateStyle = 'SQL, DMY'");
   EXPECT_EQ(maintain_at("2020-01-15T00:00:00Z").created.size(), 5U);
   EXPECT_THAT(maintain_at("2020-01-15T00:00:00Z").created, IsEmpty());
@@ -60,7 +60,7 @@ TEST_F(PartitionsTest, ends_months_in_utc_whatever_the_session_and_the_server_sa
   EXPECT_THAT(place_of(6), ElementsAre("audit_events_default"));
 }
 
-TEST_F(PartitionsTest, moves_events_out_of_the_default_partition) {
+TEST_F(PartitionsTest, MovesEventsOutOfTheDefaultPartition) {
   stored(1, "2020-01-31T23:59:59.999999Z");
   stored(2, "2020-02-01T00:00:00Z");
   stored(3, "2020-02-29T23:59:59.999999Z");
@@ -75,7 +75,7 @@ TEST_F(PartitionsTest, moves_events_out_of_the_default_partition) {
   EXPECT_EQ(dangling(), "0");
 }
 
-TEST_F(PartitionsTest, makes_months_alone_for_a_start) {
+TEST_F(PartitionsTest, MakesMonthsAloneForAStart) {
   stored(1, "2001-01-01T00:00:00Z", 1);
   const auto months = [&](const char* now) {
     return must(run(context_, create_months(*session_, *runtime::parse_timestamp(now), deadline())));
@@ -89,7 +89,7 @@ TEST_F(PartitionsTest, makes_months_alone_for_a_start) {
   EXPECT_FALSE(session_->in_transaction());
 }
 
-TEST_F(PartitionsTest, leaves_the_partitions_of_others_alone) {
+TEST_F(PartitionsTest, LeavesThePartitionsOfOthersAlone) {
   superuser(
       "CREATE TABLE \"By Hand\" PARTITION OF audit_events FOR VALUES FROM (MINVALUE) TO ('2019-12-10 "
       "00:00Z');"
@@ -101,7 +101,7 @@ TEST_F(PartitionsTest, leaves_the_partitions_of_others_alone) {
 }
 
 // In days of 24 hours: Berlin has one of 23 in between.
-TEST_F(PartitionsTest, drops_a_month_from_the_moment_when_its_last_event_expires) {
+TEST_F(PartitionsTest, DropsAMonthFromTheMomentWhenItsLastEventExpires) {
   execute(*session_, "SET TimeZone = 'Europe/Berlin'");
   maintain_at("2020-01-15T00:00:00Z");
   stored(1, "2020-01-01T00:00:00Z", 1);
@@ -117,7 +117,7 @@ TEST_F(PartitionsTest, drops_a_month_from_the_moment_when_its_last_event_expires
   EXPECT_EQ(superuser("SELECT to_regclass('audit_events_y2020m01') IS NULL"), Names{"t"});
 }
 
-TEST_F(PartitionsTest, keeps_a_month_for_its_last_event) {
+TEST_F(PartitionsTest, KeepsAMonthForItsLastEvent) {
   maintain_at("2020-01-15T00:00:00Z");
   for (int i = 0; i < 20; ++i) stored(i, "2020-01-10T00:00:00Z", 1);
   stored(20, "2020-01-02T00:00:00Z", 2000);
@@ -125,7 +125,7 @@ TEST_F(PartitionsTest, keeps_a_month_for_its_last_event) {
   EXPECT_EQ(superuser("SELECT count(*) FROM audit_events"), Names{"21"});
 }
 
-TEST_F(PartitionsTest, drops_nothing_early_by_a_clock_that_is_ahead) {
+TEST_F(PartitionsTest, DropsNothingEarlyByAClockThatIsAhead) {
   const auto now = std::chrono::floor<std::chrono::microseconds>(std::chrono::system_clock::now());
   must(run(context_, maintain(*session_, now, deadline())));
   stored(1, runtime::format_timestamp(now), 10);
@@ -136,7 +136,7 @@ TEST_F(PartitionsTest, drops_nothing_early_by_a_clock_that_is_ahead) {
   EXPECT_EQ(ahead.deleted, 1);
 }
 
-TEST_F(PartitionsTest, deletes_expired_events_of_the_default_partition_in_portions) {
+TEST_F(PartitionsTest, DeletesExpiredEventsOfTheDefaultPartitionInPortions) {
   stored(1, "2019-01-01T00:00:00Z", 375);
   stored(2, "2019-01-01T00:00:00Z", 376);
   superuser(
@@ -158,7 +158,7 @@ TEST_F(PartitionsTest, deletes_expired_events_of_the_default_partition_in_portio
   EXPECT_EQ(dangling(), "0");
 }
 
-TEST_F(PartitionsTest, tells_what_failed_and_leaves_the_session_clean) {
+TEST_F(PartitionsTest, TellsWhatFailedAndLeavesTheSessionClean) {
   superuser("CREATE TABLE audit_events_y2020m02 (i int)");
   const auto failed = try_maintain(*session_, "2020-02-10T00:00:00Z");
   ASSERT_FALSE(failed);

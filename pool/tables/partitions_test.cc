@@ -45,19 +45,19 @@ Names droppable(const char* now, const std::vector<Partition>& existing) {
   return names(plan_partitions(at(now), existing).droppable);
 }
 
-TEST(PlanPartitions, makes_the_month_before_this_one_and_three_ahead) {
+TEST(PlanPartitions, MakesTheMonthBeforeThisOneAndThreeAhead) {
   EXPECT_THAT(created("2026-06-15T12:00:00Z"),
               ElementsAre("y2026m05", "y2026m06", "y2026m07", "y2026m08", "y2026m09"));
 }
 
-TEST(PlanPartitions, knows_the_end_of_a_year) {
+TEST(PlanPartitions, KnowsTheEndOfAYear) {
   EXPECT_THAT(created("2026-12-31T23:59:59.999999Z"),
               ElementsAre("y2026m11", "y2026m12", "y2027m01", "y2027m02", "y2027m03"));
   EXPECT_THAT(created("2027-01-01T00:00:00Z"),
               ElementsAre("y2026m12", "y2027m01", "y2027m02", "y2027m03", "y2027m04"));
 }
 
-TEST(PlanPartitions, makes_only_what_is_missing) {
+TEST(PlanPartitions, MakesOnlyWhatIsMissing) {
   EXPECT_THAT(created("2026-06-15T12:00:00Z", ours({"y2026m05", "y2026m06", "y2026m07", "y2026m08"})),
               ElementsAre("y2026m09"));
   EXPECT_THAT(
@@ -67,13 +67,13 @@ TEST(PlanPartitions, makes_only_what_is_missing) {
               ElementsAre("y2026m06", "y2026m08"));
 }
 
-TEST(PlanPartitions, follows_its_settings) {
+TEST(PlanPartitions, FollowsItsSettings) {
   const PartitionSettings settings{.oldest_event = std::chrono::hours{24 * 70}, .months_ahead = 1};
   EXPECT_THAT(created("2026-06-15T12:00:00Z", {}, settings),
               ElementsAre("y2026m04", "y2026m05", "y2026m06", "y2026m07"));
 }
 
-TEST(PlanPartitions, makes_nothing_that_reaches_into_a_partition_of_others) {
+TEST(PlanPartitions, MakesNothingThatReachesIntoAPartitionOfOthers) {
   const auto quarter = [](std::optional<runtime::Timestamp> from, std::optional<runtime::Timestamp> until) {
     return std::vector<Partition>{{"by_hand", from, until}};
   };
@@ -88,7 +88,7 @@ TEST(PlanPartitions, makes_nothing_that_reaches_into_a_partition_of_others) {
   EXPECT_THAT(created(now, quarter(std::nullopt, std::nullopt)), IsEmpty());
 }
 
-TEST(PlanPartitions, drops_no_month_that_it_would_make) {
+TEST(PlanPartitions, DropsNoMonthThatItWouldMake) {
   const auto existing = ours({"y2026m03", "y2026m01", "y2026m04", "y2026m02"});
   EXPECT_THAT(droppable("2026-03-31T23:59:59.999999Z", existing), ElementsAre("y2026m01"));
   EXPECT_THAT(droppable("2026-04-01T00:00:00Z", existing), ElementsAre("y2026m01", "y2026m02"));
@@ -96,7 +96,7 @@ TEST(PlanPartitions, drops_no_month_that_it_would_make) {
   EXPECT_THAT(droppable("2020-01-01T00:00:00Z", existing), IsEmpty());  // a clock that is behind
 }
 
-TEST(PlanPartitions, drops_only_months_of_its_own) {
+TEST(PlanPartitions, DropsOnlyMonthsOfItsOwn) {
   const auto [from, until] = bounds_of(std::chrono::year{2020} / std::chrono::February);
   const auto day = std::chrono::days{1};
   EXPECT_THAT(droppable("2026-06-15T12:00:00Z", {{"audit_events_y2020m02", from, until}}),
@@ -111,7 +111,7 @@ TEST(PlanPartitions, drops_only_months_of_its_own) {
   }
 }
 
-TEST(BoundsOf, is_from_the_first_moment_of_a_month_to_that_of_the_next) {
+TEST(BoundsOf, IsFromTheFirstMomentOfAMonthToThatOfTheNext) {
   const auto bounds = [](int year, unsigned month) {
     const auto [from, until] = bounds_of(std::chrono::year{year} / std::chrono::month{month});
     return runtime::format_timestamp(from) + " " + runtime::format_timestamp(until);
@@ -120,7 +120,7 @@ TEST(BoundsOf, is_from_the_first_moment_of_a_month_to_that_of_the_next) {
   EXPECT_EQ(bounds(2026, 12), "2026-12-01T00:00:00Z 2027-01-01T00:00:00Z");
 }
 
-TEST(PartitionName, sorts_by_time) {
+TEST(PartitionName, SortsByTime) {
   EXPECT_EQ(partition_name(std::chrono::year{2026} / std::chrono::November), "audit_events_y2026m11");
   EXPECT_EQ(partition_name(std::chrono::year{2027} / std::chrono::February), "audit_events_y2027m02");
 }

@@ -61,7 +61,7 @@ class SchemaTest : public ::testing::Test {
 };
 std::unique_ptr<postgres::testing::Server> SchemaTest::server_;
 
-TEST_F(SchemaTest, creates_the_schema_of_this_release_once) {
+TEST_F(SchemaTest, CreatesTheSchemaOfThisReleaseOnce) {
   const auto session = open();
   const auto first = migrate_to(*session, migrations());
   ASSERT_TRUE(first) << first.error().detail;
@@ -108,7 +108,7 @@ TEST_F(SchemaTest, HasAColumnForEachFieldOfAnEvent) {
       ::testing::UnorderedElementsAreArray(expected));
 }
 
-TEST_F(SchemaTest, happens_once_however_many_pods_migrate_at_once) {
+TEST_F(SchemaTest, HappensOnceHoweverManyPodsMigrateAtOnce) {
   constexpr int kPods = 12;
   std::vector<std::unique_ptr<postgres::Session>> sessions(kPods);
   for (auto& session : sessions) session = open();
@@ -132,7 +132,7 @@ TEST_F(SchemaTest, happens_once_however_many_pods_migrate_at_once) {
   EXPECT_EQ(server_->superuser("SELECT count(*) FROM pg_locks WHERE locktype = 'advisory'").at(0), "0");
 }
 
-TEST_F(SchemaTest, a_failing_migration_leaves_nothing_of_itself) {
+TEST_F(SchemaTest, AFailingMigrationLeavesNothingOfItself) {
   constexpr std::array<Migration, 2> kBroken = {
       {kSteps[0], {2, "broken", "CREATE TABLE half (i int); SELECT 1/0"}}};
   const auto session = open();
@@ -149,7 +149,7 @@ TEST_F(SchemaTest, a_failing_migration_leaves_nothing_of_itself) {
 }
 
 // Migrations that wait for each other could also deadlock, which only the real ones show.
-TEST_F(SchemaTest, is_made_once_by_many_pods_that_start_at_once) {
+TEST_F(SchemaTest, IsMadeOnceByManyPodsThatStartAtOnce) {
   constexpr int kPods = 8;
   std::vector<std::unique_ptr<postgres::Session>> sessions(kPods);
   for (auto& session : sessions) session = open();
@@ -166,7 +166,7 @@ TEST_F(SchemaTest, is_made_once_by_many_pods_that_start_at_once) {
   EXPECT_EQ(recorded(), std::vector<std::string>{"1 audit events"});
 }
 
-TEST_F(SchemaTest, goes_on_with_a_newer_schema) {
+TEST_F(SchemaTest, GoesOnWithANewerSchema) {
   const auto session = open();
   ASSERT_TRUE(migrate_to(*session, kSteps));
   const auto older_release = migrate_to(*session, std::span(kSteps).first(2));
@@ -175,7 +175,7 @@ TEST_F(SchemaTest, goes_on_with_a_newer_schema) {
   EXPECT_TRUE(older_release->newer_than_known);
 }
 
-TEST_F(SchemaTest, waits_for_another_pod_no_longer_than_its_deadline) {
+TEST_F(SchemaTest, WaitsForAnotherPodNoLongerThanItsDeadline) {
   const auto other = open();
   ASSERT_TRUE(
       run(context_, other->execute("BEGIN; SELECT pg_advisory_xact_lock(8318198485365581165)", in(10s))));
@@ -190,7 +190,7 @@ TEST_F(SchemaTest, waits_for_another_pod_no_longer_than_its_deadline) {
   EXPECT_TRUE(migrate_to(*next, kSteps));
 }
 
-TEST_F(SchemaTest, reports_a_role_that_may_not_create_tables) {
+TEST_F(SchemaTest, ReportsARoleThatMayNotCreateTables) {
   server_->superuser("ALTER SCHEMA public OWNER TO postgres; GRANT USAGE ON SCHEMA public TO app", "audit");
   const auto session = open();
   const auto refused = migrate_to(*session, migrations());

@@ -10,7 +10,7 @@ using Look = WorkspaceCache::Look;
 
 const WorkspaceCache::TimePoint kNow{1h};
 
-TEST(WorkspaceCache, believes_an_entry_for_a_while) {
+TEST(WorkspaceCache, BelievesAnEntryForAWhile) {
   WorkspaceCache cache(10, 2s);
   EXPECT_EQ(cache.look("a", kNow), Look::kMiss);
   cache.put("a", "1", kNow);
@@ -18,7 +18,7 @@ TEST(WorkspaceCache, believes_an_entry_for_a_while) {
   EXPECT_EQ(cache.look("b", kNow), Look::kMiss);
 }
 
-TEST(WorkspaceCache, sends_one_caller_to_ask_about_a_stale_entry) {
+TEST(WorkspaceCache, SendsOneCallerToAskAboutAStaleEntry) {
   WorkspaceCache cache(10, 2s);
   cache.put("a", "1", kNow);
   EXPECT_EQ(cache.look("a", kNow + 2s), Look::kStale);
@@ -29,7 +29,7 @@ TEST(WorkspaceCache, sends_one_caller_to_ask_about_a_stale_entry) {
   EXPECT_EQ(cache.look("a", kNow + 7s), Look::kStale);
 }
 
-TEST(WorkspaceCache, asks_about_an_expired_entry_at_once) {
+TEST(WorkspaceCache, AsksAboutAnExpiredEntryAtOnce) {
   WorkspaceCache cache(10, 2s);
   cache.put("a", "1", kNow);
   cache.expire("a");
@@ -39,7 +39,7 @@ TEST(WorkspaceCache, asks_about_an_expired_entry_at_once) {
   EXPECT_EQ(cache.look("b", kNow), Look::kMiss);
 }
 
-TEST(WorkspaceCache, tells_a_workspace_from_a_later_one_of_its_name) {
+TEST(WorkspaceCache, TellsAWorkspaceFromALaterOneOfItsName) {
   WorkspaceCache cache(10, 2s);
   EXPECT_FALSE(cache.known("a", "1"));
   cache.put("a", "1", kNow);
@@ -47,7 +47,7 @@ TEST(WorkspaceCache, tells_a_workspace_from_a_later_one_of_its_name) {
   EXPECT_FALSE(cache.known("a", "2"));
 }
 
-TEST(WorkspaceCache, forgets) {
+TEST(WorkspaceCache, Forgets) {
   WorkspaceCache cache(10, 2s);
   cache.put("a", "1", kNow);
   cache.erase("a");
@@ -57,7 +57,7 @@ TEST(WorkspaceCache, forgets) {
   EXPECT_EQ(cache.size(), 0U);
 }
 
-TEST(WorkspaceCache, keeps_the_recently_used_when_it_is_full) {
+TEST(WorkspaceCache, KeepsTheRecentlyUsedWhenItIsFull) {
   WorkspaceCache cache(3, 2s);
   for (const char* name : {"a", "b", "c"}) cache.put(name, "1", kNow);
   EXPECT_EQ(cache.look("a", kNow), Look::kFresh);

@@ -22,7 +22,7 @@ std::optional<Kind> kind(const Described& described) {
   return described.error().kind;
 }
 
-TEST(WorkspaceState, is_written_and_read) {
+TEST(WorkspaceState, IsWrittenAndRead) {
   for (const auto state : {WorkspaceState::kCreating, WorkspaceState::kReady, WorkspaceState::kDeleting,
                            WorkspaceState::kDeleted}) {
     EXPECT_EQ(parse_workspace_state(to_string(state)), state);
@@ -31,7 +31,7 @@ TEST(WorkspaceState, is_written_and_read) {
   EXPECT_EQ(parse_workspace_state("Ready"), std::nullopt);
 }
 
-TEST(WorkspaceError, says_who_may_use_what) {
+TEST(WorkspaceError, SaysWhoMayUseWhat) {
   EXPECT_EQ(kind(usable(std::nullopt, "w")), Kind::kNotFound);
   EXPECT_EQ(kind(usable(row(WorkspaceState::kCreating), "w")), Kind::kUnavailable);
   EXPECT_EQ(kind(usable(row(WorkspaceState::kReady), "w")), std::nullopt);
@@ -39,7 +39,7 @@ TEST(WorkspaceError, says_who_may_use_what) {
   EXPECT_EQ(kind(usable(row(WorkspaceState::kDeleted), "w")), Kind::kNotFound);
 }
 
-TEST(WorkspaceError, says_which_can_be_described) {
+TEST(WorkspaceError, SaysWhichCanBeDescribed) {
   EXPECT_EQ(kind(existing(std::nullopt, "w")), Kind::kNotFound);
   EXPECT_EQ(kind(existing(row(WorkspaceState::kDeleted), "w")), Kind::kNotFound);
   for (const auto state : {WorkspaceState::kCreating, WorkspaceState::kReady, WorkspaceState::kDeleting}) {
@@ -47,7 +47,7 @@ TEST(WorkspaceError, says_which_can_be_described) {
   }
 }
 
-TEST(WorkspaceError, says_what_became_of_a_creation) {
+TEST(WorkspaceError, SaysWhatBecameOfACreation) {
   EXPECT_EQ(kind(created(row(WorkspaceState::kReady), "w")), std::nullopt);
   EXPECT_EQ(kind(created(row(WorkspaceState::kDeleting), "w")), Kind::kDeleting);
   EXPECT_EQ(kind(created(row(WorkspaceState::kDeleted), "w")), Kind::kDeleting);
@@ -55,7 +55,7 @@ TEST(WorkspaceError, says_what_became_of_a_creation) {
   EXPECT_EQ(kind(created(row(WorkspaceState::kCreating), "w")), Kind::kUnavailable);
 }
 
-TEST(WorkspaceError, tells_what_passes_from_what_does_not) {
+TEST(WorkspaceError, TellsWhatPassesFromWhatDoesNot) {
   const auto of = [](ErrorClass error_class, const std::string& sqlstate) {
     return to_workspace_error(postgres::Error{error_class, sqlstate, "", "said"});
   };
@@ -73,7 +73,7 @@ TEST(WorkspaceError, tells_what_passes_from_what_does_not) {
   }
 }
 
-TEST(WorkspaceError, tells_an_administrator_what_to_do) {
+TEST(WorkspaceError, TellsAnAdministratorWhatToDo) {
   const WorkspaceDatabase what{*row(WorkspaceState::kCreating), "audit_ws_w", "audit"};
   const auto refused = work_error(DatabaseWork::kNotPermitted, what);
   EXPECT_EQ(refused.kind, Kind::kNotPermitted);

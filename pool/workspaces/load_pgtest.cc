@@ -166,7 +166,7 @@ class RandomClient {
   std::vector<std::string> names_;
 };
 
-TEST_F(WorkspaceLoadTest, pods_that_create_and_delete_the_same_agree) {
+TEST_F(WorkspaceLoadTest, PodsThatCreateAndDeleteTheSameAgree) {
   const std::vector<std::string> names{"a", "b", "c"};
   std::vector<std::unique_ptr<Pod>> pods;
   std::vector<std::unique_ptr<RandomClient>> clients;
@@ -204,7 +204,7 @@ TEST_F(WorkspaceLoadTest, pods_that_create_and_delete_the_same_agree) {
   EXPECT_EQ(sql("SELECT count(*) FROM pg_locks WHERE locktype = 'advisory'").at(0), "0");
 }
 
-TEST_F(WorkspaceLoadTest, one_of_many_callers_creates) {
+TEST_F(WorkspaceLoadTest, OneOfManyCallersCreates) {
   Pod first(context_, *server_);
   Pod second(context_, *server_);
   int created = 0;
@@ -216,7 +216,7 @@ TEST_F(WorkspaceLoadTest, one_of_many_callers_creates) {
   EXPECT_EQ(created, 1);
 }
 
-TEST_F(WorkspaceLoadTest, deletion_under_load_gives_clean_answers_and_leaves_no_backend) {
+TEST_F(WorkspaceLoadTest, DeletionUnderLoadGivesCleanAnswersAndLeavesNoBackend) {
   auto slow = testing::hasty();
   slow.recheck_after = 1s;  // so that the drop finds requests under way on the other pod
   Pod deleting(context_, *server_);
@@ -247,7 +247,7 @@ TEST_F(WorkspaceLoadTest, deletion_under_load_gives_clean_answers_and_leaves_no_
   for (Pod* pod : {&deleting, &other}) wait_until([&] { return pod->engine.statistics().in_use == 0; });
 }
 
-TEST_F(WorkspaceLoadTest, leases_that_are_not_given_back_do_not_hold_up_a_deletion_for_ever) {
+TEST_F(WorkspaceLoadTest, LeasesThatAreNotGivenBackDoNotHoldUpADeletionForEver) {
   Pod pod(context_, *server_);
   must_create(pod, "w");
   auto held = run(pod.engine.acquire("audit_ws_w", in(20s)));
@@ -259,7 +259,7 @@ TEST_F(WorkspaceLoadTest, leases_that_are_not_given_back_do_not_hold_up_a_deleti
   EXPECT_THAT(databases(), IsEmpty());
 }
 
-TEST_F(WorkspaceLoadTest, many_share_few_connections) {
+TEST_F(WorkspaceLoadTest, ManyShareFewConnections) {
   constexpr int kLimit = 10;
   Pod pod(context_, *server_, {.max_open_conns = kLimit, .max_idle_conns = 5, .system_conns = 3});
   int highest = 0;
@@ -283,7 +283,7 @@ TEST_F(WorkspaceLoadTest, many_share_few_connections) {
   EXPECT_EQ(run(pod.workspaces.list(1000, "", in(20s)))->size(), static_cast<std::size_t>(kMany));
 }
 
-TEST_F(WorkspaceLoadTest, one_connection_is_enough) {
+TEST_F(WorkspaceLoadTest, OneConnectionIsEnough) {
   Pod pod(context_, *server_,
           {.max_open_conns = 1, .max_idle_conns = 1, .max_conns_per_database = 1, .system_conns = 1});
   for (const char* name : {"v", "w"}) must_create(pod, name);

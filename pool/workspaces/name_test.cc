@@ -12,14 +12,14 @@ namespace {
 
 using ::testing::HasSubstr;
 
-TEST(WorkspaceName, takes_what_the_contract_allows) {
+TEST(WorkspaceName, TakesWhatTheContractAllows) {
   for (const std::string& good : {std::string("a"), std::string("0"), std::string("a-b"), std::string("a--b"),
                                   std::string("team-42"), std::string(40, 'x')}) {
     EXPECT_TRUE(is_workspace_name(good)) << good;
   }
 }
 
-TEST(WorkspaceName, refuses_everything_else) {
+TEST(WorkspaceName, RefusesEverythingElse) {
   for (const std::string& bad :
        {std::string(), std::string("A"), std::string("-a"), std::string("a-"), std::string("-"),
         std::string("a_b"), std::string("a b"), std::string("a'; DROP DATABASE x; --"), std::string("a\"b"),
@@ -32,12 +32,12 @@ TEST(WorkspaceName, refuses_everything_else) {
   }
 }
 
-TEST(WorkspaceDatabase, is_named_after_the_system_database) {
+TEST(WorkspaceDatabase, IsNamedAfterTheSystemDatabase) {
   EXPECT_EQ(workspace_database("audit", "team-a"), "audit_ws_team_a");
   EXPECT_EQ(workspace_database("my-audit", "a--b"), "my-audit_ws_a__b");
 }
 
-TEST(WorkspaceDatabase, is_another_for_every_name) {
+TEST(WorkspaceDatabase, IsAnotherForEveryName) {
   std::vector<std::string> names{""};
   for (int length = 0; length < 4; ++length) {
     const std::vector<std::string> shorter = names;
@@ -57,7 +57,7 @@ TEST(WorkspaceDatabase, is_another_for_every_name) {
   EXPECT_EQ(databases.size(), distinct.size());
 }
 
-TEST(WorkspaceDatabase, never_exceeds_what_postgresql_keeps_of_a_name) {
+TEST(WorkspaceDatabase, NeverExceedsWhatPostgresqlKeepsOfAName) {
   const std::string system(40, 's');
   EXPECT_EQ(workspace_database(system, std::string(19, 'x'))->size(), 63U);
   const auto over = workspace_database(system, std::string(20, 'x'));

@@ -82,7 +82,7 @@ class WorkspaceRecoveryTest : public testing::WorkspaceTest {
   }
 };
 
-TEST_F(WorkspaceRecoveryTest, any_pod_finishes_a_creation_wherever_it_ended) {
+TEST_F(WorkspaceRecoveryTest, AnyPodFinishesACreationWhereverItEnded) {
   for (const CrashPoint& crash : crashes_while_creating()) {
     crash.leave();
     {
@@ -99,7 +99,7 @@ TEST_F(WorkspaceRecoveryTest, any_pod_finishes_a_creation_wherever_it_ended) {
   }
 }
 
-TEST_F(WorkspaceRecoveryTest, the_next_call_finishes_a_creation_wherever_it_ended) {
+TEST_F(WorkspaceRecoveryTest, TheNextCallFinishesACreationWhereverItEnded) {
   for (const CrashPoint& crash : crashes_while_creating()) {
     crash.leave();
     {
@@ -111,7 +111,7 @@ TEST_F(WorkspaceRecoveryTest, the_next_call_finishes_a_creation_wherever_it_ende
   }
 }
 
-TEST_F(WorkspaceRecoveryTest, any_pod_finishes_a_deletion_wherever_it_ended) {
+TEST_F(WorkspaceRecoveryTest, AnyPodFinishesADeletionWhereverItEnded) {
   for (const bool dropped : {false, true}) {
     leave("deleting");
     if (!dropped) sql("CREATE DATABASE audit_ws_w OWNER app TEMPLATE template0");
@@ -123,7 +123,7 @@ TEST_F(WorkspaceRecoveryTest, any_pod_finishes_a_deletion_wherever_it_ended) {
   }
 }
 
-TEST_F(WorkspaceRecoveryTest, a_creation_may_be_deleted_half_way) {
+TEST_F(WorkspaceRecoveryTest, ACreationMayBeDeletedHalfWay) {
   for (const CrashPoint& crash : crashes_while_creating()) {
     crash.leave();
     Pod pod(context_, *server_);
@@ -135,7 +135,7 @@ TEST_F(WorkspaceRecoveryTest, a_creation_may_be_deleted_half_way) {
   }
 }
 
-TEST_F(WorkspaceRecoveryTest, leaves_alone_what_others_are_at) {
+TEST_F(WorkspaceRecoveryTest, LeavesAloneWhatOthersAreAt) {
   Pod pod(context_, *server_);
   sql("INSERT INTO storagepool_workspaces (name, state) VALUES ('w', 'creating')", "audit");
   EXPECT_EQ(run(pod.workspaces.finish_pending(in(20s)))->waiting, 1);
@@ -156,7 +156,7 @@ TEST_F(WorkspaceRecoveryTest, leaves_alone_what_others_are_at) {
   EXPECT_EQ(sql("SELECT count(*) FROM pg_locks WHERE locktype = 'advisory'").at(0), "0");
 }
 
-TEST_F(WorkspaceRecoveryTest, a_workspace_that_cannot_be_finished_holds_up_no_other) {
+TEST_F(WorkspaceRecoveryTest, AWorkspaceThatCannotBeFinishedHoldsUpNoOther) {
   sql("CREATE DATABASE audit_ws_w TEMPLATE template0");  // of the superuser
   leave("deleting");
   sql("INSERT INTO storagepool_workspaces (name, state, changed_at) VALUES ('x', 'deleting', now() - "
@@ -175,7 +175,7 @@ TEST_F(WorkspaceRecoveryTest, a_workspace_that_cannot_be_finished_holds_up_no_ot
               ElementsAre("w", "x"));
 }
 
-TEST_F(WorkspaceRecoveryTest, a_deletion_is_remembered_for_a_day) {
+TEST_F(WorkspaceRecoveryTest, ADeletionIsRememberedForADay) {
   Pod pod(context_, *server_);
   leave("deleted");
   ASSERT_TRUE(run(pod.workspaces.finish_pending(in(20s))));
@@ -185,7 +185,7 @@ TEST_F(WorkspaceRecoveryTest, a_deletion_is_remembered_for_a_day) {
   EXPECT_EQ(run(pod.workspaces.remove("w", in(20s))).error().kind, Kind::kNotFound);
 }
 
-TEST_F(WorkspaceRecoveryTest, a_statement_may_take_longer_than_the_limit_while_a_database_is_made) {
+TEST_F(WorkspaceRecoveryTest, AStatementMayTakeLongerThanTheLimitWhileADatabaseIsMade) {
   // The limit would end the wait for this lock, which CREATE DATABASE needs.
   auto superuser = server_->connect_options();
   superuser.user = "postgres";
@@ -210,7 +210,7 @@ TEST_F(WorkspaceRecoveryTest, a_statement_may_take_longer_than_the_limit_while_a
   EXPECT_EQ(run((*lease)->execute("SHOW statement_timeout", in(20s)))->rows.at(0).at(0), "500ms");
 }
 
-TEST_F(WorkspaceRecoveryTest, upkeep_comes_once_a_day_to_each) {
+TEST_F(WorkspaceRecoveryTest, UpkeepComesOnceADayToEach) {
   Pod pod(context_, *server_);
   must_create(pod, "w");
   must_create(pod, "x");
@@ -235,7 +235,7 @@ TEST_F(WorkspaceRecoveryTest, upkeep_comes_once_a_day_to_each) {
             "2");
 }
 
-TEST_F(WorkspaceRecoveryTest, upkeep_makes_the_partitions_of_months_to_come) {
+TEST_F(WorkspaceRecoveryTest, UpkeepMakesThePartitionsOfMonthsToCome) {
   Pod pod(context_, *server_);
   must_create(pod, "w");
   sql("UPDATE storagepool_workspaces SET upkeep_due = now()", "audit");
@@ -250,7 +250,7 @@ TEST_F(WorkspaceRecoveryTest, upkeep_makes_the_partitions_of_months_to_come) {
   EXPECT_EQ(exists(), "t");
 }
 
-TEST_F(WorkspaceRecoveryTest, upkeep_that_fails_is_tried_again_within_the_hour) {
+TEST_F(WorkspaceRecoveryTest, UpkeepThatFailsIsTriedAgainWithinTheHour) {
   Pod pod(context_, *server_);
   must_create(pod, "w");
   sql("UPDATE storagepool_workspaces SET upkeep_due = now()", "audit");
@@ -264,7 +264,7 @@ TEST_F(WorkspaceRecoveryTest, upkeep_that_fails_is_tried_again_within_the_hour) 
             "t");
 }
 
-TEST_F(WorkspaceRecoveryTest, run_does_all_of_it) {
+TEST_F(WorkspaceRecoveryTest, RunDoesAllOfIt) {
   leave("creating");
   Pod pod(context_, *server_);
   pod.start();

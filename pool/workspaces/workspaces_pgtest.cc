@@ -29,7 +29,7 @@ std::optional<Kind> kind(const tl::expected<T, WorkspaceError>& answer) {
   return answer.error().kind;
 }
 
-TEST_F(WorkspacesTest, live_from_their_creation_to_their_deletion) {
+TEST_F(WorkspacesTest, LiveFromTheirCreationToTheirDeletion) {
   Pod pod(context_, *server_);
   Workspaces& workspaces = pod.workspaces;
   EXPECT_EQ(kind(run(workspaces.remove("team-a", in(20s)))), Kind::kNotFound);
@@ -68,7 +68,7 @@ TEST_F(WorkspacesTest, live_from_their_creation_to_their_deletion) {
   EXPECT_EQ(run(workspaces.resolve("team-a", in(20s))), "audit_ws_team_a");
 }
 
-TEST_F(WorkspacesTest, are_listed_by_name_in_pages) {
+TEST_F(WorkspacesTest, AreListedByNameInPages) {
   Pod pod(context_, *server_);
   must_create(pod, "b");
   sql("INSERT INTO storagepool_workspaces (name, state) VALUES ('a-1', 'deleting'), ('a0', 'creating'), "
@@ -86,7 +86,7 @@ TEST_F(WorkspacesTest, are_listed_by_name_in_pages) {
   EXPECT_THAT(names(2, "b"), IsEmpty());
 }
 
-TEST_F(WorkspacesTest, are_counted_by_state_while_the_registry_can_be_read) {
+TEST_F(WorkspacesTest, AreCountedByStateWhileTheRegistryCanBeRead) {
   auto options = testing::hasty();
   options.drop_after = 1h;
   options.finish_after = 1h;
@@ -112,7 +112,7 @@ TEST_F(WorkspacesTest, are_counted_by_state_while_the_registry_can_be_read) {
   become({.creating = 1, .ready = 1, .deleting = 1});
 }
 
-TEST_F(WorkspacesTest, with_hostile_names_are_refused_before_anything_happens) {
+TEST_F(WorkspacesTest, WithHostileNamesAreRefusedBeforeAnythingHappens) {
   Pod pod(context_, *server_);
   for (const std::string& name :
        {std::string("a'; drop"), std::string("A"), std::string(41, 'x'), std::string("-a"), std::string("a-"),
@@ -125,7 +125,7 @@ TEST_F(WorkspacesTest, with_hostile_names_are_refused_before_anything_happens) {
   EXPECT_EQ(pod.engine.statistics().open_high_water, 0);
 }
 
-TEST_F(WorkspacesTest, of_any_system_database_are_quoted) {
+TEST_F(WorkspacesTest, OfAnySystemDatabaseAreQuoted) {
   const std::string system = "o\"d'd \\ $1 %I";
   sql("CREATE DATABASE \"o\"\"d'd \\ $1 %I\" OWNER app");
   {
@@ -141,7 +141,7 @@ TEST_F(WorkspacesTest, of_any_system_database_are_quoted) {
   sql("DROP DATABASE \"o\"\"d'd \\ $1 %I\"");
 }
 
-TEST_F(WorkspacesTest, need_a_role_that_may_make_databases) {
+TEST_F(WorkspacesTest, NeedARoleThatMayMakeDatabases) {
   Pod pod(context_, *server_);
   sql("ALTER ROLE app NOCREATEDB");
   const auto refused = run(pod.workspaces.create("w", in(20s)));
@@ -152,7 +152,7 @@ TEST_F(WorkspacesTest, need_a_role_that_may_make_databases) {
   EXPECT_TRUE(must_create(pod, "w").created);
 }
 
-TEST_F(WorkspacesTest, never_take_or_drop_what_is_another_system_databases) {
+TEST_F(WorkspacesTest, NeverTakeOrDropWhatIsAnotherSystemDatabases) {
   sql("CREATE DATABASE audit_ws OWNER app");
   {
     Pod first(context_, *server_);
@@ -169,7 +169,7 @@ TEST_F(WorkspacesTest, never_take_or_drop_what_is_another_system_databases) {
   sql("DROP DATABASE audit_ws WITH (FORCE)");
 }
 
-TEST_F(WorkspacesTest, are_known_without_asking_while_the_server_is_away) {
+TEST_F(WorkspacesTest, AreKnownWithoutAskingWhileTheServerIsAway) {
   auto options = testing::hasty();
   options.recheck_after = 0ms;
   Pod pod(context_, *server_, {.acquire_timeout = 200ms}, options);
@@ -183,7 +183,7 @@ TEST_F(WorkspacesTest, are_known_without_asking_while_the_server_is_away) {
   EXPECT_GE(unknown.error().retry_after, 1s);
 }
 
-TEST_F(WorkspacesTest, believed_in_need_no_statement) {
+TEST_F(WorkspacesTest, BelievedInNeedNoStatement) {
   auto options = testing::hasty();
   options.recheck_after = 1h;
   Pod pod(context_, *server_, {}, options);
@@ -194,14 +194,14 @@ TEST_F(WorkspacesTest, believed_in_need_no_statement) {
   EXPECT_EQ(kind(run(pod.workspaces.resolve("w", in(20s)))), Kind::kDeleting);
 }
 
-TEST_F(WorkspacesTest, are_asked_for_again_after_a_while) {
+TEST_F(WorkspacesTest, AreAskedForAgainAfterAWhile) {
   Pod pod(context_, *server_);
   must_create(pod, "w");
   sql("UPDATE storagepool_workspaces SET state = 'deleting'", "audit");
   wait_until([&] { return kind(run(pod.workspaces.resolve("w", in(20s)))) == Kind::kDeleting; });
 }
 
-TEST_F(WorkspacesTest, dropped_by_another_pod_end_in_not_found) {
+TEST_F(WorkspacesTest, DroppedByAnotherPodEndInNotFound) {
   auto options = testing::hasty();
   options.recheck_after = 1h;
   Pod user(context_, *server_, {}, options);
@@ -226,7 +226,7 @@ TEST_F(WorkspacesTest, dropped_by_another_pod_end_in_not_found) {
   EXPECT_TRUE(run(user.engine.acquire("audit_ws_w", in(20s))));
 }
 
-TEST_F(WorkspacesTest, of_an_older_release_are_migrated_on_their_first_use) {
+TEST_F(WorkspacesTest, OfAnOlderReleaseAreMigratedOnTheirFirstUse) {
   {
     Pod older(context_, *server_);
     must_create(older, "w");
@@ -239,7 +239,7 @@ TEST_F(WorkspacesTest, of_an_older_release_are_migrated_on_their_first_use) {
   EXPECT_TRUE(has_schema("audit_ws_w"));
 }
 
-TEST_F(WorkspacesTest, without_their_database_are_unavailable) {
+TEST_F(WorkspacesTest, WithoutTheirDatabaseAreUnavailable) {
   Pod pod(context_, *server_);
   must_create(pod, "w");
   sql("DROP DATABASE audit_ws_w WITH (FORCE)");

@@ -10,7 +10,7 @@ std::string normal(std::string_view text) {
   return time ? format_timestamp(*time) : "refused";
 }
 
-TEST(ParseTimestamp, takes_every_offset_to_utc) {
+TEST(ParseTimestamp, TakesEveryOffsetToUtc) {
   EXPECT_EQ(normal("2026-02-28T11:22:33Z"), "2026-02-28T11:22:33Z");
   EXPECT_EQ(normal("2026-02-28t11:22:33z"), "2026-02-28T11:22:33Z");
   EXPECT_EQ(normal("2026-03-01T00:30:00+02:00"), "2026-02-28T22:30:00Z");
@@ -19,7 +19,7 @@ TEST(ParseTimestamp, takes_every_offset_to_utc) {
   EXPECT_EQ(normal("2024-02-29T12:00:00Z"), "2024-02-29T12:00:00Z");
 }
 
-TEST(ParseTimestamp, keeps_microseconds_and_trims_zeros) {
+TEST(ParseTimestamp, KeepsMicrosecondsAndTrimsZeros) {
   EXPECT_EQ(normal("2026-02-28T11:22:33.123456789Z"), "2026-02-28T11:22:33.123456Z");
   EXPECT_EQ(normal("2026-02-28T11:22:33.999999999Z"), "2026-02-28T11:22:33.999999Z");
   EXPECT_EQ(normal("2026-02-28T11:22:33.1200Z"), "2026-02-28T11:22:33.12Z");
@@ -27,11 +27,11 @@ TEST(ParseTimestamp, keeps_microseconds_and_trims_zeros) {
   EXPECT_EQ(normal("2026-02-28T11:22:33.000000000Z"), "2026-02-28T11:22:33Z");
 }
 
-TEST(ParseTimestamp, reads_a_leap_second_as_the_next_minute) {
+TEST(ParseTimestamp, ReadsALeapSecondAsTheNextMinute) {
   EXPECT_EQ(normal("2016-12-31T23:59:60.5Z"), "2017-01-01T00:00:00Z");
 }
 
-TEST(ParseTimestamp, refuses_anything_else) {
+TEST(ParseTimestamp, RefusesAnythingElse) {
   for (const char* bad : {"",
                           "yesterday",
                           "2026-02-28",
@@ -58,7 +58,7 @@ TEST(ParseTimestamp, refuses_anything_else) {
   }
 }
 
-TEST(ParseDate, takes_real_days_only) {
+TEST(ParseDate, TakesRealDaysOnly) {
   EXPECT_EQ(format_date(*parse_date("2024-02-29")), "2024-02-29");
   EXPECT_EQ(format_date(*parse_date("0001-01-01")), "0001-01-01");
   for (const char* bad :
@@ -67,7 +67,7 @@ TEST(ParseDate, takes_real_days_only) {
   }
 }
 
-TEST(FormatTimestamp, has_a_form_for_answers_and_dates) {
+TEST(FormatTimestamp, HasAFormForAnswersAndDates) {
   const auto time = *parse_timestamp("2026-02-28T11:22:33.5Z");
   EXPECT_EQ(format_seconds(time), "2026-02-28T11:22:33Z");
   EXPECT_EQ(format_date(date_of(time)), "2026-02-28");

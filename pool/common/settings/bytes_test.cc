@@ -5,7 +5,7 @@
 namespace storagepool::settings {
 namespace {
 
-TEST(ParseBytes, reads_whole_binary_multiples) {
+TEST(ParseBytes, ReadsWholeBinaryMultiples) {
   EXPECT_EQ(parse_bytes("0"), 0);
   EXPECT_EQ(parse_bytes("1000"), 1000);
   EXPECT_EQ(parse_bytes("3Ki"), 3 * 1024);
@@ -15,7 +15,7 @@ TEST(ParseBytes, reads_whole_binary_multiples) {
   EXPECT_EQ(parse_bytes("9223372036854775807"), 9223372036854775807LL);
 }
 
-TEST(ParseBytes, reads_decimal_multiples_and_fractions_as_kubernetes_does) {
+TEST(ParseBytes, ReadsDecimalMultiplesAndFractionsAsKubernetesDoes) {
   EXPECT_EQ(parse_bytes("1k"), 1000);
   EXPECT_EQ(parse_bytes("7M"), 7'000'000);
   EXPECT_EQ(parse_bytes("1G"), 1'000'000'000);
@@ -30,7 +30,7 @@ TEST(ParseBytes, reads_decimal_multiples_and_fractions_as_kubernetes_does) {
   EXPECT_EQ(parse_bytes("8388607.999Ti"), 9223372035755264181LL);
 }
 
-TEST(ParseBytes, refuses_everything_else) {
+TEST(ParseBytes, RefusesEverythingElse) {
   for (const char* bad : {"",
                           "Gi",
                           "-1",
@@ -59,7 +59,7 @@ TEST(ParseBytes, refuses_everything_else) {
   }
 }
 
-TEST(FormatBytes, is_short_and_reads_back) {
+TEST(FormatBytes, IsShortAndReadsBack) {
   for (const char* text : {"0", "1", "1000", "1Ki", "1536Mi", "1Gi", "5Ti"}) {
     EXPECT_EQ(format_bytes(parse_bytes(text).value()), text);
   }

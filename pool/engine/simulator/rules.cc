@@ -178,7 +178,8 @@ bool Model::evictable_for_somebody(const Connection& connection) const {
     const auto waited = now_ - waiter.arrived;
     if (counts.live() > 0 && waited < (counts.of(State::kOpening) > 0 ? patience() : hesitation()))
       return false;
-    // The system database's connections help another only while the ordinary databases have less than their share.
+    // The system database's connections help another only while the ordinary databases have less than their
+    // share.
     const bool of_system_too = all_full && live_ordinary() < ordinary_limit();
     return ((all_full || (ordinary_full && database != 0)) && makes_way(connection, false)) ||
            (of_system_too && makes_way(connection, true));

@@ -15,32 +15,32 @@ settings::Config config(std::int64_t generation, std::int64_t max_open, const st
       .pool = {{"maxOpenConns", max_open}}};
 }
 
-TEST(ChooseConfig, takes_the_mounted_file_at_the_first_start) {
+TEST(ChooseConfig, TakesTheMountedFileAtTheFirstStart) {
   const auto chosen = choose_config(config(3, 16), std::nullopt, {});
   ASSERT_TRUE(chosen);
   EXPECT_EQ(chosen->config, config(3, 16));
   EXPECT_EQ(chosen->settings.max_open_conns, 16);
 }
 
-TEST(ChooseConfig, the_highest_generation_wins) {
+TEST(ChooseConfig, TheHighestGenerationWins) {
   EXPECT_EQ(choose_config(config(4, 16), config(3, 8), {})->settings.max_open_conns, 16);
   EXPECT_EQ(choose_config(config(3, 16), config(4, 8), {})->settings.max_open_conns, 8);
   EXPECT_EQ(choose_config(config(3, 16), config(4, 8), {})->config.generation, 4);
 }
 
-TEST(ChooseConfig, of_equal_generations_the_acknowledged_one_wins) {
+TEST(ChooseConfig, OfEqualGenerationsTheAcknowledgedOneWins) {
   EXPECT_EQ(choose_config(config(3, 16), config(3, 8), {})->settings.max_open_conns, 8);
 }
 
-TEST(ChooseConfig, without_an_operator_the_mounted_file_counts) {
+TEST(ChooseConfig, WithoutAnOperatorTheMountedFileCounts) {
   EXPECT_EQ(choose_config(config(0, 16), config(0, 8), {})->settings.max_open_conns, 16);
 }
 
-TEST(ChooseConfig, the_target_is_always_the_mounted_one) {
+TEST(ChooseConfig, TheTargetIsAlwaysTheMountedOne) {
   EXPECT_EQ(choose_config(config(3, 16), config(4, 8, "persisted"), {})->config.postgres.host, "mounted");
 }
 
-TEST(ChooseConfig, the_environment_adds_and_may_not_contradict) {
+TEST(ChooseConfig, TheEnvironmentAddsAndMayNotContradict) {
   const auto added = choose_config(config(1, 16), std::nullopt, {{"maxIdleConns", 2}, {"maxOpenConns", 16}});
   ASSERT_TRUE(added);
   EXPECT_EQ(added->settings.max_idle_conns, 2);
@@ -55,11 +55,11 @@ TEST(ChooseConfig, the_environment_adds_and_may_not_contradict) {
               HasSubstr("the persisted configuration"));
 }
 
-TEST(ChooseConfig, checks_relations_after_joining_the_sources) {
+TEST(ChooseConfig, ChecksRelationsAfterJoiningTheSources) {
   EXPECT_FALSE(choose_config(config(1, 4), std::nullopt, {{"maxIdleConns", 5}}));
 }
 
-TEST(Judge, goes_by_the_generation) {
+TEST(Judge, GoesByTheGeneration) {
   const InForce now = *choose_config(config(5, 16), std::nullopt, {});
   settings::Settings other = now.settings;
   other.max_open_conns = 8;

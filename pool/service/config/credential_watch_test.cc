@@ -28,7 +28,7 @@ class CredentialWatchTest : public ::testing::Test {
   MountedFolder folder_{secret("app", "first", "CA 1")};
 };
 
-TEST_F(CredentialWatchTest, tells_each_change_once) {
+TEST_F(CredentialWatchTest, TellsEachChangeOnce) {
   CredentialWatch watched = watch();
   EXPECT_FALSE(watched.changed());
   mount("app", "second", "CA 1");
@@ -39,13 +39,13 @@ TEST_F(CredentialWatchTest, tells_each_change_once) {
   EXPECT_FALSE(watched.changed());
 }
 
-TEST_F(CredentialWatchTest, a_new_version_with_the_same_contents_is_no_change) {
+TEST_F(CredentialWatchTest, ANewVersionWithTheSameContentsIsNoChange) {
   CredentialWatch watched = watch();
   mount("app", "first", "CA 1");
   EXPECT_FALSE(watched.changed());
 }
 
-TEST_F(CredentialWatchTest, the_ca_counts_where_it_is_used) {
+TEST_F(CredentialWatchTest, TheCaCountsWhereItIsUsed) {
   CredentialWatch without = watch();
   CredentialWatch with = watch(settings::SslMode::kVerifyFull);
   mount("app", "first", "CA 2");
@@ -53,7 +53,7 @@ TEST_F(CredentialWatchTest, the_ca_counts_where_it_is_used) {
   EXPECT_TRUE(with.changed());
 }
 
-TEST_F(CredentialWatchTest, an_unreadable_secret_is_no_change_but_what_follows_may_be_one) {
+TEST_F(CredentialWatchTest, AnUnreadableSecretIsNoChangeButWhatFollowsMayBeOne) {
   CredentialWatch watched = watch();
   unmount();
   EXPECT_FALSE(watched.changed());
@@ -65,7 +65,7 @@ TEST_F(CredentialWatchTest, an_unreadable_secret_is_no_change_but_what_follows_m
   EXPECT_TRUE(watched.changed());
 }
 
-TEST_F(CredentialWatchTest, a_secret_that_appears_is_a_change) {
+TEST_F(CredentialWatchTest, ASecretThatAppearsIsAChange) {
   unmount();
   CredentialWatch watched = watch();
   mount("app", "first", "CA 1");

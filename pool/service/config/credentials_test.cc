@@ -41,7 +41,7 @@ class CredentialsTest : public ::testing::Test {
   runtime::testing::TemporaryFolder folder_;
 };
 
-TEST_F(CredentialsTest, reads_target_credentials_and_limits) {
+TEST_F(CredentialsTest, ReadsTargetCredentialsAndLimits) {
   const auto options = read();
   ASSERT_TRUE(options);
   EXPECT_EQ(options->host, "db");
@@ -55,14 +55,14 @@ TEST_F(CredentialsTest, reads_target_credentials_and_limits) {
   EXPECT_EQ(options->statement_cache_size, 11U);
 }
 
-TEST_F(CredentialsTest, takes_one_line_ending_for_the_editor_s) {
+TEST_F(CredentialsTest, TakesOneLineEndingForTheEditorS) {
   write("password", "secret\r\n");
   EXPECT_EQ(read()->password, "secret");
   write("password", "secret \n");
   EXPECT_EQ(read()->password, "secret ");
 }
 
-TEST_F(CredentialsTest, names_the_key_and_never_the_contents) {
+TEST_F(CredentialsTest, NamesTheKeyAndNeverTheContents) {
   for (const std::string& bad : {std::string(), std::string("\n"), std::string("s3cret\nline"),
                                  std::string("s3cret\0", 7), "s3cret" + std::string(5000, 'x')}) {
     write("password", bad);
@@ -74,7 +74,7 @@ TEST_F(CredentialsTest, names_the_key_and_never_the_contents) {
   EXPECT_THAT(refusal(), HasSubstr("key username cannot be read"));
 }
 
-TEST_F(CredentialsTest, wants_the_ca_only_where_it_is_verified) {
+TEST_F(CredentialsTest, WantsTheCaOnlyWhereItIsVerified) {
   for (const auto mode : {settings::SslMode::kVerifyCa, settings::SslMode::kVerifyFull}) {
     EXPECT_EQ(read(mode).error().error_class, ErrorClass::kTls);
     EXPECT_THAT(refusal(mode), HasSubstr("the CA cannot be read"));

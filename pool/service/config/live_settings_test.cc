@@ -30,7 +30,7 @@ class LiveSettingsTest : public ::testing::Test {
   std::vector<std::int64_t> applied_;
 };
 
-TEST_F(LiveSettingsTest, persists_and_applies_a_higher_generation) {
+TEST_F(LiveSettingsTest, PersistsAndAppliesAHigherGeneration) {
   LiveSettings live = make();
   EXPECT_EQ(live.change(4, {{"maxOpenConns", 8}}, "the change"), true);
   EXPECT_EQ(live.in_force().config.generation, 4);
@@ -39,13 +39,13 @@ TEST_F(LiveSettingsTest, persists_and_applies_a_higher_generation) {
   EXPECT_EQ(applied_, std::vector<std::int64_t>{8});
 }
 
-TEST_F(LiveSettingsTest, applies_nothing_twice) {
+TEST_F(LiveSettingsTest, AppliesNothingTwice) {
   LiveSettings live = make();
   EXPECT_EQ(live.change(3, {{"maxOpenConns", 16}}, "the change"), false);
   EXPECT_TRUE(applied_.empty());
 }
 
-TEST_F(LiveSettingsTest, refuses_older_and_contradicting_generations) {
+TEST_F(LiveSettingsTest, RefusesOlderAndContradictingGenerations) {
   LiveSettings live = make();
   const auto stale = live.change(2, {{"maxOpenConns", 16}}, "the change");
   ASSERT_FALSE(stale);
@@ -57,7 +57,7 @@ TEST_F(LiveSettingsTest, refuses_older_and_contradicting_generations) {
   EXPECT_TRUE(applied_.empty());
 }
 
-TEST_F(LiveSettingsTest, refuses_invalid_settings_and_contradictions_of_the_environment) {
+TEST_F(LiveSettingsTest, RefusesInvalidSettingsAndContradictionsOfTheEnvironment) {
   LiveSettings live = make({{"maxOpenConns", 16}});
   const auto invalid = live.change(4, {{"maxOpenConns", 16}, {"maxIdleConns", 17}}, "the change");
   ASSERT_FALSE(invalid);
@@ -71,7 +71,7 @@ TEST_F(LiveSettingsTest, refuses_invalid_settings_and_contradictions_of_the_envi
   EXPECT_EQ(live.in_force().config.generation, 3);
 }
 
-TEST_F(LiveSettingsTest, does_not_apply_what_it_cannot_persist) {
+TEST_F(LiveSettingsTest, DoesNotApplyWhatItCannotPersist) {
   LiveSettings live = make();
   std::filesystem::remove_all(folder_.path());
   const auto refused = live.change(4, {{"maxOpenConns", 8}}, "the change");

@@ -21,7 +21,7 @@ class OptionsTest : public ::testing::Test {
   std::ostringstream error_;
 };
 
-TEST_F(OptionsTest, has_defaults) {
+TEST_F(OptionsTest, HasDefaults) {
   const auto options = parse({});
   ASSERT_TRUE(options);
   EXPECT_EQ(options->config_file, "/etc/storagepool/config/config.yaml");
@@ -35,7 +35,7 @@ TEST_F(OptionsTest, has_defaults) {
   EXPECT_EQ(options->requests_per_second, 0);
 }
 
-TEST_F(OptionsTest, reads_every_flag) {
+TEST_F(OptionsTest, ReadsEveryFlag) {
   const auto options =
       parse({"--config=c", "--credentials-dir=d", "--ca-file=a", "--admin-token-file=t", "--state-dir=s",
              "--listen-address=127.0.0.1", "--api-port=1", "--health-port=2", "--admin-port=3",
@@ -64,7 +64,7 @@ TEST_F(OptionsTest, reads_every_flag) {
   EXPECT_EQ(options->request_burst, 7U);
 }
 
-TEST_F(OptionsTest, help_names_flags_and_settings) {
+TEST_F(OptionsTest, HelpNamesFlagsAndSettings) {
   EXPECT_EQ(parse({"--help"}).error(), 0);
   for (const char* flag : {"--drain-timeout", "--auth-mode", "--journal-max-bytes", "--event-max-past"}) {
     EXPECT_THAT(out_.str(), HasSubstr(flag));
@@ -74,12 +74,12 @@ TEST_F(OptionsTest, help_names_flags_and_settings) {
   EXPECT_THAT(out_.str(), HasSubstr("DB_MAX_CONNECTIONS"));
 }
 
-TEST_F(OptionsTest, tells_its_version) {
+TEST_F(OptionsTest, TellsItsVersion) {
   EXPECT_EQ(parse({"--version"}).error(), 0);
   EXPECT_EQ(out_.str(), "datastorage " STORAGEPOOL_VERSION "\n");
 }
 
-TEST_F(OptionsTest, refuses_what_it_does_not_know) {
+TEST_F(OptionsTest, RefusesWhatItDoesNotKnow) {
   for (const char* bad : {"--unknown",
                           "--api-port=65536",
                           "--api-port=x",

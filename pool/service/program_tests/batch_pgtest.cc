@@ -45,7 +45,7 @@ class DataStorageBatchTest : public testing::RunningProgramTest {
   static inline const std::string kBatch = "/api/v1/audit/events/batch";
 };
 
-TEST_F(DataStorageBatchTest, stores_a_batch_and_tells_its_ids_in_order) {
+TEST_F(DataStorageBatchTest, StoresABatchAndTellsItsIdsInOrder) {
   json first = event("batch");
   json second = event("batch");
   first["event_action"] = "one";
@@ -61,7 +61,7 @@ TEST_F(DataStorageBatchTest, stores_a_batch_and_tells_its_ids_in_order) {
   }
 }
 
-TEST_F(DataStorageBatchTest, stores_all_of_a_batch_or_nothing) {
+TEST_F(DataStorageBatchTest, StoresAllOfABatchOrNothing) {
   json bad = event("all-or-nothing");
   bad["event_type"] = "";
   EXPECT_THAT(detail(post(kBatch, {event("all-or-nothing"), bad}), 400), HasSubstr("[1].event_type"));
@@ -71,7 +71,7 @@ TEST_F(DataStorageBatchTest, stores_all_of_a_batch_or_nothing) {
   EXPECT_EQ(total("all-or-nothing"), 0);
 }
 
-TEST_F(DataStorageBatchTest, takes_1_to_500_events) {
+TEST_F(DataStorageBatchTest, Takes1To500Events) {
   EXPECT_THAT(detail(post(kBatch, json::array()), 400), HasSubstr("batch cannot be empty"));
   json batch = json::array();
   for (int i = 0; i < 501; ++i) batch.push_back(event("five-hundred"));
@@ -82,7 +82,7 @@ TEST_F(DataStorageBatchTest, takes_1_to_500_events) {
   EXPECT_EQ(total("five-hundred"), 500);
 }
 
-TEST_F(DataStorageBatchTest, repeats_nothing_under_the_same_idempotency_key) {
+TEST_F(DataStorageBatchTest, RepeatsNothingUnderTheSameIdempotencyKey) {
   const json one = event("idempotent");
   const auto first = post(kEvents, one, "order-1");
   EXPECT_EQ(first.status, 201U) << first.body;
@@ -97,7 +97,7 @@ TEST_F(DataStorageBatchTest, repeats_nothing_under_the_same_idempotency_key) {
   EXPECT_THAT(detail(post(kEvents, one, std::string(256, 'x')), 400), HasSubstr("Idempotency-Key"));
 }
 
-TEST_F(DataStorageBatchTest, keeps_workspaces_apart) {
+TEST_F(DataStorageBatchTest, KeepsWorkspacesApart) {
   const std::string workspace = "/api/v1/workspaces/team-a";
   const std::string events = workspace + "/audit/events";
   EXPECT_EQ(pod_->api("GET", events).status, 404U);
@@ -127,7 +127,7 @@ TEST_F(DataStorageBatchTest, keeps_workspaces_apart) {
   EXPECT_TRUE(counts_deleting(0)) << pod_->metrics();
 }
 
-TEST_F(DataStorageBatchTest, refuses_names_that_are_none) {
+TEST_F(DataStorageBatchTest, RefusesNamesThatAreNone) {
   for (const char* name : {"Team", "a_b", "-a", "a-", "a.b"}) {
     const std::string workspace = std::string("/api/v1/workspaces/") + name;
     EXPECT_THAT(detail(pod_->api("PUT", workspace), 400), HasSubstr("workspace: got")) << name;
@@ -135,7 +135,7 @@ TEST_F(DataStorageBatchTest, refuses_names_that_are_none) {
   }
 }
 
-TEST_F(DataStorageBatchTest, a_workspace_without_its_database_says_nothing_about_the_server) {
+TEST_F(DataStorageBatchTest, AWorkspaceWithoutItsDatabaseSaysNothingAboutTheServer) {
   ASSERT_EQ(pod_->api("PUT", "/api/v1/workspaces/without-database").status, 201U);
   server_->superuser("DROP DATABASE audit_ws_without_database WITH (FORCE)");
   const auto refused = post("/api/v1/workspaces/without-database/audit/events", event("without-database"));

@@ -110,7 +110,7 @@ class DataStorageCrashTest : public testing::LoneProgramTest {
   }
 };
 
-TEST_F(DataStorageCrashTest, keeps_every_acknowledged_event_exactly_once_through_an_outage_and_two_kills) {
+TEST_F(DataStorageCrashTest, KeepsEveryAcknowledgedEventExactlyOnceThroughAnOutageAndTwoKills) {
   start();
   Load load(pod_.api_port());
   ASSERT_TRUE(load.sees(201, 200)) << pod_.log();
@@ -135,7 +135,7 @@ TEST_F(DataStorageCrashTest, keeps_every_acknowledged_event_exactly_once_through
   EXPECT_EQ(pod_.stop(), 0) << pod_.log();
 }
 
-TEST_F(DataStorageCrashTest, a_drain_while_postgresql_is_away_keeps_what_was_accepted) {
+TEST_F(DataStorageCrashTest, ADrainWhilePostgresqlIsAwayKeepsWhatWasAccepted) {
   start();
   Load load(pod_.api_port());
   server_.stop();
@@ -150,7 +150,7 @@ TEST_F(DataStorageCrashTest, a_drain_while_postgresql_is_away_keeps_what_was_acc
   expect_exactly_once(load);
 }
 
-TEST_F(DataStorageCrashTest, refuses_with_503_when_the_journal_is_full) {
+TEST_F(DataStorageCrashTest, RefusesWith503WhenTheJournalIsFull) {
   server_.stop();
   pod_.start({}, {"--journal-max-bytes=16Mi"});
   json event = valid_event();

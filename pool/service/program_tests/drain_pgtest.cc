@@ -38,7 +38,7 @@ class DataStorageDrainTest : public testing::LoneProgramTest {
   std::atomic<unsigned> status_{0};
 };
 
-TEST_F(DataStorageDrainTest, under_load_loses_no_acknowledged_event) {
+TEST_F(DataStorageDrainTest, UnderLoadLosesNoAcknowledgedEvent) {
   start();
   std::mutex mutex;
   std::vector<std::string> acknowledged;
@@ -71,7 +71,7 @@ TEST_F(DataStorageDrainTest, under_load_loses_no_acknowledged_event) {
   EXPECT_THAT(pod_.log(), HasSubstr("\"message\":\"drained\",\"clean\":true"));
 }
 
-TEST_F(DataStorageDrainTest, finishes_the_request_under_way_and_is_not_ready_meanwhile) {
+TEST_F(DataStorageDrainTest, FinishesTheRequestUnderWayAndIsNotReadyMeanwhile) {
   start({"--journal-max-bytes=0"});
   auto lock = std::make_unique<TableLock>(server_.connect_options());
   std::thread client = hanging_request();
@@ -87,7 +87,7 @@ TEST_F(DataStorageDrainTest, finishes_the_request_under_way_and_is_not_ready_mea
   EXPECT_EQ(pod_.wait(), 0) << pod_.log();
 }
 
-TEST_F(DataStorageDrainTest, cuts_off_what_does_not_end_in_time) {
+TEST_F(DataStorageDrainTest, CutsOffWhatDoesNotEndInTime) {
   start({"--drain-timeout=1s"});
   const TableLock lock(server_.connect_options());
   std::thread client = hanging_request();
@@ -97,7 +97,7 @@ TEST_F(DataStorageDrainTest, cuts_off_what_does_not_end_in_time) {
   EXPECT_THAT(pod_.log(), HasSubstr("\"clean\":false"));
 }
 
-TEST_F(DataStorageDrainTest, a_second_signal_ends_at_once) {
+TEST_F(DataStorageDrainTest, ASecondSignalEndsAtOnce) {
   start();
   const TableLock lock(server_.connect_options());
   std::thread client = hanging_request();
@@ -108,7 +108,7 @@ TEST_F(DataStorageDrainTest, a_second_signal_ends_at_once) {
   client.join();
 }
 
-TEST_F(DataStorageDrainTest, drains_while_postgresql_is_away) {
+TEST_F(DataStorageDrainTest, DrainsWhilePostgresqlIsAway) {
   start();
   server_.stop();
   EXPECT_TRUE(pod_.reports("unreachable"));

@@ -73,7 +73,7 @@ class DataStorageFaultsTest : public testing::ProgramTest {
   }
 };
 
-TEST_F(DataStorageFaultsTest, works_with_every_tls_mode) {
+TEST_F(DataStorageFaultsTest, WorksWithEveryTlsMode) {
   for (const auto mode :
        {settings::SslMode::kRequire, settings::SslMode::kVerifyCa, settings::SslMode::kVerifyFull}) {
     pod_.config.postgres.ssl_mode = mode;
@@ -89,7 +89,7 @@ TEST_F(DataStorageFaultsTest, works_with_every_tls_mode) {
   }
 }
 
-TEST_F(DataStorageFaultsTest, starts_while_postgresql_is_away) {
+TEST_F(DataStorageFaultsTest, StartsWhilePostgresqlIsAway) {
   server_->stop();
   pod_.start();
   expect_not_ready("unreachable");
@@ -106,7 +106,7 @@ TEST_F(DataStorageFaultsTest, starts_while_postgresql_is_away) {
       << pod_.log();
 }
 
-TEST_F(DataStorageFaultsTest, refuses_events_while_postgresql_is_away_without_a_journal) {
+TEST_F(DataStorageFaultsTest, RefusesEventsWhilePostgresqlIsAwayWithoutAJournal) {
   server_->stop();
   pod_.start({}, {"--journal-max-bytes=0"});
   expect_not_ready("unreachable");
@@ -118,7 +118,7 @@ TEST_F(DataStorageFaultsTest, refuses_events_while_postgresql_is_away_without_a_
   expect_recovery();
 }
 
-TEST_F(DataStorageFaultsTest, outlives_a_stop_and_a_crash_of_postgresql) {
+TEST_F(DataStorageFaultsTest, OutlivesAStopAndACrashOfPostgresql) {
   pod_.start();
   expect_recovery();
   server_->stop();
@@ -132,7 +132,7 @@ TEST_F(DataStorageFaultsTest, outlives_a_stop_and_a_crash_of_postgresql) {
   expect_recovery();
 }
 
-TEST_F(DataStorageFaultsTest, waits_for_the_secret) {
+TEST_F(DataStorageFaultsTest, WaitsForTheSecret) {
   pod_.remove("credentials/username");
   pod_.remove("credentials/password");
   pod_.start();
@@ -146,7 +146,7 @@ TEST_F(DataStorageFaultsTest, waits_for_the_secret) {
   expect_recovery();
 }
 
-TEST_F(DataStorageFaultsTest, tells_refused_credentials_and_takes_rotated_ones) {
+TEST_F(DataStorageFaultsTest, TellsRefusedCredentialsAndTakesRotatedOnes) {
   pod_.write("credentials/password", kWrongPassword);
   pod_.start();
   expect_not_ready("credentials_rejected");
@@ -154,7 +154,7 @@ TEST_F(DataStorageFaultsTest, tells_refused_credentials_and_takes_rotated_ones) 
   expect_recovery();
 }
 
-TEST_F(DataStorageFaultsTest, moves_to_another_role_without_an_error_when_the_secret_changes) {
+TEST_F(DataStorageFaultsTest, MovesToAnotherRoleWithoutAnErrorWhenTheSecretChanges) {
   server_->superuser("CREATE ROLE next LOGIN PASSWORD 'app-secret-2' IN ROLE app");
   start();
   EXPECT_GT(server_->app_backends(), 0);
@@ -170,7 +170,7 @@ TEST_F(DataStorageFaultsTest, moves_to_another_role_without_an_error_when_the_se
   EXPECT_THAT(pod_.log(), HasSubstr("the credentials have changed, replacing the sessions"));
 }
 
-TEST_F(DataStorageFaultsTest, tells_a_wrong_and_a_missing_ca) {
+TEST_F(DataStorageFaultsTest, TellsAWrongAndAMissingCa) {
   pod_.write("ca/ca.crt", contents(server_->other_ca_file()));
   pod_.start();
   expect_not_ready("tls");
@@ -185,7 +185,7 @@ TEST_F(DataStorageFaultsTest, tells_a_wrong_and_a_missing_ca) {
   expect_recovery();
 }
 
-TEST_F(DataStorageFaultsTest, tells_a_missing_database) {
+TEST_F(DataStorageFaultsTest, TellsAMissingDatabase) {
   pod_.config.postgres.database = "nowhere";
   pod_.write_config();
   pod_.start();
@@ -194,7 +194,7 @@ TEST_F(DataStorageFaultsTest, tells_a_missing_database) {
   expect_recovery();
 }
 
-TEST_F(DataStorageFaultsTest, tells_a_full_server) {
+TEST_F(DataStorageFaultsTest, TellsAFullServer) {
   server_->superuser("ALTER ROLE app CONNECTION LIMIT 0");
   pod_.start();
   expect_not_ready("server_full");
@@ -202,7 +202,7 @@ TEST_F(DataStorageFaultsTest, tells_a_full_server) {
   expect_recovery();
 }
 
-TEST_F(DataStorageFaultsTest, tells_a_schema_it_may_not_create) {
+TEST_F(DataStorageFaultsTest, TellsASchemaItMayNotCreate) {
   server_->superuser("CREATE DATABASE locked");
   server_->superuser("REVOKE CREATE ON SCHEMA public FROM PUBLIC", "locked");
   pod_.config.postgres.database = "locked";

@@ -48,7 +48,7 @@ class DataStorageFlagsTest : public testing::ProgramTest {
   }
 };
 
-TEST_F(DataStorageFlagsTest, event_times_are_limited_by_default) {
+TEST_F(DataStorageFlagsTest, EventTimesAreLimitedByDefault) {
   start();
   using std::chrono::hours;
   using std::chrono::minutes;
@@ -58,7 +58,7 @@ TEST_F(DataStorageFlagsTest, event_times_are_limited_by_default) {
   EXPECT_EQ(create(-hours{24 * 7 + 1}).status, 400U);
 }
 
-TEST_F(DataStorageFlagsTest, event_max_future_and_past_move_the_limits) {
+TEST_F(DataStorageFlagsTest, EventMaxFutureAndPastMoveTheLimits) {
   start({"--event-max-future=5m", "--event-max-past=30m"});
   using std::chrono::minutes;
   EXPECT_EQ(create(minutes{4}).status, 201U);
@@ -67,7 +67,7 @@ TEST_F(DataStorageFlagsTest, event_max_future_and_past_move_the_limits) {
   EXPECT_THAT(create(-minutes{31}).body, HasSubstr("from 30m ago to 5m ahead"));
 }
 
-TEST_F(DataStorageFlagsTest, without_authentication_only_the_figures_are_guarded) {
+TEST_F(DataStorageFlagsTest, WithoutAuthenticationOnlyTheFiguresAreGuarded) {
   start();
   EXPECT_EQ(send("GET", kEvents, "").status, 200U);
   const auto missing = send("GET", "/api/admin.connectionStats", "");
@@ -85,7 +85,7 @@ TEST_F(DataStorageFlagsTest, without_authentication_only_the_figures_are_guarded
             pod_.facts().at("facts").at("maxConnections"));
 }
 
-TEST_F(DataStorageFlagsTest, tokens_tell_readers_and_writers_apart_and_are_rotated_live) {
+TEST_F(DataStorageFlagsTest, TokensTellReadersAndWritersApartAndAreRotatedLive) {
   pod_.write("auth/read", "reader-0123456789abcdef0123456789abcdef\n");
   pod_.write("auth/write", "writer-0123456789abcdef0123456789abcdef\n");
   start({"--auth-mode=Token"});
@@ -115,7 +115,7 @@ TEST_F(DataStorageFlagsTest, tokens_tell_readers_and_writers_apart_and_are_rotat
   EXPECT_THAT(pod_.log(), Not(HasSubstr("0123456789abcdef")));
 }
 
-TEST_F(DataStorageFlagsTest, a_rate_limit_refuses_with_retry_after) {
+TEST_F(DataStorageFlagsTest, ARateLimitRefusesWithRetryAfter) {
   start({"--rate-limit=0.01", "--rate-limit-burst=3"});
   for (int i = 0; i < 3; ++i) EXPECT_EQ(pod_.create(valid_event()).status, 201U);
   EXPECT_EQ(pod_.metric("storagepool_http_rate_limited_total"), 0);
@@ -126,19 +126,19 @@ TEST_F(DataStorageFlagsTest, a_rate_limit_refuses_with_retry_after) {
   EXPECT_EQ(pod_.health("/readyz").status, 200U);  // other ports are not concerned
 }
 
-TEST_F(DataStorageFlagsTest, months_are_made_before_the_first_event) {
+TEST_F(DataStorageFlagsTest, MonthsAreMadeBeforeTheFirstEvent) {
   server_->empty("audit");
   start();
   EXPECT_EQ(server_->superuser(kCountMonths, "audit"), std::vector<std::string>{"5"}) << pod_.log();
 }
 
-TEST_F(DataStorageFlagsTest, event_max_past_moves_the_first_month) {
+TEST_F(DataStorageFlagsTest, EventMaxPastMovesTheFirstMonth) {
   server_->empty("audit");
   start({"--event-max-past=8784h"});  // 366 days
   EXPECT_GE(std::stoi(server_->superuser(kCountMonths, "audit").at(0)), 4 + 12) << pod_.log();
 }
 
-TEST_F(DataStorageFlagsTest, a_month_that_cannot_be_made_keeps_nobody_from_serving) {
+TEST_F(DataStorageFlagsTest, AMonthThatCannotBeMadeKeepsNobodyFromServing) {
   server_->empty("audit");
   const auto now = std::chrono::floor<std::chrono::days>(std::chrono::system_clock::now());
   const std::chrono::year_month_day date{now};

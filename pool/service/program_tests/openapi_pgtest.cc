@@ -257,7 +257,7 @@ void OpenApiTest::postgresql_is_away() {
   for (std::thread& client : clients) client.join();
 }
 
-TEST_F(OpenApiTest, every_route_and_status_is_described_and_nothing_else_is_seen) {
+TEST_F(OpenApiTest, EveryRouteAndStatusIsDescribedAndNothingElseIsSeen) {
   {
     Pod pod(server_.connect_options());
     start(pod, kTokens);
@@ -283,7 +283,7 @@ TEST_F(OpenApiTest, every_route_and_status_is_described_and_nothing_else_is_seen
 }
 
 // OPTIONS tells every method of a path: those described, and no others.
-TEST_F(OpenApiTest, describes_every_method_of_every_path) {
+TEST_F(OpenApiTest, DescribesEveryMethodOfEveryPath) {
   Pod pod(server_.connect_options());
   start(pod, {});
   std::map<std::pair<std::uint16_t, std::string>, std::set<std::string>> methods;

@@ -40,7 +40,7 @@ class DataStorageTest : public testing::RunningProgramTest {
   }
 };
 
-TEST_F(DataStorageTest, stores_an_event_and_gives_it_back) {
+TEST_F(DataStorageTest, StoresAnEventAndGivesItBack) {
   json event = valid_event();
   event["correlation_id"] = "stores-and-gives-back";
   const json created = create(event);
@@ -64,7 +64,7 @@ TEST_F(DataStorageTest, stores_an_event_and_gives_it_back) {
   EXPECT_EQ(page.at("pagination"), json({{"limit", 5}, {"offset", 0}, {"total", 1}, {"has_more", false}}));
 }
 
-TEST_F(DataStorageTest, gives_event_data_back_byte_for_byte) {
+TEST_F(DataStorageTest, GivesEventDataBackByteForByte) {
   json event = valid_event();
   event["event_data"] = json::object();
   event["correlation_id"] = "verbatim";
@@ -78,7 +78,7 @@ TEST_F(DataStorageTest, gives_event_data_back_byte_for_byte) {
   EXPECT_THAT(pod_->api("GET", kEvents + "?correlation_id=verbatim").body, HasSubstr(data));
 }
 
-TEST_F(DataStorageTest, answers_a_repeated_id_the_same_and_stores_nothing) {
+TEST_F(DataStorageTest, AnswersARepeatedIdTheSameAndStoresNothing) {
   json event = valid_event();
   event["event_id"] = "3f0e8c1a-0000-4000-8000-00000000AAAA";
   event["correlation_id"] = "repeated";
@@ -93,7 +93,7 @@ TEST_F(DataStorageTest, answers_a_repeated_id_the_same_and_stores_nothing) {
   EXPECT_EQ(pod_->metric("storagepool_events_stored_total"), stored + 1);
 }
 
-TEST_F(DataStorageTest, refuses_bad_bodies_naming_the_field) {
+TEST_F(DataStorageTest, RefusesBadBodiesNamingTheField) {
   json event = valid_event();
   event["actor_ip"] = "zzz";
   event["retention_days"] = 9999;
@@ -113,7 +113,7 @@ TEST_F(DataStorageTest, refuses_bad_bodies_naming_the_field) {
   EXPECT_EQ(problem(pod_->create(orphan), 400, "validation-error"), "parent event does not exist");
 }
 
-TEST_F(DataStorageTest, wants_json) {
+TEST_F(DataStorageTest, WantsJson) {
   const std::string body = valid_event().dump();
   const auto post = [&](const testing::HttpHeaders& headers) {
     return testing::http(pod_->api_port(), "POST", kEvents, headers, body);
@@ -125,7 +125,7 @@ TEST_F(DataStorageTest, wants_json) {
               HasSubstr("text/plain"));
 }
 
-TEST_F(DataStorageTest, refuses_bad_queries_naming_the_parameter) {
+TEST_F(DataStorageTest, RefusesBadQueriesNamingTheParameter) {
   for (const char* query : {"limit=0", "limit=1001", "offset=-1", "since=yesterday", "detail_key=k",
                             "event_outcome=ok", "until=%FF"}) {
     const std::string name = std::string(query).substr(0, std::string(query).find('='));
@@ -136,14 +136,14 @@ TEST_F(DataStorageTest, refuses_bad_queries_naming_the_parameter) {
   EXPECT_EQ(pod_->api("GET", kEvents + "?unknown=1&limit=1&limit=bad").status, 200U);
 }
 
-TEST_F(DataStorageTest, tells_missing_events_and_bad_ids_apart) {
+TEST_F(DataStorageTest, TellsMissingEventsAndBadIdsApart) {
   const std::string missing = kEvents + "/3f0e8c1a-0000-4000-8000-00000000dead";
   EXPECT_THAT(problem(pod_->api("GET", missing), 404, "not-found"), HasSubstr("3f0e8c1a"));
   const std::string bad = kEvents + "/zzz";
   EXPECT_THAT(problem(pod_->api("GET", bad), 400, "validation-error"), HasSubstr("event_id: got \"zzz\""));
 }
 
-TEST_F(DataStorageTest, answers_other_methods_and_paths_properly) {
+TEST_F(DataStorageTest, AnswersOtherMethodsAndPathsProperly) {
   const HttpResponse refused = pod_->api("DELETE", kEvents);
   problem(refused, 405, "method-not-allowed");
   EXPECT_EQ(refused.headers.at("allow"), "GET, HEAD, OPTIONS, POST");
@@ -154,7 +154,7 @@ TEST_F(DataStorageTest, answers_other_methods_and_paths_properly) {
   EXPECT_EQ(pod_->api("OPTIONS", kEvents).status, 204U);
 }
 
-TEST_F(DataStorageTest, limits_the_size_of_a_body_and_takes_all_below) {
+TEST_F(DataStorageTest, LimitsTheSizeOfABodyAndTakesAllBelow) {
   json event = valid_event();
   event["event_data"] = {{"x", std::string(std::size_t{5} << 20, 'x')}};
   problem(pod_->create(event), 413, "request-too-large");
@@ -164,7 +164,7 @@ TEST_F(DataStorageTest, limits_the_size_of_a_body_and_takes_all_below) {
   EXPECT_EQ(get(kEvents + "?correlation_id=large").at("data").at(0).at("event_data"), event["event_data"]);
 }
 
-TEST_F(DataStorageTest, answers_health_and_metrics) {
+TEST_F(DataStorageTest, AnswersHealthAndMetrics) {
   EXPECT_EQ(json::parse(pod_->health("/healthz").body).at("status"), "healthy");
   EXPECT_EQ(pod_->health("/livez").status, 200U);
   EXPECT_EQ(pod_->health("/readyz").body, R"({"status":"ready"})");
@@ -177,7 +177,7 @@ TEST_F(DataStorageTest, answers_health_and_metrics) {
   EXPECT_GE(pod_->metric("storagepool_pool_open_high_water"), 1);
 }
 
-TEST_F(DataStorageTest, tells_how_large_batches_are_and_how_long_they_take) {
+TEST_F(DataStorageTest, TellsHowLargeBatchesAreAndHowLongTheyTake) {
   const std::string events = "storagepool_ingest_batch_events";
   const std::string duration = "storagepool_ingest_batch_duration_seconds";
   const auto at_most = [&](const char* size) { return events + "_bucket{le=\"" + size + "\"}"; };
@@ -200,7 +200,7 @@ TEST_F(DataStorageTest, tells_how_large_batches_are_and_how_long_they_take) {
   EXPECT_EQ(pod_->metric(events + "_count"), pod_->metric("storagepool_ingest_batches_total"));
 }
 
-TEST_F(DataStorageTest, echoes_the_request_id) {
+TEST_F(DataStorageTest, EchoesTheRequestId) {
   const auto given = testing::http(pod_->api_port(), "GET", "/nothing", {{"X-Request-Id", "abc-1"}});
   EXPECT_EQ(given.headers.at("x-request-id"), "abc-1");
   EXPECT_FALSE(testing::http(pod_->api_port(), "GET", "/nothing").headers.at("x-request-id").empty());

@@ -42,7 +42,7 @@ class DataStorageSettingsTest : public testing::ProgramTest {
   }
 };
 
-TEST_F(DataStorageSettingsTest, changes_live_and_confirms_a_shrink) {
+TEST_F(DataStorageSettingsTest, ChangesLiveAndConfirmsAShrink) {
   start();
   EXPECT_EQ(pod_.settings().at("appliedGeneration"), 1);
   EXPECT_EQ(pod_.settings().at("settings").at("maxOpenConns"), 4);
@@ -70,7 +70,7 @@ TEST_F(DataStorageSettingsTest, changes_live_and_confirms_a_shrink) {
   EXPECT_EQ(pod_.stop(), 0);
 }
 
-TEST_F(DataStorageSettingsTest, goes_by_the_generation) {
+TEST_F(DataStorageSettingsTest, GoesByTheGeneration) {
   pod_.start();
   EXPECT_EQ(pod_.put_settings(5, {{"maxOpenConns", 6}}).status, 200U);
   EXPECT_EQ(pod_.put_settings(5, {{"maxOpenConns", 6}}).status, 200U);
@@ -84,7 +84,7 @@ TEST_F(DataStorageSettingsTest, goes_by_the_generation) {
   EXPECT_EQ(pod_.settings().at("settings").at("maxOpenConns"), 6);
 }
 
-TEST_F(DataStorageSettingsTest, keeps_what_it_acknowledged_across_a_crash_with_a_stale_file) {
+TEST_F(DataStorageSettingsTest, KeepsWhatItAcknowledgedAcrossACrashWithAStaleFile) {
   pod_.start();
   ASSERT_EQ(pod_.put_settings(5, {{"maxOpenConns", 3}}).status, 200U);
   pod_.signal(SIGKILL);
@@ -106,7 +106,7 @@ TEST_F(DataStorageSettingsTest, keeps_what_it_acknowledged_across_a_crash_with_a
   EXPECT_EQ(pod_.settings().at("appliedGeneration"), 6);
 }
 
-TEST_F(DataStorageSettingsTest, takes_a_higher_generation_from_the_mounted_file) {
+TEST_F(DataStorageSettingsTest, TakesAHigherGenerationFromTheMountedFile) {
   pod_.start();
   pod_.write("config/config.yaml", "generation: seven\n");
   EXPECT_TRUE(eventually(
@@ -118,7 +118,7 @@ TEST_F(DataStorageSettingsTest, takes_a_higher_generation_from_the_mounted_file)
   EXPECT_EQ(pod_.settings().at("settings").at("maxOpenConns"), 11);
 }
 
-TEST_F(DataStorageSettingsTest, takes_the_environment_and_refuses_contradictions) {
+TEST_F(DataStorageSettingsTest, TakesTheEnvironmentAndRefusesContradictions) {
   pod_.start({{"DB_POOL_TIMEOUT", "12"}});
   EXPECT_EQ(pod_.settings().at("settings").at("acquireTimeout"), "12s");
   const auto conflict = pod_.put_settings(2, {{"acquireTimeout", "5s"}});
@@ -131,7 +131,7 @@ TEST_F(DataStorageSettingsTest, takes_the_environment_and_refuses_contradictions
   EXPECT_THAT(pod_.log(), HasSubstr("DB_CONNECTION_LIMIT"));
 }
 
-TEST_F(DataStorageSettingsTest, refuses_to_start_with_a_wrong_file_naming_the_key) {
+TEST_F(DataStorageSettingsTest, RefusesToStartWithAWrongFileNamingTheKey) {
   pod_.write("config/config.yaml",
              "generation: 1\npostgres: {host: h, database: d}\npool: {maxOpenConns: 0}\n");
   EXPECT_EQ(pod_.run_to_end(), 2);
@@ -140,7 +140,7 @@ TEST_F(DataStorageSettingsTest, refuses_to_start_with_a_wrong_file_naming_the_ke
   EXPECT_EQ(pod_.run_to_end(), 2);
 }
 
-TEST_F(DataStorageSettingsTest, lets_nobody_in_without_the_token) {
+TEST_F(DataStorageSettingsTest, LetsNobodyInWithoutTheToken) {
   pod_.start();
   const std::string body = R"({"generation":9,"settings":{}})";
   const auto without = [&](const std::string& value) {
@@ -171,7 +171,7 @@ TEST_F(DataStorageSettingsTest, lets_nobody_in_without_the_token) {
   }
 }
 
-TEST_F(DataStorageSettingsTest, tells_the_limits_of_the_server_role_and_database) {
+TEST_F(DataStorageSettingsTest, TellsTheLimitsOfTheServerRoleAndDatabase) {
   start();
   json report = pod_.facts();
   EXPECT_EQ(report.at("reachable"), true);
@@ -197,7 +197,7 @@ TEST_F(DataStorageSettingsTest, tells_the_limits_of_the_server_role_and_database
   server_->superuser("ALTER DATABASE audit CONNECTION LIMIT -1");
 }
 
-TEST_F(DataStorageSettingsTest, works_for_a_role_that_may_not_read_the_system_identifier) {
+TEST_F(DataStorageSettingsTest, WorksForARoleThatMayNotReadTheSystemIdentifier) {
   server_->superuser("REVOKE EXECUTE ON FUNCTION pg_control_system() FROM PUBLIC", "audit");
   pod_.start();
   EXPECT_TRUE(pod_.becomes_ready()) << pod_.log();

@@ -13,7 +13,7 @@
 namespace storagepool::service {
 namespace {
 
-TEST(IsJsonContent, takes_json_in_utf8_only) {
+TEST(IsJsonContent, TakesJsonInUtf8Only) {
   for (const char* good :
        {"application/json", "Application/JSON", "application/json; charset=utf-8",
         "application/json;charset=UTF-8", "application/json ; charset=\"utf-8\"", "application/json;"}) {
@@ -29,7 +29,7 @@ boost::asio::awaitable<http::Response> answer(http::Request) {
   co_return http::Response();
 }
 
-TEST(ServiceMetrics, counts_requests_by_pattern_and_never_by_what_clients_send) {
+TEST(ServiceMetrics, CountsRequestsByPatternAndNeverByWhatClientsSend) {
   ServiceMetrics metrics;
   http::Router router;
   router.add("GET", "/events/{event_id}", answer);
@@ -55,7 +55,7 @@ TEST(ServiceMetrics, counts_requests_by_pattern_and_never_by_what_clients_send) 
   EXPECT_EQ(text.find("BREW"), std::string::npos);
 }
 
-TEST(ServiceMetrics, exposes_the_pool_and_never_steps_back) {
+TEST(ServiceMetrics, ExposesThePoolAndNeverStepsBack) {
   ServiceMetrics metrics;
   Snapshot now;
   now.pool.max_open = 16;
@@ -86,7 +86,7 @@ bool has(const std::string& text, const std::string& line) {
   return text.find("\n" + line + "\n") != std::string::npos;
 }
 
-TEST(ServiceMetrics, exposes_batches_as_histograms_that_grow) {
+TEST(ServiceMetrics, ExposesBatchesAsHistogramsThatGrow) {
   ServiceMetrics metrics;
   Snapshot now;
   std::string text = metrics.expose(now);
@@ -116,7 +116,7 @@ TEST(ServiceMetrics, exposes_batches_as_histograms_that_grow) {
   }
 }
 
-TEST(ServiceMetrics, exposes_workspaces_only_while_their_number_is_known) {
+TEST(ServiceMetrics, ExposesWorkspacesOnlyWhileTheirNumberIsKnown) {
   ServiceMetrics metrics;
   EXPECT_FALSE(has(metrics.expose({}), "storagepool_workspaces{state=\"ready\"} 0"));
   for (const std::int64_t ready : {7, 8}) {
@@ -130,7 +130,7 @@ TEST(ServiceMetrics, exposes_workspaces_only_while_their_number_is_known) {
   }
 }
 
-TEST(ServiceMetrics, counts_refusals_by_server_and_reason_from_zero) {
+TEST(ServiceMetrics, CountsRefusalsByServerAndReasonFromZero) {
   ServiceMetrics metrics;
   const auth::OnRefused api = metrics.refusals("api");
   const auth::OnRefused admin = metrics.refusals("admin");
@@ -151,7 +151,7 @@ TEST(ServiceMetrics, counts_refusals_by_server_and_reason_from_zero) {
   }
 }
 
-TEST(ServiceMetrics, exposes_the_journal) {
+TEST(ServiceMetrics, ExposesTheJournal) {
   ServiceMetrics metrics;
   Snapshot now;
   now.now = runtime::Timestamp(std::chrono::seconds{1000});

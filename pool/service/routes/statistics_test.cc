@@ -20,7 +20,7 @@ PoolFigures figures() {
   return figures;
 }
 
-TEST(ConnectionStats, has_the_shape_that_dashboards_read) {
+TEST(ConnectionStats, HasTheShapeThatDashboardsRead) {
   EXPECT_EQ(json::parse(connection_stats_json(figures())), json::parse(R"({
       "maxConnections": 100, "maxConnectionsPerDB": 3, "totalOpenConnections": 25,
       "totalInUseConnections": 10, "totalIdleConnections": 15, "activeWorkspaceDatabases": 1,
@@ -28,7 +28,7 @@ TEST(ConnectionStats, has_the_shape_that_dashboards_read) {
       "workspacePools": {"team-a": {"openConnections": 3, "inUse": 1, "idle": 2, "maxOpen": 3}}})"));
 }
 
-TEST(ConnectionStats, is_complete_while_nothing_is_open) {
+TEST(ConnectionStats, IsCompleteWhileNothingIsOpen) {
   PoolFigures idle;
   idle.pool.max_open = 4;
   const json body = json::parse(connection_stats_json(idle));
@@ -37,7 +37,7 @@ TEST(ConnectionStats, is_complete_while_nothing_is_open) {
             json({{"openConnections", 0}, {"inUse", 0}, {"idle", 0}, {"maxOpen", 4}}));
 }
 
-TEST(DatabaseMetrics, tells_pool_databases_and_server) {
+TEST(DatabaseMetrics, TellsPoolDatabasesAndServer) {
   PoolFigures given = figures();
   json body = json::parse(database_metrics_json(given));
   EXPECT_EQ(body.at("pool"), json::parse(R"({"limit": 100, "open": 25, "inUse": 10, "idle": 15, "waiting": 2,

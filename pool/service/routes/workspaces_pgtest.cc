@@ -50,7 +50,7 @@ class WorkspaceRoutesTest : public workspaces::testing::WorkspaceTest {
   http::Router router_;
 };
 
-TEST_F(WorkspaceRoutesTest, create_describe_list_and_delete) {
+TEST_F(WorkspaceRoutesTest, CreateDescribeListAndDelete) {
   EXPECT_EQ(ask("GET", "").body, R"({"workspaces":[]})");
   EXPECT_EQ(refused(404, "GET", "/team-a"), "there is no workspace team-a");
   EXPECT_EQ(refused(404, "DELETE", "/team-a"), "there is no workspace team-a");
@@ -83,7 +83,7 @@ TEST_F(WorkspaceRoutesTest, create_describe_list_and_delete) {
   refused(404, "GET", "/team-a");
 }
 
-TEST_F(WorkspaceRoutesTest, page_the_list) {
+TEST_F(WorkspaceRoutesTest, PageTheList) {
   for (const char* name : {"a", "b", "c"}) {
     const auto created = ask("PUT", std::string("/") + name);
     ASSERT_EQ(created.status, 201U) << created.body;
@@ -104,7 +104,7 @@ TEST_F(WorkspaceRoutesTest, page_the_list) {
   EXPECT_THAT(refused(400, "GET", "?after=a_b"), HasSubstr("allowed: the name of a workspace"));
 }
 
-TEST_F(WorkspaceRoutesTest, refuse_hostile_names) {
+TEST_F(WorkspaceRoutesTest, RefuseHostileNames) {
   for (const char* name : {"a'%3B%20drop", "A", "xxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxx", "-a", "a-",
                            "a_b", "%2541", "a%0A", "..", "%C3%A9", "%ff"}) {
     for (const char* method : {"PUT", "GET", "DELETE"}) {
@@ -116,14 +116,14 @@ TEST_F(WorkspaceRoutesTest, refuse_hostile_names) {
   refused(405, "DELETE", "");
 }
 
-TEST_F(WorkspaceRoutesTest, tell_what_the_role_lacks) {
+TEST_F(WorkspaceRoutesTest, TellWhatTheRoleLacks) {
   sql("ALTER ROLE app NOCREATEDB");
   const std::string detail = refused(500, "PUT", "/w");
   sql("ALTER ROLE app CREATEDB");
   EXPECT_THAT(detail, HasSubstr("CREATEDB"));
 }
 
-TEST_F(WorkspaceRoutesTest, say_when_to_come_again) {
+TEST_F(WorkspaceRoutesTest, SayWhenToComeAgain) {
   server_->stop();
   pod_->engine.reconfigure({.acquire_timeout = 100ms});
   const auto away = ask("PUT", "/w");

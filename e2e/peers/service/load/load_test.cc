@@ -13,7 +13,7 @@ namespace {
 
 using State = ResponseReader::State;
 
-TEST(LatenciesTest, percentiles_of_small_values_are_exact) {
+TEST(LatenciesTest, PercentilesOfSmallValuesAreExact) {
   Latencies latencies;
   for (std::uint64_t value = 1; value <= 200; ++value) latencies.add(value);
   EXPECT_EQ(latencies.count(), 200U);
@@ -22,7 +22,7 @@ TEST(LatenciesTest, percentiles_of_small_values_are_exact) {
   EXPECT_EQ(latencies.percentile(1), 200U);
 }
 
-TEST(LatenciesTest, no_percentile_is_off_by_more_than_one_in_128) {
+TEST(LatenciesTest, NoPercentileIsOffByMoreThanOneIn128) {
   for (std::uint64_t value = 1; value < (std::uint64_t{1} << 62); value = value * 3 / 2 + 1) {
     Latencies latencies;
     latencies.add(value);
@@ -34,13 +34,13 @@ TEST(LatenciesTest, no_percentile_is_off_by_more_than_one_in_128) {
   }
 }
 
-TEST(LatenciesTest, of_nothing_all_is_zero) {
+TEST(LatenciesTest, OfNothingAllIsZero) {
   const Latencies latencies;
   EXPECT_EQ(latencies.percentile(0.99), 0U);
   EXPECT_EQ(latencies.max(), 0U);
 }
 
-TEST(RequestsTest, every_event_has_the_time_of_now_and_a_correlation_of_its_own) {
+TEST(RequestsTest, EveryEventHasTheTimeOfNowAndACorrelationOfItsOwn) {
   Requests requests({.kind = Kind::kBatch, .events = 2, .prefix = "run"});
   std::string request = requests.text();
   requests.renew(request, 1'795'270'613'000'042);
@@ -55,7 +55,7 @@ TEST(RequestsTest, every_event_has_the_time_of_now_and_a_correlation_of_its_own)
   EXPECT_NE(request.find("run-0000000003"), std::string::npos);
 }
 
-TEST(RequestsTest, the_length_is_that_of_the_body) {
+TEST(RequestsTest, TheLengthIsThatOfTheBody) {
   const Requests requests({.kind = Kind::kPost, .prefix = "run"});
   const std::string& text = requests.text();
   const std::size_t body = text.size() - text.find("\r\n\r\n") - 4;
@@ -63,7 +63,7 @@ TEST(RequestsTest, the_length_is_that_of_the_body) {
   EXPECT_EQ(requests.expected_status(), 201U);
 }
 
-TEST(RequestsTest, correlations_come_again) {
+TEST(RequestsTest, CorrelationsComeAgain) {
   Requests requests({.kind = Kind::kList, .prefix = "fill", .correlations = 2});
   std::string request = requests.text();
   std::string seen;
@@ -75,7 +75,7 @@ TEST(RequestsTest, correlations_come_again) {
   EXPECT_EQ(requests.expected_status(), 200U);
 }
 
-TEST(ResponseReaderTest, reads_a_response_in_pieces_and_the_next_one) {
+TEST(ResponseReaderTest, ReadsAResponseInPiecesAndTheNextOne) {
   constexpr std::string_view kText = "HTTP/1.1 201 Created\r\ncontent-LENGTH: 5\r\nServer: x\r\n\r\nhello";
   ResponseReader reader;
   for (int round = 0; round < 2; ++round) {
@@ -90,14 +90,14 @@ TEST(ResponseReaderTest, reads_a_response_in_pieces_and_the_next_one) {
   }
 }
 
-TEST(ResponseReaderTest, knows_when_the_service_closes) {
+TEST(ResponseReaderTest, KnowsWhenTheServiceCloses) {
   ResponseReader reader;
   EXPECT_EQ(reader.feed("HTTP/1.1 503 No\r\nConnection: close\r\nContent-Length: 0\r\n\r\n"), State::kDone);
   EXPECT_TRUE(reader.closes());
   EXPECT_EQ(reader.status(), 503U);
 }
 
-TEST(ResponseReaderTest, refuses_what_it_cannot_read) {
+TEST(ResponseReaderTest, RefusesWhatItCannotRead) {
   const std::string long_head = "HTTP/1.1 200 OK\r\nX: " + std::string(70'000, 'x');
   for (const std::string_view text :
        {std::string_view("HTTP/1.1 200 OK\r\nTransfer-Encoding: chunked\r\n\r\n0\r\n\r\n"),
