@@ -10,10 +10,10 @@ namespace storagepool::engine {
 void Core::reconfigure(TimePoint now, const settings::Settings& settings) {
   settings_ = settings;
   eviction_.reconfigure(settings.acquire_timeout);
+  demand_.reconfigure(limits(settings));
   idle_time_check_ = lifetime_check_ = TimePoint::min();
   advance(now);
   close_unwanted();
-  refresh_waiting(now);
   dispatch(now);
 }
 
@@ -21,12 +21,11 @@ void Core::drain(TimePoint now, TimePoint deadline) {
   advance(now);
   draining_ = true;
   deadlines_.clear();
-  for (std::uint32_t waiter = 0; waiter < waiters_.end(); ++waiter) {
-    if (!waiters_.used(waiter)) continue;
-    waiters_[waiter].deadline = std::min(waiters_[waiter].deadline, deadline);
-    deadlines_.push(waiters_[waiter].deadline, waiters_.id(waiter), waiters_.size(),
+  demand_.each([&](std::uint32_t waiter) {
+    demand_[waiter].deadline = std::min(demand_[waiter].deadline, deadline);
+    deadlines_.push(demand_[waiter].deadline, demand_.id(waiter), demand_.size(),
                     [](WaiterId) { return true; });
-  }
+  });
   close_unwanted();
   dispatch(now);
 }
@@ -48,13 +47,13 @@ void Core::retire(TimePoint now) {
   advance(now);
   ++era_;
   // What only a person can mend may have been mended by what this is called for: no waiting to find out.
-  const auto forget = [](Backoff& backoff) {
-    if (backoff.lasting()) backoff.succeeded();
-  };
-  forget(server_);
-  for (std::uint32_t index = 0; index < databases_.end(); ++index) forget(databases_[index].backoff);
+  if (server_.lasting()) server_.succeeded();
+  for (std::uint32_t index = 0; index < databases_.end(); ++index) {
+    if (!databases_[index].backoff.lasting()) continue;
+    databases_[index].backoff.succeeded();
+    allow(now, index);
+  }
   close_unwanted();
-  refresh_waiting(now);
   dispatch(now);
 }
 
@@ -63,7 +62,7 @@ void Core::close_database(TimePoint now, std::string_view name) {
   const std::uint32_t index = enter_database(now, name);
   Database& database = databases_[index];
   ++database.closers;
-  while (!database.waiters.empty()) fail(now, database.waiters.front(), closed_error(database));
+  while (!demand_.empty(index)) fail(now, demand_.front(index), closed_error(database));
   close_unwanted();
   settle(now, index);
 }
@@ -80,23 +79,23 @@ void Core::reopen_database(TimePoint now, std::string_view name) {
 
 bool Core::has_connections(std::string_view name) const {
   const std::uint32_t index = find_database(name);
-  return index != kNone && databases_[index].total > 0;
+  return index != kNone && demand_.sockets(index) > 0;
 }
 
 std::vector<DatabaseStatistics> Core::database_statistics() const {
   std::vector<DatabaseStatistics> all;
   all.reserve(databases_.size());
   for (std::uint32_t index = 0; index < databases_.end(); ++index) {
+    if (!databases_.used(index) || (demand_.sockets(index) == 0 && demand_.empty(index))) continue;
     const Database& database = databases_[index];
-    if (database.total == 0 && database.waiters.empty()) continue;
-    const std::int64_t open = database.live() - database.opening;
+    const std::int64_t open = demand_.live(index) - demand_.opening(index);
     const auto idle = static_cast<std::int64_t>(database.idle.size());
     all.push_back({.name = std::string(database.name),
-                   .max_open = limit_of(database),
+                   .max_open = demand_.limit(index),
                    .open = open,
                    .in_use = open - idle,
                    .idle = idle,
-                   .waiting = database.queued()});
+                   .waiting = demand_.queued(index)});
   }
   return all;
 }
@@ -108,12 +107,6 @@ void Core::enforce_idle_limit() {
     leave_idle(oldest);
     close(oldest);
     if (!draining_) ++statistics_.max_idle_closed;
-  }
-}
-
-void Core::refresh_waiting(TimePoint now) {
-  for (auto index = waiting_.front(); index != kNone; index = databases_[index].waiting.next) {
-    refresh(now, index);
   }
 }
 

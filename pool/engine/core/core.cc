@@ -26,36 +26,33 @@ Core::Core(std::string system_database, const settings::Settings& settings, std:
     : system_database_(std::move(system_database)),
       settings_(settings),
       random_(random),
+      demand_(limits(settings)),
       eviction_(settings.acquire_timeout) {}
 
 WaiterId Core::acquire(TimePoint now, std::string_view name, TimePoint deadline) {
-  const WaiterId id = waiters_.insert({});  // first, so that its place is not that of one who expires now
+  const WaiterId id = demand_.admit();  // first, so that its place is not that of one who expires now
   advance(now);
   const std::uint32_t index = enter_database(now, name);
-  Database& database = databases_[index];
-  const auto waiter = waiters_.find(id);
-  waiters_[waiter] = {.database = index,
-                      .turn = ++turns_,
-                      .arrived = now,
-                      .deadline = std::min(deadline, now + settings_.acquire_timeout)};
-  enqueue(waiter);
+  const Database& database = databases_[index];
+  const auto waiter = demand_.find(id);
+  demand_.enqueue(waiter, index, now, std::min(deadline, now + settings_.acquire_timeout));
   if (draining_) {
     fail(now, waiter, make_error(AcquireError::Reason::kDraining, "the connection pool is shutting down"));
   } else if (database.closers > 0) {
     fail(now, waiter, closed_error(database));
-  } else if (waiters_[waiter].deadline <= now) {
-    fail(now, waiter, deadline_error(now, database));
-  } else if (in_vain(now, database)) {
+  } else if (demand_[waiter].deadline <= now) {
+    fail(now, waiter, deadline_error(now, index));
+  } else if (in_vain(now, index)) {
     fail(now, waiter, connect_error(now, database));
   } else {
     serve_from_idle(now, index);
   }
   settle(now, index);
-  if (waiters_.find(id) == kNone) return id;
-  if (database.uncovered() > 0) {
+  if (demand_.find(id) == kNone) return id;
+  if (demand_.uncovered(index) > 0) {
     // Callers for whom a connection is on its way do not count: maxWaiters bounds those who wait for
     // somebody else's.
-    if (uncovered_ > settings_.max_waiters && waits_for_release(now, database)) {
+    if (demand_.uncovered() > settings_.max_waiters && waits_for_release(now, index)) {
       fail(now, waiter,
            make_error(AcquireError::Reason::kTooManyWaiters,
                       "too many callers wait for a database connection (" +
@@ -63,20 +60,20 @@ WaiterId Core::acquire(TimePoint now, std::string_view name, TimePoint deadline)
       settle(now, index);
       return id;
     }
-    waiters_[waiter].counted = true;
+    demand_[waiter].counted = true;
     ++statistics_.wait_count;
   }
-  deadlines_.push(waiters_[waiter].deadline, id, waiters_.size(),
-                  [&](WaiterId other) { return waiters_.find(other) != kNone; });
+  deadlines_.push(demand_[waiter].deadline, id, demand_.size(),
+                  [&](WaiterId other) { return demand_.find(other) != kNone; });
   return id;
 }
 
 void Core::cancel(TimePoint now, WaiterId id) {
   advance(now);
-  const auto waiter = waiters_.find(id);
+  const auto waiter = demand_.find(id);
   if (waiter == kNone) return dispatch(now);  // it was answered before it gave up
-  const std::uint32_t at = waiters_[waiter].database;
-  dequeue(now, waiter);
+  const std::uint32_t at = demand_[waiter].database;
+  answered(now, waiter);
   settle(now, at);
 }
 
@@ -100,14 +97,15 @@ void Core::opened(TimePoint now, ConnectionId id) {
   if (index == kNone) return dispatch(now);
   Connection& connection = connections_[index];
   const std::uint32_t at = connection.database;
-  --databases_[at].opening;
   --statistics_.opening;
   window_.succeeded(now - connection.began, static_cast<double>(settings_.max_open_conns));
   connection.opened_at = now;
   connection.lifetime_permille = std::uniform_int_distribution<std::uint16_t>(900, 1000)(random_);
   server_.succeeded();
   databases_[at].backoff.succeeded();
-  place(now, index);
+  place(now, index);  // before its waiter counts as one for whom nothing is made
+  demand_.connect_ended(at);
+  allow(now, at);
   settle(now, at);
 }
 
@@ -120,13 +118,14 @@ void Core::open_failed(TimePoint now, ConnectionId id, OpenFailure failure) {
   // What was wrong with a connect from before `retire`, say its credentials, may have been put right since.
   const bool lasting = failure.lasting && connections_[index].era == era_;
   Database& database = databases_[at];
-  --database.opening;
   --statistics_.opening;
   ++statistics_.connect_failures;
   forget(index);
+  demand_.connect_failed(at);
   if (failure.database_only) {
     server_.succeeded();  // it answered, to these credentials
     database.backoff.failed(now, started, lasting, std::move(failure.detail), random_);
+    allow(now, at);
     if (database.backoff.waiting(now)) {
       retries_.push(database.backoff.retry_at(), databases_.id(at), databases_.size(),
                     [&](std::uint64_t other) { return databases_.find(other) != kNone; });
@@ -134,8 +133,8 @@ void Core::open_failed(TimePoint now, ConnectionId id, OpenFailure failure) {
     fail_in_vain(now, at);
   } else {
     server_.failed(now, started, lasting, std::move(failure.detail), random_);
-    for (auto other = lasting ? waiting_.front() : kNone; other != kNone;) {
-      const auto next = databases_[other].waiting.next;
+    for (auto other = lasting ? demand_.first() : kNone; other != kNone;) {
+      const auto next = demand_.next(other);
       fail_in_vain(now, other);
       other = next;
     }
@@ -148,13 +147,13 @@ void Core::validated(TimePoint now, ConnectionId id, bool alive) {
   const auto index = expect(id, State::kValidating, "answer to a check that is not under way");
   if (index == kNone) return dispatch(now);
   const std::uint32_t at = connections_[index].database;
-  --databases_[at].validating;
   --statistics_.in_use;
   if (alive) {
     place(now, index);
   } else {
     close(index);
   }
+  demand_.check_ended(at);
   serve_from_idle(now, at);
   settle(now, at);
 }
@@ -164,10 +163,10 @@ void Core::closed(TimePoint now, ConnectionId id) {
   const auto index = expect(id, State::kClosing, "end of a socket that is not closing");
   if (index == kNone) return dispatch(now);
   const std::uint32_t at = connections_[index].database;
-  --databases_[at].closing;
   --statistics_.closing;
   if (!databases_[at].system) --ordinary_closing_;
   forget(index);
+  demand_.close_ended(at);
   settle(now, at);
 }
 
@@ -195,7 +194,7 @@ std::optional<TimePoint> Core::next_timer() const {
   if (idle_size() > 0) next = std::min({next, idle_time_check_, lifetime_check_});
   // A back-off that is over was looked at by the last dispatch; what still waits then waits for something
   // else.
-  if (!waiting_.empty() && server_.waiting(now_)) next = std::min(next, server_.retry_at());
+  if (demand_.queue_anywhere() && server_.waiting(now_)) next = std::min(next, server_.retry_at());
   if (next == TimePoint::max()) return std::nullopt;
   return next;
 }
@@ -232,7 +231,7 @@ Statistics Core::statistics() const {
   now.max_open = settings_.max_open_conns;
   now.idle = idle_size();
   now.open = now.in_use + now.idle;
-  now.waiting = static_cast<std::int64_t>(waiters_.size());
+  now.waiting = static_cast<std::int64_t>(demand_.size());
   return now;
 }
 
@@ -241,24 +240,20 @@ Statistics Core::statistics() const {
 void Core::advance(TimePoint now) {
   now_ = now;
   while (const WaiterId id = deadlines_.pop_due(now)) {
-    const auto waiter = waiters_.find(id);
-    if (waiter == kNone) continue;
-    const std::uint32_t at = waiters_[waiter].database;
-    fail(now, waiter, deadline_error(now, databases_[at]));
-    refresh(now, at);
+    const auto waiter = demand_.find(id);
+    if (waiter != kNone) fail(now, waiter, deadline_error(now, demand_[waiter].database));
   }
   while (const std::uint64_t id = retries_.pop_due(now)) {
     const auto at = databases_.find(id);
-    if (at != kNone) refresh(now, at);
+    if (at != kNone) allow(now, at);
   }
   close_expired(now);
 }
 
 // Ends every event that concerns a database.
 void Core::settle(TimePoint now, std::uint32_t index) {
-  refresh(now, index);
   dispatch(now);
-  if (databases_[index].total == 0) leave_database(now, index);
+  if (demand_.sockets(index) == 0) leave_database(now, index);
 }
 
 TimePoint Core::lifetime_end(const Connection& connection) const {
@@ -315,7 +310,7 @@ std::uint32_t Core::add_database(TimePoint now, std::string_view name) {
   const auto index = static_cast<std::uint32_t>(databases_.insert({}));
   databases_[index].name = by_name_.emplace(name, index).first->first;
   databases_[index].system = name == system_database_;
-  if (databases_[index].system) system_ = index;
+  demand_.enter(index, databases_[index].system);
   return index;
 }
 
@@ -323,44 +318,41 @@ std::uint32_t Core::add_database(TimePoint now, std::string_view name) {
 // use.
 void Core::leave_database(TimePoint now, std::uint32_t index) {
   const Database& database = databases_[index];
-  if (!databases_.used(index) || database.total > 0 || !database.waiters.empty() || database.closers > 0)
+  if (!databases_.used(index) || demand_.sockets(index) > 0 || !demand_.empty(index) || database.closers > 0)
     return;
   if (database.backoff.failing() && now < database.backoff.retry_at() + kRememberFailures) return;
-  if (database.system) system_ = kNone;
+  demand_.leave(index);
   by_name_.erase(by_name_.find(database.name));
   databases_.erase(index);
 }
 
-void Core::enqueue(std::uint32_t waiter) {
-  Database& database = databases_[waiters_[waiter].database];
-  if (database.waiters.empty()) waiting_.push_back(databases_, waiters_[waiter].database);
-  database.waiters.push_back(waiters_, waiter);
+// What the back-off of a database lets it do now; looked at again when it ends.
+void Core::allow(TimePoint now, std::uint32_t index) {
+  const Backoff& backoff = databases_[index].backoff;
+  demand_.allow(index, backoff.waiting(now) ? Demand::Connects::kNotNow
+                       : backoff.failing()  ? Demand::Connects::kOneAtATime
+                                            : Demand::Connects::kFreely);
 }
 
-void Core::dequeue(TimePoint now, std::uint32_t waiter) {
-  Database& database = databases_[waiters_[waiter].database];
-  database.waiters.erase(waiters_, waiter);
-  if (database.waiters.empty()) waiting_.erase(databases_, waiters_[waiter].database);
-  if (waiters_[waiter].counted) statistics_.wait_duration += now - waiters_[waiter].arrived;
-  waiters_.erase(waiter);
+void Core::answered(TimePoint now, std::uint32_t waiter) {
+  if (demand_[waiter].counted) statistics_.wait_duration += now - demand_[waiter].arrived;
+  demand_.dequeue(waiter);
 }
 
 void Core::fail(TimePoint now, std::uint32_t waiter, AcquireError error) {
-  actions_.emplace_back(Fail{waiters_.id(waiter), std::move(error)});
-  dequeue(now, waiter);
+  actions_.emplace_back(Fail{demand_.id(waiter), std::move(error)});
+  answered(now, waiter);
 }
 
-bool Core::in_vain(TimePoint now, const Database& database) const {
+bool Core::in_vain(TimePoint now, std::uint32_t index) const {
   const auto hopeless = [&](const Backoff& backoff) { return backoff.lasting() && backoff.waiting(now); };
-  return database.live() == 0 && (hopeless(server_) || hopeless(database.backoff));
+  return demand_.live(index) == 0 && (hopeless(server_) || hopeless(databases_[index].backoff));
 }
 
 void Core::fail_in_vain(TimePoint now, std::uint32_t index) {
-  const Database& database = databases_[index];
-  if (!in_vain(now, database)) return;
-  const AcquireError error = connect_error(now, database);
-  while (!database.waiters.empty()) fail(now, database.waiters.front(), error);
-  refresh(now, index);
+  if (!in_vain(now, index)) return;
+  const AcquireError error = connect_error(now, databases_[index]);
+  while (!demand_.empty(index)) fail(now, demand_.front(index), error);
   leave_database(now, index);
 }
 
@@ -379,10 +371,11 @@ AcquireError Core::closed_error(const Database& database) {
                     "the database " + std::string(database.name) + " is closed to new work");
 }
 
-AcquireError Core::deadline_error(TimePoint now, const Database& database) const {
+AcquireError Core::deadline_error(TimePoint now, std::uint32_t index) const {
+  const Database& database = databases_[index];
   if (draining_) return make_error(AcquireError::Reason::kDraining, "the connection pool is shutting down");
   // An attempt may be under way at this moment: what went wrong before is still the best that can be said.
-  if (database.live() == database.opening && (server_.failing() || database.backoff.failing()))
+  if (demand_.live(index) == demand_.opening(index) && (server_.failing() || database.backoff.failing()))
     return connect_error(now, database);
   if (suspended_) {
     return make_error(AcquireError::Reason::kDeadlineExceeded,

@@ -60,15 +60,14 @@
 #include "pool/engine/core/backoff.h"
 #include "pool/engine/core/connect_window.h"
 #include "pool/engine/core/deadlines.h"
+#include "pool/engine/core/demand.h"
 #include "pool/engine/core/eviction.h"
 #include "pool/engine/core/slots.h"
-#include "pool/engine/core/turn_heap.h"
 #include "pool/engine/core/types.h"
 
 namespace storagepool::engine {
 
 using ConnectionId = std::uint64_t;
-using WaiterId = std::uint64_t;
 
 struct Open {
   ConnectionId connection;
@@ -154,7 +153,7 @@ class Core {
   Statistics statistics() const;
   // Of every database with a socket or a waiter, in no order.
   std::vector<DatabaseStatistics> database_statistics() const;
-  bool drained() const { return draining_ && connections_.size() == 0 && waiters_.size() == 0; }
+  bool drained() const { return draining_ && connections_.size() == 0 && demand_.size() == 0; }
 
  private:
   enum class State : std::uint8_t { kOpening, kIdle, kValidating, kInUse, kClosing };
@@ -167,35 +166,12 @@ class Core {
     TimePoint opened_at;
     Link database_idle = {};
   };
-  struct Waiter {
-    std::uint32_t database = kNone;
-    bool counted = false;    // in wait_count
-    std::uint64_t turn = 0;  // order of arrival
-    TimePoint arrived;
-    TimePoint deadline;
-    Link queue = {};
-  };
-  // What the waiters of a database want that neither an idle connection nor one under way gives them.
-  enum class Want : std::uint8_t { kNothing, kFirst, kMore };
   struct Database {
     std::string_view name;  // the key in by_name_
     bool system = false;
-    Want want = Want::kNothing;  // this and the next as of the last `refresh`
-    std::int32_t uncovered_then = 0;
-    std::int32_t total = 0;  // sockets
-    std::int32_t opening = 0;
-    std::int32_t validating = 0;
-    std::int32_t closing = 0;
     std::int32_t closers = 0;  // calls of close_database without their reopen_database
-    IndexList<Waiter, &Waiter::queue> waiters;
     IndexList<Connection, &Connection::database_idle> idle;  // most recently used last
-    Link waiting = {};
     Backoff backoff;
-
-    std::int32_t live() const { return total - closing; }
-    std::int32_t queued() const { return static_cast<std::int32_t>(waiters.size()); }
-    // Waiters without a connection being made or checked for them.
-    std::int32_t uncovered() const { return std::max(0, queued() - opening - validating); }
   };
   struct NameHash : std::hash<std::string_view> {
     using is_transparent = void;
@@ -209,24 +185,24 @@ class Core {
   std::uint32_t enter_database(TimePoint now, std::string_view name);
   std::uint32_t add_database(TimePoint now, std::string_view name);
   void leave_database(TimePoint now, std::uint32_t index);
-  void enqueue(std::uint32_t waiter);
-  void dequeue(TimePoint now, std::uint32_t waiter);
+  void allow(TimePoint now, std::uint32_t database);
+  void answered(TimePoint now, std::uint32_t waiter);
   void fail(TimePoint now, std::uint32_t waiter, AcquireError error);
   void fail_in_vain(TimePoint now, std::uint32_t database);
-  bool in_vain(TimePoint now, const Database& database) const;
+  bool in_vain(TimePoint now, std::uint32_t database) const;
   AcquireError connect_error(TimePoint now, const Database& database) const;
   static AcquireError closed_error(const Database& database);
-  AcquireError deadline_error(TimePoint now, const Database& database) const;
+  AcquireError deadline_error(TimePoint now, std::uint32_t database) const;
   TimePoint lifetime_end(const Connection& connection) const;
   TimePoint idle_time_end(std::uint32_t connection) const;
   void close_expired(TimePoint now);
 
   // placement.cc: what becomes of a connection.
-  std::int64_t limit_of(const Database& database) const;
+  static Demand::Limits limits(const settings::Settings& settings);
   std::int64_t ordinary_limit() const;
   std::int64_t live() const;
   std::int64_t ordinary_live() const;
-  bool over_limit(const Database& database) const;
+  bool over_limit(std::uint32_t database) const;
   bool unwanted(const Connection& connection) const;
   void place(TimePoint now, std::uint32_t connection);
   void make_idle(TimePoint now, std::uint32_t connection);
@@ -246,26 +222,19 @@ class Core {
   std::uint32_t find_database(std::string_view name) const;
 
   // dispatch.cc: who gets a token.
-  void refresh(TimePoint now, std::uint32_t database);
-  Want want_of(TimePoint now, const Database& database) const;
   void dispatch(TimePoint now);
   void spend_free_tokens(TimePoint now);
   void make_room(TimePoint now);
   bool held_back(TimePoint now) const;
   bool moving_enough() const;
   Eviction::Shortage shortage(TimePoint now) const;
-  std::uint32_t oldest(Want want, bool with_ordinary = true) const;
-  std::uint32_t older(std::uint32_t database, std::uint32_t other) const;
   TimePoint due(std::uint32_t database) const;
   bool should_yield(TimePoint now, const Connection& connection) const;
-  bool waits_for_release(TimePoint now, const Database& database) const;
-  const Waiter& front(std::uint32_t database) const { return waiters_[databases_[database].waiters.front()]; }
-  TurnHeap& heap_of(Want want) { return want == Want::kFirst ? first_ : more_; }
+  bool waits_for_release(TimePoint now, std::uint32_t database) const;
 
   // control.cc: what the owner of the pool orders and asks.
   void enforce_idle_limit();
   void close_unwanted();
-  void refresh_waiting(TimePoint now);
 
   std::string system_database_;
   settings::Settings settings_;
@@ -275,17 +244,11 @@ class Core {
   bool suspended_ = false;
   std::uint32_t era_ = 0;
   Slots<Connection> connections_;
-  Slots<Waiter> waiters_;
   Slots<Database> databases_;
   std::unordered_map<std::string, std::uint32_t, NameHash, std::equal_to<>> by_name_;
   mutable std::uint32_t last_found_ = kNone;  // mostly the next one asked for, too
   std::size_t sweep_at_ = 64;
-  std::uint32_t system_ = kNone;                     // the system database's index while it is known
-  IndexList<Database, &Database::waiting> waiting_;  // databases with waiters
-  TurnHeap first_;              // of these, but the system database, who want their first connection
-  TurnHeap more_;               // and who want another one
-  std::int64_t wanting_ = 0;    // size of the two, and the system database if it wants
-  std::int64_t uncovered_ = 0;  // sum over the databases
+  Demand demand_;
   Eviction eviction_;
   Deadlines deadlines_;
   Deadlines retries_;                             // ends of the back-offs of databases
@@ -296,7 +259,6 @@ class Core {
   ConnectWindow window_;
   std::int64_t ordinary_sockets_ = 0;  // of the ordinary databases
   std::int64_t ordinary_closing_ = 0;  // of these
-  std::uint64_t turns_ = 0;
   Statistics statistics_;  // `in_use` includes connections being validated; sizes are filled in on reading
   std::vector<Action> actions_;
 };

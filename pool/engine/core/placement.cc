@@ -11,8 +11,8 @@ std::int64_t Core::ordinary_limit() const {
   return std::max<std::int64_t>(1, settings_.max_open_conns - settings_.system_conns);
 }
 
-std::int64_t Core::limit_of(const Database& database) const {
-  return database.system ? settings_.max_open_conns : settings_.max_conns_per_database;
+Demand::Limits Core::limits(const settings::Settings& settings) {
+  return {.system = settings.max_open_conns, .per_ordinary = settings.max_conns_per_database};
 }
 
 std::int64_t Core::live() const {
@@ -22,32 +22,32 @@ std::int64_t Core::ordinary_live() const {
   return ordinary_sockets_ - ordinary_closing_;
 }
 
-bool Core::over_limit(const Database& database) const {
-  return live() > settings_.max_open_conns || database.live() > limit_of(database) ||
-         (!database.system && ordinary_live() > ordinary_limit());
+bool Core::over_limit(std::uint32_t index) const {
+  return live() > settings_.max_open_conns || demand_.live(index) > demand_.limit(index) ||
+         (!databases_[index].system && ordinary_live() > ordinary_limit());
 }
 
 // Whether a connection must not be handed out, or be kept idle, any more.
 bool Core::unwanted(const Connection& connection) const {
-  const Database& database = databases_[connection.database];
-  return suspended_ || database.closers > 0 || connection.era != era_ || over_limit(database);
+  return suspended_ || databases_[connection.database].closers > 0 || connection.era != era_ ||
+         over_limit(connection.database);
 }
 
 // A healthy connection that nobody holds, in no list and no gauge.
 void Core::place(TimePoint now, std::uint32_t index) {
   const Connection& connection = connections_[index];
-  const Database& database = databases_[connection.database];
+  const std::uint32_t database = connection.database;
   if (lifetime_end(connection) <= now) {
     ++statistics_.max_lifetime_closed;
     close(index);
-  } else if (unwanted(connection) || (draining_ && database.waiters.empty())) {
+  } else if (unwanted(connection) || (draining_ && demand_.empty(database))) {
     close(index);
-  } else if (!database.waiters.empty()) {
+  } else if (!demand_.empty(database)) {
     if (should_yield(now, connection)) {
       ++statistics_.evicted;
       close(index);
     } else {
-      hand(now, database.waiters.front(), index);
+      hand(now, demand_.front(database), index);
     }
   } else {
     make_idle(now, index);
@@ -78,31 +78,31 @@ void Core::take_idle(std::uint32_t index) {
 void Core::hand(TimePoint now, std::uint32_t waiter, std::uint32_t connection) {
   connections_[connection].state = State::kInUse;
   ++statistics_.in_use;
-  actions_.emplace_back(Hand{waiters_.id(waiter), connections_.id(connection)});
-  dequeue(now, waiter);
+  actions_.emplace_back(Hand{demand_.id(waiter), connections_.id(connection)});
+  answered(now, waiter);
 }
 
 // Idle connections go to waiters most recently used first: the others may then grow old enough to be closed.
 // One that was idle for long is checked first, and covers its waiter meanwhile.
 void Core::serve_from_idle(TimePoint now, std::uint32_t index) {
-  Database& database = databases_[index];
-  while (!database.idle.empty() && database.queued() > database.validating) {
+  const Database& database = databases_[index];
+  while (!database.idle.empty() && demand_.queued(index) > demand_.checking(index)) {
     const auto connection = database.idle.back();
     const bool check = now - eviction_.idle_since(connection) >= settings_.validate_after_idle;
     take_idle(connection);
     if (check) {
       connections_[connection].state = State::kValidating;
-      ++database.validating;
+      demand_.check_begun(index);
       ++statistics_.in_use;
       actions_.emplace_back(Validate{connections_.id(connection)});
     } else {
-      hand(now, database.waiters.front(), connection);
+      hand(now, demand_.front(index), connection);
     }
   }
 }
 
 void Core::open(TimePoint now, std::uint32_t at) {
-  Database& database = databases_[at];
+  const Database& database = databases_[at];
   const ConnectionId id = connections_.insert({});
   const auto index = connections_.find(id);
   Connection& connection = connections_[index];
@@ -110,8 +110,7 @@ void Core::open(TimePoint now, std::uint32_t at) {
   connection.era = era_;
   connection.began = now;
   eviction_.add(index, database.system);
-  ++database.total;
-  ++database.opening;
+  demand_.connect_begun(at);
   ++statistics_.opening;
   if (!database.system) ++ordinary_sockets_;
   const auto sockets = static_cast<std::int64_t>(connections_.size());
@@ -126,19 +125,17 @@ void Core::open(TimePoint now, std::uint32_t at) {
 
 // Of a connection in no list and no gauge.
 void Core::close(std::uint32_t index) {
-  Database& database = databases_[connections_[index].database];
+  const std::uint32_t at = connections_[index].database;
   connections_[index].state = State::kClosing;
-  ++database.closing;
+  demand_.close_begun(at);
   ++statistics_.closing;
-  if (!database.system) ++ordinary_closing_;
+  if (!databases_[at].system) ++ordinary_closing_;
   actions_.emplace_back(Close{connections_.id(index)});
 }
 
 // Of a connection that has no socket any more.
 void Core::forget(std::uint32_t index) {
-  Database& database = databases_[connections_[index].database];
-  --database.total;
-  if (!database.system) --ordinary_sockets_;
+  if (!databases_[connections_[index].database].system) --ordinary_sockets_;
   connections_.erase(index);
 }
 
