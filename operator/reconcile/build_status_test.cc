@@ -34,7 +34,7 @@ StatusInput input() {
   return result;
 }
 
-KnownFacts facts(std::int64_t max_connections, std::int64_t as_of) {
+KnownFacts known_facts(std::int64_t max_connections, std::int64_t as_of) {
   KnownFacts known;
   known.facts.max_connections = max_connections;
   known.facts.sessions = 3;
@@ -91,7 +91,7 @@ TEST(BuildStatus, ConditionsOfOthersAreKept) {
 
 TEST(BuildStatus, WhatCannotBeSeenStaysAsItWas) {
   StatusInput in = input();
-  in.seen->facts = facts(40, 1'000);
+  in.seen->facts = known_facts(40, 1'000);
   in.previous = build_status(in);
   in.seen.reset();
   in.generation = 3;
@@ -107,7 +107,7 @@ TEST(BuildStatus, WhatCannotBeSeenStaysAsItWas) {
 
 TEST(BuildStatus, FactsCarryTheTimeOfTheirValues) {
   StatusInput in = input();
-  in.seen->facts = facts(40, 1'500);
+  in.seen->facts = known_facts(40, 1'500);
   in.previous = build_status(in);
   const FactsStatus first = in.previous.server_facts.value_or(FactsStatus{});
   EXPECT_EQ(first.target, "db:5432/audit");

@@ -20,12 +20,12 @@ void fill(std::optional<std::string>& text) {
 template <typename Value>
 void fill(Value&) {}
 
-TEST(IngestLoad, CountsEveryTextOfAnEvent) {
+TEST(Load, CountsEveryTextOfAnEvent) {
   std::vector<event::Event> events(2);
   const std::size_t empty = load_of(events).bytes;
   EXPECT_EQ(empty, 2 * sizeof(event::Event));
   event::for_each_field([&](const auto& field) { fill(events[1].*field.member); });
-  const IngestLoad load = load_of(events);
+  const Load load = load_of(events);
   EXPECT_EQ(load.events, 2U);
   EXPECT_EQ(load.bytes, empty + 19 * 100);
 }

@@ -13,13 +13,13 @@ using namespace std::chrono_literals;
 using Want = Demand::Want;
 
 constexpr TimePoint kStart{1h};
-constexpr std::uint32_t kSystem = 0;
+constexpr std::uint32_t kSystemAt = 0;
 constexpr std::uint32_t kA = 1;
 constexpr std::uint32_t kB = 2;
 
 Demand three_databases() {
   Demand demand({.system = 5, .per_ordinary = 2});
-  demand.enter(kSystem, true);
+  demand.enter(kSystemAt, true);
   demand.enter(kA, false);
   demand.enter(kB, false);
   return demand;
@@ -36,17 +36,17 @@ TEST(Demand, GivesTheOldestFirst) {
   EXPECT_FALSE(demand.want_anywhere());
   EXPECT_EQ(demand.front_of(Want::kFirst), kNone);
   const auto first = wait(demand, kB);
-  wait(demand, kSystem);
+  wait(demand, kSystemAt);
   wait(demand, kA);
   const auto last = wait(demand, kB);
   EXPECT_EQ(demand.front_of(Want::kFirst), kB);
   EXPECT_EQ(demand.front(kB), first);
   demand.dequeue(first);  // its database is now as old as the next in its queue
   EXPECT_EQ(demand.front(kB), last);
-  EXPECT_EQ(demand.front_of(Want::kFirst), kSystem);
+  EXPECT_EQ(demand.front_of(Want::kFirst), kSystemAt);
   EXPECT_EQ(demand.front_ordinary(Want::kFirst), kA);
-  EXPECT_EQ(demand.front_of(Want::kFirst, false), kSystem);
-  EXPECT_EQ(demand.wanting_system(), kSystem);
+  EXPECT_EQ(demand.front_of(Want::kFirst, false), kSystemAt);
+  EXPECT_EQ(demand.wanting_system(), kSystemAt);
   EXPECT_EQ(demand.wanting_ordinary(Want::kFirst), 2);
 }
 

@@ -13,7 +13,7 @@ using namespace std::chrono_literals;
 
 constexpr Eviction::Shortage kAny{.any = true};
 constexpr Eviction::Shortage kOrdinary{.ordinary = true};
-constexpr TimePoint kStart{1h};
+constexpr TimePoint kBegin{1h};
 
 // A connection that became idle then; one that was asked for again is so for the second time.
 void enter(Eviction& eviction, std::uint32_t connection, TimePoint when, bool again = false,
@@ -28,49 +28,49 @@ void enter(Eviction& eviction, std::uint32_t connection, TimePoint when, bool ag
 
 TEST(Eviction, ClosesNothingWhereNothingIsIdleOrShort) {
   Eviction eviction(30s);
-  EXPECT_EQ(eviction.victim(kStart, kAny), kNone);
+  EXPECT_EQ(eviction.victim(kBegin, kAny), kNone);
   EXPECT_EQ(eviction.least_recently_used(), kNone);
-  enter(eviction, 0, kStart);
-  EXPECT_EQ(eviction.victim(kStart + 1s, {}), kNone);
+  enter(eviction, 0, kBegin);
+  EXPECT_EQ(eviction.victim(kBegin + 1s, {}), kNone);
   eviction.leave(0);
-  EXPECT_EQ(eviction.victim(kStart + 1s, kAny), kNone);
+  EXPECT_EQ(eviction.victim(kBegin + 1s, kAny), kNone);
   EXPECT_EQ(eviction.size(), 0u);
 }
 
 TEST(Eviction, ClosesTheLeastRecentlyUsed) {
   Eviction eviction(30s);
-  enter(eviction, 3, kStart);
-  enter(eviction, 1, kStart + 1s);
-  enter(eviction, 2, kStart + 2s);
+  enter(eviction, 3, kBegin);
+  enter(eviction, 1, kBegin + 1s);
+  enter(eviction, 2, kBegin + 2s);
   EXPECT_EQ(eviction.size(), 3u);
-  EXPECT_EQ(eviction.victim(kStart + 3s, kAny), 3u);
+  EXPECT_EQ(eviction.victim(kBegin + 3s, kAny), 3u);
   eviction.leave(3);
-  eviction.enter(kStart + 3s, 3);
-  EXPECT_EQ(eviction.victim(kStart + 4s, kAny), 1u);
+  eviction.enter(kBegin + 3s, 3);
+  EXPECT_EQ(eviction.victim(kBegin + 4s, kAny), 1u);
   EXPECT_EQ(eviction.least_recently_used(), 1u);
 }
 
 TEST(Eviction, CountsWhatWasAskedForAgainAsYounger) {
   Eviction eviction(30s);
-  enter(eviction, 0, kStart, true);
-  enter(eviction, 1, kStart + 7s);
+  enter(eviction, 0, kBegin, true);
+  enter(eviction, 1, kBegin + 7s);
   // At 8 s they are 8 s and 1 s old: eight times, and not more.
-  EXPECT_EQ(eviction.victim(kStart + 8s, kAny), 1u);
-  EXPECT_EQ(eviction.victim(kStart + 8s - 1ns, kAny), 0u);
+  EXPECT_EQ(eviction.victim(kBegin + 8s, kAny), 1u);
+  EXPECT_EQ(eviction.victim(kBegin + 8s - 1ns, kAny), 0u);
   EXPECT_EQ(eviction.least_recently_used(), 0u);  // for which that makes no difference
 }
 
 TEST(Eviction, TakesFromTheSystemDatabaseWhereThatHelps) {
   Eviction eviction(30s);
-  enter(eviction, 0, kStart, false, true);
-  EXPECT_EQ(eviction.victim(kStart + 1s, kOrdinary), kNone);
-  EXPECT_EQ(eviction.victim(kStart + 1s, kAny), 0u);
-  enter(eviction, 1, kStart + 1s);
-  EXPECT_EQ(eviction.victim(kStart + 2s, kAny), 0u);       // older
-  EXPECT_EQ(eviction.victim(kStart + 2s, kOrdinary), 1u);  // its reserve
+  enter(eviction, 0, kBegin, false, true);
+  EXPECT_EQ(eviction.victim(kBegin + 1s, kOrdinary), kNone);
+  EXPECT_EQ(eviction.victim(kBegin + 1s, kAny), 0u);
+  enter(eviction, 1, kBegin + 1s);
+  EXPECT_EQ(eviction.victim(kBegin + 2s, kAny), 0u);       // older
+  EXPECT_EQ(eviction.victim(kBegin + 2s, kOrdinary), 1u);  // its reserve
   eviction.take(0);
-  eviction.enter(kStart + 2s, 0);
-  EXPECT_EQ(eviction.victim(kStart + 3s, kAny), 1u);
+  eviction.enter(kBegin + 2s, 0);
+  EXPECT_EQ(eviction.victim(kBegin + 3s, kAny), 1u);
 }
 
 TEST(Eviction, ShortageIsHelpedByWhatItIsShortOf) {
@@ -92,17 +92,17 @@ TEST(Eviction, PatienceIsAnEighthOfTheTimeOutAndAtMostFiftyMilliseconds) {
 
 TEST(Eviction, IsRipeAfterAHesitationOrWhenTheWaiterLosesPatience) {
   Eviction eviction(30s);
-  enter(eviction, 0, kStart);
-  EXPECT_EQ(eviction.ripe(0, kStart), kStart + 5ms);
-  EXPECT_EQ(eviction.ripe(0, kStart - 47ms), kStart + 3ms);
+  enter(eviction, 0, kBegin);
+  EXPECT_EQ(eviction.ripe(0, kBegin), kBegin + 5ms);
+  EXPECT_EQ(eviction.ripe(0, kBegin - 47ms), kBegin + 3ms);
 }
 
 TEST(Eviction, VisitsEachIdleConnectionThoughItLeaves) {
   Eviction eviction(30s);
-  enter(eviction, 0, kStart, false, true);
-  enter(eviction, 1, kStart);
-  enter(eviction, 2, kStart, true);
-  enter(eviction, 3, kStart);
+  enter(eviction, 0, kBegin, false, true);
+  enter(eviction, 1, kBegin);
+  enter(eviction, 2, kBegin, true);
+  enter(eviction, 3, kBegin);
   std::vector<std::uint32_t> seen;
   eviction.each([&](std::uint32_t connection) {
     seen.push_back(connection);
@@ -114,11 +114,11 @@ TEST(Eviction, VisitsEachIdleConnectionThoughItLeaves) {
 
 TEST(Eviction, APlaceThatIsUsedAnewStartsAnew) {
   Eviction eviction(30s);
-  enter(eviction, 0, kStart, true);
+  enter(eviction, 0, kBegin, true);
   eviction.leave(0);
-  enter(eviction, 0, kStart + 1s);  // of another connection, for which nobody asked again
-  enter(eviction, 1, kStart, true);
-  EXPECT_EQ(eviction.victim(kStart + 2s, kAny), 0u);
+  enter(eviction, 0, kBegin + 1s);  // of another connection, for which nobody asked again
+  enter(eviction, 1, kBegin, true);
+  EXPECT_EQ(eviction.victim(kBegin + 2s, kAny), 0u);
 }
 
 }  // namespace
