@@ -26,7 +26,8 @@ class Session : public Connection {
  public:
   // False when the server has closed the session. Costs no round trip. Only while no statement runs.
   virtual bool alive() = 0;
-  // True when the connection itself is gone, not only left in the middle of a statement.
+  // True when the connection itself is gone, or the server has said that it ends it, which may come long
+  // before its socket ends; not when it was only left in the middle of a statement.
   virtual bool lost() const = 0;
   // The socket, for `poll` only: when it can be read while nothing was asked, the session has mostly ended,
   // which `alive` then tells.

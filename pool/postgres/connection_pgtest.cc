@@ -11,6 +11,7 @@
 
 #include <gtest/gtest.h>
 
+#include "pool/postgres/testing/relay.h"
 #include "pool/postgres/testing/run.h"
 #include "pool/postgres/testing/server.h"
 
@@ -355,6 +356,19 @@ TEST_F(ConnectionTest, AnIdleSessionsDeathShowsOnItsSocket) {
   while (session->alive()) ASSERT_LT(std::chrono::steady_clock::now(), give_up);
   EXPECT_TRUE(session->lost());
   EXPECT_FALSE(session->usable());
+}
+
+TEST_F(ConnectionTest, WhatTheServerSaysLastEndsASessionWhoseSocketStaysOpen) {
+  ConnectOptions options = server_->connect_options();
+  const testing::Relay relay(options.port);
+  options.port = relay.port();
+  auto session = open(options);
+  server_->superuser("SELECT pg_terminate_backend(pid, 10000) FROM pg_stat_activity WHERE usename = 'app'");
+  const auto give_up = in(20s);
+  while (session->alive()) ASSERT_LT(std::chrono::steady_clock::now(), give_up);
+  EXPECT_TRUE(session->lost());
+  pollfd socket{session->descriptor(), POLLRDHUP, 0};
+  EXPECT_EQ(poll(&socket, 1, 0), 0);
 }
 
 TEST_F(ConnectionTest, ATerminatedSessionIsLost) {

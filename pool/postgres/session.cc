@@ -343,7 +343,7 @@ void LibpqSession::on_notice(void* session, const PGresult* notice) {
 }
 
 bool LibpqSession::lost() const {
-  return !connection_ || PQstatus(connection_.get()) != CONNECTION_OK;
+  return !connection_ || ended_ || PQstatus(connection_.get()) != CONNECTION_OK;
 }
 
 asio::awaitable<bool> LibpqSession::close(Deadline deadline) {
