@@ -1,7 +1,7 @@
 // Checks of what must hold, on in every build. Two kinds, by what a violation means:
 //
-//   STORAGEPOOL_INVARIANT(sockets <= limit, "more sockets than the limit", {"sockets", sockets}, {"limit",
-//   limit});
+//   STORAGEPOOL_INVARIANT(sockets <= limit, "too many sockets", {"sockets", sockets}, {"limit", limit});
+//
 //     Going on would break a promise: the violation is reported and the program ends with SIGABRT. A pod that
 //     starts anew keeps its promises; one that goes on with a wrong count does not.
 //   if (!STORAGEPOOL_EXPECT(index != kNone, "release of an unknown lease", {"connection", id})) return;
