@@ -28,6 +28,15 @@ asio::awaitable<Outcome<T>> wait(Promised<T>& promise, Journal::Deadline deadlin
   co_return tl::unexpected(Error{Error::Kind::kFailed, "the journal's disk did not answer in time"});
 }
 
+// By a turn of the executor's own: who asks always waits, so that the loop serves others between two
+// operations, however quick the disk is.
+template <typename T>
+void answer(const asio::any_io_executor& executor, typename Promised<T>::Giver giver, Outcome<T> outcome) {
+  asio::post(executor, [giver = std::move(giver), outcome = std::move(outcome)]() mutable {
+    giver.give(std::move(outcome));
+  });
+}
+
 Error closed() {
   return {Error::Kind::kFailed, "the journal is closed"};
 }
@@ -72,7 +81,7 @@ asio::awaitable<Outcome<void>> Journal::append(std::string workspace, std::vecto
   auto answer = [giver = promise.giver(), executor = executor_,
                  listener = listener_](Outcome<void> outcome) mutable {
     const bool kept = outcome.has_value();
-    giver.give(std::move(outcome));
+    journal::answer<void>(executor, giver, std::move(outcome));
     if (!kept) return;
     asio::post(executor, [listener] {
       if (listener->appended) listener->appended();
@@ -93,12 +102,12 @@ template <typename T, typename Work>
 asio::awaitable<Outcome<T>> Journal::on_worker(Work work, Deadline deadline, bool last) {
   if (closed_) co_return tl::unexpected(closed());
   Promised<T> promise(executor_);
-  auto submitted =
-      worker_->submit([giver = promise.giver(), work = std::move(work)](File& file) -> std::function<void()> {
-        return [giver, outcome = std::make_shared<Outcome<T>>(work(file))]() mutable {
-          giver.give(std::move(*outcome));
-        };
-      });
+  auto submitted = worker_->submit([executor = executor_, giver = promise.giver(),
+                                    work = std::move(work)](File& file) -> std::function<void()> {
+    return [executor, giver, outcome = std::make_shared<Outcome<T>>(work(file))] {
+      answer<T>(executor, giver, std::move(*outcome));
+    };
+  });
   if (!submitted) co_return tl::unexpected(std::move(submitted.error()));
   closed_ = last;
   auto outcome = co_await wait(promise, deadline);
