@@ -1,13 +1,10 @@
 #include "pool/event/idempotency.h"
 
 #include <algorithm>
-#include <array>
 #include <cstdint>
 #include <span>
-#include <stdexcept>
 
-#include <openssl/evp.h>
-
+#include "pool/common/encoding/sha256.h"
 #include "pool/event/text.h"
 #include "pool/event/uuid.h"
 
@@ -43,11 +40,7 @@ std::string idempotent_event_id(std::string_view workspace, std::string_view sub
   append(input, subject);
   append(input, key);
   append(input, std::to_string(index));
-  std::array<std::uint8_t, EVP_MAX_MD_SIZE> digest{};
-  unsigned length = 0;
-  if (EVP_Digest(input.data(), input.size(), digest.data(), &length, EVP_sha256(), nullptr) != 1 ||
-      length != 32)
-    throw std::runtime_error("SHA-256 is not available");
+  encoding::Sha256 digest = encoding::sha256(input);
   digest[6] = static_cast<std::uint8_t>(0x80 | (digest[6] & 0x0F));  // version 8
   digest[8] = static_cast<std::uint8_t>(0x80 | (digest[8] & 0x3F));  // variant of RFC 9562
   return format_uuid(std::span<const std::uint8_t, 16>(digest.data(), 16));
