@@ -53,7 +53,8 @@ class AcknowledgedIsKept : public Scenario, public ::testing::WithParamInterface
       std::getline(command, program);
       if (program == "datastorage" && all.find(uid) != std::string::npos) return std::stoi(name);
     }
-    throw std::runtime_error("no process of " + pod + " on this machine: the scenario wants hack/cluster's node");
+    throw std::runtime_error("no process of " + pod +
+                             " on this machine: the scenario wants hack/cluster's node");
   }
 
   Events stored(const Postgres& postgres) {
@@ -71,8 +72,9 @@ class AcknowledgedIsKept : public Scenario, public ::testing::WithParamInterface
   // Drains the node of this StoragePool's pods for a while, and lets it take pods again.
   void drain_and_uncordon() {
     const std::string name = node();
-    const Result drained = kubectl({"drain", name, "--pod-selector=app.kubernetes.io/instance=audit",
-                                    "--ignore-daemonsets", "--delete-emptydir-data", "--force", "--timeout=15s"});
+    const Result drained =
+        kubectl({"drain", name, "--pod-selector=app.kubernetes.io/instance=audit", "--ignore-daemonsets",
+                 "--delete-emptydir-data", "--force", "--timeout=15s"});
     std::cerr << "drain: " << drained.exit_code << " " << drained.err << "\n";
     kubectl_out({"uncordon", name});
   }
@@ -85,8 +87,8 @@ class AcknowledgedIsKept : public Scenario, public ::testing::WithParamInterface
     int lines = 0;
     for (const auto& failure : outcome.failures) {
       if (++lines > 20) break;
-      text += "\n  at " + std::to_string(std::chrono::duration<double>(failure.ended - begun).count()) + " s: " +
-              std::to_string(failure.status) + " " + failure.text.substr(0, 300);
+      text += "\n  at " + std::to_string(std::chrono::duration<double>(failure.ended - begun).count()) +
+              " s: " + std::to_string(failure.status) + " " + failure.text.substr(0, 300);
     }
     return text;
   }
@@ -149,11 +151,14 @@ TEST_P(AcknowledgedIsKept, ThroughAnOutageWithAllThatPeopleDo) {
     const Events events = stored(postgres);
     std::vector<std::string> missing;
     std::ranges::set_difference(acknowledged, events.ids, std::back_inserter(missing));
-    return missing.empty() ? "" : std::to_string(missing.size()) + " acknowledged events are not stored, such as " + missing[0];
+    return missing.empty() ? ""
+                           : std::to_string(missing.size()) +
+                                 " acknowledged events are not stored, such as " + missing[0];
   }));
   EXPECT_TRUE(stored(postgres).doubled.empty()) << ::testing::PrintToString(stored(postgres).doubled);
   for (const auto& failure : outcome.failures) {
-    const bool of_the_killed = failure.status == 0 && failure.ended >= killed && failure.begun <= served_again;
+    const bool of_the_killed =
+        failure.status == 0 && failure.ended >= killed && failure.begun <= served_again;
     EXPECT_TRUE(of_the_killed || failure.status == 429) << report(outcome, begun);
     if (HasFailure()) break;
   }

@@ -25,7 +25,7 @@ class Writers {
     std::string text;
   };
   struct Outcome {
-    std::vector<std::string> stored{};     // ids answered 201
+    std::vector<std::string> stored{};      // ids answered 201
     std::vector<std::string> journalled{};  // ids answered 202
     std::vector<Failure> failures{};
     TimePoint last_stored{};  // the end of the newest 201
