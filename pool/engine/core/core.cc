@@ -68,15 +68,6 @@ WaiterId Core::acquire(TimePoint now, std::string_view name, TimePoint deadline)
   return id;
 }
 
-void Core::cancel(TimePoint now, WaiterId id) {
-  advance(now);
-  const auto waiter = demand_.find(id);
-  if (waiter == kNone) return dispatch(now);  // it was answered before it gave up
-  const std::uint32_t at = demand_[waiter].database;
-  answered(now, waiter);
-  settle(now, at);
-}
-
 void Core::release(TimePoint now, ConnectionId id, bool reusable) {
   advance(now);
   const auto index = expect(id, State::kInUse, "release of a connection that nobody holds");

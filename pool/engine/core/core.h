@@ -18,7 +18,7 @@
 //  E2 nobody waits while an idle connection of its database, or a token it may have, exists (but for the
 //     back-off of E6), nor, longer than it is patient, while an idle connection of another database exists
 //     that may be closed for it and fewer than two sockets are being opened or closed.
-//  E3 first come first served within a database; expired and cancelled waiters receive nothing.
+//  E3 first come first served within a database; an expired waiter receives nothing.
 //  E4 a smaller limit closes idle connections at once and busy ones on release.
 //  E5 at capacity the least recently used idle connection of another database makes room, where one that was
 //     asked for again counts as younger (eviction.h).
@@ -107,7 +107,6 @@ class Core {
   // or when time has brought about what `acquire` would see to first.
   ConnectionId acquire_idle(TimePoint now, std::string_view database, TimePoint deadline,
                             std::chrono::nanoseconds at_most);
-  void cancel(TimePoint now, WaiterId waiter);  // no Hand or Fail follows; an answered waiter is ignored
   // Of the following, news that contradict what the core knows (a release by nobody's holder, a connect that
   // ends twice) are a fault of the caller's: counted and reported (check.h), and nothing is done for them.
   void release(TimePoint now, ConnectionId connection, bool reusable);
