@@ -172,6 +172,11 @@ class Core {
     IndexList<Connection, &Connection::database_idle> idle;  // most recently used last
     Backoff backoff;
   };
+  struct Population {  // sockets by what they are; the idle ones are in eviction_
+    std::int64_t opening = 0;
+    std::int64_t in_use = 0;  // or being validated
+    std::int64_t closing = 0;
+  };
   struct NameHash : std::hash<std::string_view> {
     using is_transparent = void;
   };
@@ -258,7 +263,8 @@ class Core {
   ConnectWindow window_;
   std::int64_t ordinary_sockets_ = 0;  // of the ordinary databases
   std::int64_t ordinary_closing_ = 0;  // of these
-  Statistics statistics_;  // `in_use` includes connections being validated; sizes are filled in on reading
+  Population population_;
+  Statistics statistics_;  // what happened so far, decides nothing; sizes are filled in on reading
   std::vector<Action> actions_;
 };
 
