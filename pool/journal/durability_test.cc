@@ -74,7 +74,7 @@ TEST_F(JournalDurabilityTest, FindsOutByItselfThatTheDiskWorksAgain) {
   must_append(numbered_unit(1, 1));
   EXPECT_TRUE(journal_->statistics().durable);
   disk_.fail_syncs(true);
-  expect_refusal("cannot append to the journal " + path() + ": disk I/O error");
+  expect_refusal("the journal " + path() + ": disk I/O error");
   const auto failures = journal_->statistics().failures;
   ASSERT_TRUE(run_until([&] { return journal_->statistics().failures > failures + 2; }));
   EXPECT_FALSE(journal_->statistics().durable);

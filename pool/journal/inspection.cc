@@ -21,8 +21,8 @@ constexpr std::int64_t kStepUnits = 5000;
 // wrong is not looked for: it is set aside when its turn comes, and costs nothing else.
 Result<bool> File::inspect_some() {
   const std::string table = table_of(*inspected_part_);
-  Statement rows(database_,
-                 "SELECT sequence, workspace, record FROM " + table + " WHERE sequence > ?1 ORDER BY sequence");
+  Statement rows(database_, "SELECT sequence, workspace, record FROM " + table +
+                                " WHERE sequence > ?1 ORDER BY sequence");
   Statement indexed(database_, "SELECT 1 FROM " + table + " INDEXED BY " + table +
                                    "_by_workspace WHERE workspace = ?1 AND sequence = ?2");
   rows.bind(1, inspected_);

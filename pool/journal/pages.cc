@@ -218,8 +218,8 @@ RawDatabase::Page RawDatabase::page(PageNumber number, View view) const {
               kPageBytes);
 }
 
-// `local` begins with what lies on the leaf, followed by the number of the first overflow page. What cannot be
-// found is zeroes: the row tells whose it was, and its checksum that it is damaged.
+// `local` begins with what lies on the leaf, followed by the number of the first overflow page. What cannot
+// be found is zeroes: the row tells whose it was, and its checksum that it is damaged.
 std::string RawDatabase::payload(std::string_view local, std::size_t bytes, View view) const {
   const std::size_t here = local_bytes(bytes);
   std::string whole(local.substr(0, here));

@@ -1,5 +1,5 @@
-// A SQLite database read as bytes, whatever of it is damaged (https://sqlite.org/fileformat2.html): every row on
-// every leaf page of a table, however the pages above or beside it look. For a database with pages of 4096
+// A SQLite database read as bytes, whatever of it is damaged (https://sqlite.org/fileformat2.html): every row
+// on every leaf page of a table, however the pages above or beside it look. For a database with pages of 4096
 // bytes that no process has open. What a row says is not proved by its being found: rows that were removed
 // and rows of damaged pages may be among them, so each must have a checksum of its own.
 #pragma once

@@ -105,9 +105,10 @@ class Rescue {
  public:
   explicit Rescue(Database& database)
       : database_(database),
-        waiting_(database,
-                 "INSERT OR IGNORE INTO waiting (sequence, workspace, incarnation, appended_at, events, bytes,"
-                 " checksum, record) VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8)"),
+        waiting_(
+            database,
+            "INSERT OR IGNORE INTO waiting (sequence, workspace, incarnation, appended_at, events, bytes,"
+            " checksum, record) VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8)"),
         set_aside_(database,
                    "INSERT OR IGNORE INTO set_aside (sequence, workspace, incarnation, appended_at, events,"
                    " bytes, checksum, record, set_aside_at, reason)"
@@ -232,8 +233,8 @@ std::string unused_stamp(const std::string& path, runtime::Timestamp now) {
   std::erase_if(stamp, [](char c) { return c == '-' || c == ':'; });
   const std::string first = stamp;
   std::error_code error;
-  for (int copy = 2; fs::exists(kept_name(path, stamp), error) ||
-                     fs::exists(kept_name(path, stamp) + "-wal", error);
+  for (int copy = 2;
+       fs::exists(kept_name(path, stamp), error) || fs::exists(kept_name(path, stamp) + "-wal", error);
        ++copy) {
     stamp = first + "-" + std::to_string(copy);
   }

@@ -13,9 +13,9 @@
 namespace storagepool::journal {
 namespace {
 
+using testing::FaultyVfs;
 using ::testing::HasSubstr;
 using ::testing::Not;
-using testing::FaultyVfs;
 using testing::numbered_unit;
 
 class JournalSalvageCrashTest : public testing::JournalTest {

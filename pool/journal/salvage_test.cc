@@ -47,7 +47,9 @@ class JournalSalvageTest : public testing::JournalTest {
     close();
     whole_ = contents(path());
   }
-  static int number_of(const Unit& unit) { return std::stoi(unit.events.at(0).event_id.substr(28), nullptr, 16); }
+  static int number_of(const Unit& unit) {
+    return std::stoi(unit.events.at(0).event_id.substr(28), nullptr, 16);
+  }
   static std::string contents(const std::string& file) {
     return runtime::read_file(file, std::size_t{64} * 1024 * 1024).value_or("");
   }
@@ -63,7 +65,8 @@ class JournalSalvageTest : public testing::JournalTest {
     const std::string_view bytes = std::string_view(whole_).substr(page * kPage, kPage);
     for (int i = 0; i < kUnits; ++i) {
       const std::string mark = std::to_string(1000 + i);
-      if (bytes.find(mark + "><") != std::string_view::npos || bytes.find(id(1, i)) != std::string_view::npos) {
+      if (bytes.find(mark + "><") != std::string_view::npos ||
+          bytes.find(id(1, i)) != std::string_view::npos) {
         numbers.insert(i);
       }
     }
