@@ -284,9 +284,6 @@ std::vector<Outcome<void>> File::append(std::span<const Record> group, runtime::
 }
 
 Result<File::Changes> File::erase(Part from, std::span<const std::int64_t> sequences) {
-  if (auto room = make_room_in_log(); !room) return tl::unexpected(std::move(room.error()));
-  Transaction transaction(database_);
-  if (!transaction.begun()) return tl::unexpected(transaction.begun().error());
   Changes erased;
   Statement statement(database_, std::string("DELETE FROM ") + table_of(from) +
                                      " WHERE sequence = ?1 RETURNING workspace, events, length(record)");
@@ -300,26 +297,40 @@ Result<File::Changes> File::erase(Part from, std::span<const std::int64_t> seque
     }
     statement.reset();
   }
-  if (auto committed = transaction.commit(); !committed) return tl::unexpected(std::move(committed.error()));
   return erased;
 }
 
 Outcome<Amount> File::remove(std::span<const std::int64_t> sequences) {
-  auto erased = erase(Part::kWaiting, sequences);
-  if (!erased) return tl::unexpected(failed("remove from", erased.error()));
+  Result<void> ready = make_room_in_log();
+  if (!ready) return tl::unexpected(failed("remove from", ready.error()));
+  Transaction transaction(database_);
+  ready = transaction.begun();
+  auto erased = ready ? erase(Part::kWaiting, sequences) : tl::unexpected(ready.error());
+  if (erased) ready = transaction.commit();
+  if (!erased || !ready) return tl::unexpected(failed("remove from", erased ? ready.error() : erased.error()));
   const Amount removed = taken_from(Part::kWaiting, *erased);
   statistics_.replayed += removed;
   succeeded();
   return removed;
 }
 
-Outcome<Amount> File::drop(std::span<const std::int64_t> sequences) {
-  auto erased = erase(Part::kSetAside, sequences);
+Outcome<Drop> File::drop(std::span<const std::int64_t> sequences, std::int64_t events) {
+  Result<void> ready = make_room_in_log();
+  if (!ready) return tl::unexpected(failed("drop from", ready.error()));
+  Transaction transaction(database_);
+  ready = transaction.begun();
+  auto erased = ready ? erase(Part::kSetAside, sequences) : tl::unexpected(ready.error());
   if (!erased) return tl::unexpected(failed("drop from", erased.error()));
-  const Amount dropped = taken_from(Part::kSetAside, *erased);
-  statistics_.dropped += dropped;
+  Drop drop;
+  for (const Change& change : *erased) drop.amount += change.amount;
+  if (drop.amount.events != events) return drop;
+  ready = transaction.commit();
+  if (!ready) return tl::unexpected(failed("drop from", ready.error()));
+  taken_from(Part::kSetAside, *erased);
+  statistics_.dropped += drop.amount;
   succeeded();
-  return dropped;
+  drop.done = true;
+  return drop;
 }
 
 void File::maintain() {

@@ -57,7 +57,7 @@ class File {
   Outcome<Amount> set_aside(std::span<const std::int64_t> sequences, std::string_view reason,
                             runtime::Timestamp now);
   Outcome<Amount> put_back(std::span<const std::int64_t> sequences);
-  Outcome<Amount> drop(std::span<const std::int64_t> sequences);
+  Outcome<Drop> drop(std::span<const std::int64_t> sequences, std::int64_t events);
   // What need not keep the callers waiting: copies the log into the database when it has grown enough.
   void maintain();
   // Reads a further part of what is kept, to find damage before it is needed; false when there is no more.
@@ -95,6 +95,7 @@ class File {
   sqlite::Result<void> insert(std::span<const Record> group, runtime::Timestamp now,
                               std::vector<Outcome<void>>& outcomes);
   sqlite::Result<Found> find(const Take& take);
+  // Within a transaction of the caller's.
   sqlite::Result<Changes> erase(Part from, std::span<const std::int64_t> sequences);
   // The first of `sequences`, as many as one transaction may move; takes them off.
   sqlite::Result<Changes> move_some(Part to, std::span<const std::int64_t>& sequences,

@@ -162,10 +162,11 @@ asio::awaitable<Outcome<Amount>> Journal::put_back(std::vector<std::int64_t> seq
       disk_deadline());
 }
 
-asio::awaitable<Outcome<Amount>> Journal::drop(std::vector<std::int64_t> sequences) {
-  return on_worker<Amount>(
-      with_file([sequences = std::move(sequences)](File& file) { return file.drop(sequences); }),
-      disk_deadline());
+asio::awaitable<Outcome<Drop>> Journal::drop(std::vector<std::int64_t> sequences, std::int64_t events) {
+  return on_worker<Drop>(with_file([sequences = std::move(sequences), events](File& file) {
+                           return file.drop(sequences, events);
+                         }),
+                         disk_deadline());
 }
 
 asio::awaitable<Outcome<std::vector<KeptUnit>>> Journal::read(Page page) {

@@ -122,6 +122,12 @@ struct Take {
   std::set<std::int64_t> passed_over = {};  // none of these
 };
 
+// What dropping comes to: done, or not because the amount is another than was confirmed.
+struct Drop {
+  Amount amount;
+  bool done = false;
+};
+
 // Which units to show: those with sequences above `after`, as many as fit both bounds, at least one.
 struct Page {
   Part part = Part::kSetAside;
@@ -186,8 +192,9 @@ class Journal {
   Answer<Amount> remove(std::vector<std::int64_t> sequences);                         // that wait
   Answer<Amount> set_aside(std::vector<std::int64_t> sequences, std::string reason);  // that wait
   Answer<Amount> put_back(std::vector<std::int64_t> sequences);                       // that are set aside
-  // Gives events up that were acknowledged: only for a person who names them.
-  Answer<Amount> drop(std::vector<std::int64_t> sequences);  // that are set aside
+  // Gives events up that were acknowledged: only for a person who names the units, all set aside, and confirms
+  // how many events they hold together. All are dropped or none.
+  Answer<Drop> drop(std::vector<std::int64_t> sequences, std::int64_t events);
   // In the order of their acceptance.
   Answer<std::vector<KeptUnit>> read(Page page);
 

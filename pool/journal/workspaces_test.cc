@@ -106,7 +106,11 @@ TEST_F(JournalWorkspacesTest, DropsWhatIsSetAsideAndNothingElse) {
   for (int i = 0; i < 3; ++i) must_append(numbered_unit(1, i));
   const auto units = next();
   set_aside({units[0].sequence, units[1].sequence}, "reason");
-  EXPECT_EQ(must(run(context_, journal_->drop({units[0].sequence, units[2].sequence, 12345}))).units, 1);
+  const auto unconfirmed = must(run(context_, journal_->drop({units[0].sequence, units[1].sequence}, 1)));
+  EXPECT_FALSE(unconfirmed.done);
+  EXPECT_EQ(unconfirmed.amount.events, 2);
+  EXPECT_EQ(journal_->statistics().aside.units, 2);
+  EXPECT_TRUE(must(run(context_, journal_->drop({units[0].sequence, units[2].sequence, 12345}, 1))).done);
   for (const bool reopened : {false, true}) {
     if (reopened) reopen();
     EXPECT_THAT(ids(), ElementsAre(id(1, 2)));
@@ -153,7 +157,7 @@ TEST_F(JournalWorkspacesTest, WhatIsSetAsideCountsInTheBoundAndIsNeverDeleted) {
     EXPECT_EQ(held.size(), static_cast<std::size_t>(kept));
     EXPECT_EQ(held[0].reason, reason.substr(0, 1000));
   }
-  EXPECT_EQ(must(run(context_, journal_->drop({set_aside_units()[0].sequence}))).units, 1);
+  EXPECT_TRUE(must(run(context_, journal_->drop({set_aside_units()[0].sequence}, 1))).done);
   must_append(numbered_unit(2, 1, 1, 100000));
 }
 

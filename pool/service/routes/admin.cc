@@ -7,6 +7,7 @@
 #include "pool/auth/token_file.h"
 #include "pool/common/http/problem.h"
 #include "pool/common/runtime/clock.h"
+#include "pool/service/routes/journal.h"
 
 namespace storagepool::service {
 namespace {
@@ -105,6 +106,7 @@ http::Handler make_admin_handler(AdminContext context) {
   admin->router.add("PUT", "/admin/settings",
                     [routes](Request r) { return routes->put_settings(std::move(r)); });
   admin->router.add("GET", "/admin/facts", [routes](Request r) { return routes->get_facts(std::move(r)); });
+  add_journal_routes(admin->router, admin->context.journal);
   return [admin](Request request) { return admin->serve(std::move(request)); };
 }
 

@@ -10,6 +10,7 @@
 #include "pool/common/http/router.h"
 #include "pool/common/settings/admin_wire.h"
 #include "pool/engine/engine.h"
+#include "pool/journal/journal.h"
 #include "pool/service/config/live_settings.h"
 
 namespace storagepool::service {
@@ -22,6 +23,7 @@ struct AdminContext {
   LiveSettings& settings;
   engine::Engine& engine;
   std::function<settings::FactsReport()> facts;
+  std::function<journal::Journal*()> journal;  // null for a pod without one
   auth::OnRefused on_refused;
 };
 
