@@ -53,7 +53,7 @@ Parents parents_of(const std::vector<Unit>& units) {
   for (const Unit& unit : units) {
     std::unordered_map<std::string_view, runtime::Date> siblings;  // made when one is asked for
     for (const event::Event& event : unit.events) {
-      if (!event.parent_event_id) continue;
+      if (!event.parent_event_id || event.parent_missing) continue;
       if (siblings.empty()) {
         for (const event::Event& one : unit.events)
           siblings.emplace(one.event_id, runtime::date_of(one.event_timestamp));

@@ -23,6 +23,7 @@
 #include "pool/ingest/ingest.h"
 #include "pool/journal/journal.h"
 #include "pool/reading/reading.h"
+#include "pool/recording/backlog.h"
 #include "pool/recording/destinations.h"
 #include "pool/recording/event_store.h"
 #include "pool/recording/recording.h"
@@ -122,6 +123,7 @@ class App {
   recording::IngestStore event_store_;
   recording::Destinations destinations_;
   std::unique_ptr<journal::Journal> journal_;
+  std::optional<recording::JournalBacklog> backlog_;
   std::optional<recording::Replay> replay_;
   std::optional<recording::Recording> recording_;  // when the journal is open
   auth::Authenticator authenticator_;
@@ -205,7 +207,8 @@ bool App::open_journal() {
                                {"setAside", found.aside.units}});
   recording::ReplayOptions replay;
   replay.live_requests_wait = [this] { return engine_.statistics().waiting > 0; };
-  replay_.emplace(executor_, *journal_, recording::make_replay_store(event_store_, destinations_),
+  backlog_.emplace(*journal_);
+  replay_.emplace(executor_, *backlog_, recording::make_replay_store(event_store_, destinations_),
                   runtime::system_clock(), std::move(replay));
   replay_->start();
   return true;
@@ -349,7 +352,7 @@ int App::run() {
     log::warn("the settings in force could not be persisted", {{"detail", written.error()}});
   }
   if (!open_journal()) return 1;
-  recording_.emplace(event_store_, options_.journal_max_bytes > 0 ? journal_.get() : nullptr,
+  recording_.emplace(event_store_, options_.journal_max_bytes > 0 && backlog_ ? &*backlog_ : nullptr,
                      runtime::system_clock(), recording_options());
   add_routes();
   if (!listen()) return 1;
