@@ -142,10 +142,11 @@ awaitable<void> Ingest::State::write(std::string database, engine::Lease lease, 
   try {
     co_await writer.write(std::move(lease), std::move(units));
   } catch (const std::exception& error) {
-    // Out of memory, most likely: whoever has no answer yet must not wait for ever.
+    // Out of memory, most likely, which passes: whoever has no answer yet must neither wait for ever nor be
+    // turned away.
     log::error("a batch of events was not written", {{"error", error.what()}});
-    const tables::StoreError internal{Kind::kInternal, "the events could not be written", {}};
-    for (const std::uint64_t id : ids) answer({.id = id}, tl::unexpected(internal));
+    const tables::StoreError failed{Kind::kUnavailable, "the events could not be written", kRetryAfter};
+    for (const std::uint64_t id : ids) answer({.id = id}, tl::unexpected(failed));
   }
 }
 
