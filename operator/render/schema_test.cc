@@ -1,8 +1,10 @@
 // The CRD's schema says of each pool setting what the settings table says: default, range, type. What the CRD
 // leaves out is left out on purpose and named here.
+#include <algorithm>
 #include <map>
 #include <set>
 #include <string>
+#include <vector>
 
 #include <gmock/gmock.h>
 #include <gtest/gtest.h>
@@ -60,6 +62,11 @@ TEST_F(Schema, DefaultsAndRangesAreTheTables) {
       continue;
     }
     EXPECT_EQ(property["type"].as<std::string>(), "string");
+    if (setting.kind == settings::Kind::kChoice) {
+      const auto choices = property["enum"].as<std::vector<std::string>>();
+      EXPECT_TRUE(std::ranges::equal(choices, setting.choices));
+      continue;
+    }
     const std::string rule = property["x-kubernetes-validations"][0]["rule"].as<std::string>();
     const std::string message =
         property["x-kubernetes-validations"][0]["messageExpression"].as<std::string>();

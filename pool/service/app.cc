@@ -257,7 +257,9 @@ void App::log_in_force(const char* message) const {
                       {"statementCacheSize", now.statement_cache_size},
                       {"statementTimeout", duration(now.statement_timeout)},
                       {"lockTimeout", duration(now.lock_timeout)},
-                      {"validateAfterIdle", duration(now.validate_after_idle)}});
+                      {"validateAfterIdle", duration(now.validate_after_idle)},
+                      {"stallAfter", duration(now.stall_after)},
+                      {"synchronousCommit", settings::to_string(now.synchronous_commit)}});
 }
 
 bool App::listen(http::Server& server, std::uint16_t port, const char* name, std::uint16_t& bound) {

@@ -4,6 +4,7 @@
 #include <array>
 #include <charconv>
 #include <limits>
+#include <utility>
 
 #include "pool/common/settings/duration.h"
 
@@ -25,6 +26,10 @@ constexpr std::array<EnvironmentName, 1> kLifetimeNames{{{"DB_CONNECTION_MAX_LIF
 constexpr std::array<EnvironmentName, 1> kIdleTimeNames{{{"DB_CONNECTION_MAX_IDLE_TIME"}}};
 constexpr std::array<EnvironmentName, 1> kAcquireNames{{{"DB_POOL_TIMEOUT", true}}};
 constexpr std::array<EnvironmentName, 1> kStatementCacheNames{{{"DB_STATEMENT_CACHE_SIZE"}}};
+
+// In the order of SynchronousCommit.
+constexpr std::array<std::string_view, 5> kSynchronousCommit{"server", "local", "remote_write", "on",
+                                                             "remote_apply"};
 
 constexpr std::array kTable{
     Setting{"maxOpenConns", Kind::kCount, kDefaultMaxOpenConns, 1, kMaxConns, false, false, kMaxOpenNames,
@@ -96,6 +101,26 @@ constexpr std::array kTable{
             false,
             {},
             "Time unused after which a connection is checked by a query before reuse; 0 checks always."},
+    Setting{"stallAfter",
+            Kind::kDuration,
+            kSecond,
+            100,
+            kMaxDuration,
+            false,
+            false,
+            {},
+            "Time without a commit after which waiting events go to the journal."},
+    Setting{"synchronousCommit",
+            Kind::kChoice,
+            0,
+            0,
+            kSynchronousCommit.size() - 1,
+            false,
+            false,
+            {},
+            "PostgreSQL's synchronous_commit of every session; server: as the server's configuration has it, "
+            "at least local, whatever the role has.",
+            kSynchronousCommit},
 };
 
 std::int64_t& field(Settings& settings, std::string_view key) {
@@ -114,7 +139,34 @@ std::chrono::milliseconds& duration_field(Settings& settings, std::string_view k
   if (key == "connectTimeout") return settings.connect_timeout;
   if (key == "statementTimeout") return settings.statement_timeout;
   if (key == "lockTimeout") return settings.lock_timeout;
-  return settings.validate_after_idle;
+  if (key == "validateAfterIdle") return settings.validate_after_idle;
+  return settings.stall_after;
+}
+
+void put(Settings& settings, const Setting& setting, std::int64_t value) {
+  switch (setting.kind) {
+    case Kind::kCount:
+      field(settings, setting.key) = value;
+      break;
+    case Kind::kDuration:
+      duration_field(settings, setting.key) = std::chrono::milliseconds{value};
+      break;
+    case Kind::kChoice:
+      settings.synchronous_commit = static_cast<SynchronousCommit>(value);
+      break;
+  }
+}
+
+std::int64_t get(Settings& settings, const Setting& setting) {
+  switch (setting.kind) {
+    case Kind::kCount:
+      return field(settings, setting.key);
+    case Kind::kDuration:
+      return duration_field(settings, setting.key).count();
+    case Kind::kChoice:
+      break;
+  }
+  return static_cast<std::int64_t>(settings.synchronous_commit);
 }
 
 // A hostile value is shown shortened and without control characters.
@@ -144,6 +196,12 @@ std::optional<std::int64_t> parse_count(std::string_view text) {
   return value;
 }
 
+std::optional<std::int64_t> parse_choice(const Setting& setting, std::string_view text) {
+  const auto found = std::find(setting.choices.begin(), setting.choices.end(), text);
+  if (found == setting.choices.end()) return std::nullopt;
+  return found - setting.choices.begin();
+}
+
 std::int64_t default_system_conns(std::int64_t max_open_conns) {
   const std::int64_t tenth = std::clamp<std::int64_t>(max_open_conns / 10, 5, 20);
   return std::max<std::int64_t>(1, std::min(tenth, max_open_conns / 2));
@@ -156,6 +214,10 @@ std::int64_t default_value(const Setting& setting, std::int64_t max_open_conns) 
 }
 
 }  // namespace
+
+std::string_view to_string(SynchronousCommit level) {
+  return kSynchronousCommit.at(static_cast<std::size_t>(level));
+}
 
 std::span<const Setting> table() {
   return kTable;
@@ -177,14 +239,31 @@ std::string to_string(const Problems& problems) {
 }
 
 std::string format_value(const Setting& setting, std::int64_t value) {
-  return setting.kind == Kind::kCount ? std::to_string(value)
-                                      : format_duration(std::chrono::milliseconds{value});
+  switch (setting.kind) {
+    case Kind::kDuration:
+      return format_duration(std::chrono::milliseconds{value});
+    case Kind::kChoice:
+      if (value >= 0 && std::cmp_less(value, setting.choices.size()))
+        return std::string(setting.choices[static_cast<std::size_t>(value)]);
+      break;
+    case Kind::kCount:
+      break;
+  }
+  return std::to_string(value);
 }
 
 std::string allowed_range(const Setting& setting) {
   if (setting.kind == Kind::kCount) {
     const std::string upper = setting.up_to_max_open_conns ? "maxOpenConns" : std::to_string(setting.maximum);
     return "a whole number from " + std::to_string(setting.minimum) + " to " + upper;
+  }
+  if (setting.kind == Kind::kChoice) {
+    constexpr std::string_view kOneOf = "one of";
+    std::string values(kOneOf);
+    for (const std::string_view choice : setting.choices) {
+      values += (values.size() == kOneOf.size() ? ": " : ", ") + std::string(choice);
+    }
+    return values;
   }
   const std::string unit = " (a duration with its unit, such as 250ms, 30s or 1m30s)";
   if (setting.minimum == 0) return "0 or more" + unit;
@@ -194,10 +273,16 @@ std::string allowed_range(const Setting& setting) {
 
 tl::expected<std::int64_t, Problem> parse_value(const Setting& setting, std::string_view text) {
   std::optional<std::int64_t> value;
-  if (setting.kind == Kind::kCount) {
-    value = parse_count(text);
-  } else if (const auto duration = parse_duration(text)) {
-    value = duration->count();
+  switch (setting.kind) {
+    case Kind::kCount:
+      value = parse_count(text);
+      break;
+    case Kind::kDuration:
+      if (const auto duration = parse_duration(text)) value = duration->count();
+      break;
+    case Kind::kChoice:
+      value = parse_choice(setting, text);
+      break;
   }
   if (!value || !in_range(setting, *value)) {
     return tl::unexpected(refused(setting.key, text, allowed_range(setting)));
@@ -275,11 +360,7 @@ tl::expected<Settings, Problems> resolve(const Given& given) {
       problems.push_back(refused(setting.key, std::to_string(value),
                                  allowed_range(setting) + ", which is " + std::to_string(max_open_conns)));
     }
-    if (setting.kind == Kind::kCount) {
-      field(settings, setting.key) = value;
-    } else {
-      duration_field(settings, setting.key) = std::chrono::milliseconds{value};
-    }
+    put(settings, setting, value);
   }
   if (!problems.empty()) return tl::unexpected(std::move(problems));
   return settings;
@@ -289,8 +370,7 @@ Given to_given(const Settings& settings) {
   Settings copy = settings;
   Given given;
   for (const Setting& setting : kTable) {
-    given.emplace(setting.key, setting.kind == Kind::kCount ? field(copy, setting.key)
-                                                            : duration_field(copy, setting.key).count());
+    given.emplace(setting.key, get(copy, setting));
   }
   return given;
 }

@@ -23,6 +23,12 @@
 
 namespace storagepool::settings {
 
+// How far a commit has gone when PostgreSQL says that it is done: its setting synchronous_commit, or what the
+// server's configuration has, at least `local`. There is no `off`: what was acknowledged would not be
+// durable.
+enum class SynchronousCommit { kServer, kLocal, kRemoteWrite, kOn, kRemoteApply };
+std::string_view to_string(SynchronousCommit level);
+
 struct Settings {
   std::int64_t max_open_conns = 25;
   std::int64_t max_idle_conns = 5;
@@ -37,11 +43,13 @@ struct Settings {
   std::chrono::milliseconds statement_timeout{std::chrono::seconds{30}};    // 0: no limit
   std::chrono::milliseconds lock_timeout{std::chrono::seconds{10}};         // 0: no limit
   std::chrono::milliseconds validate_after_idle{std::chrono::seconds{30}};  // 0: before every reuse
+  std::chrono::milliseconds stall_after{std::chrono::seconds{1}};
+  SynchronousCommit synchronous_commit = SynchronousCommit::kServer;
 
   friend bool operator==(const Settings&, const Settings&) = default;
 };
 
-enum class Kind { kCount, kDuration };
+enum class Kind { kCount, kDuration, kChoice };
 
 // How a bare number in an environment variable is read; configuration files always carry the unit.
 struct EnvironmentName {
@@ -52,8 +60,8 @@ struct EnvironmentName {
 struct Setting {
   std::string_view key;
   Kind kind;
-  // Default, in counts or milliseconds. `maxIdleConns`, `maxConnsPerDatabase` and `systemConns` default to
-  // less where `maxOpenConns` is smaller: their defaults are derived, see `resolve`.
+  // Default, in counts, milliseconds or places among the choices. `maxIdleConns`, `maxConnsPerDatabase` and
+  // `systemConns` default to less where `maxOpenConns` is smaller: their defaults are derived, see `resolve`.
   std::int64_t default_value;
   std::int64_t minimum;
   std::int64_t maximum;
@@ -61,6 +69,7 @@ struct Setting {
   bool up_to_max_open_conns;
   std::span<const EnvironmentName> environment;
   std::string_view doc;
+  std::span<const std::string_view> choices{};
 };
 
 // Every setting, in the order in which people should read them. All are live: a change needs no restart.
@@ -77,13 +86,13 @@ struct Problem {
 using Problems = std::vector<Problem>;
 std::string to_string(const Problems& problems);
 
-// Parsed values by key, in counts or milliseconds.
+// Parsed values by key, in counts, milliseconds or places among the choices.
 using Given = std::map<std::string, std::int64_t, std::less<>>;
 
 // Parses one value of a configuration source. The error says what was given and what is allowed.
 tl::expected<std::int64_t, Problem> parse_value(const Setting& setting, std::string_view text);
 
-// The range of a setting as a person reads it: "1 to 10000", "0 (off) or at least 1s".
+// The range of a setting as a person reads it: "1 to 10000", "0 (off) or at least 1s", "one of: on, local".
 std::string allowed_range(const Setting& setting);
 
 // Reads every accepted environment name. Two names of one setting with different values are an error.
@@ -97,10 +106,10 @@ tl::expected<Given, Problems> merge(const Given& first, std::string_view first_s
 // Completes `given` with defaults and checks ranges and relations (maxIdleConns ≤ maxOpenConns and so on).
 tl::expected<Settings, Problems> resolve(const Given& given);
 
-// The inverse of `resolve`: every setting by key, in counts or milliseconds.
+// The inverse of `resolve`: every setting by key.
 Given to_given(const Settings& settings);
 
-// The value of a setting as it is written in configuration files: "25", "1m30s".
+// The value of a setting as it is written in configuration files: "25", "1m30s", "local".
 std::string format_value(const Setting& setting, std::int64_t value);
 
 }  // namespace storagepool::settings

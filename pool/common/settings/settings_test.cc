@@ -42,8 +42,11 @@ TEST(SettingsResolve, EverySettingReachesItsOwnField) {
   Given given{{"maxOpenConns", 50}};
   std::int64_t next = 30;
   for (const Setting& setting : table()) {
-    if (setting.key != "maxOpenConns")
-      given[std::string(setting.key)] = setting.kind == Kind::kCount ? next++ : 1000 * next++;
+    if (setting.key == "maxOpenConns") continue;
+    ++next;
+    given[std::string(setting.key)] = setting.kind == Kind::kCount      ? next
+                                      : setting.kind == Kind::kDuration ? 1000 * next
+                                                                        : setting.maximum;
   }
   const auto settings = resolve(given);
   ASSERT_TRUE(settings.has_value()) << to_string(settings.error());
@@ -113,6 +116,27 @@ TEST(SettingsParse, AHostileValueIsShownShortAndPrintable) {
   EXPECT_LT(value.error().message.size(), 250U);
   EXPECT_EQ(value.error().message.find('\n'), std::string::npos);
   EXPECT_EQ(value.error().message.find('\x1b'), std::string::npos);
+}
+
+TEST(SettingsParse, AChoiceIsOneOfItsWords) {
+  const Setting& level = *find("synchronousCommit");
+  for (const auto& [word, value] :
+       std::map<std::string, SynchronousCommit>{{"server", SynchronousCommit::kServer},
+                                                {"local", SynchronousCommit::kLocal},
+                                                {"remote_write", SynchronousCommit::kRemoteWrite},
+                                                {"on", SynchronousCommit::kOn},
+                                                {"remote_apply", SynchronousCommit::kRemoteApply}}) {
+    const auto parsed = parse_value(level, word);
+    ASSERT_TRUE(parsed.has_value()) << word;
+    EXPECT_EQ(resolve({{"synchronousCommit", *parsed}})->synchronous_commit, value);
+    EXPECT_EQ(format_value(level, *parsed), word);
+    EXPECT_EQ(to_string(value), word);
+  }
+  const auto off = parse_value(level, "off");
+  ASSERT_FALSE(off.has_value());
+  EXPECT_EQ(off.error().message,
+            "synchronousCommit: \"off\" is not allowed; allowed is one of: server, local, remote_write, on, "
+            "remote_apply");
 }
 
 TEST(SettingsEnvironment, EveryAcceptedNameIsRead) {
