@@ -32,6 +32,10 @@ std::string_view reason_of(settings::PostgresFault fault) {
       return "DatabaseMissing";
     case PostgresFault::kUnreachable:
       return "Unreachable";
+    case PostgresFault::kReadOnly:
+      return "ReadOnly";
+    case PostgresFault::kNotPermitted:
+      return "NotPermitted";
     case PostgresFault::kSchema:
       return "SchemaFailed";
     case PostgresFault::kOther:

@@ -19,7 +19,8 @@ Error without_sqlstate(ErrorClass error_class) {
 }
 
 void expect(const std::vector<std::string>& sqlstates, const Disposition& expected) {
-  for (const std::string& sqlstate : sqlstates) EXPECT_EQ(disposition_of(with(sqlstate)), expected) << sqlstate;
+  for (const std::string& sqlstate : sqlstates)
+    EXPECT_EQ(disposition_of(with(sqlstate)), expected) << sqlstate;
 }
 
 TEST(Disposition, ValuesAndConstraintsAreTheRowsFault) {
@@ -58,12 +59,12 @@ TEST(Disposition, WhatPassesIsAwaited) {
 
 TEST(Disposition, WhatOnlyAPersonCanMendIsAwaitedAndTold) {
   expect({"28P01", "28000", "3D000", "3F000", "42501", "42P01", "42703", "42601", "42883",  // not as migrated
-          "0L000", "20000", "21000", "25001", "25P02", "2F000", "38000", "39000", "44000", "F0000", "HV000",
-          "53000", "53100", "53400",           // full
-          "54000", "54011", "54023",           // wraparound stop; the columns and indexes of others
-          "55000", "55P02", "55P04", "57000",  // not in the state that it takes
-          "58000", "58030", "58P01", "58P02",  // disk
-          "P0000", "P0002", "P0003",           // a trigger fails by itself
+          "0L000", "20000", "21000", "25001", "25P02", "2F000", "38000", "39000", "44000",
+          "F0000", "HV000", "53000", "53100", "53400",  // full
+          "54000", "54011", "54023",                    // wraparound stop; the columns and indexes of others
+          "55000", "55P02", "55P04", "57000",           // not in the state that it takes
+          "58000", "58030", "58P01", "58P02",           // disk
+          "P0000", "P0002", "P0003",                    // a trigger fails by itself
           "ZZ999", "00000", "1"},
          {.cause = Cause::kPerson});
   for (const auto error_class : {ErrorClass::kTls, ErrorClass::kCredentialsMissing,

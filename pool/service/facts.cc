@@ -21,16 +21,17 @@ SELECT current_setting('server_version_num'),
        (SELECT count(*) FROM pg_stat_activity
         WHERE datid IS NOT NULL AND usesysid IS NOT NULL
           AND (backend_type IS NULL OR backend_type = 'client backend')),
-       has_function_privilege('pg_control_system()', 'EXECUTE')::int
+       has_function_privilege('pg_control_system()', 'EXECUTE')::int,
+       (current_setting('transaction_read_only') = 'on')::int
 FROM pg_roles r, pg_database d
 WHERE r.rolname = session_user AND d.datname = current_database())sql";
 
 const std::string_view kSystemIdentifierSql = "SELECT system_identifier FROM pg_control_system()";
 
 tl::expected<ParsedFacts, std::string> parse_facts(const postgres::Result& result) {
-  constexpr std::size_t kColumns = 8;
+  constexpr std::size_t kColumns = 9;
   if (result.rows.size() != 1 || result.rows[0].size() != kColumns) {
-    return tl::unexpected(std::string("the server's facts are not one row of eight columns"));
+    return tl::unexpected(std::string("the server's facts are not one row of nine columns"));
   }
   const auto& row = result.rows[0];
   bool readable = true;
@@ -56,12 +57,14 @@ tl::expected<ParsedFacts, std::string> parse_facts(const postgres::Result& resul
   parsed.facts.database_limit = optional_integer(5);
   parsed.facts.sessions = integer(6);
   parsed.may_read_system_identifier = integer(7) != 0;
+  parsed.read_only = integer(8) != 0;
   if (!readable) return tl::unexpected(std::string("the server's facts hold something that is no count"));
   return parsed;
 }
 
-PostgresFault to_fault(ErrorClass error_class) {
-  switch (error_class) {
+PostgresFault to_fault(const postgres::Error& error) {
+  if (error.sqlstate == "42501") return PostgresFault::kNotPermitted;
+  switch (error.error_class) {
     case ErrorClass::kConnectionLost:
     case ErrorClass::kUnreachable:
     case ErrorClass::kTimeout:
@@ -76,9 +79,8 @@ PostgresFault to_fault(ErrorClass error_class) {
       return PostgresFault::kCredentialsRejected;
     case ErrorClass::kDatabaseMissing:
       return PostgresFault::kDatabaseMissing;
-    case ErrorClass::kRetryable:
-    case ErrorClass::kConstraint:
-    case ErrorClass::kData:
+    case ErrorClass::kReadOnly:
+      return PostgresFault::kReadOnly;
     case ErrorClass::kOther:
       break;
   }
@@ -101,7 +103,7 @@ void PostgresStatus::connected() {
 
 void PostgresStatus::connect_failed(const postgres::Error& error, TimePoint now) {
   connect_failed_at_ = now;
-  set_fault(to_fault(error.error_class), error.detail);
+  set_fault(to_fault(error), error.detail);
 }
 
 void PostgresStatus::checked(settings::ServerFacts facts, TimePoint now) {
@@ -114,7 +116,7 @@ void PostgresStatus::checked(settings::ServerFacts facts, TimePoint now) {
 
 void PostgresStatus::check_failed(const postgres::Error& error) {
   reachable_ = false;
-  set_fault(to_fault(error.error_class), error.detail);
+  set_fault(to_fault(error), error.detail);
 }
 
 void PostgresStatus::no_session(const std::string& why) {

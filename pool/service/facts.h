@@ -26,10 +26,11 @@ extern const std::string_view kSystemIdentifierSql;
 struct ParsedFacts {
   settings::ServerFacts facts;  // without the system identifier
   bool may_read_system_identifier = false;
+  bool read_only = false;  // a standby, or default_transaction_read_only is on
 };
 tl::expected<ParsedFacts, std::string> parse_facts(const postgres::Result& result);
 
-settings::PostgresFault to_fault(postgres::ErrorClass error_class);
+settings::PostgresFault to_fault(const postgres::Error& error);
 
 // The answers to "reachable?", "ready?" and "what are the facts?", from the attempts so far.
 class PostgresStatus {

@@ -27,7 +27,7 @@ postgres::Error error(ErrorClass error_class, const std::string& detail) {
 }
 
 TEST(ParseFacts, ReadsTheLimits) {
-  const auto parsed = parse_facts(rows({"150008", "100", "3", "0", "17", std::nullopt, "5", "1"}));
+  const auto parsed = parse_facts(rows({"150008", "100", "3", "0", "17", std::nullopt, "5", "1", "0"}));
   ASSERT_TRUE(parsed);
   settings::ServerFacts expected;
   expected.server_version = 150008;
@@ -37,16 +37,19 @@ TEST(ParseFacts, ReadsTheLimits) {
   expected.sessions = 5;
   EXPECT_EQ(parsed->facts, expected);
   EXPECT_TRUE(parsed->may_read_system_identifier);
-  EXPECT_EQ(parse_facts(rows({"150008", "100", "3", "2", std::nullopt, "0", "5", "0"}))->facts.database_limit,
-            0);
+  EXPECT_FALSE(parsed->read_only);
+  EXPECT_TRUE(parse_facts(rows({"150008", "100", "3", "0", "17", "18", "5", "1", "1"}))->read_only);
+  EXPECT_EQ(
+      parse_facts(rows({"150008", "100", "3", "2", std::nullopt, "0", "5", "0", "0"}))->facts.database_limit,
+      0);
 }
 
 TEST(ParseFacts, RefusesRowsThatAreNone) {
   EXPECT_FALSE(parse_facts({}));
   EXPECT_FALSE(parse_facts(rows({"150008"})));
-  EXPECT_FALSE(parse_facts(rows({"150008", "many", "3", "0", "17", "18", "5", "1"})));
-  EXPECT_FALSE(parse_facts(rows({"150008", std::nullopt, "3", "0", "17", "18", "5", "1"})));
-  EXPECT_FALSE(parse_facts(rows({"150008", "100", "3", "0", "-2", "18", "5", "1"})));
+  EXPECT_FALSE(parse_facts(rows({"150008", "many", "3", "0", "17", "18", "5", "1", "0"})));
+  EXPECT_FALSE(parse_facts(rows({"150008", std::nullopt, "3", "0", "17", "18", "5", "1", "0"})));
+  EXPECT_FALSE(parse_facts(rows({"150008", "100", "3", "0", "-2", "18", "5", "1", "0"})));
 }
 
 TEST(PostgresStatus, StartsUnreachableWithoutAFault) {
@@ -82,6 +85,7 @@ TEST(PostgresStatus, TellsTheCauseByClass) {
                  {ErrorClass::kUnreachable, PostgresFault::kUnreachable},
                  {ErrorClass::kConnectionLost, PostgresFault::kUnreachable},
                  {ErrorClass::kTimeout, PostgresFault::kUnreachable},
+                 {ErrorClass::kReadOnly, PostgresFault::kReadOnly},
                  {ErrorClass::kOther, PostgresFault::kOther}};
   for (const auto& [error_class, fault] : kCauses) {
     PostgresStatus status;
@@ -90,6 +94,11 @@ TEST(PostgresStatus, TellsTheCauseByClass) {
     EXPECT_EQ(status.fault(), fault);
     EXPECT_THAT(status.not_ready(), ElementsAre("PostgreSQL is not reachable: why"));
   }
+}
+
+TEST(PostgresStatus, AMissingGrantIsNamed) {
+  EXPECT_EQ(to_fault({ErrorClass::kOther, "42501", "", ""}), PostgresFault::kNotPermitted);
+  EXPECT_EQ(to_fault({ErrorClass::kOther, "58030", "", ""}), PostgresFault::kOther);
 }
 
 TEST(PostgresStatus, KeepsTheFactsWhileUnreachable) {
