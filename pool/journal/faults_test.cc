@@ -27,7 +27,7 @@ class JournalFaultsTest : public testing::JournalTest {
     std::optional<tl::expected<void, Error>> outcome;
   };
   void begin_append(std::vector<event::Event> unit, std::chrono::milliseconds time, Appending& appending) {
-    boost::asio::co_spawn(context_, journal_->append("", std::move(unit), in(time)),
+    boost::asio::co_spawn(context_, journal_->append(Origin(), std::move(unit), in(time)),
                           [&](const std::exception_ptr& thrown, tl::expected<void, Error> outcome) {
                             if (!thrown) appending.outcome = std::move(outcome);
                           });

@@ -34,11 +34,22 @@ Amount amount_of(const File::Record& unit) {
 // large one all but the beginning lies in pages of its own.
 std::int64_t cost_in_file(const File::Record& unit, std::int64_t page_bytes) {
   constexpr std::int64_t kRowBytes = 64;
-  const auto size = static_cast<std::int64_t>(unit.workspace.size() + unit.record.size()) + kRowBytes;
-  return size < page_bytes ? 2 * size : size + size / 512 + 2 * page_bytes;
+  constexpr std::int64_t kIndexRowBytes = 48;
+  const auto origin = static_cast<std::int64_t>(unit.workspace.size() + unit.incarnation.size());
+  const auto size = origin + static_cast<std::int64_t>(unit.record.size()) + kRowBytes;
+  const std::int64_t index = 2 * (origin + kIndexRowBytes);
+  return index + (size < page_bytes ? 2 * size : size + size / 512 + 2 * page_bytes);
 }
 
 }  // namespace
+
+const char* table_of(Part part) {
+  return part == Part::kWaiting ? "waiting" : "set_aside";
+}
+
+runtime::Timestamp to_time(std::int64_t microseconds) {
+  return runtime::Timestamp(runtime::Timestamp::duration(microseconds));
+}
 
 tl::expected<std::unique_ptr<File>, std::string> File::open(const Options& options, runtime::Timestamp now) {
   if (options.max_bytes < kMinBytes) {
@@ -69,27 +80,55 @@ Result<void> File::load() {
   if (!page_bytes) return tl::unexpected(std::move(page_bytes.error()));
   page_bytes_ = *page_bytes;
   max_pages_ = (statistics_.max_bytes - kLogBytes) / page_bytes_;
-  auto bounded = database_.integer("PRAGMA max_page_count = " + std::to_string(max_pages_));
-  if (!bounded) return tl::unexpected(std::move(bounded.error()));
-  Statement entries(database_, "SELECT events, length(record) FROM entries");
-  auto waiting = sum_rows(entries);
-  if (!waiting) return tl::unexpected(std::move(waiting.error()));
-  statistics_.waiting = *waiting;
-  Statement set_aside(database_, "SELECT events, length(record) FROM poison");
-  auto aside = sum_rows(set_aside);
-  if (!aside) return tl::unexpected(std::move(aside.error()));
-  statistics_.aside = *aside;
+  if (auto loaded = load_amounts(); !loaded) return loaded;
   return look();
 }
 
-Result<Amount> File::sum_rows(Statement& statement) {
-  Amount sum;
-  for (;;) {
-    auto row = statement.step();
-    if (!row) return tl::unexpected(std::move(row.error()));
-    if (!*row) return sum;
-    sum += {.units = 1, .events = statement.integer(0), .bytes = statement.integer(1)};
+Result<void> File::load_amounts() {
+  for (const Part part : {Part::kWaiting, Part::kSetAside}) {
+    const std::string table = table_of(part);
+    Statement rows(database_, "SELECT workspace, sequence, events, bytes FROM " + table + " INDEXED BY " +
+                                  table + "_by_workspace ORDER BY workspace, sequence");
+    Statement length(database_, "SELECT length(record) FROM " + table + " WHERE sequence = ?1");
+    for (;;) {
+      auto row = rows.step();
+      if (!row) return tl::unexpected(std::move(row.error()));
+      if (!*row) break;
+      Amount amount{.units = 1, .events = rows.integer(2), .bytes = rows.integer(3)};
+      if (rows.null(3)) {
+        auto found = length.bind(1, rows.integer(1)).step();
+        if (!found) return tl::unexpected(std::move(found.error()));
+        amount.bytes = length.integer(0);
+        length.reset();
+      }
+      added_to(part, {{std::string(rows.bytes(0)), amount}});
+    }
   }
+  return {};
+}
+
+Amount File::added_to(Part part, const Changes& changes) {
+  Amount sum;
+  for (const Change& change : changes) {
+    if (part == Part::kWaiting) waiting_[change.workspace] += change.amount;
+    sum += change.amount;
+  }
+  (part == Part::kWaiting ? statistics_.waiting : statistics_.aside) += sum;
+  return sum;
+}
+
+Amount File::taken_from(Part part, const Changes& changes) {
+  Amount sum;
+  for (const Change& change : changes) {
+    sum += change.amount;
+    if (part != Part::kWaiting) continue;
+    const auto found = waiting_.find(change.workspace);
+    if (found == waiting_.end()) continue;
+    found->second -= change.amount;
+    if (found->second.units <= 0) waiting_.erase(found);
+  }
+  (part == Part::kWaiting ? statistics_.waiting : statistics_.aside) -= sum;
+  return sum;
 }
 
 Result<void> File::make_room_in_log() {
@@ -117,11 +156,11 @@ Result<void> File::look() {
     const auto size = std::filesystem::file_size(path_ + suffix, absent);
     if (!absent) statistics_.disk_bytes += static_cast<std::int64_t>(size);
   }
-  Statement first(database_, "SELECT appended_at FROM entries ORDER BY sequence LIMIT 1");
+  Statement first(database_, "SELECT appended_at FROM waiting ORDER BY sequence LIMIT 1");
   auto row = first.step();
   if (!row) return tl::unexpected(std::move(row.error()));
   statistics_.oldest.reset();
-  if (*row) statistics_.oldest = runtime::Timestamp(runtime::Timestamp::duration(first.integer(0)));
+  if (*row) statistics_.oldest = to_time(first.integer(0));
   return {};
 }
 
@@ -151,7 +190,8 @@ Result<void> File::insert(std::span<const Record> group, runtime::Timestamp now,
   Transaction transaction(database_);
   if (!transaction.begun()) return transaction.begun();
   Statement statement(database_,
-                      "INSERT INTO entries (workspace, appended_at, events, record) VALUES (?1, ?2, ?3, ?4)");
+                      "INSERT INTO waiting (workspace, incarnation, appended_at, events, bytes, checksum,"
+                      " record) VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7)");
   for (std::size_t i = 0; i < group.size(); ++i) {
     const Record& unit = group[i];
     const std::int64_t cost = cost_in_file(unit, page_bytes_);
@@ -163,9 +203,12 @@ Result<void> File::insert(std::span<const Record> group, runtime::Timestamp now,
     }
     *unused -= cost;
     statement.bind_text(1, unit.workspace)
-        .bind(2, now.time_since_epoch().count())
-        .bind(3, unit.events)
-        .bind_blob(4, unit.record);
+        .bind_text(2, unit.incarnation)
+        .bind(3, now.time_since_epoch().count())
+        .bind(4, unit.events)
+        .bind(5, static_cast<std::int64_t>(unit.record.size()))
+        .bind(6, unit_checksum(unit.workspace, unit.incarnation, now, unit.record))
+        .bind_blob(7, unit.record);
     if (auto done = statement.run(); !done) return done;
     statement.reset();
   }
@@ -186,77 +229,57 @@ std::vector<Outcome<void>> File::append(std::span<const Record> group, runtime::
     }
     return outcomes;
   }
+  Changes appended;
   for (std::size_t i = 0; i < group.size(); ++i) {
-    if (!outcomes[i]) {
+    if (outcomes[i]) {
+      appended.push_back({std::string(group[i].workspace), amount_of(group[i])});
+    } else {
       ++statistics_.refused;
-      continue;
     }
-    statistics_.waiting += amount_of(group[i]);
-    statistics_.appended += amount_of(group[i]);
   }
+  statistics_.appended += added_to(Part::kWaiting, appended);
   ++statistics_.commits;
   succeeded();
   return outcomes;
 }
 
-tl::expected<std::vector<Unit>, Error> File::next(std::size_t max_events, std::size_t max_bytes,
-                                                  runtime::Timestamp now) {
-  for (;;) {
-    std::vector<Unit> units;
-    std::vector<std::int64_t> unreadable;
-    std::string damage;
-    {
-      Statement statement(database_,
-                          "SELECT sequence, workspace, events, length(record), record FROM entries"
-                          " ORDER BY sequence");
-      std::size_t events = 0;
-      std::size_t bytes = 0;
-      for (;;) {
-        auto row = statement.step();
-        if (!row) return tl::unexpected(failed("read", row.error()));
-        if (!*row) break;
-        events += static_cast<std::size_t>(statement.integer(2));
-        bytes += static_cast<std::size_t>(statement.integer(3));
-        if (!units.empty() && (events > max_events || bytes > max_bytes)) break;
-        auto unit = decode_unit(statement.bytes(4));
-        if (unit) {
-          units.push_back({statement.integer(0), std::string(statement.bytes(1)), std::move(*unit)});
-        } else {
-          unreadable.push_back(statement.integer(0));
-          damage = unit.error();
-        }
-        if (unreadable.size() >= max_events) break;
-      }
-    }
-    if (unreadable.empty()) return units;
-    if (auto aside = set_aside(unreadable, damage, now); !aside) return tl::unexpected(aside.error());
-    if (!units.empty()) return units;
-  }
-}
-
-Result<Amount> File::erase(std::span<const std::int64_t> sequences) {
+Result<File::Changes> File::erase(Part from, std::span<const std::int64_t> sequences) {
   if (auto room = make_room_in_log(); !room) return tl::unexpected(std::move(room.error()));
   Transaction transaction(database_);
   if (!transaction.begun()) return tl::unexpected(transaction.begun().error());
-  Amount erased;
-  Statement statement(database_, "DELETE FROM entries WHERE sequence = ?1 RETURNING events, length(record)");
+  Changes erased;
+  Statement statement(database_, std::string("DELETE FROM ") + table_of(from) +
+                                     " WHERE sequence = ?1 RETURNING workspace, events, length(record)");
   for (const std::int64_t sequence : sequences) {
-    auto amount = sum_rows(statement.bind(1, sequence));
-    if (!amount) return amount;
-    erased += *amount;
+    auto row = statement.bind(1, sequence).step();
+    if (!row) return tl::unexpected(std::move(row.error()));
+    if (*row) {
+      erased.push_back({std::string(statement.bytes(0)),
+                        {.units = 1, .events = statement.integer(1), .bytes = statement.integer(2)}});
+      if (auto done = statement.run(); !done) return tl::unexpected(std::move(done.error()));
+    }
     statement.reset();
   }
   if (auto committed = transaction.commit(); !committed) return tl::unexpected(std::move(committed.error()));
   return erased;
 }
 
-Outcome<void> File::remove(std::span<const std::int64_t> sequences) {
-  auto erased = erase(sequences);
+Outcome<Amount> File::remove(std::span<const std::int64_t> sequences) {
+  auto erased = erase(Part::kWaiting, sequences);
   if (!erased) return tl::unexpected(failed("remove from", erased.error()));
-  statistics_.waiting -= *erased;
-  statistics_.replayed += *erased;
+  const Amount removed = taken_from(Part::kWaiting, *erased);
+  statistics_.replayed += removed;
   succeeded();
-  return {};
+  return removed;
+}
+
+Outcome<Amount> File::drop(std::span<const std::int64_t> sequences) {
+  auto erased = erase(Part::kSetAside, sequences);
+  if (!erased) return tl::unexpected(failed("drop from", erased.error()));
+  const Amount dropped = taken_from(Part::kSetAside, *erased);
+  statistics_.dropped += dropped;
+  succeeded();
+  return dropped;
 }
 
 void File::maintain() {

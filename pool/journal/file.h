@@ -5,6 +5,8 @@
 
 #include <cstddef>
 #include <cstdint>
+#include <functional>
+#include <map>
 #include <memory>
 #include <span>
 #include <string>
@@ -29,6 +31,7 @@ class File {
   // A unit as it is written.
   struct Record {
     std::string_view workspace;
+    std::string_view incarnation;
     std::string_view record;
     std::int64_t events = 0;
   };
@@ -39,12 +42,15 @@ class File {
   // One fsync for all; `group` is one unit or holds at most kMaxGroupBytes of records. Those that do not fit
   // are refused, the others are kept.
   std::vector<Outcome<void>> append(std::span<const Record> group, runtime::Timestamp now);
-  tl::expected<std::vector<Unit>, Error> next(std::size_t max_events, std::size_t max_bytes,
-                                              runtime::Timestamp now);
-  Outcome<void> remove(std::span<const std::int64_t> sequences);
-  Outcome<void> set_aside(std::span<const std::int64_t> sequences, std::string_view reason,
-                          runtime::Timestamp now);
-  tl::expected<std::vector<SetAsideUnit>, Error> set_aside_units(std::size_t limit);
+  // The others are as in Journal.
+  Outcome<std::vector<WaitingWorkspace>> waiting();
+  Outcome<std::vector<Unit>> next(const Take& take, runtime::Timestamp now);
+  Outcome<std::vector<KeptUnit>> read(const Page& page);
+  Outcome<Amount> remove(std::span<const std::int64_t> sequences);
+  Outcome<Amount> set_aside(std::span<const std::int64_t> sequences, std::string_view reason,
+                            runtime::Timestamp now);
+  Outcome<Amount> put_back(std::span<const std::int64_t> sequences);
+  Outcome<Amount> drop(std::span<const std::int64_t> sequences);
   // What need not keep the callers waiting: copies the log into the database when it has grown enough.
   void maintain();
   Outcome<void> close();
@@ -54,18 +60,29 @@ class File {
  private:
   File(const Options& options, sqlite::Database database, std::string moved_aside);
 
-  // Of rows whose first two columns are events and bytes.
-  static sqlite::Result<Amount> sum_rows(sqlite::Statement& statement);
+  struct Found;
+  // What a transaction does to the amounts, once it is committed.
+  struct Change {
+    std::string workspace;
+    Amount amount;
+  };
+  using Changes = std::vector<Change>;
+
   sqlite::Result<void> load();
+  sqlite::Result<void> load_amounts();
   sqlite::Result<void> make_room_in_log();
   sqlite::Result<std::int64_t> free_bytes();
   sqlite::Result<void> insert(std::span<const Record> group, runtime::Timestamp now,
                               std::vector<Outcome<void>>& outcomes);
-  sqlite::Result<Amount> erase(std::span<const std::int64_t> sequences);
-  sqlite::Result<Amount> set_one_aside(std::int64_t sequence, std::string_view reason,
-                                       runtime::Timestamp now);
-  sqlite::Result<Amount> discard_oldest_set_aside();
-  sqlite::Result<void> bound_set_aside();
+  sqlite::Result<Found> find(const Take& take);
+  sqlite::Result<Changes> erase(Part from, std::span<const std::int64_t> sequences);
+  // The first of `sequences`, as many as one transaction may move; takes them off.
+  sqlite::Result<Changes> move_some(Part to, std::span<const std::int64_t>& sequences,
+                                    std::string_view reason, runtime::Timestamp now);
+  Outcome<Amount> move(Part to, std::span<const std::int64_t> sequences, std::string_view reason,
+                       runtime::Timestamp now);
+  Amount taken_from(Part part, const Changes& changes);
+  Amount added_to(Part part, const Changes& changes);
   sqlite::Result<void> look();
   Error failed(std::string_view what, const sqlite::Failure& failure);
   void succeeded();
@@ -75,7 +92,14 @@ class File {
   std::int64_t page_bytes_ = 0;
   std::int64_t max_pages_ = 0;
   bool closed_ = false;
+  // Of the workspaces that units wait for, and nothing else.
+  std::map<std::string, Amount, std::less<>> waiting_;
   Statistics statistics_;
 };
+
+// The table that holds a part.
+const char* table_of(Part part);
+// A time as the tables hold it.
+runtime::Timestamp to_time(std::int64_t microseconds);
 
 }  // namespace storagepool::journal

@@ -18,6 +18,10 @@ using runtime::wall_now;
 // For operations that bring no deadline of their own.
 constexpr std::chrono::seconds kDiskTimeout{30};
 
+Journal::Deadline disk_deadline() {
+  return steady_now() + kDiskTimeout;
+}
+
 template <typename T>
 using Promised = runtime::Promise<Outcome<T>>;
 
@@ -68,7 +72,7 @@ Statistics Journal::statistics() const {
   return worker_->statistics();
 }
 
-asio::awaitable<Outcome<void>> Journal::append(std::string workspace, std::vector<event::Event> unit,
+asio::awaitable<Outcome<void>> Journal::append(Origin origin, std::vector<event::Event> unit,
                                                Deadline deadline) {
   if (closed_) co_return tl::unexpected(closed());
   std::string record = encode_unit(unit);
@@ -88,7 +92,7 @@ asio::awaitable<Outcome<void>> Journal::append(std::string workspace, std::vecto
     });
   };
   auto submitted =
-      worker_->submit(Worker::Append{.workspace = std::move(workspace),
+      worker_->submit(Worker::Append{.origin = std::move(origin),
                                      .record = std::move(record),
                                      .events = static_cast<std::int64_t>(unit.size()),
                                      .wanted = [giver = promise.giver()] { return giver.wanted(); },
@@ -114,26 +118,38 @@ asio::awaitable<Outcome<T>> Journal::on_worker(Work work, Deadline deadline, boo
   co_return outcome;
 }
 
-asio::awaitable<Outcome<std::vector<Unit>>> Journal::next(std::size_t max_events, std::size_t max_bytes) {
+asio::awaitable<Outcome<std::vector<WaitingWorkspace>>> Journal::waiting() {
+  return on_worker<std::vector<WaitingWorkspace>>([](File& file) { return file.waiting(); }, disk_deadline());
+}
+
+asio::awaitable<Outcome<std::vector<Unit>>> Journal::next(Take take) {
   return on_worker<std::vector<Unit>>(
-      [max_events, max_bytes](File& file) { return file.next(max_events, max_bytes, wall_now()); },
-      steady_now() + kDiskTimeout);
+      [take = std::move(take)](File& file) { return file.next(take, wall_now()); }, disk_deadline());
 }
 
-asio::awaitable<Outcome<void>> Journal::remove(std::vector<std::int64_t> sequences) {
-  return on_worker<void>([sequences = std::move(sequences)](File& file) { return file.remove(sequences); },
-                         steady_now() + kDiskTimeout);
+asio::awaitable<Outcome<Amount>> Journal::remove(std::vector<std::int64_t> sequences) {
+  return on_worker<Amount>([sequences = std::move(sequences)](File& file) { return file.remove(sequences); },
+                           disk_deadline());
 }
 
-asio::awaitable<Outcome<void>> Journal::set_aside(std::vector<std::int64_t> sequences, std::string reason) {
-  return on_worker<void>([sequences = std::move(sequences), reason = std::move(reason)](
-                             File& file) { return file.set_aside(sequences, reason, wall_now()); },
-                         steady_now() + kDiskTimeout);
+asio::awaitable<Outcome<Amount>> Journal::set_aside(std::vector<std::int64_t> sequences, std::string reason) {
+  return on_worker<Amount>([sequences = std::move(sequences), reason = std::move(reason)](
+                               File& file) { return file.set_aside(sequences, reason, wall_now()); },
+                           disk_deadline());
 }
 
-asio::awaitable<Outcome<std::vector<SetAsideUnit>>> Journal::set_aside_units(std::size_t limit) {
-  return on_worker<std::vector<SetAsideUnit>>([limit](File& file) { return file.set_aside_units(limit); },
-                                              steady_now() + kDiskTimeout);
+asio::awaitable<Outcome<Amount>> Journal::put_back(std::vector<std::int64_t> sequences) {
+  return on_worker<Amount>(
+      [sequences = std::move(sequences)](File& file) { return file.put_back(sequences); }, disk_deadline());
+}
+
+asio::awaitable<Outcome<Amount>> Journal::drop(std::vector<std::int64_t> sequences) {
+  return on_worker<Amount>([sequences = std::move(sequences)](File& file) { return file.drop(sequences); },
+                           disk_deadline());
+}
+
+asio::awaitable<Outcome<std::vector<KeptUnit>>> Journal::read(Page page) {
+  return on_worker<std::vector<KeptUnit>>([page](File& file) { return file.read(page); }, disk_deadline());
 }
 
 asio::awaitable<Outcome<void>> Journal::close(Deadline deadline) {

@@ -4,17 +4,18 @@
 // wait while it is busy are committed together, with one fsync.
 //
 //   auto journal = Journal::open(executor, {.path = "/var/lib/datastorage/journal.db"});
-//   auto kept = co_await (*journal)->append(workspace, std::move(events), deadline);   // then answer 202
+//   auto kept = co_await (*journal)->append(origin, std::move(events), deadline);   // then answer 202
 //
-// Units leave the journal only by `remove`, to be called once PostgreSQL has committed them, and by
-// `set_aside`, which keeps a unit that PostgreSQL can never take where it is seen and in nobody's way.
-// Storing is idempotent by event id, so that a unit stored and not removed before a crash is stored again
-// without effect.
+// A unit waits, in the order of its workspace, until `remove`, to be called once PostgreSQL has committed it.
+// `set_aside` keeps one that PostgreSQL can never take where it is seen and in nobody's way, `put_back` lets
+// it wait again. Nothing else takes a unit out of the journal, but a person by `drop`. Storing is idempotent
+// by event id, so that a unit stored and not removed before a crash is stored again without effect.
 //
-// Disk use (the database and its "-wal" together) stays within `max_bytes`; space of removed units is used
-// again, the files do not shrink. A database found corrupt when opened is moved aside, kept under a name of
-// its own, and a fresh one is used; one that a newer version or another program wrote is left alone and is an
-// error. All members are for the executor's one thread.
+// Appends are refused once the disk use (the database and its "-wal" together) would pass `max_bytes`, with
+// what is set aside counted in. Space of removed units is used again, the files do not shrink. A database
+// found corrupt when opened is moved aside, kept under a name of its own, and a fresh one is used; one that a
+// newer version or another program wrote is left alone and is an error. All members are for the executor's
+// one thread.
 #pragma once
 
 #include <chrono>
@@ -23,6 +24,7 @@
 #include <functional>
 #include <memory>
 #include <optional>
+#include <set>
 #include <string>
 #include <utility>
 #include <vector>
@@ -53,21 +55,32 @@ struct Error {
   std::string detail;  // names the file and the system's reason, no event; for logs rather than clients
 };
 
+// Where the events of a unit belong.
+struct Origin {
+  // A constructor, for GCC 12 destroys temporaries of aggregates in a co_await expression twice.
+  explicit Origin(std::string workspace_name = {}, std::string workspace_incarnation = {})
+      : workspace(std::move(workspace_name)), incarnation(std::move(workspace_incarnation)) {}
+
+  std::string workspace;    // empty: the system database
+  std::string incarnation;  // of the workspace; empty: none, or a journal of format 1 did not keep it
+};
+
 // One call's events: stored whole or not at all.
 struct Unit {
   std::int64_t sequence = 0;  // of acceptance, never used twice
-  std::string workspace;      // empty: the system database
+  std::string workspace;      // as in Origin
+  std::string incarnation;
+  runtime::Timestamp appended_at;
   std::vector<event::Event> events;
 };
 
-// A unit that PostgreSQL refused alone, or that can no longer be read.
-struct SetAsideUnit {
-  std::int64_t sequence = 0;
-  std::string workspace;
-  std::string reason;
-  runtime::Timestamp appended_at;
-  runtime::Timestamp set_aside_at;
-  std::vector<std::string> event_ids;  // empty when the record cannot be read
+enum class Part { kWaiting, kSetAside };
+
+// A unit as a person is shown it.
+struct KeptUnit : Unit {
+  std::string reason;                              // why it is set aside; empty while it waits
+  std::optional<runtime::Timestamp> set_aside_at;  // no value while it waits
+  std::string unreadable;                          // the record as it is, when no events can be read from it
 };
 
 struct Amount {
@@ -89,6 +102,31 @@ struct Amount {
   }
 };
 
+// What waits for one workspace.
+struct WaitingWorkspace {
+  std::string workspace;
+  Amount amount;
+  std::int64_t first = 0;     // the lowest sequence
+  runtime::Timestamp oldest;  // when that one was appended
+};
+
+// Which units of a workspace to read: as many as fit both bounds, at least one if there is any.
+struct Take {
+  std::string workspace{};
+  std::size_t max_events = 1;
+  std::size_t max_bytes = 0;                // of records
+  std::int64_t after = 0;                   // only sequences above
+  std::set<std::int64_t> passed_over = {};  // none of these
+};
+
+// Which units to show: those with sequences above `after`, as many as fit both bounds, at least one.
+struct Page {
+  Part part = Part::kSetAside;
+  std::int64_t after = 0;
+  std::size_t max_units = 1;
+  std::size_t max_bytes = 0;  // of records
+};
+
 // Amounts other than `waiting` and `aside` count since the journal was opened.
 struct Statistics {
   Amount waiting;                            // not replayed yet
@@ -97,7 +135,8 @@ struct Statistics {
   Amount appended;
   Amount replayed;  // removed because they are stored
   Amount set_aside;
-  Amount discarded;           // the oldest of `aside`, given up to keep the rest within its bound
+  Amount put_back;
+  Amount dropped;             // by a person
   std::int64_t commits = 0;   // of appends: each is one fsync
   std::int64_t refused = 0;   // appends that found the journal full
   std::int64_t failures = 0;  // operations that the disk refused
@@ -113,6 +152,8 @@ class Worker;
 class Journal {
  public:
   using Deadline = std::chrono::steady_clock::time_point;
+  template <typename T>
+  using Answer = boost::asio::awaitable<tl::expected<T, Error>>;
 
   // Blocking: reads the whole database to check it. The error names the path and the reason.
   static tl::expected<std::unique_ptr<Journal>, std::string> open(boost::asio::any_io_executor executor,
@@ -124,19 +165,20 @@ class Journal {
 
   // Durable when it returns. On an error nothing is kept, except that a unit whose deadline passed while the
   // disk was at work on it may be.
-  boost::asio::awaitable<tl::expected<void, Error>> append(std::string workspace,
-                                                           std::vector<event::Event> unit, Deadline deadline);
+  Answer<void> append(Origin origin, std::vector<event::Event> unit, Deadline deadline);
 
-  // The oldest units, in order: as many as fit both bounds (bytes of records), at least one if there is
-  // any. Units that cannot be read are set aside on the way.
-  boost::asio::awaitable<tl::expected<std::vector<Unit>, Error>> next(std::size_t max_events,
-                                                                      std::size_t max_bytes);
-  // Both leave sequences alone that are not there (any more).
-  boost::asio::awaitable<tl::expected<void, Error>> remove(std::vector<std::int64_t> sequences);
-  boost::asio::awaitable<tl::expected<void, Error>> set_aside(std::vector<std::int64_t> sequences,
-                                                              std::string reason);
-  // The newest first.
-  boost::asio::awaitable<tl::expected<std::vector<SetAsideUnit>, Error>> set_aside_units(std::size_t limit);
+  // The workspaces that units wait for, those with the oldest first.
+  Answer<std::vector<WaitingWorkspace>> waiting();
+  // In the order of their acceptance. Units that cannot be read are set aside on the way.
+  Answer<std::vector<Unit>> next(Take take);
+  // These leave sequences alone that are not there (any more), and tell what they concerned.
+  Answer<Amount> remove(std::vector<std::int64_t> sequences);                         // that wait
+  Answer<Amount> set_aside(std::vector<std::int64_t> sequences, std::string reason);  // that wait
+  Answer<Amount> put_back(std::vector<std::int64_t> sequences);                       // that are set aside
+  // Gives events up that were acknowledged: only for a person who names them.
+  Answer<Amount> drop(std::vector<std::int64_t> sequences);  // that are set aside
+  // In the order of their acceptance.
+  Answer<std::vector<KeptUnit>> read(Page page);
 
   // Called on the executor whenever something was appended; null for nobody.
   void on_append(std::function<void()> listener);
@@ -144,14 +186,14 @@ class Journal {
   Statistics statistics() const;
 
   // Refuses everything further, finishes what is queued, and leaves one file that holds all.
-  boost::asio::awaitable<tl::expected<void, Error>> close(Deadline deadline);
+  Answer<void> close(Deadline deadline);
 
  private:
   struct Listener;
 
   Journal(boost::asio::any_io_executor executor, std::unique_ptr<Worker> worker);
   template <typename T, typename Work>
-  boost::asio::awaitable<tl::expected<T, Error>> on_worker(Work work, Deadline deadline, bool last = false);
+  Answer<T> on_worker(Work work, Deadline deadline, bool last = false);
 
   boost::asio::any_io_executor executor_;
   std::shared_ptr<Listener> listener_;

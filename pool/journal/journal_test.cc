@@ -65,7 +65,7 @@ TEST_F(JournalTest, CommitsAppendsTogetherThatWaitTogether) {
   constexpr int kUnits = 400;
   int kept = 0;
   for (int i = 0; i < kUnits; ++i) {
-    boost::asio::co_spawn(context_, journal_->append("", numbered_unit(1, i), in(20s)),
+    boost::asio::co_spawn(context_, journal_->append(Origin(), numbered_unit(1, i), in(20s)),
                           [&](const std::exception_ptr& thrown, const tl::expected<void, Error>& outcome) {
                             if (!thrown && outcome) ++kept;
                           });
@@ -180,28 +180,12 @@ TEST_F(JournalTest, SetsEntriesAsideWhereTheyAreSeen) {
     EXPECT_EQ(held[0].sequence, units[0].sequence);
     EXPECT_EQ(held[0].workspace, "ws");
     EXPECT_EQ(held[0].reason, "invalid byte sequence");
-    EXPECT_GE(held[0].set_aside_at, held[0].appended_at);
-    EXPECT_THAT(held[0].event_ids, ElementsAre(units[0].events[0].event_id, units[0].events[1].event_id));
+    EXPECT_GE(*held[0].set_aside_at, held[0].appended_at);
+    EXPECT_EQ(held[0].events, units[0].events);
     EXPECT_EQ(journal_->statistics().aside.units, 1);
     EXPECT_EQ(journal_->statistics().aside.events, 2);
     EXPECT_EQ(journal_->statistics().waiting.units, 1);
   }
-}
-
-TEST_F(JournalTest, KeepsTheNewestOfWhatIsSetAsideWithinAQuarterOfItsBound) {
-  open();
-  for (int i = 0; i < 6; ++i) {
-    must_append(numbered_unit(1, i, 1, kMiB));
-    set_aside({next().at(0).sequence}, "reason");
-  }
-  const auto held = set_aside_units();
-  ASSERT_EQ(held.size(), 3U);
-  EXPECT_THAT(held[0].event_ids, ElementsAre(id(1, 5)));
-  EXPECT_THAT(held[2].event_ids, ElementsAre(id(1, 3)));
-  EXPECT_EQ(set_aside_units(2).size(), 2U);
-  EXPECT_EQ(journal_->statistics().discarded.units, 3);
-  EXPECT_EQ(journal_->statistics().set_aside.units, 6);
-  EXPECT_EQ(journal_->statistics().aside.units, 3);
 }
 
 TEST_F(JournalTest, RefusesMoreThanMayWaitInMemory) {
@@ -251,7 +235,7 @@ TEST_F(JournalTest, LeavesOneFileWhenClosedAndTakesNothingMore) {
   ASSERT_FALSE(refused);
   EXPECT_EQ(refused.error().kind, Error::Kind::kFailed);
   EXPECT_EQ(refused.error().detail, "the journal is closed");
-  EXPECT_FALSE(run(context_, journal_->next(1, 1)));
+  EXPECT_FALSE(run(context_, journal_->waiting()));
   EXPECT_FALSE(run(context_, journal_->close(in(20s))));
   open();
   EXPECT_THAT(ids(), ElementsAre(id(1, 1)));
@@ -260,7 +244,7 @@ TEST_F(JournalTest, LeavesOneFileWhenClosedAndTakesNothingMore) {
 TEST_F(JournalTest, FinishesWhatIsQueuedWhenItIsDestroyed) {
   open();
   bool kept = false;
-  boost::asio::co_spawn(context_, journal_->append("", numbered_unit(1, 1), in(20s)),
+  boost::asio::co_spawn(context_, journal_->append(Origin(), numbered_unit(1, 1), in(20s)),
                         [&](const std::exception_ptr& thrown, const tl::expected<void, Error>& outcome) {
                           kept = !thrown && outcome;
                         });

@@ -18,17 +18,30 @@ namespace {
 using sqlite::Database;
 
 constexpr std::int64_t kApplicationId = 0x53504A4C;  // "SPJL", in the file's header
-constexpr std::int64_t kVersion = 1;
+constexpr std::int64_t kFormat = 2;
 
-// On disk one call's events are an entry, and what is set aside is poison: names that journals already have.
-// AUTOINCREMENT: the sequence of a removed unit is never given to another one. The record is the last
-// column, so that the others are read without it.
-constexpr const char* kSchema =
+// AUTOINCREMENT: the sequence of a removed unit is never given to another one.
+constexpr const char* kFirstFormat =
     "CREATE TABLE entries (sequence INTEGER PRIMARY KEY AUTOINCREMENT, workspace TEXT NOT NULL,"
     " appended_at INTEGER NOT NULL, events INTEGER NOT NULL, record BLOB NOT NULL);"
     "CREATE TABLE poison (sequence INTEGER PRIMARY KEY, workspace TEXT NOT NULL, appended_at INTEGER NOT "
     "NULL,"
     " set_aside_at INTEGER NOT NULL, reason TEXT NOT NULL, events INTEGER NOT NULL, record BLOB NOT NULL);";
+
+// A new journal takes this way too, so that there is one layout. Whatever is in it, no row is written anew:
+// those of format 1 have neither `bytes` (of the record) nor `checksum` (unit_checksum). The indexes hold
+// what the statistics need, so that a long journal is opened without being read from end to end.
+constexpr const char* kSecondFormat =
+    "ALTER TABLE entries RENAME TO waiting;"
+    "ALTER TABLE waiting ADD COLUMN incarnation TEXT NOT NULL DEFAULT '';"
+    "ALTER TABLE waiting ADD COLUMN bytes INTEGER;"
+    "ALTER TABLE waiting ADD COLUMN checksum INTEGER;"
+    "CREATE INDEX waiting_by_workspace ON waiting (workspace, sequence, appended_at, events, bytes);"
+    "ALTER TABLE poison RENAME TO set_aside;"
+    "ALTER TABLE set_aside ADD COLUMN incarnation TEXT NOT NULL DEFAULT '';"
+    "ALTER TABLE set_aside ADD COLUMN bytes INTEGER;"
+    "ALTER TABLE set_aside ADD COLUMN checksum INTEGER;"
+    "CREATE INDEX set_aside_by_workspace ON set_aside (workspace, sequence, appended_at, events, bytes);";
 
 struct Refusal {
   bool corrupt = false;
@@ -71,29 +84,33 @@ tl::expected<void, sqlite::Failure> run_all(Database& database,
   return {};
 }
 
-tl::expected<void, sqlite::Failure> lay_out(Database& database) {
+// From `format` (0: an empty file) to the present one.
+tl::expected<void, sqlite::Failure> lay_out(Database& database, std::int64_t format) {
+  if (format == kFormat) return {};
   sqlite::Transaction transaction(database);
   if (!transaction.begun()) return transaction.begun();
   const std::string id = "PRAGMA application_id = " + std::to_string(kApplicationId);
-  const std::string version = "PRAGMA user_version = " + std::to_string(kVersion);
-  if (auto done = run_all(database, {kSchema, id.c_str(), version.c_str()}); !done) return done;
+  const std::string version = "PRAGMA user_version = " + std::to_string(kFormat);
+  auto done = format == 0 ? database.execute(kFirstFormat) : tl::expected<void, sqlite::Failure>();
+  if (done) done = run_all(database, {kSecondFormat, id.c_str(), version.c_str()});
+  if (!done) return done;
   return transaction.commit();
 }
 
-// What is in the file: a journal of this version (true), nothing yet (false), or something to keep away from.
-tl::expected<bool, Refusal> identify(Database& database) {
+// What is in the file: the format of a journal, 0 for nothing yet, or something to keep away from.
+tl::expected<std::int64_t, Refusal> identify(Database& database) {
   const auto id = database.integer("PRAGMA application_id");
   if (!id) return tl::unexpected(refusal(id.error()));
   const auto version = database.integer("PRAGMA user_version");
   if (!version) return tl::unexpected(refusal(version.error()));
   const auto tables = database.integer("SELECT count(*) FROM sqlite_schema");
   if (!tables) return tl::unexpected(refusal(tables.error()));
-  if (*id == 0 && *version == 0 && *tables == 0) return false;
+  if (*id == 0 && *version == 0 && *tables == 0) return 0;
   if (*id != kApplicationId) return tl::unexpected(Refusal{false, "it is a database of another program"});
-  if (*version == kVersion) return true;
+  if (*version >= 1 && *version <= kFormat) return *version;
   return tl::unexpected(Refusal{false, "it was written by a newer version of this program (format " +
                                            std::to_string(*version) + ", this one knows " +
-                                           std::to_string(kVersion) +
+                                           std::to_string(kFormat) +
                                            "): run that version, or move the file away"});
 }
 
@@ -102,7 +119,7 @@ tl::expected<void, Refusal> check(Database& database) {
   if (!verdict) return tl::unexpected(refusal(verdict.error()));
   if (*verdict != "ok") return tl::unexpected(Refusal{true, *verdict});
   const auto tables = database.integer(
-      "SELECT count(*) FROM sqlite_schema WHERE type = 'table' AND name IN ('entries', 'poison')");
+      "SELECT count(*) FROM sqlite_schema WHERE type = 'table' AND name IN ('waiting', 'set_aside')");
   if (!tables) return tl::unexpected(refusal(tables.error()));
   if (*tables != 2) return tl::unexpected(Refusal{true, "its tables are missing"});
   return {};
@@ -117,14 +134,14 @@ tl::expected<Database, Refusal> open_checked(const std::string& path) {
   auto locked = run_all(*database, {"PRAGMA locking_mode = EXCLUSIVE", "PRAGMA secure_delete = OFF",
                                     "PRAGMA temp_store = MEMORY", "PRAGMA cache_size = -2048"});
   if (!locked) return tl::unexpected(refusal(locked.error()));
-  const auto known = identify(*database);
-  if (!known) return tl::unexpected(known.error());
+  const auto format = identify(*database);
+  if (!format) return tl::unexpected(format.error());
   if (database->read_only()) return tl::unexpected(Refusal{false, "it cannot be written"});
   const auto mode = database->text("PRAGMA journal_mode = WAL");
   if (!mode) return tl::unexpected(refusal(mode.error()));
   if (*mode != "wal") return tl::unexpected(Refusal{false, "no write-ahead log on this file system"});
   auto ready = run_all(*database, {"PRAGMA synchronous = FULL"});
-  if (ready && !*known) ready = lay_out(*database);
+  if (ready) ready = lay_out(*database, *format);
   if (!ready) return tl::unexpected(refusal(ready.error()));
   if (auto sound = check(*database); !sound) return tl::unexpected(std::move(sound.error()));
   return std::move(*database);

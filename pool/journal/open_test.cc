@@ -81,7 +81,7 @@ TEST_F(JournalOpenTest, MovesADatabaseAsideWhosePagesAreOverwritten) {
 
 TEST_F(JournalOpenTest, MovesADatabaseAsideThatLacksItsTables) {
   fill(1);
-  change("DROP TABLE poison");
+  change("DROP TABLE set_aside");
   expect_moved_aside(contents(path()));
 }
 
@@ -99,11 +99,11 @@ TEST_F(JournalOpenTest, KeepsEveryCorruptDatabaseAndItsLog) {
 
 TEST_F(JournalOpenTest, LeavesANewerVersionAlone) {
   fill(1);
-  change("PRAGMA user_version = 2");
+  change("PRAGMA user_version = 3");
   const std::string before = contents(path());
   EXPECT_EQ(refusal(),
             "cannot open the journal " + path() +
-                ": it was written by a newer version of this program (format 2, this one knows 1): run "
+                ": it was written by a newer version of this program (format 3, this one knows 2): run "
                 "that version, or move the file away");
   EXPECT_EQ(contents(path()), before);
 }
@@ -141,22 +141,23 @@ TEST_F(JournalOpenTest, SaysThatAnotherProcessUsesIt) {
 TEST_F(JournalOpenTest, SetsAnEntryAsideThatCannotBeRead) {
   fill(3);
   change(
-      "UPDATE entries SET record = CAST(substr(record, 1, 500) || x'00' || substr(record, 502) AS BLOB)"
+      "UPDATE waiting SET record = CAST(substr(record, 1, 500) || x'00' || substr(record, 502) AS BLOB)"
       " WHERE sequence = 2");
   open();
   EXPECT_THAT(ids(), ElementsAre(id(1, 0), id(1, 2)));
   const auto held = set_aside_units();
   ASSERT_EQ(held.size(), 1U);
   EXPECT_EQ(held[0].reason, "the checksum of the record is wrong");
-  EXPECT_THAT(held[0].event_ids, IsEmpty());
+  EXPECT_THAT(held[0].events, IsEmpty());
+  EXPECT_GT(held[0].unreadable.size(), 10000U);
   EXPECT_EQ(journal_->statistics().waiting.units, 2);
 }
 
 TEST_F(JournalOpenTest, PassesOverEntriesThatCannotBeReadWhenThereIsNothingElse) {
   fill(3);
-  change("UPDATE entries SET record = x'00'");
+  change("UPDATE waiting SET record = x'00'");
   open();
-  EXPECT_THAT(run(context_, journal_->next(1, 1)).value(), IsEmpty());
+  EXPECT_THAT(next(1, 1), IsEmpty());
   EXPECT_EQ(set_aside_units().size(), 3U);
 }
 

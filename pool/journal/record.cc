@@ -1,5 +1,6 @@
 #include "pool/journal/record.h"
 
+#include <algorithm>
 #include <concepts>
 #include <cstdint>
 #include <optional>
@@ -139,6 +140,17 @@ std::string encode_unit(std::span<const event::Event> unit) {
   }
   put(record, checksum(record));
   return record;
+}
+
+std::uint32_t unit_checksum(std::string_view workspace, std::string_view incarnation,
+                            runtime::Timestamp appended_at, std::string_view record) {
+  std::string beside;
+  Writer writer(beside);
+  writer(std::string(workspace));
+  writer(std::string(incarnation));
+  writer(appended_at);
+  beside += record.substr(record.size() - std::min(record.size(), kChecksumBytes));
+  return checksum(beside);
 }
 
 tl::expected<std::vector<event::Event>, std::string> decode_unit(std::string_view record) {

@@ -4,6 +4,7 @@
 // record of an earlier form is read as well: the members that came later are as in a new `Event`.
 #pragma once
 
+#include <cstdint>
 #include <span>
 #include <string>
 #include <string_view>
@@ -11,11 +12,16 @@
 
 #include <tl/expected.hpp>
 
+#include "pool/common/runtime/timestamp.h"
 #include "pool/event/event.h"
 
 namespace storagepool::journal {
 
 std::string encode_unit(std::span<const event::Event> unit);
+
+// Over what the journal keeps beside a record, and the record's own checksum.
+std::uint32_t unit_checksum(std::string_view workspace, std::string_view incarnation,
+                            runtime::Timestamp appended_at, std::string_view record);
 
 // The error says what is wrong with the record and never what is in it.
 tl::expected<std::vector<event::Event>, std::string> decode_unit(std::string_view record);

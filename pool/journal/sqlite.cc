@@ -140,6 +140,10 @@ Statement& Statement::bind(int index, std::int64_t value) {
   return keep(sqlite3_bind_int64(statement_.get(), index, value));
 }
 
+Statement& Statement::bind_null(int index) {
+  return keep(sqlite3_bind_null(statement_.get(), index));
+}
+
 Statement& Statement::bind_text(int index, std::string_view value) {
   return keep(sqlite3_bind_text64(statement_.get(), index, not_null(value), value.size(), SQLITE_STATIC,
                                   SQLITE_UTF8));
@@ -168,6 +172,10 @@ Result<void> Statement::run() {
 void Statement::reset() {
   // Repeats the error of the last step, which was told there.
   sqlite3_reset(statement_.get());
+}
+
+bool Statement::null(int column) const {
+  return sqlite3_column_type(statement_.get(), column) == SQLITE_NULL;
 }
 
 std::int64_t Statement::integer(int column) const {

@@ -65,6 +65,7 @@ class Statement {
   Statement(Database& database, std::string_view sql);
 
   Statement& bind(int index, std::int64_t value);
+  Statement& bind_null(int index);
   // The bytes must stay as they are until `reset`.
   Statement& bind_text(int index, std::string_view value);
   Statement& bind_blob(int index, std::string_view value);
@@ -73,7 +74,8 @@ class Statement {
   Result<void> run();   // passes over the rows
   void reset();
 
-  std::int64_t integer(int column) const;
+  bool null(int column) const;
+  std::int64_t integer(int column) const;    // 0 for NULL
   std::string_view bytes(int column) const;  // of a text or blob, until the next step or reset
 
  private:

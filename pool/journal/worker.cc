@@ -24,7 +24,7 @@ Worker::~Worker() {
 std::size_t Worker::memory_of(const Job& job) {
   constexpr std::size_t kOverhead = 512;
   const auto* append = std::get_if<Append>(&job);
-  return kOverhead + (append == nullptr ? 0 : append->record.size() + append->workspace.size());
+  return kOverhead + (append == nullptr ? 0 : append->record.size() + append->origin.workspace.size());
 }
 
 Outcome<void> Worker::enqueue(Job job) {
@@ -103,7 +103,9 @@ void Worker::commit(std::vector<Append>& group) {
   if (group.empty()) return;
   std::vector<File::Record> units;
   units.reserve(group.size());
-  for (const Append& append : group) units.push_back({append.workspace, append.record, append.events});
+  for (const Append& append : group) {
+    units.push_back({append.origin.workspace, append.origin.incarnation, append.record, append.events});
+  }
   std::vector<Outcome<void>> outcomes = file_->append(units, runtime::wall_now());
   publish();
   for (std::size_t i = 0; i < group.size(); ++i) group[i].answer(std::move(outcomes[i]));

@@ -23,7 +23,7 @@ namespace storagepool::journal {
 class Worker {
  public:
   struct Append {
-    std::string workspace;
+    Origin origin;
     std::string record;
     std::int64_t events = 0;
     std::function<bool()> wanted;  // false: nobody waits any more, leave it out

@@ -75,7 +75,7 @@ boost::asio::awaitable<void> append_all(journal::Journal& journal, int maker, in
                                         int& makers_at_work) {
   for (int number = first; number < first + kUnitsOfAMaker; ++number) {
     auto unit = numbered_unit(maker, number, 1, static_cast<std::size_t>(number % 7) * 300);
-    const auto kept = co_await journal.append("", std::move(unit), in(20s));
+    const auto kept = co_await journal.append(journal::Origin(), std::move(unit), in(20s));
     if (!kept) break;  // full
     const Acknowledgement acknowledged{maker, number};
     if (::write(pipe, &acknowledged, sizeof acknowledged) != sizeof acknowledged) ::_exit(4);

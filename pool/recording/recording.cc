@@ -44,7 +44,8 @@ awaitable<Recording::Answer> Recording::journal(std::string workspace, std::vect
                                                 Deadline deadline) {
   constexpr std::chrono::seconds kRetryAfter{5};
   const Deadline patience = std::max(deadline, clock_.now() + kJournalPatience);
-  const auto appended = co_await journal_->append(std::move(workspace), std::move(unit), patience);
+  const auto appended =
+      co_await journal_->append(journal::Origin(std::move(workspace)), std::move(unit), patience);
   if (appended) co_return Recorded{.journalled = true};
   const bool full = appended.error().kind == journal::Error::Kind::kFull;
   co_return tl::unexpected(StoreError{StoreError::Kind::kUnavailable,

@@ -113,7 +113,12 @@ std::vector<Replay::Group> Replay::to_groups(std::vector<journal::Unit> units) {
 }
 
 asio::awaitable<Replay::Outcome> Replay::round(ReplayPacing::Take take) {
-  auto units = co_await journal_.next(take.max_events, take.max_bytes);
+  const auto waiting = co_await journal_.waiting();
+  if (!waiting) co_return must_wait(waiting.error().detail);
+  if (waiting->empty()) co_return Outcome::kDone;
+  journal::Take oldest{
+      .workspace = waiting->front().workspace, .max_events = take.max_events, .max_bytes = take.max_bytes};
+  auto units = co_await journal_.next(std::move(oldest));
   if (!units) co_return must_wait(units.error().detail);
   std::vector<Group> groups = to_groups(std::move(*units));
   for (Group& group : groups) {

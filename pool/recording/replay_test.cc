@@ -158,9 +158,9 @@ TEST_F(ReplayTest, SetsAsideWhatIsRefusedAloneAndStoresTheRest) {
   EXPECT_TRUE(std::ranges::is_sorted(stored_));
   const auto held = set_aside_units();
   ASSERT_EQ(held.size(), 3U);
-  EXPECT_EQ(held[0].reason, "refused " + id(1, 11));
+  EXPECT_EQ(held[0].reason, "refused " + id(1, 5));
   EXPECT_EQ(held[1].reason, "refused " + id(1, 6));
-  EXPECT_EQ(held[2].reason, "refused " + id(1, 5));
+  EXPECT_EQ(held[2].reason, "refused " + id(1, 11));
   EXPECT_EQ(journal_->statistics().aside.units, 3);
 }
 
@@ -251,7 +251,7 @@ TEST(ReplayOfAFailingDisk, StoresAgainWhatCouldNotBeRemoved) {
   const runtime::testing::TemporaryFolder folder;
   boost::asio::io_context context;
   auto journal = journal::Journal::open(context.get_executor(), {.path = folder / "journal.db"}).value();
-  ASSERT_TRUE(run(context, journal->append("", numbered_unit(1, 1), in(20s))));
+  ASSERT_TRUE(run(context, journal->append(journal::Origin(), numbered_unit(1, 1), in(20s))));
   patient.disk.fail_syncs(true);
   Replay replay(context.get_executor(), *journal,
                 [&](const std::string&, const std::vector<event::Event>&) { return patient.store(); },

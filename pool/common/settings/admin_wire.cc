@@ -1,5 +1,6 @@
 #include "pool/common/settings/admin_wire.h"
 
+#include <algorithm>
 #include <array>
 #include <utility>
 
@@ -67,6 +68,7 @@ class Reader {
     missing(key, "a whole number of at least " + std::to_string(minimum));
     return std::nullopt;
   }
+  std::int64_t integer_or_zero(std::string_view key) { return optional_integer(key).value_or(0); }
   std::string text(std::string_view key) {
     const auto found = object_.find(key);
     if (found != object_.end() && found->is_string()) return found->get<std::string>();
@@ -79,14 +81,30 @@ class Reader {
     missing(key, "true or false");
     return false;
   }
-  Given settings(std::string_view key) {
+  bool boolean_or_false(std::string_view key) { return object_.contains(key) && boolean(key); }
+  std::string text_or_empty(std::string_view key) { return object_.contains(key) ? text(key) : ""; }
+  std::vector<std::string> texts_or_none(std::string_view key) {
+    std::vector<std::string> texts;
+    const auto found = object_.find(key);
+    if (found == object_.end()) return texts;
+    const bool fits =
+        found->is_array() && std::ranges::all_of(*found, [](const Json& item) { return item.is_string(); });
+    if (fits) return found->get<std::vector<std::string>>();
+    missing(key, "a list of strings");
+    return texts;
+  }
+  // Of settings that are not known the change of a pod is refused, and in a pod's report they are of no use.
+  enum class Unknown { kRefused, kIgnored };
+  Given settings(std::string_view key, Unknown unknown) {
     Given given;
     const auto found = object_.find(key);
     if (found == object_.end() || !found->is_object()) {
       missing(key, "an object");
       return given;
     }
-    for (const auto& [name, value] : found->items()) read_setting(name, value, given);
+    for (const auto& [name, value] : found->items()) {
+      if (unknown == Unknown::kRefused || find(name) != nullptr) read_setting(name, value, given);
+    }
     return given;
   }
   void append(Problems problems) {
@@ -159,6 +177,30 @@ Json facts_json(const ServerFacts& facts) {
   return json;
 }
 
+Json journal_json(const JournalReport& journal) {
+  Json json;
+  json["waitingEvents"] = journal.waiting_events;
+  json["waitingUnits"] = journal.waiting_units;
+  json["setAsideUnits"] = journal.set_aside_units;
+  json["oldestSeconds"] = journal.oldest_seconds;
+  json["takesEvents"] = journal.takes_events;
+  json["reason"] = journal.reason;
+  return json;
+}
+
+JournalReport read_journal(const Json& json, Problems& problems) {
+  Reader reader(json, "journal.");
+  JournalReport journal;
+  journal.waiting_events = reader.integer_or_zero("waitingEvents");
+  journal.waiting_units = reader.integer_or_zero("waitingUnits");
+  journal.set_aside_units = reader.integer_or_zero("setAsideUnits");
+  journal.oldest_seconds = reader.integer_or_zero("oldestSeconds");
+  journal.takes_events = reader.boolean_or_false("takesEvents");
+  journal.reason = reader.text_or_empty("reason");
+  for (Problem& found : reader.take()) problems.push_back(std::move(found));
+  return journal;
+}
+
 }  // namespace
 
 std::string_view to_string(PostgresFault fault) {
@@ -182,6 +224,10 @@ std::string to_json(const SettingsChange& change) {
   return dump(json);
 }
 
+std::string to_json(const LeavingChange& change) {
+  return dump({{"leaving", change.leaving}});
+}
+
 std::string to_json(const SettingsReport& report) {
   Json json;
   json["appliedGeneration"] = report.applied_generation;
@@ -194,6 +240,9 @@ std::string to_json(const SettingsReport& report) {
   json["waiting"] = report.waiting;
   json["waitCount"] = report.wait_count;
   json["openHighWater"] = report.open_high_water;
+  json["leaving"] = report.leaving;
+  json["notReady"] = report.not_ready;
+  if (report.journal) json["journal"] = journal_json(*report.journal);
   return dump(json);
 }
 
@@ -213,10 +262,19 @@ tl::expected<SettingsChange, Problems> parse_settings_change(std::string_view te
   Reader reader(*json, "");
   SettingsChange change;
   change.generation = reader.integer("generation", 1);
-  change.settings = reader.settings("settings");
+  change.settings = reader.settings("settings", Reader::Unknown::kRefused);
   for (const auto& [key, value] : json->items()) {
     if (key != "generation" && key != "settings") reader.append({problem(key, "there is no such key")});
   }
+  if (auto problems = reader.take(); !problems.empty()) return tl::unexpected(std::move(problems));
+  return change;
+}
+
+tl::expected<LeavingChange, Problems> parse_leaving_change(std::string_view text) {
+  const auto json = parse_object(text);
+  if (!json) return tl::unexpected(json.error());
+  Reader reader(*json, "");
+  const LeavingChange change{reader.boolean("leaving")};
   if (auto problems = reader.take(); !problems.empty()) return tl::unexpected(std::move(problems));
   return change;
 }
@@ -227,7 +285,7 @@ tl::expected<SettingsReport, Problems> parse_settings_report(std::string_view te
   Reader reader(*json, "");
   SettingsReport report;
   report.applied_generation = reader.integer("appliedGeneration");
-  auto settings = resolve(reader.settings("settings"));
+  auto settings = resolve(reader.settings("settings", Reader::Unknown::kIgnored));
   if (settings) {
     report.settings = *settings;
   } else {
@@ -241,6 +299,13 @@ tl::expected<SettingsReport, Problems> parse_settings_report(std::string_view te
   report.waiting = reader.integer("waiting");
   report.wait_count = reader.integer("waitCount");
   report.open_high_water = reader.integer("openHighWater");
+  report.leaving = reader.boolean_or_false("leaving");
+  report.not_ready = reader.texts_or_none("notReady");
+  Problems journal_problems;
+  if (const auto journal = json->find("journal"); journal != json->end() && journal->is_object()) {
+    report.journal = read_journal(*journal, journal_problems);
+  }
+  reader.append(std::move(journal_problems));
   if (auto problems = reader.take(); !problems.empty()) return tl::unexpected(std::move(problems));
   return report;
 }
@@ -259,8 +324,7 @@ tl::expected<FactsReport, Problems> parse_facts_report(std::string_view text) {
   }
   reader.append(std::move(fact_problems));
   if (json->contains("fault")) {
-    report.fault = parse_postgres_fault(reader.text("fault"));
-    if (!report.fault) reader.append({problem("fault", "is not a known cause")});
+    report.fault = parse_postgres_fault(reader.text("fault")).value_or(PostgresFault::kOther);
   }
   if (auto problems = reader.take(); !problems.empty()) return tl::unexpected(std::move(problems));
   return report;

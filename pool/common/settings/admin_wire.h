@@ -4,13 +4,19 @@
 //   PUT /admin/settings   SettingsChange -> 200 SettingsReport (in force and persisted),
 //                         409 when a higher generation is in force, 400 when a value is refused
 //   GET /admin/settings   -> 200 SettingsReport, read back from the engine
+//   PUT /admin/leaving    LeavingChange -> 200 SettingsReport
 //   GET /admin/facts      -> 200 FactsReport, the last that PostgreSQL told this pod
+//
+// Operator and pods may be of different versions: of what the other says, keys that are not known are left
+// alone, and what is not there has its default. Settings are the exception: a pod refuses to be set to what
+// it does not know.
 #pragma once
 
 #include <cstdint>
 #include <optional>
 #include <string>
 #include <string_view>
+#include <vector>
 
 #include <tl/expected.hpp>
 
@@ -22,6 +28,24 @@ struct SettingsChange {
   std::int64_t generation = 0;
   Given settings;  // every setting; what is missing takes its default
   friend bool operator==(const SettingsChange&, const SettingsChange&) = default;
+};
+
+// A pod that is to go takes no new event into its journal and is not ready, so that the journal runs empty.
+// Forgotten at a restart of the pod.
+struct LeavingChange {
+  bool leaving = false;
+  friend bool operator==(const LeavingChange&, const LeavingChange&) = default;
+};
+
+// What the pod's journal holds: what it has acknowledged and PostgreSQL does not have yet.
+struct JournalReport {
+  std::int64_t waiting_events = 0;   // to be replayed
+  std::int64_t waiting_units = 0;    // the calls that brought them
+  std::int64_t set_aside_units = 0;  // refused at the replay, kept for a person
+  std::int64_t oldest_seconds = 0;   // how long the oldest has waited
+  bool takes_events = false;         // durable and with room, so that 202 can be answered
+  std::string reason;                // why it takes none; empty when it does
+  friend bool operator==(const JournalReport&, const JournalReport&) = default;
 };
 
 // What is in force in the engine now. A shrink is acknowledged once `sockets() <= settings.max_open_conns`.
@@ -36,6 +60,9 @@ struct SettingsReport {
   std::int64_t waiting = 0;
   std::int64_t wait_count = 0;
   std::int64_t open_high_water = 0;
+  bool leaving = false;
+  std::vector<std::string> not_ready;    // as /readyz tells them; none: the pod is ready
+  std::optional<JournalReport> journal;  // absent: the pod has none, or is too old to tell
 
   std::int64_t sockets() const { return open + opening + closing; }
   friend bool operator==(const SettingsReport&, const SettingsReport&) = default;
@@ -74,15 +101,17 @@ struct FactsReport {
   bool reachable = false;            // the last attempt succeeded
   std::optional<ServerFacts> facts;  // the last known, also while unreachable
   std::int64_t facts_age_seconds = 0;
-  std::optional<PostgresFault> fault;
+  std::optional<PostgresFault> fault;  // kOther also for a cause that only a newer pod knows
   std::string detail;  // one sentence of allow-listed fields, never libpq's text or a credential
   friend bool operator==(const FactsReport&, const FactsReport&) = default;
 };
 
 std::string to_json(const SettingsChange& change);
+std::string to_json(const LeavingChange& change);
 std::string to_json(const SettingsReport& report);
 std::string to_json(const FactsReport& report);
 tl::expected<SettingsChange, Problems> parse_settings_change(std::string_view json);
+tl::expected<LeavingChange, Problems> parse_leaving_change(std::string_view json);
 tl::expected<SettingsReport, Problems> parse_settings_report(std::string_view json);
 tl::expected<FactsReport, Problems> parse_facts_report(std::string_view json);
 

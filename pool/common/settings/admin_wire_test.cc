@@ -31,8 +31,39 @@ TEST(AdminWire, AReportReadsBackTheSame) {
   report.waiting = 4;
   report.wait_count = 40;
   report.open_high_water = 8;
+  report.leaving = true;
+  report.not_ready = {"leaving", "PostgreSQL is not reachable: nothing listens"};
+  report.journal = JournalReport{120, 40, 2, 90, false, "the journal is full"};
   EXPECT_EQ(report.sockets(), 8);
   EXPECT_EQ(parse_settings_report(to_json(report)).value(), report);
+}
+
+TEST(AdminWire, ALeavingChangeReadsBackTheSame) {
+  for (const bool leaving : {true, false}) {
+    const LeavingChange change{leaving};
+    EXPECT_EQ(parse_leaving_change(to_json(change)).value(), change);
+  }
+  EXPECT_THAT(error_of(parse_leaving_change("{}")), HasSubstr("leaving: must be true or false"));
+  EXPECT_THAT(error_of(parse_leaving_change(R"({"leaving":1})")), HasSubstr("leaving"));
+}
+
+TEST(AdminWire, WhatOnlyANewerPeerKnowsIsLeftAlone) {
+  const SettingsReport report;
+  std::string text = to_json(report);
+  text.insert(1, R"("weather":{"rain":1},)");
+  text.insert(text.find(R"("settings":{)") + std::string(R"("settings":{)").size(), R"("umbrellas":3,)");
+  EXPECT_EQ(parse_settings_report(text).value(), report) << text;
+  EXPECT_EQ(parse_leaving_change(R"({"leaving":true,"because":"rain"})").value(), LeavingChange{true});
+  const auto facts =
+      parse_facts_report(R"({"reachable":false,"factsAgeSeconds":0,"detail":"it rains","fault":"weather"})");
+  EXPECT_EQ(facts.value().fault, PostgresFault::kOther);
+}
+
+TEST(AdminWire, AReportOfAnOlderPodHasNoJournal) {
+  const SettingsReport report;
+  std::string text = to_json(report);
+  text.erase(text.find(R"(,"leaving")"));
+  EXPECT_EQ(parse_settings_report(text + "}").value(), report) << text;
 }
 
 TEST(AdminWire, FactsReadBackTheSame) {
@@ -76,12 +107,17 @@ TEST(AdminWire, ARefusedChangeSaysWhy) {
 TEST(AdminWire, AHostileReportIsRefused) {
   EXPECT_NE(error_of(parse_settings_report(R"({"appliedGeneration":1})")), "");
   EXPECT_NE(error_of(parse_facts_report(R"({"reachable":"yes","factsAgeSeconds":0,"detail":""})")), "");
-  EXPECT_NE(
-      error_of(parse_facts_report(R"({"reachable":true,"factsAgeSeconds":0,"detail":"","fault":"weather"})")),
-      "");
+  EXPECT_NE(error_of(parse_facts_report(R"({"reachable":true,"factsAgeSeconds":0,"detail":"","fault":7})")),
+            "");
   EXPECT_NE(error_of(parse_facts_report(
                 R"({"reachable":true,"factsAgeSeconds":0,"detail":"","facts":{"maxConnections":-4}})")),
             "");
+  std::string report = to_json(SettingsReport{});
+  report.pop_back();
+  for (const char* hostile : {R"(,"journal":{"waitingEvents":-1}})", R"(,"journal":{"reason":5}})",
+                              R"(,"notReady":"no"})", R"(,"notReady":[1]})", R"(,"leaving":"yes"})"}) {
+    EXPECT_NE(error_of(parse_settings_report(report + hostile)), "") << hostile;
+  }
 }
 
 }  // namespace

@@ -25,16 +25,18 @@ using testing::kSystem;
 using testing::Pool;
 using testing::World;
 
-// puddle, a cancelled acquire does not cancel the constructor: the connect goes on without its caller, and
-// the next one gets its connection without a second connect.
+// puddle, a cancelled acquire does not cancel the constructor: the connect goes on without its caller, who
+// gave up by deadline, and the next one gets its connection without a second connect.
 TEST(ConformancePuddle, CancelledAcquireDoesNotCancelTheConstructor) {
   Pool pool({.max_open_conns = 5, .system_conns = 1});
-  const auto gone = pool.acquire();
-  const auto expired = pool.acquire("a", 10ms);
-  pool.core.cancel(pool.now, gone);
-  pool.collect();
-  pool.advance(10ms);
-  EXPECT_EQ(pool.failed(expired), Reason::kDeadlineExceeded);
+  const auto gone = pool.acquire(kSystem, 5ms);
+  const auto later = pool.acquire("a", 10ms);
+  pool.advance(5ms);
+  EXPECT_EQ(pool.failed(gone), Reason::kDeadlineExceeded);
+  EXPECT_FALSE(pool.failed(later));
+  pool.advance(5ms);
+  EXPECT_EQ(pool.failed(later), Reason::kDeadlineExceeded);
+  EXPECT_EQ(pool.fails.size(), 2u);
   EXPECT_EQ(pool.statistics().opening, 2);
   EXPECT_TRUE(pool.closes.empty());
   const auto next = pool.acquire();  // covered by the connect that is under way
@@ -65,11 +67,12 @@ TEST(ConformancePuddle, AFailedConstructorSignalsTheNextWaiter) {
 // waits is served once it is over, by one timer.
 TEST(ConformancePuddle, AFailedConstructorSignalsTheNextWaiterAfterTheBackoff) {
   Pool pool({.max_open_conns = 1});
-  const auto first = pool.acquire();
+  const auto first = pool.acquire(kSystem, 1ms);
   const auto second = pool.acquire();
   pool.fail_open({.detail = "no answer"});
-  pool.core.cancel(pool.now, first);  // it gave up; its turn to try is not lost with it
-  pool.collect();
+  pool.advance(1ms);  // the first gives up; its turn to try is not lost with it
+  EXPECT_EQ(pool.failed(first), Reason::kConnectFailed);
+  EXPECT_TRUE(pool.opens.empty());
   const auto next = pool.core.next_timer();
   ASSERT_TRUE(next);
   pool.now = *next;
@@ -77,7 +80,9 @@ TEST(ConformancePuddle, AFailedConstructorSignalsTheNextWaiterAfterTheBackoff) {
   pool.collect();
   ASSERT_EQ(pool.opens.size(), 1u);
   pool.open_all();
+  EXPECT_EQ(pool.handed(first), 0u);
   EXPECT_NE(pool.handed(second), 0u);
+  EXPECT_EQ(pool.fails.size(), 1u);
 }
 
 // puddle, close blocks until all are released: it is not over while one is out, and what is released is
@@ -142,8 +147,8 @@ TEST(ConformanceBb8, TwentyFiveThousandWaitersThroughThreeConnections) {
 }
 
 // deadpool, cancellation combinations: connects, checks and closes that succeed, fail, are slow or never end,
-// in every combination, under clients that give up by deadline, by cancelling or while they hold one. The
-// pool never grows past its size, all that ended is accounted for, and what can still work does.
+// in every combination, under clients that give up by deadline, to come again or for good, or while they hold
+// one. The pool never grows past its size, all that ended is accounted for, and what can still work does.
 struct Case {
   std::string name;
   Gates gates;
@@ -185,7 +190,7 @@ TEST_P(ConformanceDeadpool, CancellationCombinations) {
     if (over) return;
     ++asked;
     const auto rest = std::chrono::milliseconds(number % 3);
-    const auto waiter = world.acquire(
+    world.acquire(
         std::chrono::milliseconds(1 + number),
         [&, number, rest](ConnectionId id) {
           ++served;
@@ -195,17 +200,16 @@ TEST_P(ConformanceDeadpool, CancellationCombinations) {
         },
         [&, number](const AcquireError&) {
           ++answers;
+          if (number % 2 == 0) return;
           world.after(1ms, [&client, number] { client(number); });
         });
-    if (number % 2 == 0) {
-      world.after(std::chrono::milliseconds(number), [&world, waiter] { world.cancel(waiter); });
-    }
   };
   for (int number = 0; number < 8; ++number) client(number);
   world.run_for(1s);
   EXPECT_LE(world.sockets(), 2);
   over = true;
   world.run_for(1s);
+  EXPECT_EQ(answers, asked);
   EXPECT_EQ(world.statistics().waiting, 0);
   EXPECT_LE(world.statistics().open_high_water, 2);
   if (GetParam().connects) {
@@ -262,8 +266,8 @@ TEST(ConformanceVitess, AfterAStormOfTimeoutsTheConnectionIsIdle) {
 }
 
 // Boost.MySQL #509, a cancelled waiter passes on what it was woken for: at every moment at which a connection
-// can be on its way to the older of two waiters, cancelling it leaves the connection to the younger.
-TEST(ConformanceBoostMysql, ACancelledWaiterDoesNotTakeItsWakeUpAlong) {
+// can be on its way to the older of two waiters, its deadline leaves the connection to the younger.
+TEST(ConformanceBoostMysql, AnExpiredWaiterDoesNotTakeItsWakeUpAlong) {
   enum class Moment { kQueued, kConnecting, kChecking, kEvicting };
   for (const auto moment : {Moment::kQueued, Moment::kConnecting, Moment::kChecking, Moment::kEvicting}) {
     SCOPED_TRACE(static_cast<int>(moment));
@@ -279,30 +283,30 @@ TEST(ConformanceBoostMysql, ACancelledWaiterDoesNotTakeItsWakeUpAlong) {
       pool.release(*connection);
       pool.advance(30s);
     }
-    const auto older = pool.acquire("a");
+    const auto older = pool.acquire("a", Eviction::kPatience + 1ms);
     const auto younger = pool.acquire("a");
-    if (moment == Moment::kQueued) {
-      pool.core.cancel(pool.now, older);
-      pool.release(*connection);
-    } else if (moment == Moment::kConnecting) {
+    pool.advance(Eviction::kPatience);
+    if (moment == Moment::kConnecting) {
       ASSERT_EQ(pool.opens.size(), 1u);
-      pool.core.cancel(pool.now, older);
-      pool.collect();
-      pool.open_all();
     } else if (moment == Moment::kChecking) {
       ASSERT_EQ(pool.validates, std::vector<ConnectionId>{*connection});
-      pool.core.cancel(pool.now, older);
+    } else if (moment == Moment::kEvicting) {
+      ASSERT_EQ(pool.closes.size(), 1u);
+    }
+    EXPECT_TRUE(pool.fails.empty());
+    pool.advance(1ms);
+    EXPECT_EQ(pool.failed(older), Reason::kDeadlineExceeded);
+    EXPECT_EQ(pool.handed(younger), 0u);
+    if (moment == Moment::kQueued) {
+      pool.release(*connection);
+    } else if (moment == Moment::kChecking) {
       pool.core.validated(pool.now, *connection, true);
       pool.collect();
     } else {
-      pool.advance(Eviction::kPatience);
-      ASSERT_EQ(pool.closes.size(), 1u);
-      pool.core.cancel(pool.now, older);
-      pool.collect();
       pool.close_all();
       pool.open_all();
     }
-    pool.collect();
+    EXPECT_EQ(pool.fails.size(), 1u);
     EXPECT_EQ(pool.handed(older), 0u);
     EXPECT_NE(pool.handed(younger), 0u);
   }
@@ -338,14 +342,15 @@ TEST(ConformancePsycopg, DeadClient) {
 TEST(ConformancePsycopg, QueueSize) {
   Pool pool({.max_open_conns = 1, .max_waiters = 3});
   const auto held = pool.lease();
-  const auto queue = pool.acquire_several(3);
+  const std::vector<WaiterId> queue = {pool.acquire(), pool.acquire(kSystem, 10ms), pool.acquire()};
   const auto refused = pool.acquire();
   EXPECT_EQ(pool.failed(refused), Reason::kTooManyWaiters);
   EXPECT_NE(pool.error(refused).detail.find('3'), std::string::npos);
   EXPECT_GE(pool.error(refused).retry_after, 1s);
   EXPECT_EQ(pool.statistics().waiting, 3);
-  pool.core.cancel(pool.now, queue[1]);
-  pool.collect();
+  pool.advance(10ms);
+  EXPECT_EQ(pool.failed(queue[1]), Reason::kDeadlineExceeded);
+  EXPECT_EQ(pool.statistics().waiting, 2);
   const auto late = pool.acquire();
   EXPECT_FALSE(pool.failed(late));
   for (const auto waiter : {queue[0], queue[2], late}) {
@@ -353,6 +358,8 @@ TEST(ConformancePsycopg, QueueSize) {
     EXPECT_EQ(pool.handed(waiter), held);
   }
   EXPECT_EQ(pool.handed(refused), 0u);
+  EXPECT_EQ(pool.handed(queue[1]), 0u);
+  EXPECT_EQ(pool.fails.size(), 2u);
 }
 
 // PgBouncer test_max_user_connections: the limit holds over all databases together, also while a connection

@@ -68,21 +68,12 @@ WaiterId Core::acquire(TimePoint now, std::string_view name, TimePoint deadline)
   return id;
 }
 
-void Core::cancel(TimePoint now, WaiterId id) {
-  advance(now);
-  const auto waiter = demand_.find(id);
-  if (waiter == kNone) return dispatch(now);  // it was answered before it gave up
-  const std::uint32_t at = demand_[waiter].database;
-  answered(now, waiter);
-  settle(now, at);
-}
-
 void Core::release(TimePoint now, ConnectionId id, bool reusable) {
   advance(now);
   const auto index = expect(id, State::kInUse, "release of a connection that nobody holds");
   if (index == kNone) return dispatch(now);
   const std::uint32_t at = connections_[index].database;
-  --statistics_.in_use;
+  --population_.in_use;
   if (reusable) {
     place(now, index);
   } else {
@@ -97,7 +88,7 @@ void Core::opened(TimePoint now, ConnectionId id) {
   if (index == kNone) return dispatch(now);
   Connection& connection = connections_[index];
   const std::uint32_t at = connection.database;
-  --statistics_.opening;
+  --population_.opening;
   window_.succeeded(now - connection.began, static_cast<double>(settings_.max_open_conns));
   connection.opened_at = now;
   connection.lifetime_permille = std::uniform_int_distribution<std::uint16_t>(900, 1000)(random_);
@@ -118,7 +109,7 @@ void Core::open_failed(TimePoint now, ConnectionId id, OpenFailure failure) {
   // What was wrong with a connect from before `retire`, say its credentials, may have been put right since.
   const bool lasting = failure.lasting && connections_[index].era == era_;
   Database& database = databases_[at];
-  --statistics_.opening;
+  --population_.opening;
   ++statistics_.connect_failures;
   forget(index);
   demand_.connect_failed(at);
@@ -147,7 +138,7 @@ void Core::validated(TimePoint now, ConnectionId id, bool alive) {
   const auto index = expect(id, State::kValidating, "answer to a check that is not under way");
   if (index == kNone) return dispatch(now);
   const std::uint32_t at = connections_[index].database;
-  --statistics_.in_use;
+  --population_.in_use;
   if (alive) {
     place(now, index);
   } else {
@@ -163,7 +154,7 @@ void Core::closed(TimePoint now, ConnectionId id) {
   const auto index = expect(id, State::kClosing, "end of a socket that is not closing");
   if (index == kNone) return dispatch(now);
   const std::uint32_t at = connections_[index].database;
-  --statistics_.closing;
+  --population_.closing;
   if (!databases_[at].system) --ordinary_closing_;
   forget(index);
   demand_.close_ended(at);
@@ -229,6 +220,9 @@ std::uint32_t Core::expect(ConnectionId id, State state, std::string_view otherw
 Statistics Core::statistics() const {
   Statistics now = statistics_;
   now.max_open = settings_.max_open_conns;
+  now.opening = population_.opening;
+  now.closing = population_.closing;
+  now.in_use = population_.in_use;
   now.idle = idle_size();
   now.open = now.in_use + now.idle;
   now.waiting = static_cast<std::int64_t>(demand_.size());
@@ -384,7 +378,7 @@ AcquireError Core::deadline_error(TimePoint now, std::uint32_t index) const {
   }
   return make_error(AcquireError::Reason::kDeadlineExceeded,
                     "no connection to " + std::string(database.name) + " became free in time (" +
-                        std::to_string(statistics_.in_use) + " in use of at most " +
+                        std::to_string(population_.in_use) + " in use of at most " +
                         std::to_string(settings_.max_open_conns) + ")");
 }
 

@@ -18,7 +18,7 @@
 //  E2 nobody waits while an idle connection of its database, or a token it may have, exists (but for the
 //     back-off of E6), nor, longer than it is patient, while an idle connection of another database exists
 //     that may be closed for it and fewer than two sockets are being opened or closed.
-//  E3 first come first served within a database; expired and cancelled waiters receive nothing.
+//  E3 first come first served within a database; an expired waiter receives nothing.
 //  E4 a smaller limit closes idle connections at once and busy ones on release.
 //  E5 at capacity the least recently used idle connection of another database makes room, where one that was
 //     asked for again counts as younger (eviction.h).
@@ -107,7 +107,6 @@ class Core {
   // or when time has brought about what `acquire` would see to first.
   ConnectionId acquire_idle(TimePoint now, std::string_view database, TimePoint deadline,
                             std::chrono::nanoseconds at_most);
-  void cancel(TimePoint now, WaiterId waiter);  // no Hand or Fail follows; an answered waiter is ignored
   // Of the following, news that contradict what the core knows (a release by nobody's holder, a connect that
   // ends twice) are a fault of the caller's: counted and reported (check.h), and nothing is done for them.
   void release(TimePoint now, ConnectionId connection, bool reusable);
@@ -172,6 +171,11 @@ class Core {
     std::int32_t closers = 0;  // calls of close_database without their reopen_database
     IndexList<Connection, &Connection::database_idle> idle;  // most recently used last
     Backoff backoff;
+  };
+  struct Population {  // sockets by what they are; the idle ones are in eviction_
+    std::int64_t opening = 0;
+    std::int64_t in_use = 0;  // or being validated
+    std::int64_t closing = 0;
   };
   struct NameHash : std::hash<std::string_view> {
     using is_transparent = void;
@@ -259,7 +263,8 @@ class Core {
   ConnectWindow window_;
   std::int64_t ordinary_sockets_ = 0;  // of the ordinary databases
   std::int64_t ordinary_closing_ = 0;  // of these
-  Statistics statistics_;  // `in_use` includes connections being validated; sizes are filled in on reading
+  Population population_;
+  Statistics statistics_;  // what happened so far, decides nothing; sizes are filled in on reading
   std::vector<Action> actions_;
 };
 

@@ -48,28 +48,31 @@ TEST(Core, E2AReleasedConnectionGoesToTheFirstWaiter) {
 
 TEST(Core, E2AConnectThatOutlivesItsWaiterServesTheNext) {
   Pool pool({.max_open_conns = 1});
-  const auto gone = pool.acquire();
+  const auto gone = pool.acquire(kSystem, 10ms);
   const auto next = pool.acquire();
-  pool.core.cancel(pool.now, gone);
-  pool.collect();
+  pool.advance(10ms);
   pool.open_all();
+  EXPECT_EQ(pool.failed(gone), Reason::kDeadlineExceeded);
+  EXPECT_EQ(pool.fails.size(), 1u);
   EXPECT_EQ(pool.handed(gone), 0u);
   EXPECT_NE(pool.handed(next), 0u);
 }
 
-TEST(Core, E3AnExpiredOrCancelledWaiterHandsItsTurnOn) {
+TEST(Core, E3AnExpiredWaiterHandsItsTurnOn) {
   Pool pool({.max_open_conns = 1});
   const auto held = pool.lease();
   const auto expired = pool.acquire(kSystem, 10ms);
-  const auto cancelled = pool.acquire();
+  const auto gone = pool.acquire(kSystem, 5ms);
   const auto patient = pool.acquire();
-  pool.core.cancel(pool.now, cancelled);
-  pool.now += 20ms;  // no tick: the release itself must see the time
+  pool.advance(5ms);
+  EXPECT_EQ(pool.failed(gone), Reason::kDeadlineExceeded);
+  EXPECT_FALSE(pool.failed(expired));
+  pool.now += 15ms;  // no tick: the release itself must see the time
   pool.release(held);
   EXPECT_EQ(pool.failed(expired), Reason::kDeadlineExceeded);
+  EXPECT_EQ(pool.fails.size(), 2u);
   EXPECT_EQ(pool.handed(expired), 0u);
-  EXPECT_EQ(pool.handed(cancelled), 0u);
-  EXPECT_FALSE(pool.failed(cancelled));
+  EXPECT_EQ(pool.handed(gone), 0u);
   EXPECT_EQ(pool.handed(patient), held);
 }
 
@@ -278,13 +281,15 @@ TEST(Core, ALostIdleConnectionGivesItsTokenBack) {
 
 TEST(Core, AConnectionIsNotGivenUpForAWaiterWhoGetsAnotherAnyway) {
   Pool pool({.max_open_conns = 6, .max_conns_per_database = 2, .system_conns = 1});
-  const auto gone = pool.acquire("a");
+  const auto gone = pool.acquire("a", 1ms);
   pool.acquire(kSystem);
   std::swap(pool.opens[0], pool.opens[1]);
   pool.fail_open({.detail = "no answer"});  // from here on new connects wait for the back-off
   const auto older = pool.acquire("b");
   const auto younger = pool.acquire("a");
-  pool.core.cancel(pool.now, gone);
+  pool.advance(1ms);
+  EXPECT_EQ(pool.failed(gone), Reason::kConnectFailed);
+  EXPECT_EQ(pool.fails.size(), 1u);
   const auto id = pool.opens[0].connection;
   pool.core.opened(pool.now, id);  // it is back: there is a token for everybody
   pool.collect();

@@ -16,7 +16,7 @@ void Core::dispatch(TimePoint now) {
 
 // While connecting fails, one attempt at a time is made, at the end of each back-off.
 bool Core::held_back(TimePoint now) const {
-  return suspended_ || server_.waiting(now) || (server_.failing() && statistics_.opening > 0);
+  return suspended_ || server_.waiting(now) || (server_.failing() && population_.opening > 0);
 }
 
 void Core::spend_free_tokens(TimePoint now) {
@@ -52,7 +52,7 @@ Eviction::Shortage Core::shortage(TimePoint now) const {
 }
 
 bool Core::moving_enough() const {
-  return !window_.admits(static_cast<double>(statistics_.opening + statistics_.closing));
+  return !window_.admits(static_cast<double>(population_.opening + population_.closing));
 }
 
 void Core::make_room(TimePoint now) {

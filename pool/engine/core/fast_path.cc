@@ -34,7 +34,7 @@ ConnectionId Core::acquire_idle(TimePoint now, std::string_view name, TimePoint 
   now_ = now;
   take_idle(index);
   connection.state = State::kInUse;
-  ++statistics_.in_use;
+  ++population_.in_use;
   return connections_.id(index);
 }
 
@@ -47,7 +47,7 @@ bool Core::release_idle(TimePoint now, ConnectionId id) {
     return false;
   }
   now_ = now;
-  --statistics_.in_use;
+  --population_.in_use;
   make_idle(now, index);
   return true;
 }

@@ -16,7 +16,7 @@ Demand::Limits Core::limits(const settings::Settings& settings) {
 }
 
 std::int64_t Core::live() const {
-  return static_cast<std::int64_t>(connections_.size()) - statistics_.closing;
+  return static_cast<std::int64_t>(connections_.size()) - population_.closing;
 }
 std::int64_t Core::ordinary_live() const {
   return ordinary_sockets_ - ordinary_closing_;
@@ -77,7 +77,7 @@ void Core::take_idle(std::uint32_t index) {
 
 void Core::hand(TimePoint now, std::uint32_t waiter, std::uint32_t connection) {
   connections_[connection].state = State::kInUse;
-  ++statistics_.in_use;
+  ++population_.in_use;
   actions_.emplace_back(Hand{demand_.id(waiter), connections_.id(connection)});
   answered(now, waiter);
 }
@@ -93,7 +93,7 @@ void Core::serve_from_idle(TimePoint now, std::uint32_t index) {
     if (check) {
       connections_[connection].state = State::kValidating;
       demand_.check_begun(index);
-      ++statistics_.in_use;
+      ++population_.in_use;
       actions_.emplace_back(Validate{connections_.id(connection)});
     } else {
       hand(now, demand_.front(index), connection);
@@ -111,14 +111,14 @@ void Core::open(TimePoint now, std::uint32_t at) {
   connection.began = now;
   eviction_.add(index, database.system);
   demand_.connect_begun(at);
-  ++statistics_.opening;
+  ++population_.opening;
   if (!database.system) ++ordinary_sockets_;
   const auto sockets = static_cast<std::int64_t>(connections_.size());
   // Nothing else adds a socket, so that what is above a limit that was made smaller can only fall.
   STORAGEPOOL_INVARIANT(sockets <= settings_.max_open_conns, "E1: more sockets than maxOpenConns",
                         {"sockets", sockets}, {"max_open_conns", settings_.max_open_conns},
-                        {"opening", statistics_.opening}, {"idle", idle_size()},
-                        {"in_use", statistics_.in_use}, {"closing", statistics_.closing});
+                        {"opening", population_.opening}, {"idle", idle_size()},
+                        {"in_use", population_.in_use}, {"closing", population_.closing});
   statistics_.open_high_water = std::max(statistics_.open_high_water, sockets);
   actions_.emplace_back(Open{id, std::string(database.name)});
 }
@@ -128,7 +128,7 @@ void Core::close(std::uint32_t index) {
   const std::uint32_t at = connections_[index].database;
   connections_[index].state = State::kClosing;
   demand_.close_begun(at);
-  ++statistics_.closing;
+  ++population_.closing;
   if (!databases_[at].system) ++ordinary_closing_;
   actions_.emplace_back(Close{connections_.id(index)});
 }

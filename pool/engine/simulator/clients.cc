@@ -29,7 +29,8 @@ void Simulator::acquire_one(int database) {
     lose(*id);
   }
   const TimePoint deadline =
-      chance(0.05) ? now_ - up_to(milliseconds(1)) : now_ + up_to(milliseconds(4000)) + nanoseconds(1);
+      chance(0.05) ? now_ - up_to(milliseconds(1))
+                   : now_ + up_to(milliseconds(chance(impatience_) ? 40 : 4000)) + nanoseconds(1);
   begin("acquire", database);
   if (chance(0.5) && take_idle(database, deadline)) return;
   const WaiterId id = core_.acquire(now_, model_.name(database), deadline);
@@ -50,30 +51,11 @@ bool Simulator::take_idle(int database, TimePoint deadline) {
   return true;
 }
 
-void Simulator::cancel() {
-  if (model_.waiters().empty()) return;
-  const auto index = static_cast<std::size_t>(below(static_cast<int>(model_.waiters().size())));
-  const Waiter waiter = model_.waiters()[index];
-  const Counts& counts = model_.of(waiter.database);
-  coverage_.saw(counts.of(State::kOpening) > 0      ? Seen::kCancelledOpening
-                : counts.of(State::kValidating) > 0 ? Seen::kCancelledValidating
-                                                    : Seen::kCancelledWaiting);
-  begin("cancel", waiter.database);
-  model_.cancelled(waiter.id);
-  core_.cancel(now_, waiter.id);
-  settle();
-}
-
-// A caller who is cancelled between being handed a connection and taking it: the driver leaves the queue,
-// which it left long ago, and brings the connection back.
+// A caller who gives up between being handed a connection and taking it: the driver brings it back.
 void Simulator::abandon() {
   const auto id = any(State::kInUse);
   if (!id) return;
   coverage_.saw(Seen::kAbandoned);
-  const Connection connection = model_.connection(*id);
-  begin("cancel of a waiter that was served", connection.database);
-  core_.cancel(now_, connection.holder);
-  settle();
   release_one(*id, true);
 }
 

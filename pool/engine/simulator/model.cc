@@ -44,14 +44,6 @@ void Model::acquired(WaiterId waiter, int index, TimePoint deadline) {
   touched_ = index;
 }
 
-void Model::cancelled(WaiterId id) {
-  const auto waiter = find_waiter(id);
-  if (waiter == waiters_.end()) return;
-  touched_ = waiter->database;
-  // One that expires at this moment may be failed first: both answers are right.
-  if (waiter->deadline > now_) remove_waiter(waiter);
-}
-
 void Model::opened(ConnectionId id) {
   Connection& connection = find(id);
   connection.opened_at = now_;
@@ -92,7 +84,6 @@ void Model::failed(Outage& outage, const Connection& connection, bool lasting) {
 void Model::came_back(ConnectionId id, bool healthy) {
   Connection& connection = find(id);
   connection.fresh = healthy;
-  connection.holder = 0;
   connection.idle_turn = ++turns_;
   connection.idle_since = now_;
   set_state(connection, State::kPlacing);
@@ -206,7 +197,6 @@ void Model::apply(const Hand& hand) {
           "E3: first come, first served");
   may_hand(connection);
   connection.again = connection.again || connection.state == State::kIdle;
-  connection.holder = hand.waiter;
   set_state(connection, State::kInUse);
   remove_waiter(waiter);
 }
@@ -216,6 +206,12 @@ void Model::apply(const Fail& fail) {
   coverage_.saw(kSeenReasons.at(static_cast<std::size_t>(fail.error.reason)));
   const auto waiter = find_waiter(fail.waiter);
   require(waiter != waiters_.end(), "E3: only a waiter that waits is failed");
+  if (waiter->deadline <= now_ && fail.waiter != newcomer_) {
+    const Counts& counts = of(waiter->database);
+    coverage_.saw(counts.of(State::kOpening) > 0      ? Seen::kExpiredOpening
+                  : counts.of(State::kValidating) > 0 ? Seen::kExpiredValidating
+                                                      : Seen::kExpiredWaiting);
+  }
   const auto told_of = [&](const Outage& outage) {
     return (outage.failing || outage.ended == now_) && (outage.lasting || waiter->deadline <= now_);
   };

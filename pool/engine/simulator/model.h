@@ -38,7 +38,6 @@ struct Connection {
   int era = 0;                  // how many times the pool had been retired when the connect began
   bool fresh = false;           // while kPlacing: healthy as far as known
   bool dead = false;            // the socket died, and the core has not been told
-  WaiterId holder = 0;
 };
 
 struct Waiter {
@@ -82,7 +81,6 @@ class Model {
   // Events. The core is told after the model, except that it makes a waiter's id.
   void begin(TimePoint now);
   void acquired(WaiterId waiter, int database, TimePoint deadline);
-  void cancelled(WaiterId waiter);
   void opened(ConnectionId id);
   void open_failed(ConnectionId id, const OpenFailure& failure);
   void came_back(ConnectionId id, bool healthy);  // released, validated, or idle and lost

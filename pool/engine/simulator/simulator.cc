@@ -49,6 +49,7 @@ Simulator::Simulator(std::uint64_t seed, bool traced)
       core_("system", settings_, std::mt19937_64(seed + 1)),
       model_(core_, settings_, shape_.databases, coverage_),
       failure_rate_(chance(0.5) ? 0.02 : 0.3),
+      impatience_(chance(0.5) ? 0.1 : 0.6),
       clients_(chance(0.5) ? 1 + below(shape_.max_open) : std::numeric_limits<int>::max()),
       server_slots_(std::numeric_limits<int>::max()),
       salt_(random_()),
@@ -67,7 +68,6 @@ const std::vector<Simulator::Kind>& Simulator::kinds() {
   static const std::vector<Kind> kKinds = {
       {220, &Simulator::acquire},
       {6, &Simulator::burst},
-      {50, &Simulator::cancel},
       {20, &Simulator::abandon},
       {300, &Simulator::release},
       {300, &Simulator::answer_connect},

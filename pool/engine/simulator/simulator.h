@@ -70,7 +70,6 @@ class Simulator {
   // clients.cc: those who use the pool.
   void acquire();
   void burst();
-  void cancel();
   void abandon();
   void release();
   void acquire_one(int database);
@@ -116,7 +115,8 @@ class Simulator {
   int weight_ = 0;            // of all
   WaiterId taken_ = 0;        // how many connections were taken without a waiter
   double failure_rate_;
-  int clients_;  // at a time
+  double impatience_;  // the share of clients who wait for a moment only
+  int clients_;        // at a time
   TimePoint now_{std::chrono::hours(1)};
   TimePoint up_at_;        // until then the server is down
   int server_slots_;       // the server refuses connections above, because others have the rest

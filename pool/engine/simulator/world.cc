@@ -162,7 +162,6 @@ void Simulator::stale_news() {
   contradict([&] { core_.release(now_, other, true); });
   contradict([&] { core_.closed(now_, other); });
   core_.lost(now_, other);
-  core_.cancel(now_, connection.holder);
   settle();
 }
 

@@ -2,9 +2,11 @@
 // events that can be told apart.
 #pragma once
 
+#include <algorithm>
 #include <chrono>
 #include <cstdio>
 #include <filesystem>
+#include <iterator>
 #include <memory>
 #include <stdexcept>
 #include <string>
@@ -63,30 +65,40 @@ class JournalTest : public ::testing::Test {
     journal_.reset();
   }
 
-  tl::expected<void, Error> append(std::vector<event::Event> unit, const std::string& workspace = "") {
-    return run(context_, journal_->append(workspace, std::move(unit), in(20s)));
+  tl::expected<void, Error> append(std::vector<event::Event> unit, const std::string& workspace = "",
+                                   const std::string& incarnation = "") {
+    return run(context_, journal_->append(Origin(workspace, incarnation), std::move(unit), in(20s)));
   }
-  void must_append(std::vector<event::Event> unit, const std::string& workspace = "") {
-    const auto kept = append(std::move(unit), workspace);
+  void must_append(std::vector<event::Event> unit, const std::string& workspace = "",
+                   const std::string& incarnation = "") {
+    const auto kept = append(std::move(unit), workspace, incarnation);
     ASSERT_TRUE(kept) << kept.error().detail;
   }
-  std::vector<Unit> next(std::size_t max_events = 1000000, std::size_t max_bytes = 1 << 30) {
-    auto units = run(context_, journal_->next(max_events, max_bytes));
-    if (!units) throw std::runtime_error(units.error().detail);
-    return std::move(*units);
+  std::vector<WaitingWorkspace> waiting() { return must(run(context_, journal_->waiting())); }
+  std::vector<Unit> next(const Take& take) { return must(run(context_, journal_->next(take))); }
+  // Of the system database.
+  std::vector<Unit> next(std::size_t max_events, std::size_t max_bytes) {
+    return next(Take{.max_events = max_events, .max_bytes = max_bytes});
   }
-  void remove(std::vector<std::int64_t> sequences) {
-    const auto removed = run(context_, journal_->remove(std::move(sequences)));
-    ASSERT_TRUE(removed) << removed.error().detail;
+  // All that wait, of whatever workspace, by sequence.
+  std::vector<Unit> next() {
+    std::vector<Unit> all;
+    for (const WaitingWorkspace& workspace : waiting()) {
+      auto units = next(Take{.workspace = workspace.workspace, .max_events = 1000000, .max_bytes = 1 << 30});
+      std::ranges::move(units, std::back_inserter(all));
+    }
+    std::ranges::sort(all, {}, &Unit::sequence);
+    return all;
   }
-  void set_aside(std::vector<std::int64_t> sequences, const std::string& reason) {
-    const auto done = run(context_, journal_->set_aside(std::move(sequences), reason));
-    ASSERT_TRUE(done) << done.error().detail;
+  Amount remove(std::vector<std::int64_t> sequences) {
+    return must(run(context_, journal_->remove(std::move(sequences))));
   }
-  std::vector<SetAsideUnit> set_aside_units(std::size_t limit = 100) {
-    auto units = run(context_, journal_->set_aside_units(limit));
-    if (!units) throw std::runtime_error(units.error().detail);
-    return std::move(*units);
+  Amount set_aside(std::vector<std::int64_t> sequences, const std::string& reason) {
+    return must(run(context_, journal_->set_aside(std::move(sequences), reason)));
+  }
+  std::vector<KeptUnit> read(const Page& page) { return must(run(context_, journal_->read(page))); }
+  std::vector<KeptUnit> set_aside_units() {
+    return read({.part = Part::kSetAside, .max_units = 1000000, .max_bytes = 1 << 30});
   }
   // The first event's id of each unit.
   std::vector<std::string> ids() {
@@ -95,6 +107,11 @@ class JournalTest : public ::testing::Test {
     return result;
   }
   static std::string id(int maker, int number) { return numbered_unit(maker, number).at(0).event_id; }
+  template <typename T>
+  static T must(tl::expected<T, Error> outcome) {
+    if (!outcome) throw std::runtime_error(outcome.error().detail);
+    return std::move(*outcome);
+  }
   // Runs the loop until `reached`; false after half a minute.
   template <typename Condition>
   bool run_until(Condition reached) {

@@ -47,17 +47,11 @@ class World {
   void after(std::chrono::milliseconds time, std::function<void()> event) {
     events_.emplace(std::pair(now_ + time, ++sequence_), std::move(event));
   }
-  // At most one of the two is called, in an event of its own.
-  WaiterId acquire(std::chrono::milliseconds time, Served served, Failed failed = {},
-                   const std::string& database = "system") {
+  // One of the two is called, in an event of its own.
+  void acquire(std::chrono::milliseconds time, Served served, Failed failed = {},
+               const std::string& database = "system") {
     const auto id = core_.acquire(now_, database, now_ + time);
     waiters_.emplace(id, Waiter{std::move(served), std::move(failed)});
-    collect();
-    return id;
-  }
-  void cancel(WaiterId waiter) {
-    waiters_.erase(waiter);
-    core_.cancel(now_, waiter);
     collect();
   }
   void release(ConnectionId connection, bool reusable = true) {
