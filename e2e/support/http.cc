@@ -13,12 +13,12 @@ namespace beast = boost::beast;
 namespace http = boost::beast::http;
 
 struct HttpClient::Impl {
-  std::uint16_t port;
+  asio::ip::tcp::endpoint endpoint;
   asio::io_context context;
   std::unique_ptr<beast::tcp_stream> stream;
   beast::flat_buffer buffer;
 
-  explicit Impl(std::uint16_t port_on_loopback) : port(port_on_loopback) {}
+  explicit Impl(asio::ip::tcp::endpoint server) : endpoint(std::move(server)) {}
 
   // Runs one asynchronous operation to its end, so that the stream's deadline applies to it.
   template <typename Start>
@@ -31,7 +31,8 @@ struct HttpClient::Impl {
   }
 };
 
-HttpClient::HttpClient(std::uint16_t port) : impl_(std::make_unique<Impl>(port)) {}
+HttpClient::HttpClient(const std::string& ip_address, std::uint16_t port)
+    : impl_(std::make_unique<Impl>(asio::ip::tcp::endpoint{asio::ip::make_address(ip_address), port})) {}
 HttpClient::~HttpClient() = default;
 HttpClient::HttpClient(HttpClient&&) noexcept = default;
 HttpClient& HttpClient::operator=(HttpClient&&) noexcept = default;
@@ -42,7 +43,8 @@ tl::expected<HttpResponse, std::string> HttpClient::send(const HttpRequest& requ
   message.method_string(request.method);
   message.target(request.target);
   message.version(11);
-  message.set(http::field::host, "127.0.0.1:" + std::to_string(impl_->port));
+  message.set(http::field::host,
+              impl_->endpoint.address().to_string() + ":" + std::to_string(impl_->endpoint.port()));
   for (const auto& [name, value] : request.headers) message.set(name, value);
   if (!request.body.empty() && message.find(http::field::content_type) == message.end()) {
     message.set(http::field::content_type, "application/json");
@@ -65,8 +67,7 @@ tl::expected<HttpResponse, std::string> HttpClient::send(const HttpRequest& requ
   beast::tcp_stream& stream = *impl_->stream;
   stream.expires_after(deadline);
   if (fresh) {
-    const asio::ip::tcp::endpoint endpoint{asio::ip::address_v4::loopback(), impl_->port};
-    const auto error = impl_->finish([&](auto handler) { stream.async_connect(endpoint, handler); });
+    const auto error = impl_->finish([&](auto handler) { stream.async_connect(impl_->endpoint, handler); });
     if (error) return failed("connect", error);
   }
   auto error = impl_->finish([&](auto handler) { http::async_write(stream, message, handler); });

@@ -1,4 +1,4 @@
-// A small HTTP client: one kept-alive connection to a port on 127.0.0.1, a deadline on every exchange.
+// A small HTTP client: one kept-alive connection, a deadline on every exchange.
 #pragma once
 
 #include <chrono>
@@ -26,13 +26,14 @@ struct HttpRequest {
 
 class HttpClient {
  public:
-  explicit HttpClient(std::uint16_t port);
+  explicit HttpClient(std::uint16_t port) : HttpClient("127.0.0.1", port) {}
+  HttpClient(const std::string& ip_address, std::uint16_t port);
   ~HttpClient();
   HttpClient(HttpClient&&) noexcept;
   HttpClient& operator=(HttpClient&&) noexcept;
 
-  // The error is what the transport says (refused, closed, timed out); the connection is then made anew next
-  // time.
+  // The error is what the transport says (refused, closed, timed out), beginning with "connect: " when there
+  // was no connection; it is then made anew next time.
   tl::expected<HttpResponse, std::string> send(const HttpRequest& request,
                                                std::chrono::milliseconds deadline = std::chrono::seconds{15});
 

@@ -70,22 +70,28 @@ int Postgres::role_backends() const {
           .at(0));
 }
 
+void Postgres::lead_services_to(const std::string& name) const {
+  for (const char* service : {"postgres", "postgres-direct"}) {
+    kubectl_out({"-n", namespace_, "patch", "service", service, "--type=merge", "-p",
+                 R"({"spec":{"selector":{"app.kubernetes.io/name":")" + name + R"("}}})"});
+  }
+}
+
 void Postgres::cut_off() const {
-  // Not even the Service leads to the server, and who is connected is thrown out.
-  kubectl_out({"-n", namespace_, "patch", "service", "postgres", "--type=merge", "-p",
-               R"({"spec":{"selector":{"app.kubernetes.io/name":"nothing"}}})"});
+  // Not even the Services lead to the server, and who is connected is thrown out.
+  lead_services_to("nothing");
   must(eventually(
            std::chrono::seconds{30},
            [&]() -> std::string {
              superuser(
                  std::string("select pg_terminate_backend(pid) from pg_stat_activity where usename = '") +
                  kRole + "'");
-             const auto slices = kubectl_json(
-                 {"-n", namespace_, "get", "endpointslices", "-l", "kubernetes.io/service-name=postgres"});
+             const auto slices = kubectl_json({"-n", namespace_, "get", "endpointslices", "-l",
+                                               "kubernetes.io/service-name in (postgres,postgres-direct)"});
              for (const auto& slice : slices["items"]) {
                if (slice.contains("endpoints") && slice["endpoints"].is_array() &&
                    !slice["endpoints"].empty()) {
-                 return "the Service still has endpoints";
+                 return "a Service still has endpoints";
                }
              }
              const int left = role_backends();
@@ -95,8 +101,7 @@ void Postgres::cut_off() const {
 }
 
 void Postgres::restore() const {
-  kubectl_out({"-n", namespace_, "patch", "service", "postgres", "--type=merge", "-p",
-               R"({"spec":{"selector":{"app.kubernetes.io/name":"postgres"}}})"});
+  lead_services_to("postgres");
 }
 
 void Postgres::crash() const {

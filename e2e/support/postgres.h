@@ -35,6 +35,7 @@ class Postgres {
 
  private:
   void wait_until_it_answers() const;
+  void lead_services_to(const std::string& name) const;
 
   std::string namespace_;
 };

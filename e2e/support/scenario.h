@@ -24,6 +24,9 @@ inline constexpr std::chrono::seconds kReadyDeadline{120};
 inline constexpr std::chrono::seconds kLiveDeadline{20};
 
 class Scenario : public ::testing::Test {
+ public:
+  static HttpRequest post_event(const nlohmann::json& event);
+
  protected:
   void SetUp() override;
   void TearDown() override;
@@ -49,8 +52,6 @@ class Scenario : public ::testing::Test {
   // Events about the StoragePool: "Reason: message".
   std::vector<std::string> events_about(const std::string& name);
   std::string admin_token(const std::string& name);
-
-  static HttpRequest post_event(const nlohmann::json& event);
 
  private:
   void write_artifacts();

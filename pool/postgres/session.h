@@ -89,6 +89,7 @@ class LibpqSession final : public Session {
   bool busy_ = false;    // stays set when a statement was abandoned half-way
   bool broken_ = false;  // or retired, see disposition.h
   bool ended_ = false;   // by the server, in so many words
+  bool silent_ = false;  // a statement had no answer by its deadline
 };
 
 }  // namespace storagepool::postgres

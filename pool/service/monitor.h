@@ -29,6 +29,8 @@ class Monitor {
   // Starts checking; `engine` must live until `stop` was called and the executor has run on.
   void start(engine::Engine& engine, std::string database);
   void stop();
+  // There is reason to think that PostgreSQL cannot be used any more.
+  void look();
 
   const PostgresStatus& status() const { return status_; }
 

@@ -19,11 +19,11 @@
 #include <boost/asio/defer.hpp>
 #include <boost/asio/executor_work_guard.hpp>
 #include <boost/asio/io_context.hpp>
-#include <boost/asio/steady_timer.hpp>
 #include <boost/asio/strand.hpp>
 #include <boost/asio/use_awaitable.hpp>
 #include <boost/asio/use_future.hpp>
 
+#include "pool/common/runtime/coroutine.h"
 #include "pool/engine/engine.h"
 
 namespace storagepool::engine::peer {
@@ -216,7 +216,7 @@ class Load {
         if (taken && crowded) co_await asio::defer(asio::use_awaitable);
       }
       count(client, phase, taken, sampled ? std::optional(start) : std::nullopt);
-      if (!taken) co_await pause();
+      if (!taken) co_await runtime::sleep_for(kRetryPause);
     }
   }
 
@@ -237,7 +237,7 @@ class Load {
       if (answered) {
         note_gap(client);
       } else {
-        co_await pause();
+        co_await runtime::sleep_for(kRetryPause);
       }
     }
   }
@@ -264,12 +264,6 @@ class Load {
     if (gap <= client.longest_gap) return;
     client.longest_gap = gap;
     client.longest_gap_end = now;
-  }
-
-  static asio::awaitable<void> pause() {
-    const asio::any_io_executor executor = co_await asio::this_coro::executor;
-    asio::steady_timer timer(executor, kRetryPause);
-    co_await timer.async_wait(asio::use_awaitable);
   }
 
   const Options& options_;

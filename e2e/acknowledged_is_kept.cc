@@ -1,0 +1,171 @@
+// What was answered 201 or 202 is stored, once, whatever happens meanwhile: an outage of PostgreSQL under
+// constant writes through the Service, and during it a restarted rollout, a scale-in, a corrected host, a
+// killed pod and a drained node. Writes are never refused and never answered 5xx, but by the pod that was
+// killed.
+#include <algorithm>
+#include <chrono>
+#include <csignal>
+#include <filesystem>
+#include <fstream>
+#include <iostream>
+#include <set>
+#include <string>
+
+#include <gtest/gtest.h>
+#include <nlohmann/json.hpp>
+
+#include "e2e/support/scenario.h"
+#include "e2e/support/writers.h"
+
+namespace storagepool::e2e {
+namespace {
+
+using nlohmann::json;
+using namespace std::chrono_literals;
+using std::chrono::steady_clock;
+
+constexpr const char* kCorrelation = "acknowledged-is-kept";
+constexpr int kWriters = 8;
+constexpr auto kOutage = 60s;
+constexpr auto kSettled = 180s;
+
+struct Events {
+  std::set<std::string> ids{};
+  std::vector<std::string> doubled{};
+};
+
+class AcknowledgedIsKept : public Scenario, public ::testing::WithParamInterface<const char*> {
+ protected:
+  std::string service_address() {
+    return get("service", "audit").at("spec").at("clusterIP").get<std::string>();
+  }
+
+  // The process of a pod's container, which runs on this machine.
+  pid_t process_of(const std::string& pod) {
+    const std::string uid = get("pod", pod).at("metadata").at("uid");
+    for (const auto& entry : std::filesystem::directory_iterator("/proc")) {
+      const std::string name = entry.path().filename();
+      if (name.find_first_not_of("0123456789") != std::string::npos) continue;
+      std::ifstream groups(entry.path() / "cgroup");
+      std::ifstream command(entry.path() / "comm");
+      const std::string all{std::istreambuf_iterator<char>(groups), {}};
+      std::string program;
+      std::getline(command, program);
+      if (program == "datastorage" && all.find(uid) != std::string::npos) return std::stoi(name);
+    }
+    throw std::runtime_error("no process of " + pod +
+                             " on this machine: the scenario wants hack/cluster's node");
+  }
+
+  Events stored(const Postgres& postgres) {
+    Events events;
+    for (const std::string& id : postgres.superuser(
+             std::string("select event_id from audit_events where correlation_id = '") + kCorrelation + "'",
+             kDatabase)) {
+      if (!events.ids.insert(id).second) events.doubled.push_back(id);
+    }
+    return events;
+  }
+
+  std::string node() { return kubectl_json({"get", "nodes"}).at("items").at(0).at("metadata").at("name"); }
+
+  // Drains the node of this StoragePool's pods for a while, and lets it take pods again.
+  void drain_and_uncordon() {
+    const std::string name = node();
+    const Result drained =
+        kubectl({"drain", name, "--pod-selector=app.kubernetes.io/instance=audit", "--ignore-daemonsets",
+                 "--delete-emptydir-data", "--force", "--timeout=15s"});
+    std::cerr << "drain: " << drained.exit_code << " " << drained.err << "\n";
+    kubectl_out({"uncordon", name});
+  }
+
+  // One line for every kind of failure.
+  static std::string report(const Writers::Outcome& outcome, steady_clock::time_point begun) {
+    std::string text = std::to_string(outcome.stored.size()) + " stored, " +
+                       std::to_string(outcome.journalled.size()) + " journalled, " +
+                       std::to_string(outcome.failures.size()) + " failures";
+    int lines = 0;
+    for (const auto& failure : outcome.failures) {
+      if (++lines > 20) break;
+      text += "\n  at " + std::to_string(std::chrono::duration<double>(failure.ended - begun).count()) +
+              " s: " + std::to_string(failure.status) + " " + failure.text.substr(0, 300);
+    }
+    return text;
+  }
+};
+
+TEST_P(AcknowledgedIsKept, ThroughAnOutageWithAllThatPeopleDo) {
+  const Postgres postgres(name_space(), 60);
+  apply(pool("audit", 3,
+             {{"spec",
+               {{"journal", {{"size", "64Mi"}, {"persistence", GetParam()}}},
+                {"pool", {{"maxOpenConns", 5}, {"connectTimeout", "1s"}}}}}}));
+  ASSERT_TRUE(becomes_ready("audit", 3));
+
+  Writers writers(service_address(), 8080, kWriters, kCorrelation);
+  const auto begun = steady_clock::now();
+  ASSERT_TRUE(eventually(30s, [&]() -> std::string {
+    return writers.outcome().stored.size() > 50 ? "" : report(writers.outcome(), begun);
+  }));
+
+  postgres.cut_off();
+  const auto away = steady_clock::now();
+  ASSERT_TRUE(eventually(30s, [&]() -> std::string {
+    return writers.outcome().journalled.size() > 50 ? "" : report(writers.outcome(), begun);
+  }));
+  kubectl_out({"-n", name_space(), "rollout", "restart", "statefulset/audit"});
+  kubectl_out({"-n", name_space(), "scale", "storagepool/audit", "--replicas=2"});
+  patch("audit", {{"spec", {{"postgres", {{"host", postgres.direct_host()}}}}}});
+  const auto killed = steady_clock::now();
+  ASSERT_EQ(::kill(process_of("audit-0"), SIGKILL), 0);
+  const auto killed_is_known = [&] {
+    return eventually(60s, [&]() -> std::string {
+      const json statuses = get("pod", "audit-0").at("status").value("containerStatuses", json::array());
+      if (statuses.empty()) return "no container";
+      const bool again = statuses.at(0).value("restartCount", 0) > 0 && statuses.at(0).value("ready", false);
+      return again ? "" : statuses.dump();
+    });
+  };
+  EXPECT_TRUE(killed_is_known());
+  const auto served_again = steady_clock::now();
+  drain_and_uncordon();
+  std::this_thread::sleep_until(away + kOutage);
+
+  const std::size_t stored_before = writers.outcome().stored.size();
+  const auto back = steady_clock::now();
+  postgres.restore();
+  ASSERT_TRUE(eventually(60s, [&]() -> std::string {
+    return writers.outcome().stored.size() > stored_before ? "" : report(writers.outcome(), begun);
+  }));
+  std::cerr << "stored again after "
+            << std::chrono::duration<double>(writers.outcome().last_stored - back).count() << " s\n";
+  ASSERT_TRUE(becomes_ready("audit", 2, kSettled));
+  writers.stop();
+
+  const Writers::Outcome outcome = writers.outcome();
+  std::cerr << report(outcome, begun) << "\n";
+  std::set<std::string> acknowledged(outcome.stored.begin(), outcome.stored.end());
+  acknowledged.insert(outcome.journalled.begin(), outcome.journalled.end());
+  ASSERT_GT(outcome.journalled.size(), 100U);
+  EXPECT_TRUE(eventually(kSettled, [&]() -> std::string {
+    const Events events = stored(postgres);
+    std::vector<std::string> missing;
+    std::ranges::set_difference(acknowledged, events.ids, std::back_inserter(missing));
+    return missing.empty() ? ""
+                           : std::to_string(missing.size()) +
+                                 " acknowledged events are not stored, such as " + missing[0];
+  }));
+  EXPECT_TRUE(stored(postgres).doubled.empty()) << ::testing::PrintToString(stored(postgres).doubled);
+  for (const auto& failure : outcome.failures) {
+    const bool of_the_killed =
+        failure.status == 0 && failure.ended >= killed && failure.begun <= served_again;
+    EXPECT_TRUE(of_the_killed || failure.status == 429) << report(outcome, begun);
+    if (HasFailure()) break;
+  }
+}
+
+INSTANTIATE_TEST_SUITE_P(Persistence, AcknowledgedIsKept, ::testing::Values("PersistentVolume", "Ephemeral"),
+                         [](const auto& persistence) { return std::string(persistence.param); });
+
+}  // namespace
+}  // namespace storagepool::e2e
