@@ -127,12 +127,17 @@ TEST_F(IngestFaultsTest, WhatTheClientCannotMendIsNeverItsFault) {
 TEST_F(IngestFaultsTest, WithoutAGrantEventsWaitForSomebody) {
   Pod& pod = make_pod();
   sql("ALTER TABLE audit_events OWNER TO postgres");
+  std::string outcomes;
+  pod.ingest.on_outcome([&](const std::string& database, const tables::StoreError* error) {
+    outcomes += database + " " + (error != nullptr ? error->sqlstate : "stored") + ", ";
+  });
   const Call& refused = start(pod.ingest, {new_event()});
   finish();
   sql("ALTER TABLE audit_events OWNER TO app");
   EXPECT_EQ(refused.refused(), Kind::kUnavailable);
   EXPECT_TRUE(refused.answer->error().needs_person);
   must_store(pod.ingest, refused.events);
+  EXPECT_EQ(outcomes, "audit 42501, audit stored, ");
 }
 
 // As after a switch-over, when the sessions lead to what is a standby now.

@@ -110,6 +110,10 @@ void PostgresStatus::checked(settings::ServerFacts facts, TimePoint now) {
   reachable_ = true;
   facts_ = std::move(facts);
   facts_at_ = now;
+  // A session that cannot write is not checked: the server that could not is not this one any more.
+  std::erase_if(write_faults_, [&](const auto& of) {
+    return of.second.fault == PostgresFault::kReadOnly || now - of.second.at > kWriteFaultMemory;
+  });
   // Sessions that are open work on, but the reason why no other can be opened is worth knowing.
   if (!connect_failed_at_ || now - *connect_failed_at_ > kFaultMemory) clear_fault();
 }
@@ -132,13 +136,35 @@ void PostgresStatus::schema_failed(const postgres::Error& error) {
   set_fault(PostgresFault::kSchema, "migrating the schema: " + error.detail);
 }
 
+void PostgresStatus::write_failed(std::string_view database, const tables::StoreError& error, TimePoint now) {
+  const bool known = write_faults_.contains(database);
+  if (!known && write_faults_.size() >= kMaxWriteFaults) return;
+  const postgres::Error cause{postgres::classify(error.sqlstate), error.sqlstate, "", ""};
+  write_faults_.insert_or_assign(
+      std::string(database), WriteFault{to_fault(cause), "events cannot be written: " + error.detail, now});
+}
+
+void PostgresStatus::written(std::string_view database) {
+  const auto known = write_faults_.find(database);
+  if (known != write_faults_.end()) write_faults_.erase(known);
+}
+
+std::optional<PostgresFault> PostgresStatus::fault() const {
+  if (fault_ || write_faults_.empty()) return fault_;
+  return write_faults_.begin()->second.fault;
+}
+
+const std::string& PostgresStatus::detail() const {
+  return fault_ || write_faults_.empty() ? detail_ : write_faults_.begin()->second.detail;
+}
+
 settings::FactsReport PostgresStatus::report(TimePoint now) const {
   settings::FactsReport report;
   report.reachable = reachable_;
   report.facts = facts_;
   if (facts_) report.facts_age_seconds = std::chrono::floor<std::chrono::seconds>(now - facts_at_).count();
-  report.fault = fault_;
-  report.detail = detail_;
+  report.fault = fault();
+  report.detail = detail();
   return report;
 }
 

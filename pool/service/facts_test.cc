@@ -101,6 +101,49 @@ TEST(PostgresStatus, AMissingGrantIsNamed) {
   EXPECT_EQ(to_fault({ErrorClass::kOther, "58030", "", ""}), PostgresFault::kOther);
 }
 
+TEST(PostgresStatus, WritesThatFailAreToldByDatabaseUntilOneSucceeds) {
+  PostgresStatus status;
+  status.checked({}, kNow);
+  status.schema_ready();
+  const tables::StoreError refused{
+      tables::StoreError::Kind::kUnavailable, "denied (42501)", {}, true, "42501"};
+  const tables::StoreError broken{tables::StoreError::Kind::kUnavailable, "disk (58030)", {}, true, "58030"};
+  status.write_failed("audit_ws_b", broken, kNow);
+  EXPECT_EQ(status.fault(), PostgresFault::kOther);
+  EXPECT_THAT(status.report(kNow).detail, HasSubstr("disk (58030)"));
+  status.write_failed("audit", refused, kNow);
+  status.written("audit_ws_c");
+  EXPECT_EQ(status.fault(), PostgresFault::kNotPermitted);
+  EXPECT_TRUE(status.report(kNow).reachable);
+  EXPECT_THAT(status.not_ready(), IsEmpty());
+  status.written("audit");
+  EXPECT_EQ(status.fault(), PostgresFault::kOther);
+  status.written("audit_ws_b");
+  EXPECT_FALSE(status.fault());
+  EXPECT_EQ(status.detail(), "");
+}
+
+TEST(PostgresStatus, AServerThatIsCheckedAfterAReadOnlyOneTakesWrites) {
+  PostgresStatus status;
+  status.checked({}, kNow);
+  status.write_failed("audit", {.detail = "no writes (25006)", .sqlstate = "25006"}, kNow);
+  EXPECT_EQ(status.fault(), PostgresFault::kReadOnly);
+  status.checked({}, kNow);
+  EXPECT_FALSE(status.fault());
+}
+
+TEST(PostgresStatus, AWriteThatNobodyTriesAgainIsForgotten) {
+  PostgresStatus status;
+  status.checked({}, kNow);
+  for (int i = 0; i < 100; ++i)
+    status.write_failed("audit_ws_" + std::to_string(i), {.detail = "disk (58030)", .sqlstate = "58030"},
+                        kNow);
+  status.checked({}, kNow + PostgresStatus::kWriteFaultMemory);
+  EXPECT_TRUE(status.writes_fail());
+  status.checked({}, kNow + PostgresStatus::kWriteFaultMemory + std::chrono::seconds{1});
+  EXPECT_FALSE(status.writes_fail());
+}
+
 TEST(PostgresStatus, KeepsTheFactsWhileUnreachable) {
   PostgresStatus status;
   settings::ServerFacts facts;

@@ -70,6 +70,18 @@ void Monitor::look() {
   if (status_.reachable()) wake();
 }
 
+void Monitor::wrote(const std::string& database, const tables::StoreError* error) {
+  if (error != nullptr ? !error->needs_person : !status_.writes_fail()) return;
+  if (error == nullptr) {
+    status_.written(database);
+  } else {
+    status_.write_failed(database, *error, runtime::steady_now());
+    // It may have become a standby, which is of more than this database.
+    if (status_.fault() == settings::PostgresFault::kReadOnly) look();
+  }
+  log_change();
+}
+
 void Monitor::wake() {
   wake_ = true;
   woken_.notify_all();

@@ -30,10 +30,10 @@ StoreError to_store_error(const AcquireError& error) {
 StoreError to_store_error(const postgres::Error& error) {
   using Cause = postgres::Disposition::Cause;
   const Cause cause = postgres::disposition_of(error).cause;
-  if (cause == Cause::kRow) return {StoreError::Kind::kRejected, error.detail, {}};
+  if (cause == Cause::kRow) return {StoreError::Kind::kRejected, error.detail, {}, false, error.sqlstate};
   const auto kind = error.error_class == ErrorClass::kDatabaseMissing ? StoreError::Kind::kDatabaseMissing
                                                                       : StoreError::Kind::kUnavailable;
-  return {kind, error.detail, kRetryAfter, cause == Cause::kPerson};
+  return {kind, error.detail, kRetryAfter, cause == Cause::kPerson, error.sqlstate};
 }
 
 }  // namespace storagepool::tables

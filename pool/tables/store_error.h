@@ -24,6 +24,7 @@ struct StoreError {
   std::string detail;  // safe to show to a client
   std::chrono::milliseconds retry_after{};
   bool needs_person = false;  // it will not pass before somebody changes something in PostgreSQL
+  std::string sqlstate = {};  // of PostgreSQL's error, empty when it was none
 };
 
 StoreError to_store_error(const engine::AcquireError& error);

@@ -30,6 +30,7 @@ TEST(StoreErrorTest, WhatTheClientCannotMendIsUnavailable) {
     EXPECT_EQ(of(sqlstate).kind, Kind::kUnavailable) << sqlstate;
     EXPECT_GE(of(sqlstate).retry_after, 1s);
     EXPECT_TRUE(of(sqlstate).needs_person) << sqlstate;
+    EXPECT_EQ(of(sqlstate).sqlstate, sqlstate);
   }
 }
 

@@ -208,6 +208,7 @@ TEST_F(DataStorageFaultsTest, TellsAServerThatTakesNoWritesAndReturnsByItself) {
   server_->superuser("ALTER SYSTEM SET default_transaction_read_only = on");
   server_->superuser("SELECT pg_reload_conf()");
   EXPECT_TRUE(eventually([&] { return pod_.create(valid_event()).status == 202; })) << pod_.log();
+  EXPECT_TRUE(eventually([&] { return pod_.facts().at("reachable") == false; })) << pod_.log();
   expect_not_ready("read_only");
   const auto accepted = pod_.create(valid_event());
   EXPECT_EQ(accepted.status, 202U) << accepted.body;
@@ -217,6 +218,21 @@ TEST_F(DataStorageFaultsTest, TellsAServerThatTakesNoWritesAndReturnsByItself) {
   const std::string id = json::parse(accepted.body).at("event_id");
   EXPECT_TRUE(eventually([&] { return pod_.api("GET", "/api/v1/audit/events/" + id).status == 200; }))
       << pod_.log();
+}
+
+TEST_F(DataStorageFaultsTest, EventsWaitForAGrantAndHealthSaysSo) {
+  start();
+  server_->superuser("ALTER TABLE audit_events OWNER TO postgres", "audit");
+  const auto accepted = pod_.create(valid_event());
+  EXPECT_EQ(accepted.status, 202U) << accepted.body;
+  EXPECT_TRUE(pod_.reports("not_permitted")) << pod_.facts().dump();
+  EXPECT_EQ(pod_.facts().at("reachable"), true);
+  EXPECT_THAT(pod_.facts().at("detail").get<std::string>(), HasSubstr("42501"));
+  server_->superuser("ALTER TABLE audit_events OWNER TO app", "audit");
+  const std::string id = json::parse(accepted.body).at("event_id");
+  EXPECT_TRUE(eventually([&] { return pod_.api("GET", "/api/v1/audit/events/" + id).status == 200; }))
+      << pod_.log();
+  expect_recovery();
 }
 
 TEST_F(DataStorageFaultsTest, TellsASchemaItMayNotCreate) {
