@@ -177,6 +177,9 @@ App::App(const Options& options, Startup startup)
       metrics_server_(executor_, small_requests(), metrics_routes_.handler()) {}
 
 void App::add_routes() {
+  ingest_.on_outcome([this](const std::string& database, const tables::StoreError* error) {
+    monitor_.wrote(database, error);
+  });
   const auto deadline = [this] { return request_deadline(); };
   add_audit_routes(api_routes_, {*recording_, reader_, destinations_, options_.event_times, deadline});
   add_workspace_routes(api_routes_, {workspaces_, deadline});

@@ -5,7 +5,7 @@
 
 #include "pool/common/runtime/clock.h"
 #include "pool/common/runtime/log.h"
-#include "pool/tables/store_error.h"
+#include "pool/postgres/disposition.h"
 #include "pool/tables/tables.h"
 #include "pool/workspaces/call.h"
 #include "pool/workspaces/database.h"
@@ -146,7 +146,7 @@ Workspaces::Answer<engine::Lease> Workspaces::open(std::string database, Deadlin
         const auto migrated = co_await tables::migrate(**lease, tables::migrations(), deadline);
         if (migrated) co_return std::move(*lease);
         error = to_workspace_error(migrated.error());
-        may_come = tables::worth_repeating(migrated.error());
+        may_come = postgres::disposition_of(migrated.error()).repeat;
       } else {
         error = to_workspace_error(lease.error());
         may_come = lease.error().reason == engine::AcquireError::Reason::kConnectFailed ||
