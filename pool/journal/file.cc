@@ -307,7 +307,8 @@ Outcome<Amount> File::remove(std::span<const std::int64_t> sequences) {
   ready = transaction.begun();
   auto erased = ready ? erase(Part::kWaiting, sequences) : tl::unexpected(ready.error());
   if (erased) ready = transaction.commit();
-  if (!erased || !ready) return tl::unexpected(failed("remove from", erased ? ready.error() : erased.error()));
+  if (!erased || !ready)
+    return tl::unexpected(failed("remove from", erased ? ready.error() : erased.error()));
   const Amount removed = taken_from(Part::kWaiting, *erased);
   statistics_.replayed += removed;
   succeeded();

@@ -192,8 +192,8 @@ class Journal {
   Answer<Amount> remove(std::vector<std::int64_t> sequences);                         // that wait
   Answer<Amount> set_aside(std::vector<std::int64_t> sequences, std::string reason);  // that wait
   Answer<Amount> put_back(std::vector<std::int64_t> sequences);                       // that are set aside
-  // Gives events up that were acknowledged: only for a person who names the units, all set aside, and confirms
-  // how many events they hold together. All are dropped or none.
+  // Gives events up that were acknowledged: only for a person who names the units, all set aside, and
+  // confirms how many events they hold together. All are dropped or none.
   Answer<Drop> drop(std::vector<std::int64_t> sequences, std::int64_t events);
   // In the order of their acceptance.
   Answer<std::vector<KeptUnit>> read(Page page);

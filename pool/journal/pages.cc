@@ -162,7 +162,8 @@ RawDatabase::Page RawDatabase::read(int file, std::int64_t offset, std::size_t b
 }
 
 // A frame's checksum goes on from that of the frame before it, so that those behind a damaged one are proved
-// by what that one says of itself.
+// by what that one says of itself. What no commit follows does not count: a process that was killed leaves
+// frames of a transaction that the next process has written over in part.
 void RawDatabase::read_log(const std::string& path) {
   log_ = ::open((path + "-wal").c_str(), O_RDONLY | O_CLOEXEC);
   const Page header = read(log_, 0, kLogHeaderBytes);
@@ -173,6 +174,7 @@ void RawDatabase::read_log(const std::string& path) {
   const std::string_view salt = std::string_view(header).substr(16, 8);
   Checksum before{word(header, 24), word(header, 28)};
   bool damaged = false;
+  std::unordered_map<PageNumber, std::int64_t> uncommitted;
   for (auto offset = static_cast<std::int64_t>(kLogHeaderBytes);; offset += kFrameBytes) {
     const Page frame = read(log_, offset, kFrameBytes);
     if (frame.size() < kFrameBytes || std::string_view(frame).substr(8, 8) != salt) break;
@@ -181,9 +183,15 @@ void RawDatabase::read_log(const std::string& path) {
     before.add(std::string_view(frame).substr(kFrameHeaderBytes), big);
     if (before == told) {
       const PageNumber number = word(frame, 0);
-      logged_[number] = offset + static_cast<std::int64_t>(kFrameHeaderBytes);
-      pages_ = std::max(pages_, number);
-      log_is_damaged_ = log_is_damaged_ || damaged;
+      uncommitted[number] = offset + static_cast<std::int64_t>(kFrameHeaderBytes);
+      if (word(frame, 4) != 0) {
+        for (const auto& [page, at] : uncommitted) {
+          logged_[page] = at;
+          pages_ = std::max(pages_, page);
+        }
+        uncommitted.clear();
+        log_is_damaged_ = log_is_damaged_ || damaged;
+      }
     } else {
       damaged = true;
     }

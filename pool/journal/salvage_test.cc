@@ -245,6 +245,24 @@ TEST_F(JournalSalvageTest, ATornLogIsNotTakenForItsEnd) {
   }
 }
 
+// A killed process leaves a part of a transaction, over which the next one has begun to write.
+TEST_F(JournalSalvageTest, WhatNoCommitFollowsInTheLogIsItsEnd) {
+  open();
+  for (int i = 0; i < 10; ++i) must_append(marked_unit(i, 700));
+  const auto before = contents(path() + "-wal").size();
+  must_append(marked_unit(10, 14000));
+  journal_.reset();
+  std::string log = contents(path() + "-wal");
+  constexpr std::size_t kFrame = kPage + 24;
+  ASSERT_GT(log.size(), before + 3 * kFrame);
+  log.resize(log.size() - kFrame);                                     // its commit
+  log.replace(before + 24 + 2000, 600, std::string(600, '\xA5'));  // and its first page
+  put(path() + "-wal", log);
+  open();
+  EXPECT_EQ(journal_->statistics().salvages, 0);
+  EXPECT_EQ(next().size(), 10U);
+}
+
 TEST_F(JournalSalvageTest, AnAppendThatMeetsDamageIsKept) {
   fill();
   open();

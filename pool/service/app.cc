@@ -173,8 +173,7 @@ App::App(const Options& options, Startup startup)
       admin_(executor_, small_requests(),
              make_admin_handler({options.admin_token_file, settings_, engine_,
                                  [this] { return monitor_.status().report(runtime::steady_now()); },
-                                 [this] { return journal_.get(); },
-                                 metrics_.refusals("admin")})),
+                                 [this] { return journal_.get(); }, metrics_.refusals("admin")})),
       metrics_server_(executor_, small_requests(), metrics_routes_.handler()) {}
 
 void App::add_routes() {

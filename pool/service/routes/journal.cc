@@ -53,8 +53,8 @@ tl::expected<std::int64_t, event::FieldErrors> integer(const Request& request, c
   if (!given) return absent;
   const auto value = json::parse_integer(*given);
   if (value && *value >= least && *value <= most) return *value;
-  return tl::unexpected(wrong(
-      name, *given, "an integer from " + std::to_string(least) + " to " + std::to_string(most)));
+  return tl::unexpected(
+      wrong(name, *given, "an integer from " + std::to_string(least) + " to " + std::to_string(most)));
 }
 
 tl::expected<Query, event::FieldErrors> read_query(const Request& request) {
@@ -75,8 +75,9 @@ tl::expected<Query, event::FieldErrors> read_query(const Request& request) {
                 .after = *after,
                 .max_units = static_cast<std::size_t>(*limit),
                 .max_bytes = kPageBytes};
-  query.ndjson = format == "ndjson" ||
-                 (format.empty() && request.header("Accept").value_or("").find(kNdjson) != std::string_view::npos);
+  query.ndjson =
+      format == "ndjson" ||
+      (format.empty() && request.header("Accept").value_or("").find(kNdjson) != std::string_view::npos);
   return query;
 }
 
@@ -177,9 +178,9 @@ tl::expected<Wish, event::FieldErrors> read_wish(const std::string& text) {
   const ordered_json given = body.value("sequences", ordered_json());
   wish.sequences = read_sequences(given);
   if (!wish.sequences && (wish.drop || given != "all")) {
-    return tl::unexpected(wrong("sequences", dump(given).substr(0, 100),
-                                std::string("an array of the sequences that the list shows") +
-                                    (wish.drop ? "" : ", or \"all\"")));
+    return tl::unexpected(wrong(
+        "sequences", dump(given).substr(0, 100),
+        std::string("an array of the sequences that the list shows") + (wish.drop ? "" : ", or \"all\"")));
   }
   const ordered_json confirm = body.value("confirm", ordered_json());
   if (confirm.is_number_integer()) wish.confirmed = confirm.get<std::int64_t>();
@@ -252,9 +253,8 @@ struct Routes {
   // What the replay sets aside again meanwhile keeps its sequence, and is not met twice.
   static awaitable<tl::expected<Amount, journal::Error>> put_back_all(journal::Journal& kept) {
     Amount sum;
-    journal::Page page{.part = Part::kSetAside,
-                       .max_units = static_cast<std::size_t>(kMaxLimit),
-                       .max_bytes = kPageBytes};
+    journal::Page page{
+        .part = Part::kSetAside, .max_units = static_cast<std::size_t>(kMaxLimit), .max_bytes = kPageBytes};
     for (;;) {
       const auto units = co_await kept.read(page);
       if (!units) co_return tl::unexpected(units.error());
@@ -299,7 +299,8 @@ struct Routes {
 void add_journal_routes(http::Router& router, std::function<journal::Journal*()> journal) {
   const auto routes = std::make_shared<const Routes>(Routes{std::move(journal)});
   router.add("GET", "/admin/journal", [routes](Request request) { return routes->get(std::move(request)); });
-  router.add("POST", "/admin/journal", [routes](Request request) { return routes->post(std::move(request)); });
+  router.add("POST", "/admin/journal",
+             [routes](Request request) { return routes->post(std::move(request)); });
 }
 
 }  // namespace storagepool::service

@@ -6,7 +6,8 @@
 //                                           {"action": "drop", "sequences": [7], "confirm": 3}
 //
 // `part` (set-aside, or waiting), `after` (a sequence) and `limit` choose the units; a page holds some
-// megabytes, and the sequence of its last unit leads to the next one. docs/debugging.md says when to use which.
+// megabytes, and the sequence of its last unit leads to the next one. docs/debugging.md says when to use
+// which.
 #pragma once
 
 #include <functional>
