@@ -43,6 +43,7 @@ struct Event {
   std::optional<std::int64_t> duration_ms{};
   std::optional<std::string> error_code{};
   std::optional<std::string> error_message{};
+  bool parent_missing = false;  // acknowledged, but stored without its parent, which never came
   friend bool operator==(const Event&, const Event&) = default;
 };
 

@@ -3,10 +3,12 @@
 #include <algorithm>
 #include <chrono>
 #include <concepts>
+#include <initializer_list>
 #include <type_traits>
 #include <utility>
 
 #include "pool/event/fields.h"
+#include "pool/event/idempotency.h"
 #include "pool/event/uuid.h"
 
 namespace storagepool::ingest {
@@ -18,6 +20,7 @@ struct Type {
   std::string_view name;
 };
 constexpr Type kBoolean{16, "boolean"};
+constexpr Type kBytea{17, "bytea"};
 constexpr Type kBigint{20, "bigint"};
 constexpr Type kText{25, "text"};
 constexpr Type kJson{114, "json"};
@@ -155,13 +158,18 @@ int hex_digit(char c) {
   return -1;
 }
 
-// What `row_parameters` gives, as a table.
-std::string given() {
+// What `row_parameters` gives, and the arrays of `more` types and names, as a table.
+std::string given(std::initializer_list<std::pair<Type, std::string_view>> more = {}) {
   int number = 0;
-  const std::string arrays = event::comma_list([&](const auto& field) {
-    return "$" + std::to_string(++number) + "::" + std::string(given_as(field).name) + "[]";
-  });
-  const std::string names = event::comma_list([](const auto& field) { return std::string(field.name); });
+  const auto array = [&](const Type& type) {
+    return "$" + std::to_string(++number) + "::" + std::string(type.name) + "[]";
+  };
+  std::string arrays = event::comma_list([&](const auto& field) { return array(given_as(field)); });
+  std::string names = event::comma_list([](const auto& field) { return std::string(field.name); });
+  for (const auto& [type, name] : more) {
+    arrays += ", " + array(type);
+    names += ", " + std::string(name);
+  }
   return "unnest(" + arrays + ") AS given(" + names + ")";
 }
 
@@ -180,14 +188,20 @@ std::string insert_given() {
 
 const std::string kInsertRows = insert_given() + given() + " ON CONFLICT DO NOTHING";
 
+// The known ids are looked up by scalar subqueries, one index entry each: see kFindParents.
 const std::string kClaimAndInsertRows =
-    "WITH given AS MATERIALIZED (SELECT * FROM " + given() +
-    "), claimed AS (INSERT INTO audit_event_ids (event_id, event_timestamp) "
-    "SELECT event_id, event_timestamp FROM given WHERE id_from_client ORDER BY event_id "
+    "WITH given AS MATERIALIZED (SELECT * FROM " + given({{kBytea, "content_digest"}, {kBigint, "unit"}}) +
+    "), refused AS MATERIALIZED (SELECT unit FROM given WHERE id_from_client AND content_digest <> "
+    "(SELECT known.content_digest FROM audit_event_ids AS known WHERE known.event_id = given.event_id)"
+    "), taken AS (SELECT * FROM given WHERE unit NOT IN (SELECT unit FROM refused)"
+    "), claimed AS (INSERT INTO audit_event_ids (event_id, event_timestamp, content_digest) "
+    "SELECT event_id, event_timestamp, content_digest FROM taken WHERE id_from_client ORDER BY event_id "
     "ON CONFLICT DO NOTHING RETURNING event_id), stored AS (" +
     insert_given() +
-    "given WHERE NOT id_from_client OR event_id IN (SELECT event_id FROM claimed) "
-    "ON CONFLICT DO NOTHING) SELECT event_id FROM claimed";
+    "taken WHERE NOT id_from_client OR event_id IN (SELECT event_id FROM claimed) "
+    "ON CONFLICT DO NOTHING) SELECT event_id FROM claimed "
+    "LIMIT (SELECT -1 FROM taken WHERE id_from_client AND event_id NOT IN (SELECT event_id FROM claimed) "
+    "AND (SELECT true FROM audit_event_ids AS known WHERE known.event_id = taken.event_id) IS NULL LIMIT 1)";
 
 // Scalar subqueries, because the planner turns them neither into joins nor into hashes: each row is looked up
 // in an index of the partition that its own bounds leave, among those that $5 and $6 leave to the planner.
@@ -205,7 +219,8 @@ WHERE coalesce(
   false))sql";
 
 const std::string kFindStored = R"sql(
-SELECT event_id, to_char(event_timestamp AT TIME ZONE 'UTC', 'YYYY-MM-DD"T"HH24:MI:SS.US"Z"')
+SELECT event_id, to_char(event_timestamp AT TIME ZONE 'UTC', 'YYYY-MM-DD"T"HH24:MI:SS.US"Z"'),
+       encode(content_digest, 'hex')
 FROM audit_event_ids WHERE event_id = ANY($1::uuid[]))sql";
 
 std::optional<std::array<char, 16>> uuid_bytes(std::string_view canonical) {
@@ -229,6 +244,20 @@ std::vector<postgres::Parameter> row_parameters(std::span<const event::Event* co
   std::vector<postgres::Parameter> parameters;
   parameters.reserve(event::kFieldCount);
   event::for_each_field([&](const auto& field) { parameters.push_back(Column(field, events).take()); });
+  return parameters;
+}
+
+std::vector<postgres::Parameter> claim_parameters(std::span<const event::Event* const> events,
+                                                  std::span<const std::int64_t> units) {
+  std::vector<postgres::Parameter> parameters = row_parameters(events);
+  Array digests(kBytea, events.size(), events.size() * event::kDigestBytes);
+  Array numbers(kBigint, units.size(), units.size() * sizeof(std::int64_t));
+  for (const event::Event* event : events) {
+    event->id_from_client ? digests.add(event::content_digest(*event)) : digests.null();
+  }
+  for (const std::int64_t unit : units) numbers.add(unit);
+  parameters.push_back(digests.take());
+  parameters.push_back(numbers.take());
   return parameters;
 }
 

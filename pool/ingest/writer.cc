@@ -6,7 +6,10 @@
 #include <iterator>
 #include <unordered_set>
 
+#include <boost/algorithm/hex.hpp>
+
 #include "pool/common/runtime/clock.h"
+#include "pool/event/idempotency.h"
 #include "pool/ingest/rows.h"
 
 namespace storagepool::ingest {
@@ -32,6 +35,20 @@ bool refuses_data(const postgres::Error& error) {
          error.sqlstate.starts_with("P0");
 }
 
+// For each event the number of its unit, counted from 0.
+std::vector<std::int64_t> numbers_of(const std::vector<Unit>& units) {
+  std::vector<std::int64_t> numbers;
+  std::int64_t number = 0;
+  for (const Unit& unit : units) numbers.insert(numbers.end(), unit.events.size(), number++);
+  return numbers;
+}
+
+std::string to_hex(std::string_view bytes) {
+  std::string hex;
+  boost::algorithm::hex_lower(bytes.begin(), bytes.end(), std::back_inserter(hex));
+  return hex;
+}
+
 std::unordered_set<std::string_view> first_column(const postgres::Result& result) {
   std::unordered_set<std::string_view> values;
   for (const auto& row : result.rows) {
@@ -53,7 +70,7 @@ Parents parents_of(const std::vector<Unit>& units) {
   for (const Unit& unit : units) {
     std::unordered_map<std::string_view, runtime::Date> siblings;  // made when one is asked for
     for (const event::Event& event : unit.events) {
-      if (!event.parent_event_id) continue;
+      if (!event.parent_event_id || event.parent_missing) continue;
       if (siblings.empty()) {
         for (const event::Event& one : unit.events)
           siblings.emplace(one.event_id, runtime::date_of(one.event_timestamp));
@@ -113,6 +130,11 @@ awaitable<void> Writer::write(engine::Lease lease, std::vector<Unit> units) {
 }
 
 void Writer::handle(const postgres::Error& error, Part part) {
+  if (error.sqlstate == kRaced) {  // as often as others were faster
+    ++counters_.repeats;
+    parts_.push_back(std::move(part));
+    return;
+  }
   if (tables::worth_repeating(error) && !part.repeated) {
     ++counters_.repeats;
     part.repeated = true;
@@ -145,12 +167,13 @@ awaitable<Writer::Failure> Writer::attempt(postgres::Connection& connection, std
   const std::vector<const event::Event*> events = events_of(units);
   const bool claims = std::any_of(events.begin(), events.end(),
                                   [](const event::Event* event) { return event->id_from_client; });
-  std::vector<postgres::Parameter> parameters = row_parameters(events);
+  std::vector<postgres::Parameter> parameters =
+      claims ? claim_parameters(events, numbers_of(units)) : row_parameters(events);
   const std::string& sql = claims ? kClaimAndInsertRows : kInsertRows;
   const auto written = co_await connection.query(sql, std::move(parameters), deadline_);
   if (!written) co_return written.error();
 
-  StoredTimes before;
+  StoredIds before;
   if (claims) {
     const auto claimed = first_column(*written);
     std::vector<std::string_view> taken;
@@ -196,46 +219,56 @@ awaitable<Writer::Failure> Writer::check_parents(postgres::Connection& connectio
   co_return std::nullopt;
 }
 
-awaitable<Writer::FoundTimes> Writer::find_stored(postgres::Connection& connection,
-                                                  std::vector<std::string_view> event_ids) {
-  StoredTimes times;
-  if (event_ids.empty()) co_return times;
-  for (const std::string_view id : event_ids) times.emplace(id, std::nullopt);
+awaitable<Writer::FoundIds> Writer::find_stored(postgres::Connection& connection,
+                                                std::vector<std::string_view> event_ids) {
+  StoredIds stored;
+  if (event_ids.empty()) co_return stored;
+  for (const std::string_view id : event_ids) stored.emplace(id, std::nullopt);
   const auto found = co_await connection.query(kFindStored, id_parameters(event_ids), deadline_);
   if (!found) co_return tl::unexpected(found.error());
   for (const auto& row : found->rows) {
-    if (row.size() != 2) continue;
-    const std::optional<std::string>& id = row.front();
-    const std::optional<std::string>& time = row.back();
-    if (!id || !time) continue;
-    const auto known = times.find(*id);
-    if (known != times.end()) known->second = runtime::parse_timestamp(*time);
+    if (row.size() != 3 || !row[0] || !row[1]) continue;
+    const auto known = stored.find(*row[0]);
+    if (known == stored.end()) continue;
+    known->second = Known{runtime::parse_timestamp(*row[1]), row[2].value_or("")};
   }
-  co_return times;
+  co_return stored;
 }
 
-void Writer::answer_stored(const std::vector<Unit>& units, const StoredTimes& before) {
-  for (const Unit& unit : units) {
-    std::vector<Stored> stored;
-    stored.reserve(unit.events.size());
-    bool deleted = false;
-    for (const event::Event& event : unit.events) {
-      const auto known = before.find(event.event_id);
-      if (known == before.end()) {
-        ++counters_.events;
-        stored.push_back({.event_timestamp = event.event_timestamp, .created = true});
-      } else {
-        deleted |= !known->second;
-        stored.push_back({.event_timestamp = known->second.value_or(runtime::Timestamp{}), .created = false});
-      }
+void Writer::answer_stored(const std::vector<Unit>& units, const StoredIds& before) {
+  for (const Unit& unit : units) answer_stored(unit, before);
+}
+
+void Writer::answer_stored(const Unit& unit, const StoredIds& before) {
+  std::vector<Stored> stored;
+  stored.reserve(unit.events.size());
+  std::size_t created = 0;
+  bool deleted = false;
+  for (const event::Event& event : unit.events) {
+    const auto found = before.find(event.event_id);
+    if (found == before.end()) {
+      ++created;
+      stored.push_back({.event_timestamp = event.event_timestamp, .created = true});
+      continue;
     }
-    if (deleted) {
-      refuse(unit,
-             {tables::StoreError::Kind::kUnavailable, "the event was deleted meanwhile", kDeletedRetryAfter});
-    } else {
-      on_answer_(unit, std::move(stored));
+    const Known known = found->second.value_or(Known{});
+    if (!known.content_digest.empty() && known.content_digest != to_hex(event::content_digest(event))) {
+      refuse(unit, {.kind = tables::StoreError::Kind::kConflict,
+                    .detail = "the id " + event.event_id + " is that of another event",
+                    .index = stored.size()});
+      return;
     }
+    deleted |= !known.event_timestamp;
+    stored.push_back(
+        {.event_timestamp = known.event_timestamp.value_or(runtime::Timestamp{}), .created = false});
   }
+  if (deleted) {
+    refuse(unit,
+           {tables::StoreError::Kind::kUnavailable, "the event was deleted meanwhile", kDeletedRetryAfter});
+    return;
+  }
+  counters_.events += created;
+  on_answer_(unit, std::move(stored));
 }
 
 void Writer::fail_all(const tables::StoreError& error) {
@@ -247,7 +280,9 @@ void Writer::fail_all(const tables::StoreError& error) {
 
 void Writer::refuse(const Unit& unit, const tables::StoreError& error) {
   using Kind = tables::StoreError::Kind;
-  if (error.kind == Kind::kRejected || error.kind == Kind::kParentMissing) ++counters_.rejected;
+  if (error.kind == Kind::kRejected || error.kind == Kind::kParentMissing || error.kind == Kind::kConflict) {
+    ++counters_.rejected;
+  }
   on_answer_(unit, tl::unexpected(error));
 }
 

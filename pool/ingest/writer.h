@@ -76,18 +76,23 @@ class Writer {
     bool repeated = false;
   };
   using Failure = std::optional<postgres::Error>;
-  // When the events of ids that clients made were stored; no value for one that is not there.
-  using StoredTimes = std::unordered_map<std::string_view, std::optional<runtime::Timestamp>>;
-  using FoundTimes = tl::expected<StoredTimes, postgres::Error>;
+  struct Known {
+    std::optional<runtime::Timestamp> event_timestamp{};
+    std::string content_digest{};  // in hexadecimal; empty: not known
+  };
+  // What is stored under ids that clients made; no value for one that is not there.
+  using StoredIds = std::unordered_map<std::string_view, std::optional<Known>>;
+  using FoundIds = tl::expected<StoredIds, postgres::Error>;
 
   // Answers all units, or says what failed and leaves the unanswered ones in `units`.
   boost::asio::awaitable<Failure> attempt(postgres::Connection& connection, std::vector<Unit>& units);
   // Answers the units that lack a parent and takes them out.
   boost::asio::awaitable<Failure> check_parents(postgres::Connection& connection, std::vector<Unit>& units);
-  boost::asio::awaitable<FoundTimes> find_stored(postgres::Connection& connection,
-                                                 std::vector<std::string_view> event_ids);
+  boost::asio::awaitable<FoundIds> find_stored(postgres::Connection& connection,
+                                               std::vector<std::string_view> event_ids);
   // `before`: of the ids that were not free.
-  void answer_stored(const std::vector<Unit>& units, const StoredTimes& before);
+  void answer_stored(const std::vector<Unit>& units, const StoredIds& before);
+  void answer_stored(const Unit& unit, const StoredIds& before);
   // Puts back what is worth another attempt, or answers.
   void handle(const postgres::Error& error, Part part);
   void fail_all(const tables::StoreError& error);

@@ -33,6 +33,9 @@ std::string selected(const std::string& column, event::kind::Address) {
 std::string selected(const std::string& column, event::kind::Boolean) {
   return column + "::int";
 }
+std::string selected(const std::string& column, event::kind::Unsent) {
+  return column + "::int";
+}
 
 // Reads the columns of a row one after the other.
 class Row {

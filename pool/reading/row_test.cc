@@ -30,7 +30,8 @@ Row smallest_row() {
           "0",          "{}",
           std::nullopt, std::nullopt,
           std::nullopt, std::nullopt,
-          std::nullopt, std::nullopt};
+          std::nullopt, std::nullopt,
+          "0"};
 }
 
 // The items of a list for SQL, without the calls around and the casts behind a column.
@@ -68,7 +69,7 @@ TEST(EventColumns, AreSelectedAsTextOfOneForm) {
       "event_type, version, event_category, event_action, event_outcome, correlation_id, "
       "parent_event_id, to_char(parent_event_date, 'YYYY-MM-DD'), resource_type, resource_id, severity, "
       "actor_id, actor_type, retention_days, is_sensitive::int, event_data, namespace, cluster_id, "
-      "host(actor_ip), duration_ms, error_code, error_message");
+      "host(actor_ip), duration_ms, error_code, error_message, parent_missing::int");
 }
 
 TEST(ReadEvent, ReadsTheSmallest) {

@@ -3,6 +3,7 @@
 #pragma once
 
 #include <chrono>
+#include <cstddef>
 #include <string>
 
 #include "pool/engine/engine.h"
@@ -13,6 +14,7 @@ namespace storagepool::tables {
 struct StoreError {
   enum class Kind {
     kParentMissing,
+    kConflict,         // the client's id is that of another event, with other content
     kPageTooLarge,     // the page asked for holds more than kMaxPageBytes
     kRejected,         // PostgreSQL refuses a value that passed validation
     kOverloaded,       // more is waiting than may; worth trying again after `retry_after`
@@ -23,6 +25,7 @@ struct StoreError {
   Kind kind = Kind::kInternal;
   std::string detail;  // safe to show to a client
   std::chrono::milliseconds retry_after{};
+  std::size_t index = 0;  // of the event at fault in its call, counted from 0: of kConflict
 };
 
 StoreError to_store_error(const engine::AcquireError& error);

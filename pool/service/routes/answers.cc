@@ -67,6 +67,8 @@ Response failed(const StoreError& error, const Request& request) {
     case StoreError::Kind::kParentMissing:
       return http::problem(ProblemKind::kValidationError, error.detail, request.path,
                            {{"parent_event_id", error.detail}});
+    case StoreError::Kind::kConflict:
+      return http::problem(ProblemKind::kConflict, error.detail, request.path);
     case StoreError::Kind::kPageTooLarge:
       return invalid({{"limit", error.detail}}, request);
     case StoreError::Kind::kRejected:

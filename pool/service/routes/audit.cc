@@ -77,6 +77,29 @@ std::vector<std::string> ids_of(const Events& events) {
   return ids;
 }
 
+// Which events of a call get their ids from its Idempotency-Key, if it has one.
+std::vector<bool> lacking_ids(const Events& events) {
+  std::vector<bool> lacking;
+  for (const Event& event : events) lacking.push_back(event.event_id.empty());
+  return lacking;
+}
+
+// The id or key of an event is that of another one.
+Response conflict(const Request& request, const StoreError& error, const std::vector<bool>& by_key,
+                  const std::vector<std::string>& ids, event::Call call) {
+  const std::string where = call == event::Call::kBatch ? "[" + std::to_string(error.index) + "]." : "";
+  if (by_key.at(error.index)) {
+    const auto key = request.header("Idempotency-Key");
+    return http::problem(ProblemKind::kIdempotencyKeyReused,
+                         "Idempotency-Key: " + event::quoted(key.value_or("")) +
+                             " was used before, for a call with other content",
+                         request.path);
+  }
+  const std::string message = ids.at(error.index) + " is the id of an event with other content";
+  return http::problem(ProblemKind::kConflict, where + "event_id: " + message, request.path,
+                       {{where + "event_id", message}});
+}
+
 struct Routes {
   AuditContext context;
 
@@ -86,7 +109,7 @@ struct Routes {
     if (!event) co_return invalid(event.error(), request);
     Events unit;
     unit.push_back(std::move(*event));
-    Response response = co_await record(std::move(request), std::move(unit), false);
+    Response response = co_await record(std::move(request), std::move(unit), event::Call::kSingle);
     co_return response;
   }
 
@@ -94,7 +117,7 @@ struct Routes {
     if (auto refusal = refuse_content(request)) co_return std::move(*refusal);
     auto unit = event::validate_batch(request.body, wall_clock(), context.event_times);
     if (!unit) co_return invalid(unit.error(), request);
-    Response response = co_await record(std::move(request), std::move(*unit), true);
+    Response response = co_await record(std::move(request), std::move(*unit), event::Call::kBatch);
     co_return response;
   }
 
@@ -141,26 +164,31 @@ struct Routes {
     co_return std::move(*destination);
   }
 
-  awaitable<Response> record(Request request, Events unit, bool batch) const {
-    if (auto refusal = identify(request, unit)) co_return std::move(*refusal);
+  awaitable<Response> record(Request request, Events unit, event::Call call) const {
+    const std::vector<bool> by_key = lacking_ids(unit);
+    if (auto refusal = identify(request, unit, call)) co_return std::move(*refusal);
     request.body = {};
     auto destination = co_await find(request, request.access.write, "write");
     if (!destination) co_return std::move(destination.error());
     const std::vector<std::string> ids = ids_of(unit);
     auto recorded = co_await context.recording.record(*destination, std::move(unit), context.deadline());
+    if (!recorded && recorded.error().kind == StoreError::Kind::kConflict) {
+      co_return conflict(request, recorded.error(), by_key, ids, call);
+    }
     if (!recorded) {
       Response response = co_await failure(recorded.error(), *destination, std::move(request));
       co_return response;
     }
     if (recorded->journalled) {
-      co_return json(202, batch ? batch_accepted_json(ids) : accepted_json(ids.front()));
+      co_return json(202,
+                     call == event::Call::kBatch ? batch_accepted_json(ids) : accepted_json(ids.front()));
     }
-    if (batch) co_return json(201, batch_created_json(ids));
+    if (call == event::Call::kBatch) co_return json(201, batch_created_json(ids));
     co_return json(201, event::created_json(ids.front(), recorded->stored.front().event_timestamp));
   }
 
   // Gives every event an id: its own, one made from the Idempotency-Key, or a new one.
-  std::optional<Response> identify(const Request& request, Events& unit) const {
+  std::optional<Response> identify(const Request& request, Events& unit, event::Call call) const {
     const auto key = request.header("Idempotency-Key");
     if (key) {
       if (auto error = event::check_idempotency_key(*key)) return invalid({std::move(*error)}, request);
@@ -170,7 +198,7 @@ struct Routes {
       if (!event.event_id.empty()) continue;
       event.id_from_client = key.has_value();
       event.event_id =
-          key ? event::idempotent_event_id(workspace_of(request), request.access.subject, *key, index)
+          key ? event::idempotent_event_id(call, workspace_of(request), request.access.subject, *key, index)
               : event::new_event_id(event.event_timestamp);
     }
     return std::nullopt;
