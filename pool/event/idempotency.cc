@@ -1,5 +1,7 @@
 #include "pool/event/idempotency.h"
 
+#include <arpa/inet.h>
+
 #include <algorithm>
 #include <array>
 #include <cstdint>
@@ -50,10 +52,27 @@ void append_value(std::string& out, const std::optional<T>& value) {
   }
 }
 
-// As content, by which a repeated event is known.
+// An address has several spellings, of which PostgreSQL gives back one.
+std::string address_bytes(const std::string& text) {
+  std::array<char, sizeof(in6_addr)> bytes{};
+  if (inet_pton(AF_INET, text.c_str(), bytes.data()) == 1) return {bytes.data(), sizeof(in_addr)};
+  if (inet_pton(AF_INET6, text.c_str(), bytes.data()) == 1) return {bytes.data(), sizeof(in6_addr)};
+  return text;
+}
+
+template <typename Kind, typename Value>
+const Value& value_of(const Field<Kind, Value>& field, const Event& event) {
+  return event.*field.member;
+}
+std::optional<std::string> value_of(const Field<kind::Address, std::optional<std::string>>& field,
+                                    const Event& event) {
+  const auto& text = event.*field.member;
+  return text ? std::optional(address_bytes(*text)) : std::nullopt;
+}
+
+// Whether a field is content, by which a repeated event is known.
 bool counts(std::string_view field) {
-  constexpr std::array<std::string_view, 3> kOthers{"event_id", "event_timestamp", "parent_event_date"};
-  return std::ranges::find(kOthers, field) == kOthers.end();
+  return field != "event_id" && field != "parent_event_date";
 }
 
 }  // namespace
@@ -84,7 +103,7 @@ std::string content_digest(const Event& event) {
   all_fields_by<&Places::checked>([&](const auto& field) {
     if (counts(field.name)) {
       append(input, field.name);
-      append_value(input, event.*field.member);
+      append_value(input, value_of(field, event));
     }
     return true;
   });

@@ -29,8 +29,8 @@ std::string idempotent_event_id(Call call, std::string_view workspace, std::stri
 inline constexpr std::size_t kDigestBytes = 16;
 // Of what a client says in an event, without its id: the first half of a SHA-256, which nobody meets by
 // chance and which keeps the table of ids small. `event_data` counts byte for byte; defaults count as if they
-// had been sent. The event's time does not count, as many clients take it anew for each try (what was stored
-// first stays), nor does parent_event_date, as it may come from the parent.
+// had been sent, an address whatever its spelling; parent_event_date does not count, as it may come from the
+// parent.
 std::string content_digest(const Event& event);
 
 }  // namespace storagepool::event

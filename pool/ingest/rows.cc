@@ -10,6 +10,7 @@
 #include "pool/event/fields.h"
 #include "pool/event/idempotency.h"
 #include "pool/event/uuid.h"
+#include "pool/tables/row.h"
 
 namespace storagepool::ingest {
 namespace {
@@ -199,7 +200,8 @@ const std::string kClaimAndInsertRows =
     "ON CONFLICT DO NOTHING RETURNING event_id), stored AS (" +
     insert_given() +
     "taken WHERE NOT id_from_client OR event_id IN (SELECT event_id FROM claimed) "
-    "ON CONFLICT DO NOTHING) SELECT event_id FROM claimed "
+    "ON CONFLICT DO NOTHING) SELECT event_id, NULL FROM claimed "
+    "UNION ALL SELECT NULL, unit FROM (SELECT DISTINCT unit FROM refused) AS units "
     "LIMIT (SELECT -1 FROM taken WHERE id_from_client AND event_id NOT IN (SELECT event_id FROM claimed) "
     "AND (SELECT true FROM audit_event_ids AS known WHERE known.event_id = taken.event_id) IS NULL LIMIT 1)";
 
@@ -217,6 +219,10 @@ WHERE coalesce(
   (SELECT true FROM audit_event_ids AS client_made
    WHERE wanted.any_time AND client_made.event_id = wanted.event_id LIMIT 1),
   false))sql";
+
+const std::string kClaimStored = R"sql(
+INSERT INTO audit_event_ids (event_id, event_timestamp, content_digest)
+SELECT * FROM unnest($1::uuid[], $2::timestamptz[], $3::bytea[]) ON CONFLICT DO NOTHING)sql";
 
 const std::string kFindStored = R"sql(
 SELECT event_id, to_char(event_timestamp AT TIME ZONE 'UTC', 'YYYY-MM-DD"T"HH24:MI:SS.US"Z"'),
@@ -261,29 +267,41 @@ std::vector<postgres::Parameter> claim_parameters(std::span<const event::Event* 
   return parameters;
 }
 
-std::vector<postgres::Parameter> parent_parameters(std::span<const ParentReference> parents) {
+// The look-up by id comes first, and for most is all there is.
+std::string find_unclaimed() {
+  return "SELECT " + tables::kEventColumns + R"sql(
+FROM unnest($1::uuid[], $2::timestamptz[], $3::timestamptz[], $4::boolean[])
+  AS wanted(wanted_id, since, before, any_time),
+LATERAL (
+  SELECT * FROM audit_events AS event
+  WHERE event.event_id = wanted_id AND event.event_timestamp >= since AND event.event_timestamp < before
+    AND event.event_timestamp >= $5::timestamptz AND event.event_timestamp < $6::timestamptz LIMIT 1) AS stored
+WHERE (SELECT true FROM audit_event_ids AS client_made WHERE client_made.event_id = wanted_id) IS NULL)sql";
+}
+
+std::vector<postgres::Parameter> reference_parameters(std::span<const Reference> references) {
   using Range = std::pair<runtime::Timestamp, runtime::Timestamp>;
   constexpr Range kNothing{kPostgresEpoch, kPostgresEpoch};
-  Array ids(kUuid, parents.size(), parents.size() * kUuidBytes);
-  Array since(kTimestamptz, parents.size(), parents.size() * sizeof(runtime::Timestamp));
-  Array before(kTimestamptz, parents.size(), parents.size() * sizeof(runtime::Timestamp));
-  Array any_time(kBoolean, parents.size(), parents.size());
+  Array ids(kUuid, references.size(), references.size() * kUuidBytes);
+  Array since(kTimestamptz, references.size(), references.size() * sizeof(runtime::Timestamp));
+  Array before(kTimestamptz, references.size(), references.size() * sizeof(runtime::Timestamp));
+  Array any_time(kBoolean, references.size(), references.size());
   std::optional<Range> all;
-  for (const ParentReference& parent : parents) {
+  for (const Reference& one : references) {
     std::optional<Range> range;
-    if (parent.date) {
-      range = Range{*parent.date, *parent.date + std::chrono::days{1}};
+    if (one.date) {
+      range = Range{*one.date, *one.date + std::chrono::days{1}};
     } else {
-      range = event::id_time_range(parent.event_id);
+      range = event::id_time_range(one.event_id);
     }
     if (range) {
       if (!all) all = range;
       all = Range{std::min(all->first, range->first), std::max(all->second, range->second)};
     }
-    ids.add_uuid(parent.event_id);
+    ids.add_uuid(one.event_id);
     since.add(range.value_or(kNothing).first);
     before.add(range.value_or(kNothing).second);
-    any_time.add(!parent.date);
+    any_time.add(!one.date);
   }
   const auto [first, last] = all.value_or(kNothing);
   return {ids.take(),
@@ -292,6 +310,18 @@ std::vector<postgres::Parameter> parent_parameters(std::span<const ParentReferen
           any_time.take(),
           runtime::format_timestamp(first),
           runtime::format_timestamp(last)};
+}
+
+std::vector<postgres::Parameter> stored_parameters(std::span<const event::Event> events) {
+  Array ids(kUuid, events.size(), events.size() * kUuidBytes);
+  Array times(kTimestamptz, events.size(), events.size() * sizeof(runtime::Timestamp));
+  Array digests(kBytea, events.size(), events.size() * event::kDigestBytes);
+  for (const event::Event& event : events) {
+    ids.add_uuid(event.event_id);
+    times.add(event.event_timestamp);
+    digests.add(event::content_digest(event));
+  }
+  return {ids.take(), times.take(), digests.take()};
 }
 
 std::vector<postgres::Parameter> id_parameters(std::span<const std::string_view> event_ids) {

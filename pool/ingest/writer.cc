@@ -10,7 +10,9 @@
 
 #include "pool/common/runtime/clock.h"
 #include "pool/event/idempotency.h"
+#include "pool/event/uuid.h"
 #include "pool/ingest/rows.h"
+#include "pool/tables/row.h"
 
 namespace storagepool::ingest {
 namespace {
@@ -59,9 +61,21 @@ std::unordered_set<std::string_view> first_column(const postgres::Result& result
   return values;
 }
 
+// As `kClaimAndInsertRows` tells them.
+std::vector<bool> refused_units(const postgres::Result& result, std::size_t units) {
+  std::vector<bool> refused(units);
+  for (const auto& row : result.rows) {
+    if (row.size() != 2 || !row[1]) continue;
+    std::size_t number = units;
+    std::from_chars(row[1]->data(), row[1]->data() + row[1]->size(), number);
+    if (number < units) refused[number] = true;
+  }
+  return refused;
+}
+
 // The parents that must be in the database: those of events whose parent does not come in the same unit.
 struct Parents {
-  std::vector<ParentReference> references{};
+  std::vector<Reference> references{};
   std::vector<const event::Event*> children{};  // of each
 };
 
@@ -167,6 +181,10 @@ awaitable<Writer::Failure> Writer::attempt(postgres::Connection& connection, std
   const std::vector<const event::Event*> events = events_of(units);
   const bool claims = std::any_of(events.begin(), events.end(),
                                   [](const event::Event* event) { return event->id_from_client; });
+  if (claims) {
+    auto unclaimed = co_await claim_stored(connection, events);
+    if (unclaimed) co_return unclaimed;
+  }
   std::vector<postgres::Parameter> parameters =
       claims ? claim_parameters(events, numbers_of(units)) : row_parameters(events);
   const std::string& sql = claims ? kClaimAndInsertRows : kInsertRows;
@@ -174,6 +192,7 @@ awaitable<Writer::Failure> Writer::attempt(postgres::Connection& connection, std
   if (!written) co_return written.error();
 
   StoredIds before;
+  std::vector<bool> refused(units.size());
   if (claims) {
     const auto claimed = first_column(*written);
     std::vector<std::string_view> taken;
@@ -184,8 +203,31 @@ awaitable<Writer::Failure> Writer::attempt(postgres::Connection& connection, std
     auto found = co_await find_stored(connection, std::move(taken));
     if (!found) co_return found.error();
     before = std::move(*found);
+    refused = refused_units(*written, units.size());
   }
-  answer_stored(units, before);
+  for (std::size_t i = 0; i < units.size(); ++i) answer(units[i], before, refused[i]);
+  co_return std::nullopt;
+}
+
+awaitable<Writer::Failure> Writer::claim_stored(postgres::Connection& connection,
+                                                const std::vector<const event::Event*>& events) {
+  std::vector<Reference> references;
+  for (const event::Event* event : events) {
+    if (event->id_from_client && event::id_time_range(event->event_id)) {
+      references.push_back({.event_id = event->event_id});
+    }
+  }
+  if (references.empty()) co_return std::nullopt;
+  auto found = co_await connection.query_once(find_unclaimed(), reference_parameters(references), deadline_);
+  if (!found) co_return found.error();
+  std::vector<event::Event> stored;
+  for (auto& row : found->rows) {
+    auto event = tables::read_event(std::move(row));
+    if (event) stored.push_back(std::move(*event));
+  }
+  if (stored.empty()) co_return std::nullopt;
+  const auto claimed = co_await connection.query(kClaimStored, stored_parameters(stored), deadline_);
+  if (!claimed) co_return claimed.error();
   co_return std::nullopt;
 }
 
@@ -193,7 +235,7 @@ awaitable<Writer::Failure> Writer::check_parents(postgres::Connection& connectio
   const Parents parents = parents_of(units);
   if (parents.references.empty()) co_return std::nullopt;
   const auto found =
-      co_await connection.query_once(kFindParents, parent_parameters(parents.references), deadline_);
+      co_await connection.query_once(kFindParents, reference_parameters(parents.references), deadline_);
   if (!found) co_return found.error();
   const std::vector<const event::Event*> orphans = orphans_of(parents, *found);
 
@@ -235,15 +277,12 @@ awaitable<Writer::FoundIds> Writer::find_stored(postgres::Connection& connection
   co_return stored;
 }
 
-void Writer::answer_stored(const std::vector<Unit>& units, const StoredIds& before) {
-  for (const Unit& unit : units) answer_stored(unit, before);
-}
-
-void Writer::answer_stored(const Unit& unit, const StoredIds& before) {
+void Writer::answer(const Unit& unit, const StoredIds& before, bool refused) {
+  using Kind = tables::StoreError::Kind;
   std::vector<Stored> stored;
   stored.reserve(unit.events.size());
   std::size_t created = 0;
-  bool deleted = false;
+  bool deleted = refused;  // or there is a conflict
   for (const event::Event& event : unit.events) {
     const auto found = before.find(event.event_id);
     if (found == before.end()) {
@@ -253,8 +292,8 @@ void Writer::answer_stored(const Unit& unit, const StoredIds& before) {
     }
     const Known known = found->second.value_or(Known{});
     if (!known.content_digest.empty() && known.content_digest != to_hex(event::content_digest(event))) {
-      refuse(unit, {.kind = tables::StoreError::Kind::kConflict,
-                    .detail = "the id " + event.event_id + " is that of another event",
+      refuse(unit, {.kind = Kind::kConflict,
+                    .detail = "the id " + event.event_id + " is that of an event with other content",
                     .index = stored.size()});
       return;
     }
@@ -263,8 +302,7 @@ void Writer::answer_stored(const Unit& unit, const StoredIds& before) {
         {.event_timestamp = known.event_timestamp.value_or(runtime::Timestamp{}), .created = false});
   }
   if (deleted) {
-    refuse(unit,
-           {tables::StoreError::Kind::kUnavailable, "the event was deleted meanwhile", kDeletedRetryAfter});
+    refuse(unit, {Kind::kUnavailable, "the event was deleted meanwhile", kDeletedRetryAfter});
     return;
   }
   counters_.events += created;

@@ -88,11 +88,14 @@ class Writer {
   boost::asio::awaitable<Failure> attempt(postgres::Connection& connection, std::vector<Unit>& units);
   // Answers the units that lack a parent and takes them out.
   boost::asio::awaitable<Failure> check_parents(postgres::Connection& connection, std::vector<Unit>& units);
+  // An id that a pod made for a stored event is found from now on as one that a client made: its client knows it
+  // from the answer and sends it again.
+  boost::asio::awaitable<Failure> claim_stored(postgres::Connection& connection,
+                                               const std::vector<const event::Event*>& events);
   boost::asio::awaitable<FoundIds> find_stored(postgres::Connection& connection,
                                                std::vector<std::string_view> event_ids);
-  // `before`: of the ids that were not free.
-  void answer_stored(const std::vector<Unit>& units, const StoredIds& before);
-  void answer_stored(const Unit& unit, const StoredIds& before);
+  // `before`: of the ids that were not free. `refused`: nothing of the unit was stored.
+  void answer(const Unit& unit, const StoredIds& before, bool refused);
   // Puts back what is worth another attempt, or answers.
   void handle(const postgres::Error& error, Part part);
   void fail_all(const tables::StoreError& error);

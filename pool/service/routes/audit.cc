@@ -87,17 +87,22 @@ std::vector<bool> lacking_ids(const Events& events) {
 // The id or key of an event is that of another one.
 Response conflict(const Request& request, const StoreError& error, const std::vector<bool>& by_key,
                   const std::vector<std::string>& ids, event::Call call) {
-  const std::string where = call == event::Call::kBatch ? "[" + std::to_string(error.index) + "]." : "";
-  if (by_key.at(error.index)) {
-    const auto key = request.header("Idempotency-Key");
-    return http::problem(ProblemKind::kIdempotencyKeyReused,
-                         "Idempotency-Key: " + event::quoted(key.value_or("")) +
-                             " was used before, for a call with other content",
-                         request.path);
+  const std::string element =
+      call == event::Call::kBatch ? "[" + std::to_string(error.index) + "]" : std::string();
+  const bool key_is_at_fault = by_key.at(error.index);
+  const std::string field = key_is_at_fault   ? "Idempotency-Key"
+                            : element.empty() ? "event_id"
+                                              : element + ".event_id";
+  std::string message;
+  if (key_is_at_fault) {
+    message = "got " + event::quoted(request.header("Idempotency-Key").value_or("")) +
+              ", which was used before with other content";
+    if (!element.empty()) message += " of " + element;
+  } else {
+    message = "got " + event::quoted(ids.at(error.index)) + ", which is the id of an event with other content";
   }
-  const std::string message = ids.at(error.index) + " is the id of an event with other content";
-  return http::problem(ProblemKind::kConflict, where + "event_id: " + message, request.path,
-                       {{where + "event_id", message}});
+  const auto kind = key_is_at_fault ? ProblemKind::kIdempotencyKeyReused : ProblemKind::kConflict;
+  return http::problem(kind, field + ": " + message, request.path, {{field, message}});
 }
 
 struct Routes {
