@@ -34,7 +34,8 @@ TEST_F(RepeatsTest, OtherContentUnderAnIdIsAConflictAndNothingOfItsCallIsStored)
   finish();
   for (const testing::Call* call : {&alone, &among}) {
     ASSERT_EQ(call->refused(), testing::Kind::kConflict);
-    EXPECT_EQ(call->answer->error().detail, std::string("the id ") + kTaken + " is that of another event");
+    EXPECT_EQ(call->answer->error().detail,
+              std::string("the id ") + kTaken + " is that of an event with other content");
   }
   EXPECT_EQ(alone.answer->error().index, 0U);
   EXPECT_EQ(among.answer->error().index, 2U);
@@ -44,14 +45,33 @@ TEST_F(RepeatsTest, OtherContentUnderAnIdIsAConflictAndNothingOfItsCallIsStored)
   EXPECT_TRUE((**must_store(pod.ingest, {with_content(client_event(kFree), "another")}).answer)[0].created);
 }
 
-TEST_F(RepeatsTest, TheSameContentIsARepeatAtAnyTime) {
+TEST_F(RepeatsTest, AnIdIsFoundWhateverTheTimeOfItsEventIsNow) {
   testing::Pod& pod = make_pod();
   must_store(pod.ingest, {client_event(kTaken)});
-  for (const char* time : {"2026-02-28T11:22:33.123456Z", "2026-04-28T12:00:00Z", "1969-12-31T23:59:59Z"}) {
-    const auto& answer = must_store(pod.ingest, {client_event(kTaken, time)}).answer;
-    EXPECT_FALSE((**answer)[0].created);
-    EXPECT_EQ((**answer)[0].event_timestamp, client_event(kTaken).event_timestamp);
+  for (const char* time : {"2026-04-28T12:00:00Z", "1969-12-31T23:59:59Z"}) {
+    const testing::Call& moved = start(pod.ingest, {client_event(kTaken, time)});
+    finish();
+    EXPECT_EQ(moved.refused(), testing::Kind::kConflict) << time;
   }
+  EXPECT_FALSE((**must_store(pod.ingest, {client_event(kTaken)}).answer)[0].created);
+  EXPECT_EQ(count(), "1");
+}
+
+// Its client knows it from the answer and sends it again.
+TEST_F(RepeatsTest, AnIdThatAPodMadeIsFoundToo) {
+  testing::Pod& pod = make_pod();
+  event::Event ours = new_event();
+  ours.actor_ip = "2001:DB8::1";
+  must_store(pod.ingest, {ours});
+  ours.id_from_client = true;
+  event::Event moved = ours;
+  moved.event_timestamp += 5s;
+  const testing::Call& refused = start(pod.ingest, {new_event(), moved});
+  finish();
+  EXPECT_EQ(refused.refused(), testing::Kind::kConflict);
+  const auto& again = must_store(pod.ingest, {ours}).answer;
+  EXPECT_FALSE((**again)[0].created);
+  EXPECT_EQ((**again)[0].event_timestamp, ours.event_timestamp);
   EXPECT_EQ(count(), "1");
 }
 
@@ -59,8 +79,7 @@ TEST_F(RepeatsTest, WhatAnEarlierReleaseStoredCountsAsTheSame) {
   testing::Pod& pod = make_pod();
   must_store(pod.ingest, {client_event(kTaken)});
   sql("UPDATE audit_event_ids SET content_digest = NULL");
-  EXPECT_FALSE(
-      (**must_store(pod.ingest, {with_content(client_event(kTaken), "other")}).answer)[0].created);
+  EXPECT_FALSE((**must_store(pod.ingest, {with_content(client_event(kTaken), "other")}).answer)[0].created);
 }
 
 // Two pods, each with a call of its own content under one new id, and one more event in each.

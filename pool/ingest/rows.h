@@ -27,8 +27,8 @@ extern const std::string kInsertRows;
 // Stores rows whose ids may be a client's: such an id is claimed first, in the order of ids so that two of
 // these statements cannot deadlock, and its row is stored only if it was free. Nothing is stored of a unit
 // with an id that another event has, by the digest of its content. Returns the ids it claimed, and in rows
-// without an id the units it refused. Ends with kRaced, having done nothing, when an id was taken while it ran: only when it begins anew does it see by
-// what.
+// without an id the units it refused. Ends with kRaced, having done nothing, when an id was taken while it
+// ran: only when it begins anew does it see by what.
 extern const std::string kClaimAndInsertRows;
 inline constexpr std::string_view kRaced = "2201W";  // a LIMIT below zero
 
@@ -40,13 +40,13 @@ std::vector<postgres::Parameter> claim_parameters(std::span<const event::Event* 
 
 // An event that is looked for.
 struct Reference {
-  std::string_view event_id;                // canonical
+  std::string_view event_id;               // canonical
   std::optional<runtime::Date> date = {};  // of its event_timestamp, in UTC
 };
 
 // Returns the positions, counted from 0, of the events that are stored: looked up at their time if their date
-// is given or their id tells it, else by the ids that clients made. For `Connection::query_once`, so that only
-// the partitions between the first and the last of these times are planned, locked and opened.
+// is given or their id tells it, else by the ids that clients made. For `Connection::query_once`, so that
+// only the partitions between the first and the last of these times are planned, locked and opened.
 extern const std::string kFindParents;
 // Returns the rows (pool/tables/row.h) of those whose ids tell their time and are no client's. For
 // `Connection::query_once`, too.

@@ -89,8 +89,8 @@ class Writer {
   boost::asio::awaitable<Failure> attempt(postgres::Connection& connection, std::vector<Unit>& units);
   // Answers the units that lack a parent and takes them out.
   boost::asio::awaitable<Failure> check_parents(postgres::Connection& connection, std::vector<Unit>& units);
-  // An id that a pod made for a stored event is found from now on as one that a client made: its client knows it
-  // from the answer and sends it again.
+  // An id that a pod made for a stored event is found from now on as one that a client made: its client knows
+  // it from the answer and sends it again.
   boost::asio::awaitable<Failure> claim_stored(postgres::Connection& connection,
                                                const std::vector<const event::Event*>& events);
   boost::asio::awaitable<FoundIds> find_stored(postgres::Connection& connection,

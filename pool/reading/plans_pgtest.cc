@@ -73,7 +73,8 @@ TEST_F(PlansTest, OpenNoMoreTablesAsMonthsGoBy) {
               ElementsAre(in_april));
   const std::vector<ingest::Reference> parents{
       {id, {}}, {"aaaaaaaa-9b7c-4def-8123-456789abcdef", {}}, {id, runtime::date_of(recent)}};
-  EXPECT_THAT(tables_of({ingest::kFindParents, ingest::reference_parameters(parents)}), ElementsAre(in_april));
+  EXPECT_THAT(tables_of({ingest::kFindParents, ingest::reference_parameters(parents)}),
+              ElementsAre(in_april));
   // Lists.
   const auto hours = std::chrono::hours{1};
   EXPECT_THAT(tables_of(select_page({.since = recent - hours, .until = recent})), ElementsAre(in_april));

@@ -63,7 +63,8 @@ Statement select_event(std::string event_id, std::pair<runtime::Timestamp, runti
   builder.where("event_id = " + builder.uuid(std::move(event_id)));
   builder.where("event_timestamp >= " + builder.time(range.first));
   builder.where("event_timestamp < " + builder.time(range.second));
-  return {"SELECT " + tables::kEventColumns + " FROM audit_events" + builder.conditions(), builder.take_parameters()};
+  return {"SELECT " + tables::kEventColumns + " FROM audit_events" + builder.conditions(),
+          builder.take_parameters()};
 }
 
 Statement select_client_id(std::string event_id) {

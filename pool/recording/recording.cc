@@ -15,7 +15,8 @@ using tables::StoreError;
 
 // PostgreSQL was asked and has answered, though not as the client wishes.
 bool refuses(StoreError::Kind error) {
-  return error == StoreError::Kind::kRejected || error == StoreError::Kind::kParentMissing;
+  return error == StoreError::Kind::kRejected || error == StoreError::Kind::kParentMissing ||
+         error == StoreError::Kind::kConflict;
 }
 
 }  // namespace

@@ -184,7 +184,8 @@ TEST_F(RecordingTest, JournalsWhatFindsTheQueueFullWhileNothingCommits) {
 }
 
 TEST_F(RecordingTest, JournalsNothingThatIsTheEventsOwnFault) {
-  for (const auto kind : {StoreError::Kind::kParentMissing, StoreError::Kind::kRejected}) {
+  for (const auto kind :
+       {StoreError::Kind::kParentMissing, StoreError::Kind::kRejected, StoreError::Kind::kConflict}) {
     store_.error = StoreError{kind, "no", {}};
     EXPECT_EQ(record().error().kind, kind);
   }

@@ -18,9 +18,9 @@ bool passes(StoreError::Kind kind) {
   return kind == StoreError::Kind::kUnavailable || kind == StoreError::Kind::kOverloaded;
 }
 
-// No row can hold them, whenever it is tried.
+// No row can hold them, or their ids are those of other events, whenever it is tried.
 bool lies_in_the_events(StoreError::Kind kind) {
-  return kind == StoreError::Kind::kRejected;
+  return kind == StoreError::Kind::kRejected || kind == StoreError::Kind::kConflict;
 }
 
 std::size_t events_in(const std::vector<journal::Unit>& units) {

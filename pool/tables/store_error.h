@@ -27,7 +27,7 @@ struct StoreError {
   std::chrono::milliseconds retry_after{};
   bool needs_person = false;  // it will not pass before somebody changes something in PostgreSQL
   std::string sqlstate = {};  // of PostgreSQL's error, empty when it was none
-  std::size_t index = 0;  // of the event at fault in its call, counted from 0: of kConflict
+  std::size_t index = 0;      // of the event at fault in its call, counted from 0: of kConflict
 };
 
 StoreError to_store_error(const engine::AcquireError& error);

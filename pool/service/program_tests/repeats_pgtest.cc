@@ -86,8 +86,8 @@ TEST_F(DataStorageRepeatsTest, AnIdIsOfOneContentWhateverItsTime) {
   const auto first = send_event(*pod_, one);
   ASSERT_EQ(first.status, 201U) << first.body;
   EXPECT_THAT(id_refused(send_event(*pod_, with(one, "event_action", "other"))), HasSubstr(kId));
-  const auto earlier = std::chrono::floor<std::chrono::seconds>(std::chrono::system_clock::now()) -
-                       std::chrono::hours{72};
+  const auto earlier =
+      std::chrono::floor<std::chrono::seconds>(std::chrono::system_clock::now()) - std::chrono::hours{72};
   const json moved = with(one, "event_timestamp", runtime::format_timestamp(earlier));
   const auto refused = send_event(*pod_, moved);
   EXPECT_THAT(id_refused(refused), HasSubstr(kId));
@@ -123,8 +123,7 @@ TEST_F(DataStorageRepeatsTest, ABatchIsStoredWithoutAConflictOrNotAtAll) {
   const json old = with(about("batch-id"), "event_id", "0e3b6f3c-2222-4c2f-9d6a-0242ac120002");
   ASSERT_EQ(send_event(*pod_, old).status, 201U);
   const json fresh = about("batch-id");
-  const auto refused =
-      send_event(*pod_, {fresh, with(old, "event_action", "other"), fresh}, {}, kBatchPath);
+  const auto refused = send_event(*pod_, {fresh, with(old, "event_action", "other"), fresh}, {}, kBatchPath);
   EXPECT_THAT(id_refused(refused), HasSubstr("[1].event_id"));
   EXPECT_EQ(json::parse(refused.body).at("field_errors").at(0).at("field"), "[1].event_id");
   EXPECT_EQ(actions(*pod_, "batch-id").size(), 1U);

@@ -99,7 +99,8 @@ Response conflict(const Request& request, const StoreError& error, const std::ve
               ", which was used before with other content";
     if (!element.empty()) message += " of " + element;
   } else {
-    message = "got " + event::quoted(ids.at(error.index)) + ", which is the id of an event with other content";
+    message =
+        "got " + event::quoted(ids.at(error.index)) + ", which is the id of an event with other content";
   }
   const auto kind = key_is_at_fault ? ProblemKind::kIdempotencyKeyReused : ProblemKind::kConflict;
   return http::problem(kind, field + ": " + message, request.path, {{field, message}});
