@@ -1,5 +1,5 @@
-// The connection is lost while events are being stored, at every point of the exchange: whether the server had
-// committed or not, in the end each event is stored exactly once.
+// The connection is lost while events are being stored, at every point of the exchange: whether the server
+// had committed or not, in the end each event is stored exactly once.
 #include "pool/ingest/ingest.h"
 
 #include <cstdio>
@@ -10,6 +10,7 @@
 namespace storagepool::ingest {
 namespace {
 
+using postgres::testing::Relay;
 using testing::Call;
 using testing::client_event;
 using testing::IngestTest;
@@ -17,7 +18,6 @@ using testing::Kind;
 using testing::new_event;
 using testing::Pod;
 using testing::run;
-using postgres::testing::Relay;
 using namespace std::chrono_literals;
 
 class IngestInDoubtTest : public IngestTest {
