@@ -38,6 +38,8 @@ std::string_view reason_of(settings::PostgresFault fault) {
       return "NotPermitted";
     case PostgresFault::kSchema:
       return "SchemaFailed";
+    case PostgresFault::kCommitsEarly:
+      return "SynchronousCommitOff";
     case PostgresFault::kOther:
       break;
   }
@@ -84,10 +86,15 @@ bool refuses_work(const std::optional<settings::PostgresFault>& fault) {
 Condition postgres_reachable(const Seen& seen) {
   Condition result =
       condition(kPostgresReachable, Truth::kUnknown, "NoPodAnswers", "no pod has reported on PostgreSQL yet");
+  std::optional<Condition> warning;
   const std::string hash = render::postgres_hash(seen.spec);
   for (const auto& [view, answer, pushed] : seen.pods) {
     const auto& facts = answer.facts;
     if (!facts || view.postgres_hash != hash || view.terminating) continue;
+    if (facts->reachable && facts->fault == settings::PostgresFault::kCommitsEarly) {
+      warning = condition(kPostgresReachable, Truth::kTrue, std::string(reason_of(*facts->fault)),
+                          view.name + ": " + facts->detail);
+    }
     if (facts->reachable && !refuses_work(facts->fault)) {
       result = condition(kPostgresReachable, Truth::kTrue, "Connected",
                          "every pod that reports reaches " + render::target_of(seen.spec.postgres));
@@ -96,7 +103,7 @@ Condition postgres_reachable(const Seen& seen) {
                        view.name + ": " + facts->detail);
     }
   }
-  return result;
+  return warning.value_or(result);
 }
 
 Condition ready(const Seen& seen, const std::optional<Reason>& stall, const Condition& postgres) {
