@@ -47,6 +47,8 @@ class PostgresStatus {
 
   bool reachable() const { return reachable_; }
   bool has_schema() const { return schema_ready_; }
+  // PostgreSQL stores events and can be read.
+  bool usable() const { return reachable_ && schema_ready_; }
   const std::optional<settings::PostgresFault>& fault() const { return fault_; }
   const std::string& detail() const { return detail_; }
   settings::FactsReport report(TimePoint now) const;
