@@ -47,6 +47,9 @@ TEST_F(OperatorIsLeastPrivileged, MayNotDoWhatItNeverDoes) {
   const std::vector<std::vector<std::string>> never{
       {"*", "*", "-A"},
       {"create", "pods", "-A"},
+      {"delete", "pods", "-A"},
+      {"create", "persistentvolumeclaims", "-A"},
+      {"patch", "persistentvolumeclaims", "-A"},
       {"create", "pods", "--subresource=exec", "-A"},
       {"create", "pods", "--subresource=portforward", "-A"},
       {"get", "nodes"},

@@ -38,6 +38,7 @@ class Look {
   Failure list_pods();
   Failure ensure_config_map();
   Failure ensure_stateful_set();
+  Json stateful_set(std::int64_t replicas, std::int64_t peak_pods) const;
   Failure write_status();
   Failure refused_or(const kube::ApiError& error, const std::string& what);
 

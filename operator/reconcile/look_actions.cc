@@ -55,7 +55,7 @@ Look::Failure Look::apply_fixed_children() {
       {kube::resources::kServiceAccounts, render::service_account(identity_)},
       {kube::resources::kServices, render::service(identity_, spec_)},
       {kube::resources::kServices, render::pods_service(identity_)},
-      {kube::resources::kPodDisruptionBudgets, render::pod_disruption_budget(identity_)}};
+      {kube::resources::kPodDisruptionBudgets, render::pod_disruption_budget(identity_, true)}};
   for (const auto& [type, object] : objects) {
     const auto done = memory_.children.ensure(cluster_, type, object, now_.steady);
     if (!done) return refused_or(done.error(), std::string(type.kind) + " " + kube::key_of(object).name);
@@ -108,11 +108,8 @@ Look::Failure Look::scale(const Scale& action) {
     // A new pod reads the ConfigMap: it has to be right before there is one.
     if (auto failure = ensure_config_map()) return failure;
     if (refused_) return std::nullopt;
-    const Json object = render::stateful_set(identity_, spec_,
-                                             {.replicas = action.replicas,
-                                              .peak_pods = action.peak_pods,
-                                              .default_image = options_.default_image});
-    stored = memory_.children.write(cluster_, kube::resources::kStatefulSets, object, now_.steady);
+    stored = memory_.children.write(cluster_, kube::resources::kStatefulSets,
+                                    stateful_set(action.replicas, action.peak_pods), now_.steady);
   }
   if (!stored) return refused_or(stored.error(), "StatefulSet " + identity_.name);
   memory_.workload.written(read_stateful_set(*stored), *stored, now_.steady);
@@ -146,14 +143,20 @@ Look::Failure Look::ensure_config_map() {
   return std::nullopt;
 }
 
+Json Look::stateful_set(std::int64_t replicas, std::int64_t peak_pods) const {
+  const auto& live = memory_.workload.view();
+  return render::stateful_set(identity_, spec_,
+                              {.replicas = replicas,
+                               .peak_pods = peak_pods,
+                               .default_image = options_.default_image,
+                               .volumes = live ? live->volumes : render::wants_volumes(spec_)});
+}
+
 Look::Failure Look::ensure_stateful_set() {
   const auto known = memory_.workload.view();
   if (refused_ || !known) return std::nullopt;
   const Workload& workload = known->workload;
-  const Json object = render::stateful_set(identity_, spec_,
-                                           {.replicas = workload.replicas,
-                                            .peak_pods = workload.peak_pods,
-                                            .default_image = options_.default_image});
+  const Json object = stateful_set(workload.replicas, workload.peak_pods);
   const auto stored = memory_.children.ensure(cluster_, kube::resources::kStatefulSets, object, now_.steady);
   if (!stored) return refused_or(stored.error(), "StatefulSet " + identity_.name);
   if (const auto& written = *stored)

@@ -57,6 +57,7 @@ std::optional<Granted> read_config_map(const Json& object) {
 std::optional<WorkloadView> read_stateful_set(const Json& object) {
   WorkloadView view;
   view.generation = kube::generation(object);
+  view.volumes = !json::at(object, "/spec/volumeClaimTemplates").empty();
   view.workload.replicas = integer_at(object, "/spec/replicas", 1);
   const auto peak = parse_integer(kube::annotation(object, render::kPeakPodsAnnotation));
   view.workload.peak_pods =

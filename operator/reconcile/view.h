@@ -35,6 +35,7 @@ std::optional<Granted> read_config_map(const Json& object);
 struct WorkloadView {
   Workload workload;
   std::int64_t generation = 0;
+  bool volumes = false;  // its pods have claims
 };
 std::optional<WorkloadView> read_stateful_set(const Json& object);
 

@@ -8,6 +8,9 @@
 
 namespace storagepool::render {
 
+// The volume with a pod's journal and settings.
+inline constexpr std::string_view kStateVolume = "state";
+
 Json pod_labels(const std::string& pool);
 Json selector_labels(const std::string& pool);
 // apiVersion, kind and metadata with labels and the owner reference.

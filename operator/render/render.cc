@@ -21,6 +21,9 @@ std::string admin_secret_name(const std::string& pool) {
 std::string pods_service_name(const std::string& pool) {
   return pool + "-pods";
 }
+std::string claim_name(const std::string& pool, std::int64_t ordinal) {
+  return std::string(kStateVolume) + "-" + pool + "-" + std::to_string(ordinal);
+}
 
 std::string managed_selector() {
   return "app.kubernetes.io/managed-by=" + std::string(kManager);
@@ -111,9 +114,12 @@ Json pods_service(const Identity& pool) {
   return object;
 }
 
-Json pod_disruption_budget(const Identity& pool) {
+Json pod_disruption_budget(const Identity& pool, bool evictions) {
   Json object = owned(pool, "policy/v1", "PodDisruptionBudget", pool.name);
-  object["spec"] = {{"maxUnavailable", 1}, {"selector", {{"matchLabels", selector_labels(pool.name)}}}};
+  // With none allowed, one that is not ready must stay too: its journal may be full.
+  object["spec"] = {{"maxUnavailable", evictions ? 1 : 0},
+                    {"unhealthyPodEvictionPolicy", evictions ? "AlwaysAllow" : "IfHealthyBudget"},
+                    {"selector", {{"matchLabels", selector_labels(pool.name)}}}};
   return object;
 }
 

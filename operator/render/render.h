@@ -4,8 +4,12 @@
 //   ServiceAccount NAME       no permissions, no token
 //   Secret NAME-admin         the administration port's bearer token
 //   ConfigMap NAME-config     config.yaml: the granted settings and their generation
-//   (pool/common/settings/config_file.h) Service NAME              the API; NAME-pods: headless, every pod
-//   under a name of its own StatefulSet NAME          the pods PodDisruptionBudget NAME  one pod at a time
+//                             (pool/common/settings/config_file.h)
+//   Service NAME              the API
+//   Service NAME-pods         headless, every pod under a name of its own
+//   StatefulSet NAME          the pods; its controller makes a claim state-NAME-<ordinal> for each that has
+//                             its journal on a volume
+//   PodDisruptionBudget NAME  one pod at a time, or none
 //
 // Pure: the same input gives the same bytes.
 #pragma once
@@ -34,6 +38,8 @@ inline constexpr std::string_view kPostgresHashAnnotation = "storagepool.dev/pos
 std::string config_map_name(const std::string& pool);
 std::string admin_secret_name(const std::string& pool);
 std::string pods_service_name(const std::string& pool);
+// The PersistentVolumeClaim of the pod with this ordinal.
+std::string claim_name(const std::string& pool, std::int64_t ordinal);
 
 // As kubectl's -l: all objects of all StoragePools; the pods of one.
 std::string managed_selector();
@@ -49,14 +55,19 @@ struct StatefulSetInput {
   std::int64_t replicas = 0;
   std::int64_t peak_pods = 0;
   std::string default_image;
+  bool volumes = true;  // pods have claims; what a StatefulSet was made with cannot be changed
 };
+
+// Whether a StatefulSet made now gives its pods claims: not without a journal.
+bool wants_volumes(const Spec& spec);
 
 Json service_account(const Identity& pool);
 Json admin_secret(const Identity& pool, const std::string& token);
 Json config_map(const Identity& pool, const Spec& spec, const ConfigMapInput& input);
 Json service(const Identity& pool, const Spec& spec);
 Json pods_service(const Identity& pool);
-Json pod_disruption_budget(const Identity& pool);
+// `evictions`: one pod at a time, and any that is not ready; otherwise none at all.
+Json pod_disruption_budget(const Identity& pool, bool evictions);
 Json stateful_set(const Identity& pool, const Spec& spec, const StatefulSetInput& input);
 
 }  // namespace storagepool::render

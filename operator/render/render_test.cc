@@ -45,7 +45,7 @@ TEST(Render, EverythingIsOwnedAndLabelled) {
   const Spec spec = spec_with();
   for (const Json& object :
        {service_account(kPool), admin_secret(kPool, "t"), config_map(kPool, spec, {}), service(kPool, spec),
-        pods_service(kPool), pod_disruption_budget(kPool), stateful_set(kPool, spec, {})}) {
+        pods_service(kPool), pod_disruption_budget(kPool, true), stateful_set(kPool, spec, {})}) {
     const Json& metadata = object["metadata"];
     EXPECT_EQ(metadata["namespace"], "team");
     EXPECT_EQ(metadata["labels"]["app.kubernetes.io/managed-by"], "storagepool-operator");
@@ -141,9 +141,17 @@ TEST(Render, ClientsAreAskedForWhatIsInTheSecret) {
   EXPECT_THAT(pods().dump(), Not(HasSubstr("auth")));
 }
 
+Json ephemeral_pods(const Json& overrides = Json::object()) {
+  Json all = overrides;
+  all["journal"]["persistence"] = "Ephemeral";
+  const Spec spec = spec_with(all);
+  return stateful_set(
+      kPool, spec, {.replicas = 3, .peak_pods = 5, .default_image = "img:1", .volumes = wants_volumes(spec)});
+}
+
 TEST(Render, JournalIsAsLargeAsAskedAndItsVolumeLarger) {
   const auto rendered = [](const char* size) {
-    const Json set = pods({{"journal", {{"size", size}}}});
+    const Json set = ephemeral_pods({{"journal", {{"size", size}}}});
     return std::pair(container_of(set)["args"].back(), volumes_of(set)[3]["emptyDir"]["sizeLimit"]);
   };
   EXPECT_EQ(rendered("512Mi"), std::pair(Json("--journal-max-bytes=512Mi"), Json("1088Mi")));
@@ -161,16 +169,66 @@ TEST(Render, RateLimitIsOffUnlessAskedFor) {
   EXPECT_THAT(arguments(Json::object()), Not(HasSubstr("rate-limit")));
 }
 
+TEST(Render, AJournalLiesOnAVolumeThatOutlivesItsPod) {
+  const Json set = pods({{"journal", {{"size", "512Mi"}, {"storageClassName", "fast"}}}});
+  ASSERT_EQ(set["spec"]["volumeClaimTemplates"].size(), 1U);
+  const Json claim = set["spec"]["volumeClaimTemplates"][0];
+  EXPECT_EQ(claim["metadata"]["name"], "state");
+  EXPECT_EQ(claim["metadata"]["labels"]["app.kubernetes.io/managed-by"], "storagepool-operator");
+  EXPECT_FALSE(claim["metadata"].contains("ownerReferences"));
+  EXPECT_EQ(claim["spec"]["accessModes"], Json::array({"ReadWriteOnce"}));
+  EXPECT_EQ(claim["spec"]["resources"]["requests"]["storage"], "1088Mi");
+  EXPECT_EQ(claim["spec"]["storageClassName"], "fast");
+  EXPECT_EQ(set["spec"]["persistentVolumeClaimRetentionPolicy"],
+            Json({{"whenDeleted", "Retain"}, {"whenScaled", "Retain"}}));
+  EXPECT_EQ(set["spec"]["template"]["spec"]["securityContext"]["fsGroup"], 65532);
+  EXPECT_TRUE(contains(container_of(set)["volumeMounts"],
+                       {{"name", "state"}, {"mountPath", "/var/lib/storagepool"}}));
+  EXPECT_THAT(volumes_of(set).dump(), Not(HasSubstr("emptyDir")));
+  EXPECT_FALSE(pods()["spec"]["volumeClaimTemplates"][0]["spec"].contains("storageClassName"));
+  EXPECT_EQ(claim_name("audit", 2), "state-audit-2");
+}
+
+TEST(Render, VolumesAreMadeOnlyForAJournalThatWantsOne) {
+  EXPECT_TRUE(wants_volumes(spec_with()));
+  EXPECT_FALSE(wants_volumes(spec_with({{"journal", {{"persistence", "Ephemeral"}}}})));
+  EXPECT_FALSE(wants_volumes(spec_with({{"journal", {{"size", "0"}}}})));
+  const Json set = ephemeral_pods();
+  EXPECT_FALSE(set["spec"].contains("volumeClaimTemplates"));
+  EXPECT_TRUE(contains(volumes_of(set), {{"name", "state"}, {"emptyDir", Json::object()}}));
+}
+
+TEST(Render, APodHasTimeForItsDelayAndItsDrain) {
+  const auto rendered = [](const char* delay) {
+    const Json set = pods({{"drainDelay", delay}});
+    return std::pair(container_of(set)["args"].back().get<std::string>(),
+                     set["spec"]["template"]["spec"]["terminationGracePeriodSeconds"].get<int>());
+  };
+  EXPECT_EQ(rendered("5s"), std::pair(std::string("--state-dir=/var/lib/storagepool"), 35));
+  EXPECT_EQ(rendered("0s"), std::pair(std::string("--drain-delay=0s"), 30));
+  EXPECT_EQ(rendered("1500ms"), std::pair(std::string("--drain-delay=1s500ms"), 32));
+  EXPECT_EQ(rendered("5m").second, 330);
+}
+
+TEST(Render, EvictionsAreOneAtATimeOrNoneAtAll) {
+  const Json usual = pod_disruption_budget(kPool, true)["spec"];
+  EXPECT_EQ(usual["maxUnavailable"], 1);
+  EXPECT_EQ(usual["unhealthyPodEvictionPolicy"], "AlwaysAllow");
+  const Json none = pod_disruption_budget(kPool, false)["spec"];
+  EXPECT_EQ(none["maxUnavailable"], 0);
+  // A pod whose journal is full is not ready, and must not go either.
+  EXPECT_EQ(none["unhealthyPodEvictionPolicy"], "IfHealthyBudget");
+}
+
 // Else all pods would be replaced when the operator or the CRD is.
 TEST(Render, DefaultsOfTheServiceLeaveTheTemplateAsItWas) {
   const Json bare = pods();
-  EXPECT_EQ(pods({{"journal", {{"size", "1Gi"}}}, {"auth", {{"mode", "None"}}}}), bare);
+  EXPECT_EQ(pods({{"journal", {{"size", "1Gi"}}}, {"auth", {{"mode", "None"}}}, {"drainDelay", "5s"}}), bare);
   EXPECT_EQ(container_of(bare)["args"], Json::array({"--config=/etc/storagepool/config/config.yaml",
                                                      "--credentials-dir=/etc/storagepool/credentials",
                                                      "--admin-token-file=/etc/storagepool/admin/token",
                                                      "--state-dir=/var/lib/storagepool"}));
-  EXPECT_EQ(volumes_of(bare).size(), 4U);
-  EXPECT_EQ(volumes_of(bare)[3], Json({{"name", "state"}, {"emptyDir", Json::object()}}));
+  EXPECT_EQ(volumes_of(bare).size(), 3U);
 }
 
 TEST(Render, EveryFieldOfTheSpecReachesThePods) {

@@ -12,6 +12,7 @@
 
 #include "operator/render/storage_pool.h"
 #include "pool/common/settings/bytes.h"
+#include "pool/common/settings/duration.h"
 #include "pool/common/settings/service_limits.h"
 #include "pool/common/settings/settings.h"
 
@@ -91,6 +92,9 @@ TEST_F(Schema, TheServicesRangesAreThoseOfTheSettings) {
   EXPECT_THAT(size["rule"].as<std::string>(), HasSubstr("compareTo(quantity('" + least + "')) >= 0"));
   EXPECT_THAT(size["rule"].as<std::string>(), HasSubstr("compareTo(quantity('" + most + "')) <= 0"));
   EXPECT_THAT(size["messageExpression"].as<std::string>(), HasSubstr("from " + least + " to " + most));
+  const std::string longest = settings::format_duration(settings::kMaxDrainDelay);
+  EXPECT_THAT(spec()["drainDelay"]["x-kubernetes-validations"][0]["rule"].as<std::string>(),
+              HasSubstr("duration(self) <= duration('" + longest + "')"));
   const YAML::Node rate = spec()["rateLimit"]["properties"];
   EXPECT_EQ(rate["requestsPerSecond"]["maximum"].as<std::int64_t>(), settings::kMaxRequestsPerSecond);
   EXPECT_EQ(rate["burst"]["maximum"].as<std::int64_t>(), settings::kMaxRequestBurst);
@@ -129,6 +133,9 @@ TEST_F(Schema, DefaultsAreThoseOfTheOperator) {
   EXPECT_EQ(spec()["budget"]["properties"]["policy"]["default"].as<std::string>(), "Fit");
   EXPECT_EQ(settings::parse_bytes(spec()["journal"]["properties"]["size"]["default"].as<std::string>()),
             bare->journal_bytes);
+  EXPECT_EQ(spec()["journal"]["properties"]["persistence"]["default"].as<std::string>(), "PersistentVolume");
+  EXPECT_TRUE(bare->journal_is_persistent);
+  EXPECT_EQ(settings::parse_duration(spec()["drainDelay"]["default"].as<std::string>()), bare->drain_delay);
   EXPECT_EQ(spec()["auth"]["properties"]["mode"]["default"].as<std::string>(), bare->auth_mode);
   EXPECT_FALSE(spec()["rateLimit"]["default"]);
   EXPECT_EQ(bare->requests_per_second, 0);

@@ -1,6 +1,9 @@
+#include <chrono>
+
 #include "operator/render/object.h"
 #include "operator/render/render.h"
 #include "pool/common/settings/bytes.h"
+#include "pool/common/settings/duration.h"
 
 namespace storagepool::render {
 namespace {
@@ -8,8 +11,9 @@ namespace {
 constexpr int kUser = 65532;
 // Secrets are readable to the pod's group only.
 constexpr int kSecretMode = 0440;
-// The program's own drain deadline is 25 s.
-constexpr int kTerminationGraceSeconds = 30;
+// The program's own drain deadline, and what ending takes besides.
+constexpr std::chrono::seconds kDrainTimeout{25};
+constexpr std::chrono::seconds kEndSlack{5};
 // Beside the journal: the settings in force, and what the file system takes for itself.
 constexpr std::int64_t kStateRoomBytes = std::int64_t{64} << 20;
 
@@ -34,24 +38,37 @@ Json secret_volume(const char* name, const std::string& secret, bool optional) {
           {"secret", {{"secretName", secret}, {"optional", optional}, {"defaultMode", kSecretMode}}}};
 }
 
-// The kubelet evicts a pod whose volume is above its limit, and what the journal holds goes with it: so there
-// is room for two, as one that is found corrupt is kept beside the new one. No limit at the default size, see
-// add_service.
+// Room for two journals: one that is found damaged is kept beside the new one.
+std::string state_size(const Spec& spec) {
+  return settings::format_bytes(2 * spec.journal_bytes + kStateRoomBytes);
+}
+
+// The kubelet evicts a pod whose volume is above its limit, and what the journal holds goes with it. No limit
+// at the default size, see add_service.
 Json state_directory(const Spec& spec) {
   Json directory = Json::object();
-  if (spec.journal_bytes != settings::kDefaultJournalBytes) {
-    directory["sizeLimit"] = settings::format_bytes(2 * spec.journal_bytes + kStateRoomBytes);
-  }
+  if (spec.journal_bytes != settings::kDefaultJournalBytes) directory["sizeLimit"] = state_size(spec);
   return directory;
+}
+
+// Without an owner: a claim outlives its pod, its StatefulSet and its StoragePool, and the operator removes
+// it when its journal is known to be empty.
+Json claim_template(const Identity& pool, const Spec& spec) {
+  Json claim{{"metadata", {{"name", kStateVolume}, {"labels", pod_labels(pool.name)}}},
+             {"spec",
+              {{"accessModes", Json::array({"ReadWriteOnce"})},
+               {"resources", {{"requests", {{"storage", state_size(spec)}}}}}}}};
+  if (!spec.storage_class.empty()) claim["spec"]["storageClassName"] = spec.storage_class;
+  return claim;
 }
 
 // The Secrets of the user are optional: a pod that lacks one says so, one that waits for a mount says
 // nothing. Those for authentication are mounted whole, so that a changed Secret reaches the running pod.
-Json volumes(const Identity& pool, const Spec& spec) {
+Json volumes(const Identity& pool, const Spec& spec, bool claims) {
   Json list = Json::array({{{"name", "config"}, {"configMap", {{"name", config_map_name(pool.name)}}}},
                            secret_volume("credentials", spec.credentials_secret, true),
-                           secret_volume("admin", admin_secret_name(pool.name), false),
-                           {{"name", "state"}, {"emptyDir", state_directory(spec)}}});
+                           secret_volume("admin", admin_secret_name(pool.name), false)});
+  if (!claims) list.push_back({{"name", kStateVolume}, {"emptyDir", state_directory(spec)}});
   if (!spec.ca_secret.empty()) {
     Json ca = secret_volume("ca", spec.ca_secret, true);
     ca["secret"]["items"] = Json::array({{{"key", "ca.crt"}, {"path", "ca.crt"}}});
@@ -75,6 +92,9 @@ void add_service(const Spec& spec, Json& arguments, Json& mounts) {
   if (spec.journal_bytes != settings::kDefaultJournalBytes) {
     add("--journal-max-bytes", settings::format_bytes(spec.journal_bytes));
   }
+  if (spec.drain_delay != settings::kDefaultDrainDelay) {
+    add("--drain-delay", settings::format_duration(spec.drain_delay));
+  }
   if (spec.requests_per_second == 0) return;
   add("--rate-limit", std::to_string(spec.requests_per_second));
   if (spec.request_burst != settings::kDefaultRequestBurst) {
@@ -90,7 +110,7 @@ Json container(const Spec& spec, const std::string& default_image) {
       {{{"name", "config"}, {"mountPath", "/etc/storagepool/config"}, {"readOnly", true}},
        {{"name", "credentials"}, {"mountPath", "/etc/storagepool/credentials"}, {"readOnly", true}},
        {{"name", "admin"}, {"mountPath", "/etc/storagepool/admin"}, {"readOnly", true}},
-       {{"name", "state"}, {"mountPath", "/var/lib/storagepool"}}});
+       {{"name", kStateVolume}, {"mountPath", "/var/lib/storagepool"}}});
   if (!spec.ca_secret.empty()) {
     arguments.push_back("--ca-file=/etc/storagepool/ca/ca.crt");
     mounts.push_back({{"name", "ca"}, {"mountPath", "/etc/storagepool/ca"}, {"readOnly", true}});
@@ -122,19 +142,23 @@ Json pod_metadata(const Identity& pool, const Spec& spec) {
   return {{"labels", std::move(labels)}, {"annotations", std::move(annotations)}};
 }
 
-Json pod_spec(const Identity& pool, const Spec& spec, const std::string& default_image) {
+std::int64_t termination_grace_seconds(const Spec& spec) {
+  return std::chrono::ceil<std::chrono::seconds>(spec.drain_delay + kDrainTimeout + kEndSlack).count();
+}
+
+Json pod_spec(const Identity& pool, const Spec& spec, const StatefulSetInput& input) {
   Json object{{"serviceAccountName", pool.name},
               {"automountServiceAccountToken", false},
               {"enableServiceLinks", false},
-              {"terminationGracePeriodSeconds", kTerminationGraceSeconds},
+              {"terminationGracePeriodSeconds", termination_grace_seconds(spec)},
               {"securityContext",
                {{"runAsNonRoot", true},
                 {"runAsUser", kUser},
                 {"runAsGroup", kUser},
                 {"fsGroup", kUser},
                 {"seccompProfile", {{"type", "RuntimeDefault"}}}}},
-              {"containers", Json::array({container(spec, default_image)})},
-              {"volumes", volumes(pool, spec)}};
+              {"containers", Json::array({container(spec, input.default_image)})},
+              {"volumes", volumes(pool, spec, input.volumes)}};
   const auto pass = [&](const char* key, const Json& value) {
     if (!value.is_null()) object[key] = value;
   };
@@ -147,6 +171,10 @@ Json pod_spec(const Identity& pool, const Spec& spec, const std::string& default
 
 }  // namespace
 
+bool wants_volumes(const Spec& spec) {
+  return spec.journal_is_persistent && spec.journal_bytes > 0;
+}
+
 Json stateful_set(const Identity& pool, const Spec& spec, const StatefulSetInput& input) {
   Json object = owned(pool, "apps/v1", "StatefulSet", pool.name);
   object["metadata"]["annotations"] = {{kPeakPodsAnnotation, std::to_string(input.peak_pods)}};
@@ -157,8 +185,12 @@ Json stateful_set(const Identity& pool, const Spec& spec, const StatefulSetInput
       {"updateStrategy", {{"type", "RollingUpdate"}}},
       {"revisionHistoryLimit", 3},
       {"selector", {{"matchLabels", selector_labels(pool.name)}}},
-      {"template",
-       {{"metadata", pod_metadata(pool, spec)}, {"spec", pod_spec(pool, spec, input.default_image)}}}};
+      {"template", {{"metadata", pod_metadata(pool, spec)}, {"spec", pod_spec(pool, spec, input)}}}};
+  if (input.volumes) {
+    object["spec"]["volumeClaimTemplates"] = Json::array({claim_template(pool, spec)});
+    object["spec"]["persistentVolumeClaimRetentionPolicy"] = {{"whenDeleted", "Retain"},
+                                                              {"whenScaled", "Retain"}};
+  }
   return object;
 }
 

@@ -218,6 +218,14 @@ void read_budget(const Json& object, Spec& spec, FieldProblems& problems) {
 
 void read_journal(const Json& object, Spec& spec, FieldProblems& problems) {
   Fields fields(object, "spec.journal", problems);
+  spec.journal_is_persistent = fields.word("persistence", {"PersistentVolume", "Ephemeral"}) != "Ephemeral";
+  if (fields.has("storageClassName")) {
+    spec.storage_class =
+        fields.text("storageClassName", accepts_secret, "1 to 253 lower case letters, digits, - and .");
+    if (!spec.journal_is_persistent) {
+      fields.refuse("storageClassName", fields.at("storageClassName"), "with persistence PersistentVolume");
+    }
+  }
   const Json& size = fields.at("size");
   if (size.is_null()) return;
   const auto bytes = size.is_string() ? settings::parse_bytes(size.get_ref<const std::string&>())
@@ -229,6 +237,19 @@ void read_journal(const Json& object, Spec& spec, FieldProblems& problems) {
     fields.refuse("size", size,
                   "0 (no journal) or a size from " + settings::format_bytes(settings::kMinJournalBytes) +
                       " to " + settings::format_bytes(settings::kMaxJournalBytes));
+  }
+}
+
+void read_drain_delay(Fields& fields, Spec& spec) {
+  const Json& value = fields.at("drainDelay");
+  if (value.is_null()) return;
+  const auto delay = value.is_string() ? settings::parse_duration(value.get_ref<const std::string&>())
+                                       : std::optional<std::chrono::milliseconds>();
+  if (delay && *delay <= settings::kMaxDrainDelay) {
+    spec.drain_delay = *delay;
+  } else {
+    fields.refuse("drainDelay", value,
+                  "a duration from 0s to " + settings::format_duration(settings::kMaxDrainDelay));
   }
 }
 
@@ -274,6 +295,7 @@ tl::expected<Spec, FieldProblems> parse_spec(const Json& object) {
   read_journal(fields.at("journal"), spec, problems);
   read_auth(fields.at("auth"), spec, problems);
   read_rate_limit(fields.at("rateLimit"), spec, problems);
+  read_drain_delay(fields, spec);
   if (fields.has("image")) spec.image = fields.text("image", accepts_image, "the name of an image");
   spec.image_pull_policy = fields.word("imagePullPolicy", {"IfNotPresent", "Always", "Never"});
   spec.resources = fields.pass("resources", Json::value_t::object, "an object");

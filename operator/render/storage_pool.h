@@ -3,6 +3,7 @@
 // them may crash the operator or reach a pod. Every problem names its field, the value and what is allowed.
 #pragma once
 
+#include <chrono>
 #include <cstdint>
 #include <optional>
 #include <string>
@@ -35,7 +36,10 @@ struct Spec {
   settings::Given pool;   // what is asked of each pod; resolves
   sizing::Request sizing;
   std::int64_t journal_bytes = settings::kDefaultJournalBytes;  // of each pod; 0: no journal
-  std::string auth_mode = "None";                               // or Token, Paseto
+  bool journal_is_persistent = true;                            // on a volume that outlives the pod
+  std::string storage_class;  // of that volume; empty: the cluster's default
+  std::chrono::milliseconds drain_delay = settings::kDefaultDrainDelay;
+  std::string auth_mode = "None";        // or Token, Paseto
   std::string auth_secret;               // with the tokens or public keys; empty with None
   std::int64_t requests_per_second = 0;  // of one client to one pod; 0: no limit
   std::int64_t request_burst = settings::kDefaultRequestBurst;

@@ -34,6 +34,9 @@ TEST(ParseSpec, FillsInDefaults) {
   EXPECT_EQ(spec->credentials_secret, "creds");
   EXPECT_EQ(spec->image_pull_policy, "IfNotPresent");
   EXPECT_EQ(spec->journal_bytes, 1 << 30);
+  EXPECT_TRUE(spec->journal_is_persistent);
+  EXPECT_EQ(spec->storage_class, "");
+  EXPECT_EQ(spec->drain_delay, std::chrono::seconds{5});
   EXPECT_EQ(spec->auth_mode, "None");
   EXPECT_EQ(spec->auth_secret, "");
   EXPECT_EQ(spec->requests_per_second, 0);
@@ -73,12 +76,15 @@ TEST(ParseSpec, ProfilesAreTiers) {
 
 TEST(ParseSpec, ReadsWhatTheServiceIsTold) {
   Json object = minimal();
-  object["spec"]["journal"] = {{"size", "1.5Gi"}};
+  object["spec"]["journal"] = {{"size", "1.5Gi"}, {"storageClassName", "fast"}};
+  object["spec"]["drainDelay"] = "1500ms";
   object["spec"]["auth"] = {{"mode", "Paseto"}, {"secretRef", {{"name", "keys"}}}};
   object["spec"]["rateLimit"] = {{"requestsPerSecond", 50}, {"burst", 7}};
   const auto spec = parse_spec(object);
   ASSERT_TRUE(spec);
   EXPECT_EQ(spec->journal_bytes, 3 << 29);
+  EXPECT_EQ(spec->storage_class, "fast");
+  EXPECT_EQ(spec->drain_delay, std::chrono::milliseconds{1500});
   EXPECT_EQ(spec->auth_mode, "Paseto");
   EXPECT_EQ(spec->auth_secret, "keys");
   EXPECT_EQ(spec->requests_per_second, 50);
@@ -105,6 +111,15 @@ TEST(ParseSpec, RefusesWhatTheServiceWouldRefuse) {
     EXPECT_EQ(with("journal", (R"({"size": )" + std::string(size) + "}").c_str()),
               "spec.journal.size is " + std::string(shown) +
                   "; allowed: 0 (no journal) or a size from 16Mi to 1Ti");
+  }
+  EXPECT_EQ(with("journal", R"({"persistence": "Maybe"})"),
+            "spec.journal.persistence is Maybe; allowed: PersistentVolume, Ephemeral");
+  EXPECT_EQ(with("journal", R"({"persistence": "Ephemeral", "storageClassName": "fast"})"),
+            "spec.journal.storageClassName is fast; allowed: with persistence PersistentVolume");
+  for (const auto& [delay, shown] :
+       {std::pair{R"("6m")", "6m"}, std::pair{R"("soon")", "soon"}, std::pair{"5", "5"}}) {
+    EXPECT_EQ(with("drainDelay", delay),
+              "spec.drainDelay is " + std::string(shown) + "; allowed: a duration from 0s to 5m");
   }
   EXPECT_EQ(with("auth", R"({"mode": "Basic"})"), "spec.auth.mode is Basic; allowed: None, Token, Paseto");
   EXPECT_EQ(with("auth", R"({"mode": "Token"})"),

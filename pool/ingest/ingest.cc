@@ -41,6 +41,10 @@ tables::StoreError late() {
   return {Kind::kUnavailable, "the events could not be written to PostgreSQL in time", kRetryAfter};
 }
 
+tables::StoreError in_doubt() {
+  return {Kind::kUnavailable, "PostgreSQL did not say in time whether the events are stored", kRetryAfter};
+}
+
 }  // namespace
 
 class Ingest::State : public std::enable_shared_from_this<State> {
@@ -48,8 +52,11 @@ class Ingest::State : public std::enable_shared_from_this<State> {
   State(asio::any_io_executor executor, engine::Engine& engine, const Limits& limits)
       : executor_(std::move(executor)), engine_(engine), limits_(limits), queue_(limits), idle_(executor_) {}
 
-  awaitable<Answer> store(std::string database, std::vector<event::Event> unit, Deadline deadline);
+  awaitable<Answer> store(std::string database, std::vector<event::Event> unit, Deadline deadline,
+                          GiveUpAt give_up_at);
   awaitable<bool> drain(Deadline deadline);
+  void on_commit(std::function<void(const std::string&)> listener) { committed_ = std::move(listener); }
+  double fill(const std::string& database) const { return queue_.fill(database); }
   Statistics statistics() const { return {queue_.load(), counters_}; }
 
  private:
@@ -65,12 +72,13 @@ class Ingest::State : public std::enable_shared_from_this<State> {
   Queue queue_;
   Counters counters_;
   std::unordered_map<std::uint64_t, runtime::Promise<Answer>::Giver> waiting_;  // by unit, until answered
+  std::function<void(const std::string&)> committed_;
   runtime::Notification idle_;
   bool draining_ = false;
 };
 
 awaitable<Answer> Ingest::State::store(std::string database, std::vector<event::Event> unit,
-                                       Deadline deadline) {
+                                       Deadline deadline, GiveUpAt give_up_at) {
   const auto self = shared_from_this();
   if (unit.empty()) co_return std::vector<Stored>{};
   if (draining_)
@@ -90,12 +98,20 @@ awaitable<Answer> Ingest::State::store(std::string database, std::vector<event::
   runtime::Promise<Answer> promise(executor_);
   waiting_.emplace(*id, promise.giver());
   begin_turns();
-  auto answer = co_await promise.wait_until(deadline);
-  if (!answer && queue_.withdraw(database, *id)) {
+  auto until = give_up_at ? std::min(deadline, give_up_at()) : deadline;
+  auto answer = co_await promise.wait_until(until);
+  while (!answer && until < deadline) {
+    const auto moved = std::min(deadline, give_up_at());
+    if (moved <= until) break;
+    until = moved;
+    answer = co_await promise.wait_until(until);
+  }
+  const bool withdrawn = !answer && queue_.withdraw(database, *id);
+  if (withdrawn || (!answer && give_up_at)) {
     waiting_.erase(*id);
     ++counters_.expired;
     if (queue_.empty()) idle_.notify_all();
-    co_return tl::unexpected(late());
+    co_return tl::unexpected(withdrawn ? late() : in_doubt());
   }
   // Being written: what becomes of it is told soon.
   if (!answer) answer = co_await promise.wait_until(Deadline::max());
@@ -137,8 +153,12 @@ awaitable<void> Ingest::State::write(std::string database, engine::Lease lease, 
   ids.reserve(units.size());
   for (const Unit& unit : units) ids.push_back(unit.id);
   Writer writer(
-      engine_, std::move(database), first->deadline + limits_.grace,
-      [this](const Unit& unit, Answer answer) { this->answer(unit, std::move(answer)); }, counters_);
+      engine_, database, first->deadline + limits_.grace,
+      [this, &database](const Unit& unit, Answer answer) {
+        if (answer && committed_) committed_(database);
+        this->answer(unit, std::move(answer));
+      },
+      counters_);
   try {
     co_await writer.write(std::move(lease), std::move(units));
   } catch (const std::exception& error) {
@@ -175,8 +195,17 @@ Ingest::Ingest(asio::any_io_executor executor, engine::Engine& engine, Limits li
 
 Ingest::~Ingest() = default;
 
-awaitable<Answer> Ingest::store(std::string database, std::vector<event::Event> unit, Deadline deadline) {
-  return state_->store(std::move(database), std::move(unit), deadline);
+awaitable<Answer> Ingest::store(std::string database, std::vector<event::Event> unit, Deadline deadline,
+                                GiveUpAt give_up_at) {
+  return state_->store(std::move(database), std::move(unit), deadline, std::move(give_up_at));
+}
+
+void Ingest::on_commit(std::function<void(const std::string& database)> listener) {
+  state_->on_commit(std::move(listener));
+}
+
+double Ingest::fill(const std::string& database) const {
+  return state_->fill(database);
 }
 
 Statistics Ingest::statistics() const {

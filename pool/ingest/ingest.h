@@ -13,6 +13,7 @@
 // calls on the executor.
 #pragma once
 
+#include <functional>
 #include <memory>
 #include <string>
 #include <utility>
@@ -35,6 +36,9 @@ struct Statistics {
 class Ingest {
  public:
   using Deadline = engine::TimePoint;
+  // When a call stops waiting for its answer, as it stands now. Asked again when that time has come, which
+  // may have moved.
+  using GiveUpAt = std::function<Deadline()>;
 
   // `engine` must outlive the executor's work.
   Ingest(boost::asio::any_io_executor executor, engine::Engine& engine, Limits limits = {});
@@ -46,8 +50,17 @@ class Ingest {
   // the deadline passes before they are being written the answer is kUnavailable; when it passes later the
   // answer is what happened to them, at most `Limits::grace` after it. After kUnavailable they may have
   // been stored all the same, which a repeated call with the same ids finds out.
+  //
+  // With `give_up_at` no call waits longer than it says or than the deadline, also when the events are being
+  // written: for callers that keep them elsewhere then.
   boost::asio::awaitable<Answer> store(std::string database, std::vector<event::Event> unit,
-                                       Deadline deadline);
+                                       Deadline deadline, GiveUpAt give_up_at = nullptr);
+
+  // Called whenever events of a call were committed, or found to be, whether or not the call still waits.
+  void on_commit(std::function<void(const std::string& database)> listener);
+
+  // What waits and is being written, as a share of what one database may have here.
+  double fill(const std::string& database) const;
 
   Statistics statistics() const;
 

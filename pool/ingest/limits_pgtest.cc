@@ -109,6 +109,33 @@ TEST_F(IngestTest, ACallThatIsBeingWrittenDoesNotWaitForEver) {
   EXPECT_EQ(call.refused(), Kind::kUnavailable);
 }
 
+TEST_F(IngestTest, ACallThatGivesUpLeavesTheQueueOrWhatIsWrittenBehind) {
+  Pod& pod = make_pod({.turns_per_database = 1});
+  std::string committed;
+  pod.ingest.on_commit([&](const std::string& database) { committed += database + " "; });
+  auto lock = std::make_unique<TableLock>(context_, *server_);
+  bool gives_up = false;
+  // As long as it is moved on, the time to give up does not come.
+  const auto moving = [&] { return gives_up ? in(-1ms) : in(5ms); };
+  const Call& written = start(pod.ingest, {new_event()}, 30s, "audit", moving);
+  wait_until([] { return sql("SELECT count(*) FROM pg_locks WHERE NOT granted") == "1"; });
+  const Call& queued = start(pod.ingest, {new_event()}, 30s, "audit", moving);
+  const Call& late = start(pod.ingest, {new_event()}, 50ms, "audit", moving);
+  wait_until([&] { return late.answer.has_value(); });
+  EXPECT_EQ(late.refused(), Kind::kUnavailable);
+  EXPECT_FALSE(written.answer || queued.answer);
+  gives_up = true;
+  finish();
+  EXPECT_EQ(written.refused(), Kind::kUnavailable);
+  EXPECT_EQ(queued.refused(), Kind::kUnavailable);
+  EXPECT_EQ(pod.ingest.statistics().load.events, 1U) << "it is still being written";
+  EXPECT_EQ(committed, "");
+  lock.reset();
+  wait_until([&] { return pod.ingest.statistics().load.events == 0; });
+  EXPECT_EQ(count(), "1");
+  EXPECT_EQ(committed, "audit ");
+}
+
 TEST_F(IngestTest, ADatabaseThatIsStuckDoesNotHoldUpTheOthers) {
   Pod& pod = make_pod();
   auto lock = std::make_unique<TableLock>(context_, *server_);

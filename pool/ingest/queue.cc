@@ -10,6 +10,8 @@
 namespace storagepool::ingest {
 namespace {
 
+constexpr std::size_t kSharePerDatabase = 2;  // one half
+
 // What a value takes outside of its event.
 std::size_t bytes_outside(const std::string& text) {
   return text.size();
@@ -75,7 +77,6 @@ bool Queue::fits(const Load& more, const Load& present, std::size_t share) const
 
 std::optional<std::uint64_t> Queue::push(const std::string& database, std::vector<event::Event> events,
                                          TimePoint deadline) {
-  constexpr std::size_t kSharePerDatabase = 2;  // one half
   const Load load = load_of(events);
   const auto known = databases_.find(database);
   const Load present = known == databases_.end() ? Load{} : known->second.load;
@@ -90,6 +91,16 @@ std::optional<std::uint64_t> Queue::push(const std::string& database, std::vecto
   const std::uint64_t id = next_unit_++;
   here.queue.push_back({.id = id, .events = std::move(events), .load = load, .deadline = deadline});
   return id;
+}
+
+double Queue::fill(const std::string& database) const {
+  const auto known = databases_.find(database);
+  if (known == databases_.end()) return 0;
+  const auto share = [](std::size_t present, std::size_t all) {
+    return static_cast<double>(present * kSharePerDatabase) / static_cast<double>(all);
+  };
+  const Load& load = known->second.load;
+  return std::max(share(load.events, limits_.max_queued_events), share(load.bytes, limits_.max_queued_bytes));
 }
 
 bool Queue::withdraw(const std::string& database, std::uint64_t unit) {

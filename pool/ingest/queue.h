@@ -92,6 +92,9 @@ class Queue {
   // it in vain.
   std::vector<Unit> give_up(const std::string& database, std::uint64_t next_unit);
 
+  // What a database has here, as a share of what it may have: at 1 its units are refused.
+  double fill(const std::string& database) const;
+
   // Accepted and not answered.
   Load load() const { return load_; }
   bool empty() const { return databases_.empty(); }

@@ -133,6 +133,7 @@ TEST(IngestQueue, DatabasesTakeTurns) {
 TEST(IngestQueue, OneDatabaseFillsHalfOfIt) {
   Queue queue({.max_queued_events = 10, .max_queued_bytes = 1'000'000});
   for (int i = 0; i < 5; ++i) EXPECT_TRUE(queue.push("a", events(1), kLater));
+  EXPECT_EQ(queue.fill("a") + queue.fill("b"), 1);
   EXPECT_FALSE(queue.push("a", events(1), kLater));
   EXPECT_TRUE(queue.push("b", events(5), kLater));
   EXPECT_FALSE(queue.push("c", events(1), kLater)) << "all of it is full";
@@ -146,6 +147,7 @@ TEST(IngestQueue, OneDatabaseFillsHalfOfIt) {
 TEST(IngestQueue, BoundsItsBytes) {
   Queue queue({.max_queued_bytes = 1'000'000});
   EXPECT_TRUE(queue.push("a", events(1, 400'000), kLater));
+  EXPECT_NEAR(queue.fill("a"), 0.8, 0.01);
   EXPECT_FALSE(queue.push("a", events(1, 400'000), kLater));
   EXPECT_TRUE(queue.push("b", events(1, 400'000), kLater));
   EXPECT_FALSE(queue.push("c", events(1, 400'000), kLater));

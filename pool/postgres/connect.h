@@ -27,7 +27,8 @@ class Session : public Connection {
   // False when the server has closed the session. Costs no round trip. Only while no statement runs.
   virtual bool alive() = 0;
   // True when the connection itself is gone, or the server has said that it ends it, which may come long
-  // before its socket ends; not when it was only left in the middle of a statement.
+  // before its socket ends, or a statement had no answer by its deadline; not when it was only left in the
+  // middle of one.
   virtual bool lost() const = 0;
   // The socket, for `poll` only: when it can be read while nothing was asked, the session has mostly ended,
   // which `alive` then tells.

@@ -323,6 +323,7 @@ TEST_F(ConnectionTest, AStatementPastItsDeadlineMakesTheSessionUnusableAndTheSer
   ASSERT_FALSE(result);
   EXPECT_EQ(result.error().error_class, ErrorClass::kTimeout);
   EXPECT_FALSE(session->usable());
+  EXPECT_TRUE(session->lost());
   EXPECT_FALSE(execute(*session, "SELECT 1"));
   EXPECT_TRUE(run(context_, session->close(in(20s))));
   EXPECT_EQ(server_->superuser("SELECT count(*) FROM pg_stat_activity WHERE pid = " + backend).at(0), "0");

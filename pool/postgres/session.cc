@@ -303,7 +303,8 @@ Error LibpqSession::broken(ErrorClass error_class, const char* what) {
 }
 
 Error LibpqSession::interrupted() {
-  if (socket_.expired()) return broken(ErrorClass::kTimeout, "no answer to a statement by its deadline");
+  silent_ = socket_.expired();
+  if (silent_) return broken(ErrorClass::kTimeout, "no answer to a statement by its deadline");
   return broken(ErrorClass::kConnectionLost, "the connection was lost");
 }
 
@@ -343,7 +344,7 @@ void LibpqSession::on_notice(void* session, const PGresult* notice) {
 }
 
 bool LibpqSession::lost() const {
-  return !connection_ || ended_ || PQstatus(connection_.get()) != CONNECTION_OK;
+  return !connection_ || ended_ || silent_ || PQstatus(connection_.get()) != CONNECTION_OK;
 }
 
 asio::awaitable<bool> LibpqSession::close(Deadline deadline) {

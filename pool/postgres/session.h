@@ -85,7 +85,8 @@ class LibpqSession final : public Session {
   Limits applied_;
   bool busy_ = false;  // stays set when a statement was abandoned half-way
   bool broken_ = false;
-  bool ended_ = false;  // by the server, in so many words
+  bool ended_ = false;   // by the server, in so many words
+  bool silent_ = false;  // a statement had no answer by its deadline
 };
 
 }  // namespace storagepool::postgres

@@ -25,4 +25,12 @@ awaitable<std::optional<WorkspaceError>> Destinations::explain(Destination desti
   co_return std::move(database.error());
 }
 
+awaitable<bool> Destinations::gone(Destination destination, Deadline deadline) {
+  const auto explained =
+      co_await explain(std::move(destination), StoreError::Kind::kDatabaseMissing, deadline);
+  const bool is_gone = explained && (explained->kind == WorkspaceError::Kind::kNotFound ||
+                                     explained->kind == WorkspaceError::Kind::kDeleting);
+  co_return is_gone;
+}
+
 }  // namespace storagepool::recording

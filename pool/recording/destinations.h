@@ -40,6 +40,8 @@ class Destinations {
   boost::asio::awaitable<std::optional<workspaces::WorkspaceError>> explain(Destination destination,
                                                                             tables::StoreError::Kind error,
                                                                             Deadline deadline);
+  // Whether it says so of this one.
+  boost::asio::awaitable<bool> gone(Destination destination, Deadline deadline);
 
  private:
   workspaces::Workspaces& workspaces_;

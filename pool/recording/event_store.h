@@ -16,10 +16,14 @@ namespace storagepool::recording {
 class EventStore {
  public:
   using Deadline = ingest::Ingest::Deadline;
+  using GiveUpAt = ingest::Ingest::GiveUpAt;
   virtual ~EventStore() = default;
   // All of the events or none; see Ingest::store.
   virtual boost::asio::awaitable<ingest::Answer> store(std::string database, std::vector<event::Event> unit,
-                                                       Deadline deadline) = 0;
+                                                       Deadline deadline, GiveUpAt give_up_at) = 0;
+  // See Ingest.
+  virtual void on_commit(std::function<void(const std::string& database)> listener) = 0;
+  virtual double fill(const std::string& database) const = 0;
   // True while PostgreSQL is known not to take events, so that trying would only cost time.
   virtual bool away() const = 0;
 };
@@ -29,9 +33,13 @@ class IngestStore final : public EventStore {
  public:
   IngestStore(ingest::Ingest& ingest, std::function<bool()> away) : ingest_(ingest), away_(std::move(away)) {}
   boost::asio::awaitable<ingest::Answer> store(std::string database, std::vector<event::Event> unit,
-                                               Deadline deadline) override {
-    return ingest_.store(std::move(database), std::move(unit), deadline);
+                                               Deadline deadline, GiveUpAt give_up_at) override {
+    return ingest_.store(std::move(database), std::move(unit), deadline, std::move(give_up_at));
   }
+  void on_commit(std::function<void(const std::string& database)> listener) override {
+    ingest_.on_commit(std::move(listener));
+  }
+  double fill(const std::string& database) const override { return ingest_.fill(database); }
   bool away() const override { return away_(); }
 
  private:

@@ -1,43 +1,109 @@
 #include "pool/recording/recording.h"
 
 #include <algorithm>
+#include <exception>
 #include <utility>
 
+#include "pool/common/runtime/log.h"
+
 namespace storagepool::recording {
+namespace {
 
 using boost::asio::awaitable;
 using event::Event;
 using tables::StoreError;
 
+// PostgreSQL was asked and has answered, though not as the client wishes.
+bool refuses(StoreError::Kind error) {
+  return error == StoreError::Kind::kRejected || error == StoreError::Kind::kParentMissing;
+}
+
+}  // namespace
+
+Recording::Recording(EventStore& store, journal::Journal* journal, const runtime::Clock& clock,
+                     RecordingOptions options)
+    : store_(store),
+      journal_(journal),
+      clock_(clock),
+      options_(std::move(options)),
+      stalls_(options_.stall_after) {
+  store_.on_commit([this](const std::string& database) { stalls_.committed(database, clock_.now()); });
+}
+
+Recording::~Recording() {
+  store_.on_commit(nullptr);
+}
+
+void Recording::set_stall_after(std::chrono::milliseconds stall_after) {
+  options_.stall_after = stall_after;
+  stalls_.set_stall_after(stall_after);
+}
+
 awaitable<Recording::Answer> Recording::record(Destination destination, std::vector<Event> unit,
                                                Deadline deadline) {
   if (journal_ == nullptr) {
-    auto stored = co_await store_.store(std::move(destination.database), std::move(unit), deadline);
+    auto stored = co_await store_.store(std::move(destination.database), std::move(unit), deadline, nullptr);
     if (!stored) co_return tl::unexpected(std::move(stored.error()));
     co_return Recorded{.stored = std::move(*stored)};
   }
-  if (!store_.away()) {
-    const Deadline patience = std::min(deadline, clock_.now() + kPatience);
+  const std::string& database = destination.database;
+  if (store_.away()) {
+    stalls_.clear();
+  } else if (stalls_.worth_waiting(database, store_.fill(database), clock_.now())) {
     std::vector<Event> copy = unit;
-    auto stored = co_await store_.store(destination.database, std::move(copy), patience);
+    auto stored = co_await store(database, std::move(copy), deadline);
     if (stored) co_return Recorded{.stored = std::move(*stored)};
-    if (!undecided(stored.error().kind, destination)) co_return tl::unexpected(std::move(stored.error()));
+    const bool journalled = co_await undecided(stored.error().kind, destination, deadline);
+    if (!journalled) co_return tl::unexpected(std::move(stored.error()));
   }
   auto journalled = co_await journal(std::move(destination.workspace), std::move(unit), deadline);
   co_return journalled;
 }
 
-bool Recording::undecided(StoreError::Kind error, const Destination& destination) const {
+awaitable<ingest::Answer> Recording::store(std::string database, std::vector<Event> unit, Deadline deadline) {
+  const auto now = clock_.now();
+  const Deadline latest =
+      std::min(deadline, now + std::max<runtime::TimePoint::duration>(kLongestWait, options_.stall_after));
+  ingest::Answer answer = tl::unexpected(StoreError{});
+  stalls_.began(database, now);
+  try {
+    answer = co_await store_.store(database, std::move(unit), latest, [this, &database, latest] {
+      return std::min(latest, stalls_.waits_until(database));
+    });
+  } catch (const std::exception& error) {
+    log::error("events could not be given to PostgreSQL", {{"error", error.what()}});
+  }
+  const auto ended = clock_.now();
+  if (answer || refuses(answer.error().kind)) stalls_.committed(database, ended);
+  if (stalls_.ended(database, ended)) {
+    log::warn("PostgreSQL commits nothing: events go to the journal", {{"database", database}});
+    if (options_.on_stall) options_.on_stall();
+  }
+  co_return answer;
+}
+
+awaitable<bool> Recording::undecided(StoreError::Kind error, Destination destination, Deadline deadline) {
   switch (error) {
     case StoreError::Kind::kUnavailable:
-      return true;
-    case StoreError::Kind::kDatabaseMissing:  // of a workspace's the registry knows
-      return destination.workspace.empty();
+    case StoreError::Kind::kInternal:
+      co_return true;
+    case StoreError::Kind::kOverloaded:
+      co_return stalls_.nothing_commits(clock_.now());
     case StoreError::Kind::kParentMissing:
-      return journal_->statistics().waiting.units > 0;
+      co_return parents_may_come();
+    case StoreError::Kind::kDatabaseMissing:
+      break;
     default:
-      return false;
+      co_return false;
   }
+  if (destination.workspace.empty() || !options_.gone) co_return true;
+  const bool gone = co_await options_.gone(std::move(destination), deadline);
+  co_return !gone;
+}
+
+bool Recording::parents_may_come() const {
+  const bool lately = journalled_ && clock_.now() - *journalled_ < kParentsTravel;
+  return lately || journal_->statistics().waiting.units > 0;
 }
 
 awaitable<Recording::Answer> Recording::journal(std::string workspace, std::vector<Event> unit,
@@ -46,7 +112,10 @@ awaitable<Recording::Answer> Recording::journal(std::string workspace, std::vect
   const Deadline patience = std::max(deadline, clock_.now() + kJournalPatience);
   const auto appended =
       co_await journal_->append(journal::Origin(std::move(workspace)), std::move(unit), patience);
-  if (appended) co_return Recorded{.journalled = true};
+  if (appended) {
+    journalled_ = clock_.now();
+    co_return Recorded{.journalled = true};
+  }
   const bool full = appended.error().kind == journal::Error::Kind::kFull;
   co_return tl::unexpected(StoreError{StoreError::Kind::kUnavailable,
                                       full ? "PostgreSQL cannot take the event now and the journal is full"

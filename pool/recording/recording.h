@@ -1,12 +1,16 @@
 // Where an event goes: into PostgreSQL, or, while PostgreSQL cannot take it, into the journal of this pod,
 // from which it is stored later. What is recorded is durable in one of the two when `record` returns.
 //
-// An event whose storing has an unknown end (its connection broke at the commit, its time ran out) is
-// journalled all the same: its id makes the second try store nothing if the first did. So is one whose parent
-// PostgreSQL does not have while the journal holds events: the parent may be among them.
+// A write waits for PostgreSQL as long as that commits (stall.h); whatever keeps PostgreSQL from storing it,
+// unless it lies in the events themselves, leads to the journal. An event whose storing has an unknown end
+// (its connection broke at the commit, nothing was committed for a while) is journalled all the same: its id
+// makes the second try store nothing if the first did. So is one whose parent PostgreSQL does not have while
+// events are journalled or were a short while ago: the parent may be among them, here or in another pod.
 #pragma once
 
 #include <chrono>
+#include <functional>
+#include <optional>
 #include <string>
 #include <utility>
 #include <vector>
@@ -20,6 +24,7 @@
 #include "pool/journal/journal.h"
 #include "pool/recording/destinations.h"
 #include "pool/recording/event_store.h"
+#include "pool/recording/stall.h"
 
 namespace storagepool::recording {
 
@@ -28,36 +33,58 @@ struct Recorded {
   std::vector<ingest::Stored> stored{};  // one for each event, unless journalled
 };
 
+struct RecordingOptions {
+  std::chrono::milliseconds stall_after{std::chrono::seconds{1}};
+  std::function<void()> on_stall{};  // nothing commits: PostgreSQL may be away
+  // Whether a workspace whose database is missing is no more, by the registry's word; null: never.
+  std::function<boost::asio::awaitable<bool>(Destination, EventStore::Deadline)> gone{};
+};
+
 class Recording {
  public:
   using Deadline = EventStore::Deadline;
   using Answer = tl::expected<Recorded, tables::StoreError>;
-  // How long PostgreSQL is waited for when there is a journal to turn to: longer than a failover of a proxy,
-  // shorter than clients wait.
-  static constexpr std::chrono::seconds kPatience{5};
+  // How long a write waits though others are committed, unless `stall_after` is longer: clients give up after
+  // five seconds and send once more.
+  static constexpr std::chrono::seconds kLongestWait{4};
 
   // How long the journal's disk is waited for, however little time PostgreSQL has left of the deadline.
   static constexpr std::chrono::seconds kJournalPatience{10};
 
+  // How long after the last event was journalled parents may still be in the journal of another pod.
+  static constexpr std::chrono::minutes kParentsTravel{10};
+
   // `journal` is null when none takes events. What is referred to must outlive this, and this every call that
   // has begun.
-  Recording(EventStore& store, journal::Journal* journal, const runtime::Clock& clock)
-      : store_(store), journal_(journal), clock_(clock) {}
+  Recording(EventStore& store, journal::Journal* journal, const runtime::Clock& clock,
+            RecordingOptions options = {});
+  ~Recording();
+  Recording(const Recording&) = delete;
+  Recording& operator=(const Recording&) = delete;
 
   // The events are recorded together or not at all; each has its event_id. The error is what the client is to
   // be told: kUnavailable when neither PostgreSQL nor the journal can take them.
   boost::asio::awaitable<Answer> record(Destination destination, std::vector<event::Event> unit,
                                         Deadline deadline);
 
+  void set_stall_after(std::chrono::milliseconds stall_after);
+
  private:
+  boost::asio::awaitable<ingest::Answer> store(std::string database, std::vector<event::Event> unit,
+                                               Deadline deadline);
   boost::asio::awaitable<Answer> journal(std::string workspace, std::vector<event::Event> unit,
                                          Deadline deadline);
   // Whether the journal may take what PostgreSQL has refused with this error.
-  bool undecided(tables::StoreError::Kind error, const Destination& destination) const;
+  boost::asio::awaitable<bool> undecided(tables::StoreError::Kind error, Destination destination,
+                                         Deadline deadline);
+  bool parents_may_come() const;
 
   EventStore& store_;
   journal::Journal* journal_;
   const runtime::Clock& clock_;
+  RecordingOptions options_;
+  Stalls stalls_;
+  std::optional<runtime::TimePoint> journalled_;  // the last time
 };
 
 }  // namespace storagepool::recording

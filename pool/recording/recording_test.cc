@@ -21,14 +21,15 @@ using namespace std::chrono_literals;
 using postgres::testing::in;
 using postgres::testing::run;
 
-// A time that stands still, an hour from now, so that the disk is never late.
+// A time that stands until it is moved, an hour from now, so that the disk is never late.
 class StandingClock : public runtime::Clock {
  public:
   runtime::TimePoint now() const override { return now_; }
   runtime::Timestamp wall() const override { return {}; }
+  void pass(std::chrono::milliseconds time) { now_ += time; }
 
  private:
-  const runtime::TimePoint now_ = runtime::steady_now() + 1h;
+  runtime::TimePoint now_ = runtime::steady_now() + 1h;
 };
 
 class RecordingTest : public journal::testing::JournalTest {
@@ -37,7 +38,19 @@ class RecordingTest : public journal::testing::JournalTest {
 
   Recording::Answer record(bool with_journal = true) {
     Recording recording(store_, with_journal ? journal_.get() : nullptr, clock_);
-    return run(context_, recording.record({"team-a", "audit_ws_team_a"}, unit_, deadline_));
+    return record_by(recording);
+  }
+  Recording::Answer record_by(Recording& recording, const std::string& workspace = "team-a",
+                              const std::string& database = "audit_ws_team_a") {
+    return run(context_, recording.record({workspace, database}, unit_, deadline_));
+  }
+  // Nothing commits while a write waits for a second.
+  void stall(Recording& recording) {
+    store_.error = kLate;
+    store_.meanwhile = [&] { clock_.pass(1s); };
+    EXPECT_TRUE(record_by(recording).value().journalled);
+    store_.meanwhile = nullptr;
+    store_.error.reset();
   }
   // What went into the journal, in one call.
   std::int64_t journalled() const { return journal_->statistics().appended.units; }
@@ -49,7 +62,8 @@ class RecordingTest : public journal::testing::JournalTest {
   }
 
   const std::vector<Event> unit_ = journal::testing::numbered_unit(1, 1, 2);
-  const StandingClock clock_;
+  static inline const StoreError kLate{StoreError::Kind::kUnavailable, "not in time", {}};
+  StandingClock clock_;
   Recording::Deadline deadline_ = clock_.now() + 1h;
   testing::FakeEventStore store_;
 };
@@ -78,30 +92,143 @@ TEST_F(RecordingTest, DoesNotTryPostgresqlWhileItIsKnownToBeAway) {
   expect_journalled();
 }
 
-TEST_F(RecordingTest, WaitsForPostgresqlShortlyOnlyWhenThereIsAJournal) {
+TEST_F(RecordingTest, WaitsForACommitAndNoLongerThanClientsDoWhenThereIsAJournal) {
   EXPECT_TRUE(record());
-  EXPECT_EQ(store_.last_deadline, clock_.now() + Recording::kPatience);
+  EXPECT_EQ(store_.last_deadline, clock_.now() + Recording::kLongestWait);
+  EXPECT_EQ(store_.last_given_up_at, clock_.now() + 1s);
+  store_.last_given_up_at.reset();
   EXPECT_TRUE(record(false));
   EXPECT_EQ(store_.last_deadline, deadline_);
+  EXPECT_FALSE(store_.last_given_up_at);
 }
 
-TEST_F(RecordingTest, JournalsNothingThatPostgresqlRefuses) {
-  for (const auto kind : {StoreError::Kind::kParentMissing, StoreError::Kind::kRejected,
-                          StoreError::Kind::kOverloaded, StoreError::Kind::kInternal}) {
+TEST_F(RecordingTest, WaitsAsLongAsTheSettingSays) {
+  Recording recording(store_, journal_.get(), clock_, {.stall_after = 300ms});
+  EXPECT_TRUE(record_by(recording));
+  EXPECT_EQ(store_.last_given_up_at, clock_.now() + 300ms);
+  recording.set_stall_after(20s);
+  EXPECT_TRUE(record_by(recording));
+  EXPECT_EQ(store_.last_given_up_at, clock_.now() + 20s);
+  EXPECT_EQ(store_.last_deadline, clock_.now() + 20s);
+}
+
+TEST_F(RecordingTest, InAStallOneWriteAtATimeLooksWhetherItIsOver) {
+  int told = 0;
+  Recording recording(store_, journal_.get(), clock_, {.on_stall = [&] { ++told; }});
+  stall(recording);
+  EXPECT_EQ(told, 1);
+  EXPECT_EQ(store_.stored_in.size(), 1U);
+  EXPECT_TRUE(record_by(recording).value().journalled);
+  EXPECT_EQ(store_.stored_in.size(), 1U) << "PostgreSQL is not even asked";
+  clock_.pass(300ms);
+  store_.error = kLate;
+  store_.meanwhile = [&] { EXPECT_EQ(store_.last_given_up_at, clock_.now() + 1s); };
+  EXPECT_TRUE(record_by(recording).value().journalled);
+  EXPECT_EQ(store_.stored_in.size(), 2U);
+  store_.error.reset();
+  clock_.pass(300ms);
+  EXPECT_FALSE(record_by(recording).value().journalled);
+  EXPECT_FALSE(record_by(recording).value().journalled);
+  EXPECT_EQ(told, 1);
+}
+
+TEST_F(RecordingTest, AStallEndsWithWhateverIsCommitted) {
+  Recording recording(store_, journal_.get(), clock_);
+  stall(recording);
+  store_.committed("audit_ws_team_b");
+  EXPECT_TRUE(record_by(recording).value().journalled);
+  store_.committed("audit_ws_team_a");
+  EXPECT_FALSE(record_by(recording).value().journalled);
+}
+
+TEST_F(RecordingTest, AStallOfOneDatabaseSendsNoOthersEventsToTheJournal) {
+  Recording recording(store_, journal_.get(), clock_);
+  stall(recording);
+  EXPECT_FALSE(record_by(recording, "", "audit").value().journalled);
+}
+
+TEST_F(RecordingTest, AfterPostgresqlWasAwayItIsTriedAtOnce) {
+  Recording recording(store_, journal_.get(), clock_);
+  stall(recording);
+  store_.is_away = true;
+  EXPECT_TRUE(record_by(recording).value().journalled);
+  store_.is_away = false;
+  EXPECT_FALSE(record_by(recording).value().journalled);
+}
+
+TEST_F(RecordingTest, JournalsWhatFindsTheQueueFullWhileNothingCommits) {
+  Recording recording(store_, journal_.get(), clock_);
+  store_.error = StoreError{StoreError::Kind::kOverloaded, "full", {}};
+  EXPECT_EQ(record_by(recording).error().kind, StoreError::Kind::kOverloaded) << "others are committed";
+  store_.meanwhile = [&] { clock_.pass(250ms); };
+  EXPECT_EQ(record_by(recording).error().kind, StoreError::Kind::kOverloaded) << "nobody waits any more";
+  // While another write has waited in vain for a while.
+  store_.meanwhile = [&] {
+    store_.meanwhile = nullptr;
+    clock_.pass(250ms);
+    store_.error->kind = StoreError::Kind::kOverloaded;
+    EXPECT_TRUE(run(context_, recording.record({"", "audit"}, unit_, deadline_)).value().journalled);
+    store_.filled = 0.75;
+    store_.error.reset();
+    EXPECT_TRUE(record_by(recording).value().journalled) << "nor is an almost full queue waited for";
+    store_.filled = 0.74;
+    EXPECT_FALSE(record_by(recording).value().journalled);
+  };
+  EXPECT_FALSE(record_by(recording).value().journalled);
+}
+
+TEST_F(RecordingTest, JournalsNothingThatIsTheEventsOwnFault) {
+  for (const auto kind : {StoreError::Kind::kParentMissing, StoreError::Kind::kRejected}) {
     store_.error = StoreError{kind, "no", {}};
     EXPECT_EQ(record().error().kind, kind);
   }
-  store_.error = StoreError{StoreError::Kind::kDatabaseMissing, "no such workspace", {}};
-  EXPECT_FALSE(record());
   EXPECT_EQ(journalled(), 0);
 }
 
-TEST_F(RecordingTest, JournalsAChildWhoseParentMayBeInTheJournal) {
-  must_append(journal::testing::numbered_unit(1, 0));
-  store_.error = StoreError{StoreError::Kind::kParentMissing, "parent event does not exist", {}};
+TEST_F(RecordingTest, JournalsWhatIsNobodysFault) {
+  store_.error = StoreError{StoreError::Kind::kInternal, "no", {}};
   EXPECT_TRUE(record().value().journalled);
+}
+
+TEST_F(RecordingTest, RefusedEventsAreNoStall) {
+  Recording recording(store_, journal_.get(), clock_);
   store_.error = StoreError{StoreError::Kind::kRejected, "no", {}};
-  EXPECT_FALSE(record());
+  store_.meanwhile = [&] { clock_.pass(2s); };
+  EXPECT_FALSE(record_by(recording));
+  store_.meanwhile = nullptr;
+  store_.error.reset();
+  EXPECT_FALSE(record_by(recording).value().journalled);
+}
+
+TEST_F(RecordingTest, JournalsForAMissingDatabaseUnlessItsWorkspaceIsGone) {
+  bool gone = true;
+  Recording recording(store_, journal_.get(), clock_,
+                      {.gone = [&](const Destination&, Recording::Deadline) -> boost::asio::awaitable<bool> {
+                        co_return gone;
+                      }});
+  store_.error = StoreError{StoreError::Kind::kDatabaseMissing, "no such database", {}};
+  EXPECT_EQ(record_by(recording).error().kind, StoreError::Kind::kDatabaseMissing);
+  EXPECT_TRUE(record_by(recording, "", "audit").value().journalled);
+  gone = false;
+  EXPECT_TRUE(record_by(recording).value().journalled);
+}
+
+TEST_F(RecordingTest, JournalsAChildWhoseParentMayBeInAJournal) {
+  Recording recording(store_, journal_.get(), clock_);
+  const StoreError orphan{StoreError::Kind::kParentMissing, "parent event does not exist", {}};
+  store_.error = orphan;
+  EXPECT_FALSE(record_by(recording));
+  store_.error = kLate;
+  EXPECT_TRUE(record_by(recording).value().journalled);
+  store_.error = orphan;
+  EXPECT_TRUE(record_by(recording).value().journalled);
+  remove({1, 2});
+  EXPECT_TRUE(record_by(recording).value().journalled) << "perhaps in another pod's";
+  remove({3});
+  clock_.pass(Recording::kParentsTravel);
+  EXPECT_FALSE(record_by(recording));
+  must_append(journal::testing::numbered_unit(1, 0));
+  EXPECT_TRUE(record_by(recording).value().journalled);
 }
 
 TEST_F(RecordingTest, IsUnavailableWhenTheJournalIsFullOrFails) {
@@ -130,14 +257,6 @@ TEST_F(RecordingTest, WaitsForTheJournalWhateverIsLeftOfTheDeadline) {
   ASSERT_TRUE(answer);
   EXPECT_TRUE(answer->journalled);
   expect_journalled();
-}
-
-TEST_F(RecordingTest, JournalsWhatIsForTheSystemDatabaseWhileThatIsMissing) {
-  store_.error = StoreError{StoreError::Kind::kDatabaseMissing, "no such database", {}};
-  Recording recording(store_, journal_.get(), clock_);
-  const auto answer = run(context_, recording.record({"", "audit"}, unit_, deadline_));
-  ASSERT_TRUE(answer);
-  EXPECT_TRUE(answer->journalled);
 }
 
 TEST_F(RecordingTest, WithoutAJournalSaysThatPostgresqlIsAway) {

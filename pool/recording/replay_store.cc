@@ -23,7 +23,8 @@ awaitable<tl::expected<void, StoreError>> store_in(EventStore& store, Destinatio
   const auto deadline = runtime::steady_now() + kTimeout;
   auto destination = co_await destinations.find(std::move(workspace), deadline);
   if (!destination) co_return tl::unexpected(replay_error(destination.error()));
-  auto stored = co_await store.store(destination->database, std::move(events), deadline);
+  auto stored = co_await store.store(destination->database, std::move(events), deadline,
+                                     [deadline] { return deadline; });
   if (stored) co_return tl::expected<void, StoreError>();
   StoreError error = std::move(stored.error());
   const auto explained = co_await destinations.explain(std::move(*destination), error.kind, deadline);

@@ -80,6 +80,13 @@ workspaces::WorkspaceOptions workspace_options(const Options& options) {
   return workspaces;
 }
 
+// With a journal to turn to, nothing is waited for that PostgreSQL has begun and does not end.
+ingest::Limits ingest_limits(const Options& options) {
+  ingest::Limits limits;
+  if (options.journal_max_bytes > 0) limits.grace = std::chrono::milliseconds{1000};
+  return limits;
+}
+
 class App {
  public:
   App(const Options& options, Startup startup);
@@ -87,6 +94,7 @@ class App {
 
  private:
   bool open_journal();
+  recording::RecordingOptions recording_options();
   bool listen();
   bool listen(http::Server& server, std::uint16_t port, const char* name, std::uint16_t& bound);
   void leave(bool leaving);
@@ -137,6 +145,7 @@ App::App(const Options& options, Startup startup)
       settings_(std::move(startup.in_force), std::move(startup.environment), persisted_config_file(options),
                 [this](const settings::Settings& settings) {
                   engine_.reconfigure(settings);
+                  recording_->set_stall_after(settings.stall_after);
                   log_in_force("settings changed, now in force");
                 }),
       system_database_(settings_.in_force().config.postgres.database),
@@ -149,7 +158,7 @@ App::App(const Options& options, Startup startup)
           },
           system_database_, settings_.in_force().settings, monitor_.listener()),
       reader_(engine_),
-      ingest_(executor_, engine_),
+      ingest_(executor_, engine_, ingest_limits(options)),
       workspaces_(executor_, engine_, system_database_, workspace_options(options)),
       event_store_(ingest_, [this] { return !postgres_usable(); }),
       destinations_(workspaces_, system_database_),
@@ -205,6 +214,15 @@ bool App::open_journal() {
                   runtime::system_clock(), std::move(replay));
   replay_->start();
   return true;
+}
+
+recording::RecordingOptions App::recording_options() {
+  return {.stall_after = engine_.in_force().stall_after,
+          .on_stall = [this] { monitor_.look(); },
+          .gone =
+              [this](recording::Destination destination, steady_clock::time_point deadline) {
+                return destinations_.gone(std::move(destination), deadline);
+              }};
 }
 
 PoolFigures App::figures() const {
@@ -328,7 +346,7 @@ int App::run() {
   }
   if (!open_journal()) return 1;
   recording_.emplace(event_store_, options_.journal_max_bytes > 0 ? journal_.get() : nullptr,
-                     runtime::system_clock());
+                     runtime::system_clock(), recording_options());
   add_routes();
   if (!listen()) return 1;
   ending_.emplace(executor_, options_,

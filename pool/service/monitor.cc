@@ -51,10 +51,7 @@ engine::Listener Monitor::listener() {
                 log_change();
                 if (status_.reachable()) wake();
               },
-          .on_connection_lost =
-              [this] {
-                if (status_.reachable()) wake();
-              }};
+          .on_connection_lost = [this] { look(); }};
 }
 
 void Monitor::start(engine::Engine& engine, std::string database, std::function<void()> on_schema) {
@@ -67,6 +64,10 @@ void Monitor::start(engine::Engine& engine, std::string database, std::function<
 void Monitor::stop() {
   stopped_ = true;
   woken_.notify_all();
+}
+
+void Monitor::look() {
+  if (status_.reachable()) wake();
 }
 
 void Monitor::wake() {

@@ -31,6 +31,8 @@ class Monitor {
   // called once, when PostgreSQL has the schema.
   void start(engine::Engine& engine, std::string database, std::function<void()> on_schema);
   void stop();
+  // There is reason to think that PostgreSQL cannot be used any more.
+  void look();
 
   const PostgresStatus& status() const { return status_; }
 

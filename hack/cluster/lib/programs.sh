@@ -66,4 +66,6 @@ node_settings() {
   PROXY=("$BIN/kube-proxy" --config="$WORK/config/proxy.yaml")
 
   DNS=("$BIN/dns" -conf "$WORK/config/Corefile")
+
+  VOLUMES=("$HERE/lib/volumes" "$BIN/kubectl" "$KUBECONFIG_FILE" "$NODE_NAME" "$WORK/volumes")
 }

@@ -1,7 +1,9 @@
-// Defaults and ranges of what is not the connection pool's: the journal's size in bytes, and the requests
-// that one client may make. The program's command line and the StoragePool's spec both go by them.
+// Defaults and ranges of what is not the connection pool's: the journal's size in bytes, the requests that
+// one client may make, and how long a pod serves on once it is told to end. The program's command line and
+// the StoragePool's spec both go by them.
 #pragma once
 
+#include <chrono>
 #include <cstdint>
 
 namespace storagepool::settings {
@@ -13,5 +15,8 @@ inline constexpr std::int64_t kMaxJournalBytes = std::int64_t{1} << 40;
 inline constexpr std::int64_t kMaxRequestsPerSecond = 1'000'000;
 inline constexpr std::int64_t kDefaultRequestBurst = 100;
 inline constexpr std::int64_t kMaxRequestBurst = 1'000'000;
+
+inline constexpr std::chrono::milliseconds kDefaultDrainDelay{5'000};
+inline constexpr std::chrono::milliseconds kMaxDrainDelay{300'000};
 
 }  // namespace storagepool::settings

@@ -105,14 +105,15 @@ class IngestTest : public ::testing::Test {
   }
 
   static boost::asio::awaitable<void> make_call(Ingest& ingest, std::string database, Call& call,
-                                                engine::TimePoint deadline) {
-    auto answer = co_await ingest.store(std::move(database), call.events, deadline);
+                                                engine::TimePoint deadline, Ingest::GiveUpAt give_up_at) {
+    auto answer = co_await ingest.store(std::move(database), call.events, deadline, std::move(give_up_at));
     call.answer.emplace(std::move(answer));
   }
   Call& start(Ingest& ingest, std::vector<event::Event> events, std::chrono::milliseconds time = 30s,
-              const std::string& database = "audit") {
+              const std::string& database = "audit", Ingest::GiveUpAt give_up_at = nullptr) {
     Call& call = calls_.emplace_back(Call{std::move(events)});
-    boost::asio::co_spawn(context_, make_call(ingest, database, call, in(time)), boost::asio::detached);
+    boost::asio::co_spawn(context_, make_call(ingest, database, call, in(time), std::move(give_up_at)),
+                          boost::asio::detached);
     return call;
   }
   template <typename Condition>

@@ -4,6 +4,7 @@
 #include <chrono>
 #include <csignal>
 #include <map>
+#include <memory>
 #include <mutex>
 #include <set>
 #include <string>
@@ -14,6 +15,7 @@
 
 #include "pool/event/uuid.h"
 #include "pool/service/program_tests/testing/program_test.h"
+#include "pool/service/program_tests/testing/table_lock.h"
 
 namespace storagepool::service {
 namespace {
@@ -148,6 +150,23 @@ TEST_F(DataStorageCrashTest, ADrainWhilePostgresqlIsAwayKeepsWhatWasAccepted) {
   EXPECT_TRUE(eventually([&] { return pod_.metric("storagepool_journal_waiting_events") == 0; }))
       << pod_.log();
   expect_exactly_once(load);
+}
+
+TEST_F(DataStorageCrashTest, WhileNothingIsCommittedWritesGoToTheJournal) {
+  start();
+  ASSERT_EQ(pod_.create(valid_event()).status, 201U);
+  auto lock = std::make_unique<testing::TableLock>(server_.connect_options());
+  for (int i = 0; i < 5; ++i) EXPECT_EQ(pod_.create(valid_event()).status, 202U);
+  EXPECT_TRUE(pod_.ready());
+  lock.reset();
+  EXPECT_TRUE(eventually([&] { return pod_.create(valid_event()).status == 201; })) << pod_.log();
+  EXPECT_TRUE(eventually([&] { return pod_.metric("storagepool_journal_waiting_events") == 0; }))
+      << pod_.log();
+  EXPECT_EQ(pod_.create(valid_event()).status, 201U);
+  EXPECT_EQ(pod_.metric("storagepool_journal_set_aside_units"), 0);
+  EXPECT_GE(std::stoi(server_.superuser("SELECT count(*) FROM audit_events", "audit").at(0)), 8);
+  EXPECT_EQ(server_.superuser("SELECT count(*) - count(DISTINCT event_id) FROM audit_events", "audit").at(0),
+            "0");
 }
 
 TEST_F(DataStorageCrashTest, RefusesWith503WhenTheJournalIsFull) {
