@@ -219,6 +219,7 @@ bool App::open_journal() {
 recording::RecordingOptions App::recording_options() {
   return {.stall_after = engine_.in_force().stall_after,
           .on_stall = [this] { monitor_.look(); },
+          .journal_refuses = [this] { return journal_refuses(situation()); },
           .gone =
               [this](recording::Destination destination, steady_clock::time_point deadline) {
                 return destinations_.gone(std::move(destination), deadline);

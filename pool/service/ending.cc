@@ -13,7 +13,6 @@ namespace {
 using boost::asio::awaitable;
 using std::chrono::milliseconds;
 
-constexpr int kSignals = 2;
 // Kept of the drain timeout for closing the journal and the sessions after the last request was answered.
 constexpr milliseconds kJournalShare{2000};
 constexpr milliseconds kEngineShare{2000};
@@ -26,7 +25,8 @@ Ending::Ending(boost::asio::any_io_executor executor, const Options& options, En
       options_(options),
       parts_(parts),
       ended_(std::move(ended)),
-      signal_(executor, [this](int signal) { stop(signal); }, kSignals),
+      signal_(
+          executor, [this](int signal) { stop(signal); }, options.drain_delay.count() > 0 ? 2 : 1),
       delay_ends_(std::move(executor)) {}
 
 void Ending::stop(int signal) {

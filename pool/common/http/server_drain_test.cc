@@ -52,7 +52,7 @@ TEST(CloseAfterAnswers, ServesEverybodyAsBeforeOnceForEachConnection) {
   LoopbackServer server({}, echo);
   Client before(server.port());
   before.send(kGet);
-  ASSERT_EQ(before.read()->header("connection"), "");
+  ASSERT_EQ(before.read()->header("connection"), "keep-alive");
   server.close_after_answers();
   Client after(server.port());
   for (Client* client : {&before, &after}) {

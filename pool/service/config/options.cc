@@ -100,7 +100,7 @@ void add_authentication(CLI::App& app, Options& options) {
 void add_limits(CLI::App& app, Options& options) {
   using std::chrono::hours;
   using std::chrono::seconds;
-  add_duration(app, "--drain-delay", options.drain_delay, seconds{0}, std::chrono::minutes{5},
+  add_duration(app, "--drain-delay", options.drain_delay, seconds{0}, settings::kMaxDrainDelay,
                "How long after SIGTERM requests are served as before while no longer ready, so that whoever "
                "leads traffic here hears of it; a second SIGTERM ends it");
   add_duration(app, "--drain-timeout", options.drain_timeout, seconds{1}, hours{1},

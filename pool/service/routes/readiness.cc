@@ -16,6 +16,15 @@ std::string why_it_takes_none(const journal::Statistics& journal, bool takes_eve
   return room < kLeastRoomBytes ? "it is full" : "";
 }
 
+std::string takes_none(const settings::JournalReport& journal) {
+  return "the journal takes no events: " + journal.reason;
+}
+
+std::string why_not_to_the_journal(const Situation& now) {
+  if (!now.journal) return "there is no journal";
+  return now.journal->takes_events ? journal_refuses(now) : takes_none(*now.journal);
+}
+
 }  // namespace
 
 settings::JournalReport report_journal(const journal::Statistics& journal, bool takes_events,
@@ -34,8 +43,6 @@ settings::JournalReport report_journal(const journal::Statistics& journal, bool 
 }
 
 std::string journal_refuses(const Situation& now) {
-  if (!now.journal) return "there is no journal";
-  if (!now.journal->takes_events) return "the journal takes no events: " + now.journal->reason;
   if (now.leaving) return "the pod is to leave and its journal takes no events";
   // Nobody could tell whether what is accepted can ever be stored.
   if (!now.schema_seen) return "PostgreSQL has never been used from this volume";
@@ -48,11 +55,11 @@ Readiness judge(const Situation& now) {
   if (now.leaving) readiness.not_ready.emplace_back("leaving");
   if (now.postgres.empty()) {
     if (now.journal && !now.journal->takes_events) {
-      readiness.degraded.push_back("the journal takes no events: " + now.journal->reason);
+      readiness.degraded.push_back(takes_none(*now.journal));
     }
     return readiness;
   }
-  const std::string refusal = journal_refuses(now);
+  const std::string refusal = why_not_to_the_journal(now);
   auto& reasons = refusal.empty() ? readiness.degraded : readiness.not_ready;
   reasons.insert(reasons.end(), now.postgres.begin(), now.postgres.end());
   if (!refusal.empty()) reasons.push_back(refusal);

@@ -30,7 +30,7 @@ struct Readiness {
 };
 Readiness judge(const Situation& now);
 
-// Why a new event may not go to the journal; empty when it may.
+// Why a new event is not to go to the journal, whether or not that could take it; empty when it is.
 std::string journal_refuses(const Situation& now);
 
 }  // namespace storagepool::service
