@@ -93,7 +93,7 @@ class App {
   int run();
 
  private:
-  bool open_journal();
+  void start_journal();
   recording::RecordingOptions recording_options();
   bool listen();
   bool listen(http::Server& server, std::uint16_t port, const char* name, std::uint16_t& bound);
@@ -102,6 +102,7 @@ class App {
   void log_in_force(const char* message) const;
   bool postgres_usable() const { return monitor_.status().usable(); }
   Situation situation() const;
+  std::optional<settings::JournalReport> journal_report() const;
   settings::SettingsReport report() const;
   steady_clock::time_point request_deadline() const;
   PoolFigures figures() const;
@@ -189,31 +190,20 @@ void App::add_routes() {
   metrics_routes_.add("GET", "/metrics", [this](const http::Request&) { return metrics(this); });
 }
 
-// What an earlier run acknowledged is brought into PostgreSQL, also when the journal takes nothing new.
-bool App::open_journal() {
+// What an earlier run acknowledged is brought into PostgreSQL, also when the journal takes nothing new. A
+// disk that is full, read-only or absent keeps nobody from storing: the journal opens once it can.
+void App::start_journal() {
   const std::string path = options_.state_dir + "/journal.db";
   std::error_code ignored;
-  if (options_.journal_max_bytes == 0 && !std::filesystem::exists(path, ignored)) return true;
+  if (options_.journal_max_bytes == 0 && !std::filesystem::exists(path, ignored)) return;
   journal::Options journal{.path = path};
-  journal.max_bytes = std::max(options_.journal_max_bytes, journal::kMinBytes);
-  auto opened = journal::Journal::open(executor_, journal);
-  if (!opened) {
-    log::error("the journal cannot be opened", {{"detail", opened.error()}});
-    return false;
-  }
-  journal_ = std::move(*opened);
-  const journal::Statistics found = journal_->statistics();
-  log::info("journal opened", {{"path", path},
-                               {"maxBytes", journal.max_bytes},
-                               {"takesEvents", options_.journal_max_bytes > 0},
-                               {"waitingEvents", found.waiting.events},
-                               {"setAside", found.aside.units}});
+  journal.max_bytes = options_.journal_max_bytes;
+  journal_ = journal::Journal::start(executor_, journal);
   recording::ReplayOptions replay;
   replay.live_requests_wait = [this] { return engine_.statistics().waiting > 0; };
   replay_.emplace(executor_, *journal_, recording::make_replay_store(event_store_, destinations_),
                   runtime::system_clock(), std::move(replay));
   replay_->start();
-  return true;
 }
 
 recording::RecordingOptions App::recording_options() {
@@ -266,18 +256,21 @@ Situation App::situation() const {
   now.schema_seen = schema_mark_.seen();
   now.leaving = leaving_;
   now.draining = ending_ && ending_->begun();
-  if (journal_) {
-    now.journal = report_journal(journal_->statistics(), options_.journal_max_bytes > 0, runtime::wall_now());
-  }
+  if (options_.journal_max_bytes > 0) now.journal = journal_report();
   return now;
+}
+
+std::optional<settings::JournalReport> App::journal_report() const {
+  if (!journal_) return std::nullopt;
+  return report_journal(journal_->statistics(), options_.journal_max_bytes > 0, runtime::wall_now());
 }
 
 settings::SettingsReport App::report() const {
   settings::SettingsReport report = make_report(settings_.in_force().config.generation, engine_);
-  Situation now = situation();
+  const Situation now = situation();
   report.not_ready = judge(now).not_ready;
   report.leaving = now.leaving;
-  report.journal = std::move(now.journal);
+  report.journal = journal_report();
   return report;
 }
 
@@ -345,7 +338,7 @@ int App::run() {
   if (const auto written = settings_.persist(); !written) {
     log::warn("the settings in force could not be persisted", {{"detail", written.error()}});
   }
-  if (!open_journal()) return 1;
+  start_journal();
   recording_.emplace(event_store_, options_.journal_max_bytes > 0 ? journal_.get() : nullptr,
                      runtime::system_clock(), recording_options());
   add_routes();

@@ -11,7 +11,7 @@ constexpr double kLeastRoomBytes = 256.0 * 1024;
 
 std::string why_it_takes_none(const journal::Statistics& journal, bool takes_events) {
   if (!takes_events) return "its size is set to 0";
-  if (!journal.last_failure.empty()) return journal.last_failure;
+  if (!journal.durable) return journal.not_durable_because;
   const double room = (1 - journal.used) * static_cast<double>(journal.max_bytes);
   return room < kLeastRoomBytes ? "it is full" : "";
 }

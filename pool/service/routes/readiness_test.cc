@@ -15,6 +15,7 @@ constexpr std::int64_t kMiB = std::int64_t{1024} * 1024;
 journal::Statistics empty_journal() {
   journal::Statistics journal;
   journal.max_bytes = 16 * kMiB;
+  journal.durable = true;
   return journal;
 }
 
@@ -42,8 +43,9 @@ TEST(JournalReport, TellsWhatWaits) {
 TEST(JournalReport, TellsWhyNothingIsTaken) {
   EXPECT_EQ(report_journal(empty_journal(), false, {}).reason, "its size is set to 0");
   journal::Statistics journal = empty_journal();
-  journal.last_failure = "cannot append to /state/journal.db: disk full";
-  EXPECT_EQ(report_journal(journal, true, {}).reason, journal.last_failure);
+  journal.durable = false;
+  journal.not_durable_because = "cannot append to /state/journal.db: disk full";
+  EXPECT_EQ(report_journal(journal, true, {}).reason, journal.not_durable_because);
   journal = empty_journal();
   journal.used = 0.99;
   const auto full = report_journal(journal, true, {});
