@@ -32,8 +32,14 @@ std::string_view reason_of(settings::PostgresFault fault) {
       return "DatabaseMissing";
     case PostgresFault::kUnreachable:
       return "Unreachable";
+    case PostgresFault::kReadOnly:
+      return "ReadOnly";
+    case PostgresFault::kNotPermitted:
+      return "NotPermitted";
     case PostgresFault::kSchema:
       return "SchemaFailed";
+    case PostgresFault::kCommitsEarly:
+      return "SynchronousCommitOff";
     case PostgresFault::kOther:
       break;
   }
@@ -69,15 +75,27 @@ Condition rollout_blocked(const Step& step) {
   return condition(kRolloutBlocked, Truth::kFalse, "NotBlocked", "no pod waits for connections");
 }
 
+// Sessions that are open work on while no other can be had; these faults are of the work itself.
+bool refuses_work(const std::optional<settings::PostgresFault>& fault) {
+  using settings::PostgresFault;
+  return fault == PostgresFault::kReadOnly || fault == PostgresFault::kNotPermitted ||
+         fault == PostgresFault::kSchema || fault == PostgresFault::kOther;
+}
+
 // As the pods with the current target report it.
 Condition postgres_reachable(const Seen& seen) {
   Condition result =
       condition(kPostgresReachable, Truth::kUnknown, "NoPodAnswers", "no pod has reported on PostgreSQL yet");
+  std::optional<Condition> warning;
   const std::string hash = render::postgres_hash(seen.spec);
   for (const auto& [view, answer, pushed] : seen.pods) {
     const auto& facts = answer.facts;
     if (!facts || view.postgres_hash != hash || view.terminating) continue;
-    if (facts->reachable) {
+    if (facts->reachable && facts->fault == settings::PostgresFault::kCommitsEarly) {
+      warning = condition(kPostgresReachable, Truth::kTrue, std::string(reason_of(*facts->fault)),
+                          view.name + ": " + facts->detail);
+    }
+    if (facts->reachable && !refuses_work(facts->fault)) {
       result = condition(kPostgresReachable, Truth::kTrue, "Connected",
                          "every pod that reports reaches " + render::target_of(seen.spec.postgres));
     } else if (facts->fault) {
@@ -85,7 +103,7 @@ Condition postgres_reachable(const Seen& seen) {
                        view.name + ": " + facts->detail);
     }
   }
-  return result;
+  return warning.value_or(result);
 }
 
 Condition ready(const Seen& seen, const std::optional<Reason>& stall, const Condition& postgres) {

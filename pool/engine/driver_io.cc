@@ -7,6 +7,7 @@
 
 #include "pool/common/runtime/clock.h"
 #include "pool/engine/driver.h"
+#include "pool/postgres/disposition.h"
 
 namespace storagepool::engine {
 namespace asio = boost::asio;
@@ -21,9 +22,8 @@ OpenFailure open_failure(const postgres::Error& error) {
   // Not allowed to connect to this database, or nobody is (42501, 55000): of the database, as its absence is.
   failure.database_only = error.error_class == ErrorClass::kDatabaseMissing || error.sqlstate == "42501" ||
                           error.sqlstate == "55000";
-  failure.lasting = failure.database_only || error.error_class == ErrorClass::kTls ||
-                    error.error_class == ErrorClass::kCredentialsMissing ||
-                    error.error_class == ErrorClass::kCredentialsRejected;
+  failure.lasting =
+      failure.database_only || postgres::disposition_of(error).cause == postgres::Disposition::Cause::kPerson;
   return failure;
 }
 
@@ -44,7 +44,14 @@ tl::expected<postgres::ConnectOptions, postgres::Error> Driver::connect_options(
   options->statement_timeout = settings.statement_timeout;
   options->lock_timeout = settings.lock_timeout;
   options->statement_cache_size = static_cast<std::size_t>(settings.statement_cache_size);
+  options->synchronous_commit = commit_level(settings);
   return options;
+}
+
+std::string Driver::commit_level(const settings::Settings& settings) {
+  const auto level = settings.synchronous_commit;
+  if (level == settings::SynchronousCommit::kServer) return "";
+  return std::string(settings::to_string(level));
 }
 
 asio::awaitable<void> Driver::open(ConnectionId id, std::string database, asio::any_io_executor strand) {

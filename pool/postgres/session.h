@@ -45,6 +45,7 @@ class LibpqSession final : public Session {
   bool in_transaction() const override;
   void set_limits(std::chrono::milliseconds statement_timeout, std::chrono::milliseconds lock_timeout,
                   std::size_t statement_cache_size) override;
+  void set_synchronous_commit(std::string level) override;
   bool alive() override;
   bool lost() const override;
   int descriptor() const override { return socket_.descriptor(); }
@@ -54,6 +55,7 @@ class LibpqSession final : public Session {
   struct Limits {
     std::chrono::milliseconds statement_timeout{-1};
     std::chrono::milliseconds lock_timeout{-1};
+    std::string synchronous_commit;
     friend bool operator==(const Limits&, const Limits&) = default;
   };
   class Statement;
@@ -72,6 +74,9 @@ class LibpqSession final : public Session {
   boost::asio::awaitable<tl::expected<Result, Error>> answer(int sent);
   static void on_notice(void* session, const PGresult* notice);
   bool intact() const;
+  // Whether the server has told, unasked, that `parameter` has this value.
+  bool reports(const char* parameter, std::string_view value) const;
+  void retire_after(const tl::expected<Result, Error>& result);
   Error error_of(const PGresult* result);
   Error broken(ErrorClass error_class, const char* what);
   Error interrupted();
@@ -83,8 +88,8 @@ class LibpqSession final : public Session {
   std::vector<std::string> to_deallocate_;
   Limits wanted_;
   Limits applied_;
-  bool busy_ = false;  // stays set when a statement was abandoned half-way
-  bool broken_ = false;
+  bool busy_ = false;    // stays set when a statement was abandoned half-way
+  bool broken_ = false;  // or retired, see disposition.h
   bool ended_ = false;   // by the server, in so many words
   bool silent_ = false;  // a statement had no answer by its deadline
 };

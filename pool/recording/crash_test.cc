@@ -98,10 +98,12 @@ boost::asio::awaitable<void> append_all(journal::Journal& journal, int maker, in
                           boost::asio::detached);
   }
   ModelStore store(store_path);
-  Replay replay(
-      context.get_executor(), **journal,
-      [&](const std::string&, std::vector<event::Event> events) { return store.store(std::move(events)); },
-      runtime::system_clock(), {.limits = {.max_events = 8}, .live_requests_wait = nullptr});
+  JournalBacklog backlog(**journal);
+  Replay replay(context.get_executor(), backlog,
+                [&](const journal::Origin&, std::vector<event::Event> events, const Replay::GiveUpAt&) {
+                  return store.store(std::move(events));
+                },
+                runtime::system_clock(), {.limits = {.max_events = 8}});
   if (plan.replays) replay.start();
   // NOLINTNEXTLINE(bugprone-infinite-loop): each maker counts itself off
   while (makers_at_work > 0) context.run_one();

@@ -1,5 +1,10 @@
 #include "pool/recording/destinations.h"
 
+#include <algorithm>
+#include <chrono>
+
+#include "pool/common/runtime/clock.h"
+
 namespace storagepool::recording {
 
 using boost::asio::awaitable;
@@ -10,19 +15,28 @@ awaitable<tl::expected<Destination, WorkspaceError>> Destinations::find(std::str
                                                                         Deadline deadline) {
   Destination destination{std::move(workspace), system_database_};
   if (destination.workspace.empty()) co_return destination;
-  auto database = co_await workspaces_.resolve(destination.workspace, deadline);
-  if (!database) co_return tl::unexpected(std::move(database.error()));
-  destination.database = std::move(*database);
+  auto home = co_await workspaces_.resolve(destination.workspace, deadline);
+  if (!home) co_return tl::unexpected(std::move(home.error()));
+  destination.database = std::move(home->database);
+  destination.incarnation = std::move(home->incarnation);
   co_return destination;
+}
+
+awaitable<tl::expected<Destination, WorkspaceError>> Destinations::find_for_write(std::string workspace,
+                                                                                  Deadline deadline) {
+  constexpr std::chrono::seconds kPatience{1};
+  auto found = co_await find(workspace, std::min(deadline, runtime::steady_now() + kPatience));
+  if (found || found.error().kind != WorkspaceError::Kind::kUnavailable) co_return found;
+  co_return Destination{std::move(workspace), "", ""};
 }
 
 awaitable<std::optional<WorkspaceError>> Destinations::explain(Destination destination,
                                                                StoreError::Kind error, Deadline deadline) {
   if (error != StoreError::Kind::kDatabaseMissing || destination.workspace.empty()) co_return std::nullopt;
   workspaces_.forget(destination.workspace);
-  auto database = co_await workspaces_.resolve(destination.workspace, deadline);
-  if (database) co_return std::nullopt;
-  co_return std::move(database.error());
+  auto home = co_await workspaces_.resolve(destination.workspace, deadline);
+  if (home) co_return std::nullopt;
+  co_return std::move(home.error());
 }
 
 awaitable<bool> Destinations::gone(Destination destination, Deadline deadline) {

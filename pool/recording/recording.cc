@@ -20,7 +20,7 @@ bool refuses(StoreError::Kind error) {
 
 }  // namespace
 
-Recording::Recording(EventStore& store, journal::Journal* journal, const runtime::Clock& clock,
+Recording::Recording(EventStore& store, Backlog* journal, const runtime::Clock& clock,
                      RecordingOptions options)
     : store_(store),
       journal_(journal),
@@ -41,6 +41,12 @@ void Recording::set_stall_after(std::chrono::milliseconds stall_after) {
 
 awaitable<Recording::Answer> Recording::record(Destination destination, std::vector<Event> unit,
                                                Deadline deadline) {
+  if (journal_ == nullptr && destination.database.empty()) {
+    constexpr std::chrono::seconds kRetryAfter{1};
+    co_return tl::unexpected(StoreError{StoreError::Kind::kUnavailable,
+                                        "no connection to PostgreSQL to look the workspace up with",
+                                        kRetryAfter});
+  }
   if (journal_ == nullptr) {
     auto stored = co_await store_.store(std::move(destination.database), std::move(unit), deadline, nullptr);
     if (!stored) co_return tl::unexpected(std::move(stored.error()));
@@ -49,14 +55,15 @@ awaitable<Recording::Answer> Recording::record(Destination destination, std::vec
   const std::string& database = destination.database;
   if (store_.away()) {
     stalls_.clear();
-  } else if (stalls_.worth_waiting(database, store_.fill(database), clock_.now())) {
+  } else if (!database.empty() && stalls_.worth_waiting(database, store_.fill(database), clock_.now())) {
     std::vector<Event> copy = unit;
     auto stored = co_await store(database, std::move(copy), deadline);
     if (stored) co_return Recorded{.stored = std::move(*stored)};
     const bool journalled = co_await undecided(stored.error().kind, destination, deadline);
     if (!journalled) co_return tl::unexpected(std::move(stored.error()));
   }
-  auto journalled = co_await journal(std::move(destination.workspace), std::move(unit), deadline);
+  journal::Origin origin(std::move(destination.workspace), std::move(destination.incarnation));
+  auto journalled = co_await journal(std::move(origin), std::move(unit), deadline);
   co_return journalled;
 }
 
@@ -103,10 +110,10 @@ awaitable<bool> Recording::undecided(StoreError::Kind error, Destination destina
 
 bool Recording::parents_may_come() const {
   const bool lately = journalled_ && clock_.now() - *journalled_ < kParentsTravel;
-  return lately || journal_->statistics().waiting.units > 0;
+  return lately || journal_->waiting_units() > 0;
 }
 
-awaitable<Recording::Answer> Recording::journal(std::string workspace, std::vector<Event> unit,
+awaitable<Recording::Answer> Recording::journal(journal::Origin origin, std::vector<Event> unit,
                                                 Deadline deadline) {
   constexpr std::chrono::seconds kRetryAfter{5};
   const std::string refusal = options_.journal_refuses ? options_.journal_refuses() : "";
@@ -115,8 +122,7 @@ awaitable<Recording::Answer> Recording::journal(std::string workspace, std::vect
                                         "PostgreSQL cannot take the event now and " + refusal, kRetryAfter});
   }
   const Deadline patience = std::max(deadline, clock_.now() + kJournalPatience);
-  const auto appended =
-      co_await journal_->append(journal::Origin(std::move(workspace)), std::move(unit), patience);
+  const auto appended = co_await journal_->append(std::move(origin), std::move(unit), patience);
   if (appended) {
     journalled_ = clock_.now();
     co_return Recorded{.journalled = true};

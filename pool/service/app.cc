@@ -22,6 +22,7 @@
 #include "pool/ingest/ingest.h"
 #include "pool/journal/journal.h"
 #include "pool/reading/reading.h"
+#include "pool/recording/backlog.h"
 #include "pool/recording/destinations.h"
 #include "pool/recording/event_store.h"
 #include "pool/recording/recording.h"
@@ -124,6 +125,7 @@ class App {
   recording::IngestStore event_store_;
   recording::Destinations destinations_;
   std::unique_ptr<journal::Journal> journal_;
+  std::optional<recording::JournalBacklog> backlog_;
   std::optional<recording::Replay> replay_;
   std::optional<recording::Recording> recording_;  // when the journal is open
   auth::Authenticator authenticator_;
@@ -180,6 +182,9 @@ App::App(const Options& options, Startup startup)
       metrics_server_(executor_, small_requests(), metrics_routes_.handler()) {}
 
 void App::add_routes() {
+  ingest_.on_outcome([this](const std::string& database, const tables::StoreError* error) {
+    monitor_.wrote(database, error);
+  });
   const auto deadline = [this] { return request_deadline(); };
   const auto away = [this] { return !postgres_usable(); };
   add_audit_routes(api_routes_, {*recording_, reader_, destinations_, options_.event_times, deadline, away});
@@ -201,7 +206,8 @@ void App::start_journal() {
   journal_ = journal::Journal::start(executor_, journal);
   recording::ReplayOptions replay;
   replay.live_requests_wait = [this] { return engine_.statistics().waiting > 0; };
-  replay_.emplace(executor_, *journal_, recording::make_replay_store(event_store_, destinations_),
+  backlog_.emplace(*journal_);
+  replay_.emplace(executor_, *backlog_, recording::make_replay_store(event_store_, destinations_),
                   runtime::system_clock(), std::move(replay));
   replay_->start();
 }
@@ -339,7 +345,7 @@ int App::run() {
     log::warn("the settings in force could not be persisted", {{"detail", written.error()}});
   }
   start_journal();
-  recording_.emplace(event_store_, options_.journal_max_bytes > 0 ? journal_.get() : nullptr,
+  recording_.emplace(event_store_, options_.journal_max_bytes > 0 ? &*backlog_ : nullptr,
                      runtime::system_clock(), recording_options());
   add_routes();
   if (!listen()) return 1;

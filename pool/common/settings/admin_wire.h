@@ -89,7 +89,10 @@ enum class PostgresFault {
   kServerFull,           // 53300
   kDatabaseMissing,      // 3D000
   kUnreachable,          // DNS, TCP or timeout
+  kReadOnly,             // 25006, or a standby
+  kNotPermitted,         // 42501
   kSchema,               // a migration failed
+  kCommitsEarly,         // synchronous_commit is off, which sessions do not follow; nothing fails
   kOther,
 };
 std::string_view to_string(PostgresFault fault);
