@@ -209,7 +209,7 @@ TEST_F(DataStorageFaultsTest, TellsAServerThatTakesNoWritesAndReturnsByItself) {
   server_->superuser("SELECT pg_reload_conf()");
   EXPECT_TRUE(eventually([&] { return pod_.create(valid_event()).status == 202; })) << pod_.log();
   EXPECT_TRUE(eventually([&] { return pod_.facts().at("reachable") == false; })) << pod_.log();
-  expect_not_ready("read_only");
+  expect_degraded("read_only");
   const auto accepted = pod_.create(valid_event());
   EXPECT_EQ(accepted.status, 202U) << accepted.body;
   server_->superuser("ALTER SYSTEM RESET default_transaction_read_only");
