@@ -115,7 +115,8 @@ std::vector<kube::Event> transition_events(const Status& before, const Status& a
                       .action = "Reconcile",
                       .note = condition.message});
   };
-  for (const char* type : {kStalled, kPostgresReachable, kBudgetExceeded, kRolloutBlocked}) {
+  for (const char* type :
+       {kStalled, kPostgresReachable, kBudgetExceeded, kRolloutBlocked, kJournalNotDurable}) {
     const Condition* was = find_condition(before, type);
     const Condition* is = find_condition(after, type);
     if (is == nullptr) continue;

@@ -16,6 +16,8 @@
 
 #include <cstdint>
 #include <string>
+#include <string_view>
+#include <vector>
 
 #include "operator/render/storage_pool.h"
 #include "pool/common/settings/settings.h"
@@ -32,6 +34,10 @@ inline constexpr std::string_view kManager = "storagepool-operator";
 inline constexpr std::string_view kCeilingAnnotation = "storagepool.dev/limit-ceiling";
 // The most pods that may exist at this moment.
 inline constexpr std::string_view kPeakPodsAnnotation = "storagepool.dev/peak-pods";
+// Ordinals at or above the replicas whose claims hold nothing, as "3,4".
+inline constexpr std::string_view kEmptiedAnnotation = "storagepool.dev/emptied-claims";
+// Changes with the pod template that the operator renders.
+inline constexpr std::string_view kTemplateAnnotation = "storagepool.dev/template";
 // Changes with what makes the pods restart: where PostgreSQL is and how it is reached.
 inline constexpr std::string_view kPostgresHashAnnotation = "storagepool.dev/postgres-hash";
 
@@ -56,7 +62,14 @@ struct StatefulSetInput {
   std::int64_t peak_pods = 0;
   std::string default_image;
   bool volumes = true;  // pods have claims; what a StatefulSet was made with cannot be changed
+  // Without volumes: pods of this ordinal and above may be replaced by a rollout, if the StatefulSet that is
+  // there has the same template as this one, by its annotation; else none may.
+  std::int64_t partition = 0;
+  std::string live_template{};
+  std::vector<std::int64_t> emptied{};  // see kEmptiedAnnotation
 };
+// A partition that holds every pod back: there never are more.
+inline constexpr std::int64_t kNoRollout = 1000;
 
 // Whether a StatefulSet made now gives its pods claims: not without a journal.
 bool wants_volumes(const Spec& spec);
@@ -69,5 +82,9 @@ Json pods_service(const Identity& pool);
 // `evictions`: one pod at a time, and any that is not ready; otherwise none at all.
 Json pod_disruption_budget(const Identity& pool, bool evictions);
 Json stateful_set(const Identity& pool, const Spec& spec, const StatefulSetInput& input);
+
+// The text of kEmptiedAnnotation, and back; what is no ordinal is left out.
+std::string format_ordinals(const std::vector<std::int64_t>& ordinals);
+std::vector<std::int64_t> parse_ordinals(std::string_view text);
 
 }  // namespace storagepool::render
