@@ -32,6 +32,10 @@ std::string_view reason_of(settings::PostgresFault fault) {
       return "DatabaseMissing";
     case PostgresFault::kUnreachable:
       return "Unreachable";
+    case PostgresFault::kReadOnly:
+      return "ReadOnly";
+    case PostgresFault::kNotPermitted:
+      return "NotPermitted";
     case PostgresFault::kSchema:
       return "SchemaFailed";
     case PostgresFault::kOther:
@@ -69,6 +73,13 @@ Condition rollout_blocked(const Step& step) {
   return condition(kRolloutBlocked, Truth::kFalse, "NotBlocked", "no pod waits for connections");
 }
 
+// Sessions that are open work on while no other can be had; these faults are of the work itself.
+bool refuses_work(const std::optional<settings::PostgresFault>& fault) {
+  using settings::PostgresFault;
+  return fault == PostgresFault::kReadOnly || fault == PostgresFault::kNotPermitted ||
+         fault == PostgresFault::kSchema || fault == PostgresFault::kOther;
+}
+
 // As the pods with the current target report it.
 Condition postgres_reachable(const Seen& seen) {
   Condition result =
@@ -78,7 +89,7 @@ Condition postgres_reachable(const Seen& seen) {
     const PodView& view = pod.view;
     const auto& facts = pod.answer.facts;
     if (!facts || view.postgres_hash != hash || view.terminating) continue;
-    if (facts->reachable) {
+    if (facts->reachable && !refuses_work(facts->fault)) {
       result = condition(kPostgresReachable, Truth::kTrue, "Connected",
                          "every pod that reports reaches " + render::target_of(seen.spec.postgres));
     } else if (facts->fault) {

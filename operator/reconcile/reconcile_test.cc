@@ -176,6 +176,21 @@ TEST_F(Reconcile, APostgresFaultIsNamedAndRecoveredFrom) {
   EXPECT_THAT(events(), Contains("Connected"));
 }
 
+TEST_F(Reconcile, AServerThatIsReachedButTakesNoWritesIsNotReady) {
+  settle();
+  auto& facts = cluster_.pods.at("10.0.0.3").facts;
+  facts.fault = settings::PostgresFault::kNotPermitted;
+  facts.detail = "events cannot be written: a statement on db:5432/audit failed (42501)";
+  ASSERT_TRUE(look());
+  EXPECT_EQ(condition(kPostgresReachable), "False NotPermitted");
+  EXPECT_EQ(condition(kReady), "False NotPermitted");
+  EXPECT_THAT(message(kReady), HasSubstr("42501"));
+  facts.fault = settings::PostgresFault::kServerFull;  // open sessions work on
+  ASSERT_TRUE(look());
+  EXPECT_EQ(condition(kPostgresReachable), "True Connected");
+  EXPECT_EQ(condition(kReady), "True Ready");
+}
+
 TEST_F(Reconcile, ADeletedStoragePoolIsDrainedThenReleased) {
   settle();
   pool()["metadata"]["deletionTimestamp"] = "2026-01-01T00:00:00Z";

@@ -7,6 +7,7 @@
 
 #include "pool/common/runtime/clock.h"
 #include "pool/engine/driver.h"
+#include "pool/postgres/disposition.h"
 
 namespace storagepool::engine {
 namespace asio = boost::asio;
@@ -21,9 +22,8 @@ OpenFailure open_failure(const postgres::Error& error) {
   // Not allowed to connect to this database, or nobody is (42501, 55000): of the database, as its absence is.
   failure.database_only = error.error_class == ErrorClass::kDatabaseMissing || error.sqlstate == "42501" ||
                           error.sqlstate == "55000";
-  failure.lasting = failure.database_only || error.error_class == ErrorClass::kTls ||
-                    error.error_class == ErrorClass::kCredentialsMissing ||
-                    error.error_class == ErrorClass::kCredentialsRejected;
+  failure.lasting =
+      failure.database_only || postgres::disposition_of(error).cause == postgres::Disposition::Cause::kPerson;
   return failure;
 }
 

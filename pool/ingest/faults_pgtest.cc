@@ -20,10 +20,10 @@ using namespace std::chrono_literals;
 class IngestFaultsTest : public IngestTest {
  protected:
   void TearDown() override {
-    server_->superuser("ALTER SYSTEM RESET synchronous_standby_names");
+    server_->superuser("ALTER SYSTEM RESET ALL");
     server_->superuser("SELECT pg_reload_conf()");
     IngestTest::TearDown();
-    sql("DROP TRIGGER IF EXISTS fault ON audit_events");
+    sql("SET default_transaction_read_only = off; DROP TRIGGER IF EXISTS fault ON audit_events");
   }
 
   // The trigger's function runs `body` for every row that is inserted.
@@ -96,6 +96,72 @@ TEST_F(IngestFaultsTest, RepeatsWhatMetADeadlockOnce) {
   EXPECT_EQ(refused.refused(), Kind::kUnavailable);
   EXPECT_EQ(pod.ingest.statistics().counters.repeats, 2U);
   EXPECT_EQ(count(), "1");
+}
+
+// What the sender of an event cannot mend: no grant, a disk error, the stop before a wraparound, corruption.
+TEST_F(IngestFaultsTest, WhatTheClientCannotMendIsNeverItsFault) {
+  Pod& pod = make_pod({}, 2);
+  for (const char* sqlstate :
+       {"0A000", "25006", "26000", "42501", "42703", "42P01", "42P05", "53100", "53200", "54000", "55000",
+        "57014", "57P01", "58030", "P0000", "XX000", "XX001", "ZZ999"}) {
+    on_insert("RAISE EXCEPTION 'no' USING ERRCODE = '" + std::string(sqlstate) + "';");
+    const Call& alone = start(pod.ingest, {new_event()});
+    finish();
+    std::optional<engine::Lease> first = hold_connection(pod);
+    std::optional<engine::Lease> second = hold_connection(pod);
+    for (int i = 0; i < 3; ++i) start(pod.ingest, {new_event(), new_event()});
+    first.reset();
+    second.reset();
+    finish();
+    EXPECT_EQ(alone.refused(), Kind::kUnavailable) << sqlstate;
+    EXPECT_EQ(calls_.back().refused(), Kind::kUnavailable) << sqlstate;
+    EXPECT_GE(alone.answer->error().retry_after, 1s);
+    sql("DROP TRIGGER fault ON audit_events");
+    must_store(pod.ingest, alone.events);
+  }
+  EXPECT_EQ(pod.ingest.statistics().counters.rejected, 0U);
+  EXPECT_EQ(pod.ingest.statistics().counters.bisections, 0U);
+  expect_exact();
+}
+
+TEST_F(IngestFaultsTest, WithoutAGrantEventsWaitForSomebody) {
+  Pod& pod = make_pod();
+  sql("ALTER TABLE audit_events OWNER TO postgres");
+  std::string outcomes;
+  pod.ingest.on_outcome([&](const std::string& database, const tables::StoreError* error) {
+    outcomes += database + " " + (error != nullptr ? error->sqlstate : "stored") + ", ";
+  });
+  const Call& refused = start(pod.ingest, {new_event()});
+  finish();
+  sql("ALTER TABLE audit_events OWNER TO app");
+  EXPECT_EQ(refused.refused(), Kind::kUnavailable);
+  EXPECT_TRUE(refused.answer->error().needs_person);
+  must_store(pod.ingest, refused.events);
+  EXPECT_EQ(outcomes, "audit 42501, audit stored, ");
+}
+
+// As after a switch-over, when the sessions lead to what is a standby now.
+TEST_F(IngestFaultsTest, SessionsThatCannotWriteAnyMoreAreReplaced) {
+  Pod& pod = make_pod({}, 1);
+  must_store(pod.ingest, {new_event()});
+  sql("ALTER SYSTEM SET default_transaction_read_only = on");
+  sql("SELECT pg_reload_conf()");
+  const Call* refused = nullptr;
+  wait_until([&] {  // until the session has read its settings
+    if (refused == nullptr || refused->stored()) refused = &start(pod.ingest, {new_event()}, 2s);
+    return refused->refused().has_value();
+  });
+  EXPECT_EQ(refused->refused(), Kind::kUnavailable);
+  EXPECT_EQ(pod.engine.statistics().idle, 0);
+  sql("ALTER SYSTEM RESET default_transaction_read_only");
+  sql("SELECT pg_reload_conf()");
+  const Call* again = nullptr;
+  wait_until([&] {
+    if (again == nullptr || again->refused()) again = &start(pod.ingest, refused->events);
+    return again->stored();
+  });
+  finish();
+  expect_exact();
 }
 
 // The server waits for a standby that does not exist after it has committed; a backend that is terminated

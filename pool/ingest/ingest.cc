@@ -56,6 +56,9 @@ class Ingest::State : public std::enable_shared_from_this<State> {
                           GiveUpAt give_up_at);
   awaitable<bool> drain(Deadline deadline);
   void on_commit(std::function<void(const std::string&)> listener) { committed_ = std::move(listener); }
+  void on_outcome(std::function<void(const std::string&, const tables::StoreError*)> listener) {
+    outcome_ = std::move(listener);
+  }
   double fill(const std::string& database) const { return queue_.fill(database); }
   Statistics statistics() const { return {queue_.load(), counters_}; }
 
@@ -73,6 +76,7 @@ class Ingest::State : public std::enable_shared_from_this<State> {
   Counters counters_;
   std::unordered_map<std::uint64_t, runtime::Promise<Answer>::Giver> waiting_;  // by unit, until answered
   std::function<void(const std::string&)> committed_;
+  std::function<void(const std::string&, const tables::StoreError*)> outcome_;
   runtime::Notification idle_;
   bool draining_ = false;
 };
@@ -156,16 +160,18 @@ awaitable<void> Ingest::State::write(std::string database, engine::Lease lease, 
       engine_, database, first->deadline + limits_.grace,
       [this, &database](const Unit& unit, Answer answer) {
         if (answer && committed_) committed_(database);
+        if (outcome_) outcome_(database, answer ? nullptr : &answer.error());
         this->answer(unit, std::move(answer));
       },
       counters_);
   try {
     co_await writer.write(std::move(lease), std::move(units));
   } catch (const std::exception& error) {
-    // Out of memory, most likely: whoever has no answer yet must not wait for ever.
+    // Out of memory, most likely, which passes: whoever has no answer yet must neither wait for ever nor be
+    // turned away.
     log::error("a batch of events was not written", {{"error", error.what()}});
-    const tables::StoreError internal{Kind::kInternal, "the events could not be written", {}};
-    for (const std::uint64_t id : ids) answer({.id = id}, tl::unexpected(internal));
+    const tables::StoreError failed{Kind::kUnavailable, "the events could not be written", kRetryAfter};
+    for (const std::uint64_t id : ids) answer({.id = id}, tl::unexpected(failed));
   }
 }
 
@@ -202,6 +208,10 @@ awaitable<Answer> Ingest::store(std::string database, std::vector<event::Event> 
 
 void Ingest::on_commit(std::function<void(const std::string& database)> listener) {
   state_->on_commit(std::move(listener));
+}
+
+void Ingest::on_outcome(std::function<void(const std::string&, const tables::StoreError*)> listener) {
+  state_->on_outcome(std::move(listener));
 }
 
 double Ingest::fill(const std::string& database) const {

@@ -59,6 +59,9 @@ class Ingest {
   // Called whenever events of a call were committed, or found to be, whether or not the call still waits.
   void on_commit(std::function<void(const std::string& database)> listener);
 
+  // Likewise, and for every call that PostgreSQL refused; `error` is null for those of `on_commit`.
+  void on_outcome(std::function<void(const std::string& database, const tables::StoreError* error)> listener);
+
   // What waits and is being written, as a share of what one database may have here.
   double fill(const std::string& database) const;
 

@@ -8,6 +8,7 @@
 
 #include "pool/common/runtime/clock.h"
 #include "pool/ingest/rows.h"
+#include "pool/postgres/disposition.h"
 
 namespace storagepool::ingest {
 namespace {
@@ -22,14 +23,6 @@ std::vector<const event::Event*> events_of(const std::vector<Unit>& units) {
     for (const event::Event& event : unit.events) events.push_back(&event);
   }
   return events;
-}
-
-// The server refuses what a row holds: without the row the others may be stored. Besides values and
-// constraints these are limits of the server (54*), as on an index entry, and what triggers raise (P0*).
-bool refuses_data(const postgres::Error& error) {
-  return error.error_class == postgres::ErrorClass::kData ||
-         error.error_class == postgres::ErrorClass::kConstraint || error.sqlstate.starts_with("54") ||
-         error.sqlstate.starts_with("P0");
 }
 
 std::unordered_set<std::string_view> first_column(const postgres::Result& result) {
@@ -53,7 +46,7 @@ Parents parents_of(const std::vector<Unit>& units) {
   for (const Unit& unit : units) {
     std::unordered_map<std::string_view, runtime::Date> siblings;  // made when one is asked for
     for (const event::Event& event : unit.events) {
-      if (!event.parent_event_id) continue;
+      if (!event.parent_event_id || event.parent_missing) continue;
       if (siblings.empty()) {
         for (const event::Event& one : unit.events)
           siblings.emplace(one.event_id, runtime::date_of(one.event_timestamp));
@@ -113,13 +106,15 @@ awaitable<void> Writer::write(engine::Lease lease, std::vector<Unit> units) {
 }
 
 void Writer::handle(const postgres::Error& error, Part part) {
-  if (tables::worth_repeating(error) && !part.repeated) {
+  const postgres::Disposition disposition = postgres::disposition_of(error);
+  if (disposition.repeat && !part.repeated) {
     ++counters_.repeats;
     part.repeated = true;
     parts_.push_back(std::move(part));
     return;
   }
-  if (refuses_data(error) && part.units.size() > 1) {
+  const bool of_a_row = disposition.cause == postgres::Disposition::Cause::kRow;
+  if (of_a_row && part.units.size() > 1) {
     ++counters_.bisections;
     const auto middle = part.units.begin() + static_cast<std::ptrdiff_t>(part.units.size() / 2);
     Part second;
@@ -130,12 +125,10 @@ void Writer::handle(const postgres::Error& error, Part part) {
     parts_.push_back(std::move(part));
     return;
   }
-  const bool refused = refuses_data(error);
-  tables::StoreError reason = tables::to_store_error(error);
-  if (refused) reason = {tables::StoreError::Kind::kRejected, error.detail, {}};
+  const tables::StoreError reason = tables::to_store_error(error);
   for (const Unit& unit : part.units) refuse(unit, reason);
   // What keeps one part from being written keeps the others, unless it is in the data.
-  if (!refused) fail_all(reason);
+  if (!of_a_row) fail_all(reason);
 }
 
 awaitable<Writer::Failure> Writer::attempt(postgres::Connection& connection, std::vector<Unit>& units) {

@@ -2,9 +2,10 @@
 // transaction, finds what was stored before under ids that clients made, and answers every unit. Private to
 // the ingest.
 //
-// A batch that the server refuses for its data is split in halves between units until the one at fault is
-// alone and refused; the others are stored. A batch whose connection is lost, or that met a deadlock, is
-// tried once more: rows stored by the first attempt are found by their primary key.
+// What an error means is decided in pool/postgres/disposition.h. A batch that the server refuses for its data
+// is split in halves between units until the one at fault is alone and refused; the others are stored. One
+// that may well succeed at once, as after a lost connection or a deadlock, is tried once more: rows stored by
+// the first attempt are found by their primary key. Everything else is kUnavailable.
 #pragma once
 
 #include <array>
@@ -44,7 +45,7 @@ struct Counters {
   std::uint64_t batches = 0;     // written, whole or in parts
   std::uint64_t events = 0;      // added to a database
   std::uint64_t bisections = 0;  // of batches refused for their data
-  std::uint64_t repeats = 0;     // of statements after a lost connection or a deadlock
+  std::uint64_t repeats = 0;     // of statements that might succeed at once, as after a lost connection
   std::uint64_t rejected = 0;    // units refused for their data or a missing parent
   std::uint64_t expired = 0;     // units whose deadline passed before they could be written
   std::uint64_t overloaded = 0;  // units refused because the queue was full

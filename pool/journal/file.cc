@@ -8,6 +8,7 @@
 #include "pool/common/runtime/log.h"
 #include "pool/journal/open.h"
 #include "pool/journal/record.h"
+#include "pool/journal/salvage.h"
 
 namespace storagepool::journal {
 namespace {
@@ -51,28 +52,60 @@ runtime::Timestamp to_time(std::int64_t microseconds) {
   return runtime::Timestamp(runtime::Timestamp::duration(microseconds));
 }
 
-tl::expected<std::unique_ptr<File>, std::string> File::open(const Options& options, runtime::Timestamp now) {
-  if (options.max_bytes < kMinBytes) {
-    return tl::unexpected("the size of the journal is " + std::to_string(options.max_bytes) +
-                          " bytes, allowed are at least " + std::to_string(kMinBytes));
+tl::expected<std::unique_ptr<File>, std::string> File::open(const Options& options, const Statistics& before,
+                                                            const std::string& damage,
+                                                            runtime::Timestamp now) {
+  const auto refused = [&](const std::string& reason) {
+    return tl::unexpected("cannot open the journal " + options.path + ": " + reason);
+  };
+  if (auto finished = finish_salvage(options.path); !finished) return refused(finished.error());
+  Refusal found{.corrupt = true, .reason = damage};
+  if (damage.empty()) {
+    auto file = open_once(options, before);
+    if (file) return std::move(*file);
+    found = std::move(file.error());
   }
-  auto opened = open_journal(options.path, now);
-  if (!opened) return tl::unexpected(std::move(opened.error()));
-  if (!opened->moved_aside.empty()) {
-    log::error("the journal is corrupt: it is kept for inspection, and a new one is used",
-               {{"path", options.path}, {"kept_as", opened->moved_aside}});
-  }
-  std::unique_ptr<File> file(new File(options, std::move(opened->database), std::move(opened->moved_aside)));
-  if (auto loaded = file->load(); !loaded) {
-    return tl::unexpected("cannot read the journal " + options.path + ": " + loaded.error().reason);
-  }
+  if (!found.corrupt) return refused(found.reason);
+  log::error("the journal is damaged and is salvaged", {{"path", options.path}, {"damage", found.reason}});
+  auto salvaged = salvage(options.path, now);
+  if (!salvaged) return refused("it is damaged (" + found.reason + "); " + salvaged.error());
+  auto file = open_once(options, before);
+  if (!file) return refused(file.error().reason);
+  (*file)->take_over(*salvaged);
+  return std::move(*file);
+}
+
+void File::take_over(const Salvage& salvaged) {
+  const Amount& waiting = statistics_.waiting;
+  log::error("the journal was salvaged; events that could not be read may be missing, how many is not known",
+             {{"path", path_},
+              {"waitingUnits", waiting.units},
+              {"waitingEvents", waiting.events},
+              {"setAsideUnits", statistics_.aside.units},
+              {"damagedUnits", salvaged.damaged},
+              {"keptAs", salvaged.kept_as}});
+  ++statistics_.salvages;
+  statistics_.salvaged += waiting;
+  statistics_.salvaged += statistics_.aside;
+  statistics_.damaged += salvaged.damaged;
+  statistics_.kept_as = salvaged.kept_as;
+}
+
+tl::expected<std::unique_ptr<File>, Refusal> File::open_once(const Options& options,
+                                                             const Statistics& before) {
+  auto database = open_journal(options.path);
+  if (!database) return tl::unexpected(std::move(database.error()));
+  std::unique_ptr<File> file(new File(options, std::move(*database), before));
+  if (auto loaded = file->load(); !loaded) return tl::unexpected(refusal(loaded.error()));
   return file;
 }
 
-File::File(const Options& options, sqlite::Database database, std::string moved_aside)
-    : path_(options.path), database_(std::move(database)) {
-  statistics_.max_bytes = options.max_bytes;
-  statistics_.moved_aside = std::move(moved_aside);
+File::File(const Options& options, sqlite::Database database, const Statistics& before)
+    : path_(options.path), database_(std::move(database)), statistics_(before) {
+  statistics_.max_bytes = std::max(options.max_bytes, kMinBytes);
+  statistics_.waiting = {};
+  statistics_.aside = {};
+  statistics_.last_failure.clear();
 }
 
 Result<void> File::load() {
@@ -81,6 +114,7 @@ Result<void> File::load() {
   page_bytes_ = *page_bytes;
   max_pages_ = (statistics_.max_bytes - kLogBytes) / page_bytes_;
   if (auto loaded = load_amounts(); !loaded) return loaded;
+  if (auto reserved = reserve_working_space(); !reserved) return reserved;
   return look();
 }
 
@@ -144,6 +178,14 @@ Result<std::int64_t> File::free_bytes() {
   return (max_pages_ - kSparePages - *pages + *unused) * page_bytes_;
 }
 
+// A disk that is full by now must not keep the log from being copied, or replay could remove nothing.
+Result<void> File::reserve_working_space() {
+  constexpr std::int64_t kAtLeast = kMiB;
+  auto pages = database_.integer("PRAGMA page_count");
+  if (!pages) return tl::unexpected(std::move(pages.error()));
+  return database_.reserve(std::max(*pages * page_bytes_, kAtLeast));
+}
+
 // What the statistics tell of the file as it is now.
 Result<void> File::look() {
   auto unused = free_bytes();
@@ -165,6 +207,7 @@ Result<void> File::look() {
 }
 
 Error File::failed(std::string_view what, const Failure& failure) {
+  if (failure.corrupt() && damage_.empty()) damage_ = failure.reason;
   std::string detail = "cannot " + std::string(what) + " the journal " + path_ + ": " + failure.reason;
   ++statistics_.failures;
   if (statistics_.last_failure.empty()) log::error("the journal's disk fails", {{"error", detail}});
@@ -212,10 +255,7 @@ Result<void> File::insert(std::span<const Record> group, runtime::Timestamp now,
     if (auto done = statement.run(); !done) return done;
     statement.reset();
   }
-  // A disk that is full by now must not keep the log from being copied, or replay could remove nothing.
-  auto pages = database_.integer("PRAGMA page_count");
-  if (!pages) return tl::unexpected(std::move(pages.error()));
-  if (auto reserved = database_.reserve(*pages * page_bytes_); !reserved) return reserved;
+  if (auto reserved = reserve_working_space(); !reserved) return reserved;
   return transaction.commit();
 }
 

@@ -41,6 +41,15 @@ void answer(const asio::any_io_executor& executor, typename Promised<T>::Giver g
   });
 }
 
+// What is not done without a file.
+template <typename Work>
+auto with_file(Work work) {
+  return [work = std::move(work)](const Outcome<File*>& file) -> decltype(work(**file)) {
+    if (!file) return tl::unexpected(file.error());
+    return work(**file);
+  };
+}
+
 Error closed() {
   return {Error::Kind::kFailed, "the journal is closed"};
 }
@@ -51,12 +60,17 @@ struct Journal::Listener {
   std::function<void()> appended;
 };
 
+std::unique_ptr<Journal> Journal::start(asio::any_io_executor executor, const Options& options) {
+  return std::unique_ptr<Journal>(new Journal(std::move(executor), std::make_unique<Worker>(options)));
+}
+
 tl::expected<std::unique_ptr<Journal>, std::string> Journal::open(asio::any_io_executor executor,
                                                                   const Options& options) {
-  auto file = File::open(options, wall_now());
-  if (!file) return tl::unexpected(std::move(file.error()));
-  auto worker = std::make_unique<Worker>(std::move(*file), options.max_queued_bytes);
-  return std::unique_ptr<Journal>(new Journal(std::move(executor), std::move(worker)));
+  auto journal = start(std::move(executor), options);
+  if (auto opened = journal->worker_->wait_for_file(); !opened) {
+    return tl::unexpected(std::move(opened.error()));
+  }
+  return journal;
 }
 
 Journal::Journal(asio::any_io_executor executor, std::unique_ptr<Worker> worker)
@@ -106,12 +120,11 @@ template <typename T, typename Work>
 asio::awaitable<Outcome<T>> Journal::on_worker(Work work, Deadline deadline, bool last) {
   if (closed_) co_return tl::unexpected(closed());
   Promised<T> promise(executor_);
-  auto submitted = worker_->submit([executor = executor_, giver = promise.giver(),
-                                    work = std::move(work)](File& file) -> std::function<void()> {
-    return [executor, giver, outcome = std::make_shared<Outcome<T>>(work(file))] {
-      answer<T>(executor, giver, std::move(*outcome));
-    };
-  });
+  auto submitted = worker_->submit(
+      [executor = executor_, giver = promise.giver(), work = std::move(work)](const Outcome<File*>& file) {
+        auto outcome = std::make_shared<Outcome<T>>(work(file));
+        return [executor, giver, outcome] { answer<T>(executor, giver, std::move(*outcome)); };
+      });
   if (!submitted) co_return tl::unexpected(std::move(submitted.error()));
   closed_ = last;
   auto outcome = co_await wait(promise, deadline);
@@ -119,41 +132,51 @@ asio::awaitable<Outcome<T>> Journal::on_worker(Work work, Deadline deadline, boo
 }
 
 asio::awaitable<Outcome<std::vector<WaitingWorkspace>>> Journal::waiting() {
-  return on_worker<std::vector<WaitingWorkspace>>([](File& file) { return file.waiting(); }, disk_deadline());
+  return on_worker<std::vector<WaitingWorkspace>>(with_file([](File& file) { return file.waiting(); }),
+                                                  disk_deadline());
 }
 
 asio::awaitable<Outcome<std::vector<Unit>>> Journal::next(Take take) {
   return on_worker<std::vector<Unit>>(
-      [take = std::move(take)](File& file) { return file.next(take, wall_now()); }, disk_deadline());
+      with_file([take = std::move(take)](File& file) { return file.next(take, wall_now()); }),
+      disk_deadline());
 }
 
 asio::awaitable<Outcome<Amount>> Journal::remove(std::vector<std::int64_t> sequences) {
-  return on_worker<Amount>([sequences = std::move(sequences)](File& file) { return file.remove(sequences); },
-                           disk_deadline());
+  return on_worker<Amount>(
+      with_file([sequences = std::move(sequences)](File& file) { return file.remove(sequences); }),
+      disk_deadline());
 }
 
 asio::awaitable<Outcome<Amount>> Journal::set_aside(std::vector<std::int64_t> sequences, std::string reason) {
-  return on_worker<Amount>([sequences = std::move(sequences), reason = std::move(reason)](
-                               File& file) { return file.set_aside(sequences, reason, wall_now()); },
-                           disk_deadline());
+  return on_worker<Amount>(
+      with_file([sequences = std::move(sequences), reason = std::move(reason)](File& file) {
+        return file.set_aside(sequences, reason, wall_now());
+      }),
+      disk_deadline());
 }
 
 asio::awaitable<Outcome<Amount>> Journal::put_back(std::vector<std::int64_t> sequences) {
   return on_worker<Amount>(
-      [sequences = std::move(sequences)](File& file) { return file.put_back(sequences); }, disk_deadline());
+      with_file([sequences = std::move(sequences)](File& file) { return file.put_back(sequences); }),
+      disk_deadline());
 }
 
 asio::awaitable<Outcome<Amount>> Journal::drop(std::vector<std::int64_t> sequences) {
-  return on_worker<Amount>([sequences = std::move(sequences)](File& file) { return file.drop(sequences); },
-                           disk_deadline());
+  return on_worker<Amount>(
+      with_file([sequences = std::move(sequences)](File& file) { return file.drop(sequences); }),
+      disk_deadline());
 }
 
 asio::awaitable<Outcome<std::vector<KeptUnit>>> Journal::read(Page page) {
-  return on_worker<std::vector<KeptUnit>>([page](File& file) { return file.read(page); }, disk_deadline());
+  return on_worker<std::vector<KeptUnit>>(with_file([page](File& file) { return file.read(page); }),
+                                          disk_deadline());
 }
 
+// A file that could not be opened need not be closed.
 asio::awaitable<Outcome<void>> Journal::close(Deadline deadline) {
-  return on_worker<void>([](File& file) { return file.close(); }, deadline, true);
+  return on_worker<void>([](const Outcome<File*>& file) { return file ? (*file)->close() : Outcome<void>(); },
+                         deadline, true);
 }
 
 }  // namespace storagepool::journal

@@ -3,8 +3,8 @@
 // process and of the machine at any instruction. One worker thread does all of the disk's work; appends that
 // wait while it is busy are committed together, with one fsync.
 //
-//   auto journal = Journal::open(executor, {.path = "/var/lib/datastorage/journal.db"});
-//   auto kept = co_await (*journal)->append(origin, std::move(events), deadline);   // then answer 202
+//   auto journal = Journal::start(executor, {.path = "/var/lib/datastorage/journal.db"});
+//   auto kept = co_await journal->append(origin, std::move(events), deadline);   // then answer 202
 //
 // A unit waits, in the order of its workspace, until `remove`, to be called once PostgreSQL has committed it.
 // `set_aside` keeps one that PostgreSQL can never take where it is seen and in nobody's way, `put_back` lets
@@ -41,9 +41,12 @@ inline constexpr std::int64_t kMinBytes = std::int64_t{16} * 1024 * 1024;
 inline constexpr std::size_t kMaxUnitBytes = std::size_t{8} * 1024 * 1024;  // of one call's events
 
 struct Options {
-  std::string path;  // of the database; made with mode 0600 in a folder that must exist
+  std::string path;  // of the database; made with mode 0600 in a folder that exists
   std::int64_t max_bytes = std::int64_t{256} * 1024 * 1024;      // of disk; at least kMinBytes
   std::size_t max_queued_bytes = std::size_t{16} * 1024 * 1024;  // of memory for what waits for the disk
+  // Between two attempts to open the file, or to write to it after a failure: doubled up to the longest.
+  std::chrono::milliseconds first_retry{1000};
+  std::chrono::milliseconds longest_retry{30'000};
 };
 
 struct Error {
@@ -144,7 +147,13 @@ struct Statistics {
   std::int64_t max_bytes = 0;
   std::int64_t disk_bytes = 0;  // both files as they are
   double used = 0;              // share of the bound that holds units: at 1 appends are refused
-  std::string moved_aside;      // path of the corrupt database found when opened; empty if it was sound
+  std::int64_t salvages = 0;    // of a damaged file
+  Amount salvaged;              // what was saved by them, set aside or waiting; what was not is not known
+  std::int64_t damaged = 0;     // units that they found and could not read
+  std::string kept_as;          // path of the damaged database, the last one; empty if there was none
+  // Whether what is appended would be durable: the file is open, and the disk did what it was asked last.
+  bool durable = false;
+  std::string not_durable_because;  // names the file and the reason; empty while it is
 };
 
 class Worker;
@@ -155,7 +164,9 @@ class Journal {
   template <typename T>
   using Answer = boost::asio::awaitable<tl::expected<T, Error>>;
 
-  // Blocking: reads the whole database to check it. The error names the path and the reason.
+  // Opens the file on a thread of its own, which what is asked meanwhile waits for.
+  static std::unique_ptr<Journal> start(boost::asio::any_io_executor executor, const Options& options);
+  // For who must know at once, and may block: the error is why the file cannot be opened now.
   static tl::expected<std::unique_ptr<Journal>, std::string> open(boost::asio::any_io_executor executor,
                                                                   const Options& options);
   // Waits for the operation under way. `executor`'s context must still be there.

@@ -2,7 +2,6 @@
 
 #include <cerrno>
 #include <cstdint>
-#include <filesystem>
 #include <initializer_list>
 #include <system_error>
 #include <utility>
@@ -12,13 +11,14 @@
 #include <sys/stat.h>
 #include <unistd.h>
 
+#include "pool/journal/pages.h"
+
 namespace storagepool::journal {
 namespace {
 
 using sqlite::Database;
 
 constexpr std::int64_t kApplicationId = 0x53504A4C;  // "SPJL", in the file's header
-constexpr std::int64_t kFormat = 2;
 
 // AUTOINCREMENT: the sequence of a removed unit is never given to another one.
 constexpr const char* kFirstFormat =
@@ -42,16 +42,6 @@ constexpr const char* kSecondFormat =
     "ALTER TABLE set_aside ADD COLUMN bytes INTEGER;"
     "ALTER TABLE set_aside ADD COLUMN checksum INTEGER;"
     "CREATE INDEX set_aside_by_workspace ON set_aside (workspace, sequence, appended_at, events, bytes);";
-
-struct Refusal {
-  bool corrupt = false;
-  std::string reason;
-};
-
-Refusal refusal(const sqlite::Failure& failure) {
-  if ((failure.code & 0xFF) == SQLITE_BUSY) return {false, "it is in use by another process"};
-  return {failure.corrupt(), failure.reason};
-}
 
 std::string system_reason(int error) {
   return std::generic_category().message(error);
@@ -115,17 +105,22 @@ tl::expected<std::int64_t, Refusal> identify(Database& database) {
 }
 
 tl::expected<void, Refusal> check(Database& database) {
-  const auto verdict = database.text("PRAGMA quick_check(1)");
-  if (!verdict) return tl::unexpected(refusal(verdict.error()));
-  if (*verdict != "ok") return tl::unexpected(Refusal{true, *verdict});
   const auto tables = database.integer(
-      "SELECT count(*) FROM sqlite_schema WHERE type = 'table' AND name IN ('waiting', 'set_aside')");
+      "SELECT count(*) FROM sqlite_schema WHERE name IN"
+      " ('waiting', 'waiting_by_workspace', 'set_aside', 'set_aside_by_workspace')");
   if (!tables) return tl::unexpected(refusal(tables.error()));
-  if (*tables != 2) return tl::unexpected(Refusal{true, "its tables are missing"});
+  if (*tables != 4) return tl::unexpected(Refusal{true, "its tables are missing"});
   return {};
 }
 
-tl::expected<Database, Refusal> open_checked(const std::string& path) {
+}  // namespace
+
+Refusal refusal(const sqlite::Failure& failure) {
+  if ((failure.code & 0xFF) == SQLITE_BUSY) return {false, "it is in use by another process"};
+  return {failure.corrupt(), failure.reason};
+}
+
+tl::expected<Database, Refusal> open_journal(const std::string& path) {
   if (auto made = make_private_file(path); !made) return tl::unexpected(std::move(made.error()));
   auto database = Database::open(path);
   if (!database) return tl::unexpected(refusal(database.error()));
@@ -137,53 +132,15 @@ tl::expected<Database, Refusal> open_checked(const std::string& path) {
   const auto format = identify(*database);
   if (!format) return tl::unexpected(format.error());
   if (database->read_only()) return tl::unexpected(Refusal{false, "it cannot be written"});
+  if (RawDatabase::log_is_damaged(path)) return tl::unexpected(Refusal{true, "its log is damaged"});
   const auto mode = database->text("PRAGMA journal_mode = WAL");
   if (!mode) return tl::unexpected(refusal(mode.error()));
   if (*mode != "wal") return tl::unexpected(Refusal{false, "no write-ahead log on this file system"});
   auto ready = run_all(*database, {"PRAGMA synchronous = FULL"});
   if (ready) ready = lay_out(*database, *format);
   if (!ready) return tl::unexpected(refusal(ready.error()));
-  if (auto sound = check(*database); !sound) return tl::unexpected(std::move(sound.error()));
+  if (auto whole = check(*database); !whole) return tl::unexpected(std::move(whole.error()));
   return std::move(*database);
-}
-
-// The log goes first: one left behind by a crash in between must not be taken for that of the fresh database.
-tl::expected<std::string, std::string> move_aside(const std::string& path, runtime::Timestamp now) {
-  std::string stamp = runtime::format_seconds(now);
-  std::erase_if(stamp, [](char c) { return c == '-' || c == ':'; });
-  const std::string base = path + ".corrupt-" + stamp;
-  std::string target = base;
-  std::error_code error;
-  for (int copy = 2;
-       std::filesystem::exists(target, error) || std::filesystem::exists(target + "-wal", error); ++copy) {
-    target = base + "-" + std::to_string(copy);
-  }
-  for (const char* suffix : {"-wal", "-journal", ""}) {
-    std::filesystem::rename(path + suffix, target + suffix, error);
-    if (error && error != std::errc::no_such_file_or_directory) {
-      return tl::unexpected("cannot move " + path + suffix + " aside: " + error.message());
-    }
-  }
-  return target;
-}
-
-std::string explained(const std::string& path, const std::string& reason) {
-  return "cannot open the journal " + path + ": " + reason;
-}
-
-}  // namespace
-
-tl::expected<OpenedJournal, std::string> open_journal(const std::string& path, runtime::Timestamp now) {
-  std::string moved_aside;
-  auto database = open_checked(path);
-  if (!database && database.error().corrupt) {
-    auto moved = move_aside(path, now);
-    if (!moved) return tl::unexpected(explained(path, database.error().reason + "; " + moved.error()));
-    moved_aside = std::move(*moved);
-    database = open_checked(path);
-  }
-  if (!database) return tl::unexpected(explained(path, database.error().reason));
-  return OpenedJournal{std::move(*database), std::move(moved_aside)};
 }
 
 }  // namespace storagepool::journal

@@ -1,23 +1,27 @@
-// Opening the journal's database: made if it is absent, checked from end to end, moved aside if it is
-// corrupt.
+// Opening the journal's database: made if it is absent, brought to the present format if it is of an earlier
+// one. Never reads it from end to end.
 #pragma once
 
+#include <cstdint>
 #include <string>
 
 #include <tl/expected.hpp>
 
-#include "pool/common/runtime/timestamp.h"
 #include "pool/journal/sqlite.h"
 
 namespace storagepool::journal {
 
-struct OpenedJournal {
-  sqlite::Database database;
-  std::string moved_aside;  // where the corrupt database is now; empty if there was none
+inline constexpr std::int64_t kFormat = 2;  // user_version in the file's header
+
+struct Refusal {
+  bool corrupt = false;
+  std::string reason;  // and what to do where that is not plain
 };
 
-// Holds the file locked against other processes. `now` names a database that is moved aside. The error names
-// the path, the reason, and what to do where that is not plain.
-tl::expected<OpenedJournal, std::string> open_journal(const std::string& path, runtime::Timestamp now);
+// How a failure of SQLite is told of.
+Refusal refusal(const sqlite::Failure& failure);
+
+// Holds the file locked against other processes.
+tl::expected<sqlite::Database, Refusal> open_journal(const std::string& path);
 
 }  // namespace storagepool::journal

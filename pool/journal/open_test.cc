@@ -37,17 +37,19 @@ class JournalOpenTest : public testing::JournalTest {
     auto opened = Journal::open(context_.get_executor(), options());
     return opened ? "opened" : opened.error();
   }
-  // Expects that the file was moved aside as it was, and that the fresh journal works.
-  void expect_moved_aside(const std::string& before) {
+  // Expects that the file is kept as it was, and that the fresh journal works.
+  void expect_nothing_saved(const std::string& before) {
     open();
-    const std::string kept_as = journal_->statistics().moved_aside;
-    EXPECT_THAT(kept_as, StartsWith(path() + ".corrupt-2"));
-    EXPECT_EQ(contents(kept_as), before);
+    const Statistics statistics = journal_->statistics();
+    EXPECT_EQ(statistics.salvages, 1);
+    EXPECT_EQ(statistics.salvaged.units, 0);
+    EXPECT_THAT(statistics.kept_as, StartsWith(path() + ".corrupt-2"));
+    EXPECT_EQ(contents(statistics.kept_as), before);
     EXPECT_THAT(next(), IsEmpty());
     must_append(numbered_unit(9, 9));
     EXPECT_THAT(ids(), ElementsAre(id(9, 9)));
     reopen();
-    EXPECT_EQ(journal_->statistics().moved_aside, "");
+    EXPECT_EQ(journal_->statistics().salvages, 0);
     EXPECT_THAT(ids(), ElementsAre(id(9, 9)));
   }
   void fill(int units) {
@@ -57,32 +59,10 @@ class JournalOpenTest : public testing::JournalTest {
   }
 };
 
-TEST_F(JournalOpenTest, MovesAFileAsideThatIsNoDatabase) {
+TEST_F(JournalOpenTest, KeepsAFileThatIsNoDatabase) {
   const std::string garbage(100000, '#');
   put(garbage);
-  expect_moved_aside(garbage);
-}
-
-TEST_F(JournalOpenTest, MovesADatabaseAsideThatWasCutShort) {
-  fill(20);
-  std::filesystem::resize_file(path(), std::filesystem::file_size(path()) / 2);
-  expect_moved_aside(contents(path()));
-}
-
-TEST_F(JournalOpenTest, MovesADatabaseAsideWhosePagesAreOverwritten) {
-  fill(20);
-  {
-    std::fstream file(path(), std::ios::binary | std::ios::in | std::ios::out);
-    file.seekp(4096);
-    file << std::string(std::size_t{3} * 4096, '\xA5');
-  }
-  expect_moved_aside(contents(path()));
-}
-
-TEST_F(JournalOpenTest, MovesADatabaseAsideThatLacksItsTables) {
-  fill(1);
-  change("DROP TABLE set_aside");
-  expect_moved_aside(contents(path()));
+  expect_nothing_saved(garbage);
 }
 
 TEST_F(JournalOpenTest, KeepsEveryCorruptDatabaseAndItsLog) {
@@ -90,8 +70,8 @@ TEST_F(JournalOpenTest, KeepsEveryCorruptDatabaseAndItsLog) {
     put("no database at all, but long enough for the header of one: " + std::string(1000, '0'));
     std::ofstream(path() + "-wal") << "log";
     open();
-    EXPECT_TRUE(std::filesystem::exists(journal_->statistics().moved_aside));
-    EXPECT_EQ(contents(journal_->statistics().moved_aside + "-wal"), "log");
+    EXPECT_TRUE(std::filesystem::exists(journal_->statistics().kept_as));
+    EXPECT_EQ(contents(journal_->statistics().kept_as + "-wal"), "log");
     close();
   }
   EXPECT_EQ(files().size(), 5U);
@@ -118,7 +98,7 @@ TEST_F(JournalOpenTest, LeavesDatabasesOfOthersAlone) {
 TEST_F(JournalOpenTest, TakesAnEmptyFile) {
   put("");
   open();
-  EXPECT_EQ(journal_->statistics().moved_aside, "");
+  EXPECT_EQ(journal_->statistics().kept_as, "");
   must_append(numbered_unit(1, 1));
 }
 

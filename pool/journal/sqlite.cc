@@ -40,6 +40,10 @@ bool Failure::corrupt() const {
   return primary == SQLITE_CORRUPT || primary == SQLITE_NOTADB;
 }
 
+Failure Failure::damage(std::string reason) {
+  return {.code = SQLITE_CORRUPT, .reason = std::move(reason)};
+}
+
 void Database::Close::operator()(sqlite3* handle) const {
   sqlite3_close_v2(handle);
 }

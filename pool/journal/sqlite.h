@@ -19,6 +19,7 @@ struct Failure {
   std::string reason;  // "disk I/O error (Input/output error)"
 
   bool corrupt() const;  // the file is damaged or no database at all
+  static Failure damage(std::string reason);
 };
 
 template <typename T>

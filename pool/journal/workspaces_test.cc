@@ -9,6 +9,7 @@ namespace {
 using ::testing::ElementsAre;
 using ::testing::IsEmpty;
 using testing::numbered_unit;
+using testing::run;
 
 class JournalWorkspacesTest : public testing::JournalTest {
  protected:

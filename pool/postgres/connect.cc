@@ -48,7 +48,7 @@ Error failure(const ConnectOptions& options, ErrorClass error_class, std::string
               const std::string& sqlstate = "") {
   std::string detail = "connecting to " + target_of(options) + ": " + std::string(reason);
   if (!sqlstate.empty()) detail += " (" + sqlstate + ")";
-  return {error_class, sqlstate, "", std::move(detail)};
+  return {error_class, sqlstate, "", std::move(detail), true};
 }
 
 // The SQLSTATE at the end of "... FATAL:  28P01\n", the form that PQERRORS_SQLSTATE gives to what the server
@@ -74,6 +74,8 @@ std::string_view reason_of(ErrorClass error_class, const std::string& sqlstate) 
       return "the server has no connection left for this user";
     case ErrorClass::kDatabaseMissing:
       return "the database does not exist";
+    case ErrorClass::kReadOnly:
+      return "the server takes no writes: it is a standby, or default_transaction_read_only is on";
     case ErrorClass::kUnreachable:
       return "the server is not ready for connections";
     default:
@@ -202,7 +204,9 @@ asio::awaitable<Attempt> attempt(asio::any_io_executor executor, const ConnectOp
     if (error_class == ErrorClass::kConnectionLost || error_class == ErrorClass::kTimeout) {
       error_class = ErrorClass::kUnreachable;
     }
-    auto error = failure(options, error_class, "setting the session up failed", trouble->sqlstate);
+    const auto reason = error_class == ErrorClass::kReadOnly ? reason_of(error_class, trouble->sqlstate)
+                                                             : "setting the session up failed";
+    auto error = failure(options, error_class, reason, trouble->sqlstate);
     co_return Attempt{tl::unexpected(std::move(error)), std::move(socket)};
   }
   co_return Attempt{std::unique_ptr<Session>(std::move(session)), {}};

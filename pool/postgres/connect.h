@@ -43,7 +43,8 @@ class Session : public Connection {
 // Resolves the host, tries every address within its share of the time, and negotiates TLS and authentication.
 // Must be awaited on a serial executor (a strand, or a context run by one thread), as must everything a
 // Session does. Errors are never kConnectionLost: what breaks while connecting is kUnreachable. On failure it
-// returns once the server has let go of the half-made session, at most kLetGoTimeout later.
+// returns once the server has let go of the half-made session, at most kLetGoTimeout later. A session that
+// cannot write (a standby's, or one with default_transaction_read_only) is not made: kReadOnly.
 boost::asio::awaitable<tl::expected<std::unique_ptr<Session>, Error>> connect(
     boost::asio::any_io_executor executor, const ConnectOptions& options, Deadline deadline);
 

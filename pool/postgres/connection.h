@@ -1,8 +1,8 @@
 // One non-blocking libpq session for Asio coroutines. Not thread-safe: used from one executor at a time.
-// Every call has a deadline. After an error for which `usable()` is false, after a timeout or a cancelled
-// query, the connection must be closed, not reused (E7). SQL with parameters goes through a
-// least-recently-used cache of prepared statements, re-prepared under a new name after SQLSTATE 26000 and
-// 0A000.
+// Every call has a deadline. After an error that retires the session (disposition.h), after a timeout or a
+// cancelled query, `usable()` is false and the connection must be closed, not reused (E7, E10). SQL with
+// parameters goes through a least-recently-used cache of prepared statements, re-prepared under a new name
+// after SQLSTATE 26000 and 0A000 where that can be done without being noticed.
 #pragma once
 
 #include <chrono>

@@ -11,10 +11,8 @@ ErrorClass classify(const std::string& sqlstate) {
   if (sqlstate == "53300" || sqlstate == "53400") return ErrorClass::kServerFull;
   if (in_class("28")) return ErrorClass::kCredentialsRejected;
   if (sqlstate == "3D000") return ErrorClass::kDatabaseMissing;
-  if (sqlstate == "40001" || sqlstate == "40P01") return ErrorClass::kRetryable;
+  if (sqlstate == "25006") return ErrorClass::kReadOnly;
   if (sqlstate == "57014" || sqlstate == "55P03") return ErrorClass::kTimeout;
-  if (in_class("23")) return ErrorClass::kConstraint;
-  if (in_class("22")) return ErrorClass::kData;
   return ErrorClass::kOther;
 }
 

@@ -1,4 +1,5 @@
-// Why PostgreSQL said no, by cause, from allow-listed facts only: the SQLSTATE, host, port and database.
+// Why PostgreSQL said no, by cause, from allow-listed facts only: the SQLSTATE, host, port and database. What
+// is to be done about it: disposition.h.
 // libpq's own text may echo the connection string and is never kept, logged or returned (invariant E8).
 #pragma once
 
@@ -15,10 +16,8 @@ enum class ErrorClass {
   kCredentialsMissing,   // no user name or password to present
   kCredentialsRejected,  // 28*
   kDatabaseMissing,      // 3D000
-  kRetryable,            // 40001, 40P01
+  kReadOnly,             // 25006, or found while connecting: a standby, default_transaction_read_only
   kTimeout,              // our deadline, 57014 by statement_timeout, or 55P03
-  kConstraint,           // 23*
-  kData,                 // 22*
   kOther,
 };
 
@@ -28,6 +27,7 @@ struct Error {
   std::string constraint;  // name of the violated constraint, empty otherwise
   std::string detail;      // one safe sentence, e.g. `connecting to db.example:5432/audit: refused the
                            // credentials (28P01)`
+  bool outside_statement = false;  // met while connecting or setting the session up, for no statement
 };
 
 ErrorClass classify(const std::string& sqlstate);

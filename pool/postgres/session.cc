@@ -6,6 +6,8 @@
 
 #include <boost/asio/this_coro.hpp>
 
+#include "pool/postgres/disposition.h"
+
 namespace storagepool::postgres {
 namespace asio = boost::asio;
 
@@ -89,10 +91,10 @@ struct LibpqSession::Arguments {
     constexpr int kBinary = 1;
     const auto& value = parameter.value();
     if (value && value->size() >= kMaxParameterBytes) {
-      return Error{ErrorClass::kData, "54000", "", "a parameter is larger than 1 GiB"};
+      return Error{ErrorClass::kOther, "22000", "", "a parameter is larger than 1 GiB"};
     }
     if (value && !parameter.is_binary() && value->find('\0') != std::string::npos) {
-      return Error{ErrorClass::kData, "22021", "", "a parameter contains a NUL byte"};
+      return Error{ErrorClass::kOther, "22021", "", "a parameter contains a NUL byte"};
     }
     values.push_back(value ? value->c_str() : nullptr);
     lengths.push_back(value ? static_cast<int>(value->size()) : 0);
@@ -117,9 +119,19 @@ asio::awaitable<std::optional<Error>> LibpqSession::initialize(Deadline deadline
     // 22023: the server's operating system cannot look; sessions then end as they do before PostgreSQL 14.
     if (!result && result.error().sqlstate != "22023") co_return result.error();
   }
-  auto result = co_await execute("", deadline);
+  // PostgreSQL 14 and newer tell it unasked.
+  const bool ask = PQparameterStatus(connection_.get(), "in_hot_standby") == nullptr;
+  auto result = co_await execute(ask ? "SHOW transaction_read_only" : "", deadline);
   if (!result) co_return result.error();
+  const bool asked_read_only = ask && !result->rows.empty() && result->rows[0].at(0) == "on";
+  if (asked_read_only || reports("in_hot_standby", "on") || reports("default_transaction_read_only", "on"))
+    co_return Error{ErrorClass::kReadOnly, "25006", "", ""};
   co_return std::nullopt;
+}
+
+bool LibpqSession::reports(const char* parameter, std::string_view value) const {
+  const char* const status = PQparameterStatus(connection_.get(), parameter);
+  return status != nullptr && status == value;
 }
 
 asio::awaitable<tl::expected<Result, Error>> LibpqSession::query(std::string_view sql,
@@ -147,6 +159,7 @@ asio::awaitable<tl::expected<Result, Error>> LibpqSession::query(std::string_vie
   Statement statement(*this, co_await asio::this_coro::executor, deadline);
   auto result = co_await run(text, arguments, keep);
   statement.end();
+  retire_after(result);
   co_return result;
 }
 
@@ -161,7 +174,12 @@ asio::awaitable<tl::expected<Result, Error>> LibpqSession::execute(std::string_v
   }
   auto result = co_await simple(text);
   statement.end();
+  retire_after(result);
   co_return result;
+}
+
+void LibpqSession::retire_after(const tl::expected<Result, Error>& result) {
+  if (!result && disposition_of(result.error()).retire) broken_ = true;
 }
 
 asio::awaitable<tl::expected<Result, Error>> LibpqSession::run(const std::string& sql,
@@ -222,6 +240,7 @@ asio::awaitable<std::optional<Error>> LibpqSession::housekeeping(std::size_t roo
   auto result = co_await simple(sql);
   if (!result) {
     broken_ = true;  // what the server holds is no longer known
+    result.error().outside_statement = true;
     co_return result.error();
   }
   to_deallocate_.clear();

@@ -72,6 +72,9 @@ class LibpqSession final : public Session {
   boost::asio::awaitable<tl::expected<Result, Error>> answer(int sent);
   static void on_notice(void* session, const PGresult* notice);
   bool intact() const;
+  // Whether the server has told, unasked, that `parameter` has this value.
+  bool reports(const char* parameter, std::string_view value) const;
+  void retire_after(const tl::expected<Result, Error>& result);
   Error error_of(const PGresult* result);
   Error broken(ErrorClass error_class, const char* what);
   Error interrupted();
@@ -83,8 +86,8 @@ class LibpqSession final : public Session {
   std::vector<std::string> to_deallocate_;
   Limits wanted_;
   Limits applied_;
-  bool busy_ = false;  // stays set when a statement was abandoned half-way
-  bool broken_ = false;
+  bool busy_ = false;    // stays set when a statement was abandoned half-way
+  bool broken_ = false;  // or retired, see disposition.h
   bool ended_ = false;   // by the server, in so many words
   bool silent_ = false;  // a statement had no answer by its deadline
 };

@@ -3,6 +3,7 @@
 #include <charconv>
 
 #include "pool/event/uuid.h"
+#include "pool/postgres/disposition.h"
 #include "pool/reading/row.h"
 
 namespace storagepool::reading {
@@ -68,7 +69,7 @@ awaitable<tl::expected<postgres::Result, tables::StoreError>> Reader::run(const 
                                         : (*lease)->query(statement.sql, statement.parameters, deadline);
     auto result = co_await std::move(answer);
     if (result) co_return std::move(*result);
-    if (!tables::worth_repeating(result.error()) || attempt == kTries)
+    if (!postgres::disposition_of(result.error()).repeat || attempt == kTries)
       co_return tl::unexpected(tables::to_store_error(result.error()));
   }
 }

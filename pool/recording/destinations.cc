@@ -10,9 +10,10 @@ awaitable<tl::expected<Destination, WorkspaceError>> Destinations::find(std::str
                                                                         Deadline deadline) {
   Destination destination{std::move(workspace), system_database_};
   if (destination.workspace.empty()) co_return destination;
-  auto database = co_await workspaces_.resolve(destination.workspace, deadline);
-  if (!database) co_return tl::unexpected(std::move(database.error()));
-  destination.database = std::move(*database);
+  auto home = co_await workspaces_.resolve(destination.workspace, deadline);
+  if (!home) co_return tl::unexpected(std::move(home.error()));
+  destination.database = std::move(home->database);
+  destination.incarnation = std::move(home->incarnation);
   co_return destination;
 }
 
@@ -20,9 +21,9 @@ awaitable<std::optional<WorkspaceError>> Destinations::explain(Destination desti
                                                                StoreError::Kind error, Deadline deadline) {
   if (error != StoreError::Kind::kDatabaseMissing || destination.workspace.empty()) co_return std::nullopt;
   workspaces_.forget(destination.workspace);
-  auto database = co_await workspaces_.resolve(destination.workspace, deadline);
-  if (database) co_return std::nullopt;
-  co_return std::move(database.error());
+  auto home = co_await workspaces_.resolve(destination.workspace, deadline);
+  if (home) co_return std::nullopt;
+  co_return std::move(home.error());
 }
 
 awaitable<bool> Destinations::gone(Destination destination, Deadline deadline) {

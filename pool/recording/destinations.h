@@ -18,6 +18,7 @@ namespace storagepool::recording {
 struct Destination {
   std::string workspace;
   std::string database;
+  std::string incarnation{};  // of the workspace
 };
 
 class Destinations {

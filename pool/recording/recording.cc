@@ -20,7 +20,7 @@ bool refuses(StoreError::Kind error) {
 
 }  // namespace
 
-Recording::Recording(EventStore& store, journal::Journal* journal, const runtime::Clock& clock,
+Recording::Recording(EventStore& store, Backlog* journal, const runtime::Clock& clock,
                      RecordingOptions options)
     : store_(store),
       journal_(journal),
@@ -56,7 +56,8 @@ awaitable<Recording::Answer> Recording::record(Destination destination, std::vec
     const bool journalled = co_await undecided(stored.error().kind, destination, deadline);
     if (!journalled) co_return tl::unexpected(std::move(stored.error()));
   }
-  auto journalled = co_await journal(std::move(destination.workspace), std::move(unit), deadline);
+  journal::Origin origin(std::move(destination.workspace), std::move(destination.incarnation));
+  auto journalled = co_await journal(std::move(origin), std::move(unit), deadline);
   co_return journalled;
 }
 
@@ -103,15 +104,14 @@ awaitable<bool> Recording::undecided(StoreError::Kind error, Destination destina
 
 bool Recording::parents_may_come() const {
   const bool lately = journalled_ && clock_.now() - *journalled_ < kParentsTravel;
-  return lately || journal_->statistics().waiting.units > 0;
+  return lately || journal_->waiting_units() > 0;
 }
 
-awaitable<Recording::Answer> Recording::journal(std::string workspace, std::vector<Event> unit,
+awaitable<Recording::Answer> Recording::journal(journal::Origin origin, std::vector<Event> unit,
                                                 Deadline deadline) {
   constexpr std::chrono::seconds kRetryAfter{5};
   const Deadline patience = std::max(deadline, clock_.now() + kJournalPatience);
-  const auto appended =
-      co_await journal_->append(journal::Origin(std::move(workspace)), std::move(unit), patience);
+  const auto appended = co_await journal_->append(std::move(origin), std::move(unit), patience);
   if (appended) {
     journalled_ = clock_.now();
     co_return Recorded{.journalled = true};

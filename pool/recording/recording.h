@@ -21,7 +21,7 @@
 #include "pool/common/runtime/clock.h"
 #include "pool/event/event.h"
 #include "pool/ingest/ingest.h"
-#include "pool/journal/journal.h"
+#include "pool/recording/backlog.h"
 #include "pool/recording/destinations.h"
 #include "pool/recording/event_store.h"
 #include "pool/recording/stall.h"
@@ -56,8 +56,7 @@ class Recording {
 
   // `journal` is null when none takes events. What is referred to must outlive this, and this every call that
   // has begun.
-  Recording(EventStore& store, journal::Journal* journal, const runtime::Clock& clock,
-            RecordingOptions options = {});
+  Recording(EventStore& store, Backlog* journal, const runtime::Clock& clock, RecordingOptions options = {});
   ~Recording();
   Recording(const Recording&) = delete;
   Recording& operator=(const Recording&) = delete;
@@ -72,7 +71,7 @@ class Recording {
  private:
   boost::asio::awaitable<ingest::Answer> store(std::string database, std::vector<event::Event> unit,
                                                Deadline deadline);
-  boost::asio::awaitable<Answer> journal(std::string workspace, std::vector<event::Event> unit,
+  boost::asio::awaitable<Answer> journal(journal::Origin origin, std::vector<event::Event> unit,
                                          Deadline deadline);
   // Whether the journal may take what PostgreSQL has refused with this error.
   boost::asio::awaitable<bool> undecided(tables::StoreError::Kind error, Destination destination,
@@ -80,7 +79,7 @@ class Recording {
   bool parents_may_come() const;
 
   EventStore& store_;
-  journal::Journal* journal_;
+  Backlog* journal_;
   const runtime::Clock& clock_;
   RecordingOptions options_;
   Stalls stalls_;

@@ -34,15 +34,15 @@ class StandingClock : public runtime::Clock {
 
 class RecordingTest : public journal::testing::JournalTest {
  protected:
-  RecordingTest() { open(); }
+  RecordingTest() { reopen_with(options()); }
 
   Recording::Answer record(bool with_journal = true) {
-    Recording recording(store_, with_journal ? journal_.get() : nullptr, clock_);
+    Recording recording(store_, with_journal ? &*backlog_ : nullptr, clock_);
     return record_by(recording);
   }
   Recording::Answer record_by(Recording& recording, const std::string& workspace = "team-a",
                               const std::string& database = "audit_ws_team_a") {
-    return run(context_, recording.record({workspace, database}, unit_, deadline_));
+    return run(context_, recording.record({workspace, database, "incarnation"}, unit_, deadline_));
   }
   // Nothing commits while a write waits for a second.
   void stall(Recording& recording) {
@@ -52,12 +52,17 @@ class RecordingTest : public journal::testing::JournalTest {
     store_.meanwhile = nullptr;
     store_.error.reset();
   }
+  void reopen_with(const journal::Options& options) {
+    open(options);
+    backlog_.emplace(*journal_);
+  }
   // What went into the journal, in one call.
   std::int64_t journalled() const { return journal_->statistics().appended.units; }
   void expect_journalled() {
     const auto units = next();
     ASSERT_EQ(units.size(), 1U);
     EXPECT_EQ(units[0].workspace, "team-a");
+    EXPECT_EQ(units[0].incarnation, "incarnation");
     EXPECT_EQ(units[0].events, unit_);
   }
 
@@ -66,6 +71,7 @@ class RecordingTest : public journal::testing::JournalTest {
   StandingClock clock_;
   Recording::Deadline deadline_ = clock_.now() + 1h;
   testing::FakeEventStore store_;
+  std::optional<JournalBacklog> backlog_;
 };
 
 TEST_F(RecordingTest, StoresInTheDatabaseOfTheWorkspace) {
@@ -103,7 +109,7 @@ TEST_F(RecordingTest, WaitsForACommitAndNoLongerThanClientsDoWhenThereIsAJournal
 }
 
 TEST_F(RecordingTest, WaitsAsLongAsTheSettingSays) {
-  Recording recording(store_, journal_.get(), clock_, {.stall_after = 300ms});
+  Recording recording(store_, &*backlog_, clock_, {.stall_after = 300ms});
   EXPECT_TRUE(record_by(recording));
   EXPECT_EQ(store_.last_given_up_at, clock_.now() + 300ms);
   recording.set_stall_after(20s);
@@ -114,7 +120,7 @@ TEST_F(RecordingTest, WaitsAsLongAsTheSettingSays) {
 
 TEST_F(RecordingTest, InAStallOneWriteAtATimeLooksWhetherItIsOver) {
   int told = 0;
-  Recording recording(store_, journal_.get(), clock_, {.on_stall = [&] { ++told; }});
+  Recording recording(store_, &*backlog_, clock_, {.on_stall = [&] { ++told; }});
   stall(recording);
   EXPECT_EQ(told, 1);
   EXPECT_EQ(store_.stored_in.size(), 1U);
@@ -133,7 +139,7 @@ TEST_F(RecordingTest, InAStallOneWriteAtATimeLooksWhetherItIsOver) {
 }
 
 TEST_F(RecordingTest, AStallEndsWithWhateverIsCommitted) {
-  Recording recording(store_, journal_.get(), clock_);
+  Recording recording(store_, &*backlog_, clock_);
   stall(recording);
   store_.committed("audit_ws_team_b");
   EXPECT_TRUE(record_by(recording).value().journalled);
@@ -142,13 +148,13 @@ TEST_F(RecordingTest, AStallEndsWithWhateverIsCommitted) {
 }
 
 TEST_F(RecordingTest, AStallOfOneDatabaseSendsNoOthersEventsToTheJournal) {
-  Recording recording(store_, journal_.get(), clock_);
+  Recording recording(store_, &*backlog_, clock_);
   stall(recording);
   EXPECT_FALSE(record_by(recording, "", "audit").value().journalled);
 }
 
 TEST_F(RecordingTest, AfterPostgresqlWasAwayItIsTriedAtOnce) {
-  Recording recording(store_, journal_.get(), clock_);
+  Recording recording(store_, &*backlog_, clock_);
   stall(recording);
   store_.is_away = true;
   EXPECT_TRUE(record_by(recording).value().journalled);
@@ -157,7 +163,7 @@ TEST_F(RecordingTest, AfterPostgresqlWasAwayItIsTriedAtOnce) {
 }
 
 TEST_F(RecordingTest, JournalsWhatFindsTheQueueFullWhileNothingCommits) {
-  Recording recording(store_, journal_.get(), clock_);
+  Recording recording(store_, &*backlog_, clock_);
   store_.error = StoreError{StoreError::Kind::kOverloaded, "full", {}};
   EXPECT_EQ(record_by(recording).error().kind, StoreError::Kind::kOverloaded) << "others are committed";
   store_.meanwhile = [&] { clock_.pass(250ms); };
@@ -191,7 +197,7 @@ TEST_F(RecordingTest, JournalsWhatIsNobodysFault) {
 }
 
 TEST_F(RecordingTest, RefusedEventsAreNoStall) {
-  Recording recording(store_, journal_.get(), clock_);
+  Recording recording(store_, &*backlog_, clock_);
   store_.error = StoreError{StoreError::Kind::kRejected, "no", {}};
   store_.meanwhile = [&] { clock_.pass(2s); };
   EXPECT_FALSE(record_by(recording));
@@ -202,7 +208,7 @@ TEST_F(RecordingTest, RefusedEventsAreNoStall) {
 
 TEST_F(RecordingTest, JournalsForAMissingDatabaseUnlessItsWorkspaceIsGone) {
   bool gone = true;
-  Recording recording(store_, journal_.get(), clock_,
+  Recording recording(store_, &*backlog_, clock_,
                       {.gone = [&](const Destination&, Recording::Deadline) -> boost::asio::awaitable<bool> {
                         co_return gone;
                       }});
@@ -214,7 +220,7 @@ TEST_F(RecordingTest, JournalsForAMissingDatabaseUnlessItsWorkspaceIsGone) {
 }
 
 TEST_F(RecordingTest, JournalsAChildWhoseParentMayBeInAJournal) {
-  Recording recording(store_, journal_.get(), clock_);
+  Recording recording(store_, &*backlog_, clock_);
   const StoreError orphan{StoreError::Kind::kParentMissing, "parent event does not exist", {}};
   store_.error = orphan;
   EXPECT_FALSE(record_by(recording));
@@ -243,9 +249,9 @@ TEST_F(RecordingTest, IsUnavailableWhenTheJournalIsFullOrFails) {
   };
   journal::Options no_memory = options();
   no_memory.max_queued_bytes = 0;
-  open(no_memory);
+  reopen_with(no_memory);
   expect_unavailable("full", "bytes");
-  open();
+  reopen_with(options());
   ASSERT_TRUE(run(context_, journal_->close(in(20s))));
   expect_unavailable("failed", "closed");
 }

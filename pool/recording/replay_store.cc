@@ -13,18 +13,26 @@ using boost::asio::awaitable;
 using tables::StoreError;
 using workspaces::WorkspaceError;
 
-constexpr std::chrono::seconds kTimeout{3};  // short, because a drain waits for it
+constexpr std::chrono::seconds kLookup{2};    // of the workspace
+constexpr std::chrono::seconds kTimeout{10};  // if nobody says before that it is too long
 
 awaitable<tl::expected<void, StoreError>> store_in(EventStore& store, Destinations& destinations,
-                                                   std::string workspace, std::vector<event::Event> events) {
+                                                   journal::Origin origin, std::vector<event::Event> events,
+                                                   Replay::GiveUpAt give_up_at) {
   if (store.away()) {
     co_return tl::unexpected(StoreError{StoreError::Kind::kUnavailable, "PostgreSQL cannot be used", {}});
   }
   const auto deadline = runtime::steady_now() + kTimeout;
-  auto destination = co_await destinations.find(std::move(workspace), deadline);
+  auto destination = co_await destinations.find(origin.workspace, runtime::steady_now() + kLookup);
   if (!destination) co_return tl::unexpected(replay_error(destination.error()));
-  auto stored = co_await store.store(destination->database, std::move(events), deadline,
-                                     [deadline] { return deadline; });
+  if (!origin.incarnation.empty() && origin.incarnation != destination->incarnation) {
+    co_return tl::unexpected(StoreError{
+        StoreError::Kind::kDatabaseMissing,
+        "the workspace " + origin.workspace + " was deleted and created again since the events were accepted",
+        {}});
+  }
+  auto stored =
+      co_await store.store(destination->database, std::move(events), deadline, std::move(give_up_at));
   if (stored) co_return tl::expected<void, StoreError>();
   StoreError error = std::move(stored.error());
   const auto explained = co_await destinations.explain(std::move(*destination), error.kind, deadline);
@@ -52,8 +60,9 @@ StoreError replay_error(const WorkspaceError& error) {
 }
 
 Replay::Store make_replay_store(EventStore& store, Destinations& destinations) {
-  return [&store, &destinations](std::string workspace, std::vector<event::Event> events) {
-    return store_in(store, destinations, std::move(workspace), std::move(events));
+  return [&store, &destinations](journal::Origin origin, std::vector<event::Event> events,
+                                 Replay::GiveUpAt give_up_at) {
+    return store_in(store, destinations, std::move(origin), std::move(events), std::move(give_up_at));
   };
 }
 

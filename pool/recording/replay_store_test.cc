@@ -37,7 +37,7 @@ class ReplayStoreTest : public ::testing::Test {
  protected:
   tl::expected<void, StoreError> store() {
     const auto store = make_replay_store(store_, destinations_);
-    return postgres::testing::run(context_, store("", {}));
+    return postgres::testing::run(context_, store(journal::Origin(), {}, nullptr));
   }
 
   boost::asio::io_context context_;

@@ -19,6 +19,14 @@ using ::testing::ElementsAre;
 using ::testing::IsEmpty;
 using Kind = tables::StoreError::Kind;
 
+// The system's, with a wall that a test moves on.
+class WallClock : public runtime::Clock {
+ public:
+  runtime::TimePoint now() const override { return runtime::steady_now(); }
+  runtime::Timestamp wall() const override { return runtime::wall_now() + ahead; }
+  std::chrono::milliseconds ahead{};
+};
+
 class ReplayTest : public journal::testing::JournalTest {
  protected:
   ReplayTest() { open(); }
@@ -31,38 +39,59 @@ class ReplayTest : public journal::testing::JournalTest {
   struct Call {
     std::string workspace;
     std::vector<std::string> ids;
+    std::string incarnation;
   };
 
   void start(ReplayLimits limits = {}, std::function<bool()> live = nullptr) {
     limits.shortest_backoff = 1ms;
     limits.longest_backoff = 2ms;
+    limits.put_off = 2ms;
+    options_.limits = limits;
+    options_.live_requests_wait = std::move(live);
+    backlog_.emplace(*journal_);
     replay_ = std::make_unique<Replay>(
-        context_.get_executor(), *journal_,
-        [this](std::string workspace, std::vector<event::Event> events) {
-          return store(std::move(workspace), std::move(events));
+        context_.get_executor(), *backlog_,
+        [this](const journal::Origin& origin, std::vector<event::Event> events, const Replay::GiveUpAt&) {
+          return store(origin, std::move(events));
         },
-        runtime::system_clock(), ReplayOptions{.limits = limits, .live_requests_wait = std::move(live)});
+        clock_, options_);
     replay_->start();
   }
-  void stop() { EXPECT_TRUE(run(context_, replay_->stop(in(20s)))); }
+  // As soon as what is under way has ended.
+  void stop() {
+    while (!run(context_, replay_->stop(in(0s)))) continue;
+  }
+  static tl::unexpected<tables::StoreError> error(Kind kind, std::string detail) {
+    return tl::unexpected(tables::StoreError{kind, std::move(detail), {}});
+  }
   // What PostgreSQL would do: all or nothing, and nothing twice.
-  boost::asio::awaitable<tl::expected<void, tables::StoreError>> store(std::string workspace,
+  boost::asio::awaitable<tl::expected<void, tables::StoreError>> store(journal::Origin origin,
                                                                        std::vector<event::Event> events) {
-    Call& call = calls_.emplace_back(Call{workspace, {}});
+    const std::string& workspace = origin.workspace;
+    Call& call = calls_.emplace_back(Call{workspace, {}, origin.incarnation});
     for (const event::Event& event : events) call.ids.push_back(event.event_id);
-    if (down_ != std::nullopt) co_return tl::unexpected(tables::StoreError{*down_, "PostgreSQL is away", {}});
-    if (missing_.contains(workspace)) {
-      co_return tl::unexpected(tables::StoreError{Kind::kDatabaseMissing, "no such workspace", {}});
-    }
+    if (stuck_.contains(workspace)) co_return error(Kind::kUnavailable, "the workspace is stuck");
+    if (down_ != std::nullopt) co_return error(*down_, "PostgreSQL is away");
+    if (missing_.contains(workspace)) co_return error(Kind::kDatabaseMissing, "no such workspace");
     for (const std::string& id : call.ids) {
       const auto refused = refused_.find(id);
-      if (refused != refused_.end())
-        co_return tl::unexpected(tables::StoreError{refused->second, "refused " + id, {}});
+      if (refused != refused_.end()) co_return error(refused->second, "refused " + id);
     }
-    for (const std::string& id : call.ids) {
-      if (keys_.insert(id).second) stored_.push_back(id);
+    for (const event::Event& event : events) {
+      const bool orphan =
+          event.parent_event_id && !event.parent_missing && !keys_.contains(*event.parent_event_id);
+      if (orphan) co_return error(Kind::kParentMissing, "no parent");
+    }
+    for (const event::Event& event : events) {
+      if (keys_.insert(event.event_id).second) stored_.push_back(event.event_id);
+      if (event.parent_missing) noted_.push_back(event.event_id);
     }
     co_return tl::expected<void, tables::StoreError>();
+  }
+  void must_append_child(int number, int parent, const std::string& workspace = "") {
+    auto unit = numbered_unit(1, number);
+    unit[0].parent_event_id = id(1, parent);
+    must_append(unit, workspace);
   }
   bool emptied() const { return journal_->statistics().waiting.units == 0; }
 
@@ -71,7 +100,12 @@ class ReplayTest : public journal::testing::JournalTest {
   std::set<std::string> keys_;
   std::map<std::string, Kind> refused_;
   std::set<std::string> missing_;
+  std::set<std::string> stuck_;
+  std::vector<std::string> noted_;
   std::optional<Kind> down_;
+  WallClock clock_;
+  ReplayOptions options_;
+  std::optional<JournalBacklog> backlog_;
   std::unique_ptr<Replay> replay_;
 };
 
@@ -151,17 +185,98 @@ TEST_F(ReplayTest, WaitsWhilePostgresqlIsAwayOrOverloadedAndLosesNothing) {
 
 TEST_F(ReplayTest, SetsAsideWhatIsRefusedAloneAndStoresTheRest) {
   for (int i = 0; i < 20; ++i) must_append(numbered_unit(1, i));
-  refused_ = {{id(1, 5), Kind::kRejected}, {id(1, 6), Kind::kParentMissing}, {id(1, 11), Kind::kInternal}};
+  refused_ = {{id(1, 5), Kind::kRejected}, {id(1, 11), Kind::kRejected}};
   start();
-  ASSERT_TRUE(run_until([&] { return emptied() && replay_->statistics().set_aside == 3; }));
-  EXPECT_EQ(stored_.size(), 17U);
+  ASSERT_TRUE(run_until([&] { return emptied() && replay_->statistics().set_aside == 2; }));
+  EXPECT_EQ(stored_.size(), 18U);
   EXPECT_TRUE(std::ranges::is_sorted(stored_));
   const auto held = set_aside_units();
-  ASSERT_EQ(held.size(), 3U);
-  EXPECT_EQ(held[0].reason, "refused " + id(1, 5));
-  EXPECT_EQ(held[1].reason, "refused " + id(1, 6));
-  EXPECT_EQ(held[2].reason, "refused " + id(1, 11));
-  EXPECT_EQ(journal_->statistics().aside.units, 3);
+  EXPECT_EQ(held.at(0).reason, "refused " + id(1, 5));
+  EXPECT_EQ(held.at(1).reason, "refused " + id(1, 11));
+  EXPECT_EQ(journal_->statistics().aside.units, 2);
+}
+
+TEST_F(ReplayTest, FindsWhatIsRefusedByHalving) {
+  // In a batch of 64.
+  for (int i = 0; i < 127; ++i) must_append(numbered_unit(1, i));
+  refused_ = {{id(1, 100), Kind::kRejected}};
+  start();
+  ASSERT_TRUE(run_until([&] { return emptied() && replay_->statistics().set_aside == 1; }));
+  EXPECT_EQ(stored_.size(), 126U);
+  EXPECT_EQ(calls_.size(), 7U + 2 * 6);
+}
+
+TEST_F(ReplayTest, SetsNothingAsideForWhatIsOurOwnFault) {
+  for (int i = 0; i < 4; ++i) must_append(numbered_unit(1, i));
+  refused_ = {{id(1, 1), Kind::kInternal}};
+  start();
+  ASSERT_TRUE(run_until([&] { return stored_.size() == 3; }));
+  EXPECT_THAT(set_aside_units(), IsEmpty());
+  refused_.clear();
+  ASSERT_TRUE(run_until([&] { return emptied(); }));
+}
+
+TEST_F(ReplayTest, AWorkspaceThatCannotBeWrittenHoldsUpNoOther) {
+  for (int i = 0; i < 40; ++i) must_append(numbered_unit(1, i), i % 2 == 0 ? "stuck" : "fine");
+  stuck_ = {"stuck"};
+  start();
+  ASSERT_TRUE(run_until(
+      [&] { return journal_->statistics().waiting.units == 20 && replay_->statistics().failures >= 3; }));
+  EXPECT_EQ(replay_->statistics().last_failure, "the workspace is stuck");
+  EXPECT_EQ(stored_.size(), 20U);
+  EXPECT_TRUE(std::ranges::is_sorted(stored_));
+  stuck_.clear();
+  ASSERT_TRUE(run_until([&] { return emptied() && replay_->statistics().last_failure.empty(); }));
+  EXPECT_TRUE(std::is_sorted(stored_.begin() + 20, stored_.end()));
+}
+
+TEST_F(ReplayTest, AChildWaitsForItsParentWhileOthersGoOn) {
+  must_append_child(0, 100);
+  must_append_child(1, 0);
+  for (int i = 2; i < 10; ++i) must_append(numbered_unit(1, i));
+  start();
+  ASSERT_TRUE(run_until([&] { return stored_.size() == 8; }));
+  const auto calls = calls_.size();
+  ASSERT_TRUE(run_until([&] { return calls_.size() > calls + 4; })) << "it is tried again";
+  EXPECT_EQ(journal_->statistics().waiting.units, 2);
+  keys_.insert(id(1, 100));
+  ASSERT_TRUE(run_until([&] { return emptied(); }));
+  EXPECT_THAT(std::vector(stored_.end() - 2, stored_.end()), ElementsAre(id(1, 0), id(1, 1)));
+  EXPECT_THAT(noted_, IsEmpty());
+  EXPECT_EQ(replay_->statistics().without_parents, 0);
+}
+
+TEST_F(ReplayTest, AParentThatDoesNotComeIsWaitedForNoLonger) {
+  must_append_child(0, 100);
+  must_append_child(1, 0);
+  start();
+  ASSERT_TRUE(run_until([&] { return calls_.size() > 4; }));
+  clock_.ahead = options_.parents_wait - 1min;
+  const auto calls = calls_.size();
+  ASSERT_TRUE(run_until([&] { return calls_.size() > calls + 4; }));
+  EXPECT_THAT(stored_, IsEmpty());
+  clock_.ahead = options_.parents_wait;
+  ASSERT_TRUE(run_until([&] { return emptied(); }));
+  EXPECT_THAT(noted_, ElementsAre(id(1, 0))) << "the other's parent came";
+  EXPECT_EQ(replay_->statistics().without_parents, 1);
+  EXPECT_THAT(set_aside_units(), IsEmpty());
+}
+
+TEST_F(ReplayTest, AClockThatIsSetBackDoesNotProlongTheWait) {
+  must_append_child(0, 100);
+  clock_.ahead = -options_.parents_wait - 1min;
+  start();
+  ASSERT_TRUE(run_until([&] { return emptied(); }));
+  EXPECT_THAT(noted_, ElementsAre(id(1, 0)));
+}
+
+TEST_F(ReplayTest, IncarnationsOfAWorkspaceAreStoredApart) {
+  for (int i = 0; i < 12; ++i) must_append(numbered_unit(1, i), "a", i < 9 ? "first" : "second");
+  start();
+  ASSERT_TRUE(run_until([&] { return emptied(); }));
+  for (const Call& call : calls_) {
+    for (const std::string& one : call.ids) EXPECT_EQ(call.incarnation, one < id(1, 9) ? "first" : "second");
+  }
 }
 
 TEST_F(ReplayTest, SetsAsideWhatIsForAWorkspaceThatIsGone) {
@@ -222,6 +337,17 @@ TEST_F(ReplayTest, StopsInTheMiddleAndGoesOnLater) {
   EXPECT_TRUE(std::ranges::is_sorted(stored_));
 }
 
+TEST_F(ReplayTest, WhenStoppedItGoesOnUntilTheDeadlineAsLongAsThereIsSomethingToStore) {
+  for (int i = 0; i < 100; ++i) must_append(numbered_unit(1, i), i % 4 == 0 ? "stuck" : "fine");
+  must_append_child(100, 1000);
+  stuck_ = {"stuck"};
+  start({.max_events = 2}, [] { return true; });
+  ASSERT_TRUE(run_until([&] { return calls_.size() >= 5; }));
+  EXPECT_TRUE(run(context_, replay_->stop(in(20s))));
+  EXPECT_EQ(stored_.size(), 75U);
+  EXPECT_EQ(journal_->statistics().waiting.units, 26);
+}
+
 TEST_F(ReplayTest, StopsWhileItBacksOffOrHasNothingToDo) {
   start();
   stop();
@@ -240,8 +366,7 @@ struct PatientStore {
   int calls = 0;
 
   boost::asio::awaitable<tl::expected<void, tables::StoreError>> store() {
-    ++calls;
-    if (calls == 3) disk.fail_syncs(false);
+    if (++calls == 3) disk.fail_syncs(false);
     co_return tl::expected<void, tables::StoreError>();
   }
 };
@@ -253,10 +378,12 @@ TEST(ReplayOfAFailingDisk, StoresAgainWhatCouldNotBeRemoved) {
   auto journal = journal::Journal::open(context.get_executor(), {.path = folder / "journal.db"}).value();
   ASSERT_TRUE(run(context, journal->append(journal::Origin(), numbered_unit(1, 1), in(20s))));
   patient.disk.fail_syncs(true);
-  Replay replay(context.get_executor(), *journal,
-                [&](const std::string&, const std::vector<event::Event>&) { return patient.store(); },
-                runtime::system_clock(),
-                {.limits = {.shortest_backoff = 1ms, .longest_backoff = 2ms}, .live_requests_wait = nullptr});
+  JournalBacklog backlog(*journal);
+  Replay replay(context.get_executor(), backlog,
+                [&](const journal::Origin&, const std::vector<event::Event>&, const Replay::GiveUpAt&) {
+                  return patient.store();
+                },
+                runtime::system_clock(), {.limits = {.shortest_backoff = 1ms, .longest_backoff = 2ms}});
   replay.start();
   const auto give_up = in(30s);
   while (journal->statistics().waiting.units > 0 && std::chrono::steady_clock::now() < give_up) {

@@ -23,6 +23,7 @@
 #include "pool/ingest/ingest.h"
 #include "pool/journal/journal.h"
 #include "pool/reading/reading.h"
+#include "pool/recording/backlog.h"
 #include "pool/recording/destinations.h"
 #include "pool/recording/event_store.h"
 #include "pool/recording/recording.h"
@@ -93,7 +94,7 @@ class App {
   int run();
 
  private:
-  bool open_journal();
+  void start_journal();
   recording::RecordingOptions recording_options();
   bool listen();
   bool listen(http::Server& server, std::uint16_t port, const char* name, std::uint16_t& bound);
@@ -122,6 +123,7 @@ class App {
   recording::IngestStore event_store_;
   recording::Destinations destinations_;
   std::unique_ptr<journal::Journal> journal_;
+  std::optional<recording::JournalBacklog> backlog_;
   std::optional<recording::Replay> replay_;
   std::optional<recording::Recording> recording_;  // when the journal is open
   auth::Authenticator authenticator_;
@@ -175,6 +177,9 @@ App::App(const Options& options, Startup startup)
       metrics_server_(executor_, small_requests(), metrics_routes_.handler()) {}
 
 void App::add_routes() {
+  ingest_.on_outcome([this](const std::string& database, const tables::StoreError* error) {
+    monitor_.wrote(database, error);
+  });
   const auto deadline = [this] { return request_deadline(); };
   add_audit_routes(api_routes_, {*recording_, reader_, destinations_, options_.event_times, deadline});
   add_workspace_routes(api_routes_, {workspaces_, deadline});
@@ -184,31 +189,21 @@ void App::add_routes() {
   metrics_routes_.add("GET", "/metrics", [this](const http::Request&) { return metrics(this); });
 }
 
-// What an earlier run acknowledged is brought into PostgreSQL, also when the journal takes nothing new.
-bool App::open_journal() {
+// What an earlier run acknowledged is brought into PostgreSQL, also when the journal takes nothing new. A
+// disk that is full, read-only or absent keeps nobody from storing: the journal opens once it can.
+void App::start_journal() {
   const std::string path = options_.state_dir + "/journal.db";
   std::error_code ignored;
-  if (options_.journal_max_bytes == 0 && !std::filesystem::exists(path, ignored)) return true;
+  if (options_.journal_max_bytes == 0 && !std::filesystem::exists(path, ignored)) return;
   journal::Options journal{.path = path};
-  journal.max_bytes = std::max(options_.journal_max_bytes, journal::kMinBytes);
-  auto opened = journal::Journal::open(executor_, journal);
-  if (!opened) {
-    log::error("the journal cannot be opened", {{"detail", opened.error()}});
-    return false;
-  }
-  journal_ = std::move(*opened);
-  const journal::Statistics found = journal_->statistics();
-  log::info("journal opened", {{"path", path},
-                               {"maxBytes", journal.max_bytes},
-                               {"takesEvents", options_.journal_max_bytes > 0},
-                               {"waitingEvents", found.waiting.events},
-                               {"setAside", found.aside.units}});
+  journal.max_bytes = options_.journal_max_bytes;
+  journal_ = journal::Journal::start(executor_, journal);
   recording::ReplayOptions replay;
   replay.live_requests_wait = [this] { return engine_.statistics().waiting > 0; };
-  replay_.emplace(executor_, *journal_, recording::make_replay_store(event_store_, destinations_),
+  backlog_.emplace(*journal_);
+  replay_.emplace(executor_, *backlog_, recording::make_replay_store(event_store_, destinations_),
                   runtime::system_clock(), std::move(replay));
   replay_->start();
-  return true;
 }
 
 recording::RecordingOptions App::recording_options() {
@@ -348,8 +343,8 @@ int App::run() {
   if (const auto written = settings_.persist(); !written) {
     log::warn("the settings in force could not be persisted", {{"detail", written.error()}});
   }
-  if (!open_journal()) return 1;
-  recording_.emplace(event_store_, options_.journal_max_bytes > 0 ? journal_.get() : nullptr,
+  start_journal();
+  recording_.emplace(event_store_, options_.journal_max_bytes > 0 ? &*backlog_ : nullptr,
                      runtime::system_clock(), recording_options());
   add_routes();
   if (!listen()) return 1;

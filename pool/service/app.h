@@ -7,9 +7,9 @@
 namespace storagepool::service {
 
 // Runs until SIGTERM or SIGINT and the drain after it. The exit code: 0 after a clean drain, 1 when work had
-// to be cut off at the end of the drain timeout or a port cannot be bound or the journal not be opened, 2
-// when the configuration is not usable. PostgreSQL, credentials and CA may be missing or wrong at any time:
-// that is reported, never a reason to exit.
+// to be cut off at the end of the drain timeout or a port cannot be bound, 2 when the configuration is not
+// usable. PostgreSQL, credentials, CA and the journal's disk may be missing or wrong at any time: that is
+// reported, never a reason to exit.
 int run(const Options& options);
 
 }  // namespace storagepool::service

@@ -21,16 +21,17 @@ SELECT current_setting('server_version_num'),
        (SELECT count(*) FROM pg_stat_activity
         WHERE datid IS NOT NULL AND usesysid IS NOT NULL
           AND (backend_type IS NULL OR backend_type = 'client backend')),
-       has_function_privilege('pg_control_system()', 'EXECUTE')::int
+       has_function_privilege('pg_control_system()', 'EXECUTE')::int,
+       (current_setting('transaction_read_only') = 'on')::int
 FROM pg_roles r, pg_database d
 WHERE r.rolname = session_user AND d.datname = current_database())sql";
 
 const std::string_view kSystemIdentifierSql = "SELECT system_identifier FROM pg_control_system()";
 
 tl::expected<ParsedFacts, std::string> parse_facts(const postgres::Result& result) {
-  constexpr std::size_t kColumns = 8;
+  constexpr std::size_t kColumns = 9;
   if (result.rows.size() != 1 || result.rows[0].size() != kColumns) {
-    return tl::unexpected(std::string("the server's facts are not one row of eight columns"));
+    return tl::unexpected(std::string("the server's facts are not one row of nine columns"));
   }
   const auto& row = result.rows[0];
   bool readable = true;
@@ -56,12 +57,14 @@ tl::expected<ParsedFacts, std::string> parse_facts(const postgres::Result& resul
   parsed.facts.database_limit = optional_integer(5);
   parsed.facts.sessions = integer(6);
   parsed.may_read_system_identifier = integer(7) != 0;
+  parsed.read_only = integer(8) != 0;
   if (!readable) return tl::unexpected(std::string("the server's facts hold something that is no count"));
   return parsed;
 }
 
-PostgresFault to_fault(ErrorClass error_class) {
-  switch (error_class) {
+PostgresFault to_fault(const postgres::Error& error) {
+  if (error.sqlstate == "42501") return PostgresFault::kNotPermitted;
+  switch (error.error_class) {
     case ErrorClass::kConnectionLost:
     case ErrorClass::kUnreachable:
     case ErrorClass::kTimeout:
@@ -76,9 +79,8 @@ PostgresFault to_fault(ErrorClass error_class) {
       return PostgresFault::kCredentialsRejected;
     case ErrorClass::kDatabaseMissing:
       return PostgresFault::kDatabaseMissing;
-    case ErrorClass::kRetryable:
-    case ErrorClass::kConstraint:
-    case ErrorClass::kData:
+    case ErrorClass::kReadOnly:
+      return PostgresFault::kReadOnly;
     case ErrorClass::kOther:
       break;
   }
@@ -101,20 +103,24 @@ void PostgresStatus::connected() {
 
 void PostgresStatus::connect_failed(const postgres::Error& error, TimePoint now) {
   connect_failed_at_ = now;
-  set_fault(to_fault(error.error_class), error.detail);
+  set_fault(to_fault(error), error.detail);
 }
 
 void PostgresStatus::checked(settings::ServerFacts facts, TimePoint now) {
   reachable_ = true;
   facts_ = std::move(facts);
   facts_at_ = now;
+  // A session that cannot write is not checked: the server that could not is not this one any more.
+  std::erase_if(write_faults_, [&](const auto& of) {
+    return of.second.fault == PostgresFault::kReadOnly || now - of.second.at > kWriteFaultMemory;
+  });
   // Sessions that are open work on, but the reason why no other can be opened is worth knowing.
   if (!connect_failed_at_ || now - *connect_failed_at_ > kFaultMemory) clear_fault();
 }
 
 void PostgresStatus::check_failed(const postgres::Error& error) {
   reachable_ = false;
-  set_fault(to_fault(error.error_class), error.detail);
+  set_fault(to_fault(error), error.detail);
 }
 
 void PostgresStatus::no_session(const std::string& why) {
@@ -130,13 +136,35 @@ void PostgresStatus::schema_failed(const postgres::Error& error) {
   set_fault(PostgresFault::kSchema, "migrating the schema: " + error.detail);
 }
 
+void PostgresStatus::write_failed(std::string_view database, const tables::StoreError& error, TimePoint now) {
+  const bool known = write_faults_.contains(database);
+  if (!known && write_faults_.size() >= kMaxWriteFaults) return;
+  const postgres::Error cause{postgres::classify(error.sqlstate), error.sqlstate, "", ""};
+  write_faults_.insert_or_assign(
+      std::string(database), WriteFault{to_fault(cause), "events cannot be written: " + error.detail, now});
+}
+
+void PostgresStatus::written(std::string_view database) {
+  const auto known = write_faults_.find(database);
+  if (known != write_faults_.end()) write_faults_.erase(known);
+}
+
+std::optional<PostgresFault> PostgresStatus::fault() const {
+  if (fault_ || write_faults_.empty()) return fault_;
+  return write_faults_.begin()->second.fault;
+}
+
+const std::string& PostgresStatus::detail() const {
+  return fault_ || write_faults_.empty() ? detail_ : write_faults_.begin()->second.detail;
+}
+
 settings::FactsReport PostgresStatus::report(TimePoint now) const {
   settings::FactsReport report;
   report.reachable = reachable_;
   report.facts = facts_;
   if (facts_) report.facts_age_seconds = std::chrono::floor<std::chrono::seconds>(now - facts_at_).count();
-  report.fault = fault_;
-  report.detail = detail_;
+  report.fault = fault();
+  report.detail = detail();
   return report;
 }
 

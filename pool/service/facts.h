@@ -3,6 +3,8 @@
 #pragma once
 
 #include <chrono>
+#include <functional>
+#include <map>
 #include <optional>
 #include <string>
 #include <string_view>
@@ -13,6 +15,7 @@
 #include "pool/common/settings/admin_wire.h"
 #include "pool/postgres/connection.h"
 #include "pool/postgres/error.h"
+#include "pool/tables/store_error.h"
 
 namespace storagepool::service {
 
@@ -26,16 +29,20 @@ extern const std::string_view kSystemIdentifierSql;
 struct ParsedFacts {
   settings::ServerFacts facts;  // without the system identifier
   bool may_read_system_identifier = false;
+  bool read_only = false;  // a standby, or default_transaction_read_only is on
 };
 tl::expected<ParsedFacts, std::string> parse_facts(const postgres::Result& result);
 
-settings::PostgresFault to_fault(postgres::ErrorClass error_class);
+settings::PostgresFault to_fault(const postgres::Error& error);
 
 // The answers to "reachable?", "ready?" and "what are the facts?", from the attempts so far.
 class PostgresStatus {
  public:
   // How long a failed connect is told while open sessions work on and nobody needs another.
   static constexpr std::chrono::seconds kFaultMemory{60};
+  // How long a write that failed is told of while nobody tries again: longer than a replay pauses.
+  static constexpr std::chrono::seconds kWriteFaultMemory{300};
+  static constexpr std::size_t kMaxWriteFaults = 20;  // databases, more than people read
 
   void connected();  // a session was established
   void connect_failed(const postgres::Error& error, TimePoint now);
@@ -44,11 +51,17 @@ class PostgresStatus {
   void no_session(const std::string& why);          // none is open and none could be had
   void schema_ready();
   void schema_failed(const postgres::Error& error);
+  // Events of a database could not be written for a reason that a person has to mend, or could be again. The
+  // server counts as reachable all the same: the next write may succeed.
+  void write_failed(std::string_view database, const tables::StoreError& error, TimePoint now);
+  void written(std::string_view database);
 
   bool reachable() const { return reachable_; }
   bool has_schema() const { return schema_ready_; }
-  const std::optional<settings::PostgresFault>& fault() const { return fault_; }
-  const std::string& detail() const { return detail_; }
+  bool writes_fail() const { return !write_faults_.empty(); }
+  // The reason why the server cannot be used, or else why some database of it cannot be written.
+  std::optional<settings::PostgresFault> fault() const;
+  const std::string& detail() const;
   settings::FactsReport report(TimePoint now) const;
   // Why the pod is not ready for traffic; empty when it is.
   std::vector<std::string> not_ready() const;
@@ -57,11 +70,18 @@ class PostgresStatus {
   void set_fault(settings::PostgresFault fault, const std::string& detail);
   void clear_fault();
 
+  struct WriteFault {
+    settings::PostgresFault fault;
+    std::string detail;
+    TimePoint at;
+  };
+
   bool reachable_ = false;
   bool schema_ready_ = false;
   std::optional<TimePoint> connect_failed_at_;  // of the last attempt to connect, if it failed
   std::optional<settings::PostgresFault> fault_;
   std::string detail_ = "not tried yet";
+  std::map<std::string, WriteFault, std::less<>> write_faults_;  // by database
   std::optional<settings::ServerFacts> facts_;
   TimePoint facts_at_;
 };

@@ -27,7 +27,7 @@ postgres::Error error(ErrorClass error_class, const std::string& detail) {
 }
 
 TEST(ParseFacts, ReadsTheLimits) {
-  const auto parsed = parse_facts(rows({"150008", "100", "3", "0", "17", std::nullopt, "5", "1"}));
+  const auto parsed = parse_facts(rows({"150008", "100", "3", "0", "17", std::nullopt, "5", "1", "0"}));
   ASSERT_TRUE(parsed);
   settings::ServerFacts expected;
   expected.server_version = 150008;
@@ -37,16 +37,19 @@ TEST(ParseFacts, ReadsTheLimits) {
   expected.sessions = 5;
   EXPECT_EQ(parsed->facts, expected);
   EXPECT_TRUE(parsed->may_read_system_identifier);
-  EXPECT_EQ(parse_facts(rows({"150008", "100", "3", "2", std::nullopt, "0", "5", "0"}))->facts.database_limit,
-            0);
+  EXPECT_FALSE(parsed->read_only);
+  EXPECT_TRUE(parse_facts(rows({"150008", "100", "3", "0", "17", "18", "5", "1", "1"}))->read_only);
+  EXPECT_EQ(
+      parse_facts(rows({"150008", "100", "3", "2", std::nullopt, "0", "5", "0", "0"}))->facts.database_limit,
+      0);
 }
 
 TEST(ParseFacts, RefusesRowsThatAreNone) {
   EXPECT_FALSE(parse_facts({}));
   EXPECT_FALSE(parse_facts(rows({"150008"})));
-  EXPECT_FALSE(parse_facts(rows({"150008", "many", "3", "0", "17", "18", "5", "1"})));
-  EXPECT_FALSE(parse_facts(rows({"150008", std::nullopt, "3", "0", "17", "18", "5", "1"})));
-  EXPECT_FALSE(parse_facts(rows({"150008", "100", "3", "0", "-2", "18", "5", "1"})));
+  EXPECT_FALSE(parse_facts(rows({"150008", "many", "3", "0", "17", "18", "5", "1", "0"})));
+  EXPECT_FALSE(parse_facts(rows({"150008", std::nullopt, "3", "0", "17", "18", "5", "1", "0"})));
+  EXPECT_FALSE(parse_facts(rows({"150008", "100", "3", "0", "-2", "18", "5", "1", "0"})));
 }
 
 TEST(PostgresStatus, StartsUnreachableWithoutAFault) {
@@ -82,6 +85,7 @@ TEST(PostgresStatus, TellsTheCauseByClass) {
                  {ErrorClass::kUnreachable, PostgresFault::kUnreachable},
                  {ErrorClass::kConnectionLost, PostgresFault::kUnreachable},
                  {ErrorClass::kTimeout, PostgresFault::kUnreachable},
+                 {ErrorClass::kReadOnly, PostgresFault::kReadOnly},
                  {ErrorClass::kOther, PostgresFault::kOther}};
   for (const auto& [error_class, fault] : kCauses) {
     PostgresStatus status;
@@ -90,6 +94,54 @@ TEST(PostgresStatus, TellsTheCauseByClass) {
     EXPECT_EQ(status.fault(), fault);
     EXPECT_THAT(status.not_ready(), ElementsAre("PostgreSQL is not reachable: why"));
   }
+}
+
+TEST(PostgresStatus, AMissingGrantIsNamed) {
+  EXPECT_EQ(to_fault({ErrorClass::kOther, "42501", "", ""}), PostgresFault::kNotPermitted);
+  EXPECT_EQ(to_fault({ErrorClass::kOther, "58030", "", ""}), PostgresFault::kOther);
+}
+
+TEST(PostgresStatus, WritesThatFailAreToldByDatabaseUntilOneSucceeds) {
+  PostgresStatus status;
+  status.checked({}, kNow);
+  status.schema_ready();
+  const tables::StoreError refused{
+      tables::StoreError::Kind::kUnavailable, "denied (42501)", {}, true, "42501"};
+  const tables::StoreError broken{tables::StoreError::Kind::kUnavailable, "disk (58030)", {}, true, "58030"};
+  status.write_failed("audit_ws_b", broken, kNow);
+  EXPECT_EQ(status.fault(), PostgresFault::kOther);
+  EXPECT_THAT(status.report(kNow).detail, HasSubstr("disk (58030)"));
+  status.write_failed("audit", refused, kNow);
+  status.written("audit_ws_c");
+  EXPECT_EQ(status.fault(), PostgresFault::kNotPermitted);
+  EXPECT_TRUE(status.report(kNow).reachable);
+  EXPECT_THAT(status.not_ready(), IsEmpty());
+  status.written("audit");
+  EXPECT_EQ(status.fault(), PostgresFault::kOther);
+  status.written("audit_ws_b");
+  EXPECT_FALSE(status.fault());
+  EXPECT_EQ(status.detail(), "");
+}
+
+TEST(PostgresStatus, AServerThatIsCheckedAfterAReadOnlyOneTakesWrites) {
+  PostgresStatus status;
+  status.checked({}, kNow);
+  status.write_failed("audit", {.detail = "no writes (25006)", .sqlstate = "25006"}, kNow);
+  EXPECT_EQ(status.fault(), PostgresFault::kReadOnly);
+  status.checked({}, kNow);
+  EXPECT_FALSE(status.fault());
+}
+
+TEST(PostgresStatus, AWriteThatNobodyTriesAgainIsForgotten) {
+  PostgresStatus status;
+  status.checked({}, kNow);
+  for (int i = 0; i < 100; ++i)
+    status.write_failed("audit_ws_" + std::to_string(i), {.detail = "disk (58030)", .sqlstate = "58030"},
+                        kNow);
+  status.checked({}, kNow + PostgresStatus::kWriteFaultMemory);
+  EXPECT_TRUE(status.writes_fail());
+  status.checked({}, kNow + PostgresStatus::kWriteFaultMemory + std::chrono::seconds{1});
+  EXPECT_FALSE(status.writes_fail());
 }
 
 TEST(PostgresStatus, KeepsTheFactsWhileUnreachable) {

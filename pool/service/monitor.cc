@@ -23,9 +23,10 @@ constexpr std::chrono::minutes kMigrationTimeout{10};
 constexpr seconds kMonthsTimeout{30};
 
 // Whether a failed connect says something about every database of the server, not only about its own: a
-// workspace may have been dropped.
+// workspace may have been dropped, or be read-only.
 bool of_server(const postgres::Error& error) {
   return error.error_class != postgres::ErrorClass::kDatabaseMissing &&
+         error.error_class != postgres::ErrorClass::kReadOnly &&
          error.error_class != postgres::ErrorClass::kOther;
 }
 
@@ -67,6 +68,18 @@ void Monitor::stop() {
 
 void Monitor::look() {
   if (status_.reachable()) wake();
+}
+
+void Monitor::wrote(const std::string& database, const tables::StoreError* error) {
+  if (error != nullptr ? !error->needs_person : !status_.writes_fail()) return;
+  if (error == nullptr) {
+    status_.written(database);
+  } else {
+    status_.write_failed(database, *error, runtime::steady_now());
+    // It may have become a standby, which is of more than this database.
+    if (status_.fault() == settings::PostgresFault::kReadOnly) look();
+  }
+  log_change();
 }
 
 void Monitor::wake() {
@@ -125,6 +138,13 @@ awaitable<bool> Monitor::read_facts(postgres::Connection& connection) {
     postgres::Error error;
     error.detail = parsed.error();
     status_.check_failed(error);
+    co_return false;
+  }
+  if (parsed->read_only) {
+    // The other sessions were made when it took writes, as this one was.
+    engine_->retire_connections();
+    status_.check_failed({postgres::ErrorClass::kReadOnly, "25006", "",
+                          "the server of " + database_ + " takes no writes any more (25006)"});
     co_return false;
   }
   if (parsed->may_read_system_identifier) {

@@ -31,6 +31,8 @@ class Monitor {
   void stop();
   // There is reason to think that PostgreSQL cannot be used any more.
   void look();
+  // What became of a write: null when it succeeded.
+  void wrote(const std::string& database, const tables::StoreError* error);
 
   const PostgresStatus& status() const { return status_; }
 

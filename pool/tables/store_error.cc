@@ -2,6 +2,8 @@
 
 #include <algorithm>
 
+#include "pool/postgres/disposition.h"
+
 namespace storagepool::tables {
 namespace {
 
@@ -9,11 +11,6 @@ using engine::AcquireError;
 using postgres::ErrorClass;
 
 constexpr std::chrono::milliseconds kRetryAfter{1000};
-
-// Conditions of the server that pass: out of a resource, read-only after a failover, not migrated yet.
-bool passing(const std::string& sqlstate) {
-  return sqlstate.starts_with("53") || sqlstate == "25006" || sqlstate == "42P01";
-}
 
 // The engine tells why the last connect failed as postgres::Error does, the SQLSTATE at the end.
 bool database_missing(const AcquireError& error) {
@@ -31,26 +28,12 @@ StoreError to_store_error(const AcquireError& error) {
 }
 
 StoreError to_store_error(const postgres::Error& error) {
-  switch (error.error_class) {
-    case ErrorClass::kData:
-      return {StoreError::Kind::kRejected, error.detail, {}};
-    case ErrorClass::kDatabaseMissing:
-      return {StoreError::Kind::kDatabaseMissing, error.detail, kRetryAfter};
-    case ErrorClass::kConstraint:
-      if (!worth_repeating(error)) return {StoreError::Kind::kInternal, error.detail, {}};
-      break;
-    case ErrorClass::kOther:
-      if (!passing(error.sqlstate)) return {StoreError::Kind::kInternal, error.detail, {}};
-      break;
-    default:
-      break;
-  }
-  return {StoreError::Kind::kUnavailable, error.detail, kRetryAfter};
-}
-
-bool worth_repeating(const postgres::Error& error) {
-  return error.error_class == ErrorClass::kConnectionLost || error.error_class == ErrorClass::kRetryable ||
-         error.sqlstate == "23514";
+  using Cause = postgres::Disposition::Cause;
+  const Cause cause = postgres::disposition_of(error).cause;
+  if (cause == Cause::kRow) return {StoreError::Kind::kRejected, error.detail, {}, false, error.sqlstate};
+  const auto kind = error.error_class == ErrorClass::kDatabaseMissing ? StoreError::Kind::kDatabaseMissing
+                                                                      : StoreError::Kind::kUnavailable;
+  return {kind, error.detail, kRetryAfter, cause == Cause::kPerson, error.sqlstate};
 }
 
 }  // namespace storagepool::tables

@@ -18,19 +18,16 @@ struct StoreError {
     kOverloaded,       // more is waiting than may; worth trying again after `retry_after`
     kDatabaseMissing,  // it does not exist, or is being dropped
     kUnavailable,      // no connection in time, or it failed; worth trying again after `retry_after`
-    kInternal,
+    kInternal,         // a fault of this program
   };
   Kind kind = Kind::kInternal;
   std::string detail;  // safe to show to a client
   std::chrono::milliseconds retry_after{};
+  bool needs_person = false;  // it will not pass before somebody changes something in PostgreSQL
+  std::string sqlstate = {};  // of PostgreSQL's error, empty when it was none
 };
 
 StoreError to_store_error(const engine::AcquireError& error);
 StoreError to_store_error(const postgres::Error& error);
-
-// True when the same statement may well succeed at once, on another connection if need be: the connection was
-// lost, the server could not serialise it (40001, 40P01), or a partition was attached while it inserted
-// (23514: the row was on its way to the default partition; no table here has a check of its own).
-bool worth_repeating(const postgres::Error& error);
 
 }  // namespace storagepool::tables

@@ -21,6 +21,11 @@ bool WorkspaceCache::known(const std::string& name, const std::string& incarnati
   return found != places_.end() && found->second->incarnation == incarnation;
 }
 
+std::string WorkspaceCache::incarnation(const std::string& name) const {
+  const auto found = places_.find(name);
+  return found == places_.end() ? std::string() : found->second->incarnation;
+}
+
 void WorkspaceCache::checked(const std::string& name, TimePoint now) {
   const auto found = places_.find(name);
   if (found != places_.end()) found->second->checked_at = now;

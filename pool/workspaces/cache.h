@@ -22,7 +22,8 @@ class WorkspaceCache {
   Look look(const std::string& name, TimePoint now);
   // Of this incarnation: a workspace that was dropped and made again is another.
   bool known(const std::string& name, const std::string& incarnation) const;
-  void checked(const std::string& name, TimePoint now);  // the registry says it is as it was
+  std::string incarnation(const std::string& name) const;  // empty for one that is not known
+  void checked(const std::string& name, TimePoint now);    // the registry says it is as it was
   void put(const std::string& name, const std::string& incarnation, TimePoint now);
   void expire(const std::string& name);  // stale from now on
   void erase(const std::string& name);

@@ -1,5 +1,5 @@
-// One operation of the registry on a leased session, private to this folder. A lost connection or a
-// serialisation failure is tried once more: every operation may be repeated.
+// One operation of the registry on a leased session, private to this folder. What may
+// well succeed at once (disposition.h) is tried once more: every operation may be repeated.
 #pragma once
 
 #include <functional>
@@ -10,7 +10,7 @@
 #include <tl/expected.hpp>
 
 #include "pool/engine/engine.h"
-#include "pool/tables/store_error.h"
+#include "pool/postgres/disposition.h"
 #include "pool/workspaces/error.h"
 #include "pool/workspaces/registry.h"
 
@@ -29,7 +29,7 @@ boost::asio::awaitable<tl::expected<T, WorkspaceError>> call(engine::Engine& eng
     if (!lease) co_return tl::unexpected(to_workspace_error(lease.error()));
     auto result = co_await operation(**lease);
     if (result) co_return std::move(*result);
-    if (!tables::worth_repeating(result.error()) || attempt == kTries)
+    if (!postgres::disposition_of(result.error()).repeat || attempt == kTries)
       co_return tl::unexpected(to_workspace_error(result.error()));
   }
 }

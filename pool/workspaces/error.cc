@@ -2,11 +2,12 @@
 
 #include <algorithm>
 
+#include "pool/postgres/disposition.h"
+
 namespace storagepool::workspaces {
 namespace {
 
 using Kind = WorkspaceError::Kind;
-using postgres::ErrorClass;
 
 constexpr std::chrono::milliseconds kRetryAfter{1000};
 
@@ -26,13 +27,11 @@ WorkspaceError to_workspace_error(const engine::AcquireError& error) {
 }
 
 WorkspaceError to_workspace_error(const postgres::Error& error) {
-  const bool lasting = error.error_class == ErrorClass::kData ||
-                       error.error_class == ErrorClass::kConstraint ||
-                       // Out of a resource, or read-only after a failover: such a server recovers.
-                       (error.error_class == ErrorClass::kOther && !error.sqlstate.starts_with("53") &&
-                        error.sqlstate != "25006");
-  if (lasting) return {Kind::kInternal, error.detail, {}};
-  return unavailable(error.detail);
+  using Cause = postgres::Disposition::Cause;
+  const Cause cause = postgres::disposition_of(error).cause;
+  // The rows of the registry are this program's own.
+  if (cause == Cause::kRow) return {Kind::kInternal, error.detail, {}};
+  return {Kind::kUnavailable, error.detail, kRetryAfter, cause == Cause::kPerson};
 }
 
 Described usable(const std::optional<WorkspaceRow>& row, std::string_view name) {

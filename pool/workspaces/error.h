@@ -24,11 +24,12 @@ struct WorkspaceError {
     kTaken,         // its database belongs to somebody else
     kNotPermitted,  // an administrator of PostgreSQL must grant something
     kUnavailable,   // worth trying again after `retry_after`
-    kInternal,
+    kInternal,      // a fault of this program
   };
   Kind kind = Kind::kInternal;
   std::string detail;  // safe to show to a client
   std::chrono::milliseconds retry_after{};
+  bool needs_person = false;  // it will not pass before somebody changes something in PostgreSQL
 };
 
 WorkspaceError unavailable(std::string detail);

@@ -10,7 +10,6 @@ namespace {
 
 using namespace std::chrono_literals;
 using Kind = WorkspaceError::Kind;
-using postgres::ErrorClass;
 using ::testing::HasSubstr;
 
 std::optional<WorkspaceRow> row(WorkspaceState state) {
@@ -56,18 +55,21 @@ TEST(WorkspaceError, SaysWhatBecameOfACreation) {
 }
 
 TEST(WorkspaceError, TellsWhatPassesFromWhatDoesNot) {
-  const auto of = [](ErrorClass error_class, const std::string& sqlstate) {
-    return to_workspace_error(postgres::Error{error_class, sqlstate, "", "said"});
+  const auto of = [](const std::string& sqlstate) {
+    return to_workspace_error(postgres::Error{postgres::classify(sqlstate), sqlstate, "", "said"});
   };
   for (const auto& error :
-       {of(ErrorClass::kConnectionLost, "57P01"), of(ErrorClass::kDatabaseMissing, "3D000"),
-        of(ErrorClass::kTimeout, "57014"), of(ErrorClass::kOther, "53100"), of(ErrorClass::kOther, "25006"),
-        to_workspace_error(engine::AcquireError{})}) {
+       {of("57P01"), of("57014"), of("53200"), of(""), to_workspace_error(engine::AcquireError{})}) {
     EXPECT_EQ(error.kind, Kind::kUnavailable);
     EXPECT_GE(error.retry_after, 1s);
+    EXPECT_FALSE(error.needs_person);
   }
-  for (const auto& error : {of(ErrorClass::kOther, "42601"), of(ErrorClass::kConstraint, "23505"),
-                            of(ErrorClass::kData, "22023")}) {
+  for (const auto& error : {of("3D000"), of("25006"), of("42501"), of("42P01"), of("58030"), of("XX000")}) {
+    EXPECT_EQ(error.kind, Kind::kUnavailable);
+    EXPECT_GE(error.retry_after, 1s);
+    EXPECT_TRUE(error.needs_person);
+  }
+  for (const auto& error : {of("23505"), of("22023")}) {
     EXPECT_EQ(error.kind, Kind::kInternal);
     EXPECT_EQ(error.detail, "said");
   }

@@ -52,9 +52,9 @@ class WorkspaceLoadTest : public testing::WorkspaceTest {
 awaitable<std::optional<WorkspaceError>> write(Pod& pod, std::string name) {
   const auto deadline = in(30s);
   for (int attempt = 1;; ++attempt) {
-    const auto database = co_await pod.workspaces.resolve(name, deadline);
-    if (!database) co_return database.error();
-    auto lease = co_await pod.engine.acquire(*database, deadline);
+    const auto home = co_await pod.workspaces.resolve(name, deadline);
+    if (!home) co_return home.error();
+    auto lease = co_await pod.engine.acquire(home->database, deadline);
     if (lease) {
       std::vector<postgres::Parameter> parameters{std::string("r")};
       const auto stored = co_await (*lease)->query(kInsert, std::move(parameters), deadline);
@@ -149,8 +149,8 @@ class RandomClient {
           break;
         }
         default: {
-          const auto database = co_await pod_.workspaces.resolve(name, in(60s));
-          if (!database) errors.insert(database.error().kind);
+          const auto home = co_await pod_.workspaces.resolve(name, in(60s));
+          if (!home) errors.insert(home.error().kind);
         }
       }
     }
@@ -199,7 +199,7 @@ TEST_F(WorkspaceLoadTest, PodsThatCreateAndDeleteTheSameAgree) {
   for (const std::string& database : ready) EXPECT_TRUE(has_schema(database)) << database;
   for (const std::string& name : names) {
     EXPECT_EQ(must_create(*pods[0], name).workspace.state, WorkspaceState::kReady);
-    EXPECT_EQ(run(pods[1]->workspaces.resolve(name, in(20s))), "audit_ws_" + name);
+    EXPECT_EQ(run(pods[1]->workspaces.resolve(name, in(20s))).value().database, "audit_ws_" + name);
   }
   EXPECT_EQ(sql("SELECT count(*) FROM pg_locks WHERE locktype = 'advisory'").at(0), "0");
 }

@@ -91,7 +91,7 @@ TEST_F(WorkspaceRecoveryTest, AnyPodFinishesACreationWhereverItEnded) {
       ASSERT_TRUE(work) << crash.name << work.error().detail;
       EXPECT_EQ(work->finished, 1) << crash.name;
       EXPECT_EQ(states(), "w ready") << crash.name;
-      EXPECT_EQ(run(pod.workspaces.resolve("w", in(20s))), "audit_ws_w") << crash.name;
+      EXPECT_EQ(run(pod.workspaces.resolve("w", in(20s))).value().database, "audit_ws_w") << crash.name;
     }
     EXPECT_TRUE(has_schema("audit_ws_w")) << crash.name;
     EXPECT_EQ(mark(), "StoragePool workspace w of the database audit") << crash.name;

@@ -56,7 +56,8 @@ awaitable<void> Workspaces::run() {
     const auto pass = co_await finish_pending(deadline);
     auto period = options_.pass_period;
     // While PostgreSQL is away others say so.
-    const bool strange = !pass && pass.error().kind != WorkspaceError::Kind::kUnavailable;
+    const bool strange =
+        !pass && (pass.error().kind != WorkspaceError::Kind::kUnavailable || pass.error().needs_person);
     if (strange && said != pass.error().detail) {
       log::warn("the registry of workspaces cannot be read", {{"detail", pass.error().detail}});
     }

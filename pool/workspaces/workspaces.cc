@@ -5,7 +5,7 @@
 
 #include "pool/common/runtime/clock.h"
 #include "pool/common/runtime/log.h"
-#include "pool/tables/store_error.h"
+#include "pool/postgres/disposition.h"
 #include "pool/tables/tables.h"
 #include "pool/workspaces/call.h"
 #include "pool/workspaces/database.h"
@@ -146,7 +146,7 @@ Workspaces::Answer<engine::Lease> Workspaces::open(std::string database, Deadlin
         const auto migrated = co_await tables::migrate(**lease, tables::migrations(), deadline);
         if (migrated) co_return std::move(*lease);
         error = to_workspace_error(migrated.error());
-        may_come = tables::worth_repeating(migrated.error());
+        may_come = postgres::disposition_of(migrated.error()).repeat;
       } else {
         error = to_workspace_error(lease.error());
         may_come = lease.error().reason == engine::AcquireError::Reason::kConnectFailed ||
@@ -218,15 +218,16 @@ Workspaces::Answer<Removal> Workspaces::remove(std::string name, Deadline deadli
   co_return tl::unexpected(unavailable("the workspace " + name + " was created again at this moment"));
 }
 
-Workspaces::Answer<std::string> Workspaces::resolve(std::string name, Deadline deadline) {
+Workspaces::Answer<Home> Workspaces::resolve(std::string name, Deadline deadline) {
   const auto database = workspace_database(system_database_, name);
   if (!database) co_return tl::unexpected(invalid_name(database.error()));
   const auto now = runtime::steady_now();
   const auto look = cache_.look(name, now);
-  if (look == WorkspaceCache::Look::kFresh) co_return *database;
+  const std::string incarnation = cache_.incarnation(name);
+  if (look == WorkspaceCache::Look::kFresh) co_return Home{*database, incarnation};
   const bool known = look == WorkspaceCache::Look::kStale;
   const auto row = co_await find(name, known ? std::min(deadline, now + kRecheckPatience) : deadline);
-  if (!row && known) co_return *database;
+  if (!row && known) co_return Home{*database, incarnation};
   if (!row) co_return tl::unexpected(row.error());
   const auto there = usable(*row, name);
   if (!there) {
@@ -234,10 +235,10 @@ Workspaces::Answer<std::string> Workspaces::resolve(std::string name, Deadline d
     co_return tl::unexpected(there.error());
   }
   cache_.checked(name, runtime::steady_now());
-  if (cache_.known(name, there->incarnation)) co_return *database;
+  if (cache_.known(name, there->incarnation)) co_return Home{*database, there->incarnation};
   const auto prepared = co_await first_use(*there, *database, deadline);
   if (!prepared) co_return tl::unexpected(prepared.error());
-  co_return *database;
+  co_return Home{*database, there->incarnation};
 }
 
 Workspaces::Answer<bool> Workspaces::first_use(WorkspaceRow row, std::string database, Deadline deadline) {

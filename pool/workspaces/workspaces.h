@@ -2,9 +2,9 @@
 // audit events. Any number may exist; connections to them come from the engine's one budget. The system
 // database keeps a registry of them, from which any pod finishes what another has left half done.
 //
-//   const auto database = co_await workspaces.resolve(name, deadline);
-//   if (!database) co_return answer_of(database.error());
-//   auto lease = co_await engine.acquire(*database, deadline);
+//   const auto home = co_await workspaces.resolve(name, deadline);
+//   if (!home) co_return answer_of(home.error());
+//   auto lease = co_await engine.acquire(home->database, deadline);
 //
 // What resolve says is believed for `recheck_after`, so another pod may drop the database under a caller. One
 // whose acquire or statement fails calls `forget` and resolves again, and that answer is the client's.
@@ -43,6 +43,12 @@ struct Workspace {
 struct CreatedWorkspace {
   Workspace workspace;
   bool created = false;  // false: it was there already
+};
+
+// Where a workspace's events are.
+struct Home {
+  std::string database;
+  std::string incarnation;  // another each time the workspace is created
 };
 
 enum class Removal { kDropping, kGone };
@@ -89,7 +95,7 @@ class Workspaces {
 
   // The database of a workspace, migrated. One look at the registry at most every `recheck_after`; while that
   // cannot be asked, what it said last still holds.
-  Answer<std::string> resolve(std::string name, Deadline deadline);
+  Answer<Home> resolve(std::string name, Deadline deadline);
   // The next resolve looks at the registry.
   void forget(std::string_view name);
 

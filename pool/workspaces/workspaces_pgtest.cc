@@ -44,7 +44,8 @@ TEST_F(WorkspacesTest, LiveFromTheirCreationToTheirDeletion) {
   EXPECT_FALSE(again.created);
   EXPECT_EQ(again.workspace.created_at, created.workspace.created_at);
   EXPECT_EQ(run(workspaces.get("team-a", in(20s)))->state, WorkspaceState::kReady);
-  EXPECT_EQ(run(workspaces.resolve("team-a", in(20s))), "audit_ws_team_a");
+  const auto former = run(workspaces.resolve("team-a", in(20s))).value();
+  EXPECT_EQ(former.database, "audit_ws_team_a");
   EXPECT_TRUE(has_schema("audit_ws_team_a"));
   EXPECT_THAT(sql("SELECT pg_encoding_to_char(encoding) || ' ' || pg_get_userbyid(datdba) FROM pg_database "
                   "WHERE datname = 'audit_ws_team_a'"),
@@ -65,7 +66,10 @@ TEST_F(WorkspacesTest, LiveFromTheirCreationToTheirDeletion) {
   const auto anew = must_create(pod, "team-a");
   EXPECT_TRUE(anew.created);
   EXPECT_GT(anew.workspace.created_at, created.workspace.created_at);
-  EXPECT_EQ(run(workspaces.resolve("team-a", in(20s))), "audit_ws_team_a");
+  const auto home = run(workspaces.resolve("team-a", in(20s))).value();
+  EXPECT_EQ(home.database, "audit_ws_team_a");
+  EXPECT_NE(home.incarnation, former.incarnation);
+  EXPECT_EQ(run(workspaces.resolve("team-a", in(20s))).value().incarnation, home.incarnation);
 }
 
 TEST_F(WorkspacesTest, AreListedByNameInPages) {
@@ -131,7 +135,7 @@ TEST_F(WorkspacesTest, OfAnySystemDatabaseAreQuoted) {
   {
     Pod pod(context_, *server_, {}, testing::hasty(), system);
     EXPECT_TRUE(must_create(pod, "w-1").created);
-    EXPECT_EQ(run(pod.workspaces.resolve("w-1", in(20s))), system + "_ws_w_1");
+    EXPECT_EQ(run(pod.workspaces.resolve("w-1", in(20s))).value().database, system + "_ws_w_1");
     EXPECT_EQ(databases().size(), 1U);
     EXPECT_EQ(*run(pod.workspaces.remove("w-1", in(20s))), Removal::kDropping);
     pod.start();
@@ -178,7 +182,7 @@ TEST_F(WorkspacesTest, AreKnownWithoutAskingWhileTheServerIsAway) {
   const auto known = run(pod.workspaces.resolve("w", in(20s)));
   const auto unknown = run(pod.workspaces.resolve("other", in(20s)));
   server_->start();
-  EXPECT_EQ(known, "audit_ws_w");
+  EXPECT_EQ(known.value().database, "audit_ws_w");
   ASSERT_EQ(kind(unknown), Kind::kUnavailable);
   EXPECT_GE(unknown.error().retry_after, 1s);
 }
@@ -189,7 +193,7 @@ TEST_F(WorkspacesTest, BelievedInNeedNoStatement) {
   Pod pod(context_, *server_, {}, options);
   must_create(pod, "w");
   sql("UPDATE storagepool_workspaces SET state = 'deleting'", "audit");
-  EXPECT_EQ(run(pod.workspaces.resolve("w", in(20s))), "audit_ws_w");
+  EXPECT_EQ(run(pod.workspaces.resolve("w", in(20s))).value().database, "audit_ws_w");
   pod.workspaces.forget("w");
   EXPECT_EQ(kind(run(pod.workspaces.resolve("w", in(20s)))), Kind::kDeleting);
 }
@@ -216,7 +220,7 @@ TEST_F(WorkspacesTest, DroppedByAnotherPodEndInNotFound) {
     dropper.start();
     wait_until([&] { return *run(dropper.workspaces.remove("w", in(20s))) == Removal::kGone; });
   }
-  EXPECT_EQ(run(user.workspaces.resolve("w", in(20s))), "audit_ws_w");
+  EXPECT_EQ(run(user.workspaces.resolve("w", in(20s))).value().database, "audit_ws_w");
   EXPECT_FALSE(run(user.engine.acquire("audit_ws_w", in(20s))));
   user.workspaces.forget("w");
   EXPECT_EQ(kind(run(user.workspaces.resolve("w", in(20s)))), Kind::kNotFound);
@@ -231,11 +235,11 @@ TEST_F(WorkspacesTest, OfAnOlderReleaseAreMigratedOnTheirFirstUse) {
     Pod older(context_, *server_);
     must_create(older, "w");
     lose_schema("audit_ws_w");
-    EXPECT_EQ(run(older.workspaces.resolve("w", in(20s))), "audit_ws_w");
+    EXPECT_EQ(run(older.workspaces.resolve("w", in(20s))).value().database, "audit_ws_w");
     EXPECT_FALSE(has_schema("audit_ws_w"));  // once in a process
   }
   Pod newer(context_, *server_);
-  EXPECT_EQ(run(newer.workspaces.resolve("w", in(20s))), "audit_ws_w");
+  EXPECT_EQ(run(newer.workspaces.resolve("w", in(20s))).value().database, "audit_ws_w");
   EXPECT_TRUE(has_schema("audit_ws_w"));
 }
 

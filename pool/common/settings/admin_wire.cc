@@ -13,13 +13,15 @@ using Json = nlohmann::ordered_json;
 
 constexpr std::size_t kMaxBytes = std::size_t{64} * 1024;
 
-constexpr std::array<std::pair<PostgresFault, std::string_view>, 8> kFaults{{
+constexpr std::array<std::pair<PostgresFault, std::string_view>, 10> kFaults{{
     {PostgresFault::kCredentialsMissing, "credentials_missing"},
     {PostgresFault::kCredentialsRejected, "credentials_rejected"},
     {PostgresFault::kTls, "tls"},
     {PostgresFault::kServerFull, "server_full"},
     {PostgresFault::kDatabaseMissing, "database_missing"},
     {PostgresFault::kUnreachable, "unreachable"},
+    {PostgresFault::kReadOnly, "read_only"},
+    {PostgresFault::kNotPermitted, "not_permitted"},
     {PostgresFault::kSchema, "schema"},
     {PostgresFault::kOther, "other"},
 }};

@@ -89,6 +89,8 @@ enum class PostgresFault {
   kServerFull,           // 53300
   kDatabaseMissing,      // 3D000
   kUnreachable,          // DNS, TCP or timeout
+  kReadOnly,             // 25006, or a standby
+  kNotPermitted,         // 42501
   kSchema,               // a migration failed
   kOther,
 };

@@ -74,7 +74,8 @@ TEST(AdminWire, FactsReadBackTheSame) {
   EXPECT_EQ(parse_facts_report(to_json(report)).value(), report);
   for (const auto fault : {PostgresFault::kCredentialsMissing, PostgresFault::kCredentialsRejected,
                            PostgresFault::kTls, PostgresFault::kServerFull, PostgresFault::kDatabaseMissing,
-                           PostgresFault::kUnreachable, PostgresFault::kSchema, PostgresFault::kOther}) {
+                           PostgresFault::kUnreachable, PostgresFault::kReadOnly,
+                           PostgresFault::kNotPermitted, PostgresFault::kSchema, PostgresFault::kOther}) {
     FactsReport away;
     away.fault = fault;
     away.detail = "connecting to db.example:5432/audit failed";

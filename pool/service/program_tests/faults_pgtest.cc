@@ -202,6 +202,39 @@ TEST_F(DataStorageFaultsTest, TellsAFullServer) {
   expect_recovery();
 }
 
+// As after a switch-over: the sessions lead to what takes no writes any more.
+TEST_F(DataStorageFaultsTest, TellsAServerThatTakesNoWritesAndReturnsByItself) {
+  start();
+  server_->superuser("ALTER SYSTEM SET default_transaction_read_only = on");
+  server_->superuser("SELECT pg_reload_conf()");
+  EXPECT_TRUE(eventually([&] { return pod_.create(valid_event()).status == 202; })) << pod_.log();
+  EXPECT_TRUE(eventually([&] { return pod_.facts().at("reachable") == false; })) << pod_.log();
+  expect_not_ready("read_only");
+  const auto accepted = pod_.create(valid_event());
+  EXPECT_EQ(accepted.status, 202U) << accepted.body;
+  server_->superuser("ALTER SYSTEM RESET default_transaction_read_only");
+  server_->superuser("SELECT pg_reload_conf()");
+  expect_recovery();
+  const std::string id = json::parse(accepted.body).at("event_id");
+  EXPECT_TRUE(eventually([&] { return pod_.api("GET", "/api/v1/audit/events/" + id).status == 200; }))
+      << pod_.log();
+}
+
+TEST_F(DataStorageFaultsTest, EventsWaitForAGrantAndHealthSaysSo) {
+  start();
+  server_->superuser("ALTER TABLE audit_events OWNER TO postgres", "audit");
+  const auto accepted = pod_.create(valid_event());
+  EXPECT_EQ(accepted.status, 202U) << accepted.body;
+  EXPECT_TRUE(pod_.reports("not_permitted")) << pod_.facts().dump();
+  EXPECT_EQ(pod_.facts().at("reachable"), true);
+  EXPECT_THAT(pod_.facts().at("detail").get<std::string>(), HasSubstr("42501"));
+  server_->superuser("ALTER TABLE audit_events OWNER TO app", "audit");
+  const std::string id = json::parse(accepted.body).at("event_id");
+  EXPECT_TRUE(eventually([&] { return pod_.api("GET", "/api/v1/audit/events/" + id).status == 200; }))
+      << pod_.log();
+  expect_recovery();
+}
+
 TEST_F(DataStorageFaultsTest, TellsASchemaItMayNotCreate) {
   server_->superuser("CREATE DATABASE locked");
   server_->superuser("REVOKE CREATE ON SCHEMA public FROM PUBLIC", "locked");

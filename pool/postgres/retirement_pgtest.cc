@@ -1,0 +1,87 @@
+// Which sessions are not kept, and which are not even made.
+#include "pool/postgres/connect.h"
+
+#include <chrono>
+#include <memory>
+#include <string>
+
+#include <gtest/gtest.h>
+
+#include "pool/postgres/disposition.h"
+#include "pool/postgres/testing/run.h"
+#include "pool/postgres/testing/server.h"
+
+namespace storagepool::postgres {
+namespace {
+
+using namespace std::chrono_literals;
+using testing::in;
+using testing::run;
+using testing::Server;
+
+class SessionRetirementTest : public ::testing::Test {
+ protected:
+  static void SetUpTestSuite() { server_ = std::make_unique<Server>(); }
+  static void TearDownTestSuite() { server_.reset(); }
+
+  std::unique_ptr<Session> open() {
+    auto session = run(context_, connect(context_.get_executor(), server_->connect_options(), in(20s)));
+    if (!session) throw std::runtime_error(session.error().detail);
+    return std::move(*session);
+  }
+  tl::expected<Result, Error> execute(Session& session, std::string_view sql) {
+    return run(context_, session.execute(sql, in(20s)));
+  }
+
+  static std::unique_ptr<Server> server_;
+  boost::asio::io_context context_{1};
+};
+std::unique_ptr<Server> SessionRetirementTest::server_;
+
+TEST_F(SessionRetirementTest, AnErrorThatRetiresTheSessionLeavesItUnusable) {
+  for (const char* sqlstate : {"25006", "26000", "42P05", "0A000", "57P01", "08006", "XX000", "XX001"}) {
+    auto session = open();
+    const std::string raise =
+        "DO $$ BEGIN RAISE EXCEPTION 'no' USING ERRCODE = '" + std::string(sqlstate) + "'; END $$";
+    auto result = execute(*session, raise);
+    ASSERT_FALSE(result) << sqlstate;
+    EXPECT_EQ(result.error().sqlstate, sqlstate);
+    EXPECT_FALSE(session->usable()) << sqlstate;
+    EXPECT_FALSE(session->alive()) << sqlstate;
+    EXPECT_FALSE(session->lost()) << sqlstate;
+  }
+  for (const char* sqlstate : {"42501", "54000", "58030", "22000", "40001"}) {
+    auto session = open();
+    const std::string raise =
+        "DO $$ BEGIN RAISE EXCEPTION 'no' USING ERRCODE = '" + std::string(sqlstate) + "'; END $$";
+    ASSERT_FALSE(execute(*session, raise)) << sqlstate;
+    EXPECT_TRUE(session->usable()) << sqlstate;
+  }
+}
+
+TEST_F(SessionRetirementTest, LimitsThatTheServerRefusesAreNoStatementsFault) {
+  auto session = open();
+  session->set_limits(std::chrono::hours{24 * 365}, 0ms, 200);
+  auto result = execute(*session, "SELECT 1");
+  ASSERT_FALSE(result);
+  EXPECT_EQ(result.error().sqlstate, "22023");
+  EXPECT_EQ(disposition_of(result.error()).cause, Disposition::Cause::kPerson);
+  EXPECT_FALSE(session->usable());
+}
+
+TEST_F(SessionRetirementTest, MakesNoSessionThatCannotWrite) {
+  for (const char* setting : {"SET", "RESET"}) {
+    const bool read_only = std::string(setting) == "SET";
+    server_->superuser("ALTER ROLE app " + std::string(setting) + " default_transaction_read_only" +
+                       (read_only ? " = on" : ""));
+    auto session = run(context_, connect(context_.get_executor(), server_->connect_options(), in(20s)));
+    ASSERT_EQ(session.has_value(), !read_only);
+    if (session) continue;
+    EXPECT_EQ(session.error().error_class, ErrorClass::kReadOnly);
+    EXPECT_EQ(session.error().sqlstate, "25006");
+    EXPECT_NE(session.error().detail.find("takes no writes"), std::string::npos);
+  }
+}
+
+}  // namespace
+}  // namespace storagepool::postgres
