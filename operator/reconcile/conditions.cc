@@ -84,14 +84,14 @@ bool refuses_work(const std::optional<settings::PostgresFault>& fault) {
 Condition postgres_reachable(const Seen& seen) {
   Condition result =
       condition(kPostgresReachable, Truth::kUnknown, "NoPodAnswers", "no pod has reported on PostgreSQL yet");
-  const std::string hash = render::postgres_hash(seen.spec);
+  const std::string target = settings::target_of(seen.spec.postgres);
   for (const PodState& pod : seen.pods) {
     const PodView& view = pod.view;
     const auto& facts = pod.answer.facts;
-    if (!facts || view.postgres_hash != hash || view.terminating) continue;
+    if (!facts || facts->target != target || view.terminating) continue;
     if (facts->reachable && !refuses_work(facts->fault)) {
       result = condition(kPostgresReachable, Truth::kTrue, "Connected",
-                         "every pod that reports reaches " + render::target_of(seen.spec.postgres));
+                         "every pod that reports reaches " + target);
     } else if (facts->fault) {
       return condition(kPostgresReachable, Truth::kFalse, std::string(reason_of(*facts->fault)),
                        view.name + ": " + facts->detail);

@@ -1,13 +1,13 @@
-// Model check of what next_step does to journals: seeded random interleavings of outages, scale-ins taken back,
-// changed templates, deletions, operator crashes, lost messages, stale caches, a late StatefulSet controller,
-// partitioned and restarted pods, with and without volumes. Checked whenever something goes away:
+// Model check of what next_step does to journals: seeded random interleavings of outages, scale-ins taken
+// back, changed templates, deletions, operator crashes, lost messages, stale caches, a late StatefulSet
+// controller, partitioned and restarted pods, with and without volumes. Checked whenever something goes away:
 //   J1  a pod without a volume that is removed for a scale-in, a rollout or a deletion holds no event
 //   J2  a claim that is deleted holds no event
 // and at the end, when PostgreSQL is back and all is calm: everything is done, and no journal holds an event.
 //
-// Left out, as none is the operator's: a pod without a volume that somebody else deletes, a pod that is started
-// anew, and so forgets that it leaves, just when it was found empty and let go, and a controller so late that a
-// pod which it should have started no more takes events.
+// Left out, as none is the operator's: a pod without a volume that somebody else deletes, a pod that is
+// started anew, and so forgets that it leaves, just when it was found empty and let go, and a controller so
+// late that a pod which it should have started no more takes events.
 #include <algorithm>
 #include <map>
 #include <random>
@@ -103,7 +103,8 @@ class Journals {
   void act() {
     for (std::int64_t i = 0; i < read_.replicas; ++i) {
       if (find(i) != nullptr) continue;
-      pods_.push_back({.uid = ++last_uid_, .ordinal = i, .revision = read_revision_, .takes_after = now_ + kStart});
+      pods_.push_back(
+          {.uid = ++last_uid_, .ordinal = i, .revision = read_revision_, .takes_after = now_ + kStart});
       if (volumes_) claims_[i] = true;
       if (!volumes_) disk_[i] = 0;
     }
@@ -150,9 +151,10 @@ class Journals {
 
   void world_event() {
     ++now_;
-    JournalPod* pod = pods_.empty() ? nullptr
-                                    : &pods_[static_cast<std::size_t>(
-                                          number(0, static_cast<std::int64_t>(pods_.size()) - 1))];
+    JournalPod* pod =
+        pods_.empty()
+            ? nullptr
+            : &pods_[static_cast<std::size_t>(number(0, static_cast<std::int64_t>(pods_.size()) - 1))];
     switch (number(0, 11)) {
       case 0:
         return control();
@@ -264,7 +266,8 @@ class Journals {
     if (!workload_ || desired_.deleting || set_revision_ == revision_) return;
     write(*workload_);  // the new template
   }
-  void carry_out(const Action& action, const std::vector<JournalPod>& seen, std::vector<int>& told, bool chaos) {
+  void carry_out(const Action& action, const std::vector<JournalPod>& seen, std::vector<int>& told,
+                 bool chaos) {
     if (const auto* grant = std::get_if<WriteGrant>(&action)) {
       granted_ = grant->granted;
     } else if (const auto* push = std::get_if<Push>(&action)) {
@@ -325,7 +328,7 @@ class Journals {
   std::vector<JournalPod> pods_, cache_;
   std::map<std::int64_t, std::int64_t> disk_;  // events, by ordinal
   std::map<std::int64_t, std::int64_t> released_at_;
-  std::map<std::int64_t, bool> claims_;        // bound, by ordinal
+  std::map<std::int64_t, bool> claims_;  // bound, by ordinal
 };
 
 TEST(JournalsModel, NoEventGoesWithAPodOrAClaim) {

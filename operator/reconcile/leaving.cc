@@ -73,7 +73,8 @@ Departure departure(const Desired& desired, const Observed& observed, std::int64
   const bool volumes = observed.workload && observed.workload->volumes;
   if (const auto why = contents(desired, *pod)) {
     const bool enough = desired.patience_over && (desired.deleting || waiting_is_useless(*pod));
-    if (given_up(desired, pod->name)) return {volumes ? Verdict::kVolumeIsKept : Verdict::kHoldsNothing, *why};
+    if (given_up(desired, pod->name))
+      return {volumes ? Verdict::kVolumeIsKept : Verdict::kHoldsNothing, *why};
     if (volumes && (enough || only_set_aside(*pod))) return {Verdict::kVolumeIsKept, *why};
     return {Verdict::kWaits, *why};
   }

@@ -15,8 +15,8 @@ namespace storagepool::reconcile {
 
 struct Departure {
   enum class Verdict {
-    kHoldsNothing,   // it may go, and its claim with it
-    kVolumeIsKept,   // it may go; its claim holds events, or may
+    kHoldsNothing,  // it may go, and its claim with it
+    kVolumeIsKept,  // it may go; its claim holds events, or may
     kWaits,
   };
   Verdict verdict = Verdict::kWaits;

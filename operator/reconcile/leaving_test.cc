@@ -20,8 +20,7 @@ class Leaving : public testing::Test {
     settings::ServerFacts facts;
     facts.max_connections = 100;
     observed_.facts = facts;
-    observed_.granted =
-        Granted{.generation = 4, .settings = sizing::grant(desired_.asked, 9), .ceiling = 9};
+    observed_.granted = Granted{.generation = 4, .settings = sizing::grant(desired_.asked, 9), .ceiling = 9};
     observed_.workload = Workload{.replicas = 3, .peak_pods = 3, .settled = true};
     for (std::int64_t i = 0; i < 3; ++i) {
       settings::SettingsReport report;
@@ -149,7 +148,8 @@ TEST_F(Leaving, AJournalThatCannotBeUsedIsNotKnownToBeEmpty) {
   pod(2).report->journal->takes_events = false;
   pod(2).report->journal->reason = "the file cannot be opened";
   expect<Wait>();
-  EXPECT_THAT(awaited(), HasSubstr("audit-2 does not know what its journal holds: the file cannot be opened"));
+  EXPECT_THAT(awaited(),
+              HasSubstr("audit-2 does not know what its journal holds: the file cannot be opened"));
   desired_.patience_over = true;
   EXPECT_THAT(expect<Scale>().emptied, IsEmpty());
   desired_.journals = false;  // it takes none because it has none

@@ -131,6 +131,7 @@ bool Look::holds_nothing(const PodView& pod) const {
 Observed Look::observed() const {
   Observed observed;
   observed.granted = memory_.granted.view();
+  const std::string target = settings::target_of(spec_.postgres);
   const WorkloadView view = memory_.workload.view().value_or(WorkloadView{});
   if (memory_.workload.view()) observed.workload = view.workload;
   for (const PodState& pod : pods_) {
@@ -141,7 +142,7 @@ Observed Look::observed() const {
                              .terminating = pod.view.terminating,
                              .ready = pod.view.ready,
                              .outdated = !view.revision.empty() && pod.view.revision != view.revision,
-                             .reaches_postgres = facts && facts->reachable,
+                             .reaches_postgres = facts && facts->reachable && facts->target == target,
                              .holds_nothing = holds_nothing(pod.view),
                              .pushed = pod.pushed,
                              .told = pod.told,
@@ -199,13 +200,13 @@ void Look::take_pods(const std::vector<kube::ObjectPtr>& objects) {
 
 void Look::learn_facts() {
   if (!valid_) return;
-  const std::string hash = render::postgres_hash(spec_);
+  const std::string target = settings::target_of(spec_.postgres);
   bool all_moved = !pods_.empty();
   for (const PodState& pod : pods_) {
-    const bool moved = pod.view.postgres_hash == hash;
-    all_moved &= moved;
     const auto& facts = pod.answer.facts;
-    if (!moved || !facts || !facts->facts) continue;
+    const bool there = facts && facts->target == target;
+    all_moved &= there && facts->elsewhere == 0;
+    if (!there || !facts->facts) continue;
     const runtime::Timestamp read_at = now_.wall - std::chrono::seconds(facts->facts_age_seconds);
     follow_facts(memory_, {.facts = *facts->facts, .as_of = unix_milliseconds(read_at)});
   }

@@ -43,6 +43,7 @@ class Look {
   Failure ensure_config_map();
   Failure ensure_stateful_set();
   Json stateful_set(const Scale& numbers) const;
+  Json config_map(const Granted& granted) const;
   Failure write_status();
   Failure refused_or(const kube::ApiError& error, const std::string& what);
 

@@ -102,11 +102,17 @@ Look::Failure Look::carry_out(const Action& action) {
   return list_pods();
 }
 
+Json Look::config_map(const Granted& granted) const {
+  return render::config_map(identity_, spec_,
+                            {.generation = granted.generation,
+                             .settings = granted.settings,
+                             .ceiling = granted.ceiling,
+                             .leaving = memory_.member.leaving});
+}
+
 Look::Failure Look::write_grant(const WriteGrant& action) {
   const Granted& granted = action.granted;
-  const Json object = render::config_map(
-      identity_, spec_,
-      {.generation = granted.generation, .settings = granted.settings, .ceiling = granted.ceiling});
+  const Json object = config_map(granted);
   const auto stored = memory_.children.write(cluster_, kube::resources::kConfigMaps, object, now_.steady,
                                              memory_.granted.version());
   if (!stored) return refused_or(stored.error(), "ConfigMap " + render::config_map_name(identity_.name));
@@ -192,9 +198,7 @@ Look::Failure Look::ensure_config_map() {
   const auto known = memory_.granted.view();
   if (!known) return std::nullopt;
   const Granted& granted = *known;
-  const Json object = render::config_map(
-      identity_, spec_,
-      {.generation = granted.generation, .settings = granted.settings, .ceiling = granted.ceiling});
+  const Json object = config_map(granted);
   const auto stored = memory_.children.ensure(cluster_, kube::resources::kConfigMaps, object, now_.steady);
   if (!stored) return refused_or(stored.error(), "ConfigMap " + render::config_map_name(identity_.name));
   if (const auto& written = *stored) memory_.granted.written(granted, *written, now_.steady);

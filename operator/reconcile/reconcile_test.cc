@@ -171,6 +171,7 @@ TEST_F(Reconcile, APostgresFaultIsNamedAndRecoveredFrom) {
   EXPECT_THAT(message(kReady), HasSubstr("audit-2: connecting to db:5432/audit"));
   EXPECT_THAT(events(), Contains("CredentialsRejected"));
   facts = cluster_.new_pods_say;
+  facts.target = "db:5432/audit";
   ASSERT_TRUE(look());
   EXPECT_EQ(condition(kReady), "True Ready");
   EXPECT_THAT(events(), Contains("Connected"));
@@ -231,6 +232,32 @@ TEST_F(Reconcile, TheTokenIsDerivedAndWrittenAgainToAPodThatRefusesIt) {
   ASSERT_TRUE(look());
   EXPECT_THAT(cluster_.writes, Not(Contains("apply Secret/audit-admin")));
   EXPECT_THAT(status().dump(), Not(HasSubstr(token)));
+}
+
+TEST_F(Reconcile, ACorrectedHostReachesThePodsWithoutReplacingThem) {
+  settle();
+  const Json pod_template = cluster_.get("StatefulSet", "audit")["spec"]["template"];
+  const auto leaving = [&] {
+    return cluster_.get("ConfigMap", "audit-config")["metadata"]["annotations"].value(
+        std::string(render::kLeavingAnnotation), "");
+  };
+  change_spec("/spec/postgres/host", "new");
+  settle();
+  EXPECT_EQ(condition(kPostgresReachable), "Unknown NoPodAnswers");
+  EXPECT_EQ(leaving(), "db.team:5432");
+  restart_operator();
+  settle();
+  EXPECT_EQ(leaving(), "db.team:5432");  // while pods are there, also for an operator that starts anew
+  cluster_.run_kubelet("audit");
+  cluster_.pod("audit-1").facts.elsewhere = 1;
+  settle();
+  EXPECT_EQ(condition(kReady), "True Ready");
+  EXPECT_EQ(leaving(), "db.team:5432");
+  cluster_.pod("audit-1").facts.elsewhere = 0;
+  settle();
+  EXPECT_EQ(leaving(), "");
+  EXPECT_EQ(status()["connectionBudget"]["perPod"], 9);
+  EXPECT_EQ(cluster_.get("StatefulSet", "audit")["spec"]["template"], pod_template);
 }
 
 TEST_F(Reconcile, AnotherServerStartsFromTheMinimum) {

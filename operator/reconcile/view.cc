@@ -55,7 +55,6 @@ std::optional<PodView> read_pod(const Json& object, const std::string& pool) {
   pod.started = !text_at(object, "/spec/nodeName").empty() && phase != "Succeeded" && phase != "Failed";
   pod.ready = is_ready(object) && !pod.terminating;
   pod.ip = text_at(object, "/status/podIP");
-  pod.postgres_hash = kube::annotation(object, render::kPostgresHashAnnotation);
   pod.revision = kube::label(object, "controller-revision-hash");
   pod.ran = has_run(object);
   return pod;

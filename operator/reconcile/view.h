@@ -23,7 +23,6 @@ struct PodView {
   bool started = false;  // on a node and not ended
   bool ready = false;
   std::string ip = {};
-  std::string postgres_hash = {};
   std::string revision = {};  // of the pod template it was made from
   bool ran = false;           // its container has run, so there may be something on its disk
 };

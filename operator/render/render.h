@@ -32,13 +32,16 @@ inline constexpr int kMetricsPort = 9090;
 inline constexpr std::string_view kManager = "storagepool-operator";
 // The highest limit that any pod may still have in force: see operator/reconcile/next_step.h.
 inline constexpr std::string_view kCeilingAnnotation = "storagepool.dev/limit-ceiling";
+// After postgres.host or port changed: the server that some pods may still hold connections to.
+inline constexpr std::string_view kLeavingAnnotation = "storagepool.dev/leaving-server";
 // The most pods that may exist at this moment.
 inline constexpr std::string_view kPeakPodsAnnotation = "storagepool.dev/peak-pods";
 // Ordinals at or above the replicas whose claims hold nothing, as "3,4".
 inline constexpr std::string_view kEmptiedAnnotation = "storagepool.dev/emptied-claims";
 // Changes with the pod template that the operator renders.
 inline constexpr std::string_view kTemplateAnnotation = "storagepool.dev/template";
-// Changes with what makes the pods restart: where PostgreSQL is and how it is reached.
+// Changes with what of PostgreSQL pods are replaced for: the database, and the Secrets. Host, port and
+// sslMode they take up while they run.
 inline constexpr std::string_view kPostgresHashAnnotation = "storagepool.dev/postgres-hash";
 
 std::string config_map_name(const std::string& pool);
@@ -56,6 +59,7 @@ struct ConfigMapInput {
   std::int64_t generation = 0;
   settings::Settings settings;
   std::int64_t ceiling = 0;
+  std::string leaving{};  // see kLeavingAnnotation
 };
 struct StatefulSetInput {
   std::int64_t replicas = 0;

@@ -338,15 +338,4 @@ std::vector<std::string> given_up_pods(const Json& object) {
   return pods;
 }
 
-std::string server_of(const settings::PostgresTarget& target) {
-  std::string host = target.host;
-  std::transform(host.begin(), host.end(), host.begin(), [](unsigned char c) { return std::tolower(c); });
-  while (host.ends_with('.')) host.pop_back();
-  return host + ":" + std::to_string(target.port);
-}
-
-std::string target_of(const settings::PostgresTarget& target) {
-  return server_of(target) + "/" + target.database;
-}
-
 }  // namespace storagepool::render

@@ -68,10 +68,4 @@ Identity identity_of(const Json& object);
 bool has_finalizer(const Json& object);
 std::vector<std::string> given_up_pods(const Json& object);  // kGiveUpAnnotation
 
-// "host:port" in lower case, by which StoragePools on one server are told before its system identifier is
-// known.
-std::string server_of(const settings::PostgresTarget& target);
-// "host:port/database".
-std::string target_of(const settings::PostgresTarget& target);
-
 }  // namespace storagepool::render

@@ -106,6 +106,7 @@ class App {
   bool takes_events() const { return monitor_.status().reachable() && monitor_.status().has_schema(); }
   steady_clock::time_point request_deadline() const;
   PoolFigures figures() const;
+  settings::FactsReport facts() const;
   Snapshot snapshot() const;
   static awaitable<http::Response> metrics(App* app);
 
@@ -165,14 +166,13 @@ App::App(const Options& options, Startup startup)
       authenticator_(
           {.mode = options.auth_mode, .dir = options.auth_dir, .admin_token_file = options.admin_token_file}),
       background_({options, settings_, engine_, authenticator_, partition_settings(options),
-                   [this] { return takes_events(); }}),
+                   [this] { return takes_events(); }, [this] { monitor_.moved(); }}),
       api_(executor_, api_limits(options),
            metrics_.counted(api_routes_, auth::authenticated(authenticator_, api_routes_.handler(),
                                                              statistics_paths(), metrics_.refusals("api")))),
       health_(executor_, small_requests(), health_routes_.handler()),
       admin_(executor_, small_requests(),
-             make_admin_handler({options.admin_token_file, settings_, engine_,
-                                 [this] { return monitor_.status().report(runtime::steady_now()); },
+             make_admin_handler({options.admin_token_file, settings_, engine_, [this] { return facts(); },
                                  metrics_.refusals("admin")})),
       metrics_server_(executor_, small_requests(), metrics_routes_.handler()) {}
 
@@ -221,6 +221,13 @@ PoolFigures App::figures() const {
           .max_conns_per_database = engine_.in_force().max_conns_per_database,
           .system_database = system_database_,
           .server = monitor_.status().report(runtime::steady_now())};
+}
+
+settings::FactsReport App::facts() const {
+  settings::FactsReport report = monitor_.status().report(runtime::steady_now());
+  report.target = settings::target_of(settings_.in_force().config.postgres);
+  report.elsewhere = engine_.retired_connections();
+  return report;
 }
 
 Snapshot App::snapshot() const {

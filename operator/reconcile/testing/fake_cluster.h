@@ -72,6 +72,13 @@ class FakeCluster final : public Cluster, public kube::PodClient {
     touch(set);
   }
 
+  // What the pods find mounted reaches them.
+  void run_kubelet(const std::string& name) {
+    const auto config =
+        settings::parse_config(get("ConfigMap", name + "-config")["data"]["config.yaml"].get<std::string>());
+    for (auto& [address, pod] : pods) pod.facts.target = settings::target_of(config->postgres);
+  }
+
   kube::ObjectPtr cached(const kube::ResourceType& type, const kube::ObjectKey& key) const override {
     const auto found = objects.find({std::string(type.kind), key.name});
     return found == objects.end() ? nullptr : std::make_shared<const Json>(found->second);
@@ -88,7 +95,10 @@ class FakeCluster final : public Cluster, public kube::PodClient {
   }
   Result<Json> apply(const kube::ResourceType& type, const Json& object) override {
     const Id id{std::string(type.kind), object["metadata"]["name"]};
-    return write("apply", id, [&](Json& stored) { stored.merge_patch(object); });
+    return write("apply", id, [&](Json& stored) {
+      if (stored.contains("metadata")) stored["metadata"].erase("annotations");  // ours, all of them
+      stored.merge_patch(object);
+    });
   }
   Result<Json> apply_status(const Json& object) override {
     const Id id{"StoragePool", object["metadata"]["name"]};
@@ -219,6 +229,7 @@ class FakeCluster final : public Cluster, public kube::PodClient {
     pod.report.settings = *settings::resolve(config->pool);
     pod.report.journal = settings::JournalReport{.takes_events = true, .reason = {}};
     pod.facts = new_pods_say;
+    pod.facts.target = settings::target_of(config->postgres);
     pods[address] = pod;
   }
 
