@@ -78,6 +78,8 @@ Look::Failure Look::work() {
     finished_ = true;
     return std::nullopt;
   }
+  // Pods that a scale-in has waited for are waited for once more.
+  if (deleting_ && !std::exchange(memory_.deleting, true)) memory_.leaving_since.reset();
   if (!deleting_) {
     if (!valid_) return std::nullopt;
     if (auto failure = add_finalizer()) return failure;

@@ -19,7 +19,9 @@ class DataStorageMovedTest : public testing::ProgramTest {
     const std::string target = settings::target_of(pod_.config.postgres);
     ASSERT_TRUE(eventually([&] { return pod_.facts().at("target") == target; })) << pod_.log();
   }
-  bool stored(const std::string& id) const { return pod_.api("GET", testing::kEvents + "/" + id).status == 200; }
+  bool stored(const std::string& id) const {
+    return pod_.api("GET", testing::kEvents + "/" + id).status == 200;
+  }
 };
 
 TEST_F(DataStorageMovedTest, WhatWasAcceptedMeanwhileIsStoredOnTheServerOfNow) {
