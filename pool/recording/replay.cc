@@ -58,7 +58,7 @@ Replay::Replay(asio::any_io_executor executor, Backlog& backlog, Store store, co
       clock_(clock),
       options_(std::move(options)),
       pacing_(options_.limits),
-      random_(std::random_device{}()),
+      random_(options_.seed),
       changed_(std::move(executor)) {
   backlog_.on_append([this] { changed_.notify_all(); });
 }
