@@ -209,8 +209,10 @@ std::vector<Condition> seen_conditions(const StatusInput& input, const Seen& see
                                        : no_class && !seen.deleting ? missing
                                                                     : seen.step.stalled);
   const bool busy = is_stalled.status != Truth::kTrue && is_ready.status != Truth::kTrue;
+  // In an outage both are so: PostgreSQL is away, and what waits for it.
+  const Reason why = seen.step.awaits_journal.value_or(Reason{is_ready.reason, is_ready.message});
   const Condition reconciling =
-      busy ? condition(kReconciling, Truth::kTrue, is_ready.reason, is_ready.message)
+      busy ? condition(kReconciling, Truth::kTrue, why)
            : condition(kReconciling, Truth::kFalse, "Settled", "nothing is left to do");
   return {is_ready,
           reconciling,

@@ -25,6 +25,14 @@ TEST_F(Reconcile, AScaleInWaitsForTheJournalAndReleasesTheVolume) {
   EXPECT_EQ(condition(kReady), "False JournalNotEmpty");
   EXPECT_EQ(condition(kReconciling), "True JournalNotEmpty");
   EXPECT_THAT(message(kReady), HasSubstr("audit-2 holds 6 events that PostgreSQL has not taken"));
+  auto& facts = cluster_.pod("audit-0").facts;
+  facts.reachable = false;
+  facts.fault = settings::PostgresFault::kUnreachable;
+  ASSERT_TRUE(look());
+  EXPECT_EQ(condition(kReady), "False Unreachable");
+  EXPECT_EQ(condition(kReconciling), "True JournalNotEmpty");
+  facts.reachable = true;
+  facts.fault.reset();
   cluster_.pod("audit-2").report.journal->waiting_units = 0;
   settle();
   EXPECT_EQ(condition(kReady), "True Ready");

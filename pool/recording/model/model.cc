@@ -98,11 +98,12 @@ void Schedule::start() {
   replay.limits.put_off = 2000ms;
   replay.parents_wait = World::kParentsWait;
   replay.seed = world_.random();
-  replay_.emplace(context_->get_executor(), disk_,
-                  [this](journal::Origin origin, std::vector<event::Event> events, Replay::GiveUpAt give_up_at) {
-                    return postgresql_.replay(std::move(origin), std::move(events), std::move(give_up_at));
-                  },
-                  world_, std::move(replay));
+  replay_.emplace(
+      context_->get_executor(), disk_,
+      [this](journal::Origin origin, std::vector<event::Event> events, Replay::GiveUpAt give_up_at) {
+        return postgresql_.replay(std::move(origin), std::move(events), std::move(give_up_at));
+      },
+      world_, std::move(replay));
   replay_->start();
 }
 
@@ -276,12 +277,15 @@ void Schedule::change_weather() {
       break;
     case 7:
       if (one.empty()) break;
-      if (registry_.find(one).life > 0) registry_.drop(one);
-      else registry_.create(one);
+      if (registry_.find(one).life > 0)
+        registry_.drop(one);
+      else
+        registry_.create(one);
       break;
     case 8:
       if (!disk_.records.empty() && world_.chance(20))
-        disk_.records[static_cast<std::size_t>(world_.pick(static_cast<int>(disk_.records.size())))].torn = true;
+        disk_.records[static_cast<std::size_t>(world_.pick(static_cast<int>(disk_.records.size())))].torn =
+            true;
       break;
   }
 }

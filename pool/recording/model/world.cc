@@ -244,7 +244,8 @@ ingest::Answer Postgresql::apply(const Call& call) {
   if (on_applied) on_applied(call);
   ingest::Answer stored = std::vector<ingest::Stored>();
   for (const event::Event& event : call.events) {
-    stored->push_back({.event_timestamp = {}, .created = rows_.insert({call.home.incarnation(), event.event_id}).second});
+    stored->push_back(
+        {.event_timestamp = {}, .created = rows_.insert({call.home.incarnation(), event.event_id}).second});
   }
   last_answer[call.home.database()] = world_.now();
   if (committed_) committed_(call.home.database());

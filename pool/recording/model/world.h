@@ -157,7 +157,9 @@ class Postgresql final : public EventStore {
 
   boost::asio::awaitable<ingest::Answer> store(std::string database, std::vector<event::Event> unit,
                                                Deadline deadline, GiveUpAt give_up_at) override;
-  void on_commit(std::function<void(const std::string&)> listener) override { committed_ = std::move(listener); }
+  void on_commit(std::function<void(const std::string&)> listener) override {
+    committed_ = std::move(listener);
+  }
   double fill(const std::string& database) const override;
   bool away() const override { return away_seen; }
 
@@ -166,18 +168,20 @@ class Postgresql final : public EventStore {
                                                                         GiveUpAt give_up_at);
   void run_on(boost::asio::any_io_executor executor) { executor_ = std::move(executor); }
   bool end_one();
-  void give_up();   // who has waited long enough
+  void give_up();          // who has waited long enough
   TimePoint next() const;  // when the next one gives up, or may have moved
   void forget_callers();
   bool has(const Home& home, const std::string& id) const { return has(home.incarnation(), id); }
-  bool has(const std::string& incarnation, const std::string& id) const { return rows_.contains({incarnation, id}); }
+  bool has(const std::string& incarnation, const std::string& id) const {
+    return rows_.contains({incarnation, id});
+  }
   // Whether some write has waited for a quarter of kStallAfter or more without a commit.
   bool somebody_waits_in_vain() const;
 
-  std::map<std::string, State> states;  // by workspace
-  bool glitches = true;    // now and then something fails alone
-  bool is_away = false;      // refuses everybody
-  bool away_seen = false;  // and that is known
+  std::map<std::string, State> states;           // by workspace
+  bool glitches = true;                          // now and then something fails alone
+  bool is_away = false;                          // refuses everybody
+  bool away_seen = false;                        // and that is known
   std::map<std::string, TimePoint> last_answer;  // by database: a commit, or a refusal of events
   std::list<Call> calls;
   std::function<void(const Call&)> on_applied;  // before it is
