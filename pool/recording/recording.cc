@@ -41,6 +41,12 @@ void Recording::set_stall_after(std::chrono::milliseconds stall_after) {
 
 awaitable<Recording::Answer> Recording::record(Destination destination, std::vector<Event> unit,
                                                Deadline deadline) {
+  if (journal_ == nullptr && destination.database.empty()) {
+    constexpr std::chrono::seconds kRetryAfter{1};
+    co_return tl::unexpected(StoreError{StoreError::Kind::kUnavailable,
+                                        "no connection to PostgreSQL to look the workspace up with",
+                                        kRetryAfter});
+  }
   if (journal_ == nullptr) {
     auto stored = co_await store_.store(std::move(destination.database), std::move(unit), deadline, nullptr);
     if (!stored) co_return tl::unexpected(std::move(stored.error()));
@@ -49,7 +55,7 @@ awaitable<Recording::Answer> Recording::record(Destination destination, std::vec
   const std::string& database = destination.database;
   if (store_.away()) {
     stalls_.clear();
-  } else if (stalls_.worth_waiting(database, store_.fill(database), clock_.now())) {
+  } else if (!database.empty() && stalls_.worth_waiting(database, store_.fill(database), clock_.now())) {
     std::vector<Event> copy = unit;
     auto stored = co_await store(database, std::move(copy), deadline);
     if (stored) co_return Recorded{.stored = std::move(*stored)};

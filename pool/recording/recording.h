@@ -61,8 +61,9 @@ class Recording {
   Recording(const Recording&) = delete;
   Recording& operator=(const Recording&) = delete;
 
-  // The events are recorded together or not at all; each has its event_id. The error is what the client is to
-  // be told: kUnavailable when neither PostgreSQL nor the journal can take them.
+  // The events are recorded together or not at all; each has its event_id. What is for a workspace that could
+  // not be looked up (no database) is journalled, for it might be about to be dropped. The error is what the
+  // client is to be told: kUnavailable when neither PostgreSQL nor the journal can take them.
   boost::asio::awaitable<Answer> record(Destination destination, std::vector<event::Event> unit,
                                         Deadline deadline);
 

@@ -265,6 +265,15 @@ TEST_F(RecordingTest, WaitsForTheJournalWhateverIsLeftOfTheDeadline) {
   expect_journalled();
 }
 
+TEST_F(RecordingTest, JournalsWhatIsForAWorkspaceThatCannotBeLookedUp) {
+  Recording recording(store_, &*backlog_, clock_);
+  EXPECT_TRUE(record_by(recording, "team-a", "").value().journalled);
+  EXPECT_TRUE(store_.stored_in.empty());
+  Recording without(store_, nullptr, clock_);
+  EXPECT_EQ(record_by(without, "team-a", "").error().kind, StoreError::Kind::kUnavailable);
+  EXPECT_TRUE(store_.stored_in.empty());
+}
+
 TEST_F(RecordingTest, WithoutAJournalSaysThatPostgresqlIsAway) {
   store_.is_away = true;
   store_.error = StoreError{StoreError::Kind::kUnavailable, "no connection", {}};

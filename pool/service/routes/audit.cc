@@ -136,7 +136,10 @@ struct Routes {
       co_return tl::unexpected(std::move(*refusal));
     }
     if (!allowed) co_return tl::unexpected(auth::forbidden(request, scope));
-    auto destination = co_await context.destinations.find(workspace_of(request), context.deadline());
+    auto finding = scope == "write"
+                       ? context.destinations.find_for_write(workspace_of(request), context.deadline())
+                       : context.destinations.find(workspace_of(request), context.deadline());
+    auto destination = co_await std::move(finding);
     if (!destination) co_return tl::unexpected(failed(destination.error(), request));
     co_return std::move(*destination);
   }
