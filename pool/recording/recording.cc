@@ -116,6 +116,11 @@ bool Recording::parents_may_come() const {
 awaitable<Recording::Answer> Recording::journal(journal::Origin origin, std::vector<Event> unit,
                                                 Deadline deadline) {
   constexpr std::chrono::seconds kRetryAfter{5};
+  const std::string refusal = options_.journal_refuses ? options_.journal_refuses() : "";
+  if (!refusal.empty()) {
+    co_return tl::unexpected(StoreError{StoreError::Kind::kUnavailable,
+                                        "PostgreSQL cannot take the event now and " + refusal, kRetryAfter});
+  }
   const Deadline patience = std::max(deadline, clock_.now() + kJournalPatience);
   const auto appended = co_await journal_->append(std::move(origin), std::move(unit), patience);
   if (appended) {

@@ -256,6 +256,21 @@ TEST_F(RecordingTest, IsUnavailableWhenTheJournalIsFullOrFails) {
   expect_unavailable("failed", "closed");
 }
 
+TEST_F(RecordingTest, IsUnavailableWhileNothingIsToGoToTheJournal) {
+  std::string reason = "the pod is to leave";
+  Recording recording(store_, journal_.get(), clock_, {.journal_refuses = [&] { return reason; }});
+  EXPECT_FALSE(record_by(recording).value().journalled) << "PostgreSQL takes it";
+  store_.is_away = true;
+  const auto refused = record_by(recording);
+  ASSERT_FALSE(refused);
+  EXPECT_EQ(refused.error().kind, StoreError::Kind::kUnavailable);
+  EXPECT_NE(refused.error().detail.find(reason), std::string::npos);
+  EXPECT_GT(refused.error().retry_after.count(), 0);
+  EXPECT_EQ(journalled(), 0);
+  reason.clear();
+  EXPECT_TRUE(record_by(recording).value().journalled);
+}
+
 TEST_F(RecordingTest, WaitsForTheJournalWhateverIsLeftOfTheDeadline) {
   store_.is_away = true;
   deadline_ = runtime::steady_now() - 1s;

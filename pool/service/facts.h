@@ -59,6 +59,8 @@ class PostgresStatus {
 
   bool reachable() const { return reachable_; }
   bool has_schema() const { return schema_ready_; }
+  // PostgreSQL stores events and can be read.
+  bool usable() const { return reachable_ && schema_ready_; }
   bool writes_fail() const { return !write_faults_.empty(); }
   // The reason why the server cannot be used, or else why some database of it cannot be written.
   std::optional<settings::PostgresFault> fault() const;

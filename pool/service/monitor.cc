@@ -55,9 +55,10 @@ engine::Listener Monitor::listener() {
           .on_connection_lost = [this] { look(); }};
 }
 
-void Monitor::start(engine::Engine& engine, std::string database) {
+void Monitor::start(engine::Engine& engine, std::string database, std::function<void()> on_schema) {
   engine_ = &engine;
   database_ = std::move(database);
+  on_schema_ = std::move(on_schema);
   runtime::spawn(executor_, "monitor", run());
 }
 
@@ -182,6 +183,7 @@ awaitable<void> Monitor::migrate(postgres::Connection& connection, int moves) {
   co_await create_months(connection);
   if (moves != moves_) co_return;
   status_.schema_ready();
+  on_schema_();
   if (state->newer_than_known) {
     log::warn("the database schema is newer than this release; going on, as newer schemas only add",
               {{"version", state->version}, {"known", known.back().version}});

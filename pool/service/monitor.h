@@ -5,6 +5,7 @@
 #pragma once
 
 #include <chrono>
+#include <functional>
 #include <optional>
 #include <random>
 #include <string>
@@ -26,8 +27,9 @@ class Monitor {
 
   // To be given to the engine, which the monitor must outlive and which may only be used after `start`.
   engine::Listener listener();
-  // Starts checking; `engine` must live until `stop` was called and the executor has run on.
-  void start(engine::Engine& engine, std::string database);
+  // Starts checking; `engine` must live until `stop` was called and the executor has run on. `on_schema` is
+  // called once, when PostgreSQL has the schema.
+  void start(engine::Engine& engine, std::string database, std::function<void()> on_schema);
   void stop();
   // There is reason to think that PostgreSQL cannot be used any more.
   void look();
@@ -54,6 +56,7 @@ class Monitor {
   runtime::Notification woken_;
   engine::Engine* engine_ = nullptr;
   std::string database_;
+  std::function<void()> on_schema_;
   PostgresStatus status_;
   std::mt19937 random_;
   int moves_ = 0;  // what a session of before the last one says is of another server

@@ -191,8 +191,8 @@ TEST_F(DataStorageCrashTest, WhileNothingIsCommittedWritesGoToTheJournal) {
 }
 
 TEST_F(DataStorageCrashTest, RefusesWith503WhenTheJournalIsFull) {
+  start({"--journal-max-bytes=16Mi"});
   server_.stop();
-  pod_.start({}, {"--journal-max-bytes=16Mi"});
   json event = valid_event();
   event["event_data"] = {{"x", std::string(std::size_t{1} << 20, 'x')}};
   testing::HttpResponse answer;

@@ -20,8 +20,9 @@ settings::SettingsReport make_report(std::int64_t generation, const engine::Engi
 struct AdminContext {
   std::string token_file;
   LiveSettings& settings;
-  engine::Engine& engine;
+  std::function<settings::SettingsReport()> report;
   std::function<settings::FactsReport()> facts;
+  std::function<void(bool leaving)> leave;
   auth::OnRefused on_refused;
 };
 

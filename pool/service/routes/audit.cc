@@ -101,7 +101,7 @@ struct Routes {
   awaitable<Response> list(Request request) const {
     auto query = reading::parse_list_query(request.query, wall_clock());
     if (!query) co_return invalid(query.error(), request);
-    auto destination = co_await find(request, request.access.read, "read");
+    auto destination = co_await find_to_read(request);
     if (!destination) co_return std::move(destination.error());
     auto page = co_await context.reader.list(destination->database, std::move(*query), context.deadline());
     if (page) co_return json(200, reading::to_json(page->events, page->pagination));
@@ -114,7 +114,7 @@ struct Routes {
     const auto event_id = event::parse_uuid(given);
     if (!event_id)
       co_return invalid({{"event_id", "got " + event::quoted(given) + "; allowed: a UUID"}}, request);
-    auto destination = co_await find(request, request.access.read, "read");
+    auto destination = co_await find_to_read(request);
     if (!destination) co_return std::move(destination.error());
     const auto event = co_await context.reader.get(destination->database, *event_id, context.deadline());
     if (!event) {
@@ -129,17 +129,25 @@ struct Routes {
   }
 
  private:
-  // Where a request goes that its sender may make, else the answer to it.
-  awaitable<tl::expected<recording::Destination, Response>> find(const Request& request, bool allowed,
-                                                                 std::string_view scope) const {
-    if (auto refusal = refuse_workspace(request, context.destinations.system_database())) {
+  std::optional<Response> refuse(const Request& request, bool allowed, std::string_view scope) const {
+    if (auto refusal = refuse_workspace(request, context.destinations.system_database())) return refusal;
+    if (!allowed) return auth::forbidden(request, scope);
+    return std::nullopt;
+  }
+
+  awaitable<tl::expected<recording::Destination, Response>> find_to_read(const Request& request) const {
+    if (auto refusal = refuse(request, request.access.read, "read")) {
       co_return tl::unexpected(std::move(*refusal));
     }
-    if (!allowed) co_return tl::unexpected(auth::forbidden(request, scope));
-    auto finding = scope == "write"
-                       ? context.destinations.find_for_write(workspace_of(request), context.deadline())
-                       : context.destinations.find(workspace_of(request), context.deadline());
-    auto destination = co_await std::move(finding);
+    if (context.away()) co_return tl::unexpected(postgres_away(request));
+    auto destination = co_await context.destinations.find(workspace_of(request), context.deadline());
+    if (!destination) co_return tl::unexpected(failed(destination.error(), request));
+    co_return std::move(*destination);
+  }
+
+  awaitable<tl::expected<recording::Destination, Response>> find_to_write(const Request& request) const {
+    auto destination =
+        co_await context.destinations.find_for_write(workspace_of(request), context.deadline());
     if (!destination) co_return tl::unexpected(failed(destination.error(), request));
     co_return std::move(*destination);
   }
@@ -147,7 +155,8 @@ struct Routes {
   awaitable<Response> record(Request request, Events unit, bool batch) const {
     if (auto refusal = identify(request, unit)) co_return std::move(*refusal);
     request.body = {};
-    auto destination = co_await find(request, request.access.write, "write");
+    if (auto refusal = refuse(request, request.access.write, "write")) co_return std::move(*refusal);
+    auto destination = co_await find_to_write(request);
     if (!destination) co_return std::move(destination.error());
     const std::vector<std::string> ids = ids_of(unit);
     auto recorded = co_await context.recording.record(*destination, std::move(unit), context.deadline());
