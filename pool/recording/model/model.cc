@@ -68,7 +68,7 @@ class Schedule {
   int ids_ = 0;
   int unanswered_ = 0;
   std::unique_ptr<boost::asio::io_context> context_;
-  std::optional<Recording> recording_;
+  std::unique_ptr<Recording> recording_;
   std::optional<Replay> replay_;
 };
 
@@ -92,7 +92,7 @@ void Schedule::start() {
   options.gone = [this](Destination destination, Recording::Deadline) -> awaitable<bool> {
     co_return registry_.find(destination.workspace).life == 0;
   };
-  recording_.emplace(postgresql_, &disk_, world_, std::move(options));
+  recording_ = std::make_unique<Recording>(postgresql_, &disk_, world_, std::move(options));
   ReplayOptions replay;
   replay.limits.max_events = 8;
   replay.limits.put_off = 2000ms;

@@ -38,7 +38,7 @@ bool is_bad(const event::Event& event) {
 
 awaitable<bool> Disk::turn() {
   if (slow && world_.chance(60)) {
-    Promise promise(*executor_);
+    Promise promise(executor_);
     pending_.push_back(promise.giver());
     const auto fails = co_await promise.wait_until(TimePoint::max());
     co_return fails.value_or(true);
@@ -183,7 +183,7 @@ awaitable<ingest::Answer> Postgresql::store(std::string database, std::vector<ev
 }
 
 awaitable<ingest::Answer> Postgresql::ask(Call call) {
-  runtime::Promise<ingest::Answer> promise(*executor_);
+  runtime::Promise<ingest::Answer> promise(executor_);
   call.began = world_.now();
   call.until = std::min(call.deadline, call.give_up_at());
   call.giver = promise.giver();

@@ -132,7 +132,7 @@ class Disk final : public Backlog {
   boost::asio::awaitable<bool> turn();  // true: the disk fails this operation
 
   World& world_;
-  std::optional<boost::asio::any_io_executor> executor_;
+  boost::asio::any_io_executor executor_;
   std::list<Promise::Giver> pending_;
   std::function<void()> listener_;
   std::int64_t sequence_ = 0;
@@ -195,7 +195,7 @@ class Postgresql final : public EventStore {
 
   World& world_;
   Registry& registry_;
-  std::optional<boost::asio::any_io_executor> executor_;
+  boost::asio::any_io_executor executor_;
   std::function<void(const std::string&)> committed_;
   std::set<std::pair<std::string, std::string>> rows_;  // of which incarnation, which id
 };
