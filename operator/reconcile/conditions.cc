@@ -38,6 +38,8 @@ std::string_view reason_of(settings::PostgresFault fault) {
       return "NotPermitted";
     case PostgresFault::kSchema:
       return "SchemaFailed";
+    case PostgresFault::kCommitsEarly:
+      return "SynchronousCommitOff";
     case PostgresFault::kOther:
       break;
   }
@@ -84,11 +86,16 @@ bool refuses_work(const std::optional<settings::PostgresFault>& fault) {
 Condition postgres_reachable(const Seen& seen) {
   Condition result =
       condition(kPostgresReachable, Truth::kUnknown, "NoPodAnswers", "no pod has reported on PostgreSQL yet");
+  std::optional<Condition> warning;
   const std::string target = settings::target_of(seen.spec.postgres);
   for (const PodState& pod : seen.pods) {
     const PodView& view = pod.view;
     const auto& facts = pod.answer.facts;
     if (!facts || facts->target != target || view.terminating) continue;
+    if (facts->reachable && facts->fault == settings::PostgresFault::kCommitsEarly) {
+      warning = condition(kPostgresReachable, Truth::kTrue, std::string(reason_of(*facts->fault)),
+                          view.name + ": " + facts->detail);
+    }
     if (facts->reachable && !refuses_work(facts->fault)) {
       result = condition(kPostgresReachable, Truth::kTrue, "Connected",
                          "every pod that reports reaches " + target);
@@ -97,7 +104,7 @@ Condition postgres_reachable(const Seen& seen) {
                        view.name + ": " + facts->detail);
     }
   }
-  return result;
+  return warning.value_or(result);
 }
 
 std::string listed(const std::vector<std::string>& names) {

@@ -186,6 +186,10 @@ TEST_F(Reconcile, AServerThatIsReachedButTakesNoWritesIsNotReady) {
   EXPECT_EQ(condition(kPostgresReachable), "False NotPermitted");
   EXPECT_EQ(condition(kReady), "False NotPermitted");
   EXPECT_THAT(message(kReady), HasSubstr("42501"));
+  facts.fault = settings::PostgresFault::kCommitsEarly;
+  ASSERT_TRUE(look());
+  EXPECT_EQ(condition(kPostgresReachable), "True SynchronousCommitOff");
+  EXPECT_EQ(condition(kReady), "True Ready");
   facts.fault = settings::PostgresFault::kServerFull;  // open sessions work on
   ASSERT_TRUE(look());
   EXPECT_EQ(condition(kPostgresReachable), "True Connected");

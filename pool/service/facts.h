@@ -30,6 +30,8 @@ struct ParsedFacts {
   settings::ServerFacts facts;  // without the system identifier
   bool may_read_system_identifier = false;
   bool read_only = false;  // a standby, or default_transaction_read_only is on
+  // synchronous_commit as it would be: off for the role, the database or the server.
+  bool commits_early = false;
 };
 tl::expected<ParsedFacts, std::string> parse_facts(const postgres::Result& result);
 
@@ -46,7 +48,7 @@ class PostgresStatus {
 
   void connected();  // a session was established
   void connect_failed(const postgres::Error& error, TimePoint now);
-  void checked(settings::ServerFacts facts, TimePoint now);
+  void checked(settings::ServerFacts facts, TimePoint now, bool commits_early = false);
   void check_failed(const postgres::Error& error);  // on an established session
   void no_session(const std::string& why);          // none is open and none could be had
   void schema_ready();
@@ -84,6 +86,7 @@ class PostgresStatus {
   std::optional<TimePoint> connect_failed_at_;  // of the last attempt to connect, if it failed
   std::optional<settings::PostgresFault> fault_;
   std::string detail_ = "not tried yet";
+  bool commits_early_ = false;
   std::map<std::string, WriteFault, std::less<>> write_faults_;  // by database
   std::optional<settings::ServerFacts> facts_;
   TimePoint facts_at_;

@@ -168,7 +168,7 @@ awaitable<bool> Monitor::read_facts(postgres::Connection& connection, int moves)
       parsed->facts.system_identifier = identifier->rows[0][0].value_or("");
     }
   }
-  status_.checked(std::move(parsed->facts), runtime::steady_now());
+  status_.checked(std::move(parsed->facts), runtime::steady_now(), parsed->commits_early);
   co_return true;
 }
 

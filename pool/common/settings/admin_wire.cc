@@ -13,7 +13,7 @@ using Json = nlohmann::ordered_json;
 
 constexpr std::size_t kMaxBytes = std::size_t{64} * 1024;
 
-constexpr std::array<std::pair<PostgresFault, std::string_view>, 10> kFaults{{
+constexpr std::array<std::pair<PostgresFault, std::string_view>, 11> kFaults{{
     {PostgresFault::kCredentialsMissing, "credentials_missing"},
     {PostgresFault::kCredentialsRejected, "credentials_rejected"},
     {PostgresFault::kTls, "tls"},
@@ -23,6 +23,7 @@ constexpr std::array<std::pair<PostgresFault, std::string_view>, 10> kFaults{{
     {PostgresFault::kReadOnly, "read_only"},
     {PostgresFault::kNotPermitted, "not_permitted"},
     {PostgresFault::kSchema, "schema"},
+    {PostgresFault::kCommitsEarly, "commits_early"},
     {PostgresFault::kOther, "other"},
 }};
 

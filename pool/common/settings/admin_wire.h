@@ -92,6 +92,7 @@ enum class PostgresFault {
   kReadOnly,             // 25006, or a standby
   kNotPermitted,         // 42501
   kSchema,               // a migration failed
+  kCommitsEarly,         // synchronous_commit is off, which sessions do not follow; nothing fails
   kOther,
 };
 std::string_view to_string(PostgresFault fault);
