@@ -103,6 +103,7 @@ class App {
   void log_in_force(const char* message) const;
   bool postgres_usable() const { return monitor_.status().usable(); }
   Situation situation() const;
+  std::optional<settings::JournalReport> journal_report() const;
   settings::SettingsReport report() const;
   steady_clock::time_point request_deadline() const;
   PoolFigures figures() const;
@@ -269,18 +270,21 @@ Situation App::situation() const {
   now.schema_seen = schema_mark_.seen();
   now.leaving = leaving_;
   now.draining = ending_ && ending_->begun();
-  if (journal_) {
-    now.journal = report_journal(journal_->statistics(), options_.journal_max_bytes > 0, runtime::wall_now());
-  }
+  if (options_.journal_max_bytes > 0) now.journal = journal_report();
   return now;
+}
+
+std::optional<settings::JournalReport> App::journal_report() const {
+  if (!journal_) return std::nullopt;
+  return report_journal(journal_->statistics(), options_.journal_max_bytes > 0, runtime::wall_now());
 }
 
 settings::SettingsReport App::report() const {
   settings::SettingsReport report = make_report(settings_.in_force().config.generation, engine_);
-  Situation now = situation();
+  const Situation now = situation();
   report.not_ready = judge(now).not_ready;
   report.leaving = now.leaving;
-  report.journal = std::move(now.journal);
+  report.journal = journal_report();
   return report;
 }
 

@@ -65,23 +65,13 @@ awaitable<bool> Ending::drain(TimePoint deadline) {
   const auto journal_begins = engine_begins - std::min(kJournalShare, share);
   parts_.background.stop();
   const bool answered = co_await parts_.api.drain(journal_begins);
-  co_await finish_replay(journal_begins);
+  if (parts_.replay) co_await parts_.replay->stop(journal_begins);
   parts_.monitor.stop();
   parts_.workspaces.stop();
   const bool stored = co_await parts_.ingest.drain(journal_begins);
   const bool kept = co_await close_journal(engine_begins);
   const bool closed = co_await parts_.engine.drain(deadline);
   co_return answered&& stored&& kept&& closed;
-}
-
-// Brings into PostgreSQL what the time allows, for the journal may go with its pod.
-awaitable<void> Ending::finish_replay(TimePoint deadline) {
-  if (!parts_.replay) co_return;
-  constexpr milliseconds kLookAgain{20};
-  const auto usable = [this] { return parts_.monitor.status().usable(); };
-  const auto waits = [this] { return parts_.journal->statistics().waiting.units > 0; };
-  while (usable() && waits() && runtime::steady_now() < deadline) co_await runtime::sleep_for(kLookAgain);
-  co_await parts_.replay->stop(deadline);
 }
 
 awaitable<bool> Ending::close_journal(TimePoint deadline) {

@@ -59,7 +59,6 @@ class Ending {
   void stop(int signal);
   boost::asio::awaitable<void> run();
   boost::asio::awaitable<bool> drain(TimePoint deadline);
-  boost::asio::awaitable<void> finish_replay(TimePoint deadline);
   boost::asio::awaitable<bool> close_journal(TimePoint deadline);
 
   boost::asio::any_io_executor executor_;

@@ -61,7 +61,7 @@ class PostgresStatus {
 
   bool reachable() const { return reachable_; }
   bool has_schema() const { return schema_ready_; }
-  // PostgreSQL stores events and can be read.
+  // PostgreSQL is reached and has the schema: it is read, and takes events unless `writes_fail`.
   bool usable() const { return reachable_ && schema_ready_; }
   bool writes_fail() const { return !write_faults_.empty(); }
   // The reason why the server cannot be used, or else why some database of it cannot be written.

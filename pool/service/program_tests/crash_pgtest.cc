@@ -193,6 +193,7 @@ TEST_F(DataStorageCrashTest, WhileNothingIsCommittedWritesGoToTheJournal) {
 TEST_F(DataStorageCrashTest, RefusesWith503WhenTheJournalIsFull) {
   start({"--journal-max-bytes=16Mi"});
   server_.stop();
+  ASSERT_TRUE(pod_.reports("unreachable")) << pod_.log();
   json event = valid_event();
   event["event_data"] = {{"x", std::string(std::size_t{1} << 20, 'x')}};
   testing::HttpResponse answer;

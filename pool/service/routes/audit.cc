@@ -135,6 +135,7 @@ struct Routes {
     return std::nullopt;
   }
 
+  // Where a request goes that its sender may make, else the answer to it.
   awaitable<tl::expected<recording::Destination, Response>> find_to_read(const Request& request) const {
     if (auto refusal = refuse(request, request.access.read, "read")) {
       co_return tl::unexpected(std::move(*refusal));
@@ -146,6 +147,9 @@ struct Routes {
   }
 
   awaitable<tl::expected<recording::Destination, Response>> find_to_write(const Request& request) const {
+    if (auto refusal = refuse(request, request.access.write, "write")) {
+      co_return tl::unexpected(std::move(*refusal));
+    }
     auto destination =
         co_await context.destinations.find_for_write(workspace_of(request), context.deadline());
     if (!destination) co_return tl::unexpected(failed(destination.error(), request));
@@ -155,7 +159,6 @@ struct Routes {
   awaitable<Response> record(Request request, Events unit, bool batch) const {
     if (auto refusal = identify(request, unit)) co_return std::move(*refusal);
     request.body = {};
-    if (auto refusal = refuse(request, request.access.write, "write")) co_return std::move(*refusal);
     auto destination = co_await find_to_write(request);
     if (!destination) co_return std::move(destination.error());
     const std::vector<std::string> ids = ids_of(unit);

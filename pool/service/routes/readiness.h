@@ -18,7 +18,7 @@ settings::JournalReport report_journal(const journal::Statistics& journal, bool 
 
 struct Situation {
   std::vector<std::string> postgres;               // why PostgreSQL stores no event; none: it does
-  std::optional<settings::JournalReport> journal;  // none: the pod has no journal
+  std::optional<settings::JournalReport> journal;  // none: the pod has none, or none that is to take events
   bool schema_seen = false;                        // PostgreSQL had the schema, now or before, see SchemaMark
   bool leaving = false;
   bool draining = false;
