@@ -60,6 +60,7 @@ class Driver : public std::enable_shared_from_this<Driver> {
   static boost::asio::awaitable<bool> suspend(std::shared_ptr<Driver> self, TimePoint deadline);
   void resume();
   void retire();
+  std::int64_t retired() const;
   static boost::asio::awaitable<tl::expected<ClosedDatabase, AcquireError>> close_database(
       std::shared_ptr<Driver> self, std::string database, TimePoint deadline);
   void reopen_database(const std::string& database);

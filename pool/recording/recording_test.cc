@@ -259,7 +259,7 @@ TEST_F(RecordingTest, IsUnavailableWhenTheJournalIsFullOrFails) {
 
 TEST_F(RecordingTest, IsUnavailableWhileNothingIsToGoToTheJournal) {
   std::string reason = "the pod is to leave";
-  Recording recording(store_, journal_.get(), clock_, {.journal_refuses = [&] { return reason; }});
+  Recording recording(store_, &*backlog_, clock_, {.journal_refuses = [&] { return reason; }});
   EXPECT_FALSE(record_by(recording).value().journalled) << "PostgreSQL takes it";
   store_.is_away = true;
   const auto refused = record_by(recording);

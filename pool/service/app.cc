@@ -107,6 +107,7 @@ class App {
   settings::SettingsReport report() const;
   steady_clock::time_point request_deadline() const;
   PoolFigures figures() const;
+  settings::FactsReport facts() const;
   Snapshot snapshot() const;
   static awaitable<http::Response> metrics(App* app);
 
@@ -168,7 +169,7 @@ App::App(const Options& options, Startup startup)
       authenticator_(
           {.mode = options.auth_mode, .dir = options.auth_dir, .admin_token_file = options.admin_token_file}),
       background_({options, settings_, engine_, authenticator_, partition_settings(options),
-                   [this] { return postgres_usable(); }}),
+                   [this] { return postgres_usable(); }, [this] { monitor_.moved(); }}),
       api_(executor_, api_limits(options),
            with_health(health_routes_,
                        metrics_.counted(api_routes_,
@@ -177,8 +178,8 @@ App::App(const Options& options, Startup startup)
       health_(executor_, small_requests(), health_routes_.handler()),
       admin_(executor_, small_requests(),
              make_admin_handler({options.admin_token_file, settings_, [this] { return report(); },
-                                 [this] { return monitor_.status().report(runtime::steady_now()); },
-                                 [this](bool leaving) { leave(leaving); }, metrics_.refusals("admin")})),
+                                 [this] { return facts(); }, [this](bool leaving) { leave(leaving); },
+                                 metrics_.refusals("admin")})),
       metrics_server_(executor_, small_requests(), metrics_routes_.handler()) {}
 
 void App::add_routes() {
@@ -228,6 +229,13 @@ PoolFigures App::figures() const {
           .max_conns_per_database = engine_.in_force().max_conns_per_database,
           .system_database = system_database_,
           .server = monitor_.status().report(runtime::steady_now())};
+}
+
+settings::FactsReport App::facts() const {
+  settings::FactsReport report = monitor_.status().report(runtime::steady_now());
+  report.target = settings::target_of(settings_.in_force().config.postgres);
+  report.elsewhere = engine_.retired_connections();
+  return report;
 }
 
 Snapshot App::snapshot() const {

@@ -131,6 +131,10 @@ void PostgresStatus::no_session(const std::string& why) {
   if (!connect_failed_at_) set_fault(PostgresFault::kUnreachable, why);
 }
 
+void PostgresStatus::moved() {
+  *this = {};
+}
+
 void PostgresStatus::schema_ready() {
   schema_ready_ = true;
 }

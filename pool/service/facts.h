@@ -52,6 +52,7 @@ class PostgresStatus {
   void check_failed(const postgres::Error& error);  // on an established session
   void no_session(const std::string& why);          // none is open and none could be had
   void schema_ready();
+  void moved();  // what was known was of another server
   void schema_failed(const postgres::Error& error);
   // Events of a database could not be written for a reason that a person has to mend, or could be again. The
   // server counts as reachable all the same: the next write may succeed.

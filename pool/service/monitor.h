@@ -33,6 +33,8 @@ class Monitor {
   void stop();
   // There is reason to think that PostgreSQL cannot be used any more.
   void look();
+  // Sessions are opened to another server from now on.
+  void moved();
   // What became of a write: null when it succeeded.
   void wrote(const std::string& database, const tables::StoreError* error);
 
@@ -41,8 +43,8 @@ class Monitor {
  private:
   boost::asio::awaitable<void> run();
   boost::asio::awaitable<bool> check();  // true when the server answered
-  boost::asio::awaitable<bool> read_facts(postgres::Connection& connection);
-  boost::asio::awaitable<void> migrate(postgres::Connection& connection);
+  boost::asio::awaitable<bool> read_facts(postgres::Connection& connection, int moves);
+  boost::asio::awaitable<void> migrate(postgres::Connection& connection, int moves);
   boost::asio::awaitable<void> create_months(postgres::Connection& connection);
   boost::asio::awaitable<void> wait(std::chrono::milliseconds period);
   std::chrono::milliseconds retry_period();
@@ -57,6 +59,7 @@ class Monitor {
   std::function<void()> on_schema_;
   PostgresStatus status_;
   std::mt19937 random_;
+  int moves_ = 0;  // what a session of before the last one says is of another server
   bool wake_ = false;
   bool stopped_ = false;
   std::optional<settings::PostgresFault> logged_fault_;

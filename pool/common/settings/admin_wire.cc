@@ -249,6 +249,8 @@ std::string to_json(const SettingsReport& report) {
 
 std::string to_json(const FactsReport& report) {
   Json json;
+  json["target"] = report.target;
+  json["elsewhere"] = report.elsewhere;
   json["reachable"] = report.reachable;
   if (report.facts) json["facts"] = facts_json(*report.facts);
   json["factsAgeSeconds"] = report.facts_age_seconds;
@@ -316,6 +318,8 @@ tl::expected<FactsReport, Problems> parse_facts_report(std::string_view text) {
   if (!json) return tl::unexpected(json.error());
   Reader reader(*json, "");
   FactsReport report;
+  if (json->contains("target")) report.target = reader.text("target");
+  report.elsewhere = reader.optional_integer("elsewhere").value_or(0);
   report.reachable = reader.boolean("reachable");
   report.facts_age_seconds = reader.integer("factsAgeSeconds");
   report.detail = reader.text("detail");

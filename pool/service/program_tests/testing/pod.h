@@ -70,7 +70,7 @@ class Pod {
   nlohmann::json settings() const { return nlohmann::json::parse(admin("GET", "/admin/settings").body); }
   HttpResponse put_settings(std::int64_t generation, const nlohmann::json& settings) const;
   // Ready, and PostgreSQL stores the events.
-  bool ready() const { return health("/readyz").body == R"({"status":"ready"})"; }
+  bool ready() const { return health("/readyz").status == 200 && metric("storagepool_postgres_usable") == 1; }
   bool becomes_ready() const;
   // True once /admin/facts tells this fault.
   bool reports(const std::string& fault) const;
