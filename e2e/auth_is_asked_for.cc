@@ -53,7 +53,10 @@ TEST_F(AuthIsAskedFor, AndNoLongerWhenTheSpecSaysSo) {
   const Postgres postgres(name_space(), 40);
   kubectl_out({"-n", name_space(), "create", "secret", "generic", kSecret,
                std::string("--from-literal=write=") + kFirst});
-  apply(pool("audit", 1, {{"spec", {{"auth", {{"mode", "Token"}, {"secretRef", {{"name", kSecret}}}}}}}}));
+  const json journal{{"size", "64Mi"}};
+  apply(pool(
+      "audit", 1,
+      {{"spec", {{"journal", journal}, {"auth", {{"mode", "Token"}, {"secretRef", {{"name", kSecret}}}}}}}}));
   ASSERT_TRUE(becomes_ready("audit", 1));
   const std::string asking = pod_uid();
   {
@@ -77,10 +80,9 @@ TEST_F(AuthIsAskedFor, AndNoLongerWhenTheSpecSaysSo) {
   }
 
   constexpr int kBurst = 3;
-  apply(pool(
-      "audit", 1,
-      {{"spec",
-        {{"journal", {{"size", "64Mi"}}}, {"rateLimit", {{"requestsPerSecond", 1}, {"burst", kBurst}}}}}}));
+  apply(
+      pool("audit", 1,
+           {{"spec", {{"journal", journal}, {"rateLimit", {{"requestsPerSecond", 1}, {"burst", kBurst}}}}}}));
   ASSERT_TRUE(eventually(kReadyDeadline, [&] { return pod_uid() != asking ? "" : "the pod as it was"; }));
   ASSERT_TRUE(becomes_ready("audit", 1));
   const PortForward forward(name_space(), "svc/audit", 8080);

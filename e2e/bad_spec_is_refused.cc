@@ -1,6 +1,7 @@
 // A wrong StoragePool is refused by `kubectl apply` with a message that names the field and what is allowed:
 // the rules of crds/storagepool.yaml as a person sees them.
 #include <string>
+#include <utility>
 #include <vector>
 
 #include <gmock/gmock.h>
@@ -78,6 +79,12 @@ const std::vector<BadSpec>& bad_specs() {
       {R"({"journal": {"size": "-1Gi"}})", {"spec.journal.size is -1Gi", "from 16Mi to 1Ti"}},
       {R"({"journal": {"size": "plenty"}})", {"spec.journal.size is plenty", "from 16Mi to 1Ti"}},
       {R"({"journal": {"size": 1073741824}})", {"spec.journal.size", "string"}},
+      {R"({"journal": {"persistence": "Maybe"}})",
+       {"spec.journal.persistence", "Maybe", "PersistentVolume", "Ephemeral"}},
+      {R"({"journal": {"persistence": "Ephemeral", "storageClassName": "fast"}})",
+       {"spec.journal.storageClassName is fast with persistence Ephemeral",
+        "allowed with PersistentVolume only"}},
+      {R"({"drainDelay": "6m"})", {"spec.drainDelay is 6m", "a duration from 0s to 5m"}},
       {R"({"auth": {"mode": "Basic"}})", {"spec.auth.mode", "Basic", "None", "Token", "Paseto"}},
       {R"({"auth": {"mode": "Token"}})", {"spec.auth.secretRef is missing", "required with mode Token"}},
       {R"({"auth": {"mode": "Paseto"}})", {"spec.auth.secretRef is missing", "required with mode Paseto"}},
@@ -120,7 +127,8 @@ TEST_F(BadSpecIsRefused, NamesThatPodsCannotHave) {
 
 TEST_F(BadSpecIsRefused, ButNotASizeInAUsualForm) {
   for (const auto* size : {"0", "16Mi", "20M", "1.5Gi", "1Ti"}) {
-    const Result result = try_apply(pool("audit", 0, {{"spec", {{"journal", {{"size", size}}}}}}));
+    const json journal{{"size", size}, {"persistence", "Ephemeral"}};
+    const Result result = try_apply(pool("audit", 0, {{"spec", {{"journal", journal}}}}));
     EXPECT_TRUE(result.ok()) << size << ": " << result.err;
   }
 }
@@ -130,6 +138,15 @@ TEST_F(BadSpecIsRefused, AlsoAsAChange) {
   const Result patched = kubectl({"-n", name_space(), "patch", "storagepool", "audit", "--type=merge", "-p",
                                   R"({"spec":{"pool":{"maxIdleConns":99}}})"});
   EXPECT_THAT(patched.err, HasSubstr("spec.pool.maxIdleConns is above maxOpenConns"));
+  for (const auto& [change, message] :
+       {std::pair{R"({"persistence":"Ephemeral"})",
+                  "spec.journal.persistence is Ephemeral and was PersistentVolume"},
+        std::pair{R"({"size":"2Gi"})", "spec.journal.size is 2Gi and was 1Gi"},
+        std::pair{R"({"storageClassName":"fast"})", "spec.journal.storageClassName cannot be added"}}) {
+    const Result changed = kubectl({"-n", name_space(), "patch", "storagepool", "audit", "--type=merge", "-p",
+                                    R"({"spec":{"journal":)" + std::string(change) + "}}"});
+    EXPECT_THAT(changed.err, HasSubstr(message));
+  }
   const Result scaled = kubectl({"-n", name_space(), "scale", "storagepool/audit", "--replicas=2000"});
   EXPECT_THAT(scaled.err, HasSubstr("less than or equal to 1000"));
 }

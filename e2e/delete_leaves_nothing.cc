@@ -15,7 +15,7 @@ using namespace std::chrono_literals;
 
 constexpr const char* kKinds =
     "statefulsets,controllerrevisions,pods,services,endpointslices,configmaps,secrets,serviceaccounts,"
-    "poddisruptionbudgets";
+    "poddisruptionbudgets,persistentvolumeclaims";
 constexpr const char* kSelector =
     "app.kubernetes.io/instance=audit,app.kubernetes.io/managed-by=storagepool-operator";
 

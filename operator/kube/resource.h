@@ -26,6 +26,8 @@ namespace resources {
 inline constexpr ResourceType kPods{"", "v1", "pods", "Pod"};
 inline constexpr ResourceType kServices{"", "v1", "services", "Service"};
 inline constexpr ResourceType kConfigMaps{"", "v1", "configmaps", "ConfigMap"};
+inline constexpr ResourceType kPersistentVolumeClaims{"", "v1", "persistentvolumeclaims",
+                                                      "PersistentVolumeClaim"};
 inline constexpr ResourceType kSecrets{"", "v1", "secrets", "Secret"};
 inline constexpr ResourceType kServiceAccounts{"", "v1", "serviceaccounts", "ServiceAccount"};
 inline constexpr ResourceType kNamespaces{"", "v1", "namespaces", "Namespace", false};

@@ -11,7 +11,7 @@ namespace {
 
 FactsStatus server_facts(const Seen& seen, const KnownFacts& known,
                          const std::optional<FactsStatus>& before) {
-  FactsStatus now{.target = render::target_of(seen.spec.postgres), .facts = known.facts};
+  FactsStatus now{.target = settings::target_of(seen.spec.postgres), .facts = known.facts};
   now.facts.sessions = 0;
   // The time is that of the values, so that reading them again changes nothing.
   const bool same = before && before->target == now.target && before->facts == now.facts;
@@ -115,7 +115,8 @@ std::vector<kube::Event> transition_events(const Status& before, const Status& a
                       .action = "Reconcile",
                       .note = condition.message});
   };
-  for (const char* type : {kStalled, kPostgresReachable, kBudgetExceeded, kRolloutBlocked}) {
+  for (const char* type :
+       {kStalled, kPostgresReachable, kBudgetExceeded, kRolloutBlocked, kJournalNotDurable}) {
     const Condition* was = find_condition(before, type);
     const Condition* is = find_condition(after, type);
     if (is == nullptr) continue;

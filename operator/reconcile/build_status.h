@@ -24,6 +24,8 @@ struct Seen {
   Granted granted;  // generation 0: nothing yet
   Workload workload;
   std::vector<PodState> pods;
+  std::vector<ClaimView> claims;
+  std::vector<std::string> filled;  // see filled_journals
   std::optional<KnownFacts> facts;  // this StoragePool's own
 };
 

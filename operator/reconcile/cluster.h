@@ -29,12 +29,16 @@ class Cluster {
   virtual std::vector<kube::ObjectPtr> cached_storage_pools() const = 0;
   // The pods with `pool`'s labels.
   virtual std::vector<kube::ObjectPtr> cached_pods(const kube::ObjectKey& pool) const = 0;
+  virtual std::vector<kube::ObjectPtr> cached_claims(const kube::ObjectKey& pool) const = 0;
 
   virtual Result<std::vector<kube::Json>> list_pods(const kube::ObjectKey& pool) = 0;
   virtual Result<kube::Json> apply(const kube::ResourceType& type, const kube::Json& object) = 0;
   virtual Result<kube::Json> apply_status(const kube::Json& object) = 0;
   virtual Result<kube::Json> merge_patch(const kube::ResourceType& type, const kube::ObjectKey& key,
                                          const kube::Json& patch) = 0;
+  // Only if it still is the object with this uid (409 otherwise).
+  virtual Result<void> remove(const kube::ResourceType& type, const kube::ObjectKey& key,
+                              const std::string& uid) = 0;
   virtual void record(const kube::Event& event) = 0;
 };
 

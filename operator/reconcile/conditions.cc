@@ -38,6 +38,8 @@ std::string_view reason_of(settings::PostgresFault fault) {
       return "NotPermitted";
     case PostgresFault::kSchema:
       return "SchemaFailed";
+    case PostgresFault::kCommitsEarly:
+      return "SynchronousCommitOff";
     case PostgresFault::kOther:
       break;
   }
@@ -84,23 +86,100 @@ bool refuses_work(const std::optional<settings::PostgresFault>& fault) {
 Condition postgres_reachable(const Seen& seen) {
   Condition result =
       condition(kPostgresReachable, Truth::kUnknown, "NoPodAnswers", "no pod has reported on PostgreSQL yet");
-  const std::string hash = render::postgres_hash(seen.spec);
-  for (const auto& [view, answer, pushed] : seen.pods) {
-    const auto& facts = answer.facts;
-    if (!facts || view.postgres_hash != hash || view.terminating) continue;
+  std::optional<Condition> warning;
+  const std::string target = settings::target_of(seen.spec.postgres);
+  for (const PodState& pod : seen.pods) {
+    const PodView& view = pod.view;
+    const auto& facts = pod.answer.facts;
+    if (!facts || facts->target != target || view.terminating) continue;
+    if (facts->reachable && facts->fault == settings::PostgresFault::kCommitsEarly) {
+      warning = condition(kPostgresReachable, Truth::kTrue, std::string(reason_of(*facts->fault)),
+                          view.name + ": " + facts->detail);
+    }
     if (facts->reachable && !refuses_work(facts->fault)) {
       result = condition(kPostgresReachable, Truth::kTrue, "Connected",
-                         "every pod that reports reaches " + render::target_of(seen.spec.postgres));
+                         "every pod that reports reaches " + target);
     } else if (facts->fault) {
       return condition(kPostgresReachable, Truth::kFalse, std::string(reason_of(*facts->fault)),
                        view.name + ": " + facts->detail);
     }
   }
-  return result;
+  return warning.value_or(result);
+}
+
+std::string listed(const std::vector<std::string>& names) {
+  std::string text;
+  for (const std::string& name : names) text += (text.empty() ? "" : ", ") + name;
+  return text;
+}
+
+// Of the pods' reports: why journals take no events, and where units are set aside.
+std::string failed_journals(const Seen& seen) {
+  std::string text;
+  for (const PodState& pod : seen.pods) {
+    const auto& report = pod.answer.report;
+    if (!report || report->leaving || !report->journal || report->journal->takes_events) continue;
+    text += (text.empty() ? "" : "; ") + pod.view.name + ": " + report->journal->reason;
+  }
+  return text;
+}
+
+std::string set_aside(const Seen& seen) {
+  std::string text;
+  for (const PodState& pod : seen.pods) {
+    const auto& report = pod.answer.report;
+    if (!report || !report->journal || report->journal->set_aside_units == 0) continue;
+    text += "; " + pod.view.name + " has " + std::to_string(report->journal->set_aside_units) +
+            " units set aside that PostgreSQL refuses";
+  }
+  return text;
+}
+
+// Whether an event that was answered 202 could be lost, or none can be answered so.
+Condition journal_not_durable(const Seen& seen) {
+  if (seen.spec.journal_bytes == 0) {
+    return condition(kJournalNotDurable, Truth::kFalse, "NoJournal",
+                     "events are refused while PostgreSQL does not take them");
+  }
+  if (const std::string failed = failed_journals(seen); !failed.empty()) {
+    return condition(kJournalNotDurable, Truth::kTrue, "JournalFailed",
+                     "no event is accepted for the journal of " + failed);
+  }
+  if (seen.workload.volumes) {
+    return condition(kJournalNotDurable, Truth::kFalse, "PersistentVolume",
+                     "each journal lies on a volume that outlives its pod");
+  }
+  if (seen.filled.empty()) {
+    return condition(kJournalNotDurable, Truth::kTrue, "Ephemeral", "each journal goes with its pod");
+  }
+  return condition(kJournalNotDurable, Truth::kTrue, "EventsAtRisk",
+                   listed(seen.filled) +
+                       " may hold events that PostgreSQL does not have and that go with the pod: "
+                       "no eviction is allowed until they are stored or given up by the annotation " +
+                       std::string(render::kGiveUpAnnotation));
+}
+
+// A claim for which there is no volume yet.
+std::optional<Reason> missing_volume(const Seen& seen) {
+  for (const ClaimView& claim : seen.claims) {
+    const auto waits = [&](const PodState& pod) {
+      return pod.view.ordinal == claim.ordinal && !pod.view.started;
+    };
+    if (claim.bound || std::none_of(seen.pods.begin(), seen.pods.end(), waits)) continue;
+    if (claim.has_class) return Reason{"VolumePending", "the claim " + claim.name + " has no volume yet"};
+    return Reason{
+        "NoStorageClass",
+        "the claim " + claim.name +
+            " gets no volume: the cluster has no default StorageClass. Make one, or make the StoragePool "
+            "anew with spec.journal.storageClassName, or with persistence Ephemeral"};
+  }
+  return std::nullopt;
 }
 
 Condition ready(const Seen& seen, const std::optional<Reason>& stall, const Condition& postgres) {
   if (stall) return condition(kReady, Truth::kFalse, *stall);
+  const auto& awaited = seen.step.awaits_journal;
+  if (seen.deleting && awaited) return condition(kReady, Truth::kFalse, "Draining", awaited->message);
   if (seen.deleting) return condition(kReady, Truth::kFalse, "Draining", "the pods are being removed");
   if (seen.spec.sizing.replicas == 0 && seen.pods.empty()) {
     return condition(kReady, Truth::kTrue, "ScaledToZero", "no pods are wanted");
@@ -108,9 +187,11 @@ Condition ready(const Seen& seen, const std::optional<Reason>& stall, const Cond
   if (postgres.status == Truth::kFalse) {
     return condition(kReady, Truth::kFalse, postgres.reason, postgres.message);
   }
+  if (awaited) return condition(kReady, Truth::kFalse, *awaited);
   if (wanted_replicas_ready(seen) && seen.step.unconfirmed.empty()) {
-    return condition(kReady, Truth::kTrue, "Ready", progress(seen));
+    return condition(kReady, Truth::kTrue, "Ready", progress(seen) + set_aside(seen));
   }
+  if (const auto missing = missing_volume(seen)) return condition(kReady, Truth::kFalse, *missing);
   if (const auto& blocked = seen.step.blocked) return condition(kReady, Truth::kFalse, *blocked);
   return condition(kReady, Truth::kFalse, "Progressing", progress(seen));
 }
@@ -129,13 +210,24 @@ std::vector<Condition> unseen_conditions(const Reason& stall) {
 std::vector<Condition> seen_conditions(const StatusInput& input, const Seen& seen) {
   const Condition postgres = postgres_reachable(seen);
   const Condition is_ready = ready(seen, input.stall, postgres);
-  const Condition is_stalled = stalled(input.stall ? input.stall : seen.step.stalled);
+  const auto missing = missing_volume(seen);
+  const bool no_class = missing && missing->reason == "NoStorageClass";
+  const Condition is_stalled = stalled(input.stall                  ? input.stall
+                                       : no_class && !seen.deleting ? missing
+                                                                    : seen.step.stalled);
   const bool busy = is_stalled.status != Truth::kTrue && is_ready.status != Truth::kTrue;
+  // In an outage both are so: PostgreSQL is away, and what waits for it.
+  const Reason why = seen.step.awaits_journal.value_or(Reason{is_ready.reason, is_ready.message});
   const Condition reconciling =
-      busy ? condition(kReconciling, Truth::kTrue, is_ready.reason, is_ready.message)
+      busy ? condition(kReconciling, Truth::kTrue, why)
            : condition(kReconciling, Truth::kFalse, "Settled", "nothing is left to do");
-  return {is_ready, reconciling, is_stalled, budget_exceeded(seen.step.plan), rollout_blocked(seen.step),
-          postgres};
+  return {is_ready,
+          reconciling,
+          is_stalled,
+          budget_exceeded(seen.step.plan),
+          rollout_blocked(seen.step),
+          postgres,
+          journal_not_durable(seen)};
 }
 
 }  // namespace

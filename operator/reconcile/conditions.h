@@ -14,9 +14,10 @@ inline constexpr const char* kStalled = "Stalled";
 inline constexpr const char* kBudgetExceeded = "BudgetExceeded";
 inline constexpr const char* kRolloutBlocked = "RolloutBlockedByConnections";
 inline constexpr const char* kPostgresReachable = "PostgresReachable";
+inline constexpr const char* kJournalNotDurable = "JournalNotDurable";
 
-// All six, in that order, or the first three where nothing was seen. The time of the last transition is kept
-// from `input.previous` where the status has not changed.
+// All seven, in that order, or the first three where nothing was seen. The time of the last transition is
+// kept from `input.previous` where the status has not changed.
 std::vector<Condition> build_conditions(const StatusInput& input);
 
 }  // namespace storagepool::reconcile

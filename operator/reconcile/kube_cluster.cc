@@ -8,10 +8,14 @@
 namespace storagepool::reconcile {
 namespace {
 
-const kube::ResourceType kWatched[] = {
-    kube::resources::kStoragePools,        kube::resources::kPods,     kube::resources::kStatefulSets,
-    kube::resources::kConfigMaps,          kube::resources::kServices, kube::resources::kServiceAccounts,
-    kube::resources::kPodDisruptionBudgets};
+const kube::ResourceType kWatched[] = {kube::resources::kStoragePools,
+                                       kube::resources::kPods,
+                                       kube::resources::kStatefulSets,
+                                       kube::resources::kConfigMaps,
+                                       kube::resources::kServices,
+                                       kube::resources::kServiceAccounts,
+                                       kube::resources::kPodDisruptionBudgets,
+                                       kube::resources::kPersistentVolumeClaims};
 
 constexpr std::string_view kInstanceLabel = "app.kubernetes.io/instance";
 
@@ -99,11 +103,20 @@ std::vector<kube::ObjectPtr> KubeCluster::cached_storage_pools() const {
   return cache_of(kube::resources::kStoragePools)->list();
 }
 
+std::vector<kube::ObjectPtr> KubeCluster::labelled(const kube::ResourceType& type,
+                                                   const kube::ObjectKey& pool) const {
+  std::vector<kube::ObjectPtr> objects = cache_of(type)->list(pool.name_space);
+  std::erase_if(objects, [&](const kube::ObjectPtr& object) {
+    return kube::label(*object, kInstanceLabel) != pool.name;
+  });
+  return objects;
+}
+
 std::vector<kube::ObjectPtr> KubeCluster::cached_pods(const kube::ObjectKey& pool) const {
-  std::vector<kube::ObjectPtr> pods = cache_of(kube::resources::kPods)->list(pool.name_space);
-  std::erase_if(pods,
-                [&](const kube::ObjectPtr& pod) { return kube::label(*pod, kInstanceLabel) != pool.name; });
-  return pods;
+  return labelled(kube::resources::kPods, pool);
+}
+std::vector<kube::ObjectPtr> KubeCluster::cached_claims(const kube::ObjectKey& pool) const {
+  return labelled(kube::resources::kPersistentVolumeClaims, pool);
 }
 
 Cluster::Result<std::vector<kube::Json>> KubeCluster::list_pods(const kube::ObjectKey& pool) {
@@ -122,6 +135,10 @@ Cluster::Result<kube::Json> KubeCluster::apply_status(const kube::Json& object) 
 Cluster::Result<kube::Json> KubeCluster::merge_patch(const kube::ResourceType& type,
                                                      const kube::ObjectKey& key, const kube::Json& patch) {
   return client_.merge_patch(type, key, patch);
+}
+Cluster::Result<void> KubeCluster::remove(const kube::ResourceType& type, const kube::ObjectKey& key,
+                                          const std::string& uid) {
+  return client_.delete_(type, key, {.uid = uid});
 }
 void KubeCluster::record(const kube::Event& event) {
   recorder_.record(event);

@@ -30,11 +30,14 @@ class KubeCluster final : public Cluster {
   kube::ObjectPtr cached(const kube::ResourceType& type, const kube::ObjectKey& key) const override;
   std::vector<kube::ObjectPtr> cached_storage_pools() const override;
   std::vector<kube::ObjectPtr> cached_pods(const kube::ObjectKey& pool) const override;
+  std::vector<kube::ObjectPtr> cached_claims(const kube::ObjectKey& pool) const override;
   Result<std::vector<kube::Json>> list_pods(const kube::ObjectKey& pool) override;
   Result<kube::Json> apply(const kube::ResourceType& type, const kube::Json& object) override;
   Result<kube::Json> apply_status(const kube::Json& object) override;
   Result<kube::Json> merge_patch(const kube::ResourceType& type, const kube::ObjectKey& key,
                                  const kube::Json& patch) override;
+  Result<void> remove(const kube::ResourceType& type, const kube::ObjectKey& key,
+                      const std::string& uid) override;
   void record(const kube::Event& event) override;
 
  private:
@@ -44,6 +47,7 @@ class KubeCluster final : public Cluster {
   };
   void watch(kube::Transport& transport, const kube::ResourceType& type);
   const kube::Informer* cache_of(const kube::ResourceType& type) const;
+  std::vector<kube::ObjectPtr> labelled(const kube::ResourceType& type, const kube::ObjectKey& pool) const;
 
   const kube::Client& client_;
   kube::EventRecorder& recorder_;

@@ -5,6 +5,7 @@
 
 #include "operator/kube/object.h"
 #include "operator/reconcile/conditions.h"
+#include "operator/reconcile/leaving.h"
 #include "operator/reconcile/member.h"
 #include "operator/render/admin_token.h"
 #include "operator/render/render.h"
@@ -23,6 +24,8 @@ constexpr auto kWaiting = 2000ms;
 constexpr auto kProgressPeriod = 20s;
 constexpr auto kVolatileStatusPeriod = 30s;
 constexpr auto kSecretReapplyPeriod = 30s;
+// How long pods that leave are waited for where a volume keeps what they hold.
+constexpr auto kPatience = 60s;
 
 std::string join(const render::FieldProblems& problems) {
   std::string text;
@@ -75,6 +78,8 @@ Look::Failure Look::work() {
     finished_ = true;
     return std::nullopt;
   }
+  // Pods that a scale-in has waited for are waited for once more.
+  if (deleting_ && !std::exchange(memory_.deleting, true)) memory_.leaving_since.reset();
   if (!deleting_) {
     if (!valid_) return std::nullopt;
     if (auto failure = add_finalizer()) return failure;
@@ -82,10 +87,13 @@ Look::Failure Look::work() {
     if (refused_) return std::nullopt;
   }
   observe();
+  if (auto failure = ensure_disruption_budget()) return failure;
+  if (refused_) return std::nullopt;
   bool done = false;
   for (int i = 0; i < kMaxActions; ++i) {
     if (valid_) follow_objects(memory_, spec_.sizing, last_ceiling(previous_));
     const Step& step = step_.emplace(next_step(desired(), observed()));
+    follow_patience(step.leaving);
     done = std::holds_alternative<Done>(step.action);
     if (done || std::holds_alternative<Wait>(step.action)) break;
     if (auto failure = carry_out(step.action)) return failure;
@@ -98,20 +106,53 @@ Look::Failure Look::work() {
 }
 
 Desired Look::desired() const {
-  return {.request = spec_.sizing, .asked = spec_.pool, .deleting = deleting_};
+  const auto& since = memory_.leaving_since;
+  return {.request = spec_.sizing,
+          .asked = spec_.pool,
+          .deleting = deleting_,
+          .name = identity_.name,
+          .journals = spec_.journal_bytes > 0,
+          .given_up = render::given_up_pods(*object_),
+          .patience_over = since && now_.steady - *since >= kPatience};
+}
+
+void Look::follow_patience(bool leaving) {
+  if (!leaving) memory_.leaving_since.reset();
+  if (leaving && !memory_.leaving_since) memory_.leaving_since = now_.steady;
+}
+
+// Its container has never run, and on its volume none has before.
+bool Look::holds_nothing(const PodView& pod) const {
+  const auto& workload = memory_.workload.view();
+  if (pod.ran) return false;
+  if (workload && !workload->workload.volumes) return true;
+  return std::none_of(claims_.begin(), claims_.end(),
+                      [&](const ClaimView& claim) { return claim.ordinal == pod.ordinal && claim.bound; });
 }
 
 Observed Look::observed() const {
   Observed observed;
   observed.granted = memory_.granted.view();
-  if (const auto& view = memory_.workload.view()) observed.workload = view->workload;
+  const std::string target = settings::target_of(spec_.postgres);
+  const WorkloadView view = memory_.workload.view().value_or(WorkloadView{});
+  if (memory_.workload.view()) observed.workload = view.workload;
   for (const PodState& pod : pods_) {
+    const auto& facts = pod.answer.facts;
     observed.pods.push_back({.name = pod.view.name,
                              .ordinal = pod.view.ordinal,
                              .started = pod.view.started,
+                             .terminating = pod.view.terminating,
+                             .ready = pod.view.ready,
+                             .outdated = !view.revision.empty() && pod.view.revision != view.revision,
+                             .reaches_postgres = facts && facts->reachable && facts->target == target,
+                             .holds_nothing = holds_nothing(pod.view),
                              .pushed = pod.pushed,
+                             .told = pod.told,
                              .report = pod.answer.report,
                              .failure = pod.answer.failure});
+  }
+  for (const ClaimView& claim : claims_) {
+    observed.claims.push_back({.ordinal = claim.ordinal, .bound = claim.bound});
   }
   observed.pods_are_live = pods_are_live_;
   observed.last_generation = previous_.pods ? previous_.pods->settings_generation : 0;
@@ -128,6 +169,10 @@ void Look::observe() {
       read_config_map, now_.steady);
   memory_.workload.update(cluster_.cached(kube::resources::kStatefulSets, child(identity_.name)),
                           read_stateful_set, now_.steady);
+  claims_.clear();
+  for (const kube::ObjectPtr& object : cluster_.cached_claims(kube::key_of(*object_))) {
+    if (auto claim = read_claim(*object, identity_.name)) claims_.push_back(std::move(*claim));
+  }
   take_pods(cluster_.cached_pods(kube::key_of(*object_)));
 }
 
@@ -157,13 +202,13 @@ void Look::take_pods(const std::vector<kube::ObjectPtr>& objects) {
 
 void Look::learn_facts() {
   if (!valid_) return;
-  const std::string hash = render::postgres_hash(spec_);
+  const std::string target = settings::target_of(spec_.postgres);
   bool all_moved = !pods_.empty();
   for (const PodState& pod : pods_) {
-    const bool moved = pod.view.postgres_hash == hash;
-    all_moved &= moved;
     const auto& facts = pod.answer.facts;
-    if (!moved || !facts || !facts->facts) continue;
+    const bool there = facts && facts->target == target;
+    all_moved &= there && facts->elsewhere == 0;
+    if (!there || !facts->facts) continue;
     const runtime::Timestamp read_at = now_.wall - std::chrono::seconds(facts->facts_age_seconds);
     follow_facts(memory_, {.facts = *facts->facts, .as_of = unix_milliseconds(read_at)});
   }
@@ -202,6 +247,8 @@ Look::Failure Look::write_status() {
     seen.granted = memory_.granted.view().value_or(Granted{});
     seen.workload = memory_.workload.view().value_or(WorkloadView{}).workload;
     seen.pods = pods_;
+    seen.claims = claims_;
+    seen.filled = filled_journals(desired(), observed());
     seen.facts = memory_.member.facts;
   }
   status_ = build_status(input);
@@ -224,7 +271,12 @@ Look::Failure Look::write_status() {
 }
 
 std::chrono::milliseconds Look::requeue_after() const {
-  if (!step_ || has_condition(status_, kReady, Truth::kTrue)) return options_.resync;
+  const bool settled = !step_ || has_condition(status_, kReady, Truth::kTrue);
+  // While pods take their journals along, an eviction must not come before a filled one is known.
+  const auto& workload = memory_.workload.view();
+  const bool watchful = workload && !workload->workload.volumes && spec_.journal_bytes > 0;
+  if (settled && !watchful) return options_.resync;
+  if (settled) return std::min<std::chrono::milliseconds>(kWaiting, options_.resync);
   if (has_condition(status_, kPostgresReachable, Truth::kFalse))
     return std::min<std::chrono::milliseconds>(kWaiting, options_.resync);
   if (has_condition(status_, kStalled, Truth::kTrue)) return options_.resync;

@@ -29,22 +29,29 @@ class Look {
   Cluster::Result<Json> set_finalizers(const std::vector<std::string>& finalizers);
   Failure add_finalizer();
   Failure finish_deletion();
+  void report_kept_volumes();
   Failure apply_fixed_children();
   void observe();
   Failure carry_out(const Action& action);
   Failure write_grant(const WriteGrant& action);
   Failure push(const Push& action);
+  Failure tell(const Tell& action);
   Failure scale(const Scale& action);
+  Failure delete_claims(const DeleteClaims& action);
   Failure list_pods();
+  Failure ensure_disruption_budget();
   Failure ensure_config_map();
   Failure ensure_stateful_set();
-  Json stateful_set(std::int64_t replicas, std::int64_t peak_pods) const;
+  Json stateful_set(const Scale& numbers) const;
+  Json config_map(const Granted& granted) const;
   Failure write_status();
   Failure refused_or(const kube::ApiError& error, const std::string& what);
 
   void take_pods(const std::vector<kube::ObjectPtr>& objects);
   void learn_facts();
   void reapply_token_if_wanted();
+  bool holds_nothing(const PodView& pod) const;
+  void follow_patience(bool leaving);
   Observed observed() const;
   Desired desired() const;
   std::chrono::milliseconds requeue_after() const;
@@ -71,6 +78,7 @@ class Look {
   Status status_;
   std::vector<PodState> pods_;
   bool pods_are_live_ = false;
+  std::vector<ClaimView> claims_;
 };
 
 }  // namespace storagepool::reconcile

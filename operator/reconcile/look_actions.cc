@@ -1,7 +1,9 @@
 // The writes of a Look.
+#include <algorithm>
 #include <utility>
 
 #include "operator/kube/object.h"
+#include "operator/reconcile/leaving.h"
 #include "operator/reconcile/look.h"
 #include "operator/render/render.h"
 #include "pool/common/runtime/log.h"
@@ -38,6 +40,7 @@ Look::Failure Look::add_finalizer() {
 }
 
 Look::Failure Look::finish_deletion() {
+  report_kept_volumes();
   std::vector<std::string> finalizers = kube::finalizers(*object_);
   std::erase(finalizers, render::kFinalizer);
   const auto patched = set_finalizers(finalizers);
@@ -47,6 +50,21 @@ Look::Failure Look::finish_deletion() {
   return std::nullopt;
 }
 
+// Whoever deleted the StoragePool is told where the events are that PostgreSQL does not have.
+void Look::report_kept_volumes() {
+  std::string names;
+  for (const ClaimView& claim : claims_) names += (names.empty() ? "" : ", ") + claim.name;
+  if (names.empty()) return;
+  log::warn("volumes with events are kept",
+            {{"storagepool", kube::key_of(*object_).to_string()}, {"claims", names}});
+  cluster_.record({.regarding = kube::reference_to(*object_),
+                   .type = kube::EventType::kWarning,
+                   .reason = "VolumesKept",
+                   .action = "Delete",
+                   .note = "events that PostgreSQL has not taken are, or may be, on the claims " + names +
+                           "; a StoragePool with this name stores them"});
+}
+
 Look::Failure Look::apply_fixed_children() {
   const auto secret = memory_.children.ensure_unread(cluster_, kube::resources::kSecrets,
                                                      render::admin_secret(identity_, token_));
@@ -54,8 +72,7 @@ Look::Failure Look::apply_fixed_children() {
   const std::pair<const kube::ResourceType&, Json> objects[] = {
       {kube::resources::kServiceAccounts, render::service_account(identity_)},
       {kube::resources::kServices, render::service(identity_, spec_)},
-      {kube::resources::kServices, render::pods_service(identity_)},
-      {kube::resources::kPodDisruptionBudgets, render::pod_disruption_budget(identity_, true)}};
+      {kube::resources::kServices, render::pods_service(identity_)}};
   for (const auto& [type, object] : objects) {
     const auto done = memory_.children.ensure(cluster_, type, object, now_.steady);
     if (!done) return refused_or(done.error(), std::string(type.kind) + " " + kube::key_of(object).name);
@@ -64,18 +81,38 @@ Look::Failure Look::apply_fixed_children() {
   return std::nullopt;
 }
 
+// A pod that is evicted takes its journal along, unless that is on a volume.
+Look::Failure Look::ensure_disruption_budget() {
+  const auto& workload = memory_.workload.view();
+  const bool volumes = workload ? workload->workload.volumes : render::wants_volumes(spec_);
+  const bool evictions = volumes || filled_journals(desired(), observed()).empty();
+  const Json object = render::pod_disruption_budget(identity_, evictions);
+  const auto done =
+      memory_.children.ensure(cluster_, kube::resources::kPodDisruptionBudgets, object, now_.steady);
+  if (!done) return refused_or(done.error(), "PodDisruptionBudget " + identity_.name);
+  return std::nullopt;
+}
+
 Look::Failure Look::carry_out(const Action& action) {
   if (const auto* write = std::get_if<WriteGrant>(&action)) return write_grant(*write);
   if (const auto* send = std::get_if<Push>(&action)) return push(*send);
+  if (const auto* send = std::get_if<Tell>(&action)) return tell(*send);
   if (const auto* resize = std::get_if<Scale>(&action)) return scale(*resize);
+  if (const auto* unused = std::get_if<DeleteClaims>(&action)) return delete_claims(*unused);
   return list_pods();
+}
+
+Json Look::config_map(const Granted& granted) const {
+  return render::config_map(identity_, spec_,
+                            {.generation = granted.generation,
+                             .settings = granted.settings,
+                             .ceiling = granted.ceiling,
+                             .leaving = memory_.member.leaving});
 }
 
 Look::Failure Look::write_grant(const WriteGrant& action) {
   const Granted& granted = action.granted;
-  const Json object = render::config_map(
-      identity_, spec_,
-      {.generation = granted.generation, .settings = granted.settings, .ceiling = granted.ceiling});
+  const Json object = config_map(granted);
   const auto stored = memory_.children.write(cluster_, kube::resources::kConfigMaps, object, now_.steady,
                                              memory_.granted.version());
   if (!stored) return refused_or(stored.error(), "ConfigMap " + render::config_map_name(identity_.name));
@@ -95,27 +132,54 @@ Look::Failure Look::push(const Push& action) {
   return std::nullopt;
 }
 
+Look::Failure Look::tell(const Tell& action) {
+  admin_.tell(pods_, action.pods, token_, {.leaving = action.leaving});
+  for (const std::size_t index : action.pods) {
+    log::info(action.leaving ? "a pod was told to leave" : "a pod was told to stay",
+              {{"storagepool", kube::key_of(*object_).to_string()}, {"pod", pods_[index].view.name}});
+  }
+  return std::nullopt;
+}
+
+Look::Failure Look::delete_claims(const DeleteClaims& action) {
+  for (const std::int64_t ordinal : action.ordinals) {
+    const auto claim = std::find_if(claims_.begin(), claims_.end(),
+                                    [&](const ClaimView& known) { return known.ordinal == ordinal; });
+    if (claim == claims_.end()) continue;
+    const auto removed =
+        cluster_.remove(kube::resources::kPersistentVolumeClaims, child(claim->name), claim->uid);
+    const bool gone = !removed && (removed.error().is_not_found() || removed.error().status == 409);
+    if (!removed && !gone) return refused_or(removed.error(), "PersistentVolumeClaim " + claim->name);
+    log::info("the volume of a pod that left with an empty journal is released", {{"claim", claim->name}});
+    claims_.erase(claim);
+  }
+  return std::nullopt;
+}
+
 Look::Failure Look::scale(const Scale& action) {
   const kube::ObjectKey key = child(identity_.name);
   Cluster::Result<Json> stored = tl::unexpected(kube::ApiError{});
   if (deleting_) {
     // Enough to drain, even where the spec is no longer one that could be rendered.
-    const Json patch{
-        {"metadata", {{"annotations", {{render::kPeakPodsAnnotation, std::to_string(action.peak_pods)}}}}},
-        {"spec", {{"replicas", action.replicas}}}};
+    const Json patch{{"metadata",
+                      {{"annotations",
+                        {{render::kPeakPodsAnnotation, std::to_string(action.peak_pods)},
+                         {render::kEmptiedAnnotation, render::format_ordinals(action.emptied)}}}}},
+                     {"spec", {{"replicas", action.replicas}}}};
     stored = cluster_.merge_patch(kube::resources::kStatefulSets, key, patch);
   } else {
     // A new pod reads the ConfigMap: it has to be right before there is one.
     if (auto failure = ensure_config_map()) return failure;
     if (refused_) return std::nullopt;
-    stored = memory_.children.write(cluster_, kube::resources::kStatefulSets,
-                                    stateful_set(action.replicas, action.peak_pods), now_.steady);
+    stored =
+        memory_.children.write(cluster_, kube::resources::kStatefulSets, stateful_set(action), now_.steady);
   }
   if (!stored) return refused_or(stored.error(), "StatefulSet " + identity_.name);
   memory_.workload.written(read_stateful_set(*stored), *stored, now_.steady);
   pods_are_live_ = false;
   log::info("scaled", {{"storagepool", kube::key_of(*object_).to_string()},
                        {"replicas", action.replicas},
+                       {"partition", action.partition},
                        {"peakPods", action.peak_pods}});
   return std::nullopt;
 }
@@ -134,29 +198,33 @@ Look::Failure Look::ensure_config_map() {
   const auto known = memory_.granted.view();
   if (!known) return std::nullopt;
   const Granted& granted = *known;
-  const Json object = render::config_map(
-      identity_, spec_,
-      {.generation = granted.generation, .settings = granted.settings, .ceiling = granted.ceiling});
+  const Json object = config_map(granted);
   const auto stored = memory_.children.ensure(cluster_, kube::resources::kConfigMaps, object, now_.steady);
   if (!stored) return refused_or(stored.error(), "ConfigMap " + render::config_map_name(identity_.name));
   if (const auto& written = *stored) memory_.granted.written(granted, *written, now_.steady);
   return std::nullopt;
 }
 
-Json Look::stateful_set(std::int64_t replicas, std::int64_t peak_pods) const {
+Json Look::stateful_set(const Scale& numbers) const {
   const auto& live = memory_.workload.view();
   return render::stateful_set(identity_, spec_,
-                              {.replicas = replicas,
-                               .peak_pods = peak_pods,
+                              {.replicas = numbers.replicas,
+                               .peak_pods = numbers.peak_pods,
                                .default_image = options_.default_image,
-                               .volumes = live ? live->volumes : render::wants_volumes(spec_)});
+                               .volumes = live ? live->workload.volumes : render::wants_volumes(spec_),
+                               .partition = numbers.partition,
+                               .live_template = live ? live->pod_template : "",
+                               .emptied = numbers.emptied});
 }
 
 Look::Failure Look::ensure_stateful_set() {
   const auto known = memory_.workload.view();
   if (refused_ || !known) return std::nullopt;
   const Workload& workload = known->workload;
-  const Json object = stateful_set(workload.replicas, workload.peak_pods);
+  const Json object = stateful_set({.replicas = workload.replicas,
+                                    .peak_pods = workload.peak_pods,
+                                    .partition = workload.partition,
+                                    .emptied = workload.emptied});
   const auto stored = memory_.children.ensure(cluster_, kube::resources::kStatefulSets, object, now_.steady);
   if (!stored) return refused_or(stored.error(), "StatefulSet " + identity_.name);
   if (const auto& written = *stored)

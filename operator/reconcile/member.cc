@@ -25,7 +25,7 @@ std::string qualified_server(const std::string& target, const std::string& name_
 void follow_spec(Memory& memory, const render::Identity& identity, const render::Spec& spec,
                  const Status& status) {
   Member& member = memory.member;
-  const std::string target = render::target_of(spec.postgres);
+  const std::string target = settings::target_of(spec.postgres);
   const std::string server = qualified_server(target, identity.name_space);
   member.uid = identity.uid;
   member.role = identity.name_space + "/" + spec.credentials_secret;

@@ -59,6 +59,8 @@ struct Memory {
   std::chrono::steady_clock::time_point status_written_at{};
   std::chrono::steady_clock::time_point progressed_at{};
   std::chrono::steady_clock::time_point secret_applied_at{};
+  std::optional<std::chrono::steady_clock::time_point> leaving_since;  // pods are to go for good
+  bool deleting = false;                                               // and their StoragePool with them
   std::int64_t generation = 0;  // metadata.generation when it was last looked at
   std::string target;           // host:port/database that `member.facts` is about
   Member member;

@@ -4,6 +4,8 @@
 #include <limits>
 #include <utility>
 
+#include "operator/reconcile/leaving.h"
+
 namespace storagepool::reconcile {
 namespace {
 
@@ -77,10 +79,16 @@ class Stepper {
 
  private:
   Action drain() {
-    if (workload_.replicas > 0) return Scale{.replicas = 0, .peak_pods = workload_.peak_pods};
+    if (workload_.replicas > 0) {
+      step_.leaving = true;
+      if (auto next = tell(0, nullptr)) return std::move(*next);
+      if (auto next = shrink(0)) return std::move(*next);
+      return Wait{};
+    }
     const bool settled = !observed_.workload || workload_.settled;
     if (!settled || !observed_.pods.empty()) return Wait{};
     if (!observed_.pods_are_live) return ListPods{};
+    if (auto next = sweep()) return std::move(*next);
     return Done{};
   }
 
@@ -111,8 +119,12 @@ class Stepper {
     if (auto next = grant(granted)) return std::move(*next);
     if (auto next = push(granted)) return std::move(*next);
     if (auto next = settle(granted)) return std::move(*next);
+    const PodObserved* replaced = to_be_replaced();
+    if (auto next = tell(step_.plan.replicas, replaced)) return std::move(*next);
     if (auto next = scale(granted)) return std::move(*next);
-    if (pending(granted)) return Wait{};
+    if (auto next = roll(replaced)) return std::move(*next);
+    if (auto next = sweep()) return std::move(*next);
+    if (pending(granted) || replaced != nullptr) return Wait{};
     return Done{};
   }
 
@@ -172,7 +184,7 @@ class Stepper {
     const bool peak_is_high = workload_.settled && workload_.peak_pods > pods;
     if (!ceiling_is_high && !peak_is_high) return std::nullopt;
     if (!observed_.pods_are_live) return ListPods{};
-    if (peak_is_high) return Scale{.replicas = workload_.replicas, .peak_pods = pods};
+    if (peak_is_high) return resized(workload_.replicas, pods);
     return WriteGrant{{.generation = granted.generation,
                        .settings = granted.settings,
                        .ceiling = granted.settings.max_open_conns}};
@@ -181,6 +193,10 @@ class Stepper {
   std::optional<Action> scale(const Granted& granted) {
     const std::int64_t target = step_.plan.replicas;
     if (observed_.workload && target == workload_.replicas) return std::nullopt;
+    if (target < workload_.replicas) {
+      step_.leaving = true;
+      return shrink(target);
+    }
     const std::int64_t peak = std::max(workload_.peak_pods, target);
     if (target > workload_.replicas) {
       // The planner lets one pod with the minimum through that does not fit: the only one of its server.
@@ -191,7 +207,135 @@ class Stepper {
         return std::nullopt;
       }
     }
-    return Scale{.replicas = target, .peak_pods = peak};
+    return resized(target, peak);
+  }
+
+  // A claim that holds nothing does so as long as no pod has it again.
+  Scale resized(std::int64_t replicas, std::int64_t peak_pods) const {
+    Scale scale{.replicas = replicas,
+                .peak_pods = peak_pods,
+                .partition = workload_.partition,
+                .emptied = workload_.emptied};
+    std::erase_if(scale.emptied, [&](std::int64_t ordinal) { return ordinal < replicas; });
+    return scale;
+  }
+
+  // Fewer replicas, as far down as the pods of the highest ordinals may go.
+  std::optional<Action> shrink(std::int64_t target) {
+    std::int64_t replicas = workload_.replicas;
+    std::vector<std::int64_t> emptied;
+    std::vector<std::string> waits;
+    bool all_told = true;  // by the pods themselves
+    for (std::int64_t ordinal = workload_.replicas - 1; ordinal >= target; --ordinal) {
+      const Departure found = departure(desired_, observed_, ordinal);
+      if (found.verdict == Departure::Verdict::kWaits) waits.push_back(found.why);
+      if (!waits.empty()) continue;
+      const PodObserved* pod = find_pod(observed_, ordinal);
+      all_told &= pod != nullptr && pod->report.has_value();
+      replicas = ordinal;
+      if (found.verdict == Departure::Verdict::kHoldsNothing && workload_.volumes) emptied.push_back(ordinal);
+    }
+    if (!waits.empty()) await_journals("to go", waits);
+    if (replicas == workload_.replicas) return std::nullopt;
+    if (!all_told && !observed_.pods_are_live) return ListPods{};
+    Scale scale = resized(replicas, workload_.peak_pods);
+    scale.emptied.insert(scale.emptied.end(), emptied.begin(), emptied.end());
+    std::sort(scale.emptied.begin(), scale.emptied.end());
+    return scale;
+  }
+
+  // Claims that hold nothing and that no pod can have any more.
+  std::optional<Action> sweep() const {
+    DeleteClaims unused;
+    for (const ClaimObserved& claim : observed_.claims) {
+      const bool emptied = std::find(workload_.emptied.begin(), workload_.emptied.end(), claim.ordinal) !=
+                           workload_.emptied.end();
+      if (emptied && claim.ordinal >= workload_.replicas && find_pod(observed_, claim.ordinal) == nullptr) {
+        unused.ordinals.push_back(claim.ordinal);
+      }
+    }
+    if (unused.ordinals.empty() || !workload_.settled) return std::nullopt;
+    if (!observed_.pods_are_live) return ListPods{};
+    return unused;
+  }
+
+  // The next pod that a rollout replaces and that takes its journal along; null: none.
+  const PodObserved* to_be_replaced() const {
+    if (!observed_.workload || workload_.volumes || !workload_.settled) return nullptr;
+    const PodObserved* highest = nullptr;
+    for (const PodObserved& pod : observed_.pods) {
+      if (!pod.outdated || pod.ordinal >= workload_.replicas) continue;
+      if (highest == nullptr || pod.ordinal > highest->ordinal) highest = &pod;
+    }
+    return highest;
+  }
+
+  // As the StatefulSet's controller goes about it: from the highest ordinal down, each ready before the next.
+  bool is_its_turn(const PodObserved& pod) const {
+    for (std::int64_t ordinal = pod.ordinal + 1; ordinal < workload_.replicas; ++ordinal) {
+      const PodObserved* above = find_pod(observed_, ordinal);
+      if (above == nullptr || !above->ready) return false;
+    }
+    return true;
+  }
+
+  // A pod whose journal cannot be emptied now had better go on taking events.
+  bool should_empty(const PodObserved& pod) const {
+    const auto& report = pod.report;
+    const bool empty = report && report->journal && report->journal->waiting_units == 0;
+    return is_its_turn(pod) && (pod.reaches_postgres || empty);
+  }
+
+  // No controller can still be about to remove it.
+  bool may_stay(const PodObserved& pod) const {
+    return workload_.settled && pod.ordinal < workload_.replicas &&
+           (workload_.volumes || pod.ordinal < workload_.partition);
+  }
+
+  std::optional<Action> tell(std::int64_t replicas, const PodObserved* replaced) const {
+    Tell leave{.pods = {}, .leaving = true};
+    Tell stay;
+    for (std::size_t i = 0; i < observed_.pods.size(); ++i) {
+      const PodObserved& pod = observed_.pods[i];
+      if (!pod.report || pod.told) continue;
+      const bool leaves = pod.ordinal >= replicas || (&pod == replaced && should_empty(pod));
+      if (leaves && !pod.report->leaving) leave.pods.push_back(i);
+      if (!leaves && pod.report->leaving && may_stay(pod)) stay.pods.push_back(i);
+    }
+    if (!leave.pods.empty()) return leave;
+    if (!stay.pods.empty()) return stay;
+    return std::nullopt;
+  }
+
+  // One pod at a time is let go; until its successor is there, the partition stays.
+  std::optional<Action> roll(const PodObserved* replaced) {
+    if (!observed_.workload || workload_.volumes || !workload_.settled) return std::nullopt;
+    std::int64_t partition = render::kNoRollout;
+    if (workload_.partition < workload_.replicas) {
+      const PodObserved* pod = find_pod(observed_, workload_.partition);
+      if (pod == nullptr || pod->terminating) partition = workload_.partition;
+    }
+    if (partition == render::kNoRollout && replaced != nullptr && is_its_turn(*replaced)) {
+      const Departure found = departure(desired_, observed_, replaced->ordinal);
+      if (found.verdict == Departure::Verdict::kHoldsNothing) {
+        partition = replaced->ordinal;
+      } else {
+        await_journals("to be replaced", {found.why});
+      }
+    }
+    if (partition == workload_.partition) return std::nullopt;
+    Scale scale = resized(workload_.replicas, workload_.peak_pods);
+    scale.partition = partition;
+    return scale;
+  }
+
+  void await_journals(const char* what, const std::vector<std::string>& pods) {
+    std::string message;
+    for (const std::string& pod : pods) message += (message.empty() ? "" : "; ") + pod;
+    message += std::string(". Pods are ") + what + " once their journals are empty; the annotation " +
+               std::string(render::kGiveUpAnnotation) + " lets those that it names go without, " +
+               (workload_.volumes ? "and keeps their volumes" : "and their events are lost");
+    step_.awaits_journal = Reason{"JournalNotEmpty", std::move(message)};
   }
 
   bool pending(const Granted& granted) const {

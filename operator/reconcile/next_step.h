@@ -15,6 +15,12 @@
 // the limit. A pod that does not answer keeps the ceiling up, and so holds back growth that would not fit
 // with it, and nothing else.
 //
+// Journals. A pod that is to go (scale-in, deletion) is told so first; it goes when its journal is empty
+// (leaving.h), or when a volume keeps what it holds and waiting for it has been long or useless. Which claims
+// hold nothing is written with the number of replicas that lets their pods go, and these are removed. Without
+// volumes, replacing a pod by a rollout takes its journal along as well: the StatefulSet's partition holds
+// every pod back but the one whose journal is empty.
+//
 // What a new pod starts with is the ConfigMap as it was when the pod came to its node, or later; a pod keeps
 // the highest generation it has seen over restarts of its container.
 #pragma once
@@ -25,6 +31,7 @@
 #include <variant>
 #include <vector>
 
+#include "operator/render/render.h"
 #include "operator/sizing/sizing.h"
 #include "pool/common/settings/admin_wire.h"
 #include "pool/common/settings/settings.h"
@@ -35,6 +42,10 @@ struct Desired {
   sizing::Request request;
   settings::Given asked;  // resolves
   bool deleting = false;
+  std::string name = {};                   // of the StoragePool
+  bool journals = true;                    // its pods have one
+  std::vector<std::string> given_up = {};  // pods whose events a person gives up; "*": any
+  bool patience_over = false;              // pods that leave have been waited for long enough
 };
 
 // The ConfigMap.
@@ -49,22 +60,37 @@ struct Granted {
 struct Workload {
   std::int64_t replicas = 0;
   std::int64_t peak_pods = 0;
-  bool settled = false;  // its controller has seen this number of replicas
+  bool settled = false;                 // its controller has seen this number of replicas, and this template
+  bool volumes = true;                  // each pod has a claim, which outlives it
+  std::int64_t partition = 0;           // pods of this ordinal and above may be replaced by a rollout
+  std::vector<std::int64_t> emptied{};  // ordinals at or above `replicas` whose claims hold nothing
 };
 
 struct PodObserved {
   std::string name;
   std::int64_t ordinal = 0;
   bool started = false;  // may have read its settings: it is on a node and has not ended
-  bool pushed = false;   // the current grant was sent to it since the observation began
+  bool terminating = false;
+  bool ready = false;
+  bool outdated = false;  // made from another template than the StatefulSet has
+  bool reaches_postgres = false;
+  bool holds_nothing = false;  // by what is known of it while it does not report
+  bool pushed = false;         // the current grant was sent to it since the observation began
+  bool told = false;           // so was whether it leaves
   std::optional<settings::SettingsReport> report = {};  // absent: it did not answer
   std::string failure = {};                             // why it did not, one sentence
+};
+
+struct ClaimObserved {
+  std::int64_t ordinal = 0;
+  bool bound = false;  // there is a volume behind it
 };
 
 struct Observed {
   std::optional<Granted> granted;
   std::optional<Workload> workload;
-  std::vector<PodObserved> pods;     // terminating ones included
+  std::vector<PodObserved> pods;        // terminating ones included
+  std::vector<ClaimObserved> claims{};  // those that are being deleted are left out
   bool pods_are_live = false;        // listed from the API server after the above was read, not from a cache
   std::int64_t last_generation = 0;  // the highest remembered elsewhere
   std::int64_t last_ceiling = 0;     // remembered elsewhere, for when the ConfigMap is lost; 0: not known
@@ -80,10 +106,22 @@ struct WriteGrant {
 struct Push {
   std::vector<std::size_t> pods;
 };
-// Write the StatefulSet with these numbers.
+// Tell these pods (indices into Observed::pods) that they leave, or that they stay.
+struct Tell {
+  std::vector<std::size_t> pods;
+  bool leaving = false;
+};
+// Write the StatefulSet with these numbers, as Workload has them. The partition is for the template that it
+// has: with another, no pod may be replaced.
 struct Scale {
   std::int64_t replicas = 0;
   std::int64_t peak_pods = 0;
+  std::int64_t partition = 0;
+  std::vector<std::int64_t> emptied{};
+};
+// Delete the claims of these ordinals.
+struct DeleteClaims {
+  std::vector<std::int64_t> ordinals;
 };
 // Observe again with pods_are_live.
 struct ListPods {};
@@ -92,7 +130,7 @@ struct Wait {};
 // As wanted; for a deleted StoragePool: all pods are gone.
 struct Done {};
 
-using Action = std::variant<WriteGrant, Push, Scale, ListPods, Wait, Done>;
+using Action = std::variant<WriteGrant, Push, Tell, Scale, DeleteClaims, ListPods, Wait, Done>;
 
 // Why something is not as wanted, in the words of a condition.
 struct Reason {
@@ -108,6 +146,8 @@ struct Step {
   std::vector<std::string> unconfirmed;  // pods that have not confirmed the current grant
   std::optional<Reason> blocked;         // replicas or limits stay below what is wanted
   std::optional<Reason> stalled;         // and will, until a person or another StoragePool gives something up
+  bool leaving = false;                  // pods are to go for good
+  std::optional<Reason> awaits_journal;  // pods that are to go or to be replaced hold events
 };
 
 Step next_step(const Desired& desired, const Observed& observed);

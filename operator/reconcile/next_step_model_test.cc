@@ -30,6 +30,7 @@ struct Pod {
   std::size_t mount = 0;  // version of the ConfigMap that its node has
   Granted applied = {};   // persisted; generation 0: never started
   std::int64_t sockets = 0;
+  bool leaving = false;
   KnownFacts facts = {};
 
   std::int64_t may_use() const { return running ? std::max(applied.settings.max_open_conns, sockets) : 0; }
@@ -196,7 +197,7 @@ class World {
         pod.partitioned = !pod.partitioned;
         return;
       case 1:  // the container restarts; its state survives
-        if (pod.running) pod.sockets = 0, read_mount(pool, pod);
+        if (pod.running) pod.sockets = 0, pod.leaving = false, read_mount(pool, pod);
         return;
       case 2:
         if (chance(60)) pod.terminating = true;  // evicted, or deleted by somebody
@@ -261,6 +262,8 @@ class World {
         report.applied_generation = real.applied.generation;
         report.settings = real.applied.settings;
         report.open = real.sockets;
+        report.leaving = real.leaving;
+        report.journal = settings::JournalReport{.takes_events = true, .reason = {}};
         pod.report = report;
         if (real.facts.as_of > (pool.facts ? pool.facts->as_of : 0)) pool.facts = real.facts;
       }
@@ -291,6 +294,13 @@ class World {
         live = false;
       } else if (const auto* push = std::get_if<Push>(&step.action)) {
         send(pool, observed, *push, chaos);
+      } else if (const auto* tell = std::get_if<Tell>(&step.action)) {
+        for (const std::size_t index : tell->pods) {
+          for (Pod& pod : pool.pods) {
+            const bool same = std::to_string(pod.ordinal) == observed.pods[index].name;
+            if (same && !(chaos && chance(20))) pod.leaving = tell->leaving;
+          }
+        }
       } else if (std::holds_alternative<ListPods>(step.action)) {
         live = true;
       } else {

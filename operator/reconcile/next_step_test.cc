@@ -33,6 +33,7 @@ class NextStep : public testing::Test {
     r.applied_generation = generation;
     r.settings = sizing::grant(desired_.asked, limit);
     r.open = open;
+    r.journal = settings::JournalReport{.takes_events = true, .reason = {}};
     return r;
   }
   // n pods with the same report.
@@ -47,6 +48,11 @@ class NextStep : public testing::Test {
     observed_.granted = granted(generation, limit, limit);
     observed_.workload = Workload{.replicas = replicas, .peak_pods = replicas, .settled = true};
     pods(replicas, report(generation, limit));
+  }
+  void leave_from(std::int64_t ordinal) {
+    for (PodObserved& pod : observed_.pods) {
+      if (pod.ordinal >= ordinal && pod.report) pod.report->leaving = true;
+    }
   }
   template <typename T>
   T expect() {
@@ -134,6 +140,8 @@ TEST_F(NextStep, APodThatDoesNotAnswerHoldsBackOnlyWhatWouldNotFitWithIt) {
 TEST_F(NextStep, ScaleInWaitsForPodsToGoBeforeGrowing) {
   running(5, 4, 5);
   desired_.request.replicas = 3;
+  EXPECT_THAT(expect<Tell>().pods, ElementsAre(3, 4));
+  leave_from(3);
   const auto scale = expect<Scale>();
   EXPECT_EQ(scale.replicas, 3);
   EXPECT_EQ(scale.peak_pods, 5);
@@ -223,6 +231,8 @@ TEST_F(NextStep, OthersClaimsAreLeftAlone) {
 TEST_F(NextStep, DeletionDrainsAndIsDoneWhenNoPodIsLeft) {
   running(3, 4, 9);
   desired_.deleting = true;
+  EXPECT_THAT(expect<Tell>().pods, ElementsAre(0, 1, 2));
+  leave_from(0);
   EXPECT_EQ(expect<Scale>().replicas, 0);
   observed_.workload = Workload{.replicas = 0, .peak_pods = 3, .settled = false};
   expect<Wait>();

@@ -70,12 +70,24 @@ void PodAdmin::push(std::vector<PodState>& pods, const std::vector<std::size_t>&
                     const std::string& token, const settings::SettingsChange& change) const {
   const std::string body = settings::to_json(change);
   for_each_at_once(indices.size(), [&](std::size_t i) {
-    PodState& pod = pods[indices[i]];
-    PodAnswer answer;
-    read_report(client_.put(url(pod.view, "/admin/settings"), token, body, kPodDeadline), answer);
-    if (answer.report) pod.answer.report = std::move(answer.report);
-    pod.pushed = true;
+    put(pods[indices[i]], "/admin/settings", token, body);
+    pods[indices[i]].pushed = true;
   });
+}
+
+void PodAdmin::tell(std::vector<PodState>& pods, const std::vector<std::size_t>& indices,
+                    const std::string& token, const settings::LeavingChange& change) const {
+  const std::string body = settings::to_json(change);
+  for_each_at_once(indices.size(), [&](std::size_t i) {
+    put(pods[indices[i]], "/admin/leaving", token, body);
+    pods[indices[i]].told = true;
+  });
+}
+
+void PodAdmin::put(PodState& pod, const char* path, const std::string& token, const std::string& body) const {
+  PodAnswer answer;
+  read_report(client_.put(url(pod.view, path), token, body, kPodDeadline), answer);
+  if (answer.report) pod.answer.report = std::move(answer.report);
 }
 
 }  // namespace storagepool::reconcile

@@ -28,6 +28,7 @@ struct PodState {
   PodView view;
   PodAnswer answer = {};
   bool pushed = false;  // the current grant was sent to it since the look began
+  bool told = false;    // so was whether it leaves
 };
 
 class PodAdmin {
@@ -42,8 +43,13 @@ class PodAdmin {
   // that answers takes the place of what it said before.
   void push(std::vector<PodState>& pods, const std::vector<std::size_t>& indices, const std::string& token,
             const settings::SettingsChange& change) const;
+  // Tells the pods with these indices (different ones) that they leave, or that they stay. They count as
+  // told.
+  void tell(std::vector<PodState>& pods, const std::vector<std::size_t>& indices, const std::string& token,
+            const settings::LeavingChange& change) const;
 
  private:
+  void put(PodState& pod, const char* path, const std::string& token, const std::string& body) const;
   kube::PodClient& client_;
 };
 

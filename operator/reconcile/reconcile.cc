@@ -25,17 +25,18 @@ Reconciler::~Reconciler() = default;
 Memory& Reconciler::remember(const kube::ObjectKey& key, const kube::ObjectPtr& object, const Moment& now) {
   Memory& memory = memories_[key];
   const render::Identity identity = render::identity_of(*object);
+  const kube::ObjectPtr config_map =
+      cluster_.cached(kube::resources::kConfigMaps, {key.name_space, render::config_map_name(key.name)});
   if (memory.uid != identity.uid) {
     memory = Memory{};
     memory.uid = identity.uid;
+    if (config_map) memory.member.leaving = kube::annotation(*config_map, render::kLeavingAnnotation);
   }
   const Status status = memory.status.update(object, read_status, now.steady).value_or(Status{});
   const auto spec = render::parse_spec(*object);
   if (!spec) return memory;
   follow_spec(memory, identity, *spec, status);
-  memory.granted.update(
-      cluster_.cached(kube::resources::kConfigMaps, {key.name_space, render::config_map_name(key.name)}),
-      read_config_map, now.steady);
+  memory.granted.update(config_map, read_config_map, now.steady);
   memory.workload.update(cluster_.cached(kube::resources::kStatefulSets, key), read_stateful_set, now.steady);
   follow_objects(memory, spec->sizing, last_ceiling(status));
   return memory;

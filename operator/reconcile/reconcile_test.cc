@@ -1,12 +1,9 @@
 #include "operator/reconcile/reconcile.h"
 
-#include <algorithm>
-
 #include <gmock/gmock.h>
 #include <gtest/gtest.h>
 
-#include "operator/reconcile/conditions.h"
-#include "operator/reconcile/testing/fake_cluster.h"
+#include "operator/reconcile/testing/reconcile_fixture.h"
 #include "operator/render/admin_token.h"
 
 namespace storagepool::reconcile {
@@ -17,77 +14,6 @@ using testing::Contains;
 using testing::HasSubstr;
 using testing::IsEmpty;
 using testing::Not;
-
-const kube::ObjectKey kAudit{"team", "audit"};
-
-class Reconcile : public testing::Test {
- protected:
-  Reconcile() {
-    cluster_.put(storage_pool("audit", 3));
-    settings::ServerFacts facts;
-    facts.max_connections = 40;
-    facts.superuser_reserved_connections = 3;
-    cluster_.new_pods_say.reachable = true;
-    cluster_.new_pods_say.facts = facts;
-    restart_operator();
-  }
-
-  static Json storage_pool(const std::string& name, int replicas) {
-    return {{"apiVersion", "storagepool.dev/v1alpha1"},
-            {"kind", "StoragePool"},
-            {"metadata", {{"name", name}, {"namespace", "team"}}},
-            {"spec",
-             {{"replicas", replicas},
-              {"postgres",
-               {{"host", "db"}, {"database", "audit"}, {"credentialsSecretRef", {{"name", "creds"}}}}}}}};
-  }
-  void restart_operator() {
-    reconciler_ = std::make_unique<Reconciler>(
-        cluster_, cluster_,
-        Options{.default_image = "img:1", .admin_key = std::string(32, 'k'), .resync = 10s});
-  }
-  tl::expected<Outcome, kube::ApiError> look(const kube::ObjectKey& key = kAudit) {
-    now_.steady += 1s;
-    now_.wall += 1s;
-    return reconciler_->reconcile(key, now_);
-  }
-  // Looks, and lets the StatefulSet controller act, until nothing changes any more.
-  void settle(const std::string& name = "audit") {
-    for (int i = 0; i < 10; ++i) {
-      ASSERT_TRUE(look({"team", name}));
-      if (cluster_.has("StatefulSet", name)) cluster_.run_controller(name);
-    }
-    ASSERT_TRUE(look({"team", name}));
-  }
-  void change_spec(const char* pointer, const Json& value) {
-    Json object = pool();
-    object[Json::json_pointer(pointer)] = value;
-    cluster_.put(object);
-  }
-  Json& pool() { return cluster_.get("StoragePool", "audit"); }
-  Json status() { return pool()["status"]; }
-  std::string condition(const char* type) {
-    const Condition found = condition_of(type);
-    return std::string(to_string(found.status)) + " " + found.reason;
-  }
-  std::string message(const char* type) { return condition_of(type).message; }
-  Condition condition_of(const char* type) {
-    const Status parsed = parse_status(status());
-    const Condition* found = find_condition(parsed, type);
-    return found != nullptr ? *found : Condition{};
-  }
-  std::vector<std::string> events() const {
-    std::vector<std::string> reasons;
-    reasons.reserve(cluster_.events.size());
-    for (const kube::Event& event : cluster_.events) reasons.push_back(event.reason);
-    return reasons;
-  }
-
-  FakeCluster cluster_;
-  Moment now_{.steady = std::chrono::steady_clock::time_point(1h),
-              .wall = runtime::Timestamp(1'790'000'000s)};
-  std::unique_ptr<Reconciler> reconciler_;
-};
 
 TEST_F(Reconcile, FirstStartIsOnePodThenAllWithWhatFits) {
   ASSERT_TRUE(look());
@@ -245,6 +171,7 @@ TEST_F(Reconcile, APostgresFaultIsNamedAndRecoveredFrom) {
   EXPECT_THAT(message(kReady), HasSubstr("audit-2: connecting to db:5432/audit"));
   EXPECT_THAT(events(), Contains("CredentialsRejected"));
   facts = cluster_.new_pods_say;
+  facts.target = "db:5432/audit";
   ASSERT_TRUE(look());
   EXPECT_EQ(condition(kReady), "True Ready");
   EXPECT_THAT(events(), Contains("Connected"));
@@ -259,6 +186,10 @@ TEST_F(Reconcile, AServerThatIsReachedButTakesNoWritesIsNotReady) {
   EXPECT_EQ(condition(kPostgresReachable), "False NotPermitted");
   EXPECT_EQ(condition(kReady), "False NotPermitted");
   EXPECT_THAT(message(kReady), HasSubstr("42501"));
+  facts.fault = settings::PostgresFault::kCommitsEarly;
+  ASSERT_TRUE(look());
+  EXPECT_EQ(condition(kPostgresReachable), "True SynchronousCommitOff");
+  EXPECT_EQ(condition(kReady), "True Ready");
   facts.fault = settings::PostgresFault::kServerFull;  // open sessions work on
   ASSERT_TRUE(look());
   EXPECT_EQ(condition(kPostgresReachable), "True Connected");
@@ -305,6 +236,32 @@ TEST_F(Reconcile, TheTokenIsDerivedAndWrittenAgainToAPodThatRefusesIt) {
   ASSERT_TRUE(look());
   EXPECT_THAT(cluster_.writes, Not(Contains("apply Secret/audit-admin")));
   EXPECT_THAT(status().dump(), Not(HasSubstr(token)));
+}
+
+TEST_F(Reconcile, ACorrectedHostReachesThePodsWithoutReplacingThem) {
+  settle();
+  const Json pod_template = cluster_.get("StatefulSet", "audit")["spec"]["template"];
+  const auto leaving = [&] {
+    return cluster_.get("ConfigMap", "audit-config")["metadata"]["annotations"].value(
+        std::string(render::kLeavingAnnotation), "");
+  };
+  change_spec("/spec/postgres/host", "new");
+  settle();
+  EXPECT_EQ(condition(kPostgresReachable), "Unknown NoPodAnswers");
+  EXPECT_EQ(leaving(), "db.team:5432");
+  restart_operator();
+  settle();
+  EXPECT_EQ(leaving(), "db.team:5432");  // while pods are there, also for an operator that starts anew
+  cluster_.run_kubelet("audit");
+  cluster_.pod("audit-1").facts.elsewhere = 1;
+  settle();
+  EXPECT_EQ(condition(kReady), "True Ready");
+  EXPECT_EQ(leaving(), "db.team:5432");
+  cluster_.pod("audit-1").facts.elsewhere = 0;
+  settle();
+  EXPECT_EQ(leaving(), "");
+  EXPECT_EQ(status()["connectionBudget"]["perPod"], 9);
+  EXPECT_EQ(cluster_.get("StatefulSet", "audit")["spec"]["template"], pod_template);
 }
 
 TEST_F(Reconcile, AnotherServerStartsFromTheMinimum) {

@@ -22,15 +22,32 @@ bool is_ready(const Json& pod) {
   return false;
 }
 
+// A restart shows in the count, a first run in the state of now or before.
+bool has_run(const Json& pod) {
+  const Json& containers = json::at(pod, "/status/containerStatuses");
+  if (!containers.is_array()) return false;
+  for (const Json& container : containers) {
+    if (json::integer_at(container, "/restartCount", 0) > 0) return true;
+    for (const char* state : {"/state/running", "/state/terminated", "/lastState/terminated"}) {
+      if (json::at(container, state).is_object()) return true;
+    }
+  }
+  return false;
+}
+
+std::optional<std::int64_t> ordinal_of(const std::string& name, const std::string& prefix) {
+  if (!name.starts_with(prefix)) return std::nullopt;
+  const auto ordinal = parse_integer(std::string_view(name).substr(prefix.size()));
+  return ordinal && *ordinal >= 0 ? ordinal : std::nullopt;
+}
+
 }  // namespace
 
 std::optional<PodView> read_pod(const Json& object, const std::string& pool) {
   PodView pod;
   pod.name = kube::metadata_string(object, "name");
-  const std::string prefix = pool + "-";
-  if (!pod.name.starts_with(prefix)) return std::nullopt;
-  const auto ordinal = parse_integer(std::string_view(pod.name).substr(prefix.size()));
-  if (!ordinal || *ordinal < 0) return std::nullopt;
+  const auto ordinal = ordinal_of(pod.name, pool + "-");
+  if (!ordinal) return std::nullopt;
   const std::string phase = text_at(object, "/status/phase");
   pod.ordinal = *ordinal;
   pod.uid = kube::metadata_string(object, "uid");
@@ -38,7 +55,8 @@ std::optional<PodView> read_pod(const Json& object, const std::string& pool) {
   pod.started = !text_at(object, "/spec/nodeName").empty() && phase != "Succeeded" && phase != "Failed";
   pod.ready = is_ready(object) && !pod.terminating;
   pod.ip = text_at(object, "/status/podIP");
-  pod.postgres_hash = kube::annotation(object, render::kPostgresHashAnnotation);
+  pod.revision = kube::label(object, "controller-revision-hash");
+  pod.ran = has_run(object);
   return pod;
 }
 
@@ -57,13 +75,33 @@ std::optional<Granted> read_config_map(const Json& object) {
 std::optional<WorkloadView> read_stateful_set(const Json& object) {
   WorkloadView view;
   view.generation = kube::generation(object);
-  view.volumes = !json::at(object, "/spec/volumeClaimTemplates").empty();
+  view.pod_template = kube::annotation(object, render::kTemplateAnnotation);
+  view.workload.volumes = !json::at(object, "/spec/volumeClaimTemplates").empty();
+  view.workload.partition = integer_at(object, "/spec/updateStrategy/rollingUpdate/partition", 0);
   view.workload.replicas = integer_at(object, "/spec/replicas", 1);
   const auto peak = parse_integer(kube::annotation(object, render::kPeakPodsAnnotation));
   view.workload.peak_pods =
       std::max(view.workload.replicas, peak.value_or(integer_at(object, "/status/replicas", 0)));
   view.workload.settled = integer_at(object, "/status/observedGeneration", 0) >= view.generation;
+  if (view.workload.settled) view.revision = text_at(object, "/status/updateRevision");
+  for (const std::int64_t ordinal :
+       render::parse_ordinals(kube::annotation(object, render::kEmptiedAnnotation))) {
+    if (ordinal >= view.workload.replicas) view.workload.emptied.push_back(ordinal);
+  }
   return view;
+}
+
+std::optional<ClaimView> read_claim(const Json& object, const std::string& pool) {
+  ClaimView claim;
+  claim.name = kube::metadata_string(object, "name");
+  const std::string first = render::claim_name(pool, 0);
+  const auto ordinal = ordinal_of(claim.name, first.substr(0, first.size() - 1));
+  if (!ordinal || kube::is_deleting(object)) return std::nullopt;
+  claim.ordinal = *ordinal;
+  claim.uid = kube::metadata_string(object, "uid");
+  claim.bound = !text_at(object, "/spec/volumeName").empty();
+  claim.has_class = !text_at(object, "/spec/storageClassName").empty();
+  return claim;
 }
 
 }  // namespace storagepool::reconcile

@@ -23,7 +23,8 @@ struct PodView {
   bool started = false;  // on a node and not ended
   bool ready = false;
   std::string ip = {};
-  std::string postgres_hash = {};
+  std::string revision = {};  // of the pod template it was made from
+  bool ran = false;           // its container has run, so there may be something on its disk
 };
 
 // Nothing when the object is not the pod NAME-<ordinal> of the StoragePool's StatefulSet.
@@ -35,8 +36,19 @@ std::optional<Granted> read_config_map(const Json& object);
 struct WorkloadView {
   Workload workload;
   std::int64_t generation = 0;
-  bool volumes = false;  // its pods have claims
+  std::string revision = {};      // of the pod template it has, when its controller has seen it; else empty
+  std::string pod_template = {};  // render::kTemplateAnnotation
 };
 std::optional<WorkloadView> read_stateful_set(const Json& object);
+
+struct ClaimView {
+  std::string name = {};
+  std::string uid = {};
+  std::int64_t ordinal = 0;
+  bool bound = false;      // has or had a volume
+  bool has_class = false;  // a StorageClass, named or the default
+};
+// Nothing when the object is not the claim of a pod of the StoragePool's StatefulSet, or is being deleted.
+std::optional<ClaimView> read_claim(const Json& object, const std::string& pool);
 
 }  // namespace storagepool::reconcile

@@ -20,7 +20,6 @@ TEST(ReadPod, TakesWhatIsThere) {
   EXPECT_TRUE(pod.ready);
   EXPECT_FALSE(pod.terminating);
   EXPECT_EQ(pod.ip, "10.0.0.1");
-  EXPECT_EQ(pod.postgres_hash, "h");
 }
 
 TEST(ReadPod, StartedMeansOnANodeAndNotEnded) {

@@ -62,8 +62,7 @@ Json owned(const Identity& pool, std::string_view api_version, std::string_view 
 }
 
 std::string postgres_hash(const Spec& spec) {
-  const Json identity{target_of(spec.postgres), settings::to_string(spec.postgres.ssl_mode),
-                      spec.credentials_secret, spec.ca_secret};
+  const Json identity{spec.postgres.database, spec.credentials_secret, spec.ca_secret};
   return encoding::sha256_hex(identity.dump()).substr(0, 16);
 }
 
@@ -82,7 +81,9 @@ Json admin_secret(const Identity& pool, const std::string& token) {
 
 Json config_map(const Identity& pool, const Spec& spec, const ConfigMapInput& input) {
   Json object = owned(pool, "v1", "ConfigMap", config_map_name(pool.name));
-  object["metadata"]["annotations"] = {{kCeilingAnnotation, std::to_string(input.ceiling)}};
+  Json& annotations = object["metadata"]["annotations"];
+  annotations = {{kCeilingAnnotation, std::to_string(input.ceiling)}};
+  if (!input.leaving.empty()) annotations[std::string(kLeavingAnnotation)] = input.leaving;
   object["data"] = {{"config.yaml", settings::render_config({.generation = input.generation,
                                                              .postgres = spec.postgres,
                                                              .pool = settings::to_given(input.settings)})}};

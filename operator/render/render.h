@@ -16,6 +16,8 @@
 
 #include <cstdint>
 #include <string>
+#include <string_view>
+#include <vector>
 
 #include "operator/render/storage_pool.h"
 #include "pool/common/settings/settings.h"
@@ -30,9 +32,16 @@ inline constexpr int kMetricsPort = 9090;
 inline constexpr std::string_view kManager = "storagepool-operator";
 // The highest limit that any pod may still have in force: see operator/reconcile/next_step.h.
 inline constexpr std::string_view kCeilingAnnotation = "storagepool.dev/limit-ceiling";
+// After postgres.host or port changed: the server that some pods may still hold connections to.
+inline constexpr std::string_view kLeavingAnnotation = "storagepool.dev/leaving-server";
 // The most pods that may exist at this moment.
 inline constexpr std::string_view kPeakPodsAnnotation = "storagepool.dev/peak-pods";
-// Changes with what makes the pods restart: where PostgreSQL is and how it is reached.
+// Ordinals at or above the replicas whose claims hold nothing, as "3,4".
+inline constexpr std::string_view kEmptiedAnnotation = "storagepool.dev/emptied-claims";
+// Changes with the pod template that the operator renders.
+inline constexpr std::string_view kTemplateAnnotation = "storagepool.dev/template";
+// Changes with what of PostgreSQL pods are replaced for: the database, and the Secrets. Host, port and
+// sslMode they take up while they run.
 inline constexpr std::string_view kPostgresHashAnnotation = "storagepool.dev/postgres-hash";
 
 std::string config_map_name(const std::string& pool);
@@ -50,13 +59,21 @@ struct ConfigMapInput {
   std::int64_t generation = 0;
   settings::Settings settings;
   std::int64_t ceiling = 0;
+  std::string leaving{};  // see kLeavingAnnotation
 };
 struct StatefulSetInput {
   std::int64_t replicas = 0;
   std::int64_t peak_pods = 0;
   std::string default_image;
   bool volumes = true;  // pods have claims; what a StatefulSet was made with cannot be changed
+  // Without volumes: pods of this ordinal and above may be replaced by a rollout, if the StatefulSet that is
+  // there has the same template as this one, by its annotation; else none may.
+  std::int64_t partition = 0;
+  std::string live_template{};
+  std::vector<std::int64_t> emptied{};  // see kEmptiedAnnotation
 };
+// A partition that holds every pod back: there never are more.
+inline constexpr std::int64_t kNoRollout = 1000;
 
 // Whether a StatefulSet made now gives its pods claims: not without a journal.
 bool wants_volumes(const Spec& spec);
@@ -69,5 +86,9 @@ Json pods_service(const Identity& pool);
 // `evictions`: one pod at a time, and any that is not ready; otherwise none at all.
 Json pod_disruption_budget(const Identity& pool, bool evictions);
 Json stateful_set(const Identity& pool, const Spec& spec, const StatefulSetInput& input);
+
+// The text of kEmptiedAnnotation, and back; what is no ordinal is left out.
+std::string format_ordinals(const std::vector<std::int64_t>& ordinals);
+std::vector<std::int64_t> parse_ordinals(std::string_view text);
 
 }  // namespace storagepool::render

@@ -1,7 +1,11 @@
+#include <algorithm>
 #include <chrono>
+#include <utility>
 
 #include "operator/render/object.h"
 #include "operator/render/render.h"
+#include "pool/common/encoding/sha256.h"
+#include "pool/common/json/json.h"
 #include "pool/common/settings/bytes.h"
 #include "pool/common/settings/duration.h"
 
@@ -175,17 +179,40 @@ bool wants_volumes(const Spec& spec) {
   return spec.journal_is_persistent && spec.journal_bytes > 0;
 }
 
+std::string format_ordinals(const std::vector<std::int64_t>& ordinals) {
+  std::string text;
+  for (const std::int64_t ordinal : ordinals) text += (text.empty() ? "" : ",") + std::to_string(ordinal);
+  return text;
+}
+
+std::vector<std::int64_t> parse_ordinals(std::string_view text) {
+  std::vector<std::int64_t> ordinals;
+  for (std::size_t begin = 0; begin < text.size();) {
+    const std::size_t end = std::min(text.find(',', begin), text.size());
+    const auto ordinal = json::parse_integer(text.substr(begin, end - begin));
+    if (ordinal && *ordinal >= 0) ordinals.push_back(*ordinal);
+    begin = end + 1;
+  }
+  return ordinals;
+}
+
 Json stateful_set(const Identity& pool, const Spec& spec, const StatefulSetInput& input) {
   Json object = owned(pool, "apps/v1", "StatefulSet", pool.name);
-  object["metadata"]["annotations"] = {{kPeakPodsAnnotation, std::to_string(input.peak_pods)}};
+  Json pod{{"metadata", pod_metadata(pool, spec)}, {"spec", pod_spec(pool, spec, input)}};
+  const std::string hash = encoding::sha256_hex(pod.dump()).substr(0, 16);
+  Json& annotations = object["metadata"]["annotations"];
+  annotations = {{kPeakPodsAnnotation, std::to_string(input.peak_pods)}, {kTemplateAnnotation, hash}};
+  if (!input.emptied.empty()) annotations[std::string(kEmptiedAnnotation)] = format_ordinals(input.emptied);
+  const std::int64_t held = hash == input.live_template ? input.partition : kNoRollout;
+  const std::int64_t partition = input.volumes ? 0 : held;
   object["spec"] = {
       {"replicas", input.replicas},
       {"serviceName", pods_service_name(pool.name)},
       {"podManagementPolicy", "Parallel"},
-      {"updateStrategy", {{"type", "RollingUpdate"}}},
+      {"updateStrategy", {{"type", "RollingUpdate"}, {"rollingUpdate", {{"partition", partition}}}}},
       {"revisionHistoryLimit", 3},
       {"selector", {{"matchLabels", selector_labels(pool.name)}}},
-      {"template", {{"metadata", pod_metadata(pool, spec)}, {"spec", pod_spec(pool, spec, input)}}}};
+      {"template", std::move(pod)}};
   if (input.volumes) {
     object["spec"]["volumeClaimTemplates"] = Json::array({claim_template(pool, spec)});
     object["spec"]["persistentVolumeClaimRetentionPolicy"] = {{"whenDeleted", "Retain"},

@@ -324,15 +324,18 @@ bool has_finalizer(const Json& object) {
   return std::find(finalizers.begin(), finalizers.end(), Json(kFinalizer)) != finalizers.end();
 }
 
-std::string server_of(const settings::PostgresTarget& target) {
-  std::string host = target.host;
-  std::transform(host.begin(), host.end(), host.begin(), [](unsigned char c) { return std::tolower(c); });
-  while (host.ends_with('.')) host.pop_back();
-  return host + ":" + std::to_string(target.port);
-}
-
-std::string target_of(const settings::PostgresTarget& target) {
-  return server_of(target) + "/" + target.database;
+std::vector<std::string> given_up_pods(const Json& object) {
+  const Json& annotations = member(member(object, "metadata"), "annotations");
+  std::vector<std::string> pods;
+  std::string name;
+  for (const char c : json::text_of(member(annotations, kGiveUpAnnotation)) + ",") {
+    if (c != ',') {
+      if (c != ' ') name += c;
+    } else if (!name.empty()) {
+      pods.push_back(std::exchange(name, {}));
+    }
+  }
+  return pods;
 }
 
 }  // namespace storagepool::render

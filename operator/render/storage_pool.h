@@ -22,6 +22,8 @@ namespace storagepool::render {
 using Json = nlohmann::json;
 
 inline constexpr std::string_view kFinalizer = "storagepool.dev/drain";
+// Set by a person: pods whose events may be lost, as "audit-1,audit-2", or "*".
+inline constexpr std::string_view kGiveUpAnnotation = "storagepool.dev/give-up-events";
 
 struct Identity {
   std::string name_space;
@@ -64,11 +66,6 @@ tl::expected<Spec, FieldProblems> parse_spec(const Json& object);
 
 Identity identity_of(const Json& object);
 bool has_finalizer(const Json& object);
-
-// "host:port" in lower case, by which StoragePools on one server are told before its system identifier is
-// known.
-std::string server_of(const settings::PostgresTarget& target);
-// "host:port/database".
-std::string target_of(const settings::PostgresTarget& target);
+std::vector<std::string> given_up_pods(const Json& object);  // kGiveUpAnnotation
 
 }  // namespace storagepool::render

@@ -190,8 +190,8 @@ TEST(ParseSpec, ReportsEveryProblem) {
 }
 
 TEST(Names, OfTheServerAreComparable) {
-  EXPECT_EQ(server_of({.host = "DB.Example.", .port = 5432, .database = "a"}), "db.example:5432");
-  EXPECT_EQ(target_of({.host = "db", .port = 1, .database = "A"}), "db:1/A");
+  EXPECT_EQ(settings::server_of({.host = "DB.Example.", .port = 5432, .database = "a"}), "db.example:5432");
+  EXPECT_EQ(settings::target_of({.host = "db", .port = 1, .database = "A"}), "db:1/A");
 }
 
 TEST(Finalizer, IsFound) {

@@ -144,6 +144,24 @@ TEST_F(EngineControlTest, SessionsMoveToAnotherRoleWithoutAnError) {
   EXPECT_EQ(server_->app_backends(), 0);
 }
 
+TEST_F(EngineControlTest, SessionsTakeTheSynchronousCommitInForce) {
+  server_->superuser("ALTER ROLE app SET synchronous_commit = 'off'");
+  make({.max_open_conns = 1, .synchronous_commit = settings::SynchronousCommit::kRemoteWrite});
+  const auto level = [&] {
+    Lease used = lease();
+    return value(used, "SHOW synchronous_commit");
+  };
+  EXPECT_EQ(level(), "remote_write");
+  auto settings = engine_->in_force();
+  settings.synchronous_commit = settings::SynchronousCommit::kLocal;
+  engine_->reconfigure(settings);
+  EXPECT_EQ(level(), "local");
+  settings.synchronous_commit = settings::SynchronousCommit::kServer;
+  engine_->reconfigure(settings);
+  EXPECT_EQ(level(), "on") << "not what the role has";
+  server_->superuser("ALTER ROLE app RESET synchronous_commit");
+}
+
 TEST_F(EngineControlTest, AClosedDatabaseCanBeDroppedUnderLoad) {
   server_->superuser("CREATE DATABASE audit_ws_gone OWNER app");
   make({.max_open_conns = 8, .max_conns_per_database = 3, .system_conns = 2});

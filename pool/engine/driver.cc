@@ -139,6 +139,7 @@ postgres::Session& Driver::ready(ConnectionId id) {
     const auto& settings = core_.settings();
     handed.session->set_limits(settings.statement_timeout, settings.lock_timeout,
                                static_cast<std::size_t>(settings.statement_cache_size));
+    handed.session->set_synchronous_commit(commit_level(settings));
   }
   return *handed.session;
 }

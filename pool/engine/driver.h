@@ -60,6 +60,7 @@ class Driver : public std::enable_shared_from_this<Driver> {
   static boost::asio::awaitable<bool> suspend(std::shared_ptr<Driver> self, TimePoint deadline);
   void resume();
   void retire();
+  std::int64_t retired() const;
   static boost::asio::awaitable<tl::expected<ClosedDatabase, AcquireError>> close_database(
       std::shared_ptr<Driver> self, std::string database, TimePoint deadline);
   void reopen_database(const std::string& database);
@@ -84,6 +85,7 @@ class Driver : public std::enable_shared_from_this<Driver> {
   void carry_out(const Action& action);
   TimePoint now() const { return std::max(runtime::steady_now(), core_.now()); }
   static AcquireError shut_error();
+  static std::string commit_level(const settings::Settings& settings);  // as a session takes it
   Entry& entry(ConnectionId id) { return entries_[static_cast<std::uint32_t>(id)]; }
   postgres::Session& ready(ConnectionId id);
   void answer(WaiterId waiter, Answer answer);

@@ -27,6 +27,11 @@ Statistics Driver::statistics() const {
   return core_.statistics();
 }
 
+std::int64_t Driver::retired() const {
+  const Lock lock(mutex_);
+  return core_.retired();
+}
+
 std::vector<DatabaseStatistics> Driver::database_statistics() const {
   std::vector<DatabaseStatistics> databases;
   {

@@ -44,7 +44,14 @@ tl::expected<postgres::ConnectOptions, postgres::Error> Driver::connect_options(
   options->statement_timeout = settings.statement_timeout;
   options->lock_timeout = settings.lock_timeout;
   options->statement_cache_size = static_cast<std::size_t>(settings.statement_cache_size);
+  options->synchronous_commit = commit_level(settings);
   return options;
+}
+
+std::string Driver::commit_level(const settings::Settings& settings) {
+  const auto level = settings.synchronous_commit;
+  if (level == settings::SynchronousCommit::kServer) return "";
+  return std::string(settings::to_string(level));
 }
 
 asio::awaitable<void> Driver::open(ConnectionId id, std::string database, asio::any_io_executor strand) {

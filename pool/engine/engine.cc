@@ -49,6 +49,10 @@ void Engine::resume() {
 void Engine::retire_connections() {
   driver_->retire();
 }
+
+std::int64_t Engine::retired_connections() const {
+  return driver_->retired();
+}
 asio::awaitable<tl::expected<ClosedDatabase, AcquireError>> Engine::close_database(std::string_view database,
                                                                                    TimePoint deadline) {
   return Driver::close_database(driver_, std::string(database), deadline);

@@ -125,6 +125,8 @@ class Engine {
   // No connection made or begun before is handed out again, as after a change of credentials: idle ones are
   // closed now, busy ones on release. New ones read the options source again.
   void retire_connections();
+  // How many of them the server has not let go of yet. For people and the operator, not for every request.
+  std::int64_t retired_connections() const;
 
   // For DROP DATABASE. Waiters for the database and new acquires fail (kDatabaseClosed) from now until the
   // guard is destroyed, which is given once the server has let go of every session of it. When leases are not

@@ -20,7 +20,6 @@ inline constexpr std::int64_t kDefaultRetentionDays = 2555;  // seven years
 struct Event {
   std::string event_id{};       // canonical UUID; empty until one is made for an event whose client sent none
   bool id_from_client = false;  // the client made the id, so that its calls with it are idempotent
-  bool parent_missing = false;  // waited for in vain: stored without it
   runtime::Timestamp event_timestamp{};
   std::string version{};
   std::string event_type{};
@@ -44,6 +43,7 @@ struct Event {
   std::optional<std::int64_t> duration_ms{};
   std::optional<std::string> error_code{};
   std::optional<std::string> error_message{};
+  bool parent_missing = false;  // acknowledged, but stored without its parent, which never came
   friend bool operator==(const Event&, const Event&) = default;
 };
 

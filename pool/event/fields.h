@@ -135,6 +135,7 @@ inline constexpr std::tuple kFields{
     field("error_code", &Event::error_code, kOpenText, "text", kLeftOut, {19, 24}),
     field("error_message", &Event::error_message, kind::Text{}, "text", kLeftOut, {20, 25}),
     field("id_from_client", &Event::id_from_client, kind::Unsent{}, "", otherwise(false), {0, 2}),
+    field("parent_missing", &Event::parent_missing, kind::Unsent{}, "boolean", otherwise(false), {0, 26}),
 };
 
 inline constexpr std::size_t kFieldCount = std::tuple_size_v<decltype(kFields)>;

@@ -1,10 +1,14 @@
 #include "pool/event/idempotency.h"
 
+#include <arpa/inet.h>
+
 #include <algorithm>
+#include <array>
 #include <cstdint>
 #include <span>
 
 #include "pool/common/encoding/sha256.h"
+#include "pool/event/fields.h"
 #include "pool/event/text.h"
 #include "pool/event/uuid.h"
 
@@ -24,6 +28,53 @@ void append(std::string& out, std::string_view part) {
   out += part;
 }
 
+void append_value(std::string& out, const std::string& value) {
+  append(out, value);
+}
+void append_value(std::string& out, std::int64_t value) {
+  append(out, std::to_string(value));
+}
+void append_value(std::string& out, bool value) {
+  append(out, value ? "true" : "false");
+}
+void append_value(std::string& out, runtime::Timestamp value) {
+  append_value(out, std::int64_t{value.time_since_epoch().count()});
+}
+void append_value(std::string& out, runtime::Date value) {
+  append_value(out, std::int64_t{value.time_since_epoch().count()});
+}
+template <typename T>
+void append_value(std::string& out, const std::optional<T>& value) {
+  if (value) {
+    append_value(out, *value);
+  } else {
+    out += '-';
+  }
+}
+
+// An address has several spellings, of which PostgreSQL gives back one.
+std::string address_bytes(const std::string& text) {
+  std::array<char, sizeof(in6_addr)> bytes{};
+  if (inet_pton(AF_INET, text.c_str(), bytes.data()) == 1) return {bytes.data(), sizeof(in_addr)};
+  if (inet_pton(AF_INET6, text.c_str(), bytes.data()) == 1) return {bytes.data(), sizeof(in6_addr)};
+  return text;
+}
+
+template <typename Kind, typename Value>
+const Value& value_of(const Field<Kind, Value>& field, const Event& event) {
+  return event.*field.member;
+}
+std::optional<std::string> value_of(const Field<kind::Address, std::optional<std::string>>& field,
+                                    const Event& event) {
+  const auto& text = event.*field.member;
+  return text ? std::optional(address_bytes(*text)) : std::nullopt;
+}
+
+// Whether a field is content, by which a repeated event is known.
+bool counts(std::string_view field) {
+  return field != "event_id" && field != "parent_event_date";
+}
+
 }  // namespace
 
 std::optional<FieldError> check_idempotency_key(std::string_view key) {
@@ -33,9 +84,10 @@ std::optional<FieldError> check_idempotency_key(std::string_view key) {
                     "got " + quoted(key) + "; allowed: 1 to 255 printable ASCII characters"};
 }
 
-std::string idempotent_event_id(std::string_view workspace, std::string_view subject, std::string_view key,
-                                std::size_t index) {
+std::string idempotent_event_id(Call call, std::string_view workspace, std::string_view subject,
+                                std::string_view key, std::size_t index) {
   std::string input;
+  if (call == Call::kBatch) append(input, "batch");
   append(input, workspace);
   append(input, subject);
   append(input, key);
@@ -44,6 +96,19 @@ std::string idempotent_event_id(std::string_view workspace, std::string_view sub
   digest[6] = static_cast<std::uint8_t>(0x80 | (digest[6] & 0x0F));  // version 8
   digest[8] = static_cast<std::uint8_t>(0x80 | (digest[8] & 0x3F));  // variant of RFC 9562
   return format_uuid(std::span<const std::uint8_t, 16>(digest.data(), 16));
+}
+
+std::string content_digest(const Event& event) {
+  std::string input;
+  all_fields_by<&Places::checked>([&](const auto& field) {
+    if (counts(field.name)) {
+      append(input, field.name);
+      append_value(input, value_of(field, event));
+    }
+    return true;
+  });
+  const encoding::Sha256 digest = encoding::sha256(input);
+  return {digest.begin(), digest.begin() + kDigestBytes};
 }
 
 }  // namespace storagepool::event

@@ -1,5 +1,6 @@
-// The `Idempotency-Key` request header: repeating a call with the same key stores its events once, although
-// the client makes no ids. The key becomes the events' ids, which are client-made from then on.
+// Calls that are repeated. The `Idempotency-Key` request header: repeating a call with the same key stores
+// its events once, although the client makes no ids; the key becomes the events' ids, which are client-made
+// from then on. And the digest by which a repeated event is told from another one under the same id.
 #pragma once
 
 #include <cstddef>
@@ -7,6 +8,7 @@
 #include <string>
 #include <string_view>
 
+#include "pool/event/event.h"
 #include "pool/event/field_error.h"
 
 namespace storagepool::event {
@@ -14,10 +16,21 @@ namespace storagepool::event {
 // What is wrong with the header's value, if anything: it is 1 to 255 printable ASCII characters.
 std::optional<FieldError> check_idempotency_key(std::string_view key);
 
+// The kinds of calls that write events. A key is of one of them: a batch of one event is not its single
+// event.
+enum class Call { kSingle, kBatch };
+
 // The id of the event at `index` of a call: a UUID of version 8 (RFC 9562, 5.8) from the SHA-256 of all
 // arguments, so that the same key of another workspace or of another client (`subject`, empty when clients
 // are not told apart) is another key.
-std::string idempotent_event_id(std::string_view workspace, std::string_view subject, std::string_view key,
-                                std::size_t index);
+std::string idempotent_event_id(Call call, std::string_view workspace, std::string_view subject,
+                                std::string_view key, std::size_t index);
+
+inline constexpr std::size_t kDigestBytes = 16;
+// Of what a client says in an event, without its id: the first half of a SHA-256, which nobody meets by
+// chance and which keeps the table of ids small. `event_data` counts byte for byte; defaults count as if they
+// had been sent, an address whatever its spelling; parent_event_date does not count, as it may come from the
+// parent.
+std::string content_digest(const Event& event);
 
 }  // namespace storagepool::event

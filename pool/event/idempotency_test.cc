@@ -1,9 +1,15 @@
 #include "pool/event/idempotency.h"
 
+#include <cstdint>
 #include <set>
+#include <string>
+#include <string_view>
+#include <type_traits>
 
 #include <gtest/gtest.h>
 
+#include "pool/event/fields.h"
+#include "pool/event/testing/smallest_event.h"
 #include "pool/event/uuid.h"
 
 namespace storagepool::event {
@@ -23,23 +29,94 @@ TEST(Idempotency, TakesPrintableAsciiOnly) {
 }
 
 TEST(Idempotency, MakesTheSameIdOfTheSameCallOnly) {
-  const std::string id = idempotent_event_id("w", "alice", "key", 0);
+  const std::string id = idempotent_event_id(Call::kSingle, "w", "alice", "key", 0);
   // SHA-256 of "1:w5:alice3:key1:0", cut to 16 bytes, with version 8 and the variant put in.
   EXPECT_EQ(id, "c45d3346-85bd-8d10-a8f5-26456a2d4948");
   EXPECT_EQ(parse_uuid(id), id);
   EXPECT_EQ(id[14], '8');
-  EXPECT_EQ(idempotent_event_id("w", "alice", "key", 0), id);
+  EXPECT_EQ(idempotent_event_id(Call::kSingle, "w", "alice", "key", 0), id);
   const std::set<std::string> all{
       id,
-      idempotent_event_id("w", "alice", "key", 1),
-      idempotent_event_id("w", "alice", "key2", 0),
-      idempotent_event_id("w", "bob", "key", 0),
-      idempotent_event_id("", "alice", "key", 0),
-      idempotent_event_id("wa", "lice", "key", 0),
-      idempotent_event_id("w", "alicek", "ey", 0),
-      idempotent_event_id("w", "alice", "key:0", 0),
+      idempotent_event_id(Call::kSingle, "w", "alice", "key", 1),
+      idempotent_event_id(Call::kSingle, "w", "alice", "key2", 0),
+      idempotent_event_id(Call::kSingle, "w", "bob", "key", 0),
+      idempotent_event_id(Call::kSingle, "", "alice", "key", 0),
+      idempotent_event_id(Call::kSingle, "wa", "lice", "key", 0),
+      idempotent_event_id(Call::kSingle, "w", "alicek", "ey", 0),
+      idempotent_event_id(Call::kSingle, "w", "alice", "key:0", 0),
+      idempotent_event_id(Call::kBatch, "w", "alice", "key", 0),
   };
-  EXPECT_EQ(all.size(), 8U);
+  EXPECT_EQ(all.size(), 9U);
+}
+
+Event some_event() {
+  return event::testing::smallest_event("0190a6e2-9b7c-7def-8123-456789abcdef",
+                                        "2026-02-28T11:22:33.123456Z");
+}
+
+TEST(ContentDigest, IsOfWhatAClientSaysWithoutTheId) {
+  const Event event = some_event();
+  const std::string digest = content_digest(event);
+  EXPECT_EQ(digest.size(), kDigestBytes);
+  Event same = event;
+  same.event_id = "0190a6e2-9b7c-7def-8123-456789abcdee";
+  same.id_from_client = true;
+  same.parent_missing = true;
+  same.parent_event_date = runtime::parse_date("2026-02-28");
+  EXPECT_EQ(content_digest(same), digest);
+}
+
+TEST(ContentDigest, IsAnotherForEachOtherMember) {
+  std::set<std::string> digests{content_digest(some_event())};
+  std::size_t changed = 0;
+  const auto change = [](auto& value) {
+    using T = std::remove_reference_t<decltype(value)>;
+    if constexpr (std::is_same_v<T, std::string>) {
+      value += "x";
+    } else if constexpr (std::is_same_v<T, bool>) {
+      value = !value;
+    } else if constexpr (std::is_same_v<T, std::int64_t>) {
+      ++value;
+    } else {
+      value += typename T::duration(1);
+    }
+  };
+  for_each_field([&](const auto& field) {
+    if (field.places.checked == 0 || field.name == "event_id" || field.name == "parent_event_date") return;
+    Event event = some_event();
+    auto& value = event.*field.member;
+    if constexpr (requires { value.emplace(); }) {
+      digests.insert(content_digest((value.emplace(), event)));  // an empty value is not none
+      ++changed;
+      change(*value);
+    } else {
+      change(value);
+    }
+    digests.insert(content_digest(event));
+    ++changed;
+  });
+  EXPECT_EQ(digests.size(), changed + 1);
+}
+
+TEST(ContentDigest, IsOfAnAddressHoweverItIsSpelt) {
+  Event event = some_event();
+  const auto digest_of = [&](const char* address) {
+    event.actor_ip = address;
+    return content_digest(event);
+  };
+  EXPECT_EQ(digest_of("2001:DB8:0::1"), digest_of("2001:db8::1"));
+  EXPECT_EQ(digest_of("::ffff:192.0.2.7"), digest_of("::FFFF:c000:207"));
+  EXPECT_NE(digest_of("::ffff:192.0.2.7"), digest_of("192.0.2.7"));
+}
+
+TEST(ContentDigest, StaysAsItIsInDatabases) {
+  std::string hex;
+  for (const char byte : content_digest(some_event())) {
+    constexpr std::string_view kDigits = "0123456789abcdef";
+    hex += kDigits[static_cast<unsigned char>(byte) >> 4];
+    hex += kDigits[static_cast<unsigned char>(byte) & 15];
+  }
+  EXPECT_EQ(hex, "9a1c35b7815599916f4d3d5c9640edef");
 }
 
 }  // namespace

@@ -12,7 +12,7 @@
 namespace storagepool::event {
 namespace {
 
-using testing::HasSubstr;
+using ::testing::HasSubstr;
 
 constexpr std::array<std::string_view, 3> kWanted = {"event_data", "name", "count"};
 

@@ -112,7 +112,7 @@ TEST_F(IngestTest, ARepeatedCallAnswersWhatIsStored) {
   Pod& pod = make_pod();
   const event::Event event = client_event(kClientId);
   EXPECT_TRUE((**must_store(pod.ingest, {event}).answer)[0].created);
-  event::Event again = client_event(kClientId, "2026-04-28T12:00:00Z");
+  const event::Event again = event;
   const event::Event fresh = client_event("bbbbbbbb-9b7c-4def-8123-456789abcdef");
   const event::Event ours = new_event();
   const auto answer = **must_store(pod.ingest, {fresh, again, ours}).answer;

@@ -3,11 +3,14 @@
 #include <algorithm>
 #include <chrono>
 #include <concepts>
+#include <initializer_list>
 #include <type_traits>
 #include <utility>
 
 #include "pool/event/fields.h"
+#include "pool/event/idempotency.h"
 #include "pool/event/uuid.h"
+#include "pool/tables/row.h"
 
 namespace storagepool::ingest {
 namespace {
@@ -18,6 +21,7 @@ struct Type {
   std::string_view name;
 };
 constexpr Type kBoolean{16, "boolean"};
+constexpr Type kBytea{17, "bytea"};
 constexpr Type kBigint{20, "bigint"};
 constexpr Type kText{25, "text"};
 constexpr Type kJson{114, "json"};
@@ -155,13 +159,18 @@ int hex_digit(char c) {
   return -1;
 }
 
-// What `row_parameters` gives, as a table.
-std::string given() {
+// What `row_parameters` gives, and the arrays of `more` types and names, as a table.
+std::string given(std::initializer_list<std::pair<Type, std::string_view>> more = {}) {
   int number = 0;
-  const std::string arrays = event::comma_list([&](const auto& field) {
-    return "$" + std::to_string(++number) + "::" + std::string(given_as(field).name) + "[]";
-  });
-  const std::string names = event::comma_list([](const auto& field) { return std::string(field.name); });
+  const auto array = [&](const Type& type) {
+    return "$" + std::to_string(++number) + "::" + std::string(type.name) + "[]";
+  };
+  std::string arrays = event::comma_list([&](const auto& field) { return array(given_as(field)); });
+  std::string names = event::comma_list([](const auto& field) { return std::string(field.name); });
+  for (const auto& [type, name] : more) {
+    arrays += ", " + array(type);
+    names += ", " + std::string(name);
+  }
   return "unnest(" + arrays + ") AS given(" + names + ")";
 }
 
@@ -180,14 +189,21 @@ std::string insert_given() {
 
 const std::string kInsertRows = insert_given() + given() + " ON CONFLICT DO NOTHING";
 
+// The known ids are looked up by scalar subqueries, one index entry each: see kFindParents.
 const std::string kClaimAndInsertRows =
-    "WITH given AS MATERIALIZED (SELECT * FROM " + given() +
-    "), claimed AS (INSERT INTO audit_event_ids (event_id, event_timestamp) "
-    "SELECT event_id, event_timestamp FROM given WHERE id_from_client ORDER BY event_id "
+    "WITH given AS MATERIALIZED (SELECT * FROM " + given({{kBytea, "content_digest"}, {kBigint, "unit"}}) +
+    "), refused AS MATERIALIZED (SELECT unit FROM given WHERE id_from_client AND content_digest <> "
+    "(SELECT known.content_digest FROM audit_event_ids AS known WHERE known.event_id = given.event_id)"
+    "), taken AS (SELECT * FROM given WHERE unit NOT IN (SELECT unit FROM refused)"
+    "), claimed AS (INSERT INTO audit_event_ids (event_id, event_timestamp, content_digest) "
+    "SELECT event_id, event_timestamp, content_digest FROM taken WHERE id_from_client ORDER BY event_id "
     "ON CONFLICT DO NOTHING RETURNING event_id), stored AS (" +
     insert_given() +
-    "given WHERE NOT id_from_client OR event_id IN (SELECT event_id FROM claimed) "
-    "ON CONFLICT DO NOTHING) SELECT event_id FROM claimed";
+    "taken WHERE NOT id_from_client OR event_id IN (SELECT event_id FROM claimed) "
+    "ON CONFLICT DO NOTHING) SELECT event_id, NULL FROM claimed "
+    "UNION ALL SELECT NULL, unit FROM (SELECT DISTINCT unit FROM refused) AS units "
+    "LIMIT (SELECT -1 FROM taken WHERE id_from_client AND event_id NOT IN (SELECT event_id FROM claimed) "
+    "AND (SELECT true FROM audit_event_ids AS known WHERE known.event_id = taken.event_id) IS NULL LIMIT 1)";
 
 // Scalar subqueries, because the planner turns them neither into joins nor into hashes: each row is looked up
 // in an index of the partition that its own bounds leave, among those that $5 and $6 leave to the planner.
@@ -204,8 +220,13 @@ WHERE coalesce(
    WHERE wanted.any_time AND client_made.event_id = wanted.event_id LIMIT 1),
   false))sql";
 
+const std::string kClaimStored = R"sql(
+INSERT INTO audit_event_ids (event_id, event_timestamp, content_digest)
+SELECT * FROM unnest($1::uuid[], $2::timestamptz[], $3::bytea[]) ON CONFLICT DO NOTHING)sql";
+
 const std::string kFindStored = R"sql(
-SELECT event_id, to_char(event_timestamp AT TIME ZONE 'UTC', 'YYYY-MM-DD"T"HH24:MI:SS.US"Z"')
+SELECT event_id, to_char(event_timestamp AT TIME ZONE 'UTC', 'YYYY-MM-DD"T"HH24:MI:SS.US"Z"'),
+       encode(content_digest, 'hex')
 FROM audit_event_ids WHERE event_id = ANY($1::uuid[]))sql";
 
 std::optional<std::array<char, 16>> uuid_bytes(std::string_view canonical) {
@@ -232,29 +253,55 @@ std::vector<postgres::Parameter> row_parameters(std::span<const event::Event* co
   return parameters;
 }
 
-std::vector<postgres::Parameter> parent_parameters(std::span<const ParentReference> parents) {
+std::vector<postgres::Parameter> claim_parameters(std::span<const event::Event* const> events,
+                                                  std::span<const std::int64_t> units) {
+  std::vector<postgres::Parameter> parameters = row_parameters(events);
+  Array digests(kBytea, events.size(), events.size() * event::kDigestBytes);
+  Array numbers(kBigint, units.size(), units.size() * sizeof(std::int64_t));
+  for (const event::Event* event : events) {
+    event->id_from_client ? digests.add(event::content_digest(*event)) : digests.null();
+  }
+  for (const std::int64_t unit : units) numbers.add(unit);
+  parameters.push_back(digests.take());
+  parameters.push_back(numbers.take());
+  return parameters;
+}
+
+// The look-up by id comes first, and for most is all there is.
+std::string find_unclaimed() {
+  return "SELECT " + tables::kEventColumns + R"sql(
+FROM unnest($1::uuid[], $2::timestamptz[], $3::timestamptz[], $4::boolean[])
+  AS wanted(wanted_id, since, before, any_time),
+LATERAL (
+  SELECT * FROM audit_events AS event
+  WHERE event.event_id = wanted_id AND event.event_timestamp >= since AND event.event_timestamp < before
+    AND event.event_timestamp >= $5::timestamptz AND event.event_timestamp < $6::timestamptz LIMIT 1) AS stored
+WHERE (SELECT true FROM audit_event_ids AS client_made WHERE client_made.event_id = wanted_id) IS NULL)sql";
+}
+
+std::vector<postgres::Parameter> reference_parameters(std::span<const Reference> references) {
   using Range = std::pair<runtime::Timestamp, runtime::Timestamp>;
   constexpr Range kNothing{kPostgresEpoch, kPostgresEpoch};
-  Array ids(kUuid, parents.size(), parents.size() * kUuidBytes);
-  Array since(kTimestamptz, parents.size(), parents.size() * sizeof(runtime::Timestamp));
-  Array before(kTimestamptz, parents.size(), parents.size() * sizeof(runtime::Timestamp));
-  Array any_time(kBoolean, parents.size(), parents.size());
+  Array ids(kUuid, references.size(), references.size() * kUuidBytes);
+  Array since(kTimestamptz, references.size(), references.size() * sizeof(runtime::Timestamp));
+  Array before(kTimestamptz, references.size(), references.size() * sizeof(runtime::Timestamp));
+  Array any_time(kBoolean, references.size(), references.size());
   std::optional<Range> all;
-  for (const ParentReference& parent : parents) {
+  for (const Reference& one : references) {
     std::optional<Range> range;
-    if (parent.date) {
-      range = Range{*parent.date, *parent.date + std::chrono::days{1}};
+    if (one.date) {
+      range = Range{*one.date, *one.date + std::chrono::days{1}};
     } else {
-      range = event::id_time_range(parent.event_id);
+      range = event::id_time_range(one.event_id);
     }
     if (range) {
       if (!all) all = range;
       all = Range{std::min(all->first, range->first), std::max(all->second, range->second)};
     }
-    ids.add_uuid(parent.event_id);
+    ids.add_uuid(one.event_id);
     since.add(range.value_or(kNothing).first);
     before.add(range.value_or(kNothing).second);
-    any_time.add(!parent.date);
+    any_time.add(!one.date);
   }
   const auto [first, last] = all.value_or(kNothing);
   return {ids.take(),
@@ -263,6 +310,18 @@ std::vector<postgres::Parameter> parent_parameters(std::span<const ParentReferen
           any_time.take(),
           runtime::format_timestamp(first),
           runtime::format_timestamp(last)};
+}
+
+std::vector<postgres::Parameter> stored_parameters(std::span<const event::Event> events) {
+  Array ids(kUuid, events.size(), events.size() * kUuidBytes);
+  Array times(kTimestamptz, events.size(), events.size() * sizeof(runtime::Timestamp));
+  Array digests(kBytea, events.size(), events.size() * event::kDigestBytes);
+  for (const event::Event& event : events) {
+    ids.add_uuid(event.event_id);
+    times.add(event.event_timestamp);
+    digests.add(event::content_digest(event));
+  }
+  return {ids.take(), times.take(), digests.take()};
 }
 
 std::vector<postgres::Parameter> id_parameters(std::span<const std::string_view> event_ids) {

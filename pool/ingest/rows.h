@@ -25,26 +25,41 @@ std::optional<std::array<char, 16>> uuid_bytes(std::string_view canonical);
 extern const std::string kInsertRows;
 
 // Stores rows whose ids may be a client's: such an id is claimed first, in the order of ids so that two of
-// these statements cannot deadlock, and its row is stored only if it was free. Returns the ids it claimed.
+// these statements cannot deadlock, and its row is stored only if it was free. Nothing is stored of a unit
+// with an id that another event has, by the digest of its content. Returns the ids it claimed, and in rows
+// without an id the units it refused. Ends with kRaced, having done nothing, when an id was taken while it
+// ran: only when it begins anew does it see by what.
 extern const std::string kClaimAndInsertRows;
+inline constexpr std::string_view kRaced = "2201W";  // a LIMIT below zero
 
-// The parameters of both statements above. Every event's `event_id` and `parent_event_id` must be canonical.
+// The parameters of kInsertRows. Every event's `event_id` and `parent_event_id` must be canonical.
 std::vector<postgres::Parameter> row_parameters(std::span<const event::Event* const> events);
+// Those of kClaimAndInsertRows; `units`: which unit each event belongs to.
+std::vector<postgres::Parameter> claim_parameters(std::span<const event::Event* const> events,
+                                                  std::span<const std::int64_t> units);
 
-// A parent that must be stored before its child.
-struct ParentReference {
-  std::string_view event_id;          // canonical
-  std::optional<runtime::Date> date;  // of its event_timestamp, in UTC
+// An event that is looked for.
+struct Reference {
+  std::string_view event_id;               // canonical
+  std::optional<runtime::Date> date = {};  // of its event_timestamp, in UTC
 };
 
-// Returns the positions, counted from 0, of the parents that are stored: looked up at their time if their
-// date is given or their id tells it, else by the ids that clients made. For `Connection::query_once`, so
-// that only the partitions between the first and the last of these times are planned, locked and opened.
+// Returns the positions, counted from 0, of the events that are stored: looked up at their time if their date
+// is given or their id tells it, else by the ids that clients made. For `Connection::query_once`, so that
+// only the partitions between the first and the last of these times are planned, locked and opened.
 extern const std::string kFindParents;
-std::vector<postgres::Parameter> parent_parameters(std::span<const ParentReference> parents);
+// Returns the rows (pool/tables/row.h) of those whose ids tell their time and are no client's. For
+// `Connection::query_once`, too.
+std::string find_unclaimed();
+// The parameters of both.
+std::vector<postgres::Parameter> reference_parameters(std::span<const Reference> references);
 
-// Returns the id and the time ("2026-02-28T11:22:33.123456Z") of those ids that clients made and that are
-// stored.
+// Makes the ids of stored events as if a client had made them.
+extern const std::string kClaimStored;
+std::vector<postgres::Parameter> stored_parameters(std::span<const event::Event> events);
+
+// Returns the id, the time ("2026-02-28T11:22:33.123456Z") and, in hexadecimal, the digest of content (NULL:
+// not known) of those ids that clients made and that are stored.
 extern const std::string kFindStored;
 std::vector<postgres::Parameter> id_parameters(std::span<const std::string_view> event_ids);
 

@@ -3,10 +3,11 @@
 #include <string>
 #include <vector>
 
-#include <gtest/gtest.h>
+#include <gmock/gmock.h>
 
 #include "pool/event/fields.h"
 #include "pool/event/testing/smallest_event.h"
+#include "pool/tables/row.h"
 
 namespace storagepool::ingest {
 namespace {
@@ -37,6 +38,26 @@ std::string array_of(const std::string& type, const std::string& element) {
   return "\0\0\0\1\0\0\0\1\0\0"s + type + "\0\0\0\1\0\0\0\1"s + element;
 }
 
+// The items of a list for SQL, without the calls around and the casts behind a column.
+std::vector<std::string> columns_of(const std::string& list) {
+  std::vector<std::string> items(1);
+  int depth = 0;
+  for (const char c : list) {
+    depth += c == '(' ? 1 : c == ')' ? -1 : 0;
+    if (c == ',' && depth == 0) {
+      items.emplace_back();
+    } else if (c != ' ' || depth != 0) {
+      items.back() += c;
+    }
+  }
+  for (std::string& item : items) {
+    const std::size_t call = item.find('(');
+    if (call != std::string::npos) item = item.substr(call + 1, item.find_first_of(" ,)", call) - call - 1);
+    item = item.substr(0, item.find("::"));
+  }
+  return items;
+}
+
 TEST(InsertRows, NamesEveryColumnAndEveryArray) {
   EXPECT_EQ(
       kInsertRows,
@@ -45,22 +66,30 @@ TEST(InsertRows, NamesEveryColumnAndEveryArray) {
       "event_outcome, correlation_id, parent_event_id, parent_event_date, resource_type, resource_id, "
       "severity, "
       "actor_id, actor_type, retention_days, is_sensitive, event_data, namespace, cluster_id, actor_ip, "
-      "duration_ms, error_code, error_message) "
+      "duration_ms, error_code, error_message, parent_missing) "
       "SELECT event_id, event_timestamp, event_type, version, event_category, event_action, "
       "event_outcome, correlation_id, parent_event_id, parent_event_date, resource_type, resource_id, "
       "severity, "
       "actor_id, actor_type, retention_days::integer, is_sensitive, event_data, namespace, cluster_id, "
-      "actor_ip::inet, duration_ms, error_code, error_message "
+      "actor_ip::inet, duration_ms, error_code, error_message, parent_missing "
       "FROM unnest($1::uuid[], $2::timestamptz[], $3::text[], $4::text[], $5::text[], $6::text[], "
       "$7::text[], "
       "$8::text[], $9::uuid[], $10::date[], $11::text[], $12::text[], $13::text[], $14::text[], $15::text[], "
       "$16::bigint[], $17::boolean[], $18::json[], $19::text[], $20::text[], $21::text[], $22::bigint[], "
-      "$23::text[], $24::text[], $25::boolean[]) "
+      "$23::text[], $24::text[], $25::boolean[], $26::boolean[]) "
       "AS given(event_id, event_timestamp, event_type, version, event_category, event_action, "
       "event_outcome, correlation_id, parent_event_id, parent_event_date, resource_type, resource_id, "
       "severity, "
       "actor_id, actor_type, retention_days, is_sensitive, event_data, namespace, cluster_id, actor_ip, "
-      "duration_ms, error_code, error_message, id_from_client) ON CONFLICT DO NOTHING");
+      "duration_ms, error_code, error_message, id_from_client, parent_missing) ON CONFLICT DO NOTHING");
+}
+
+TEST(InsertRows, NamesEveryColumnThatIsRead) {
+  const std::string& insert = kInsertRows;
+  const std::size_t begin = insert.find('(') + 1;
+  const auto inserted = columns_of(insert.substr(begin, insert.find(')') - begin));
+  EXPECT_EQ(inserted.size(), event::kFieldCount - 1);  // nobody keeps whose id it is
+  EXPECT_THAT(columns_of(tables::kEventColumns), ::testing::UnorderedElementsAreArray(inserted));
 }
 
 TEST(RowParameters, WriteEachKindInBinary) {

@@ -6,9 +6,14 @@
 #include <iterator>
 #include <unordered_set>
 
+#include <boost/algorithm/hex.hpp>
+
 #include "pool/common/runtime/clock.h"
+#include "pool/event/idempotency.h"
+#include "pool/event/uuid.h"
 #include "pool/ingest/rows.h"
 #include "pool/postgres/disposition.h"
+#include "pool/tables/row.h"
 
 namespace storagepool::ingest {
 namespace {
@@ -25,6 +30,20 @@ std::vector<const event::Event*> events_of(const std::vector<Unit>& units) {
   return events;
 }
 
+// For each event the number of its unit, counted from 0.
+std::vector<std::int64_t> numbers_of(const std::vector<Unit>& units) {
+  std::vector<std::int64_t> numbers;
+  std::int64_t number = 0;
+  for (const Unit& unit : units) numbers.insert(numbers.end(), unit.events.size(), number++);
+  return numbers;
+}
+
+std::string to_hex(std::string_view bytes) {
+  std::string hex;
+  boost::algorithm::hex_lower(bytes.begin(), bytes.end(), std::back_inserter(hex));
+  return hex;
+}
+
 std::unordered_set<std::string_view> first_column(const postgres::Result& result) {
   std::unordered_set<std::string_view> values;
   for (const auto& row : result.rows) {
@@ -35,9 +54,21 @@ std::unordered_set<std::string_view> first_column(const postgres::Result& result
   return values;
 }
 
+// As `kClaimAndInsertRows` tells them.
+std::vector<bool> refused_units(const postgres::Result& result, std::size_t units) {
+  std::vector<bool> refused(units);
+  for (const auto& row : result.rows) {
+    if (row.size() != 2 || !row[1]) continue;
+    std::size_t number = units;
+    std::from_chars(row[1]->data(), row[1]->data() + row[1]->size(), number);
+    if (number < units) refused[number] = true;
+  }
+  return refused;
+}
+
 // The parents that must be in the database: those of events whose parent does not come in the same unit.
 struct Parents {
-  std::vector<ParentReference> references{};
+  std::vector<Reference> references{};
   std::vector<const event::Event*> children{};  // of each
 };
 
@@ -106,6 +137,11 @@ awaitable<void> Writer::write(engine::Lease lease, std::vector<Unit> units) {
 }
 
 void Writer::handle(const postgres::Error& error, Part part) {
+  if (error.sqlstate == kRaced) {  // as often as others were faster
+    ++counters_.repeats;
+    parts_.push_back(std::move(part));
+    return;
+  }
   const postgres::Disposition disposition = postgres::disposition_of(error);
   if (disposition.repeat && !part.repeated) {
     ++counters_.repeats;
@@ -138,12 +174,18 @@ awaitable<Writer::Failure> Writer::attempt(postgres::Connection& connection, std
   const std::vector<const event::Event*> events = events_of(units);
   const bool claims = std::any_of(events.begin(), events.end(),
                                   [](const event::Event* event) { return event->id_from_client; });
-  std::vector<postgres::Parameter> parameters = row_parameters(events);
+  if (claims) {
+    auto unclaimed = co_await claim_stored(connection, events);
+    if (unclaimed) co_return unclaimed;
+  }
+  std::vector<postgres::Parameter> parameters =
+      claims ? claim_parameters(events, numbers_of(units)) : row_parameters(events);
   const std::string& sql = claims ? kClaimAndInsertRows : kInsertRows;
   const auto written = co_await connection.query(sql, std::move(parameters), deadline_);
   if (!written) co_return written.error();
 
-  StoredTimes before;
+  StoredIds before;
+  std::vector<bool> refused(units.size());
   if (claims) {
     const auto claimed = first_column(*written);
     std::vector<std::string_view> taken;
@@ -154,8 +196,31 @@ awaitable<Writer::Failure> Writer::attempt(postgres::Connection& connection, std
     auto found = co_await find_stored(connection, std::move(taken));
     if (!found) co_return found.error();
     before = std::move(*found);
+    refused = refused_units(*written, units.size());
   }
-  answer_stored(units, before);
+  for (std::size_t i = 0; i < units.size(); ++i) answer(units[i], before, refused[i]);
+  co_return std::nullopt;
+}
+
+awaitable<Writer::Failure> Writer::claim_stored(postgres::Connection& connection,
+                                                const std::vector<const event::Event*>& events) {
+  std::vector<Reference> references;
+  for (const event::Event* event : events) {
+    if (event->id_from_client && event::id_time_range(event->event_id)) {
+      references.push_back({.event_id = event->event_id});
+    }
+  }
+  if (references.empty()) co_return std::nullopt;
+  auto found = co_await connection.query_once(find_unclaimed(), reference_parameters(references), deadline_);
+  if (!found) co_return found.error();
+  std::vector<event::Event> stored;
+  for (auto& row : found->rows) {
+    auto event = tables::read_event(std::move(row));
+    if (event) stored.push_back(std::move(*event));
+  }
+  if (stored.empty()) co_return std::nullopt;
+  const auto claimed = co_await connection.query(kClaimStored, stored_parameters(stored), deadline_);
+  if (!claimed) co_return claimed.error();
   co_return std::nullopt;
 }
 
@@ -163,7 +228,7 @@ awaitable<Writer::Failure> Writer::check_parents(postgres::Connection& connectio
   const Parents parents = parents_of(units);
   if (parents.references.empty()) co_return std::nullopt;
   const auto found =
-      co_await connection.query_once(kFindParents, parent_parameters(parents.references), deadline_);
+      co_await connection.query_once(kFindParents, reference_parameters(parents.references), deadline_);
   if (!found) co_return found.error();
   const std::vector<const event::Event*> orphans = orphans_of(parents, *found);
 
@@ -189,46 +254,52 @@ awaitable<Writer::Failure> Writer::check_parents(postgres::Connection& connectio
   co_return std::nullopt;
 }
 
-awaitable<Writer::FoundTimes> Writer::find_stored(postgres::Connection& connection,
-                                                  std::vector<std::string_view> event_ids) {
-  StoredTimes times;
-  if (event_ids.empty()) co_return times;
-  for (const std::string_view id : event_ids) times.emplace(id, std::nullopt);
+awaitable<Writer::FoundIds> Writer::find_stored(postgres::Connection& connection,
+                                                std::vector<std::string_view> event_ids) {
+  StoredIds stored;
+  if (event_ids.empty()) co_return stored;
+  for (const std::string_view id : event_ids) stored.emplace(id, std::nullopt);
   const auto found = co_await connection.query(kFindStored, id_parameters(event_ids), deadline_);
   if (!found) co_return tl::unexpected(found.error());
   for (const auto& row : found->rows) {
-    if (row.size() != 2) continue;
-    const std::optional<std::string>& id = row.front();
-    const std::optional<std::string>& time = row.back();
-    if (!id || !time) continue;
-    const auto known = times.find(*id);
-    if (known != times.end()) known->second = runtime::parse_timestamp(*time);
+    if (row.size() != 3 || !row[0] || !row[1]) continue;
+    const auto known = stored.find(*row[0]);
+    if (known == stored.end()) continue;
+    known->second = Known{runtime::parse_timestamp(*row[1]), row[2].value_or("")};
   }
-  co_return times;
+  co_return stored;
 }
 
-void Writer::answer_stored(const std::vector<Unit>& units, const StoredTimes& before) {
-  for (const Unit& unit : units) {
-    std::vector<Stored> stored;
-    stored.reserve(unit.events.size());
-    bool deleted = false;
-    for (const event::Event& event : unit.events) {
-      const auto known = before.find(event.event_id);
-      if (known == before.end()) {
-        ++counters_.events;
-        stored.push_back({.event_timestamp = event.event_timestamp, .created = true});
-      } else {
-        deleted |= !known->second;
-        stored.push_back({.event_timestamp = known->second.value_or(runtime::Timestamp{}), .created = false});
-      }
+void Writer::answer(const Unit& unit, const StoredIds& before, bool refused) {
+  using Kind = tables::StoreError::Kind;
+  std::vector<Stored> stored;
+  stored.reserve(unit.events.size());
+  std::size_t created = 0;
+  bool deleted = refused;  // or there is a conflict
+  for (const event::Event& event : unit.events) {
+    const auto found = before.find(event.event_id);
+    if (found == before.end()) {
+      ++created;
+      stored.push_back({.event_timestamp = event.event_timestamp, .created = true});
+      continue;
     }
-    if (deleted) {
-      refuse(unit,
-             {tables::StoreError::Kind::kUnavailable, "the event was deleted meanwhile", kDeletedRetryAfter});
-    } else {
-      on_answer_(unit, std::move(stored));
+    const Known known = found->second.value_or(Known{});
+    if (!known.content_digest.empty() && known.content_digest != to_hex(event::content_digest(event))) {
+      refuse(unit, {.kind = Kind::kConflict,
+                    .detail = "the id " + event.event_id + " is that of an event with other content",
+                    .index = stored.size()});
+      return;
     }
+    deleted |= !known.event_timestamp;
+    stored.push_back(
+        {.event_timestamp = known.event_timestamp.value_or(runtime::Timestamp{}), .created = false});
   }
+  if (deleted) {
+    refuse(unit, {Kind::kUnavailable, "the event was deleted meanwhile", kDeletedRetryAfter});
+    return;
+  }
+  counters_.events += created;
+  on_answer_(unit, std::move(stored));
 }
 
 void Writer::fail_all(const tables::StoreError& error) {
@@ -240,7 +311,9 @@ void Writer::fail_all(const tables::StoreError& error) {
 
 void Writer::refuse(const Unit& unit, const tables::StoreError& error) {
   using Kind = tables::StoreError::Kind;
-  if (error.kind == Kind::kRejected || error.kind == Kind::kParentMissing) ++counters_.rejected;
+  if (error.kind == Kind::kRejected || error.kind == Kind::kParentMissing || error.kind == Kind::kConflict) {
+    ++counters_.rejected;
+  }
   on_answer_(unit, tl::unexpected(error));
 }
 

@@ -77,18 +77,26 @@ class Writer {
     bool repeated = false;
   };
   using Failure = std::optional<postgres::Error>;
-  // When the events of ids that clients made were stored; no value for one that is not there.
-  using StoredTimes = std::unordered_map<std::string_view, std::optional<runtime::Timestamp>>;
-  using FoundTimes = tl::expected<StoredTimes, postgres::Error>;
+  struct Known {
+    std::optional<runtime::Timestamp> event_timestamp{};
+    std::string content_digest{};  // in hexadecimal; empty: not known
+  };
+  // What is stored under ids that clients made; no value for one that is not there.
+  using StoredIds = std::unordered_map<std::string_view, std::optional<Known>>;
+  using FoundIds = tl::expected<StoredIds, postgres::Error>;
 
   // Answers all units, or says what failed and leaves the unanswered ones in `units`.
   boost::asio::awaitable<Failure> attempt(postgres::Connection& connection, std::vector<Unit>& units);
   // Answers the units that lack a parent and takes them out.
   boost::asio::awaitable<Failure> check_parents(postgres::Connection& connection, std::vector<Unit>& units);
-  boost::asio::awaitable<FoundTimes> find_stored(postgres::Connection& connection,
-                                                 std::vector<std::string_view> event_ids);
-  // `before`: of the ids that were not free.
-  void answer_stored(const std::vector<Unit>& units, const StoredTimes& before);
+  // An id that a pod made for a stored event is found from now on as one that a client made: its client knows
+  // it from the answer and sends it again.
+  boost::asio::awaitable<Failure> claim_stored(postgres::Connection& connection,
+                                               const std::vector<const event::Event*>& events);
+  boost::asio::awaitable<FoundIds> find_stored(postgres::Connection& connection,
+                                               std::vector<std::string_view> event_ids);
+  // `before`: of the ids that were not free. `refused`: nothing of the unit was stored.
+  void answer(const Unit& unit, const StoredIds& before, bool refused);
   // Puts back what is worth another attempt, or answers.
   void handle(const postgres::Error& error, Part part);
   void fail_all(const tables::StoreError& error);

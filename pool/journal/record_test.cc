@@ -75,6 +75,19 @@ constexpr std::string_view kFirstForm =
     "000074010000006301000000610700000073756363657373010000007200000100000063010000007204000000696e666f09"
     "000000632d736572766963650700000073657276696365fb0900000000000000020000007b7d00000000000037b8ff9b";
 
+// The same in form 2, which ends each event with parent_missing.
+constexpr std::string_view kSecondForm =
+    "02020000002400000030313932663063312d326333642d376534662d386135622d303132333435363738396162018012eb91"
+    "e04b060003000000322e3004000000747970650800000063617465676f727906000000616374696f6e0700000070656e6469"
+    "6e670b000000636f7272656c6174696f6e012400000030313932663063312d326333642d376534662d386135622d30313233"
+    "343536373839616301c606f5ffffffffff0d0000007265736f7572636520747970650b0000007265736f7572636520696408"
+    "000000637269746963616c050000006163746f720a0000006163746f722074797065010000000000000001240000007b225c"
+    "7530303030223a2022f09d849e227d002061667465722061207a65726f2062797401000000000107000000636c7573746572"
+    "010b000000323030313a6462383a3a3101010000000000008001020000004531010500000062726f6b650024000000303139"
+    "32663063312d326333642d376534662d386135622d303132333435363738396162008012eb91e04b060003000000312e3001"
+    "00000074010000006301000000610700000073756363657373010000007200000100000063010000007204000000696e666f"
+    "09000000632d736572766963650700000073657276696365fb0900000000000000020000007b7d00000000000000ceeeaf8a";
+
 std::string with_checksum(std::string body) {
   boost::crc_32_type crc;
   crc.process_bytes(body.data(), body.size());
@@ -97,8 +110,16 @@ TEST(EventRecord, ReadsTheFirstForm) {
   EXPECT_EQ(*read, (std::vector<event::Event>{fullest(), smallest()}));
 }
 
-TEST(EventRecord, WritesTheFirstForm) {
-  EXPECT_EQ(to_hex(encode_unit(std::vector<event::Event>{fullest(), smallest()})), kFirstForm);
+TEST(EventRecord, WritesTheSecondForm) {
+  const std::vector<event::Event> unit{fullest(), smallest()};
+  EXPECT_EQ(to_hex(encode_unit(unit)), kSecondForm);
+  EXPECT_EQ(decode_unit(from_hex(kSecondForm)), unit);
+}
+
+TEST(EventRecord, KeepsThatAParentIsMissing) {
+  std::vector<event::Event> unit{smallest()};
+  unit[0].parent_missing = true;
+  EXPECT_EQ(decode_unit(encode_unit(unit)), unit);
 }
 
 TEST(EventRecord, HoldsNoEventAtAll) {
@@ -139,8 +160,8 @@ TEST(EventRecord, RefusesCountsAndLengthsBeyondTheRecord) {
 TEST(EventRecord, SaysThatANewerFormIsNotKnown) {
   std::string body = encode_unit({});
   body.resize(body.size() - 4);
-  body[0] = 2;
-  EXPECT_EQ(decode_unit(with_checksum(body)).error(), "the record has form 2, this program reads form 1");
+  body[0] = 3;
+  EXPECT_EQ(decode_unit(with_checksum(body)).error(), "the record has form 3, this program reads form 2");
 }
 
 }  // namespace

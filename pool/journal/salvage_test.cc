@@ -255,7 +255,7 @@ TEST_F(JournalSalvageTest, WhatNoCommitFollowsInTheLogIsItsEnd) {
   std::string log = contents(path() + "-wal");
   constexpr std::size_t kFrame = kPage + 24;
   ASSERT_GT(log.size(), before + 3 * kFrame);
-  log.resize(log.size() - kFrame);                                     // its commit
+  log.resize(log.size() - kFrame);                                 // its commit
   log.replace(before + 24 + 2000, 600, std::string(600, '\xA5'));  // and its first page
   put(path() + "-wal", log);
   open();

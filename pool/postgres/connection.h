@@ -40,6 +40,7 @@ struct ConnectOptions {
   std::chrono::milliseconds statement_timeout{0};  // 0: off; set on the session
   std::chrono::milliseconds lock_timeout{0};       // 0: off; set on the session
   std::size_t statement_cache_size = 200;
+  std::string synchronous_commit;  // see Connection::set_synchronous_commit
 };
 
 // The value of a $1.. of a statement: text, which a string converts to; SQL NULL, which nullopt converts to;
@@ -94,6 +95,10 @@ class Connection {
   // Live change of the session limits and the cache bound; takes effect before the next statement.
   virtual void set_limits(std::chrono::milliseconds statement_timeout, std::chrono::milliseconds lock_timeout,
                           std::size_t statement_cache_size) = 0;
+  // The session's synchronous_commit, likewise live; never `off`, by which a commit that was answered may be
+  // lost. Empty: as the server's configuration has it, at least `local`. That cannot be seen where a role or
+  // a database has `off` instead, and is taken for `on` there, as PostgreSQL comes.
+  virtual void set_synchronous_commit(std::string level) = 0;
 };
 
 }  // namespace storagepool::postgres

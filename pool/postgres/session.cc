@@ -18,6 +18,14 @@ constexpr std::size_t kMaxParameterBytes = std::size_t{1} << 30;  // of one, as 
 // How often a server that runs a statement looks whether its client is still there.
 constexpr const char* kCheckClient = "SET client_connection_check_interval = 500";
 
+// Where the session would have `off`: the least that is durable if that is the server's own configuration,
+// else PostgreSQL's default.
+constexpr const char* kPinCommit =
+    "; RESET synchronous_commit; SELECT set_config('synchronous_commit', (SELECT CASE WHEN source IN "
+    "('global', "
+    "'database', 'user', 'database user') THEN 'on' ELSE 'local' END FROM pg_settings WHERE name = "
+    "'synchronous_commit'), false) WHERE current_setting('synchronous_commit') = 'off'";
+
 struct ClearResult {
   void operator()(PGresult* result) const { PQclear(result); }
 };
@@ -109,7 +117,7 @@ LibpqSession::LibpqSession(ConnectionHandle connection, Socket socket, std::stri
       socket_(std::move(socket)),
       target_(std::move(target)),
       cache_(options.statement_cache_size),
-      wanted_{options.statement_timeout, options.lock_timeout} {
+      wanted_{options.statement_timeout, options.lock_timeout, options.synchronous_commit} {
   PQsetNoticeReceiver(connection_.get(), &LibpqSession::on_notice, this);
 }
 
@@ -235,6 +243,8 @@ asio::awaitable<std::optional<Error>> LibpqSession::housekeeping(std::size_t roo
   if (set) {
     sql += "SET statement_timeout = " + std::to_string(limits.statement_timeout.count()) +
            "; SET lock_timeout = " + std::to_string(limits.lock_timeout.count());
+    sql += limits.synchronous_commit.empty() ? kPinCommit
+                                             : "; SET synchronous_commit = " + limits.synchronous_commit;
   }
   if (sql.empty()) co_return std::nullopt;
   auto result = co_await simple(sql);
@@ -342,8 +352,13 @@ bool LibpqSession::in_transaction() const {
 
 void LibpqSession::set_limits(std::chrono::milliseconds statement_timeout,
                               std::chrono::milliseconds lock_timeout, std::size_t statement_cache_size) {
-  wanted_ = {statement_timeout, lock_timeout};
+  wanted_.statement_timeout = statement_timeout;
+  wanted_.lock_timeout = lock_timeout;
   cache_.set_capacity(statement_cache_size);
+}
+
+void LibpqSession::set_synchronous_commit(std::string level) {
+  wanted_.synchronous_commit = std::move(level);
 }
 
 bool LibpqSession::alive() {

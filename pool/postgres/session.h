@@ -45,6 +45,7 @@ class LibpqSession final : public Session {
   bool in_transaction() const override;
   void set_limits(std::chrono::milliseconds statement_timeout, std::chrono::milliseconds lock_timeout,
                   std::size_t statement_cache_size) override;
+  void set_synchronous_commit(std::string level) override;
   bool alive() override;
   bool lost() const override;
   int descriptor() const override { return socket_.descriptor(); }
@@ -54,6 +55,7 @@ class LibpqSession final : public Session {
   struct Limits {
     std::chrono::milliseconds statement_timeout{-1};
     std::chrono::milliseconds lock_timeout{-1};
+    std::string synchronous_commit;
     friend bool operator==(const Limits&, const Limits&) = default;
   };
   class Statement;

@@ -68,11 +68,13 @@ TEST_F(PlansTest, OpenNoMoreTablesAsMonthsGoBy) {
   event::Event of_client = event;
   of_client.id_from_client = true;
   const std::vector<const event::Event*> claimed{&event, &of_client};
-  EXPECT_THAT(tables_of({ingest::kClaimAndInsertRows, ingest::row_parameters(claimed)}),
+  EXPECT_THAT(tables_of({ingest::kClaimAndInsertRows,
+                         ingest::claim_parameters(claimed, std::vector<std::int64_t>{0, 0})}),
               ElementsAre(in_april));
-  const std::vector<ingest::ParentReference> parents{
+  const std::vector<ingest::Reference> parents{
       {id, {}}, {"aaaaaaaa-9b7c-4def-8123-456789abcdef", {}}, {id, runtime::date_of(recent)}};
-  EXPECT_THAT(tables_of({ingest::kFindParents, ingest::parent_parameters(parents)}), ElementsAre(in_april));
+  EXPECT_THAT(tables_of({ingest::kFindParents, ingest::reference_parameters(parents)}),
+              ElementsAre(in_april));
   // Lists.
   const auto hours = std::chrono::hours{1};
   EXPECT_THAT(tables_of(select_page({.since = recent - hours, .until = recent})), ElementsAre(in_april));

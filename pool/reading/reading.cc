@@ -4,7 +4,7 @@
 
 #include "pool/event/uuid.h"
 #include "pool/postgres/disposition.h"
-#include "pool/reading/row.h"
+#include "pool/tables/row.h"
 
 namespace storagepool::reading {
 namespace {
@@ -47,7 +47,7 @@ tl::expected<Page, tables::StoreError> read_page(Rows rows, const ListQuery& que
   for (auto& row : rows) {
     if (row.size() <= kPageColumns) return unreadable();
     row.erase(row.begin(), row.begin() + kPageColumns);
-    auto event = read_event(std::move(row));
+    auto event = tables::read_event(std::move(row));
     if (!event) return tl::unexpected(internal("a stored event cannot be read"));
     page.events.push_back(std::move(*event));
   }
@@ -79,7 +79,7 @@ awaitable<tl::expected<std::optional<event::Event>, tables::StoreError>> Reader:
   auto result = co_await run(database, std::move(statement), deadline);
   if (!result) co_return tl::unexpected(std::move(result.error()));
   if (result->rows.empty()) co_return std::nullopt;
-  auto event = read_event(std::move(result->rows[0]));
+  auto event = tables::read_event(std::move(result->rows[0]));
   if (!event) co_return tl::unexpected(internal("a stored event cannot be read"));
   co_return std::move(event);
 }

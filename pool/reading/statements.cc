@@ -2,7 +2,7 @@
 
 #include <string_view>
 
-#include "pool/reading/row.h"
+#include "pool/tables/row.h"
 
 namespace storagepool::reading {
 namespace {
@@ -63,7 +63,8 @@ Statement select_event(std::string event_id, std::pair<runtime::Timestamp, runti
   builder.where("event_id = " + builder.uuid(std::move(event_id)));
   builder.where("event_timestamp >= " + builder.time(range.first));
   builder.where("event_timestamp < " + builder.time(range.second));
-  return {"SELECT " + kEventColumns + " FROM audit_events" + builder.conditions(), builder.take_parameters()};
+  return {"SELECT " + tables::kEventColumns + " FROM audit_events" + builder.conditions(),
+          builder.take_parameters()};
 }
 
 Statement select_client_id(std::string event_id) {
@@ -91,7 +92,7 @@ Statement select_page(const ListQuery& query) {
               "coalesce(octet_length(error_message), 0)), 0) <= " +
               std::to_string(kMaxPageBytes) +
               " AS fits, (SELECT count(*) FROM page) AS found FROM shown) SELECT fits::int, found, " + total +
-              ", " + kEventColumns + " FROM size LEFT JOIN shown ON fits" + order,
+              ", " + tables::kEventColumns + " FROM size LEFT JOIN shown ON fits" + order,
           builder.take_parameters(), query.since || query.until || query.cursor};
 }
 

@@ -1,5 +1,10 @@
 #include "pool/recording/destinations.h"
 
+#include <algorithm>
+#include <chrono>
+
+#include "pool/common/runtime/clock.h"
+
 namespace storagepool::recording {
 
 using boost::asio::awaitable;
@@ -15,6 +20,14 @@ awaitable<tl::expected<Destination, WorkspaceError>> Destinations::find(std::str
   destination.database = std::move(home->database);
   destination.incarnation = std::move(home->incarnation);
   co_return destination;
+}
+
+awaitable<tl::expected<Destination, WorkspaceError>> Destinations::find_for_write(std::string workspace,
+                                                                                  Deadline deadline) {
+  constexpr std::chrono::seconds kPatience{1};
+  auto found = co_await find(workspace, std::min(deadline, runtime::steady_now() + kPatience));
+  if (found || found.error().kind != WorkspaceError::Kind::kUnavailable) co_return found;
+  co_return Destination{std::move(workspace), "", ""};
 }
 
 awaitable<std::optional<WorkspaceError>> Destinations::explain(Destination destination,

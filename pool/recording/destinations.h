@@ -17,7 +17,7 @@ namespace storagepool::recording {
 // A workspace, or the system database when `workspace` is empty, and the database that holds its events.
 struct Destination {
   std::string workspace;
-  std::string database;
+  std::string database;       // empty: not known now
   std::string incarnation{};  // of the workspace
 };
 
@@ -34,6 +34,11 @@ class Destinations {
   // The system database, for an empty name, is found without being asked for.
   boost::asio::awaitable<tl::expected<Destination, workspaces::WorkspaceError>> find(std::string workspace,
                                                                                      Deadline deadline);
+
+  // For a write. While the registry cannot be asked, after a short wait, the answer is a destination without
+  // a database: whether the workspace is there is found out when the journal is replayed.
+  boost::asio::awaitable<tl::expected<Destination, workspaces::WorkspaceError>> find_for_write(
+      std::string workspace, Deadline deadline);
 
   // What the registry says of a workspace whose database was found missing (`error`), which another pod may
   // have dropped meanwhile. No value when the error stands as it is: it is another, or of the system

@@ -15,7 +15,8 @@ using tables::StoreError;
 
 // PostgreSQL was asked and has answered, though not as the client wishes.
 bool refuses(StoreError::Kind error) {
-  return error == StoreError::Kind::kRejected || error == StoreError::Kind::kParentMissing;
+  return error == StoreError::Kind::kRejected || error == StoreError::Kind::kParentMissing ||
+         error == StoreError::Kind::kConflict;
 }
 
 }  // namespace
@@ -41,6 +42,12 @@ void Recording::set_stall_after(std::chrono::milliseconds stall_after) {
 
 awaitable<Recording::Answer> Recording::record(Destination destination, std::vector<Event> unit,
                                                Deadline deadline) {
+  if (journal_ == nullptr && destination.database.empty()) {
+    constexpr std::chrono::seconds kRetryAfter{1};
+    co_return tl::unexpected(StoreError{StoreError::Kind::kUnavailable,
+                                        "no connection to PostgreSQL to look the workspace up with",
+                                        kRetryAfter});
+  }
   if (journal_ == nullptr) {
     auto stored = co_await store_.store(std::move(destination.database), std::move(unit), deadline, nullptr);
     if (!stored) co_return tl::unexpected(std::move(stored.error()));
@@ -49,7 +56,7 @@ awaitable<Recording::Answer> Recording::record(Destination destination, std::vec
   const std::string& database = destination.database;
   if (store_.away()) {
     stalls_.clear();
-  } else if (stalls_.worth_waiting(database, store_.fill(database), clock_.now())) {
+  } else if (!database.empty() && stalls_.worth_waiting(database, store_.fill(database), clock_.now())) {
     std::vector<Event> copy = unit;
     auto stored = co_await store(database, std::move(copy), deadline);
     if (stored) co_return Recorded{.stored = std::move(*stored)};
@@ -110,6 +117,11 @@ bool Recording::parents_may_come() const {
 awaitable<Recording::Answer> Recording::journal(journal::Origin origin, std::vector<Event> unit,
                                                 Deadline deadline) {
   constexpr std::chrono::seconds kRetryAfter{5};
+  const std::string refusal = options_.journal_refuses ? options_.journal_refuses() : "";
+  if (!refusal.empty()) {
+    co_return tl::unexpected(StoreError{StoreError::Kind::kUnavailable,
+                                        "PostgreSQL cannot take the event now and " + refusal, kRetryAfter});
+  }
   const Deadline patience = std::max(deadline, clock_.now() + kJournalPatience);
   const auto appended = co_await journal_->append(std::move(origin), std::move(unit), patience);
   if (appended) {

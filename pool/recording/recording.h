@@ -36,6 +36,8 @@ struct Recorded {
 struct RecordingOptions {
   std::chrono::milliseconds stall_after{std::chrono::seconds{1}};
   std::function<void()> on_stall{};  // nothing commits: PostgreSQL may be away
+  // Why nothing is to go to the journal now; empty, or null: it may.
+  std::function<std::string()> journal_refuses{};
   // Whether a workspace whose database is missing is no more, by the registry's word; null: never.
   std::function<boost::asio::awaitable<bool>(Destination, EventStore::Deadline)> gone{};
 };
@@ -61,8 +63,9 @@ class Recording {
   Recording(const Recording&) = delete;
   Recording& operator=(const Recording&) = delete;
 
-  // The events are recorded together or not at all; each has its event_id. The error is what the client is to
-  // be told: kUnavailable when neither PostgreSQL nor the journal can take them.
+  // The events are recorded together or not at all; each has its event_id. What is for a workspace that could
+  // not be looked up (no database) is journalled, for it might be about to be dropped. The error is what the
+  // client is to be told: kUnavailable when neither PostgreSQL nor the journal can take them.
   boost::asio::awaitable<Answer> record(Destination destination, std::vector<event::Event> unit,
                                         Deadline deadline);
 

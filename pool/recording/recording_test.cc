@@ -184,7 +184,8 @@ TEST_F(RecordingTest, JournalsWhatFindsTheQueueFullWhileNothingCommits) {
 }
 
 TEST_F(RecordingTest, JournalsNothingThatIsTheEventsOwnFault) {
-  for (const auto kind : {StoreError::Kind::kParentMissing, StoreError::Kind::kRejected}) {
+  for (const auto kind :
+       {StoreError::Kind::kParentMissing, StoreError::Kind::kRejected, StoreError::Kind::kConflict}) {
     store_.error = StoreError{kind, "no", {}};
     EXPECT_EQ(record().error().kind, kind);
   }
@@ -256,6 +257,21 @@ TEST_F(RecordingTest, IsUnavailableWhenTheJournalIsFullOrFails) {
   expect_unavailable("failed", "closed");
 }
 
+TEST_F(RecordingTest, IsUnavailableWhileNothingIsToGoToTheJournal) {
+  std::string reason = "the pod is to leave";
+  Recording recording(store_, &*backlog_, clock_, {.journal_refuses = [&] { return reason; }});
+  EXPECT_FALSE(record_by(recording).value().journalled) << "PostgreSQL takes it";
+  store_.is_away = true;
+  const auto refused = record_by(recording);
+  ASSERT_FALSE(refused);
+  EXPECT_EQ(refused.error().kind, StoreError::Kind::kUnavailable);
+  EXPECT_NE(refused.error().detail.find(reason), std::string::npos);
+  EXPECT_GT(refused.error().retry_after.count(), 0);
+  EXPECT_EQ(journalled(), 0);
+  reason.clear();
+  EXPECT_TRUE(record_by(recording).value().journalled);
+}
+
 TEST_F(RecordingTest, WaitsForTheJournalWhateverIsLeftOfTheDeadline) {
   store_.is_away = true;
   deadline_ = runtime::steady_now() - 1s;
@@ -263,6 +279,15 @@ TEST_F(RecordingTest, WaitsForTheJournalWhateverIsLeftOfTheDeadline) {
   ASSERT_TRUE(answer);
   EXPECT_TRUE(answer->journalled);
   expect_journalled();
+}
+
+TEST_F(RecordingTest, JournalsWhatIsForAWorkspaceThatCannotBeLookedUp) {
+  Recording recording(store_, &*backlog_, clock_);
+  EXPECT_TRUE(record_by(recording, "team-a", "").value().journalled);
+  EXPECT_TRUE(store_.stored_in.empty());
+  Recording without(store_, nullptr, clock_);
+  EXPECT_EQ(record_by(without, "team-a", "").error().kind, StoreError::Kind::kUnavailable);
+  EXPECT_TRUE(store_.stored_in.empty());
 }
 
 TEST_F(RecordingTest, WithoutAJournalSaysThatPostgresqlIsAway) {

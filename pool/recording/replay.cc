@@ -18,6 +18,11 @@ bool passes(StoreError::Kind kind) {
   return kind == StoreError::Kind::kUnavailable || kind == StoreError::Kind::kOverloaded;
 }
 
+// No row can hold them, or their ids are those of other events, whenever it is tried.
+bool lies_in_the_events(StoreError::Kind kind) {
+  return kind == StoreError::Kind::kRejected || kind == StoreError::Kind::kConflict;
+}
+
 std::size_t events_in(const std::vector<journal::Unit>& units) {
   std::size_t sum = 0;
   for (const journal::Unit& unit : units) sum += unit.events.size();
@@ -58,7 +63,7 @@ Replay::Replay(asio::any_io_executor executor, Backlog& backlog, Store store, co
       clock_(clock),
       options_(std::move(options)),
       pacing_(options_.limits),
-      random_(std::random_device{}()),
+      random_(options_.seed),
       changed_(std::move(executor)) {
   backlog_.on_append([this] { changed_.notify_all(); });
 }
@@ -198,18 +203,18 @@ asio::awaitable<Replay::Outcome> Replay::store_group(Group group) {
   journal::Origin origin(group.workspace, group.incarnation);
   auto storing = store_(std::move(origin), events_of(group.units), give_up_at(group.lane));
   auto stored = co_await std::move(storing);
+  const bool alone = group.units.size() == 1;
   Outcome outcome = Outcome::kDone;
   if (stored) {
     ++statistics_.batches;
     outcome = co_await remove(std::move(group));
   } else if (passes(stored.error().kind)) {
     outcome = failed(Outcome::kPostgresqlFailed, std::move(stored.error().detail));
-  } else if (stored.error().kind == StoreError::Kind::kDatabaseMissing) {
+  } else if (stored.error().kind == StoreError::Kind::kDatabaseMissing ||
+             (alone && lies_in_the_events(stored.error().kind))) {
     outcome = co_await set_aside(std::move(group), std::move(stored.error()));
-  } else if (group.units.size() > 1) {
+  } else if (!alone) {
     outcome = co_await store_halves(std::move(group));
-  } else if (stored.error().kind == StoreError::Kind::kRejected) {
-    outcome = co_await set_aside(std::move(group), std::move(stored.error()));
   } else if (stored.error().kind == StoreError::Kind::kParentMissing && !group.without_parents &&
              waited_long(group.units.front())) {
     outcome = co_await without_parents(std::move(group));

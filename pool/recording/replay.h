@@ -39,6 +39,7 @@ struct ReplayOptions {
   // How long a child has been in the journal when it is stored without its parent: longer than the journal of
   // another pod, where the parent may be, takes to be replayed.
   std::chrono::milliseconds parents_wait{std::chrono::minutes{10}};
+  std::uint64_t seed = std::random_device{}();  // of what back-offs leave to chance
 };
 
 // Counts since the start.

@@ -185,7 +185,7 @@ TEST_F(ReplayTest, WaitsWhilePostgresqlIsAwayOrOverloadedAndLosesNothing) {
 
 TEST_F(ReplayTest, SetsAsideWhatIsRefusedAloneAndStoresTheRest) {
   for (int i = 0; i < 20; ++i) must_append(numbered_unit(1, i));
-  refused_ = {{id(1, 5), Kind::kRejected}, {id(1, 11), Kind::kRejected}};
+  refused_ = {{id(1, 5), Kind::kRejected}, {id(1, 11), Kind::kConflict}};
   start();
   ASSERT_TRUE(run_until([&] { return emptied() && replay_->statistics().set_aside == 2; }));
   EXPECT_EQ(stored_.size(), 18U);

@@ -17,7 +17,6 @@
 #include "pool/common/runtime/clock.h"
 #include "pool/common/runtime/coroutine.h"
 #include "pool/common/runtime/log.h"
-#include "pool/common/runtime/stop_signal.h"
 #include "pool/common/settings/duration.h"
 #include "pool/engine/engine.h"
 #include "pool/ingest/ingest.h"
@@ -33,13 +32,16 @@
 #include "pool/service/config/credentials.h"
 #include "pool/service/config/live_settings.h"
 #include "pool/service/config/startup.h"
+#include "pool/service/ending.h"
 #include "pool/service/monitor.h"
 #include "pool/service/routes/admin.h"
 #include "pool/service/routes/audit.h"
 #include "pool/service/routes/health.h"
 #include "pool/service/routes/openapi.h"
+#include "pool/service/routes/readiness.h"
 #include "pool/service/routes/statistics.h"
 #include "pool/service/routes/workspaces.h"
+#include "pool/service/schema_mark.h"
 #include "pool/service/service_metrics.h"
 #include "pool/workspaces/workspaces.h"
 
@@ -52,14 +54,12 @@ using std::chrono::steady_clock;
 constexpr std::chrono::seconds kRequestTimeout{60};  // besides acquireTimeout and statementTimeout
 // While PostgreSQL is known to be away: long enough to ride out a blip, short enough to say so early.
 constexpr std::chrono::seconds kAwayPatience{2};
-// Kept of the drain timeout for closing the journal and the sessions after the last request was answered.
-constexpr std::chrono::milliseconds kJournalShare{2000};
-constexpr std::chrono::milliseconds kEngineShare{2000};
 
 http::Limits small_requests() {
   http::Limits limits;
   limits.body_bytes = settings::kMaxConfigBytes;
   limits.max_connections = 64;
+  limits.close_idle_for_new = true;  // whoever holds connections must not keep a probe or the operator out
   return limits;
 }
 
@@ -98,14 +98,16 @@ class App {
   recording::RecordingOptions recording_options();
   bool listen();
   bool listen(http::Server& server, std::uint16_t port, const char* name, std::uint16_t& bound);
-  awaitable<bool> close_journal(steady_clock::time_point deadline);
-  awaitable<void> drain();
+  void leave(bool leaving);
   void add_routes();
   void log_in_force(const char* message) const;
-  std::vector<std::string> not_ready() const;
-  bool takes_events() const { return monitor_.status().reachable() && monitor_.status().has_schema(); }
+  bool postgres_usable() const { return monitor_.status().usable(); }
+  Situation situation() const;
+  std::optional<settings::JournalReport> journal_report() const;
+  settings::SettingsReport report() const;
   steady_clock::time_point request_deadline() const;
   PoolFigures figures() const;
+  settings::FactsReport facts() const;
   Snapshot snapshot() const;
   static awaitable<http::Response> metrics(App* app);
 
@@ -114,6 +116,7 @@ class App {
   boost::asio::any_io_executor executor_{context_.get_executor()};
   ServiceMetrics metrics_;
   Monitor monitor_;
+  SchemaMark schema_mark_;
   LiveSettings settings_;
   const std::string system_database_;
   engine::Engine engine_;
@@ -135,13 +138,14 @@ class App {
   http::Server health_;
   http::Server admin_;
   http::Server metrics_server_;
-  bool draining_ = false;
-  int exit_code_ = 0;
+  std::optional<Ending> ending_;  // as soon as a signal may end the program
+  bool leaving_ = false;
 };
 
 App::App(const Options& options, Startup startup)
     : options_(options),
       monitor_(executor_, partition_settings(options)),
+      schema_mark_(options.state_dir + "/schema-seen"),
       settings_(std::move(startup.in_force), std::move(startup.environment), persisted_config_file(options),
                 [this](const settings::Settings& settings) {
                   engine_.reconfigure(settings);
@@ -160,20 +164,22 @@ App::App(const Options& options, Startup startup)
       reader_(engine_),
       ingest_(executor_, engine_, ingest_limits(options)),
       workspaces_(executor_, engine_, system_database_, workspace_options(options)),
-      event_store_(ingest_, [this] { return !takes_events(); }),
+      event_store_(ingest_, [this] { return !postgres_usable(); }),
       destinations_(workspaces_, system_database_),
       authenticator_(
           {.mode = options.auth_mode, .dir = options.auth_dir, .admin_token_file = options.admin_token_file}),
       background_({options, settings_, engine_, authenticator_, partition_settings(options),
-                   [this] { return takes_events(); }}),
+                   [this] { return postgres_usable(); }, [this] { monitor_.moved(); }}),
       api_(executor_, api_limits(options),
-           metrics_.counted(api_routes_, auth::authenticated(authenticator_, api_routes_.handler(),
-                                                             statistics_paths(), metrics_.refusals("api")))),
+           with_health(health_routes_,
+                       metrics_.counted(api_routes_,
+                                        auth::authenticated(authenticator_, api_routes_.handler(),
+                                                            statistics_paths(), metrics_.refusals("api"))))),
       health_(executor_, small_requests(), health_routes_.handler()),
       admin_(executor_, small_requests(),
-             make_admin_handler({options.admin_token_file, settings_, engine_,
-                                 [this] { return monitor_.status().report(runtime::steady_now()); },
-                                 [this] { return journal_.get(); }, metrics_.refusals("admin")})),
+             make_admin_handler({options.admin_token_file, settings_, [this] { return report(); },
+                                 [this] { return facts(); }, [this] { return journal_.get(); },
+                                 [this](bool leaving) { leave(leaving); }, metrics_.refusals("admin")})),
       metrics_server_(executor_, small_requests(), metrics_routes_.handler()) {}
 
 void App::add_routes() {
@@ -181,11 +187,12 @@ void App::add_routes() {
     monitor_.wrote(database, error);
   });
   const auto deadline = [this] { return request_deadline(); };
-  add_audit_routes(api_routes_, {*recording_, reader_, destinations_, options_.event_times, deadline});
-  add_workspace_routes(api_routes_, {workspaces_, deadline});
+  const auto away = [this] { return !postgres_usable(); };
+  add_audit_routes(api_routes_, {*recording_, reader_, destinations_, options_.event_times, deadline, away});
+  add_workspace_routes(api_routes_, {workspaces_, deadline, away});
   add_statistics_routes(api_routes_, [this] { return figures(); });
   add_openapi_route(api_routes_);
-  add_health_routes(health_routes_, [this] { return not_ready(); });
+  add_health_routes(health_routes_, [this] { return judge(situation()); });
   metrics_routes_.add("GET", "/metrics", [this](const http::Request&) { return metrics(this); });
 }
 
@@ -209,6 +216,7 @@ void App::start_journal() {
 recording::RecordingOptions App::recording_options() {
   return {.stall_after = engine_.in_force().stall_after,
           .on_stall = [this] { monitor_.look(); },
+          .journal_refuses = [this] { return journal_refuses(situation()); },
           .gone =
               [this](recording::Destination destination, steady_clock::time_point deadline) {
                 return destinations_.gone(std::move(destination), deadline);
@@ -223,8 +231,20 @@ PoolFigures App::figures() const {
           .server = monitor_.status().report(runtime::steady_now())};
 }
 
+settings::FactsReport App::facts() const {
+  settings::FactsReport report = monitor_.status().report(runtime::steady_now());
+  report.target = settings::target_of(settings_.in_force().config.postgres);
+  report.elsewhere = engine_.retired_connections();
+  return report;
+}
+
 Snapshot App::snapshot() const {
   Snapshot now;
+  const Situation seen = situation();
+  now.ready = judge(seen).not_ready.empty();
+  now.postgres_usable = postgres_usable();
+  now.journal_takes_events = seen.journal && seen.journal->takes_events;
+  now.leaving = seen.leaving;
   now.pool = engine_.statistics();
   for (const engine::DatabaseStatistics& database : engine_.database_statistics()) {
     if (database.name != system_database_) ++now.workspace_databases;
@@ -244,10 +264,34 @@ awaitable<http::Response> App::metrics(App* app) {
   co_return response;
 }
 
-std::vector<std::string> App::not_ready() const {
-  std::vector<std::string> reasons = monitor_.status().not_ready();
-  if (draining_) reasons.emplace_back("draining");
-  return reasons;
+Situation App::situation() const {
+  Situation now;
+  now.postgres = monitor_.status().not_ready();
+  now.schema_seen = schema_mark_.seen();
+  now.leaving = leaving_;
+  now.draining = ending_ && ending_->begun();
+  if (options_.journal_max_bytes > 0) now.journal = journal_report();
+  return now;
+}
+
+std::optional<settings::JournalReport> App::journal_report() const {
+  if (!journal_) return std::nullopt;
+  return report_journal(journal_->statistics(), options_.journal_max_bytes > 0, runtime::wall_now());
+}
+
+settings::SettingsReport App::report() const {
+  settings::SettingsReport report = make_report(settings_.in_force().config.generation, engine_);
+  const Situation now = situation();
+  report.not_ready = judge(now).not_ready;
+  report.leaving = now.leaving;
+  report.journal = journal_report();
+  return report;
+}
+
+void App::leave(bool leaving) {
+  if (leaving != leaving_)
+    log::info(leaving ? "leaving: the journal takes no new events" : "not leaving any more");
+  leaving_ = leaving;
 }
 
 steady_clock::time_point App::request_deadline() const {
@@ -303,41 +347,6 @@ bool App::listen() {
   return true;
 }
 
-awaitable<bool> App::close_journal(steady_clock::time_point deadline) {
-  if (!journal_) co_return true;
-  const auto closed = co_await journal_->close(deadline);
-  if (!closed) log::error("the journal could not be closed", {{"detail", closed.error().detail}});
-  co_return closed.has_value();
-}
-
-// In the order in which what was acknowledged depends on the next: requests, their events, the journal, the
-// sessions.
-awaitable<void> App::drain() {
-  const auto began = runtime::steady_now();
-  const auto deadline = began + options_.drain_timeout;
-  const auto engine_begins =
-      deadline - std::min<steady_clock::duration>(kEngineShare, options_.drain_timeout / 4);
-  const auto journal_begins =
-      engine_begins - std::min<steady_clock::duration>(kJournalShare, options_.drain_timeout / 4);
-  monitor_.stop();
-  background_.stop();
-  workspaces_.stop();
-  const bool answered = co_await api_.drain(journal_begins);
-  if (replay_) co_await replay_->stop(journal_begins);
-  const bool stored = co_await ingest_.drain(journal_begins);
-  const bool kept = co_await close_journal(engine_begins);
-  const bool closed = co_await engine_.drain(deadline);
-  const bool clean = answered && stored && kept && closed;
-  const auto end = std::max(deadline, runtime::steady_now() + std::chrono::milliseconds{100});
-  co_await admin_.drain(end);
-  co_await metrics_server_.drain(end);
-  co_await health_.drain(end);
-  exit_code_ = clean ? 0 : 1;
-  log::info("drained", {{"clean", clean},
-                        {"seconds", std::chrono::duration<double>(runtime::steady_now() - began).count()}});
-  context_.stop();
-}
-
 int App::run() {
   log_in_force("settings in force");
   if (const auto written = settings_.persist(); !written) {
@@ -348,17 +357,22 @@ int App::run() {
                      runtime::system_clock(), recording_options());
   add_routes();
   if (!listen()) return 1;
-  const runtime::StopSignal stop(executor_, [this](int signal) {
-    log::info("draining",
-              {{"signal", signal}, {"timeout", settings::format_duration(options_.drain_timeout)}});
-    draining_ = true;
-    runtime::spawn(executor_, "drain", drain());
-  });
-  monitor_.start(engine_, system_database_);
+  ending_.emplace(executor_, options_,
+                  EndingParts{.api = api_,
+                              .others = {&admin_, &metrics_server_, &health_},
+                              .background = background_,
+                              .monitor = monitor_,
+                              .workspaces = workspaces_,
+                              .replay = replay_,
+                              .ingest = ingest_,
+                              .journal = journal_,
+                              .engine = engine_},
+                  [this] { context_.stop(); });
+  monitor_.start(engine_, system_database_, [this] { schema_mark_.set(); });
   background_.start(executor_);
   runtime::spawn(executor_, "workspaces", workspaces_.run());
   context_.run();
-  return exit_code_;
+  return ending_->clean() ? 0 : 1;
 }
 
 }  // namespace

@@ -62,14 +62,36 @@ bool Background::take_mounted(const std::string& text) {
     return true;
   }
   const InForce& now = context_.settings.in_force();
-  if (mounted->postgres != now.config.postgres) {
-    log::warn("the mounted configuration names another PostgreSQL, which takes effect with a restart");
+  // The limit first: it may be for the server that is named beside it.
+  if (mounted->generation > now.config.generation) {
+    const auto changed =
+        context_.settings.change(mounted->generation, mounted->pool, "the configuration file");
+    if (!changed) {
+      log::warn("the mounted configuration is refused", {{"detail", changed.error().detail}});
+      return changed.error().reason != Refusal::Reason::kNotPersisted;
+    }
   }
-  if (mounted->generation <= now.config.generation) return true;
-  const auto changed = context_.settings.change(mounted->generation, mounted->pool, "the configuration file");
-  if (changed) return true;
-  log::warn("the mounted configuration is refused", {{"detail", changed.error().detail}});
-  return changed.error().reason != Refusal::Reason::kNotPersisted;
+  follow(mounted->postgres);
+  return true;
+}
+
+// What the journal holds is stored where new sessions lead; so a wrong or moved server is put right without a
+// restart.
+void Background::follow(const settings::PostgresTarget& mounted) {
+  const settings::PostgresTarget before = context_.settings.in_force().config.postgres;
+  if (mounted == before) return;
+  if (mounted.database != before.database) {
+    log::warn("the mounted configuration names another database, which takes effect with a restart",
+              {{"database", mounted.database}});
+    return;
+  }
+  log::info("PostgreSQL is elsewhere now, replacing the sessions",
+            {{"from", settings::target_of(before)},
+             {"to", settings::target_of(mounted)},
+             {"open", context_.engine.statistics().open}});
+  context_.settings.move(mounted);
+  context_.engine.retire_connections();
+  context_.moved();
 }
 
 // New sessions read the mounted files anyway; those made with what stood there before are replaced.

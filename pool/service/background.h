@@ -25,6 +25,7 @@ struct BackgroundContext {
   auth::Authenticator& authenticator;
   tables::PartitionSettings partitions;
   std::function<bool()> has_schema;  // the system database is reachable and migrated
+  std::function<void()> moved;       // sessions are opened to another server from now on
 };
 
 class Background {
@@ -43,6 +44,7 @@ class Background {
   boost::asio::awaitable<void> maintain();
   boost::asio::awaitable<bool> maintain_once();  // false when it is worth trying again soon
   bool take_mounted(const std::string& text);    // likewise
+  void follow(const settings::PostgresTarget& mounted);
 
   BackgroundContext context_;
   bool stopped_ = false;

@@ -22,16 +22,17 @@ SELECT current_setting('server_version_num'),
         WHERE datid IS NOT NULL AND usesysid IS NOT NULL
           AND (backend_type IS NULL OR backend_type = 'client backend')),
        has_function_privilege('pg_control_system()', 'EXECUTE')::int,
-       (current_setting('transaction_read_only') = 'on')::int
+       (current_setting('transaction_read_only') = 'on')::int,
+       (SELECT (reset_val = 'off')::int FROM pg_settings WHERE name = 'synchronous_commit')
 FROM pg_roles r, pg_database d
 WHERE r.rolname = session_user AND d.datname = current_database())sql";
 
 const std::string_view kSystemIdentifierSql = "SELECT system_identifier FROM pg_control_system()";
 
 tl::expected<ParsedFacts, std::string> parse_facts(const postgres::Result& result) {
-  constexpr std::size_t kColumns = 9;
+  constexpr std::size_t kColumns = 10;
   if (result.rows.size() != 1 || result.rows[0].size() != kColumns) {
-    return tl::unexpected(std::string("the server's facts are not one row of nine columns"));
+    return tl::unexpected(std::string("the server's facts are not one row of ten columns"));
   }
   const auto& row = result.rows[0];
   bool readable = true;
@@ -58,6 +59,7 @@ tl::expected<ParsedFacts, std::string> parse_facts(const postgres::Result& resul
   parsed.facts.sessions = integer(6);
   parsed.may_read_system_identifier = integer(7) != 0;
   parsed.read_only = integer(8) != 0;
+  parsed.commits_early = integer(9) != 0;
   if (!readable) return tl::unexpected(std::string("the server's facts hold something that is no count"));
   return parsed;
 }
@@ -106,7 +108,8 @@ void PostgresStatus::connect_failed(const postgres::Error& error, TimePoint now)
   set_fault(to_fault(error), error.detail);
 }
 
-void PostgresStatus::checked(settings::ServerFacts facts, TimePoint now) {
+void PostgresStatus::checked(settings::ServerFacts facts, TimePoint now, bool commits_early) {
+  commits_early_ = commits_early;
   reachable_ = true;
   facts_ = std::move(facts);
   facts_at_ = now;
@@ -126,6 +129,10 @@ void PostgresStatus::check_failed(const postgres::Error& error) {
 void PostgresStatus::no_session(const std::string& why) {
   reachable_ = false;
   if (!connect_failed_at_) set_fault(PostgresFault::kUnreachable, why);
+}
+
+void PostgresStatus::moved() {
+  *this = {};
 }
 
 void PostgresStatus::schema_ready() {
@@ -150,12 +157,17 @@ void PostgresStatus::written(std::string_view database) {
 }
 
 std::optional<PostgresFault> PostgresStatus::fault() const {
-  if (fault_ || write_faults_.empty()) return fault_;
-  return write_faults_.begin()->second.fault;
+  if (fault_) return fault_;
+  if (!write_faults_.empty()) return write_faults_.begin()->second.fault;
+  if (reachable_ && commits_early_) return PostgresFault::kCommitsEarly;
+  return std::nullopt;
 }
 
 const std::string& PostgresStatus::detail() const {
-  return fault_ || write_faults_.empty() ? detail_ : write_faults_.begin()->second.detail;
+  static const std::string kEarly =
+      "synchronous_commit is off for this role, its database or the server; sessions do not follow it";
+  if (!fault_ && !write_faults_.empty()) return write_faults_.begin()->second.detail;
+  return fault() == PostgresFault::kCommitsEarly ? kEarly : detail_;
 }
 
 settings::FactsReport PostgresStatus::report(TimePoint now) const {

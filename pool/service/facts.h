@@ -30,6 +30,8 @@ struct ParsedFacts {
   settings::ServerFacts facts;  // without the system identifier
   bool may_read_system_identifier = false;
   bool read_only = false;  // a standby, or default_transaction_read_only is on
+  // synchronous_commit as it would be: off for the role, the database or the server.
+  bool commits_early = false;
 };
 tl::expected<ParsedFacts, std::string> parse_facts(const postgres::Result& result);
 
@@ -46,10 +48,11 @@ class PostgresStatus {
 
   void connected();  // a session was established
   void connect_failed(const postgres::Error& error, TimePoint now);
-  void checked(settings::ServerFacts facts, TimePoint now);
+  void checked(settings::ServerFacts facts, TimePoint now, bool commits_early = false);
   void check_failed(const postgres::Error& error);  // on an established session
   void no_session(const std::string& why);          // none is open and none could be had
   void schema_ready();
+  void moved();  // what was known was of another server
   void schema_failed(const postgres::Error& error);
   // Events of a database could not be written for a reason that a person has to mend, or could be again. The
   // server counts as reachable all the same: the next write may succeed.
@@ -58,6 +61,8 @@ class PostgresStatus {
 
   bool reachable() const { return reachable_; }
   bool has_schema() const { return schema_ready_; }
+  // PostgreSQL is reached and has the schema: it is read, and takes events unless `writes_fail`.
+  bool usable() const { return reachable_ && schema_ready_; }
   bool writes_fail() const { return !write_faults_.empty(); }
   // The reason why the server cannot be used, or else why some database of it cannot be written.
   std::optional<settings::PostgresFault> fault() const;
@@ -81,6 +86,7 @@ class PostgresStatus {
   std::optional<TimePoint> connect_failed_at_;  // of the last attempt to connect, if it failed
   std::optional<settings::PostgresFault> fault_;
   std::string detail_ = "not tried yet";
+  bool commits_early_ = false;
   std::map<std::string, WriteFault, std::less<>> write_faults_;  // by database
   std::optional<settings::ServerFacts> facts_;
   TimePoint facts_at_;

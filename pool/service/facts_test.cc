@@ -27,7 +27,7 @@ postgres::Error error(ErrorClass error_class, const std::string& detail) {
 }
 
 TEST(ParseFacts, ReadsTheLimits) {
-  const auto parsed = parse_facts(rows({"150008", "100", "3", "0", "17", std::nullopt, "5", "1", "0"}));
+  const auto parsed = parse_facts(rows({"150008", "100", "3", "0", "17", std::nullopt, "5", "1", "0", "0"}));
   ASSERT_TRUE(parsed);
   settings::ServerFacts expected;
   expected.server_version = 150008;
@@ -38,18 +38,19 @@ TEST(ParseFacts, ReadsTheLimits) {
   EXPECT_EQ(parsed->facts, expected);
   EXPECT_TRUE(parsed->may_read_system_identifier);
   EXPECT_FALSE(parsed->read_only);
-  EXPECT_TRUE(parse_facts(rows({"150008", "100", "3", "0", "17", "18", "5", "1", "1"}))->read_only);
-  EXPECT_EQ(
-      parse_facts(rows({"150008", "100", "3", "2", std::nullopt, "0", "5", "0", "0"}))->facts.database_limit,
-      0);
+  EXPECT_TRUE(parse_facts(rows({"150008", "100", "3", "0", "17", "18", "5", "1", "1", "1"}))->read_only);
+  EXPECT_FALSE(parsed->commits_early);
+  EXPECT_EQ(parse_facts(rows({"150008", "100", "3", "2", std::nullopt, "0", "5", "0", "0", "0"}))
+                ->facts.database_limit,
+            0);
 }
 
 TEST(ParseFacts, RefusesRowsThatAreNone) {
   EXPECT_FALSE(parse_facts({}));
   EXPECT_FALSE(parse_facts(rows({"150008"})));
-  EXPECT_FALSE(parse_facts(rows({"150008", "many", "3", "0", "17", "18", "5", "1", "0"})));
-  EXPECT_FALSE(parse_facts(rows({"150008", std::nullopt, "3", "0", "17", "18", "5", "1", "0"})));
-  EXPECT_FALSE(parse_facts(rows({"150008", "100", "3", "0", "-2", "18", "5", "1", "0"})));
+  EXPECT_FALSE(parse_facts(rows({"150008", "many", "3", "0", "17", "18", "5", "1", "0", "0"})));
+  EXPECT_FALSE(parse_facts(rows({"150008", std::nullopt, "3", "0", "17", "18", "5", "1", "0", "0"})));
+  EXPECT_FALSE(parse_facts(rows({"150008", "100", "3", "0", "-2", "18", "5", "1", "0", "0"})));
 }
 
 TEST(PostgresStatus, StartsUnreachableWithoutAFault) {
@@ -121,6 +122,20 @@ TEST(PostgresStatus, WritesThatFailAreToldByDatabaseUntilOneSucceeds) {
   status.written("audit_ws_b");
   EXPECT_FALSE(status.fault());
   EXPECT_EQ(status.detail(), "");
+}
+
+TEST(PostgresStatus, AnAsynchronousCommitIsToldWhileNothingElseIs) {
+  PostgresStatus status;
+  status.schema_ready();
+  status.checked({}, kNow, true);
+  EXPECT_EQ(status.fault(), PostgresFault::kCommitsEarly);
+  EXPECT_THAT(status.report(kNow).detail, HasSubstr("synchronous_commit is off"));
+  EXPECT_THAT(status.not_ready(), IsEmpty());
+  status.write_failed("audit", {.detail = "disk (58030)", .sqlstate = "58030"}, kNow);
+  EXPECT_EQ(status.fault(), PostgresFault::kOther);
+  status.written("audit");
+  status.checked({}, kNow);
+  EXPECT_FALSE(status.fault());
 }
 
 TEST(PostgresStatus, AServerThatIsCheckedAfterAReadOnlyOneTakesWrites) {

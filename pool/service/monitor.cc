@@ -55,9 +55,10 @@ engine::Listener Monitor::listener() {
           .on_connection_lost = [this] { look(); }};
 }
 
-void Monitor::start(engine::Engine& engine, std::string database) {
+void Monitor::start(engine::Engine& engine, std::string database, std::function<void()> on_schema) {
   engine_ = &engine;
   database_ = std::move(database);
+  on_schema_ = std::move(on_schema);
   runtime::spawn(executor_, "monitor", run());
 }
 
@@ -68,6 +69,12 @@ void Monitor::stop() {
 
 void Monitor::look() {
   if (status_.reachable()) wake();
+}
+
+void Monitor::moved() {
+  ++moves_;
+  status_.moved();
+  wake();
 }
 
 void Monitor::wrote(const std::string& database, const tables::StoreError* error) {
@@ -114,21 +121,24 @@ awaitable<void> Monitor::wait(milliseconds period) {
 
 awaitable<bool> Monitor::check() {
   const auto deadline = runtime::steady_now() + kAcquireTimeout;
+  const int moves = moves_;
   auto lease = co_await engine_->acquire(database_, deadline);
+  if (moves != moves_) co_return false;
   if (!lease) {
     // A pool that is busy to its last connection says nothing about the server; one without any does.
     if (engine_->statistics().open == 0) status_.no_session(lease.error().detail);
     co_return false;
   }
   postgres::Connection& connection = **lease;
-  const bool read = co_await read_facts(connection);
-  if (read && !status_.has_schema()) co_await migrate(connection);
+  const bool read = co_await read_facts(connection, moves);
+  if (read && !status_.has_schema()) co_await migrate(connection, moves);
   co_return read;
 }
 
-awaitable<bool> Monitor::read_facts(postgres::Connection& connection) {
+awaitable<bool> Monitor::read_facts(postgres::Connection& connection, int moves) {
   const auto deadline = runtime::steady_now() + kFactsTimeout;
   const auto result = co_await connection.execute(kFactsSql, deadline);
+  if (moves != moves_) co_return false;
   if (!result) {
     status_.check_failed(result.error());
     co_return false;
@@ -149,6 +159,7 @@ awaitable<bool> Monitor::read_facts(postgres::Connection& connection) {
   }
   if (parsed->may_read_system_identifier) {
     const auto identifier = co_await connection.execute(kSystemIdentifierSql, deadline);
+    if (moves != moves_) co_return false;
     if (!identifier) {
       status_.check_failed(identifier.error());
       co_return false;
@@ -157,19 +168,22 @@ awaitable<bool> Monitor::read_facts(postgres::Connection& connection) {
       parsed->facts.system_identifier = identifier->rows[0][0].value_or("");
     }
   }
-  status_.checked(std::move(parsed->facts), runtime::steady_now());
+  status_.checked(std::move(parsed->facts), runtime::steady_now(), parsed->commits_early);
   co_return true;
 }
 
-awaitable<void> Monitor::migrate(postgres::Connection& connection) {
+awaitable<void> Monitor::migrate(postgres::Connection& connection, int moves) {
   const auto known = tables::migrations();
   const auto state = co_await tables::migrate(connection, known, runtime::steady_now() + kMigrationTimeout);
+  if (moves != moves_) co_return;
   if (!state) {
     status_.schema_failed(state.error());
     co_return;
   }
   co_await create_months(connection);
+  if (moves != moves_) co_return;
   status_.schema_ready();
+  on_schema_();
   if (state->newer_than_known) {
     log::warn("the database schema is newer than this release; going on, as newer schemas only add",
               {{"version", state->version}, {"known", known.back().version}});

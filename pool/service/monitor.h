@@ -5,6 +5,7 @@
 #pragma once
 
 #include <chrono>
+#include <functional>
 #include <optional>
 #include <random>
 #include <string>
@@ -26,11 +27,14 @@ class Monitor {
 
   // To be given to the engine, which the monitor must outlive and which may only be used after `start`.
   engine::Listener listener();
-  // Starts checking; `engine` must live until `stop` was called and the executor has run on.
-  void start(engine::Engine& engine, std::string database);
+  // Starts checking; `engine` must live until `stop` was called and the executor has run on. `on_schema` is
+  // called once, when PostgreSQL has the schema.
+  void start(engine::Engine& engine, std::string database, std::function<void()> on_schema);
   void stop();
   // There is reason to think that PostgreSQL cannot be used any more.
   void look();
+  // Sessions are opened to another server from now on.
+  void moved();
   // What became of a write: null when it succeeded.
   void wrote(const std::string& database, const tables::StoreError* error);
 
@@ -39,8 +43,8 @@ class Monitor {
  private:
   boost::asio::awaitable<void> run();
   boost::asio::awaitable<bool> check();  // true when the server answered
-  boost::asio::awaitable<bool> read_facts(postgres::Connection& connection);
-  boost::asio::awaitable<void> migrate(postgres::Connection& connection);
+  boost::asio::awaitable<bool> read_facts(postgres::Connection& connection, int moves);
+  boost::asio::awaitable<void> migrate(postgres::Connection& connection, int moves);
   boost::asio::awaitable<void> create_months(postgres::Connection& connection);
   boost::asio::awaitable<void> wait(std::chrono::milliseconds period);
   std::chrono::milliseconds retry_period();
@@ -52,8 +56,10 @@ class Monitor {
   runtime::Notification woken_;
   engine::Engine* engine_ = nullptr;
   std::string database_;
+  std::function<void()> on_schema_;
   PostgresStatus status_;
   std::mt19937 random_;
+  int moves_ = 0;  // what a session of before the last one says is of another server
   bool wake_ = false;
   bool stopped_ = false;
   std::optional<settings::PostgresFault> logged_fault_;

@@ -39,6 +39,10 @@ double journal_age(const Snapshot& snapshot) {
   if (!snapshot.journal || !snapshot.journal->oldest) return 0;
   return std::max(0.0, std::chrono::duration<double>(snapshot.now - *snapshot.journal->oldest).count());
 }
+template <bool Snapshot::*member>
+double yes(const Snapshot& snapshot) {
+  return snapshot.*member ? 1 : 0;
+}
 double workspace_databases(const Snapshot& snapshot) {
   return static_cast<double>(snapshot.workspace_databases);
 }
@@ -55,6 +59,13 @@ using Load = ingest::Load;
 using Counters = ingest::Counters;
 
 constexpr std::array kGauges = {
+    Spec{"storagepool_ready", "1 while the pod takes traffic", yes<&Snapshot::ready>},
+    Spec{"storagepool_postgres_usable", "1 while PostgreSQL can be read and takes events",
+         yes<&Snapshot::postgres_usable>},
+    Spec{"storagepool_journal_takes_events", "1 while the journal is durable and has room",
+         yes<&Snapshot::journal_takes_events>},
+    Spec{"storagepool_leaving", "1 while the pod is to go and its journal takes nothing new",
+         yes<&Snapshot::leaving>},
     Spec{"storagepool_pool_max_open", "Limit of open connections in force", pool<&Pool::max_open>},
     Spec{"storagepool_pool_open", "Established connections", pool<&Pool::open>},
     Spec{"storagepool_pool_opening", "Connects under way", pool<&Pool::opening>},

@@ -25,6 +25,10 @@ namespace storagepool::service {
 
 // What is exposed, as it is at one moment.
 struct Snapshot {
+  bool ready = false;
+  bool postgres_usable = false;
+  bool journal_takes_events = false;
+  bool leaving = false;
   engine::Statistics pool;
   std::int64_t workspace_databases = 0;  // with a connection or a waiter
   ingest::Statistics ingest;

@@ -3,6 +3,7 @@
 #pragma once
 
 #include <chrono>
+#include <cstddef>
 #include <string>
 
 #include "pool/engine/engine.h"
@@ -13,6 +14,7 @@ namespace storagepool::tables {
 struct StoreError {
   enum class Kind {
     kParentMissing,
+    kConflict,         // the client's id is that of another event, with other content
     kPageTooLarge,     // the page asked for holds more than kMaxPageBytes
     kRejected,         // PostgreSQL refuses a value that passed validation
     kOverloaded,       // more is waiting than may; worth trying again after `retry_after`
@@ -25,6 +27,7 @@ struct StoreError {
   std::chrono::milliseconds retry_after{};
   bool needs_person = false;  // it will not pass before somebody changes something in PostgreSQL
   std::string sqlstate = {};  // of PostgreSQL's error, empty when it was none
+  std::size_t index = 0;      // of the event at fault in its call, counted from 0: of kConflict
 };
 
 StoreError to_store_error(const engine::AcquireError& error);

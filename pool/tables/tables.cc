@@ -23,7 +23,7 @@ using boost::asio::awaitable;
 //   stored at all. A filter on a detail reads the events that the other filters leave; clients should give a
 //   time or another filter with it.
 // audit_event_ids: BRIN, because it is asked by time only when a month is dropped.
-constexpr std::array<Migration, 1> kMigrations = {{
+constexpr std::array<Migration, 2> kMigrations = {{
     {1, "audit events", R"sql(
 CREATE TABLE audit_events (
   event_id          uuid NOT NULL,
@@ -72,6 +72,14 @@ COMMENT ON TABLE audit_event_ids IS
   'the ids that clients made, by which an event is found, and not stored twice, whatever its time';
 CREATE INDEX audit_event_ids_by_time ON audit_event_ids USING brin (event_timestamp)
   WITH (autosummarize = on);
+)sql"},
+    {2, "what a repeated call is compared with", R"sql(
+ALTER TABLE audit_events ADD COLUMN parent_missing boolean NOT NULL DEFAULT false;
+COMMENT ON COLUMN audit_events.parent_missing IS
+  'the event was acknowledged while PostgreSQL was away, and its parent never came';
+ALTER TABLE audit_event_ids ADD COLUMN content_digest bytea;
+COMMENT ON COLUMN audit_event_ids.content_digest IS
+  'of the event, to tell a repeated call from another event under its id; NULL: stored by an earlier release';
 )sql"},
 }};
 

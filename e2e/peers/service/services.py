@@ -130,7 +130,8 @@ class Running:
         ports = [f"--{name}-port=0" for name in ("api", "health", "admin", "metrics")]
         files = [f"--config={self.root}/config.yaml", f"--admin-token-file={self.root}/token"]
         state = f"--state-dir={self.root}/state"
-        return [self.service.program, credentials, *files, state, "--listen-address=127.0.0.1", *ports]
+        flags = ["--listen-address=127.0.0.1", "--drain-delay=0s"]
+        return [self.service.program, credentials, *files, state, *flags, *ports]
 
     def _failure(self, what: str) -> Failure:
         said = self.log.read_text(errors="replace")[-2000:]

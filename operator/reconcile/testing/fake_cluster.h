@@ -54,14 +54,29 @@ class FakeCluster final : public Cluster, public kube::PodClient {
     for (int i = 0; i < replicas; ++i) {
       if (!has("Pod", name + "-" + std::to_string(i))) start_pod(name, i, set);
     }
-    std::erase_if(objects, [&](const auto& entry) {
-      if (entry.first.first != "Pod") return false;
-      const int ordinal = std::stoi(entry.first.second.substr(entry.first.second.rfind('-') + 1));
-      if (ordinal >= replicas) pods.erase(entry.second["status"]["podIP"]);
-      return ordinal >= replicas;
-    });
+    const std::string revision = revision_of(set);
+    const int partition = set["spec"]["updateStrategy"]["rollingUpdate"]["partition"];
+    bool replaced = false;
+    for (int i = replicas - 1; i >= partition && !replaced; --i) {
+      if (get("Pod", name + "-" + std::to_string(i))["metadata"]["labels"]["controller-revision-hash"] !=
+          revision) {
+        remove_pod(name + "-" + std::to_string(i));
+        start_pod(name, i, set);
+        replaced = true;
+      }
+    }
+    for (int i = replicas; has("Pod", name + "-" + std::to_string(i)); ++i)
+      remove_pod(name + "-" + std::to_string(i));
     set["status"]["observedGeneration"] = set["metadata"]["generation"];
+    set["status"]["updateRevision"] = revision;
     touch(set);
+  }
+
+  // What the pods find mounted reaches them.
+  void run_kubelet(const std::string& name) {
+    const auto config =
+        settings::parse_config(get("ConfigMap", name + "-config")["data"]["config.yaml"].get<std::string>());
+    for (auto& [address, pod] : pods) pod.facts.target = settings::target_of(config->postgres);
   }
 
   kube::ObjectPtr cached(const kube::ResourceType& type, const kube::ObjectKey& key) const override {
@@ -70,6 +85,9 @@ class FakeCluster final : public Cluster, public kube::PodClient {
   }
   std::vector<kube::ObjectPtr> cached_storage_pools() const override { return all("StoragePool"); }
   std::vector<kube::ObjectPtr> cached_pods(const kube::ObjectKey&) const override { return all("Pod"); }
+  std::vector<kube::ObjectPtr> cached_claims(const kube::ObjectKey&) const override {
+    return all("PersistentVolumeClaim");
+  }
   Result<std::vector<Json>> list_pods(const kube::ObjectKey&) override {
     std::vector<Json> list;
     for (const kube::ObjectPtr& pod : all("Pod")) list.push_back(*pod);
@@ -77,7 +95,10 @@ class FakeCluster final : public Cluster, public kube::PodClient {
   }
   Result<Json> apply(const kube::ResourceType& type, const Json& object) override {
     const Id id{std::string(type.kind), object["metadata"]["name"]};
-    return write("apply", id, [&](Json& stored) { stored.merge_patch(object); });
+    return write("apply", id, [&](Json& stored) {
+      if (stored.contains("metadata")) stored["metadata"].erase("annotations");  // ours, all of them
+      stored.merge_patch(object);
+    });
   }
   Result<Json> apply_status(const Json& object) override {
     const Id id{"StoragePool", object["metadata"]["name"]};
@@ -94,6 +115,16 @@ class FakeCluster final : public Cluster, public kube::PodClient {
     }
     return patched;
   }
+  Result<void> remove(const kube::ResourceType& type, const kube::ObjectKey& key,
+                      const std::string& uid) override {
+    const Id id{std::string(type.kind), key.name};
+    if (!objects.contains(id) || objects[id]["metadata"]["uid"] != uid) {
+      return tl::unexpected(kube::ApiError{.status = 409, .reason = "Conflict"});
+    }
+    writes.push_back("delete " + id.first + "/" + id.second);
+    objects.erase(id);
+    return {};
+  }
   void record(const kube::Event& event) override { events.push_back(event); }
 
   tl::expected<kube::PodResponse, kube::ApiError> get(const std::string& url, const std::string& token,
@@ -109,6 +140,10 @@ class FakeCluster final : public Cluster, public kube::PodClient {
                                                       std::chrono::milliseconds) override {
     FakePod* pod = find(url);
     if (pod == nullptr) return unreachable();
+    if (url.ends_with("/leaving")) {
+      pod->report.leaving = settings::parse_leaving_change(body)->leaving;
+      return kube::PodResponse{.status = 200, .body = to_json(pod->report)};
+    }
     const auto change = settings::parse_settings_change(body);
     if (!change) return kube::PodResponse{.status = 400, .body = "{}"};
     pod->report.applied_generation = change->generation;
@@ -116,7 +151,16 @@ class FakeCluster final : public Cluster, public kube::PodClient {
     return kube::PodResponse{.status = 200, .body = to_json(pod->report)};
   }
 
+  FakePod& pod(const std::string& name) { return pods.at(get("Pod", name)["status"]["podIP"]); }
+  void remove_pod(const std::string& name) {
+    pods.erase(get("Pod", name)["status"]["podIP"]);
+    objects.erase({"Pod", name});
+  }
+
  private:
+  static std::string revision_of(const Json& set) {
+    return std::to_string(std::hash<std::string>{}(set["spec"]["template"].dump()));
+  }
   static tl::unexpected<kube::ApiError> unreachable() {
     return tl::unexpected(kube::ApiError{.status = 0, .reason = "DeadlineExceeded", .message = "no answer"});
   }
@@ -158,27 +202,39 @@ class FakeCluster final : public Cluster, public kube::PodClient {
   }
   void start_pod(const std::string& set_name, int ordinal, const Json& set) {
     const std::string name = set_name + "-" + std::to_string(ordinal);
-    const std::string address = "10.0.0." + std::to_string(pods.size() + 1);
+    const std::string address = "10.0.0." + std::to_string(++last_address_);
+    Json labels = set["spec"]["template"]["metadata"]["labels"];
+    labels["controller-revision-hash"] = revision_of(set);
+    const std::string claim = "state-" + name;
+    if (set["spec"].contains("volumeClaimTemplates") && !has("PersistentVolumeClaim", claim)) {
+      put({{"kind", "PersistentVolumeClaim"},
+           {"metadata", {{"name", claim}}},
+           {"spec", {{"volumeName", "volume-of-" + name}, {"storageClassName", "standard"}}}});
+    }
     put({{"kind", "Pod"},
          {"metadata",
           {{"name", name},
-           {"labels", set["spec"]["template"]["metadata"]["labels"]},
+           {"labels", std::move(labels)},
            {"annotations", set["spec"]["template"]["metadata"]["annotations"]}}},
          {"spec", {{"nodeName", "n"}}},
          {"status",
           {{"phase", "Running"},
            {"podIP", address},
+           {"containerStatuses", {{{"restartCount", 0}, {"state", {{"running", Json::object()}}}}}},
            {"conditions", {{{"type", "Ready"}, {"status", "True"}}}}}}});
     const auto config = settings::parse_config(
         get("ConfigMap", set_name + "-config")["data"]["config.yaml"].get<std::string>());
     FakePod pod;
     pod.report.applied_generation = config->generation;
     pod.report.settings = *settings::resolve(config->pool);
+    pod.report.journal = settings::JournalReport{.takes_events = true, .reason = {}};
     pod.facts = new_pods_say;
+    pod.facts.target = settings::target_of(config->postgres);
     pods[address] = pod;
   }
 
   std::uint64_t version_ = 100;
+  int last_address_ = 0;
 };
 
 }  // namespace storagepool::reconcile

@@ -65,6 +65,7 @@ asio::awaitable<void> Connection::serve() {
   bool first = true;
   bool open = true;
   while (open) {
+    idle_since_ = runtime::steady_now();
     open = co_await await_request(first);
     first = false;
     if (open) open = co_await serve_one();
@@ -89,6 +90,7 @@ void Connection::drain() {
 }
 
 void Connection::cut() {
+  idle_since_.reset();
   socket_->close();
 }
 
@@ -108,15 +110,16 @@ asio::awaitable<bool> Connection::serve_one() {
   if (!incoming) {
     const Rejected& rejected = incoming.error();
     if (!rejected.answer) co_return false;
-    const bool keep_alive = rejected.keep_alive && !context_->draining;
+    const bool keep_alive = rejected.keep_alive && !context_->closing;
     const Outline asked = outline(rejected.request);
     const bool told = co_await write(*rejected.answer, asked, keep_alive);
     if (told && !keep_alive) co_await linger();
     co_return told&& keep_alive;
   }
+  idle_since_.reset();
   const Outline asked = outline(incoming->request);
   const Response response = co_await answer(std::move(incoming->request), asked);
-  const bool keep_alive = incoming->keep_alive && !context_->draining;
+  const bool keep_alive = incoming->keep_alive && !context_->closing;
   const bool written = co_await write(response, asked, keep_alive);
   if (!written) co_return false;
   if (!keep_alive && (reader_.has_buffered() || unread_bytes())) co_await linger();

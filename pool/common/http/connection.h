@@ -2,6 +2,7 @@
 #pragma once
 
 #include <memory>
+#include <optional>
 #include <string>
 #include <string_view>
 #include <utility>
@@ -12,6 +13,7 @@
 #include "pool/common/http/context.h"
 #include "pool/common/http/request_reader.h"
 #include "pool/common/http/timed_socket.h"
+#include "pool/common/runtime/clock.h"
 
 namespace storagepool::http {
 
@@ -36,6 +38,9 @@ class Connection {
   void drain();
   void cut();
 
+  // Since when it is served without having sent a whole request; none while it is owed an answer.
+  std::optional<runtime::TimePoint> idle_since() const { return idle_since_; }
+
  private:
   boost::asio::awaitable<bool> await_request(bool first);
   boost::asio::awaitable<bool> serve_one();
@@ -47,7 +52,8 @@ class Connection {
   std::shared_ptr<Context> context_;
   std::shared_ptr<TimedSocket> socket_;
   RequestReader reader_;
-  bool idle_ = false;
+  bool idle_ = false;  // nothing of a request has come
+  std::optional<runtime::TimePoint> idle_since_;
 };
 
 }  // namespace storagepool::http

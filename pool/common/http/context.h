@@ -33,7 +33,8 @@ struct Context {
   const Handler handler;
   std::size_t all_bodies_bytes = 0;
   std::uint64_t rate_limited = 0;  // requests refused by take_token
-  bool draining = false;           // answers from now on are the last of their connection
+  bool closing = false;            // answers from now on are the last of their connection
+  bool draining = false;           // and connections without a request are closed
 
  private:
   std::optional<RateLimiter> rate_limiter_;

@@ -27,6 +27,8 @@ Kind describe(ProblemKind kind) {
       return {"request-timeout", 408, "Request Timeout"};
     case ProblemKind::kConflict:
       return {"conflict", 409, "Conflict"};
+    case ProblemKind::kIdempotencyKeyReused:
+      return {"idempotency-key-reused", 422, "Idempotency Key Reused"};
     case ProblemKind::kRequestTooLarge:
       return {"request-too-large", 413, "Request Too Large"};
     case ProblemKind::kHeaderTooLarge:

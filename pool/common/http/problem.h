@@ -20,6 +20,7 @@ enum class ProblemKind {
   kMethodNotAllowed,
   kRequestTimeout,
   kConflict,
+  kIdempotencyKeyReused,
   kRequestTooLarge,
   kHeaderTooLarge,
   kUnsupportedMediaType,  // 400, as existing clients expect

@@ -44,11 +44,13 @@ struct Server::Impl : std::enable_shared_from_this<Server::Impl> {
   asio::awaitable<bool> drain(std::chrono::steady_clock::time_point deadline);
   void stop();
   const asio::any_io_executor& executor() const { return executor_; }
+  void close_after_answers() { context_->closing = true; }
   std::uint64_t rate_limited() const { return context_->rate_limited; }
 
  private:
   asio::awaitable<void> accept_loop();
   void admit(tcp::socket socket);
+  bool close_longest_idle();
   asio::awaitable<void> run(std::shared_ptr<Connection> connection, bool served);
   void forget(const std::shared_ptr<Connection>& connection, bool served);
   void close_acceptor();
@@ -108,7 +110,8 @@ asio::awaitable<void> Server::Impl::accept_loop() {
 void Server::Impl::admit(tcp::socket socket) {
   error_code ignored;  // a client that is already gone is noticed on the first read
   socket.set_option(tcp::no_delay(true), ignored);
-  const bool full = served_ >= context_->limits.max_connections;
+  const bool at_bound = served_ >= context_->limits.max_connections;
+  const bool full = at_bound && !(context_->limits.close_idle_for_new && close_longest_idle());
   if (full != over_bound_) {
     over_bound_ = full;
     if (full)
@@ -119,6 +122,16 @@ void Server::Impl::admit(tcp::socket socket) {
   connections_.insert(connection);
   if (!full) ++served_;
   runtime::spawn(executor_, "http connection", run(std::move(connection), !full));
+}
+
+bool Server::Impl::close_longest_idle() {
+  std::shared_ptr<Connection> longest;
+  for (const auto& connection : connections_) {
+    if (!connection->idle_since()) continue;
+    if (!longest || *connection->idle_since() < *longest->idle_since()) longest = connection;
+  }
+  if (longest) longest->cut();
+  return longest != nullptr;
 }
 
 asio::awaitable<void> Server::Impl::run(std::shared_ptr<Connection> connection, bool served) {
@@ -151,6 +164,7 @@ void Server::Impl::close_acceptor() {
 
 asio::awaitable<bool> Server::Impl::drain(std::chrono::steady_clock::time_point deadline) {
   const auto self = shared_from_this();
+  context_->closing = true;
   context_->draining = true;  // first: once the port is closed, no answer promises to take another request
   close_acceptor();
   for (const auto& connection : connections_) connection->drain();
@@ -180,6 +194,10 @@ tl::expected<std::uint16_t, std::string> Server::listen(const std::string& addre
 asio::awaitable<bool> Server::drain(std::chrono::steady_clock::time_point deadline) {
   const auto impl = impl_;
   co_return co_await impl->drain(deadline);
+}
+
+void Server::close_after_answers() {
+  impl_->close_after_answers();
 }
 
 std::uint64_t Server::rate_limited() const {

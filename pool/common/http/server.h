@@ -60,6 +60,8 @@ struct Limits {
   std::size_t body_bytes = std::size_t{5} * 1024 * 1024;          // after chunked decoding; over it: 413
   std::size_t all_bodies_bytes = std::size_t{128} * 1024 * 1024;  // of all connections; over it: 503
   std::size_t max_connections = 4096;                             // over it: 503 with `Retry-After`
+  // Over max_connections, the one that has been without a request for the longest is closed instead.
+  bool close_idle_for_new = false;
   std::chrono::milliseconds header_timeout{10'000};      // first to last byte of the header, then 408
   std::chrono::milliseconds body_timeout{30'000};        // the whole body, then 408
   std::chrono::milliseconds keep_alive_timeout{60'000};  // idle between requests, then closed
@@ -84,6 +86,10 @@ class Server {
   // Binds (`address` is an IP address, "::" also takes IPv4) and starts accepting; port 0 lets the kernel
   // choose. Returns the bound port, or why not. Once per server.
   tl::expected<std::uint16_t, std::string> listen(const std::string& address, std::uint16_t port);
+
+  // From now on every answer says `Connection: close`, so that clients go elsewhere with their next request.
+  // Those that come are served as before.
+  void close_after_answers();
 
   // Stops accepting, answers requests under way with `Connection: close`, closes idle connections; returns
   // when all are gone or at the deadline, when the rest are cut. True when none had to be cut.

@@ -48,6 +48,25 @@ TEST(Drain, ClosesIdleConnections) {
   EXPECT_EQ(silent.read_to_end(), "");
 }
 
+TEST(CloseAfterAnswers, ServesEverybodyAsBeforeOnceForEachConnection) {
+  LoopbackServer server({}, echo);
+  Client before(server.port());
+  before.send(kGet);
+  ASSERT_EQ(before.read()->header("connection"), "keep-alive");
+  server.close_after_answers();
+  Client after(server.port());
+  for (Client* client : {&before, &after}) {
+    EXPECT_FALSE(client->readable(0ms)) << "an idle connection is left open";
+    client->send(kGet);
+    const auto answer = client->read();
+    ASSERT_TRUE(answer);
+    EXPECT_EQ(answer->status, 200U);
+    EXPECT_EQ(answer->header("connection"), "close");
+    EXPECT_EQ(client->read_to_end(), "");
+  }
+  EXPECT_TRUE(server.drain(60s));
+}
+
 TEST(Drain, AnswersTheRequestsUnderWayAndSaysClose) {
   const auto gate = std::make_shared<Gate>();
   LoopbackServer server({}, held_by(gate, "/"));

@@ -115,6 +115,32 @@ TEST(Limits, BufferedBodyBytesOfAllConnections) {
   EXPECT_TRUE(testing::eventually([&] { return ask(server.port(), post(401)).status == 200U; }));
 }
 
+TEST(Limits, TheLongestIdleConnectionMakesRoomForANewOne) {
+  Limits limits;
+  limits.max_connections = 2;
+  limits.close_idle_for_new = true;
+  const auto gate = std::make_shared<Gate>();
+  const LoopbackServer server(limits, held_by(gate, "/p"));
+  Client busy(server.port());
+  busy.send(post(10));
+  ASSERT_TRUE(testing::eventually([&] { return gate->waiting == 1; }));
+  Client idle(server.port());
+  idle.send(kGet);
+  ASSERT_EQ(idle.read()->status, 200U);
+  Client half(server.port());
+  half.send("GET / HTTP/1.1\r\n");
+  EXPECT_EQ(idle.read_to_end(), "") << "it has sent nothing for the longest";
+  for (int i = 0; i < 10; ++i) EXPECT_EQ(ask(server.port(), kGet).status, 200U);
+  EXPECT_EQ(half.read_to_end(), "") << "a request that does not end is none";
+
+  Client second(server.port());
+  second.send(post(10));
+  ASSERT_TRUE(testing::eventually([&] { return gate->waiting == 2; }));
+  EXPECT_EQ(ask(server.port(), kGet).status, 503U) << "both are owed an answer";
+  gate->open = true;
+  for (Client* client : {&busy, &second}) EXPECT_EQ(client->read()->status, 200U);
+}
+
 TEST(Limits, MaxConnections) {
   Limits limits;
   limits.max_connections = 2;

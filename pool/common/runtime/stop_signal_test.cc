@@ -36,6 +36,38 @@ TEST(StopSignal, TheSecondSignalEndsTheProcess) {
       ::testing::KilledBySignal(SIGTERM), "");
 }
 
+TEST(StopSignal, CallsBackAsOftenAsItIsToldThenEndsTheProcess) {
+  EXPECT_EXIT(
+      {
+        boost::asio::io_context loop;
+        int seen = 0;
+        StopSignal stop(
+            loop.get_executor(),
+            [&](int) {
+              if (++seen > 2) std::_Exit(1);
+              ::raise(SIGTERM);
+            },
+            2);
+        ::raise(SIGTERM);
+        loop.run_for(std::chrono::seconds(30));
+        std::_Exit(0);
+      },
+      ::testing::KilledBySignal(SIGTERM), "");
+}
+
+TEST(StopSignal, ASignalAfterCancelEndsTheProcess) {
+  EXPECT_EXIT(
+      {
+        boost::asio::io_context loop;
+        StopSignal stop(
+            loop.get_executor(), [](int) { std::_Exit(1); }, 2);
+        stop.cancel();
+        ::raise(SIGTERM);
+        std::_Exit(0);
+      },
+      ::testing::KilledBySignal(SIGTERM), "");
+}
+
 TEST(StopSignal, CancelAndDestructionDoNotCallBack) {
   boost::asio::io_context loop;
   bool called = false;

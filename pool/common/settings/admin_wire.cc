@@ -13,7 +13,7 @@ using Json = nlohmann::ordered_json;
 
 constexpr std::size_t kMaxBytes = std::size_t{64} * 1024;
 
-constexpr std::array<std::pair<PostgresFault, std::string_view>, 10> kFaults{{
+constexpr std::array<std::pair<PostgresFault, std::string_view>, 11> kFaults{{
     {PostgresFault::kCredentialsMissing, "credentials_missing"},
     {PostgresFault::kCredentialsRejected, "credentials_rejected"},
     {PostgresFault::kTls, "tls"},
@@ -23,6 +23,7 @@ constexpr std::array<std::pair<PostgresFault, std::string_view>, 10> kFaults{{
     {PostgresFault::kReadOnly, "read_only"},
     {PostgresFault::kNotPermitted, "not_permitted"},
     {PostgresFault::kSchema, "schema"},
+    {PostgresFault::kCommitsEarly, "commits_early"},
     {PostgresFault::kOther, "other"},
 }};
 
@@ -248,6 +249,8 @@ std::string to_json(const SettingsReport& report) {
 
 std::string to_json(const FactsReport& report) {
   Json json;
+  json["target"] = report.target;
+  json["elsewhere"] = report.elsewhere;
   json["reachable"] = report.reachable;
   if (report.facts) json["facts"] = facts_json(*report.facts);
   json["factsAgeSeconds"] = report.facts_age_seconds;
@@ -315,6 +318,8 @@ tl::expected<FactsReport, Problems> parse_facts_report(std::string_view text) {
   if (!json) return tl::unexpected(json.error());
   Reader reader(*json, "");
   FactsReport report;
+  if (json->contains("target")) report.target = reader.text("target");
+  report.elsewhere = reader.optional_integer("elsewhere").value_or(0);
   report.reachable = reader.boolean("reachable");
   report.facts_age_seconds = reader.integer("factsAgeSeconds");
   report.detail = reader.text("detail");

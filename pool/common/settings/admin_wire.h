@@ -92,13 +92,16 @@ enum class PostgresFault {
   kReadOnly,             // 25006, or a standby
   kNotPermitted,         // 42501
   kSchema,               // a migration failed
+  kCommitsEarly,         // synchronous_commit is off, which sessions do not follow; nothing fails
   kOther,
 };
 std::string_view to_string(PostgresFault fault);
 std::optional<PostgresFault> parse_postgres_fault(std::string_view text);
 
 struct FactsReport {
-  bool reachable = false;            // the last attempt succeeded
+  std::string target;          // that new sessions are opened to, and `facts` are of: "host:port/database"
+  std::int64_t elsewhere = 0;  // sockets that may still lead to one that was in force before
+  bool reachable = false;      // the last attempt succeeded
   std::optional<ServerFacts> facts;  // the last known, also while unreachable
   std::int64_t facts_age_seconds = 0;
   std::optional<PostgresFault> fault;  // kOther also for a cause that only a newer pod knows

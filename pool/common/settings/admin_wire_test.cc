@@ -71,6 +71,8 @@ TEST(AdminWire, FactsReadBackTheSame) {
   report.reachable = true;
   report.facts = ServerFacts{"7460123", 150'008, 100, 3, 0, 40, std::nullopt, 12};
   report.facts_age_seconds = 4;
+  report.target = "db.example:5432/audit";
+  report.elsewhere = 2;
   EXPECT_EQ(parse_facts_report(to_json(report)).value(), report);
   for (const auto fault : {PostgresFault::kCredentialsMissing, PostgresFault::kCredentialsRejected,
                            PostgresFault::kTls, PostgresFault::kServerFull, PostgresFault::kDatabaseMissing,

@@ -1,5 +1,7 @@
 #include "pool/common/settings/config_file.h"
 
+#include <algorithm>
+#include <cctype>
 #include <array>
 #include <charconv>
 #include <optional>
@@ -163,6 +165,17 @@ std::string render_config(const Config& config) {
             "\n";
   }
   return text;
+}
+
+std::string server_of(const PostgresTarget& target) {
+  std::string host = target.host;
+  std::transform(host.begin(), host.end(), host.begin(), [](unsigned char c) { return std::tolower(c); });
+  while (host.ends_with('.')) host.pop_back();
+  return host + ":" + std::to_string(target.port);
+}
+
+std::string target_of(const PostgresTarget& target) {
+  return server_of(target) + "/" + target.database;
 }
 
 }  // namespace storagepool::settings

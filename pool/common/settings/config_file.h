@@ -30,6 +30,11 @@ struct PostgresTarget {
   friend bool operator==(const PostgresTarget&, const PostgresTarget&) = default;
 };
 
+// "host:port" in lower case, by which servers are told apart before a system identifier is known.
+std::string server_of(const PostgresTarget& target);
+// "host:port/database".
+std::string target_of(const PostgresTarget& target);
+
 struct Config {
   std::int64_t generation = 0;
   PostgresTarget postgres;

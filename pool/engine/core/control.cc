@@ -82,6 +82,14 @@ bool Core::has_connections(std::string_view name) const {
   return index != kNone && demand_.sockets(index) > 0;
 }
 
+std::int64_t Core::retired() const {
+  std::int64_t count = 0;
+  for (std::uint32_t index = 0; index < connections_.end(); ++index) {
+    if (connections_.used(index) && connections_[index].era != era_) ++count;
+  }
+  return count;
+}
+
 std::vector<DatabaseStatistics> Core::database_statistics() const {
   std::vector<DatabaseStatistics> all;
   all.reserve(databases_.size());

@@ -151,6 +151,19 @@ TEST(CoreRetire, AConnectWithTheOldCredentialsThatFailsTellsNothingOfTheNew) {
   EXPECT_NE(pool.handed(waiter), 0u);
 }
 
+TEST(CoreRetire, CountsWhatTheServerHasNotLetGoOf) {
+  Pool pool({});
+  const auto held = pool.acquire();
+  pool.open_all();
+  EXPECT_EQ(pool.core.retired(), 0);
+  pool.core.retire(pool.now);
+  EXPECT_EQ(pool.core.retired(), 1);
+  pool.release(pool.handed(held), true);
+  EXPECT_EQ(pool.core.retired(), 1);  // closing
+  pool.close_all();
+  EXPECT_EQ(pool.core.retired(), 0);
+}
+
 TEST(CoreRetire, EndsTheBackOffOfAFaultThatAPersonHadToMend) {
   Pool pool({});
   const auto refused = pool.acquire();

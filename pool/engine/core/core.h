@@ -147,6 +147,8 @@ class Core {
   bool has_connections(std::string_view database) const;
   bool any_idle() const { return idle_size() > 0; }
   std::size_t sockets() const { return connections_.size(); }
+  // Sockets of before the last `retire`. Takes time in proportion to their number.
+  std::int64_t retired() const;
   TimePoint now() const { return now_; }  // of the last event
   const settings::Settings& settings() const { return settings_; }
   Statistics statistics() const;

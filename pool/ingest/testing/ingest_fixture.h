@@ -55,14 +55,20 @@ struct Call {
 };
 
 struct Pod {
+  // `port`: of a relay to the server, 0 for none.
   Pod(boost::asio::io_context& context, const postgres::testing::Server& server, Limits limits = {},
-      std::int64_t connections = 8)
-      : engine(context.get_executor(), [options = server.connect_options()] { return options; }, "audit",
+      std::int64_t connections = 8, std::uint16_t port = 0)
+      : engine(context.get_executor(), [options = by(server.connect_options(), port)] { return options; },
+               "audit",
                settings::resolve(
                    {{"maxOpenConns", connections}, {"maxIdleConns", std::min<std::int64_t>(connections, 5)}})
                    .value(),
                {}),
         ingest(context.get_executor(), engine, limits) {}
+  static postgres::ConnectOptions by(postgres::ConnectOptions options, std::uint16_t port) {
+    if (port != 0) options.port = port;
+    return options;
+  }
   engine::Engine engine;
   Ingest ingest;
 };
@@ -99,8 +105,8 @@ class IngestTest : public ::testing::Test {
     }
   }
 
-  Pod& make_pod(Limits limits = {}, std::int64_t connections = 8) {
-    pods_.push_back(std::make_unique<Pod>(context_, *server_, limits, connections));
+  Pod& make_pod(Limits limits = {}, std::int64_t connections = 8, std::uint16_t port = 0) {
+    pods_.push_back(std::make_unique<Pod>(context_, *server_, limits, connections, port));
     return *pods_.back();
   }
 

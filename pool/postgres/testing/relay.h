@@ -1,10 +1,13 @@
-// A network between one client and the server that carries bytes both ways but not the end of the connection:
-// when the server closes, the client's side stays open, as behind a load balancer that has lost the server's
-// last segment.
+// A network between clients and the server that carries bytes both ways, and can be cut after any of them.
+// With `Ends::kKept` it does not carry the end of a connection: when the server closes, the client's side
+// stays open, as behind a load balancer that has lost the server's last segment.
 #pragma once
 
 #include <array>
+#include <atomic>
 #include <cstdint>
+#include <limits>
+#include <memory>
 #include <thread>
 
 #include <boost/asio/awaitable.hpp>
@@ -21,11 +24,15 @@ namespace storagepool::postgres::testing {
 
 class Relay {
  public:
-  explicit Relay(std::uint16_t server_port)
-      : acceptor_(context_, {boost::asio::ip::address_v4::loopback(), 0}),
-        client_(context_),
-        server_(context_) {
-    boost::asio::co_spawn(context_, serve(server_port), boost::asio::detached);
+  enum class Ends { kKept, kCarried };
+  enum Direction : std::size_t { kToServer, kToClient };
+  static constexpr std::int64_t kNever = std::numeric_limits<std::int64_t>::max();
+
+  explicit Relay(std::uint16_t server_port, Ends ends = Ends::kKept)
+      : ends_(ends),
+        server_port_(server_port),
+        acceptor_(context_, {boost::asio::ip::address_v4::loopback(), 0}) {
+    boost::asio::co_spawn(context_, serve(), boost::asio::detached);
     thread_ = std::thread([this] { context_.run(); });
   }
   ~Relay() {
@@ -36,34 +43,67 @@ class Relay {
   Relay& operator=(const Relay&) = delete;
 
   std::uint16_t port() const { return acceptor_.local_endpoint().port(); }
+  // Of all connections.
+  std::int64_t carried(Direction direction) const { return carried_[direction]; }
+  // The connection that wants to carry more than `bytes` from now on is closed, once. No cut is pending then.
+  void cut_after(Direction direction, std::int64_t bytes) { left_[direction] = bytes; }
+  // Where later connections lead.
+  void lead_to(std::uint16_t server_port) { server_port_ = server_port; }
 
  private:
   using Socket = boost::asio::ip::tcp::socket;
+  struct Pair {
+    explicit Pair(boost::asio::io_context& context) : client(context), server(context) {}
+    Socket client;
+    Socket server;
+  };
 
-  boost::asio::awaitable<void> serve(std::uint16_t server_port) {
-    client_ = co_await acceptor_.async_accept(boost::asio::use_awaitable);
-    co_await server_.async_connect({boost::asio::ip::address_v4::loopback(), server_port},
-                                   boost::asio::use_awaitable);
-    boost::asio::co_spawn(context_, carry(client_, server_), boost::asio::detached);
-    co_await carry(server_, client_);
+  boost::asio::awaitable<void> serve() {
+    for (;;) {
+      auto pair = std::make_shared<Pair>(context_);
+      co_await acceptor_.async_accept(pair->client, boost::asio::use_awaitable);
+      boost::system::error_code refused;
+      co_await pair->server.async_connect({boost::asio::ip::address_v4::loopback(), server_port_},
+                                          boost::asio::redirect_error(boost::asio::use_awaitable, refused));
+      if (refused) continue;
+      boost::asio::co_spawn(context_, carry(pair, kToServer), boost::asio::detached);
+      boost::asio::co_spawn(context_, carry(pair, kToClient), boost::asio::detached);
+    }
   }
-  static boost::asio::awaitable<void> carry(Socket& from, Socket& to) {
+  boost::asio::awaitable<void> carry(std::shared_ptr<Pair> pair, Direction direction) {
+    Socket& from = direction == kToServer ? pair->client : pair->server;
+    Socket& to = direction == kToServer ? pair->server : pair->client;
     std::array<char, 4096> bytes{};
     boost::system::error_code error;
     while (!error) {
       const std::size_t read = co_await from.async_read_some(
           boost::asio::buffer(bytes), boost::asio::redirect_error(boost::asio::use_awaitable, error));
+      const auto wanted = static_cast<std::int64_t>(read);
+      const std::int64_t left = left_[direction];
+      const bool cuts = !error && left < wanted;
+      const std::int64_t allowed = cuts ? left : wanted;
       if (!error) {
-        co_await boost::asio::async_write(to, boost::asio::buffer(bytes, read),
+        co_await boost::asio::async_write(to, boost::asio::buffer(bytes, static_cast<std::size_t>(allowed)),
                                           boost::asio::redirect_error(boost::asio::use_awaitable, error));
       }
+      carried_[direction] += allowed;
+      if (cuts) {
+        left_[direction] = kNever;
+        pair->client.close(error);
+        pair->server.close(error);
+        co_return;
+      }
+      if (left != kNever) left_[direction] = left - allowed;
     }
+    if (ends_ == Ends::kCarried && to.is_open()) to.shutdown(Socket::shutdown_send, error);
   }
 
+  const Ends ends_;
   boost::asio::io_context context_{1};
+  std::atomic<std::uint16_t> server_port_;
+  std::array<std::atomic<std::int64_t>, 2> carried_{};
+  std::array<std::atomic<std::int64_t>, 2> left_{kNever, kNever};
   boost::asio::ip::tcp::acceptor acceptor_;
-  Socket client_;
-  Socket server_;
   std::thread thread_;
 };
 

@@ -35,6 +35,10 @@ class LiveSettings {
   tl::expected<bool, Refusal> change(std::int64_t generation, const settings::Given& pool,
                                      std::string_view source);
 
+  // New sessions go there from now on; those that are open are the caller's to replace. Not persisted: at a
+  // start it is as mounted.
+  void move(const settings::PostgresTarget& target) { in_force_.config.postgres = target; }
+
   // Persists what is in force at start, so that a later start with an older mounted file keeps it.
   tl::expected<void, std::string> persist() const;
 

@@ -100,8 +100,11 @@ void add_authentication(CLI::App& app, Options& options) {
 void add_limits(CLI::App& app, Options& options) {
   using std::chrono::hours;
   using std::chrono::seconds;
+  add_duration(app, "--drain-delay", options.drain_delay, seconds{0}, settings::kMaxDrainDelay,
+               "How long after SIGTERM requests are served as before while no longer ready, so that whoever "
+               "leads traffic here hears of it; a second SIGTERM ends it");
   add_duration(app, "--drain-timeout", options.drain_timeout, seconds{1}, hours{1},
-               "Longest wait for work under way after SIGTERM");
+               "Longest wait for work under way after --drain-delay");
   add_bytes(app, "--journal-max-bytes", options.journal_max_bytes, settings::kMinJournalBytes,
             settings::kMaxJournalBytes,
             "Largest journal of events accepted while PostgreSQL cannot take them; 0: no journal");

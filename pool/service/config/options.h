@@ -29,7 +29,8 @@ struct Options {
   std::uint16_t health_port = 8081;
   std::uint16_t admin_port = 8082;
   std::uint16_t metrics_port = 9090;
-  std::chrono::milliseconds drain_timeout{25'000};
+  std::chrono::milliseconds drain_delay = settings::kDefaultDrainDelay;
+  std::chrono::milliseconds drain_timeout{25'000};                  // after the delay
   std::int64_t journal_max_bytes = settings::kDefaultJournalBytes;  // 0: no journal
   event::TimeLimits event_times;
   double requests_per_second = 0;  // of one client; 0: no limit

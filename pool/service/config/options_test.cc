@@ -26,6 +26,7 @@ TEST_F(OptionsTest, HasDefaults) {
   ASSERT_TRUE(options);
   EXPECT_EQ(options->config_file, "/etc/storagepool/config/config.yaml");
   EXPECT_EQ(options->api_port, 8080);
+  EXPECT_EQ(options->drain_delay, std::chrono::seconds{5});
   EXPECT_EQ(options->drain_timeout, std::chrono::seconds{25});
   EXPECT_EQ(options->log_level, log::Level::kInfo);
   EXPECT_EQ(options->auth_mode, auth::AuthMode::kNone);
@@ -36,12 +37,26 @@ TEST_F(OptionsTest, HasDefaults) {
 }
 
 TEST_F(OptionsTest, ReadsEveryFlag) {
-  const auto options =
-      parse({"--config=c", "--credentials-dir=d", "--ca-file=a", "--admin-token-file=t", "--state-dir=s",
-             "--listen-address=127.0.0.1", "--api-port=1", "--health-port=2", "--admin-port=3",
-             "--metrics-port=0", "--drain-timeout=1m30s", "--log-level=debug", "--auth-mode=Paseto",
-             "--auth-dir=k", "--journal-max-bytes=64Mi", "--event-max-future=5m", "--event-max-past=24h",
-             "--rate-limit=2.5", "--rate-limit-burst=7"});
+  const auto options = parse({"--config=c",
+                              "--credentials-dir=d",
+                              "--ca-file=a",
+                              "--admin-token-file=t",
+                              "--state-dir=s",
+                              "--listen-address=127.0.0.1",
+                              "--api-port=1",
+                              "--health-port=2",
+                              "--admin-port=3",
+                              "--metrics-port=0",
+                              "--drain-delay=0s",
+                              "--drain-timeout=1m30s",
+                              "--log-level=debug",
+                              "--auth-mode=Paseto",
+                              "--auth-dir=k",
+                              "--journal-max-bytes=64Mi",
+                              "--event-max-future=5m",
+                              "--event-max-past=24h",
+                              "--rate-limit=2.5",
+                              "--rate-limit-burst=7"});
   ASSERT_TRUE(options) << error_.str();
   EXPECT_EQ(options->config_file, "c");
   EXPECT_EQ(options->credentials_dir, "d");
@@ -53,6 +68,7 @@ TEST_F(OptionsTest, ReadsEveryFlag) {
   EXPECT_EQ(options->health_port, 2);
   EXPECT_EQ(options->admin_port, 3);
   EXPECT_EQ(options->metrics_port, 0);
+  EXPECT_EQ(options->drain_delay, std::chrono::seconds{0});
   EXPECT_EQ(options->drain_timeout, std::chrono::seconds{90});
   EXPECT_EQ(options->log_level, log::Level::kDebug);
   EXPECT_EQ(options->auth_mode, auth::AuthMode::kPaseto);
@@ -66,7 +82,8 @@ TEST_F(OptionsTest, ReadsEveryFlag) {
 
 TEST_F(OptionsTest, HelpNamesFlagsAndSettings) {
   EXPECT_EQ(parse({"--help"}).error(), 0);
-  for (const char* flag : {"--drain-timeout", "--auth-mode", "--journal-max-bytes", "--event-max-past"}) {
+  for (const char* flag :
+       {"--drain-delay", "--drain-timeout", "--auth-mode", "--journal-max-bytes", "--event-max-past"}) {
     EXPECT_THAT(out_.str(), HasSubstr(flag));
   }
   EXPECT_THAT(out_.str(), HasSubstr("0 or a size from 16Mi to 1Ti"));
@@ -83,6 +100,8 @@ TEST_F(OptionsTest, RefusesWhatItDoesNotKnow) {
   for (const char* bad : {"--unknown",
                           "--api-port=65536",
                           "--api-port=x",
+                          "--drain-delay=-1s",
+                          "--drain-delay=6m",
                           "--drain-timeout=5",
                           "--drain-timeout=0s",
                           "--drain-timeout=2h",

@@ -152,6 +152,27 @@ TEST_F(DataStorageCrashTest, ADrainWhilePostgresqlIsAwayKeepsWhatWasAccepted) {
   expect_exactly_once(load);
 }
 
+TEST_F(DataStorageCrashTest, StartedInAnOutageItTakesEventsOfWorkspacesThatItHasNotSeen) {
+  server_.superuser("ALTER ROLE app CREATEDB");
+  start();
+  ASSERT_EQ(pod_.api("PUT", "/api/v1/workspaces/team-a").status, 201U);
+  EXPECT_EQ(pod_.stop(), 0) << pod_.log();
+  server_.stop();
+  pod_.start();
+  const auto post = [&](const std::string& workspace) {
+    return testing::http(pod_.api_port(), "POST", "/api/v1/workspaces/" + workspace + "/audit/events",
+                         {{"Content-Type", "application/json"}}, valid_event().dump());
+  };
+  EXPECT_EQ(post("team-a").status, 202U);
+  EXPECT_EQ(post("nobody").status, 202U);
+  server_.start();
+  EXPECT_TRUE(eventually([&] { return pod_.metric("storagepool_journal_waiting_events") == 0; }))
+      << pod_.log();
+  EXPECT_EQ(server_.superuser("SELECT count(*) FROM audit_events", "audit_ws_team_a").at(0), "1");
+  EXPECT_EQ(pod_.metric("storagepool_journal_set_aside_units"), 1);
+  EXPECT_EQ(post("nobody").status, 404U);
+}
+
 TEST_F(DataStorageCrashTest, WhileNothingIsCommittedWritesGoToTheJournal) {
   start();
   ASSERT_EQ(pod_.create(valid_event()).status, 201U);
@@ -170,8 +191,9 @@ TEST_F(DataStorageCrashTest, WhileNothingIsCommittedWritesGoToTheJournal) {
 }
 
 TEST_F(DataStorageCrashTest, RefusesWith503WhenTheJournalIsFull) {
+  start({"--journal-max-bytes=16Mi"});
   server_.stop();
-  pod_.start({}, {"--journal-max-bytes=16Mi"});
+  ASSERT_TRUE(pod_.reports("unreachable")) << pod_.log();
   json event = valid_event();
   event["event_data"] = {{"x", std::string(std::size_t{1} << 20, 'x')}};
   testing::HttpResponse answer;

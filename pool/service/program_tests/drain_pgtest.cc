@@ -3,6 +3,7 @@
 #include <atomic>
 #include <chrono>
 #include <csignal>
+#include <map>
 #include <memory>
 #include <mutex>
 #include <set>
@@ -71,6 +72,63 @@ TEST_F(DataStorageDrainTest, UnderLoadLosesNoAcknowledgedEvent) {
   EXPECT_THAT(pod_.log(), HasSubstr("\"message\":\"drained\",\"clean\":true"));
 }
 
+TEST_F(DataStorageDrainTest, ServesEverybodyWhileEndpointsFollow) {
+  start({"--drain-delay=5m"});
+  std::atomic<bool> done{false};
+  std::atomic<int> answered{0};
+  std::mutex mutex;
+  std::map<unsigned, int> others;
+  std::vector<std::thread> clients;
+  for (int i = 0; i < 8; ++i) {
+    clients.emplace_back([&, writes = i % 2 == 0] {
+      while (!done) {  // each request on a connection of its own
+        const auto answer = writes ? pod_.create(valid_event()) : pod_.api("GET", testing::kEvents);
+        ++answered;
+        if (answer.status == (writes ? 201U : 200U)) continue;
+        const std::lock_guard lock(mutex);
+        ++others[answer.status];
+      }
+    });
+  }
+  const auto more_answers = [&] {
+    const int before = answered;
+    return eventually([&] { return answered >= before + 200; });
+  };
+  EXPECT_TRUE(more_answers());
+  pod_.signal(SIGTERM);
+  EXPECT_TRUE(eventually([&] { return pod_.health("/readyz").status == 503; }));
+  EXPECT_EQ(pod_.api("GET", "/readyz").status, 503U);
+  EXPECT_TRUE(more_answers());
+  done = true;
+  for (std::thread& client : clients) client.join();
+  EXPECT_THAT(others, ::testing::IsEmpty());
+  pod_.signal(SIGTERM);  // that is enough
+  EXPECT_EQ(pod_.wait(), 0) << pod_.log();
+}
+
+TEST_F(DataStorageDrainTest, EndsTheDelayByItself) {
+  start({"--drain-delay=100ms"});
+  EXPECT_EQ(pod_.stop(), 0) << pod_.log();
+}
+
+TEST_F(DataStorageDrainTest, ReplaysWhatTheTimeAllows) {
+  start();
+  server_.stop();
+  EXPECT_TRUE(pod_.reports("unreachable"));
+  constexpr int kUnits = 20;
+  for (int i = 0; i < kUnits; ++i) EXPECT_EQ(pod_.create(valid_event()).status, 202U);
+  EXPECT_EQ(pod_.stop(), 0) << "what cannot be replayed is not waited for" << pod_.log();
+  server_.start();
+  auto lock = std::make_unique<TableLock>(server_.connect_options());
+  pod_.start();
+  EXPECT_TRUE(eventually([&] { return pod_.metric("storagepool_postgres_usable") == 1; }));
+  pod_.signal(SIGTERM);
+  EXPECT_TRUE(eventually([&] { return pod_.health("/readyz").body.find("draining") != std::string::npos; }));
+  lock.reset();
+  EXPECT_EQ(pod_.wait(), 0) << pod_.log();
+  EXPECT_EQ(server_.superuser("SELECT count(*) FROM audit_events", "audit").at(0), std::to_string(kUnits));
+}
+
 TEST_F(DataStorageDrainTest, FinishesTheRequestUnderWayAndIsNotReadyMeanwhile) {
   start({"--journal-max-bytes=0"});
   auto lock = std::make_unique<TableLock>(server_.connect_options());
@@ -104,7 +162,7 @@ TEST_F(DataStorageDrainTest, ASecondSignalEndsAtOnce) {
   pod_.signal(SIGTERM);
   EXPECT_TRUE(eventually([&] { return pod_.health("/readyz").body.find("draining") != std::string::npos; }));
   pod_.signal(SIGTERM);
-  EXPECT_EQ(pod_.wait(), 128 + SIGTERM);
+  EXPECT_EQ(pod_.wait(), 128 + SIGTERM) << pod_.log();
   client.join();
 }
 

@@ -48,10 +48,7 @@ struct Admin {
   auth::TokenFile tokens;
   http::Router router;
 
-  Response report() const {
-    const std::int64_t generation = context.settings.in_force().config.generation;
-    return json(settings::to_json(make_report(generation, context.engine)));
-  }
+  Response report() const { return json(settings::to_json(context.report())); }
 
   awaitable<Response> get_settings(Request) const { co_return report(); }
   awaitable<Response> get_facts(Request) const { co_return json(settings::to_json(context.facts())); }
@@ -60,6 +57,12 @@ struct Admin {
     if (!change) co_return invalid(change.error(), request);
     const auto changed = context.settings.change(change->generation, change->settings, "the change");
     if (!changed) co_return refused(changed.error(), request);
+    co_return report();
+  }
+  awaitable<Response> put_leaving(Request request) const {
+    const auto change = settings::parse_leaving_change(request.body);
+    if (!change) co_return invalid(change.error(), request);
+    context.leave(change->leaving);
     co_return report();
   }
 
@@ -105,6 +108,8 @@ http::Handler make_admin_handler(AdminContext context) {
                     [routes](Request r) { return routes->get_settings(std::move(r)); });
   admin->router.add("PUT", "/admin/settings",
                     [routes](Request r) { return routes->put_settings(std::move(r)); });
+  admin->router.add("PUT", "/admin/leaving",
+                    [routes](Request r) { return routes->put_leaving(std::move(r)); });
   admin->router.add("GET", "/admin/facts", [routes](Request r) { return routes->get_facts(std::move(r)); });
   add_journal_routes(admin->router, admin->context.journal);
   return [admin](Request request) { return admin->serve(std::move(request)); };

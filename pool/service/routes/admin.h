@@ -21,9 +21,10 @@ settings::SettingsReport make_report(std::int64_t generation, const engine::Engi
 struct AdminContext {
   std::string token_file;
   LiveSettings& settings;
-  engine::Engine& engine;
+  std::function<settings::SettingsReport()> report;
   std::function<settings::FactsReport()> facts;
   std::function<journal::Journal*()> journal;  // null for a pod without one
+  std::function<void(bool leaving)> leave;
   auth::OnRefused on_refused;
 };
 

@@ -62,11 +62,18 @@ Response unavailable(std::string_view detail, std::chrono::milliseconds retry_af
   return with_retry(http::problem(ProblemKind::kUnavailable, detail, request.path), retry_after);
 }
 
+Response postgres_away(const Request& request) {
+  constexpr std::chrono::seconds kRetryAfter{2};  // it is looked for every second
+  return unavailable("PostgreSQL cannot be used now", kRetryAfter, request);
+}
+
 Response failed(const StoreError& error, const Request& request) {
   switch (error.kind) {
     case StoreError::Kind::kParentMissing:
       return http::problem(ProblemKind::kValidationError, error.detail, request.path,
                            {{"parent_event_id", error.detail}});
+    case StoreError::Kind::kConflict:
+      return http::problem(ProblemKind::kConflict, error.detail, request.path);
     case StoreError::Kind::kPageTooLarge:
       return invalid({{"limit", error.detail}}, request);
     case StoreError::Kind::kRejected:

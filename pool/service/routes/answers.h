@@ -23,6 +23,7 @@ http::Response failed(const workspaces::WorkspaceError& error, const http::Reque
 // 503 with `Retry-After`, at least a second.
 http::Response unavailable(std::string_view detail, std::chrono::milliseconds retry_after,
                            const http::Request& request);
+http::Response postgres_away(const http::Request& request);  // 503 to what only PostgreSQL can answer
 
 // Of a journalled event and batch (202), and of a stored batch (201).
 std::string accepted_json(const std::string& event_id);

@@ -77,6 +77,35 @@ std::vector<std::string> ids_of(const Events& events) {
   return ids;
 }
 
+// Which events of a call get their ids from its Idempotency-Key, if it has one.
+std::vector<bool> lacking_ids(const Events& events) {
+  std::vector<bool> lacking;
+  for (const Event& event : events) lacking.push_back(event.event_id.empty());
+  return lacking;
+}
+
+// The id or key of an event is that of another one.
+Response conflict(const Request& request, const StoreError& error, const std::vector<bool>& by_key,
+                  const std::vector<std::string>& ids, event::Call call) {
+  const std::string element =
+      call == event::Call::kBatch ? "[" + std::to_string(error.index) + "]" : std::string();
+  const bool key_is_at_fault = by_key.at(error.index);
+  const std::string field = key_is_at_fault   ? "Idempotency-Key"
+                            : element.empty() ? "event_id"
+                                              : element + ".event_id";
+  std::string message;
+  if (key_is_at_fault) {
+    message = "got " + event::quoted(request.header("Idempotency-Key").value_or("")) +
+              ", which was used before with other content";
+    if (!element.empty()) message += " of " + element;
+  } else {
+    message =
+        "got " + event::quoted(ids.at(error.index)) + ", which is the id of an event with other content";
+  }
+  const auto kind = key_is_at_fault ? ProblemKind::kIdempotencyKeyReused : ProblemKind::kConflict;
+  return http::problem(kind, field + ": " + message, request.path, {{field, message}});
+}
+
 struct Routes {
   AuditContext context;
 
@@ -86,7 +115,7 @@ struct Routes {
     if (!event) co_return invalid(event.error(), request);
     Events unit;
     unit.push_back(std::move(*event));
-    Response response = co_await record(std::move(request), std::move(unit), false);
+    Response response = co_await record(std::move(request), std::move(unit), event::Call::kSingle);
     co_return response;
   }
 
@@ -94,14 +123,14 @@ struct Routes {
     if (auto refusal = refuse_content(request)) co_return std::move(*refusal);
     auto unit = event::validate_batch(request.body, wall_clock(), context.event_times);
     if (!unit) co_return invalid(unit.error(), request);
-    Response response = co_await record(std::move(request), std::move(*unit), true);
+    Response response = co_await record(std::move(request), std::move(*unit), event::Call::kBatch);
     co_return response;
   }
 
   awaitable<Response> list(Request request) const {
     auto query = reading::parse_list_query(request.query, wall_clock());
     if (!query) co_return invalid(query.error(), request);
-    auto destination = co_await find(request, request.access.read, "read");
+    auto destination = co_await find_to_read(request);
     if (!destination) co_return std::move(destination.error());
     auto page = co_await context.reader.list(destination->database, std::move(*query), context.deadline());
     if (page) co_return json(200, reading::to_json(page->events, page->pagination));
@@ -114,7 +143,7 @@ struct Routes {
     const auto event_id = event::parse_uuid(given);
     if (!event_id)
       co_return invalid({{"event_id", "got " + event::quoted(given) + "; allowed: a UUID"}}, request);
-    auto destination = co_await find(request, request.access.read, "read");
+    auto destination = co_await find_to_read(request);
     if (!destination) co_return std::move(destination.error());
     const auto event = co_await context.reader.get(destination->database, *event_id, context.deadline());
     if (!event) {
@@ -129,38 +158,58 @@ struct Routes {
   }
 
  private:
+  std::optional<Response> refuse(const Request& request, bool allowed, std::string_view scope) const {
+    if (auto refusal = refuse_workspace(request, context.destinations.system_database())) return refusal;
+    if (!allowed) return auth::forbidden(request, scope);
+    return std::nullopt;
+  }
+
   // Where a request goes that its sender may make, else the answer to it.
-  awaitable<tl::expected<recording::Destination, Response>> find(const Request& request, bool allowed,
-                                                                 std::string_view scope) const {
-    if (auto refusal = refuse_workspace(request, context.destinations.system_database())) {
+  awaitable<tl::expected<recording::Destination, Response>> find_to_read(const Request& request) const {
+    if (auto refusal = refuse(request, request.access.read, "read")) {
       co_return tl::unexpected(std::move(*refusal));
     }
-    if (!allowed) co_return tl::unexpected(auth::forbidden(request, scope));
+    if (context.away()) co_return tl::unexpected(postgres_away(request));
     auto destination = co_await context.destinations.find(workspace_of(request), context.deadline());
     if (!destination) co_return tl::unexpected(failed(destination.error(), request));
     co_return std::move(*destination);
   }
 
-  awaitable<Response> record(Request request, Events unit, bool batch) const {
-    if (auto refusal = identify(request, unit)) co_return std::move(*refusal);
+  awaitable<tl::expected<recording::Destination, Response>> find_to_write(const Request& request) const {
+    if (auto refusal = refuse(request, request.access.write, "write")) {
+      co_return tl::unexpected(std::move(*refusal));
+    }
+    auto destination =
+        co_await context.destinations.find_for_write(workspace_of(request), context.deadline());
+    if (!destination) co_return tl::unexpected(failed(destination.error(), request));
+    co_return std::move(*destination);
+  }
+
+  awaitable<Response> record(Request request, Events unit, event::Call call) const {
+    const std::vector<bool> by_key = lacking_ids(unit);
+    if (auto refusal = identify(request, unit, call)) co_return std::move(*refusal);
     request.body = {};
-    auto destination = co_await find(request, request.access.write, "write");
+    auto destination = co_await find_to_write(request);
     if (!destination) co_return std::move(destination.error());
     const std::vector<std::string> ids = ids_of(unit);
     auto recorded = co_await context.recording.record(*destination, std::move(unit), context.deadline());
+    if (!recorded && recorded.error().kind == StoreError::Kind::kConflict) {
+      co_return conflict(request, recorded.error(), by_key, ids, call);
+    }
     if (!recorded) {
       Response response = co_await failure(recorded.error(), *destination, std::move(request));
       co_return response;
     }
     if (recorded->journalled) {
-      co_return json(202, batch ? batch_accepted_json(ids) : accepted_json(ids.front()));
+      co_return json(202,
+                     call == event::Call::kBatch ? batch_accepted_json(ids) : accepted_json(ids.front()));
     }
-    if (batch) co_return json(201, batch_created_json(ids));
+    if (call == event::Call::kBatch) co_return json(201, batch_created_json(ids));
     co_return json(201, event::created_json(ids.front(), recorded->stored.front().event_timestamp));
   }
 
   // Gives every event an id: its own, one made from the Idempotency-Key, or a new one.
-  std::optional<Response> identify(const Request& request, Events& unit) const {
+  std::optional<Response> identify(const Request& request, Events& unit, event::Call call) const {
     const auto key = request.header("Idempotency-Key");
     if (key) {
       if (auto error = event::check_idempotency_key(*key)) return invalid({std::move(*error)}, request);
@@ -170,7 +219,7 @@ struct Routes {
       if (!event.event_id.empty()) continue;
       event.id_from_client = key.has_value();
       event.event_id =
-          key ? event::idempotent_event_id(workspace_of(request), request.access.subject, *key, index)
+          key ? event::idempotent_event_id(call, workspace_of(request), request.access.subject, *key, index)
               : event::new_event_id(event.event_timestamp);
     }
     return std::nullopt;

@@ -1,6 +1,6 @@
 // The audit API of the wire contract on port 8080: create, list and get events, in the system database and in
 // workspaces. A request is checked in this order: what it says (400), whether its sender may (403), whether
-// its workspace is there (404, 409).
+// PostgreSQL is there to be read (503), whether its workspace is there (404, 409).
 #pragma once
 
 #include <functional>
@@ -20,6 +20,7 @@ struct AuditContext {
   recording::Destinations& destinations;
   event::TimeLimits event_times;
   std::function<reading::Reader::Deadline()> deadline;  // of a request that begins now
+  std::function<bool()> away;  // PostgreSQL is known not to answer: what needs it is not to wait
 };
 
 // What `context` refers to must outlive the router's server.

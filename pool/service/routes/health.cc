@@ -32,20 +32,28 @@ awaitable<Response> healthz(Request) {
   co_return status(200, {{"status", "healthy"}, {"timestamp", runtime::format_seconds(now)}});
 }
 
-awaitable<Response> readyz(const std::function<std::vector<std::string>()>* not_ready) {
-  const std::vector<std::string> reasons = (*not_ready)();
-  if (reasons.empty()) co_return status(200, {{"status", "ready"}});
-  co_return status(503, {{"status", "not ready"}, {"reasons", reasons}});
+awaitable<Response> readyz(const std::function<Readiness()>* readiness) {
+  const Readiness now = (*readiness)();
+  if (!now.not_ready.empty()) co_return status(503, {{"status", "not ready"}, {"reasons", now.not_ready}});
+  nlohmann::ordered_json ready = {{"status", "ready"}};
+  if (!now.degraded.empty()) ready["degraded"] = now.degraded;
+  co_return status(200, ready);
 }
 
 }  // namespace
 
-void add_health_routes(http::Router& router, std::function<std::vector<std::string>()> not_ready) {
+void add_health_routes(http::Router& router, std::function<Readiness()> readiness) {
   router.add("GET", "/livez", livez);
   router.add("GET", "/healthz", healthz);
-  const auto reasons =
-      std::make_shared<const std::function<std::vector<std::string>()>>(std::move(not_ready));
-  router.add("GET", "/readyz", [reasons](const Request&) { return readyz(reasons.get()); });
+  const auto shared = std::make_shared<const std::function<Readiness()>>(std::move(readiness));
+  router.add("GET", "/readyz", [shared](const Request&) { return readyz(shared.get()); });
+}
+
+http::Handler with_health(const http::Router& health, http::Handler next) {
+  return [router = &health, answer = health.handler(), next = std::move(next)](Request request) {
+    const bool of_health = !router->pattern_of(request.path).empty();
+    return of_health ? answer(std::move(request)) : next(std::move(request));
+  };
 }
 
 }  // namespace storagepool::service

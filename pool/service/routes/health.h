@@ -1,16 +1,18 @@
-// The health port (8081): /livez and /healthz answer while the process lives, /readyz says whether traffic
-// should come and, if not, why. None of them ever waits for PostgreSQL or takes a pooled connection.
+// /livez and /healthz answer while the process lives, /readyz says whether traffic should come and, if not,
+// why. None of them ever waits for PostgreSQL or takes a pooled connection. On the health port (8081) and,
+// for clients that look before they come, without a token on the API's.
 #pragma once
 
 #include <functional>
-#include <string>
-#include <vector>
 
 #include "pool/common/http/router.h"
+#include "pool/service/routes/readiness.h"
 
 namespace storagepool::service {
 
-// `not_ready` gives the reasons; none means ready.
-void add_health_routes(http::Router& router, std::function<std::vector<std::string>()> not_ready);
+void add_health_routes(http::Router& router, std::function<Readiness()> readiness);
+
+// Answers the paths of `health`, which must outlive the server, before `next` is asked.
+http::Handler with_health(const http::Router& health, http::Handler next);
 
 }  // namespace storagepool::service

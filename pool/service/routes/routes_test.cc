@@ -151,6 +151,22 @@ TEST(ServiceMetrics, CountsRefusalsByServerAndReasonFromZero) {
   }
 }
 
+TEST(ServiceMetrics, ExposesWhetherThePodTakesTraffic) {
+  const auto each = {std::pair{"storagepool_ready", &Snapshot::ready},
+                     std::pair{"storagepool_postgres_usable", &Snapshot::postgres_usable},
+                     std::pair{"storagepool_journal_takes_events", &Snapshot::journal_takes_events},
+                     std::pair{"storagepool_leaving", &Snapshot::leaving}};
+  ServiceMetrics metrics;
+  for (const auto& [name, member] : each) {
+    Snapshot now;
+    now.*member = true;
+    const std::string text = metrics.expose(now);
+    for (const auto& [other, ignored] : each) {
+      EXPECT_TRUE(has(text, std::string(other) + (other == name ? " 1" : " 0"))) << text;
+    }
+  }
+}
+
 TEST(ServiceMetrics, ExposesTheJournal) {
   ServiceMetrics metrics;
   Snapshot now;

@@ -51,6 +51,7 @@ struct Routes {
                         request);
     }
     if (!request.access.read) co_return auth::forbidden(request, "read");
+    if (context.away()) co_return postgres_away(request);
     const auto found = co_await context.workspaces.list(*limit, std::move(after), context.deadline());
     if (!found) co_return failed(found.error(), request);
     co_return json(200, to_json(*found));
@@ -60,6 +61,7 @@ struct Routes {
     const std::string name = request.parameters["workspace"];
     if (auto refusal = refuse_name(request, name)) co_return std::move(*refusal);
     if (!request.access.read) co_return auth::forbidden(request, "read");
+    if (context.away()) co_return postgres_away(request);
     const auto found = co_await context.workspaces.get(name, context.deadline());
     if (!found) co_return failed(found.error(), request);
     co_return json(200, to_json(*found));
@@ -69,6 +71,7 @@ struct Routes {
     const std::string name = request.parameters["workspace"];
     if (auto refusal = refuse_name(request, name)) co_return std::move(*refusal);
     if (!request.access.write) co_return auth::forbidden(request, "write");
+    if (context.away()) co_return postgres_away(request);
     const auto made = co_await context.workspaces.create(name, context.deadline());
     if (!made) co_return failed(made.error(), request);
     co_return json(made->created ? 201 : 200, to_json(made->workspace));
@@ -78,6 +81,7 @@ struct Routes {
     const std::string name = request.parameters["workspace"];
     if (auto refusal = refuse_name(request, name)) co_return std::move(*refusal);
     if (!request.access.write) co_return auth::forbidden(request, "write");
+    if (context.away()) co_return postgres_away(request);
     const auto removal = co_await context.workspaces.remove(name, context.deadline());
     if (!removal) co_return failed(removal.error(), request);
     if (*removal == workspaces::Removal::kGone) co_return json(204, {});

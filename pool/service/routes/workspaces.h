@@ -11,6 +11,7 @@ namespace storagepool::service {
 struct WorkspaceContext {
   workspaces::Workspaces& workspaces;
   std::function<workspaces::Workspaces::Deadline()> deadline;  // of a request that begins now
+  std::function<bool()> away;  // PostgreSQL is known not to answer: nothing is waited for
 };
 
 // What `context` refers to must outlive the router's server.

@@ -23,7 +23,7 @@ class WorkspaceRoutesTest : public workspaces::testing::WorkspaceTest {
   void SetUp() override {
     WorkspaceTest::SetUp();
     pod_ = std::make_unique<workspaces::testing::Pod>(context_, *server_);
-    add_workspace_routes(router_, {pod_->workspaces, [] { return in(20s); }});
+    add_workspace_routes(router_, {pod_->workspaces, [] { return in(20s); }, [] { return false; }});
   }
   void TearDown() override { pod_.reset(); }
 

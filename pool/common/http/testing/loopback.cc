@@ -62,6 +62,15 @@ std::uint16_t LoopbackServer::port() const {
   return impl_->port;
 }
 
+void LoopbackServer::close_after_answers() {
+  std::promise<void> done;
+  boost::asio::post(impl_->loop, [&] {
+    impl_->server.close_after_answers();
+    done.set_value();
+  });
+  done.get_future().get();
+}
+
 bool LoopbackServer::drain(std::chrono::steady_clock::duration timeout) {
   return boost::asio::co_spawn(impl_->loop, impl_->server.drain(std::chrono::steady_clock::now() + timeout),
                                boost::asio::use_future)

@@ -5,6 +5,7 @@
 #include <spawn.h>
 #include <sys/wait.h>
 
+#include <algorithm>
 #include <cerrno>
 #include <filesystem>
 #include <fstream>
@@ -104,6 +105,8 @@ void Pod::spawn(const std::map<std::string, std::string>& environment,
                                      "--admin-port=0",
                                      "--metrics-port=0"};
   arguments.insert(arguments.end(), flags.begin(), flags.end());
+  const auto delays = [](const std::string& flag) { return flag.starts_with("--drain-delay"); };
+  if (std::ranges::none_of(flags, delays)) arguments.emplace_back("--drain-delay=0s");
   std::vector<char*> argv;
   for (std::string& argument : arguments) argv.push_back(argument.data());
   argv.push_back(nullptr);

@@ -69,13 +69,15 @@ class Pod {
   nlohmann::json facts() const { return nlohmann::json::parse(admin("GET", "/admin/facts").body); }
   nlohmann::json settings() const { return nlohmann::json::parse(admin("GET", "/admin/settings").body); }
   HttpResponse put_settings(std::int64_t generation, const nlohmann::json& settings) const;
-  bool ready() const { return health("/readyz").status == 200; }
+  // Ready, and PostgreSQL stores the events.
+  bool ready() const { return health("/readyz").status == 200 && metric("storagepool_postgres_usable") == 1; }
   bool becomes_ready() const;
   // True once /admin/facts tells this fault.
   bool reports(const std::string& fault) const;
 
   std::string log() const { return read("log"); }  // of all starts
   std::uint16_t api_port() const { return ports_.at("apiPort"); }
+  std::uint16_t health_port() const { return ports_.at("healthPort"); }
   pid_t pid() const { return pid_; }
 
  private:

@@ -20,7 +20,7 @@ namespace storagepool::service::testing {
 
 inline const std::string kEvents = "/api/v1/audit/events";
 
-// Starts the program and waits until it can take an event.
+// Starts the program and waits until it stores events.
 inline void start_ready(Pod& pod, const std::vector<std::string>& flags = {}) {
   pod.start({}, flags);
   ASSERT_TRUE(pod.becomes_ready()) << pod.log();

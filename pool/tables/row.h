@@ -9,7 +9,7 @@
 
 #include "pool/event/event.h"
 
-namespace storagepool::reading {
+namespace storagepool::tables {
 
 // The select list that `read_event` reads.
 extern const std::string kEventColumns;
@@ -17,4 +17,4 @@ extern const std::string kEventColumns;
 // No value when the row is not one of `kEventColumns`.
 std::optional<event::Event> read_event(std::vector<std::optional<std::string>> row);
 
-}  // namespace storagepool::reading
+}  // namespace storagepool::tables

@@ -1,4 +1,4 @@
-// Which sessions are not kept, and which are not even made.
+// Which sessions are not kept, which are not even made, and what all have set.
 #include "pool/postgres/connect.h"
 
 #include <chrono>
@@ -19,7 +19,7 @@ using testing::in;
 using testing::run;
 using testing::Server;
 
-class SessionRetirementTest : public ::testing::Test {
+class SessionTest : public ::testing::Test {
  protected:
   static void SetUpTestSuite() { server_ = std::make_unique<Server>(); }
   static void TearDownTestSuite() { server_.reset(); }
@@ -36,9 +36,9 @@ class SessionRetirementTest : public ::testing::Test {
   static std::unique_ptr<Server> server_;
   boost::asio::io_context context_{1};
 };
-std::unique_ptr<Server> SessionRetirementTest::server_;
+std::unique_ptr<Server> SessionTest::server_;
 
-TEST_F(SessionRetirementTest, AnErrorThatRetiresTheSessionLeavesItUnusable) {
+TEST_F(SessionTest, AnErrorThatRetiresTheSessionLeavesItUnusable) {
   for (const char* sqlstate : {"25006", "26000", "42P05", "0A000", "57P01", "08006", "XX000", "XX001"}) {
     auto session = open();
     const std::string raise =
@@ -59,7 +59,40 @@ TEST_F(SessionRetirementTest, AnErrorThatRetiresTheSessionLeavesItUnusable) {
   }
 }
 
-TEST_F(SessionRetirementTest, LimitsThatTheServerRefusesAreNoStatementsFault) {
+TEST_F(SessionTest, NoSessionCommitsEarlierThanIsDurable) {
+  const auto level = [&](Session& session) {
+    return execute(session, "SHOW synchronous_commit")->rows.at(0).at(0).value_or("");
+  };
+  EXPECT_EQ(level(*open()), "on");  // the server's
+  for (const char* told : {"local", "remote_write", "on", "remote_apply"}) {
+    auto session = open();
+    session->set_synchronous_commit(told);
+    EXPECT_EQ(level(*session), told);
+    session->set_synchronous_commit("");
+    EXPECT_EQ(level(*session), "on");
+  }
+  server_->superuser("ALTER ROLE app SET synchronous_commit = 'local'");
+  EXPECT_EQ(level(*open()), "local");
+  for (const char* whose : {"ROLE app", "DATABASE audit", "ROLE ALL"}) {
+    const std::string alter = "ALTER " + std::string(whose);
+    server_->superuser(alter + " SET synchronous_commit = 'off'");
+    EXPECT_EQ(level(*open()), "on") << whose;
+    auto session = open();
+    session->set_synchronous_commit("local");
+    EXPECT_EQ(level(*session), "local");
+    session->set_synchronous_commit("");
+    EXPECT_EQ(level(*session), "on") << "not back to off";
+    server_->superuser(alter + " RESET synchronous_commit");
+  }
+  server_->superuser("ALTER SYSTEM SET synchronous_commit = 'off'");
+  server_->superuser("SELECT pg_reload_conf()");
+  const auto give_up = in(20s);
+  while (level(*open()) != "local") ASSERT_LT(std::chrono::steady_clock::now(), give_up);
+  server_->superuser("ALTER SYSTEM RESET synchronous_commit");
+  server_->superuser("SELECT pg_reload_conf()");
+}
+
+TEST_F(SessionTest, LimitsThatTheServerRefusesAreNoStatementsFault) {
   auto session = open();
   session->set_limits(std::chrono::hours{24 * 365}, 0ms, 200);
   auto result = execute(*session, "SELECT 1");
@@ -69,7 +102,7 @@ TEST_F(SessionRetirementTest, LimitsThatTheServerRefusesAreNoStatementsFault) {
   EXPECT_FALSE(session->usable());
 }
 
-TEST_F(SessionRetirementTest, MakesNoSessionThatCannotWrite) {
+TEST_F(SessionTest, MakesNoSessionThatCannotWrite) {
   for (const char* setting : {"SET", "RESET"}) {
     const bool read_only = std::string(setting) == "SET";
     server_->superuser("ALTER ROLE app " + std::string(setting) + " default_transaction_read_only" +

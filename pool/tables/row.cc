@@ -1,4 +1,4 @@
-#include "pool/reading/row.h"
+#include "pool/tables/row.h"
 
 #include <charconv>
 #include <string_view>
@@ -6,7 +6,7 @@
 
 #include "pool/event/fields.h"
 
-namespace storagepool::reading {
+namespace storagepool::tables {
 namespace {
 
 std::optional<std::int64_t> to_integer(std::string_view text) {
@@ -31,6 +31,9 @@ std::string selected(const std::string& column, event::kind::Address) {
   return "host(" + column + ")";
 }
 std::string selected(const std::string& column, event::kind::Boolean) {
+  return column + "::int";
+}
+std::string selected(const std::string& column, event::kind::Unsent) {
   return column + "::int";
 }
 
@@ -99,4 +102,4 @@ std::optional<event::Event> read_event(std::vector<std::optional<std::string>> c
   return event;
 }
 
-}  // namespace storagepool::reading
+}  // namespace storagepool::tables
