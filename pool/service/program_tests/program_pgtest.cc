@@ -84,10 +84,12 @@ TEST_F(DataStorageTest, AnswersARepeatedIdTheSameAndStoresNothing) {
   event["correlation_id"] = "repeated";
   const double stored = pod_->metric("storagepool_events_stored_total");
   const HttpResponse first = pod_->create(event);
-  event["event_data"] = {{"changed", true}};
   const HttpResponse second = pod_->create(event);
   EXPECT_EQ(second.status, 201U);
   EXPECT_EQ(second.body, first.body);
+  event["event_data"] = {{"changed", true}};
+  EXPECT_THAT(problem(pod_->create(event), 409, "conflict"),
+              HasSubstr("3f0e8c1a-0000-4000-8000-00000000aaaa"));
   EXPECT_EQ(json::parse(first.body).at("event_id"), "3f0e8c1a-0000-4000-8000-00000000aaaa");
   EXPECT_EQ(get(kEvents + "?correlation_id=repeated").at("pagination").at("total"), 1);
   EXPECT_EQ(pod_->metric("storagepool_events_stored_total"), stored + 1);
