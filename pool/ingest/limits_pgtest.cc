@@ -118,7 +118,10 @@ TEST_F(IngestTest, ACallThatGivesUpLeavesTheQueueOrWhatIsWrittenBehind) {
   // As long as it is moved on, the time to give up does not come.
   const auto moving = [&] { return gives_up ? in(-1ms) : in(5ms); };
   const Call& written = start(pod.ingest, {new_event()}, 30s, "audit", moving);
-  wait_until([] { return sql("SELECT count(*) FROM pg_locks WHERE NOT granted") == "1"; });
+  wait_until([] {
+    return sql("SELECT count(*) FROM pg_locks WHERE NOT granted AND relation = 'audit_events'::regclass") ==
+           "1";
+  });
   const Call& queued = start(pod.ingest, {new_event()}, 30s, "audit", moving);
   const Call& late = start(pod.ingest, {new_event()}, 50ms, "audit", moving);
   wait_until([&] { return late.answer.has_value(); });
