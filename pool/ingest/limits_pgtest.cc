@@ -91,8 +91,8 @@ TEST_F(IngestTest, ACallThatWaitsForAConnectionIsAnsweredByItsDeadline) {
 
 TEST_F(IngestTest, ACallThatIsBeingWrittenIsAnsweredByWhatHappens) {
   Pod& pod = make_pod({.grace = 20s});
-  must_store(pod.ingest,
-             {new_event()});  // so that there is a connection: the call has no time to wait for one
+  // So that there is a connection: the call has no time to wait for one.
+  must_store(pod.ingest, {new_event()});
   auto lock = std::make_unique<TableLock>(context_, *server_);
   const Call& call = start(pod.ingest, {new_event()}, 50ms);
   const auto past_deadline = in(100ms);

@@ -54,13 +54,19 @@ std::unordered_set<std::string_view> first_column(const postgres::Result& result
   return values;
 }
 
+// The position that the server tells, or `end` when it is not before that.
+std::size_t position_in(std::string_view text, std::size_t end) {
+  std::size_t position = end;
+  std::from_chars(text.data(), text.data() + text.size(), position);
+  return std::min(position, end);
+}
+
 // As `kClaimAndInsertRows` tells them.
 std::vector<bool> refused_units(const postgres::Result& result, std::size_t units) {
   std::vector<bool> refused(units);
   for (const auto& row : result.rows) {
     if (row.size() != 2 || !row[1]) continue;
-    std::size_t number = units;
-    std::from_chars(row[1]->data(), row[1]->data() + row[1]->size(), number);
+    const std::size_t number = position_in(*row[1], units);
     if (number < units) refused[number] = true;
   }
   return refused;
@@ -97,8 +103,7 @@ Parents parents_of(const std::vector<Unit>& units) {
 std::vector<const event::Event*> orphans_of(const Parents& parents, const postgres::Result& found) {
   std::vector<bool> present(parents.children.size());
   for (const std::string_view text : first_column(found)) {
-    std::size_t position = present.size();
-    std::from_chars(text.data(), text.data() + text.size(), position);
+    const std::size_t position = position_in(text, present.size());
     if (position < present.size()) present[position] = true;
   }
   std::vector<const event::Event*> orphans;

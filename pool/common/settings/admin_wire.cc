@@ -318,8 +318,8 @@ tl::expected<FactsReport, Problems> parse_facts_report(std::string_view text) {
   if (!json) return tl::unexpected(json.error());
   Reader reader(*json, "");
   FactsReport report;
-  if (json->contains("target")) report.target = reader.text("target");
-  report.elsewhere = reader.optional_integer("elsewhere").value_or(0);
+  report.target = reader.text_or_empty("target");
+  report.elsewhere = reader.integer_or_zero("elsewhere");
   report.reachable = reader.boolean("reachable");
   report.facts_age_seconds = reader.integer("factsAgeSeconds");
   report.detail = reader.text("detail");
