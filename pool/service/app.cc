@@ -75,8 +75,8 @@ tables::PartitionSettings partition_settings(const Options& options) {
   return {.oldest_event = std::chrono::ceil<std::chrono::hours>(options.event_times.past)};
 }
 
-workspaces::WorkspaceOptions workspace_options(const Options& options) {
-  workspaces::WorkspaceOptions workspaces;
+workspaces::Options workspace_options(const Options& options) {
+  workspaces::Options workspaces;
   workspaces.partitions = partition_settings(options);
   return workspaces;
 }

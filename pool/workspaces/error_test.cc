@@ -9,7 +9,7 @@ namespace storagepool::workspaces {
 namespace {
 
 using namespace std::chrono_literals;
-using Kind = WorkspaceError::Kind;
+using Kind = Error::Kind;
 using ::testing::HasSubstr;
 
 std::optional<WorkspaceRow> row(WorkspaceState state) {
@@ -56,10 +56,10 @@ TEST(WorkspaceError, SaysWhatBecameOfACreation) {
 
 TEST(WorkspaceError, TellsWhatPassesFromWhatDoesNot) {
   const auto of = [](const std::string& sqlstate) {
-    return to_workspace_error(postgres::Error{postgres::classify(sqlstate), sqlstate, "", "said"});
+    return to_error(postgres::Error{postgres::classify(sqlstate), sqlstate, "", "said"});
   };
   for (const auto& error :
-       {of("57P01"), of("57014"), of("53200"), of(""), to_workspace_error(engine::AcquireError{})}) {
+       {of("57P01"), of("57014"), of("53200"), of(""), to_error(engine::AcquireError{})}) {
     EXPECT_EQ(error.kind, Kind::kUnavailable);
     EXPECT_GE(error.retry_after, 1s);
     EXPECT_FALSE(error.needs_person);

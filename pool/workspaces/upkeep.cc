@@ -57,7 +57,7 @@ awaitable<void> Workspaces::run() {
     auto period = options_.pass_period;
     // While PostgreSQL is away others say so.
     const bool strange =
-        !pass && (pass.error().kind != WorkspaceError::Kind::kUnavailable || pass.error().needs_person);
+        !pass && (pass.error().kind != Error::Kind::kUnavailable || pass.error().needs_person);
     if (strange && said != pass.error().detail) {
       log::warn("the registry of workspaces cannot be read", {{"detail", pass.error().detail}});
     }
@@ -125,7 +125,7 @@ Workspaces::Answer<FinishedWork> Workspaces::finish_pending(Deadline deadline) {
 Workspaces::Answer<bool> Workspaces::finish(WorkspaceRow row, Deadline deadline) {
   const auto database = workspace_database(system_database_, row.name);
   if (!database) {
-    co_return tl::unexpected(WorkspaceError{WorkspaceError::Kind::kInternal, database.error(), {}});
+    co_return tl::unexpected(Error{Error::Kind::kInternal, database.error(), {}});
   }
   if (row.state == WorkspaceState::kDeleting) co_return co_await finish_removal(row, *database, deadline);
   const auto created = co_await finish_creation(row, *database, at_most(deadline, kCreationTimeout));

@@ -15,7 +15,7 @@ namespace storagepool::workspaces {
 namespace {
 
 using registry::FoundRow;
-using Kind = WorkspaceError::Kind;
+using Kind = Error::Kind;
 
 constexpr std::chrono::milliseconds kSoon{50};  // between tries at what another session is at
 // A request that asks again about a known workspace waits no longer for the registry than this.
@@ -29,7 +29,7 @@ Workspace described(const WorkspaceRow& row) {
   return {row.name, row.state, row.created_at};
 }
 
-WorkspaceError invalid_name(std::string detail) {
+Error invalid_name(std::string detail) {
   return {Kind::kInvalidName, std::move(detail), {}};
 }
 
@@ -51,7 +51,7 @@ class Workspaces::Making {
 };
 
 Workspaces::Workspaces(boost::asio::any_io_executor executor, engine::Engine& engine,
-                       std::string system_database, WorkspaceOptions options)
+                       std::string system_database, Options options)
     : engine_(engine),
       system_database_(std::move(system_database)),
       options_(options),
@@ -68,7 +68,7 @@ Workspaces::Answer<CreatedWorkspace> Workspaces::create(std::string name, Deadli
   const auto begun = co_await call(engine_, system_database_, begin, deadline);
   if (!begun) co_return tl::unexpected(begun.error());
   const FoundRow& wanted = *begun;
-  std::optional<WorkspaceError> trouble;
+  std::optional<Error> trouble;
   if (wanted && wanted->state == WorkspaceState::kCreating) {
     const auto finished = co_await finish_creation(*wanted, *database, deadline);
     if (finished && *finished) {
@@ -138,17 +138,17 @@ Workspaces::Answer<bool> Workspaces::make(WorkspaceRow row, std::string database
 Workspaces::Answer<engine::Lease> Workspaces::open(std::string database, Deadline deadline) {
   const auto patience = std::min(deadline, runtime::steady_now() + kConnectPatience);
   for (;;) {
-    WorkspaceError error;
+    Error error;
     bool may_come = false;
     {
       auto lease = co_await engine_.acquire(database, deadline);
       if (lease) {
         const auto migrated = co_await tables::migrate(**lease, tables::migrations(), deadline);
         if (migrated) co_return std::move(*lease);
-        error = to_workspace_error(migrated.error());
+        error = to_error(migrated.error());
         may_come = postgres::disposition_of(migrated.error()).repeat;
       } else {
-        error = to_workspace_error(lease.error());
+        error = to_error(lease.error());
         may_come = lease.error().reason == engine::AcquireError::Reason::kConnectFailed ||
                    lease.error().reason == engine::AcquireError::Reason::kDatabaseClosed;
       }
@@ -224,8 +224,8 @@ Workspaces::Answer<Home> Workspaces::resolve(std::string name, Deadline deadline
   const auto now = runtime::steady_now();
   const auto look = cache_.look(name, now);
   const std::string incarnation = cache_.incarnation(name);
-  if (look == WorkspaceCache::Look::kFresh) co_return Home{*database, incarnation};
-  const bool known = look == WorkspaceCache::Look::kStale;
+  if (look == Cache::Look::kFresh) co_return Home{*database, incarnation};
+  const bool known = look == Cache::Look::kStale;
   const auto row = co_await find(name, known ? std::min(deadline, now + kRecheckPatience) : deadline);
   if (!row && known) co_return Home{*database, incarnation};
   if (!row) co_return tl::unexpected(row.error());

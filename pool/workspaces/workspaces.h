@@ -53,7 +53,7 @@ struct Home {
 
 enum class Removal { kDropping, kGone };
 
-struct WorkspaceOptions {
+struct Options {
   std::size_t cache_entries = 10000;
   std::chrono::milliseconds recheck_after{2000};
   // From a removal to the DROP, longer than recheck_after: by then every pod has stopped using it.
@@ -77,11 +77,11 @@ class Workspaces {
  public:
   using Deadline = engine::TimePoint;
   template <typename T>
-  using Answer = boost::asio::awaitable<tl::expected<T, WorkspaceError>>;
+  using Answer = boost::asio::awaitable<tl::expected<T, Error>>;
 
   // `engine` must outlive this, and this every call that has begun.
   Workspaces(boost::asio::any_io_executor executor, engine::Engine& engine, std::string system_database,
-             WorkspaceOptions options = {});
+             Options options = {});
 
   // Makes the workspace unless it is there. A creation that failed half-way is finished by the next call or,
   // after `finish_after`, by any pod's `run`.
@@ -136,8 +136,8 @@ class Workspaces {
 
   engine::Engine& engine_;
   const std::string system_database_;
-  const WorkspaceOptions options_;
-  WorkspaceCache cache_;
+  const Options options_;
+  Cache cache_;
   std::optional<WorkspaceCounts> counts_;
   int making_ = 0;
   runtime::Notification made_;
