@@ -115,18 +115,10 @@ std::string accepted_json(const std::string& event_id) {
       .dump();
 }
 
-std::string batch_accepted_json(std::span<const std::string> event_ids) {
-  return ordered_json{
-      {"status", "accepted"},
-      {"message", std::to_string(event_ids.size()) + " audit events queued for async processing"},
-      {"event_ids", event_ids}}
-      .dump();
-}
-
-std::string batch_created_json(std::span<const std::string> event_ids) {
-  return ordered_json{{"event_ids", event_ids},
-                      {"message", std::to_string(event_ids.size()) + " audit events created successfully"}}
-      .dump();
+std::string batch_json(std::span<const std::string> event_ids, bool journalled) {
+  const std::string_view done = journalled ? " queued for async processing" : " created successfully";
+  std::string message = std::to_string(event_ids.size()) + " audit events" + std::string(done);
+  return ordered_json{{"event_ids", event_ids}, {"message", std::move(message)}}.dump();
 }
 
 std::string deleting_json(const std::string& workspace) {
