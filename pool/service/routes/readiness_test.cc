@@ -99,6 +99,9 @@ TEST(Readiness, EndsForAPodThatIsToGo) {
   Situation now = well();
   now.leaving = true;
   EXPECT_THAT(judge(now).not_ready, ElementsAre("leaving"));
+  EXPECT_EQ(journal_refuses(now), "") << "what still comes is taken";
+  now.left = true;
+  EXPECT_THAT(judge(now).not_ready, ElementsAre("leaving"));
   EXPECT_THAT(journal_refuses(now), HasSubstr("leave"));
 }
 
