@@ -186,6 +186,7 @@ void App::add_routes() {
   ingest_.on_outcome([this](const std::string& database, const tables::StoreError* error) {
     monitor_.wrote(database, error);
   });
+  workspaces_.on_registry([this](const workspaces::Error* error) { monitor_.read_registry(error); });
   const auto deadline = [this] { return request_deadline(); };
   const auto away = [this] { return !postgres_usable(); };
   add_audit_routes(api_routes_, {*recording_, reader_, destinations_, options_.event_times, deadline, away});
@@ -267,6 +268,7 @@ awaitable<http::Response> App::metrics(App* app) {
 Situation App::situation() const {
   Situation now;
   now.postgres = monitor_.status().not_ready();
+  now.to_mend = monitor_.status().to_mend();
   now.schema_seen = schema_mark_.seen();
   now.leaving = leaving_;
   now.draining = ending_ && ending_->begun();

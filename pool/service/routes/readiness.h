@@ -22,6 +22,7 @@ struct Situation {
   bool schema_seen = false;                        // PostgreSQL had the schema, now or before, see SchemaMark
   bool leaving = false;
   bool draining = false;
+  std::vector<std::string> to_mend;  // by a person, while PostgreSQL is usable
 };
 
 struct Readiness {
