@@ -183,9 +183,6 @@ App::App(const Options& options, Startup startup)
       metrics_server_(executor_, small_requests(), metrics_routes_.handler()) {}
 
 void App::add_routes() {
-  ingest_.on_outcome([this](const std::string& database, const tables::StoreError* error) {
-    monitor_.wrote(database, error);
-  });
   workspaces_.on_registry([this](const workspaces::Error* error) { monitor_.read_registry(error); });
   const auto deadline = [this] { return request_deadline(); };
   const auto away = [this] { return !postgres_usable(); };
@@ -217,6 +214,8 @@ void App::start_journal() {
 recording::RecordingOptions App::recording_options() {
   return {.stall_after = engine_.in_force().stall_after,
           .on_stall = [this] { monitor_.look(); },
+          .on_outcome = [this](const std::string& database,
+                               const tables::StoreError* error) { monitor_.wrote(database, error); },
           .journal_refuses = [this] { return journal_refuses(situation()); },
           .gone =
               [this](recording::Destination destination, steady_clock::time_point deadline) {
