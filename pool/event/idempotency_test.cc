@@ -8,6 +8,7 @@
 
 #include <gtest/gtest.h>
 
+#include "pool/common/encoding/encoding.h"
 #include "pool/event/fields.h"
 #include "pool/event/testing/smallest_event.h"
 #include "pool/event/uuid.h"
@@ -110,13 +111,7 @@ TEST(ContentDigest, IsOfAnAddressHoweverItIsSpelt) {
 }
 
 TEST(ContentDigest, StaysAsItIsInDatabases) {
-  std::string hex;
-  for (const char byte : content_digest(some_event())) {
-    constexpr std::string_view kDigits = "0123456789abcdef";
-    hex += kDigits[static_cast<unsigned char>(byte) >> 4];
-    hex += kDigits[static_cast<unsigned char>(byte) & 15];
-  }
-  EXPECT_EQ(hex, "9a1c35b7815599916f4d3d5c9640edef");
+  EXPECT_EQ(encoding::encode_hex(content_digest(some_event())), "9a1c35b7815599916f4d3d5c9640edef");
 }
 
 }  // namespace

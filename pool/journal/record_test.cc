@@ -9,6 +9,7 @@
 #include <boost/crc.hpp>
 #include <gmock/gmock.h>
 
+#include "pool/common/encoding/encoding.h"
 #include "pool/event/testing/smallest_event.h"
 
 namespace storagepool::journal {
@@ -48,12 +49,6 @@ event::Event fullest() {
   event.error_code = "E1";
   event.error_message = "broke";
   return event;
-}
-
-std::string to_hex(std::string_view bytes) {
-  std::string hex;
-  boost::algorithm::hex_lower(bytes.begin(), bytes.end(), std::back_inserter(hex));
-  return hex;
 }
 
 std::string from_hex(std::string_view hex) {
@@ -112,7 +107,7 @@ TEST(EventRecord, ReadsTheFirstForm) {
 
 TEST(EventRecord, WritesTheSecondForm) {
   const std::vector<event::Event> unit{fullest(), smallest()};
-  EXPECT_EQ(to_hex(encode_unit(unit)), kSecondForm);
+  EXPECT_EQ(encoding::encode_hex(encode_unit(unit)), kSecondForm);
   EXPECT_EQ(decode_unit(from_hex(kSecondForm)), unit);
 }
 

@@ -39,11 +39,14 @@ Recording::Recording(EventStore& store, Backlog* journal, const runtime::Clock& 
       clock_(clock),
       options_(std::move(options)),
       stalls_(options_.stall_after) {
-  store_.on_commit([this](const std::string& database) { stalls_.committed(database, clock_.now()); });
+  store_.on_outcome([this](const std::string& database, const StoreError* error) {
+    if (error == nullptr) stalls_.committed(database, clock_.now());
+    if (options_.on_outcome) options_.on_outcome(database, error);
+  });
 }
 
 Recording::~Recording() {
-  store_.on_commit(nullptr);
+  store_.on_outcome(nullptr);
 }
 
 void Recording::set_stall_after(std::chrono::milliseconds stall_after) {
@@ -93,7 +96,7 @@ awaitable<ingest::Answer> Recording::store(std::string database, std::vector<Eve
     log::error("events could not be given to PostgreSQL", {{"error", error.what()}});
   }
   const auto ended = clock_.now();
-  if (answer || refuses(answer.error().kind)) stalls_.committed(database, ended);
+  if (!answer && refuses(answer.error().kind)) stalls_.committed(database, ended);
   if (stalls_.ended(database, ended)) {
     log::warn("PostgreSQL commits nothing: events go to the journal", {{"database", database}});
     if (options_.on_stall) options_.on_stall();

@@ -35,7 +35,8 @@ struct Recorded {
 
 struct RecordingOptions {
   std::chrono::milliseconds stall_after{std::chrono::seconds{1}};
-  std::function<void()> on_stall{};  // nothing commits: PostgreSQL may be away
+  std::function<void()> on_stall{};    // nothing commits: PostgreSQL may be away
+  EventStore::OnOutcome on_outcome{};  // of every call to the store
   // Why nothing is to go to the journal now; empty, or null: it may.
   std::function<std::string()> journal_refuses{};
   // Whether a workspace whose database is missing is no more, by the registry's word; null: never.

@@ -76,8 +76,8 @@ tables::PartitionSettings partition_settings(const Options& options) {
   return {.oldest_event = std::chrono::ceil<std::chrono::hours>(options.event_times.past)};
 }
 
-workspaces::WorkspaceOptions workspace_options(const Options& options) {
-  workspaces::WorkspaceOptions workspaces;
+workspaces::Options workspace_options(const Options& options) {
+  workspaces::Options workspaces;
   workspaces.partitions = partition_settings(options);
   return workspaces;
 }
@@ -185,9 +185,7 @@ App::App(const Options& options, Startup startup)
       metrics_server_(executor_, small_requests(), metrics_routes_.handler()) {}
 
 void App::add_routes() {
-  ingest_.on_outcome([this](const std::string& database, const tables::StoreError* error) {
-    monitor_.wrote(database, error);
-  });
+  workspaces_.on_registry([this](const workspaces::Error* error) { monitor_.read_registry(error); });
   const auto deadline = [this] { return request_deadline(); };
   const auto away = [this] { return !postgres_usable(); };
   add_audit_routes(api_routes_, {*recording_, reader_, destinations_, options_.event_times, deadline, away});
@@ -218,6 +216,8 @@ void App::start_journal() {
 recording::RecordingOptions App::recording_options() {
   return {.stall_after = engine_.in_force().stall_after,
           .on_stall = [this] { monitor_.look(); },
+          .on_outcome = [this](const std::string& database,
+                               const tables::StoreError* error) { monitor_.wrote(database, error); },
           .journal_refuses = [this] { return journal_refuses(situation()); },
           .gone =
               [this](recording::Destination destination, steady_clock::time_point deadline) {
@@ -269,6 +269,7 @@ awaitable<http::Response> App::metrics(App* app) {
 Situation App::situation() const {
   Situation now;
   now.postgres = monitor_.status().not_ready();
+  now.to_mend = monitor_.status().to_mend();
   now.schema_seen = schema_mark_.seen();
   now.leaving = leaving_.told();
   now.left = leaving_.left(runtime::steady_now());

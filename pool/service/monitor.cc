@@ -89,6 +89,16 @@ void Monitor::wrote(const std::string& database, const tables::StoreError* error
   log_change();
 }
 
+void Monitor::read_registry(const workspaces::Error* error) {
+  if (error == nullptr && !status_.registry_fails()) return;
+  if (error == nullptr) {
+    status_.registry_read();
+  } else {
+    status_.registry_failed(error->sqlstate, error->detail);
+  }
+  log_change();
+}
+
 void Monitor::wake() {
   wake_ = true;
   woken_.notify_all();

@@ -18,6 +18,7 @@
 #include "pool/engine/engine.h"
 #include "pool/service/facts.h"
 #include "pool/tables/partitions.h"
+#include "pool/workspaces/error.h"
 
 namespace storagepool::service {
 
@@ -37,6 +38,8 @@ class Monitor {
   void moved();
   // What became of a write: null when it succeeded.
   void wrote(const std::string& database, const tables::StoreError* error);
+  // What became of a look at the registry of workspaces: null when it was read.
+  void read_registry(const workspaces::Error* error);
 
   const PostgresStatus& status() const { return status_; }
 

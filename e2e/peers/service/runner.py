@@ -29,7 +29,7 @@ def load_command(port: int, case: Case, seconds: float, prefix: str, **options: 
 def problems_of(figures: Figures) -> list[str]:
     """What the generator met that must not be, as a person should read it."""
     counts = [f"{count} answers {status}" for status, count in figures["unexpected"].items()]
-    counts += [f"{figures[name]} {name}" for name in ("broken", "unanswered") if figures[name]]
+    counts += [f"{figures[name]} {name}" for name in ("queued", "broken", "unanswered") if figures[name]]
     if figures["requests"] == 0 and not counts:
         counts.append("no request was answered")
     return [*counts, figures["first_problem"]] if counts else []
@@ -117,7 +117,7 @@ class Runner:
         counts = [int(line) for line in samples.read_text().splitlines()[:-1] if line.strip().isdigit()]
         if len(counts) < self.seconds / SAMPLE_SECONDS / 4:
             raise Failure(f"the backends were sampled only {len(counts)} times in {self.seconds:.1f} s")
-        requests = max(1, figures["answered"] + sum(figures["unexpected"].values()))
+        requests = max(1, figures["answered"] + figures["queued"] + sum(figures["unexpected"].values()))
         figures["cpu_us_per_request"] = (after[0] - before[0]) / requests * 1e6
         figures["postgresql_cpu_us_per_request"] = (after[1] - before[1]) / requests * 1e6
         figures["load_cpu_us_per_request"] = figures["load_cpu_seconds"] / requests * 1e6

@@ -214,6 +214,12 @@ TEST_F(DataStorageRepeatsInAnOutageTest, NothingAcknowledgedIsLostByARepeat) {
   EXPECT_EQ(accepted.status, 202U) << accepted.body;
   EXPECT_EQ(send_event(pod_, during, "during").body, accepted.body);
   EXPECT_EQ(send_event(pod_, with(during, "event_action", "other"), "during").status, 202U);
+  const json batch = {with(about("batch"), "event_action", "one"),
+                      with(about("batch"), "event_action", "two")};
+  const auto queued = send_event(pod_, batch, "batch", kBatchPath);
+  EXPECT_EQ(queued.status, 201U) << queued.body;
+  EXPECT_EQ(json::parse(queued.body).at("message"), "2 audit events queued for async processing");
+  EXPECT_EQ(send_event(pod_, batch, "batch", kBatchPath).body, queued.body);
   server_.start();
   EXPECT_TRUE(eventually([&] {
     return pod_.metric("storagepool_journal_waiting_events") == 0 &&
@@ -224,6 +230,10 @@ TEST_F(DataStorageRepeatsInAnOutageTest, NothingAcknowledgedIsLostByARepeat) {
   EXPECT_EQ(json::parse(send_event(pod_, during, "during").body).at("event_id"),
             json::parse(accepted.body).at("event_id"));
   key_refused(send_event(pod_, with(during, "event_action", "other"), "during"));
+  EXPECT_THAT(actions(pod_, "batch"), ::testing::UnorderedElementsAre("one", "two"));
+  const json stored = json::parse(send_event(pod_, batch, "batch", kBatchPath).body);
+  EXPECT_EQ(stored.at("event_ids"), json::parse(queued.body).at("event_ids"));
+  EXPECT_EQ(stored.at("message"), "2 audit events created successfully");
 }
 
 }  // namespace

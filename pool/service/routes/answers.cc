@@ -17,7 +17,6 @@ using http::Request;
 using http::Response;
 using nlohmann::ordered_json;
 using tables::StoreError;
-using workspaces::WorkspaceError;
 
 Response with_retry(Response response, std::chrono::milliseconds retry_after) {
   const auto seconds = std::chrono::ceil<std::chrono::seconds>(retry_after).count();
@@ -90,21 +89,21 @@ Response failed(const StoreError& error, const Request& request) {
   return internal(error.detail, request);
 }
 
-Response failed(const WorkspaceError& error, const Request& request) {
+Response failed(const workspaces::Error& error, const Request& request) {
   switch (error.kind) {
-    case WorkspaceError::Kind::kInvalidName:
+    case workspaces::Error::Kind::kInvalidName:
       return invalid({{"workspace", error.detail}}, request);
-    case WorkspaceError::Kind::kNotFound:
+    case workspaces::Error::Kind::kNotFound:
       return http::problem(ProblemKind::kNotFound, error.detail, request.path);
-    case WorkspaceError::Kind::kDeleting:
-    case WorkspaceError::Kind::kTaken:
+    case workspaces::Error::Kind::kDeleting:
+    case workspaces::Error::Kind::kTaken:
       return http::problem(ProblemKind::kConflict, error.detail, request.path);
-    case WorkspaceError::Kind::kUnavailable:
+    case workspaces::Error::Kind::kUnavailable:
       return unavailable(error.detail, error.retry_after, request);
-    case WorkspaceError::Kind::kNotPermitted:  // whoever asks can tell who can mend it
+    case workspaces::Error::Kind::kNotPermitted:  // whoever asks can tell who can mend it
       log::error("a workspace cannot be created", {{"detail", error.detail}});
       return http::problem(ProblemKind::kInternal, error.detail, request.path);
-    case WorkspaceError::Kind::kInternal:
+    case workspaces::Error::Kind::kInternal:
       break;
   }
   return internal(error.detail, request);
@@ -116,18 +115,10 @@ std::string accepted_json(const std::string& event_id) {
       .dump();
 }
 
-std::string batch_accepted_json(std::span<const std::string> event_ids) {
-  return ordered_json{
-      {"status", "accepted"},
-      {"message", std::to_string(event_ids.size()) + " audit events queued for async processing"},
-      {"event_ids", event_ids}}
-      .dump();
-}
-
-std::string batch_created_json(std::span<const std::string> event_ids) {
-  return ordered_json{{"event_ids", event_ids},
-                      {"message", std::to_string(event_ids.size()) + " audit events created successfully"}}
-      .dump();
+std::string batch_json(std::span<const std::string> event_ids, bool journalled) {
+  const std::string_view done = journalled ? " queued for async processing" : " created successfully";
+  std::string message = std::to_string(event_ids.size()) + " audit events" + std::string(done);
+  return ordered_json{{"event_ids", event_ids}, {"message", std::move(message)}}.dump();
 }
 
 std::string deleting_json(const std::string& workspace) {

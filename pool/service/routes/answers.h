@@ -19,16 +19,16 @@ http::Response json(unsigned status, std::string body);
 
 http::Response invalid(const event::FieldErrors& errors, const http::Request& request);  // 400
 http::Response failed(const tables::StoreError& error, const http::Request& request);
-http::Response failed(const workspaces::WorkspaceError& error, const http::Request& request);
+http::Response failed(const workspaces::Error& error, const http::Request& request);
 // 503 with `Retry-After`, at least a second.
 http::Response unavailable(std::string_view detail, std::chrono::milliseconds retry_after,
                            const http::Request& request);
 http::Response postgres_away(const http::Request& request);  // 503 to what only PostgreSQL can answer
 
-// Of a journalled event and batch (202), and of a stored batch (201).
-std::string accepted_json(const std::string& event_id);
-std::string batch_accepted_json(std::span<const std::string> event_ids);
-std::string batch_created_json(std::span<const std::string> event_ids);
+std::string accepted_json(const std::string& event_id);  // of a journalled event (202)
+// Of a batch, 201 also when it is journalled: generated clients take a 202 to a batch for a failure and send
+// it again.
+std::string batch_json(std::span<const std::string> event_ids, bool journalled);
 
 std::string deleting_json(const std::string& workspace);  // 202
 std::string to_json(const workspaces::Workspace& workspace);

@@ -200,11 +200,8 @@ struct Routes {
       Response response = co_await failure(recorded.error(), *destination, std::move(request));
       co_return response;
     }
-    if (recorded->journalled) {
-      co_return json(202,
-                     call == event::Call::kBatch ? batch_accepted_json(ids) : accepted_json(ids.front()));
-    }
-    if (call == event::Call::kBatch) co_return json(201, batch_created_json(ids));
+    if (call == event::Call::kBatch) co_return json(201, batch_json(ids, recorded->journalled));
+    if (recorded->journalled) co_return json(202, accepted_json(ids.front()));
     co_return json(201, event::created_json(ids.front(), recorded->stored.front().event_timestamp));
   }
 

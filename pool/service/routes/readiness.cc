@@ -54,6 +54,7 @@ Readiness judge(const Situation& now) {
   if (now.draining) readiness.not_ready.emplace_back("draining");
   if (now.leaving) readiness.not_ready.emplace_back("leaving");
   if (now.postgres.empty()) {
+    readiness.degraded = now.to_mend;
     if (now.journal && !now.journal->takes_events) {
       readiness.degraded.push_back(takes_none(*now.journal));
     }

@@ -23,6 +23,7 @@ struct Situation {
   bool leaving = false;                            // the operator has said so
   bool left = false;                               // and the delay is over, see Leaving
   bool draining = false;
+  std::vector<std::string> to_mend;  // by a person, while PostgreSQL is usable
 };
 
 struct Readiness {

@@ -21,7 +21,7 @@ journal::Statistics empty_journal() {
 
 // All is well.
 Situation well() {
-  return {{}, report_journal(empty_journal(), true, {}), true, false, false};
+  return {{}, report_journal(empty_journal(), true, {}), true, false, false, {}};
 }
 Situation away() {
   Situation now = well();
@@ -67,6 +67,15 @@ TEST(Readiness, IsThereWhilePostgresqlStoresEvents) {
   now.journal->reason = "it is full";
   EXPECT_THAT(judge(now).not_ready, IsEmpty());
   EXPECT_THAT(judge(now).degraded, ElementsAre("the journal takes no events: it is full"));
+}
+
+TEST(Readiness, TellsWhatAPersonHasToMend) {
+  Situation now = well();
+  now.to_mend = {"the registry of workspaces is lost"};
+  EXPECT_THAT(judge(now).not_ready, IsEmpty());
+  EXPECT_THAT(judge(now).degraded, ElementsAre("the registry of workspaces is lost"));
+  now.postgres = {"PostgreSQL is not reachable: nothing listens"};
+  EXPECT_THAT(judge(now).degraded, ElementsAre(HasSubstr("nothing listens")));
 }
 
 TEST(Readiness, IsThereWhileTheJournalTakesEvents) {

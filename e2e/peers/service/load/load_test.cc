@@ -97,6 +97,22 @@ TEST(ResponseReaderTest, KnowsWhenTheServiceCloses) {
   EXPECT_EQ(reader.status(), 503U);
 }
 
+TEST(ResponseReaderTest, TellsABatchThatIsQueuedFromOneThatIsStored) {
+  const std::string ids(std::size_t{500} * 39, 'x');
+  ResponseReader reader;
+  for (const bool queued : {true, false, true}) {
+    const std::string body = R"({"event_ids":[)" + ids + R"(],"message":"500 audit events )" +
+                             (queued ? "queued for async processing\"}" : "created successfully\"}");
+    EXPECT_EQ(
+        reader.feed("HTTP/1.1 201 Created\r\nContent-Length: " + std::to_string(body.size()) + "\r\n\r\n"),
+        State::kMore);
+    EXPECT_EQ(reader.feed(body.substr(0, body.size() - 20)), State::kMore);
+    EXPECT_EQ(reader.feed(body.substr(body.size() - 20)), State::kDone);
+    EXPECT_EQ(reader.queued(), queued);
+    reader.next();
+  }
+}
+
 TEST(ResponseReaderTest, RefusesWhatItCannotRead) {
   const std::string long_head = "HTTP/1.1 200 OK\r\nX: " + std::string(70'000, 'x');
   for (const std::string_view text :

@@ -32,6 +32,7 @@ void print(const Figures& figures) {
                                  {"answered", figures.answered},
                                  {"seconds", figures.seconds},
                                  {"unexpected", unexpected},
+                                 {"queued", figures.queued},
                                  {"broken", figures.broken},
                                  {"unanswered", figures.unanswered},
                                  {"first_problem", figures.first_problem},

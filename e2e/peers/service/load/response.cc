@@ -10,6 +10,7 @@ namespace {
 
 constexpr std::size_t kMaxHead = std::size_t{64} * 1024;
 constexpr std::size_t kShown = 300;
+constexpr std::size_t kEnd = 128;  // holds the message behind a batch's ids
 
 bool equals_ignoring_case(std::string_view left, std::string_view right) {
   return std::equal(left.begin(), left.end(), right.begin(), right.end(),
@@ -31,6 +32,11 @@ void ResponseReader::next() {
   status_ = 0;
   closes_ = false;
   beginning_.clear();
+  end_.clear();
+}
+
+bool ResponseReader::queued() const {
+  return end_.find(" queued ") != std::string::npos;
 }
 
 ResponseReader::State ResponseReader::broken(std::string reason) {
@@ -77,6 +83,8 @@ ResponseReader::State ResponseReader::feed(std::string_view data) {
   }
   if (data.size() > body_left_) return broken("more than one response to one request");
   beginning_ += data.substr(0, kShown - std::min(kShown, beginning_.size()));
+  end_ += data.substr(data.size() - std::min(data.size(), kEnd));
+  end_.erase(0, end_.size() - std::min(end_.size(), kEnd));
   body_left_ -= data.size();
   return body_left_ == 0 ? State::kDone : State::kMore;
 }

@@ -20,7 +20,9 @@ class ResponseReader {
   unsigned status() const { return status_; }
   bool closes() const { return closes_; }                      // the service asks to use another connection
   const std::string& beginning() const { return beginning_; }  // of the body, for messages
-  const std::string& reason() const { return reason_; }        // after kBroken
+  // The events are in a journal, by the body's words: a batch's status does not tell.
+  bool queued() const;
+  const std::string& reason() const { return reason_; }  // after kBroken
 
  private:
   State broken(std::string reason);
@@ -32,6 +34,7 @@ class ResponseReader {
   unsigned status_ = 0;
   bool closes_ = false;
   std::string beginning_;
+  std::string end_;  // the last bytes of the body
   std::string reason_;
 };
 

@@ -174,7 +174,10 @@ class Runner {
     client.busy = false;
     --busy_;
     const unsigned status = client.response.status();
-    if (status == requests_.expected_status()) {
+    if (status == requests_.expected_status() && client.response.queued()) {
+      ++figures_.queued;
+      note("a batch went to the journal");
+    } else if (status == requests_.expected_status()) {
       ++figures_.answered;
       if (now <= end_) ++figures_.in_time;
       last_in_time_ = now;

@@ -26,6 +26,7 @@ struct Figures {
   std::uint64_t answered = 0;                    // and with those that were under way then
   double seconds = 0;                            // in which the first were answered
   std::map<unsigned, std::uint64_t> unexpected;  // answers by their status
+  std::uint64_t queued = 0;      // answers of the expected status whose events went to a journal
   std::uint64_t broken = 0;      // requests whose connection failed before the answer was there
   std::uint64_t unanswered = 0;  // requests without answer long after the time was over
   std::string first_problem;     // what one of these was
