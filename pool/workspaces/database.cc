@@ -31,7 +31,7 @@ constexpr std::string_view kReadMark =
     "SELECT shobj_description(oid, 'pg_database') FROM pg_database WHERE datname = $1::text";
 
 std::string mark_of(const WorkspaceDatabase& database) {
-  return "StoragePool workspace " + database.row.name + " of the database " + database.system_database;
+  return workspaces::mark_of(database.row.name, database.system_database);
 }
 
 // No limit of the session's own on a statement while this lives; callers' deadlines bound it.
@@ -161,6 +161,14 @@ DatabaseAnswer locked(Work work, Connection& connection, WorkspaceDatabase what,
 }
 
 }  // namespace
+
+boost::asio::awaitable<tl::expected<bool, postgres::Error>> is_marked(Connection& connection,
+                                                                      WorkspaceDatabase asked,
+                                                                      Deadline deadline) {
+  const auto mark = co_await read_mark(connection, asked.database, deadline);
+  if (!mark) co_return tl::unexpected(mark.error());
+  co_return mark->text == mark_of(asked);
+}
 
 DatabaseAnswer make_database(Connection& connection, WorkspaceDatabase wanted, settings::Settings limits,
                              Deadline deadline) {

@@ -27,11 +27,17 @@ Error to_error(const engine::AcquireError& error) {
 }
 
 Error to_error(const postgres::Error& error) {
-  using Cause = postgres::Disposition::Cause;
-  const Cause cause = postgres::disposition_of(error).cause;
-  // The rows of the registry are this program's own.
-  if (cause == Cause::kRow) return {Kind::kInternal, error.detail, {}};
-  return {Kind::kUnavailable, error.detail, kRetryAfter, cause == Cause::kPerson};
+  // What lies in a row is no client's fault either: those of the registry are this program's own.
+  const bool passes = postgres::disposition_of(error).cause == postgres::Disposition::Cause::kPassing;
+  return {Kind::kUnavailable, error.detail, kRetryAfter, !passes, error.sqlstate};
+}
+
+Error forgotten(std::string_view name) {
+  Error error =
+      unavailable("the registry of workspaces, the table storagepool_workspaces, knows no workspace " +
+                  std::string(name) + ", but its database is there");
+  error.needs_person = true;
+  return error;
 }
 
 Described usable(const std::optional<WorkspaceRow>& row, std::string_view name) {

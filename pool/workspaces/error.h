@@ -30,11 +30,15 @@ struct Error {
   std::string detail;  // safe to show to a client
   std::chrono::milliseconds retry_after{};
   bool needs_person = false;  // it will not pass before somebody changes something in PostgreSQL
+  std::string sqlstate{};     // if PostgreSQL has said why
 };
 
 Error unavailable(std::string detail);
 Error to_error(const engine::AcquireError& error);
 Error to_error(const postgres::Error& error);
+
+// The registry has no row of a workspace whose database is there.
+Error forgotten(std::string_view name);
 
 // The workspace with this row, if there is one that may be used, or why not.
 using Described = tl::expected<WorkspaceRow, Error>;

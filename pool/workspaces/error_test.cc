@@ -64,13 +64,12 @@ TEST(WorkspaceError, TellsWhatPassesFromWhatDoesNot) {
     EXPECT_GE(error.retry_after, 1s);
     EXPECT_FALSE(error.needs_person);
   }
-  for (const auto& error : {of("3D000"), of("25006"), of("42501"), of("42P01"), of("58030"), of("XX000")}) {
+  for (const char* sqlstate : {"3D000", "25006", "42501", "42P01", "58030", "XX000", "23505", "22023"}) {
+    const auto error = of(sqlstate);
     EXPECT_EQ(error.kind, Kind::kUnavailable);
     EXPECT_GE(error.retry_after, 1s);
     EXPECT_TRUE(error.needs_person);
-  }
-  for (const auto& error : {of("23505"), of("22023")}) {
-    EXPECT_EQ(error.kind, Kind::kInternal);
+    EXPECT_EQ(error.sqlstate, sqlstate);
     EXPECT_EQ(error.detail, "said");
   }
 }

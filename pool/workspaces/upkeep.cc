@@ -55,9 +55,9 @@ awaitable<void> Workspaces::run() {
     const auto deadline = runtime::steady_now() + kStepTimeout;
     const auto pass = co_await finish_pending(deadline);
     auto period = options_.pass_period;
+    tell_registry(pass ? nullptr : &pass.error());
     // While PostgreSQL is away others say so.
-    const bool strange =
-        !pass && (pass.error().kind != Error::Kind::kUnavailable || pass.error().needs_person);
+    const bool strange = !pass && pass.error().needs_person;
     if (strange && said != pass.error().detail) {
       log::warn("the registry of workspaces cannot be read", {{"detail", pass.error().detail}});
     }
