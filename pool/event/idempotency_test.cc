@@ -8,6 +8,7 @@
 
 #include <gtest/gtest.h>
 
+#include "pool/common/encoding/encoding.h"
 #include "pool/event/fields.h"
 #include "pool/event/testing/smallest_event.h"
 #include "pool/event/uuid.h"
@@ -109,14 +110,33 @@ TEST(ContentDigest, IsOfAnAddressHoweverItIsSpelt) {
   EXPECT_NE(digest_of("::ffff:192.0.2.7"), digest_of("192.0.2.7"));
 }
 
+TEST(ContentDigest, OfAKeyedEventTellsTheNumberOfEventsOfItsCall) {
+  const auto keyed = [](std::int64_t events) {
+    Event event = some_event();
+    event.keyed_events = events;
+    return content_digest(event);
+  };
+  const std::string plain = keyed(0);
+  EXPECT_EQ(keyed(1), plain + std::string("\0\1", 2));
+  EXPECT_EQ(keyed(500), plain + "\x01\xF4");
+  EXPECT_EQ(keyed(500).size(), kKeyedDigestBytes);
+}
+
+TEST(ContentDigest, IsComparedInNumberWhereBothTellIt) {
+  const std::string event(2 * kDigestBytes, 'a');
+  const std::string other(2 * kDigestBytes, 'b');
+  EXPECT_EQ(compare_digests(event, event), Likeness::kSame);
+  EXPECT_EQ(compare_digests("", event), Likeness::kSame);
+  EXPECT_EQ(compare_digests(event + "0002", event + "0002"), Likeness::kSame);
+  EXPECT_EQ(compare_digests(event + "0002", event), Likeness::kSame);
+  EXPECT_EQ(compare_digests(event, event + "0002"), Likeness::kSame);
+  EXPECT_EQ(compare_digests(event + "0002", event + "0003"), Likeness::kOtherNumber);
+  EXPECT_EQ(compare_digests(event + "0002", other + "0002"), Likeness::kOther);
+  EXPECT_EQ(compare_digests(event, other + "0002"), Likeness::kOther);
+}
+
 TEST(ContentDigest, StaysAsItIsInDatabases) {
-  std::string hex;
-  for (const char byte : content_digest(some_event())) {
-    constexpr std::string_view kDigits = "0123456789abcdef";
-    hex += kDigits[static_cast<unsigned char>(byte) >> 4];
-    hex += kDigits[static_cast<unsigned char>(byte) & 15];
-  }
-  EXPECT_EQ(hex, "9a1c35b7815599916f4d3d5c9640edef");
+  EXPECT_EQ(encoding::encode_hex(content_digest(some_event())), "9a1c35b7815599916f4d3d5c9640edef");
 }
 
 }  // namespace

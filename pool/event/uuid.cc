@@ -6,6 +6,8 @@
 #include <charconv>
 #include <system_error>
 
+#include "pool/common/encoding/encoding.h"
+
 namespace storagepool::event {
 
 std::optional<std::string> parse_uuid(std::string_view text) {
@@ -27,14 +29,8 @@ std::optional<std::string> parse_uuid(std::string_view text) {
 }
 
 std::string format_uuid(std::span<const std::uint8_t, 16> bytes) {
-  constexpr std::string_view kHex = "0123456789abcdef";
-  std::string uuid;
-  uuid.reserve(kNilUuid.size());
-  for (std::size_t i = 0; i < bytes.size(); ++i) {
-    if (i == 4 || i == 6 || i == 8 || i == 10) uuid += '-';
-    uuid += kHex[bytes[i] >> 4];
-    uuid += kHex[bytes[i] & 0x0F];
-  }
+  std::string uuid = encoding::encode_hex(bytes);
+  for (const std::size_t dash : {8U, 13U, 18U, 23U}) uuid.insert(dash, 1, '-');
   return uuid;
 }
 

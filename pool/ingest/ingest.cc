@@ -55,10 +55,7 @@ class Ingest::State : public std::enable_shared_from_this<State> {
   awaitable<Answer> store(std::string database, std::vector<event::Event> unit, Deadline deadline,
                           GiveUpAt give_up_at);
   awaitable<bool> drain(Deadline deadline);
-  void on_commit(std::function<void(const std::string&)> listener) { committed_ = std::move(listener); }
-  void on_outcome(std::function<void(const std::string&, const tables::StoreError*)> listener) {
-    outcome_ = std::move(listener);
-  }
+  void on_outcome(OnOutcome listener) { outcome_ = std::move(listener); }
   double fill(const std::string& database) const { return queue_.fill(database); }
   Statistics statistics() const { return {queue_.load(), counters_}; }
 
@@ -75,8 +72,7 @@ class Ingest::State : public std::enable_shared_from_this<State> {
   Queue queue_;
   Counters counters_;
   std::unordered_map<std::uint64_t, runtime::Promise<Answer>::Giver> waiting_;  // by unit, until answered
-  std::function<void(const std::string&)> committed_;
-  std::function<void(const std::string&, const tables::StoreError*)> outcome_;
+  OnOutcome outcome_;
   runtime::Notification idle_;
   bool draining_ = false;
 };
@@ -159,7 +155,6 @@ awaitable<void> Ingest::State::write(std::string database, engine::Lease lease, 
   Writer writer(
       engine_, database, first->deadline + limits_.grace,
       [this, &database](const Unit& unit, Answer answer) {
-        if (answer && committed_) committed_(database);
         if (outcome_) outcome_(database, answer ? nullptr : &answer.error());
         this->answer(unit, std::move(answer));
       },
@@ -206,11 +201,7 @@ awaitable<Answer> Ingest::store(std::string database, std::vector<event::Event> 
   return state_->store(std::move(database), std::move(unit), deadline, std::move(give_up_at));
 }
 
-void Ingest::on_commit(std::function<void(const std::string& database)> listener) {
-  state_->on_commit(std::move(listener));
-}
-
-void Ingest::on_outcome(std::function<void(const std::string&, const tables::StoreError*)> listener) {
+void Ingest::on_outcome(OnOutcome listener) {
   state_->on_outcome(std::move(listener));
 }
 

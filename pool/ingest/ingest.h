@@ -56,11 +56,10 @@ class Ingest {
   boost::asio::awaitable<Answer> store(std::string database, std::vector<event::Event> unit,
                                        Deadline deadline, GiveUpAt give_up_at = nullptr);
 
-  // Called whenever events of a call were committed, or found to be, whether or not the call still waits.
-  void on_commit(std::function<void(const std::string& database)> listener);
-
-  // Likewise, and for every call that PostgreSQL refused; `error` is null for those of `on_commit`.
-  void on_outcome(std::function<void(const std::string& database, const tables::StoreError* error)> listener);
+  // Called with what became of the events of each call that PostgreSQL was asked to store, whether or not the
+  // call still waits; `error` is null when they were committed, or found to be.
+  using OnOutcome = std::function<void(const std::string& database, const tables::StoreError* error)>;
+  void on_outcome(OnOutcome listener);
 
   // What waits and is being written, as a share of what one database may have here.
   double fill(const std::string& database) const;

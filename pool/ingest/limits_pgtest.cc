@@ -114,7 +114,9 @@ TEST_F(IngestTest, ACallThatIsBeingWrittenDoesNotWaitForEver) {
 TEST_F(IngestTest, ACallThatGivesUpLeavesTheQueueOrWhatIsWrittenBehind) {
   Pod& pod = make_pod({.turns_per_database = 1});
   std::string committed;
-  pod.ingest.on_commit([&](const std::string& database) { committed += database + " "; });
+  pod.ingest.on_outcome([&](const std::string& database, const tables::StoreError* error) {
+    if (error == nullptr) committed += database + " ";
+  });
   auto lock = std::make_unique<TableLock>(context_, *server_);
   bool gives_up = false;
   // As long as it is moved on, the time to give up does not come.

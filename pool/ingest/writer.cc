@@ -6,8 +6,7 @@
 #include <iterator>
 #include <unordered_set>
 
-#include <boost/algorithm/hex.hpp>
-
+#include "pool/common/encoding/encoding.h"
 #include "pool/common/runtime/clock.h"
 #include "pool/event/idempotency.h"
 #include "pool/event/uuid.h"
@@ -36,12 +35,6 @@ std::vector<std::int64_t> numbers_of(const std::vector<Unit>& units) {
   std::int64_t number = 0;
   for (const Unit& unit : units) numbers.insert(numbers.end(), unit.events.size(), number++);
   return numbers;
-}
-
-std::string to_hex(std::string_view bytes) {
-  std::string hex;
-  boost::algorithm::hex_lower(bytes.begin(), bytes.end(), std::back_inserter(hex));
-  return hex;
 }
 
 std::unordered_set<std::string_view> first_column(const postgres::Result& result) {
@@ -289,10 +282,16 @@ void Writer::answer(const Unit& unit, const StoredIds& before, bool refused) {
       continue;
     }
     const Known known = found->second.value_or(Known{});
-    if (!known.content_digest.empty() && known.content_digest != to_hex(event::content_digest(event))) {
+    const event::Likeness likeness =
+        event::compare_digests(known.content_digest, encoding::encode_hex(event::content_digest(event)));
+    if (likeness != event::Likeness::kSame) {
+      const bool other_number = likeness == event::Likeness::kOtherNumber;
       refuse(unit, {.kind = Kind::kConflict,
-                    .detail = "the id " + event.event_id + " is that of an event with other content",
-                    .index = stored.size()});
+                    .detail = "the id " + event.event_id +
+                              (other_number ? " is that of an event in a call with another number of events"
+                                            : " is that of an event with other content"),
+                    .index = stored.size(),
+                    .other_number = other_number});
       return;
     }
     deleted |= !known.event_timestamp;

@@ -157,9 +157,13 @@ asio::awaitable<Outcome<Amount>> Journal::set_aside(std::vector<std::int64_t> se
 }
 
 asio::awaitable<Outcome<Amount>> Journal::put_back(std::vector<std::int64_t> sequences) {
-  return on_worker<Amount>(
+  auto putting = on_worker<Amount>(
       with_file([sequences = std::move(sequences)](File& file) { return file.put_back(sequences); }),
       disk_deadline());
+  const auto listener = listener_;
+  auto back = co_await std::move(putting);
+  if (back && back->units > 0 && listener->appended) listener->appended();
+  co_return back;
 }
 
 asio::awaitable<Outcome<Drop>> Journal::drop(std::vector<std::int64_t> sequences, std::int64_t events) {

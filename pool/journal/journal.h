@@ -198,7 +198,7 @@ class Journal {
   // In the order of their acceptance.
   Answer<std::vector<KeptUnit>> read(Page page);
 
-  // Called on the executor whenever something was appended; null for nobody.
+  // Called on the executor whenever something was appended or put back; null for nobody.
   void on_append(std::function<void()> listener);
 
   Statistics statistics() const;

@@ -1,7 +1,7 @@
 // Events per second into the journal, by callers of which each waits for its answer, and out of it again as
-// the replay takes them. `vs_disk` is the share of the rate of a bare loop right after it that writes the same
-// records in as many parts, each made durable, to a file of its own on the same disk; `cpu_us` is the process's
-// time for one event.
+// the replay takes them. `vs_disk` is the share of the rate of a bare loop right after it that writes the
+// same records in as many parts, each made durable, to a file of its own on the same disk; `cpu_us` is the
+// process's time for one event.
 #include <benchmark/benchmark.h>
 
 #include <algorithm>
@@ -51,8 +51,9 @@ event::Event make_event(int number) {
   event.resource_type = "Signal";
   event.resource_id = "payment-api-" + std::to_string(number % 997);
   event.namespace_name = "payments";
-  event.event_data = R"({"gateway":{"signal_type":"prometheus","alert_name":"HighMemoryUsage","fingerprint":")" +
-                     event.event_id + R"(","labels":{"team":"payments","tier":"1"},"threshold":0.95}})";
+  event.event_data =
+      R"({"gateway":{"signal_type":"prometheus","alert_name":"HighMemoryUsage","fingerprint":")" +
+      event.event_id + R"(","labels":{"team":"payments","tier":"1"},"threshold":0.95}})";
   return event;
 }
 
@@ -107,7 +108,9 @@ class Bench {
   Took replay() {
     const Stopwatch watch;
     while (journal_->statistics().waiting.units > 0) {
-      auto units = run(context_, journal_->next({.workspace = "payments", .max_events = 500, .max_bytes = std::size_t{4} << 20U}));
+      auto units = run(
+          context_,
+          journal_->next({.workspace = "payments", .max_events = 500, .max_bytes = std::size_t{4} << 20U}));
       if (!units) throw std::runtime_error(units.error().detail);
       std::vector<std::int64_t> sequences;
       std::ranges::transform(*units, std::back_inserter(sequences), &Unit::sequence);

@@ -255,15 +255,20 @@ TEST_F(JournalTest, FinishesWhatIsQueuedWhenItIsDestroyed) {
   EXPECT_THAT(ids(), ElementsAre(id(1, 1)));
 }
 
-TEST_F(JournalTest, TellsItsListenerOfAppends) {
+TEST_F(JournalTest, TellsItsListenerWhenThereIsMoreToStore) {
   open();
   int calls = 0;
   journal_->on_append([&] { ++calls; });
   must_append(numbered_unit(1, 1));
   ASSERT_TRUE(run_until([&] { return calls == 1; }));
+  set_aside({1}, "refused");
+  ASSERT_TRUE(run(context_, journal_->put_back({1})));
+  EXPECT_EQ(calls, 2);
+  ASSERT_TRUE(run(context_, journal_->put_back({1})));
+  EXPECT_EQ(calls, 2) << "it waits already";
   journal_->on_append(nullptr);
   must_append(numbered_unit(1, 2));
-  EXPECT_EQ(calls, 1);
+  EXPECT_EQ(calls, 2);
 }
 
 TEST_F(JournalTest, TakesASizeThatIsTooSmallForTheSmallest) {

@@ -9,10 +9,9 @@ namespace storagepool::recording {
 
 using boost::asio::awaitable;
 using tables::StoreError;
-using workspaces::WorkspaceError;
 
-awaitable<tl::expected<Destination, WorkspaceError>> Destinations::find(std::string workspace,
-                                                                        Deadline deadline) {
+awaitable<tl::expected<Destination, workspaces::Error>> Destinations::find(std::string workspace,
+                                                                           Deadline deadline) {
   Destination destination{std::move(workspace), system_database_};
   if (destination.workspace.empty()) co_return destination;
   auto home = co_await workspaces_.resolve(destination.workspace, deadline);
@@ -22,16 +21,16 @@ awaitable<tl::expected<Destination, WorkspaceError>> Destinations::find(std::str
   co_return destination;
 }
 
-awaitable<tl::expected<Destination, WorkspaceError>> Destinations::find_for_write(std::string workspace,
-                                                                                  Deadline deadline) {
+awaitable<tl::expected<Destination, workspaces::Error>> Destinations::find_for_write(std::string workspace,
+                                                                                     Deadline deadline) {
   constexpr std::chrono::seconds kPatience{1};
   auto found = co_await find(workspace, std::min(deadline, runtime::steady_now() + kPatience));
-  if (found || found.error().kind != WorkspaceError::Kind::kUnavailable) co_return found;
+  if (found || found.error().kind != workspaces::Error::Kind::kUnavailable) co_return found;
   co_return Destination{std::move(workspace), "", ""};
 }
 
-awaitable<std::optional<WorkspaceError>> Destinations::explain(Destination destination,
-                                                               StoreError::Kind error, Deadline deadline) {
+awaitable<std::optional<workspaces::Error>> Destinations::explain(Destination destination,
+                                                                  StoreError::Kind error, Deadline deadline) {
   if (error != StoreError::Kind::kDatabaseMissing || destination.workspace.empty()) co_return std::nullopt;
   workspaces_.forget(destination.workspace);
   auto home = co_await workspaces_.resolve(destination.workspace, deadline);
@@ -42,8 +41,8 @@ awaitable<std::optional<WorkspaceError>> Destinations::explain(Destination desti
 awaitable<bool> Destinations::gone(Destination destination, Deadline deadline) {
   const auto explained =
       co_await explain(std::move(destination), StoreError::Kind::kDatabaseMissing, deadline);
-  const bool is_gone = explained && (explained->kind == WorkspaceError::Kind::kNotFound ||
-                                     explained->kind == WorkspaceError::Kind::kDeleting);
+  const bool is_gone = explained && (explained->kind == workspaces::Error::Kind::kNotFound ||
+                                     explained->kind == workspaces::Error::Kind::kDeleting);
   co_return is_gone;
 }
 

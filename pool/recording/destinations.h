@@ -32,20 +32,20 @@ class Destinations {
   const std::string& system_database() const { return system_database_; }
 
   // The system database, for an empty name, is found without being asked for.
-  boost::asio::awaitable<tl::expected<Destination, workspaces::WorkspaceError>> find(std::string workspace,
-                                                                                     Deadline deadline);
+  boost::asio::awaitable<tl::expected<Destination, workspaces::Error>> find(std::string workspace,
+                                                                            Deadline deadline);
 
   // For a write. While the registry cannot be asked, after a short wait, the answer is a destination without
   // a database: whether the workspace is there is found out when the journal is replayed.
-  boost::asio::awaitable<tl::expected<Destination, workspaces::WorkspaceError>> find_for_write(
-      std::string workspace, Deadline deadline);
+  boost::asio::awaitable<tl::expected<Destination, workspaces::Error>> find_for_write(std::string workspace,
+                                                                                      Deadline deadline);
 
   // What the registry says of a workspace whose database was found missing (`error`), which another pod may
   // have dropped meanwhile. No value when the error stands as it is: it is another, or of the system
   // database, or the registry knows of no reason.
-  boost::asio::awaitable<std::optional<workspaces::WorkspaceError>> explain(Destination destination,
-                                                                            tables::StoreError::Kind error,
-                                                                            Deadline deadline);
+  boost::asio::awaitable<std::optional<workspaces::Error>> explain(Destination destination,
+                                                                   tables::StoreError::Kind error,
+                                                                   Deadline deadline);
   // Whether it says so of this one.
   boost::asio::awaitable<bool> gone(Destination destination, Deadline deadline);
 

@@ -21,8 +21,9 @@ class EventStore {
   // All of the events or none; see Ingest::store.
   virtual boost::asio::awaitable<ingest::Answer> store(std::string database, std::vector<event::Event> unit,
                                                        Deadline deadline, GiveUpAt give_up_at) = 0;
-  // See Ingest.
-  virtual void on_commit(std::function<void(const std::string& database)> listener) = 0;
+  // See Ingest; one listener.
+  using OnOutcome = ingest::Ingest::OnOutcome;
+  virtual void on_outcome(OnOutcome listener) = 0;
   virtual double fill(const std::string& database) const = 0;
   // True while PostgreSQL is known not to take events, so that trying would only cost time.
   virtual bool away() const = 0;
@@ -36,9 +37,7 @@ class IngestStore final : public EventStore {
                                                Deadline deadline, GiveUpAt give_up_at) override {
     return ingest_.store(std::move(database), std::move(unit), deadline, std::move(give_up_at));
   }
-  void on_commit(std::function<void(const std::string& database)> listener) override {
-    ingest_.on_commit(std::move(listener));
-  }
+  void on_outcome(OnOutcome listener) override { ingest_.on_outcome(std::move(listener)); }
   double fill(const std::string& database) const override { return ingest_.fill(database); }
   bool away() const override { return away_(); }
 

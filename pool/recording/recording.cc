@@ -19,6 +19,17 @@ bool refuses(StoreError::Kind error) {
          error == StoreError::Kind::kConflict;
 }
 
+class Counted {
+ public:
+  explicit Counted(std::int64_t& count) : count_(count) { ++count_; }
+  ~Counted() { --count_; }
+  Counted(const Counted&) = delete;
+  Counted& operator=(const Counted&) = delete;
+
+ private:
+  std::int64_t& count_;
+};
+
 }  // namespace
 
 Recording::Recording(EventStore& store, Backlog* journal, const runtime::Clock& clock,
@@ -28,11 +39,14 @@ Recording::Recording(EventStore& store, Backlog* journal, const runtime::Clock& 
       clock_(clock),
       options_(std::move(options)),
       stalls_(options_.stall_after) {
-  store_.on_commit([this](const std::string& database) { stalls_.committed(database, clock_.now()); });
+  store_.on_outcome([this](const std::string& database, const StoreError* error) {
+    if (error == nullptr) stalls_.committed(database, clock_.now());
+    if (options_.on_outcome) options_.on_outcome(database, error);
+  });
 }
 
 Recording::~Recording() {
-  store_.on_commit(nullptr);
+  store_.on_outcome(nullptr);
 }
 
 void Recording::set_stall_after(std::chrono::milliseconds stall_after) {
@@ -82,7 +96,7 @@ awaitable<ingest::Answer> Recording::store(std::string database, std::vector<Eve
     log::error("events could not be given to PostgreSQL", {{"error", error.what()}});
   }
   const auto ended = clock_.now();
-  if (answer || refuses(answer.error().kind)) stalls_.committed(database, ended);
+  if (!answer && refuses(answer.error().kind)) stalls_.committed(database, ended);
   if (stalls_.ended(database, ended)) {
     log::warn("PostgreSQL commits nothing: events go to the journal", {{"database", database}});
     if (options_.on_stall) options_.on_stall();
@@ -123,6 +137,7 @@ awaitable<Recording::Answer> Recording::journal(journal::Origin origin, std::vec
                                         "PostgreSQL cannot take the event now and " + refusal, kRetryAfter});
   }
   const Deadline patience = std::max(deadline, clock_.now() + kJournalPatience);
+  const Counted under_way(journalling_);
   const auto appended = co_await journal_->append(std::move(origin), std::move(unit), patience);
   if (appended) {
     journalled_ = clock_.now();

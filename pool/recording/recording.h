@@ -35,7 +35,8 @@ struct Recorded {
 
 struct RecordingOptions {
   std::chrono::milliseconds stall_after{std::chrono::seconds{1}};
-  std::function<void()> on_stall{};  // nothing commits: PostgreSQL may be away
+  std::function<void()> on_stall{};    // nothing commits: PostgreSQL may be away
+  EventStore::OnOutcome on_outcome{};  // of every call to the store
   // Why nothing is to go to the journal now; empty, or null: it may.
   std::function<std::string()> journal_refuses{};
   // Whether a workspace whose database is missing is no more, by the registry's word; null: never.
@@ -71,6 +72,9 @@ class Recording {
 
   void set_stall_after(std::chrono::milliseconds stall_after);
 
+  // Calls whose events are on their way into the journal: its statistics do not count them yet.
+  std::int64_t journalling() const { return journalling_; }
+
  private:
   boost::asio::awaitable<ingest::Answer> store(std::string database, std::vector<event::Event> unit,
                                                Deadline deadline);
@@ -87,6 +91,7 @@ class Recording {
   RecordingOptions options_;
   Stalls stalls_;
   std::optional<runtime::TimePoint> journalled_;  // the last time
+  std::int64_t journalling_ = 0;
 };
 
 }  // namespace storagepool::recording

@@ -141,9 +141,9 @@ TEST_F(RecordingTest, InAStallOneWriteAtATimeLooksWhetherItIsOver) {
 TEST_F(RecordingTest, AStallEndsWithWhateverIsCommitted) {
   Recording recording(store_, &*backlog_, clock_);
   stall(recording);
-  store_.committed("audit_ws_team_b");
+  store_.outcome("audit_ws_team_b", nullptr);
   EXPECT_TRUE(record_by(recording).value().journalled);
-  store_.committed("audit_ws_team_a");
+  store_.outcome("audit_ws_team_a", nullptr);
   EXPECT_FALSE(record_by(recording).value().journalled);
 }
 

@@ -11,7 +11,6 @@ namespace {
 
 using boost::asio::awaitable;
 using tables::StoreError;
-using workspaces::WorkspaceError;
 
 constexpr std::chrono::seconds kLookup{2};    // of the workspace
 constexpr std::chrono::seconds kTimeout{10};  // if nobody says before that it is too long
@@ -44,16 +43,16 @@ awaitable<tl::expected<void, StoreError>> store_in(EventStore& store, Destinatio
 
 }  // namespace
 
-StoreError replay_error(const WorkspaceError& error) {
+StoreError replay_error(const workspaces::Error& error) {
   switch (error.kind) {
-    case WorkspaceError::Kind::kInvalidName:
-    case WorkspaceError::Kind::kNotFound:
-    case WorkspaceError::Kind::kDeleting:
+    case workspaces::Error::Kind::kInvalidName:
+    case workspaces::Error::Kind::kNotFound:
+    case workspaces::Error::Kind::kDeleting:
       return {StoreError::Kind::kDatabaseMissing, error.detail, error.retry_after};
-    case WorkspaceError::Kind::kTaken:
-    case WorkspaceError::Kind::kNotPermitted:
-    case WorkspaceError::Kind::kUnavailable:
-    case WorkspaceError::Kind::kInternal:
+    case workspaces::Error::Kind::kTaken:
+    case workspaces::Error::Kind::kNotPermitted:
+    case workspaces::Error::Kind::kUnavailable:
+    case workspaces::Error::Kind::kInternal:
       break;
   }
   return {StoreError::Kind::kUnavailable, error.detail, error.retry_after};

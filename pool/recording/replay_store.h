@@ -9,7 +9,7 @@
 namespace storagepool::recording {
 
 // What a workspace that cannot be resolved means for its units: kDatabaseMissing when it is gone for good.
-tables::StoreError replay_error(const workspaces::WorkspaceError& error);
+tables::StoreError replay_error(const workspaces::Error& error);
 
 // For Replay; what is referred to must outlive it. While PostgreSQL is away none is tried.
 Replay::Store make_replay_store(EventStore& store, Destinations& destinations);

@@ -14,17 +14,14 @@ namespace storagepool::recording {
 namespace {
 
 using tables::StoreError;
-using workspaces::WorkspaceError;
 
 TEST(ReplayError, GivesUpOnlyWhatCanNeverBeStored) {
-  for (const auto kind :
-       {workspaces::WorkspaceError::Kind::kInvalidName, workspaces::WorkspaceError::Kind::kNotFound,
-        workspaces::WorkspaceError::Kind::kDeleting}) {
+  for (const auto kind : {workspaces::Error::Kind::kInvalidName, workspaces::Error::Kind::kNotFound,
+                          workspaces::Error::Kind::kDeleting}) {
     EXPECT_EQ(replay_error({kind, "gone", {}}).kind, tables::StoreError::Kind::kDatabaseMissing);
   }
-  for (const auto kind :
-       {workspaces::WorkspaceError::Kind::kTaken, workspaces::WorkspaceError::Kind::kNotPermitted,
-        workspaces::WorkspaceError::Kind::kUnavailable, workspaces::WorkspaceError::Kind::kInternal}) {
+  for (const auto kind : {workspaces::Error::Kind::kTaken, workspaces::Error::Kind::kNotPermitted,
+                          workspaces::Error::Kind::kUnavailable, workspaces::Error::Kind::kInternal}) {
     const tables::StoreError error = replay_error({kind, "not now", std::chrono::seconds{3}});
     EXPECT_EQ(error.kind, tables::StoreError::Kind::kUnavailable);
     EXPECT_EQ(error.detail, "not now");

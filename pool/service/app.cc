@@ -33,6 +33,7 @@
 #include "pool/service/config/live_settings.h"
 #include "pool/service/config/startup.h"
 #include "pool/service/ending.h"
+#include "pool/service/leaving.h"
 #include "pool/service/monitor.h"
 #include "pool/service/routes/admin.h"
 #include "pool/service/routes/audit.h"
@@ -75,8 +76,8 @@ tables::PartitionSettings partition_settings(const Options& options) {
   return {.oldest_event = std::chrono::ceil<std::chrono::hours>(options.event_times.past)};
 }
 
-workspaces::WorkspaceOptions workspace_options(const Options& options) {
-  workspaces::WorkspaceOptions workspaces;
+workspaces::Options workspace_options(const Options& options) {
+  workspaces::Options workspaces;
   workspaces.partitions = partition_settings(options);
   return workspaces;
 }
@@ -117,6 +118,7 @@ class App {
   ServiceMetrics metrics_;
   Monitor monitor_;
   SchemaMark schema_mark_;
+  Leaving leaving_;
   LiveSettings settings_;
   const std::string system_database_;
   engine::Engine engine_;
@@ -139,13 +141,13 @@ class App {
   http::Server admin_;
   http::Server metrics_server_;
   std::optional<Ending> ending_;  // as soon as a signal may end the program
-  bool leaving_ = false;
 };
 
 App::App(const Options& options, Startup startup)
     : options_(options),
       monitor_(executor_, partition_settings(options)),
       schema_mark_(options.state_dir + "/schema-seen"),
+      leaving_(options.state_dir + "/leaving", options.pod_uid, options.drain_delay),
       settings_(std::move(startup.in_force), std::move(startup.environment), persisted_config_file(options),
                 [this](const settings::Settings& settings) {
                   engine_.reconfigure(settings);
@@ -183,9 +185,7 @@ App::App(const Options& options, Startup startup)
       metrics_server_(executor_, small_requests(), metrics_routes_.handler()) {}
 
 void App::add_routes() {
-  ingest_.on_outcome([this](const std::string& database, const tables::StoreError* error) {
-    monitor_.wrote(database, error);
-  });
+  workspaces_.on_registry([this](const workspaces::Error* error) { monitor_.read_registry(error); });
   const auto deadline = [this] { return request_deadline(); };
   const auto away = [this] { return !postgres_usable(); };
   add_audit_routes(api_routes_, {*recording_, reader_, destinations_, options_.event_times, deadline, away});
@@ -216,6 +216,8 @@ void App::start_journal() {
 recording::RecordingOptions App::recording_options() {
   return {.stall_after = engine_.in_force().stall_after,
           .on_stall = [this] { monitor_.look(); },
+          .on_outcome = [this](const std::string& database,
+                               const tables::StoreError* error) { monitor_.wrote(database, error); },
           .journal_refuses = [this] { return journal_refuses(situation()); },
           .gone =
               [this](recording::Destination destination, steady_clock::time_point deadline) {
@@ -267,8 +269,10 @@ awaitable<http::Response> App::metrics(App* app) {
 Situation App::situation() const {
   Situation now;
   now.postgres = monitor_.status().not_ready();
+  now.to_mend = monitor_.status().to_mend();
   now.schema_seen = schema_mark_.seen();
-  now.leaving = leaving_;
+  now.leaving = leaving_.told();
+  now.left = leaving_.left(runtime::steady_now());
   now.draining = ending_ && ending_->begun();
   if (options_.journal_max_bytes > 0) now.journal = journal_report();
   return now;
@@ -283,15 +287,14 @@ settings::SettingsReport App::report() const {
   settings::SettingsReport report = make_report(settings_.in_force().config.generation, engine_);
   const Situation now = situation();
   report.not_ready = judge(now).not_ready;
-  report.leaving = now.leaving;
+  report.leaving = now.left && recording_->journalling() == 0;
   report.journal = journal_report();
   return report;
 }
 
 void App::leave(bool leaving) {
-  if (leaving != leaving_)
-    log::info(leaving ? "leaving: the journal takes no new events" : "not leaving any more");
-  leaving_ = leaving;
+  leaving_.tell(leaving, runtime::steady_now());
+  if (!ending_->begun()) api_.close_after_answers(leaving);
 }
 
 steady_clock::time_point App::request_deadline() const {
@@ -356,6 +359,7 @@ int App::run() {
   recording_.emplace(event_store_, options_.journal_max_bytes > 0 ? &*backlog_ : nullptr,
                      runtime::system_clock(), recording_options());
   add_routes();
+  api_.close_after_answers(leaving_.told());
   if (!listen()) return 1;
   ending_.emplace(executor_, options_,
                   EndingParts{.api = api_,

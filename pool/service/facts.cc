@@ -89,6 +89,14 @@ PostgresFault to_fault(const postgres::Error& error) {
   return PostgresFault::kOther;
 }
 
+namespace {
+
+PostgresFault fault_of(const std::string& sqlstate) {
+  return to_fault({postgres::classify(sqlstate), sqlstate, "", ""});
+}
+
+}  // namespace
+
 void PostgresStatus::set_fault(PostgresFault fault, const std::string& detail) {
   fault_ = fault;
   detail_ = detail;
@@ -146,9 +154,9 @@ void PostgresStatus::schema_failed(const postgres::Error& error) {
 void PostgresStatus::write_failed(std::string_view database, const tables::StoreError& error, TimePoint now) {
   const bool known = write_faults_.contains(database);
   if (!known && write_faults_.size() >= kMaxWriteFaults) return;
-  const postgres::Error cause{postgres::classify(error.sqlstate), error.sqlstate, "", ""};
   write_faults_.insert_or_assign(
-      std::string(database), WriteFault{to_fault(cause), "events cannot be written: " + error.detail, now});
+      std::string(database),
+      Fault{fault_of(error.sqlstate), "events cannot be written: " + error.detail, now});
 }
 
 void PostgresStatus::written(std::string_view database) {
@@ -156,9 +164,25 @@ void PostgresStatus::written(std::string_view database) {
   if (known != write_faults_.end()) write_faults_.erase(known);
 }
 
+void PostgresStatus::registry_failed(const std::string& sqlstate, const std::string& detail) {
+  registry_fault_ = Fault{fault_of(sqlstate), "the registry of workspaces cannot be used: " + detail, {}};
+}
+
+const PostgresStatus::Fault* PostgresStatus::first_to_mend() const {
+  if (!write_faults_.empty()) return &write_faults_.begin()->second;
+  return registry_fault_ ? &*registry_fault_ : nullptr;
+}
+
+std::vector<std::string> PostgresStatus::to_mend() const {
+  std::vector<std::string> all;
+  for (const auto& [database, fault] : write_faults_) all.push_back(database + ": " + fault.detail);
+  if (registry_fault_) all.push_back(registry_fault_->detail);
+  return all;
+}
+
 std::optional<PostgresFault> PostgresStatus::fault() const {
   if (fault_) return fault_;
-  if (!write_faults_.empty()) return write_faults_.begin()->second.fault;
+  if (const Fault* found = first_to_mend()) return found->fault;
   if (reachable_ && commits_early_) return PostgresFault::kCommitsEarly;
   return std::nullopt;
 }
@@ -166,7 +190,8 @@ std::optional<PostgresFault> PostgresStatus::fault() const {
 const std::string& PostgresStatus::detail() const {
   static const std::string kEarly =
       "synchronous_commit is off for this role, its database or the server; sessions do not follow it";
-  if (!fault_ && !write_faults_.empty()) return write_faults_.begin()->second.detail;
+  const Fault* found = first_to_mend();
+  if (!fault_ && found != nullptr) return found->detail;
   return fault() == PostgresFault::kCommitsEarly ? kEarly : detail_;
 }
 

@@ -58,28 +58,36 @@ class PostgresStatus {
   // server counts as reachable all the same: the next write may succeed.
   void write_failed(std::string_view database, const tables::StoreError& error, TimePoint now);
   void written(std::string_view database);
+  // The registry of workspaces cannot be read before a person mends something, or was read. Workspaces that
+  // are known are used all the same.
+  void registry_failed(const std::string& sqlstate, const std::string& detail);
+  void registry_read() { registry_fault_.reset(); }
 
   bool reachable() const { return reachable_; }
   bool has_schema() const { return schema_ready_; }
   // PostgreSQL is reached and has the schema: it is read, and takes events unless `writes_fail`.
   bool usable() const { return reachable_ && schema_ready_; }
   bool writes_fail() const { return !write_faults_.empty(); }
-  // The reason why the server cannot be used, or else why some database of it cannot be written.
+  bool registry_fails() const { return registry_fault_.has_value(); }
+  // The reason why the server cannot be used, or else what a person has to mend.
   std::optional<settings::PostgresFault> fault() const;
   const std::string& detail() const;
   settings::FactsReport report(TimePoint now) const;
   // Why the pod is not ready for traffic; empty when it is.
   std::vector<std::string> not_ready() const;
+  // What a person has to mend while the server is usable.
+  std::vector<std::string> to_mend() const;
 
  private:
   void set_fault(settings::PostgresFault fault, const std::string& detail);
   void clear_fault();
 
-  struct WriteFault {
+  struct Fault {
     settings::PostgresFault fault;
     std::string detail;
     TimePoint at;
   };
+  const Fault* first_to_mend() const;  // null: nothing is
 
   bool reachable_ = false;
   bool schema_ready_ = false;
@@ -87,7 +95,8 @@ class PostgresStatus {
   std::optional<settings::PostgresFault> fault_;
   std::string detail_ = "not tried yet";
   bool commits_early_ = false;
-  std::map<std::string, WriteFault, std::less<>> write_faults_;  // by database
+  std::map<std::string, Fault, std::less<>> write_faults_;  // by database
+  std::optional<Fault> registry_fault_;
   std::optional<settings::ServerFacts> facts_;
   TimePoint facts_at_;
 };

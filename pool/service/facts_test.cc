@@ -124,6 +124,28 @@ TEST(PostgresStatus, WritesThatFailAreToldByDatabaseUntilOneSucceeds) {
   EXPECT_EQ(status.detail(), "");
 }
 
+TEST(PostgresStatus, ARegistryThatCannotBeReadIsToldWhileNoWriteFails) {
+  PostgresStatus status;
+  status.checked({}, kNow);
+  status.schema_ready();
+  EXPECT_THAT(status.to_mend(), IsEmpty());
+  status.registry_failed("42501", "denied (42501)");
+  EXPECT_EQ(status.fault(), PostgresFault::kNotPermitted);
+  EXPECT_THAT(status.report(kNow).detail, HasSubstr("registry of workspaces cannot be used: denied (42501)"));
+  EXPECT_TRUE(status.report(kNow).reachable);
+  EXPECT_THAT(status.not_ready(), IsEmpty());
+  status.write_failed("audit", {.detail = "disk (58030)", .sqlstate = "58030"}, kNow);
+  EXPECT_EQ(status.fault(), PostgresFault::kOther);
+  EXPECT_THAT(status.to_mend(), ElementsAre(HasSubstr("audit: events cannot be written: disk (58030)"),
+                                            HasSubstr("denied (42501)")));
+  status.written("audit");
+  status.checked({}, kNow + PostgresStatus::kWriteFaultMemory * 2);
+  EXPECT_EQ(status.fault(), PostgresFault::kNotPermitted) << "it is looked at all the time";
+  status.registry_read();
+  EXPECT_FALSE(status.fault());
+  EXPECT_THAT(status.to_mend(), IsEmpty());
+}
+
 TEST(PostgresStatus, AnAsynchronousCommitIsToldWhileNothingElseIs) {
   PostgresStatus status;
   status.schema_ready();

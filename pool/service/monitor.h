@@ -18,6 +18,7 @@
 #include "pool/engine/engine.h"
 #include "pool/service/facts.h"
 #include "pool/tables/partitions.h"
+#include "pool/workspaces/error.h"
 
 namespace storagepool::service {
 
@@ -37,17 +38,20 @@ class Monitor {
   void moved();
   // What became of a write: null when it succeeded.
   void wrote(const std::string& database, const tables::StoreError* error);
+  // What became of a look at the registry of workspaces: null when it was read.
+  void read_registry(const workspaces::Error* error);
 
   const PostgresStatus& status() const { return status_; }
 
  private:
   boost::asio::awaitable<void> run();
-  boost::asio::awaitable<bool> check();  // true when the server answered
+  enum class Checked { kNoSession, kFailed, kWell };
+  boost::asio::awaitable<Checked> check();
   boost::asio::awaitable<bool> read_facts(postgres::Connection& connection, int moves);
   boost::asio::awaitable<void> migrate(postgres::Connection& connection, int moves);
   boost::asio::awaitable<void> create_months(postgres::Connection& connection);
   boost::asio::awaitable<void> wait(std::chrono::milliseconds period);
-  std::chrono::milliseconds retry_period();
+  std::chrono::milliseconds pause_after(Checked checked);
   void wake();
   void log_change();
 

@@ -2,10 +2,10 @@
 
 namespace storagepool::workspaces {
 
-WorkspaceCache::WorkspaceCache(std::size_t capacity, std::chrono::milliseconds recheck_after)
+Cache::Cache(std::size_t capacity, std::chrono::milliseconds recheck_after)
     : capacity_(capacity), recheck_after_(recheck_after) {}
 
-WorkspaceCache::Look WorkspaceCache::look(const std::string& name, TimePoint now) {
+Cache::Look Cache::look(const std::string& name, TimePoint now) {
   const auto found = places_.find(name);
   if (found == places_.end()) return Look::kMiss;
   entries_.splice(entries_.begin(), entries_, found->second);
@@ -16,27 +16,27 @@ WorkspaceCache::Look WorkspaceCache::look(const std::string& name, TimePoint now
   return Look::kStale;
 }
 
-bool WorkspaceCache::known(const std::string& name, const std::string& incarnation) const {
+bool Cache::known(const std::string& name, const std::string& incarnation) const {
   const auto found = places_.find(name);
   return found != places_.end() && found->second->incarnation == incarnation;
 }
 
-std::string WorkspaceCache::incarnation(const std::string& name) const {
+std::string Cache::incarnation(const std::string& name) const {
   const auto found = places_.find(name);
   return found == places_.end() ? std::string() : found->second->incarnation;
 }
 
-void WorkspaceCache::checked(const std::string& name, TimePoint now) {
+void Cache::checked(const std::string& name, TimePoint now) {
   const auto found = places_.find(name);
   if (found != places_.end()) found->second->checked_at = now;
 }
 
-void WorkspaceCache::expire(const std::string& name) {
+void Cache::expire(const std::string& name) {
   const auto found = places_.find(name);
   if (found != places_.end()) found->second->expired = true;
 }
 
-void WorkspaceCache::put(const std::string& name, const std::string& incarnation, TimePoint now) {
+void Cache::put(const std::string& name, const std::string& incarnation, TimePoint now) {
   erase(name);
   entries_.push_front({name, incarnation, now});
   places_.emplace(name, entries_.begin());
@@ -46,7 +46,7 @@ void WorkspaceCache::put(const std::string& name, const std::string& incarnation
   }
 }
 
-void WorkspaceCache::erase(const std::string& name) {
+void Cache::erase(const std::string& name) {
   const auto found = places_.find(name);
   if (found == places_.end()) return;
   entries_.erase(found->second);

@@ -12,12 +12,12 @@
 
 namespace storagepool::workspaces {
 
-class WorkspaceCache {
+class Cache {
  public:
   using TimePoint = std::chrono::steady_clock::time_point;
   enum class Look { kMiss, kStale, kFresh };
 
-  WorkspaceCache(std::size_t capacity, std::chrono::milliseconds recheck_after);
+  Cache(std::size_t capacity, std::chrono::milliseconds recheck_after);
 
   Look look(const std::string& name, TimePoint now);
   // Of this incarnation: a workspace that was dropped and made again is another.

@@ -6,12 +6,12 @@ namespace storagepool::workspaces {
 namespace {
 
 using namespace std::chrono_literals;
-using Look = WorkspaceCache::Look;
+using Look = Cache::Look;
 
-const WorkspaceCache::TimePoint kNow{1h};
+const Cache::TimePoint kNow{1h};
 
 TEST(WorkspaceCache, BelievesAnEntryForAWhile) {
-  WorkspaceCache cache(10, 2s);
+  Cache cache(10, 2s);
   EXPECT_EQ(cache.look("a", kNow), Look::kMiss);
   cache.put("a", "1", kNow);
   EXPECT_EQ(cache.look("a", kNow + 1999ms), Look::kFresh);
@@ -19,7 +19,7 @@ TEST(WorkspaceCache, BelievesAnEntryForAWhile) {
 }
 
 TEST(WorkspaceCache, SendsOneCallerToAskAboutAStaleEntry) {
-  WorkspaceCache cache(10, 2s);
+  Cache cache(10, 2s);
   cache.put("a", "1", kNow);
   EXPECT_EQ(cache.look("a", kNow + 2s), Look::kStale);
   EXPECT_EQ(cache.look("a", kNow + 2s), Look::kFresh);
@@ -30,7 +30,7 @@ TEST(WorkspaceCache, SendsOneCallerToAskAboutAStaleEntry) {
 }
 
 TEST(WorkspaceCache, AsksAboutAnExpiredEntryAtOnce) {
-  WorkspaceCache cache(10, 2s);
+  Cache cache(10, 2s);
   cache.put("a", "1", kNow);
   cache.expire("a");
   cache.expire("b");
@@ -40,7 +40,7 @@ TEST(WorkspaceCache, AsksAboutAnExpiredEntryAtOnce) {
 }
 
 TEST(WorkspaceCache, TellsAWorkspaceFromALaterOneOfItsName) {
-  WorkspaceCache cache(10, 2s);
+  Cache cache(10, 2s);
   EXPECT_FALSE(cache.known("a", "1"));
   cache.put("a", "1", kNow);
   EXPECT_TRUE(cache.known("a", "1"));
@@ -48,7 +48,7 @@ TEST(WorkspaceCache, TellsAWorkspaceFromALaterOneOfItsName) {
 }
 
 TEST(WorkspaceCache, Forgets) {
-  WorkspaceCache cache(10, 2s);
+  Cache cache(10, 2s);
   cache.put("a", "1", kNow);
   cache.erase("a");
   cache.erase("a");
@@ -58,7 +58,7 @@ TEST(WorkspaceCache, Forgets) {
 }
 
 TEST(WorkspaceCache, KeepsTheRecentlyUsedWhenItIsFull) {
-  WorkspaceCache cache(3, 2s);
+  Cache cache(3, 2s);
   for (const char* name : {"a", "b", "c"}) cache.put(name, "1", kNow);
   EXPECT_EQ(cache.look("a", kNow), Look::kFresh);
   cache.put("d", "1", kNow);

@@ -20,17 +20,16 @@ template <typename T>
 using Operation = std::function<registry::Answer<T>(postgres::Connection&)>;
 
 template <typename T>
-boost::asio::awaitable<tl::expected<T, WorkspaceError>> call(engine::Engine& engine, std::string database,
-                                                             Operation<T> operation,
-                                                             engine::TimePoint deadline) {
+boost::asio::awaitable<tl::expected<T, Error>> call(engine::Engine& engine, std::string database,
+                                                    Operation<T> operation, engine::TimePoint deadline) {
   constexpr int kTries = 2;
   for (int attempt = 1;; ++attempt) {
     auto lease = co_await engine.acquire(database, deadline);
-    if (!lease) co_return tl::unexpected(to_workspace_error(lease.error()));
+    if (!lease) co_return tl::unexpected(to_error(lease.error()));
     auto result = co_await operation(**lease);
     if (result) co_return std::move(*result);
     if (!postgres::disposition_of(result.error()).repeat || attempt == kTries)
-      co_return tl::unexpected(to_workspace_error(result.error()));
+      co_return tl::unexpected(to_error(result.error()));
   }
 }
 

@@ -12,7 +12,6 @@ namespace {
 using boost::asio::awaitable;
 using postgres::Connection;
 using postgres::Deadline;
-using postgres::Error;
 using postgres::Parameter;
 
 constexpr std::chrono::seconds kUnlockTimeout{5};
@@ -32,7 +31,7 @@ constexpr std::string_view kReadMark =
     "SELECT shobj_description(oid, 'pg_database') FROM pg_database WHERE datname = $1::text";
 
 std::string mark_of(const WorkspaceDatabase& database) {
-  return "StoragePool workspace " + database.row.name + " of the database " + database.system_database;
+  return workspaces::mark_of(database.row.name, database.system_database);
 }
 
 // No limit of the session's own on a statement while this lives; callers' deadlines bound it.
@@ -56,8 +55,8 @@ class WithoutStatementTimeout {
 };
 
 // Statements that take no parameters: PostgreSQL itself quotes what goes into them.
-awaitable<tl::expected<void, Error>> define(Connection& connection, std::string_view format,
-                                            std::vector<Parameter> parameters, Deadline deadline) {
+awaitable<tl::expected<void, postgres::Error>> define(Connection& connection, std::string_view format,
+                                                      std::vector<Parameter> parameters, Deadline deadline) {
   parameters.insert(parameters.begin(), std::string(format));
   parameters.resize(3);
   const auto text = co_await connection.query("SELECT format($1::text, $2::text, $3::text)",
@@ -66,7 +65,7 @@ awaitable<tl::expected<void, Error>> define(Connection& connection, std::string_
   const std::string sql = text->rows.at(0).at(0).value_or("");
   const auto done = co_await connection.execute(sql, deadline);
   if (!done) co_return tl::unexpected(done.error());
-  co_return tl::expected<void, Error>();
+  co_return tl::expected<void, postgres::Error>();
 }
 
 struct Mark {
@@ -74,8 +73,8 @@ struct Mark {
   std::optional<std::string> text;
 };
 
-awaitable<tl::expected<Mark, Error>> read_mark(Connection& connection, std::string database,
-                                               Deadline deadline) {
+awaitable<tl::expected<Mark, postgres::Error>> read_mark(Connection& connection, std::string database,
+                                                         Deadline deadline) {
   std::vector<Parameter> parameters{std::move(database)};
   const auto found = co_await connection.query(kReadMark, std::move(parameters), deadline);
   if (!found) co_return tl::unexpected(found.error());
@@ -85,8 +84,9 @@ awaitable<tl::expected<Mark, Error>> read_mark(Connection& connection, std::stri
 
 // A lock of the session, because CREATE and DROP DATABASE refuse to run in a transaction; one that cannot be
 // given back goes with the session, which is unusable then.
-awaitable<tl::expected<bool, Error>> advisory_lock(Connection& connection, std::string_view function,
-                                                   std::string name, Deadline deadline) {
+awaitable<tl::expected<bool, postgres::Error>> advisory_lock(Connection& connection,
+                                                             std::string_view function, std::string name,
+                                                             Deadline deadline) {
   const std::string sql =
       "SELECT " + std::string(function) + "(hashtextextended('storagepool workspace ' || $1::text, 0))::int";
   std::vector<Parameter> parameters{std::move(name)};
@@ -150,7 +150,7 @@ DatabaseAnswer locked(Work work, Connection& connection, WorkspaceDatabase what,
   const auto taken = co_await advisory_lock(connection, "pg_try_advisory_lock", name, deadline);
   if (!taken) co_return tl::unexpected(taken.error());
   if (!*taken) co_return DatabaseWork::kBusy;
-  auto answer = tl::expected<DatabaseWork, Error>(DatabaseWork::kBusy);
+  auto answer = tl::expected<DatabaseWork, postgres::Error>(DatabaseWork::kBusy);
   {
     const WithoutStatementTimeout unlimited(connection, limits);
     answer = co_await work(connection, std::move(what), deadline);
@@ -161,6 +161,14 @@ DatabaseAnswer locked(Work work, Connection& connection, WorkspaceDatabase what,
 }
 
 }  // namespace
+
+boost::asio::awaitable<tl::expected<bool, postgres::Error>> is_marked(Connection& connection,
+                                                                      WorkspaceDatabase asked,
+                                                                      Deadline deadline) {
+  const auto mark = co_await read_mark(connection, asked.database, deadline);
+  if (!mark) co_return tl::unexpected(mark.error());
+  co_return mark->text == mark_of(asked);
+}
 
 DatabaseAnswer make_database(Connection& connection, WorkspaceDatabase wanted, settings::Settings limits,
                              Deadline deadline) {

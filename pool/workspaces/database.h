@@ -37,6 +37,10 @@ struct WorkspaceDatabase {
 
 using DatabaseAnswer = boost::asio::awaitable<tl::expected<DatabaseWork, postgres::Error>>;
 
+// Whether the database is there and is that of the workspace; of the row only the name counts.
+boost::asio::awaitable<tl::expected<bool, postgres::Error>> is_marked(postgres::Connection& connection,
+                                                                      WorkspaceDatabase asked,
+                                                                      postgres::Deadline deadline);
 // While row.incarnation is being created. `limits` are those in force, which the session has again
 // afterwards: PostgreSQL may take longer over a database than over a statement of a request.
 DatabaseAnswer make_database(postgres::Connection& connection, WorkspaceDatabase wanted,

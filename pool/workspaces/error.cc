@@ -7,31 +7,37 @@
 namespace storagepool::workspaces {
 namespace {
 
-using Kind = WorkspaceError::Kind;
+using Kind = Error::Kind;
 
 constexpr std::chrono::milliseconds kRetryAfter{1000};
 
-WorkspaceError make(Kind kind, std::string_view name, std::string_view what) {
+Error make(Kind kind, std::string_view name, std::string_view what) {
   return {kind, "the workspace " + std::string(name) + " " + std::string(what), {}};
 }
 
 }  // namespace
 
-WorkspaceError unavailable(std::string detail) {
+Error unavailable(std::string detail) {
   return {Kind::kUnavailable, std::move(detail), kRetryAfter};
 }
 
-WorkspaceError to_workspace_error(const engine::AcquireError& error) {
+Error to_error(const engine::AcquireError& error) {
   return {Kind::kUnavailable, "no connection to PostgreSQL: " + error.detail,
           std::max(error.retry_after, kRetryAfter)};
 }
 
-WorkspaceError to_workspace_error(const postgres::Error& error) {
-  using Cause = postgres::Disposition::Cause;
-  const Cause cause = postgres::disposition_of(error).cause;
-  // The rows of the registry are this program's own.
-  if (cause == Cause::kRow) return {Kind::kInternal, error.detail, {}};
-  return {Kind::kUnavailable, error.detail, kRetryAfter, cause == Cause::kPerson};
+Error to_error(const postgres::Error& error) {
+  // What lies in a row is no client's fault either: those of the registry are this program's own.
+  const bool passes = postgres::disposition_of(error).cause == postgres::Disposition::Cause::kPassing;
+  return {Kind::kUnavailable, error.detail, kRetryAfter, !passes, error.sqlstate};
+}
+
+Error forgotten(std::string_view name) {
+  Error error =
+      unavailable("the registry of workspaces, the table storagepool_workspaces, knows no workspace " +
+                  std::string(name) + ", but its database is there");
+  error.needs_person = true;
+  return error;
 }
 
 Described usable(const std::optional<WorkspaceRow>& row, std::string_view name) {
@@ -45,7 +51,7 @@ Described usable(const std::optional<WorkspaceRow>& row, std::string_view name) 
 
 Described existing(const std::optional<WorkspaceRow>& row, std::string_view name) {
   if (row && row->state != WorkspaceState::kDeleted) return *row;
-  return tl::unexpected(WorkspaceError{Kind::kNotFound, "there is no workspace " + std::string(name), {}});
+  return tl::unexpected(Error{Kind::kNotFound, "there is no workspace " + std::string(name), {}});
 }
 
 Described created(const std::optional<WorkspaceRow>& row, std::string_view name) {
@@ -53,7 +59,7 @@ Described created(const std::optional<WorkspaceRow>& row, std::string_view name)
   return tl::unexpected(make(Kind::kDeleting, name, "was deleted while it was being created"));
 }
 
-WorkspaceError work_error(DatabaseWork work, const WorkspaceDatabase& what) {
+Error work_error(DatabaseWork work, const WorkspaceDatabase& what) {
   switch (work) {
     case DatabaseWork::kTaken:
       return make(Kind::kTaken, what.row.name,

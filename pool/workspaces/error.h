@@ -16,7 +16,7 @@
 
 namespace storagepool::workspaces {
 
-struct WorkspaceError {
+struct Error {
   enum class Kind {
     kInvalidName,
     kNotFound,
@@ -30,20 +30,24 @@ struct WorkspaceError {
   std::string detail;  // safe to show to a client
   std::chrono::milliseconds retry_after{};
   bool needs_person = false;  // it will not pass before somebody changes something in PostgreSQL
+  std::string sqlstate{};     // if PostgreSQL has said why
 };
 
-WorkspaceError unavailable(std::string detail);
-WorkspaceError to_workspace_error(const engine::AcquireError& error);
-WorkspaceError to_workspace_error(const postgres::Error& error);
+Error unavailable(std::string detail);
+Error to_error(const engine::AcquireError& error);
+Error to_error(const postgres::Error& error);
+
+// The registry has no row of a workspace whose database is there.
+Error forgotten(std::string_view name);
 
 // The workspace with this row, if there is one that may be used, or why not.
-using Described = tl::expected<WorkspaceRow, WorkspaceError>;
+using Described = tl::expected<WorkspaceRow, Error>;
 Described usable(const std::optional<WorkspaceRow>& row, std::string_view name);
 // If there is one, in whatever state.
 Described existing(const std::optional<WorkspaceRow>& row, std::string_view name);
 // What became of a creation that has ended without an error of its own, by the row it left behind.
 Described created(const std::optional<WorkspaceRow>& row, std::string_view name);
 // Why work on the database did not get done; not for kDone and kOvertaken.
-WorkspaceError work_error(DatabaseWork work, const WorkspaceDatabase& what);
+Error work_error(DatabaseWork work, const WorkspaceDatabase& what);
 
 }  // namespace storagepool::workspaces

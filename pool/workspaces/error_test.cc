@@ -9,7 +9,7 @@ namespace storagepool::workspaces {
 namespace {
 
 using namespace std::chrono_literals;
-using Kind = WorkspaceError::Kind;
+using Kind = Error::Kind;
 using ::testing::HasSubstr;
 
 std::optional<WorkspaceRow> row(WorkspaceState state) {
@@ -56,21 +56,20 @@ TEST(WorkspaceError, SaysWhatBecameOfACreation) {
 
 TEST(WorkspaceError, TellsWhatPassesFromWhatDoesNot) {
   const auto of = [](const std::string& sqlstate) {
-    return to_workspace_error(postgres::Error{postgres::classify(sqlstate), sqlstate, "", "said"});
+    return to_error(postgres::Error{postgres::classify(sqlstate), sqlstate, "", "said"});
   };
   for (const auto& error :
-       {of("57P01"), of("57014"), of("53200"), of(""), to_workspace_error(engine::AcquireError{})}) {
+       {of("57P01"), of("57014"), of("53200"), of(""), to_error(engine::AcquireError{})}) {
     EXPECT_EQ(error.kind, Kind::kUnavailable);
     EXPECT_GE(error.retry_after, 1s);
     EXPECT_FALSE(error.needs_person);
   }
-  for (const auto& error : {of("3D000"), of("25006"), of("42501"), of("42P01"), of("58030"), of("XX000")}) {
+  for (const char* sqlstate : {"3D000", "25006", "42501", "42P01", "58030", "XX000", "23505", "22023"}) {
+    const auto error = of(sqlstate);
     EXPECT_EQ(error.kind, Kind::kUnavailable);
     EXPECT_GE(error.retry_after, 1s);
     EXPECT_TRUE(error.needs_person);
-  }
-  for (const auto& error : {of("23505"), of("22023")}) {
-    EXPECT_EQ(error.kind, Kind::kInternal);
+    EXPECT_EQ(error.sqlstate, sqlstate);
     EXPECT_EQ(error.detail, "said");
   }
 }

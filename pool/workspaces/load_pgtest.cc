@@ -22,7 +22,7 @@ using namespace std::chrono_literals;
 using boost::asio::awaitable;
 using postgres::testing::in;
 using testing::Pod;
-using Kind = WorkspaceError::Kind;
+using Kind = Error::Kind;
 using ::testing::IsEmpty;
 using ::testing::IsSubsetOf;
 
@@ -49,7 +49,7 @@ class WorkspaceLoadTest : public testing::WorkspaceTest {
 };
 
 // One write as a request does it; nothing when it was stored.
-awaitable<std::optional<WorkspaceError>> write(Pod& pod, std::string name) {
+awaitable<std::optional<Error>> write(Pod& pod, std::string name) {
   const auto deadline = in(30s);
   for (int attempt = 1;; ++attempt) {
     const auto home = co_await pod.workspaces.resolve(name, deadline);
@@ -59,9 +59,9 @@ awaitable<std::optional<WorkspaceError>> write(Pod& pod, std::string name) {
       std::vector<postgres::Parameter> parameters{std::string("r")};
       const auto stored = co_await (*lease)->query(kInsert, std::move(parameters), deadline);
       if (stored) co_return std::nullopt;
-      if (attempt == 3) co_return to_workspace_error(stored.error());
+      if (attempt == 3) co_return to_error(stored.error());
     } else if (attempt == 3) {
-      co_return to_workspace_error(lease.error());
+      co_return to_error(lease.error());
     }
     pod.workspaces.forget(name);
   }

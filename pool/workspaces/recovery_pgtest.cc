@@ -17,7 +17,7 @@ namespace {
 using namespace std::chrono_literals;
 using postgres::testing::in;
 using testing::Pod;
-using Kind = WorkspaceError::Kind;
+using Kind = Error::Kind;
 using ::testing::ElementsAre;
 using ::testing::IsEmpty;
 
@@ -193,7 +193,7 @@ TEST_F(WorkspaceRecoveryTest, AStatementMayTakeLongerThanTheLimitWhileADatabaseI
   ASSERT_TRUE(session) << session.error().detail;
   Pod pod(context_, *server_, {.statement_timeout = 500ms, .lock_timeout = 0ms});
   ASSERT_TRUE(run((*session)->execute("BEGIN; LOCK TABLE pg_database IN SHARE MODE", in(20s))));
-  std::optional<tl::expected<CreatedWorkspace, WorkspaceError>> created;
+  std::optional<tl::expected<CreatedWorkspace, Error>> created;
   boost::asio::co_spawn(context_, postgres::testing::keep(pod.workspaces.create("w", in(30s)), created),
                         boost::asio::detached);
   const auto waits = [] {

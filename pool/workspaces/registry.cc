@@ -18,6 +18,9 @@ constexpr std::array<std::pair<WorkspaceState, std::string_view>, 4> kStates = {
     {WorkspaceState::kDeleted, "deleted"},
 }};
 
+constexpr std::string_view kMarkBegin = "StoragePool workspace ";
+constexpr std::string_view kMarkMiddle = " of the database ";
+
 // One transaction under the lock of the schema's migrations, see pool/tables/tables.cc: two that make one
 // table at once would fail on the catalog. A later release adds columns here.
 constexpr std::string_view kMakeTable = R"sql(
@@ -79,7 +82,15 @@ constexpr std::string_view kSetUpkeep = R"sql(
 UPDATE storagepool_workspaces SET upkeep_due = now() + $3::interval
 WHERE name = $1::text AND incarnation = $2::uuid)sql";
 
+// Whether a database of this server is marked as that of a workspace of this one.
+const std::string kAnyMarked =
+    "SELECT EXISTS (SELECT FROM pg_database AS known CROSS JOIN LATERAL "
+    "shobj_description(known.oid, 'pg_database') AS mark WHERE mark = '" +
+    std::string(kMarkBegin) + "' || split_part(mark, ' ', 3) || '" + std::string(kMarkMiddle) +
+    "' || current_database()::text)::int";
+
 constexpr std::string_view kUndefinedTable = "42P01";
+constexpr std::string_view kDataCorrupted = "XX001";
 
 std::string interval(std::chrono::milliseconds time) {
   return std::to_string(time.count()) + " milliseconds";
@@ -110,17 +121,36 @@ std::optional<WorkspaceCounts> read_counts(const Columns& columns) {
 }
 
 postgres::Error unreadable() {
-  postgres::Error error;
-  error.detail = "storagepool_workspaces holds a row that cannot be read";
-  return error;
+  return {postgres::ErrorClass::kOther, std::string(kDataCorrupted), "",
+          "storagepool_workspaces holds a row that cannot be read"};
 }
 
-// Without the table no row is found.
-awaitable<tl::expected<postgres::Result, postgres::Error>> run(Connection& connection, std::string_view sql,
-                                                               std::vector<Parameter> parameters,
-                                                               Deadline deadline) {
-  auto result = co_await connection.query(sql, std::move(parameters), deadline);
-  if (!result && result.error().sqlstate == kUndefinedTable) co_return postgres::Result{};
+using Ran = tl::expected<postgres::Result, postgres::Error>;
+
+bool misses_table(const Ran& result) {
+  return !result && result.error().sqlstate == kUndefinedTable;
+}
+
+registry::Answer<bool> any_marked(Connection& connection, Deadline deadline) {
+  const auto found = co_await connection.execute(kAnyMarked, deadline);
+  if (!found) co_return tl::unexpected(found.error());
+  co_return found->rows.at(0).at(0) == "1";
+}
+
+// Without the table, and without databases that it should know, no row is found.
+awaitable<Ran> run(Connection& connection, std::string_view sql, std::vector<Parameter> parameters,
+                   Deadline deadline) {
+  auto result = co_await connection.query(sql, parameters, deadline);
+  if (!misses_table(result)) co_return result;
+  const auto marked = co_await any_marked(connection, deadline);
+  if (!marked) co_return tl::unexpected(marked.error());
+  if (!*marked) co_return postgres::Result{};
+  // Another pod may have made both since.
+  result = co_await connection.query(sql, std::move(parameters), deadline);
+  if (misses_table(result)) {
+    result.error().detail =
+        "there is no table storagepool_workspaces, but there are databases of workspaces (42P01)";
+  }
   co_return result;
 }
 
@@ -161,6 +191,11 @@ std::optional<WorkspaceState> parse_workspace_state(std::string_view text) {
   return std::nullopt;
 }
 
+std::string mark_of(std::string_view workspace, std::string_view system_database) {
+  return std::string(kMarkBegin) + std::string(workspace) + std::string(kMarkMiddle) +
+         std::string(system_database);
+}
+
 namespace registry {
 
 Answer<FoundRow> find(Connection& connection, std::string name, Deadline deadline) {
@@ -195,7 +230,9 @@ Answer<WorkspaceCounts> count(Connection& connection, Deadline deadline) {
 Answer<FoundRow> begin_creation(Connection& connection, std::string name, Deadline deadline) {
   std::vector<Parameter> parameters{name};
   auto begun = co_await connection.query(kBeginCreation, parameters, deadline);
-  if (!begun && begun.error().sqlstate == kUndefinedTable) {
+  if (misses_table(begun)) {
+    const auto there = co_await find(connection, name, deadline);  // fails when the table is lost
+    if (!there) co_return tl::unexpected(there.error());
     const auto made = co_await connection.execute(kMakeTable, deadline);
     if (!made) co_return tl::unexpected(made.error());
     begun = co_await connection.query(kBeginCreation, std::move(parameters), deadline);

@@ -1,5 +1,6 @@
 // The registry of workspaces: the statements on the table `storagepool_workspaces` of the system database,
-// private to this folder. The table is made by the first creation; without it there are no workspaces.
+// private to this folder. The table is made by the first creation. Without it there are no workspaces, unless
+// there are databases that are marked as theirs: then it is lost, which is an error of every operation.
 //
 //              PUT                 database made and migrated
 //   (no row) --------> creating ------------------------------> ready
@@ -36,6 +37,9 @@ struct WorkspaceRow {
   std::string incarnation;  // a uuid, another each time the name is created
   runtime::Timestamp created_at;
 };
+
+// The comment by which the database of a workspace is known as such.
+std::string mark_of(std::string_view workspace, std::string_view system_database);
 
 struct UnfinishedWorkspace {
   WorkspaceRow row;

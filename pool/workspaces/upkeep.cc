@@ -55,9 +55,9 @@ awaitable<void> Workspaces::run() {
     const auto deadline = runtime::steady_now() + kStepTimeout;
     const auto pass = co_await finish_pending(deadline);
     auto period = options_.pass_period;
+    tell_registry(pass ? nullptr : &pass.error());
     // While PostgreSQL is away others say so.
-    const bool strange =
-        !pass && (pass.error().kind != WorkspaceError::Kind::kUnavailable || pass.error().needs_person);
+    const bool strange = !pass && pass.error().needs_person;
     if (strange && said != pass.error().detail) {
       log::warn("the registry of workspaces cannot be read", {{"detail", pass.error().detail}});
     }
@@ -125,7 +125,7 @@ Workspaces::Answer<FinishedWork> Workspaces::finish_pending(Deadline deadline) {
 Workspaces::Answer<bool> Workspaces::finish(WorkspaceRow row, Deadline deadline) {
   const auto database = workspace_database(system_database_, row.name);
   if (!database) {
-    co_return tl::unexpected(WorkspaceError{WorkspaceError::Kind::kInternal, database.error(), {}});
+    co_return tl::unexpected(Error{Error::Kind::kInternal, database.error(), {}});
   }
   if (row.state == WorkspaceState::kDeleting) co_return co_await finish_removal(row, *database, deadline);
   const auto created = co_await finish_creation(row, *database, at_most(deadline, kCreationTimeout));

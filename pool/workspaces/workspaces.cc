@@ -15,7 +15,7 @@ namespace storagepool::workspaces {
 namespace {
 
 using registry::FoundRow;
-using Kind = WorkspaceError::Kind;
+using Kind = Error::Kind;
 
 constexpr std::chrono::milliseconds kSoon{50};  // between tries at what another session is at
 // A request that asks again about a known workspace waits no longer for the registry than this.
@@ -29,7 +29,7 @@ Workspace described(const WorkspaceRow& row) {
   return {row.name, row.state, row.created_at};
 }
 
-WorkspaceError invalid_name(std::string detail) {
+Error invalid_name(std::string detail) {
   return {Kind::kInvalidName, std::move(detail), {}};
 }
 
@@ -51,7 +51,7 @@ class Workspaces::Making {
 };
 
 Workspaces::Workspaces(boost::asio::any_io_executor executor, engine::Engine& engine,
-                       std::string system_database, WorkspaceOptions options)
+                       std::string system_database, Options options)
     : engine_(engine),
       system_database_(std::move(system_database)),
       options_(options),
@@ -68,7 +68,7 @@ Workspaces::Answer<CreatedWorkspace> Workspaces::create(std::string name, Deadli
   const auto begun = co_await call(engine_, system_database_, begin, deadline);
   if (!begun) co_return tl::unexpected(begun.error());
   const FoundRow& wanted = *begun;
-  std::optional<WorkspaceError> trouble;
+  std::optional<Error> trouble;
   if (wanted && wanted->state == WorkspaceState::kCreating) {
     const auto finished = co_await finish_creation(*wanted, *database, deadline);
     if (finished && *finished) {
@@ -82,7 +82,7 @@ Workspaces::Answer<CreatedWorkspace> Workspaces::create(std::string name, Deadli
     }
   }
   // Somebody else has brought it to where it is now.
-  const auto found = co_await find(name, deadline);
+  const auto found = co_await find(name, *database, deadline);
   if (!found) co_return tl::unexpected(trouble.value_or(found.error()));
   const FoundRow& row = *found;
   if (trouble && row && row->state == WorkspaceState::kCreating)
@@ -138,17 +138,17 @@ Workspaces::Answer<bool> Workspaces::make(WorkspaceRow row, std::string database
 Workspaces::Answer<engine::Lease> Workspaces::open(std::string database, Deadline deadline) {
   const auto patience = std::min(deadline, runtime::steady_now() + kConnectPatience);
   for (;;) {
-    WorkspaceError error;
+    Error error;
     bool may_come = false;
     {
       auto lease = co_await engine_.acquire(database, deadline);
       if (lease) {
         const auto migrated = co_await tables::migrate(**lease, tables::migrations(), deadline);
         if (migrated) co_return std::move(*lease);
-        error = to_workspace_error(migrated.error());
+        error = to_error(migrated.error());
         may_come = postgres::disposition_of(migrated.error()).repeat;
       } else {
-        error = to_workspace_error(lease.error());
+        error = to_error(lease.error());
         may_come = lease.error().reason == engine::AcquireError::Reason::kConnectFailed ||
                    lease.error().reason == engine::AcquireError::Reason::kDatabaseClosed;
       }
@@ -169,11 +169,32 @@ Workspaces::Answer<bool> Workspaces::look_after(std::string database, runtime::T
   co_return false;
 }
 
-Workspaces::Answer<FoundRow> Workspaces::find(std::string name, Deadline deadline) {
+Workspaces::Answer<FoundRow> Workspaces::find(std::string name, std::string database, Deadline deadline) {
   const Operation<FoundRow> look = [&](postgres::Connection& connection) {
     return registry::find(connection, name, deadline);
   };
-  co_return co_await call(engine_, system_database_, look, deadline);
+  auto found = co_await call(engine_, system_database_, look, deadline);
+  tell_registry(found ? nullptr : &found.error());
+  if (found && !*found) found = co_await missing(std::move(name), std::move(database), deadline);
+  co_return found;
+}
+
+Workspaces::Answer<FoundRow> Workspaces::missing(std::string name, std::string database, Deadline deadline) {
+  WorkspaceDatabase asked;
+  asked.row.name = name;
+  asked.database = std::move(database);
+  asked.system_database = system_database_;
+  const Operation<bool> look = [&](postgres::Connection& connection) {
+    return is_marked(connection, asked, deadline);
+  };
+  const auto marked = co_await call(engine_, system_database_, look, deadline);
+  if (!marked) co_return tl::unexpected(marked.error());
+  if (*marked) co_return tl::unexpected(forgotten(name));
+  co_return FoundRow{};
+}
+
+void Workspaces::tell_registry(const Error* error) const {
+  if (on_registry_ && (error == nullptr || error->needs_person)) on_registry_(error);
 }
 
 Workspaces::Answer<std::vector<Workspace>> Workspaces::list(std::int64_t limit, std::string after,
@@ -191,7 +212,7 @@ Workspaces::Answer<std::vector<Workspace>> Workspaces::list(std::int64_t limit, 
 Workspaces::Answer<Workspace> Workspaces::get(std::string name, Deadline deadline) {
   const auto database = workspace_database(system_database_, name);
   if (!database) co_return tl::unexpected(invalid_name(database.error()));
-  const auto row = co_await find(name, deadline);
+  const auto row = co_await find(name, *database, deadline);
   if (!row) co_return tl::unexpected(row.error());
   const auto there = existing(*row, name);
   if (!there) co_return tl::unexpected(there.error());
@@ -204,7 +225,8 @@ Workspaces::Answer<Removal> Workspaces::remove(std::string name, Deadline deadli
   const Operation<FoundRow> begin = [&](postgres::Connection& connection) {
     return registry::begin_removal(connection, name, deadline);
   };
-  const auto begun = co_await call(engine_, system_database_, begin, deadline);
+  auto begun = co_await call(engine_, system_database_, begin, deadline);
+  if (begun && !*begun) begun = co_await missing(name, *database, deadline);
   if (!begun) co_return tl::unexpected(begun.error());
   cache_.erase(name);
   const FoundRow& row = *begun;
@@ -224,9 +246,10 @@ Workspaces::Answer<Home> Workspaces::resolve(std::string name, Deadline deadline
   const auto now = runtime::steady_now();
   const auto look = cache_.look(name, now);
   const std::string incarnation = cache_.incarnation(name);
-  if (look == WorkspaceCache::Look::kFresh) co_return Home{*database, incarnation};
-  const bool known = look == WorkspaceCache::Look::kStale;
-  const auto row = co_await find(name, known ? std::min(deadline, now + kRecheckPatience) : deadline);
+  if (look == Cache::Look::kFresh) co_return Home{*database, incarnation};
+  const bool known = look == Cache::Look::kStale;
+  const auto row =
+      co_await find(name, *database, known ? std::min(deadline, now + kRecheckPatience) : deadline);
   if (!row && known) co_return Home{*database, incarnation};
   if (!row) co_return tl::unexpected(row.error());
   const auto there = usable(*row, name);

@@ -14,6 +14,7 @@
 
 #include <chrono>
 #include <cstdint>
+#include <functional>
 #include <optional>
 #include <string>
 #include <string_view>
@@ -53,7 +54,7 @@ struct Home {
 
 enum class Removal { kDropping, kGone };
 
-struct WorkspaceOptions {
+struct Options {
   std::size_t cache_entries = 10000;
   std::chrono::milliseconds recheck_after{2000};
   // From a removal to the DROP, longer than recheck_after: by then every pod has stopped using it.
@@ -77,11 +78,11 @@ class Workspaces {
  public:
   using Deadline = engine::TimePoint;
   template <typename T>
-  using Answer = boost::asio::awaitable<tl::expected<T, WorkspaceError>>;
+  using Answer = boost::asio::awaitable<tl::expected<T, Error>>;
 
   // `engine` must outlive this, and this every call that has begun.
   Workspaces(boost::asio::any_io_executor executor, engine::Engine& engine, std::string system_database,
-             WorkspaceOptions options = {});
+             Options options = {});
 
   // Makes the workspace unless it is there. A creation that failed half-way is finished by the next call or,
   // after `finish_after`, by any pod's `run`.
@@ -103,6 +104,10 @@ class Workspaces {
   // latest when the step under way has.
   boost::asio::awaitable<void> run();
   void stop();
+  // Hears what becomes of looks at the registry: null when it was read, else why it cannot be before a person
+  // mends it. Not of what passes, for then PostgreSQL is away.
+  using RegistryListener = std::function<void(const Error*)>;
+  void on_registry(RegistryListener listener) { on_registry_ = std::move(listener); }
   // Of the whole registry, as the last pass of `run` found it: about every `pass_period`. No value while the
   // registry has not been read or cannot be.
   const std::optional<WorkspaceCounts>& counts() const { return counts_; }
@@ -116,7 +121,10 @@ class Workspaces {
  private:
   class Making;
 
-  Answer<registry::FoundRow> find(std::string name, Deadline deadline);
+  Answer<registry::FoundRow> find(std::string name, std::string database, Deadline deadline);
+  // No row: unless the database says that there should be one.
+  Answer<registry::FoundRow> missing(std::string name, std::string database, Deadline deadline);
+  void tell_registry(const Error* error) const;
   // What brings a row from `creating` to `ready`; false when somebody else did that, or wants something else.
   Answer<bool> finish_creation(WorkspaceRow row, std::string database, Deadline deadline);
   Answer<bool> make(WorkspaceRow row, std::string database, Deadline deadline);
@@ -136,9 +144,10 @@ class Workspaces {
 
   engine::Engine& engine_;
   const std::string system_database_;
-  const WorkspaceOptions options_;
-  WorkspaceCache cache_;
+  const Options options_;
+  Cache cache_;
   std::optional<WorkspaceCounts> counts_;
+  RegistryListener on_registry_;
   int making_ = 0;
   runtime::Notification made_;
   runtime::Notification woken_;

@@ -16,7 +16,7 @@ namespace {
 using namespace std::chrono_literals;
 using postgres::testing::in;
 using testing::Pod;
-using Kind = WorkspaceError::Kind;
+using Kind = Error::Kind;
 using ::testing::ElementsAre;
 using ::testing::HasSubstr;
 using ::testing::IsEmpty;
@@ -24,7 +24,7 @@ using ::testing::IsEmpty;
 using WorkspacesTest = testing::WorkspaceTest;
 
 template <typename T>
-std::optional<Kind> kind(const tl::expected<T, WorkspaceError>& answer) {
+std::optional<Kind> kind(const tl::expected<T, Error>& answer) {
   if (answer) return std::nullopt;
   return answer.error().kind;
 }

@@ -21,6 +21,10 @@ std::string encode_hex(std::span<const std::uint8_t> bytes) {
   return text;
 }
 
+std::string encode_hex(std::string_view bytes) {
+  return encode_hex({reinterpret_cast<const std::uint8_t*>(bytes.data()), bytes.size()});
+}
+
 std::string encode_base64(std::string_view bytes) {
   std::string text;
   text.reserve((bytes.size() + 2) / 3 * 4);

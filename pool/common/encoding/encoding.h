@@ -12,6 +12,7 @@ namespace storagepool::encoding {
 
 // In lower case.
 std::string encode_hex(std::span<const std::uint8_t> bytes);
+std::string encode_hex(std::string_view bytes);
 
 // Standard base64 (RFC 4648, section 4), with padding.
 std::string encode_base64(std::string_view bytes);

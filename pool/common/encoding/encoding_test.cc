@@ -8,8 +8,9 @@ namespace storagepool::encoding {
 namespace {
 
 TEST(EncodeHex, TwoDigitsForEachByte) {
-  EXPECT_EQ(encode_hex({}), "");
+  EXPECT_EQ(encode_hex(""), "");
   EXPECT_EQ(encode_hex(std::array<std::uint8_t, 3>{0x00, 0x0a, 0xff}), "000aff");
+  EXPECT_EQ(encode_hex(std::string_view("\0\n\xff", 3)), "000aff");
 }
 
 TEST(EncodeBase64, AsTheStandardSays) {

@@ -3,9 +3,12 @@
 #include <algorithm>
 #include <array>
 #include <cerrno>
+#include <cstdint>
 #include <system_error>
 
 #include <unistd.h>
+
+#include "pool/common/encoding/encoding.h"
 
 namespace storagepool::http {
 namespace {
@@ -21,18 +24,11 @@ bool sane(std::string_view id) {
 
 std::string request_id(std::optional<std::string_view> given) {
   if (given && sane(*given)) return std::string(*given);
-  std::array<unsigned char, 16> random{};
+  std::array<std::uint8_t, 16> random{};
   if (::getentropy(random.data(), random.size()) != 0) {
     throw std::system_error(errno, std::generic_category(), "getentropy");
   }
-  constexpr std::string_view kHex = "0123456789abcdef";
-  std::string id;
-  id.reserve(2 * random.size());
-  for (const unsigned char byte : random) {
-    id += kHex[byte >> 4U];
-    id += kHex[byte & 0xFU];
-  }
-  return id;
+  return encoding::encode_hex(random);
 }
 
 }  // namespace storagepool::http

@@ -108,6 +108,16 @@ class Reader {
     }
     return given;
   }
+  // What `read` finds in an object within this one.
+  template <typename T>
+  std::optional<T> object_or_none(std::string_view key, T (*read)(Reader&)) {
+    const auto found = object_.find(key);
+    if (found == object_.end() || !found->is_object()) return std::nullopt;
+    Reader reader(*found, path_ + std::string(key) + ".");
+    T value = read(reader);
+    append(reader.take());
+    return value;
+  }
   void append(Problems problems) {
     problems_.insert(problems_.end(), std::make_move_iterator(problems.begin()),
                      std::make_move_iterator(problems.end()));
@@ -150,8 +160,7 @@ tl::expected<Json, Problems> parse_object(std::string_view text) {
   return json;
 }
 
-ServerFacts read_facts(const Json& json, Problems& problems) {
-  Reader reader(json, "facts.");
+ServerFacts read_facts(Reader& reader) {
   ServerFacts facts;
   facts.system_identifier = reader.text("systemIdentifier");
   facts.server_version = reader.integer("serverVersion");
@@ -161,7 +170,6 @@ ServerFacts read_facts(const Json& json, Problems& problems) {
   facts.role_limit = reader.optional_integer("roleLimit");
   facts.database_limit = reader.optional_integer("databaseLimit");
   facts.sessions = reader.integer("sessions");
-  for (Problem& found : reader.take()) problems.push_back(std::move(found));
   return facts;
 }
 
@@ -189,8 +197,7 @@ Json journal_json(const JournalReport& journal) {
   return json;
 }
 
-JournalReport read_journal(const Json& json, Problems& problems) {
-  Reader reader(json, "journal.");
+JournalReport read_journal(Reader& reader) {
   JournalReport journal;
   journal.waiting_events = reader.integer_or_zero("waitingEvents");
   journal.waiting_units = reader.integer_or_zero("waitingUnits");
@@ -198,7 +205,6 @@ JournalReport read_journal(const Json& json, Problems& problems) {
   journal.oldest_seconds = reader.integer_or_zero("oldestSeconds");
   journal.takes_events = reader.boolean_or_false("takesEvents");
   journal.reason = reader.text_or_empty("reason");
-  for (Problem& found : reader.take()) problems.push_back(std::move(found));
   return journal;
 }
 
@@ -304,11 +310,7 @@ tl::expected<SettingsReport, Problems> parse_settings_report(std::string_view te
   report.open_high_water = reader.integer("openHighWater");
   report.leaving = reader.boolean_or_false("leaving");
   report.not_ready = reader.texts_or_none("notReady");
-  Problems journal_problems;
-  if (const auto journal = json->find("journal"); journal != json->end() && journal->is_object()) {
-    report.journal = read_journal(*journal, journal_problems);
-  }
-  reader.append(std::move(journal_problems));
+  report.journal = reader.object_or_none("journal", read_journal);
   if (auto problems = reader.take(); !problems.empty()) return tl::unexpected(std::move(problems));
   return report;
 }
@@ -323,11 +325,7 @@ tl::expected<FactsReport, Problems> parse_facts_report(std::string_view text) {
   report.reachable = reader.boolean("reachable");
   report.facts_age_seconds = reader.integer("factsAgeSeconds");
   report.detail = reader.text("detail");
-  Problems fact_problems;
-  if (const auto facts = json->find("facts"); facts != json->end() && facts->is_object()) {
-    report.facts = read_facts(*facts, fact_problems);
-  }
-  reader.append(std::move(fact_problems));
+  report.facts = reader.object_or_none("facts", read_facts);
   if (json->contains("fault")) {
     report.fault = parse_postgres_fault(reader.text("fault")).value_or(PostgresFault::kOther);
   }

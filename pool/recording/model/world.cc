@@ -223,6 +223,16 @@ void Postgresql::answer(Call& call, ingest::Answer answer) {
   call.giver.reset();
 }
 
+void Postgresql::tell(const Call& call, const StoreError* error) {
+  last_answer[call.home.database()] = world_.now();
+  if (outcome_) outcome_(call.home.database(), error);
+}
+
+ingest::Answer Postgresql::refuse(const Call& call, StoreError error) {
+  tell(call, &error);
+  return tl::unexpected(std::move(error));
+}
+
 ingest::Answer Postgresql::apply(const Call& call) {
   if (!registry_.is(call.home.workspace, call.home.incarnation())) {
     return tl::unexpected(StoreError{Kind::kDatabaseMissing, "no such database", {}});
@@ -230,16 +240,14 @@ ingest::Answer Postgresql::apply(const Call& call) {
   std::set<std::string> here;
   for (const event::Event& event : call.events) {
     if (!here.insert(event.event_id).second || is_bad(event)) {
-      last_answer[call.home.database()] = world_.now();
-      return tl::unexpected(StoreError{Kind::kRejected, "bad", {}});
+      return refuse(call, {Kind::kRejected, "bad", {}});
     }
   }
   for (const event::Event& event : call.events) {
     const auto& parent = event.parent_event_id;
     if (!parent || event.parent_missing || here.contains(*parent) || has(call.home, *parent)) continue;
     if (has(call.home, event.event_id)) continue;
-    last_answer[call.home.database()] = world_.now();
-    return tl::unexpected(StoreError{Kind::kParentMissing, "orphan", {}});
+    return refuse(call, {Kind::kParentMissing, "orphan", {}});
   }
   if (on_applied) on_applied(call);
   ingest::Answer stored = std::vector<ingest::Stored>();
@@ -247,8 +255,7 @@ ingest::Answer Postgresql::apply(const Call& call) {
     stored->push_back(
         {.event_timestamp = {}, .created = rows_.insert({call.home.incarnation(), event.event_id}).second});
   }
-  last_answer[call.home.database()] = world_.now();
-  if (committed_) committed_(call.home.database());
+  tell(call, nullptr);
   return stored;
 }
 

@@ -157,9 +157,7 @@ class Postgresql final : public EventStore {
 
   boost::asio::awaitable<ingest::Answer> store(std::string database, std::vector<event::Event> unit,
                                                Deadline deadline, GiveUpAt give_up_at) override;
-  void on_commit(std::function<void(const std::string&)> listener) override {
-    committed_ = std::move(listener);
-  }
+  void on_outcome(OnOutcome listener) override { outcome_ = std::move(listener); }
   double fill(const std::string& database) const override;
   bool away() const override { return away_seen; }
 
@@ -190,13 +188,15 @@ class Postgresql final : public EventStore {
  private:
   boost::asio::awaitable<ingest::Answer> ask(Call call);
   ingest::Answer apply(const Call& call);
+  ingest::Answer refuse(const Call& call, tables::StoreError error);
+  void tell(const Call& call, const tables::StoreError* error);
   ingest::Answer outcome(Call& call);
   void answer(Call& call, ingest::Answer answer);
 
   World& world_;
   Registry& registry_;
   boost::asio::any_io_executor executor_;
-  std::function<void(const std::string&)> committed_;
+  OnOutcome outcome_;
   std::set<std::pair<std::string, std::string>> rows_;  // of which incarnation, which id
 };
 

@@ -19,6 +19,7 @@ class FakeEventStore : public EventStore {
     last_deadline = deadline;
     if (give_up_at) last_given_up_at = give_up_at();
     if (meanwhile) meanwhile();
+    if (outcome) outcome(stored_in.back(), error ? &*error : nullptr);
     if (error) co_return tl::unexpected(*error);
     std::vector<ingest::Stored> all;
     for (const event::Event& event : unit) all.push_back({event.event_timestamp, true});
@@ -26,9 +27,7 @@ class FakeEventStore : public EventStore {
   }
   bool away() const override { return is_away; }
   double fill(const std::string&) const override { return filled; }
-  void on_commit(std::function<void(const std::string&)> listener) override {
-    committed = std::move(listener);
-  }
+  void on_outcome(OnOutcome listener) override { outcome = std::move(listener); }
 
   bool is_away = false;
   std::optional<tables::StoreError> error;
@@ -37,7 +36,7 @@ class FakeEventStore : public EventStore {
   std::optional<Deadline> last_given_up_at;
   std::function<void()> meanwhile;  // while a call waits
   double filled = 0;
-  std::function<void(const std::string& database)> committed;
+  OnOutcome outcome;
 };
 
 }  // namespace storagepool::recording::testing

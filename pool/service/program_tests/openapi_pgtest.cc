@@ -208,6 +208,10 @@ void OpenApiTest::refusals(Pod& pod) {
       call(pod, put_settings, put_settings.target(), headers(put_settings, token(put_settings)),
            R"({"generation":1,"settings":{"maxOpenConns":3}})");
   EXPECT_EQ(conflict.status, 409U);
+  const Operation& change = find("POST", "/admin/journal");
+  const auto unconfirmed = call(pod, change, change.target(), headers(change, token(change)),
+                                R"({"action":"drop","sequences":[1]})");
+  EXPECT_EQ(unconfirmed.status, 409U);
 }
 
 void OpenApiTest::repeats_with_other_content(Pod& pod) {

@@ -17,7 +17,6 @@ using http::Request;
 using http::Response;
 using nlohmann::ordered_json;
 using tables::StoreError;
-using workspaces::WorkspaceError;
 
 Response with_retry(Response response, std::chrono::milliseconds retry_after) {
   const auto seconds = std::chrono::ceil<std::chrono::seconds>(retry_after).count();
@@ -90,21 +89,21 @@ Response failed(const StoreError& error, const Request& request) {
   return internal(error.detail, request);
 }
 
-Response failed(const WorkspaceError& error, const Request& request) {
+Response failed(const workspaces::Error& error, const Request& request) {
   switch (error.kind) {
-    case WorkspaceError::Kind::kInvalidName:
+    case workspaces::Error::Kind::kInvalidName:
       return invalid({{"workspace", error.detail}}, request);
-    case WorkspaceError::Kind::kNotFound:
+    case workspaces::Error::Kind::kNotFound:
       return http::problem(ProblemKind::kNotFound, error.detail, request.path);
-    case WorkspaceError::Kind::kDeleting:
-    case WorkspaceError::Kind::kTaken:
+    case workspaces::Error::Kind::kDeleting:
+    case workspaces::Error::Kind::kTaken:
       return http::problem(ProblemKind::kConflict, error.detail, request.path);
-    case WorkspaceError::Kind::kUnavailable:
+    case workspaces::Error::Kind::kUnavailable:
       return unavailable(error.detail, error.retry_after, request);
-    case WorkspaceError::Kind::kNotPermitted:  // whoever asks can tell who can mend it
+    case workspaces::Error::Kind::kNotPermitted:  // whoever asks can tell who can mend it
       log::error("a workspace cannot be created", {{"detail", error.detail}});
       return http::problem(ProblemKind::kInternal, error.detail, request.path);
-    case WorkspaceError::Kind::kInternal:
+    case workspaces::Error::Kind::kInternal:
       break;
   }
   return internal(error.detail, request);

@@ -19,7 +19,7 @@ http::Response json(unsigned status, std::string body);
 
 http::Response invalid(const event::FieldErrors& errors, const http::Request& request);  // 400
 http::Response failed(const tables::StoreError& error, const http::Request& request);
-http::Response failed(const workspaces::WorkspaceError& error, const http::Request& request);
+http::Response failed(const workspaces::Error& error, const http::Request& request);
 // 503 with `Retry-After`, at least a second.
 http::Response unavailable(std::string_view detail, std::chrono::milliseconds retry_after,
                            const http::Request& request);

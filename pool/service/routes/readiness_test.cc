@@ -21,7 +21,10 @@ journal::Statistics empty_journal() {
 
 // All is well.
 Situation well() {
-  return {{}, report_journal(empty_journal(), true, {}), true, false, false};
+  Situation now;
+  now.journal = report_journal(empty_journal(), true, {});
+  now.schema_seen = true;
+  return now;
 }
 Situation away() {
   Situation now = well();
@@ -69,6 +72,15 @@ TEST(Readiness, IsThereWhilePostgresqlStoresEvents) {
   EXPECT_THAT(judge(now).degraded, ElementsAre("the journal takes no events: it is full"));
 }
 
+TEST(Readiness, TellsWhatAPersonHasToMend) {
+  Situation now = well();
+  now.to_mend = {"the registry of workspaces is lost"};
+  EXPECT_THAT(judge(now).not_ready, IsEmpty());
+  EXPECT_THAT(judge(now).degraded, ElementsAre("the registry of workspaces is lost"));
+  now.postgres = {"PostgreSQL is not reachable: nothing listens"};
+  EXPECT_THAT(judge(now).degraded, ElementsAre(HasSubstr("nothing listens")));
+}
+
 TEST(Readiness, IsThereWhileTheJournalTakesEvents) {
   EXPECT_THAT(judge(away()).not_ready, IsEmpty());
   EXPECT_THAT(judge(away()).degraded, ElementsAre(HasSubstr("nothing listens")));
@@ -98,6 +110,9 @@ TEST(Readiness, EndsForAPodThatIsToGo) {
   }
   Situation now = well();
   now.leaving = true;
+  EXPECT_THAT(judge(now).not_ready, ElementsAre("leaving"));
+  EXPECT_EQ(journal_refuses(now), "") << "what still comes is taken";
+  now.left = true;
   EXPECT_THAT(judge(now).not_ready, ElementsAre("leaving"));
   EXPECT_THAT(journal_refuses(now), HasSubstr("leave"));
 }

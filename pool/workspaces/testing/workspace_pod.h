@@ -24,8 +24,8 @@ using namespace std::chrono_literals;
 using postgres::testing::in;
 
 // Everything that takes seconds in production, in milliseconds.
-inline WorkspaceOptions hasty() {
-  WorkspaceOptions options;
+inline Options hasty() {
+  Options options;
   options.recheck_after = 20ms;
   options.drop_after = 40ms;
   options.pass_period = 100ms;
@@ -36,7 +36,7 @@ inline WorkspaceOptions hasty() {
 class Pod {
  public:
   Pod(boost::asio::io_context& context, const postgres::testing::Server& server,
-      const settings::Settings& settings = {}, const WorkspaceOptions& options = hasty(),
+      const settings::Settings& settings = {}, const Options& options = hasty(),
       const std::string& system_database = "audit")
       : context_(context),
         engine(context.get_executor(), [&server] { return server.connect_options(); }, system_database,
