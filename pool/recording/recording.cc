@@ -56,6 +56,7 @@ void Recording::set_stall_after(std::chrono::milliseconds stall_after) {
 
 awaitable<Recording::Answer> Recording::record(Destination destination, std::vector<Event> unit,
                                                Deadline deadline) {
+  called_ = clock_.now();
   if (journal_ == nullptr && destination.database.empty()) {
     constexpr std::chrono::seconds kRetryAfter{1};
     co_return tl::unexpected(StoreError{StoreError::Kind::kUnavailable,
@@ -121,6 +122,11 @@ awaitable<bool> Recording::undecided(StoreError::Kind error, Destination destina
   if (destination.workspace.empty() || !options_.gone) co_return true;
   const bool gone = co_await options_.gone(std::move(destination), deadline);
   co_return !gone;
+}
+
+bool Recording::called_lately() const {
+  constexpr std::chrono::seconds kLately{1};
+  return called_ && clock_.now() - *called_ < kLately;
 }
 
 bool Recording::parents_may_come() const {

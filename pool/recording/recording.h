@@ -72,6 +72,9 @@ class Recording {
 
   void set_stall_after(std::chrono::milliseconds stall_after);
 
+  // Within the last second.
+  bool called_lately() const;
+
   // Calls whose events are on their way into the journal: its statistics do not count them yet.
   std::int64_t journalling() const { return journalling_; }
 
@@ -90,7 +93,8 @@ class Recording {
   const runtime::Clock& clock_;
   RecordingOptions options_;
   Stalls stalls_;
-  std::optional<runtime::TimePoint> journalled_;  // the last time
+  std::optional<runtime::TimePoint> called_;      // the last time
+  std::optional<runtime::TimePoint> journalled_;  // likewise
   std::int64_t journalling_ = 0;
 };
 

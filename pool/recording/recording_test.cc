@@ -74,6 +74,15 @@ class RecordingTest : public journal::testing::JournalTest {
   std::optional<JournalBacklog> backlog_;
 };
 
+TEST_F(RecordingTest, TellsWhetherItWasCalledLately) {
+  Recording recording(store_, nullptr, clock_);
+  EXPECT_FALSE(recording.called_lately());
+  record_by(recording);
+  EXPECT_TRUE(recording.called_lately());
+  clock_.pass(1s);
+  EXPECT_FALSE(recording.called_lately());
+}
+
 TEST_F(RecordingTest, StoresInTheDatabaseOfTheWorkspace) {
   const Recording::Answer answer = record();
   ASSERT_TRUE(answer);

@@ -138,7 +138,7 @@ void Replay::end_round(const std::string& workspace, Outcome outcome, runtime::T
       break;
     case Outcome::kDone:
       const bool was_failing = pacing_.failing();
-      const bool live = !stop_at_ && options_.live_requests_wait && options_.live_requests_wait();
+      const bool live = !stop_at_ && options_.live_requests && options_.live_requests();
       pacing_.done(workspace, now, now - begun, live);
       if (!was_failing && statistics_.last_failure.empty()) return;
       if (pacing_.failing()) break;

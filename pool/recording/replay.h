@@ -35,7 +35,7 @@ namespace storagepool::recording {
 
 struct ReplayOptions {
   ReplayLimits limits{};
-  std::function<bool()> live_requests_wait{};  // for PostgreSQL, now; null: never
+  std::function<bool()> live_requests{};  // whether any come; null: never
   // How long a child has been in the journal when it is stored without its parent: longer than the journal of
   // another pod, where the parent may be, takes to be replayed.
   std::chrono::milliseconds parents_wait{std::chrono::minutes{10}};

@@ -82,17 +82,18 @@ void ReplayPacing::look_again(Workspace& workspace, TimePoint now) const {
   workspace.again_at = std::min(workspace.again_at, now + limits_.put_off);
 }
 
-void ReplayPacing::done(const std::string& name, TimePoint now, nanoseconds took, bool live_requests_wait) {
+void ReplayPacing::done(const std::string& name, TimePoint now, nanoseconds took, bool live_requests) {
   Workspace& workspace = workspaces_.at(name);
   workspace.taken = false;
   workspace.backoff = {};
   journal_ = {};
-  workspace.events = std::min(workspace.events * 2, limits_.max_events);
+  const std::size_t most = live_requests ? limits_.max_events_beside_live : limits_.max_events;
+  workspace.events = std::min({workspace.events * 2, most, limits_.max_events});
   if (workspace.passed > workspace.passed_before) {
     workspace.spent += took;
     workspace.again_at = std::max(workspace.again_at, now + workspace.spent * kShareOfPutOff);
   }
-  not_before_ = live_requests_wait ? now + took : now;
+  not_before_ = live_requests ? now + took : now;
 }
 
 bool ReplayPacing::failed(const std::string& name, TimePoint now, std::mt19937_64& random) {

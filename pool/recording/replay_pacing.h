@@ -3,8 +3,8 @@
 // with one event after an outage and double while they are stored, so that a server that is coming back is
 // not met by all at once; a batch that could not be stored halves them, and the next one comes after a pause
 // that grows. Workspaces whose last batch could not be stored have a lane of their own, so that what hangs
-// there is nobody else's wait. While live requests wait for PostgreSQL, replay pauses after each batch for as
-// long as it took, so that it has at most half of the time.
+// there is nobody else's wait. While live requests come, batches are small, for each delays whoever comes
+// meanwhile, and replay pauses after each for as long as it took, so that it has at most half of the time.
 //
 // Units that wait for something else, as a child for its parent, are put off: the replay goes on behind them,
 // and begins anew from the oldest after a while, for which it takes at most a fifth of the time.
@@ -26,6 +26,7 @@ namespace storagepool::recording {
 
 struct ReplayLimits {
   std::size_t max_events = 500;                          // in one batch
+  std::size_t max_events_beside_live = 100;              // likewise, while live requests come
   std::size_t max_bytes = std::size_t{4} * 1024 * 1024;  // of records in one batch
   std::chrono::milliseconds shortest_backoff{100};
   std::chrono::milliseconds longest_backoff{5000};
@@ -59,8 +60,7 @@ class ReplayPacing {
   // There was nothing behind what is put off.
   void reached_end(const std::string& workspace, TimePoint now);
   // The rest of the batch is in PostgreSQL and out of the journal.
-  void done(const std::string& workspace, TimePoint now, std::chrono::nanoseconds took,
-            bool live_requests_wait);
+  void done(const std::string& workspace, TimePoint now, std::chrono::nanoseconds took, bool live_requests);
   // PostgreSQL cannot take part now; true if it could at the last batch of that workspace.
   bool failed(const std::string& workspace, TimePoint now, std::mt19937_64& random);
   // The journal cannot; `workspace` if a batch of it was taken.

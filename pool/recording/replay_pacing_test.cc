@@ -104,6 +104,16 @@ TEST_F(ReplayPacingTest, LeavesHalfOfTheTimeToLiveRequestsWhateverWaits) {
   EXPECT_EQ(pause(), 0ns);
 }
 
+TEST_F(ReplayPacingTest, BatchesAreSmallBesideLiveRequests) {
+  for (int i = 0; i < 10; ++i) store_one_batch();
+  EXPECT_EQ(store_one_batch(10ms, true), 500U);
+  now_ += 10ms;
+  EXPECT_EQ(store_one_batch(10ms, true), 100U);
+  now_ += 10ms;
+  EXPECT_EQ(store_one_batch(10ms, false), 100U);
+  EXPECT_EQ(store_one_batch(), 200U);
+}
+
 TEST_F(ReplayPacingTest, BacksOffFromATenthOfASecondToFiveWithJitter) {
   const std::vector<std::pair<std::chrono::nanoseconds, std::chrono::nanoseconds>> bounds{
       {100ms, 200ms},   {200ms, 400ms},   {400ms, 800ms},  {800ms, 1600ms},

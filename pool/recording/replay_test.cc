@@ -47,7 +47,7 @@ class ReplayTest : public journal::testing::JournalTest {
     limits.longest_backoff = 2ms;
     limits.put_off = 2ms;
     options_.limits = limits;
-    options_.live_requests_wait = std::move(live);
+    options_.live_requests = std::move(live);
     backlog_.emplace(*journal_);
     replay_ = std::make_unique<Replay>(
         context_.get_executor(), *backlog_,

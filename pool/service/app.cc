@@ -206,7 +206,7 @@ void App::start_journal() {
   journal.max_bytes = options_.journal_max_bytes;
   journal_ = journal::Journal::start(executor_, journal);
   recording::ReplayOptions replay;
-  replay.live_requests_wait = [this] { return engine_.statistics().waiting > 0; };
+  replay.live_requests = [this] { return recording_->called_lately() || engine_.statistics().waiting > 0; };
   backlog_.emplace(*journal_);
   replay_.emplace(executor_, *backlog_, recording::make_replay_store(event_store_, destinations_),
                   runtime::system_clock(), std::move(replay));

@@ -20,10 +20,11 @@ FIGURES = ("requests_per_second", "p50_us", "p99_us", "cpu_us_per_request")
 
 OUTAGE_SECONDS = 2.0  # until it is known that PostgreSQL is away
 
-FILL = Case("fill", "batch", 4, events=500)
+FILL = Case("fill", "post", 150)
 LIVE = Case("live", "post", 16)
 LIVE_RATE = 2000  # requests per second
 LIVE_SECONDS = 5.0  # of one measurement
+FILL_PATIENCE = 600.0  # seconds
 DRAIN_PATIENCE = 1800  # seconds
 BYTES_PER_EVENT = 1500  # in the journal, at most
 MINUTES_PER_MILLION = 5.0  # "minutes"
@@ -112,8 +113,6 @@ class Live:
 
 def replay(runner: Runner, events: int, say: Say) -> dict[str, Any]:
     """A journal of so many events, drained while clients go on."""
-    requests = -(-events // FILL.events)
-    events = requests * FILL.events
     bound = 64 * 2**20 + BYTES_PER_EVENT * events
     with runner.running(OURS, f"--journal-max-bytes={bound}") as running:
         runner.empty()
@@ -122,7 +121,7 @@ def replay(runner: Runner, events: int, say: Say) -> dict[str, Any]:
         alone = [live.measure() for _ in range(3)]
         runner.server.stop()
         say(f"filling the journal with {events} events")
-        filled = loaded(running, FILL, 600, "journalled", requests=requests)
+        filled = loaded(running, FILL, FILL_PATIENCE, "journalled", requests=events)
         runner.server.start()
         started = time.monotonic()
         beside = []
@@ -136,7 +135,7 @@ def replay(runner: Runner, events: int, say: Say) -> dict[str, Any]:
     during = beside[:-1] or beside  # the journal ran empty in the last one
     return {
         "events": events,
-        "fill_events_per_second": filled["requests_per_second"] * FILL.events,
+        "fill_events_per_second": filled["requests_per_second"],
         "live": {"clients": LIVE.clients, "requests_per_second": LIVE_RATE, "journalled": live.journalled},
         "drain_seconds": drained,
         "replayed_per_second": events / drained,
