@@ -159,6 +159,22 @@ TEST(EventRecord, HoldsNoEventAtAll) {
   EXPECT_TRUE(read->empty());
 }
 
+TEST(EventRecord, EndsWithTheChecksumOfWhatIsBefore) {
+  for (std::size_t bytes = 0; bytes < 20; ++bytes) {
+    event::Event event = smallest();
+    event.event_data = std::string(bytes, '\xFF');
+    const std::string record = encode_unit({&event, 1});
+    boost::crc_32_type crc;
+    crc.process_bytes(record.data(), record.size() - 4);
+    std::string expected;
+    for (unsigned shift = 0; shift < 32; shift += 8) {
+      expected.push_back(static_cast<char>(crc.checksum() >> shift & 0xFFU));
+    }
+    EXPECT_EQ(encoding::encode_hex(record.substr(record.size() - 4)), encoding::encode_hex(expected))
+        << bytes;
+  }
+}
+
 TEST(EventRecord, NoticesEveryChangedByte) {
   const std::vector<event::Event> unit{fullest()};
   const std::string record = encode_unit(unit);
