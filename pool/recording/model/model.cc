@@ -109,8 +109,8 @@ void Schedule::start() {
 
 void Schedule::kill() {
   replay_.reset();
+  context_.reset();  // and with it the calls under way, which the recording must outlive
   recording_.reset();
-  context_.reset();
   postgresql_.forget_callers();
   disk_.forget_pending();
   unanswered_ = 0;
