@@ -252,6 +252,7 @@ Snapshot App::snapshot() const {
   now.ingest = ingest_.statistics();
   if (journal_) now.journal = journal_->statistics();
   now.workspaces = workspaces_.counts();
+  now.stalls = recording_->stalls();
   now.rate_limited = api_.rate_limited();
   now.now = runtime::wall_now();
   return now;

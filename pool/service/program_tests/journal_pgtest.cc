@@ -1,5 +1,5 @@
-// What a person does on port 8082 of the running program about events that PostgreSQL can never take as things
-// are: sees them, exports them, puts them back once the reason is gone, or gives them up.
+// What a person does on port 8082 of the running program about events that PostgreSQL can never take as
+// things are: sees them, exports them, puts them back once the reason is gone, or gives them up.
 #include <sstream>
 #include <string>
 #include <vector>
