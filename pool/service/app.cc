@@ -283,6 +283,7 @@ std::optional<settings::JournalReport> App::journal_report() const {
 
 settings::SettingsReport App::report() const {
   settings::SettingsReport report = make_report(settings_.in_force().config.generation, engine_);
+  report.ignored = settings_.in_force().config.ignored;
   const Situation now = situation();
   report.not_ready = judge(now).not_ready;
   report.leaving = now.leaving;
