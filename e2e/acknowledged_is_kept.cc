@@ -1,6 +1,7 @@
 // What was answered 201 or 202 is stored, once, whatever happens meanwhile: an outage of PostgreSQL under
 // constant writes through the Service, and during it a restarted rollout, a scale-in, a corrected host, a
-// killed pod and a drained node. What was not acknowledged is told by kind.
+// killed pod and a drained node. Every write is acknowledged, but for those whose connection ended with the
+// killed pod.
 #include <algorithm>
 #include <chrono>
 #include <csignal>
@@ -83,6 +84,20 @@ class AcknowledgedIsKept : public Scenario {
 
   void through_an_outage_with_all_that_people_do(const std::string& persistence);
 
+  struct Window {
+    steady_clock::time_point from;
+    steady_clock::time_point to;
+  };
+  // Of the failures those that a pod killed in this time is not the cause of.
+  static std::vector<Writers::Failure> not_of_the_killed(const Writers::Outcome& outcome,
+                                                         const Window& killed) {
+    std::vector<Writers::Failure> others;
+    std::ranges::copy_if(outcome.failures, std::back_inserter(others), [&](const Writers::Failure& failure) {
+      return failure.status != 0 || failure.ended < killed.from || failure.begun > killed.to;
+    });
+    return others;
+  }
+
   static std::string report(const Writers::Outcome& outcome) {
     std::map<std::string, int> kinds;
     for (const auto& failure : outcome.failures) {
@@ -118,6 +133,7 @@ void AcknowledgedIsKept::through_an_outage_with_all_that_people_do(const std::st
   kubectl_out({"-n", name_space(), "rollout", "restart", "statefulset/audit"});
   kubectl_out({"-n", name_space(), "scale", "storagepool/audit", "--replicas=2"});
   patch("audit", {{"spec", {{"postgres", {{"host", postgres.direct_host()}}}}}});
+  Window killed{.from = steady_clock::now(), .to = {}};
   ASSERT_EQ(::kill(process_of("audit-0"), SIGKILL), 0);
   const auto killed_is_known = [&] {
     return eventually(60s, [&]() -> std::string {
@@ -128,6 +144,7 @@ void AcknowledgedIsKept::through_an_outage_with_all_that_people_do(const std::st
     });
   };
   EXPECT_TRUE(killed_is_known());
+  killed.to = steady_clock::now();
   drain_and_uncordon();
   std::this_thread::sleep_until(away + kOutage);
 
@@ -147,6 +164,10 @@ void AcknowledgedIsKept::through_an_outage_with_all_that_people_do(const std::st
   std::set<std::string> acknowledged(outcome.stored.begin(), outcome.stored.end());
   acknowledged.insert(outcome.journalled.begin(), outcome.journalled.end());
   ASSERT_GT(outcome.journalled.size(), 100U);
+  for (const auto& failure : not_of_the_killed(outcome, killed)) {
+    const auto since = std::chrono::duration<double>(failure.begun - away).count();
+    ADD_FAILURE() << since << " s after PostgreSQL was gone: " << failure.status << " " << failure.text;
+  }
   EXPECT_TRUE(eventually(kSettled, [&]() -> std::string {
     const Events events = stored(postgres);
     std::vector<std::string> missing;

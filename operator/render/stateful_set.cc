@@ -109,7 +109,8 @@ void add_service(const Spec& spec, Json& arguments, Json& mounts) {
 Json container(const Spec& spec, const std::string& default_image) {
   Json arguments{"--config=/etc/storagepool/config/config.yaml",
                  "--credentials-dir=/etc/storagepool/credentials",
-                 "--admin-token-file=/etc/storagepool/admin/token", "--state-dir=/var/lib/storagepool"};
+                 "--admin-token-file=/etc/storagepool/admin/token", "--pod-uid=$(POD_UID)",
+                 "--state-dir=/var/lib/storagepool"};
   Json mounts = Json::array(
       {{{"name", "config"}, {"mountPath", "/etc/storagepool/config"}, {"readOnly", true}},
        {{"name", "credentials"}, {"mountPath", "/etc/storagepool/credentials"}, {"readOnly", true}},
@@ -120,20 +121,23 @@ Json container(const Spec& spec, const std::string& default_image) {
     mounts.push_back({{"name", "ca"}, {"mountPath", "/etc/storagepool/ca"}, {"readOnly", true}});
   }
   add_service(spec, arguments, mounts);
-  Json object{{"name", "datastorage"},
-              {"image", spec.image.empty() ? default_image : spec.image},
-              {"imagePullPolicy", spec.image_pull_policy},
-              {"command", Json::array({"/usr/bin/datastorage"})},
-              {"args", std::move(arguments)},
-              {"ports", ports()},
-              {"volumeMounts", std::move(mounts)},
-              {"startupProbe", probe("/livez", 1, 2, 60)},
-              {"livenessProbe", probe("/livez", 10, 5, 3)},
-              {"readinessProbe", probe("/readyz", 1, 2, 2)},
-              {"securityContext",
-               {{"allowPrivilegeEscalation", false},
-                {"readOnlyRootFilesystem", true},
-                {"capabilities", {{"drop", Json::array({"ALL"})}}}}}};
+  Json object{
+      {"name", "datastorage"},
+      {"image", spec.image.empty() ? default_image : spec.image},
+      {"imagePullPolicy", spec.image_pull_policy},
+      {"command", Json::array({"/usr/bin/datastorage"})},
+      {"args", std::move(arguments)},
+      {"env",
+       Json::array({{{"name", "POD_UID"}, {"valueFrom", {{"fieldRef", {{"fieldPath", "metadata.uid"}}}}}}})},
+      {"ports", ports()},
+      {"volumeMounts", std::move(mounts)},
+      {"startupProbe", probe("/livez", 1, 2, 60)},
+      {"livenessProbe", probe("/livez", 10, 5, 3)},
+      {"readinessProbe", probe("/readyz", 1, 2, 2)},
+      {"securityContext",
+       {{"allowPrivilegeEscalation", false},
+        {"readOnlyRootFilesystem", true},
+        {"capabilities", {{"drop", Json::array({"ALL"})}}}}}};
   if (!spec.resources.is_null()) object["resources"] = spec.resources;
   return object;
 }

@@ -43,7 +43,8 @@ struct Event {
   std::optional<std::int64_t> duration_ms{};
   std::optional<std::string> error_code{};
   std::optional<std::string> error_message{};
-  bool parent_missing = false;  // acknowledged, but stored without its parent, which never came
+  bool parent_missing = false;    // acknowledged, but stored without its parent, which never came
+  std::int64_t keyed_events = 0;  // in its call, of whose Idempotency-Key its id was made; 0: it was not
   friend bool operator==(const Event&, const Event&) = default;
 };
 

@@ -136,6 +136,7 @@ inline constexpr std::tuple kFields{
     field("error_message", &Event::error_message, kind::Text{}, "text", kLeftOut, {20, 25}),
     field("id_from_client", &Event::id_from_client, kind::Unsent{}, "", otherwise(false), {0, 2}),
     field("parent_missing", &Event::parent_missing, kind::Unsent{}, "boolean", otherwise(false), {0, 26}),
+    field("keyed_events", &Event::keyed_events, kind::Unsent{}, "", otherwise(std::int64_t{0}), {0, 27}),
 };
 
 inline constexpr std::size_t kFieldCount = std::tuple_size_v<decltype(kFields)>;

@@ -48,7 +48,7 @@ TEST(Fields, HoldEveryMemberOnce) {
   auto& [event_id, id_from_client, event_timestamp, version, event_type, event_category, event_action,
          event_outcome, correlation_id, parent_event_id, parent_event_date, resource_type, resource_id,
          severity, actor_id, actor_type, retention_days, is_sensitive, event_data, namespace_name, cluster_id,
-         actor_ip, duration_ms, error_code, error_message, parent_missing] = event;
+         actor_ip, duration_ms, error_code, error_message, parent_missing, keyed_events] = event;
   std::vector<const void*> held;
   for_each_field([&](const auto& field) { held.push_back(&(event.*field.member)); });
   EXPECT_THAT(held, ::testing::UnorderedElementsAre(
@@ -56,7 +56,7 @@ TEST(Fields, HoldEveryMemberOnce) {
                         &event_action, &event_outcome, &correlation_id, &parent_event_id, &parent_event_date,
                         &resource_type, &resource_id, &severity, &actor_id, &actor_type, &retention_days,
                         &is_sensitive, &event_data, &namespace_name, &cluster_id, &actor_ip, &duration_ms,
-                        &error_code, &error_message, &parent_missing));
+                        &error_code, &error_message, &parent_missing, &keyed_events));
 }
 
 TEST(Fields, AreInTheOrderInWhichTheyAreShown) {
@@ -88,7 +88,7 @@ TEST(Fields, KeepTheirPlacesInTheRecord) {
                   "event_action", "event_outcome", "correlation_id", "parent_event_id", "parent_event_date",
                   "resource_type", "resource_id", "severity", "actor_id", "actor_type", "retention_days",
                   "is_sensitive", "event_data", "namespace", "cluster_id", "actor_ip", "duration_ms",
-                  "error_code", "error_message", "parent_missing"));
+                  "error_code", "error_message", "parent_missing", "keyed_events"));
 }
 
 TEST(Fields, TakeEachPlaceOnce) {
@@ -118,7 +118,8 @@ TEST(Fields, HaveNamesOfTheirOwn) {
 
 TEST(Fields, AreStoredButForWhoseTheIdIs) {
   for_each_field([](const auto& field) {
-    EXPECT_EQ(!field.column.empty(), field.name != "id_from_client") << field.name;
+    const bool of_the_id = field.name == "id_from_client" || field.name == "keyed_events";
+    EXPECT_EQ(field.column.empty(), of_the_id) << field.name;
   });
 }
 

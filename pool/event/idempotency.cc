@@ -108,7 +108,19 @@ std::string content_digest(const Event& event) {
     return true;
   });
   const encoding::Sha256 digest = encoding::sha256(input);
-  return {digest.begin(), digest.begin() + kDigestBytes};
+  std::string bytes(digest.begin(), digest.begin() + kDigestBytes);
+  if (event.keyed_events > 0) {
+    bytes += static_cast<char>(event.keyed_events >> 8 & 0xFF);
+    bytes += static_cast<char>(event.keyed_events & 0xFF);
+  }
+  return bytes;
+}
+
+Likeness compare_digests(std::string_view stored, std::string_view given) {
+  const std::size_t common = std::min(stored.size(), given.size());
+  if (stored.substr(0, common) == given.substr(0, common)) return Likeness::kSame;
+  const bool same_event = stored.substr(0, 2 * kDigestBytes) == given.substr(0, 2 * kDigestBytes);
+  return same_event ? Likeness::kOtherNumber : Likeness::kOther;
 }
 
 }  // namespace storagepool::event

@@ -27,10 +27,17 @@ std::string idempotent_event_id(Call call, std::string_view workspace, std::stri
                                 std::string_view key, std::size_t index);
 
 inline constexpr std::size_t kDigestBytes = 16;
+inline constexpr std::size_t kKeyedDigestBytes = kDigestBytes + 2;
 // Of what a client says in an event, without its id: the first half of a SHA-256, which nobody meets by
 // chance and which keeps the table of ids small. `event_data` counts byte for byte; defaults count as if they
 // had been sent, an address whatever its spelling; parent_event_date does not count, as it may come from the
-// parent.
+// parent. Of a keyed event the number of events of its call follows, the higher byte first.
 std::string content_digest(const Event& event);
+
+// How two digests in hexadecimal, as one is stored and as one comes, compare: in their numbers only if both
+// are of keyed events, for an id that a key made may be sent as the client's own afterwards. What is not
+// known, empty, is like any other.
+enum class Likeness { kSame, kOtherNumber, kOther };
+Likeness compare_digests(std::string_view stored, std::string_view given);
 
 }  // namespace storagepool::event

@@ -110,6 +110,31 @@ TEST(ContentDigest, IsOfAnAddressHoweverItIsSpelt) {
   EXPECT_NE(digest_of("::ffff:192.0.2.7"), digest_of("192.0.2.7"));
 }
 
+TEST(ContentDigest, OfAKeyedEventTellsTheNumberOfEventsOfItsCall) {
+  const auto keyed = [](std::int64_t events) {
+    Event event = some_event();
+    event.keyed_events = events;
+    return content_digest(event);
+  };
+  const std::string plain = keyed(0);
+  EXPECT_EQ(keyed(1), plain + std::string("\0\1", 2));
+  EXPECT_EQ(keyed(500), plain + "\x01\xF4");
+  EXPECT_EQ(keyed(500).size(), kKeyedDigestBytes);
+}
+
+TEST(ContentDigest, IsComparedInNumberWhereBothTellIt) {
+  const std::string event(2 * kDigestBytes, 'a');
+  const std::string other(2 * kDigestBytes, 'b');
+  EXPECT_EQ(compare_digests(event, event), Likeness::kSame);
+  EXPECT_EQ(compare_digests("", event), Likeness::kSame);
+  EXPECT_EQ(compare_digests(event + "0002", event + "0002"), Likeness::kSame);
+  EXPECT_EQ(compare_digests(event + "0002", event), Likeness::kSame);
+  EXPECT_EQ(compare_digests(event, event + "0002"), Likeness::kSame);
+  EXPECT_EQ(compare_digests(event + "0002", event + "0003"), Likeness::kOtherNumber);
+  EXPECT_EQ(compare_digests(event + "0002", other + "0002"), Likeness::kOther);
+  EXPECT_EQ(compare_digests(event, other + "0002"), Likeness::kOther);
+}
+
 TEST(ContentDigest, StaysAsItIsInDatabases) {
   EXPECT_EQ(encoding::encode_hex(content_digest(some_event())), "9a1c35b7815599916f4d3d5c9640edef");
 }

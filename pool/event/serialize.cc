@@ -41,7 +41,8 @@ class FieldWriter {
   void put(std::string_view name, const kind::Integer&, std::int64_t value) { object_.integer(name, value); }
   void put(std::string_view name, kind::Boolean, bool value) { object_.boolean(name, value); }
   void put(std::string_view name, kind::Object, const std::string& value) { object_.raw(name, value); }
-  void put(std::string_view, kind::Unsent, bool) {}
+  template <typename Value>
+  void put(std::string_view, kind::Unsent, Value) {}
 
   JsonObjectWriter object_;
 };

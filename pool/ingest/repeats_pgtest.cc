@@ -5,6 +5,7 @@
 
 #include <gtest/gtest.h>
 
+#include "pool/event/idempotency.h"
 #include "pool/ingest/testing/ingest_fixture.h"
 
 namespace storagepool::ingest {
@@ -73,6 +74,48 @@ TEST_F(RepeatsTest, AnIdThatAPodMadeIsFoundToo) {
   EXPECT_FALSE((**again)[0].created);
   EXPECT_EQ((**again)[0].event_timestamp, ours.event_timestamp);
   EXPECT_EQ(count(), "1");
+}
+
+// The ids of an event at one place in a batch are the same however many events the batch has.
+std::vector<event::Event> keyed_batch(std::size_t events) {
+  std::vector<event::Event> unit;
+  for (std::size_t index = 0; index < events; ++index) {
+    unit.push_back(client_event(event::idempotent_event_id(event::Call::kBatch, "", "", "key", index)));
+    unit.back().keyed_events = static_cast<std::int64_t>(events);
+  }
+  return unit;
+}
+
+TEST_F(RepeatsTest, ABatchUnderOneKeyKeepsTheNumberOfItsEvents) {
+  testing::Pod& pod = make_pod();
+  must_store(pod.ingest, keyed_batch(3));
+  for (const std::size_t events : {1U, 2U, 4U}) {
+    const testing::Call& other = start(pod.ingest, keyed_batch(events));
+    const testing::Call& beside = start(pod.ingest, {new_event()});
+    finish();
+    ASSERT_EQ(other.refused(), testing::Kind::kConflict) << events;
+    EXPECT_TRUE(other.answer->error().other_number);
+    EXPECT_TRUE(beside.stored());
+  }
+  EXPECT_EQ(count(), "6");
+  const auto& again = must_store(pod.ingest, keyed_batch(3)).answer;
+  EXPECT_FALSE((**again)[2].created);
+  event::Event alone = keyed_batch(3)[1];
+  alone.keyed_events = 0;
+  EXPECT_FALSE((**must_store(pod.ingest, {alone}).answer)[0].created)
+      << "its client knows it from the answer";
+  EXPECT_EQ(count(), "6");
+}
+
+// As when the first call was journalled, and both are stored by the replay.
+TEST_F(RepeatsTest, OfBatchesOfOneKeyThatAreStoredAtOnceOneIsStored) {
+  testing::Pod& pod = make_pod();
+  const testing::Call& one = start(pod.ingest, keyed_batch(2));
+  const testing::Call& two = start(pod.ingest, keyed_batch(3));
+  finish();
+  ASSERT_NE(one.stored(), two.stored());
+  EXPECT_EQ((one.stored() ? two : one).refused(), testing::Kind::kConflict);
+  EXPECT_EQ(count(), one.stored() ? "2" : "3");
 }
 
 TEST_F(RepeatsTest, WhatAnEarlierReleaseStoredCountsAsTheSame) {

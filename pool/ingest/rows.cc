@@ -108,6 +108,12 @@ constexpr Type given_as(const event::Field<Kind, Value>&) {
   return kGivenAs<Kind>;
 }
 
+// The statements read it: what has a column, and whose the id is.
+template <typename Kind, typename Value>
+constexpr bool is_given(const event::Field<Kind, Value>& field) {
+  return !field.column.empty() || field.name == "id_from_client";
+}
+
 // Builds one column of all events.
 template <typename Kind, typename Value>
 class Column {
@@ -165,8 +171,10 @@ std::string given(std::initializer_list<std::pair<Type, std::string_view>> more 
   const auto array = [&](const Type& type) {
     return "$" + std::to_string(++number) + "::" + std::string(type.name) + "[]";
   };
-  std::string arrays = event::comma_list([&](const auto& field) { return array(given_as(field)); });
-  std::string names = event::comma_list([](const auto& field) { return std::string(field.name); });
+  std::string arrays = event::comma_list(
+      [&](const auto& field) { return is_given(field) ? array(given_as(field)) : std::string(); });
+  std::string names = event::comma_list(
+      [](const auto& field) { return std::string(is_given(field) ? field.name : std::string_view()); });
   for (const auto& [type, name] : more) {
     arrays += ", " + array(type);
     names += ", " + std::string(name);
@@ -189,11 +197,14 @@ std::string insert_given() {
 
 const std::string kInsertRows = insert_given() + given() + " ON CONFLICT DO NOTHING";
 
-// The known ids are looked up by scalar subqueries, one index entry each: see kFindParents.
+// The known ids are looked up by scalar subqueries, one index entry each: see kFindParents. Digests are
+// compared as event::compare_digests does.
 const std::string kClaimAndInsertRows =
     "WITH given AS MATERIALIZED (SELECT * FROM " + given({{kBytea, "content_digest"}, {kBigint, "unit"}}) +
-    "), refused AS MATERIALIZED (SELECT unit FROM given WHERE id_from_client AND content_digest <> "
-    "(SELECT known.content_digest FROM audit_event_ids AS known WHERE known.event_id = given.event_id)"
+    "), refused AS MATERIALIZED (SELECT unit FROM given WHERE id_from_client AND "
+    "(SELECT substr(known.content_digest, 1, length(given.content_digest)) <> "
+    "substr(given.content_digest, 1, length(known.content_digest)) "
+    "FROM audit_event_ids AS known WHERE known.event_id = given.event_id)"
     "), taken AS (SELECT * FROM given WHERE unit NOT IN (SELECT unit FROM refused)"
     "), claimed AS (INSERT INTO audit_event_ids (event_id, event_timestamp, content_digest) "
     "SELECT event_id, event_timestamp, content_digest FROM taken WHERE id_from_client ORDER BY event_id "
@@ -249,14 +260,16 @@ std::optional<std::array<char, 16>> uuid_bytes(std::string_view canonical) {
 std::vector<postgres::Parameter> row_parameters(std::span<const event::Event* const> events) {
   std::vector<postgres::Parameter> parameters;
   parameters.reserve(event::kFieldCount);
-  event::for_each_field([&](const auto& field) { parameters.push_back(Column(field, events).take()); });
+  event::for_each_field([&](const auto& field) {
+    if (is_given(field)) parameters.push_back(Column(field, events).take());
+  });
   return parameters;
 }
 
 std::vector<postgres::Parameter> claim_parameters(std::span<const event::Event* const> events,
                                                   std::span<const std::int64_t> units) {
   std::vector<postgres::Parameter> parameters = row_parameters(events);
-  Array digests(kBytea, events.size(), events.size() * event::kDigestBytes);
+  Array digests(kBytea, events.size(), events.size() * event::kKeyedDigestBytes);
   Array numbers(kBigint, units.size(), units.size() * sizeof(std::int64_t));
   for (const event::Event* event : events) {
     event->id_from_client ? digests.add(event::content_digest(*event)) : digests.null();

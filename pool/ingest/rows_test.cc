@@ -26,6 +26,7 @@ std::string given(const event::Event& event, std::string_view name) {
   std::size_t at = 0;
   std::string bytes;
   event::for_each_field([&](const auto& field) {
+    if (field.name == "keyed_events") return;  // PostgreSQL is not told
     if (field.name == name) bytes = *parameters.at(at).value();
     ++at;
   });
@@ -88,7 +89,7 @@ TEST(InsertRows, NamesEveryColumnThatIsRead) {
   const std::string& insert = kInsertRows;
   const std::size_t begin = insert.find('(') + 1;
   const auto inserted = columns_of(insert.substr(begin, insert.find(')') - begin));
-  EXPECT_EQ(inserted.size(), event::kFieldCount - 1);  // nobody keeps whose id it is
+  EXPECT_EQ(inserted.size(), event::kFieldCount - 2);  // nobody keeps whose id it is
   EXPECT_THAT(columns_of(tables::kEventColumns), ::testing::UnorderedElementsAreArray(inserted));
 }
 

@@ -282,11 +282,16 @@ void Writer::answer(const Unit& unit, const StoredIds& before, bool refused) {
       continue;
     }
     const Known known = found->second.value_or(Known{});
-    if (!known.content_digest.empty() &&
-        known.content_digest != encoding::encode_hex(event::content_digest(event))) {
+    const event::Likeness likeness =
+        event::compare_digests(known.content_digest, encoding::encode_hex(event::content_digest(event)));
+    if (likeness != event::Likeness::kSame) {
+      const bool other_number = likeness == event::Likeness::kOtherNumber;
       refuse(unit, {.kind = Kind::kConflict,
-                    .detail = "the id " + event.event_id + " is that of an event with other content",
-                    .index = stored.size()});
+                    .detail = "the id " + event.event_id +
+                              (other_number ? " is that of an event in a call with another number of events"
+                                            : " is that of an event with other content"),
+                    .index = stored.size(),
+                    .other_number = other_number});
       return;
     }
     deleted |= !known.event_timestamp;

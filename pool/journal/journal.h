@@ -13,9 +13,9 @@
 //
 // Appends are refused once the disk use (the database and its "-wal" together) would pass `max_bytes`, with
 // what is set aside counted in. Space of removed units is used again, the files do not shrink. A database
-// found corrupt when opened is moved aside, kept under a name of its own, and a fresh one is used; one that a
-// newer version or another program wrote is left alone and is an error. All members are for the executor's
-// one thread.
+// found damaged, when it is opened or later, is salvaged into a new file and kept under a name of its own;
+// one that a newer version or another program wrote is left alone and is an error. All members are for the
+// executor's one thread.
 #pragma once
 
 #include <chrono>

@@ -1,5 +1,6 @@
 #include "pool/journal/open.h"
 
+#include <algorithm>
 #include <cerrno>
 #include <cstdint>
 #include <initializer_list>
@@ -104,13 +105,30 @@ tl::expected<std::int64_t, Refusal> identify(Database& database) {
                                            "): run that version, or move the file away"});
 }
 
-tl::expected<void, Refusal> check(Database& database) {
+tl::expected<void, Refusal> check_tables(Database& database) {
   const auto tables = database.integer(
       "SELECT count(*) FROM sqlite_schema WHERE name IN"
       " ('waiting', 'waiting_by_workspace', 'set_aside', 'set_aside_by_workspace')");
   if (!tables) return tl::unexpected(refusal(tables.error()));
   if (*tables != 4) return tl::unexpected(Refusal{true, "its tables are missing"});
   return {};
+}
+
+// Before the first write, for a free list that names pages in use would have them written over. Reading more
+// than this would keep those waiting that append: of a journal that holds more, the rows are read later, in
+// the background.
+tl::expected<void, Refusal> check_structure(Database& database) {
+  constexpr std::int64_t kMostBytes = std::int64_t{32} * 1024 * 1024;
+  const auto pages = database.integer("PRAGMA page_count");
+  if (!pages) return tl::unexpected(refusal(pages.error()));
+  const auto unused = database.integer("PRAGMA freelist_count");
+  if (!unused) return tl::unexpected(refusal(unused.error()));
+  if ((*pages - *unused) * static_cast<std::int64_t>(RawDatabase::kPageBytes) > kMostBytes) return {};
+  auto found = database.text("PRAGMA quick_check(1)");
+  if (!found) return tl::unexpected(refusal(found.error()));
+  if (*found == "ok") return {};
+  std::ranges::replace(*found, '\n', ' ');
+  return tl::unexpected(Refusal{true, std::move(*found)});
 }
 
 }  // namespace
@@ -139,7 +157,9 @@ tl::expected<Database, Refusal> open_journal(const std::string& path) {
   auto ready = run_all(*database, {"PRAGMA synchronous = FULL"});
   if (ready) ready = lay_out(*database, *format);
   if (!ready) return tl::unexpected(refusal(ready.error()));
-  if (auto whole = check(*database); !whole) return tl::unexpected(std::move(whole.error()));
+  for (const auto check : {check_tables, check_structure}) {
+    if (auto whole = check(*database); !whole) return tl::unexpected(std::move(whole.error()));
+  }
   return std::move(*database);
 }
 

@@ -1,5 +1,5 @@
 // Opening the journal's database: made if it is absent, brought to the present format if it is of an earlier
-// one. Never reads it from end to end.
+// one. What is read of it is bounded, however long it is.
 #pragma once
 
 #include <cstdint>

@@ -1,12 +1,11 @@
 #include "pool/journal/record.h"
 
 #include <algorithm>
+#include <array>
 #include <concepts>
 #include <cstdint>
 #include <optional>
 #include <utility>
-
-#include <boost/crc.hpp>
 
 #include "pool/event/fields.h"
 
@@ -35,10 +34,38 @@ T get(std::string_view bytes) {
   return value;
 }
 
+// CRC-32 as in zlib, eight bytes at a time ("slicing by 8"): byte by byte it was a quarter of what a batch
+// costs. Table n is what a byte does n bytes further on.
+constexpr std::size_t kSlices = 8;
+constexpr auto kCrcTables = [] {
+  constexpr std::uint32_t kPolynomial = 0xEDB88320;
+  std::array<std::array<std::uint32_t, 256>, kSlices> tables{};
+  for (std::uint32_t byte = 0; byte < 256; ++byte) {
+    std::uint32_t value = byte;
+    for (int bit = 0; bit < 8; ++bit) value = value >> 1U ^ ((value & 1U) != 0 ? kPolynomial : 0);
+    tables[0][byte] = value;
+  }
+  for (std::size_t table = 1; table < kSlices; ++table) {
+    for (std::size_t byte = 0; byte < 256; ++byte) {
+      const std::uint32_t before = tables[table - 1][byte];
+      tables[table][byte] = before >> 8U ^ tables[0][before & 0xFFU];
+    }
+  }
+  return tables;
+}();
+
 std::uint32_t checksum(std::string_view bytes) {
-  boost::crc_32_type crc;
-  crc.process_bytes(bytes.data(), bytes.size());
-  return crc.checksum();
+  std::uint32_t crc = 0xFFFFFFFF;
+  for (; bytes.size() >= kSlices; bytes.remove_prefix(kSlices)) {
+    const std::uint64_t block = get<std::uint64_t>(bytes) ^ crc;
+    crc = 0;
+    for (std::size_t i = 0; i < kSlices; ++i) {
+      crc ^= kCrcTables[kSlices - 1 - i][block >> (8 * i) & 0xFFU];
+    }
+  }
+  for (const char byte : bytes)
+    crc = crc >> 8U ^ kCrcTables[0][(crc ^ static_cast<unsigned char>(byte)) & 0xFFU];
+  return ~crc;
 }
 
 class Writer {

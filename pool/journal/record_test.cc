@@ -83,6 +83,20 @@ constexpr std::string_view kSecondForm =
     "00000074010000006301000000610700000073756363657373010000007200000100000063010000007204000000696e666f"
     "09000000632d736572766963650700000073657276696365fb0900000000000000020000007b7d00000000000000ceeeaf8a";
 
+// And in form 3, which ends each event with keyed_events.
+constexpr std::string_view kThirdForm =
+    "03020000002400000030313932663063312d326333642d376534662d386135622d303132333435363738396162018012eb91"
+    "e04b060003000000322e3004000000747970650800000063617465676f727906000000616374696f6e0700000070656e6469"
+    "6e670b000000636f7272656c6174696f6e012400000030313932663063312d326333642d376534662d386135622d30313233"
+    "343536373839616301c606f5ffffffffff0d0000007265736f7572636520747970650b0000007265736f7572636520696408"
+    "000000637269746963616c050000006163746f720a0000006163746f722074797065010000000000000001240000007b225c"
+    "7530303030223a2022f09d849e227d002061667465722061207a65726f2062797401000000000107000000636c7573746572"
+    "010b000000323030313a6462383a3a3101010000000000008001020000004531010500000062726f6b650000000000000000"
+    "002400000030313932663063312d326333642d376534662d386135622d303132333435363738396162008012eb91e04b0600"
+    "03000000312e3001000000740100000063010000006107000000737563636573730100000072000001000000630100000072"
+    "04000000696e666f09000000632d736572766963650700000073657276696365fb0900000000000000020000007b7d000000"
+    "00000000000000000000000034e59149";
+
 std::string with_checksum(std::string body) {
   boost::crc_32_type crc;
   crc.process_bytes(body.data(), body.size());
@@ -99,16 +113,16 @@ TEST(EventRecord, GivesBackEveryMemberAsItWas) {
 }
 
 // What journals on disk hold: it is read by every later release, whatever members an event has got since.
-TEST(EventRecord, ReadsTheFirstForm) {
-  const auto read = decode_unit(from_hex(kFirstForm));
-  ASSERT_TRUE(read) << read.error();
-  EXPECT_EQ(*read, (std::vector<event::Event>{fullest(), smallest()}));
+TEST(EventRecord, ReadsEarlierForms) {
+  const std::vector<event::Event> unit{fullest(), smallest()};
+  EXPECT_EQ(decode_unit(from_hex(kFirstForm)), unit);
+  EXPECT_EQ(decode_unit(from_hex(kSecondForm)), unit);
 }
 
-TEST(EventRecord, WritesTheSecondForm) {
+TEST(EventRecord, WritesTheThirdForm) {
   const std::vector<event::Event> unit{fullest(), smallest()};
-  EXPECT_EQ(encoding::encode_hex(encode_unit(unit)), kSecondForm);
-  EXPECT_EQ(decode_unit(from_hex(kSecondForm)), unit);
+  EXPECT_EQ(encoding::encode_hex(encode_unit(unit)), kThirdForm);
+  EXPECT_EQ(decode_unit(from_hex(kThirdForm)), unit);
 }
 
 TEST(EventRecord, KeepsThatAParentIsMissing) {
@@ -117,10 +131,32 @@ TEST(EventRecord, KeepsThatAParentIsMissing) {
   EXPECT_EQ(decode_unit(encode_unit(unit)), unit);
 }
 
+TEST(EventRecord, KeepsTheNumberOfEventsUnderAKey) {
+  std::vector<event::Event> unit{smallest()};
+  unit[0].keyed_events = 500;
+  EXPECT_EQ(decode_unit(encode_unit(unit)), unit);
+}
+
 TEST(EventRecord, HoldsNoEventAtAll) {
   const auto read = decode_unit(encode_unit({}));
   ASSERT_TRUE(read) << read.error();
   EXPECT_TRUE(read->empty());
+}
+
+TEST(EventRecord, EndsWithTheChecksumOfWhatIsBefore) {
+  for (std::size_t bytes = 0; bytes < 20; ++bytes) {
+    event::Event event = smallest();
+    event.event_data = std::string(bytes, '\xFF');
+    const std::string record = encode_unit({&event, 1});
+    boost::crc_32_type crc;
+    crc.process_bytes(record.data(), record.size() - 4);
+    std::string expected;
+    for (unsigned shift = 0; shift < 32; shift += 8) {
+      expected.push_back(static_cast<char>(crc.checksum() >> shift & 0xFFU));
+    }
+    EXPECT_EQ(encoding::encode_hex(record.substr(record.size() - 4)), encoding::encode_hex(expected))
+        << bytes;
+  }
 }
 
 TEST(EventRecord, NoticesEveryChangedByte) {
@@ -155,8 +191,8 @@ TEST(EventRecord, RefusesCountsAndLengthsBeyondTheRecord) {
 TEST(EventRecord, SaysThatANewerFormIsNotKnown) {
   std::string body = encode_unit({});
   body.resize(body.size() - 4);
-  body[0] = 3;
-  EXPECT_EQ(decode_unit(with_checksum(body)).error(), "the record has form 3, this program reads form 2");
+  body[0] = 4;
+  EXPECT_EQ(decode_unit(with_checksum(body)).error(), "the record has form 4, this program reads form 3");
 }
 
 }  // namespace

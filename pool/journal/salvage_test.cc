@@ -32,6 +32,8 @@ std::vector<event::Event> marked_unit(int number, std::size_t bytes) {
 class JournalSalvageTest : public testing::JournalTest {
  protected:
   static constexpr int kUnits = 60;
+  static constexpr int kLong = 9;
+  static constexpr std::size_t kLongBytes = std::size_t{4} * 1024 * 1024;
 
   // Units of a part of a page and of several, in two workspaces and both parts of the journal.
   void fill() {
@@ -46,6 +48,19 @@ class JournalSalvageTest : public testing::JournalTest {
     set_aside(refused, "refused");
     close();
     whole_ = contents(path());
+  }
+  // More than is checked when the journal is opened.
+  void fill_a_long_journal() {
+    fill();
+    open(long_options());
+    for (int i = 0; i < kLong; ++i) must_append(numbered_unit(8, i, 1, kLongBytes), "long");
+    close();
+    whole_ = contents(path());
+  }
+  Options long_options() const {
+    Options options = JournalTest::options();
+    options.max_bytes = std::int64_t{256} * 1024 * 1024;
+    return options;
   }
   static int number_of(const Unit& unit) {
     return std::stoi(unit.events.at(0).event_id.substr(28), nullptr, 16);
@@ -76,6 +91,7 @@ class JournalSalvageTest : public testing::JournalTest {
   std::set<int> found() {
     std::set<int> numbers;
     const auto look_at = [&](const Unit& unit) {
+      if (unit.workspace == "long") return;
       const int number = number_of(unit);
       EXPECT_TRUE(numbers.insert(number).second) << number << " is there twice";
       EXPECT_EQ(unit.events, marked_unit(number, number % 5 == 0 ? 14000 : 700));
@@ -130,18 +146,71 @@ TEST_F(JournalSalvageTest, ABadPageCostsTheUnitsOnItAndNoOthers) {
   }
 }
 
-TEST_F(JournalSalvageTest, DamageIsFoundInTheBackground) {
+// A list of free pages after its first trunk page, as SQLite's format has it: a page that is in use among
+// them.
+TEST_F(JournalSalvageTest, AFreeListThatNamesAPageInUseIsFoundBeforeItIsUsed) {
   fill();
+  open();
+  std::vector<std::int64_t> removed;
+  for (const Unit& unit : next()) {
+    if (number_of(unit) % 10 == 0) removed.push_back(unit.sequence);
+  }
+  remove(removed);
+  close();
+  const std::set<int> kept = [&] {
+    open();
+    auto numbers = found();
+    close();
+    return numbers;
+  }();
+  std::string bytes = contents(path());
+  const auto word = [&](std::size_t at) {
+    return std::size_t{static_cast<unsigned char>(bytes[at + 2])} << 8U |
+           static_cast<unsigned char>(bytes[at + 3]);
+  };
+  const std::size_t trunk = word(32);
+  ASSERT_GT(trunk, 0U);
+  ASSERT_GT(word((trunk - 1) * kPage + 4), 0U);
+  std::size_t in_use = 1;
+  while (bytes[in_use * kPage] != '\x0D') ++in_use;  // a leaf of a table
+  bytes[(trunk - 1) * kPage + 8 + 2] = static_cast<char>((in_use + 1) >> 8U);
+  bytes[(trunk - 1) * kPage + 8 + 3] = static_cast<char>(in_use + 1);
+  put(path(), bytes);
+  open();
+  EXPECT_EQ(journal_->statistics().salvages, 1);
+  for (int i = 0; i < 30; ++i) must_append(numbered_unit(7, i, 1, 4000), "long");
+  EXPECT_EQ(found(), kept);
+  expect_it_works_on();
+}
+
+// A page of a tree that leads to another page than it did: each of them is sound.
+TEST_F(JournalSalvageTest, ATreeThatLeadsTwiceToAPageIsFound) {
+  fill();
+  std::size_t inner = 1;
+  while (whole_[inner * kPage] != '\x05') ++inner;
+  const std::size_t first_cell = static_cast<unsigned char>(whole_[inner * kPage + 12]) << 8U |
+                                 static_cast<unsigned char>(whole_[inner * kPage + 13]);
+  whole_.replace(inner * kPage + 8, 4, whole_, inner * kPage + first_cell,
+                 4);  // the last child is the first one
+  put(path(), whole_);
+  open();
+  EXPECT_EQ(journal_->statistics().salvages, 1);
+  EXPECT_EQ(found().size(), static_cast<std::size_t>(kUnits));
+  expect_it_works_on();
+}
+
+TEST_F(JournalSalvageTest, DamageOfALongJournalIsFoundInTheBackground) {
+  fill_a_long_journal();
   // A part of a large record that waits: nothing that is read to open the journal.
   std::size_t page = 0;
   while (whole_[page * kPage] != '\0' || units_on(page) != std::set<int>{5}) ++page;
   whole_.replace(page * kPage, kPage, std::string(kPage, '\0'));
   put(path(), whole_);
-  open();
+  open(long_options());
   EXPECT_TRUE(run_until([&] { return journal_->statistics().salvages == 1; }));
   const Statistics statistics = journal_->statistics();
   EXPECT_EQ(statistics.damaged, 1);
-  EXPECT_EQ(statistics.salvaged.units, kUnits);  // the damaged one is listed among those set aside
+  EXPECT_EQ(statistics.salvaged.units, kUnits + kLong);  // the damaged one is listed among those set aside
   EXPECT_TRUE(contents(statistics.kept_as).substr(page * kPage, kPage) == std::string(kPage, '\0'));
   EXPECT_EQ(found().size(), kUnits - 1U);
   int damaged = 0;
@@ -264,16 +333,13 @@ TEST_F(JournalSalvageTest, WhatNoCommitFollowsInTheLogIsItsEnd) {
 }
 
 TEST_F(JournalSalvageTest, AnAppendThatMeetsDamageIsKept) {
-  fill();
-  open();
-  // Under the feet of the running journal.
-  journal_.reset();
+  fill_a_long_journal();
   std::string bytes = whole_;
   for (std::size_t page = 1; page * kPage < bytes.size(); ++page) {
     if (bytes[page * kPage] == '\x05') bytes.replace(page * kPage, kPage, std::string(kPage, '\0'));
   }
   put(path(), bytes);
-  open();
+  open(long_options());
   must_append(numbered_unit(9, 8), "met");
   EXPECT_EQ(journal_->statistics().salvages, 1);
   EXPECT_EQ(next(Take{.workspace = "met", .max_events = 9, .max_bytes = 1 << 20}).size(), 1U);

@@ -19,6 +19,17 @@ bool refuses(StoreError::Kind error) {
          error == StoreError::Kind::kConflict;
 }
 
+class Counted {
+ public:
+  explicit Counted(std::int64_t& count) : count_(count) { ++count_; }
+  ~Counted() { --count_; }
+  Counted(const Counted&) = delete;
+  Counted& operator=(const Counted&) = delete;
+
+ private:
+  std::int64_t& count_;
+};
+
 }  // namespace
 
 Recording::Recording(EventStore& store, Backlog* journal, const runtime::Clock& clock,
@@ -126,6 +137,7 @@ awaitable<Recording::Answer> Recording::journal(journal::Origin origin, std::vec
                                         "PostgreSQL cannot take the event now and " + refusal, kRetryAfter});
   }
   const Deadline patience = std::max(deadline, clock_.now() + kJournalPatience);
+  const Counted under_way(journalling_);
   const auto appended = co_await journal_->append(std::move(origin), std::move(unit), patience);
   if (appended) {
     journalled_ = clock_.now();

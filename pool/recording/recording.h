@@ -73,6 +73,9 @@ class Recording {
   void set_stall_after(std::chrono::milliseconds stall_after);
   Stalls::Figures stalls() const { return stalls_.figures(clock_.now()); }
 
+  // Calls whose events are on their way into the journal: its statistics do not count them yet.
+  std::int64_t journalling() const { return journalling_; }
+
  private:
   boost::asio::awaitable<ingest::Answer> store(std::string database, std::vector<event::Event> unit,
                                                Deadline deadline);
@@ -89,6 +92,7 @@ class Recording {
   RecordingOptions options_;
   Stalls stalls_;
   std::optional<runtime::TimePoint> journalled_;  // the last time
+  std::int64_t journalling_ = 0;
 };
 
 }  // namespace storagepool::recording

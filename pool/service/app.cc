@@ -33,6 +33,7 @@
 #include "pool/service/config/live_settings.h"
 #include "pool/service/config/startup.h"
 #include "pool/service/ending.h"
+#include "pool/service/leaving.h"
 #include "pool/service/monitor.h"
 #include "pool/service/routes/admin.h"
 #include "pool/service/routes/audit.h"
@@ -117,6 +118,7 @@ class App {
   ServiceMetrics metrics_;
   Monitor monitor_;
   SchemaMark schema_mark_;
+  Leaving leaving_;
   LiveSettings settings_;
   const std::string system_database_;
   engine::Engine engine_;
@@ -139,13 +141,13 @@ class App {
   http::Server admin_;
   http::Server metrics_server_;
   std::optional<Ending> ending_;  // as soon as a signal may end the program
-  bool leaving_ = false;
 };
 
 App::App(const Options& options, Startup startup)
     : options_(options),
       monitor_(executor_, partition_settings(options)),
       schema_mark_(options.state_dir + "/schema-seen"),
+      leaving_(options.state_dir + "/leaving", options.pod_uid, options.drain_delay),
       settings_(std::move(startup.in_force), std::move(startup.environment), persisted_config_file(options),
                 [this](const settings::Settings& settings) {
                   engine_.reconfigure(settings);
@@ -270,7 +272,8 @@ Situation App::situation() const {
   now.postgres = monitor_.status().not_ready();
   now.to_mend = monitor_.status().to_mend();
   now.schema_seen = schema_mark_.seen();
-  now.leaving = leaving_;
+  now.leaving = leaving_.told();
+  now.left = leaving_.left(runtime::steady_now());
   now.draining = ending_ && ending_->begun();
   if (options_.journal_max_bytes > 0) now.journal = journal_report();
   return now;
@@ -286,15 +289,14 @@ settings::SettingsReport App::report() const {
   report.ignored = settings_.in_force().config.ignored;
   const Situation now = situation();
   report.not_ready = judge(now).not_ready;
-  report.leaving = now.leaving;
+  report.leaving = now.left && recording_->journalling() == 0;
   report.journal = journal_report();
   return report;
 }
 
 void App::leave(bool leaving) {
-  if (leaving != leaving_)
-    log::info(leaving ? "leaving: the journal takes no new events" : "not leaving any more");
-  leaving_ = leaving;
+  leaving_.tell(leaving, runtime::steady_now());
+  if (!ending_->begun()) api_.close_after_answers(leaving);
 }
 
 steady_clock::time_point App::request_deadline() const {
@@ -359,6 +361,7 @@ int App::run() {
   recording_.emplace(event_store_, options_.journal_max_bytes > 0 ? &*backlog_ : nullptr,
                      runtime::system_clock(), recording_options());
   add_routes();
+  api_.close_after_answers(leaving_.told());
   if (!listen()) return 1;
   ending_.emplace(executor_, options_,
                   EndingParts{.api = api_,

@@ -44,7 +44,7 @@ void Ending::stop(int signal) {
 
 awaitable<void> Ending::run() {
   const auto delay_until = runtime::steady_now() + options_.drain_delay;
-  parts_.api.close_after_answers();
+  parts_.api.close_after_answers(true);
   while (runtime::steady_now() < delay_until && !in_haste_) co_await delay_ends_.wait_until(delay_until);
   signal_.cancel();
 

@@ -106,15 +106,16 @@ void Monitor::wake() {
 
 awaitable<void> Monitor::run() {
   while (!stopped_) {
-    const bool checked = co_await check();
+    const Checked checked = co_await check();
     log_change();
     wake_ = false;  // the check covered what happened before its end
-    const milliseconds period = checked && status_.has_schema() ? kPeriod : retry_period();
-    co_await wait(period);
+    co_await wait(pause_after(checked));
   }
 }
 
-milliseconds Monitor::retry_period() {
+milliseconds Monitor::pause_after(Checked checked) {
+  if (checked == Checked::kWell) return kPeriod;
+  if (checked == Checked::kNoSession) return kLeastPause;  // the engine says when to connect again
   constexpr int kFifth = static_cast<int>(kRetryPeriod.count()) / 5;
   std::uniform_int_distribution<int> jitter(-kFifth, kFifth);
   return kRetryPeriod + milliseconds{jitter(random_)};
@@ -129,20 +130,20 @@ awaitable<void> Monitor::wait(milliseconds period) {
   }
 }
 
-awaitable<bool> Monitor::check() {
+awaitable<Monitor::Checked> Monitor::check() {
   const auto deadline = runtime::steady_now() + kAcquireTimeout;
   const int moves = moves_;
   auto lease = co_await engine_->acquire(database_, deadline);
-  if (moves != moves_) co_return false;
+  if (moves != moves_) co_return Checked::kNoSession;
   if (!lease) {
     // A pool that is busy to its last connection says nothing about the server; one without any does.
     if (engine_->statistics().open == 0) status_.no_session(lease.error().detail);
-    co_return false;
+    co_return Checked::kNoSession;
   }
   postgres::Connection& connection = **lease;
   const bool read = co_await read_facts(connection, moves);
   if (read && !status_.has_schema()) co_await migrate(connection, moves);
-  co_return read;
+  co_return read&& status_.has_schema() ? Checked::kWell : Checked::kFailed;
 }
 
 awaitable<bool> Monitor::read_facts(postgres::Connection& connection, int moves) {

@@ -45,12 +45,13 @@ class Monitor {
 
  private:
   boost::asio::awaitable<void> run();
-  boost::asio::awaitable<bool> check();  // true when the server answered
+  enum class Checked { kNoSession, kFailed, kWell };
+  boost::asio::awaitable<Checked> check();
   boost::asio::awaitable<bool> read_facts(postgres::Connection& connection, int moves);
   boost::asio::awaitable<void> migrate(postgres::Connection& connection, int moves);
   boost::asio::awaitable<void> create_months(postgres::Connection& connection);
   boost::asio::awaitable<void> wait(std::chrono::milliseconds period);
-  std::chrono::milliseconds retry_period();
+  std::chrono::milliseconds pause_after(Checked checked);
   void wake();
   void log_change();
 

@@ -28,6 +28,7 @@ struct StoreError {
   bool needs_person = false;  // it will not pass before somebody changes something in PostgreSQL
   std::string sqlstate = {};  // of PostgreSQL's error, empty when it was none
   std::size_t index = 0;      // of the event at fault in its call, counted from 0: of kConflict
+  bool other_number = false;  // of kConflict: the event is the same, but its call had more or fewer events
 };
 
 StoreError to_store_error(const engine::AcquireError& error);

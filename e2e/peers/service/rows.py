@@ -91,3 +91,28 @@ def soak_line(soak: dict[str, Any]) -> str:
         f"RSS {soak['rss_first_mib']:.1f} MiB at the beginning, {soak['rss_last_mib']:.1f} MiB at the end, "
         f"{soak['rss_peak_mib']:.1f} MiB at most."
     )
+
+
+def outage_rows(cases: list[dict[str, Any]]) -> list[list[str]]:
+    """Single POSTs with PostgreSQL there and away."""
+    rows = [["single POSTs", "PostgreSQL", "requests/s", "p50", "p99", "CPU", "journalled, of stored"]]
+    for case in cases:
+        times = case["journalled"]["requests_per_second"] / case["stored"]["requests_per_second"]
+        for place, name, shown in (("stored", "there (201)", ""), ("journalled", "away (202)", f"{times:.2f}×")):
+            figures = case[place]
+            latencies = (microseconds(figures[figure]) for figure in ("p50_us", "p99_us", "cpu_us_per_request"))
+            title = f"{case['clients']} client{'s' if case['clients'] > 1 else ''}" if place == "stored" else ""
+            rows.append([title, name, number(figures["requests_per_second"]), *latencies, shown])
+    return rows
+
+
+def replay_line(figures: dict[str, Any]) -> str:
+    live = figures["live"]
+    return (
+        f"A journal of {number(figures['events'])} events, filled at {number(figures['fill_events_per_second'])} events/s, "
+        f"was replayed in {figures['drain_seconds'] / 60:.1f} minutes ({number(figures['replayed_per_second'])} events/s) "
+        f"while {live['clients']} clients sent {number(live['requests_per_second'])} single POSTs a second: p50 "
+        f"{microseconds(figures['beside']['p50_us'])} and p99 {microseconds(figures['beside']['p99_us'])}, without replay "
+        f"{microseconds(figures['alone']['p50_us'])} and {microseconds(figures['alone']['p99_us'])}. {live['journalled']} "
+        "of them went to the journal. Every event was stored once."
+    )

@@ -20,7 +20,7 @@ SAMPLE_SECONDS = 0.1
 TABLES = ("audit_events", "audit_event_ids")
 
 
-def load_command(port: int, case: Case, seconds: float, prefix: str, **options: int) -> list[str | Path]:
+def load_command(port: int, case: Case, seconds: float, prefix: str, **options: int | str) -> list[str | Path]:
     flags = {"port": port, "case": case.kind, "clients": case.clients, "events": case.events, "seconds": seconds}
     flags |= {"prefix": prefix, **options}
     return [LOAD_PROGRAM, *(f"--{name}={value}" for name, value in flags.items())]
@@ -60,8 +60,8 @@ class Runner:
             raise Failure(f"{PEER.title} stored {rows} of {requests * FILL_BATCH} events to be listed")
         self._export(self.filled)
 
-    def running(self, service: Service) -> Running:
-        return Running(service, self.server, self.connections)
+    def running(self, service: Service, *flags: str) -> Running:
+        return Running(service, self.server, self.connections, flags)
 
     def sql(self, *commands: str) -> str:
         return self.server.sql(*commands, database=DATABASE)

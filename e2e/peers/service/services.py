@@ -77,10 +77,11 @@ SERVICES = (OURS, PEER)
 class Running:
     """A service that takes requests inside its `with` block; afterwards nothing is left of it."""
 
-    def __init__(self, service: Service, server: Server, connections: int) -> None:
+    def __init__(self, service: Service, server: Server, connections: int, flags: tuple[str, ...] = ()) -> None:
         self.service = service
         self.server = server
         self.connections = connections
+        self.flags = flags  # of ours, further ones
 
     def __enter__(self) -> Running:
         self.root = Path(tempfile.mkdtemp(prefix="bench-service-"))
@@ -130,7 +131,7 @@ class Running:
         ports = [f"--{name}-port=0" for name in ("api", "health", "admin", "metrics")]
         files = [f"--config={self.root}/config.yaml", f"--admin-token-file={self.root}/token"]
         state = f"--state-dir={self.root}/state"
-        flags = ["--listen-address=127.0.0.1", "--drain-delay=0s"]
+        flags = ["--listen-address=127.0.0.1", "--drain-delay=0s", *self.flags]
         return [self.service.program, credentials, *files, state, *flags, *ports]
 
     def _failure(self, what: str) -> Failure:

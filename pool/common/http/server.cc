@@ -44,7 +44,7 @@ struct Server::Impl : std::enable_shared_from_this<Server::Impl> {
   asio::awaitable<bool> drain(std::chrono::steady_clock::time_point deadline);
   void stop();
   const asio::any_io_executor& executor() const { return executor_; }
-  void close_after_answers() { context_->closing = true; }
+  void close_after_answers(bool close) { context_->closing = close; }
   std::uint64_t rate_limited() const { return context_->rate_limited; }
 
  private:
@@ -196,8 +196,8 @@ asio::awaitable<bool> Server::drain(std::chrono::steady_clock::time_point deadli
   co_return co_await impl->drain(deadline);
 }
 
-void Server::close_after_answers() {
-  impl_->close_after_answers();
+void Server::close_after_answers(bool close) {
+  impl_->close_after_answers(close);
 }
 
 std::uint64_t Server::rate_limited() const {

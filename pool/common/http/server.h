@@ -87,9 +87,9 @@ class Server {
   // choose. Returns the bound port, or why not. Once per server.
   tl::expected<std::uint16_t, std::string> listen(const std::string& address, std::uint16_t port);
 
-  // From now on every answer says `Connection: close`, so that clients go elsewhere with their next request.
-  // Those that come are served as before.
-  void close_after_answers();
+  // Whether from now on every answer says `Connection: close`, so that clients go elsewhere with their next
+  // request. Those that come are served as before. Not after drain().
+  void close_after_answers(bool close);
 
   // Stops accepting, answers requests under way with `Connection: close`, closes idle connections; returns
   // when all are gone or at the deadline, when the rest are cut. True when none had to be cut.

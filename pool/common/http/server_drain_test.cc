@@ -53,7 +53,7 @@ TEST(CloseAfterAnswers, ServesEverybodyAsBeforeOnceForEachConnection) {
   Client before(server.port());
   before.send(kGet);
   ASSERT_EQ(before.read()->header("connection"), "keep-alive");
-  server.close_after_answers();
+  server.close_after_answers(true);
   Client after(server.port());
   for (Client* client : {&before, &after}) {
     EXPECT_FALSE(client->readable(0ms)) << "an idle connection is left open";
@@ -64,6 +64,10 @@ TEST(CloseAfterAnswers, ServesEverybodyAsBeforeOnceForEachConnection) {
     EXPECT_EQ(answer->header("connection"), "close");
     EXPECT_EQ(client->read_to_end(), "");
   }
+  server.close_after_answers(false);
+  Client again(server.port());
+  again.send(kGet);
+  EXPECT_EQ(again.read()->header("connection"), "keep-alive");
   EXPECT_TRUE(server.drain(60s));
 }
 

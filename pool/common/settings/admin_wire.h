@@ -31,8 +31,8 @@ struct SettingsChange {
   friend bool operator==(const SettingsChange&, const SettingsChange&) = default;
 };
 
-// A pod that is to go takes no new event into its journal and is not ready, so that the journal runs empty.
-// Forgotten at a restart of the pod.
+// A pod that is to go is not ready, and after its drain delay takes no new event into its journal, so that
+// the journal runs empty. Told again, the delay goes on.
 struct LeavingChange {
   bool leaving = false;
   friend bool operator==(const LeavingChange&, const LeavingChange&) = default;
@@ -63,7 +63,7 @@ struct SettingsReport {
   std::int64_t waiting = 0;
   std::int64_t wait_count = 0;
   std::int64_t open_high_water = 0;
-  bool leaving = false;
+  bool leaving = false;                  // what the pod was told, once its journal can take nothing more
   std::vector<std::string> not_ready;    // as /readyz tells them; none: the pod is ready
   std::optional<JournalReport> journal;  // absent: the pod has none, or is too old to tell
 

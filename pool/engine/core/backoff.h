@@ -1,8 +1,9 @@
-// When the next connect may start after a failed one: a fiftieth of the outage so far, within 10 ms and 5 s
-// and with up to half of jitter, over as soon as one succeeds. So service is back within a thirtieth of the
-// time for which it was away, and a dead server sees at most fifty attempts, one at a time, while an outage
-// grows by a factor of e. Failures of connects that began before the last counted one are of the same outage
-// and do not put off the next attempt. One pointer while nothing fails.
+// When the next connect may start after a failed one: a fiftieth of the outage so far, within 10 ms and 0.75
+// s and with up to half of jitter, over as soon as one succeeds. So service is back within a thirtieth of the
+// time for which it was away, and within a second. A dead server sees at most fifty attempts, one at a time,
+// while an outage grows by a factor of e, and two a second of a long one. Failures of connects that began
+// before the last counted one are of the same outage and do not put off the next attempt. One pointer while
+// nothing fails.
 #pragma once
 
 #include <algorithm>
@@ -19,7 +20,7 @@ namespace storagepool::engine {
 class Backoff {
  public:
   static constexpr std::chrono::milliseconds kShortest{10};
-  static constexpr std::chrono::milliseconds kLongest{5000};
+  static constexpr std::chrono::milliseconds kLongest{750};
   static constexpr double kJitter = 1.5;  // at most
 
   // Without the jitter.

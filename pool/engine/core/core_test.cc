@@ -177,8 +177,8 @@ TEST(Core, E6AfterAFailureOneConnectAtATimeAfterAGrowingBackoff) {
     const auto outage = pool.now - began;
     const TimePoint next = pool.core.next_timer().value_or(pool.now);
     delay = next - pool.now;
-    EXPECT_GE(delay, std::clamp<std::chrono::nanoseconds>(outage / 50, 10ms, 3333ms));
-    EXPECT_LE(delay, std::clamp<std::chrono::nanoseconds>(outage / 33, 15ms, 5s));
+    EXPECT_GE(delay, std::clamp<std::chrono::nanoseconds>(outage / 50, 10ms, 500ms));
+    EXPECT_LE(delay, std::clamp<std::chrono::nanoseconds>(outage / 33, 15ms, 750ms));
     pool.now = next - 1ms;
     pool.core.tick(pool.now);
     pool.collect();
@@ -187,8 +187,8 @@ TEST(Core, E6AfterAFailureOneConnectAtATimeAfterAGrowingBackoff) {
     ASSERT_EQ(pool.opens.size(), 1u) << attempts;
     pool.fail_open({.detail = "no answer"});
   }
-  EXPECT_GT(delay, 3s);
-  EXPECT_LT(attempts, 350);
+  EXPECT_GE(delay, 500ms);
+  EXPECT_LT(attempts, 50 * 7 + 5 * 60 * 2);
   EXPECT_EQ(pool.statistics().connect_failures, 4 + attempts);
   EXPECT_TRUE(pool.fails.empty());  // it may come back before their deadline
 

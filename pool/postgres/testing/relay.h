@@ -82,11 +82,11 @@ class Relay {
       const std::int64_t left = left_[direction];
       const bool cuts = !error && left < wanted;
       const std::int64_t allowed = cuts ? left : wanted;
+      carried_[direction] += allowed;  // before whoever receives them can ask how many they were
       if (!error) {
         co_await boost::asio::async_write(to, boost::asio::buffer(bytes, static_cast<std::size_t>(allowed)),
                                           boost::asio::redirect_error(boost::asio::use_awaitable, error));
       }
-      carried_[direction] += allowed;
       if (cuts) {
         left_[direction] = kNever;
         pair->client.close(error);

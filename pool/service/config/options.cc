@@ -73,6 +73,8 @@ void add_places(CLI::App& app, Options& options) {
   app.add_option("--state-dir", options.state_dir,
                  "Folder that keeps the settings in force and the journal across restarts")
       ->capture_default_str();
+  app.add_option("--pod-uid", options.pod_uid,
+                 "UID of the pod: told to leave, it is on its way out also after a restart of its container");
 }
 
 void add_ports(CLI::App& app, Options& options) {

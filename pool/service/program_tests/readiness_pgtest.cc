@@ -4,7 +4,9 @@
 #include <sys/socket.h>
 #include <unistd.h>
 
+#include <csignal>
 #include <string>
+#include <utility>
 #include <vector>
 
 #include <gmock/gmock.h>
@@ -88,8 +90,23 @@ TEST_F(DataStorageReadinessTest, IsNotThereBeforePostgresqlWasReachedOnce) {
   EXPECT_TRUE(pod_.becomes_ready()) << pod_.log();
 }
 
-TEST_F(DataStorageReadinessTest, ALeavingPodTakesNothingNewIntoItsJournal) {
-  start();
+TEST_F(DataStorageReadinessTest, APodToldToLeaveServesAsBeforeForItsDelay) {
+  start({"--drain-delay=5m"});
+  const json report = leave(true);
+  EXPECT_EQ(report.at("leaving"), false) << "its journal may still be filled";
+  EXPECT_EQ(report.at("notReady"), json::array({"leaving"}));
+  EXPECT_EQ(pod_.health("/readyz").status, 503U);
+  EXPECT_EQ(pod_.create(valid_event()).headers.at("connection"), "close");
+  take_postgresql_away();
+  EXPECT_EQ(pod_.create(valid_event()).status, 202U);
+  leave(false);
+  EXPECT_EQ(pod_.health("/readyz").status, 200U);
+  pod_.signal(SIGTERM);
+  pod_.signal(SIGTERM);
+}
+
+TEST_F(DataStorageReadinessTest, ALeavingPodTakesNothingNewIntoItsJournalAfterItsDelay) {
+  start({"--pod-uid=a"});
   const json report = leave(true);
   EXPECT_EQ(report.at("leaving"), true);
   EXPECT_EQ(report.at("notReady"), json::array({"leaving"}));
@@ -107,10 +124,12 @@ TEST_F(DataStorageReadinessTest, ALeavingPodTakesNothingNewIntoItsJournal) {
   server_.start();
   EXPECT_TRUE(eventually([&] { return pod_.settings().at("journal").at("waitingUnits") == 0; }))
       << "a leaving pod replays" << pod_.log();
-  EXPECT_EQ(pod_.stop(), 0) << pod_.log();
-  pod_.start();
-  EXPECT_EQ(pod_.settings().at("leaving"), false);
   EXPECT_EQ(pod_.admin("PUT", "/admin/leaving", "{}").status, 400U);
+  for (const auto& [uid, leaving] : {std::pair("a", true), std::pair("b", false)}) {
+    EXPECT_EQ(pod_.stop(), 0) << pod_.log();
+    pod_.start({}, {std::string("--pod-uid=") + uid});
+    EXPECT_EQ(pod_.settings().at("leaving"), leaving) << uid;
+  }
 }
 
 TEST_F(DataStorageReadinessTest, IsToldOnTheApisPortWithoutAToken) {

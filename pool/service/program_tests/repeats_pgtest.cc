@@ -142,6 +142,10 @@ TEST_F(DataStorageRepeatsTest, ABatchIsStoredWithoutAConflictOrNotAtAll) {
   EXPECT_THAT(detail, HasSubstr("\"batch-1\""));
   EXPECT_THAT(detail, HasSubstr("[2]"));
   EXPECT_EQ(send_event(*pod_, batch, "batch-1", kBatchPath).body, first.body);
+  for (const json& other : {json{batch[0], batch[1]}, json{batch[0], batch[1], batch[2], batch[2]}}) {
+    EXPECT_THAT(key_refused(send_event(*pod_, other, "batch-1", kBatchPath)),
+                HasSubstr("\"batch-1\", which was used before with more or fewer events"));
+  }
   EXPECT_EQ(actions(*pod_, "batch-key").size(), 3U);
 }
 
@@ -220,10 +224,12 @@ TEST_F(DataStorageRepeatsInAnOutageTest, NothingAcknowledgedIsLostByARepeat) {
   EXPECT_EQ(queued.status, 201U) << queued.body;
   EXPECT_EQ(json::parse(queued.body).at("message"), "2 audit events queued for async processing");
   EXPECT_EQ(send_event(pod_, batch, "batch", kBatchPath).body, queued.body);
+  const json longer = {batch[0], batch[1], with(about("batch"), "event_action", "three")};
+  EXPECT_EQ(send_event(pod_, longer, "batch", kBatchPath).status, 201U);
   server_.start();
   EXPECT_TRUE(eventually([&] {
     return pod_.metric("storagepool_journal_waiting_events") == 0 &&
-           pod_.metric("storagepool_journal_set_aside_units") == 1;
+           pod_.metric("storagepool_journal_set_aside_units") == 2;
   })) << pod_.metrics();
   EXPECT_TRUE(pod_.becomes_ready());
   EXPECT_THAT(actions(pod_, "outage"), ::testing::UnorderedElementsAre("received", "during"));
@@ -234,6 +240,7 @@ TEST_F(DataStorageRepeatsInAnOutageTest, NothingAcknowledgedIsLostByARepeat) {
   const json stored = json::parse(send_event(pod_, batch, "batch", kBatchPath).body);
   EXPECT_EQ(stored.at("event_ids"), json::parse(queued.body).at("event_ids"));
   EXPECT_EQ(stored.at("message"), "2 audit events created successfully");
+  key_refused(send_event(pod_, longer, "batch", kBatchPath));
 }
 
 }  // namespace

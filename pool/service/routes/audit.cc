@@ -96,8 +96,9 @@ Response conflict(const Request& request, const StoreError& error, const std::ve
   std::string message;
   if (key_is_at_fault) {
     message = "got " + event::quoted(request.header("Idempotency-Key").value_or("")) +
-              ", which was used before with other content";
-    if (!element.empty()) message += " of " + element;
+              ", which was used before with " +
+              (error.other_number ? "more or fewer events" : "other content");
+    if (!element.empty() && !error.other_number) message += " of " + element;
   } else {
     message =
         "got " + event::quoted(ids.at(error.index)) + ", which is the id of an event with other content";
@@ -215,6 +216,7 @@ struct Routes {
       Event& event = unit[index];
       if (!event.event_id.empty()) continue;
       event.id_from_client = key.has_value();
+      event.keyed_events = key ? static_cast<std::int64_t>(unit.size()) : 0;
       event.event_id =
           key ? event::idempotent_event_id(call, workspace_of(request), request.access.subject, *key, index)
               : event::new_event_id(event.event_timestamp);

@@ -43,7 +43,7 @@ settings::JournalReport report_journal(const journal::Statistics& journal, bool 
 }
 
 std::string journal_refuses(const Situation& now) {
-  if (now.leaving) return "the pod is to leave and its journal takes no events";
+  if (now.left) return "the pod is to leave and its journal takes no events";
   // Nobody could tell whether what is accepted can ever be stored.
   if (!now.schema_seen) return "PostgreSQL has never been used from this volume";
   return {};

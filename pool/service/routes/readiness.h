@@ -20,7 +20,8 @@ struct Situation {
   std::vector<std::string> postgres;               // why PostgreSQL stores no event; none: it does
   std::optional<settings::JournalReport> journal;  // none: the pod has none, or none that is to take events
   bool schema_seen = false;                        // PostgreSQL had the schema, now or before, see SchemaMark
-  bool leaving = false;
+  bool leaving = false;                            // the operator has said so
+  bool left = false;                               // and the delay is over, see Leaving
   bool draining = false;
   std::vector<std::string> to_mend;  // by a person, while PostgreSQL is usable
 };

@@ -21,7 +21,10 @@ journal::Statistics empty_journal() {
 
 // All is well.
 Situation well() {
-  return {{}, report_journal(empty_journal(), true, {}), true, false, false, {}};
+  Situation now;
+  now.journal = report_journal(empty_journal(), true, {});
+  now.schema_seen = true;
+  return now;
 }
 Situation away() {
   Situation now = well();
@@ -107,6 +110,9 @@ TEST(Readiness, EndsForAPodThatIsToGo) {
   }
   Situation now = well();
   now.leaving = true;
+  EXPECT_THAT(judge(now).not_ready, ElementsAre("leaving"));
+  EXPECT_EQ(journal_refuses(now), "") << "what still comes is taken";
+  now.left = true;
   EXPECT_THAT(judge(now).not_ready, ElementsAre("leaving"));
   EXPECT_THAT(journal_refuses(now), HasSubstr("leave"));
 }

@@ -49,12 +49,20 @@ int main_(int argc, char** argv) {
   double seconds = 5;
   const std::map<std::string, Kind> kinds{
       {"post", Kind::kPost}, {"batch", Kind::kBatch}, {"list", Kind::kList}};
+  const std::map<std::string, Kept> places{
+      {"stored", Kept::kStored}, {"journalled", Kept::kJournalled}, {"either", Kept::kEither}};
   CLI::App app("Puts load on a DataStorage service on 127.0.0.1; see e2e/peers/service/bench, which runs it.",
                "service_load");
   app.add_option("--port", options.port, "Port of the service")->required()->check(CLI::Range(1, 65535));
   app.add_option("--case", options.requests.kind, "What is asked: post, batch or list")
       ->required()
       ->transform(CLI::CheckedTransformer(kinds));
+  app.add_option("--kept", options.kept, "Where events must go: stored, journalled or either")
+      ->transform(CLI::CheckedTransformer(places));
+  app.add_option("--rate", options.rate,
+                 "Requests per second that become due; 0: as fast as they are answered")
+      ->capture_default_str()
+      ->check(CLI::Range(0.0, 1e6));
   app.add_option("--clients", options.clients, "Connections, each with one request at a time")
       ->capture_default_str()
       ->check(CLI::Range(1, 10000));

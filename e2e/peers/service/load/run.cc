@@ -90,8 +90,12 @@ class Runner {
     const auto start = Clock::now();
     end_ = start + options_.time;
     last_in_time_ = start;
+    due_ = start;
     for (Client& client : clients_) begin(client);
-    while (busy_ > 0 && Clock::now() < end_ + kPatience) wait();
+    while ((busy_ > 0 || (paced() && more())) && Clock::now() < end_ + kPatience) {
+      wait();
+      if (paced()) begin_due();
+    }
     figures_.unanswered = busy_;
     if (busy_ > 0) note("no answer " + std::to_string(kPatience.count()) + " s after the time was over");
     const bool by_number = options_.most_requests != 0 && begun_ == options_.most_requests;
@@ -124,16 +128,31 @@ class Runner {
     return Clock::now() < end_ && (options_.most_requests == 0 || begun_ < options_.most_requests);
   }
 
-  // The client's next request; it stays idle when the load is over.
+  bool paced() const { return options_.rate > 0; }
+
+  void begin_due() {
+    while (due_ <= Clock::now() && !idle_.empty()) {
+      Client& client = *idle_.back();
+      idle_.pop_back();
+      begin(client);
+    }
+  }
+
+  // The client's next request; it stays idle when the load is over, or until one is due.
   void begin(Client& client) {
     if (!more()) return;
+    client.started = Clock::now();
+    if (paced()) {
+      if (due_ > client.started) return idle_.push_back(&client);
+      client.started = due_;
+      due_ += std::chrono::duration_cast<Clock::duration>(std::chrono::duration<double>(1 / options_.rate));
+    }
     const auto now = std::chrono::system_clock::now().time_since_epoch();
     requests_.renew(client.request, std::chrono::duration_cast<microseconds>(now).count());
     client.sent = 0;
     client.busy = true;
     ++busy_;
     ++begun_;
-    client.started = Clock::now();
     send(client);
   }
 
@@ -169,20 +188,27 @@ class Runner {
     }
   }
 
+  bool expected(unsigned status, bool queued) const {
+    constexpr unsigned kAccepted = 202;
+    if (status != requests_.expected_status() && !(queued && status == kAccepted)) return false;
+    return options_.kept == Kept::kEither || queued == (options_.kept == Kept::kJournalled);
+  }
+
   void finish(Client& client) {
     const auto now = Clock::now();
     client.busy = false;
     --busy_;
     const unsigned status = client.response.status();
-    if (status == requests_.expected_status() && client.response.queued()) {
-      ++figures_.queued;
-      note("a batch went to the journal");
-    } else if (status == requests_.expected_status()) {
+    const bool queued = client.response.queued();
+    if (queued) ++figures_.queued;
+    if (expected(status, queued)) {
       ++figures_.answered;
       if (now <= end_) ++figures_.in_time;
       last_in_time_ = now;
       figures_.latencies.add(
           static_cast<std::uint64_t>(std::chrono::duration_cast<microseconds>(now - client.started).count()));
+    } else if (queued) {
+      note("events went to the journal");
     } else {
       ++figures_.unexpected[status];
       note("HTTP " + std::to_string(status) + ": " + client.response.beginning());
@@ -195,8 +221,8 @@ class Runner {
 
   // Of a connection that is of no more use.
   void lose(Client& client, std::string_view reason) {
-    if (client.busy) {
-      client.busy = false;
+    const bool was_busy = std::exchange(client.busy, false);
+    if (was_busy) {
       --busy_;
       ++figures_.broken;
       note("connection lost: " + std::string(reason));
@@ -205,13 +231,21 @@ class Runner {
     client.fd = Fd();
     if (!more()) return;
     open(client);
-    begin(client);
+    if (was_busy) begin(client);
   }
 
   void wait() {
-    constexpr int kLongest = 100;  // milliseconds: then the time is looked at
-    const int count = ::epoll_wait(epoll_.get(), events_.data(), static_cast<int>(events_.size()), kLongest);
-    if (count < 0 && errno != EINTR) throw last_error("epoll_wait");
+    constexpr std::chrono::nanoseconds kLongest =
+        std::chrono::milliseconds(100);  // then the time is looked at
+    auto patience = kLongest;
+    if (paced() && !idle_.empty()) {
+      patience =
+          std::clamp<std::chrono::nanoseconds>(due_ - Clock::now(), std::chrono::nanoseconds(0), kLongest);
+    }
+    const timespec timeout{.tv_sec = 0, .tv_nsec = patience.count()};
+    const int count =
+        ::epoll_pwait2(epoll_.get(), events_.data(), static_cast<int>(events_.size()), &timeout, nullptr);
+    if (count < 0 && errno != EINTR) throw last_error("epoll_pwait2");
     for (int i = 0; i < count; ++i) {
       const epoll_event& event = events_[static_cast<std::size_t>(i)];
       Client& client = clients_[event.data.u64];
@@ -224,6 +258,8 @@ class Runner {
   Requests requests_;
   Fd epoll_;
   std::vector<Client> clients_;
+  std::vector<Client*> idle_;  // until a request is due
+  Clock::time_point due_;      // the next request, of those at a rate
   std::array<epoll_event, 64> events_{};
   std::array<char, std::size_t{256} * 1024> buffer_{};
   Clock::time_point end_;

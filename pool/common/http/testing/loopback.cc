@@ -62,10 +62,10 @@ std::uint16_t LoopbackServer::port() const {
   return impl_->port;
 }
 
-void LoopbackServer::close_after_answers() {
+void LoopbackServer::close_after_answers(bool close) {
   std::promise<void> done;
   boost::asio::post(impl_->loop, [&] {
-    impl_->server.close_after_answers();
+    impl_->server.close_after_answers(close);
     done.set_value();
   });
   done.get_future().get();

@@ -28,7 +28,7 @@ class LoopbackServer {
   LoopbackServer& operator=(const LoopbackServer&) = delete;
 
   std::uint16_t port() const;
-  void close_after_answers();
+  void close_after_answers(bool close);
   bool drain(std::chrono::steady_clock::duration timeout);
   std::uint64_t rate_limited() const;
 
