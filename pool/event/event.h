@@ -43,6 +43,8 @@ struct Event {
   std::optional<std::int64_t> duration_ms{};
   std::optional<std::string> error_code{};
   std::optional<std::string> error_message{};
+  std::optional<std::string>
+      client_event_id{};          // the client's text for an id, no UUID, that event_id is made of
   bool parent_missing = false;    // acknowledged, but stored without its parent, which never came
   std::int64_t keyed_events = 0;  // in its call, of whose Idempotency-Key its id was made; 0: it was not
   friend bool operator==(const Event&, const Event&) = default;

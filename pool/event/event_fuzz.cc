@@ -42,6 +42,7 @@ void check_fields(const Event& event) {
   for (const auto* text : {&event.namespace_name, &event.cluster_id, &event.actor_ip, &event.error_code}) {
     if (*text) check_text(**text, 0, kMaxOptionalText);
   }
+  if (event.client_event_id) check_text(*event.client_event_id, 1, 255);
   if (event.error_message) check_text(*event.error_message, 0, static_cast<std::size_t>(-1));
   require(event.event_timestamp >= kNow - TimeLimits{}.past &&
               event.event_timestamp <= kNow + TimeLimits{}.future,

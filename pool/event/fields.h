@@ -33,7 +33,9 @@ struct Choice {  // a string, one of these
   bool has(std::string_view text) const;
   std::string allowed() const;  // as an error message lists them
 };
-struct Uuid {};     // a string; any version, but not the nil UUID
+struct Uuid {                    // a string; any version, but not the nil UUID
+  std::size_t longest_text = 0;  // of another text that may stand for it, counted in characters; 0: none may
+};
 struct Time {};     // a string; RFC 3339, within the limits for an event's time
 struct Date {};     // a string
 struct Address {};  // a string; IPv4 or IPv6
@@ -43,6 +45,7 @@ struct Integer {    // a number
 };
 struct Boolean {};
 struct Object {};  // kept as sent
+struct Shown {};   // a string that is written, but not read from a client's JSON
 struct Unsent {};  // none: neither read from a client's JSON nor written into it
 }  // namespace kind
 
@@ -107,7 +110,7 @@ inline constexpr kind::Choice kOutcome{kOutcomes};
 
 inline constexpr std::tuple kFields{
     // name, member, kind, column, absence, {checked, recorded}
-    field("event_id", &Event::event_id, kind::Uuid{}, "uuid", otherwise(""), {24, 1}),  // made later
+    field("event_id", &Event::event_id, kind::Uuid{255}, "uuid", otherwise(""), {24, 1}),  // made later
     field("event_timestamp", &Event::event_timestamp, kind::Time{}, "timestamptz", kRequired, {3, 3}),
     field("event_type", &Event::event_type, kind::Text{100}, "text", kRequired, {2, 5}),
     field("version", &Event::version, kind::Text{20}, "text", kRequired, {1, 4}),
@@ -134,6 +137,7 @@ inline constexpr std::tuple kFields{
     field("duration_ms", &Event::duration_ms, kind::Integer{}, "bigint", kLeftOut, {21, 23}),
     field("error_code", &Event::error_code, kOpenText, "text", kLeftOut, {19, 24}),
     field("error_message", &Event::error_message, kind::Text{}, "text", kLeftOut, {20, 25}),
+    field("client_event_id", &Event::client_event_id, kind::Shown{}, "text", kLeftOut, {0, 28}),
     field("id_from_client", &Event::id_from_client, kind::Unsent{}, "", otherwise(false), {0, 2}),
     field("parent_missing", &Event::parent_missing, kind::Unsent{}, "boolean", otherwise(false), {0, 26}),
     field("keyed_events", &Event::keyed_events, kind::Unsent{}, "", otherwise(std::int64_t{0}), {0, 27}),

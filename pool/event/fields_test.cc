@@ -19,6 +19,11 @@ using Names = std::vector<std::string_view>;
 
 template <typename Kind, typename Value>
 constexpr bool is_sent(const Field<Kind, Value>&) {
+  return !std::is_same_v<Kind, kind::Unsent> && !std::is_same_v<Kind, kind::Shown>;
+}
+
+template <typename Kind, typename Value>
+constexpr bool is_shown(const Field<Kind, Value>&) {
   return !std::is_same_v<Kind, kind::Unsent>;
 }
 
@@ -48,7 +53,8 @@ TEST(Fields, HoldEveryMemberOnce) {
   auto& [event_id, id_from_client, event_timestamp, version, event_type, event_category, event_action,
          event_outcome, correlation_id, parent_event_id, parent_event_date, resource_type, resource_id,
          severity, actor_id, actor_type, retention_days, is_sensitive, event_data, namespace_name, cluster_id,
-         actor_ip, duration_ms, error_code, error_message, parent_missing, keyed_events] = event;
+         actor_ip, duration_ms, error_code, error_message, client_event_id, parent_missing, keyed_events] =
+      event;
   std::vector<const void*> held;
   for_each_field([&](const auto& field) { held.push_back(&(event.*field.member)); });
   EXPECT_THAT(held, ::testing::UnorderedElementsAre(
@@ -56,19 +62,20 @@ TEST(Fields, HoldEveryMemberOnce) {
                         &event_action, &event_outcome, &correlation_id, &parent_event_id, &parent_event_date,
                         &resource_type, &resource_id, &severity, &actor_id, &actor_type, &retention_days,
                         &is_sensitive, &event_data, &namespace_name, &cluster_id, &actor_ip, &duration_ms,
-                        &error_code, &error_message, &parent_missing, &keyed_events));
+                        &error_code, &error_message, &client_event_id, &parent_missing, &keyed_events));
 }
 
 TEST(Fields, AreInTheOrderInWhichTheyAreShown) {
   Names shown;
   for_each_field([&](const auto& field) {
-    if (is_sent(field)) shown.push_back(field.name);
+    if (is_shown(field)) shown.push_back(field.name);
   });
   EXPECT_THAT(shown, ElementsAre("event_id", "event_timestamp", "event_type", "version", "event_category",
                                  "event_action", "event_outcome", "correlation_id", "parent_event_id",
                                  "parent_event_date", "resource_type", "resource_id", "severity", "actor_id",
                                  "actor_type", "retention_days", "is_sensitive", "event_data", "namespace",
-                                 "cluster_id", "actor_ip", "duration_ms", "error_code", "error_message"));
+                                 "cluster_id", "actor_ip", "duration_ms", "error_code", "error_message",
+                                 "client_event_id"));
 }
 
 TEST(Fields, AreCheckedInTheOrderThatClientsKnow) {
@@ -88,7 +95,7 @@ TEST(Fields, KeepTheirPlacesInTheRecord) {
                   "event_action", "event_outcome", "correlation_id", "parent_event_id", "parent_event_date",
                   "resource_type", "resource_id", "severity", "actor_id", "actor_type", "retention_days",
                   "is_sensitive", "event_data", "namespace", "cluster_id", "actor_ip", "duration_ms",
-                  "error_code", "error_message", "parent_missing", "keyed_events"));
+                  "error_code", "error_message", "parent_missing", "keyed_events", "client_event_id"));
 }
 
 TEST(Fields, TakeEachPlaceOnce) {

@@ -5,6 +5,7 @@
 #include <algorithm>
 #include <array>
 #include <cstdint>
+#include <initializer_list>
 #include <span>
 
 #include "pool/common/encoding/sha256.h"
@@ -70,6 +71,16 @@ std::optional<std::string> value_of(const Field<kind::Address, std::optional<std
   return text ? std::optional(address_bytes(*text)) : std::nullopt;
 }
 
+// A UUID of version 8 made of these parts.
+std::string made_of(std::initializer_list<std::string_view> parts) {
+  std::string input;
+  for (const std::string_view part : parts) append(input, part);
+  encoding::Sha256 digest = encoding::sha256(input);
+  digest[6] = static_cast<std::uint8_t>(0x80 | (digest[6] & 0x0F));  // version 8
+  digest[8] = static_cast<std::uint8_t>(0x80 | (digest[8] & 0x3F));  // variant of RFC 9562
+  return format_uuid(std::span<const std::uint8_t, 16>(digest.data(), 16));
+}
+
 // Whether a field is content, by which a repeated event is known.
 bool counts(std::string_view field) {
   return field != "event_id" && field != "parent_event_date";
@@ -86,16 +97,13 @@ std::optional<FieldError> check_idempotency_key(std::string_view key) {
 
 std::string idempotent_event_id(Call call, std::string_view workspace, std::string_view subject,
                                 std::string_view key, std::size_t index) {
-  std::string input;
-  if (call == Call::kBatch) append(input, "batch");
-  append(input, workspace);
-  append(input, subject);
-  append(input, key);
-  append(input, std::to_string(index));
-  encoding::Sha256 digest = encoding::sha256(input);
-  digest[6] = static_cast<std::uint8_t>(0x80 | (digest[6] & 0x0F));  // version 8
-  digest[8] = static_cast<std::uint8_t>(0x80 | (digest[8] & 0x3F));  // variant of RFC 9562
-  return format_uuid(std::span<const std::uint8_t, 16>(digest.data(), 16));
+  const std::string place = std::to_string(index);
+  return call == Call::kBatch ? made_of({"batch", workspace, subject, key, place})
+                              : made_of({workspace, subject, key, place});
+}
+
+std::string text_event_id(std::string_view subject, std::string_view text) {
+  return made_of({"event_id", subject, text});
 }
 
 std::string content_digest(const Event& event) {

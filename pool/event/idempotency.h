@@ -26,6 +26,9 @@ enum class Call { kSingle, kBatch };
 std::string idempotent_event_id(Call call, std::string_view workspace, std::string_view subject,
                                 std::string_view key, std::size_t index);
 
+// Likewise of an event whose client gave another text than a UUID for its id: of the text and its sender.
+std::string text_event_id(std::string_view subject, std::string_view text);
+
 inline constexpr std::size_t kDigestBytes = 16;
 inline constexpr std::size_t kKeyedDigestBytes = kDigestBytes + 2;
 // Of what a client says in an event, without its id: the first half of a SHA-256, which nobody meets by

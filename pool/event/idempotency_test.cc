@@ -50,6 +50,15 @@ TEST(Idempotency, MakesTheSameIdOfTheSameCallOnly) {
   EXPECT_EQ(all.size(), 9U);
 }
 
+TEST(Idempotency, MakesTheSameIdOfTheSameTextOfOneSender) {
+  const std::string id = text_event_id("alice", "order 4711");
+  EXPECT_EQ(id, "5bc89628-8628-815d-b059-7f21027e47ab");
+  EXPECT_EQ(parse_uuid(id), id);
+  EXPECT_NE(text_event_id("bob", "order 4711"), id);
+  EXPECT_NE(text_event_id("alice", "order 4712"), id);
+  EXPECT_NE(text_event_id("aliceo", "rder 4711"), id);
+}
+
 Event some_event() {
   return event::testing::smallest_event("0190a6e2-9b7c-7def-8123-456789abcdef",
                                         "2026-02-28T11:22:33.123456Z");
@@ -63,6 +72,7 @@ TEST(ContentDigest, IsOfWhatAClientSaysWithoutTheId) {
   same.event_id = "0190a6e2-9b7c-7def-8123-456789abcdee";
   same.id_from_client = true;
   same.parent_missing = true;
+  same.client_event_id = "order 4711";
   same.parent_event_date = runtime::parse_date("2026-02-28");
   EXPECT_EQ(content_digest(same), digest);
 }

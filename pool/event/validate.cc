@@ -83,7 +83,7 @@ class Reader {
 
   tl::expected<Event, FieldErrors> result() && {
     if (!errors_.empty()) return tl::unexpected(std::move(errors_));
-    event_.id_from_client = !event_.event_id.empty();
+    event_.id_from_client = !event_.event_id.empty() || event_.client_event_id;
     return std::move(event_);
   }
 
@@ -95,7 +95,12 @@ class Reader {
            " characters";
   }
   static std::string allowed(const kind::Choice& choice, const Absence&) { return choice.allowed(); }
-  static std::string allowed(kind::Uuid, const Absence&) { return "a UUID other than the nil UUID"; }
+  static std::string allowed(const kind::Uuid& uuid, const Absence&) {
+    return "a UUID other than the nil UUID" +
+           (uuid.longest_text == 0
+                ? std::string()
+                : ", or another text of 1 to " + std::to_string(uuid.longest_text) + " characters");
+  }
   std::string allowed(kind::Time, const Absence&) const {
     return "an RFC 3339 time with at most nanoseconds, from " + settings::format_duration(limits_.past) +
            " ago to " + settings::format_duration(limits_.future) + " ahead";
@@ -132,8 +137,17 @@ class Reader {
     member = std::move(value.text);
   }
   template <typename Value>
-  void take(const Field<kind::Uuid, Value>& field, const JsonValue& value, Value& member) {
-    auto uuid = value.kind == JsonKind::kString ? parse_uuid(value.text) : std::nullopt;
+  void take(const Field<kind::Uuid, Value>& field, JsonValue& value, Value& member) {
+    const bool is_text = value.kind == JsonKind::kString;
+    auto uuid = is_text ? parse_uuid(value.text) : std::nullopt;
+    const bool stands_for_one =
+        !uuid && is_text && field.kind.longest_text > 0 &&
+        utf8_length(value.text).value_or(kind::Text::kUnbounded) <= field.kind.longest_text;
+    if (stands_for_one && value.text.empty()) return fill_in(field.absence, member);
+    if (stands_for_one) {
+      event_.client_event_id = std::move(value.text);
+      return;
+    }
     // The nil UUID is what a client sends by accident; as an id it would make all its events one.
     if (!uuid || *uuid == kNilUuid) return refuse(field, value);
     member = std::move(*uuid);
@@ -240,9 +254,10 @@ tl::expected<std::vector<Event>, FieldErrors> validate_batch(std::string_view bo
       continue;
     }
     if (event->id_from_client) {
-      const auto [first, is_new] = first_with.emplace(event->event_id, index);
+      const std::string& id = event->client_event_id.value_or(event->event_id);
+      const auto [first, is_new] = first_with.emplace(id, index);
       if (!is_new) {
-        errors.push_back({element + ".event_id", "got " + quoted(event->event_id) + ", which [" +
+        errors.push_back({element + ".event_id", "got " + quoted(id) + ", which [" +
                                                      std::to_string(first->second) +
                                                      "] has too; allowed: an id once in a batch"});
       }

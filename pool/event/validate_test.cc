@@ -194,8 +194,8 @@ TEST(ValidateEvent, TakesAddressesOnly) {
 }
 
 TEST(ValidateEvent, TakesUuidsAndDatesOnly) {
+  EXPECT_THAT(refusal("parent_event_id", "123"), HasSubstr("got \"123\"; allowed: a UUID"));
   for (const char* field : {"event_id", "parent_event_id"}) {
-    EXPECT_THAT(refusal(field, "123"), HasSubstr("got \"123\"; allowed: a UUID"));
     EXPECT_THAT(refusal(field, "00000000-0000-0000-0000-000000000000"), HasSubstr("other than the nil UUID"));
     EXPECT_THAT(refusal(field, 7), HasSubstr("got 7"));
   }
@@ -240,6 +240,24 @@ TEST(ValidateEvent, TellsWhoseIdItIs) {
   EXPECT_TRUE(with("event_id", "aaaaaaaa-9b7c-4def-8123-456789abcdef")->id_from_client);
 }
 
+TEST(ValidateEvent, TakesAnyTextForAnId) {
+  const std::string longest = "é" + std::string(254, 'x');
+  for (const std::string& text : {std::string("order 4711"), std::string("7"), longest,
+                                  std::string("{aaaaaaaa-9b7c-4def-8123-456789abcdef}")}) {
+    const auto event = with("event_id", text);
+    ASSERT_TRUE(event) << text;
+    EXPECT_EQ(event->client_event_id, text);
+    EXPECT_EQ(event->event_id, "") << "made later";
+    EXPECT_TRUE(event->id_from_client);
+  }
+  EXPECT_THAT(refusal("event_id", longest + "x"),
+              HasSubstr("allowed: a UUID other than the nil UUID, or another text of 1 to 255 characters"));
+  EXPECT_EQ(with("event_id", "aaaaaaaa-9b7c-4def-8123-456789abcdef")->client_event_id, std::nullopt);
+  const auto without = with("event_id", "");
+  EXPECT_EQ(without->client_event_id, std::nullopt);
+  EXPECT_FALSE(without->id_from_client);
+}
+
 // Every field wrong at once: what clients read, in the order in which they read it.
 TEST(ValidateEvent, RefusesEveryFieldInOrder) {
   nlohmann::json body;
@@ -278,7 +296,7 @@ error_message: got an array; allowed: a string
 duration_ms: got an array; allowed: an integer of at least 0
 retention_days: got an array; allowed: an integer from 1 to 2555, or 0 for the default of 2555
 is_sensitive: got an array; allowed: true or false
-event_id: got an array; allowed: a UUID other than the nil UUID
+event_id: got an array; allowed: a UUID other than the nil UUID, or another text of 1 to 255 characters
 )");
 }
 
@@ -332,6 +350,10 @@ TEST(ValidateBatch, RefusesAnIdTwice) {
   body[0]["event_id"] = "aaaaaaaa-9b7c-4def-8123-456789abcdef";
   body[2]["event_id"] = "AAAAAAAA-9B7C-4DEF-8123-456789ABCDEF";
   EXPECT_THAT(refused_fields(body.dump()), ElementsAre("[2].event_id"));
+  body[0]["event_id"] = body[2]["event_id"] = "order 4711";
+  EXPECT_THAT(refused_fields(body.dump()), ElementsAre("[2].event_id"));
+  body[2]["event_id"] = "order 4712";
+  EXPECT_TRUE(validate_batch(body.dump(), kNow));
 }
 
 TEST(ValidateBatch, DoesNotListErrorsWithoutEnd) {

@@ -67,22 +67,23 @@ TEST(InsertRows, NamesEveryColumnAndEveryArray) {
       "event_outcome, correlation_id, parent_event_id, parent_event_date, resource_type, resource_id, "
       "severity, "
       "actor_id, actor_type, retention_days, is_sensitive, event_data, namespace, cluster_id, actor_ip, "
-      "duration_ms, error_code, error_message, parent_missing) "
+      "duration_ms, error_code, error_message, client_event_id, parent_missing) "
       "SELECT event_id, event_timestamp, event_type, version, event_category, event_action, "
       "event_outcome, correlation_id, parent_event_id, parent_event_date, resource_type, resource_id, "
       "severity, "
       "actor_id, actor_type, retention_days::integer, is_sensitive, event_data, namespace, cluster_id, "
-      "actor_ip::inet, duration_ms, error_code, error_message, parent_missing "
+      "actor_ip::inet, duration_ms, error_code, error_message, client_event_id, parent_missing "
       "FROM unnest($1::uuid[], $2::timestamptz[], $3::text[], $4::text[], $5::text[], $6::text[], "
       "$7::text[], "
       "$8::text[], $9::uuid[], $10::date[], $11::text[], $12::text[], $13::text[], $14::text[], $15::text[], "
       "$16::bigint[], $17::boolean[], $18::json[], $19::text[], $20::text[], $21::text[], $22::bigint[], "
-      "$23::text[], $24::text[], $25::boolean[], $26::boolean[]) "
+      "$23::text[], $24::text[], $25::text[], $26::boolean[], $27::boolean[]) "
       "AS given(event_id, event_timestamp, event_type, version, event_category, event_action, "
       "event_outcome, correlation_id, parent_event_id, parent_event_date, resource_type, resource_id, "
       "severity, "
       "actor_id, actor_type, retention_days, is_sensitive, event_data, namespace, cluster_id, actor_ip, "
-      "duration_ms, error_code, error_message, id_from_client, parent_missing) ON CONFLICT DO NOTHING");
+      "duration_ms, error_code, error_message, client_event_id, id_from_client, parent_missing) ON CONFLICT "
+      "DO NOTHING");
 }
 
 TEST(InsertRows, NamesEveryColumnThatIsRead) {

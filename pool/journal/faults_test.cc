@@ -1,4 +1,5 @@
 // The journal on a disk that fails.
+#include <cerrno>
 #include <optional>
 
 #include <gmock/gmock.h>
@@ -72,6 +73,23 @@ TEST_F(JournalFaultsTest, DoesNotAcknowledgeWhatCannotBeSynced) {
   EXPECT_THAT(ids(), ElementsAre(id(1, 1), id(1, 3)));
   reopen();
   EXPECT_THAT(ids(), ElementsAre(id(1, 1), id(1, 3)));
+}
+
+TEST_F(JournalFaultsTest, SaysThatTheFileSystemIsReadOnlyNow) {
+  open();
+  disk_.fail_writes(EROFS);
+  EXPECT_THAT(append(numbered_unit(1, 1)).error().detail, HasSubstr("(Read-only file system)"));
+  EXPECT_THAT(journal_->statistics().not_durable_because, HasSubstr("(Read-only file system)"));
+  disk_.fail_writes(0);
+  must_append(numbered_unit(1, 2));
+}
+
+TEST_F(JournalFaultsTest, SaysThatItIsOpenedWhereNothingCanBeWritten) {
+  open();
+  journal_.reset();
+  disk_.open_read_only(true);
+  EXPECT_THAT(Journal::open(context_.get_executor(), options()).error(),
+              HasSubstr("journal.db: it cannot be written"));
 }
 
 TEST_F(JournalFaultsTest, ARemovalThatFailsRemovesNothing) {

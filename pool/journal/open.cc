@@ -67,6 +67,12 @@ tl::expected<void, Refusal> make_private_file(const std::string& path) {
   return {};
 }
 
+// SQLite opens what it may not write for reading, and fails at its locks later without saying why.
+Refusal read_only(const std::string& path) {
+  const bool may_write = ::access(path.c_str(), W_OK) == 0;
+  return {false, "it cannot be written" + (may_write ? std::string() : " (" + system_reason(errno) + ")")};
+}
+
 tl::expected<void, sqlite::Failure> run_all(Database& database,
                                             std::initializer_list<const char*> statements) {
   for (const char* statement : statements) {
@@ -142,6 +148,7 @@ tl::expected<Database, Refusal> open_journal(const std::string& path) {
   if (auto made = make_private_file(path); !made) return tl::unexpected(std::move(made.error()));
   auto database = Database::open(path);
   if (!database) return tl::unexpected(refusal(database.error()));
+  if (database->read_only()) return tl::unexpected(read_only(path));
   // Exclusive before the first read: SQLite then needs no shared memory file beside the log. Freed pages are
   // used again rather than wiped, and the file checks the log's size.
   auto locked = run_all(*database, {"PRAGMA locking_mode = EXCLUSIVE", "PRAGMA secure_delete = OFF",
@@ -149,7 +156,6 @@ tl::expected<Database, Refusal> open_journal(const std::string& path) {
   if (!locked) return tl::unexpected(refusal(locked.error()));
   const auto format = identify(*database);
   if (!format) return tl::unexpected(format.error());
-  if (database->read_only()) return tl::unexpected(Refusal{false, "it cannot be written"});
   if (RawDatabase::log_is_damaged(path)) return tl::unexpected(Refusal{true, "its log is damaged"});
   const auto mode = database->text("PRAGMA journal_mode = WAL");
   if (!mode) return tl::unexpected(refusal(mode.error()));

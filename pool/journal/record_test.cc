@@ -97,6 +97,20 @@ constexpr std::string_view kThirdForm =
     "04000000696e666f09000000632d736572766963650700000073657276696365fb0900000000000000020000007b7d000000"
     "00000000000000000000000034e59149";
 
+// And in form 4, which has client_event_id behind that.
+constexpr std::string_view kFourthForm =
+    "04020000002400000030313932663063312d326333642d376534662d386135622d303132333435363738396162018012eb91"
+    "e04b060003000000322e3004000000747970650800000063617465676f727906000000616374696f6e0700000070656e6469"
+    "6e670b000000636f7272656c6174696f6e012400000030313932663063312d326333642d376534662d386135622d30313233"
+    "343536373839616301c606f5ffffffffff0d0000007265736f7572636520747970650b0000007265736f7572636520696408"
+    "000000637269746963616c050000006163746f720a0000006163746f722074797065010000000000000001240000007b225c"
+    "7530303030223a2022f09d849e227d002061667465722061207a65726f2062797401000000000107000000636c7573746572"
+    "010b000000323030313a6462383a3a3101010000000000008001020000004531010500000062726f6b650000000000000000"
+    "00002400000030313932663063312d326333642d376534662d386135622d303132333435363738396162008012eb91e04b06"
+    "0003000000312e30010000007401000000630100000061070000007375636365737301000000720000010000006301000000"
+    "7204000000696e666f09000000632d736572766963650700000073657276696365fb0900000000000000020000007b7d0000"
+    "00000000000000000000000000008bbba773";
+
 std::string with_checksum(std::string body) {
   boost::crc_32_type crc;
   crc.process_bytes(body.data(), body.size());
@@ -117,12 +131,13 @@ TEST(EventRecord, ReadsEarlierForms) {
   const std::vector<event::Event> unit{fullest(), smallest()};
   EXPECT_EQ(decode_unit(from_hex(kFirstForm)), unit);
   EXPECT_EQ(decode_unit(from_hex(kSecondForm)), unit);
+  EXPECT_EQ(decode_unit(from_hex(kThirdForm)), unit);
 }
 
-TEST(EventRecord, WritesTheThirdForm) {
+TEST(EventRecord, WritesTheFourthForm) {
   const std::vector<event::Event> unit{fullest(), smallest()};
-  EXPECT_EQ(encoding::encode_hex(encode_unit(unit)), kThirdForm);
-  EXPECT_EQ(decode_unit(from_hex(kThirdForm)), unit);
+  EXPECT_EQ(encoding::encode_hex(encode_unit(unit)), kFourthForm);
+  EXPECT_EQ(decode_unit(from_hex(kFourthForm)), unit);
 }
 
 TEST(EventRecord, KeepsThatAParentIsMissing) {
@@ -131,9 +146,10 @@ TEST(EventRecord, KeepsThatAParentIsMissing) {
   EXPECT_EQ(decode_unit(encode_unit(unit)), unit);
 }
 
-TEST(EventRecord, KeepsTheNumberOfEventsUnderAKey) {
-  std::vector<event::Event> unit{smallest()};
+TEST(EventRecord, KeepsWhatAnIdIsMadeOf) {
+  std::vector<event::Event> unit{smallest(), smallest()};
   unit[0].keyed_events = 500;
+  unit[1].client_event_id = "order 4711";
   EXPECT_EQ(decode_unit(encode_unit(unit)), unit);
 }
 
@@ -191,8 +207,8 @@ TEST(EventRecord, RefusesCountsAndLengthsBeyondTheRecord) {
 TEST(EventRecord, SaysThatANewerFormIsNotKnown) {
   std::string body = encode_unit({});
   body.resize(body.size() - 4);
-  body[0] = 4;
-  EXPECT_EQ(decode_unit(with_checksum(body)).error(), "the record has form 4, this program reads form 3");
+  body[0] = 5;
+  EXPECT_EQ(decode_unit(with_checksum(body)).error(), "the record has form 5, this program reads form 4");
 }
 
 }  // namespace

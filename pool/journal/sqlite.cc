@@ -1,5 +1,6 @@
 #include "pool/journal/sqlite.h"
 
+#include <cerrno>
 #include <string>
 #include <system_error>
 #include <utility>
@@ -52,6 +53,7 @@ Database::Database(sqlite3* handle) : wal_frames_(std::make_unique<std::int64_t>
 
 Result<Database> Database::open(const std::string& path) {
   sqlite3* handle = nullptr;
+  errno = 0;
   const int status = sqlite3_open_v2(
       path.c_str(), &handle, SQLITE_OPEN_READWRITE | SQLITE_OPEN_NOMUTEX | SQLITE_OPEN_EXRESCODE, nullptr);
   Database database(handle);
@@ -65,11 +67,14 @@ Result<Database> Database::open(const std::string& path) {
   return database;
 }
 
+// SQLite keeps the system's error of some failures only, a commit's not among them.
 Failure Database::failure(int code) const {
-  return described(code, handle_ ? sqlite3_system_errno(handle_.get()) : 0);
+  const int now = errno;
+  return described(code, now == 0 && handle_ ? sqlite3_system_errno(handle_.get()) : now);
 }
 
 Result<void> Database::execute(const std::string& sql) {
+  errno = 0;
   const int status = sqlite3_exec(handle_.get(), sql.c_str(), nullptr, nullptr, nullptr);
   if (status != SQLITE_OK) return tl::unexpected(failure(status));
   return {};
@@ -95,15 +100,16 @@ bool Database::read_only() const {
 
 Result<void> Database::reserve(std::int64_t bytes) {
   sqlite3_int64 size = bytes;
+  errno = 0;
   const int status = sqlite3_file_control(handle_.get(), "main", SQLITE_FCNTL_SIZE_HINT, &size);
   if (status == SQLITE_OK) return {};
   Failure refused = failure(status);
-  refused.reason =
-      "no space on the disk for a file of " + std::to_string(bytes) + " bytes: " + refused.reason;
+  refused.reason = "a file of " + std::to_string(bytes) + " bytes cannot be had: " + refused.reason;
   return tl::unexpected(std::move(refused));
 }
 
 Result<void> Database::checkpoint() {
+  errno = 0;
   const int status =
       sqlite3_wal_checkpoint_v2(handle_.get(), nullptr, SQLITE_CHECKPOINT_PASSIVE, nullptr, nullptr);
   if (status != SQLITE_OK) return tl::unexpected(failure(status));
@@ -112,6 +118,7 @@ Result<void> Database::checkpoint() {
 }
 
 Result<void> Database::close() {
+  errno = 0;
   const int status =
       sqlite3_wal_checkpoint_v2(handle_.get(), nullptr, SQLITE_CHECKPOINT_TRUNCATE, nullptr, nullptr);
   if (status != SQLITE_OK) {
@@ -130,6 +137,7 @@ void Statement::Finalize::operator()(sqlite3_stmt* statement) const {
 
 Statement::Statement(Database& database, std::string_view sql) : database_(database) {
   sqlite3_stmt* statement = nullptr;
+  errno = 0;
   status_ =
       sqlite3_prepare_v2(database.handle(), sql.data(), static_cast<int>(sql.size()), &statement, nullptr);
   statement_.reset(statement);
@@ -159,6 +167,7 @@ Statement& Statement::bind_blob(int index, std::string_view value) {
 
 Result<bool> Statement::step() {
   if (status_ != SQLITE_OK) return tl::unexpected(database_.failure(status_));
+  errno = 0;
   const int status = sqlite3_step(statement_.get());
   if (status == SQLITE_ROW) return true;
   if (status == SQLITE_DONE) return false;

@@ -47,7 +47,7 @@ class Database {
   Result<void> close();
 
   sqlite3* handle() const { return handle_.get(); }
-  Failure failure(int code) const;
+  Failure failure(int code) const;  // of the call that has just ended
 
  private:
   struct Close {

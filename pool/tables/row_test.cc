@@ -30,7 +30,7 @@ Row smallest_row() {
           std::nullopt, std::nullopt,
           std::nullopt, std::nullopt,
           std::nullopt, std::nullopt,
-          "0"};
+          std::nullopt, "0"};
 }
 
 TEST(EventColumns, AreSelectedAsTextOfOneForm) {
@@ -40,7 +40,8 @@ TEST(EventColumns, AreSelectedAsTextOfOneForm) {
       "event_type, version, event_category, event_action, event_outcome, correlation_id, "
       "parent_event_id, to_char(parent_event_date, 'YYYY-MM-DD'), resource_type, resource_id, severity, "
       "actor_id, actor_type, retention_days, is_sensitive::int, event_data, namespace, cluster_id, "
-      "host(actor_ip), duration_ms, error_code, error_message, parent_missing::int");
+      "host(actor_ip), duration_ms, error_code, error_message, client_event_id, "
+      "parent_missing::int");
 }
 
 TEST(ReadEvent, ReadsTheSmallest) {
@@ -58,6 +59,7 @@ TEST(ReadEvent, ReadsEveryValue) {
   row[21] = "-5";
   row[22] = "E1";
   row[23] = "broke";
+  row[24] = "order 4711";
   event::Event expected = event::testing::smallest_event(kId, "2026-02-28T11:22:33.123456Z");
   expected.parent_event_id = "0190a6e2-9b7c-7def-8123-456789abcdee";
   expected.parent_event_date = runtime::parse_date("2026-02-27");
@@ -68,6 +70,7 @@ TEST(ReadEvent, ReadsEveryValue) {
   expected.duration_ms = -5;
   expected.error_code = "E1";
   expected.error_message = "broke";
+  expected.client_event_id = "order 4711";
   EXPECT_EQ(read_event(row), expected);
 }
 

@@ -23,7 +23,7 @@ using boost::asio::awaitable;
 //   stored at all. A filter on a detail reads the events that the other filters leave; clients should give a
 //   time or another filter with it.
 // audit_event_ids: BRIN, because it is asked by time only when a month is dropped.
-constexpr std::array<Migration, 2> kMigrations = {{
+constexpr std::array<Migration, 3> kMigrations = {{
     {1, "audit events", R"sql(
 CREATE TABLE audit_events (
   event_id          uuid NOT NULL,
@@ -80,6 +80,11 @@ COMMENT ON COLUMN audit_events.parent_missing IS
 ALTER TABLE audit_event_ids ADD COLUMN content_digest bytea;
 COMMENT ON COLUMN audit_event_ids.content_digest IS
   'of the event, to tell a repeated call from another event under its id; NULL: stored by an earlier release';
+)sql"},
+    {3, "texts that clients give for ids", R"sql(
+ALTER TABLE audit_events ADD COLUMN client_event_id text;
+COMMENT ON COLUMN audit_events.client_event_id IS
+  'what the client sent as event_id where that is no UUID: event_id is made of it and the sender';
 )sql"},
 }};
 

@@ -1,6 +1,7 @@
 #include "pool/journal/testing/faulty_vfs.h"
 
 #include <algorithm>
+#include <cerrno>
 #include <csignal>
 #include <cstddef>
 #include <new>
@@ -142,7 +143,10 @@ int FaultyVfs::control(sqlite3_file* file, int code, void* argument) {
   File& self = of<File>(file);
   if (code == SQLITE_FCNTL_SIZE_HINT) {
     const sqlite3_int64 size = *static_cast<sqlite3_int64*>(argument);
-    if (!self.vfs->grow(self, size)) return SQLITE_FULL;
+    if (!self.vfs->grow(self, size)) {  // as SQLite's own
+      errno = ENOSPC;
+      return SQLITE_IOERR_WRITE;
+    }
     return self.size() < size ? self.methods().xTruncate(self.system(), size) : SQLITE_OK;
   }
   return self.methods().xFileControl(self.system(), code, argument);
@@ -152,6 +156,10 @@ int FaultyVfs::open(sqlite3_vfs* vfs, const char* name, sqlite3_file* file, int 
   auto* self = static_cast<FaultyVfs*>(vfs);
   auto* opened = new (file) File;
   opened->pMethods = nullptr;
+  if (self->read_only_) {
+    flags &= ~(SQLITE_OPEN_READWRITE | SQLITE_OPEN_CREATE);
+    flags |= SQLITE_OPEN_READONLY;
+  }
   const int status = self->system_->xOpen(self->system_, name, opened->system(), flags, out_flags);
   if (status != SQLITE_OK) {
     opened->~File();
@@ -186,6 +194,10 @@ int FaultyVfs::read(sqlite3_file* file, void* data, int bytes, sqlite3_int64 off
 int FaultyVfs::write(sqlite3_file* file, const void* data, int bytes, sqlite3_int64 offset) {
   File& self = of<File>(file);
   self.vfs->count(self, data, bytes, offset);
+  if (self.vfs->write_error_ != 0) {
+    errno = self.vfs->write_error_;
+    return SQLITE_IOERR_WRITE;
+  }
   if (!self.vfs->grow(self, offset + bytes)) return SQLITE_FULL;
   const std::lock_guard lock(self.vfs->mutex_);
   self.dirty = true;

@@ -34,6 +34,10 @@ class FaultyVfs : public sqlite3_vfs {
   // Files may grow by this much together; then writes fail as on a full disk.
   void leave_space(std::int64_t bytes) { space_ = bytes; }
   void unlimited_space() { space_ = std::numeric_limits<std::int64_t>::max(); }
+  // Files that are opened from now on can only be read, as on a file system that was mounted so.
+  void open_read_only(bool read_only) { read_only_ = read_only; }
+  // Writes fail with this error of the system, 0: they do not.
+  void fail_writes(int error) { write_error_ = error; }
   void fail_syncs(bool fail) { syncs_fail_ = fail; }
   void fail_reads(bool fail) { reads_fail_ = fail; }
   // Syncs wait until let go.
@@ -67,6 +71,8 @@ class FaultyVfs : public sqlite3_vfs {
   Ending ending_ = Ending::kKilled;
   std::atomic<std::int64_t> remaining_ = -1;  // operations before the end; negative: no end
   std::atomic<std::int64_t> space_ = std::numeric_limits<std::int64_t>::max();
+  std::atomic<bool> read_only_ = false;
+  std::atomic<int> write_error_ = 0;
   std::atomic<bool> syncs_fail_ = false;
   std::atomic<bool> reads_fail_ = false;
   std::atomic<std::int64_t> syncs_ = 0;

@@ -164,6 +164,31 @@ TEST_F(DataStorageRepeatsTest, AKeyIsOfOneRouteAndOneWorkspace) {
   key_refused(send_event(*pod_, with(about("routes"), "event_action", "more"), "route", in_workspace));
 }
 
+TEST_F(DataStorageRepeatsTest, AnyTextOfAClientIsAnId) {
+  const std::string text = "order 4711/é";
+  const json one = with(about("text"), "event_id", text);
+  const auto first = send_event(*pod_, one);
+  ASSERT_EQ(first.status, 201U) << first.body;
+  const std::string id = json::parse(first.body).at("event_id");
+  EXPECT_EQ(send_event(*pod_, one, "beside a key").body, first.body);
+  EXPECT_THAT(id_refused(send_event(*pod_, with(one, "event_action", "other"))),
+              HasSubstr("event_id: got \"" + text + "\""));
+  const auto batch = send_event(*pod_, {one, with(one, "event_id", "order 4712")}, {}, kBatchPath);
+  ASSERT_EQ(batch.status, 201U) << batch.body;
+  EXPECT_EQ(json::parse(batch.body).at("event_ids").at(0), id);
+  EXPECT_EQ(actions(*pod_, "text").size(), 2U);
+  const json item = json::parse(pod_->api("GET", kEvents + "/" + id).body);
+  EXPECT_EQ(item.at("event_id"), id);
+  EXPECT_EQ(item.at("client_event_id"), text);
+  EXPECT_THAT(
+      detail_of(send_event(*pod_, with(one, "event_id", std::string(256, 'x'))), 400, "validation-error"),
+      HasSubstr("event_id"));
+  const auto none = send_event(*pod_, with(about("no text"), "event_id", ""));
+  EXPECT_FALSE(
+      json::parse(pod_->api("GET", kEvents + "/" + std::string(json::parse(none.body).at("event_id"))).body)
+          .contains("client_event_id"));
+}
+
 // An id that a pod has made and told, sent again by a client that is not sure.
 TEST_F(DataStorageRepeatsTest, AnIdOfOursIsKnownWhenAClientSendsIt) {
   const json one = about("ours");
@@ -224,6 +249,9 @@ TEST_F(DataStorageRepeatsInAnOutageTest, NothingAcknowledgedIsLostByARepeat) {
   EXPECT_EQ(queued.status, 201U) << queued.body;
   EXPECT_EQ(json::parse(queued.body).at("message"), "2 audit events queued for async processing");
   EXPECT_EQ(send_event(pod_, batch, "batch", kBatchPath).body, queued.body);
+  const json named = with(about("named"), "event_id", "order 4713");
+  const auto named_accepted = send_event(pod_, named);
+  EXPECT_EQ(named_accepted.status, 202U);
   const json longer = {batch[0], batch[1], with(about("batch"), "event_action", "three")};
   EXPECT_EQ(send_event(pod_, longer, "batch", kBatchPath).status, 201U);
   server_.start();
@@ -241,6 +269,13 @@ TEST_F(DataStorageRepeatsInAnOutageTest, NothingAcknowledgedIsLostByARepeat) {
   EXPECT_EQ(stored.at("event_ids"), json::parse(queued.body).at("event_ids"));
   EXPECT_EQ(stored.at("message"), "2 audit events created successfully");
   key_refused(send_event(pod_, longer, "batch", kBatchPath));
+  EXPECT_EQ(json::parse(send_event(pod_, named).body).at("event_id"),
+            json::parse(named_accepted.body).at("event_id"));
+  EXPECT_EQ(json::parse(pod_.api("GET", kEvents + "?correlation_id=named").body)
+                .at("data")
+                .at(0)
+                .at("client_event_id"),
+            "order 4713");
 }
 
 }  // namespace

@@ -77,19 +77,21 @@ std::vector<std::string> ids_of(const Events& events) {
   return ids;
 }
 
-// Which events of a call get their ids from its Idempotency-Key, if it has one.
-std::vector<bool> lacking_ids(const Events& events) {
-  std::vector<bool> lacking;
-  for (const Event& event : events) lacking.push_back(event.event_id.empty());
-  return lacking;
+// As the client gave them; empty for an event that gets its id from the Idempotency-Key of its call, if that
+// has one.
+std::vector<std::string> given_ids(const Events& events) {
+  std::vector<std::string> given;
+  given.reserve(events.size());
+  for (const Event& event : events) given.push_back(event.client_event_id.value_or(event.event_id));
+  return given;
 }
 
 // The id or key of an event is that of another one.
-Response conflict(const Request& request, const StoreError& error, const std::vector<bool>& by_key,
-                  const std::vector<std::string>& ids, event::Call call) {
+Response conflict(const Request& request, const StoreError& error, const std::string& given_id,
+                  event::Call call) {
   const std::string element =
       call == event::Call::kBatch ? "[" + std::to_string(error.index) + "]" : std::string();
-  const bool key_is_at_fault = by_key.at(error.index);
+  const bool key_is_at_fault = given_id.empty();
   const std::string field = key_is_at_fault   ? "Idempotency-Key"
                             : element.empty() ? "event_id"
                                               : element + ".event_id";
@@ -100,8 +102,7 @@ Response conflict(const Request& request, const StoreError& error, const std::ve
               (error.other_number ? "more or fewer events" : "other content");
     if (!element.empty() && !error.other_number) message += " of " + element;
   } else {
-    message =
-        "got " + event::quoted(ids.at(error.index)) + ", which is the id of an event with other content";
+    message = "got " + event::quoted(given_id) + ", which is the id of an event with other content";
   }
   const auto kind = key_is_at_fault ? ProblemKind::kIdempotencyKeyReused : ProblemKind::kConflict;
   return http::problem(kind, field + ": " + message, request.path, {{field, message}});
@@ -187,7 +188,7 @@ struct Routes {
   }
 
   awaitable<Response> record(Request request, Events unit, event::Call call) const {
-    const std::vector<bool> by_key = lacking_ids(unit);
+    const std::vector<std::string> given = given_ids(unit);
     if (auto refusal = identify(request, unit, call)) co_return std::move(*refusal);
     request.body = {};
     auto destination = co_await find_to_write(request);
@@ -195,7 +196,7 @@ struct Routes {
     const std::vector<std::string> ids = ids_of(unit);
     auto recorded = co_await context.recording.record(*destination, std::move(unit), context.deadline());
     if (!recorded && recorded.error().kind == StoreError::Kind::kConflict) {
-      co_return conflict(request, recorded.error(), by_key, ids, call);
+      co_return conflict(request, recorded.error(), given.at(recorded.error().index), call);
     }
     if (!recorded) {
       Response response = co_await failure(recorded.error(), *destination, std::move(request));
@@ -206,7 +207,7 @@ struct Routes {
     co_return json(201, event::created_json(ids.front(), recorded->stored.front().event_timestamp));
   }
 
-  // Gives every event an id: its own, one made from the Idempotency-Key, or a new one.
+  // Gives every event an id: its own, one made of its own text or from the Idempotency-Key, or a new one.
   std::optional<Response> identify(const Request& request, Events& unit, event::Call call) const {
     const auto key = request.header("Idempotency-Key");
     if (key) {
@@ -215,6 +216,10 @@ struct Routes {
     for (std::size_t index = 0; index < unit.size(); ++index) {
       Event& event = unit[index];
       if (!event.event_id.empty()) continue;
+      if (event.client_event_id) {
+        event.event_id = event::text_event_id(request.access.subject, *event.client_event_id);
+        continue;
+      }
       event.id_from_client = key.has_value();
       event.keyed_events = key ? static_cast<std::int64_t>(unit.size()) : 0;
       event.event_id =
