@@ -71,6 +71,7 @@ class Recording {
                                         Deadline deadline);
 
   void set_stall_after(std::chrono::milliseconds stall_after);
+  Stalls::Figures stalls() const { return stalls_.figures(clock_.now()); }
 
   // Calls whose events are on their way into the journal: its statistics do not count them yet.
   std::int64_t journalling() const { return journalling_; }
