@@ -17,7 +17,8 @@ std::int64_t largest_limit() {
 bool confirmed(const PodObserved& pod, const Granted& granted) {
   if (!pod.started) return true;
   const auto& report = pod.report;
-  return report && report->applied_generation == granted.generation && report->settings == granted.settings &&
+  return report && report->applied_generation == granted.generation &&
+         settings::has_in_force(*report, granted.settings) &&
          report->sockets() <= granted.settings.max_open_conns;
 }
 
@@ -147,7 +148,8 @@ class Stepper {
           const auto& report = pod.report;
           if (!report) return false;
           return report->applied_generation > granted.generation ||
-                 (report->applied_generation == granted.generation && report->settings != granted.settings);
+                 (report->applied_generation == granted.generation &&
+                  !settings::has_in_force(*report, granted.settings));
         });
     if (contradicted || sizing::grant(desired_.asked, limit) != granted.settings) {
       return write(limit, granted.ceiling);

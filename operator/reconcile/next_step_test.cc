@@ -70,6 +70,19 @@ class NextStep : public testing::Test {
   Step step_;
 };
 
+TEST_F(NextStep, AnOlderPodConfirmsWithWhatItKnows) {
+  desired_.asked["stallAfter"] = 3000;
+  running(3, 4, 9);
+  auto older = report(4, 9);
+  older.settings.stall_after = settings::Settings{}.stall_after;
+  pods(3, older);
+  EXPECT_TRUE(std::holds_alternative<WriteGrant>(next_step(desired_, observed_).action)) << "it contradicts";
+  older.not_known = {"stallAfter"};
+  pods(3, older);
+  expect<Done>();
+  EXPECT_EQ(blocked(), "");
+}
+
 TEST_F(NextStep, FirstStartOnAnUnknownServerIsOnePodAtTheMinimum) {
   observed_.facts.reset();
   const auto write = expect<WriteGrant>();

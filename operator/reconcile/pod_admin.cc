@@ -68,10 +68,14 @@ void PodAdmin::ask(std::vector<PodState>& pods, const std::vector<std::size_t>& 
 
 void PodAdmin::push(std::vector<PodState>& pods, const std::vector<std::size_t>& indices,
                     const std::string& token, const settings::SettingsChange& change) const {
-  const std::string body = settings::to_json(change);
   for_each_at_once(indices.size(), [&](std::size_t i) {
-    put(pods[indices[i]], "/admin/settings", token, body);
-    pods[indices[i]].pushed = true;
+    PodState& pod = pods[indices[i]];
+    settings::SettingsChange known = change;
+    if (const auto& report = pod.answer.report) {
+      known.settings = settings::known_to(*report, std::move(known.settings));
+    }
+    put(pod, "/admin/settings", token, settings::to_json(known));
+    pod.pushed = true;
   });
 }
 

@@ -39,8 +39,8 @@ class PodAdmin {
   // or with one that another of `pods` has too, are not asked.
   void ask(std::vector<PodState>& pods, const std::vector<std::size_t>& indices,
            const std::string& token) const;
-  // Sends `change` to the pods with these indices (different ones). They count as pushed; the report of one
-  // that answers takes the place of what it said before.
+  // Sends `change` to the pods with these indices (different ones), to each the settings that it knows. They
+  // count as pushed; the report of one that answers takes the place of what it said before.
   void push(std::vector<PodState>& pods, const std::vector<std::size_t>& indices, const std::string& token,
             const settings::SettingsChange& change) const;
   // Tells the pods with these indices (different ones) that they leave, or that they stay. They count as

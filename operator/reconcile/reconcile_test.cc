@@ -88,6 +88,21 @@ TEST_F(Reconcile, SettingsAreChangedLive) {
   EXPECT_EQ(cluster_.get("StatefulSet", "audit")["spec"]["template"], pod_template);
 }
 
+TEST_F(Reconcile, APodOfAnOlderReleaseIsSentWhatItKnows) {
+  settle();
+  auto& older = cluster_.pods.at("10.0.0.2").report;
+  older.not_known = {"stallAfter"};
+  change_spec("/spec/pool", {{"stallAfter", "3s"}, {"lockTimeout", "7s"}});
+  settle();
+  EXPECT_EQ(cluster_.pods.at("10.0.0.1").report.settings.stall_after, 3s);
+  EXPECT_EQ(older.settings.stall_after, settings::Settings{}.stall_after);
+  EXPECT_EQ(older.settings.lock_timeout, 7s);
+  EXPECT_EQ(condition(kReconciling), "False Settled");
+  cluster_.writes.clear();
+  ASSERT_TRUE(look());
+  EXPECT_THAT(cluster_.writes, IsEmpty());
+}
+
 TEST_F(Reconcile, ScaleOutWaitsForAPodThatDoesNotAnswerAndNamesIt) {
   settle();
   cluster_.pods.at("10.0.0.2").reachable = false;

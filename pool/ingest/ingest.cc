@@ -102,7 +102,7 @@ awaitable<Answer> Ingest::State::store(std::string database, std::vector<event::
   auto answer = co_await promise.wait_until(until);
   while (!answer && until < deadline) {
     const auto moved = std::min(deadline, give_up_at());
-    if (moved <= until) break;
+    if (moved <= runtime::steady_now()) break;
     until = moved;
     answer = co_await promise.wait_until(until);
   }

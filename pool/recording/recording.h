@@ -71,6 +71,7 @@ class Recording {
                                         Deadline deadline);
 
   void set_stall_after(std::chrono::milliseconds stall_after);
+  Stalls::Figures stalls() const { return stalls_.figures(clock_.now()); }
 
   // Within the last second.
   bool called_lately() const;

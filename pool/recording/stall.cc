@@ -40,7 +40,10 @@ bool Stalls::ended(const std::string& name, TimePoint now) {
   --database.waiting;
   database.tried = now;
   const bool begins = !database.stalled && now - database.since >= stall_after_;
-  if (begins) database.stalled = true;
+  if (begins) {
+    database.stalled = true;
+    ++begun_;
+  }
   if (database.waiting == 0 && !database.stalled) databases_.erase(found);
   return begins;
 }
@@ -61,6 +64,14 @@ void Stalls::committed(const std::string& name, TimePoint now) {
 void Stalls::clear() {
   std::erase_if(databases_, [](const auto& one) { return one.second.waiting == 0; });
   for (auto& [name, database] : databases_) database.stalled = false;
+}
+
+Stalls::Figures Stalls::figures(TimePoint now) const {
+  const auto stalled = std::ranges::count_if(databases_, [&](const auto& one) {
+    const Database& database = one.second;
+    return database.stalled && (database.waiting > 0 || now - database.tried < kMemory);
+  });
+  return {begun_, stalled};
 }
 
 }  // namespace storagepool::recording

@@ -6,6 +6,7 @@
 #pragma once
 
 #include <chrono>
+#include <cstdint>
 #include <string>
 #include <unordered_map>
 
@@ -13,6 +14,12 @@ namespace storagepool::recording {
 
 class Stalls {
  public:
+  struct Figures {
+    std::uint64_t begun = 0;  // since the start
+    std::int64_t now = 0;     // databases that commit nothing
+  };
+  // How long a stall is told of that no write looks at any more.
+  static constexpr std::chrono::minutes kMemory{1};
   using TimePoint = std::chrono::steady_clock::time_point;
 
   explicit Stalls(std::chrono::milliseconds stall_after) : stall_after_(stall_after) {}
@@ -35,6 +42,8 @@ class Stalls {
   // Stalls are over, or something is known that weighs more.
   void clear();
 
+  Figures figures(TimePoint now) const;
+
  private:
   struct Database {
     int waiting = 0;
@@ -46,6 +55,7 @@ class Stalls {
   bool quiet(const Database& database, TimePoint now) const;
 
   std::chrono::milliseconds stall_after_;
+  std::uint64_t begun_ = 0;
   std::unordered_map<std::string, Database> databases_;  // where writes wait or nothing commits
 };
 

@@ -85,6 +85,33 @@ TEST_F(StallsTest, ConcernsOneDatabase) {
   EXPECT_TRUE(stalls_.worth_waiting("c", 0, now_));
 }
 
+TEST_F(StallsTest, AreCountedWhileTheyLastAndSinceTheStart) {
+  const auto expect = [&](std::uint64_t begun, std::int64_t lasting) {
+    EXPECT_EQ(stalls_.figures(now_).begun, begun);
+    EXPECT_EQ(stalls_.figures(now_).now, lasting);
+  };
+  for (const char* database : {"a", "b"}) stalls_.began(database, now_);
+  pass(1s);
+  expect(0, 0);
+  for (const char* database : {"a", "b"}) EXPECT_TRUE(stalls_.ended(database, now_));
+  expect(2, 2);
+  stalls_.committed("a", now_);
+  expect(2, 1);
+  pass(59s);
+  stalls_.began("b", now_);
+  pass(1s);
+  expect(2, 1);
+  EXPECT_FALSE(stalls_.ended("b", now_));
+  pass(59s);
+  expect(2, 1);
+  pass(1s);
+  expect(2, 0);  // nobody has looked for a minute
+  stalls_.began("b", now_);
+  expect(2, 1);
+  stalls_.clear();
+  expect(2, 0);
+}
+
 TEST_F(StallsTest, ClearedWhileWritesWait) {
   stalls_.began("a", now_);
   stalls_.began("a", now_);

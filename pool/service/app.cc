@@ -254,6 +254,7 @@ Snapshot App::snapshot() const {
   now.ingest = ingest_.statistics();
   if (journal_) now.journal = journal_->statistics();
   now.workspaces = workspaces_.counts();
+  now.stalls = recording_->stalls();
   now.rate_limited = api_.rate_limited();
   now.now = runtime::wall_now();
   return now;
@@ -285,6 +286,7 @@ std::optional<settings::JournalReport> App::journal_report() const {
 
 settings::SettingsReport App::report() const {
   settings::SettingsReport report = make_report(settings_.in_force().config.generation, engine_);
+  report.ignored = settings_.in_force().config.ignored;
   const Situation now = situation();
   report.not_ready = judge(now).not_ready;
   report.leaving = now.left && recording_->journalling() == 0;

@@ -64,8 +64,8 @@ bool Background::take_mounted(const std::string& text) {
   const InForce& now = context_.settings.in_force();
   // The limit first: it may be for the server that is named beside it.
   if (mounted->generation > now.config.generation) {
-    const auto changed =
-        context_.settings.change(mounted->generation, mounted->pool, "the configuration file");
+    const auto changed = context_.settings.change(mounted->generation, mounted->pool,
+                                                  "the configuration file", mounted->ignored);
     if (!changed) {
       log::warn("the mounted configuration is refused", {{"detail", changed.error().detail}});
       return changed.error().reason != Refusal::Reason::kNotPersisted;

@@ -49,6 +49,12 @@ double workspace_databases(const Snapshot& snapshot) {
 double rate_limited(const Snapshot& snapshot) {
   return static_cast<double>(snapshot.rate_limited);
 }
+double stalled(const Snapshot& snapshot) {
+  return static_cast<double>(snapshot.stalls.now);
+}
+double stalls(const Snapshot& snapshot) {
+  return static_cast<double>(snapshot.stalls.begun);
+}
 double wait_seconds(const Snapshot& snapshot) {
   return std::chrono::duration<double>(snapshot.pool.wait_duration).count();
 }
@@ -78,6 +84,8 @@ constexpr std::array kGauges = {
          pool<&Pool::open_high_water>},
     Spec{"storagepool_workspace_databases_active", "Workspace databases with a connection or a waiter",
          workspace_databases},
+    Spec{"storagepool_stalled_databases", "Databases that commit nothing while writes for them wait",
+         stalled},
     Spec{"storagepool_ingest_queued_events", "Events accepted and not answered yet",
          ingest_load<&Load::events>},
     Spec{"storagepool_ingest_queued_bytes", "Memory of the events accepted and not answered yet",
@@ -122,6 +130,8 @@ constexpr std::array kCounters = {
          pool<&Pool::connect_failures>},
     Spec{"storagepool_events_stored_total", "Audit events committed to PostgreSQL, without repeated calls",
          ingest<&Counters::events>},
+    Spec{"storagepool_stalls_total",
+         "Times that a database committed nothing for stallAfter while writes waited", stalls},
     Spec{"storagepool_ingest_batches_total", "Batches of events written", ingest<&Counters::batches>},
     Spec{"storagepool_ingest_bisections_total", "Batches divided because PostgreSQL refused a row",
          ingest<&Counters::bisections>},

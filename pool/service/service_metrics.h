@@ -19,6 +19,7 @@
 #include "pool/engine/engine.h"
 #include "pool/ingest/ingest.h"
 #include "pool/journal/journal.h"
+#include "pool/recording/stall.h"
 #include "pool/workspaces/registry.h"
 
 namespace storagepool::service {
@@ -35,6 +36,7 @@ struct Snapshot {
   std::optional<journal::Statistics> journal;             // none: the pod has no journal
   std::optional<workspaces::WorkspaceCounts> workspaces;  // none: not known
   std::uint64_t rate_limited = 0;                         // requests of the audit API
+  recording::Stalls::Figures stalls;
   runtime::Timestamp now;
 };
 

@@ -3,6 +3,7 @@
 // current.
 #pragma once
 
+#include <algorithm>
 #include <map>
 #include <optional>
 #include <string>
@@ -145,7 +146,11 @@ class FakeCluster final : public Cluster, public kube::PodClient {
       return kube::PodResponse{.status = 200, .body = to_json(pod->report)};
     }
     const auto change = settings::parse_settings_change(body);
-    if (!change) return kube::PodResponse{.status = 400, .body = "{}"};
+    // Pods of 0.1.0 refuse what they do not know.
+    const bool refused = std::ranges::any_of(pod->report.not_known, [&](const std::string& key) {
+      return change && change->settings.contains(key);
+    });
+    if (!change || refused) return kube::PodResponse{.status = 400, .body = "{}"};
     pod->report.applied_generation = change->generation;
     pod->report.settings = *settings::resolve(change->settings);
     return kube::PodResponse{.status = 200, .body = to_json(pod->report)};

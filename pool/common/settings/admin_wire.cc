@@ -94,9 +94,7 @@ class Reader {
     missing(key, "a list of strings");
     return texts;
   }
-  // Of settings that are not known the change of a pod is refused, and in a pod's report they are of no use.
-  enum class Unknown { kRefused, kIgnored };
-  Given settings(std::string_view key, Unknown unknown) {
+  Given settings(std::string_view key, Ignored& ignored) {
     Given given;
     const auto found = object_.find(key);
     if (found == object_.end() || !found->is_object()) {
@@ -104,7 +102,12 @@ class Reader {
       return given;
     }
     for (const auto& [name, value] : found->items()) {
-      if (unknown == Unknown::kRefused || find(name) != nullptr) read_setting(name, value, given);
+      const Setting* setting = find(name);
+      if (setting != nullptr) {
+        read_setting(*setting, value, given);
+      } else {
+        ignore(ignored, name);
+      }
     }
     return given;
   }
@@ -128,18 +131,14 @@ class Reader {
   void missing(std::string_view key, std::string_view expected) {
     problems_.push_back(problem(path_ + std::string(key), "must be " + std::string(expected)));
   }
-  void read_setting(const std::string& name, const Json& value, Given& given) {
-    const Setting* setting = find(name);
-    if (setting == nullptr) {
-      problems_.push_back(problem("settings." + name, "there is no such setting"));
-      return;
-    }
-    const bool typed = setting->kind == Kind::kCount ? value.is_number_integer() : value.is_string();
+  void read_setting(const Setting& setting, const Json& value, Given& given) {
+    const std::string name(setting.key);
+    const bool typed = setting.kind == Kind::kCount ? value.is_number_integer() : value.is_string();
     if (!typed) {
-      problems_.push_back(problem("settings." + name, "must be " + allowed_range(*setting)));
+      problems_.push_back(problem("settings." + name, "must be " + allowed_range(setting)));
       return;
     }
-    auto parsed = parse_value(*setting, value.is_string() ? value.get<std::string>() : value.dump());
+    auto parsed = parse_value(setting, value.is_string() ? value.get<std::string>() : value.dump());
     if (parsed) {
       given[name] = *parsed;
     } else {
@@ -224,6 +223,16 @@ std::optional<PostgresFault> parse_postgres_fault(std::string_view text) {
   return std::nullopt;
 }
 
+Given known_to(const SettingsReport& report, Given settings) {
+  for (const std::string& key : report.not_known) settings.erase(key);
+  return settings;
+}
+
+bool has_in_force(const SettingsReport& report, const Settings& granted) {
+  return report.settings == granted ||
+         known_to(report, to_given(report.settings)) == known_to(report, to_given(granted));
+}
+
 std::string to_json(const SettingsChange& change) {
   Json json;
   json["generation"] = change.generation;
@@ -238,7 +247,8 @@ std::string to_json(const LeavingChange& change) {
 std::string to_json(const SettingsReport& report) {
   Json json;
   json["appliedGeneration"] = report.applied_generation;
-  json["settings"] = settings_json(to_given(report.settings));
+  json["settings"] = settings_json(known_to(report, to_given(report.settings)));
+  if (!report.ignored.empty()) json["ignoredSettings"] = report.ignored;
   json["open"] = report.open;
   json["opening"] = report.opening;
   json["closing"] = report.closing;
@@ -271,7 +281,7 @@ tl::expected<SettingsChange, Problems> parse_settings_change(std::string_view te
   Reader reader(*json, "");
   SettingsChange change;
   change.generation = reader.integer("generation", 1);
-  change.settings = reader.settings("settings", Reader::Unknown::kRefused);
+  change.settings = reader.settings("settings", change.ignored);
   for (const auto& [key, value] : json->items()) {
     if (key != "generation" && key != "settings") reader.append({problem(key, "there is no such key")});
   }
@@ -294,12 +304,20 @@ tl::expected<SettingsReport, Problems> parse_settings_report(std::string_view te
   Reader reader(*json, "");
   SettingsReport report;
   report.applied_generation = reader.integer("appliedGeneration");
-  auto settings = resolve(reader.settings("settings", Reader::Unknown::kIgnored));
+  Ignored of_newer_pod;
+  const Given given = reader.settings("settings", of_newer_pod);
+  for (const Setting& setting : table()) {
+    if (!given.contains(setting.key)) report.not_known.emplace_back(setting.key);
+  }
+  auto settings = resolve(given);
+  // Every release knows it, and what is not told must not pass for what was granted.
+  if (!given.contains("maxOpenConns")) reader.append({problem("settings.maxOpenConns", "is not told")});
   if (settings) {
     report.settings = *settings;
   } else {
     reader.append(std::move(settings.error()));
   }
+  report.ignored = reader.texts_or_none("ignoredSettings");
   report.open = reader.integer("open");
   report.opening = reader.integer("opening");
   report.closing = reader.integer("closing");

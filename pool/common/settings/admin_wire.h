@@ -8,8 +8,8 @@
 //   GET /admin/facts      -> 200 FactsReport, the last that PostgreSQL told this pod
 //
 // Operator and pods may be of different versions: of what the other says, keys that are not known are left
-// alone, and what is not there has its default. Settings are the exception: a pod refuses to be set to what
-// it does not know.
+// alone, and what is not there has its default. A pod tells which settings it was given and does not know,
+// and by those of its report which it knows: the operator sends it no others, and expects no others in force.
 #pragma once
 
 #include <cstdint>
@@ -26,7 +26,8 @@ namespace storagepool::settings {
 
 struct SettingsChange {
   std::int64_t generation = 0;
-  Given settings;  // every setting; what is missing takes its default
+  Given settings;     // every setting; what is missing takes its default
+  Ignored ignored{};  // those that the receiver does not know
   friend bool operator==(const SettingsChange&, const SettingsChange&) = default;
 };
 
@@ -52,6 +53,8 @@ struct JournalReport {
 struct SettingsReport {
   std::int64_t applied_generation = 0;
   Settings settings;
+  Ignored not_known{};    // settings that the pod is too old to know; they have their defaults here
+  Ignored ignored{};      // settings that the pod was given and is too old to know, as it tells itself
   std::int64_t open = 0;  // established connections: in_use + idle
   std::int64_t opening = 0;
   std::int64_t closing = 0;  // Terminate sent, the server has not let go yet
@@ -108,6 +111,11 @@ struct FactsReport {
   std::string detail;  // one sentence of allow-listed fields, never libpq's text or a credential
   friend bool operator==(const FactsReport&, const FactsReport&) = default;
 };
+
+// Whether what the pod has in force is `granted`, as far as it knows those settings.
+bool has_in_force(const SettingsReport& report, const Settings& granted);
+// Of `settings` those that the pod knows.
+Given known_to(const SettingsReport& report, Given settings);
 
 std::string to_json(const SettingsChange& change);
 std::string to_json(const LeavingChange& change);

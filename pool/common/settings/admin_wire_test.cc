@@ -59,6 +59,38 @@ TEST(AdminWire, WhatOnlyANewerPeerKnowsIsLeftAlone) {
   EXPECT_EQ(facts.value().fault, PostgresFault::kOther);
 }
 
+TEST(AdminWire, AChangeIsTakenWithoutTheSettingsThatOnlyItsSenderKnows) {
+  const auto change =
+      parse_settings_change(R"({"generation":2,"settings":{"umbrellas":{"big":3},"maxOpenConns":7}})");
+  ASSERT_TRUE(change) << to_string(change.error());
+  EXPECT_EQ(change->settings, (Given{{"maxOpenConns", 7}}));
+  EXPECT_EQ(change->ignored, Ignored{"umbrellas"});
+  EXPECT_THAT(
+      error_of(parse_settings_change(R"({"generation":2,"settings":{"umbrellas":3,"maxOpenConns":0}})")),
+      HasSubstr("maxOpenConns: \"0\" is not allowed"));
+  SettingsReport report;
+  report.ignored = change->ignored;
+  EXPECT_THAT(to_json(report), HasSubstr(R"("ignoredSettings":["umbrellas"])"));
+  EXPECT_EQ(parse_settings_report(to_json(report)).value(), report);
+}
+
+TEST(AdminWire, AnOlderPodIsExpectedToHaveWhatItKnows) {
+  SettingsReport older;
+  older.settings = resolve({{"maxOpenConns", 7}}).value();
+  older.not_known = {"stallAfter"};
+  const std::string text = to_json(older);
+  EXPECT_EQ(text.find("stallAfter"), std::string::npos);
+  EXPECT_EQ(parse_settings_report(text).value(), older);
+  const Settings granted = resolve({{"maxOpenConns", 7}, {"stallAfter", 3000}}).value();
+  EXPECT_TRUE(has_in_force(older, granted));
+  EXPECT_FALSE(known_to(older, to_given(granted)).contains("stallAfter"));
+  EXPECT_FALSE(has_in_force(older, resolve({{"maxOpenConns", 8}, {"stallAfter", 3000}}).value()));
+  SettingsReport ours = older;
+  ours.not_known.clear();
+  EXPECT_FALSE(has_in_force(ours, granted));
+  EXPECT_EQ(known_to(ours, to_given(granted)), to_given(granted));
+}
+
 TEST(AdminWire, AReportOfAnOlderPodHasNoJournal) {
   const SettingsReport report;
   std::string text = to_json(report);
@@ -96,8 +128,6 @@ TEST(AdminWire, ARefusedChangeSaysWhy) {
               HasSubstr("generation"));
   EXPECT_THAT(error_of(parse_settings_change(R"({"generation":1})")),
               HasSubstr("settings: must be an object"));
-  EXPECT_THAT(error_of(parse_settings_change(R"({"generation":1,"settings":{"x":1}})")),
-              HasSubstr("no such setting"));
   EXPECT_THAT(error_of(parse_settings_change(R"({"generation":1,"settings":{"maxOpenConns":"5"}})")),
               HasSubstr("settings.maxOpenConns: must be a whole number from 1 to 10000"));
   EXPECT_THAT(error_of(parse_settings_change(R"({"generation":1,"settings":{"acquireTimeout":5}})")),
@@ -114,6 +144,9 @@ TEST(AdminWire, AHostileReportIsRefused) {
   EXPECT_NE(error_of(parse_facts_report(
                 R"({"reachable":true,"factsAgeSeconds":0,"detail":"","facts":{"maxConnections":-4}})")),
             "");
+  SettingsReport silent;
+  for (const Setting& setting : table()) silent.not_known.emplace_back(setting.key);
+  EXPECT_THAT(error_of(parse_settings_report(to_json(silent))), HasSubstr("settings.maxOpenConns"));
   std::string report = to_json(SettingsReport{});
   report.pop_back();
   for (const char* hostile : {R"(,"journal":{"waitingEvents":-1}})", R"(,"journal":{"reason":5}})",

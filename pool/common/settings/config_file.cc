@@ -83,19 +83,18 @@ void read_postgres(const YAML::Node& node, PostgresTarget& target, Problems& pro
   if (target.database.empty()) problems.push_back(problem("postgres.database", "", "a database name"));
 }
 
-void read_pool(const YAML::Node& node, Given& pool, Problems& problems) {
+void read_pool(const YAML::Node& node, Config& config, Problems& problems) {
   for (const auto& entry : node) {
     const auto key = entry.first.Scalar();
     const Setting* setting = find(key);
     if (setting == nullptr) {
-      problems.push_back(
-          {"pool." + key, entry.second.Scalar(), "pool." + key + ": there is no such setting"});
+      ignore(config.ignored, key);
       continue;
     }
     auto value = parse_value(*setting, entry.second.Scalar());
     if (!value) {
       problems.push_back(std::move(value.error()));
-    } else if (!pool.emplace(key, *value).second) {
+    } else if (!config.pool.emplace(key, *value).second) {
       problems.push_back({"pool." + key, entry.second.Scalar(), "pool." + key + ": is given twice"});
     }
   }
@@ -139,7 +138,7 @@ tl::expected<Config, Problems> parse_config(std::string_view yaml) {
     } else if (!entry.second.IsMap()) {
       problems.push_back({key, "", key + ": must be a mapping"});
     } else if (key == "pool") {
-      read_pool(entry.second, config.pool, problems);
+      read_pool(entry.second, config, problems);
     }
   }
   const YAML::Node postgres = root["postgres"];

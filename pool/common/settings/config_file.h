@@ -5,7 +5,8 @@
 //   postgres: {host: db.example, port: 5432, database: audit, sslMode: require}
 //   pool: {maxOpenConns: 16, connMaxLifetime: 5m, ...}   # keys of the settings table
 //
-// Unknown keys are errors. Strings are emitted double-quoted.
+// Unknown keys are errors, except in `pool`, where a newer operator may have written them. Strings are
+// emitted double-quoted.
 #pragma once
 
 #include <cstddef>
@@ -38,7 +39,8 @@ std::string target_of(const PostgresTarget& target);
 struct Config {
   std::int64_t generation = 0;
   PostgresTarget postgres;
-  Given pool;  // ranges of single values are checked; relations are checked by `resolve`
+  Given pool;         // ranges of single values are checked; relations are checked by `resolve`
+  Ignored ignored{};  // other keys of `pool`, which are not rendered
   friend bool operator==(const Config&, const Config&) = default;
 };
 

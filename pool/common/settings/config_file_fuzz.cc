@@ -29,7 +29,9 @@ extern "C" int LLVMFuzzerTestOneInput(const std::uint8_t* data, std::size_t size
   }
   const auto again = parse_config(render_config(*config));
   require(again.has_value(), "an accepted configuration, written out, is accepted");
-  require(*again == *config, "an accepted configuration, written out, reads back the same");
+  Config kept = *config;
+  kept.ignored.clear();
+  require(*again == kept, "an accepted configuration, written out, reads back the same");
   if (const auto settings = resolve(config->pool)) {
     require(resolve(to_given(*settings)) == settings, "resolved settings resolve to themselves");
   }

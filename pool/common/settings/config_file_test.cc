@@ -46,8 +46,6 @@ TEST(ConfigFile, WhatIsRenderedReadsBackTheSame) {
 TEST(ConfigFile, ErrorsNameTheKey) {
   const std::string head(kMinimal);
   EXPECT_THAT(error_of(head + "pol: {}\n"), HasSubstr("pol: there is no such key"));
-  EXPECT_THAT(error_of(head + "pool: {maxOpenCons: 3}\n"),
-              HasSubstr("pool.maxOpenCons: there is no such setting"));
   EXPECT_THAT(error_of(head + "pool: {maxOpenConns: 0}\n"), HasSubstr("maxOpenConns: \"0\" is not allowed"));
   EXPECT_THAT(error_of(head + "pool: {maxOpenConns: 3, maxOpenConns: 4}\n"), HasSubstr("is given twice"));
   EXPECT_THAT(error_of(head + "pool: [1]\n"), HasSubstr("pool: must be a mapping"));
@@ -61,6 +59,22 @@ TEST(ConfigFile, ErrorsNameTheKey) {
                 HasSubstr("postgres.database: \"(not text)\" is not allowed; allowed is UTF-8 text"));
   }
   EXPECT_THAT(error_of("pool: {}\n"), HasSubstr("postgres.host"));
+}
+
+TEST(ConfigFile, SettingsOfANewerOperatorAreLeftAlone) {
+  const std::string head(kMinimal);
+  const auto config = parse_config(head + "pool: {umbrellas: 3, maxOpenConns: 7, weather: [rain]}\n");
+  ASSERT_TRUE(config) << to_string(config.error());
+  EXPECT_EQ(config->pool, (Given{{"maxOpenConns", 7}}));
+  EXPECT_EQ(config->ignored, (Ignored{"umbrellas", "weather"}));
+  EXPECT_THAT(error_of(head + "pool: {umbrellas: 3, maxOpenConns: 0}\n"),
+              HasSubstr("maxOpenConns: \"0\" is not allowed"));
+  Config kept = *config;
+  kept.ignored.clear();
+  EXPECT_EQ(parse_config(render_config(*config)).value(), kept);
+  std::string many = head + "pool:\n";
+  for (int i = 0; i < 100; ++i) many += "  " + std::string(200, 'k') + std::to_string(i) + ": 1\n";
+  EXPECT_EQ(parse_config(many).value().ignored, Ignored(20, std::string(100, 'k')));
 }
 
 TEST(ConfigFile, HostileFilesAreRefused) {

@@ -366,6 +366,12 @@ tl::expected<Settings, Problems> resolve(const Given& given) {
   return settings;
 }
 
+void ignore(Ignored& ignored, std::string_view key) {
+  constexpr std::size_t kMost = 20;
+  constexpr std::size_t kLongest = 100;
+  if (ignored.size() < kMost) ignored.emplace_back(key.substr(0, kLongest));
+}
+
 Given to_given(const Settings& settings) {
   Settings copy = settings;
   Given given;

@@ -89,6 +89,11 @@ std::string to_string(const Problems& problems);
 // Parsed values by key, in counts, milliseconds or places among the choices.
 using Given = std::map<std::string, std::int64_t, std::less<>>;
 
+// Keys of a source that this release does not know, because whoever wrote it is newer: told in reports,
+// otherwise left alone. Only the first of many, and of long ones the beginning.
+using Ignored = std::vector<std::string>;
+void ignore(Ignored& ignored, std::string_view key);
+
 // Parses one value of a configuration source. The error says what was given and what is allowed.
 tl::expected<std::int64_t, Problem> parse_value(const Setting& setting, std::string_view text);
 

@@ -23,7 +23,7 @@ LiveSettings::LiveSettings(InForce in_force, settings::Given environment, std::s
       apply_(std::move(apply)) {}
 
 tl::expected<bool, Refusal> LiveSettings::change(std::int64_t generation, const settings::Given& pool,
-                                                 std::string_view source) {
+                                                 std::string_view source, const settings::Ignored& ignored) {
   auto settings = resolve_with_environment(pool, source, environment_);
   if (!settings) {
     std::string detail = settings::to_string(settings.error());
@@ -43,6 +43,7 @@ tl::expected<bool, Refusal> LiveSettings::change(std::int64_t generation, const 
   InForce next = in_force_;
   next.config.generation = generation;
   next.config.pool = pool;
+  next.config.ignored = ignored;
   next.settings = *settings;
   if (const auto written = persist(next.config); !written) {
     return tl::unexpected(Refusal{Refusal::Reason::kNotPersisted, written.error()});

@@ -31,9 +31,10 @@ class LiveSettings {
 
   const InForce& in_force() const { return in_force_; }
 
-  // True when something changed; `source` names where the change comes from, for messages.
+  // True when something changed; `source` names where the change comes from, for messages. `ignored`: what it
+  // has besides and this release does not know.
   tl::expected<bool, Refusal> change(std::int64_t generation, const settings::Given& pool,
-                                     std::string_view source);
+                                     std::string_view source, const settings::Ignored& ignored = {});
 
   // New sessions go there from now on; those that are open are the caller's to replace. Not persisted: at a
   // start it is as mounted.

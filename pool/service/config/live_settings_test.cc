@@ -39,6 +39,14 @@ TEST_F(LiveSettingsTest, PersistsAndAppliesAHigherGeneration) {
   EXPECT_EQ(applied_, std::vector<std::int64_t>{8});
 }
 
+TEST_F(LiveSettingsTest, TellsWhatItDoesNotKnow) {
+  LiveSettings live = make();
+  EXPECT_EQ(live.change(4, {{"maxOpenConns", 8}}, "the change", {"umbrellas"}), true);
+  EXPECT_EQ(live.in_force().config.ignored, settings::Ignored{"umbrellas"});
+  EXPECT_EQ(live.change(5, {{"maxOpenConns", 8}}, "the change"), true);
+  EXPECT_EQ(live.in_force().config.ignored, settings::Ignored{});
+}
+
 TEST_F(LiveSettingsTest, AppliesNothingTwice) {
   LiveSettings live = make();
   EXPECT_EQ(live.change(3, {{"maxOpenConns", 16}}, "the change"), false);

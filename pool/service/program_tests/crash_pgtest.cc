@@ -179,12 +179,15 @@ TEST_F(DataStorageCrashTest, WhileNothingIsCommittedWritesGoToTheJournal) {
   auto lock = std::make_unique<testing::TableLock>(server_.connect_options());
   for (int i = 0; i < 5; ++i) EXPECT_EQ(pod_.create(valid_event()).status, 202U);
   EXPECT_TRUE(pod_.ready());
+  EXPECT_EQ(pod_.metric("storagepool_stalls_total"), 1);
+  EXPECT_EQ(pod_.metric("storagepool_stalled_databases"), 1);
   lock.reset();
   EXPECT_TRUE(eventually([&] { return pod_.create(valid_event()).status == 201; })) << pod_.log();
   EXPECT_TRUE(eventually([&] { return pod_.metric("storagepool_journal_waiting_events") == 0; }))
       << pod_.log();
   EXPECT_EQ(pod_.create(valid_event()).status, 201U);
   EXPECT_EQ(pod_.metric("storagepool_journal_set_aside_units"), 0);
+  EXPECT_EQ(pod_.metric("storagepool_stalled_databases"), 0);
   EXPECT_GE(std::stoi(server_.superuser("SELECT count(*) FROM audit_events", "audit").at(0)), 8);
   EXPECT_EQ(server_.superuser("SELECT count(*) - count(DISTINCT event_id) FROM audit_events", "audit").at(0),
             "0");

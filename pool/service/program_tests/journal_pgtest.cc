@@ -71,10 +71,10 @@ TEST_F(DataStorageJournalTest, WhatIsSetAsideIsListedExportedPutBackAndGivenUp) 
   EXPECT_EQ(now.at("waiting").at("units"), 0);
   EXPECT_EQ(now.at("setAside").at("events"), 3);
   ASSERT_EQ(now.at("units").size(), 2U);
-  EXPECT_EQ(now.at("units")[0].at("eventIds"), json({ids[0], ids[1]}));
+  EXPECT_EQ(now.at("units")[0].at("eventIds"), json::array({ids[0], ids[1]}));
   EXPECT_THAT(now.at("units")[0].at("reason").get<std::string>(), HasSubstr("23514"));
   EXPECT_EQ(list("?limit=1&after=" + now.at("units")[0].at("sequence").dump()).at("units")[0].at("eventIds"),
-            json({ids[2]}));
+            json::array({ids[2]}));
 
   const auto lines = exported();
   ASSERT_EQ(lines.size(), 3U);

@@ -84,6 +84,30 @@ TEST_F(DataStorageSettingsTest, GoesByTheGeneration) {
   EXPECT_EQ(pod_.settings().at("settings").at("maxOpenConns"), 6);
 }
 
+TEST_F(DataStorageSettingsTest, LeavesAloneWhatOnlyANewerOperatorKnowsAndSaysSo) {
+  pod_.start();
+  EXPECT_FALSE(pod_.settings().contains("ignoredSettings"));
+  const auto taken = pod_.put_settings(5, {{"maxOpenConns", 6}, {"umbrellas", "3s"}});
+  EXPECT_EQ(taken.status, 200U) << taken.body;
+  EXPECT_EQ(json::parse(taken.body).at("ignoredSettings"), json::array({"umbrellas"}));
+  EXPECT_EQ(pod_.settings().at("settings").at("maxOpenConns"), 6);
+  EXPECT_FALSE(pod_.settings().at("settings").contains("umbrellas"));
+  const auto bad = pod_.put_settings(6, {{"maxOpenConns", 0}, {"umbrellas", "3s"}});
+  EXPECT_EQ(bad.status, 400U);
+  EXPECT_THAT(bad.body, HasSubstr("maxOpenConns: \\\"0\\\" is not allowed"));
+
+  pod_.config.generation = 7;
+  pod_.config.pool = {{"maxOpenConns", 11}};
+  pod_.write("config/config.yaml", settings::render_config(pod_.config) + "  weather: rain\n");
+  EXPECT_TRUE(eventually([&] { return pod_.settings().at("appliedGeneration") == 7; })) << pod_.log();
+  EXPECT_EQ(pod_.settings().at("ignoredSettings"), json::array({"weather"}));
+  EXPECT_EQ(pod_.stop(), 0);
+  pod_.start();
+  EXPECT_EQ(pod_.settings().at("appliedGeneration"), 7);
+  EXPECT_EQ(pod_.settings().at("settings").at("maxOpenConns"), 11);
+  EXPECT_EQ(pod_.settings().at("ignoredSettings"), json::array({"weather"}));
+}
+
 TEST_F(DataStorageSettingsTest, KeepsWhatItAcknowledgedAcrossACrashWithAStaleFile) {
   pod_.start();
   ASSERT_EQ(pod_.put_settings(5, {{"maxOpenConns", 3}}).status, 200U);

@@ -55,7 +55,8 @@ struct Admin {
   awaitable<Response> put_settings(Request request) const {
     const auto change = settings::parse_settings_change(request.body);
     if (!change) co_return invalid(change.error(), request);
-    const auto changed = context.settings.change(change->generation, change->settings, "the change");
+    const auto changed =
+        context.settings.change(change->generation, change->settings, "the change", change->ignored);
     if (!changed) co_return refused(changed.error(), request);
     co_return report();
   }
