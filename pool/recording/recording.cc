@@ -21,13 +21,13 @@ bool refuses(StoreError::Kind error) {
 
 class Counted {
  public:
-  explicit Counted(std::int64_t& count) : count_(count) { ++count_; }
-  ~Counted() { --count_; }
+  explicit Counted(std::shared_ptr<std::int64_t> count) : count_(std::move(count)) { ++*count_; }
+  ~Counted() { --*count_; }
   Counted(const Counted&) = delete;
   Counted& operator=(const Counted&) = delete;
 
  private:
-  std::int64_t& count_;
+  std::shared_ptr<std::int64_t> count_;  // a call that is cut off at the program's end may go last
 };
 
 }  // namespace

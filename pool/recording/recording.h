@@ -10,6 +10,7 @@
 
 #include <chrono>
 #include <functional>
+#include <memory>
 #include <optional>
 #include <string>
 #include <utility>
@@ -77,7 +78,7 @@ class Recording {
   bool called_lately() const;
 
   // Calls whose events are on their way into the journal: its statistics do not count them yet.
-  std::int64_t journalling() const { return journalling_; }
+  std::int64_t journalling() const { return *journalling_; }
 
  private:
   boost::asio::awaitable<ingest::Answer> store(std::string database, std::vector<event::Event> unit,
@@ -96,7 +97,7 @@ class Recording {
   Stalls stalls_;
   std::optional<runtime::TimePoint> called_;      // the last time
   std::optional<runtime::TimePoint> journalled_;  // likewise
-  std::int64_t journalling_ = 0;
+  std::shared_ptr<std::int64_t> journalling_ = std::make_shared<std::int64_t>(0);
 };
 
 }  // namespace storagepool::recording
