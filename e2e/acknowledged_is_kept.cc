@@ -45,7 +45,7 @@ class AcknowledgedIsKept : public Scenario {
 
   // When PostgreSQL's Service leads to it again.
   steady_clock::time_point accepts_again() {
-    const std::string address = service_address("postgres-direct");
+    const std::string address = service_address("postgres");
     EXPECT_TRUE(eventually(30s, [&]() -> std::string {
       const auto answer = HttpClient(address, 5432).send({}, 2s);  // which PostgreSQL hangs up on
       return answer || !answer.error().starts_with("connect: ") ? "" : answer.error();
