@@ -123,6 +123,8 @@ TEST_F(BadSpecIsRefused, NamesThatPodsCannotHave) {
   EXPECT_THAT(too_long.err, HasSubstr("allowed: 1 to 52 characters"));
   const Result dotted = try_apply(pool("audit.one", 1));
   EXPECT_THAT(dotted.err, HasSubstr("metadata.name is audit.one; allowed: lower case letters, digits and -"));
+  const Result anothers = try_apply(pool("audit-pods", 1));
+  EXPECT_THAT(anothers.err, HasSubstr("metadata.name is audit-pods; allowed: a name that does not end with"));
 }
 
 TEST_F(BadSpecIsRefused, ButNotASizeInAUsualForm) {

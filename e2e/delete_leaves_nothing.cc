@@ -1,4 +1,5 @@
-// Deleting a StoragePool removes every object made for it and every connection, and nothing else.
+// Deleting a StoragePool removes every object made for it and every connection, and nothing else. What was
+// there before it under the name of one of them is left alone from the start.
 #include <chrono>
 #include <string>
 
@@ -73,6 +74,33 @@ TEST_F(DeleteLeavesNothing, AlsoWhileThePodsCannotStart) {
   kubectl_out({"-n", name_space(), "delete", "storagepool", "audit", "--timeout=90s"}, {}, 100s);
   EXPECT_TRUE(eventually(
       60s, [&]() -> std::string { return list(kKinds, kSelector).empty() ? "" : "children are left"; }));
+}
+
+TEST_F(DeleteLeavesNothing, WhatHasAChildsNameAlready) {
+  const Postgres postgres(name_space(), 40);
+  const std::pair<const char*, const char*> others[] = {{"service", "postgres"},
+                                                        {"serviceaccount", "default"}};
+  for (const auto& [kind, name] : others) {
+    const auto seen = [&] {
+      json object = get(kind, name);
+      object.at("metadata").erase("managedFields");
+      return object;
+    };
+    const json before = seen();
+    apply(pool(name, 1));
+    EXPECT_TRUE(eventually(30s, [&]() -> std::string {
+      const json stalled = condition(get("storagepool", name), "Stalled");
+      return stalled.is_object() && stalled.value("reason", "") == "NameTaken" ? "" : stalled.dump();
+    }));
+    EXPECT_EQ(seen(), before);
+    kubectl_out({"-n", name_space(), "delete", "storagepool", name, "--timeout=90s"}, {}, 100s);
+    EXPECT_TRUE(eventually(60s, [&]() -> std::string {
+      const json left = list(kKinds, std::string("app.kubernetes.io/managed-by=storagepool-operator,") +
+                                         "app.kubernetes.io/instance=" + name);
+      return left.empty() ? "" : left.dump();
+    }));
+    EXPECT_EQ(seen(), before);
+  }
 }
 
 }  // namespace

@@ -8,6 +8,7 @@ namespace storagepool::kube {
 namespace {
 
 constexpr int kMaxListAttempts = 3;
+constexpr int kMaxOwnAttempts = 5;
 constexpr std::size_t kMaxPages = 100000;
 
 tl::unexpected<ApiError> malformed(std::string message) {
@@ -119,6 +120,35 @@ Client::Result<Json> Client::create(const ResourceType& type, Json object) const
                .query = {{"fieldManager", field_manager_}},
                .content_type = "application/json",
                .body = to_body(object)});
+}
+
+Client::Result<Json> Client::peek(const ResourceType& type, const ObjectKey& key) const {
+  Json object{{"apiVersion", type.api_version()}, {"kind", type.kind}, {"metadata", {{"name", key.name}}}};
+  if (!key.name_space.empty()) object["metadata"]["namespace"] = key.name_space;
+  auto found = send({.method = Method::kPatch,
+                     .path = object_path(type, key),
+                     .query = {{"fieldManager", field_manager_ + "-peek"}, {"dryRun", "All"}},
+                     .content_type = "application/apply-patch+yaml",
+                     .body = to_body(object)});
+  // One that would be made has none.
+  if (found && resource_version(*found) == 0)
+    return tl::unexpected(ApiError{404, "NotFound", "not there", {}});
+  return found;
+}
+
+Client::Result<Json> Client::own_as_applied(const ResourceType& type, Json stored) const {
+  for (int attempt = 1;; ++attempt) {
+    auto fields = fields_as_applied(stored, field_manager_);
+    if (!fields) return stored;
+    auto patched = merge_patch(type, key_of(stored),
+                               {{"metadata",
+                                 {{"resourceVersion", metadata_string(stored, "resourceVersion")},
+                                  {"managedFields", std::move(*fields)}}}});
+    if (patched || !patched.error().is_conflict() || attempt == kMaxOwnAttempts) return patched;
+    auto seen = peek(type, key_of(stored));  // a controller has written its status
+    if (!seen) return seen;
+    stored = std::move(*seen);
+  }
 }
 
 Client::Result<void> Client::delete_(const ResourceType& type, const ObjectKey& key,

@@ -64,6 +64,12 @@ class Client {
                            std::string_view subresource = {}) const;
   // metadata.name is required (not generateName: a repeated POST must not make two objects).
   Result<Json> create(const ResourceType& type, Json object) const;
+  // The object as it is, for who may patch objects of this type and not read them: an apply of nothing that
+  // is not carried out. An object that is not there is an error of any kind.
+  Result<Json> peek(const ResourceType& type, const ObjectKey& key) const;
+  // What was set by create() counts as set by apply(), so that a later apply() takes away what it leaves out
+  // (as client-go's csaupgrade does for kubectl). `stored` is an answer of either; writes only where needed.
+  Result<Json> own_as_applied(const ResourceType& type, Json stored) const;
   // 404 is an error as any other: test `is_not_found()`.
   Result<void> delete_(const ResourceType& type, const ObjectKey& key,
                        const DeleteOptions& options = {}) const;

@@ -42,12 +42,46 @@ std::vector<std::string> finalizers(const Json& object) {
   return names;
 }
 
+std::string controller_uid(const Json& object) {
+  const Json& owners = metadata(object, "ownerReferences");
+  if (!owners.is_array()) return {};
+  for (const Json& owner : owners) {
+    if (json::member(owner, "controller") == Json(true)) return json::text_of(json::member(owner, "uid"));
+  }
+  return {};
+}
+
 std::string label(const Json& object, std::string_view name) {
   return json::text_of(json::member(metadata(object, "labels"), name));
 }
 
 std::string annotation(const Json& object, std::string_view name) {
   return json::text_of(json::member(metadata(object, "annotations"), name));
+}
+
+std::optional<Json> fields_as_applied(const Json& object, std::string_view manager) {
+  const Json& entries = metadata(object, "managedFields");
+  if (!entries.is_array()) return std::nullopt;
+  Json others = Json::array();
+  Json applied;
+  bool updated = false;
+  for (const Json& entry : entries) {
+    const bool ours = json::text_of(json::member(entry, "manager")) == manager &&
+                      json::text_of(json::member(entry, "subresource")).empty();
+    if (!ours) {
+      others.push_back(entry);
+      continue;
+    }
+    updated |= json::text_of(json::member(entry, "operation")) == "Update";
+    Json fields = json::member(applied, "fieldsV1");
+    fields.merge_patch(json::member(entry, "fieldsV1"));  // of two trees of names the union
+    applied = entry;
+    applied["fieldsV1"] = std::move(fields);
+  }
+  if (!updated) return std::nullopt;
+  applied["operation"] = "Apply";
+  others.push_back(std::move(applied));
+  return others;
 }
 
 }  // namespace storagepool::kube

@@ -3,6 +3,7 @@
 #pragma once
 
 #include <cstdint>
+#include <optional>
 #include <string>
 #include <vector>
 
@@ -23,7 +24,13 @@ std::int64_t generation(const Json& object);
 // metadata.deletionTimestamp is set.
 bool is_deleting(const Json& object);
 std::vector<std::string> finalizers(const Json& object);
+// Of the owner that controls the object; empty: none does.
+std::string controller_uid(const Json& object);
 std::string label(const Json& object, std::string_view name);
 std::string annotation(const Json& object, std::string_view name);
+
+// metadata.managedFields with what `manager` has set by updates (KEP-555) as set by an apply; nothing when
+// there is no such entry.
+std::optional<Json> fields_as_applied(const Json& object, std::string_view manager);
 
 }  // namespace storagepool::kube

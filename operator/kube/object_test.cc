@@ -37,6 +37,36 @@ TEST(Object, WhatIsAbsentOrGarbledReadsAsNothing) {
   }
 }
 
+TEST(Object, WhoControlsIt) {
+  const auto owned_by = [](const char* owners) {
+    return controller_uid(Json{{"metadata", {{"ownerReferences", Json::parse(owners)}}}});
+  };
+  EXPECT_EQ(owned_by(R"([{"uid": "a"}, {"uid": "b", "controller": true}])"), "b");
+  EXPECT_EQ(owned_by(R"([{"uid": "a", "controller": false}])"), "");
+  for (const char* odd : {"[]", "{}", "null", "[1]", R"([{"controller": true}])"})
+    EXPECT_EQ(owned_by(odd), "");
+  EXPECT_EQ(controller_uid(Json::array()), "");
+}
+
+TEST(Object, FieldsThatAManagerHasUpdatedAreAsApplied) {
+  const auto entry = [](const char* manager, const char* operation, const char* fields) {
+    return Json{{"manager", manager}, {"operation", operation}, {"fieldsV1", Json::parse(fields)}};
+  };
+  const auto object = [](Json entries) {
+    return Json{{"metadata", {{"managedFields", std::move(entries)}}}};
+  };
+  const Json other = entry("other", "Update", R"({"f:x": {}})");
+  const Json applied = entry("me", "Apply", R"({"f:data": {"f:a": {}}})");
+  const Json updated = entry("me", "Update", R"({"f:data": {"f:b": {}}, "f:spec": {}})");
+  Json status = updated;
+  status["subresource"] = "status";
+  EXPECT_EQ(fields_as_applied(object({other, applied, status}), "me"), std::nullopt);
+  EXPECT_EQ(
+      fields_as_applied(object({other, updated, status, applied}), "me"),
+      Json({other, status, entry("me", "Apply", R"({"f:data": {"f:a": {}, "f:b": {}}, "f:spec": {}})")}));
+  EXPECT_EQ(fields_as_applied(Json::object(), "me"), std::nullopt);
+}
+
 TEST(ResourceTest, KeysOfObjects) {
   const Json object = {{"metadata", {{"namespace", "a"}, {"name", "b"}, {"generation", 3}}}};
   EXPECT_EQ(key_of(object), (ObjectKey{"a", "b"}));

@@ -1,6 +1,8 @@
 #include "operator/reconcile/children.h"
 
 #include <functional>
+#include <memory>
+#include <utility>
 
 #include "operator/kube/object.h"
 #include "pool/common/json/json.h"
@@ -25,7 +27,27 @@ std::string fingerprint(const Json& object) {
   return version + kube::metadata_string(object, "uid") + parts.dump();
 }
 
+kube::ApiError name_taken(const kube::ResourceType& type, const Json& live) {
+  std::string owners;
+  for (const Json& owner : json::member(json::member(live, "metadata"), "ownerReferences")) {
+    owners += (owners.empty() ? "" : ", ") + json::text_of(json::member(owner, "kind")) + " " +
+              json::text_of(json::member(owner, "name"));
+  }
+  return {409,
+          std::string(kNameTaken),
+          "there is a " + std::string(type.kind) + " " + kube::key_of(live).name + " already, which " +
+              (owners.empty() ? "belongs to no StoragePool" : "belongs to " + owners) +
+              "; it is left alone: give this StoragePool another name, or remove that object",
+          {}};
+}
+
 }  // namespace
+
+kube::ObjectPtr cached_own(const Cluster& cluster, const kube::ResourceType& type, const kube::ObjectKey& key,
+                           const std::string& owner_uid) {
+  kube::ObjectPtr object = cluster.cached(type, key);
+  return object && kube::controller_uid(*object) == owner_uid ? object : nullptr;
+}
 
 std::string Children::id(const kube::ResourceType& type, const std::string& name) {
   return std::string(type.kind) + "/" + name;
@@ -53,12 +75,37 @@ Cluster::Result<std::optional<Json>> Children::ensure(Cluster& cluster, const ku
   return std::optional(std::move(*stored));
 }
 
+// Whoever makes an object of that name first has it. What is applied names the incarnation that was looked
+// at, so that it does not reach another one.
+Cluster::Result<Json> Children::store(Cluster& cluster, const kube::ResourceType& type, Json object) {
+  const kube::ObjectKey key = kube::key_of(object);
+  kube::ObjectPtr live = cluster.cached(type, key);
+  if (!live) {
+    Json made = object;
+    made["metadata"].erase("resourceVersion");
+    auto created = cluster.create(type, made);
+    if (created || !created.error().is_already_exists()) return created;
+    auto found = cluster.peek(type, key);
+    if (!found) return found;
+    live = std::make_shared<const Json>(std::move(*found));
+  }
+  if (kube::controller_uid(*live) != kube::controller_uid(object))
+    return tl::unexpected(name_taken(type, *live));
+  object["metadata"]["uid"] = kube::metadata_string(*live, "uid");
+  auto stored = cluster.apply(type, object);
+  if (!stored && stored.error().message.find("metadata.uid") != std::string::npos) {
+    stored.error().status = 409;  // it has gone, and the cache has not heard of it
+    stored.error().reason = "Conflict";
+  }
+  return stored;
+}
+
 Cluster::Result<Json> Children::write(Cluster& cluster, const kube::ResourceType& type, Json object, Now now,
                                       std::uint64_t expected_version) {
   const std::string name = id(type, kube::key_of(object).name);
   const std::size_t rendering = hash_of(object);
   if (expected_version > 0) object["metadata"]["resourceVersion"] = std::to_string(expected_version);
-  auto stored = cluster.apply(type, object);
+  auto stored = store(cluster, type, std::move(object));
   if (!stored) return stored;
   applied_[name] = {.rendering = rendering,
                     .live = fingerprint(*stored),
@@ -74,7 +121,7 @@ Cluster::Result<void> Children::ensure_unread(Cluster& cluster, const kube::Reso
   const std::size_t rendering = hash_of(object);
   const auto known = applied_.find(name);
   if (known != applied_.end() && known->second.rendering == rendering) return {};
-  const auto stored = cluster.apply(type, object);
+  const auto stored = store(cluster, type, object);
   if (!stored) return tl::unexpected(stored.error());
   applied_[name].rendering = rendering;
   return {};

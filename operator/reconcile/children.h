@@ -1,7 +1,8 @@
 // Keeps the child objects of one StoragePool as rendered, with writes only where they are needed: an object
 // is applied when its rendering has changed since it was last applied, when the live object was changed or
 // deleted by somebody else, and once after the operator has started. Objects that must not be read (Secrets)
-// are applied once and on demand.
+// are applied once and on demand. An object of that name which this StoragePool does not control is never
+// touched: then every call fails with kNameTaken.
 #pragma once
 
 #include <chrono>
@@ -9,12 +10,20 @@
 #include <map>
 #include <optional>
 #include <string>
+#include <string_view>
 
 #include "operator/reconcile/cluster.h"
 
 namespace storagepool::reconcile {
 
 using kube::Json;
+
+// The reason of an error that says which object is somebody else's.
+inline constexpr std::string_view kNameTaken = "NameTaken";
+
+// From the cache, if the owner with this uid controls it; else null.
+kube::ObjectPtr cached_own(const Cluster& cluster, const kube::ResourceType& type, const kube::ObjectKey& key,
+                           const std::string& owner_uid);
 
 class Children {
  public:
@@ -43,6 +52,7 @@ class Children {
     Now at;
   };
   static std::string id(const kube::ResourceType& type, const std::string& name);
+  static Cluster::Result<Json> store(Cluster& cluster, const kube::ResourceType& type, Json object);
   bool is_current(const Json* live, std::size_t rendering, Applied& applied, Now now) const;
 
   std::map<std::string, Applied> applied_;

@@ -32,6 +32,10 @@ class Cluster {
   virtual std::vector<kube::ObjectPtr> cached_claims(const kube::ObjectKey& pool) const = 0;
 
   virtual Result<std::vector<kube::Json>> list_pods(const kube::ObjectKey& pool) = 0;
+  // Fails with 409 AlreadyExists when there is one.
+  virtual Result<kube::Json> create(const kube::ResourceType& type, const kube::Json& object) = 0;
+  // As it is now, without a right to read it.
+  virtual Result<kube::Json> peek(const kube::ResourceType& type, const kube::ObjectKey& key) = 0;
   virtual Result<kube::Json> apply(const kube::ResourceType& type, const kube::Json& object) = 0;
   virtual Result<kube::Json> apply_status(const kube::Json& object) = 0;
   virtual Result<kube::Json> merge_patch(const kube::ResourceType& type, const kube::ObjectKey& key,

@@ -126,8 +126,17 @@ Cluster::Result<std::vector<kube::Json>> KubeCluster::list_pods(const kube::Obje
   return std::move(listed->items);
 }
 
+Cluster::Result<kube::Json> KubeCluster::create(const kube::ResourceType& type, const kube::Json& object) {
+  auto stored = client_.create(type, object);
+  return stored ? client_.own_as_applied(type, std::move(*stored)) : stored;
+}
+Cluster::Result<kube::Json> KubeCluster::peek(const kube::ResourceType& type, const kube::ObjectKey& key) {
+  return client_.peek(type, key);
+}
+// The second also after a create whose end was not seen.
 Cluster::Result<kube::Json> KubeCluster::apply(const kube::ResourceType& type, const kube::Json& object) {
-  return client_.apply(type, object);
+  auto stored = client_.apply(type, object);
+  return stored ? client_.own_as_applied(type, std::move(*stored)) : stored;
 }
 Cluster::Result<kube::Json> KubeCluster::apply_status(const kube::Json& object) {
   return client_.apply_status(kube::resources::kStoragePools, object);

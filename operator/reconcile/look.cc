@@ -88,6 +88,7 @@ Look::Failure Look::work() {
   }
   observe();
   if (auto failure = ensure_disruption_budget()) return failure;
+  if (deleting_) refused_ = false;  // a deletion goes on without it
   if (refused_) return std::nullopt;
   bool done = false;
   for (int i = 0; i < kMaxActions; ++i) {
@@ -164,11 +165,12 @@ Observed Look::observed() const {
 }
 
 void Look::observe() {
-  memory_.granted.update(
-      cluster_.cached(kube::resources::kConfigMaps, child(render::config_map_name(identity_.name))),
-      read_config_map, now_.steady);
-  memory_.workload.update(cluster_.cached(kube::resources::kStatefulSets, child(identity_.name)),
-                          read_stateful_set, now_.steady);
+  memory_.granted.update(cached_own(cluster_, kube::resources::kConfigMaps,
+                                    child(render::config_map_name(identity_.name)), identity_.uid),
+                         read_config_map, now_.steady);
+  memory_.workload.update(
+      cached_own(cluster_, kube::resources::kStatefulSets, child(identity_.name), identity_.uid),
+      read_stateful_set, now_.steady);
   claims_.clear();
   for (const kube::ObjectPtr& object : cluster_.cached_claims(kube::key_of(*object_))) {
     if (auto claim = read_claim(*object, identity_.name)) claims_.push_back(std::move(*claim));

@@ -10,9 +10,14 @@
 
 namespace storagepool::reconcile {
 
-// What the API server refuses for good stalls this StoragePool until somebody changes it; all else is tried
-// again.
+// What the API server refuses for good, or what is somebody else's, stalls this StoragePool until somebody
+// changes it; all else is tried again.
 Look::Failure Look::refused_or(const kube::ApiError& error, const std::string& what) {
+  if (error.reason == kNameTaken) {
+    refused_ = true;
+    stall_ = Reason{std::string(kNameTaken), error.message};
+    return std::nullopt;
+  }
   const bool forbidden = error.status == 403;  // not 401: a token may just have expired
   if (!error.is_invalid() && !forbidden && error.status != 400) return error;
   refused_ = true;

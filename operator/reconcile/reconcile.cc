@@ -26,7 +26,8 @@ Memory& Reconciler::remember(const kube::ObjectKey& key, const kube::ObjectPtr& 
   Memory& memory = memories_[key];
   const render::Identity identity = render::identity_of(*object);
   const kube::ObjectPtr config_map =
-      cluster_.cached(kube::resources::kConfigMaps, {key.name_space, render::config_map_name(key.name)});
+      cached_own(cluster_, kube::resources::kConfigMaps, {key.name_space, render::config_map_name(key.name)},
+                 identity.uid);
   if (memory.uid != identity.uid) {
     memory = Memory{};
     memory.uid = identity.uid;
@@ -37,7 +38,8 @@ Memory& Reconciler::remember(const kube::ObjectKey& key, const kube::ObjectPtr& 
   if (!spec) return memory;
   follow_spec(memory, identity, *spec, status);
   memory.granted.update(config_map, read_config_map, now.steady);
-  memory.workload.update(cluster_.cached(kube::resources::kStatefulSets, key), read_stateful_set, now.steady);
+  memory.workload.update(cached_own(cluster_, kube::resources::kStatefulSets, key, identity.uid),
+                         read_stateful_set, now.steady);
   follow_objects(memory, spec->sizing, last_ceiling(status));
   return memory;
 }

@@ -10,6 +10,7 @@
 #include <utility>
 #include <vector>
 
+#include "operator/kube/object.h"
 #include "operator/kube/pod_client.h"
 #include "operator/reconcile/cluster.h"
 #include "operator/render/render.h"
@@ -82,7 +83,10 @@ class FakeCluster final : public Cluster, public kube::PodClient {
 
   kube::ObjectPtr cached(const kube::ResourceType& type, const kube::ObjectKey& key) const override {
     const auto found = objects.find({std::string(type.kind), key.name});
-    return found == objects.end() ? nullptr : std::make_shared<const Json>(found->second);
+    if (found == objects.end()) return nullptr;
+    const bool watched = type.kind == kube::resources::kStoragePools.kind ||
+                         kube::label(found->second, "app.kubernetes.io/managed-by") == render::kManager;
+    return watched ? std::make_shared<const Json>(found->second) : nullptr;
   }
   std::vector<kube::ObjectPtr> cached_storage_pools() const override { return all("StoragePool"); }
   std::vector<kube::ObjectPtr> cached_pods(const kube::ObjectKey&) const override { return all("Pod"); }
@@ -94,8 +98,22 @@ class FakeCluster final : public Cluster, public kube::PodClient {
     for (const kube::ObjectPtr& pod : all("Pod")) list.push_back(*pod);
     return list;
   }
+  Result<Json> create(const kube::ResourceType& type, const Json& object) override {
+    const Id id{std::string(type.kind), object["metadata"]["name"]};
+    if (objects.contains(id)) return tl::unexpected(kube::ApiError{.status = 409, .reason = "AlreadyExists"});
+    return write("create", id, [&](Json& stored) { stored = object; });
+  }
+  Result<Json> peek(const kube::ResourceType& type, const kube::ObjectKey& key) override {
+    const Id id{std::string(type.kind), key.name};
+    if (!objects.contains(id)) return tl::unexpected(kube::ApiError{.status = 404, .reason = "NotFound"});
+    return objects[id];
+  }
   Result<Json> apply(const kube::ResourceType& type, const Json& object) override {
     const Id id{std::string(type.kind), object["metadata"]["name"]};
+    if (!objects.contains(id) || objects[id]["metadata"]["uid"] != object["metadata"].value("uid", "")) {
+      return tl::unexpected(
+          kube::ApiError{.status = 422, .reason = "Invalid", .message = "metadata.uid: field is immutable"});
+    }
     return write("apply", id, [&](Json& stored) {
       if (stored.contains("metadata")) stored["metadata"].erase("annotations");  // ours, all of them
       stored.merge_patch(object);
