@@ -1,5 +1,5 @@
-// A client of the API server of $KUBECONFIG, for tests: everything is made in a namespace of its own, which is
-// removed again.
+// A client of the API server of $KUBECONFIG, for tests: everything is made in a namespace of its own, which
+// is removed again.
 #pragma once
 
 #include <cstdlib>
