@@ -43,7 +43,7 @@ WorkQueueCore::Duration WorkQueueCore::add_rate_limited(const ObjectKey& key, Ti
   const std::chrono::milliseconds delay =
       std::min<std::chrono::milliseconds>(kBackoffBase * (1LL << std::min(failures, 18)), kBackoffMax);
   failures = std::min(failures + 1, 18);
-  add_after(key, Priority::kUser, delay, now);
+  add_after(key, Priority::kChange, delay, now);
   return delay;
 }
 

@@ -82,8 +82,31 @@ bool refuses_work(const std::optional<settings::PostgresFault>& fault) {
          fault == PostgresFault::kSchema || fault == PostgresFault::kOther;
 }
 
+// Pods that are ready in Kubernetes, and none that the operator reaches.
+std::optional<Reason> admin_port_unreachable(const Seen& seen) {
+  std::string example;
+  for (const PodState& pod : seen.pods) {
+    if (pod.answer.report) return std::nullopt;
+    if (!pod.view.ready) continue;
+    if (pod.answer.outcome != pods::Outcome::kUnreachable) return std::nullopt;
+    if (example.empty()) example = pod.view.name + ": " + pod.answer.failure;
+  }
+  if (example.empty()) return std::nullopt;
+  const std::string port = std::to_string(render::kAdminPort);
+  return Reason{kAdminPortUnreachable,
+                "the operator reaches no pod on port " + port + ", though " +
+                    std::to_string(ready_pods(seen)) + " are ready (" + example +
+                    "). Most often a NetworkPolicy or a service mesh is in between: allow TCP to port " +
+                    port +
+                    " of these pods from the operator's namespace, and except the port from the mesh. Until "
+                    "then the pods go on with what they were granted last"};
+}
+
 // As the pods with the current target report it.
 Condition postgres_reachable(const Seen& seen) {
+  if (const auto unreachable = admin_port_unreachable(seen)) {
+    return condition(kPostgresReachable, Truth::kUnknown, *unreachable);
+  }
   Condition result =
       condition(kPostgresReachable, Truth::kUnknown, "NoPodAnswers", "no pod has reported on PostgreSQL yet");
   std::optional<Condition> warning;
@@ -188,6 +211,9 @@ Condition ready(const Seen& seen, const std::optional<Reason>& stall, const Cond
     return condition(kReady, Truth::kFalse, postgres.reason, postgres.message);
   }
   if (awaited) return condition(kReady, Truth::kFalse, *awaited);
+  if (const auto unreachable = admin_port_unreachable(seen)) {
+    return condition(kReady, Truth::kFalse, *unreachable);
+  }
   if (wanted_replicas_ready(seen) && seen.step.unconfirmed.empty()) {
     return condition(kReady, Truth::kTrue, "Ready", progress(seen) + set_aside(seen));
   }

@@ -16,6 +16,9 @@ inline constexpr const char* kRolloutBlocked = "RolloutBlockedByConnections";
 inline constexpr const char* kPostgresReachable = "PostgresReachable";
 inline constexpr const char* kJournalNotDurable = "JournalNotDurable";
 
+// A reason of the first and of PostgresReachable.
+inline constexpr const char* kAdminPortUnreachable = "AdminPortUnreachable";
+
 // All seven, in that order, or the first three where nothing was seen. The time of the last transition is
 // kept from `input.previous` where the status has not changed.
 std::vector<Condition> build_conditions(const StatusInput& input);

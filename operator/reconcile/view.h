@@ -25,6 +25,7 @@ struct PodView {
   std::string ip = {};
   std::string revision = {};  // of the pod template it was made from
   bool ran = false;           // its container has run, so there may be something on its disk
+  std::int64_t restarts = 0;  // of its containers
 };
 
 // Nothing when the object is not the pod NAME-<ordinal> of the StoragePool's StatefulSet.
