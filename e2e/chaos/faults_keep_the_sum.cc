@@ -33,7 +33,7 @@ TEST_F(FaultsKeepTheSum, KilledPodsOperatorAndKubelet) {
   ASSERT_TRUE(becomes_ready("audit", 3));
   Promise promise(name_space(), "4-killed", "kill -9 of pods, of the operator and of the kubelet", kReserve);
   Traffic traffic;
-  load(traffic, "audit", 24);
+  load(traffic, "audit", 48);
 
   const auto from = steady_clock::now();
   for (const char* pod : {"audit-0", "audit-1"}) {
@@ -68,7 +68,7 @@ TEST_F(FaultsKeepTheSum, NetworkCutDuringAShrink) {
   ASSERT_TRUE(becomes_ready("audit", 2));
   Promise promise(name_space(), "5-network-cut", "The operator cannot reach the pods while limits shrink", kReserve);
   Traffic traffic;
-  load(traffic, "audit", 24);
+  load(traffic, "audit", 48);
   EXPECT_TRUE(flows(traffic));
 
   promise.mark("cut, 5 replicas asked for");
@@ -99,7 +99,7 @@ TEST_F(FaultsKeepTheSum, BackendsOfALostPod) {
   ASSERT_TRUE(becomes_ready("audit", 3));
   Promise promise(name_space(), "6-lost-pod", "A pod vanishes and its backends stay", kReserve);
   Traffic traffic;
-  load(traffic, "audit", 24);
+  load(traffic, "audit", 48);
   EXPECT_TRUE(flows(traffic));
 
   promise.mark("audit-2 is cut off and deleted by force");
@@ -107,8 +107,11 @@ TEST_F(FaultsKeepTheSum, BackendsOfALostPod) {
   NetworkFault cut(process_of("audit-2"));
   kubectl_out({"-n", name_space(), "delete", "pod", "audit-2", "--force", "--grace-period=0", "--wait=false"});
   EXPECT_TRUE(becomes_ready("audit", 3));
-  EXPECT_TRUE(flows(traffic));
+  promise.mark("its successor is ready");
+  load(traffic, "audit", 24);
+  EXPECT_TRUE(flows(traffic, 2000));
   const auto until = steady_clock::now();
+  promise.mark("48 and 24 clients");
   EXPECT_TRUE(flows(traffic, 2000));
   traffic.stop();
   promise.write(traffic);
@@ -123,7 +126,7 @@ TEST_F(FaultsKeepTheSum, RollingUpdate) {
   ASSERT_TRUE(becomes_ready("audit", 3));
   Promise promise(name_space(), "7-rollout", "A rolling update under load", kReserve);
   Traffic traffic;
-  load(traffic, "audit", 24);
+  load(traffic, "audit", 48);
   EXPECT_TRUE(flows(traffic));
 
   promise.mark("the template changes");

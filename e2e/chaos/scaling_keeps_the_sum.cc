@@ -21,7 +21,7 @@ TEST_F(ScalingKeepsTheSum, OneToSixToTwoToFive) {
   ASSERT_TRUE(becomes_ready("audit", 1));
   Promise promise(name_space(), "1-scaling", "Scaled 1, 6, 2, 5 under load", kReserve);
   Traffic traffic;
-  load(traffic, "audit", 24);
+  load(traffic, "audit", 48);
   for (const int replicas : {6, 2, 5}) {
     promise.mark("to " + std::to_string(replicas));
     scale("audit", replicas);
@@ -41,7 +41,7 @@ TEST_F(ScalingKeepsTheSum, ThreeStoragePoolsAtOnce) {
   for (const char* name : kNames) ASSERT_TRUE(becomes_ready(name, 2));
   Promise promise(name_space(), "2-three-at-once", "Three StoragePools resized at once", kReserve);
   Traffic traffic;
-  for (const char* name : kNames) load(traffic, name, 10);
+  for (const char* name : kNames) load(traffic, name, 20);
   for (const std::array<int, 3> sizes : {std::array{4, 1, 3}, std::array{1, 4, 2}, std::array{3, 3, 3}}) {
     promise.mark("to " + std::to_string(sizes[0]) + ", " + std::to_string(sizes[1]) + ", " +
                  std::to_string(sizes[2]));
@@ -62,7 +62,7 @@ TEST_F(ScalingKeepsTheSum, ByAnAutoscaler) {
   ASSERT_TRUE(becomes_ready("audit", 1));
   Promise promise(name_space(), "3-autoscaler", "A HorizontalPodAutoscaler, 1 to 4 to 2, under load", kReserve);
   Traffic traffic;
-  load(traffic, "audit", 24);
+  load(traffic, "audit", 48);
   const auto between = [&](int least, int most) {
     promise.mark(std::to_string(least) + " to " + std::to_string(most) + " replicas");
     apply({{"apiVersion", "autoscaling/v2"},
