@@ -19,7 +19,8 @@ class Chaos : public Scenario {
   // Asks for more than any server here has.
   nlohmann::json greedy(const Postgres& postgres, const std::string& name, int replicas,
                         const nlohmann::json& changes = nlohmann::json::object()) {
-    nlohmann::json spec = {{"spec", {{"pool", {{"profile", "High"}}}, {"postgres", {{"host", postgres.direct_host()}}}}}};
+    nlohmann::json spec = {
+        {"spec", {{"pool", {{"profile", "High"}}}, {"postgres", {{"host", postgres.direct_host()}}}}}};
     spec.merge_patch(changes);
     return pool(name, replicas, spec);
   }
@@ -29,7 +30,8 @@ class Chaos : public Scenario {
   }
 
   void scale(const std::string& name, int replicas) {
-    kubectl_out({"-n", name_space(), "scale", "storagepool/" + name, "--replicas=" + std::to_string(replicas)});
+    kubectl_out(
+        {"-n", name_space(), "scale", "storagepool/" + name, "--replicas=" + std::to_string(replicas)});
   }
 
   pid_t process_of(const std::string& pod) {

@@ -21,7 +21,8 @@ class FaultsKeepTheSum : public Chaos {
     return eventually(60s, [&]() -> std::string {
       const json statuses = get("pod", pod).at("status").value("containerStatuses", json::array());
       if (statuses.empty()) return "no container";
-      const bool again = statuses.at(0).value("restartCount", 0) >= times && statuses.at(0).value("ready", false);
+      const bool again =
+          statuses.at(0).value("restartCount", 0) >= times && statuses.at(0).value("ready", false);
       return again ? "" : statuses.dump();
     });
   }
@@ -66,7 +67,8 @@ TEST_F(FaultsKeepTheSum, NetworkCutDuringAShrink) {
   const Postgres postgres(name_space(), 60);
   apply(greedy(postgres, "audit", 2));
   ASSERT_TRUE(becomes_ready("audit", 2));
-  Promise promise(name_space(), "5-network-cut", "The operator cannot reach the pods while limits shrink", kReserve);
+  Promise promise(name_space(), "5-network-cut", "The operator cannot reach the pods while limits shrink",
+                  kReserve);
   Traffic traffic;
   load(traffic, "audit", 48);
   EXPECT_TRUE(flows(traffic));
@@ -105,7 +107,8 @@ TEST_F(FaultsKeepTheSum, BackendsOfALostPod) {
   promise.mark("audit-2 is cut off and deleted by force");
   const auto from = steady_clock::now();
   NetworkFault cut(process_of("audit-2"));
-  kubectl_out({"-n", name_space(), "delete", "pod", "audit-2", "--force", "--grace-period=0", "--wait=false"});
+  kubectl_out(
+      {"-n", name_space(), "delete", "pod", "audit-2", "--force", "--grace-period=0", "--wait=false"});
   EXPECT_TRUE(becomes_ready("audit", 3));
   promise.mark("its successor is ready");
   load(traffic, "audit", 24);
@@ -134,7 +137,8 @@ TEST_F(FaultsKeepTheSum, RollingUpdate) {
   EXPECT_TRUE(eventually(kReadyDeadline, [&]() -> std::string {
     for (const auto& pod : list("pods", "app.kubernetes.io/instance=audit")) {
       const json notes = pod.at("metadata").value("annotations", json::object());
-      if (notes.value("example.com/rollout", "") != "2") return pod.at("metadata").value("name", "") + " is old";
+      if (notes.value("example.com/rollout", "") != "2")
+        return pod.at("metadata").value("name", "") + " is old";
     }
     return "";
   }));

@@ -170,12 +170,13 @@ void Promise::write(const Traffic& traffic) const {
   std::ofstream(folder() / (name_ + ".svg")) << picture;
   std::ofstream text(folder() / (name_ + ".md"));
   text << "## " << title_ << "\n\n"
-       << (result ? "Kept" : "**Broken**") << ": " << samples_.size()
-       << " samples, at most " << highest << " backends, never less than " << closest
-       << " of what was usable left; " << traffic.answered() << " requests answered, " << traffic.put_off()
-       << " put off (429, 503), " << traffic.failures().size() << " broken.\n\n";
+       << (result ? "Kept" : "**Broken**") << ": " << samples_.size() << " samples, at most " << highest
+       << " backends, never less than " << closest << " of what was usable left; " << traffic.answered()
+       << " requests answered, " << traffic.put_off() << " put off (429, 503), " << traffic.failures().size()
+       << " broken.\n\n";
   if (!result) text << "```\n" << result.message() << "\n```\n\n";
-  for (const Mark& mark : marks_) text << "- " << number(seconds(mark.at - started_)) << " s: " << mark.what << "\n";
+  for (const Mark& mark : marks_)
+    text << "- " << number(seconds(mark.at - started_)) << " s: " << mark.what << "\n";
   text << "\n![Backends of each pod, their sum and what was usable](promise/" << name_ << ".svg)\n\n";
 }
 
@@ -199,15 +200,16 @@ std::string Promise::plot() const {
       column = std::max(column, value(sample));
     }
     std::string points;
-    for (const auto& [column, count] : columns) points += std::to_string(column) + "," + number(y(count)) + " ";
+    for (const auto& [column, count] : columns)
+      points += std::to_string(column) + "," + number(y(count)) + " ";
     return "<polyline fill=\"none\" " + std::string(style) + " points=\"" + points + "\"/>\n";
   };
   std::ostringstream svg;
   svg << "<svg xmlns=\"http://www.w3.org/2000/svg\" viewBox=\"0 0 " << kLeft + kWidth + 10 << " "
       << kTop + kHeight + 30 << "\" font-family=\"sans-serif\" font-size=\"11\">\n";
   for (const Mark& mark : marks_) {
-    svg << "<line x1=\"" << number(x(mark.at)) << "\" x2=\"" << number(x(mark.at)) << "\" y1=\"" << kTop << "\" y2=\""
-        << kTop + kHeight << "\" stroke=\"#bbb\" stroke-dasharray=\"3\"><title>" << mark.what
+    svg << "<line x1=\"" << number(x(mark.at)) << "\" x2=\"" << number(x(mark.at)) << "\" y1=\"" << kTop
+        << "\" y2=\"" << kTop + kHeight << "\" stroke=\"#bbb\" stroke-dasharray=\"3\"><title>" << mark.what
         << "</title></line>\n";
   }
   std::map<std::string, int> addresses;
@@ -225,8 +227,8 @@ std::string Promise::plot() const {
   svg << line([](const Sample& sample) { return sample.total; }, "stroke=\"#036\" stroke-width=\"1.5\"")
       << line([](const Sample& sample) { return sample.usable; }, "stroke=\"#c00\" stroke-width=\"1\"");
   svg << "<text x=\"4\" y=\"" << kTop + 4 << "\">" << most << "</text><text x=\"4\" y=\"" << kTop + kHeight
-      << "\">0</text><text x=\"" << kLeft << "\" y=\"" << kTop + kHeight + 16
-      << "\">0 s</text><text x=\"" << kLeft + kWidth - 30 << "\" y=\"" << kTop + kHeight + 16 << "\">" << number(end)
+      << "\">0</text><text x=\"" << kLeft << "\" y=\"" << kTop + kHeight + 16 << "\">0 s</text><text x=\""
+      << kLeft + kWidth - 30 << "\" y=\"" << kTop + kHeight + 16 << "\">" << number(end)
       << " s</text>\n<text x=\"" << kLeft << "\" y=\"12\" fill=\"#c00\">usable</text><text x=\"" << kLeft + 60
       << "\" y=\"12\" fill=\"#036\">all backends</text><text x=\"" << kLeft + 150
       << "\" y=\"12\" fill=\"#69a\">of each pod</text>\n</svg>\n";

@@ -1,7 +1,7 @@
 // Watches the promise while a scenario goes on: connections added over all pods, databases and StoragePools
 // never exceed what the server can give. Every 10 ms it asks the server how many client backends each pod has
-// and what may be used, as long as it lives, also after the server was restarted. At the end it writes what it
-// saw: build/reports/promise/<name>.md with a plot.
+// and what may be used, as long as it lives, also after the server was restarted. At the end it writes what
+// it saw: build/reports/promise/<name>.md with a plot.
 //
 // Pods are told apart by their addresses, so they must reach the server without address translation
 // (Postgres::direct_host).

@@ -60,7 +60,8 @@ TEST_F(ScalingKeepsTheSum, ByAnAutoscaler) {
   const Postgres postgres(name_space(), 60);
   apply(greedy(postgres, "audit", 1));
   ASSERT_TRUE(becomes_ready("audit", 1));
-  Promise promise(name_space(), "3-autoscaler", "A HorizontalPodAutoscaler, 1 to 4 to 2, under load", kReserve);
+  Promise promise(name_space(), "3-autoscaler", "A HorizontalPodAutoscaler, 1 to 4 to 2, under load",
+                  kReserve);
   Traffic traffic;
   load(traffic, "audit", 48);
   const auto between = [&](int least, int most) {

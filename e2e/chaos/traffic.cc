@@ -26,10 +26,9 @@ HttpRequest request(int client, int turn) {
 
 void Traffic::add(const std::string& address, std::uint16_t port, int clients) {
   for (int i = 0; i < clients; ++i) {
-    clients_.emplace_back(
-        [this, client = clients_so_far_++, address, port](const std::stop_token& stop) {
-          work(stop, client, address, port);
-        });
+    clients_.emplace_back([this, client = clients_so_far_++, address, port](const std::stop_token& stop) {
+      work(stop, client, address, port);
+    });
   }
 }
 
@@ -66,9 +65,8 @@ std::vector<Traffic::Failure> Traffic::failures() const {
 std::vector<Traffic::Failure> Traffic::failures_outside(TimePoint from, TimePoint until) const {
   const std::lock_guard lock(mutex_);
   std::vector<Failure> others;
-  std::ranges::copy_if(failures_, std::back_inserter(others), [&](const Failure& failure) {
-    return failure.ended < from || failure.begun > until;
-  });
+  std::ranges::copy_if(failures_, std::back_inserter(others),
+                       [&](const Failure& failure) { return failure.ended < from || failure.begun > until; });
   return others;
 }
 

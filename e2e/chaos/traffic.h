@@ -32,8 +32,8 @@ class Traffic {
   void add(const std::string& address, std::uint16_t port, int clients);
   void stop();
 
-  int answered() const { return answered_; }    // 2xx
-  int put_off() const { return put_off_; }      // 429 and 503: "later"
+  int answered() const { return answered_; }  // 2xx
+  int put_off() const { return put_off_; }    // 429 and 503: "later"
   // Any other answer, or none. Those that a fault of this time explains are left out.
   std::vector<Failure> failures() const;
   std::vector<Failure> failures_outside(TimePoint from, TimePoint until) const;

@@ -20,9 +20,11 @@ std::string contents(const std::filesystem::path& path) {
 pid_t find_process(const std::string& what, const std::function<bool(const std::filesystem::path&)>& is_it) {
   for (const auto& entry : std::filesystem::directory_iterator("/proc")) {
     const std::string name = entry.path().filename();
-    if (name.find_first_not_of("0123456789") == std::string::npos && is_it(entry.path())) return std::stoi(name);
+    if (name.find_first_not_of("0123456789") == std::string::npos && is_it(entry.path()))
+      return std::stoi(name);
   }
-  throw std::runtime_error("no process of " + what + " on this machine: the scenario wants hack/cluster's node");
+  throw std::runtime_error("no process of " + what +
+                           " on this machine: the scenario wants hack/cluster's node");
 }
 
 }  // namespace
@@ -45,10 +47,11 @@ pid_t kubelet_process() {
 
 NetworkFault::NetworkFault(pid_t process, const std::string& match) : process_(process) {
   const std::string drop = match.empty() ? "drop" : match + " drop";
-  std::string rules = "table inet chaos {\n chain out { type filter hook output priority 0; " + drop + "; }\n";
+  std::string rules =
+      "table inet chaos {\n chain out { type filter hook output priority 0; " + drop + "; }\n";
   if (match.empty()) rules += " chain in { type filter hook input priority 0; drop; }\n";
-  const Result done = run({"nsenter", "--net=/proc/" + std::to_string(process) + "/ns/net", "nft", "-f", "-"},
-                          rules + "}\n");
+  const Result done =
+      run({"nsenter", "--net=/proc/" + std::to_string(process) + "/ns/net", "nft", "-f", "-"}, rules + "}\n");
   if (!done.ok()) throw std::runtime_error("nft: " + done.err);
 }
 
@@ -56,7 +59,8 @@ void NetworkFault::end() {
   if (ended_) return;
   ended_ = true;
   const std::string space = "/proc/" + std::to_string(process_) + "/ns/net";
-  if (std::filesystem::exists(space)) run({"nsenter", "--net=" + space, "nft", "delete", "table", "inet", "chaos"});
+  if (std::filesystem::exists(space))
+    run({"nsenter", "--net=" + space, "nft", "delete", "table", "inet", "chaos"});
 }
 
 }  // namespace storagepool::e2e

@@ -1,6 +1,6 @@
-// Faults of the node that hack/cluster makes: its processes and network namespaces are this machine's, and the
-// scenarios run as root. Programs are found through the folder of $KUBECONFIG and the pods' control groups, so
-// that no other cluster on the machine is touched. Errors are thrown as std::runtime_error.
+// Faults of the node that hack/cluster makes: its processes and network namespaces are this machine's, and
+// the scenarios run as root. Programs are found through the folder of $KUBECONFIG and the pods' control
+// groups, so that no other cluster on the machine is touched. Errors are thrown as std::runtime_error.
 #pragma once
 
 #include <sys/types.h>

@@ -109,9 +109,8 @@ std::uint64_t Schedule::add(const kube::ObjectKey& storage_pool, const WantedPod
 
 void Schedule::update(Pod& pod, std::uint64_t id, const WantedPod& wanted) {
   const bool leaving_changed = pod.wanted.leaving != wanted.leaving;
-  const bool at_once =
-      leaving_changed || (wanted.settings && pod.wanted.settings != wanted.settings) ||
-      pod.wanted.ready != wanted.ready;
+  const bool at_once = leaving_changed || (wanted.settings && pod.wanted.settings != wanted.settings) ||
+                       pod.wanted.ready != wanted.ready;
   pod.wanted = wanted;
   if (leaving_changed) {
     pod.superseded = pod.under_way;

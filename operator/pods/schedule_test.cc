@@ -393,7 +393,8 @@ TEST_F(ScheduleTest, RandomCallsLoseNoPod) {
           }
           schedule.follow(kAudit, {.token = "t", .period = 10s, .pods = pods}, now_);
           // What was under way for one that was forgotten ends some time; a new one may be asked meanwhile.
-          for (const auto& [ip, task] : std::exchange(under_way, {})) schedule.finished(task.id, silence(), now_);
+          for (const auto& [ip, task] : std::exchange(under_way, {}))
+            schedule.finished(task.id, silence(), now_);
           break;
         case 1:
           if (!under_way.empty()) finish_one();
