@@ -59,10 +59,9 @@ Answer essence(Answer answer) {
   if (auto& facts = answer.facts) {
     facts->elsewhere = std::min<std::int64_t>(facts->elsewhere, 1);
     facts->facts_age_seconds = 0;
-    if (facts->facts) facts->facts->sessions = 0;
+    if (facts->facts) facts->facts->sessions = facts->facts->read_at = 0;
   }
   answer.asked = {};
-  answer.facts_at = {};
   return answer;
 }
 
@@ -109,9 +108,8 @@ std::uint64_t Schedule::add(const kube::ObjectKey& storage_pool, const WantedPod
 
 void Schedule::update(Pod& pod, std::uint64_t id, const WantedPod& wanted) {
   const bool leaving_changed = pod.wanted.leaving != wanted.leaving;
-  const bool at_once =
-      leaving_changed || (wanted.settings && pod.wanted.settings != wanted.settings) ||
-      pod.wanted.ready != wanted.ready;
+  const bool at_once = leaving_changed || (wanted.settings && pod.wanted.settings != wanted.settings) ||
+                       pod.wanted.ready != wanted.ready;
   pod.wanted = wanted;
   if (leaving_changed) {
     pod.superseded = pod.under_way;

@@ -72,8 +72,8 @@ class Schedule {
     Answer answer;
     TimePoint begun{};  // its last exchange
     TimePoint ended{};
-    int failures = 0;   // in a row
-    int refusals = 0;   // exchanges in a row after which something was still wanted
+    int failures = 0;  // in a row
+    int refusals = 0;  // exchanges in a row after which something was still wanted
     std::optional<std::pair<Kind, TimePoint>> queued = {};
     bool under_way = false;
     bool again = false;       // to be asked at once after what is under way

@@ -101,7 +101,7 @@ TEST_F(ScheduleTest, OnlyWhatReconcilingReadsIsAChange) {
   same.report->not_ready = {"leaving"};
   same.facts->facts_age_seconds = 12;
   same.facts->facts->sessions = 50;
-  same.facts_at += 5s;
+  same.facts->facts->read_at += 30'000;
   EXPECT_FALSE(changes(same));
   EXPECT_EQ(latest(pod("1")).report->open, 2);
 
@@ -393,7 +393,8 @@ TEST_F(ScheduleTest, RandomCallsLoseNoPod) {
           }
           schedule.follow(kAudit, {.token = "t", .period = 10s, .pods = pods}, now_);
           // What was under way for one that was forgotten ends some time; a new one may be asked meanwhile.
-          for (const auto& [ip, task] : std::exchange(under_way, {})) schedule.finished(task.id, silence(), now_);
+          for (const auto& [ip, task] : std::exchange(under_way, {}))
+            schedule.finished(task.id, silence(), now_);
           break;
         case 1:
           if (!under_way.empty()) finish_one();
