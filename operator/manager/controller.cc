@@ -50,6 +50,9 @@ Controller::Controller(kube::WorkQueue& queue, reconcile::Reconciler& reconciler
       pools_(gauge(metrics.registry(), "storagepool_managed", "StoragePools with a known budget").Add({})),
       usable_(gauge(metrics.registry(), "storagepool_connections_usable",
                     "Connections of the server that StoragePools may use")),
+      share_(
+          gauge(metrics.registry(), "storagepool_connections_share",
+                "Connections that the pods of a StoragePool are to hold beside the others' on their server")),
       granted_(gauge(metrics.registry(), "storagepool_connections_granted",
                      "Connections that the pods of a StoragePool may hold")),
       per_pod_(
@@ -96,6 +99,7 @@ void Controller::publish(const kube::ObjectKey& key, const reconcile::Outcome& o
   if (!outcome.requeue_after) {
     if (known != budgets_.end()) {
       usable_.Remove(known->second.usable);
+      share_.Remove(known->second.share);
       granted_.Remove(known->second.granted);
       per_pod_.Remove(known->second.per_pod);
       budgets_.erase(known);
@@ -103,12 +107,14 @@ void Controller::publish(const kube::ObjectKey& key, const reconcile::Outcome& o
   } else if (const auto& budget = outcome.budget) {
     const std::map<std::string, std::string> labels{{"namespace", key.name_space}, {"name", key.name}};
     const BudgetGauges gauges =
-        known != budgets_.end() ? known->second
-                                : budgets_
-                                      .emplace(key, BudgetGauges{&usable_.Add(labels), &granted_.Add(labels),
-                                                                 &per_pod_.Add(labels)})
-                                      .first->second;
+        known != budgets_.end()
+            ? known->second
+            : budgets_
+                  .emplace(key, BudgetGauges{&usable_.Add(labels), &share_.Add(labels), &granted_.Add(labels),
+                                             &per_pod_.Add(labels)})
+                  .first->second;
     gauges.usable->Set(static_cast<double>(budget->usable));
+    gauges.share->Set(static_cast<double>(budget->share));
     gauges.granted->Set(static_cast<double>(budget->granted));
     gauges.per_pod->Set(static_cast<double>(budget->per_pod));
   }

@@ -21,6 +21,7 @@ class Controller {
  private:
   struct BudgetGauges {
     prometheus::Gauge* usable;
+    prometheus::Gauge* share;
     prometheus::Gauge* granted;
     prometheus::Gauge* per_pod;
   };
@@ -36,6 +37,7 @@ class Controller {
   prometheus::Gauge& active_;
   prometheus::Gauge& pools_;
   prometheus::Family<prometheus::Gauge>& usable_;
+  prometheus::Family<prometheus::Gauge>& share_;
   prometheus::Family<prometheus::Gauge>& granted_;
   prometheus::Family<prometheus::Gauge>& per_pod_;
   std::map<kube::ObjectKey, BudgetGauges> budgets_;

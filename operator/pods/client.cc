@@ -149,10 +149,7 @@ asio::awaitable<Answer> exchange(Client& client, Task task) {
   if (!answer.report) co_return answer;
   const auto facts = co_await client.get("/admin/facts");
   if (!facts || facts->status != 200) co_return answer;
-  if (auto parsed = settings::parse_facts_report(facts->body)) {
-    answer.facts = std::move(*parsed);
-    answer.facts_at = runtime::wall_now();
-  }
+  if (auto parsed = settings::parse_facts_report(facts->body)) answer.facts = std::move(*parsed);
   co_return answer;
 }
 

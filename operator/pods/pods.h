@@ -14,7 +14,6 @@
 
 #include "operator/kube/resource.h"
 #include "pool/common/runtime/clock.h"
-#include "pool/common/runtime/timestamp.h"
 #include "pool/common/settings/admin_wire.h"
 
 namespace storagepool::pods {
@@ -32,9 +31,8 @@ struct Answer {
   Outcome outcome = Outcome::kNotAsked;
   std::optional<settings::SettingsReport> report = {};
   std::optional<settings::FactsReport> facts = {};
-  runtime::TimePoint asked = {};     // when the exchange that brought it began
-  runtime::Timestamp facts_at = {};  // when `facts` came; their own age is as of then
-  std::string failure = {};          // why there is no report, one clause that begins with "it" or "its"
+  runtime::TimePoint asked = {};  // when the exchange that brought it began
+  std::string failure = {};       // why there is no report, one clause that begins with "it" or "its"
   friend bool operator==(const Answer&, const Answer&) = default;
 };
 

@@ -59,10 +59,9 @@ Answer essence(Answer answer) {
   if (auto& facts = answer.facts) {
     facts->elsewhere = std::min<std::int64_t>(facts->elsewhere, 1);
     facts->facts_age_seconds = 0;
-    if (facts->facts) facts->facts->sessions = 0;
+    if (facts->facts) facts->facts->sessions = facts->facts->read_at = 0;
   }
   answer.asked = {};
-  answer.facts_at = {};
   return answer;
 }
 

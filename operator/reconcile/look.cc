@@ -6,7 +6,6 @@
 #include "operator/kube/object.h"
 #include "operator/reconcile/conditions.h"
 #include "operator/reconcile/leaving.h"
-#include "operator/reconcile/member.h"
 #include "operator/render/admin_token.h"
 #include "operator/render/render.h"
 #include "pool/common/runtime/log.h"
@@ -36,13 +35,13 @@ std::string join(const render::FieldProblems& problems) {
 
 }  // namespace
 
-Look::Look(Cluster& cluster, pods::Pods& pods, const Options& options, Memory& memory,
-           std::vector<Member> fleet, kube::ObjectPtr object, const Moment& now)
+Look::Look(Cluster& cluster, pods::Pods& pods, const Options& options, sizing::Ledger& ledger, Memory& memory,
+           kube::ObjectPtr object, const Moment& now)
     : cluster_(cluster),
       reports_(pods),
       options_(options),
+      ledger_(ledger),
       memory_(memory),
-      fleet_(std::move(fleet)),
       object_(std::move(object)),
       now_(now),
       identity_(render::identity_of(*object_)),
@@ -70,6 +69,7 @@ tl::expected<Outcome, kube::ApiError> Look::run() {
   if (const auto& pods = status_.pods) {
     const ConnectionBudget& budget = pods->budget;
     outcome.budget = BudgetNumbers{.usable = budget.server ? budget.server->usable : 0,
+                                   .share = budget.server ? budget.server->share : 0,
                                    .granted = budget.granted,
                                    .per_pod = budget.per_pod};
   }
@@ -96,7 +96,7 @@ Look::Failure Look::work() {
   bool done = false;
   bool waits = false;
   for (int i = 0; i < kMaxActions; ++i) {
-    if (valid_) follow_objects(memory_, spec_.sizing, last_ceiling(previous_));
+    put_account();
     const Step& step = step_.emplace(next_step(desired(), observed()));
     follow_patience(step.leaving);
     done = std::holds_alternative<Done>(step.action);
@@ -104,10 +104,13 @@ Look::Failure Look::work() {
     if (done || waits) break;
     if (auto failure = carry_out(step.action)) return failure;
     if (refused_) return std::nullopt;
+    waits = overtaken_;
+    if (waits) break;
     memory_.progressed_at = now_.steady;
   }
   cut_short_ = !done && !waits;
   if (deleting_) return done ? finish_deletion() : std::nullopt;
+  if (auto failure = forget_servers()) return failure;
   if (auto failure = ensure_config_map()) return failure;
   return ensure_stateful_set();
 }
@@ -137,12 +140,27 @@ bool Look::holds_nothing(const PodView& pod) const {
                       [&](const ClaimView& claim) { return claim.ordinal == pod.ordinal && claim.bound; });
 }
 
+Subject Look::subject() const {
+  return {.identity = identity_,
+          .created = kube::created_at(*object_),
+          .spec = valid_ ? &spec_ : nullptr,
+          .deleting = deleting_};
+}
+
+void Look::put_account() {
+  ledger_.put(account_of(memory_, subject(), objects()));
+}
+
 Observed Look::observed() const {
-  Observed observed;
-  observed.granted = memory_.granted.view();
+  Observed observed = objects();
+  observed.outlook = ledger_.outlook(identity_.uid, now_.steady);
+  return observed;
+}
+
+Observed Look::objects() const {
+  Observed observed = known_objects(memory_, previous_);
   const std::string target = settings::target_of(spec_.postgres);
   const WorkloadView view = memory_.workload.view().value_or(WorkloadView{});
-  if (memory_.workload.view()) observed.workload = view.workload;
   for (const PodState& pod : pods_) {
     const auto& facts = pod.answer.facts;
     observed.pods.push_back({.name = pod.view.name,
@@ -162,21 +180,11 @@ Observed Look::observed() const {
     observed.claims.push_back({.ordinal = claim.ordinal, .bound = claim.bound});
   }
   observed.pods_are_live = pods_are_live_;
-  observed.last_generation = previous_.pods ? previous_.pods->settings_generation : 0;
-  observed.last_ceiling = last_ceiling(previous_);
-  const Neighbourhood around = neighbourhood(memory_.member, fleet_);
-  observed.facts = around.facts;
-  observed.others = around.others;
   return observed;
 }
 
 void Look::observe() {
-  memory_.granted.update(cached_own(cluster_, kube::resources::kConfigMaps,
-                                    child(render::config_map_name(identity_.name)), identity_.uid),
-                         read_config_map, now_.steady);
-  memory_.workload.update(
-      cached_own(cluster_, kube::resources::kStatefulSets, child(identity_.name), identity_.uid),
-      read_stateful_set, now_.steady);
+  see_objects(memory_, cluster_, identity_, now_.steady);
   claims_.clear();
   for (const kube::ObjectPtr& object : cluster_.cached_claims(kube::key_of(*object_))) {
     if (auto claim = read_claim(*object, identity_.name)) claims_.push_back(std::move(*claim));
@@ -222,16 +230,34 @@ void Look::follow_pods() {
 void Look::learn_facts() {
   if (!valid_) return;
   const std::string target = settings::target_of(spec_.postgres);
-  bool all_moved = !pods_.empty();
   for (const PodState& pod : pods_) {
     const auto& facts = pod.answer.facts;
-    const bool there = facts && facts->target == target;
-    all_moved &= there && facts->elsewhere == 0 && pod.answer.asked > memory_.target_since;
-    if (!there || !facts->facts) continue;
-    const runtime::Timestamp read_at = pod.answer.facts_at - std::chrono::seconds(facts->facts_age_seconds);
-    follow_facts(memory_, {.facts = *facts->facts, .as_of = unix_milliseconds(read_at)});
+    if (!facts || facts->target != target || !facts->facts) continue;
+    follow_facts(memory_, {.facts = *facts->facts,
+                           .read = pod.answer.asked - std::chrono::seconds(facts->facts_age_seconds)});
   }
-  if (all_moved) memory_.member.leaving.clear();
+}
+
+// Pods that have not started yet will read the ConfigMap as it is.
+bool Look::have_moved() const {
+  const auto& config = memory_.config.view();
+  if (!config || config->server != settings::server_of(spec_.postgres)) return false;
+  const std::string target = settings::target_of(spec_.postgres);
+  return std::all_of(pods_.begin(), pods_.end(), [&](const PodState& pod) {
+    const auto& facts = pod.answer.facts;
+    const bool there = facts && facts->target == target && facts->elsewhere == 0;
+    return !pod.view.started || (there && pod.answer.asked > memory_.target_since);
+  });
+}
+
+Look::Failure Look::forget_servers() {
+  if (memory_.leaving.empty() || !have_moved()) return std::nullopt;
+  if (!pods_are_live_) {
+    if (auto failure = list_pods()) return failure;
+  }
+  if (have_moved()) forget_left_servers(memory_);
+  put_account();
+  return std::nullopt;
 }
 
 // The Secret cannot be watched. A pod that refuses the token or does not come up may be for want of it.
@@ -263,12 +289,12 @@ Look::Failure Look::write_status() {
     seen.spec = spec_;
     seen.deleting = deleting_;
     seen.step = *step_;
-    seen.granted = memory_.granted.view().value_or(Granted{});
+    seen.granted = memory_.config.view().value_or(ConfigView{}).granted;
     seen.workload = memory_.workload.view().value_or(WorkloadView{}).workload;
     seen.pods = pods_;
     seen.claims = claims_;
     seen.filled = filled_journals(desired(), observed());
-    seen.facts = memory_.member.facts;
+    seen.facts = memory_.facts;
   }
   status_ = build_status(input);
 

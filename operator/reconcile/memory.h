@@ -5,12 +5,13 @@
 #include <chrono>
 #include <optional>
 #include <string>
+#include <vector>
 
 #include "operator/kube/object.h"
 #include "operator/reconcile/children.h"
-#include "operator/reconcile/fleet.h"
 #include "operator/reconcile/status.h"
 #include "operator/reconcile/view.h"
+#include "operator/sizing/known_facts.h"
 
 namespace storagepool::reconcile {
 
@@ -50,10 +51,20 @@ class Newest {
   Now written_at_{};
 };
 
+// A number of the ledger that a write may have raised of which the end is not known. It counts until the
+// object is seen in another version than the write was to change, and no longer than a write can be under
+// way.
+struct Doubt {
+  static constexpr std::chrono::minutes kLongest{5};
+  std::uint64_t version = 0;
+  std::int64_t number = 0;
+  std::chrono::steady_clock::time_point since = {};
+};
+
 struct Memory {
   std::string uid;
   Children children;
-  Newest<Granted> granted;
+  Newest<ConfigView> config;
   Newest<WorkloadView> workload;
   Newest<Status> status;
   std::chrono::steady_clock::time_point status_written_at{};
@@ -62,9 +73,15 @@ struct Memory {
   std::optional<std::chrono::steady_clock::time_point> leaving_since;  // pods are to go for good
   bool deleting = false;                                               // and their StoragePool with them
   std::int64_t generation = 0;  // metadata.generation when it was last looked at
-  std::string target;           // host:port/database that `member.facts` is about
+  std::optional<Doubt> ceiling_in_doubt;
+  std::optional<Doubt> peak_in_doubt;
+  std::string target;  // host:port/database that `facts` is about
   std::chrono::steady_clock::time_point target_since{};
-  Member member;
+  std::optional<sizing::KnownFacts> facts;  // from the StoragePool's own pods
+  // As the ledger names servers: where the spec leads, and where pods may be besides.
+  std::string server;
+  std::vector<std::string> leaving;
+  bool read_leaving = false;  // from the ConfigMap, once
 };
 
 }  // namespace storagepool::reconcile

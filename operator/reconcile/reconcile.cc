@@ -1,9 +1,10 @@
 #include "operator/reconcile/reconcile.h"
 
+#include <algorithm>
 #include <utility>
 
 #include "operator/kube/object.h"
-#include "operator/reconcile/member.h"
+#include "operator/reconcile/account.h"
 #include "operator/reconcile/look.h"
 #include "operator/render/render.h"
 #include "pool/common/json/json.h"
@@ -25,48 +26,57 @@ Reconciler::~Reconciler() = default;
 Memory& Reconciler::remember(const kube::ObjectKey& key, const kube::ObjectPtr& object, const Moment& now) {
   Memory& memory = memories_[key];
   const render::Identity identity = render::identity_of(*object);
-  const kube::ObjectPtr config_map =
-      cached_own(cluster_, kube::resources::kConfigMaps, {key.name_space, render::config_map_name(key.name)},
-                 identity.uid);
   if (memory.uid != identity.uid) {
+    ledger_.remove(memory.uid);
     memory = Memory{};
     memory.uid = identity.uid;
-    if (config_map) memory.member.leaving = kube::annotation(*config_map, render::kLeavingAnnotation);
   }
   const Status status = memory.status.update(object, read_status, now.steady).value_or(Status{});
+  see_objects(memory, cluster_, identity, now.steady);
   const auto spec = render::parse_spec(*object);
-  if (!spec) return memory;
-  const std::string target = memory.target;
-  follow_spec(memory, identity, *spec, status);
-  if (memory.target != target) memory.target_since = now.steady;
-  memory.granted.update(config_map, read_config_map, now.steady);
-  memory.workload.update(cached_own(cluster_, kube::resources::kStatefulSets, key, identity.uid),
-                         read_stateful_set, now.steady);
-  follow_objects(memory, spec->sizing, last_ceiling(status));
+  const Subject subject{.identity = identity,
+                        .created = kube::created_at(*object),
+                        .spec = spec ? &*spec : nullptr,
+                        .deleting = kube::is_deleting(*object)};
+  follow_servers(memory, subject, status, now.steady);
+  Observed observed = known_objects(memory, status);
+  observed.pods.resize(count_pods(key));
+  ledger_.put(account_of(memory, subject, observed));
   return memory;
 }
 
-std::vector<Member> Reconciler::members() const {
-  std::vector<Member> all;
-  all.reserve(memories_.size());
-  for (const auto& [key, memory] : memories_) all.push_back(memory.member);
-  return all;
+std::size_t Reconciler::count_pods(const kube::ObjectKey& key) const {
+  const auto pods = cluster_.cached_pods(key);
+  return static_cast<std::size_t>(std::count_if(
+      pods.begin(), pods.end(), [&](const kube::ObjectPtr& pod) { return read_pod(*pod, key.name); }));
+}
+
+void Reconciler::prime(const Moment& now) {
+  if (std::exchange(primed_, true)) return;
+  for (const kube::ObjectPtr& object : cluster_.cached_storage_pools())
+    remember(kube::key_of(*object), object, now);
+}
+
+// A StoragePool that went without being drained counts until its pods are gone.
+bool Reconciler::forget(const kube::ObjectKey& key) {
+  const auto known = memories_.find(key);
+  if (known == memories_.end()) return true;
+  if (count_pods(key) > 0) return false;
+  pods_.follow(key, {});
+  ledger_.remove(known->second.uid);
+  memories_.erase(known);
+  return true;
 }
 
 tl::expected<Outcome, kube::ApiError> Reconciler::reconcile(const kube::ObjectKey& key, const Moment& now) {
-  if (!primed_) {
-    for (const kube::ObjectPtr& object : cluster_.cached_storage_pools())
-      remember(kube::key_of(*object), object, now);
-    primed_ = true;
-  }
+  prime(now);
   kube::ObjectPtr object = cluster_.cached(kube::resources::kStoragePools, key);
   if (!object) {
-    memories_.erase(key);
-    pods_.follow(key, {});
-    return Outcome{};
+    if (forget(key)) return Outcome{};
+    return Outcome{.requeue_after = options_.resync, .budget = {}};
   }
   Memory& memory = remember(key, object, now);
-  return Look(cluster_, pods_, options_, memory, members(), std::move(object), now).run();
+  return Look(cluster_, pods_, options_, ledger_, memory, std::move(object), now).run();
 }
 
 }  // namespace storagepool::reconcile

@@ -16,6 +16,7 @@
 #include "operator/pods/pods.h"
 #include "operator/reconcile/cluster.h"
 #include "operator/reconcile/memory.h"
+#include "operator/sizing/ledger.h"
 #include "pool/common/runtime/clock.h"
 
 namespace storagepool::reconcile {
@@ -34,6 +35,7 @@ struct Moment {
 // For metrics.
 struct BudgetNumbers {
   std::int64_t usable = 0;
+  std::int64_t share = 0;
   std::int64_t granted = 0;
   std::int64_t per_pod = 0;
 };
@@ -54,13 +56,16 @@ class Reconciler {
 
  private:
   Memory& remember(const kube::ObjectKey& key, const kube::ObjectPtr& object, const Moment& now);
-  std::vector<Member> members() const;
+  std::size_t count_pods(const kube::ObjectKey& key) const;
+  void prime(const Moment& now);
+  bool forget(const kube::ObjectKey& key);
 
   Cluster& cluster_;
   pods::Pods& pods_;
   Options options_;
   bool primed_ = false;
   std::map<kube::ObjectKey, Memory> memories_;
+  sizing::Ledger ledger_;
 };
 
 }  // namespace storagepool::reconcile

@@ -167,16 +167,6 @@ TEST_F(Reconcile, WhatWasGrantedIsSentEvenWhereTheLookFails) {
   EXPECT_EQ(cluster_.pod("audit-2").report.settings.max_open_conns, 4);
 }
 
-TEST_F(Reconcile, OthersOnTheServerKeepWhatTheyHold) {
-  settle();
-  cluster_.put(storage_pool("second", 2));
-  settle("second");
-  const Json second = cluster_.get("StoragePool", "second")["status"]["connectionBudget"];
-  EXPECT_EQ(second["otherPools"], 27);
-  EXPECT_EQ(second["granted"], 0);
-  EXPECT_EQ(second["maxSafeReplicas"], 0);
-}
-
 TEST_F(Reconcile, WhatSomebodyElseChangedIsPutRight) {
   settle();
   cluster_.get("Service", "audit-pods")["spec"]["publishNotReadyAddresses"] = false;
@@ -300,57 +290,12 @@ TEST_F(Reconcile, TheTokenIsDerivedAndWrittenAgainToAPodThatRefusesIt) {
   EXPECT_THAT(status().dump(), Not(HasSubstr(token)));
 }
 
-TEST_F(Reconcile, ACorrectedHostReachesThePodsWithoutReplacingThem) {
-  settle();
-  const Json pod_template = cluster_.get("StatefulSet", "audit")["spec"]["template"];
-  const auto leaving = [&] {
-    return cluster_.get("ConfigMap", "audit-config")["metadata"]["annotations"].value(
-        std::string(render::kLeavingAnnotation), "");
-  };
-  change_spec("/spec/postgres/host", "new");
-  settle();
-  EXPECT_EQ(condition(kPostgresReachable), "Unknown NoPodAnswers");
-  EXPECT_EQ(leaving(), "db.team:5432");
-  restart_operator();
-  settle();
-  EXPECT_EQ(leaving(), "db.team:5432");  // while pods are there, also for an operator that starts anew
-  cluster_.run_kubelet("audit");
-  cluster_.pod("audit-1").facts.elsewhere = 1;
-  settle();
-  EXPECT_EQ(condition(kReady), "True Ready");
-  EXPECT_EQ(leaving(), "db.team:5432");
-  cluster_.pod("audit-1").facts.elsewhere = 0;
-  settle();
-  EXPECT_EQ(leaving(), "");
-  EXPECT_EQ(status()["connectionBudget"]["perPod"], 9);
-  EXPECT_EQ(cluster_.get("StatefulSet", "audit")["spec"]["template"], pod_template);
-}
-
-TEST_F(Reconcile, AnotherServerStartsFromTheMinimum) {
-  settle();
-  change_spec("/spec/postgres/host", "new");
-  ASSERT_TRUE(look());
-  EXPECT_EQ(status()["connectionBudget"]["perPod"], 1);
-  EXPECT_EQ(cluster_.get("StatefulSet", "audit")["spec"]["replicas"], 3);
-  EXPECT_THAT(cluster_.get("ConfigMap", "audit-config")["data"]["config.yaml"].get<std::string>(),
-              HasSubstr("\"new\""));
-}
-
 TEST_F(Reconcile, ScaledToZeroIsReady) {
   settle();
   change_spec("/spec/replicas", 0);
   settle();
   EXPECT_EQ(condition(kReady), "True ScaledToZero");
   EXPECT_EQ(status()["connectionBudget"]["granted"], 0);
-}
-
-TEST_F(Reconcile, WhatIsGoneIsForgotten) {
-  settle();
-  cluster_.objects.erase({"StoragePool", "audit"});
-  const auto outcome = look();
-  ASSERT_TRUE(outcome);
-  EXPECT_FALSE(outcome->requeue_after);
-  EXPECT_THAT(cluster_.wanted.at(kAudit).pods, IsEmpty());
 }
 
 }  // namespace

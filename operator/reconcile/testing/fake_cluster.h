@@ -38,7 +38,7 @@ class FakeCluster final : public Cluster, public pods::Pods {
   std::optional<kube::ApiError> refuse;  // every write of the kind in `refuse_kind`
   std::string refuse_kind;
   settings::FactsReport new_pods_say;
-  runtime::Timestamp facts_at{};
+  runtime::TimePoint asked{};                      // when pods were asked for what they say
   std::map<kube::ObjectKey, pods::Wanted> wanted;  // of the last look at each
   bool pods_have_news = false;                     // since the last look
 
@@ -161,11 +161,7 @@ class FakeCluster final : public Cluster, public pods::Pods {
     if (!pod.token.empty() && last != wanted.end() && pod.token != last->second.token) {
       return {.outcome = pods::Outcome::kUnauthorized, .failure = "it refuses the operator's token"};
     }
-    return {.outcome = pods::Outcome::kAnswered,
-            .report = pod.report,
-            .facts = pod.facts,
-            .asked = runtime::TimePoint::max(),
-            .facts_at = facts_at};
+    return {.outcome = pods::Outcome::kAnswered, .report = pod.report, .facts = pod.facts, .asked = asked};
   }
   void follow(const kube::ObjectKey& pool, const pods::Wanted& change) override {
     wanted[pool] = change;
