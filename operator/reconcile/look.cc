@@ -106,6 +106,8 @@ Look::Failure Look::work() {
     if (done || waits) break;
     if (auto failure = carry_out(step.action)) return failure;
     if (refused_) return std::nullopt;
+    waits = overtaken_;
+    if (waits) break;
     memory_.progressed_at = now_.steady;
   }
   cut_short_ = !done && !waits;

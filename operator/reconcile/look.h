@@ -52,6 +52,7 @@ class Look {
   void learn_facts();
   bool have_moved() const;
   void put_account();
+  // A claim is raised before what it allows is written: false when others were quicker.
   bool raise(std::int64_t peak_pods, std::int64_t ceiling);
   Subject subject() const;
   void reapply_token_if_wanted();
@@ -83,6 +84,7 @@ class Look {
   bool refused_ = false;   // the API server has refused a write for good
   bool observed_pods_ = false;
   bool cut_short_ = false;  // there was more to do
+  bool overtaken_ = false;  // others have claimed what a write was to allow
   std::optional<Reason> stall_;
   std::optional<Step> step_;
   Status previous_;  // as it was before

@@ -131,11 +131,12 @@ Json Look::config_map(const Granted& granted) const {
                              .leaving = memory_.leaving});
 }
 
-// A claim is raised before what it allows is written. If others were quicker, all is decided anew.
 bool Look::raise(std::int64_t peak_pods, std::int64_t ceiling) {
   const Holding held = holding(objects());
-  return ledger_.raise(identity_.uid, std::max(peak_pods, held.existing.peak_pods),
-                       std::max(ceiling, held.ceiling), now_.steady);
+  const bool raised = ledger_.raise(identity_.uid, std::max(peak_pods, held.existing.peak_pods),
+                                    std::max(ceiling, held.ceiling), now_.steady);
+  overtaken_ = !raised;
+  return raised;
 }
 
 Look::Failure Look::write_grant(const WriteGrant& action) {

@@ -50,9 +50,8 @@ struct Account {
   std::optional<Request> request;   // absent: it neither grows nor shrinks
   Existing existing;
   std::int64_t ceiling = 0;
-  std::int64_t orphans = 0;  // sessions of pods that are gone, which the server still has
 
-  std::int64_t claim() const { return existing.peak_pods * ceiling + orphans; }
+  std::int64_t claim() const { return existing.peak_pods * ceiling; }
   friend bool operator==(const Account&, const Account&) = default;
 };
 

@@ -141,16 +141,6 @@ TEST_F(LedgerOf, ObserveIsNotShrunkAndCountsBeforeTheOthersShare) {
   EXPECT_TRUE(ledger_.raise("a", 3, 100, now_));
 }
 
-TEST_F(LedgerOf, SessionsOfPodsThatAreGoneCount) {
-  Account a = account("a", 1, 1);
-  a.facts = told(40);
-  a.orphans = 6;
-  ledger_.put(a);
-  EXPECT_EQ(ledger_.claimed("db.team:5432"), 7);
-  EXPECT_EQ(outlook("a").available, 21);
-  EXPECT_EQ(share("a"), (Share{3, 7}));
-}
-
 TEST_F(LedgerOf, TheLargestReserveIsTheServers) {
   Account a = account("a", 3, 1);
   a.facts = told(40);

@@ -28,7 +28,7 @@ settings::ServerFacts told(const Account& account) {
 bool same_for_shares(const Account& a, const Account& b, bool limits_known) {
   const bool limit_counts = !limits_known || !a.request || a.request->policy == Policy::kStrict;
   return a.created == b.created && a.servers == b.servers && a.database == b.database && a.role == b.role &&
-         a.request == b.request && a.orphans == b.orphans && a.existing.replicas == b.existing.replicas &&
+         a.request == b.request && a.existing.replicas == b.existing.replicas &&
          a.existing.peak_pods == b.existing.peak_pods && a.facts.has_value() == b.facts.has_value() &&
          told(a) == told(b) && (!limit_counts || a.existing.limit == b.existing.limit);
 }
@@ -212,7 +212,7 @@ void ServerBook::share_out() {
   for (std::size_t i = 0; i < places_.size(); ++i) {
     Place& place = places_[i];
     const bool shares = place.shares();
-    const std::int64_t fixed = shares ? place.account->orphans : place.account->claim();
+    const std::int64_t fixed = shares ? 0 : place.account->claim();
     for (const std::size_t limit : place.limits) left[limit] -= fixed;
     place.least = fixed;
     if (!shares) continue;
@@ -270,18 +270,17 @@ bool ServerBook::may_start(const Place& place, Now now) const {
 
 std::int64_t ServerBook::available(const Place& place) const {
   const Account& account = *place.account;
-  const std::int64_t own = account.existing.peak_pods * account.ceiling;  // without its orphans
   const auto& request = account.request;
   std::int64_t least = request ? request->max_connections.value_or(INT64_MAX) : INT64_MAX;
   for (const std::size_t limit : place.limits) {
-    least = std::min(least, limits_[limit].most - limits_[limit].claimed + own);
+    least = std::min(least, limits_[limit].most - limits_[limit].claimed + account.claim());
   }
   return std::max<std::int64_t>(least, 0);
 }
 
 std::int64_t ServerBook::available(const Account& account, Now now) {
   refresh(now);
-  return facts_ ? available(place_of(account)) : account.existing.peak_pods * account.ceiling;
+  return facts_ ? available(place_of(account)) : account.claim();
 }
 
 std::int64_t ServerBook::max_safe_replicas(const Place& place) const {
@@ -298,7 +297,6 @@ Outlook ServerBook::outlook(const Account& account, Now now) {
   refresh(now);
   const Place& place = place_of(account);
   Outlook outlook;
-  outlook.claim = account.existing.peak_pods * account.ceiling;
   outlook.available = available(account, now);
   outlook.share = place.share;
   outlook.others = {.pools = static_cast<std::int64_t>(places_.size()) - 1,

@@ -76,7 +76,6 @@ struct Outlook {
   std::optional<std::int64_t> role_limit = {};
   std::optional<std::int64_t> database_limit = {};
   std::int64_t usable = 0;
-  std::int64_t claim = 0;      // its own: what its pods may hold now
   std::int64_t available = 0;  // up to here its claim may be raised, but for Observe
   Share share;
   std::int64_t max_safe_replicas = 0;  // that fit with minConnsPerPod each, all others at theirs
