@@ -54,9 +54,8 @@ class Newest {
 };
 
 // A number of the ledger that a write may have raised of which the end is not known, or that was written and
-// no cache shows. It counts until the
-// object is seen in another version than the write was to change, and no longer than a write can be under
-// way.
+// no cache shows. It counts until the object is seen in another version than the write was to change, and no
+// longer than a write can be under way.
 struct Doubt {
   static constexpr std::chrono::minutes kLongest{5};
   std::uint64_t version = 0;
