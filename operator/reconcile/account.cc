@@ -64,9 +64,18 @@ void see_objects(Memory& memory, const Cluster& cluster, const render::Identity&
   const auto own = [&](const kube::ResourceType& type, const std::string& name) {
     return cached_own(cluster, type, {identity.name_space, name}, identity.uid);
   };
-  const std::string config_map = render::config_map_name(identity.name);
-  memory.config.update(own(kube::resources::kConfigMaps, config_map), read_config_map, now);
-  memory.workload.update(own(kube::resources::kStatefulSets, identity.name), read_stateful_set, now);
+  const auto config_map = own(kube::resources::kConfigMaps, render::config_map_name(identity.name));
+  const auto stateful_set = own(kube::resources::kStatefulSets, identity.name);
+  const bool config_unseen = memory.config.unseen();
+  const bool workload_unseen = memory.workload.unseen();
+  const auto config = memory.config.view();
+  const auto workload = memory.workload.view();
+  memory.config.update(config_map, read_config_map, now);
+  memory.workload.update(stateful_set, read_stateful_set, now);
+  if (config_unseen && config && !memory.config.view())
+    memory.ceiling_in_doubt = Doubt{0, config->granted.ceiling, now};
+  if (workload_unseen && workload && !memory.workload.view())
+    memory.peak_in_doubt = Doubt{0, workload->workload.peak_pods, now};
   const auto settle = [&](std::optional<Doubt>& doubt, std::uint64_t version) {
     if (doubt && (doubt->version != version || now - doubt->since > Doubt::kLongest)) doubt.reset();
   };

@@ -43,6 +43,8 @@ class Newest {
   }
   const std::optional<View>& view() const { return view_; }
   std::uint64_t version() const { return version_; }
+  // It was written, and no cache has shown it.
+  bool unseen() const { return version_ > 0 && !seen_; }
 
  private:
   std::optional<View> view_;
@@ -51,9 +53,9 @@ class Newest {
   Now written_at_{};
 };
 
-// A number of the ledger that a write may have raised of which the end is not known. It counts until the
-// object is seen in another version than the write was to change, and no longer than a write can be under
-// way.
+// A number of the ledger that a write may have raised of which the end is not known, or that was written and
+// no cache shows. It counts until the object is seen in another version than the write was to change, and no
+// longer than a write can be under way.
 struct Doubt {
   static constexpr std::chrono::minutes kLongest{5};
   std::uint64_t version = 0;
