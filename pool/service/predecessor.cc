@@ -48,7 +48,8 @@ bool Predecessor::seen(std::int64_t connections) {
 
 settings::Settings Predecessor::leave_room(const settings::Settings& granted) const {
   if (connections_ == 0) return granted;
-  const std::int64_t left = connections_ ? std::max<std::int64_t>(granted.max_open_conns - *connections_, 1) : 1;
+  const std::int64_t left =
+      connections_ ? std::max<std::int64_t>(granted.max_open_conns - *connections_, 1) : 1;
   return settings::with_limit(settings::to_given(granted), left);
 }
 

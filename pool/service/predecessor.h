@@ -1,7 +1,7 @@
-// The connections that the process before this one in a pod of the same name has left behind: a pod whose node
-// vanished says no good-bye, and PostgreSQL keeps its sessions until it misses their answers (half a minute).
-// What the pods of a StoragePool may hold is counted by pod, so that until then they are this one's: they are
-// taken off its limit, and count as sockets that are not let go of yet.
+// The connections that the process before this one in a pod of the same name has left behind: a pod whose
+// node vanished says no good-bye, and PostgreSQL keeps its sessions until it misses their answers (half a
+// minute). What the pods of a StoragePool may hold is counted by pod, so that until then they are this one's:
+// they are taken off its limit, and count as sockets that are not let go of yet.
 //
 // Sessions are named NAME#INSTANCE: the name is the pod's, the instance that of one process.
 #pragma once
@@ -37,8 +37,8 @@ class Predecessor {
   bool seen(std::int64_t connections);
   std::int64_t connections() const { return connections_.value_or(0); }
 
-  // What is granted, less what the predecessor holds; one connection at least, and no more than one until that
-  // is known.
+  // What is granted, less what the predecessor holds; one connection at least, and no more than one until
+  // that is known.
   settings::Settings leave_room(const settings::Settings& granted) const;
 
  private:
