@@ -160,6 +160,11 @@ void Promise::write(const Traffic& traffic) const {
   const ::testing::AssertionResult result = kept();
   const std::string picture = plot();
   const std::lock_guard lock(mutex_);
+  double gap = 0;
+  for (std::size_t i = 1; i < samples_.size(); ++i) {
+    gap = std::max(gap, seconds(samples_[i].at - samples_[i - 1].at));
+  }
+  const double whole = samples_.empty() ? 0 : seconds(samples_.back().at - samples_.front().at);
   int highest = 0;
   int closest = samples_.empty() ? 0 : samples_.front().usable;
   for (const Sample& sample : samples_) {
@@ -170,7 +175,9 @@ void Promise::write(const Traffic& traffic) const {
   std::ofstream(folder() / (name_ + ".svg")) << picture;
   std::ofstream text(folder() / (name_ + ".md"));
   text << "## " << title_ << "\n\n"
-       << (result ? "Kept" : "**Broken**") << ": " << samples_.size() << " samples, at most " << highest
+       << (result ? "Kept" : "**Broken**") << ": " << samples_.size() << " samples (one every "
+       << number(1000 * whole / static_cast<double>(std::max<std::size_t>(samples_.size(), 1)))
+       << " ms, the longest gap " << number(gap) << " s), at most " << highest
        << " backends, never less than " << closest << " of what was usable left; " << traffic.answered()
        << " requests answered, " << traffic.put_off() << " put off (429, 503), " << traffic.failures().size()
        << " broken.\n\n";
