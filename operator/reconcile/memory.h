@@ -75,6 +75,9 @@ struct Memory {
   std::int64_t generation = 0;  // metadata.generation when it was last looked at
   std::optional<Doubt> ceiling_in_doubt;
   std::optional<Doubt> peak_in_doubt;
+  // Of the ConfigMap and the StatefulSet, for when they are lost; 0: not known.
+  std::int64_t last_ceiling = 0;
+  std::int64_t last_peak = 0;
   std::string target;  // host:port/database that `facts` is about
   std::chrono::steady_clock::time_point target_since{};
   std::optional<sizing::KnownFacts> facts;  // from the StoragePool's own pods
