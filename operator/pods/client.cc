@@ -97,6 +97,8 @@ kube::ApiError Client::describe(const error_code& error) const {
   } else if (error == http::error::body_limit || error == http::error::header_limit ||
              error == http::error::buffer_overflow) {
     described.reason = kube::kReasonTooLarge;
+  } else if (error == http::error::end_of_stream) {
+    described.message = host + ": the connection was closed without an answer";
   } else if (error.category() == make_error_code(http::error::bad_version).category()) {
     described.reason = kube::kReasonMalformed;
   }

@@ -70,6 +70,8 @@ class Pods {
   // What that run has last said. A report once given stands until the pod is silent, which takes two failures
   // in a row, and never says `leaving` from before it was last wanted that the pod stays.
   virtual Answer latest(const kube::ObjectKey& storage_pool, const PodRun& run) const = 0;
+  // Another number whenever a pod's word differs in what reconciling reads.
+  virtual std::uint64_t version(const kube::ObjectKey& storage_pool) const = 0;
   // Takes the place of what was wanted before. Pods that are not named are forgotten.
   virtual void follow(const kube::ObjectKey& storage_pool, const Wanted& wanted) = 0;
 };

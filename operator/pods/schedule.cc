@@ -193,7 +193,10 @@ Schedule::Finished Schedule::finished(std::uint64_t id, Answer answer, TimePoint
   const milliseconds delay = take_answer(pod, std::move(answer));
   silent_ += static_cast<std::size_t>(is_silent(pod.answer)) - static_cast<std::size_t>(was_silent);
   ask_at(pod, id, std::exchange(pod.again, false) ? kAtOnce : now + jittered(delay));
-  if (essence(pod.answer) != before) finished.changed = pod.storage_pool;
+  if (essence(pod.answer) != before) {
+    finished.changed = pod.storage_pool;
+    storage_pools_.at(pod.storage_pool).version = ++last_version_;
+  }
   return finished;
 }
 
@@ -231,6 +234,11 @@ Answer Schedule::latest(const kube::ObjectKey& storage_pool, const PodRun& run) 
     }
   }
   return {.failure = run.ip.empty() ? "it has no address yet" : "it has not been asked yet"};
+}
+
+std::uint64_t Schedule::version(const kube::ObjectKey& storage_pool) const {
+  const auto known = storage_pools_.find(storage_pool);
+  return known == storage_pools_.end() ? 0 : known->second.version;
 }
 
 std::optional<Schedule::TimePoint> Schedule::next_due() const {

@@ -3,6 +3,7 @@
 #include <gmock/gmock.h>
 #include <gtest/gtest.h>
 
+#include "operator/reconcile/testing/fake_cluster.h"
 #include "operator/render/render.h"
 
 namespace storagepool::reconcile {
@@ -165,6 +166,19 @@ TEST_F(AccountOf, AStatefulSetWhoseMakingIsInDoubtCounts) {
   config_map("db");
   memory_.peak_in_doubt = Doubt{0, 1, kNow};
   EXPECT_EQ(account().claim(), 12);
+}
+
+TEST_F(AccountOf, WhatWasWrittenCountsWhileNoCacheShowsIt) {
+  config_map("db");
+  stateful_set(3, 3);
+  FakeCluster behind;
+  see_objects(memory_, behind, identity_, kNow + std::chrono::seconds{1});
+  EXPECT_EQ(account().claim(), 36);
+  see_objects(memory_, behind, identity_, kNow + std::chrono::seconds{60});
+  EXPECT_FALSE(memory_.workload.view());
+  EXPECT_EQ(account().claim(), 36);
+  see_objects(memory_, behind, identity_, kNow + std::chrono::seconds{60} + 2 * Doubt::kLongest);
+  EXPECT_EQ(account().claim(), 36) << "until there is a StatefulSet again";
 }
 
 TEST_F(AccountOf, FactsAreOfTheTargetOnly) {

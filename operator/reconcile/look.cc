@@ -35,7 +35,7 @@ std::string join(const render::FieldProblems& problems) {
 
 }  // namespace
 
-Look::Look(Cluster& cluster, pods::Pods& pods, const Options& options, sizing::Ledger& ledger, Memory& memory,
+Look::Look(Cluster& cluster, pods::Pods& pods, const Options& options, SharedLedger& ledger, Memory& memory,
            kube::ObjectPtr object, const Moment& now)
     : cluster_(cluster),
       reports_(pods),
@@ -73,6 +73,8 @@ tl::expected<Outcome, kube::ApiError> Look::run() {
                                    .granted = budget.granted,
                                    .per_pod = budget.per_pod};
   }
+  const bool in_doubt = memory_.ceiling_in_doubt || memory_.peak_in_doubt;
+  outcome.settled = has_condition(status_, kReady, Truth::kTrue) && !cut_short_ && !in_doubt;
   return outcome;
 }
 

@@ -17,7 +17,7 @@ namespace storagepool::reconcile {
 
 class Look {
  public:
-  Look(Cluster& cluster, pods::Pods& pods, const Options& options, sizing::Ledger& ledger, Memory& memory,
+  Look(Cluster& cluster, pods::Pods& pods, const Options& options, SharedLedger& ledger, Memory& memory,
        kube::ObjectPtr object, const Moment& now);
 
   tl::expected<Outcome, kube::ApiError> run();
@@ -70,7 +70,7 @@ class Look {
   Cluster& cluster_;
   pods::Pods& reports_;
   const Options& options_;
-  sizing::Ledger& ledger_;
+  SharedLedger& ledger_;
   Memory& memory_;
   kube::ObjectPtr object_;
   Moment now_;

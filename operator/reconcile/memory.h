@@ -51,9 +51,9 @@ class Newest {
   Now written_at_{};
 };
 
-// A number of the ledger that a write may have raised of which the end is not known. It counts until the
-// object is seen in another version than the write was to change, and no longer than a write can be under
-// way.
+// A number of the ledger that a write may have raised of which the end is not known, or that was written and
+// no cache shows. It counts until the object is seen in another version than the write was to change, and no
+// longer than a write can be under way.
 struct Doubt {
   static constexpr std::chrono::minutes kLongest{5};
   std::uint64_t version = 0;

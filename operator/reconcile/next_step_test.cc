@@ -240,6 +240,7 @@ TEST_F(NextStep, ALostStatefulSetCountsThePodsThatItMayHaveLeft) {
   running(3, 4, 9);
   observed_.workload.reset();
   observed_.pods.erase(observed_.pods.begin(), observed_.pods.begin() + 2);
+  leave_from(2);
   observed_.last_peak = 3;
   EXPECT_EQ(holding(observed_).existing.peak_pods, 3);
   expect<ListPods>();

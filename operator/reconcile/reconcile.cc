@@ -1,6 +1,7 @@
 #include "operator/reconcile/reconcile.h"
 
 #include <algorithm>
+#include <chrono>
 #include <utility>
 
 #include "operator/kube/object.h"
@@ -12,6 +13,8 @@
 namespace storagepool::reconcile {
 namespace {
 
+constexpr std::chrono::seconds kSettledAtMost{30};
+
 Status read_status(const Json& object) {
   return parse_status(json::member(object, "status"));
 }
@@ -22,12 +25,17 @@ Reconciler::Reconciler(Cluster& cluster, pods::Pods& pods, Options options)
     : cluster_(cluster), pods_(pods), options_(std::move(options)) {}
 Reconciler::~Reconciler() = default;
 
+Reconciler::Known& Reconciler::known(const kube::ObjectKey& key) {
+  const std::lock_guard lock(mutex_);
+  return known_[key];
+}
+
 // What a StoragePool may hold counts for its neighbours before it is looked at itself.
-Memory& Reconciler::remember(const kube::ObjectKey& key, const kube::ObjectPtr& object, const Moment& now) {
-  Memory& memory = memories_[key];
+void Reconciler::remember(const kube::ObjectKey& key, Memory& memory, const kube::ObjectPtr& object,
+                          const Moment& now) {
   const render::Identity identity = render::identity_of(*object);
-  if (memory.uid != identity.uid) {
-    ledger_.remove(memory.uid);
+  const std::string before = memory.uid;
+  if (before != identity.uid) {
     memory = Memory{};
     memory.uid = identity.uid;
   }
@@ -42,7 +50,8 @@ Memory& Reconciler::remember(const kube::ObjectKey& key, const kube::ObjectPtr& 
   Observed observed = known_objects(memory, status);
   observed.pods.resize(count_pods(key));
   ledger_.put(account_of(memory, subject, observed));
-  return memory;
+  // Not before: in between, others could take what both hold.
+  if (before != identity.uid) ledger_.remove(before);
 }
 
 std::size_t Reconciler::count_pods(const kube::ObjectKey& key) const {
@@ -52,31 +61,54 @@ std::size_t Reconciler::count_pods(const kube::ObjectKey& key) const {
 }
 
 void Reconciler::prime(const Moment& now) {
-  if (std::exchange(primed_, true)) return;
-  for (const kube::ObjectPtr& object : cluster_.cached_storage_pools())
-    remember(kube::key_of(*object), object, now);
+  for (const kube::ObjectPtr& object : cluster_.cached_storage_pools()) {
+    const kube::ObjectKey key = kube::key_of(*object);
+    remember(key, known(key).memory, object, now);
+  }
 }
 
 // A StoragePool that went without being drained counts until its pods are gone.
-bool Reconciler::forget(const kube::ObjectKey& key) {
-  const auto known = memories_.find(key);
-  if (known == memories_.end()) return true;
-  if (count_pods(key) > 0) return false;
+bool Reconciler::forget(const kube::ObjectKey& key, const Memory& memory) {
+  if (!memory.uid.empty() && count_pods(key) > 0) return false;
   pods_.follow(key, {});
-  ledger_.remove(known->second.uid);
-  memories_.erase(known);
+  ledger_.remove(memory.uid);
+  const std::lock_guard lock(mutex_);
+  known_.erase(key);
   return true;
 }
 
+bool Reconciler::is_settled(const kube::ObjectKey& key, const Known& known, const Moment& now) {
+  const auto& settled = known.settled;
+  return settled && now.steady < settled->until && settled->objects == cluster_.version(key) &&
+         settled->reports == pods_.version(key) &&
+         settled->outlook == ledger_.outlook(known.memory.uid, now.steady);
+}
+
 tl::expected<Outcome, kube::ApiError> Reconciler::reconcile(const kube::ObjectKey& key, const Moment& now) {
-  prime(now);
+  std::call_once(primed_, [&] { prime(now); });
+  Known& known = this->known(key);
+  if (is_settled(key, known, now)) return known.settled->outcome;
+  known.settled.reset();
+  // Before anything is read: what changes meanwhile is looked at once more.
+  Settled seen{.objects = cluster_.version(key),
+               .reports = pods_.version(key),
+               .outlook = {},
+               .until = {},
+               .outcome = {}};
   kube::ObjectPtr object = cluster_.cached(kube::resources::kStoragePools, key);
   if (!object) {
-    if (forget(key)) return Outcome{};
+    if (forget(key, known.memory)) return Outcome{};
     return Outcome{.requeue_after = options_.resync, .budget = {}};
   }
-  Memory& memory = remember(key, object, now);
-  return Look(cluster_, pods_, options_, ledger_, memory, std::move(object), now).run();
+  remember(key, known.memory, object, now);
+  seen.outlook = ledger_.outlook(known.memory.uid, now.steady);
+  auto outcome = Look(cluster_, pods_, options_, ledger_, known.memory, std::move(object), now).run();
+  if (outcome && outcome->settled) {
+    seen.until = now.steady + kSettledAtMost;
+    seen.outcome = *outcome;
+    known.settled = std::move(seen);
+  }
+  return outcome;
 }
 
 }  // namespace storagepool::reconcile

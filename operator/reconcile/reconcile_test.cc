@@ -51,6 +51,37 @@ TEST_F(Reconcile, NothingIsWrittenWhenNothingChanges) {
   EXPECT_THAT(cluster_.events, IsEmpty());
 }
 
+TEST_F(Reconcile, WhereNothingHasChangedNothingIsRead) {
+  settle();
+  cluster_.reads = 0;
+  const auto outcome = look();
+  ASSERT_TRUE(outcome);
+  EXPECT_EQ(outcome->requeue_after, 10s);
+  ASSERT_TRUE(outcome->budget);
+  EXPECT_EQ(outcome->budget->granted, 27);
+  EXPECT_EQ(cluster_.reads, 0);
+  cluster_.pod("audit-1").report.closing = 30;
+  ASSERT_TRUE(look());
+  EXPECT_GT(cluster_.reads, 0) << "a report is different";
+  cluster_.pod("audit-1").report.closing = 0;
+  settle();
+  cluster_.reads = 0;
+  change_spec("/spec/pool", {{"acquireTimeout", "2s"}});
+  ASSERT_TRUE(look());
+  EXPECT_GT(cluster_.reads, 0) << "the spec is different";
+  settle();
+  cluster_.put(storage_pool("second", 1));
+  ASSERT_TRUE(look({"team", "second"}));
+  cluster_.reads = 0;
+  ASSERT_TRUE(look());
+  EXPECT_GT(cluster_.reads, 0) << "its share of the server is different";
+  settle();
+  now_.steady += 30s;
+  cluster_.reads = 0;
+  ASSERT_TRUE(look());
+  EXPECT_GT(cluster_.reads, 0) << "for safety's sake";
+}
+
 TEST_F(Reconcile, VolatileNumbersAreWrittenRarely) {
   settle();
   now_.steady += 60s;

@@ -1,9 +1,10 @@
 // Seeded random fleets of StoragePools on one to three servers, from any start: whoever is looked at goes one
 // step to where its plan leads, in random order, while limits are confirmed and pods go late.
-//   S1  no claim is raised above what the server can give
+//   S1  no claim is raised above what the server, its role or its database can give
 //   S2  all come to their shares and stay there; the shares are the same in whatever order accounts are put
 //   S3  never less than minConnsPerPod, and what is not had has a reason
 #include <algorithm>
+#include <cstdint>
 #include <random>
 #include <string>
 
@@ -167,8 +168,22 @@ class Fleet {
     if (account.claim() > before && !exempt) {
       const std::string& server = account.servers.front();
       EXPECT_LE(ledger_.claimed(server), usable(server)) << "S1";
+      expect_within(account, &settings::ServerFacts::role_limit, &Account::role);
+      expect_within(account, &settings::ServerFacts::database_limit, &Account::database);
     }
     return true;
+  }
+  // The limits of its role and its database, as all that share them tell them.
+  void expect_within(const Account& account, std::optional<std::int64_t> settings::ServerFacts::*limit,
+                     std::string Account::*name) {
+    std::int64_t claimed = 0;
+    std::int64_t least = INT64_MAX;
+    for (const Account& other : accounts_) {
+      if (other.servers != account.servers || other.*name != account.*name) continue;
+      claimed += other.claim();
+      least = std::min(least, (other.facts->facts.*limit).value_or(INT64_MAX));
+    }
+    EXPECT_LE(claimed, least) << "S1: " << account.*name;
   }
 
   void expect_reasons(const Account& account, const Plan& p) {

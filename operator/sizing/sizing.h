@@ -83,6 +83,7 @@ struct Outlook {
   // out, or there would be none on the server to see it grow again.
   bool lone_pod = false;
   Others others;
+  friend bool operator==(const Outlook&, const Outlook&) = default;
 
   // Whether so many pods may hold so much each.
   bool admits(std::int64_t pods, std::int64_t per_pod, const Request& request) const;

@@ -33,6 +33,7 @@ class FakeCluster final : public Cluster, public pods::Pods {
 
   std::map<Id, Json> objects;
   std::map<std::string, FakePod> pods;  // by address
+  mutable int reads = 0;                // of objects and reports
   std::vector<std::string> writes;      // "apply ConfigMap/audit-config"
   std::vector<kube::Event> events;
   std::optional<kube::ApiError> refuse;  // every write of the kind in `refuse_kind`
@@ -84,7 +85,15 @@ class FakeCluster final : public Cluster, public pods::Pods {
     for (auto& [address, pod] : pods) pod.facts.target = settings::target_of(config->postgres);
   }
 
+  std::uint64_t version(const kube::ObjectKey&) const override {
+    std::string all;
+    for (const auto& [id, object] : objects) all += object.dump();
+    for (const auto& [address, pod] : pods)
+      all += (pod.reachable ? address : "") + pod.token + to_json(pod.report) + to_json(pod.facts);
+    return std::hash<std::string>{}(all);
+  }
   kube::ObjectPtr cached(const kube::ResourceType& type, const kube::ObjectKey& key) const override {
+    ++reads;
     const auto found = objects.find({std::string(type.kind), key.name});
     if (found == objects.end()) return nullptr;
     const bool watched = type.kind == kube::resources::kStoragePools.kind ||
@@ -150,6 +159,7 @@ class FakeCluster final : public Cluster, public pods::Pods {
   void record(const kube::Event& event) override { events.push_back(event); }
 
   pods::Answer latest(const kube::ObjectKey& pool, const pods::PodRun& run) const override {
+    ++reads;
     if (run.ip.empty()) return {.failure = "it has no address yet"};
     const auto found = pods.find(run.ip);
     if (found == pods.end() || !found->second.reachable) {
