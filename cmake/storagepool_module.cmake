@@ -26,13 +26,15 @@ include(GNUInstallDirs)
 set(STORAGEPOOL_SANITIZE "" CACHE STRING "Sanitizers to build with, as -fsanitize= takes them")
 option(STORAGEPOOL_FUZZ "Build fuzz targets with libFuzzer instead of as unit tests (needs Clang)" OFF)
 
+add_library(storagepool_plain_flags INTERFACE) # without sanitizers
 add_library(storagepool_flags INTERFACE)
-target_compile_features(storagepool_flags INTERFACE cxx_std_20)
-target_include_directories(storagepool_flags INTERFACE "${CMAKE_SOURCE_DIR}")
+target_link_libraries(storagepool_flags INTERFACE storagepool_plain_flags)
+target_compile_features(storagepool_plain_flags INTERFACE cxx_std_20)
+target_include_directories(storagepool_plain_flags INTERFACE "${CMAKE_SOURCE_DIR}")
 # GCC 12 takes the frame of a coroutine for freed by another allocator than it came from (GCC bug 109224).
-target_compile_options(storagepool_flags INTERFACE -Wall -Wextra -Wpedantic -Wshadow -Wnon-virtual-dtor -Werror
+target_compile_options(storagepool_plain_flags INTERFACE -Wall -Wextra -Wpedantic -Wshadow -Wnon-virtual-dtor -Werror
                                                    -Wno-mismatched-new-delete -fno-omit-frame-pointer)
-target_compile_definitions(storagepool_flags INTERFACE BOOST_ASIO_NO_DEPRECATED
+target_compile_definitions(storagepool_plain_flags INTERFACE BOOST_ASIO_NO_DEPRECATED
                                                        STORAGEPOOL_VERSION="${PROJECT_VERSION}")
 if(STORAGEPOOL_SANITIZE)
   # What may be uninitialised is the release build's to warn of: GCC 12 cannot tell it through a sanitizer's code.

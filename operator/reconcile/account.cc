@@ -25,7 +25,25 @@ void add_once(std::vector<std::string>& names, const std::string& name) {
   if (!name.empty() && std::find(names.begin(), names.end(), name) == names.end()) names.push_back(name);
 }
 
+// For when an object is lost: what it said last, and what a write in doubt may have made of it.
+void remember_numbers(Memory& memory) {
+  const auto more = [](const std::optional<Doubt>& doubt, std::int64_t number) {
+    return doubt ? std::max(number, doubt->number) : number;
+  };
+  if (const auto& config = memory.config.view()) memory.last_ceiling = config->granted.ceiling;
+  if (const auto& workload = memory.workload.view()) memory.last_peak = workload->workload.peak_pods;
+  if (memory.last_ceiling > 0) memory.last_ceiling = more(memory.ceiling_in_doubt, memory.last_ceiling);
+  memory.last_peak = more(memory.peak_in_doubt, memory.last_peak);
+}
+
 }  // namespace
+
+void put_in_doubt(std::optional<Doubt>& doubt, const Doubt& more) {
+  const bool same = doubt && doubt->version == more.version;
+  const std::int64_t before = same ? doubt->number : 0;
+  doubt = more;
+  doubt->number = std::max(doubt->number, before);
+}
 
 void follow_servers(Memory& memory, const Subject& subject, const Status& status,
                     sizing::KnownFacts::Time now) {
@@ -64,18 +82,11 @@ void see_objects(Memory& memory, const Cluster& cluster, const render::Identity&
   const auto own = [&](const kube::ResourceType& type, const std::string& name) {
     return cached_own(cluster, type, {identity.name_space, name}, identity.uid);
   };
-  const auto config_map = own(kube::resources::kConfigMaps, render::config_map_name(identity.name));
-  const auto stateful_set = own(kube::resources::kStatefulSets, identity.name);
-  const bool config_unseen = memory.config.unseen();
-  const bool workload_unseen = memory.workload.unseen();
-  const auto config = memory.config.view();
-  const auto workload = memory.workload.view();
-  memory.config.update(config_map, read_config_map, now);
-  memory.workload.update(stateful_set, read_stateful_set, now);
-  if (config_unseen && config && !memory.config.view())
-    memory.ceiling_in_doubt = Doubt{0, config->granted.ceiling, now};
-  if (workload_unseen && workload && !memory.workload.view())
-    memory.peak_in_doubt = Doubt{0, workload->workload.peak_pods, now};
+  const std::string config_map = render::config_map_name(identity.name);
+  remember_numbers(memory);
+  memory.config.update(own(kube::resources::kConfigMaps, config_map), read_config_map, now);
+  memory.workload.update(own(kube::resources::kStatefulSets, identity.name), read_stateful_set, now);
+  remember_numbers(memory);
   const auto settle = [&](std::optional<Doubt>& doubt, std::uint64_t version) {
     if (doubt && (doubt->version != version || now - doubt->since > Doubt::kLongest)) doubt.reset();
   };
@@ -88,14 +99,15 @@ Observed known_objects(const Memory& memory, const Status& status) {
   if (const auto& config = memory.config.view()) observed.granted = config->granted;
   if (const auto& view = memory.workload.view()) observed.workload = view->workload;
   observed.last_generation = status.pods ? status.pods->settings_generation : 0;
-  observed.last_ceiling = last_ceiling(status);
+  observed.last_ceiling = memory.last_ceiling;
+  observed.last_peak = memory.last_peak;
   if (const auto& doubt = memory.ceiling_in_doubt) {
-    observed.last_ceiling = std::max(observed.last_ceiling, doubt->number);
     if (auto& granted = observed.granted) granted->ceiling = std::max(granted->ceiling, doubt->number);
   }
   if (const auto& doubt = memory.peak_in_doubt) {
-    Workload& workload = observed.workload ? *observed.workload : observed.workload.emplace();
-    workload.peak_pods = std::max(workload.peak_pods, doubt->number);
+    observed.last_peak = std::max(observed.last_peak, doubt->number);
+    if (auto& workload = observed.workload)
+      workload->peak_pods = std::max(workload->peak_pods, doubt->number);
   }
   return observed;
 }

@@ -38,6 +38,9 @@ void follow_facts(Memory& memory, const sizing::KnownFacts& facts);
 // Takes over what the cache shows of the ConfigMap and the StatefulSet. A doubt ends with another version.
 void see_objects(Memory& memory, const Cluster& cluster, const render::Identity& identity, Children::Now now);
 
+// Of two writes in doubt that were to change the same version, either may have been made.
+void put_in_doubt(std::optional<Doubt>& doubt, const Doubt& more);
+
 // Of them, with what is in doubt: what next_step sees, without pods.
 Observed known_objects(const Memory& memory, const Status& status);
 

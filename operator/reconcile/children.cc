@@ -62,7 +62,7 @@ bool Children::is_current(const Json* live, std::size_t rendering, Applied& appl
 }
 
 Cluster::Result<std::optional<Json>> Children::ensure(Cluster& cluster, const kube::ResourceType& type,
-                                                      const Json& object, Now now) {
+                                                      const Json& object, Now now, Expected expected) {
   const kube::ObjectKey key = kube::key_of(object);
   const std::size_t rendering = hash_of(object);
   const auto known = applied_.find(id(type, key.name));
@@ -70,27 +70,30 @@ Cluster::Result<std::optional<Json>> Children::ensure(Cluster& cluster, const ku
     const kube::ObjectPtr live = cluster.cached(type, key);
     if (is_current(live.get(), rendering, known->second, now)) return std::nullopt;
   }
-  auto stored = write(cluster, type, object, now);
+  auto stored = write(cluster, type, object, now, expected);
   if (!stored) return tl::unexpected(std::move(stored.error()));
   return std::optional(std::move(*stored));
 }
 
 // Whoever makes an object of that name first has it. What is applied names the incarnation that was looked
 // at, so that it does not reach another one.
-Cluster::Result<Json> Children::store(Cluster& cluster, const kube::ResourceType& type, Json object) {
+Cluster::Result<Json> Children::store(Cluster& cluster, const kube::ResourceType& type, Json object,
+                                      Expected expected) {
   const kube::ObjectKey key = kube::key_of(object);
   kube::ObjectPtr live = cluster.cached(type, key);
   if (!live) {
-    Json made = object;
-    made["metadata"].erase("resourceVersion");
-    auto created = cluster.create(type, made);
-    if (created || !created.error().is_already_exists()) return created;
+    if (expected.value_or(0) == 0) {
+      auto created = cluster.create(type, object);
+      if (created || !created.error().is_already_exists()) return created;
+    }
     auto found = cluster.peek(type, key);
     if (!found) return found;
     live = std::make_shared<const Json>(std::move(*found));
   }
   if (kube::controller_uid(*live) != kube::controller_uid(object))
     return tl::unexpected(name_taken(type, *live));
+  if (expected == 0) return tl::unexpected(kube::ApiError{409, "Conflict", "it has just been made", {}});
+  if (expected) object["metadata"]["resourceVersion"] = std::to_string(*expected);
   object["metadata"]["uid"] = kube::metadata_string(*live, "uid");
   auto stored = cluster.apply(type, object);
   if (!stored && stored.error().message.find("metadata.uid") != std::string::npos) {
@@ -101,11 +104,10 @@ Cluster::Result<Json> Children::store(Cluster& cluster, const kube::ResourceType
 }
 
 Cluster::Result<Json> Children::write(Cluster& cluster, const kube::ResourceType& type, Json object, Now now,
-                                      std::uint64_t expected_version) {
+                                      Expected expected) {
   const std::string name = id(type, kube::key_of(object).name);
   const std::size_t rendering = hash_of(object);
-  if (expected_version > 0) object["metadata"]["resourceVersion"] = std::to_string(expected_version);
-  auto stored = store(cluster, type, std::move(object));
+  auto stored = store(cluster, type, std::move(object), expected);
   if (!stored) return stored;
   applied_[name] = {.rendering = rendering,
                     .live = fingerprint(*stored),
@@ -121,7 +123,7 @@ Cluster::Result<void> Children::ensure_unread(Cluster& cluster, const kube::Reso
   const std::size_t rendering = hash_of(object);
   const auto known = applied_.find(name);
   if (known != applied_.end() && known->second.rendering == rendering) return {};
-  const auto stored = store(cluster, type, object);
+  const auto stored = store(cluster, type, object, {});
   if (!stored) return tl::unexpected(stored.error());
   applied_[name].rendering = rendering;
   return {};

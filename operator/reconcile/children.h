@@ -31,13 +31,16 @@ class Children {
   // How long the cache may take to show an object that was just made, before it counts as deleted again.
   static constexpr std::chrono::seconds kCacheLag{5};
 
+  // The resourceVersion that the live object must have, 0 that there must be none; otherwise a write fails
+  // with 409. Nothing: it may have any.
+  using Expected = std::optional<std::uint64_t>;
+
   // Applies `object` if needed. A value: the object as stored when it was written, nothing when all was well.
   Cluster::Result<std::optional<Json>> ensure(Cluster& cluster, const kube::ResourceType& type,
-                                              const Json& object, Now now);
-  // Applies `object` in any case and remembers it. With `expected_version` it fails with 409 when the live
-  // object has another resourceVersion.
+                                              const Json& object, Now now, Expected expected = {});
+  // Applies `object` in any case and remembers it.
   Cluster::Result<Json> write(Cluster& cluster, const kube::ResourceType& type, Json object, Now now,
-                              std::uint64_t expected_version = 0);
+                              Expected expected = {});
   // Applies `object` unless the same rendering has been applied before; never reads it.
   Cluster::Result<void> ensure_unread(Cluster& cluster, const kube::ResourceType& type, const Json& object);
   // Forgets that the object was applied, so that the next `ensure` does it again.
@@ -52,7 +55,8 @@ class Children {
     Now at;
   };
   static std::string id(const kube::ResourceType& type, const std::string& name);
-  static Cluster::Result<Json> store(Cluster& cluster, const kube::ResourceType& type, Json object);
+  static Cluster::Result<Json> store(Cluster& cluster, const kube::ResourceType& type, Json object,
+                                     Expected expected);
   bool is_current(const Json* live, std::size_t rendering, Applied& applied, Now now) const;
 
   std::map<std::string, Applied> applied_;

@@ -134,5 +134,18 @@ TEST_F(ClaimsOf, AnInvalidSpecKeepsItsClaimAfterARestart) {
   EXPECT_EQ(cluster_.get("StoragePool", "second")["status"]["connectionBudget"]["granted"], 0);
 }
 
+TEST_F(ClaimsOf, AnObjectThatIsNotAsItWasKnownIsNotOverwritten) {
+  settle();
+  const Json object = cluster_.get("ConfigMap", "audit-config");
+  const std::uint64_t version = kube::resource_version(object);
+  Children children;
+  for (const std::uint64_t known : {std::uint64_t{0}, version - 1, version + 1}) {
+    const auto stored = children.write(cluster_, kube::resources::kConfigMaps, object, now_.steady, known);
+    ASSERT_FALSE(stored) << known;
+    EXPECT_EQ(stored.error().status, 409);
+  }
+  EXPECT_TRUE(children.write(cluster_, kube::resources::kConfigMaps, object, now_.steady, version));
+}
+
 }  // namespace
 }  // namespace storagepool::reconcile

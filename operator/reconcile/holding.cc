@@ -21,7 +21,7 @@ std::int64_t ceiling_of(const Observed& observed) {
 Holding holding(const Observed& observed) {
   Holding held;
   // A StatefulSet that somebody deleted leaves pods behind for a while.
-  held.existing.peak_pods = static_cast<std::int64_t>(observed.pods.size());
+  held.existing.peak_pods = std::max(static_cast<std::int64_t>(observed.pods.size()), observed.last_peak);
   if (const auto& workload = observed.workload) {
     held.existing.replicas = workload->replicas;
     held.existing.peak_pods = std::max(held.existing.peak_pods, workload->peak_pods);

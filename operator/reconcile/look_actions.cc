@@ -148,7 +148,7 @@ Look::Failure Look::write_grant(const WriteGrant& action) {
       memory_.children.write(cluster_, kube::resources::kConfigMaps, object, now_.steady, version);
   if (!stored) {
     if (may_have_been_done(stored.error()))
-      memory_.ceiling_in_doubt = Doubt{version, granted.ceiling, now_.steady};
+      put_in_doubt(memory_.ceiling_in_doubt, {version, granted.ceiling, now_.steady});
     return refused_or(stored.error(), "ConfigMap " + render::config_map_name(identity_.name));
   }
   memory_.config.written(read_config_map(*stored), *stored, now_.steady);
@@ -199,7 +199,8 @@ Look::Failure Look::scale(const Scale& action) {
   if (deleting_) {
     // Enough to drain, even where the spec is no longer one that could be rendered.
     const Json patch{{"metadata",
-                      {{"annotations",
+                      {{"resourceVersion", std::to_string(version)},
+                       {"annotations",
                         {{render::kPeakPodsAnnotation, std::to_string(action.peak_pods)},
                          {render::kEmptiedAnnotation, render::format_ordinals(action.emptied)}}}}},
                      {"spec", {{"replicas", action.replicas}}}};
@@ -213,7 +214,7 @@ Look::Failure Look::scale(const Scale& action) {
   }
   if (!stored) {
     if (may_have_been_done(stored.error()))
-      memory_.peak_in_doubt = Doubt{version, action.peak_pods, now_.steady};
+      put_in_doubt(memory_.peak_in_doubt, {version, action.peak_pods, now_.steady});
     return refused_or(stored.error(), "StatefulSet " + identity_.name);
   }
   memory_.workload.written(read_stateful_set(*stored), *stored, now_.steady);
@@ -241,7 +242,8 @@ Look::Failure Look::ensure_config_map() {
   if (!known) return std::nullopt;
   if (memory_.ceiling_in_doubt) return write_grant({*known});
   const Json object = config_map(*known);
-  const auto stored = memory_.children.ensure(cluster_, kube::resources::kConfigMaps, object, now_.steady);
+  const auto stored = memory_.children.ensure(cluster_, kube::resources::kConfigMaps, object, now_.steady,
+                                              memory_.config.version());
   if (!stored) return refused_or(stored.error(), "ConfigMap " + render::config_map_name(identity_.name));
   if (const auto& written = *stored) memory_.config.written(read_config_map(*written), *written, now_.steady);
   return std::nullopt;
@@ -268,7 +270,8 @@ Look::Failure Look::ensure_stateful_set() {
                       .emptied = known->emptied};
   if (memory_.peak_in_doubt) return scale(numbers);
   const Json object = stateful_set(numbers);
-  const auto stored = memory_.children.ensure(cluster_, kube::resources::kStatefulSets, object, now_.steady);
+  const auto stored = memory_.children.ensure(cluster_, kube::resources::kStatefulSets, object, now_.steady,
+                                              memory_.workload.version());
   if (!stored) return refused_or(stored.error(), "StatefulSet " + identity_.name);
   if (const auto& written = *stored)
     memory_.workload.written(read_stateful_set(*written), *written, now_.steady);

@@ -43,8 +43,6 @@ class Newest {
   }
   const std::optional<View>& view() const { return view_; }
   std::uint64_t version() const { return version_; }
-  // It was written, and no cache has shown it.
-  bool unseen() const { return version_ > 0 && !seen_; }
 
  private:
   std::optional<View> view_;
@@ -77,6 +75,9 @@ struct Memory {
   std::int64_t generation = 0;  // metadata.generation when it was last looked at
   std::optional<Doubt> ceiling_in_doubt;
   std::optional<Doubt> peak_in_doubt;
+  // Of the ConfigMap and the StatefulSet, for when they are lost; 0: not known.
+  std::int64_t last_ceiling = 0;
+  std::int64_t last_peak = 0;
   std::string target;  // host:port/database that `facts` is about
   std::chrono::steady_clock::time_point target_since{};
   std::optional<sizing::KnownFacts> facts;  // from the StoragePool's own pods

@@ -9,6 +9,9 @@
 namespace storagepool::reconcile {
 namespace {
 
+// More than are made from one status to the next.
+constexpr std::int64_t kGenerationsSkipped = 1000;
+
 bool confirmed(const PodObserved& pod, const Granted& granted) {
   if (!pod.started) return true;
   const auto& report = pod.report;
@@ -98,8 +101,8 @@ class Stepper {
     return highest + 1;
   }
 
-  Action write(std::int64_t limit, std::int64_t ceiling) const {
-    return WriteGrant{{.generation = next_generation(),
+  Action write(std::int64_t generation, std::int64_t limit, std::int64_t ceiling) const {
+    return WriteGrant{{.generation = generation,
                        .settings = sizing::grant(desired_.asked, limit),
                        .ceiling = std::max(ceiling, limit)}};
   }
@@ -117,9 +120,11 @@ class Stepper {
     return Done{};
   }
 
+  // Where pods exist the ConfigMap was lost, and with it which generations have been sent to them.
   Action first_grant() const {
     const std::int64_t wanted = step_.plan.per_pod;
-    return write(wanted, workload_.peak_pods > 0 ? holding(observed_).ceiling : wanted);
+    if (workload_.peak_pods == 0) return write(next_generation(), wanted, wanted);
+    return write(next_generation() + kGenerationsSkipped, wanted, holding(observed_).ceiling);
   }
 
   std::optional<Action> grant(const Granted& granted) {
@@ -144,7 +149,7 @@ class Stepper {
                   !settings::has_in_force(*report, granted.settings));
         });
     if (contradicted || sizing::grant(desired_.asked, limit) != granted.settings) {
-      return write(limit, granted.ceiling);
+      return write(next_generation(), limit, granted.ceiling);
     }
     return std::nullopt;
   }
@@ -163,10 +168,7 @@ class Stepper {
   std::optional<Action> settle(const Granted& granted) const {
     const bool ceiling_is_high =
         granted.ceiling > granted.settings.max_open_conns && step_.unconfirmed.empty();
-    const auto surplus =
-        std::count_if(observed_.pods.begin(), observed_.pods.end(),
-                      [&](const PodObserved& pod) { return pod.ordinal >= workload_.replicas; });
-    const std::int64_t pods = workload_.replicas + surplus;
+    const std::int64_t pods = pods_beside(workload_.replicas);
     const bool peak_is_high = workload_.settled && workload_.peak_pods > pods;
     if (!ceiling_is_high && !peak_is_high) return std::nullopt;
     if (!observed_.pods_are_live) return ListPods{};
@@ -176,6 +178,12 @@ class Stepper {
                        .ceiling = granted.settings.max_open_conns}};
   }
 
+  // Those of so many replicas, and those that are to go.
+  std::int64_t pods_beside(std::int64_t replicas) const {
+    return replicas + std::count_if(observed_.pods.begin(), observed_.pods.end(),
+                                    [&](const PodObserved& pod) { return pod.ordinal >= replicas; });
+  }
+
   std::optional<Action> scale(const Granted& granted) {
     const std::int64_t target = step_.plan.replicas;
     if (observed_.workload && target == workload_.replicas) return std::nullopt;
@@ -183,15 +191,17 @@ class Stepper {
       step_.leaving = true;
       return shrink(target);
     }
+    // Of a StatefulSet that somebody deleted there may be pods that no cache has shown yet.
+    if (!observed_.workload && !observed_.pods_are_live) return ListPods{};
     std::int64_t replicas = target;
-    while (replicas > workload_.replicas && !admits(std::max(workload_.peak_pods, replicas), granted.ceiling))
-      --replicas;
+    const auto peak = [&] { return std::max(workload_.peak_pods, pods_beside(replicas)); };
+    while (replicas > workload_.replicas && !admits(peak(), granted.ceiling)) --replicas;
     if (replicas < target) hold_back(granted);
     // Strict rolls out all or nothing.
     const bool partly = replicas < target && desired_.request.policy == sizing::Policy::kStrict;
     if (observed_.workload && (replicas == workload_.replicas || partly)) return std::nullopt;
     if (!observed_.workload && replicas == 0 && target > 0) return std::nullopt;
-    return resized(replicas, std::max(workload_.peak_pods, replicas));
+    return resized(replicas, peak());
   }
 
   // A claim that holds nothing does so as long as no pod has it again.

@@ -113,7 +113,9 @@ struct Observed {
   std::vector<ClaimObserved> claims{};  // those that are being deleted are left out
   bool pods_are_live = false;        // listed from the API server after the above was read, not from a cache
   std::int64_t last_generation = 0;  // the highest remembered elsewhere
-  std::int64_t last_ceiling = 0;     // remembered elsewhere, for when the ConfigMap is lost; 0: not known
+  // Remembered from before the ConfigMap or the StatefulSet was lost; 0: not known.
+  std::int64_t last_ceiling = 0;
+  std::int64_t last_peak = 0;
   sizing::Outlook outlook;
 };
 

@@ -96,6 +96,8 @@ TEST_F(NextStep, FirstStartOnAnUnknownServerIsOnePodAtTheMinimum) {
   EXPECT_EQ(write.granted.generation, 1);
   EXPECT_EQ(write.granted.settings.max_open_conns, 1);
   observed_.granted = write.granted;
+  expect<ListPods>();
+  observed_.pods_are_live = true;
   const auto scale = expect<Scale>();
   EXPECT_EQ(scale.replicas, 1);
   EXPECT_EQ(scale.peak_pods, 1);
@@ -106,6 +108,7 @@ TEST_F(NextStep, KnownServerStartsAllPodsAtOnce) {
   EXPECT_EQ(write.granted.settings.max_open_conns, 9);
   EXPECT_EQ(write.granted.ceiling, 9);
   observed_.granted = write.granted;
+  observed_.pods_are_live = true;
   EXPECT_EQ(expect<Scale>().replicas, 3);
 }
 
@@ -227,6 +230,23 @@ TEST_F(NextStep, ALostConfigMapCountsPodsAtWhatTheyMayHave) {
   EXPECT_EQ(expect<WriteGrant>().granted.ceiling, 12);
   EXPECT_EQ(holding(observed_).existing.peak_pods, 3);
   EXPECT_EQ(holding(observed_).ceiling, 12);
+  // Pods may be on their way to later generations than are known.
+  EXPECT_GT(expect<WriteGrant>().granted.generation, 1000);
+}
+
+TEST_F(NextStep, ALostStatefulSetCountsThePodsThatItMayHaveLeft) {
+  desired_.request.replicas = 1;
+  desired_.request.max_open_conns = 9;
+  running(3, 4, 9);
+  observed_.workload.reset();
+  observed_.pods.erase(observed_.pods.begin(), observed_.pods.begin() + 2);
+  leave_from(2);
+  observed_.last_peak = 3;
+  EXPECT_EQ(holding(observed_).existing.peak_pods, 3);
+  expect<ListPods>();
+  observed_.last_peak = 0;
+  observed_.pods_are_live = true;
+  EXPECT_EQ(expect<Scale>().peak_pods, 2);  // pod 0, and pod 2 until it is gone
 }
 
 TEST_F(NextStep, APodThatHasNotStartedNeedsNoConfirmation) {
@@ -271,6 +291,7 @@ TEST_F(NextStepBesideOthers, WhoHasMoreThanItsShareShrinks) {
 TEST_F(NextStepBesideOthers, WhoHasLessGrowsAsTheOthersConfirm) {
   desired_.request.replicas = 3;
   observed_.granted = granted(1, 1, 1);
+  observed_.pods_are_live = true;
   beside(0, {3, 4});
   EXPECT_TRUE(std::holds_alternative<Wait>(step_.action));
   EXPECT_EQ(blocked(), "WaitingForOthers");
@@ -312,6 +333,7 @@ TEST_F(NextStep, DeletionDrainsAndIsDoneWhenNoPodIsLeft) {
 TEST_F(NextStep, NoReplicasIsAState) {
   desired_.request.replicas = 0;
   observed_.granted = granted(1, 25, 25);
+  observed_.pods_are_live = true;
   EXPECT_EQ(expect<Scale>().replicas, 0);
   observed_.workload = Workload{.settled = true};
   expect<Done>();

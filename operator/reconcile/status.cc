@@ -248,11 +248,6 @@ std::optional<sizing::KnownFacts> known_facts(const Status& status, const std::s
   return result;
 }
 
-std::int64_t last_ceiling(const Status& status) {
-  const auto& pods = status.pods;
-  return pods && pods->budget.peak_pods > 0 ? pods->budget.granted / pods->budget.peak_pods : 0;
-}
-
 Difference difference(const Status& before, const Status& after) {
   if (before == after) return Difference::kNone;
   return without_volatile(before) == without_volatile(after) ? Difference::kVolatileOnly : Difference::kReal;

@@ -111,8 +111,6 @@ bool has_condition(const Status& status, std::string_view type, Truth truth);
 // What the status remembers of the server, if it is about `target` (host:port/database), as of `now`.
 std::optional<sizing::KnownFacts> known_facts(const Status& status, const std::string& target,
                                               sizing::KnownFacts::Time now);
-// The limit that pods may have; 0: not known.
-std::int64_t last_ceiling(const Status& status);
 
 // Whether two statuses differ, and whether in more than the numbers that change by themselves (open, inUse,
 // idle, waitCount).

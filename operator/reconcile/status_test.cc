@@ -61,7 +61,6 @@ TEST(Status, IsReadWhole) {
   EXPECT_EQ(server.role_limit, 30);
   EXPECT_EQ(server.share, 18);
   EXPECT_FALSE(server.database_limit);
-  EXPECT_EQ(last_ceiling(status), 9);
   ASSERT_EQ(status.conditions.size(), 1U);
   EXPECT_TRUE(has_condition(status, "Ready", Truth::kFalse));
   EXPECT_EQ(status.conditions[0].last_transition, runtime::parse_timestamp("2026-01-31T12:00:01Z"));
@@ -131,14 +130,9 @@ TEST(Status, GarbledPartsReadAsAbsentAndLeaveTheRestAlone) {
   EXPECT_EQ(with("/serverFacts/databaseLimit", -1), expected);
 }
 
-TEST(Status, WhatCountsForClaimsIsReadEachByItself) {
-  const Status only_budget =
-      parse_status(Json::parse(R"({"connectionBudget": {"peakPods": 2, "granted": 10}})"));
-  EXPECT_EQ(last_ceiling(only_budget), 5);
+TEST(Status, TheGenerationIsReadByItself) {
   const Status only_generation = parse_status(Json::parse(R"({"settingsGeneration": 4})"));
   EXPECT_EQ(only_generation.pods.value_or(PodsStatus{}).settings_generation, 4);
-  EXPECT_EQ(last_ceiling(only_generation), 0);
-  EXPECT_EQ(last_ceiling(Status{}), 0);
 }
 
 using sizing::KnownFacts;

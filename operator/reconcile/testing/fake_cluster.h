@@ -216,6 +216,9 @@ class FakeCluster final : public Cluster, public pods::Pods {
     const Json before = objects.contains(id) ? objects[id] : Json();
     Json after = before.is_null() ? Json::object() : before;
     change(after);
+    // With the resourceVersion that the object must have.
+    if (!before.is_null() && after["metadata"]["resourceVersion"] != before["metadata"]["resourceVersion"])
+      return tl::unexpected(kube::ApiError{.status = 409, .reason = "Conflict"});
     after["kind"] = id.first;
     store(id, before, std::move(after));
     return objects[id];

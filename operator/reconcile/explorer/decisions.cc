@@ -1,0 +1,343 @@
+#include "operator/reconcile/explorer/decisions.h"
+
+#include <algorithm>
+#include <array>
+#include <utility>
+#include <variant>
+
+#include "operator/reconcile/explorer/steps.h"
+#include "operator/reconcile/holding.h"
+#include "operator/reconcile/next_step.h"
+#include "operator/sizing/ledger.h"
+
+namespace storagepool::reconcile::explorer {
+namespace {
+
+const settings::Settings& settings_with(Byte limit) {
+  static const std::vector<settings::Settings> all = [] {
+    std::vector<settings::Settings> made;
+    for (std::int64_t i = 0; i < 16; ++i) made.push_back(sizing::grant({}, std::max<std::int64_t>(i, 1)));
+    return made;
+  }();
+  return all[limit];
+}
+
+// Stands for a ceiling of which nothing is known.
+constexpr std::int64_t kAnyLimit = 255;
+
+// Of those that a state has numbers for.
+constexpr std::int64_t kMostGenerations = 15;
+
+Grant grant_of(const Granted& granted) {
+  return make_grant(static_cast<int>(std::min(granted.generation, kMostGenerations)),
+                    static_cast<int>(granted.settings.max_open_conns));
+}
+
+sizing::Request request_of(const Spec& spec) {
+  return {.policy = spec.strict ? sizing::Policy::kStrict : sizing::Policy::kFit,
+          .replicas = spec.replicas,
+          .max_open_conns = spec.limit,
+          .min_conns_per_pod = spec.min,
+          .reserve = 0};
+}
+
+std::string server_name(Byte server) {
+  return "server-" + std::to_string(server) + ":5432";
+}
+
+PodObserved observed_pod(const Pod& pod, std::int64_t ordinal, Grant current, Fault fault) {
+  PodObserved seen{.name = std::to_string(ordinal),
+                   .ordinal = ordinal,
+                   .started = pod.seen == kSeenStarted,
+                   .pushed = pod.pushed != 0,
+                   .told = true,
+                   .failure = "no answer"};
+  if (pod.report == 0) {
+    if (fault == Fault::kConfirmationIgnoresSilentPods) seen.started = false;
+    return seen;
+  }
+  const bool as_current = fault == Fault::kConfirmationIgnoresGeneration && current != 0;
+  const Grant told = as_current ? current : pod.report;
+  settings::SettingsReport report;
+  report.applied_generation = generation_of(told);
+  report.settings = settings_with(limit_of(told));
+  report.open = std::max(pod.report_over, limit_of(pod.report));
+  if (as_current) report.open = std::min<std::int64_t>(report.open, limit_of(current));
+  if (fault == Fault::kConfirmationIgnoresSockets) report.open = 0;
+  seen.report = std::move(report);
+  return seen;
+}
+
+// As account.cc makes it: what is known of the objects, and what a write of which the end is not known may
+// have made of them.
+Observed known_objects(const Pool& pool, Fault fault) {
+  const ConfigMap& config_map = pool.known_config_map;
+  const StatefulSet& set = pool.known_stateful_set;
+  Observed observed;
+  if (config_map.grant != 0) {
+    observed.granted = Granted{.generation = generation_of(config_map.grant),
+                               .settings = settings_with(limit_of(config_map.grant)),
+                               .ceiling = config_map.ceiling};
+  }
+  if (set.exists != 0) {
+    observed.workload =
+        Workload{.replicas = set.replicas, .peak_pods = set.peak, .settled = set.settled != 0};
+  }
+  observed.last_generation = generation_of(pool.status_grant);
+  observed.last_ceiling = pool.last_ceiling;
+  observed.last_peak = pool.last_peak;
+  if (fault == Fault::kDoubtCountsAsNotMade) return observed;
+  if (pool.ceiling_in_doubt > 0) {
+    if (pool.last_ceiling > 0) observed.last_ceiling = std::max(pool.last_ceiling, pool.ceiling_in_doubt);
+    auto& granted = observed.granted;
+    if (granted) granted->ceiling = std::max<std::int64_t>(granted->ceiling, pool.ceiling_in_doubt);
+  }
+  if (pool.peak_in_doubt > 0) {
+    observed.last_peak = std::max(pool.last_peak, pool.peak_in_doubt);
+    auto& workload = observed.workload;
+    if (workload) workload->peak_pods = std::max<std::int64_t>(workload->peak_pods, pool.peak_in_doubt);
+  }
+  return observed;
+}
+
+// As account.cc and Ledger::raise make it.
+sizing::Account account_of(const Configuration& configuration, const State& state, int index, Fault fault) {
+  const Pool& pool = state.pools[static_cast<std::size_t>(index)];
+  const Spec& spec = configuration.spec_of(state, index);
+  Observed observed = known_objects(pool, fault);
+  for (const Pod& pod : pool.pods) {
+    if (pod.seen != kNotSeen) observed.pods.emplace_back();
+  }
+  const Holding held = holding(observed);
+  sizing::Account account;
+  account.uid = std::to_string(index);
+  account.created = index;
+  account.database = "d";
+  account.role = "r";
+  account.existing = held.existing;
+  account.ceiling = held.ceiling;
+  if (pool.write.kind == kGrant && fault != Fault::kNeighboursReadBeforeOwnRaise)
+    account.ceiling = std::max<std::int64_t>(account.ceiling, pool.write.ceiling);
+  if (pool.write.kind == kScale && fault != Fault::kNeighboursReadBeforeOwnRaise)
+    account.existing.peak_pods = std::max<std::int64_t>(account.existing.peak_pods, pool.write.peak);
+  if (fault == Fault::kClaimForgetsPeak) account.existing.peak_pods = account.existing.replicas;
+  if (fault == Fault::kClaimForgetsCeiling) account.ceiling = account.existing.limit;
+  if (fault == Fault::kInvalidSpecClaimsNothing && !spec.valid) account.existing = {};
+  if (spec.valid && !spec.deleting) account.request = request_of(spec);
+  const Byte home = spec.valid ? spec.server : pool.known_config_map.leads_to;
+  account.servers.push_back(server_name(home));
+  for (Byte server = 0; server < kMostServers; ++server) {
+    const bool left = server != home && (leaving_of(pool, spec) >> server & 1U) != 0;
+    if (left && fault != Fault::kClaimForgetsServerBeingLeft) account.servers.push_back(server_name(server));
+  }
+  if (pool.facts.known > 0) {
+    // The server was started anew between one report and the next that says something else.
+    const sizing::Ledger::Now read{std::chrono::seconds(200 * (1 + pool.facts.age))};
+    sizing::KnownFacts& known = account.facts.emplace();
+    known.facts.max_connections = configuration.sizes[pool.facts.known - 1];
+    known.facts.read_at = known.facts.started_at = read.time_since_epoch() / std::chrono::milliseconds(1);
+    known.read = read;
+  }
+  return account;
+}
+
+struct Asked {
+  Desired desired;
+  Observed observed;
+};
+
+Asked ask(const Configuration& configuration, const State& state, int index, Fault fault) {
+  const Pool& pool = state.pools[static_cast<std::size_t>(index)];
+  const Spec& spec = configuration.spec_of(state, index);
+  Asked asked;
+  asked.desired = {.request = request_of(spec),
+                   .asked = {{"maxOpenConns", spec.limit}},
+                   .deleting = spec.deleting,
+                   .name = "p",
+                   .journals = false,
+                   .patience_over = true};
+  asked.observed = known_objects(pool, fault);
+  for (std::size_t i = 0; i < pool.pods.size(); ++i) {
+    if (pool.pods[i].seen == kNotSeen) continue;
+    const auto ordinal = static_cast<std::int64_t>(i);
+    asked.observed.pods.push_back(observed_pod(pool.pods[i], ordinal, pool.known_config_map.grant, fault));
+  }
+  asked.observed.pods_are_live = pool.live != 0 || fault == Fault::kPeakLoweredFromCachedList;
+  if (fault == Fault::kReleasedWhilePodsExist && spec.deleting) asked.observed.pods.clear();
+  sizing::Ledger ledger;
+  for (int i = 0; i < configuration.pools(); ++i) {
+    if (state.pools[static_cast<std::size_t>(i)].gone != 0) continue;
+    sizing::Account account = account_of(configuration, state, i, fault);
+    if (fault == Fault::kGrowsIntoWhatNeighboursCouldGiveUp && i != index) account.ceiling = 1;
+    ledger.put(std::move(account));
+  }
+  asked.observed.outlook = ledger.outlook(std::to_string(index), sizing::Ledger::Now{});
+  return asked;
+}
+
+// S3: pods or connections are missing and a condition says why.
+bool explained(const Step& step, const Spec& spec) {
+  if (step.blocked || step.stalled || step.plan.shortage != sizing::Shortage::kNone) return true;
+  return step.plan.replicas == spec.replicas && step.plan.per_pod >= spec.min;
+}
+
+// The indices of a Push are those of the pods that were seen.
+Byte ordinals(const std::vector<std::size_t>& indices, const Pool& pool) {
+  unsigned mask = 0;
+  std::size_t index = 0;
+  for (std::size_t i = 0; i < pool.pods.size(); ++i) {
+    if (pool.pods[i].seen == kNotSeen) continue;
+    if (std::find(indices.begin(), indices.end(), index++) != indices.end()) mask |= 1U << i;
+  }
+  return static_cast<Byte>(mask);
+}
+
+Write write_of(const Action& action, const Pool& pool) {
+  Write write;
+  if (const auto* grant = std::get_if<WriteGrant>(&action)) {
+    write.kind = kGrant;
+    write.grant = grant_of(grant->granted);
+    write.ceiling = static_cast<Byte>(std::min<std::int64_t>(grant->granted.ceiling, kAnyLimit));
+  } else if (const auto* scale = std::get_if<Scale>(&action)) {
+    write.kind = kScale;
+    write.replicas = static_cast<Byte>(scale->replicas);
+    write.peak = static_cast<Byte>(scale->peak_pods);
+  } else if (const auto* push = std::get_if<Push>(&action)) {
+    write.kind = kPush;
+    write.pods = ordinals(push->pods, pool);
+  } else if (std::holds_alternative<ListPods>(action)) {
+    write.kind = kList;
+  }
+  return write;
+}
+
+void spoil(Write& write, const Pool& pool, Fault fault) {
+  const bool lost = write.kind == kGrant && pool.known_config_map.grant == 0;
+  if (fault == Fault::kCeilingLoweredBeforeConfirmation && write.kind == kGrant)
+    write.ceiling = limit_of(write.grant);
+  if (fault == Fault::kLostCeilingIsTheLimit && lost) write.ceiling = limit_of(write.grant);
+  if (fault == Fault::kPeakForgetsOrphans && write.kind == kScale && pool.known_stateful_set.exists == 0)
+    write.peak = write.replicas;
+  if (fault == Fault::kPeakLoweredWithReplicas && write.kind == kScale) write.peak = write.replicas;
+}
+
+Decision decide(const Configuration& configuration, const State& state, int index, Fault fault) {
+  const Pool& pool = state.pools[static_cast<std::size_t>(index)];
+  const Asked asked = ask(configuration, state, index, fault);
+  const Step step = next_step(asked.desired, asked.observed);
+  Decision decision;
+  decision.write = write_of(step.action, pool);
+  if (const auto* grant = std::get_if<WriteGrant>(&step.action)) {
+    const bool skips = grant->granted.generation > kMostGenerations;
+    decision.skips_generations = skips && fault != Fault::kGenerationReusedAfterLoss ? 1 : 0;
+    if (skips) decision.write.grant = make_grant(1, limit_of(decision.write.grant));
+  }
+  spoil(decision.write, pool, fault);
+  decision.done = std::holds_alternative<Done>(step.action) ? 1 : 0;
+  decision.replicas = static_cast<Byte>(step.plan.replicas);
+  decision.explained = explained(step, configuration.spec_of(state, index)) ? 1 : 0;
+  return decision;
+}
+
+// What an account is made of.
+struct AccountBytes {
+  Byte spec, gone;
+  Byte limit, ceiling, leads_to;
+  Byte exists, replicas, peak;
+  Byte last_ceiling, last_peak, leaving, seen;
+  Facts facts;
+  std::array<Byte, 2> doubt;
+  std::array<Byte, 3> write;
+};
+static_assert(std::has_unique_object_representations_v<AccountBytes>);
+
+std::array<Byte, 3> numbers_of(const Write& write) {
+  if (write.kind != kGrant && write.kind != kScale) return {};
+  return {write.kind, write.ceiling, write.peak};
+}
+
+AccountBytes account_bytes(const Pool& pool) {
+  AccountBytes bytes{.spec = pool.spec,
+                     .gone = pool.gone,
+                     .limit = limit_of(pool.known_config_map.grant),
+                     .ceiling = pool.known_config_map.ceiling,
+                     .leads_to = pool.known_config_map.leads_to,
+                     .exists = pool.known_stateful_set.exists,
+                     .replicas = pool.known_stateful_set.replicas,
+                     .peak = pool.known_stateful_set.peak,
+                     .last_ceiling = pool.last_ceiling,
+                     .last_peak = pool.last_peak,
+                     .leaving = pool.leaving,
+                     .seen = 0,
+                     .facts = pool.facts,
+                     .doubt = {pool.ceiling_in_doubt, pool.peak_in_doubt},
+                     .write = numbers_of(pool.write)};
+  for (const Pod& pod : pool.pods) bytes.seen += pod.seen != kNotSeen ? 1 : 0;
+  return bytes;
+}
+
+// All that `decide` looks at, and nothing else.
+struct Question {
+  Byte index, live, settled;
+  Grant grant, status_grant;
+  std::array<std::array<Byte, 4>, kMostPods> pods;
+  std::array<AccountBytes, kMostPools> accounts;
+};
+static_assert(std::has_unique_object_representations_v<Question>);
+
+std::uint64_t question(const State& state, int index, int pools) {
+  const Pool& pool = state.pools[static_cast<std::size_t>(index)];
+  Question asked{};
+  asked.index = static_cast<Byte>(index);
+  asked.live = pool.live;
+  asked.settled = pool.known_stateful_set.settled;
+  asked.grant = pool.known_config_map.grant;
+  asked.status_grant = pool.status_grant;
+  for (std::size_t i = 0; i < pool.pods.size(); ++i) {
+    const Pod& pod = pool.pods[i];
+    asked.pods[i] = {pod.seen, pod.pushed, pod.report, pod.report_over};
+  }
+  for (int i = 0; i < pools; ++i) {
+    asked.accounts[static_cast<std::size_t>(i)] = account_bytes(state.pools[static_cast<std::size_t>(i)]);
+  }
+  return fingerprint(&asked, sizeof(asked));
+}
+
+}  // namespace
+
+Decisions::Decisions(const Configuration& configuration, Fault fault)
+    : configuration_(configuration), fault_(fault) {}
+
+const Decision& Decisions::of(const State& state, int pool) {
+  const std::uint64_t key = question(state, pool, configuration_.pools());
+  const auto found = known_.find(key);
+  if (found != known_.end()) return found->second;
+  return known_.emplace(key, decide(configuration_, state, pool, fault_)).first->second;
+}
+
+Counted Decisions::claim(const State& state, int index) {
+  const Pool& pool = state.pools[static_cast<std::size_t>(index)];
+  if (pool.gone != 0) return {};
+  const AccountBytes bytes = account_bytes(pool);
+  const std::uint64_t key = fingerprint(&bytes, sizeof(bytes)) + static_cast<std::uint64_t>(index);
+  const auto found = counted_.find(key);
+  if (found != counted_.end()) return found->second;
+  const sizing::Account account = account_of(configuration_, state, index, fault_);
+  Counted counted{.connections = static_cast<int>(account.claim())};
+  for (Byte server = 0; server < kMostServers; ++server) {
+    const auto& names = account.servers;
+    const bool counts = std::find(names.begin(), names.end(), server_name(server)) != names.end();
+    if (counts) counted.servers |= static_cast<Byte>(1U << server);
+  }
+  return counted_.emplace(key, counted).first->second;
+}
+
+std::string Decisions::explain(const State& state, int pool) const {
+  const Asked asked = ask(configuration_, state, pool, fault_);
+  const Step step = next_step(asked.desired, asked.observed);
+  std::string text = step.plan.message;
+  if (step.blocked) text += "; " + step.blocked->reason + ": " + step.blocked->message;
+  return text;
+}
+
+}  // namespace storagepool::reconcile::explorer
