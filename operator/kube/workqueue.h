@@ -1,9 +1,9 @@
 // The operator's work queue: which objects to reconcile next. A key is queued once however often it is added;
 // a key added while it is being worked on comes again afterwards; failures come back with exponential
-// back-off; changes by users go ahead of resyncs. Same semantics and metric names as client-go's workqueue,
-// so existing dashboards work. WorkQueueCore is pure and single-threaded (`now` is passed in); WorkQueue is
-// the blocking, thread-safe wrapper. The queue is bounded by the number of distinct keys, that is of objects
-// in the cluster.
+// back-off, of a minute at most; changes by users go ahead of resyncs. Metric names as those of client-go's
+// workqueue, so existing dashboards work. WorkQueueCore is pure and single-threaded (`now` is passed in);
+// WorkQueue is the blocking, thread-safe wrapper. The queue is bounded by the number of distinct keys, that
+// is of objects in the cluster.
 #pragma once
 
 #include <chrono>
@@ -12,6 +12,7 @@
 #include <map>
 #include <mutex>
 #include <optional>
+#include <random>
 #include <set>
 #include <string>
 #include <utility>
@@ -24,7 +25,7 @@ namespace storagepool::kube {
 enum class Priority { kUser, kResync };
 
 inline constexpr std::chrono::milliseconds kBackoffBase{5};
-inline constexpr std::chrono::seconds kBackoffMax{1000};
+inline constexpr std::chrono::seconds kBackoffMax{60};
 
 class WorkQueueCore {
  public:
@@ -39,8 +40,9 @@ class WorkQueueCore {
   bool add(const ObjectKey& key, Priority priority, TimePoint now);
   // Later; the earlier of two times wins. A delay of 0 or less adds at once.
   void add_after(const ObjectKey& key, Priority priority, Duration delay, TimePoint now);
-  // After the key's back-off: kBackoffBase doubled with each call, up to kBackoffMax. Returns the delay.
-  Duration add_rate_limited(const ObjectKey& key, TimePoint now);
+  // After the key's back-off, or `at_least` if that is longer: kBackoffBase times four with each call, up to
+  // kBackoffMax, less up to a fifth by chance; in place of what add_after was told before. Returns the delay.
+  Duration add_rate_limited(const ObjectKey& key, Duration at_least, TimePoint now);
   void forget(const ObjectKey& key);  // success: back-off starts anew
 
   // The next key, now in work until `done`. Delayed keys that are due become ready first.
@@ -70,7 +72,8 @@ class WorkQueueCore {
   std::map<ObjectKey, Priority> again_;  // added while in work
   std::map<ObjectKey, Delayed> delayed_;
   std::set<std::pair<TimePoint, ObjectKey>> by_due_;
-  std::map<ObjectKey, int> failures_;
+  std::map<ObjectKey, int> failures_;  // since the last success
+  std::minstd_rand random_;            // no more than to spread what has failed at once
   std::uint64_t adds_ = 0;
 };
 
@@ -81,7 +84,7 @@ class WorkQueue {
 
   void add(const ObjectKey& key, Priority priority);
   void add_after(const ObjectKey& key, Priority priority, std::chrono::milliseconds delay);
-  void add_rate_limited(const ObjectKey& key);
+  void add_rate_limited(const ObjectKey& key, std::chrono::milliseconds at_least);
   void forget(const ObjectKey& key);
 
   // Waits for a key; nothing after shut_down. Each key must be given back with `done` before it comes again.

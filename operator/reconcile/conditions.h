@@ -15,8 +15,12 @@ inline constexpr const char* kBudgetExceeded = "BudgetExceeded";
 inline constexpr const char* kRolloutBlocked = "RolloutBlockedByConnections";
 inline constexpr const char* kPostgresReachable = "PostgresReachable";
 inline constexpr const char* kJournalNotDurable = "JournalNotDurable";
+inline constexpr const char* kPodsFailing = "PodsFailing";
 
-// All seven, in that order, or the first three where nothing was seen. The time of the last transition is
+// The reason while a request to the API server fails that may succeed later.
+inline constexpr const char* kRequestFailed = "RequestFailed";
+
+// All eight, in that order, or the first three where nothing was seen. The time of the last transition is
 // kept from `input.previous` where the status has not changed.
 std::vector<Condition> build_conditions(const StatusInput& input);
 

@@ -1,6 +1,7 @@
 #include "operator/reconcile/look.h"
 
 #include <algorithm>
+#include <functional>
 #include <utility>
 
 #include "operator/kube/object.h"
@@ -26,6 +27,8 @@ constexpr auto kVolatileStatusPeriod = 30s;
 constexpr auto kSecretReapplyPeriod = 30s;
 // How long pods that leave are waited for where a volume keeps what they hold.
 constexpr auto kPatience = 60s;
+// What the API server has refused for good is asked of it again about this often.
+constexpr std::chrono::milliseconds kRefusedPeriod = 60s;
 
 std::string join(const render::FieldProblems& problems) {
   std::string text;
@@ -60,9 +63,23 @@ Look::Look(Cluster& cluster, const PodAdmin& admin, const Options& options, Memo
 }
 
 tl::expected<Outcome, kube::ApiError> Look::run() {
-  if (auto failure = work()) return tl::unexpected(std::move(*failure));
+  auto failure = work();
   if (finished_) return Outcome{};
-  if (auto failure = write_status()) return tl::unexpected(std::move(*failure));
+  if (failure && !is_worth_telling(*failure)) return tl::unexpected(std::move(*failure));
+  if (auto unwritten = write_status()) {
+    log::warn("the status was not written",
+              {{"storagepool", kube::key_of(*object_).to_string()}, {"detail", unwritten->to_string()}});
+    if (!failure && is_worth_telling(*unwritten)) {
+      record({.regarding = {},
+              .type = kube::EventType::kWarning,
+              .reason = "StatusNotWritten",
+              .action = "Reconcile",
+              .note = cluster_words(unwritten->message)});
+    }
+    if (!failure) failure = std::move(unwritten);
+  }
+  if (failure) return tl::unexpected(std::move(*failure));
+  memory_.failing_since.reset();
   Outcome outcome{.requeue_after = requeue_after(), .budget = {}};
   if (const auto& pods = status_.pods) {
     const ConnectionBudget& budget = pods->budget;
@@ -83,6 +100,7 @@ Look::Failure Look::work() {
   if (!deleting_) {
     if (!valid_) return std::nullopt;
     if (auto failure = add_finalizer()) return failure;
+    if (refused_) return std::nullopt;
     if (auto failure = apply_fixed_children()) return failure;
     if (refused_) return std::nullopt;
   }
@@ -241,6 +259,7 @@ Look::Failure Look::write_status() {
   input.now = now_.wall;
   input.previous = previous_;
   input.stall = stall_;
+  input.failure = failure_;
   if (step_ && valid_) {
     Seen& seen = input.seen.emplace();
     seen.spec = spec_;
@@ -252,6 +271,7 @@ Look::Failure Look::write_status() {
     seen.claims = claims_;
     seen.filled = filled_journals(desired(), observed());
     seen.facts = memory_.member.facts;
+    seen.trouble = find_trouble();
   }
   status_ = build_status(input);
 
@@ -261,18 +281,49 @@ Look::Failure Look::write_status() {
   const auto stored = cluster_.apply_status(
       {{"metadata", {{"name", identity_.name}, {"namespace", identity_.name_space}, {"uid", identity_.uid}}},
        {"status", to_json(status_)}});
-  if (!stored) return stored.error();
+  const std::vector<kube::Event> events = transition_events(previous_, status_);
+  if (!stored) {
+    for (const kube::Event& event : events) {
+      if (event.type == kube::EventType::kWarning) record(event);
+    }
+    return stored.error();
+  }
   memory_.status.written(status_, *stored, now_.steady);
   memory_.status_written_at = now_.steady;
   if (changed == Difference::kReal) memory_.progressed_at = now_.steady;
-  for (kube::Event event : transition_events(previous_, status_)) {
-    event.regarding = kube::reference_to(*object_);
-    cluster_.record(event);
-  }
+  for (const kube::Event& event : events) record(event);
   return std::nullopt;
 }
 
+void Look::record(kube::Event event) {
+  event.regarding = kube::reference_to(*object_);
+  cluster_.record(event);
+}
+
+// What is asked for on the way is a help: without it the look goes on.
+std::optional<Trouble> Look::find_trouble() {
+  if (deleting_) return std::nullopt;
+  const auto& workload = memory_.workload.view();
+  const auto suspect = find_suspect(identity_.name, workload, pods_);
+  if (memory_.inquiry.is_due(suspect, now_.steady)) {
+    const auto events = cluster_.list_events(identity_.name_space, suspect->kind, suspect->uid);
+    if (events) {
+      memory_.inquiry.answered(*events);
+    } else {
+      log::warn("events cannot be listed", {{"storagepool", kube::key_of(*object_).to_string()},
+                                            {"detail", events.error().to_string()}});
+    }
+  }
+  const std::int64_t replicas = workload ? workload->workload.replicas : 0;
+  return worst_trouble(pods_, replicas, memory_.inquiry.trouble(), now_.wall);
+}
+
 std::chrono::milliseconds Look::requeue_after() const {
+  // Not all at the same time: one full quota refuses many.
+  if (refused_) {
+    const std::size_t spread = std::hash<std::string>{}(identity_.uid) % 256;
+    return kRefusedPeriod * 9 / 10 + kRefusedPeriod / 5 * spread / 256;
+  }
   const bool settled = !step_ || has_condition(status_, kReady, Truth::kTrue);
   // While pods take their journals along, an eviction must not come before a filled one is known.
   const auto& workload = memory_.workload.view();
