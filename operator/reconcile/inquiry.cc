@@ -32,8 +32,7 @@ std::optional<Suspect> find_suspect(const std::string& pool, const std::optional
   if (one_says) return std::nullopt;
   for (std::int64_t ordinal = 0; ordinal < replicas; ++ordinal) {
     const PodState* pod = find(pods, ordinal);
-    if (pod == nullptr)
-      return Suspect{"StatefulSet", workload->uid, pool + "-" + std::to_string(ordinal)};
+    if (pod == nullptr) return Suspect{"StatefulSet", workload->uid, pool + "-" + std::to_string(ordinal)};
     if (pod->view.creating && !pod->view.terminating) return Suspect{"Pod", pod->view.uid, pod->view.name};
   }
   return std::nullopt;

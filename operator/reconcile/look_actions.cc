@@ -13,7 +13,7 @@ namespace storagepool::reconcile {
 namespace {
 
 // So long requests may fail before the StoragePool says so.
-constexpr std::chrono::seconds kBlip{2};
+constexpr std::chrono::seconds kBlip{1};
 
 }  // namespace
 

@@ -55,8 +55,8 @@ bool is_crash(const Json& terminated) {
 
 Trouble of_crash(const std::string& pod, const Json& terminated) {
   const bool memory = text_at(terminated, "/reason") == "OOMKilled";
-  std::string words = "the container ended with exit code " +
-                      std::to_string(integer_at(terminated, "/exitCode", 0));
+  std::string words =
+      "the container ended with exit code " + std::to_string(integer_at(terminated, "/exitCode", 0));
   if (const std::string why = text_at(terminated, "/reason"); !why.empty()) words += " (" + why + ")";
   if (const std::string last = text_at(terminated, "/message"); !last.empty()) words += ": " + last;
   if (memory) words += ": it may use more memory with spec.resources.limits.memory";
@@ -113,8 +113,8 @@ const Json* not_scheduled(const Json& pod) {
 // Events are written in two ways, by age of who writes them.
 std::optional<runtime::Timestamp> time_of(const Json& event) {
   std::optional<runtime::Timestamp> latest;
-  for (const char* field :
-       {"/series/lastObservedTime", "/deprecatedLastTimestamp", "/eventTime", "/metadata/creationTimestamp"}) {
+  for (const char* field : {"/series/lastObservedTime", "/deprecatedLastTimestamp", "/eventTime",
+                            "/metadata/creationTimestamp"}) {
     const auto time = runtime::parse_timestamp(text_at(event, field));
     if (time && (!latest || *time > *latest)) latest = time;
   }

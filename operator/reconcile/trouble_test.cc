@@ -96,9 +96,8 @@ TEST(Trouble, OfACrashHasTheExitCodeAndTheLastWords) {
       {"exitCode", 2}, {"reason", "Error"}, {"message", "config.yaml:\n\tpostgres.host is missing\n"}};
   const Trouble trouble = trouble_of(container);
   EXPECT_EQ(trouble.reason, "CrashLoopBackOff");
-  EXPECT_EQ(
-      trouble.message,
-      "audit-0: the container ended with exit code 2 (Error): config.yaml: postgres.host is missing");
+  EXPECT_EQ(trouble.message,
+            "audit-0: the container ended with exit code 2 (Error): config.yaml: postgres.host is missing");
 
   container["lastState"]["terminated"] = {{"exitCode", 137}, {"reason", "OOMKilled"}};
   EXPECT_EQ(trouble_of(container).reason, "OOMKilled");
@@ -184,7 +183,8 @@ TEST(Trouble, WordsAreBoundedAndOfOneLine) {
 TEST(Trouble, WhatHasAnotherShapeSaysNothing) {
   for (const Json& pod :
        {Json(), Json::array(), Json{{"status", 7}}, Json{{"status", {{"containerStatuses", "x"}}}},
-        Json{{"status", {{"conditions", {nullptr, 7, Json::array()}}, {"containerStatuses", {nullptr, 3}}}}}}) {
+        Json{{"status",
+              {{"conditions", {nullptr, 7, Json::array()}}, {"containerStatuses", {nullptr, 3}}}}}}) {
     EXPECT_FALSE(trouble_of_pod(pod)) << pod;
     EXPECT_FALSE(is_being_created(pod)) << pod;
   }
