@@ -3,6 +3,7 @@
 // killed pod and a drained node. Every write is acknowledged, but for those whose connection ended with the
 // killed pod.
 #include <algorithm>
+#include <array>
 #include <chrono>
 #include <csignal>
 #include <filesystem>
@@ -10,6 +11,7 @@
 #include <iostream>
 #include <iterator>
 #include <map>
+#include <memory>
 #include <set>
 #include <string>
 #include <vector>
@@ -27,14 +29,27 @@ using nlohmann::json;
 using namespace std::chrono_literals;
 using std::chrono::steady_clock;
 
-constexpr const char* kCorrelation = "acknowledged-is-kept";
-constexpr int kWriters = 8;
+constexpr int kWriters = 8;  // of each StoragePool
 constexpr auto kOutage = 60s;
 constexpr auto kSettled = 180s;
 
 struct Events {
   std::set<std::string> ids{};
   std::vector<std::string> doubled{};
+};
+
+// A StoragePool under constant writes; its name is their correlation id.
+struct Subject {
+  std::string name;
+  std::string persistence;
+  std::unique_ptr<Writers> writers = nullptr;
+  std::size_t stored_before = 0;  // PostgreSQL came back
+  struct {
+    steady_clock::time_point from;
+    steady_clock::time_point to;
+  } killed = {};  // when one of its pods was
+
+  std::string pod(int ordinal) const { return name + "-" + std::to_string(ordinal); }
 };
 
 class AcknowledgedIsKept : public Scenario {
@@ -70,11 +85,10 @@ class AcknowledgedIsKept : public Scenario {
                              " on this machine: the scenario wants hack/cluster's node");
   }
 
-  Events stored(const Postgres& postgres) {
+  Events stored(const Postgres& postgres, const Subject& subject) {
     Events events;
     for (const std::string& id : postgres.superuser(
-             std::string("select event_id from audit_events where correlation_id = '") + kCorrelation + "'",
-             kDatabase)) {
+             "select event_id from audit_events where correlation_id = '" + subject.name + "'", kDatabase)) {
       if (!events.ids.insert(id).second) events.doubled.push_back(id);
     }
     return events;
@@ -82,28 +96,26 @@ class AcknowledgedIsKept : public Scenario {
 
   std::string node() { return kubectl_json({"get", "nodes"}).at("items").at(0).at("metadata").at("name"); }
 
-  // Drains the node of this StoragePool's pods for a while, and lets it take pods again.
+  // Drains the node of the StoragePools' pods for a while, and lets it take pods again.
   void drain_and_uncordon() {
     const std::string name = node();
     const Result drained =
-        kubectl({"drain", name, "--pod-selector=app.kubernetes.io/instance=audit", "--ignore-daemonsets",
-                 "--delete-emptydir-data", "--force", "--timeout=15s"});
+        kubectl({"drain", name, "--pod-selector=app.kubernetes.io/instance in (volumes,ephemeral)",
+                 "--ignore-daemonsets", "--delete-emptydir-data", "--force", "--timeout=15s"});
     std::cerr << "drain: " << drained.exit_code << " " << drained.err << "\n";
     kubectl_out({"uncordon", name});
   }
 
-  void through_an_outage_with_all_that_people_do(const std::string& persistence);
+  void start(Subject& subject);
+  void kill_a_pod(Subject& subject);
+  void expect_all_kept(const Postgres& postgres, const Subject& subject, steady_clock::time_point away);
 
-  struct Window {
-    steady_clock::time_point from;
-    steady_clock::time_point to;
-  };
-  // Of the failures those that a pod killed in this time is not the cause of.
+  // Of the failures those that the killed pod is not the cause of.
   static std::vector<Writers::Failure> not_of_the_killed(const Writers::Outcome& outcome,
-                                                         const Window& killed) {
+                                                         const Subject& subject) {
     std::vector<Writers::Failure> others;
     std::ranges::copy_if(outcome.failures, std::back_inserter(others), [&](const Writers::Failure& failure) {
-      return failure.status != 0 || failure.ended < killed.from || failure.begun > killed.to;
+      return failure.status != 0 || failure.ended < subject.killed.from || failure.begun > subject.killed.to;
     });
     return others;
   }
@@ -122,80 +134,94 @@ class AcknowledgedIsKept : public Scenario {
   }
 };
 
-void AcknowledgedIsKept::through_an_outage_with_all_that_people_do(const std::string& persistence) {
-  const Postgres postgres(name_space(), 60);
-  apply(pool("audit", 3,
-             {{"spec",
-               {{"journal", {{"size", "64Mi"}, {"persistence", persistence}}},
-                {"pool", {{"maxOpenConns", 5}, {"connectTimeout", "1s"}}}}}}));
-  ASSERT_TRUE(becomes_ready("audit", 3));
-
-  Writers writers(service_address("audit"), 8080, kWriters, kCorrelation);
+void AcknowledgedIsKept::start(Subject& subject) {
+  ASSERT_TRUE(becomes_ready(subject.name, 3));
+  subject.writers = std::make_unique<Writers>(service_address(subject.name), 8080, kWriters, subject.name);
   ASSERT_TRUE(eventually(30s, [&]() -> std::string {
-    return writers.outcome().stored.size() > 50 ? "" : report(writers.outcome());
+    return subject.writers->outcome().stored.size() > 50 ? "" : report(subject.writers->outcome());
   }));
+}
 
-  postgres.cut_off();
-  const auto away = steady_clock::now();
-  ASSERT_TRUE(eventually(30s, [&]() -> std::string {
-    return writers.outcome().journalled.size() > 50 ? "" : report(writers.outcome());
+void AcknowledgedIsKept::kill_a_pod(Subject& subject) {
+  const std::string pod = subject.pod(0);
+  subject.killed.from = steady_clock::now();
+  ASSERT_EQ(::kill(process_of(pod), SIGKILL), 0);
+  EXPECT_TRUE(eventually(60s, [&]() -> std::string {
+    const json statuses = get("pod", pod).at("status").value("containerStatuses", json::array());
+    if (statuses.empty()) return "no container";
+    const bool again = statuses.at(0).value("restartCount", 0) > 0 && statuses.at(0).value("ready", false);
+    return again ? "" : statuses.dump();
   }));
-  kubectl_out({"-n", name_space(), "rollout", "restart", "statefulset/audit"});
-  kubectl_out({"-n", name_space(), "scale", "storagepool/audit", "--replicas=2"});
-  patch("audit", {{"spec", {{"postgres", {{"host", postgres.direct_host()}}}}}});
-  Window killed{.from = steady_clock::now(), .to = {}};
-  ASSERT_EQ(::kill(process_of("audit-0"), SIGKILL), 0);
-  const auto killed_is_known = [&] {
-    return eventually(60s, [&]() -> std::string {
-      const json statuses = get("pod", "audit-0").at("status").value("containerStatuses", json::array());
-      if (statuses.empty()) return "no container";
-      const bool again = statuses.at(0).value("restartCount", 0) > 0 && statuses.at(0).value("ready", false);
-      return again ? "" : statuses.dump();
-    });
-  };
-  EXPECT_TRUE(killed_is_known());
-  killed.to = steady_clock::now();
-  drain_and_uncordon();
-  std::this_thread::sleep_until(away + kOutage);
+  subject.killed.to = steady_clock::now();
+}
 
-  const std::size_t stored_before = writers.outcome().stored.size();
-  postgres.restore();
-  const auto back = accepts_again();
-  ASSERT_TRUE(eventually(60s, [&]() -> std::string {
-    return writers.outcome().stored.size() > stored_before ? "" : report(writers.outcome());
-  }));
-  std::cerr << "stored again after "
-            << std::chrono::duration<double>(writers.outcome().last_stored - back).count()
-            << " s, counted from when PostgreSQL's Service led to it\n";
-  ASSERT_TRUE(becomes_ready("audit", 2, kSettled));
-  writers.stop();
-
-  const Writers::Outcome outcome = writers.outcome();
-  std::cerr << report(outcome) << "\n";
+void AcknowledgedIsKept::expect_all_kept(const Postgres& postgres, const Subject& subject,
+                                         steady_clock::time_point away) {
+  const Writers::Outcome outcome = subject.writers->outcome();
+  std::cerr << subject.persistence << ": " << report(outcome) << "\n";
   std::set<std::string> acknowledged(outcome.stored.begin(), outcome.stored.end());
   acknowledged.insert(outcome.journalled.begin(), outcome.journalled.end());
   ASSERT_GT(outcome.journalled.size(), 100U);
-  for (const auto& failure : not_of_the_killed(outcome, killed)) {
+  for (const auto& failure : not_of_the_killed(outcome, subject)) {
     const auto since = std::chrono::duration<double>(failure.begun - away).count();
     ADD_FAILURE() << since << " s after PostgreSQL was gone: " << failure.status << " " << failure.text;
   }
   EXPECT_TRUE(eventually(kSettled, [&]() -> std::string {
-    const Events events = stored(postgres);
+    const Events events = stored(postgres, subject);
     std::vector<std::string> missing;
     std::ranges::set_difference(acknowledged, events.ids, std::back_inserter(missing));
     return missing.empty() ? ""
                            : std::to_string(missing.size()) +
                                  " acknowledged events are not stored, such as " + missing[0];
   }));
-  EXPECT_TRUE(stored(postgres).doubled.empty()) << ::testing::PrintToString(stored(postgres).doubled);
+  const Events events = stored(postgres, subject);
+  EXPECT_TRUE(events.doubled.empty()) << ::testing::PrintToString(events.doubled);
 }
 
-TEST_F(AcknowledgedIsKept, OnPersistentVolumes) {
-  through_an_outage_with_all_that_people_do("PersistentVolume");
-}
+TEST_F(AcknowledgedIsKept, ThroughAnOutageWithAllThatPeopleDo) {
+  const Postgres postgres(name_space(), 80);
+  std::array<Subject, 2> subjects{Subject{.name = "volumes", .persistence = "PersistentVolume"},
+                                  Subject{.name = "ephemeral", .persistence = "Ephemeral"}};
+  for (const Subject& subject : subjects) {
+    apply(pool(subject.name, 3,
+               {{"spec",
+                 {{"journal", {{"size", "64Mi"}, {"persistence", subject.persistence}}},
+                  {"pool", {{"maxOpenConns", 5}, {"connectTimeout", "1s"}}}}}}));
+  }
+  for (Subject& subject : subjects) ASSERT_NO_FATAL_FAILURE(start(subject));
 
-TEST_F(AcknowledgedIsKept, OnEphemeralStorage) {
-  through_an_outage_with_all_that_people_do("Ephemeral");
+  postgres.cut_off();
+  const auto away = steady_clock::now();
+  for (const Subject& subject : subjects) {
+    ASSERT_TRUE(eventually(30s, [&]() -> std::string {
+      return subject.writers->outcome().journalled.size() > 50 ? "" : report(subject.writers->outcome());
+    }));
+    kubectl_out({"-n", name_space(), "rollout", "restart", "statefulset/" + subject.name});
+    kubectl_out({"-n", name_space(), "scale", "storagepool/" + subject.name, "--replicas=2"});
+    patch(subject.name, {{"spec", {{"postgres", {{"host", postgres.direct_host()}}}}}});
+  }
+  for (Subject& subject : subjects) ASSERT_NO_FATAL_FAILURE(kill_a_pod(subject));
+  drain_and_uncordon();
+  std::this_thread::sleep_until(away + kOutage);
+
+  for (Subject& subject : subjects) subject.stored_before = subject.writers->outcome().stored.size();
+  postgres.restore();
+  const auto back = accepts_again();
+  for (const Subject& subject : subjects) {
+    ASSERT_TRUE(eventually(60s, [&]() -> std::string {
+      const Writers::Outcome outcome = subject.writers->outcome();
+      return outcome.stored.size() > subject.stored_before ? "" : report(outcome);
+    }));
+    const std::chrono::duration<double> after =
+        subject.writers->outcome().stored_at.at(subject.stored_before) - back;
+    std::cerr << subject.persistence << ": stored again after " << after.count()
+              << " s, counted from when PostgreSQL's Service led to it\n";
+  }
+  for (const Subject& subject : subjects) ASSERT_TRUE(becomes_ready(subject.name, 2, kSettled));
+  for (const Subject& subject : subjects) {
+    subject.writers->stop();
+    expect_all_kept(postgres, subject, away);
+  }
 }
 
 }  // namespace

@@ -1,6 +1,7 @@
 #include "e2e/support/writers.h"
 
 #include <array>
+#include <atomic>
 #include <cstdio>
 #include <optional>
 #include <utility>
@@ -19,7 +20,9 @@ using std::chrono::steady_clock;
 // Of one writer, between two events: eight of them write some 200 events a second.
 constexpr std::chrono::milliseconds kPause{40};
 
-// A UUID of version 8 that tells writers and turns apart.
+std::atomic<int> writers_so_far{0};
+
+// A UUID of version 8 that tells all writers of this process and their turns apart.
 std::string event_id(int writer, int turn) {
   std::array<char, 37> text{};
   static_cast<void>(
@@ -31,7 +34,8 @@ std::string event_id(int writer, int turn) {
 
 Writers::Writers(const std::string& address, std::uint16_t port, int count,
                  const std::string& correlation_id) {
-  for (int writer = 0; writer < count; ++writer) {
+  const int first = writers_so_far.fetch_add(count);
+  for (int writer = first; writer < first + count; ++writer) {
     threads_.emplace_back([this, writer, address, port, correlation_id](const std::stop_token& stop) {
       write(stop, writer, address, port, correlation_id);
     });
@@ -55,7 +59,7 @@ void Writers::write(const std::stop_token& stop, int writer, const std::string& 
       if (answer && (answer->status == 201 || answer->status == 202)) {
         const std::string id = json::parse(answer->body).at("event_id");
         (answer->status == 201 ? outcome_.stored : outcome_.journalled).push_back(id);
-        if (answer->status == 201) outcome_.last_stored = ended;
+        if (answer->status == 201) outcome_.stored_at.push_back(ended);
       } else {
         outcome_.failures.push_back(
             {begun, ended, answer ? answer->status : 0, answer ? answer->body : answer.error()});

@@ -25,10 +25,10 @@ class Writers {
     std::string text;
   };
   struct Outcome {
-    std::vector<std::string> stored{};      // ids answered 201
+    std::vector<std::string> stored{};      // ids answered 201, in the order of the answers
+    std::vector<TimePoint> stored_at{};     // when each was
     std::vector<std::string> journalled{};  // ids answered 202
     std::vector<Failure> failures{};
-    TimePoint last_stored{};  // the end of the newest 201
   };
 
   // All events have the correlation id `correlation_id`.

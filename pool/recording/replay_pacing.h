@@ -26,7 +26,7 @@ namespace storagepool::recording {
 
 struct ReplayLimits {
   std::size_t max_events = 500;                          // in one batch
-  std::size_t max_events_beside_live = 25;               // likewise, while live requests come
+  std::size_t max_events_beside_live = 16;               // likewise, while live requests come
   std::size_t max_bytes = std::size_t{4} * 1024 * 1024;  // of records in one batch
   std::chrono::milliseconds shortest_backoff{100};
   std::chrono::milliseconds longest_backoff{5000};
