@@ -1,9 +1,10 @@
 // The operator's work queue: which objects to reconcile next. A key is queued once however often it is added;
 // a key added while it is being worked on comes again afterwards; failures come back with exponential
-// back-off, of a minute at most; changes by users go ahead of resyncs. Metric names as those of client-go's
-// workqueue, so existing dashboards work. WorkQueueCore is pure and single-threaded (`now` is passed in);
-// WorkQueue is the blocking, thread-safe wrapper. The queue is bounded by the number of distinct keys, that
-// is of objects in the cluster.
+// back-off, of a minute at most; a user's change goes ahead of what pods and controllers have done, and both
+// ahead of resyncs and of what a start of the operator finds. Metric names as those of client-go's workqueue,
+// so existing dashboards work. WorkQueueCore is pure and single-threaded (`now` is passed in); WorkQueue is
+// the blocking, thread-safe wrapper. The queue is bounded by the number of distinct keys, that is of objects
+// in the cluster.
 #pragma once
 
 #include <chrono>
@@ -22,7 +23,11 @@
 
 namespace storagepool::kube {
 
-enum class Priority { kUser, kResync };
+enum class Priority {
+  kUser,    // a spec was made, changed or deleted
+  kChange,  // a child object or a pod's report has changed, or a failure is tried again
+  kResync,  // nothing is known to have changed
+};
 
 inline constexpr std::chrono::milliseconds kBackoffBase{5};
 inline constexpr std::chrono::seconds kBackoffMax{60};

@@ -51,7 +51,7 @@ WorkQueueCore::Duration WorkQueueCore::add_rate_limited(const ObjectKey& key, Du
     by_due_.erase({planned->second.due, key});
     delayed_.erase(planned);
   }
-  add_after(key, Priority::kUser, delay, now);
+  add_after(key, Priority::kChange, delay, now);
   return delay;
 }
 

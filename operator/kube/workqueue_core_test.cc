@@ -60,6 +60,18 @@ TEST(WorkQueueCoreTest, UserChangesGoAheadOfResyncs) {
   EXPECT_EQ(taken(queue, kOpening), "-");
 }
 
+TEST(WorkQueueCoreTest, AUsersChangeIsNextHoweverMuchWaits) {
+  WorkQueueCore queue;
+  for (int i = 0; i < 2000; ++i) queue.add({"n", std::to_string(i)}, Priority::kResync, kOpening);
+  for (int i = 0; i < 500; ++i) queue.add({"n", std::to_string(i)}, Priority::kChange, kOpening);
+  for (int i = 0; i < 500; ++i) queue.add_rate_limited({"m", std::to_string(i)}, 0ms, kOpening);
+  queue.add(kA, Priority::kUser, kOpening + 1s);
+  queue.add({"n", "1999"}, Priority::kUser, kOpening + 1s);
+  EXPECT_EQ(taken(queue, kOpening + 1s), "a");
+  EXPECT_EQ(taken(queue, kOpening + 1s), "1999");
+  EXPECT_EQ(taken(queue, kOpening + 1s), "0") << "then the pods' news";
+}
+
 TEST(WorkQueueCoreTest, BackOffGrowsFrom5MillisecondsToAMinute) {
   WorkQueueCore queue;
   const auto expect_about = [&](const ObjectKey& key, std::chrono::milliseconds longest) {

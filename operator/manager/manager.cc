@@ -13,8 +13,10 @@
 #include "operator/kube/transport/cpprest_transport.h"
 #include "operator/manager/admin_key.h"
 #include "operator/manager/controller.h"
+#include "operator/pods/live_pods.h"
 #include "operator/reconcile/kube_cluster.h"
 #include "operator/reconcile/reconcile.h"
+#include "operator/render/render.h"
 #include "pool/common/http/router.h"
 #include "pool/common/http/server.h"
 #include "pool/common/runtime/clock.h"
@@ -111,9 +113,10 @@ class Work {
     if (!wait_for_caches(cluster, stop)) return true;
     log::info("caches are filled, reconciling");
     readiness_.set("");
-    const auto pods = kube::make_pod_client();
+    pods::LivePods pods(render::kAdminPort, metrics_,
+                        [this](const kube::ObjectKey& pool) { queue_.add(pool, kube::Priority::kChange); });
     reconcile::Reconciler reconciler(
-        cluster, *pods,
+        cluster, pods,
         {.default_image = options_.default_image, .admin_key = *key, .resync = options_.resync});
     Controller(queue_, reconciler, metrics_).run();
     readiness_.set("stopping");

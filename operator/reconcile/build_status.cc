@@ -80,7 +80,9 @@ PodsStatus pods_status(const Seen& seen) {
 // Whether a condition in this state is worth a person's attention.
 bool is_bad(const Condition* condition) {
   if (condition == nullptr) return false;
-  if (condition->type == kPostgresReachable) return condition->status == Truth::kFalse;
+  if (condition->type == kPostgresReachable) {
+    return condition->status == Truth::kFalse || condition->reason == kAdminPortUnreachable;
+  }
   return condition->type != kReady && condition->type != kReconciling && condition->status == Truth::kTrue;
 }
 

@@ -9,7 +9,7 @@
 
 #include "operator/kube/events.h"
 #include "operator/reconcile/next_step.h"
-#include "operator/reconcile/pod_admin.h"
+#include "operator/reconcile/pod_state.h"
 #include "operator/reconcile/status.h"
 #include "operator/render/storage_pool.h"
 #include "pool/common/runtime/timestamp.h"

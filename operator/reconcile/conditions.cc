@@ -9,9 +9,6 @@
 namespace storagepool::reconcile {
 namespace {
 
-// Quotas are counted anew some seconds after a pod has gone, and a registry may be away for a moment.
-constexpr std::chrono::seconds kTimeToMend{30};
-
 Condition condition(const char* type, Truth status, std::string reason, std::string message) {
   return {.type = type, .status = status, .reason = std::move(reason), .message = std::move(message)};
 }
@@ -85,8 +82,31 @@ bool refuses_work(const std::optional<settings::PostgresFault>& fault) {
          fault == PostgresFault::kSchema || fault == PostgresFault::kOther;
 }
 
+// Pods that are ready in Kubernetes, and none that the operator reaches.
+std::optional<Reason> admin_port_unreachable(const Seen& seen) {
+  std::string example;
+  for (const PodState& pod : seen.pods) {
+    if (pod.answer.report) return std::nullopt;
+    if (!pod.view.ready) continue;
+    if (pod.answer.outcome != pods::Outcome::kUnreachable) return std::nullopt;
+    if (example.empty()) example = pod.view.name + ": " + pod.answer.failure;
+  }
+  if (example.empty()) return std::nullopt;
+  const std::string port = std::to_string(render::kAdminPort);
+  return Reason{kAdminPortUnreachable,
+                "the operator reaches no pod on port " + port + ", though " +
+                    std::to_string(ready_pods(seen)) + " are ready (" + example +
+                    "). Most often a NetworkPolicy or a service mesh is in between: allow TCP to port " +
+                    port +
+                    " of these pods from the operator's namespace, and except the port from the mesh. Until "
+                    "then the pods go on with what they were granted last"};
+}
+
 // As the pods with the current target report it.
 Condition postgres_reachable(const Seen& seen) {
+  if (const auto unreachable = admin_port_unreachable(seen)) {
+    return condition(kPostgresReachable, Truth::kUnknown, *unreachable);
+  }
   Condition result =
       condition(kPostgresReachable, Truth::kUnknown, "NoPodAnswers", "no pod has reported on PostgreSQL yet");
   std::optional<Condition> warning;
@@ -217,6 +237,9 @@ Condition ready(const StatusInput& input, const Seen& seen, const Condition& pos
   if (const auto& trouble = seen.trouble)
     return condition(kReady, Truth::kFalse, trouble->reason, trouble->message);
   if (awaited) return condition(kReady, Truth::kFalse, *awaited);
+  if (const auto unreachable = admin_port_unreachable(seen)) {
+    return condition(kReady, Truth::kFalse, *unreachable);
+  }
   if (wanted_replicas_ready(seen) && seen.step.unconfirmed.empty()) {
     return condition(kReady, Truth::kTrue, "Ready", progress(seen) + set_aside(seen));
   }

@@ -9,7 +9,7 @@
 #include <string>
 #include <vector>
 
-#include "operator/reconcile/pod_admin.h"
+#include "operator/reconcile/pod_state.h"
 #include "operator/reconcile/trouble.h"
 #include "operator/reconcile/view.h"
 
@@ -38,6 +38,7 @@ class Inquiry {
 
   // Whether to ask for the suspect's events now. With another suspect than before it starts anew.
   bool is_due(const std::optional<Suspect>& suspect, TimePoint now);
+  std::optional<TimePoint> next() const { return next_; }
   void answered(const std::vector<Json>& events);
   const std::optional<Trouble>& trouble() const { return trouble_; }
 

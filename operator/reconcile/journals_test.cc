@@ -40,6 +40,18 @@ TEST_F(Reconcile, AScaleInWaitsForTheJournalAndReleasesTheVolume) {
   EXPECT_TRUE(cluster_.has("PersistentVolumeClaim", "state-audit-1"));
 }
 
+TEST_F(Reconcile, TheEndOfThePatienceIsLookedAtWhenItComes) {
+  settle();
+  pool()["metadata"]["deletionTimestamp"] = "2026-01-01T00:00:00Z";
+  cluster_.pod("audit-2").report.journal->waiting_units = 1;
+  cluster_.put(pool());
+  EXPECT_EQ(look()->requeue_after, 10s);
+  now_.steady += 54s;
+  EXPECT_EQ(look()->requeue_after, 5s);
+  now_.steady += 5s;
+  EXPECT_EQ(look()->requeue_after, 10s);
+}
+
 TEST_F(Reconcile, DeletionKeepsTheVolumesOfFilledJournalsAndSaysSo) {
   settle();
   cluster_.pod("audit-1").report.journal->waiting_units = 1;
@@ -69,7 +81,7 @@ TEST_F(Reconcile, WithoutVolumesARolloutWaitsForEachJournalAndEvictionsForAll) {
   settle();
   EXPECT_EQ(condition(kReady), "True Ready");
   EXPECT_EQ(condition(kJournalNotDurable), "True Ephemeral");
-  EXPECT_EQ(look()->requeue_after, 2s);
+  EXPECT_EQ(report_period(), 2s);
   EXPECT_EQ(cluster_.get("PodDisruptionBudget", "audit")["spec"]["maxUnavailable"], 1);
   cluster_.pod("audit-1").report.journal->waiting_units = 1;
   change_spec("/spec/image", "img:2");

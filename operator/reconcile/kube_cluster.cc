@@ -46,7 +46,10 @@ void KubeCluster::watch(kube::Transport& transport, const kube::ResourceType& ty
   kube::InformerHandlers handlers;
   if (is_storage_pool(type)) {
     handlers.on_upsert = [this](const kube::ObjectPtr& before, const kube::ObjectPtr& object) {
-      if (changed_by_user(before, object)) changed_(kube::key_of(*object), kube::Priority::kUser);
+      if (!changed_by_user(before, object)) return;
+      // What the first list finds nobody has just done.
+      const bool found = !cache_of(kube::resources::kStoragePools)->has_synced();
+      changed_(kube::key_of(*object), found ? kube::Priority::kResync : kube::Priority::kUser);
     };
     handlers.on_delete = [this](const kube::ObjectPtr& object) {
       changed_(kube::key_of(*object), kube::Priority::kUser);
@@ -54,7 +57,8 @@ void KubeCluster::watch(kube::Transport& transport, const kube::ResourceType& ty
   } else {
     const auto owner_changed = [this](const kube::ObjectPtr& object) {
       const std::string pool = kube::label(*object, kInstanceLabel);
-      if (!pool.empty()) changed_({kube::metadata_string(*object, "namespace"), pool}, kube::Priority::kUser);
+      if (!pool.empty())
+        changed_({kube::metadata_string(*object, "namespace"), pool}, kube::Priority::kChange);
     };
     handlers.on_upsert = [owner_changed](const kube::ObjectPtr&, const kube::ObjectPtr& object) {
       owner_changed(object);

@@ -2,7 +2,8 @@
 // report, and what a volume keeps. Pure.
 //
 // A pod that is to go is told so first; from then on its journal takes nothing new, and so an empty one stays
-// empty. One that does not say that its journal is empty counts as one that is not.
+// empty, by a report of any age since. One that does not say that its journal is empty counts as one that is
+// not.
 #pragma once
 
 #include <cstdint>

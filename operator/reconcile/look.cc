@@ -19,9 +19,10 @@ using namespace std::chrono_literals;
 
 // One look ends after so many actions; the next one comes at once.
 constexpr int kMaxActions = 16;
+// How often pods are asked while something is awaited of them.
 constexpr auto kProgressing = 500ms;
 constexpr auto kWaiting = 2000ms;
-// How long after a change it is worth looking often.
+// How long after a change it is worth asking often.
 constexpr auto kProgressPeriod = 20s;
 constexpr auto kVolatileStatusPeriod = 30s;
 constexpr auto kSecretReapplyPeriod = 30s;
@@ -38,10 +39,10 @@ std::string join(const render::FieldProblems& problems) {
 
 }  // namespace
 
-Look::Look(Cluster& cluster, const PodAdmin& admin, const Options& options, Memory& memory,
+Look::Look(Cluster& cluster, pods::Pods& pods, const Options& options, Memory& memory,
            std::vector<Member> fleet, kube::ObjectPtr object, const Moment& now)
     : cluster_(cluster),
-      admin_(admin),
+      reports_(pods),
       options_(options),
       memory_(memory),
       fleet_(std::move(fleet)),
@@ -64,6 +65,7 @@ Look::Look(Cluster& cluster, const PodAdmin& admin, const Options& options, Memo
 
 tl::expected<Outcome, kube::ApiError> Look::run() {
   auto failure = work();
+  if (observed_pods_) follow_pods();
   if (finished_) return Outcome{};
   if (failure && !is_worth_telling(*failure)) return tl::unexpected(std::move(*failure));
   if (auto unwritten = write_status()) {
@@ -109,16 +111,19 @@ Look::Failure Look::work() {
   if (deleting_) refused_ = false;  // a deletion goes on without it
   if (refused_) return std::nullopt;
   bool done = false;
+  bool waits = false;
   for (int i = 0; i < kMaxActions; ++i) {
     if (valid_) follow_objects(memory_, spec_.sizing, last_ceiling(previous_));
     const Step& step = step_.emplace(next_step(desired(), observed()));
     follow_patience(step.leaving);
     done = std::holds_alternative<Done>(step.action);
-    if (done || std::holds_alternative<Wait>(step.action)) break;
+    waits = std::holds_alternative<Wait>(step.action);
+    if (done || waits) break;
     if (auto failure = carry_out(step.action)) return failure;
     if (refused_) return std::nullopt;
     memory_.progressed_at = now_.steady;
   }
+  cut_short_ = !done && !waits;
   if (deleting_) return done ? finish_deletion() : std::nullopt;
   if (auto failure = ensure_config_map()) return failure;
   return ensure_stateful_set();
@@ -165,8 +170,8 @@ Observed Look::observed() const {
                              .outdated = !view.revision.empty() && pod.view.revision != view.revision,
                              .reaches_postgres = facts && facts->reachable && facts->target == target,
                              .holds_nothing = holds_nothing(pod.view),
-                             .pushed = pod.pushed,
-                             .told = pod.told,
+                             .pushed = pod.settings.has_value(),
+                             .told = pod.leaving.has_value(),
                              .report = pod.answer.report,
                              .failure = pod.answer.failure});
   }
@@ -196,10 +201,9 @@ void Look::observe() {
   take_pods(cluster_.cached_pods(kube::key_of(*object_)));
 }
 
-// Keeps what pods that were known before have said, and asks the others.
+// Keeps what is wanted of pods that were known before.
 void Look::take_pods(const std::vector<kube::ObjectPtr>& objects) {
   std::vector<PodState> pods;
-  std::vector<std::size_t> unknown;
   for (const kube::ObjectPtr& object : objects) {
     auto view = read_pod(*object, identity_.name);
     if (!view) continue;
@@ -207,17 +211,29 @@ void Look::take_pods(const std::vector<kube::ObjectPtr>& objects) {
       return pod.view.uid == view->uid && pod.view.ip == view->ip;
     });
     PodState& pod = pods.emplace_back();
-    if (before == pods_.end()) {
-      unknown.push_back(pods.size() - 1);
-    } else {
-      pod = std::move(*before);
-    }
+    if (before != pods_.end()) pod = std::move(*before);
     pod.view = std::move(*view);
   }
+  for (PodState& pod : pods) {
+    pod.answer = reports_.latest(kube::key_of(*object_), run_of(pod.view, pods));
+  }
   pods_ = std::move(pods);
-  admin_.ask(pods_, unknown, token_);
+  observed_pods_ = true;
   learn_facts();
   reapply_token_if_wanted();
+}
+
+// Also where the look has failed: what was granted before that is in force.
+void Look::follow_pods() {
+  pods::Wanted wanted{.token = token_, .period = report_period(), .pods = {}};
+  for (const PodState& pod : pods_) {
+    if (finished_) break;
+    wanted.pods.push_back({.run = run_of(pod.view, pods_),
+                           .ready = pod.view.ready,
+                           .settings = pod.settings,
+                           .leaving = pod.leaving});
+  }
+  reports_.follow(kube::key_of(*object_), wanted);
 }
 
 void Look::learn_facts() {
@@ -227,9 +243,9 @@ void Look::learn_facts() {
   for (const PodState& pod : pods_) {
     const auto& facts = pod.answer.facts;
     const bool there = facts && facts->target == target;
-    all_moved &= there && facts->elsewhere == 0;
+    all_moved &= there && facts->elsewhere == 0 && pod.answer.asked > memory_.target_since;
     if (!there || !facts->facts) continue;
-    const runtime::Timestamp read_at = now_.wall - std::chrono::seconds(facts->facts_age_seconds);
+    const runtime::Timestamp read_at = pod.answer.facts_at - std::chrono::seconds(facts->facts_age_seconds);
     follow_facts(memory_, {.facts = *facts->facts, .as_of = unix_milliseconds(read_at)});
   }
   if (all_moved) memory_.member.leaving.clear();
@@ -239,7 +255,7 @@ void Look::learn_facts() {
 void Look::reapply_token_if_wanted() {
   if (deleting_) return;
   const bool wanted = std::any_of(pods_.begin(), pods_.end(), [](const PodState& pod) {
-    return pod.answer.unauthorized || (pod.view.started && !pod.answer.report);
+    return pod.answer.outcome == pods::Outcome::kUnauthorized || (pod.view.started && !pod.view.ran);
   });
   if (memory_.secret_applied_at == runtime::TimePoint{}) memory_.secret_applied_at = now_.steady;
   if (!wanted || now_.steady - memory_.secret_applied_at < kSecretReapplyPeriod) return;
@@ -318,23 +334,46 @@ std::optional<Trouble> Look::find_trouble() {
   return worst_trouble(pods_, replicas, memory_.inquiry.trouble(), now_.wall);
 }
 
-std::chrono::milliseconds Look::requeue_after() const {
-  // Not all at the same time: one full quota refuses many.
-  if (refused_) {
-    const std::size_t spread = std::hash<std::string>{}(identity_.uid) % 256;
-    return kRefusedPeriod * 9 / 10 + kRefusedPeriod / 5 * spread / 256;
-  }
-  const bool settled = !step_ || has_condition(status_, kReady, Truth::kTrue);
+// Something is awaited that a report shows.
+bool Look::awaits_pods() const {
+  if (!step_) return false;
+  return !step_->unconfirmed.empty() || step_->leaving || step_->awaits_journal ||
+         step_->plan.shortage == sizing::Shortage::kFactsUnknown;
+}
+
+std::chrono::milliseconds Look::report_period() const {
+  const bool away = std::any_of(pods_.begin(), pods_.end(), [](const PodState& pod) {
+    return pod.answer.facts && !pod.answer.facts->reachable;
+  });
   // While pods take their journals along, an eviction must not come before a filled one is known.
   const auto& workload = memory_.workload.view();
   const bool watchful = workload && !workload->workload.volumes && spec_.journal_bytes > 0;
-  if (settled && !watchful) return options_.resync;
-  if (settled) return std::min<std::chrono::milliseconds>(kWaiting, options_.resync);
-  if (has_condition(status_, kPostgresReachable, Truth::kFalse))
-    return std::min<std::chrono::milliseconds>(kWaiting, options_.resync);
-  if (has_condition(status_, kStalled, Truth::kTrue)) return options_.resync;
   const bool recent = now_.steady - memory_.progressed_at < kProgressPeriod;
-  return std::min<std::chrono::milliseconds>(recent ? kProgressing : kWaiting, options_.resync);
+  if (awaits_pods() && recent) return std::min<std::chrono::milliseconds>(kProgressing, options_.resync);
+  if (awaits_pods() || away || watchful)
+    return std::min<std::chrono::milliseconds>(kWaiting, options_.resync);
+  return options_.resync;
+}
+
+// Changes of objects and of reports are told; the end of a patience is not.
+std::chrono::milliseconds Look::requeue_after() const {
+  if (cut_short_) return 0ms;
+  if (refused_) {
+    // Not all at the same time: one full quota refuses many.
+    const std::size_t spread = std::hash<std::string>{}(identity_.uid) % 256;
+    return kRefusedPeriod * 9 / 10 + kRefusedPeriod / 5 * spread / 256;
+  }
+  std::chrono::milliseconds next = options_.resync;
+  const auto until = [&](runtime::TimePoint time) {
+    next = std::min(next, std::chrono::ceil<std::chrono::milliseconds>(time - now_.steady));
+  };
+  const auto& since = memory_.leaving_since;
+  if (since && now_.steady - *since < kPatience) until(*since + kPatience);
+  if (const auto due = memory_.inquiry.next()) until(*due);
+  const bool may_mend = has_condition(status_, kPodsFailing, Truth::kTrue) &&
+                        !has_condition(status_, kStalled, Truth::kTrue);
+  if (may_mend) until(now_.steady + kTimeToMend);
+  return next;
 }
 
 }  // namespace storagepool::reconcile

@@ -8,7 +8,7 @@
 
 #include "operator/reconcile/memory.h"
 #include "operator/reconcile/next_step.h"
-#include "operator/reconcile/pod_admin.h"
+#include "operator/reconcile/pod_state.h"
 #include "operator/reconcile/reconcile.h"
 #include "operator/reconcile/status.h"
 
@@ -17,8 +17,8 @@ namespace storagepool::reconcile {
 class Look {
  public:
   // `fleet`: all StoragePools, this one among them.
-  Look(Cluster& cluster, const PodAdmin& admin, const Options& options, Memory& memory,
-       std::vector<Member> fleet, kube::ObjectPtr object, const Moment& now);
+  Look(Cluster& cluster, pods::Pods& pods, const Options& options, Memory& memory, std::vector<Member> fleet,
+       kube::ObjectPtr object, const Moment& now);
 
   tl::expected<Outcome, kube::ApiError> run();
 
@@ -34,8 +34,8 @@ class Look {
   void observe();
   Failure carry_out(const Action& action);
   Failure write_grant(const WriteGrant& action);
-  Failure push(const Push& action);
-  Failure tell(const Tell& action);
+  void push(const Push& action);
+  void tell(const Tell& action);
   Failure scale(const Scale& action);
   Failure delete_claims(const DeleteClaims& action);
   Failure list_pods();
@@ -57,11 +57,14 @@ class Look {
   void follow_patience(bool leaving);
   Observed observed() const;
   Desired desired() const;
+  void follow_pods();
+  bool awaits_pods() const;
+  std::chrono::milliseconds report_period() const;
   std::chrono::milliseconds requeue_after() const;
   kube::ObjectKey child(const std::string& name) const { return {identity_.name_space, name}; }
 
   Cluster& cluster_;
-  const PodAdmin& admin_;
+  pods::Pods& reports_;
   const Options& options_;
   Memory& memory_;
   std::vector<Member> fleet_;
@@ -75,6 +78,8 @@ class Look {
   bool deleting_ = false;
   bool finished_ = false;  // deletion is complete
   bool refused_ = false;   // the API server has refused a write for good
+  bool observed_pods_ = false;
+  bool cut_short_ = false;  // there was more to do
   std::optional<Reason> stall_;
   std::optional<Reason> failure_;  // what may pass
   std::optional<Step> step_;

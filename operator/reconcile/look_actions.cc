@@ -123,8 +123,14 @@ Look::Failure Look::ensure_disruption_budget() {
 
 Look::Failure Look::carry_out(const Action& action) {
   if (const auto* write = std::get_if<WriteGrant>(&action)) return write_grant(*write);
-  if (const auto* send = std::get_if<Push>(&action)) return push(*send);
-  if (const auto* send = std::get_if<Tell>(&action)) return tell(*send);
+  if (const auto* send = std::get_if<Push>(&action)) {
+    push(*send);
+    return std::nullopt;
+  }
+  if (const auto* send = std::get_if<Tell>(&action)) {
+    tell(*send);
+    return std::nullopt;
+  }
   if (const auto* resize = std::get_if<Scale>(&action)) return scale(*resize);
   if (const auto* unused = std::get_if<DeleteClaims>(&action)) return delete_claims(*unused);
   return list_pods();
@@ -153,20 +159,19 @@ Look::Failure Look::write_grant(const WriteGrant& action) {
   return std::nullopt;
 }
 
-Look::Failure Look::push(const Push& action) {
+void Look::push(const Push& action) {
   const Granted granted = memory_.granted.view().value_or(Granted{});
-  admin_.push(pods_, action.pods, token_,
-              {.generation = granted.generation, .settings = settings::to_given(granted.settings)});
-  return std::nullopt;
+  const settings::SettingsChange change{.generation = granted.generation,
+                                        .settings = settings::to_given(granted.settings)};
+  for (const std::size_t index : action.pods) pods_[index].settings = change;
 }
 
-Look::Failure Look::tell(const Tell& action) {
-  admin_.tell(pods_, action.pods, token_, {.leaving = action.leaving});
+void Look::tell(const Tell& action) {
   for (const std::size_t index : action.pods) {
-    log::info(action.leaving ? "a pod was told to leave" : "a pod was told to stay",
+    pods_[index].leaving = action.leaving;
+    log::info(action.leaving ? "a pod is told to leave" : "a pod is told to stay",
               {{"storagepool", kube::key_of(*object_).to_string()}, {"pod", pods_[index].view.name}});
   }
-  return std::nullopt;
 }
 
 Look::Failure Look::delete_claims(const DeleteClaims& action) {

@@ -67,6 +67,7 @@ struct Memory {
   std::optional<std::chrono::steady_clock::time_point> failing_since;
   std::int64_t generation = 0;  // metadata.generation when it was last looked at
   std::string target;           // host:port/database that `member.facts` is about
+  std::chrono::steady_clock::time_point target_since{};
   Member member;
 };
 

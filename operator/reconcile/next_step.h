@@ -23,6 +23,24 @@
 //
 // What a new pod starts with is the ConfigMap as it was when the pod came to its node, or later; a pod keeps
 // the highest generation it has seen over restarts of its container.
+//
+// Reports. What a pod has said is as old as the cache (operator/pods/pods.h): some seconds, of one run of its
+// container. That is enough wherever what it says cannot become untrue without an act of the operator that
+// comes after it:
+//   confirmed       A pod applies generations in their order and never opens a socket beyond its limit. So
+//                   one that has had generation G in force with sockets within G's limit holds no more until
+//                   a higher one is written, and no older report names G.
+//   contradicted, next_generation, lost_ceiling
+//                   The highest generation and limit seen count. Of an older report they may be too low: then
+//                   the pod refuses what is pushed, and its next report says why.
+//   behind          A push too many changes nothing.
+//   leaving with an empty journal (leaving.h)
+//                   Stays empty until the pod is told to stay. From the moment that this is wanted no report
+//                   says `leaving` that began before.
+//   who may be told to leave, where waiting is useless, what is out of reach of PostgreSQL
+//                   Only decide what to try next; nothing goes by them that a volume does not keep.
+// That no pod is missing (pods_are_live) is not for reports to say. That all pods have left a server is
+// believed of reports asked after the spec named another (Look::learn_facts).
 #pragma once
 
 #include <cstdint>
@@ -74,10 +92,10 @@ struct PodObserved {
   bool ready = false;
   bool outdated = false;  // made from another template than the StatefulSet has
   bool reaches_postgres = false;
-  bool holds_nothing = false;  // by what is known of it while it does not report
-  bool pushed = false;         // the current grant was sent to it since the observation began
-  bool told = false;           // so was whether it leaves
-  std::optional<settings::SettingsReport> report = {};  // absent: it did not answer
+  bool holds_nothing = false;                           // by what is known of it while it does not report
+  bool pushed = false;                                  // it is being sent the current grant
+  bool told = false;                                    // or being told whether it leaves
+  std::optional<settings::SettingsReport> report = {};  // the latest; absent: it does not answer
   std::string failure = {};                             // why it did not, one sentence
 };
 

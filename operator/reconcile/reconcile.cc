@@ -17,8 +17,8 @@ Status read_status(const Json& object) {
 
 }  // namespace
 
-Reconciler::Reconciler(Cluster& cluster, kube::PodClient& pods, Options options)
-    : cluster_(cluster), admin_(pods), options_(std::move(options)) {}
+Reconciler::Reconciler(Cluster& cluster, pods::Pods& pods, Options options)
+    : cluster_(cluster), pods_(pods), options_(std::move(options)) {}
 Reconciler::~Reconciler() = default;
 
 // What a StoragePool may hold counts for its neighbours before it is looked at itself.
@@ -36,7 +36,9 @@ Memory& Reconciler::remember(const kube::ObjectKey& key, const kube::ObjectPtr& 
   const Status status = memory.status.update(object, read_status, now.steady).value_or(Status{});
   const auto spec = render::parse_spec(*object);
   if (!spec) return memory;
+  const std::string target = memory.target;
   follow_spec(memory, identity, *spec, status);
+  if (memory.target != target) memory.target_since = now.steady;
   memory.granted.update(config_map, read_config_map, now.steady);
   memory.workload.update(cached_own(cluster_, kube::resources::kStatefulSets, key, identity.uid),
                          read_stateful_set, now.steady);
@@ -60,10 +62,11 @@ tl::expected<Outcome, kube::ApiError> Reconciler::reconcile(const kube::ObjectKe
   kube::ObjectPtr object = cluster_.cached(kube::resources::kStoragePools, key);
   if (!object) {
     memories_.erase(key);
+    pods_.follow(key, {});
     return Outcome{};
   }
   Memory& memory = remember(key, object, now);
-  return Look(cluster_, admin_, options_, memory, members(), std::move(object), now).run();
+  return Look(cluster_, pods_, options_, memory, members(), std::move(object), now).run();
 }
 
 }  // namespace storagepool::reconcile

@@ -2,8 +2,8 @@
 // Level-based: it looks at what is, not at what happened, and may be called at any time, any number of times.
 // One thread.
 //
-// Writes only where something is to change; with nothing to do a look at a StoragePool costs one or two small
-// requests to each of its pods and none to the API server.
+// It reads caches only and waits for no pod. Writes only where something is to change: with nothing to do a
+// look at a StoragePool costs no request.
 #pragma once
 
 #include <chrono>
@@ -13,9 +13,9 @@
 #include <string>
 #include <vector>
 
+#include "operator/pods/pods.h"
 #include "operator/reconcile/cluster.h"
 #include "operator/reconcile/memory.h"
-#include "operator/reconcile/pod_admin.h"
 #include "pool/common/runtime/clock.h"
 
 namespace storagepool::reconcile {
@@ -46,7 +46,7 @@ struct Outcome {
 class Reconciler {
  public:
   // All outlive the reconciler; the cluster's caches have synced.
-  Reconciler(Cluster& cluster, kube::PodClient& pods, Options options);
+  Reconciler(Cluster& cluster, pods::Pods& pods, Options options);
   ~Reconciler();
 
   // An error is one that may pass: try again with back-off. What needs a person is in the status.
@@ -57,7 +57,7 @@ class Reconciler {
   std::vector<Member> members() const;
 
   Cluster& cluster_;
-  PodAdmin admin_;
+  pods::Pods& pods_;
   Options options_;
   bool primed_ = false;
   std::map<kube::ObjectKey, Memory> memories_;

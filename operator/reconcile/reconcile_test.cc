@@ -119,6 +119,54 @@ TEST_F(Reconcile, ScaleOutWaitsForAPodThatDoesNotAnswerAndNamesIt) {
   EXPECT_EQ(condition(kRolloutBlocked), "False NotBlocked");
 }
 
+TEST_F(Reconcile, PodsThatAreReadyAndOutOfReachAreToldWithThePort) {
+  settle();
+  for (auto& [address, pod] : cluster_.pods) pod.reachable = false;
+  change_spec("/spec/pool", {{"maxOpenConns", 4}});
+  settle();
+  EXPECT_EQ(condition(kPostgresReachable), "Unknown AdminPortUnreachable");
+  EXPECT_EQ(condition(kReady), "False AdminPortUnreachable");
+  for (const char* word : {"no pod on port 8082, though 3 are ready", "NetworkPolicy", "service mesh",
+                           "audit-0: its administration port does not answer"}) {
+    EXPECT_THAT(message(kReady), HasSubstr(word));
+  }
+  EXPECT_THAT(events(), Contains("AdminPortUnreachable"));
+  cluster_.writes.clear();
+  now_.steady += 60s;
+  settle();
+  EXPECT_THAT(cluster_.writes, IsEmpty()) << "nothing is tried over and over";
+  cluster_.pod("audit-1").reachable = true;
+  settle();
+  EXPECT_EQ(condition(kReady), "False Progressing") << "that pod alone";
+  for (auto& [address, pod] : cluster_.pods) pod.reachable = true;
+  settle();
+  EXPECT_EQ(condition(kReady), "True Ready");
+}
+
+TEST_F(Reconcile, PodsAreAskedMoreOftenWhileSomethingIsAwaitedOfThem) {
+  ASSERT_TRUE(look());
+  cluster_.run_controller("audit");
+  ASSERT_TRUE(look());
+  settle();
+  EXPECT_EQ(report_period(), 10s);
+  cluster_.pod("audit-1").report.open = 9;
+  change_spec("/spec/pool", {{"maxOpenConns", 4}});
+  ASSERT_TRUE(look());
+  EXPECT_EQ(report_period(), 500ms);
+  now_.steady += 60s;
+  ASSERT_TRUE(look());
+  EXPECT_EQ(report_period(), 2s);
+}
+
+TEST_F(Reconcile, WhatWasGrantedIsSentEvenWhereTheLookFails) {
+  settle();
+  change_spec("/spec/pool", {{"maxOpenConns", 4}});
+  cluster_.refuse_kind = "StoragePool";
+  cluster_.refuse = kube::ApiError{.status = 503, .reason = "ServiceUnavailable", .message = "later"};
+  EXPECT_FALSE(look());
+  EXPECT_EQ(cluster_.pod("audit-2").report.settings.max_open_conns, 4);
+}
+
 TEST_F(Reconcile, OthersOnTheServerKeepWhatTheyHold) {
   settle();
   cluster_.put(storage_pool("second", 2));
@@ -178,9 +226,8 @@ TEST_F(Reconcile, APostgresFaultIsNamedAndRecoveredFrom) {
   facts.reachable = false;
   facts.fault = settings::PostgresFault::kCredentialsRejected;
   facts.detail = "connecting to db:5432/audit: refused the credentials (28P01)";
-  const auto outcome = look();
-  ASSERT_TRUE(outcome);
-  EXPECT_EQ(outcome->requeue_after, 2s);
+  ASSERT_TRUE(look());
+  EXPECT_EQ(report_period(), 2s);
   EXPECT_EQ(condition(kPostgresReachable), "False CredentialsRejected");
   EXPECT_EQ(condition(kReady), "False CredentialsRejected");
   EXPECT_THAT(message(kReady), HasSubstr("audit-2: connecting to db:5432/audit"));
@@ -303,6 +350,7 @@ TEST_F(Reconcile, WhatIsGoneIsForgotten) {
   const auto outcome = look();
   ASSERT_TRUE(outcome);
   EXPECT_FALSE(outcome->requeue_after);
+  EXPECT_THAT(cluster_.wanted.at(kAudit).pods, IsEmpty());
 }
 
 }  // namespace

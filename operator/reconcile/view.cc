@@ -35,6 +35,14 @@ bool has_run(const Json& pod) {
   return false;
 }
 
+std::int64_t restarts_of(const Json& pod) {
+  const Json& containers = json::at(pod, "/status/containerStatuses");
+  std::int64_t restarts = 0;
+  if (!containers.is_array()) return restarts;
+  for (const Json& container : containers) restarts += json::integer_at(container, "/restartCount", 0);
+  return restarts;
+}
+
 std::optional<std::int64_t> ordinal_of(const std::string& name, const std::string& prefix) {
   if (!name.starts_with(prefix)) return std::nullopt;
   const auto ordinal = parse_integer(std::string_view(name).substr(prefix.size()));
@@ -59,6 +67,7 @@ std::optional<PodView> read_pod(const Json& object, const std::string& pool) {
   pod.ran = has_run(object);
   pod.creating = is_being_created(object);
   if (!pod.ready && !pod.terminating) pod.trouble = trouble_of_pod(object);
+  pod.restarts = restarts_of(object);
   return pod;
 }
 

@@ -28,6 +28,7 @@ struct PodView {
   bool ran = false;                     // its container has run, so there may be something on its disk
   bool creating = false;                // on a node, and nothing of it has begun yet
   std::optional<Trouble> trouble = {};  // what keeps it from being ready, by its own status
+  std::int64_t restarts = 0;            // of its containers
 };
 
 // Nothing when the object is not the pod NAME-<ordinal> of the StoragePool's StatefulSet.

@@ -1,6 +1,6 @@
 // A Kubernetes small enough for tests: stores objects, counts resourceVersions and generations, merges what
-// is applied, and plays the StatefulSet controller and the pods' administration ports. Its caches are always
-// current.
+// is applied, and plays the StatefulSet controller and the pods. Its caches and the pods' reports are always
+// current, and what a look wants of a pod is done when the look ends.
 #pragma once
 
 #include <algorithm>
@@ -11,7 +11,7 @@
 #include <vector>
 
 #include "operator/kube/object.h"
-#include "operator/kube/pod_client.h"
+#include "operator/pods/pods.h"
 #include "operator/reconcile/cluster.h"
 #include "operator/render/render.h"
 #include "pool/common/settings/admin_wire.h"
@@ -27,7 +27,7 @@ struct FakePod {
   std::string token;  // that it accepts; empty: any
 };
 
-class FakeCluster final : public Cluster, public kube::PodClient {
+class FakeCluster final : public Cluster, public pods::Pods {
  public:
   using Id = std::pair<std::string, std::string>;  // kind, name
 
@@ -40,6 +40,9 @@ class FakeCluster final : public Cluster, public kube::PodClient {
   std::map<std::string, std::vector<Json>> about;  // events, by the uid of what they are about
   std::vector<std::string> event_lists;            // kinds of objects whose events were asked for
   settings::FactsReport new_pods_say;
+  runtime::Timestamp facts_at{};
+  std::map<kube::ObjectKey, pods::Wanted> wanted;  // of the last look at each
+  bool pods_have_news = false;                     // since the last look
 
   Json& get(const std::string& kind, const std::string& name) { return objects.at({kind, name}); }
   bool has(const std::string& kind, const std::string& name) const { return objects.contains({kind, name}); }
@@ -153,32 +156,30 @@ class FakeCluster final : public Cluster, public kube::PodClient {
   }
   void record(const kube::Event& event) override { events.push_back(event); }
 
-  tl::expected<kube::PodResponse, kube::ApiError> get(const std::string& url, const std::string& token,
-                                                      std::chrono::milliseconds) override {
-    FakePod* pod = find(url);
-    if (pod == nullptr) return unreachable();
-    if (!pod->token.empty() && pod->token != token) return kube::PodResponse{.status = 401, .body = "{}"};
-    return kube::PodResponse{.status = 200,
-                             .body = url.ends_with("/facts") ? to_json(pod->facts) : to_json(pod->report)};
-  }
-  tl::expected<kube::PodResponse, kube::ApiError> put(const std::string& url, const std::string&,
-                                                      const std::string& body,
-                                                      std::chrono::milliseconds) override {
-    FakePod* pod = find(url);
-    if (pod == nullptr) return unreachable();
-    if (url.ends_with("/leaving")) {
-      pod->report.leaving = settings::parse_leaving_change(body)->leaving;
-      return kube::PodResponse{.status = 200, .body = to_json(pod->report)};
+  pods::Answer latest(const kube::ObjectKey& pool, const pods::PodRun& run) const override {
+    if (run.ip.empty()) return {.failure = "it has no address yet"};
+    const auto found = pods.find(run.ip);
+    if (found == pods.end() || !found->second.reachable) {
+      return {.outcome = pods::Outcome::kUnreachable,
+              .failure = "its administration port does not answer (DeadlineExceeded)"};
     }
-    const auto change = settings::parse_settings_change(body);
-    // Pods of 0.1.0 refuse what they do not know.
-    const bool refused = std::ranges::any_of(pod->report.not_known, [&](const std::string& key) {
-      return change && change->settings.contains(key);
-    });
-    if (!change || refused) return kube::PodResponse{.status = 400, .body = "{}"};
-    pod->report.applied_generation = change->generation;
-    pod->report.settings = *settings::resolve(change->settings);
-    return kube::PodResponse{.status = 200, .body = to_json(pod->report)};
+    const FakePod& pod = found->second;
+    const auto last = wanted.find(pool);
+    if (!pod.token.empty() && last != wanted.end() && pod.token != last->second.token) {
+      return {.outcome = pods::Outcome::kUnauthorized, .failure = "it refuses the operator's token"};
+    }
+    return {.outcome = pods::Outcome::kAnswered,
+            .report = pod.report,
+            .facts = pod.facts,
+            .asked = runtime::TimePoint::max(),
+            .facts_at = facts_at};
+  }
+  void follow(const kube::ObjectKey& pool, const pods::Wanted& change) override {
+    wanted[pool] = change;
+    for (const pods::WantedPod& pod : change.pods) {
+      const auto found = pods.find(pod.run.ip);
+      if (found != pods.end() && found->second.reachable) tell(found->second.report, pod);
+    }
   }
 
   FakePod& pod(const std::string& name) { return pods.at(get("Pod", name)["status"]["podIP"]); }
@@ -191,13 +192,14 @@ class FakeCluster final : public Cluster, public kube::PodClient {
   static std::string revision_of(const Json& set) {
     return std::to_string(std::hash<std::string>{}(set["spec"]["template"].dump()));
   }
-  static tl::unexpected<kube::ApiError> unreachable() {
-    return tl::unexpected(kube::ApiError{.status = 0, .reason = "DeadlineExceeded", .message = "no answer"});
-  }
-  FakePod* find(const std::string& url) {
-    const std::string host = url.substr(7, url.find(':', 7) - 7);
-    const auto found = pods.find(host);
-    return found != pods.end() && found->second.reachable ? &found->second : nullptr;
+  void tell(settings::SettingsReport& report, const pods::WantedPod& pod) {
+    const settings::SettingsReport before = report;
+    if (pod.settings && pod.settings->generation >= report.applied_generation) {
+      report.applied_generation = pod.settings->generation;
+      report.settings = *settings::resolve(settings::known_to(report, pod.settings->settings));
+    }
+    if (pod.leaving) report.leaving = *pod.leaving;
+    pods_have_news |= report != before;
   }
   std::vector<kube::ObjectPtr> all(const std::string& kind) const {
     std::vector<kube::ObjectPtr> list;

@@ -10,6 +10,7 @@
 #include <unistd.h>
 
 #include <atomic>
+#include <cstdint>
 #include <functional>
 #include <mutex>
 #include <stdexcept>
@@ -89,6 +90,7 @@ class LoopbackServer {
   }
 
   std::string base() const { return (v6_ ? "http://[::1]:" : "http://127.0.0.1:") + std::to_string(port_); }
+  std::uint16_t port() const { return port_; }
   int requests() const { return requests_; }
 
  private:
@@ -120,7 +122,7 @@ class LoopbackServer {
   bool v6_;
   Handler handler_;
   int listener_ = -1;
-  int port_ = 0;
+  std::uint16_t port_ = 0;
   std::atomic<int> requests_{0};
   std::mutex mutex_;
   std::vector<int> open_;

@@ -1,0 +1,159 @@
+#include "operator/pods/client.h"
+
+#include <algorithm>
+#include <optional>
+#include <string_view>
+#include <utility>
+
+#include <boost/asio/ip/tcp.hpp>
+#include <boost/asio/redirect_error.hpp>
+#include <boost/asio/use_awaitable.hpp>
+#include <boost/beast/http/parser.hpp>
+#include <boost/beast/http/read.hpp>
+#include <boost/beast/http/write.hpp>
+
+#include "pool/common/runtime/clock.h"
+
+namespace storagepool::pods {
+namespace {
+
+namespace asio = boost::asio;
+namespace beast = boost::beast;
+namespace http = boost::beast::http;
+using boost::system::error_code;
+
+bool has_control_character(std::string_view text) {
+  return std::any_of(text.begin(), text.end(), [](char c) { return (c >= 0 && c < ' ') || c == 0x7f; });
+}
+
+std::string authority(const std::string& ip, std::uint16_t port) {
+  const bool v6 = ip.find(':') != std::string::npos;
+  return (v6 ? "[" + ip + "]" : ip) + ":" + std::to_string(port);
+}
+
+Answer failed(Outcome outcome, std::string failure) {
+  return {.outcome = outcome, .failure = std::move(failure)};
+}
+
+Answer read_report(const Client::Result& response) {
+  if (!response) {
+    const std::string& reason = response.error().reason;
+    const bool unreadable = reason == kube::kReasonMalformed || reason == kube::kReasonTooLarge;
+    return failed(unreadable ? Outcome::kUnreadable : Outcome::kUnreachable,
+                  "its administration port does not answer (" + reason + ")");
+  }
+  if (response->status == 401) return failed(Outcome::kUnauthorized, "it refuses the operator's token");
+  if (response->status != 200) {
+    return failed(Outcome::kRefused, "its administration port answered " + std::to_string(response->status));
+  }
+  auto report = settings::parse_settings_report(response->body);
+  if (!report) return failed(Outcome::kUnreadable, "its report of the settings in force cannot be read");
+  return {.outcome = Outcome::kAnswered, .report = std::move(*report)};
+}
+
+// Whether more can be asked of it.
+bool answers(const Answer& answer) {
+  return answer.outcome == Outcome::kNotAsked || answer.outcome == Outcome::kAnswered ||
+         answer.outcome == Outcome::kRefused;
+}
+
+}  // namespace
+
+Client::Client(const asio::any_io_executor& executor, std::string ip, std::uint16_t port, std::string token,
+               std::chrono::milliseconds deadline)
+    : ip_(std::move(ip)),
+      port_(port),
+      token_(std::move(token)),
+      deadline_(deadline),
+      stream_(executor),
+      buffer_(kMaxHeaderBytes + kMaxBodyBytes) {}
+
+Client::Request Client::request(http::verb verb, const std::string& path) const {
+  Request request(verb, path, 11);
+  request.set(http::field::host, authority(ip_, port_));
+  request.set(http::field::user_agent, "storagepool-operator/" STORAGEPOOL_VERSION);
+  request.set(http::field::accept, "application/json");
+  return request;
+}
+
+asio::awaitable<Client::Result> Client::get(std::string path) {
+  return send(request(http::verb::get, path));
+}
+
+asio::awaitable<Client::Result> Client::put(std::string path, std::string body) {
+  Request put = request(http::verb::put, path);
+  put.set(http::field::content_type, "application/json");
+  put.body() = std::move(body);
+  return send(std::move(put));
+}
+
+kube::ApiError Client::describe(const error_code& error) const {
+  const std::string host = authority(ip_, port_);
+  kube::ApiError described{.reason = std::string(kube::kReasonTransport),
+                           .message = host + ": " + error.message()};
+  if (error == beast::error::timeout) {
+    described.reason = kube::kReasonTimeout;
+    described.message = host + ": no complete answer before the deadline";
+  } else if (error == http::error::body_limit || error == http::error::header_limit ||
+             error == http::error::buffer_overflow) {
+    described.reason = kube::kReasonTooLarge;
+  } else if (error.category() == make_error_code(http::error::bad_version).category()) {
+    described.reason = kube::kReasonMalformed;
+  }
+  return described;
+}
+
+asio::awaitable<Client::Result> Client::send(Request request) {
+  error_code error;
+  const auto address = asio::ip::make_address(ip_, error);
+  if (error || has_control_character(token_)) {
+    co_return tl::unexpected(
+        kube::ApiError{.reason = std::string(kube::kReasonMalformed),
+                       .message = "not a pod's address, or a token that no header can hold"});
+  }
+  if (!token_.empty()) request.set(http::field::authorization, "Bearer " + token_);
+  request.prepare_payload();
+  http::response_parser<http::string_body> parser;
+  parser.header_limit(kMaxHeaderBytes);
+  parser.body_limit(kMaxBodyBytes);
+  // Never extended: it bounds the three steps together.
+  stream_.expires_after(deadline_);
+  const asio::ip::tcp::endpoint endpoint(address, port_);
+  if (!stream_.socket().is_open()) {
+    buffer_.clear();
+    co_await stream_.async_connect(endpoint, asio::redirect_error(asio::use_awaitable, error));
+  }
+  if (!error) co_await http::async_write(stream_, request, asio::redirect_error(asio::use_awaitable, error));
+  if (!error)
+    co_await http::async_read(stream_, buffer_, parser, asio::redirect_error(asio::use_awaitable, error));
+  if (error || !parser.keep_alive()) stream_.close();
+  if (error) co_return tl::unexpected(describe(error));
+  co_return Response{static_cast<int>(parser.get().result_int()), std::move(parser.get().body())};
+}
+
+asio::awaitable<Answer> exchange(Client& client, Task task) {
+  Answer answer;
+  if (const auto& change = task.settings) {
+    const auto response = co_await client.put("/admin/settings", settings::to_json(*change));
+    answer = read_report(response);
+  }
+  if (task.leaving && answers(answer)) {
+    const settings::LeavingChange change{.leaving = *task.leaving};
+    const auto response = co_await client.put("/admin/leaving", settings::to_json(change));
+    answer = read_report(response);
+  }
+  if (!answer.report && answers(answer)) {
+    const auto response = co_await client.get("/admin/settings");
+    answer = read_report(response);
+  }
+  if (!answer.report) co_return answer;
+  const auto facts = co_await client.get("/admin/facts");
+  if (!facts || facts->status != 200) co_return answer;
+  if (auto parsed = settings::parse_facts_report(facts->body)) {
+    answer.facts = std::move(*parsed);
+    answer.facts_at = runtime::wall_now();
+  }
+  co_return answer;
+}
+
+}  // namespace storagepool::pods

@@ -1,0 +1,54 @@
+// The Pods of a real cluster: one thread with an event loop on which all of them are asked.
+#pragma once
+
+#include <atomic>
+#include <cstdint>
+#include <functional>
+#include <mutex>
+#include <thread>
+#include <utility>
+
+#include <boost/asio/awaitable.hpp>
+#include <boost/asio/io_context.hpp>
+#include <boost/asio/steady_timer.hpp>
+
+#include "operator/pods/pods.h"
+#include "operator/pods/schedule.h"
+#include "pool/common/runtime/metrics.h"
+
+namespace storagepool::pods {
+
+class LivePods final : public Pods {
+ public:
+  // A StoragePool is to be looked at again. Called from the loop's thread; quick.
+  using Changed = std::function<void(const kube::ObjectKey& storage_pool)>;
+
+  // `port`: the administration port of every pod. `metrics` outlives this.
+  LivePods(std::uint16_t port, runtime::Metrics& metrics, Changed changed);
+  ~LivePods() override;  // ends what is under way
+
+  Answer latest(const kube::ObjectKey& storage_pool, const PodRun& run) const override;
+  void follow(const kube::ObjectKey& storage_pool, const Wanted& wanted) override;
+
+ private:
+  void ask_due();
+  boost::asio::awaitable<void> ask(Task task);
+  void finish(std::uint64_t id, Answer answer);
+
+  const std::uint16_t port_;
+  const Changed changed_;
+  prometheus::Family<prometheus::Counter>& asked_;
+  prometheus::Histogram& age_;
+  prometheus::Gauge& followed_;
+  prometheus::Gauge& silent_;
+
+  mutable std::mutex mutex_;  // guards the schedule
+  Schedule schedule_;
+  std::atomic<bool> posted_{false};  // ask_due is on its way
+
+  boost::asio::io_context loop_{1};
+  boost::asio::steady_timer due_{loop_};
+  std::jthread thread_;
+};
+
+}  // namespace storagepool::pods

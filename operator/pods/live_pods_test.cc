@@ -1,0 +1,90 @@
+#include "operator/pods/live_pods.h"
+
+#include <atomic>
+#include <condition_variable>
+#include <map>
+#include <mutex>
+
+#include <gmock/gmock.h>
+#include <gtest/gtest.h>
+
+#include "operator/kube/transport/testing/loopback_server.h"
+
+namespace storagepool::pods {
+namespace {
+
+using ::testing::HasSubstr;
+using namespace std::chrono_literals;
+
+// Pods at addresses of their own, all on one port, that report a generation or are silent.
+class LivePodsTest : public ::testing::Test {
+ protected:
+  LivePodsTest()
+      : server_([this](const kube::LoopbackConnection& peer, std::string request) {
+          for (; !request.empty(); request = peer.receive()) {
+            if (silent_) return peer.wait_for_close();
+            if (!peer.send(answer(request))) return;
+          }
+        }),
+        pods_(server_.port(), metrics_, [this](const kube::ObjectKey& key) {
+          const std::lock_guard lock(mutex_);
+          ++changes_[key.name];
+          changed_.notify_all();
+        }) {}
+
+  std::string answer(const std::string& request) {
+    if (request.starts_with("PUT /admin/settings")) ++generation_;
+    settings::SettingsReport report;
+    report.applied_generation = generation_;
+    const std::string body = request.find("/facts ") != std::string::npos
+                                 ? settings::to_json(settings::FactsReport{})
+                                 : settings::to_json(report);
+    return "HTTP/1.1 200 OK\r\nContent-Length: " + std::to_string(body.size()) + "\r\n\r\n" + body;
+  }
+  static Wanted wanted() {
+    return {.token = "t", .period = 10ms, .pods = {{.run = {.uid = "u", .ip = "127.0.0.1"}}}};
+  }
+  bool wait_for_changes(int count) {
+    std::unique_lock lock(mutex_);
+    return changed_.wait_for(lock, 10s, [&] { return changes_["audit"] >= count; });
+  }
+
+  std::atomic<bool> silent_{false};
+  std::atomic<std::int64_t> generation_{3};
+  std::mutex mutex_;
+  std::condition_variable changed_;
+  std::map<std::string, int> changes_;
+  runtime::Metrics metrics_;
+  kube::LoopbackServer server_;
+  LivePods pods_;
+  const kube::ObjectKey audit_{"team", "audit"};
+};
+
+TEST_F(LivePodsTest, APodIsAskedToldAndFoundSilent) {
+  Wanted change = wanted();
+  pods_.follow(audit_, change);
+  ASSERT_TRUE(wait_for_changes(1));
+  EXPECT_EQ(pods_.latest(audit_, change.pods[0].run).report->applied_generation, 3);
+  change.pods[0].settings = settings::SettingsChange{4, {}};
+  pods_.follow(audit_, change);
+  ASSERT_TRUE(wait_for_changes(2));
+  EXPECT_EQ(pods_.latest(audit_, change.pods[0].run).report->applied_generation, 4);
+  silent_ = true;
+  ASSERT_TRUE(wait_for_changes(3));
+  EXPECT_EQ(pods_.latest(audit_, change.pods[0].run).outcome, Outcome::kUnreachable);
+  EXPECT_THAT(metrics_.serialize(), HasSubstr("storagepool_pods_silent 1"));
+  EXPECT_THAT(metrics_.serialize(), HasSubstr("storagepool_pod_reports_total{result=\"answered\"}"));
+  pods_.follow(audit_, {});
+  EXPECT_THAT(metrics_.serialize(), HasSubstr("storagepool_pods_followed 0"));
+}
+
+TEST_F(LivePodsTest, EndsWhileAPodIsBeingAsked) {
+  silent_ = true;
+  pods_.follow(audit_, wanted());
+  const auto deadline = std::chrono::steady_clock::now() + 10s;
+  while (server_.requests() == 0 && std::chrono::steady_clock::now() < deadline) std::this_thread::yield();
+  EXPECT_GT(server_.requests(), 0);
+}
+
+}  // namespace
+}  // namespace storagepool::pods
