@@ -1,6 +1,9 @@
 #include "operator/kube/object.h"
 
+#include <chrono>
+
 #include "pool/common/json/json.h"
+#include "pool/common/runtime/timestamp.h"
 
 namespace storagepool::kube {
 namespace {
@@ -26,6 +29,11 @@ std::uint64_t resource_version(const Json& object) {
 
 std::int64_t generation(const Json& object) {
   return json::integer_at(object, "/metadata/generation", 0);
+}
+
+std::int64_t created_at(const Json& object) {
+  const auto time = runtime::parse_timestamp(metadata_string(object, "creationTimestamp"));
+  return time ? std::chrono::floor<std::chrono::seconds>(*time).time_since_epoch().count() : 0;
 }
 
 bool is_deleting(const Json& object) {

@@ -21,6 +21,8 @@ std::string metadata_string(const Json& object, const char* field);
 std::uint64_t resource_version(const Json& object);
 // metadata.generation; 0: none.
 std::int64_t generation(const Json& object);
+// metadata.creationTimestamp in Unix seconds; 0: none.
+std::int64_t created_at(const Json& object);
 // metadata.deletionTimestamp is set.
 bool is_deleting(const Json& object);
 std::vector<std::string> finalizers(const Json& object);

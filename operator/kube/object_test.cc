@@ -11,10 +11,12 @@ using testing::IsEmpty;
 
 TEST(Object, ReadsItsMetadata) {
   const Json object = Json::parse(R"({"metadata": {"resourceVersion": "12", "generation": 3,
+      "creationTimestamp": "1970-01-01T00:01:01Z",
       "deletionTimestamp": "2026-01-01T00:00:00Z", "finalizers": ["a", 1, "b/c"],
       "labels": {"app.kubernetes.io/name": "n"}, "annotations": {"x/y": "z"}}})");
   EXPECT_EQ(resource_version(object), 12U);
   EXPECT_EQ(generation(object), 3);
+  EXPECT_EQ(created_at(object), 61);
   EXPECT_TRUE(is_deleting(object));
   EXPECT_THAT(finalizers(object), ElementsAre("a", "b/c"));
   EXPECT_EQ(label(object, "app.kubernetes.io/name"), "n");
@@ -30,6 +32,7 @@ TEST(Object, WhatIsAbsentOrGarbledReadsAsNothing) {
     const Json object = Json::parse(text);
     EXPECT_EQ(resource_version(object), 0U) << text;
     EXPECT_EQ(generation(object), 0) << text;
+    EXPECT_EQ(created_at(object), 0) << text;
     EXPECT_FALSE(is_deleting(object)) << text;
     EXPECT_THAT(finalizers(object), IsEmpty()) << text;
     EXPECT_EQ(label(object, "a"), "") << text;

@@ -1,6 +1,9 @@
 #include "operator/manager/controller.h"
 
 #include <chrono>
+#include <exception>
+#include <thread>
+#include <vector>
 
 #include "pool/common/runtime/clock.h"
 #include "pool/common/runtime/log.h"
@@ -47,22 +50,47 @@ Controller::Controller(kube::WorkQueue& queue, reconcile::Reconciler& reconciler
                                                                         0.25, 0.5, 1, 2.5, 5, 10, 30})),
       active_(gauge(metrics.registry(), "controller_runtime_active_workers", "Workers that are at work")
                   .Add(kController)),
+      workers_(gauge(metrics.registry(), "controller_runtime_max_concurrent_reconciles", "Workers")
+                   .Add(kController)),
       pools_(gauge(metrics.registry(), "storagepool_managed", "StoragePools with a known budget").Add({})),
       usable_(gauge(metrics.registry(), "storagepool_connections_usable",
                     "Connections of the server that StoragePools may use")),
+      share_(
+          gauge(metrics.registry(), "storagepool_connections_share",
+                "Connections that the pods of a StoragePool are to hold beside the others' on their server")),
       granted_(gauge(metrics.registry(), "storagepool_connections_granted",
                      "Connections that the pods of a StoragePool may hold")),
       per_pod_(
           gauge(metrics.registry(), "storagepool_connections_per_pod", "Connections granted to each pod")) {}
 
-void Controller::run() {
-  for (;;) {
-    const auto key = queue_.get();
-    if (!key) return;
-    active_.Set(1);
+void Controller::run(int workers) {
+  workers_.Set(workers);
+  std::exception_ptr thrown;
+  const auto work_or_end = [&] {
+    try {
+      work();
+    } catch (...) {
+      {
+        const std::lock_guard lock(mutex_);
+        if (!thrown) thrown = std::current_exception();
+      }
+      queue_.shut_down();
+    }
+  };
+  {
+    std::vector<std::jthread> others;
+    for (int i = 1; i < workers; ++i) others.emplace_back(work_or_end);
+    work_or_end();
+  }
+  if (thrown) std::rethrow_exception(thrown);
+}
+
+void Controller::work() {
+  while (const auto key = queue_.get()) {
+    active_.Increment();
     handle(*key);
     queue_.done(*key);
-    active_.Set(0);
+    active_.Decrement();
   }
 }
 
@@ -92,10 +120,12 @@ void Controller::handle(const kube::ObjectKey& key) {
 }
 
 void Controller::publish(const kube::ObjectKey& key, const reconcile::Outcome& outcome) {
+  const std::lock_guard lock(mutex_);
   const auto known = budgets_.find(key);
   if (!outcome.requeue_after) {
     if (known != budgets_.end()) {
       usable_.Remove(known->second.usable);
+      share_.Remove(known->second.share);
       granted_.Remove(known->second.granted);
       per_pod_.Remove(known->second.per_pod);
       budgets_.erase(known);
@@ -103,12 +133,14 @@ void Controller::publish(const kube::ObjectKey& key, const reconcile::Outcome& o
   } else if (const auto& budget = outcome.budget) {
     const std::map<std::string, std::string> labels{{"namespace", key.name_space}, {"name", key.name}};
     const BudgetGauges gauges =
-        known != budgets_.end() ? known->second
-                                : budgets_
-                                      .emplace(key, BudgetGauges{&usable_.Add(labels), &granted_.Add(labels),
-                                                                 &per_pod_.Add(labels)})
-                                      .first->second;
+        known != budgets_.end()
+            ? known->second
+            : budgets_
+                  .emplace(key, BudgetGauges{&usable_.Add(labels), &share_.Add(labels), &granted_.Add(labels),
+                                             &per_pod_.Add(labels)})
+                  .first->second;
     gauges.usable->Set(static_cast<double>(budget->usable));
+    gauges.share->Set(static_cast<double>(budget->share));
     gauges.granted->Set(static_cast<double>(budget->granted));
     gauges.per_pod->Set(static_cast<double>(budget->per_pod));
   }

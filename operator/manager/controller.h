@@ -1,8 +1,9 @@
-// The loop around the reconciler: takes StoragePools from the work queue one at a time, and counts under
-// controller-runtime's metric names, so that existing dashboards work.
+// The loop around the reconciler: workers take StoragePools from the work queue, which gives none to two of
+// them, and count under controller-runtime's metric names, so that existing dashboards work.
 #pragma once
 
 #include <map>
+#include <mutex>
 
 #include "operator/kube/workqueue.h"
 #include "operator/reconcile/reconcile.h"
@@ -15,15 +16,18 @@ class Controller {
   // All outlive the controller.
   Controller(kube::WorkQueue& queue, reconcile::Reconciler& reconciler, runtime::Metrics& metrics);
 
-  // Works until the queue is shut down.
-  void run();
+  // Works with so many workers, of which the caller is one, until the queue is shut down. What one of them
+  // throws ends all, and is thrown.
+  void run(int workers);
 
  private:
   struct BudgetGauges {
     prometheus::Gauge* usable;
+    prometheus::Gauge* share;
     prometheus::Gauge* granted;
     prometheus::Gauge* per_pod;
   };
+  void work();
   void handle(const kube::ObjectKey& key);
   void publish(const kube::ObjectKey& key, const reconcile::Outcome& outcome);
 
@@ -34,10 +38,13 @@ class Controller {
   prometheus::Counter& errors_;
   prometheus::Histogram& seconds_;
   prometheus::Gauge& active_;
+  prometheus::Gauge& workers_;
   prometheus::Gauge& pools_;
   prometheus::Family<prometheus::Gauge>& usable_;
+  prometheus::Family<prometheus::Gauge>& share_;
   prometheus::Family<prometheus::Gauge>& granted_;
   prometheus::Family<prometheus::Gauge>& per_pod_;
+  std::mutex mutex_;  // guards `budgets_`
   std::map<kube::ObjectKey, BudgetGauges> budgets_;
 };
 

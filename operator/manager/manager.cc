@@ -118,7 +118,7 @@ class Work {
     reconcile::Reconciler reconciler(
         cluster, pods,
         {.default_image = options_.default_image, .admin_key = *key, .resync = options_.resync});
-    Controller(queue_, reconciler, metrics_).run();
+    Controller(queue_, reconciler, metrics_).run(options_.max_concurrent_reconciles);
     readiness_.set("stopping");
     return true;
   }

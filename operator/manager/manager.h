@@ -1,4 +1,4 @@
-// The operator put together: API client, caches, work queue, one worker, and the ports for health and
+// The operator put together: API client, caches, work queue, workers, and the ports for health and
 // metrics.
 #pragma once
 

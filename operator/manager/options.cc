@@ -46,6 +46,10 @@ tl::expected<Options, int> parse_options(int argc, const char* const* argv, std:
   app.add_option("--resync", resync, "Every StoragePool is looked at at least this often, such as 10s")
       ->check(check_resync)
       ->capture_default_str();
+  app.add_option("--max-concurrent-reconciles", options.max_concurrent_reconciles,
+                 "StoragePools that are looked at at the same time, 1 to 64")
+      ->check(CLI::Range(1, 64))
+      ->capture_default_str();
   command_line::add_log_level(app, options.log_level);
 
   try {

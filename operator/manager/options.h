@@ -20,6 +20,7 @@ struct Options {
   std::uint16_t health_port = 8081;  // 0 lets the kernel choose
   std::uint16_t metrics_port = 9090;
   std::chrono::milliseconds resync{10'000};
+  int max_concurrent_reconciles = 4;
   log::Level log_level = log::Level::kInfo;
 };
 

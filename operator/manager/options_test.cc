@@ -27,13 +27,14 @@ TEST_F(ParseOptions, Defaults) {
   EXPECT_EQ(options->health_port, 8081);
   EXPECT_EQ(options->metrics_port, 9090);
   EXPECT_EQ(options->resync, std::chrono::seconds{10});
+  EXPECT_EQ(options->max_concurrent_reconciles, 4);
   EXPECT_THAT(options->default_image, HasSubstr(STORAGEPOOL_VERSION));
 }
 
 TEST_F(ParseOptions, EveryFlagIsRead) {
-  const auto options =
-      parse({"--kubeconfig=/k", "--namespace=n", "--default-image=i:1", "--listen-address=127.0.0.1",
-             "--health-port=0", "--metrics-port=1", "--resync=2s", "--log-level=debug"});
+  const auto options = parse({"--kubeconfig=/k", "--namespace=n", "--default-image=i:1",
+                              "--listen-address=127.0.0.1", "--health-port=0", "--metrics-port=1",
+                              "--resync=2s", "--log-level=debug", "--max-concurrent-reconciles=9"});
   ASSERT_TRUE(options);
   EXPECT_EQ(options->kubeconfig, "/k");
   EXPECT_EQ(options->name_space, "n");
@@ -42,6 +43,7 @@ TEST_F(ParseOptions, EveryFlagIsRead) {
   EXPECT_EQ(options->health_port, 0);
   EXPECT_EQ(options->metrics_port, 1);
   EXPECT_EQ(options->resync, std::chrono::seconds{2});
+  EXPECT_EQ(options->max_concurrent_reconciles, 9);
   EXPECT_EQ(options->log_level, log::Level::kDebug);
 }
 
@@ -57,6 +59,7 @@ TEST_F(ParseOptions, MistakesAreNamed) {
   EXPECT_THAT(error_.str(), HasSubstr("allowed: a duration from 1s to 1h"));
   EXPECT_EQ(parse({"--health-port=70000"}).error(), 2);
   EXPECT_EQ(parse({"--log-level=loud"}).error(), 2);
+  EXPECT_EQ(parse({"--max-concurrent-reconciles=0"}).error(), 2);
   EXPECT_EQ(parse({"--what"}).error(), 2);
   EXPECT_THAT(error_.str(), HasSubstr("--what"));
 }

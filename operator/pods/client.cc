@@ -97,6 +97,8 @@ kube::ApiError Client::describe(const error_code& error) const {
   } else if (error == http::error::body_limit || error == http::error::header_limit ||
              error == http::error::buffer_overflow) {
     described.reason = kube::kReasonTooLarge;
+  } else if (error == http::error::end_of_stream) {
+    described.message = host + ": the connection was closed without an answer";
   } else if (error.category() == make_error_code(http::error::bad_version).category()) {
     described.reason = kube::kReasonMalformed;
   }
@@ -149,10 +151,7 @@ asio::awaitable<Answer> exchange(Client& client, Task task) {
   if (!answer.report) co_return answer;
   const auto facts = co_await client.get("/admin/facts");
   if (!facts || facts->status != 200) co_return answer;
-  if (auto parsed = settings::parse_facts_report(facts->body)) {
-    answer.facts = std::move(*parsed);
-    answer.facts_at = runtime::wall_now();
-  }
+  if (auto parsed = settings::parse_facts_report(facts->body)) answer.facts = std::move(*parsed);
   co_return answer;
 }
 

@@ -158,6 +158,10 @@ TEST(ClientTest, WhatIsNotHttpIsMalformed) {
   EXPECT_EQ(outcome_of(say("HTTP/1.1 200 OK\r\nContent-Length: 5\r\n\r\nab")).status, 0) << "cut short";
 }
 
+TEST(ClientTest, AConnectionThatIsClosedAtOnceIsATransportError) {
+  EXPECT_EQ(outcome_of(say("")).reason, kReasonTransport);
+}
+
 TEST(ClientTest, RefusesAddressesAndTokensThatAreNone) {
   for (const char* ip : {"", "localhost", "127.0.0.1:1", "127.0.0.1/x", "127.0.0.1\r\nX: 1"}) {
     const auto response = get(ip, 1, "");

@@ -75,6 +75,11 @@ Answer LivePods::latest(const kube::ObjectKey& storage_pool, const PodRun& run) 
   return schedule_.latest(storage_pool, run);
 }
 
+std::uint64_t LivePods::version(const kube::ObjectKey& storage_pool) const {
+  const std::lock_guard lock(mutex_);
+  return schedule_.version(storage_pool);
+}
+
 void LivePods::follow(const kube::ObjectKey& storage_pool, const Wanted& wanted) {
   {
     const std::lock_guard lock(mutex_);

@@ -28,6 +28,7 @@ class LivePods final : public Pods {
   ~LivePods() override;  // ends what is under way
 
   Answer latest(const kube::ObjectKey& storage_pool, const PodRun& run) const override;
+  std::uint64_t version(const kube::ObjectKey& storage_pool) const override;
   void follow(const kube::ObjectKey& storage_pool, const Wanted& wanted) override;
 
  private:

@@ -14,7 +14,6 @@
 
 #include "operator/kube/resource.h"
 #include "pool/common/runtime/clock.h"
-#include "pool/common/runtime/timestamp.h"
 #include "pool/common/settings/admin_wire.h"
 
 namespace storagepool::pods {
@@ -32,9 +31,8 @@ struct Answer {
   Outcome outcome = Outcome::kNotAsked;
   std::optional<settings::SettingsReport> report = {};
   std::optional<settings::FactsReport> facts = {};
-  runtime::TimePoint asked = {};     // when the exchange that brought it began
-  runtime::Timestamp facts_at = {};  // when `facts` came; their own age is as of then
-  std::string failure = {};          // why there is no report, one clause that begins with "it" or "its"
+  runtime::TimePoint asked = {};  // when the exchange that brought it began
+  std::string failure = {};       // why there is no report, one clause that begins with "it" or "its"
   friend bool operator==(const Answer&, const Answer&) = default;
 };
 
@@ -72,6 +70,8 @@ class Pods {
   // What that run has last said. A report once given stands until the pod is silent, which takes two failures
   // in a row, and never says `leaving` from before it was last wanted that the pod stays.
   virtual Answer latest(const kube::ObjectKey& storage_pool, const PodRun& run) const = 0;
+  // Another number whenever a pod's word differs in what reconciling reads.
+  virtual std::uint64_t version(const kube::ObjectKey& storage_pool) const = 0;
   // Takes the place of what was wanted before. Pods that are not named are forgotten.
   virtual void follow(const kube::ObjectKey& storage_pool, const Wanted& wanted) = 0;
 };

@@ -59,10 +59,9 @@ Answer essence(Answer answer) {
   if (auto& facts = answer.facts) {
     facts->elsewhere = std::min<std::int64_t>(facts->elsewhere, 1);
     facts->facts_age_seconds = 0;
-    if (facts->facts) facts->facts->sessions = 0;
+    if (facts->facts) facts->facts->sessions = facts->facts->read_at = 0;
   }
   answer.asked = {};
-  answer.facts_at = {};
   return answer;
 }
 
@@ -109,9 +108,8 @@ std::uint64_t Schedule::add(const kube::ObjectKey& storage_pool, const WantedPod
 
 void Schedule::update(Pod& pod, std::uint64_t id, const WantedPod& wanted) {
   const bool leaving_changed = pod.wanted.leaving != wanted.leaving;
-  const bool at_once =
-      leaving_changed || (wanted.settings && pod.wanted.settings != wanted.settings) ||
-      pod.wanted.ready != wanted.ready;
+  const bool at_once = leaving_changed || (wanted.settings && pod.wanted.settings != wanted.settings) ||
+                       pod.wanted.ready != wanted.ready;
   pod.wanted = wanted;
   if (leaving_changed) {
     pod.superseded = pod.under_way;
@@ -195,7 +193,10 @@ Schedule::Finished Schedule::finished(std::uint64_t id, Answer answer, TimePoint
   const milliseconds delay = take_answer(pod, std::move(answer));
   silent_ += static_cast<std::size_t>(is_silent(pod.answer)) - static_cast<std::size_t>(was_silent);
   ask_at(pod, id, std::exchange(pod.again, false) ? kAtOnce : now + jittered(delay));
-  if (essence(pod.answer) != before) finished.changed = pod.storage_pool;
+  if (essence(pod.answer) != before) {
+    finished.changed = pod.storage_pool;
+    storage_pools_.at(pod.storage_pool).version = ++last_version_;
+  }
   return finished;
 }
 
@@ -233,6 +234,11 @@ Answer Schedule::latest(const kube::ObjectKey& storage_pool, const PodRun& run) 
     }
   }
   return {.failure = run.ip.empty() ? "it has no address yet" : "it has not been asked yet"};
+}
+
+std::uint64_t Schedule::version(const kube::ObjectKey& storage_pool) const {
+  const auto known = storage_pools_.find(storage_pool);
+  return known == storage_pools_.end() ? 0 : known->second.version;
 }
 
 std::optional<Schedule::TimePoint> Schedule::next_due() const {

@@ -50,6 +50,7 @@ class Schedule {
 
   void follow(const kube::ObjectKey& storage_pool, const Wanted& wanted, TimePoint now);
   Answer latest(const kube::ObjectKey& storage_pool, const PodRun& run) const;
+  std::uint64_t version(const kube::ObjectKey& storage_pool) const;
 
   // Those that are due, as far as there are places. Each ends with `finished`.
   std::vector<Task> take(TimePoint now);
@@ -72,8 +73,8 @@ class Schedule {
     Answer answer;
     TimePoint begun{};  // its last exchange
     TimePoint ended{};
-    int failures = 0;   // in a row
-    int refusals = 0;   // exchanges in a row after which something was still wanted
+    int failures = 0;  // in a row
+    int refusals = 0;  // exchanges in a row after which something was still wanted
     std::optional<std::pair<Kind, TimePoint>> queued = {};
     bool under_way = false;
     bool again = false;       // to be asked at once after what is under way
@@ -82,6 +83,7 @@ class Schedule {
   struct StoragePool {
     std::string token;
     std::chrono::milliseconds period{};
+    std::uint64_t version = 0;
     std::map<std::string, std::uint64_t> pods;  // by uid
   };
 
@@ -97,6 +99,7 @@ class Schedule {
   std::map<kube::ObjectKey, StoragePool> storage_pools_;
   std::map<std::uint64_t, Pod> pods_;
   std::uint64_t last_id_ = 0;
+  std::uint64_t last_version_ = 0;
   std::array<std::set<std::pair<TimePoint, std::uint64_t>>, 2> queues_;
   std::array<std::size_t, 2> at_work_{};
   std::map<std::uint64_t, Kind> under_way_;

@@ -9,13 +9,14 @@
 namespace storagepool::reconcile {
 namespace {
 
-FactsStatus server_facts(const Seen& seen, const KnownFacts& known,
+FactsStatus server_facts(const Seen& seen, const sizing::KnownFacts& known, runtime::Timestamp wall,
                          const std::optional<FactsStatus>& before) {
   FactsStatus now{.target = settings::target_of(seen.spec.postgres), .facts = known.facts};
-  now.facts.sessions = 0;
+  now.facts.sessions = now.facts.read_at = 0;
   // The time is that of the values, so that reading them again changes nothing.
   const bool same = before && before->target == now.target && before->facts == now.facts;
-  const runtime::Timestamp read_at{std::chrono::milliseconds(known.as_of)};
+  const runtime::Timestamp server{std::chrono::milliseconds(known.facts.read_at)};
+  const runtime::Timestamp read_at = known.facts.read_at > 0 ? server : wall;
   now.observed_at =
       same && before->observed_at ? *before->observed_at : std::chrono::floor<std::chrono::seconds>(read_at);
   return now;
@@ -32,6 +33,7 @@ ConnectionBudget connection_budget(const Seen& seen) {
                                  .role_limit = budget->role_limit,
                                  .database_limit = budget->database_limit,
                                  .usable = budget->usable,
+                                 .share = budget->share,
                                  .other_pools = budget->other_pools,
                                  .max_safe_replicas = budget->max_safe_replicas};
   }
@@ -95,7 +97,7 @@ Status build_status(const StatusInput& input) {
   if (const auto& seen = input.seen) {
     status.pods = pods_status(*seen);
     if (const auto& facts = seen->facts) {
-      status.server_facts = server_facts(*seen, *facts, input.previous.server_facts);
+      status.server_facts = server_facts(*seen, *facts, input.now, input.previous.server_facts);
     }
   } else {
     status.pods = input.previous.pods;

@@ -25,9 +25,9 @@ struct Seen {
   Workload workload;
   std::vector<PodState> pods;
   std::vector<ClaimView> claims;
-  std::vector<std::string> filled;  // see filled_journals
-  std::optional<KnownFacts> facts;  // this StoragePool's own
-  std::optional<Trouble> trouble;   // of its pods
+  std::vector<std::string> filled;          // see filled_journals
+  std::optional<sizing::KnownFacts> facts;  // this StoragePool's own
+  std::optional<Trouble> trouble;           // of its pods
 };
 
 struct StatusInput {

@@ -34,11 +34,11 @@ StatusInput input() {
   return result;
 }
 
-KnownFacts known_facts(std::int64_t max_connections, std::int64_t as_of) {
-  KnownFacts known;
+sizing::KnownFacts facts_read(std::int64_t max_connections, std::int64_t read_at) {
+  sizing::KnownFacts known;
   known.facts.max_connections = max_connections;
   known.facts.sessions = 3;
-  known.as_of = as_of;
+  known.facts.read_at = read_at;
   return known;
 }
 
@@ -91,7 +91,7 @@ TEST(BuildStatus, ConditionsOfOthersAreKept) {
 
 TEST(BuildStatus, WhatCannotBeSeenStaysAsItWas) {
   StatusInput in = input();
-  in.seen->facts = known_facts(40, 1'000);
+  in.seen->facts = facts_read(40, 1'000);
   in.previous = build_status(in);
   in.seen.reset();
   in.generation = 3;
@@ -107,16 +107,18 @@ TEST(BuildStatus, WhatCannotBeSeenStaysAsItWas) {
 
 TEST(BuildStatus, FactsCarryTheTimeOfTheirValues) {
   StatusInput in = input();
-  in.seen->facts = known_facts(40, 1'500);
+  in.seen->facts = facts_read(40, 1'500);
   in.previous = build_status(in);
   const FactsStatus first = in.previous.server_facts.value_or(FactsStatus{});
   EXPECT_EQ(first.target, "db:5432/audit");
   EXPECT_EQ(first.observed_at, runtime::Timestamp(1s));
-  in.seen->facts->as_of = 60'000;
+  in.seen->facts->facts.read_at = 60'000;
   in.seen->facts->facts.sessions = 9;
   EXPECT_EQ(build_status(in).server_facts, first);
   in.seen->facts->facts.max_connections = 50;
   EXPECT_EQ(build_status(in).server_facts.value_or(FactsStatus{}).observed_at, runtime::Timestamp(60s));
+  in.seen->facts->facts.read_at = 0;  // an older pod does not tell the server's time
+  EXPECT_EQ(build_status(in).server_facts.value_or(FactsStatus{}).observed_at, kNowSeconds);
   in.seen->facts.reset();
   EXPECT_FALSE(build_status(in).server_facts);
 }

@@ -3,6 +3,7 @@
 // put a small fake in place.
 #pragma once
 
+#include <cstdint>
 #include <string>
 #include <vector>
 
@@ -24,6 +25,8 @@ class Cluster {
   Cluster& operator=(const Cluster&) = delete;
   virtual ~Cluster() = default;
 
+  // Another number whenever an object of the StoragePool in the caches, itself or a child, has changed.
+  virtual std::uint64_t version(const kube::ObjectKey& pool) const = 0;
   // From the cache; null: not there. Any kind but Secrets, which are never read.
   virtual kube::ObjectPtr cached(const kube::ResourceType& type, const kube::ObjectKey& key) const = 0;
   virtual std::vector<kube::ObjectPtr> cached_storage_pools() const = 0;

@@ -18,6 +18,8 @@
 
 #include "operator/reconcile/leaving.h"
 #include "operator/reconcile/next_step.h"
+#include "operator/reconcile/holding.h"
+#include "operator/sizing/testing/outlook.h"
 
 namespace storagepool::reconcile {
 namespace {
@@ -208,9 +210,6 @@ class Journals {
   // --- the operator
   Observed observe(bool live) {
     Observed observed;
-    settings::ServerFacts facts;
-    facts.max_connections = 1000;
-    observed.facts = facts;
     observed.granted = granted_;
     observed.workload = workload_;
     if (workload_) {
@@ -220,6 +219,10 @@ class Journals {
     observed.pods_are_live = live;
     for (const JournalPod& known : live ? pods_ : cache_) observed.pods.push_back(see(known));
     for (const auto& [ordinal, bound] : claims_) observed.claims.push_back({ordinal, bound});
+    settings::ServerFacts facts;
+    facts.max_connections = 1000;
+    const Holding held = holding(observed);
+    observed.outlook = sizing::outlook_of(desired_.request, facts, held.existing, held.ceiling);
     return observed;
   }
   PodObserved see(const JournalPod& known) {

@@ -42,36 +42,78 @@ KubeCluster::~KubeCluster() {
   stop();
 }
 
-void KubeCluster::watch(kube::Transport& transport, const kube::ResourceType& type) {
+kube::InformerHandlers KubeCluster::of_storage_pools() {
   kube::InformerHandlers handlers;
-  if (is_storage_pool(type)) {
-    handlers.on_upsert = [this](const kube::ObjectPtr& before, const kube::ObjectPtr& object) {
-      if (!changed_by_user(before, object)) return;
-      // What the first list finds nobody has just done.
-      const bool found = !cache_of(kube::resources::kStoragePools)->has_synced();
-      changed_(kube::key_of(*object), found ? kube::Priority::kResync : kube::Priority::kUser);
-    };
-    handlers.on_delete = [this](const kube::ObjectPtr& object) {
-      changed_(kube::key_of(*object), kube::Priority::kUser);
-    };
-  } else {
-    const auto owner_changed = [this](const kube::ObjectPtr& object) {
-      const std::string pool = kube::label(*object, kInstanceLabel);
-      if (!pool.empty())
-        changed_({kube::metadata_string(*object, "namespace"), pool}, kube::Priority::kChange);
-    };
-    handlers.on_upsert = [owner_changed](const kube::ObjectPtr&, const kube::ObjectPtr& object) {
-      owner_changed(object);
-    };
-    handlers.on_delete = owner_changed;
+  handlers.on_upsert = [this](const kube::ObjectPtr& before, const kube::ObjectPtr& object) {
+    const kube::ObjectKey key = kube::key_of(*object);
+    {
+      const std::lock_guard lock(mutex_);
+      owned_[key].version = ++last_version_;
+    }
+    if (changed_by_user(before, object))
+      changed_(key, priority_of_change(kube::resources::kStoragePools, kube::Priority::kUser));
+  };
+  handlers.on_delete = [this](const kube::ObjectPtr& object) {
+    const kube::ObjectKey key = kube::key_of(*object);
+    {
+      const std::lock_guard lock(mutex_);
+      const auto known = owned_.find(key);
+      if (known != owned_.end() && known->second.names.empty()) {
+        owned_.erase(known);
+      } else {
+        owned_[key].version = ++last_version_;
+      }
+    }
+    changed_(key, kube::Priority::kUser);
+  };
+  return handlers;
+}
+
+kube::InformerHandlers KubeCluster::of_children(const kube::ResourceType& type) {
+  kube::InformerHandlers handlers;
+  handlers.on_upsert = [this, type](const kube::ObjectPtr& before, const kube::ObjectPtr& object) {
+    if (before && kube::label(*before, kInstanceLabel) != kube::label(*object, kInstanceLabel)) {
+      child_changed(type, before, false);
+    }
+    child_changed(type, object, true);
+  };
+  handlers.on_delete = [this, type](const kube::ObjectPtr& object) { child_changed(type, object, false); };
+  return handlers;
+}
+
+void KubeCluster::child_changed(const kube::ResourceType& type, const kube::ObjectPtr& object, bool there) {
+  const std::string name = kube::label(*object, kInstanceLabel);
+  if (name.empty()) return;
+  const kube::ObjectKey key{kube::metadata_string(*object, "namespace"), name};
+  {
+    const std::lock_guard lock(mutex_);
+    Owned& owned = owned_[key];
+    owned.version = ++last_version_;
+    const std::pair child(type.kind, kube::metadata_string(*object, "name"));
+    if (there) {
+      owned.names.insert(child);
+    } else {
+      owned.names.erase(child);
+      if (owned.names.empty() && !cached(kube::resources::kStoragePools, key)) owned_.erase(key);
+    }
   }
+  changed_(key, priority_of_change(type, kube::Priority::kChange));
+}
+
+// What the first list finds nobody has just done.
+kube::Priority KubeCluster::priority_of_change(const kube::ResourceType& type,
+                                               kube::Priority otherwise) const {
+  return cache_of(type)->has_synced() ? otherwise : kube::Priority::kResync;
+}
+
+void KubeCluster::watch(kube::Transport& transport, const kube::ResourceType& type) {
   const auto seed = static_cast<std::uint32_t>(caches_.size() + 1);
   caches_.push_back(
       {type, std::make_unique<kube::Informer>(
                  transport,
                  kube::InformerOptions{
                      .type = type, .label_selector = is_storage_pool(type) ? "" : render::managed_selector()},
-                 std::move(handlers), seed)});
+                 is_storage_pool(type) ? of_storage_pools() : of_children(type), seed)});
 }
 
 void KubeCluster::start() {
@@ -107,12 +149,27 @@ std::vector<kube::ObjectPtr> KubeCluster::cached_storage_pools() const {
   return cache_of(kube::resources::kStoragePools)->list();
 }
 
+std::uint64_t KubeCluster::version(const kube::ObjectKey& pool) const {
+  const std::lock_guard lock(mutex_);
+  const auto known = owned_.find(pool);
+  return known == owned_.end() ? 0 : known->second.version;
+}
+
 std::vector<kube::ObjectPtr> KubeCluster::labelled(const kube::ResourceType& type,
                                                    const kube::ObjectKey& pool) const {
-  std::vector<kube::ObjectPtr> objects = cache_of(type)->list(pool.name_space);
-  std::erase_if(objects, [&](const kube::ObjectPtr& object) {
-    return kube::label(*object, kInstanceLabel) != pool.name;
-  });
+  std::vector<std::string> names;
+  {
+    const std::lock_guard lock(mutex_);
+    const auto known = owned_.find(pool);
+    if (known == owned_.end()) return {};
+    for (const auto& [kind, name] : known->second.names) {
+      if (kind == type.kind) names.push_back(name);
+    }
+  }
+  std::vector<kube::ObjectPtr> objects;
+  for (const std::string& name : names) {
+    if (kube::ObjectPtr object = cached(type, {pool.name_space, name})) objects.push_back(std::move(object));
+  }
   return objects;
 }
 

@@ -3,8 +3,14 @@
 // changed.
 #pragma once
 
+#include <cstdint>
 #include <functional>
+#include <map>
 #include <memory>
+#include <mutex>
+#include <set>
+#include <string_view>
+#include <utility>
 #include <vector>
 
 #include "operator/kube/workqueue.h"
@@ -27,6 +33,7 @@ class KubeCluster final : public Cluster {
   // Empty when every cache has its first list; else the kinds that lack it, for people.
   std::string waiting_for() const;
 
+  std::uint64_t version(const kube::ObjectKey& pool) const override;
   kube::ObjectPtr cached(const kube::ResourceType& type, const kube::ObjectKey& key) const override;
   std::vector<kube::ObjectPtr> cached_storage_pools() const override;
   std::vector<kube::ObjectPtr> cached_pods(const kube::ObjectKey& pool) const override;
@@ -49,7 +56,16 @@ class KubeCluster final : public Cluster {
     kube::ResourceType type;
     std::unique_ptr<kube::Informer> informer;
   };
+  // The children of a StoragePool, so that none of them has to be looked for among all of its namespace.
+  struct Owned {
+    std::uint64_t version = 0;
+    std::set<std::pair<std::string_view, std::string>> names;  // kind and name
+  };
   void watch(kube::Transport& transport, const kube::ResourceType& type);
+  kube::InformerHandlers of_storage_pools();
+  kube::InformerHandlers of_children(const kube::ResourceType& type);
+  void child_changed(const kube::ResourceType& type, const kube::ObjectPtr& object, bool there);
+  kube::Priority priority_of_change(const kube::ResourceType& type, kube::Priority otherwise) const;
   const kube::Informer* cache_of(const kube::ResourceType& type) const;
   std::vector<kube::ObjectPtr> labelled(const kube::ResourceType& type, const kube::ObjectKey& pool) const;
 
@@ -57,6 +73,9 @@ class KubeCluster final : public Cluster {
   kube::EventRecorder& recorder_;
   Changed changed_;
   std::vector<Cache> caches_;
+  mutable std::mutex mutex_;  // guards what follows
+  std::uint64_t last_version_ = 0;
+  std::map<kube::ObjectKey, Owned> owned_;  // by StoragePool, also of one that is gone before them
 };
 
 }  // namespace storagepool::reconcile

@@ -3,6 +3,9 @@
 #include <gmock/gmock.h>
 #include <gtest/gtest.h>
 
+#include "operator/reconcile/holding.h"
+#include "operator/sizing/testing/outlook.h"
+
 namespace storagepool::reconcile {
 namespace {
 
@@ -17,9 +20,6 @@ class Leaving : public testing::Test {
     desired_.name = "audit";
     desired_.asked = {{"maxOpenConns", 9}, {"maxIdleConns", 5}};
     desired_.request = {.replicas = 3, .max_open_conns = 9};
-    settings::ServerFacts facts;
-    facts.max_connections = 100;
-    observed_.facts = facts;
     observed_.granted = Granted{.generation = 4, .settings = sizing::grant(desired_.asked, 9), .ceiling = 9};
     observed_.workload = Workload{.replicas = 3, .peak_pods = 3, .settled = true};
     for (std::int64_t i = 0; i < 3; ++i) {
@@ -54,6 +54,10 @@ class Leaving : public testing::Test {
   }
   template <typename T>
   T expect() {
+    settings::ServerFacts facts;
+    facts.max_connections = 100;
+    const Holding held = holding(observed_);
+    observed_.outlook = sizing::outlook_of(desired_.request, facts, held.existing, held.ceiling);
     step_ = next_step(desired_, observed_);
     EXPECT_TRUE(std::holds_alternative<T>(step_.action)) << "action " << step_.action.index();
     return std::holds_alternative<T>(step_.action) ? std::get<T>(step_.action) : T{};

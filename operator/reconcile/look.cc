@@ -7,7 +7,6 @@
 #include "operator/kube/object.h"
 #include "operator/reconcile/conditions.h"
 #include "operator/reconcile/leaving.h"
-#include "operator/reconcile/member.h"
 #include "operator/render/admin_token.h"
 #include "operator/render/render.h"
 #include "pool/common/runtime/log.h"
@@ -39,13 +38,13 @@ std::string join(const render::FieldProblems& problems) {
 
 }  // namespace
 
-Look::Look(Cluster& cluster, pods::Pods& pods, const Options& options, Memory& memory,
-           std::vector<Member> fleet, kube::ObjectPtr object, const Moment& now)
+Look::Look(Cluster& cluster, pods::Pods& pods, const Options& options, SharedLedger& ledger, Memory& memory,
+           kube::ObjectPtr object, const Moment& now)
     : cluster_(cluster),
       reports_(pods),
       options_(options),
+      ledger_(ledger),
       memory_(memory),
-      fleet_(std::move(fleet)),
       object_(std::move(object)),
       now_(now),
       identity_(render::identity_of(*object_)),
@@ -86,9 +85,12 @@ tl::expected<Outcome, kube::ApiError> Look::run() {
   if (const auto& pods = status_.pods) {
     const ConnectionBudget& budget = pods->budget;
     outcome.budget = BudgetNumbers{.usable = budget.server ? budget.server->usable : 0,
+                                   .share = budget.server ? budget.server->share : 0,
                                    .granted = budget.granted,
                                    .per_pod = budget.per_pod};
   }
+  const bool in_doubt = memory_.ceiling_in_doubt || memory_.peak_in_doubt;
+  outcome.settled = has_condition(status_, kReady, Truth::kTrue) && !cut_short_ && !in_doubt;
   return outcome;
 }
 
@@ -113,7 +115,7 @@ Look::Failure Look::work() {
   bool done = false;
   bool waits = false;
   for (int i = 0; i < kMaxActions; ++i) {
-    if (valid_) follow_objects(memory_, spec_.sizing, last_ceiling(previous_));
+    put_account();
     const Step& step = step_.emplace(next_step(desired(), observed()));
     follow_patience(step.leaving);
     done = std::holds_alternative<Done>(step.action);
@@ -121,10 +123,13 @@ Look::Failure Look::work() {
     if (done || waits) break;
     if (auto failure = carry_out(step.action)) return failure;
     if (refused_) return std::nullopt;
+    waits = overtaken_;
+    if (waits) break;
     memory_.progressed_at = now_.steady;
   }
   cut_short_ = !done && !waits;
   if (deleting_) return done ? finish_deletion() : std::nullopt;
+  if (auto failure = forget_servers()) return failure;
   if (auto failure = ensure_config_map()) return failure;
   return ensure_stateful_set();
 }
@@ -154,12 +159,27 @@ bool Look::holds_nothing(const PodView& pod) const {
                       [&](const ClaimView& claim) { return claim.ordinal == pod.ordinal && claim.bound; });
 }
 
+Subject Look::subject() const {
+  return {.identity = identity_,
+          .created = kube::created_at(*object_),
+          .spec = valid_ ? &spec_ : nullptr,
+          .deleting = deleting_};
+}
+
+void Look::put_account() {
+  ledger_.put(account_of(memory_, subject(), objects()));
+}
+
 Observed Look::observed() const {
-  Observed observed;
-  observed.granted = memory_.granted.view();
+  Observed observed = objects();
+  observed.outlook = ledger_.outlook(identity_.uid, now_.steady);
+  return observed;
+}
+
+Observed Look::objects() const {
+  Observed observed = known_objects(memory_, previous_);
   const std::string target = settings::target_of(spec_.postgres);
   const WorkloadView view = memory_.workload.view().value_or(WorkloadView{});
-  if (memory_.workload.view()) observed.workload = view.workload;
   for (const PodState& pod : pods_) {
     const auto& facts = pod.answer.facts;
     observed.pods.push_back({.name = pod.view.name,
@@ -179,21 +199,11 @@ Observed Look::observed() const {
     observed.claims.push_back({.ordinal = claim.ordinal, .bound = claim.bound});
   }
   observed.pods_are_live = pods_are_live_;
-  observed.last_generation = previous_.pods ? previous_.pods->settings_generation : 0;
-  observed.last_ceiling = last_ceiling(previous_);
-  const Neighbourhood around = neighbourhood(memory_.member, fleet_);
-  observed.facts = around.facts;
-  observed.others = around.others;
   return observed;
 }
 
 void Look::observe() {
-  memory_.granted.update(cached_own(cluster_, kube::resources::kConfigMaps,
-                                    child(render::config_map_name(identity_.name)), identity_.uid),
-                         read_config_map, now_.steady);
-  memory_.workload.update(
-      cached_own(cluster_, kube::resources::kStatefulSets, child(identity_.name), identity_.uid),
-      read_stateful_set, now_.steady);
+  see_objects(memory_, cluster_, identity_, now_.steady);
   claims_.clear();
   for (const kube::ObjectPtr& object : cluster_.cached_claims(kube::key_of(*object_))) {
     if (auto claim = read_claim(*object, identity_.name)) claims_.push_back(std::move(*claim));
@@ -239,16 +249,34 @@ void Look::follow_pods() {
 void Look::learn_facts() {
   if (!valid_) return;
   const std::string target = settings::target_of(spec_.postgres);
-  bool all_moved = !pods_.empty();
   for (const PodState& pod : pods_) {
     const auto& facts = pod.answer.facts;
-    const bool there = facts && facts->target == target;
-    all_moved &= there && facts->elsewhere == 0 && pod.answer.asked > memory_.target_since;
-    if (!there || !facts->facts) continue;
-    const runtime::Timestamp read_at = pod.answer.facts_at - std::chrono::seconds(facts->facts_age_seconds);
-    follow_facts(memory_, {.facts = *facts->facts, .as_of = unix_milliseconds(read_at)});
+    if (!facts || facts->target != target || !facts->facts) continue;
+    follow_facts(memory_, {.facts = *facts->facts,
+                           .read = pod.answer.asked - std::chrono::seconds(facts->facts_age_seconds)});
   }
-  if (all_moved) memory_.member.leaving.clear();
+}
+
+// Pods that have not started yet will read the ConfigMap as it is.
+bool Look::have_moved() const {
+  const auto& config = memory_.config.view();
+  if (!config || config->server != settings::server_of(spec_.postgres)) return false;
+  const std::string target = settings::target_of(spec_.postgres);
+  return std::all_of(pods_.begin(), pods_.end(), [&](const PodState& pod) {
+    const auto& facts = pod.answer.facts;
+    const bool there = facts && facts->target == target && facts->elsewhere == 0;
+    return !pod.view.started || (there && pod.answer.asked > memory_.target_since);
+  });
+}
+
+Look::Failure Look::forget_servers() {
+  if (memory_.leaving.empty() || !have_moved()) return std::nullopt;
+  if (!pods_are_live_) {
+    if (auto failure = list_pods()) return failure;
+  }
+  if (have_moved()) forget_left_servers(memory_);
+  put_account();
+  return std::nullopt;
 }
 
 // The Secret cannot be watched. A pod that refuses the token or does not come up may be for want of it.
@@ -281,12 +309,12 @@ Look::Failure Look::write_status() {
     seen.spec = spec_;
     seen.deleting = deleting_;
     seen.step = *step_;
-    seen.granted = memory_.granted.view().value_or(Granted{});
+    seen.granted = memory_.config.view().value_or(ConfigView{}).granted;
     seen.workload = memory_.workload.view().value_or(WorkloadView{}).workload;
     seen.pods = pods_;
     seen.claims = claims_;
     seen.filled = filled_journals(desired(), observed());
-    seen.facts = memory_.member.facts;
+    seen.facts = memory_.facts;
     seen.trouble = find_trouble();
   }
   status_ = build_status(input);
@@ -314,24 +342,6 @@ Look::Failure Look::write_status() {
 void Look::record(kube::Event event) {
   event.regarding = kube::reference_to(*object_);
   cluster_.record(event);
-}
-
-// What is asked for on the way is a help: without it the look goes on.
-std::optional<Trouble> Look::find_trouble() {
-  if (deleting_) return std::nullopt;
-  const auto& workload = memory_.workload.view();
-  const auto suspect = find_suspect(identity_.name, workload, pods_);
-  if (memory_.inquiry.is_due(suspect, now_.steady)) {
-    const auto events = cluster_.list_events(identity_.name_space, suspect->kind, suspect->uid);
-    if (events) {
-      memory_.inquiry.answered(*events);
-    } else {
-      log::warn("events cannot be listed", {{"storagepool", kube::key_of(*object_).to_string()},
-                                            {"detail", events.error().to_string()}});
-    }
-  }
-  const std::int64_t replicas = workload ? workload->workload.replicas : 0;
-  return worst_trouble(pods_, replicas, memory_.inquiry.trouble(), now_.wall);
 }
 
 // Something is awaited that a report shows.
@@ -370,8 +380,8 @@ std::chrono::milliseconds Look::requeue_after() const {
   const auto& since = memory_.leaving_since;
   if (since && now_.steady - *since < kPatience) until(*since + kPatience);
   if (const auto due = memory_.inquiry.next()) until(*due);
-  const bool may_mend = has_condition(status_, kPodsFailing, Truth::kTrue) &&
-                        !has_condition(status_, kStalled, Truth::kTrue);
+  const bool may_mend =
+      has_condition(status_, kPodsFailing, Truth::kTrue) && !has_condition(status_, kStalled, Truth::kTrue);
   if (may_mend) until(now_.steady + kTimeToMend);
   return next;
 }

@@ -6,6 +6,7 @@
 #include <optional>
 #include <vector>
 
+#include "operator/reconcile/account.h"
 #include "operator/reconcile/memory.h"
 #include "operator/reconcile/next_step.h"
 #include "operator/reconcile/pod_state.h"
@@ -16,8 +17,7 @@ namespace storagepool::reconcile {
 
 class Look {
  public:
-  // `fleet`: all StoragePools, this one among them.
-  Look(Cluster& cluster, pods::Pods& pods, const Options& options, Memory& memory, std::vector<Member> fleet,
+  Look(Cluster& cluster, pods::Pods& pods, const Options& options, SharedLedger& ledger, Memory& memory,
        kube::ObjectPtr object, const Moment& now);
 
   tl::expected<Outcome, kube::ApiError> run();
@@ -39,6 +39,7 @@ class Look {
   Failure scale(const Scale& action);
   Failure delete_claims(const DeleteClaims& action);
   Failure list_pods();
+  Failure forget_servers();
   Failure ensure_disruption_budget();
   Failure ensure_config_map();
   Failure ensure_stateful_set();
@@ -52,9 +53,15 @@ class Look {
 
   void take_pods(const std::vector<kube::ObjectPtr>& objects);
   void learn_facts();
+  bool have_moved() const;
+  void put_account();
+  // A claim is raised before what it allows is written: false when others were quicker.
+  bool raise(std::int64_t peak_pods, std::int64_t ceiling);
+  Subject subject() const;
   void reapply_token_if_wanted();
   bool holds_nothing(const PodView& pod) const;
   void follow_patience(bool leaving);
+  Observed objects() const;  // without what the Ledger says
   Observed observed() const;
   Desired desired() const;
   void follow_pods();
@@ -66,8 +73,8 @@ class Look {
   Cluster& cluster_;
   pods::Pods& reports_;
   const Options& options_;
+  SharedLedger& ledger_;
   Memory& memory_;
-  std::vector<Member> fleet_;
   kube::ObjectPtr object_;
   Moment now_;
 
@@ -80,6 +87,7 @@ class Look {
   bool refused_ = false;   // the API server has refused a write for good
   bool observed_pods_ = false;
   bool cut_short_ = false;  // there was more to do
+  bool overtaken_ = false;  // others have claimed what a write was to allow
   std::optional<Reason> stall_;
   std::optional<Reason> failure_;  // what may pass
   std::optional<Step> step_;

@@ -15,6 +15,13 @@ namespace {
 // So long requests may fail before the StoragePool says so.
 constexpr std::chrono::seconds kBlip{1};
 
+// A request that found no end may have been carried out, or be so yet. A conflict may be with itself, when it
+// was sent again.
+bool may_have_been_done(const kube::ApiError& error) {
+  if (error.reason == kNameTaken) return false;
+  return error.status == 0 || error.status == 409 || error.status >= 500;
+}
+
 }  // namespace
 
 // What the API server refuses for good, or what is somebody else's, stalls this StoragePool until somebody
@@ -46,6 +53,24 @@ bool Look::is_worth_telling(const kube::ApiError& failure) {
   if (now_.steady - *memory_.failing_since < kBlip) return false;
   failure_ = Reason{kRequestFailed, cluster_words(failure.message)};
   return true;
+}
+
+// What is asked for on the way is a help: without it the look goes on.
+std::optional<Trouble> Look::find_trouble() {
+  if (deleting_) return std::nullopt;
+  const auto& workload = memory_.workload.view();
+  const auto suspect = find_suspect(identity_.name, workload, pods_);
+  if (memory_.inquiry.is_due(suspect, now_.steady)) {
+    const auto events = cluster_.list_events(identity_.name_space, suspect->kind, suspect->uid);
+    if (events) {
+      memory_.inquiry.answered(*events);
+    } else {
+      log::warn("events cannot be listed", {{"storagepool", kube::key_of(*object_).to_string()},
+                                            {"detail", events.error().to_string()}});
+    }
+  }
+  const std::int64_t replicas = workload ? workload->workload.replicas : 0;
+  return worst_trouble(pods_, replicas, memory_.inquiry.trouble(), now_.wall);
 }
 
 // Fails with 409 when the StoragePool is not as it was read.
@@ -141,16 +166,31 @@ Json Look::config_map(const Granted& granted) const {
                             {.generation = granted.generation,
                              .settings = granted.settings,
                              .ceiling = granted.ceiling,
-                             .leaving = memory_.member.leaving});
+                             .leaving = memory_.leaving});
+}
+
+bool Look::raise(std::int64_t peak_pods, std::int64_t ceiling) {
+  const Holding held = holding(objects());
+  const bool raised = ledger_.raise(identity_.uid, std::max(peak_pods, held.existing.peak_pods),
+                                    std::max(ceiling, held.ceiling), now_.steady);
+  overtaken_ = !raised;
+  return raised;
 }
 
 Look::Failure Look::write_grant(const WriteGrant& action) {
   const Granted& granted = action.granted;
+  if (!raise(0, granted.ceiling)) return std::nullopt;
   const Json object = config_map(granted);
-  const auto stored = memory_.children.write(cluster_, kube::resources::kConfigMaps, object, now_.steady,
-                                             memory_.granted.version());
-  if (!stored) return refused_or(stored.error(), "ConfigMap " + render::config_map_name(identity_.name));
-  memory_.granted.written(granted, *stored, now_.steady);
+  const std::uint64_t version = memory_.config.version();
+  const auto stored =
+      memory_.children.write(cluster_, kube::resources::kConfigMaps, object, now_.steady, version);
+  if (!stored) {
+    if (may_have_been_done(stored.error()))
+      memory_.ceiling_in_doubt = Doubt{version, granted.ceiling, now_.steady};
+    return refused_or(stored.error(), "ConfigMap " + render::config_map_name(identity_.name));
+  }
+  memory_.config.written(read_config_map(*stored), *stored, now_.steady);
+  memory_.ceiling_in_doubt.reset();
   pods_are_live_ = false;
   log::info("settings granted", {{"storagepool", kube::key_of(*object_).to_string()},
                                  {"generation", granted.generation},
@@ -160,7 +200,7 @@ Look::Failure Look::write_grant(const WriteGrant& action) {
 }
 
 void Look::push(const Push& action) {
-  const Granted granted = memory_.granted.view().value_or(Granted{});
+  const Granted granted = memory_.config.view().value_or(ConfigView{}).granted;
   const settings::SettingsChange change{.generation = granted.generation,
                                         .settings = settings::to_given(granted.settings)};
   for (const std::size_t index : action.pods) pods_[index].settings = change;
@@ -190,7 +230,9 @@ Look::Failure Look::delete_claims(const DeleteClaims& action) {
 }
 
 Look::Failure Look::scale(const Scale& action) {
+  if (!raise(action.peak_pods, 0)) return std::nullopt;
   const kube::ObjectKey key = child(identity_.name);
+  const std::uint64_t version = memory_.workload.version();
   Cluster::Result<Json> stored = tl::unexpected(kube::ApiError{});
   if (deleting_) {
     // Enough to drain, even where the spec is no longer one that could be rendered.
@@ -204,11 +246,16 @@ Look::Failure Look::scale(const Scale& action) {
     // A new pod reads the ConfigMap: it has to be right before there is one.
     if (auto failure = ensure_config_map()) return failure;
     if (refused_) return std::nullopt;
-    stored =
-        memory_.children.write(cluster_, kube::resources::kStatefulSets, stateful_set(action), now_.steady);
+    stored = memory_.children.write(cluster_, kube::resources::kStatefulSets, stateful_set(action),
+                                    now_.steady, version);
   }
-  if (!stored) return refused_or(stored.error(), "StatefulSet " + identity_.name);
+  if (!stored) {
+    if (may_have_been_done(stored.error()))
+      memory_.peak_in_doubt = Doubt{version, action.peak_pods, now_.steady};
+    return refused_or(stored.error(), "StatefulSet " + identity_.name);
+  }
   memory_.workload.written(read_stateful_set(*stored), *stored, now_.steady);
+  memory_.peak_in_doubt.reset();
   pods_are_live_ = false;
   log::info("scaled", {{"storagepool", kube::key_of(*object_).to_string()},
                        {"replicas", action.replicas},
@@ -228,13 +275,13 @@ Look::Failure Look::list_pods() {
 }
 
 Look::Failure Look::ensure_config_map() {
-  const auto known = memory_.granted.view();
+  const auto known = objects().granted;
   if (!known) return std::nullopt;
-  const Granted& granted = *known;
-  const Json object = config_map(granted);
+  if (memory_.ceiling_in_doubt) return write_grant({*known});
+  const Json object = config_map(*known);
   const auto stored = memory_.children.ensure(cluster_, kube::resources::kConfigMaps, object, now_.steady);
   if (!stored) return refused_or(stored.error(), "ConfigMap " + render::config_map_name(identity_.name));
-  if (const auto& written = *stored) memory_.granted.written(granted, *written, now_.steady);
+  if (const auto& written = *stored) memory_.config.written(read_config_map(*written), *written, now_.steady);
   return std::nullopt;
 }
 
@@ -251,13 +298,14 @@ Json Look::stateful_set(const Scale& numbers) const {
 }
 
 Look::Failure Look::ensure_stateful_set() {
-  const auto known = memory_.workload.view();
+  const auto known = objects().workload;
   if (refused_ || !known) return std::nullopt;
-  const Workload& workload = known->workload;
-  const Json object = stateful_set({.replicas = workload.replicas,
-                                    .peak_pods = workload.peak_pods,
-                                    .partition = workload.partition,
-                                    .emptied = workload.emptied});
+  const Scale numbers{.replicas = known->replicas,
+                      .peak_pods = known->peak_pods,
+                      .partition = known->partition,
+                      .emptied = known->emptied};
+  if (memory_.peak_in_doubt) return scale(numbers);
+  const Json object = stateful_set(numbers);
   const auto stored = memory_.children.ensure(cluster_, kube::resources::kStatefulSets, object, now_.steady);
   if (!stored) return refused_or(stored.error(), "StatefulSet " + identity_.name);
   if (const auto& written = *stored)

@@ -5,13 +5,14 @@
 #include <chrono>
 #include <optional>
 #include <string>
+#include <vector>
 
 #include "operator/kube/object.h"
 #include "operator/reconcile/children.h"
-#include "operator/reconcile/fleet.h"
 #include "operator/reconcile/inquiry.h"
 #include "operator/reconcile/status.h"
 #include "operator/reconcile/view.h"
+#include "operator/sizing/known_facts.h"
 
 namespace storagepool::reconcile {
 
@@ -43,6 +44,8 @@ class Newest {
   }
   const std::optional<View>& view() const { return view_; }
   std::uint64_t version() const { return version_; }
+  // It was written, and no cache has shown it.
+  bool unseen() const { return version_ > 0 && !seen_; }
 
  private:
   std::optional<View> view_;
@@ -51,10 +54,20 @@ class Newest {
   Now written_at_{};
 };
 
+// A number of the ledger that a write may have raised of which the end is not known, or that was written and
+// no cache shows. It counts until the object is seen in another version than the write was to change, and no
+// longer than a write can be under way.
+struct Doubt {
+  static constexpr std::chrono::minutes kLongest{5};
+  std::uint64_t version = 0;
+  std::int64_t number = 0;
+  std::chrono::steady_clock::time_point since = {};
+};
+
 struct Memory {
   std::string uid;
   Children children;
-  Newest<Granted> granted;
+  Newest<ConfigView> config;
   Newest<WorkloadView> workload;
   Newest<Status> status;
   std::chrono::steady_clock::time_point status_written_at{};
@@ -66,9 +79,15 @@ struct Memory {
   // Since when each look has ended with a request that failed and may pass.
   std::optional<std::chrono::steady_clock::time_point> failing_since;
   std::int64_t generation = 0;  // metadata.generation when it was last looked at
-  std::string target;           // host:port/database that `member.facts` is about
+  std::optional<Doubt> ceiling_in_doubt;
+  std::optional<Doubt> peak_in_doubt;
+  std::string target;  // host:port/database that `facts` is about
   std::chrono::steady_clock::time_point target_since{};
-  Member member;
+  std::optional<sizing::KnownFacts> facts;  // from the StoragePool's own pods
+  // As the ledger names servers: where the spec leads, and where pods may be besides.
+  std::string server;
+  std::vector<std::string> leaving;
+  bool read_leaving = false;  // from the ConfigMap, once
 };
 
 }  // namespace storagepool::reconcile

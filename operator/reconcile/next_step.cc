@@ -1,18 +1,13 @@
 #include "operator/reconcile/next_step.h"
 
 #include <algorithm>
-#include <limits>
 #include <utility>
 
+#include "operator/reconcile/holding.h"
 #include "operator/reconcile/leaving.h"
 
 namespace storagepool::reconcile {
 namespace {
-
-// What a pod may have in force when nothing is known of what it was granted.
-std::int64_t largest_limit() {
-  return settings::find("maxOpenConns")->maximum;
-}
 
 bool confirmed(const PodObserved& pod, const Granted& granted) {
   if (!pod.started) return true;
@@ -52,12 +47,9 @@ class Stepper {
  public:
   Stepper(const Desired& desired, const Observed& observed) : desired_(desired), observed_(observed) {
     if (observed.workload) workload_ = *observed.workload;
-    // A StatefulSet that somebody deleted leaves pods behind for a while.
-    workload_.peak_pods = std::max(workload_.peak_pods, static_cast<std::int64_t>(observed.pods.size()));
-    step_.plan = sizing::plan(desired.request, observed.facts, observed.others,
-                              {.replicas = workload_.replicas,
-                               .peak_pods = workload_.peak_pods,
-                               .limit = observed.granted ? observed.granted->settings.max_open_conns : 0});
+    const sizing::Existing existing = holding(observed).existing;
+    workload_.peak_pods = existing.peak_pods;
+    step_.plan = sizing::plan(desired.request, observed.outlook, existing);
     if (const auto& granted = observed.granted) {
       for (const PodObserved& pod : observed.pods) {
         if (!confirmed(pod, *granted)) step_.unconfirmed.push_back(pod.name);
@@ -93,12 +85,8 @@ class Stepper {
     return Done{};
   }
 
-  std::int64_t available() const {
-    const auto& budget = step_.plan.budget;
-    if (!budget || desired_.request.policy == sizing::Policy::kObserve) {
-      return std::numeric_limits<std::int64_t>::max();
-    }
-    return budget->available;
+  bool admits(std::int64_t pods, std::int64_t limit) const {
+    return observed_.outlook.admits(pods, limit, desired_.request);
   }
 
   std::int64_t next_generation() const {
@@ -131,16 +119,20 @@ class Stepper {
 
   Action first_grant() const {
     const std::int64_t wanted = step_.plan.per_pod;
-    return write(wanted, workload_.peak_pods > 0 ? lost_ceiling() : wanted);
+    return write(wanted, workload_.peak_pods > 0 ? holding(observed_).ceiling : wanted);
   }
 
   std::optional<Action> grant(const Granted& granted) {
     const std::int64_t wanted = step_.plan.per_pod;
     std::int64_t limit = granted.settings.max_open_conns;
-    if (wanted <= limit || workload_.peak_pods * std::max(granted.ceiling, wanted) <= available()) {
+    if (wanted <= limit || admits(workload_.peak_pods, std::max(granted.ceiling, wanted))) {
       limit = wanted;
     } else {
       hold_back(granted);
+      growth_waits_ = true;
+    }
+    if (step_.plan.others_hold_more) {
+      wait_for_others();
       growth_waits_ = true;
     }
     const bool contradicted =
@@ -155,14 +147,6 @@ class Stepper {
       return write(limit, granted.ceiling);
     }
     return std::nullopt;
-  }
-
-  std::int64_t lost_ceiling() const {
-    std::int64_t ceiling = observed_.last_ceiling > 0 ? observed_.last_ceiling : largest_limit();
-    for (const PodObserved& pod : observed_.pods) {
-      if (const auto& report = pod.report) ceiling = std::max(ceiling, report->settings.max_open_conns);
-    }
-    return ceiling;
   }
 
   std::optional<Action> push(const Granted& granted) const {
@@ -199,17 +183,15 @@ class Stepper {
       step_.leaving = true;
       return shrink(target);
     }
-    const std::int64_t peak = std::max(workload_.peak_pods, target);
-    if (target > workload_.replicas) {
-      // The planner lets one pod with the minimum through that does not fit: the only one of its server.
-      const bool only_one = peak == 1 && granted.ceiling <= desired_.request.min_conns_per_pod;
-      const bool fits = peak * granted.ceiling <= available() || only_one;
-      if (!fits) {
-        hold_back(granted);
-        return std::nullopt;
-      }
-    }
-    return resized(target, peak);
+    std::int64_t replicas = target;
+    while (replicas > workload_.replicas && !admits(std::max(workload_.peak_pods, replicas), granted.ceiling))
+      --replicas;
+    if (replicas < target) hold_back(granted);
+    // Strict rolls out all or nothing.
+    const bool partly = replicas < target && desired_.request.policy == sizing::Policy::kStrict;
+    if (observed_.workload && (replicas == workload_.replicas || partly)) return std::nullopt;
+    if (!observed_.workload && replicas == 0 && target > 0) return std::nullopt;
+    return resized(replicas, std::max(workload_.peak_pods, replicas));
   }
 
   // A claim that holds nothing does so as long as no pod has it again.
@@ -349,9 +331,20 @@ class Stepper {
     return {std::string(sizing::to_string(step_.plan.shortage)), step_.plan.message};
   }
 
-  // Replicas or limits wait for pods that have not confirmed.
+  // Replicas or limits wait for pods that have not confirmed, or for other StoragePools.
   void hold_back(const Granted& granted) {
-    if (!step_.unconfirmed.empty()) step_.blocked = not_confirmed(granted);
+    if (!step_.unconfirmed.empty()) {
+      step_.blocked = not_confirmed(granted);
+    } else {
+      wait_for_others();
+    }
+  }
+
+  void wait_for_others() {
+    if (!observed_.outlook.known || observed_.outlook.others.hold == 0) return;
+    step_.blocked =
+        Reason{"WaitingForOthers",
+               "waiting for other StoragePools to come down to their shares: " + step_.plan.message};
   }
 
   std::optional<Reason> stalled() const {
@@ -382,14 +375,6 @@ class Stepper {
 
 Step next_step(const Desired& desired, const Observed& observed) {
   return Stepper(desired, observed).run();
-}
-
-std::int64_t claim(const Observed& observed) {
-  const auto& workload = observed.workload;
-  if (!workload) return 0;
-  std::int64_t ceiling = observed.last_ceiling > 0 ? observed.last_ceiling : largest_limit();
-  if (const auto& granted = observed.granted) ceiling = granted->ceiling;
-  return workload->peak_pods * ceiling;
 }
 
 }  // namespace storagepool::reconcile

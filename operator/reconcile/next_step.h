@@ -8,12 +8,14 @@
 //   ceiling    (ConfigMap)    the highest limit that any pod may still have in force
 //   peak_pods  (StatefulSet)  the most pods that may exist at this moment
 // So the pods hold at most claim = peak_pods * ceiling connections, whatever is lost or late, and S1 holds
-// for all StoragePools of a server as long as nobody raises its claim above usable less the others' claims.
+// for all StoragePools of a server as long as nobody raises its claim above usable less the others' claims
+// (operator/sizing/ledger.h): who carries an action out raises the claim in the Ledger before.
 //
 // Order that follows. Scale-out: shrink the limit -> every pod confirms (applied, and sockets within it) ->
 // lower the ceiling -> more replicas. Scale-in: fewer replicas -> pods are gone -> lower peak_pods -> grow
-// the limit. A pod that does not answer keeps the ceiling up, and so holds back growth that would not fit
-// with it, and nothing else.
+// the limit. Beside others: who has more than its share shrinks, who has less grows as that is confirmed. A
+// pod that does not answer keeps the ceiling up, and so holds back growth that would not fit with it, and
+// nothing else.
 //
 // Journals. A pod that is to go (scale-in, deletion) is told so first; it goes when its journal is empty
 // (leaving.h), or when a volume keeps what it holds and waiting for it has been long or useless. Which claims
@@ -112,8 +114,7 @@ struct Observed {
   bool pods_are_live = false;        // listed from the API server after the above was read, not from a cache
   std::int64_t last_generation = 0;  // the highest remembered elsewhere
   std::int64_t last_ceiling = 0;     // remembered elsewhere, for when the ConfigMap is lost; 0: not known
-  std::optional<settings::ServerFacts> facts;
-  sizing::Others others;
+  sizing::Outlook outlook;
 };
 
 // Write the ConfigMap.
@@ -169,8 +170,5 @@ struct Step {
 };
 
 Step next_step(const Desired& desired, const Observed& observed);
-
-// Connections that the pods may hold at most.
-std::int64_t claim(const Observed& observed);
 
 }  // namespace storagepool::reconcile

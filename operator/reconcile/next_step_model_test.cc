@@ -1,9 +1,11 @@
-// Model check of next_step: seeded random interleavings of several StoragePools on one server, with operator
-// crashes and lost writes, stale caches, late and lost pushes, partitioned, restarted and replaced pods,
-// stale mounts, resizes and a server whose limit changes. Checked after every event:
+// Model check of next_step and the Ledger: seeded random interleavings of several StoragePools with weights
+// and policies on several servers, with operator crashes and lost writes, stale caches, late and lost pushes,
+// partitioned, restarted and replaced pods, stale mounts, resizes, servers whose limits change, and another
+// StoragePool looked at between a decision and its write. Checked after every event:
 //   L   the pods of a StoragePool never may use more than its claim says
-//   S1  all pods together never may use more than the server can give, unless the server itself shrank
-// and at the end, when all is calm: every StoragePool is done and every pod has what was granted.
+//   S1  all pods together never may use more than their server can give, unless the server itself shrank
+// and at the end, when all is calm: every StoragePool is done and has its share, and every pod has what was
+// granted.
 #include <algorithm>
 #include <random>
 #include <string>
@@ -11,52 +13,33 @@
 
 #include <gtest/gtest.h>
 
-#include "operator/reconcile/fleet.h"
-#include "operator/reconcile/next_step.h"
+#include "operator/reconcile/holding.h"
+#include "operator/reconcile/testing/model.h"
+#include "operator/sizing/ledger.h"
 
 namespace storagepool::reconcile {
 namespace {
 
+using namespace model;
+
 constexpr std::int64_t kReserve = 10;
 constexpr std::int64_t kSuperuser = 3;
-
-struct Pod {
-  int uid = 0;
-  std::int64_t ordinal = 0;
-  bool terminating = false;
-  bool on_node = false;
-  bool running = false;
-  bool partitioned = false;
-  std::size_t mount = 0;  // version of the ConfigMap that its node has
-  Granted applied = {};   // persisted; generation 0: never started
-  std::int64_t sockets = 0;
-  bool leaving = false;
-  KnownFacts facts = {};
-
-  std::int64_t may_use() const { return running ? std::max(applied.settings.max_open_conns, sockets) : 0; }
-};
-
-struct LatePush {
-  int uid;
-  Granted granted;
-};
-
-struct Pool {
-  Desired desired;
-  std::vector<Granted> config_maps;  // every version ever written
-  std::optional<Workload> workload;
-  std::int64_t generation = 0, controller_saw = 0, controller_replicas = 0, cached_saw = 0;
-  std::vector<Pod> pods, cache;
-  std::vector<LatePush> late;
-  std::optional<KnownFacts> facts;
-};
 
 class World {
  public:
   explicit World(std::uint32_t seed) : random_(seed) {
-    max_connections_ = number(30, 120);
-    pools_.resize(static_cast<std::size_t>(number(1, 3)));
-    for (Pool& pool : pools_) respec(pool);
+    servers_.resize(static_cast<std::size_t>(number(1, 2)));
+    for (Server& server : servers_) {
+      server.name = "db" + std::to_string(servers_.size()) + ":" + std::to_string(number(1, 65'535));
+      server.max_connections = number(30, 120);
+    }
+    pools_.resize(static_cast<std::size_t>(number(1, 4)));
+    for (Pool& pool : pools_) {
+      pool.uid = std::to_string(&pool - pools_.data());
+      pool.server = static_cast<std::size_t>(number(0, static_cast<std::int64_t>(servers_.size()) - 1));
+      respec(pool);
+    }
+    restart_operator();
   }
 
   void chaos(int events) {
@@ -74,7 +57,8 @@ class World {
     for (Pool& pool : pools_) {
       for (Pod& pod : pool.pods) pod.partitioned = false;
     }
-    for (int round = 0; round < 400 && !testing::Test::HasFatalFailure(); ++round) {
+    for (int round = 0; round < 120 && !testing::Test::HasFatalFailure(); ++round) {
+      now_ += 3;
       for (Pool& pool : pools_) {
         control(pool);
         for (Pod& pod : pool.pods) advance(pool, pod);
@@ -90,10 +74,11 @@ class World {
       const Step step = next_step(pool.desired, observe(pool, false));
       ASSERT_TRUE(std::holds_alternative<Done>(step.action))
           << "action " << step.action.index() << ", " << step.plan.message << ", per pod "
-          << step.plan.per_pod << " of " << step.plan.peak_pods << " claim " << claim(observe(pool, false))
-          << " limit " << pool.config_maps.back().settings.max_open_conns << " ceiling "
-          << pool.config_maps.back().ceiling << " unconfirmed " << testing::PrintToString(step.unconfirmed);
+          << step.plan.per_pod << " of " << step.plan.peak_pods << " limit "
+          << pool.config_maps.back().settings.max_open_conns << " ceiling " << pool.config_maps.back().ceiling
+          << " unconfirmed " << testing::PrintToString(step.unconfirmed);
       ASSERT_EQ(static_cast<std::int64_t>(pool.pods.size()), step.plan.replicas);
+      ASSERT_FALSE(step.plan.others_hold_more) << step.plan.message;
       for (const Pod& pod : pool.pods) ASSERT_EQ(pod.applied.settings, pool.config_maps.back().settings);
     }
   }
@@ -113,18 +98,22 @@ class World {
     request.replicas = number(0, 6);
     request.min_conns_per_pod = number(1, 2);
     request.max_open_conns = number(request.min_conns_per_pod, 40);
+    request.weight = chance(70) ? 1 : number(1, 100);
     request.reserve = kReserve;
     pool.desired.asked = {{"maxOpenConns", request.max_open_conns}, {"acquireTimeout", number(1, 3) * 1000}};
   }
 
-  KnownFacts server() const {
-    KnownFacts known;
-    known.facts.max_connections = max_connections_;
+  sizing::Ledger::Now time() const { return sizing::Ledger::Now(std::chrono::seconds(now_)); }
+  sizing::KnownFacts tell(const Pool& pool) const {
+    const Server& server = servers_[pool.server];
+    sizing::KnownFacts known{.facts = {}, .read = time()};
+    known.facts.max_connections = server.max_connections;
     known.facts.superuser_reserved_connections = kSuperuser;
-    known.as_of = now_;
+    known.facts.started_at = server.started_at;
+    known.facts.read_at = now_;
     return known;
   }
-  std::int64_t usable() const { return max_connections_ - kSuperuser - kReserve; }
+  static std::int64_t usable(const Server& server) { return server.max_connections - kSuperuser - kReserve; }
 
   // --- the cluster
   void control(Pool& pool) {  // the StatefulSet controller
@@ -155,7 +144,7 @@ class World {
       pod.running = true;
       read_mount(pool, pod);
     } else {
-      pod.facts = server();
+      pod.facts = tell(pool);
       const std::int64_t limit = pod.applied.settings.max_open_conns;
       pod.sockets += pod.sockets > limit ? -1 : number(0, limit - pod.sockets);
     }
@@ -182,7 +171,7 @@ class World {
         if (chance(60)) respec(pool);
         return;
       case 4:
-        if (chance(10)) change_server();
+        if (chance(10)) change_server(servers_[pool.server]);
         return;
       case 5:
         if (!pool.late.empty()) deliver(pool, take_late(pool));
@@ -216,10 +205,11 @@ class World {
         return advance(pool, pod);
     }
   }
-  void change_server() {
-    const std::int64_t before = usable();
-    max_connections_ = number(30, 120);
-    if (usable() < before) excused_ = true;
+  void change_server(Server& server) {
+    const std::int64_t before = usable(server);
+    server.max_connections = number(30, 120);
+    server.started_at = now_;
+    if (usable(server) < before) server.excused = true;
   }
   LatePush take_late(Pool& pool) {
     const auto it = pool.late.begin() + number(0, static_cast<std::int64_t>(pool.late.size()) - 1);
@@ -235,16 +225,28 @@ class World {
   }
 
   // --- the operator
-  Member member(std::size_t index) const {
-    const Pool& pool = pools_[index];
-    Member m{
-        .uid = std::to_string(index), .server = "db:5432", .database = "d", .role = "r", .facts = pool.facts};
-    if (pool.workload && !pool.config_maps.empty()) {
-      m.held = pool.workload->peak_pods * pool.config_maps.back().ceiling;
-      m.least = std::min(m.held, pool.workload->peak_pods * pool.desired.request.min_conns_per_pod);
-      m.replicas = pool.workload->replicas;
-    }
-    return m;
+  sizing::Account account(const Pool& pool) const {
+    Observed objects;
+    if (!pool.config_maps.empty()) objects.granted = pool.config_maps.back();
+    objects.workload = pool.workload;
+    const Holding held = holding(objects);
+    return {.uid = pool.uid,
+            .servers = {servers_[pool.server].name},
+            .database = "d",
+            .role = "r",
+            .facts = pool.facts,
+            .request = pool.desired.request,
+            .existing = held.existing,
+            .ceiling = held.ceiling};
+  }
+  void restart_operator() {
+    ledger_ = {};
+    for (const Pool& pool : pools_) ledger_.put(account(pool));
+  }
+  bool raise(const Pool& pool, std::int64_t peak_pods, std::int64_t ceiling) {
+    const sizing::Account now = account(pool);
+    return ledger_.raise(pool.uid, std::max(peak_pods, now.existing.peak_pods),
+                         std::max(ceiling, now.ceiling), time());
   }
   Observed observe(Pool& pool, bool live) {
     Observed observed;
@@ -265,15 +267,13 @@ class World {
         report.leaving = real.leaving;
         report.journal = settings::JournalReport{.takes_events = true, .reason = {}};
         pod.report = report;
-        if (real.facts.as_of > (pool.facts ? pool.facts->as_of : 0)) pool.facts = real.facts;
+        const bool told = real.facts.facts.max_connections > 0;
+        if (told && (!pool.facts || is_newer(real.facts, *pool.facts))) pool.facts = real.facts;
       }
       observed.pods.push_back(pod);
     }
-    std::vector<Member> all;
-    for (std::size_t i = 0; i < pools_.size(); ++i) all.push_back(member(i));
-    const auto around = neighbourhood(all[static_cast<std::size_t>(&pool - pools_.data())], all);
-    observed.facts = around.facts;
-    observed.others = around.others;
+    ledger_.put(account(pool));
+    observed.outlook = ledger_.outlook(pool.uid, time());
     return observed;
   }
   void reconcile(Pool& pool, bool chaos) {
@@ -282,13 +282,18 @@ class World {
       const Step step = next_step(pool.desired, observed);
       if (chaos) {
         for (std::int64_t n = number(0, 2); n > 0; --n) world_event();
-        if (chance(10)) return;  // crash before the write
+        look_at_another(pool);
+        if (chance(10)) return restart_operator();  // crash before the write
       }
       bool live = observed.pods_are_live;
       if (const auto* write = std::get_if<WriteGrant>(&step.action)) {
+        if (!raise(pool, 0, write->granted.ceiling)) return;
+        if (chaos) look_at_another(pool);
         pool.config_maps.push_back(write->granted);
         live = false;
       } else if (const auto* scale = std::get_if<Scale>(&step.action)) {
+        if (!raise(pool, scale->peak_pods, 0)) return;
+        if (chaos) look_at_another(pool);
         pool.workload = Workload{.replicas = scale->replicas, .peak_pods = scale->peak_pods};
         ++pool.generation;
         live = false;
@@ -307,7 +312,7 @@ class World {
         return;
       }
       check();
-      if (chaos && chance(10)) return;  // crash after it
+      if (chaos && chance(10)) return restart_operator();  // crash after it
       std::vector<bool> pushed(observed.pods.size());
       std::transform(observed.pods.begin(), observed.pods.end(), pushed.begin(),
                      [](const PodObserved& pod) { return pod.pushed; });
@@ -315,6 +320,14 @@ class World {
       for (std::size_t n = 0; n < std::min(pushed.size(), observed.pods.size()); ++n)
         observed.pods[n].pushed = pushed[n];
     }
+  }
+  // By another worker.
+  void look_at_another(const Pool& pool) {
+    Pool& other = any_pool();
+    if (&other == &pool || nested_ || !chance(30)) return;
+    nested_ = true;
+    reconcile(other, true);
+    nested_ = false;
   }
   void send(Pool& pool, Observed& observed, const Push& push, bool chaos) {
     const auto seen = observed.pods_are_live ? pool.pods : pool.cache;
@@ -333,33 +346,39 @@ class World {
 
   // --- the promises
   void check() {
+    for (const Pool& pool : pools_) {
+      std::int64_t uses = 0;
+      for (const Pod& pod : pool.pods) uses += pod.may_use();
+      ASSERT_LE(uses, account(pool).claim()) << "L: pool " << pool.uid;
+    }
+    for (std::size_t i = 0; i < servers_.size(); ++i) check(servers_[i], i);
+  }
+  void check(Server& server, std::size_t index) {
     std::int64_t used = 0;
     std::int64_t claimed = 0;
     bool all_know = true;
-    for (std::size_t i = 0; i < pools_.size(); ++i) {
-      const Member m = member(i);
-      std::int64_t pool_uses = 0;
-      for (const Pod& pod : pools_[i].pods) pool_uses += pod.may_use();
-      ASSERT_LE(pool_uses, m.held) << "L: pool " << i;
-      used += pool_uses;
-      claimed += m.held;
-      all_know &= pools_[i].facts.value_or(KnownFacts{}).facts.max_connections == max_connections_;
+    for (const Pool& pool : pools_) {
+      if (pool.server != index) continue;
+      for (const Pod& pod : pool.pods) used += pod.may_use();
+      claimed += account(pool).claim();
+      all_know &= pool.facts && pool.facts->facts.max_connections == server.max_connections;
     }
-    if (excused_ && all_know && claimed <= usable()) excused_ = false;
-    if (excused_) return;
-    ASSERT_LE(used, usable()) << "S1";
+    if (server.excused && all_know && claimed <= usable(server)) server.excused = false;
+    if (server.excused) return;
+    ASSERT_LE(used, usable(server)) << "S1";
   }
 
   std::mt19937 random_;
-  std::int64_t max_connections_ = 100;
-  std::int64_t now_ = 1;
+  std::int64_t now_ = 1;  // seconds
   int last_uid_ = 0;
-  bool excused_ = false;
+  bool nested_ = false;
+  std::vector<Server> servers_;
   std::vector<Pool> pools_;
+  sizing::Ledger ledger_;
 };
 
 TEST(NextStepModel, KeepsItsPromisesThroughEveryInterleaving) {
-  for (std::uint32_t seed = 1; seed <= 800; ++seed) {
+  for (std::uint32_t seed = 1; seed <= 400; ++seed) {
     SCOPED_TRACE("seed " + std::to_string(seed));
     World world(seed);
     world.chaos(250);

@@ -3,6 +3,9 @@
 #include <gmock/gmock.h>
 #include <gtest/gtest.h>
 
+#include "operator/reconcile/holding.h"
+#include "operator/sizing/testing/outlook.h"
+
 namespace storagepool::reconcile {
 namespace {
 
@@ -19,12 +22,14 @@ class NextStep : public testing::Test {
   }
 
   void server(std::int64_t max_connections) {
-    settings::ServerFacts facts;
-    facts.max_connections = max_connections;
-    facts.superuser_reserved_connections = 3;
-    observed_.facts = facts;
+    facts_.emplace().max_connections = max_connections;
+    facts_->superuser_reserved_connections = 3;
   }
-
+  void step() {
+    const Holding held = holding(observed_);
+    observed_.outlook = sizing::outlook_of(desired_.request, facts_, held.existing, held.ceiling, others_);
+    step_ = next_step(desired_, observed_);
+  }
   Granted granted(std::int64_t generation, std::int64_t limit, std::int64_t ceiling) const {
     return {.generation = generation, .settings = sizing::grant(desired_.asked, limit), .ceiling = ceiling};
   }
@@ -56,7 +61,7 @@ class NextStep : public testing::Test {
   }
   template <typename T>
   T expect() {
-    step_ = next_step(desired_, observed_);
+    step();
     EXPECT_TRUE(std::holds_alternative<T>(step_.action)) << "action " << step_.action.index();
     return std::holds_alternative<T>(step_.action) ? std::get<T>(step_.action) : T{};
   }
@@ -66,6 +71,8 @@ class NextStep : public testing::Test {
   std::string stalled() const { return step_.stalled.value_or(Reason{}).reason; }
 
   Desired desired_;
+  std::optional<settings::ServerFacts> facts_;
+  std::int64_t others_ = 0;  // connections that other StoragePools hold, and keep
   Observed observed_;
   Step step_;
 };
@@ -76,7 +83,7 @@ TEST_F(NextStep, AnOlderPodConfirmsWithWhatItKnows) {
   auto older = report(4, 9);
   older.settings.stall_after = settings::Settings{}.stall_after;
   pods(3, older);
-  EXPECT_TRUE(std::holds_alternative<WriteGrant>(next_step(desired_, observed_).action)) << "it contradicts";
+  EXPECT_EQ(expect<WriteGrant>().granted.generation, 5) << "it contradicts";
   older.not_known = {"stallAfter"};
   pods(3, older);
   expect<Done>();
@@ -84,7 +91,7 @@ TEST_F(NextStep, AnOlderPodConfirmsWithWhatItKnows) {
 }
 
 TEST_F(NextStep, FirstStartOnAnUnknownServerIsOnePodAtTheMinimum) {
-  observed_.facts.reset();
+  facts_.reset();
   const auto write = expect<WriteGrant>();
   EXPECT_EQ(write.granted.generation, 1);
   EXPECT_EQ(write.granted.settings.max_open_conns, 1);
@@ -218,7 +225,8 @@ TEST_F(NextStep, ALostConfigMapCountsPodsAtWhatTheyMayHave) {
   EXPECT_EQ(expect<WriteGrant>().granted.ceiling, 10'000);
   observed_.last_ceiling = 12;
   EXPECT_EQ(expect<WriteGrant>().granted.ceiling, 12);
-  EXPECT_EQ(claim(observed_), 36);
+  EXPECT_EQ(holding(observed_).existing.peak_pods, 3);
+  EXPECT_EQ(holding(observed_).ceiling, 12);
 }
 
 TEST_F(NextStep, APodThatHasNotStartedNeedsNoConfirmation) {
@@ -237,8 +245,52 @@ TEST_F(NextStep, APodIsPushedOncePerObservation) {
 }
 
 TEST_F(NextStep, OthersClaimsAreLeftAlone) {
-  observed_.others = {.held = {.on_server = 20}, .least = {.on_server = 2}, .have_pods = true};
+  others_ = 20;
   EXPECT_EQ(expect<WriteGrant>().granted.settings.max_open_conns, 2);
+}
+
+// A StoragePool that has all of its server, and another that came later.
+class NextStepBesideOthers : public NextStep {
+ protected:
+  void beside(std::int64_t available, sizing::Share share) {
+    step();
+    observed_.outlook.available = available;
+    observed_.outlook.share = share;
+    observed_.outlook.others = {.pools = 1, .pods = 3, .hold = 27 - available, .least = 3};
+    step_ = next_step(desired_, observed_);
+  }
+};
+
+TEST_F(NextStepBesideOthers, WhoHasMoreThanItsShareShrinks) {
+  running(3, 4, 9);
+  beside(27, {3, 5});
+  ASSERT_TRUE(std::holds_alternative<WriteGrant>(step_.action));
+  EXPECT_EQ(std::get<WriteGrant>(step_.action).granted, granted(5, 5, 9));
+}
+
+TEST_F(NextStepBesideOthers, WhoHasLessGrowsAsTheOthersConfirm) {
+  desired_.request.replicas = 3;
+  observed_.granted = granted(1, 1, 1);
+  beside(0, {3, 4});
+  EXPECT_TRUE(std::holds_alternative<Wait>(step_.action));
+  EXPECT_EQ(blocked(), "WaitingForOthers");
+  EXPECT_EQ(stalled(), "");
+  beside(2, {3, 4});
+  ASSERT_TRUE(std::holds_alternative<Scale>(step_.action));
+  EXPECT_EQ(std::get<Scale>(step_.action).replicas, 2) << "pods that fit start before the others";
+  running(3, 1, 1);
+  beside(12, {3, 4});
+  ASSERT_TRUE(std::holds_alternative<WriteGrant>(step_.action));
+  EXPECT_EQ(std::get<WriteGrant>(step_.action).granted, granted(2, 4, 4));
+}
+
+TEST_F(NextStep, OnAServerThatNobodyKnowsPodsKeepTheirLimit) {
+  running(3, 4, 9);
+  facts_.reset();
+  expect<Done>();
+  desired_.request.replicas = 5;
+  expect<Done>();
+  EXPECT_EQ(blocked(), sizing::to_string(sizing::Shortage::kFactsUnknown));
 }
 
 TEST_F(NextStep, DeletionDrainsAndIsDoneWhenNoPodIsLeft) {
@@ -299,7 +351,7 @@ TEST_F(NextStep, WaitingForPodsWithoutWantingMoreIsNotBlocked) {
 }
 
 TEST_F(NextStep, PodsThatWaitForTheServersLimitsAreBlockedAndNotStalled) {
-  observed_.facts.reset();
+  facts_.reset();
   observed_.granted = granted(1, 1, 1);
   observed_.workload = Workload{.replicas = 1, .peak_pods = 1, .settled = true};
   pods(1, report(1, 1));
@@ -311,12 +363,12 @@ TEST_F(NextStep, PodsThatWaitForTheServersLimitsAreBlockedAndNotStalled) {
 
 TEST_F(NextStep, WhatDoesNotFitIsStalledUntilSomebodyGivesSomethingUp) {
   desired_.request.policy = sizing::Policy::kStrict;
-  step_ = next_step(desired_, observed_);
+  step();
   EXPECT_EQ(blocked(), sizing::to_string(sizing::Shortage::kStrict));
   EXPECT_EQ(stalled(), blocked());
   desired_.request.policy = sizing::Policy::kFit;
   desired_.request.min_conns_per_pod = 20;
-  step_ = next_step(desired_, observed_);
+  step();
   EXPECT_EQ(blocked(), sizing::to_string(sizing::Shortage::kMinimumDoesNotFit));
   EXPECT_EQ(stalled(), blocked());
 }

@@ -1,15 +1,19 @@
 #include "operator/reconcile/reconcile.h"
 
+#include <algorithm>
+#include <chrono>
 #include <utility>
 
 #include "operator/kube/object.h"
-#include "operator/reconcile/member.h"
+#include "operator/reconcile/account.h"
 #include "operator/reconcile/look.h"
 #include "operator/render/render.h"
 #include "pool/common/json/json.h"
 
 namespace storagepool::reconcile {
 namespace {
+
+constexpr std::chrono::seconds kSettledAtMost{30};
 
 Status read_status(const Json& object) {
   return parse_status(json::member(object, "status"));
@@ -21,52 +25,90 @@ Reconciler::Reconciler(Cluster& cluster, pods::Pods& pods, Options options)
     : cluster_(cluster), pods_(pods), options_(std::move(options)) {}
 Reconciler::~Reconciler() = default;
 
-// What a StoragePool may hold counts for its neighbours before it is looked at itself.
-Memory& Reconciler::remember(const kube::ObjectKey& key, const kube::ObjectPtr& object, const Moment& now) {
-  Memory& memory = memories_[key];
-  const render::Identity identity = render::identity_of(*object);
-  const kube::ObjectPtr config_map =
-      cached_own(cluster_, kube::resources::kConfigMaps, {key.name_space, render::config_map_name(key.name)},
-                 identity.uid);
-  if (memory.uid != identity.uid) {
-    memory = Memory{};
-    memory.uid = identity.uid;
-    if (config_map) memory.member.leaving = kube::annotation(*config_map, render::kLeavingAnnotation);
-  }
-  const Status status = memory.status.update(object, read_status, now.steady).value_or(Status{});
-  const auto spec = render::parse_spec(*object);
-  if (!spec) return memory;
-  const std::string target = memory.target;
-  follow_spec(memory, identity, *spec, status);
-  if (memory.target != target) memory.target_since = now.steady;
-  memory.granted.update(config_map, read_config_map, now.steady);
-  memory.workload.update(cached_own(cluster_, kube::resources::kStatefulSets, key, identity.uid),
-                         read_stateful_set, now.steady);
-  follow_objects(memory, spec->sizing, last_ceiling(status));
-  return memory;
+Reconciler::Known& Reconciler::known(const kube::ObjectKey& key) {
+  const std::lock_guard lock(mutex_);
+  return known_[key];
 }
 
-std::vector<Member> Reconciler::members() const {
-  std::vector<Member> all;
-  all.reserve(memories_.size());
-  for (const auto& [key, memory] : memories_) all.push_back(memory.member);
-  return all;
+// What a StoragePool may hold counts for its neighbours before it is looked at itself.
+void Reconciler::remember(const kube::ObjectKey& key, Memory& memory, const kube::ObjectPtr& object,
+                          const Moment& now) {
+  const render::Identity identity = render::identity_of(*object);
+  const std::string before = memory.uid;
+  if (before != identity.uid) {
+    memory = Memory{};
+    memory.uid = identity.uid;
+  }
+  const Status status = memory.status.update(object, read_status, now.steady).value_or(Status{});
+  see_objects(memory, cluster_, identity, now.steady);
+  const auto spec = render::parse_spec(*object);
+  const Subject subject{.identity = identity,
+                        .created = kube::created_at(*object),
+                        .spec = spec ? &*spec : nullptr,
+                        .deleting = kube::is_deleting(*object)};
+  follow_servers(memory, subject, status, now.steady);
+  Observed observed = known_objects(memory, status);
+  observed.pods.resize(count_pods(key));
+  ledger_.put(account_of(memory, subject, observed));
+  // Not before: in between, others could take what both hold.
+  if (before != identity.uid) ledger_.remove(before);
+}
+
+std::size_t Reconciler::count_pods(const kube::ObjectKey& key) const {
+  const auto pods = cluster_.cached_pods(key);
+  return static_cast<std::size_t>(std::count_if(
+      pods.begin(), pods.end(), [&](const kube::ObjectPtr& pod) { return read_pod(*pod, key.name); }));
+}
+
+void Reconciler::prime(const Moment& now) {
+  for (const kube::ObjectPtr& object : cluster_.cached_storage_pools()) {
+    const kube::ObjectKey key = kube::key_of(*object);
+    remember(key, known(key).memory, object, now);
+  }
+}
+
+// A StoragePool that went without being drained counts until its pods are gone.
+bool Reconciler::forget(const kube::ObjectKey& key, const Memory& memory) {
+  if (!memory.uid.empty() && count_pods(key) > 0) return false;
+  pods_.follow(key, {});
+  ledger_.remove(memory.uid);
+  const std::lock_guard lock(mutex_);
+  known_.erase(key);
+  return true;
+}
+
+bool Reconciler::is_settled(const kube::ObjectKey& key, const Known& known, const Moment& now) {
+  const auto& settled = known.settled;
+  return settled && now.steady < settled->until && settled->objects == cluster_.version(key) &&
+         settled->reports == pods_.version(key) &&
+         settled->outlook == ledger_.outlook(known.memory.uid, now.steady);
 }
 
 tl::expected<Outcome, kube::ApiError> Reconciler::reconcile(const kube::ObjectKey& key, const Moment& now) {
-  if (!primed_) {
-    for (const kube::ObjectPtr& object : cluster_.cached_storage_pools())
-      remember(kube::key_of(*object), object, now);
-    primed_ = true;
-  }
+  std::call_once(primed_, [&] { prime(now); });
+  Known& known = this->known(key);
+  if (is_settled(key, known, now)) return known.settled->outcome;
+  known.settled.reset();
+  // Before anything is read: what changes meanwhile is looked at once more.
+  Settled seen{.objects = cluster_.version(key),
+               .reports = pods_.version(key),
+               .outlook = {},
+               .until = {},
+               .outcome = {}};
   kube::ObjectPtr object = cluster_.cached(kube::resources::kStoragePools, key);
   if (!object) {
-    memories_.erase(key);
-    pods_.follow(key, {});
-    return Outcome{};
+    if (forget(key, known.memory)) return Outcome{};
+    return Outcome{.requeue_after = options_.resync, .budget = {}};
   }
-  Memory& memory = remember(key, object, now);
-  return Look(cluster_, pods_, options_, memory, members(), std::move(object), now).run();
+  remember(key, known.memory, object, now);
+  seen.outlook = ledger_.outlook(known.memory.uid, now.steady);
+  auto outcome = Look(cluster_, pods_, options_, ledger_, known.memory, std::move(object), now).run();
+  if (outcome && outcome->settled) {
+    seen.until = now.steady + kSettledAtMost;
+    seen.outcome = *outcome;
+    known.settled = std::move(seen);
+  }
+  return outcome;
 }
 
 }  // namespace storagepool::reconcile

@@ -1,14 +1,16 @@
 // Brings one StoragePool at a time to what its spec says: observe -> next_step (pure) -> act -> status.
 // Level-based: it looks at what is, not at what happened, and may be called at any time, any number of times.
-// One thread.
 //
 // It reads caches only and waits for no pod. Writes only where something is to change: with nothing to do a
-// look at a StoragePool costs no request.
+// look at a StoragePool costs no request, and where nothing has changed since it was found settled, next to
+// nothing.
+//
+// Threads: any number of them, one StoragePool never in two at once. They share the Ledger, and nothing else.
 #pragma once
 
 #include <chrono>
 #include <map>
-#include <memory>
+#include <mutex>
 #include <optional>
 #include <string>
 #include <vector>
@@ -16,6 +18,7 @@
 #include "operator/pods/pods.h"
 #include "operator/reconcile/cluster.h"
 #include "operator/reconcile/memory.h"
+#include "operator/reconcile/shared_ledger.h"
 #include "pool/common/runtime/clock.h"
 
 namespace storagepool::reconcile {
@@ -34,6 +37,7 @@ struct Moment {
 // For metrics.
 struct BudgetNumbers {
   std::int64_t usable = 0;
+  std::int64_t share = 0;
   std::int64_t granted = 0;
   std::int64_t per_pod = 0;
 };
@@ -41,6 +45,7 @@ struct BudgetNumbers {
 struct Outcome {
   std::optional<std::chrono::milliseconds> requeue_after;  // until the next look; absent: it is gone
   std::optional<BudgetNumbers> budget;                     // absent: not known, or gone
+  bool settled = false;                                    // as wanted, and so until something changes
 };
 
 class Reconciler {
@@ -53,14 +58,32 @@ class Reconciler {
   tl::expected<Outcome, kube::ApiError> reconcile(const kube::ObjectKey& key, const Moment& now);
 
  private:
-  Memory& remember(const kube::ObjectKey& key, const kube::ObjectPtr& object, const Moment& now);
-  std::vector<Member> members() const;
+  // What a look has read; while all of it is the same, another would end as it did.
+  struct Settled {
+    std::uint64_t objects = 0;
+    std::uint64_t reports = 0;
+    sizing::Outlook outlook;
+    runtime::TimePoint until;  // not for ever, whatever the caches say
+    Outcome outcome;
+  };
+  struct Known {
+    Memory memory;
+    std::optional<Settled> settled;
+  };
+  Known& known(const kube::ObjectKey& key);
+  bool is_settled(const kube::ObjectKey& key, const Known& known, const Moment& now);
+  void remember(const kube::ObjectKey& key, Memory& memory, const kube::ObjectPtr& object, const Moment& now);
+  std::size_t count_pods(const kube::ObjectKey& key) const;
+  void prime(const Moment& now);
+  bool forget(const kube::ObjectKey& key, const Memory& memory);
 
   Cluster& cluster_;
   pods::Pods& pods_;
   Options options_;
-  bool primed_ = false;
-  std::map<kube::ObjectKey, Memory> memories_;
+  SharedLedger ledger_;
+  std::once_flag primed_;
+  std::mutex mutex_;  // guards the map; each entry is for whose turn its StoragePool is
+  std::map<kube::ObjectKey, Known> known_;
 };
 
 }  // namespace storagepool::reconcile

@@ -51,6 +51,37 @@ TEST_F(Reconcile, NothingIsWrittenWhenNothingChanges) {
   EXPECT_THAT(cluster_.events, IsEmpty());
 }
 
+TEST_F(Reconcile, WhereNothingHasChangedNothingIsRead) {
+  settle();
+  cluster_.reads = 0;
+  const auto outcome = look();
+  ASSERT_TRUE(outcome);
+  EXPECT_EQ(outcome->requeue_after, 10s);
+  ASSERT_TRUE(outcome->budget);
+  EXPECT_EQ(outcome->budget->granted, 27);
+  EXPECT_EQ(cluster_.reads, 0);
+  cluster_.pod("audit-1").report.closing = 30;
+  ASSERT_TRUE(look());
+  EXPECT_GT(cluster_.reads, 0) << "a report is different";
+  cluster_.pod("audit-1").report.closing = 0;
+  settle();
+  cluster_.reads = 0;
+  change_spec("/spec/pool", {{"acquireTimeout", "2s"}});
+  ASSERT_TRUE(look());
+  EXPECT_GT(cluster_.reads, 0) << "the spec is different";
+  settle();
+  cluster_.put(storage_pool("second", 1));
+  ASSERT_TRUE(look({"team", "second"}));
+  cluster_.reads = 0;
+  ASSERT_TRUE(look());
+  EXPECT_GT(cluster_.reads, 0) << "its share of the server is different";
+  settle();
+  now_.steady += 30s;
+  cluster_.reads = 0;
+  ASSERT_TRUE(look());
+  EXPECT_GT(cluster_.reads, 0) << "for safety's sake";
+}
+
 TEST_F(Reconcile, VolatileNumbersAreWrittenRarely) {
   settle();
   now_.steady += 60s;
@@ -165,16 +196,6 @@ TEST_F(Reconcile, WhatWasGrantedIsSentEvenWhereTheLookFails) {
   cluster_.refuse = kube::ApiError{.status = 503, .reason = "ServiceUnavailable", .message = "later"};
   EXPECT_FALSE(look());
   EXPECT_EQ(cluster_.pod("audit-2").report.settings.max_open_conns, 4);
-}
-
-TEST_F(Reconcile, OthersOnTheServerKeepWhatTheyHold) {
-  settle();
-  cluster_.put(storage_pool("second", 2));
-  settle("second");
-  const Json second = cluster_.get("StoragePool", "second")["status"]["connectionBudget"];
-  EXPECT_EQ(second["otherPools"], 27);
-  EXPECT_EQ(second["granted"], 0);
-  EXPECT_EQ(second["maxSafeReplicas"], 0);
 }
 
 TEST_F(Reconcile, WhatSomebodyElseChangedIsPutRight) {
@@ -300,57 +321,12 @@ TEST_F(Reconcile, TheTokenIsDerivedAndWrittenAgainToAPodThatRefusesIt) {
   EXPECT_THAT(status().dump(), Not(HasSubstr(token)));
 }
 
-TEST_F(Reconcile, ACorrectedHostReachesThePodsWithoutReplacingThem) {
-  settle();
-  const Json pod_template = cluster_.get("StatefulSet", "audit")["spec"]["template"];
-  const auto leaving = [&] {
-    return cluster_.get("ConfigMap", "audit-config")["metadata"]["annotations"].value(
-        std::string(render::kLeavingAnnotation), "");
-  };
-  change_spec("/spec/postgres/host", "new");
-  settle();
-  EXPECT_EQ(condition(kPostgresReachable), "Unknown NoPodAnswers");
-  EXPECT_EQ(leaving(), "db.team:5432");
-  restart_operator();
-  settle();
-  EXPECT_EQ(leaving(), "db.team:5432");  // while pods are there, also for an operator that starts anew
-  cluster_.run_kubelet("audit");
-  cluster_.pod("audit-1").facts.elsewhere = 1;
-  settle();
-  EXPECT_EQ(condition(kReady), "True Ready");
-  EXPECT_EQ(leaving(), "db.team:5432");
-  cluster_.pod("audit-1").facts.elsewhere = 0;
-  settle();
-  EXPECT_EQ(leaving(), "");
-  EXPECT_EQ(status()["connectionBudget"]["perPod"], 9);
-  EXPECT_EQ(cluster_.get("StatefulSet", "audit")["spec"]["template"], pod_template);
-}
-
-TEST_F(Reconcile, AnotherServerStartsFromTheMinimum) {
-  settle();
-  change_spec("/spec/postgres/host", "new");
-  ASSERT_TRUE(look());
-  EXPECT_EQ(status()["connectionBudget"]["perPod"], 1);
-  EXPECT_EQ(cluster_.get("StatefulSet", "audit")["spec"]["replicas"], 3);
-  EXPECT_THAT(cluster_.get("ConfigMap", "audit-config")["data"]["config.yaml"].get<std::string>(),
-              HasSubstr("\"new\""));
-}
-
 TEST_F(Reconcile, ScaledToZeroIsReady) {
   settle();
   change_spec("/spec/replicas", 0);
   settle();
   EXPECT_EQ(condition(kReady), "True ScaledToZero");
   EXPECT_EQ(status()["connectionBudget"]["granted"], 0);
-}
-
-TEST_F(Reconcile, WhatIsGoneIsForgotten) {
-  settle();
-  cluster_.objects.erase({"StoragePool", "audit"});
-  const auto outcome = look();
-  ASSERT_TRUE(outcome);
-  EXPECT_FALSE(outcome->requeue_after);
-  EXPECT_THAT(cluster_.wanted.at(kAudit).pods, IsEmpty());
 }
 
 }  // namespace

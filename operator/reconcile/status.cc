@@ -81,6 +81,7 @@ ConnectionBudget parse_budget(const Json& json) {
                                  .role_limit = integer_at(json, "/roleLimit"),
                                  .database_limit = integer_at(json, "/databaseLimit"),
                                  .usable = integer_at(json, "/usable", 0),
+                                 .share = integer_at(json, "/share", 0),
                                  .other_pools = integer_at(json, "/otherPools", 0),
                                  .max_safe_replicas = integer_at(json, "/maxSafeReplicas", 0)};
   }
@@ -96,6 +97,7 @@ Json to_json(const ConnectionBudget& budget) {
   if (server->role_limit) json["roleLimit"] = *server->role_limit;
   if (server->database_limit) json["databaseLimit"] = *server->database_limit;
   json["usable"] = server->usable;
+  json["share"] = server->share;
   json["otherPools"] = server->other_pools;
   json["maxSafeReplicas"] = server->max_safe_replicas;
   return json;
@@ -136,6 +138,10 @@ std::optional<std::int64_t> limit_at(const Json& json, const char* pointer) {
   return limit && *limit >= 0 ? limit : std::nullopt;
 }
 
+std::int64_t unix_milliseconds(runtime::Timestamp time) {
+  return std::chrono::floor<std::chrono::milliseconds>(time).time_since_epoch().count();
+}
+
 std::optional<FactsStatus> parse_facts(const Json& json) {
   FactsStatus known{.target = text_at(json, "/target"), .facts = {}};
   if (known.target.empty()) return std::nullopt;
@@ -146,6 +152,9 @@ std::optional<FactsStatus> parse_facts(const Json& json) {
   known.facts.reserved_connections = integer_at(json, "/reservedConnections", 0);
   known.facts.role_limit = limit_at(json, "/roleLimit");
   known.facts.database_limit = limit_at(json, "/databaseLimit");
+  if (const auto started = runtime::parse_timestamp(text_at(json, "/startedAt"))) {
+    known.facts.started_at = std::max<std::int64_t>(unix_milliseconds(*started), 0);
+  }
   known.observed_at = runtime::parse_timestamp(text_at(json, "/observedAt"));
   return known;
 }
@@ -160,6 +169,10 @@ Json to_json(const FactsStatus& known) {
             {"reservedConnections", facts.reserved_connections}};
   if (facts.role_limit) json["roleLimit"] = *facts.role_limit;
   if (facts.database_limit) json["databaseLimit"] = *facts.database_limit;
+  if (facts.started_at > 0) {
+    const runtime::Timestamp started{std::chrono::milliseconds(facts.started_at)};
+    json["startedAt"] = runtime::format_timestamp(started);
+  }
   if (known.observed_at) json["observedAt"] = runtime::format_timestamp(*known.observed_at);
   return json;
 }
@@ -224,12 +237,15 @@ bool has_condition(const Status& status, std::string_view type, Truth truth) {
   return condition != nullptr && condition->status == truth;
 }
 
-std::optional<KnownFacts> known_facts(const Status& status, const std::string& target) {
+std::optional<sizing::KnownFacts> known_facts(const Status& status, const std::string& target,
+                                              sizing::KnownFacts::Time now) {
   const auto& known = status.server_facts;
   if (!known || known->target != target || known->facts.max_connections <= 0 || !known->observed_at) {
     return std::nullopt;
   }
-  return KnownFacts{.facts = known->facts, .as_of = unix_milliseconds(*known->observed_at)};
+  sizing::KnownFacts result{.facts = known->facts, .read = now};
+  if (known->facts.started_at > 0) result.facts.read_at = unix_milliseconds(*known->observed_at);
+  return result;
 }
 
 std::int64_t last_ceiling(const Status& status) {

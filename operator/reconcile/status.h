@@ -9,7 +9,7 @@
 #include <vector>
 
 #include "operator/kube/resource.h"
-#include "operator/reconcile/fleet.h"
+#include "operator/sizing/known_facts.h"
 #include "pool/common/runtime/timestamp.h"
 #include "pool/common/settings/admin_wire.h"
 
@@ -55,6 +55,7 @@ struct ServerBudget {
   std::optional<std::int64_t> role_limit = {};
   std::optional<std::int64_t> database_limit = {};
   std::int64_t usable = 0;
+  std::int64_t share = 0;
   std::int64_t other_pools = 0;
   std::int64_t max_safe_replicas = 0;
   friend bool operator==(const ServerBudget&, const ServerBudget&) = default;
@@ -80,9 +81,9 @@ struct PodsStatus {
 };
 
 struct FactsStatus {
-  std::string target;                                  // host:port/database where they were read
-  settings::ServerFacts facts;                         // `sessions` is 0: it changes with traffic
-  std::optional<runtime::Timestamp> observed_at = {};  // when these values were first seen
+  std::string target;           // host:port/database where they were read
+  settings::ServerFacts facts;  // `sessions` and `read_at` are 0: they change by themselves
+  std::optional<runtime::Timestamp> observed_at = {};  // when these values were first seen, by the server
   friend bool operator==(const FactsStatus&, const FactsStatus&) = default;
 };
 
@@ -107,8 +108,9 @@ std::string_view to_string(Truth truth);  // "True"
 const Condition* find_condition(const Status& status, std::string_view type);
 bool has_condition(const Status& status, std::string_view type, Truth truth);
 
-// What the status remembers of the server, if it is about `target` (host:port/database).
-std::optional<KnownFacts> known_facts(const Status& status, const std::string& target);
+// What the status remembers of the server, if it is about `target` (host:port/database), as of `now`.
+std::optional<sizing::KnownFacts> known_facts(const Status& status, const std::string& target,
+                                              sizing::KnownFacts::Time now);
 // The limit that pods may have; 0: not known.
 std::int64_t last_ceiling(const Status& status);
 

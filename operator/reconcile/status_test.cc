@@ -13,12 +13,13 @@ constexpr const char* kWhole = R"({
     "observedGeneration": 7, "selector": "a=b", "replicas": 2, "readyReplicas": 1, "ready": "1/2",
     "settingsGeneration": 12,
     "connectionBudget": {"peakPods": 3, "perPod": 9, "granted": 27, "serverMax": 40, "reserved": 13,
-        "roleLimit": 30, "usable": 27, "otherPools": 4, "maxSafeReplicas": 20},
+        "roleLimit": 30, "usable": 27, "share": 18, "otherPools": 4, "maxSafeReplicas": 20},
     "pods": [{"name": "audit-0", "ready": true, "appliedGeneration": 12, "maxOpenConns": 9, "open": 4,
               "inUse": 3, "idle": 1, "waitCount": 5},
              {"name": "audit-1", "ready": false}],
     "serverFacts": {"target": "h:1/d", "systemIdentifier": "77", "serverVersion": 150008, "maxConnections": 40,
         "superuserReservedConnections": 3, "reservedConnections": 0, "databaseLimit": 35,
+        "startedAt": "2026-01-30T12:00:00.5Z",
         "observedAt": "2026-01-31T12:00:00Z"},
     "conditions": [{"type": "Ready", "status": "False", "reason": "Progressing", "message": "m",
                     "observedGeneration": 7, "lastTransitionTime": "2026-01-31T12:00:01Z"}]})";
@@ -58,6 +59,7 @@ TEST(Status, IsReadWhole) {
   const ServerBudget server = pods.budget.server.value_or(ServerBudget{});
   EXPECT_EQ(server.server_max, 40);
   EXPECT_EQ(server.role_limit, 30);
+  EXPECT_EQ(server.share, 18);
   EXPECT_FALSE(server.database_limit);
   EXPECT_EQ(last_ceiling(status), 9);
   ASSERT_EQ(status.conditions.size(), 1U);
@@ -139,25 +141,33 @@ TEST(Status, WhatCountsForClaimsIsReadEachByItself) {
   EXPECT_EQ(last_ceiling(Status{}), 0);
 }
 
-TEST(KnownFacts, OnlyOfTheSameTarget) {
+using sizing::KnownFacts;
+
+const KnownFacts::Time kRead{std::chrono::hours{1}};
+
+TEST(FactsOfAStatus, OnlyOfTheSameTarget) {
   const Status status = parse_status(Json::parse(R"({"serverFacts": {"target": "h:1/d", "maxConnections": 40,
       "roleLimit": 5, "superuserReservedConnections": 3, "observedAt": "2026-01-31T12:00:00Z"}})"));
-  const auto read = known_facts(status, "h:1/d");
+  const auto read = known_facts(status, "h:1/d", kRead);
   ASSERT_TRUE(read);
   const KnownFacts known = read.value_or(KnownFacts{});
   EXPECT_EQ(known.facts.max_connections, 40);
   EXPECT_EQ(known.facts.role_limit, 5);
   EXPECT_FALSE(known.facts.database_limit);
-  EXPECT_EQ(known.as_of, 1769860800000);
-  EXPECT_FALSE(known_facts(status, "other:1/d"));
-  EXPECT_FALSE(known_facts(parse_status(Json()), "h:1/d"));
+  EXPECT_EQ(known.read, kRead);
+  EXPECT_EQ(known.facts.read_at, 0) << "an older pod does not tell the server's time";
+  EXPECT_FALSE(known_facts(status, "other:1/d", kRead));
+  EXPECT_FALSE(known_facts(parse_status(Json()), "h:1/d", kRead));
+  const KnownFacts newer = known_facts(whole(), "h:1/d", kRead).value_or(KnownFacts{});
+  EXPECT_EQ(newer.facts.read_at, 1769860800000);
+  EXPECT_EQ(newer.facts.started_at, 1769774400500);
 }
 
-TEST(KnownFacts, NotWithoutALimitOrATime) {
-  EXPECT_TRUE(known_facts(whole(), "h:1/d"));
-  EXPECT_FALSE(known_facts(with("/serverFacts/maxConnections", 0), "h:1/d"));
-  EXPECT_FALSE(known_facts(with("/serverFacts/maxConnections", "40"), "h:1/d"));
-  EXPECT_FALSE(known_facts(with("/serverFacts/observedAt", "yesterday"), "h:1/d"));
+TEST(FactsOfAStatus, NotWithoutALimitOrATime) {
+  EXPECT_TRUE(known_facts(whole(), "h:1/d", kRead));
+  EXPECT_FALSE(known_facts(with("/serverFacts/maxConnections", 0), "h:1/d", kRead));
+  EXPECT_FALSE(known_facts(with("/serverFacts/maxConnections", "40"), "h:1/d", kRead));
+  EXPECT_FALSE(known_facts(with("/serverFacts/observedAt", "yesterday"), "h:1/d", kRead));
 }
 
 TEST(StatusDifference, NumbersThatChangeByThemselvesAreVolatile) {

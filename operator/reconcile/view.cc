@@ -71,16 +71,19 @@ std::optional<PodView> read_pod(const Json& object, const std::string& pool) {
   return pod;
 }
 
-std::optional<Granted> read_config_map(const Json& object) {
+std::optional<ConfigView> read_config_map(const Json& object) {
   const auto config = settings::parse_config(text_at(object, "/data/config.yaml"));
   if (!config) return std::nullopt;
   const auto resolved = settings::resolve(config->pool);
   if (!resolved) return std::nullopt;
   const std::int64_t largest = settings::find("maxOpenConns")->maximum;
   const auto ceiling = parse_integer(kube::annotation(object, render::kCeilingAnnotation));
-  return Granted{.generation = config->generation,
-                 .settings = *resolved,
-                 .ceiling = std::max(ceiling.value_or(largest), resolved->max_open_conns)};
+  return ConfigView{.granted = {.generation = config->generation,
+                                .settings = *resolved,
+                                .ceiling = std::max(ceiling.value_or(largest), resolved->max_open_conns)},
+                    .server = settings::server_of(config->postgres),
+                    .database = config->postgres.database,
+                    .leaving = render::parse_servers(kube::annotation(object, render::kLeavingAnnotation))};
 }
 
 std::optional<WorkloadView> read_stateful_set(const Json& object) {

@@ -34,8 +34,14 @@ struct PodView {
 // Nothing when the object is not the pod NAME-<ordinal> of the StoragePool's StatefulSet.
 std::optional<PodView> read_pod(const Json& object, const std::string& pool);
 
+struct ConfigView {
+  Granted granted;
+  std::string server = {};  // host:port that it leads the pods to
+  std::string database = {};
+  std::vector<std::string> leaving = {};  // render::kLeavingAnnotation
+};
 // Nothing when the ConfigMap is not one that a pod would accept.
-std::optional<Granted> read_config_map(const Json& object);
+std::optional<ConfigView> read_config_map(const Json& object);
 
 struct WorkloadView {
   Workload workload;

@@ -45,19 +45,26 @@ TEST(ReadConfigMap, IsTheInverseOfRendering) {
       {"host": "h", "database": "d", "credentialsSecretRef": {"name": "s"}}}})"));
   const Granted granted{.generation = 7, .settings = sizing::grant(spec->pool, 9), .ceiling = 20};
   const Json object = render::config_map({"n", "a", "u"}, *spec,
-                                         {.generation = 7, .settings = granted.settings, .ceiling = 20});
-  EXPECT_EQ(read_config_map(object), granted);
+                                         {.generation = 7,
+                                          .settings = granted.settings,
+                                          .ceiling = 20,
+                                          .leaving = {"db.n:5432", "other.n:5433"}});
+  const ConfigView read = read_config_map(object).value_or(ConfigView{});
+  EXPECT_EQ(read.granted, granted);
+  EXPECT_EQ(read.server, "h:5432");
+  EXPECT_EQ(read.database, "d");
+  EXPECT_EQ(read.leaving, (std::vector<std::string>{"db.n:5432", "other.n:5433"}));
 }
 
 TEST(ReadConfigMap, WithoutAUsableCeilingAnyLimitIsPossible) {
   Json object{
       {"data",
        {{"config.yaml", "generation: 1\npostgres: {host: h, database: d}\npool: {maxOpenConns: 4}"}}}};
-  EXPECT_EQ(read_config_map(object).value_or(Granted{}).ceiling, 10'000);
+  EXPECT_EQ(read_config_map(object).value_or(ConfigView{}).granted.ceiling, 10'000);
   object["metadata"]["annotations"]["storagepool.dev/limit-ceiling"] = "x";
-  EXPECT_EQ(read_config_map(object).value_or(Granted{}).ceiling, 10'000);
+  EXPECT_EQ(read_config_map(object).value_or(ConfigView{}).granted.ceiling, 10'000);
   object["metadata"]["annotations"]["storagepool.dev/limit-ceiling"] = "2";  // below the limit itself
-  EXPECT_EQ(read_config_map(object).value_or(Granted{}).ceiling, 4);
+  EXPECT_EQ(read_config_map(object).value_or(ConfigView{}).granted.ceiling, 4);
 }
 
 TEST(ReadConfigMap, WhatAPodWouldRefuseIsNone) {

@@ -66,6 +66,22 @@ std::string postgres_hash(const Spec& spec) {
   return encoding::sha256_hex(identity.dump()).substr(0, 16);
 }
 
+std::string format_servers(const std::vector<std::string>& servers) {
+  std::string text;
+  for (const std::string& server : servers) text += (text.empty() ? "" : ",") + server;
+  return text;
+}
+
+std::vector<std::string> parse_servers(std::string_view text) {
+  std::vector<std::string> servers;
+  for (std::size_t begin = 0; begin < text.size();) {
+    const std::size_t end = std::min(text.find(',', begin), text.size());
+    if (end > begin) servers.emplace_back(text.substr(begin, end - begin));
+    begin = end + 1;
+  }
+  return servers;
+}
+
 Json service_account(const Identity& pool) {
   Json object = owned(pool, "v1", "ServiceAccount", pool.name);
   object["automountServiceAccountToken"] = false;
@@ -83,7 +99,7 @@ Json config_map(const Identity& pool, const Spec& spec, const ConfigMapInput& in
   Json object = owned(pool, "v1", "ConfigMap", config_map_name(pool.name));
   Json& annotations = object["metadata"]["annotations"];
   annotations = {{kCeilingAnnotation, std::to_string(input.ceiling)}};
-  if (!input.leaving.empty()) annotations[std::string(kLeavingAnnotation)] = input.leaving;
+  if (!input.leaving.empty()) annotations[std::string(kLeavingAnnotation)] = format_servers(input.leaving);
   object["data"] = {{"config.yaml", settings::render_config({.generation = input.generation,
                                                              .postgres = spec.postgres,
                                                              .pool = settings::to_given(input.settings)})}};

@@ -32,7 +32,8 @@ inline constexpr int kMetricsPort = 9090;
 inline constexpr std::string_view kManager = "storagepool-operator";
 // The highest limit that any pod may still have in force: see operator/reconcile/next_step.h.
 inline constexpr std::string_view kCeilingAnnotation = "storagepool.dev/limit-ceiling";
-// After postgres.host or port changed: the server that some pods may still hold connections to.
+// After postgres.host or port changed: the servers that some pods may still hold connections to, as
+// "db.team:5432,other.team:5432".
 inline constexpr std::string_view kLeavingAnnotation = "storagepool.dev/leaving-server";
 // The most pods that may exist at this moment.
 inline constexpr std::string_view kPeakPodsAnnotation = "storagepool.dev/peak-pods";
@@ -59,7 +60,7 @@ struct ConfigMapInput {
   std::int64_t generation = 0;
   settings::Settings settings;
   std::int64_t ceiling = 0;
-  std::string leaving{};  // see kLeavingAnnotation
+  std::vector<std::string> leaving{};  // see kLeavingAnnotation
 };
 struct StatefulSetInput {
   std::int64_t replicas = 0;
@@ -87,6 +88,9 @@ Json pods_service(const Identity& pool);
 Json pod_disruption_budget(const Identity& pool, bool evictions);
 Json stateful_set(const Identity& pool, const Spec& spec, const StatefulSetInput& input);
 
+// The text of kLeavingAnnotation, and back.
+std::string format_servers(const std::vector<std::string>& servers);
+std::vector<std::string> parse_servers(std::string_view text);
 // The text of kEmptiedAnnotation, and back; what is no ordinal is left out.
 std::string format_ordinals(const std::vector<std::int64_t>& ordinals);
 std::vector<std::int64_t> parse_ordinals(std::string_view text);

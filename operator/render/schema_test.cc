@@ -130,6 +130,10 @@ TEST_F(Schema, DefaultsAreThoseOfTheOperator) {
   EXPECT_EQ(postgres["reserve"]["default"].as<std::int64_t>(), bare->sizing.reserve);
   EXPECT_EQ(spec()["budget"]["properties"]["minConnsPerPod"]["default"].as<std::int64_t>(),
             bare->sizing.min_conns_per_pod);
+  const YAML::Node weight = spec()["budget"]["properties"]["weight"];
+  EXPECT_EQ(weight["default"].as<std::int64_t>(), bare->sizing.weight);
+  EXPECT_EQ(weight["minimum"].as<std::int64_t>(), 1);
+  EXPECT_EQ(weight["maximum"].as<std::int64_t>(), sizing::kMaxWeight);
   EXPECT_EQ(spec()["budget"]["properties"]["policy"]["default"].as<std::string>(), "Fit");
   EXPECT_EQ(settings::parse_bytes(spec()["journal"]["properties"]["size"]["default"].as<std::string>()),
             bare->journal_bytes);

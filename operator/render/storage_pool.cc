@@ -210,6 +210,7 @@ void read_budget(const Json& object, Spec& spec, FieldProblems& problems) {
                        : policy == "Observe" ? sizing::Policy::kObserve
                                              : sizing::Policy::kFit;
   spec.sizing.min_conns_per_pod = fields.integer("minConnsPerPod", 1, 1, spec.sizing.max_open_conns);
+  spec.sizing.weight = fields.integer("weight", 1, 1, sizing::kMaxWeight);
   if (fields.has("maxConnections")) {
     spec.sizing.max_connections =
         fields.integer("maxConnections", 1'000'000, spec.sizing.min_conns_per_pod, 1'000'000);

@@ -164,6 +164,11 @@ TEST(ParseSpec, RefusesNamingFieldValueAndRange) {
   EXPECT_THAT(with("/spec/pool/acquireTimeout", 5), HasSubstr("spec.pool.acquireTimeout is 5; allowed: "));
   EXPECT_THAT(with("/spec/pool", {{"profile", "Low"}, {"maxOpenConns", 3}}),
               HasSubstr("spec.pool.profile is Low"));
+  for (const int weight : {0, 101}) {
+    EXPECT_THAT(with("/spec/budget/weight", weight),
+                HasSubstr("spec.budget.weight is " + std::to_string(weight) +
+                          "; allowed: a whole number from 1 to 100"));
+  }
   EXPECT_THAT(with("/spec/budget/minConnsPerPod", 26),
               HasSubstr("spec.budget.minConnsPerPod is 26; allowed: a whole number from 1 to 25"));
   EXPECT_THAT(with("/spec/budget/maxConnections", 0), HasSubstr("spec.budget.maxConnections is 0"));

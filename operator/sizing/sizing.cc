@@ -7,55 +7,67 @@
 namespace storagepool::sizing {
 namespace {
 
-std::int64_t unreserved(const settings::ServerFacts& facts) {
-  return facts.max_connections - facts.superuser_reserved_connections - facts.reserved_connections;
+std::string counted(std::int64_t count, const char* one, const char* many) {
+  return std::to_string(count) + " " + (count == 1 ? one : many);
 }
 
-// What is left of each limit after the reserve and the others' claims; the least of them counts.
-std::int64_t available(const Request& request, const settings::ServerFacts& facts, const Claims& others) {
-  std::int64_t least = unreserved(facts) - request.reserve - others.on_server;
-  if (facts.role_limit) least = std::min(least, *facts.role_limit - request.reserve - others.of_role);
-  if (facts.database_limit) {
-    least = std::min(least, *facts.database_limit - request.reserve - others.on_database);
-  }
-  if (request.max_connections) least = std::min(least, *request.max_connections);
-  return std::max<std::int64_t>(least, 0);
+std::string describe_others(const Outlook& outlook) {
+  const Others& others = outlook.others;
+  return "; " + counted(others.pools, "other StoragePool", "other StoragePools") + " with " +
+         counted(others.pods, "pod", "pods") + " may hold " + std::to_string(others.hold) +
+         " and keep at least " + std::to_string(others.least) + ", the share of this one is " +
+         std::to_string(outlook.share.pods * outlook.share.per_pod);
 }
 
-std::string describe(const Request& request, const Budget& budget, const Plan& plan) {
+std::string describe(const Request& request, const Outlook& outlook, const Plan& plan) {
   std::string text = std::to_string(request.replicas) + " pods ask for " +
                      std::to_string(request.max_open_conns) + " connections each, " +
                      std::to_string(request.replicas * request.max_open_conns) + " together; " +
-                     std::to_string(budget.usable) + " are usable (max_connections " +
-                     std::to_string(budget.server_max) + ", reserved " + std::to_string(budget.reserved);
-  if (budget.role_limit) text += ", role limit " + std::to_string(*budget.role_limit);
-  if (budget.database_limit) text += ", database limit " + std::to_string(*budget.database_limit);
+                     std::to_string(outlook.usable) + " are usable (max_connections " +
+                     std::to_string(outlook.server_max) + ", reserved " + std::to_string(outlook.reserved);
+  if (outlook.role_limit) text += ", role limit " + std::to_string(*outlook.role_limit);
+  if (outlook.database_limit) text += ", database limit " + std::to_string(*outlook.database_limit);
   if (request.max_connections)
     text += ", spec.budget.maxConnections " + std::to_string(*request.max_connections);
   text += ")";
-  if (budget.other_pools > 0) {
-    text += ", of which other StoragePools hold " + std::to_string(budget.other_pools);
-  }
+  if (outlook.others.pools > 0) text += describe_others(outlook);
   return text + "; planned are " + std::to_string(plan.replicas) + " pods with " +
          std::to_string(plan.per_pod) + " each";
 }
 
-Plan plan_unknown(const Request& request, const Existing& existing) {
-  Plan plan;
-  plan.shortage = Shortage::kFactsUnknown;
-  if (request.policy == Policy::kObserve) {
-    plan.replicas = request.replicas;
-    plan.per_pod = request.max_open_conns;
-  } else {
-    // Pods that already run stay: they are counted at the minimum, as the first one is.
-    plan.replicas = std::min(request.replicas, std::max<std::int64_t>(existing.replicas, 1));
-    plan.per_pod = request.min_conns_per_pod;
+std::string describe_unknown(const Plan& plan, const Request& request) {
+  const std::string unknown = "the limits of the PostgreSQL server are not known yet";
+  if (plan.replicas == 0 && request.replicas > 0) {
+    return unknown +
+           "; first pods of other StoragePools are to find them out, one after the other, and this "
+           "one waits for its turn";
   }
-  plan.peak_pods = std::max(plan.replicas, existing.peak_pods);
-  plan.message = "the limits of the PostgreSQL server are not known yet; planned are " +
-                 std::to_string(plan.replicas) + " pods with " + std::to_string(plan.per_pod) +
-                 " connections each until a pod has read them";
-  return plan;
+  return unknown + "; planned are " + std::to_string(plan.replicas) + " pods with " +
+         std::to_string(plan.per_pod) + " connections each until a pod has read them";
+}
+
+bool has_all(const Request& request, const Share& share) {
+  return share.pods >= request.replicas && share.per_pod >= request.max_open_conns;
+}
+
+Shortage shortage(const Request& request, const Outlook& outlook) {
+  if (!outlook.known) return Shortage::kFactsUnknown;
+  if (request.policy == Policy::kObserve) {
+    const bool fits = request.replicas * request.max_open_conns <= outlook.available;
+    return fits ? Shortage::kNone : Shortage::kObserved;
+  }
+  if (has_all(request, outlook.share)) return Shortage::kNone;
+  if (request.policy == Policy::kStrict) return Shortage::kStrict;
+  return outlook.share.pods < request.replicas ? Shortage::kMinimumDoesNotFit : Shortage::kLimitsReduced;
+}
+
+// A limit below the share, as far up to it as it can be now. Strict goes there in one step.
+std::int64_t grown(const Request& request, const Outlook& outlook, std::int64_t pods, std::int64_t limit,
+                   std::int64_t share) {
+  const std::int64_t room = outlook.available / std::max<std::int64_t>(pods, 1);
+  const bool all = request.policy == Policy::kStrict && has_all(request, outlook.share);
+  if (all && room < share) return std::max(limit, request.min_conns_per_pod);
+  return std::clamp(std::max(room, limit), request.min_conns_per_pod, share);
 }
 
 }  // namespace
@@ -78,52 +90,38 @@ std::string_view to_string(Shortage shortage) {
   return "Unknown";
 }
 
-Plan plan(const Request& request, const std::optional<settings::ServerFacts>& facts, const Others& others,
-          const Existing& existing) {
-  if (!facts) return plan_unknown(request, existing);
+bool Outlook::admits(std::int64_t pods, std::int64_t per_pod, const Request& request) const {
+  if (request.policy == Policy::kObserve || pods * per_pod <= available) return true;
+  return lone_pod && pods == 1 && per_pod <= request.min_conns_per_pod;
+}
 
-  const std::int64_t least = request.min_conns_per_pod;
-  const std::int64_t left = available(request, *facts, others.held);
-  // Where more is held than there is (the server shrank), the others come down to their minimum too, so pods
-  // that run are not given up for what the others hold above it.
-  const bool overcommitted = existing.peak_pods * existing.limit > left;
-  const std::int64_t left_to_keep = overcommitted ? available(request, *facts, others.least) : left;
-  const std::int64_t safe = std::max(left / least, std::min(existing.replicas, left_to_keep / least));
-
+Plan plan(const Request& request, const Outlook& outlook, const Existing& existing) {
+  const bool observes = request.policy == Policy::kObserve;
   Plan plan;
-  Budget budget{.server_max = facts->max_connections,
-                .reserved = facts->max_connections - unreserved(*facts) + request.reserve,
-                .role_limit = facts->role_limit,
-                .database_limit = facts->database_limit,
-                .usable = available(request, *facts, {}),
-                .other_pools = others.held.on_server,
-                .available = left,
-                .max_safe_replicas = safe};
-
-  const bool fits = request.replicas * request.max_open_conns <= left;
-  // The last pod of a server stays even where it does not fit: without it nobody would see the server grow
-  // again.
-  const std::int64_t fewest = others.have_pods ? 0 : 1;
-  plan.replicas = std::min(request.replicas, std::max(safe, fewest));
-  std::int64_t most = request.max_open_conns;
-  if (request.policy == Policy::kObserve) {
-    plan.replicas = request.replicas;
-    plan.shortage = fits ? Shortage::kNone : Shortage::kObserved;
-  } else if (fits) {
-    plan.shortage = Shortage::kNone;
-  } else if (request.policy == Policy::kStrict) {
-    plan.replicas = std::min(plan.replicas, std::max<std::int64_t>(existing.replicas, 1));
-    most = std::clamp(existing.limit, least, request.max_open_conns);
-    plan.shortage = Shortage::kStrict;
-  } else {
-    plan.shortage =
-        plan.replicas < request.replicas ? Shortage::kMinimumDoesNotFit : Shortage::kLimitsReduced;
-  }
+  plan.shortage = shortage(request, outlook);
+  plan.replicas = observes ? request.replicas : std::min(request.replicas, outlook.share.pods);
   plan.peak_pods = std::max(plan.replicas, existing.peak_pods);
-  const std::int64_t share = left / std::max<std::int64_t>(plan.peak_pods, 1);
-  plan.per_pod = request.policy == Policy::kObserve ? most : std::clamp(share, least, most);
-  plan.message = describe(request, budget, plan);
-  plan.budget = budget;
+  // Without pods the limit is nobody's.
+  const std::int64_t each = plan.peak_pods > 0 ? outlook.share.per_pod : existing.limit;
+  const std::int64_t share =
+      observes ? request.max_open_conns : std::clamp(each, request.min_conns_per_pod, request.max_open_conns);
+  plan.per_pod = observes || existing.limit >= share
+                     ? share
+                     : grown(request, outlook, plan.peak_pods, existing.limit, share);
+  plan.others_hold_more = plan.per_pod < share;
+  if (!outlook.known) {
+    plan.message = describe_unknown(plan, request);
+    return plan;
+  }
+  plan.budget = Budget{.server_max = outlook.server_max,
+                       .reserved = outlook.reserved,
+                       .role_limit = outlook.role_limit,
+                       .database_limit = outlook.database_limit,
+                       .usable = outlook.usable,
+                       .share = plan.replicas * share,
+                       .other_pools = outlook.others.hold,
+                       .max_safe_replicas = outlook.max_safe_replicas};
+  plan.message = describe(request, outlook, plan);
   return plan;
 }
 

@@ -1,16 +1,18 @@
-// How many pods a StoragePool may have and how many connections each of them may hold, so that the sum over
-// every pod of every StoragePool on a PostgreSQL server stays within what the server can give. Pure functions
-// from facts to a plan: no I/O, no clock, no state.
+// How many pods a StoragePool may have and how many connections each of them may hold, from what it asks for,
+// what it has, and what the Ledger (ledger.h) says of its server. Pure functions: no I/O, no clock, no state.
 //
-//   usable    = min(max_connections - superuser_reserved_connections - reserved_connections, role limit,
-//   database
-//               limit) - spec.postgres.reserve, and at most spec.budget.maxConnections
-//   available = usable less what other StoragePools on the server may hold now
-//   per pod   = available / peak pods, at least minConnsPerPod and at most what is asked
+//   usable    = the least of what the server can give (max_connections - superuser_reserved_connections -
+//               reserved_connections - reserve), the role's limit, the database's limit, and
+//               spec.budget.maxConnections
+//   share     = this StoragePool's part of it beside all others (shares.h): pods x connections
+//   available = usable less what the others may hold now
 //
-// S1: per_pod * peak_pods <= available whenever the existing pods fit with minConnsPerPod each. S2: the same
-// input gives the same plan, and a plan carried out gives itself again. S3: never less than minConnsPerPod;
-// what does not fit even so is not started, and `shortage` says so.
+// A limit above the share comes down to it at once. What is below it grows up to it as far as it is
+// available: as the others come down to their shares, and have confirmed it.
+//
+// S1: nothing is raised above what is available. S2: the same input gives the same plan, and a plan carried
+// out gives itself again. S3: never less than minConnsPerPod; what does not fit even so is not started, and
+// `shortage` says so.
 #pragma once
 
 #include <cstdint>
@@ -18,7 +20,6 @@
 #include <string>
 #include <string_view>
 
-#include "pool/common/settings/admin_wire.h"
 #include "pool/common/settings/settings.h"
 
 namespace storagepool::sizing {
@@ -29,6 +30,8 @@ enum class Policy {
   kObserve,  // grant what is asked, only report
 };
 
+inline constexpr std::int64_t kMaxWeight = 100;
+
 // What the StoragePool's spec asks for.
 struct Request {
   Policy policy = Policy::kFit;
@@ -37,27 +40,53 @@ struct Request {
   std::int64_t min_conns_per_pod = 1;
   std::int64_t reserve = 10;
   std::optional<std::int64_t> max_connections = {};  // spec.budget.maxConnections
+  std::int64_t weight = 1;                           // of its share beside the others', 1 to kMaxWeight
+  friend bool operator==(const Request&, const Request&) = default;
 };
 
-// Connections by the limit that they count against.
-struct Claims {
-  std::int64_t on_server = 0;
-  std::int64_t of_role = 0;
-  std::int64_t on_database = 0;
-};
-
-// The other StoragePools on the same server.
-struct Others {
-  Claims held;             // what their pods may hold now
-  Claims least;            // what they would hold at minConnsPerPod each
-  bool have_pods = false;  // one of them has pods, so the server's facts stay known without ours
-};
-
-// What of this StoragePool exists now.
+// What of a StoragePool exists now.
 struct Existing {
   std::int64_t replicas = 0;   // of the StatefulSet
   std::int64_t peak_pods = 0;  // pods that may exist, terminating ones included
   std::int64_t limit = 0;      // granted to each pod; 0: nothing granted yet
+  friend bool operator==(const Existing&, const Existing&) = default;
+};
+
+// What a StoragePool is to come to when all have come to theirs.
+struct Share {
+  std::int64_t pods = 0;
+  std::int64_t per_pod = 0;
+  friend bool operator==(const Share&, const Share&) = default;
+};
+
+// The other StoragePools on the server, added up: a sum tells nobody's name.
+struct Others {
+  std::int64_t pools = 0;  // those that may hold connections, or are to
+  std::int64_t pods = 0;   // that may exist
+  std::int64_t hold = 0;   // connections that they may hold now
+  std::int64_t least = 0;  // that they keep in any case: minConnsPerPod for each pod, or all of what is fixed
+  friend bool operator==(const Others&, const Others&) = default;
+};
+
+// What the Ledger says to one StoragePool.
+struct Outlook {
+  bool known = false;  // the server's limits; the next five are 0 or absent while they are not
+  std::int64_t server_max = 0;
+  std::int64_t reserved = 0;  // by the server itself, and the largest spec.postgres.reserve on it
+  std::optional<std::int64_t> role_limit = {};
+  std::optional<std::int64_t> database_limit = {};
+  std::int64_t usable = 0;
+  std::int64_t available = 0;  // up to here its claim may be raised, but for Observe
+  Share share;
+  std::int64_t max_safe_replicas = 0;  // that fit with minConnsPerPod each, all others at theirs
+  // One pod may run with minConnsPerPod though the sum does not allow it: it is to find the server's limits
+  // out, or there would be none on the server to see it grow again.
+  bool lone_pod = false;
+  Others others;
+  friend bool operator==(const Outlook&, const Outlook&) = default;
+
+  // Whether so many pods may hold so much each.
+  bool admits(std::int64_t pods, std::int64_t per_pod, const Request& request) const;
 };
 
 enum class Shortage {
@@ -72,26 +101,26 @@ std::string_view to_string(Shortage shortage);  // the reason of a condition, e.
 
 struct Budget {
   std::int64_t server_max = 0;
-  std::int64_t reserved = 0;  // by the server and by spec.postgres.reserve
+  std::int64_t reserved = 0;
   std::optional<std::int64_t> role_limit = {};
   std::optional<std::int64_t> database_limit = {};
   std::int64_t usable = 0;
+  std::int64_t share = 0;  // connections of this StoragePool's pods together
   std::int64_t other_pools = 0;
-  std::int64_t available = 0;  // to this StoragePool
   std::int64_t max_safe_replicas = 0;
 };
 
 struct Plan {
-  std::optional<Budget> budget;  // absent while the facts are unknown
-  std::int64_t replicas = 0;     // to run
-  std::int64_t peak_pods = 0;    // counted for per_pod
-  std::int64_t per_pod = 1;      // limit to grant
+  std::optional<Budget> budget;   // absent while the facts are unknown
+  std::int64_t replicas = 0;      // to run
+  std::int64_t peak_pods = 0;     // counted for per_pod
+  std::int64_t per_pod = 1;       // limit to grant now
+  bool others_hold_more = false;  // per_pod is below the share until the others have come down to theirs
   Shortage shortage = Shortage::kNone;
   std::string message;  // one sentence with the sum, for people
 };
 
-Plan plan(const Request& request, const std::optional<settings::ServerFacts>& facts, const Others& others,
-          const Existing& existing);
+Plan plan(const Request& request, const Outlook& outlook, const Existing& existing);
 
 // The complete settings to put in force for a pod whose limit is `limit`: what is asked, with everything that
 // depends on maxOpenConns brought within it, so that `settings::resolve` accepts the result. `asked` must

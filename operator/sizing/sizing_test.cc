@@ -2,6 +2,8 @@
 
 #include <gtest/gtest.h>
 
+#include "operator/sizing/testing/outlook.h"
+
 namespace storagepool::sizing {
 namespace {
 
@@ -17,19 +19,26 @@ Budget budget_of(const Plan& plan) {
   return plan.budget.value_or(Budget{});
 }
 
+// All pods may hold the limit, and no more.
+Plan plan_of(const Request& request, const std::optional<settings::ServerFacts>& facts,
+             const Existing& existing = {}, std::int64_t others = 0) {
+  return plan(request, outlook_of(request, facts, existing, existing.limit, others), existing);
+}
+
 TEST(Plan, GrantsWhatIsAskedWhenItFits) {
-  const Plan p = plan({.replicas = 3, .max_open_conns = 25}, server(100), {}, {});
+  const Plan p = plan_of({.replicas = 3, .max_open_conns = 25}, server(100));
   EXPECT_EQ(p.replicas, 3);
   EXPECT_EQ(p.per_pod, 25);
   EXPECT_EQ(p.shortage, Shortage::kNone);
   ASSERT_TRUE(p.budget);
   EXPECT_EQ(budget_of(p).usable, 87);
   EXPECT_EQ(budget_of(p).reserved, 13);
+  EXPECT_EQ(budget_of(p).share, 75);
   EXPECT_EQ(budget_of(p).max_safe_replicas, 87);
 }
 
 TEST(Plan, FitDividesWhatTheServerCanGive) {
-  const Plan p = plan({.replicas = 3, .max_open_conns = 100}, server(40), {}, {});
+  const Plan p = plan_of({.replicas = 3, .max_open_conns = 100}, server(40));
   EXPECT_EQ(p.per_pod, 9);  // (40 - 3 - 10) / 3
   EXPECT_EQ(p.replicas, 3);
   EXPECT_EQ(p.shortage, Shortage::kLimitsReduced);
@@ -42,90 +51,117 @@ TEST(Plan, FitDividesWhatTheServerCanGive) {
 TEST(Plan, TheSmallestLimitCounts) {
   auto facts = server(100);
   facts.reserved_connections = 5;
-  EXPECT_EQ(budget_of(plan({}, facts, {}, {})).usable, 82);
+  EXPECT_EQ(budget_of(plan_of({}, facts)).usable, 82);
   facts.role_limit = 50;
-  EXPECT_EQ(budget_of(plan({}, facts, {}, {})).usable, 40);
+  EXPECT_EQ(budget_of(plan_of({}, facts)).usable, 50);
   facts.database_limit = 30;
-  EXPECT_EQ(budget_of(plan({}, facts, {}, {})).usable, 20);
-  EXPECT_EQ(budget_of(plan({.max_connections = 7}, facts, {}, {})).usable, 7);
-  EXPECT_EQ(budget_of(plan({.reserve = 40}, facts, {}, {})).usable, 0);
+  EXPECT_EQ(budget_of(plan_of({}, facts)).usable, 30);
+  EXPECT_EQ(budget_of(plan_of({.max_connections = 7}, facts)).usable, 7);
+  EXPECT_EQ(budget_of(plan_of({.reserve = 90}, facts)).usable, 2);
+  EXPECT_EQ(budget_of(plan_of({.reserve = 95}, facts)).usable, 0);
 }
 
-TEST(Plan, OthersCountAgainstTheLimitTheyShare) {
-  auto facts = server(100);
-  facts.role_limit = 40;
-  // Another role's connections leave this role's limit alone.
-  Others others{.held = {.on_server = 50}, .least = {.on_server = 2}, .have_pods = true};
-  EXPECT_EQ(budget_of(plan({}, facts, others, {})).available, 30);
-  others.held.of_role = 25;
-  EXPECT_EQ(budget_of(plan({}, facts, others, {})).available, 5);
-  EXPECT_EQ(budget_of(plan({}, facts, others, {})).other_pools, 50);
+TEST(Plan, OthersAreToldInSums) {
+  const Plan p = plan_of({.replicas = 3, .max_open_conns = 100, .min_conns_per_pod = 3}, server(40), {}, 20);
+  EXPECT_EQ(p.shortage, Shortage::kMinimumDoesNotFit);
+  EXPECT_EQ(budget_of(p).other_pools, 20);
+  EXPECT_EQ(p.message,
+            "3 pods ask for 100 connections each, 300 together; 27 are usable (max_connections 40, reserved "
+            "13); 1 other StoragePool with 1 pod may hold 20 and keep at least 20, the share of this one is "
+            "6; planned are 2 pods with 3 each");
 }
 
 TEST(Plan, PodsThatStillExistAreCounted) {
-  const Plan p = plan({.replicas = 3, .max_open_conns = 100}, server(100), {},
-                      {.replicas = 3, .peak_pods = 5, .limit = 10});
+  const Plan p = plan_of({.replicas = 3, .max_open_conns = 100}, server(100),
+                         {.replicas = 3, .peak_pods = 5, .limit = 10});
   EXPECT_EQ(p.peak_pods, 5);
   EXPECT_EQ(p.per_pod, 17);
 }
 
 TEST(Plan, FewerPodsWhenTheMinimumDoesNotFit) {
-  const Plan p = plan({.replicas = 10, .max_open_conns = 25, .min_conns_per_pod = 5}, server(40), {}, {});
+  const Plan p = plan_of({.replicas = 10, .max_open_conns = 25, .min_conns_per_pod = 5}, server(40));
   EXPECT_EQ(p.replicas, 5);
   EXPECT_EQ(p.per_pod, 5);
   EXPECT_EQ(p.shortage, Shortage::kMinimumDoesNotFit);
   EXPECT_EQ(budget_of(p).max_safe_replicas, 5);
 }
 
-TEST(Plan, RunningPodsAreNotGivenUpForWhatOthersHoldAboveTheirMinimum) {
-  const Others others{.held = {.on_server = 27}, .least = {.on_server = 3}, .have_pods = true};
-  EXPECT_EQ(plan({.replicas = 3}, server(40), others, {.replicas = 3, .peak_pods = 3, .limit = 9}).replicas,
-            3);
-  EXPECT_EQ(plan({.replicas = 3}, server(40), others, {}).replicas, 0);
+TEST(Plan, ALimitBelowTheShareGrowsAsFarAsItIsAvailable) {
+  const Request request{.replicas = 3, .max_open_conns = 25};
+  const Existing existing{.replicas = 3, .peak_pods = 3, .limit = 2};
+  Outlook outlook = outlook_of(request, server(88), existing, 2);
+  ASSERT_EQ(outlook.share, (Share{3, 25}));
+  outlook.available = 14;  // others are above their shares
+  Plan p = plan(request, outlook, existing);
+  EXPECT_EQ(p.per_pod, 4);
+  EXPECT_TRUE(p.others_hold_more);
+  EXPECT_EQ(p.shortage, Shortage::kNone);
+  outlook.available = 5;
+  EXPECT_EQ(plan(request, outlook, existing).per_pod, 2);
+  outlook.available = 75;
+  p = plan(request, outlook, existing);
+  EXPECT_EQ(p.per_pod, 25);
+  EXPECT_FALSE(p.others_hold_more);
 }
 
 TEST(Plan, TheOnlyPodOfAServerStaysToSeeItGrow) {
-  const Plan p = plan({.replicas = 3}, server(13), {}, {.replicas = 3, .peak_pods = 3, .limit = 5});
+  const Plan p = plan_of({.replicas = 3}, server(13), {.replicas = 3, .peak_pods = 3, .limit = 5});
   EXPECT_EQ(p.replicas, 1);
   EXPECT_EQ(p.per_pod, 1);
   EXPECT_EQ(p.shortage, Shortage::kMinimumDoesNotFit);
-  EXPECT_EQ(plan({.replicas = 0}, server(13), {}, {}).replicas, 0);
+  EXPECT_EQ(plan_of({.replicas = 0}, server(13)).replicas, 0);
 }
 
 TEST(Plan, UnknownServerStartsWithOnePodAtTheMinimum) {
-  const Plan p = plan({.replicas = 3, .max_open_conns = 25, .min_conns_per_pod = 2}, std::nullopt, {}, {});
+  const Request request{.replicas = 3, .max_open_conns = 25, .min_conns_per_pod = 2};
+  const Plan p = plan_of(request, std::nullopt);
   EXPECT_EQ(p.replicas, 1);
   EXPECT_EQ(p.per_pod, 2);
   EXPECT_EQ(p.shortage, Shortage::kFactsUnknown);
   EXPECT_FALSE(p.budget);
-  EXPECT_EQ(plan({.replicas = 0}, std::nullopt, {}, {}).replicas, 0);
-  EXPECT_EQ(plan({.replicas = 2}, std::nullopt, {}, {.replicas = 3, .peak_pods = 3}).replicas, 2);
+  EXPECT_EQ(plan_of({.replicas = 0}, std::nullopt).replicas, 0);
+  EXPECT_EQ(plan_of({.replicas = 2}, std::nullopt, {.replicas = 3, .peak_pods = 3}).replicas, 2);
+  const Plan waits = plan_of(request, std::nullopt, {}, 1);
+  EXPECT_EQ(waits.replicas, 0);
+  EXPECT_EQ(waits.message,
+            "the limits of the PostgreSQL server are not known yet; first pods of other StoragePools are to "
+            "find them out, one after the other, and this one waits for its turn");
+}
+
+TEST(Plan, OnAnUnknownServerPodsThatRunKeepTheirLimit) {
+  const Plan p = plan_of({.replicas = 5}, std::nullopt, {.replicas = 3, .peak_pods = 3, .limit = 9});
+  EXPECT_EQ(p.replicas, 3);
+  EXPECT_EQ(p.per_pod, 9);
 }
 
 TEST(Plan, StrictRollsOutAllOrNothing) {
   const Request request{.policy = Policy::kStrict, .replicas = 5, .max_open_conns = 25};
   const Existing existing{.replicas = 3, .peak_pods = 3, .limit = 20};
-  const Plan held = plan(request, server(100), {}, existing);
+  const Plan held = plan_of(request, server(100), existing);
   EXPECT_EQ(held.replicas, 3);
   EXPECT_EQ(held.per_pod, 20);
   EXPECT_EQ(held.shortage, Shortage::kStrict);
-  const Plan rolled = plan(request, server(200), {}, existing);
+  const Plan rolled = plan_of(request, server(200), existing);
   EXPECT_EQ(rolled.replicas, 5);
   EXPECT_EQ(rolled.per_pod, 25);
+  // Not before the others have made room for all of it.
+  Outlook outlook = outlook_of(request, server(200), existing, 20);
+  outlook.available = 124;
+  EXPECT_EQ(plan(request, outlook, existing).per_pod, 20);
   // A server that shrank still counts: what is held comes down.
-  EXPECT_EQ(plan(request, server(43), {}, existing).per_pod, 10);
+  EXPECT_EQ(plan_of(request, server(43), existing).per_pod, 10);
   // Nothing rolled out before: one pod with the minimum, which learns the limits.
-  const Plan first = plan(request, server(50), {}, {});
+  const Plan first = plan_of(request, server(50));
   EXPECT_EQ(first.replicas, 1);
   EXPECT_EQ(first.per_pod, 1);
 }
 
 TEST(Plan, ObserveGrantsWhatIsAskedAndReports) {
-  const Plan p = plan({.policy = Policy::kObserve, .replicas = 3, .max_open_conns = 100}, server(40), {}, {});
+  const Plan p = plan_of({.policy = Policy::kObserve, .replicas = 3, .max_open_conns = 100}, server(40));
   EXPECT_EQ(p.replicas, 3);
   EXPECT_EQ(p.per_pod, 100);
   EXPECT_EQ(p.shortage, Shortage::kObserved);
-  EXPECT_EQ(plan({.policy = Policy::kObserve, .replicas = 3}, std::nullopt, {}, {}).replicas, 3);
+  EXPECT_EQ(plan_of({.policy = Policy::kObserve, .replicas = 3}, std::nullopt).replicas, 3);
 }
 
 TEST(Grant, BringsEverythingThatDependsOnTheLimitWithinIt) {

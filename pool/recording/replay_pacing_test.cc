@@ -108,10 +108,10 @@ TEST_F(ReplayPacingTest, BatchesAreSmallBesideLiveRequests) {
   for (int i = 0; i < 10; ++i) store_one_batch();
   EXPECT_EQ(store_one_batch(10ms, true), 500U);
   now_ += 10ms;
-  EXPECT_EQ(store_one_batch(10ms, true), 25U);
+  EXPECT_EQ(store_one_batch(10ms, true), 16U);
   now_ += 10ms;
-  EXPECT_EQ(store_one_batch(10ms, false), 25U);
-  EXPECT_EQ(store_one_batch(), 50U) << "doubled again, without live requests";
+  EXPECT_EQ(store_one_batch(10ms, false), 16U);
+  EXPECT_EQ(store_one_batch(), 32U) << "doubled again, without live requests";
 }
 
 TEST_F(ReplayPacingTest, BacksOffFromATenthOfASecondToFiveWithJitter) {

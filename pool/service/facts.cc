@@ -23,16 +23,18 @@ SELECT current_setting('server_version_num'),
           AND (backend_type IS NULL OR backend_type = 'client backend')),
        has_function_privilege('pg_control_system()', 'EXECUTE')::int,
        (current_setting('transaction_read_only') = 'on')::int,
-       (SELECT (reset_val = 'off')::int FROM pg_settings WHERE name = 'synchronous_commit')
+       (SELECT (reset_val = 'off')::int FROM pg_settings WHERE name = 'synchronous_commit'),
+       floor(extract(epoch FROM pg_postmaster_start_time()) * 1000)::bigint,
+       floor(extract(epoch FROM clock_timestamp()) * 1000)::bigint
 FROM pg_roles r, pg_database d
 WHERE r.rolname = session_user AND d.datname = current_database())sql";
 
 const std::string_view kSystemIdentifierSql = "SELECT system_identifier FROM pg_control_system()";
 
 tl::expected<ParsedFacts, std::string> parse_facts(const postgres::Result& result) {
-  constexpr std::size_t kColumns = 10;
+  constexpr std::size_t kColumns = 12;
   if (result.rows.size() != 1 || result.rows[0].size() != kColumns) {
-    return tl::unexpected(std::string("the server's facts are not one row of ten columns"));
+    return tl::unexpected(std::string("the server's facts are not one row of twelve columns"));
   }
   const auto& row = result.rows[0];
   bool readable = true;
@@ -60,6 +62,8 @@ tl::expected<ParsedFacts, std::string> parse_facts(const postgres::Result& resul
   parsed.may_read_system_identifier = integer(7) != 0;
   parsed.read_only = integer(8) != 0;
   parsed.commits_early = integer(9) != 0;
+  parsed.facts.started_at = integer(10);
+  parsed.facts.read_at = integer(11);
   if (!readable) return tl::unexpected(std::string("the server's facts hold something that is no count"));
   return parsed;
 }

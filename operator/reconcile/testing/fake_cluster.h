@@ -33,6 +33,7 @@ class FakeCluster final : public Cluster, public pods::Pods {
 
   std::map<Id, Json> objects;
   std::map<std::string, FakePod> pods;  // by address
+  mutable int reads = 0;                // of objects and reports
   std::vector<std::string> writes;      // "apply ConfigMap/audit-config"
   std::vector<kube::Event> events;
   std::optional<kube::ApiError> refuse;            // every write of the kind in `refuse_kind`
@@ -40,7 +41,7 @@ class FakeCluster final : public Cluster, public pods::Pods {
   std::map<std::string, std::vector<Json>> about;  // events, by the uid of what they are about
   std::vector<std::string> event_lists;            // kinds of objects whose events were asked for
   settings::FactsReport new_pods_say;
-  runtime::Timestamp facts_at{};
+  runtime::TimePoint asked{};                      // when pods were asked for what they say
   std::map<kube::ObjectKey, pods::Wanted> wanted;  // of the last look at each
   bool pods_have_news = false;                     // since the last look
 
@@ -86,7 +87,15 @@ class FakeCluster final : public Cluster, public pods::Pods {
     for (auto& [address, pod] : pods) pod.facts.target = settings::target_of(config->postgres);
   }
 
+  std::uint64_t version(const kube::ObjectKey&) const override {
+    std::string all;
+    for (const auto& [id, object] : objects) all += object.dump();
+    for (const auto& [address, pod] : pods)
+      all += (pod.reachable ? address : "") + pod.token + to_json(pod.report) + to_json(pod.facts);
+    return std::hash<std::string>{}(all);
+  }
   kube::ObjectPtr cached(const kube::ResourceType& type, const kube::ObjectKey& key) const override {
+    ++reads;
     const auto found = objects.find({std::string(type.kind), key.name});
     if (found == objects.end()) return nullptr;
     const bool watched = type.kind == kube::resources::kStoragePools.kind ||
@@ -157,6 +166,7 @@ class FakeCluster final : public Cluster, public pods::Pods {
   void record(const kube::Event& event) override { events.push_back(event); }
 
   pods::Answer latest(const kube::ObjectKey& pool, const pods::PodRun& run) const override {
+    ++reads;
     if (run.ip.empty()) return {.failure = "it has no address yet"};
     const auto found = pods.find(run.ip);
     if (found == pods.end() || !found->second.reachable) {
@@ -168,11 +178,7 @@ class FakeCluster final : public Cluster, public pods::Pods {
     if (!pod.token.empty() && last != wanted.end() && pod.token != last->second.token) {
       return {.outcome = pods::Outcome::kUnauthorized, .failure = "it refuses the operator's token"};
     }
-    return {.outcome = pods::Outcome::kAnswered,
-            .report = pod.report,
-            .facts = pod.facts,
-            .asked = runtime::TimePoint::max(),
-            .facts_at = facts_at};
+    return {.outcome = pods::Outcome::kAnswered, .report = pod.report, .facts = pod.facts, .asked = asked};
   }
   void follow(const kube::ObjectKey& pool, const pods::Wanted& change) override {
     wanted[pool] = change;

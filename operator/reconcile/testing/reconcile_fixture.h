@@ -50,7 +50,7 @@ class Reconcile : public ::testing::Test {
   tl::expected<Outcome, kube::ApiError> look(const kube::ObjectKey& key = kAudit) {
     now_.steady += 1s;
     now_.wall += 1s;
-    cluster_.facts_at = now_.wall;
+    cluster_.asked = now_.steady + 1ms;
     auto outcome = reconciler_->reconcile(key, now_);
     for (int i = 0; i < 5 && outcome && std::exchange(cluster_.pods_have_news, false); ++i)
       outcome = reconciler_->reconcile(key, now_);

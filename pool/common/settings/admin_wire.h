@@ -81,6 +81,9 @@ struct ServerFacts {
   std::optional<std::int64_t> role_limit;      // pg_roles.rolconnlimit, absent when unlimited
   std::optional<std::int64_t> database_limit;  // pg_database.datconnlimit, absent when unlimited
   std::int64_t sessions = 0;                   // client backends on the server at that moment
+  // By the server's own clock, in milliseconds of Unix time; 0 from pods that are too old to tell.
+  std::int64_t started_at = 0;  // pg_postmaster_start_time()
+  std::int64_t read_at = 0;     // when these were read
   friend bool operator==(const ServerFacts&, const ServerFacts&) = default;
 };
 

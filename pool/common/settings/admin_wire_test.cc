@@ -101,7 +101,8 @@ TEST(AdminWire, AReportOfAnOlderPodHasNoJournal) {
 TEST(AdminWire, FactsReadBackTheSame) {
   FactsReport report;
   report.reachable = true;
-  report.facts = ServerFacts{"7460123", 150'008, 100, 3, 0, 40, std::nullopt, 12};
+  report.facts =
+      ServerFacts{"7460123", 150'008, 100, 3, 0, 40, std::nullopt, 12, 1'769'774'400'000, 1'769'774'400'123};
   report.facts_age_seconds = 4;
   report.target = "db.example:5432/audit";
   report.elsewhere = 2;
@@ -115,6 +116,14 @@ TEST(AdminWire, FactsReadBackTheSame) {
     away.detail = "connecting to db.example:5432/audit failed";
     EXPECT_EQ(parse_facts_report(to_json(away)).value(), away);
   }
+}
+
+TEST(AdminWire, AnOlderPodDoesNotTellTheServersTime) {
+  FactsReport report;
+  report.facts = ServerFacts{"7460123", 150'008, 100, 3, 0, 40, std::nullopt, 12};
+  EXPECT_EQ(to_json(report).find("startedAt"), std::string::npos);
+  EXPECT_EQ(to_json(report).find("readAt"), std::string::npos);
+  EXPECT_EQ(parse_facts_report(to_json(report)).value(), report);
 }
 
 TEST(AdminWire, ARefusedChangeSaysWhy) {

@@ -206,6 +206,8 @@ TEST_F(DataStorageSettingsTest, TellsTheLimitsOfTheServerRoleAndDatabase) {
   EXPECT_EQ(facts.at("maxConnections"), std::stoi(server_->superuser("SHOW max_connections").at(0)));
   EXPECT_EQ(facts.at("superuserReservedConnections"), 3);
   EXPECT_GE(facts.at("sessions"), 1);
+  EXPECT_GT(facts.at("startedAt"), 1'700'000'000'000);
+  EXPECT_GE(facts.at("readAt"), facts.at("startedAt"));
   EXPECT_FALSE(facts.contains("roleLimit"));
   EXPECT_FALSE(facts.contains("databaseLimit"));
 

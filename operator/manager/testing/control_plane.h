@@ -1,0 +1,59 @@
+// A Kubernetes control plane for one test: etcd and an API server in a network of the test's own, where no
+// port is anybody else's and every address of 127.0.0.0/8 is free. No controller runs there: the test plays
+// them. Finds `etcd` and `kube-apiserver` on PATH (hack/cluster builds them). Needs root, or user namespaces.
+#pragma once
+
+#include <sys/types.h>
+
+#include <map>
+#include <memory>
+#include <string>
+#include <vector>
+
+#include "operator/kube/kube.h"
+#include "pool/common/runtime/testing/temporary_folder.h"
+
+namespace storagepool::manager::testing {
+
+// A program that ends with this object, or with the test. What it prints goes to `log`.
+class Process {
+ public:
+  // Throws std::runtime_error when the program is not there.
+  Process(const std::vector<std::string>& command, const std::string& log);
+  ~Process();  // SIGTERM, then SIGKILL
+  Process(const Process&) = delete;
+  Process& operator=(const Process&) = delete;
+
+  bool running() const;
+  pid_t pid() const { return pid_; }
+
+ private:
+  pid_t pid_ = -1;
+};
+
+class ControlPlane {
+ public:
+  // Moves the calling thread, and so all that it starts later, into a network of its own; waits until the API
+  // server answers. Throws std::runtime_error with the end of the log.
+  ControlPlane();
+
+  // For the operator; the user may do everything.
+  std::string kubeconfig() const { return folder_ / "kubeconfig"; }
+  std::string file(const std::string& name) const { return folder_ / name; }
+  kube::Transport& transport() { return *transport_; }
+  const kube::Client& client() const { return *client_; }
+
+ private:
+  void wait_for_api_server();
+
+  runtime::testing::TemporaryFolder folder_;
+  std::unique_ptr<Process> etcd_;
+  std::unique_ptr<Process> api_server_;
+  std::unique_ptr<kube::Transport> transport_;
+  std::unique_ptr<kube::Client> client_;
+};
+
+// The last `bytes` of a file, for the message of a failure.
+std::string tail_of(const std::string& file, std::size_t bytes = 4000);
+
+}  // namespace storagepool::manager::testing

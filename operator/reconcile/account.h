@@ -1,0 +1,46 @@
+// The account of a StoragePool in the Ledger, made of its objects and of what is remembered of it: where its
+// pods may hold connections, and how many.
+#pragma once
+
+#include <cstdint>
+#include <optional>
+#include <string>
+#include <vector>
+
+#include "operator/reconcile/holding.h"
+#include "operator/reconcile/memory.h"
+#include "operator/reconcile/next_step.h"
+#include "operator/render/storage_pool.h"
+#include "operator/sizing/ledger.h"
+
+namespace storagepool::reconcile {
+
+// What an account is made of beside what is remembered.
+struct Subject {
+  render::Identity identity;
+  std::int64_t created = 0;            // Unix time in seconds
+  const render::Spec* spec = nullptr;  // null: it cannot be read
+  bool deleting = false;
+};
+
+// Takes over where the spec leads: facts of another target are dropped, and where the pods may still be is
+// kept in mind. Before that, `memory` has seen the ConfigMap. Without a spec the pods are where the ConfigMap
+// leads, or where `status` was written of.
+void follow_servers(Memory& memory, const Subject& subject, const Status& status,
+                    sizing::KnownFacts::Time now);
+
+// All pods are where the ConfigMap leads, and hold nothing anywhere else.
+void forget_left_servers(Memory& memory);
+
+// Takes over facts that a pod has read, unless newer ones are known.
+void follow_facts(Memory& memory, const sizing::KnownFacts& facts);
+
+// Takes over what the cache shows of the ConfigMap and the StatefulSet. A doubt ends with another version.
+void see_objects(Memory& memory, const Cluster& cluster, const render::Identity& identity, Children::Now now);
+
+// Of them, with what is in doubt: what next_step sees, without pods.
+Observed known_objects(const Memory& memory, const Status& status);
+
+sizing::Account account_of(const Memory& memory, const Subject& subject, const Observed& observed);
+
+}  // namespace storagepool::reconcile

@@ -1,0 +1,197 @@
+#include "operator/reconcile/account.h"
+
+#include <gmock/gmock.h>
+#include <gtest/gtest.h>
+
+#include "operator/reconcile/testing/fake_cluster.h"
+#include "operator/render/render.h"
+
+namespace storagepool::reconcile {
+namespace {
+
+using testing::ElementsAre;
+using testing::IsEmpty;
+
+const Children::Now kNow{std::chrono::hours{1}};
+
+class AccountOf : public testing::Test {
+ protected:
+  AccountOf() {
+    identity_ = {.name_space = "team", .name = "audit", .uid = "u"};
+    spec_.credentials_secret = "creds";
+    spec_.postgres = {.host = "db", .database = "audit"};
+    spec_.sizing.replicas = 3;
+  }
+  Subject subject() const {
+    return {.identity = identity_, .created = 7, .spec = valid_ ? &spec_ : nullptr, .deleting = deleting_};
+  }
+  // The ConfigMap as it leads to `host` now, with what pods may hold besides.
+  void config_map(const std::string& host, const std::vector<std::string>& leaving = {}) {
+    render::Spec spec = spec_;
+    spec.postgres.host = host;
+    settings::Settings settings;
+    settings.max_open_conns = 9;
+    Json object = render::config_map(
+        identity_, spec, {.generation = 4, .settings = settings, .ceiling = 12, .leaving = leaving});
+    object["metadata"]["resourceVersion"] = std::to_string(++version_);
+    memory_.config.written(read_config_map(object), object, kNow);
+  }
+  void stateful_set(std::int64_t replicas, std::int64_t peak_pods) {
+    WorkloadView view;
+    view.workload = {.replicas = replicas, .peak_pods = peak_pods, .settled = true};
+    const Json object{{"metadata", {{"resourceVersion", std::to_string(++version_)}}}};
+    memory_.workload.written(view, object, kNow);
+  }
+  sizing::Account account(std::size_t pods = 0) {
+    follow_servers(memory_, subject(), status_, kNow);
+    Observed observed = known_objects(memory_, status_);
+    observed.pods.resize(pods);
+    return account_of(memory_, subject(), observed);
+  }
+
+  render::Identity identity_;
+  render::Spec spec_;
+  bool valid_ = true;
+  bool deleting_ = false;
+  Memory memory_;
+  Status status_;
+  std::uint64_t version_ = 0;
+};
+
+TEST_F(AccountOf, IsWhatTheObjectsSay) {
+  config_map("db");
+  stateful_set(3, 4);
+  const sizing::Account a = account(3);
+  EXPECT_EQ(a.uid, "u");
+  EXPECT_EQ(a.created, 7);
+  EXPECT_THAT(a.servers, ElementsAre("db.team:5432"));
+  EXPECT_EQ(a.database, "audit");
+  EXPECT_EQ(a.role, "team/creds");
+  EXPECT_EQ(a.request, spec_.sizing);
+  EXPECT_EQ(a.existing, (sizing::Existing{.replicas = 3, .peak_pods = 4, .limit = 9}));
+  EXPECT_EQ(a.claim(), 48);
+}
+
+TEST_F(AccountOf, PodsWithoutAStatefulSetCount) {
+  config_map("db");
+  EXPECT_EQ(account(2).claim(), 24);
+}
+
+TEST_F(AccountOf, WithoutAConfigMapPodsHaveWhatTheStatusSaysOrTheMost) {
+  stateful_set(3, 3);
+  EXPECT_EQ(account().claim(), 30'000);
+  status_.pods.emplace().budget = {.peak_pods = 3, .granted = 27, .server = {}};
+  EXPECT_EQ(account().claim(), 27);
+}
+
+TEST_F(AccountOf, AServiceIsOneServerHoweverItIsWritten) {
+  for (const char* host : {"db", "db.team", "db.team.svc", "db.team.svc.cluster.local", "DB.team"}) {
+    memory_ = {};
+    spec_.postgres.host = host;
+    EXPECT_THAT(account().servers, ElementsAre("db.team:5432")) << host;
+  }
+  memory_ = {};
+  spec_.postgres.host = "10.0.0.1";
+  EXPECT_THAT(account().servers, ElementsAre("10.0.0.1:5432"));
+}
+
+TEST_F(AccountOf, AllServersThatAreBeingLeftAreKeptInMind) {
+  config_map("db");
+  account();
+  spec_.postgres.host = "second";
+  EXPECT_THAT(account().servers, ElementsAre("second.team:5432", "db.team:5432"));
+  config_map("second", memory_.leaving);
+  spec_.postgres.host = "third";
+  EXPECT_THAT(account().servers, ElementsAre("third.team:5432", "db.team:5432", "second.team:5432"));
+  config_map("third", memory_.leaving);
+  const auto config = memory_.config;
+  memory_ = {};  // the operator starts anew
+  memory_.config = config;
+  EXPECT_THAT(account().servers, ElementsAre("third.team:5432", "db.team:5432", "second.team:5432"));
+  spec_.postgres.host = "db";
+  EXPECT_THAT(account().servers, ElementsAre("db.team:5432", "second.team:5432", "third.team:5432"));
+  config_map("db", memory_.leaving);
+  forget_left_servers(memory_);
+  EXPECT_THAT(account().servers, ElementsAre("db.team:5432"));
+}
+
+TEST_F(AccountOf, ASpecThatChangedWhileNobodyWasThereLeavesWhatTheConfigMapSays) {
+  config_map("db");
+  spec_.postgres.host = "new";
+  EXPECT_THAT(account().servers, ElementsAre("new.team:5432", "db.team:5432"));
+  memory_ = {};  // and the ConfigMap is lost
+  status_.server_facts = FactsStatus{.target = "db:5432/audit", .facts = {}};
+  EXPECT_THAT(account().servers, ElementsAre("new.team:5432", "db.team:5432"));
+}
+
+TEST_F(AccountOf, AnInvalidSpecKeepsItsClaimAlsoAfterARestart) {
+  config_map("db", {"old.team:5432"});
+  stateful_set(3, 3);
+  valid_ = false;
+  const sizing::Account a = account();
+  EXPECT_THAT(a.servers, ElementsAre("db.team:5432", "old.team:5432"));
+  EXPECT_FALSE(a.request);
+  EXPECT_EQ(a.claim(), 36);
+  EXPECT_EQ(a.database, "audit");
+  EXPECT_EQ(a.role, "");
+}
+
+TEST_F(AccountOf, WhatIsBeingDeletedAsksForNothing) {
+  config_map("db");
+  stateful_set(0, 3);
+  deleting_ = true;
+  EXPECT_FALSE(account().request);
+  EXPECT_EQ(account().claim(), 36);
+}
+
+TEST_F(AccountOf, AWriteInDoubtCountsUntilItsObjectIsSeenInAnotherVersion) {
+  config_map("db");
+  stateful_set(3, 3);
+  memory_.ceiling_in_doubt = Doubt{memory_.config.version(), 20, kNow};
+  EXPECT_EQ(account().claim(), 60);
+  memory_.peak_in_doubt = Doubt{memory_.workload.version(), 5, kNow};
+  EXPECT_EQ(account().claim(), 100);
+  EXPECT_EQ(account().existing.replicas, 3);
+}
+
+TEST_F(AccountOf, AStatefulSetWhoseMakingIsInDoubtCounts) {
+  config_map("db");
+  memory_.peak_in_doubt = Doubt{0, 1, kNow};
+  EXPECT_EQ(account().claim(), 12);
+}
+
+TEST_F(AccountOf, WhatWasWrittenCountsWhileNoCacheShowsIt) {
+  config_map("db");
+  stateful_set(3, 3);
+  FakeCluster behind;
+  see_objects(memory_, behind, identity_, kNow + std::chrono::seconds{1});
+  EXPECT_EQ(account().claim(), 36);
+  see_objects(memory_, behind, identity_, kNow + std::chrono::seconds{60});
+  EXPECT_FALSE(memory_.workload.view());
+  EXPECT_EQ(account().claim(), 36);
+  see_objects(memory_, behind, identity_, kNow + std::chrono::seconds{60} + 2 * Doubt::kLongest);
+  EXPECT_EQ(account().claim(), 0);
+}
+
+TEST_F(AccountOf, FactsAreOfTheTargetOnly) {
+  config_map("db");
+  account();
+  sizing::KnownFacts facts{.facts = {}, .read = kNow};
+  facts.facts.max_connections = 40;
+  follow_facts(memory_, facts);
+  EXPECT_EQ(account().facts, facts);
+  sizing::KnownFacts older = facts;
+  older.read -= std::chrono::seconds{1};
+  older.facts.max_connections = 10;
+  follow_facts(memory_, older);
+  EXPECT_EQ(account().facts, facts);
+  spec_.postgres.host = "new";
+  EXPECT_FALSE(account().facts);
+  status_.server_facts =
+      FactsStatus{.target = "db:5432/audit", .facts = facts.facts, .observed_at = runtime::Timestamp{}};
+  spec_.postgres.host = "db";
+  EXPECT_EQ(account().facts, facts);
+}
+
+}  // namespace
+}  // namespace storagepool::reconcile

@@ -1,0 +1,138 @@
+// What StoragePools may hold, and what they get beside each other, through whole looks at them.
+#include <gmock/gmock.h>
+#include <gtest/gtest.h>
+
+#include "operator/reconcile/testing/reconcile_fixture.h"
+
+namespace storagepool::reconcile {
+namespace {
+
+using testing::Contains;
+using testing::HasSubstr;
+using testing::IsEmpty;
+using testing::Not;
+
+class ClaimsOf : public Reconcile {};
+
+TEST_F(ClaimsOf, ASecondStoragePoolGetsItsShareOnceTheFirstHasShrunk) {
+  settle();
+  cluster_.put(storage_pool("second", 2));
+  settle("second");
+  const auto budget = [&](const char* name) {
+    return cluster_.get("StoragePool", name)["status"]["connectionBudget"];
+  };
+  EXPECT_EQ(budget("second")["otherPools"], 27);
+  EXPECT_EQ(budget("second")["granted"], 0);
+  EXPECT_EQ(budget("second")["share"], 14);
+  EXPECT_EQ(budget("second")["maxSafeReplicas"], 24);
+  const Status waits = parse_status(cluster_.get("StoragePool", "second")["status"]);
+  ASSERT_NE(find_condition(waits, kRolloutBlocked), nullptr);
+  EXPECT_EQ(find_condition(waits, kRolloutBlocked)->reason, "WaitingForOthers");
+  EXPECT_FALSE(has_condition(waits, kStalled, Truth::kTrue));
+  EXPECT_EQ(find_condition(waits, kRolloutBlocked)->message.find("audit-"), std::string::npos);
+  cluster_.pod("audit-1").report.open = 7;
+  settle();
+  EXPECT_EQ(budget("audit")["perPod"], 4);
+  EXPECT_EQ(budget("audit")["granted"], 27);  // audit-1 has not confirmed
+  settle("second");
+  EXPECT_EQ(budget("second")["granted"], 0);
+  cluster_.pod("audit-1").report.open = 4;
+  settle();
+  settle("second");
+  EXPECT_EQ(budget("audit")["granted"], 12);
+  EXPECT_EQ(budget("second")["granted"], 14);
+  cluster_.writes.clear();
+  settle();
+  settle("second");
+  EXPECT_THAT(cluster_.writes, Not(Contains(HasSubstr("ConfigMap"))));
+  EXPECT_THAT(cluster_.writes, Not(Contains(HasSubstr("StatefulSet"))));
+}
+
+TEST_F(ClaimsOf, AWriteWhoseEndIsNotKnownCountsAsMade) {
+  settle();
+  cluster_.refuse_kind = "ConfigMap";
+  cluster_.refuse = kube::ApiError{.status = 504, .reason = "Timeout", .message = "too late"};
+  change_spec("/spec/replicas", 2);
+  for (int i = 0; i < 10; ++i) {
+    static_cast<void>(look());
+    cluster_.run_controller("audit");
+  }
+  EXPECT_EQ(
+      cluster_.get("ConfigMap", "audit-config")["metadata"]["annotations"]["storagepool.dev/limit-ceiling"],
+      "9");
+  cluster_.refuse.reset();
+  cluster_.put(storage_pool("second", 1));
+  settle("second");
+  EXPECT_EQ(cluster_.get("StoragePool", "second")["status"]["connectionBudget"]["otherPools"], 26);
+  settle();
+  settle("second");
+  settle();
+  EXPECT_EQ(status()["ready"], "2/2");
+  EXPECT_EQ(status()["connectionBudget"]["share"], status()["connectionBudget"]["granted"]);
+}
+
+TEST_F(ClaimsOf, ACorrectedHostReachesThePodsWithoutReplacingThem) {
+  settle();
+  const Json pod_template = cluster_.get("StatefulSet", "audit")["spec"]["template"];
+  const auto leaving = [&] {
+    return cluster_.get("ConfigMap", "audit-config")["metadata"]["annotations"].value(
+        std::string(render::kLeavingAnnotation), "");
+  };
+  change_spec("/spec/postgres/host", "new");
+  settle();
+  EXPECT_EQ(condition(kPostgresReachable), "Unknown NoPodAnswers");
+  EXPECT_EQ(leaving(), "db.team:5432");
+  restart_operator();
+  settle();
+  EXPECT_EQ(leaving(), "db.team:5432");  // while pods are there, also for an operator that starts anew
+  cluster_.run_kubelet("audit");
+  cluster_.pod("audit-1").facts.elsewhere = 1;
+  settle();
+  EXPECT_EQ(condition(kReady), "True Ready");
+  EXPECT_EQ(leaving(), "db.team:5432");
+  cluster_.pod("audit-1").facts.elsewhere = 0;
+  settle();
+  EXPECT_EQ(leaving(), "");
+  EXPECT_EQ(status()["connectionBudget"]["perPod"], 9);
+  EXPECT_EQ(cluster_.get("StatefulSet", "audit")["spec"]["template"], pod_template);
+}
+
+TEST_F(ClaimsOf, PodsKeepTheirLimitWhileNothingIsKnownOfAnotherServer) {
+  settle();
+  change_spec("/spec/postgres/host", "new");
+  change_spec("/spec/replicas", 5);
+  ASSERT_TRUE(look());
+  EXPECT_EQ(status()["connectionBudget"]["perPod"], 9);
+  EXPECT_EQ(cluster_.get("StatefulSet", "audit")["spec"]["replicas"], 3);
+  EXPECT_THAT(cluster_.get("ConfigMap", "audit-config")["data"]["config.yaml"].get<std::string>(),
+              HasSubstr("\"new\""));
+}
+
+TEST_F(ClaimsOf, WhatIsGoneIsForgottenOnceItsPodsAreGone) {
+  settle();
+  cluster_.objects.erase({"StoragePool", "audit"});
+  auto outcome = look();
+  ASSERT_TRUE(outcome);
+  EXPECT_TRUE(outcome->requeue_after);
+  cluster_.put(storage_pool("second", 1));
+  settle("second");
+  EXPECT_EQ(cluster_.get("StoragePool", "second")["status"]["connectionBudget"]["otherPools"], 27);
+  for (const char* pod : {"audit-0", "audit-1", "audit-2"}) cluster_.remove_pod(pod);
+  outcome = look();
+  ASSERT_TRUE(outcome);
+  EXPECT_FALSE(outcome->requeue_after);
+  EXPECT_THAT(cluster_.wanted.at(kAudit).pods, IsEmpty());
+}
+
+TEST_F(ClaimsOf, AnInvalidSpecKeepsItsClaimAfterARestart) {
+  settle();
+  change_spec("/spec/pool", {{"maxOpenConns", 0}});
+  cluster_.put(storage_pool("second", 1));
+  restart_operator();
+  settle("second");
+  EXPECT_EQ(cluster_.get("StoragePool", "second")["status"]["connectionBudget"]["otherPools"], 27);
+  EXPECT_EQ(cluster_.get("StoragePool", "second")["status"]["connectionBudget"]["granted"], 0);
+}
+
+}  // namespace
+}  // namespace storagepool::reconcile

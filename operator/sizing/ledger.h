@@ -1,0 +1,99 @@
+// The sole source of what StoragePools may hold on PostgreSQL servers: their claims now, and the shares that
+// they are to come to. An account for each StoragePool, made of its objects alone, is put in place whenever
+// they have been observed; so the ledger is rebuilt after any restart. No I/O, no clock.
+//
+// Claim: peak pods x ceiling (operator/reconcile/next_step.h), on every server that the pods may hold sockets
+// to: the one that the spec leads to, and all that they are leaving. An account must count whatever may be
+// so: a write whose end is not known has taken place. The rule that keeps the sum (S1):
+//
+//   nobody's claim is raised above usable less the claims of all others, on any server that it counts on
+//
+// Share: what all that can shrink and grow are given of what others leave (shares.h). Taken away before is
+// the claim of those that do neither here: with policy Observe, with a spec that cannot be read, in deletion,
+// or on their way to another server.
+//
+// A server is what has one system identifier, or else one host:port. Of its limits the least counts that one
+// of the StoragePools on it tells (known_facts.h); of reserves the greatest that one of them asks for. A
+// limit of a role or database binds those that share it: roles are the same behind the same Secret, and for
+// safety where the limits are equal. While no limit is known, one pod of one StoragePool after the other may
+// start to find them out.
+//
+// Threads: not safe by itself. Hold one lock for each call; none blocks or does I/O. Between `outlook` and
+// the write that it allows others may have raised theirs: `raise` compares again and raises in one call, and
+// must come before the write is sent. Only who observes a StoragePool puts its account, and not between
+// `raise` and the end of the write.
+#pragma once
+
+#include <chrono>
+#include <cstddef>
+#include <cstdint>
+#include <map>
+#include <memory>
+#include <optional>
+#include <string>
+#include <vector>
+
+#include "operator/sizing/known_facts.h"
+#include "operator/sizing/sizing.h"
+
+namespace storagepool::sizing {
+
+struct Account {
+  std::string uid;
+  std::int64_t created = 0;  // of the StoragePool, in Unix seconds: ties are broken by it, then by the uid
+  // host:port, the host qualified with its namespace; first where its spec leads to, then those being left.
+  std::vector<std::string> servers;
+  // Empty where it is not known: then under every limit of a database, or of a role, of the server.
+  std::string database;
+  std::string role;                 // namespace/name of the credentials: the same Secret is the same role
+  std::optional<KnownFacts> facts;  // of the first server, from this StoragePool's own pods
+  std::optional<Request> request;   // absent: it neither grows nor shrinks
+  Existing existing;
+  std::int64_t ceiling = 0;
+
+  std::int64_t claim() const { return existing.peak_pods * ceiling; }
+  friend bool operator==(const Account&, const Account&) = default;
+};
+
+class ServerBook;  // server_book.h
+
+class Ledger {
+ public:
+  using Now = std::chrono::steady_clock::time_point;
+  // While no limit of a server is known: how long after one first pod the next may start.
+  static constexpr std::chrono::seconds kFirstPodPatience{30};
+
+  Ledger();
+  Ledger(Ledger&&) noexcept;
+  Ledger& operator=(Ledger&&) noexcept;
+  ~Ledger();
+
+  // In the place of the account with this uid.
+  void put(Account account);
+  void remove(const std::string& uid);
+  bool has(const std::string& uid) const { return accounts_.contains(uid); }
+
+  // Costs microseconds while nothing changes on the server. REQUIRES: has(uid).
+  Outlook outlook(const std::string& uid, Now now);
+
+  // Before a write that allows so many pods or such a limit: false, and nothing is changed, when the claim
+  // would not fit. What is no more than the claim always fits. REQUIRES: has(uid).
+  bool raise(const std::string& uid, std::int64_t peak_pods, std::int64_t ceiling, Now now);
+
+  // Connections that all StoragePools may hold on the server that has this host:port.
+  std::int64_t claimed(const std::string& server);
+  // How often shares were computed, for tests.
+  std::int64_t computations() const;
+
+ private:
+  void regroup();
+  std::vector<ServerBook*> books_of(const Account& account);  // the first server's first, each once
+
+  std::map<std::string, Account> accounts_;
+  std::vector<std::unique_ptr<ServerBook>> books_;
+  std::map<std::string, std::size_t> book_by_server_;
+  bool regroup_ = false;
+  std::int64_t computed_before_ = 0;  // by books that are no more
+};
+
+}  // namespace storagepool::sizing
