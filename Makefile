@@ -1,7 +1,7 @@
 # Everything a person runs, in one place; each recipe is one script that also answers --help.
 SHELL := /bin/bash
 .DEFAULT_GOAL := help
-.PHONY: help setup build test simulate fuzz demo demo-down check bench bench-engine bench-report \
+.PHONY: help setup build test simulate fuzz demo demo-down chaos check bench bench-engine bench-report \
         bench-service bench-service-report clean
 
 help: ## Show this list
@@ -29,6 +29,9 @@ demo: setup ## Bring up a cluster with PostgreSQL, the operator and a StoragePoo
 
 demo-down: ## Remove everything that demo made
 	@hack/demo down
+
+chaos: setup ## Break things under load on a cluster and write build/reports/promise.md
+	@hack/chaos
 
 check: ## Check formatting, lint, shell scripts and the house rules
 	@hack/setup --check-tools

@@ -14,7 +14,7 @@
 #                                  [MUTATIONS n]: how many the unit tests try of them
 #
 #   storagepool_program(datastorage SOURCES main.cc DEPENDS storagepool::service)
-#   storagepool_e2e(NAME SOURCES ... DEPENDS ...)   scenarios on a cluster; tier "e2e"
+#   storagepool_e2e(TESTS ... DEPENDS ...)   scenarios on a cluster; tier "e2e", or the one that TIER names
 #
 # A room has one test binary for each tier, `<room>_test` and `<room>_pgtest`, where the room is its path below pool/ or
 # operator/ with `_` for `/` and without `common`: http_test, engine_core_test, ingest_pgtest; and `<room>_<file>` for what
@@ -167,10 +167,13 @@ function(storagepool_program name)
 endfunction()
 
 function(storagepool_e2e)
-  cmake_parse_arguments(PARSE_ARGV 0 E "" "" "TESTS;DEPENDS")
+  cmake_parse_arguments(PARSE_ARGV 0 E "" "TIER" "TESTS;DEPENDS")
+  if(NOT E_TIER)
+    set(E_TIER e2e)
+  endif()
   foreach(source IN LISTS E_TESTS)
     get_filename_component(base "${source}" NAME_WE)
-    _storagepool_tests("e2e_${base}" e2e 900 SOURCES "${source}" DEPENDS ${E_DEPENDS})
+    _storagepool_tests("${E_TIER}_${base}" "${E_TIER}" 900 SOURCES "${source}" DEPENDS ${E_DEPENDS})
   endforeach()
 endfunction()
 

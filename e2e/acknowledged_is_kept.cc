@@ -6,8 +6,6 @@
 #include <array>
 #include <chrono>
 #include <csignal>
-#include <filesystem>
-#include <fstream>
 #include <iostream>
 #include <iterator>
 #include <map>
@@ -19,6 +17,7 @@
 #include <gtest/gtest.h>
 #include <nlohmann/json.hpp>
 
+#include "e2e/support/node.h"
 #include "e2e/support/scenario.h"
 #include "e2e/support/writers.h"
 
@@ -66,23 +65,6 @@ class AcknowledgedIsKept : public Scenario {
       return answer || !answer.error().starts_with("connect: ") ? "" : answer.error();
     }));
     return steady_clock::now();
-  }
-
-  // The process of a pod's container, which runs on this machine.
-  pid_t process_of(const std::string& pod) {
-    const std::string uid = get("pod", pod).at("metadata").at("uid");
-    for (const auto& entry : std::filesystem::directory_iterator("/proc")) {
-      const std::string name = entry.path().filename();
-      if (name.find_first_not_of("0123456789") != std::string::npos) continue;
-      std::ifstream groups(entry.path() / "cgroup");
-      std::ifstream command(entry.path() / "comm");
-      const std::string all{std::istreambuf_iterator<char>(groups), {}};
-      std::string program;
-      std::getline(command, program);
-      if (program == "datastorage" && all.find(uid) != std::string::npos) return std::stoi(name);
-    }
-    throw std::runtime_error("no process of " + pod +
-                             " on this machine: the scenario wants hack/cluster's node");
   }
 
   Events stored(const Postgres& postgres, const Subject& subject) {
@@ -145,7 +127,7 @@ void AcknowledgedIsKept::start(Subject& subject) {
 void AcknowledgedIsKept::kill_a_pod(Subject& subject) {
   const std::string pod = subject.pod(0);
   subject.killed.from = steady_clock::now();
-  ASSERT_EQ(::kill(process_of(pod), SIGKILL), 0);
+  ASSERT_EQ(::kill(process_in_pod(get("pod", pod).at("metadata").at("uid"), "datastorage"), SIGKILL), 0);
   EXPECT_TRUE(eventually(60s, [&]() -> std::string {
     const json statuses = get("pod", pod).at("status").value("containerStatuses", json::array());
     if (statuses.empty()) return "no container";

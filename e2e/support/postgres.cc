@@ -17,10 +17,11 @@ std::string manifest(int max_connections) {
   const std::string path = STORAGEPOOL_SOURCE_DIR "/e2e/manifests/postgres.yaml";
   std::ifstream file(path);
   std::string text{std::istreambuf_iterator<char>(file), {}};
-  const std::string setting = "max_connections=100";
+  const std::string setting = R"(value: "100")";
   const auto at = text.find(setting);
-  if (at == std::string::npos) throw std::runtime_error(path + " does not set " + setting);
-  return text.replace(at, setting.size(), "max_connections=" + std::to_string(max_connections));
+  if (at == std::string::npos)
+    throw std::runtime_error(path + " does not set POSTGRES_MAX_CONNECTIONS to 100");
+  return text.replace(at, setting.size(), "value: \"" + std::to_string(max_connections) + "\"");
 }
 
 void must(const ::testing::AssertionResult& result, const std::string& what) {
@@ -116,6 +117,17 @@ void Postgres::crash() const {
   must(eventually(std::chrono::seconds{30},
                   [&]() -> std::string { return restarts() > before ? "" : "the container still runs"; }),
        "crashing PostgreSQL");
+}
+
+void Postgres::set_max_connections(int count) const {
+  superuser("alter system set max_connections = " + std::to_string(count));
+  crash();
+  must(eventually(kStartDeadline,
+                  [&]() -> std::string {
+                    const std::string now = superuser("show max_connections").at(0);
+                    return now == std::to_string(count) ? "" : "max_connections is " + now;
+                  }),
+       "PostgreSQL with max_connections " + std::to_string(count));
 }
 
 }  // namespace storagepool::e2e

@@ -32,6 +32,8 @@ class Postgres {
   void restore() const;
   // Kills the server's processes; its container starts again over the same data.
   void crash() const;
+  // In force when it returns: the server is started again.
+  void set_max_connections(int count) const;
 
  private:
   void wait_until_it_answers() const;

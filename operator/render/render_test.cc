@@ -226,12 +226,13 @@ TEST(Render, DefaultsOfTheServiceLeaveTheTemplateAsItWas) {
   EXPECT_EQ(pods({{"journal", {{"size", "1Gi"}}}, {"auth", {{"mode", "None"}}}, {"drainDelay", "5s"}}), bare);
   EXPECT_EQ(
       container_of(bare)["env"],
-      Json::array({{{"name", "POD_UID"}, {"valueFrom", {{"fieldRef", {{"fieldPath", "metadata.uid"}}}}}}}));
+      Json::array({{{"name", "POD_NAME"}, {"valueFrom", {{"fieldRef", {{"fieldPath", "metadata.name"}}}}}},
+                   {{"name", "POD_UID"}, {"valueFrom", {{"fieldRef", {{"fieldPath", "metadata.uid"}}}}}}}));
   EXPECT_EQ(container_of(bare)["args"],
             Json::array({"--config=/etc/storagepool/config/config.yaml",
                          "--credentials-dir=/etc/storagepool/credentials",
                          "--admin-token-file=/etc/storagepool/admin/token", "--pod-uid=$(POD_UID)",
-                         "--state-dir=/var/lib/storagepool"}));
+                         "--session-name=$(POD_NAME).u-1", "--state-dir=/var/lib/storagepool"}));
   EXPECT_EQ(volumes_of(bare).size(), 3U);
 }
 

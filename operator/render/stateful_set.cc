@@ -37,6 +37,10 @@ Json ports() {
   return list;
 }
 
+Json environment_of_pod(const char* name, const char* field) {
+  return {{"name", name}, {"valueFrom", {{"fieldRef", {{"fieldPath", field}}}}}};
+}
+
 Json secret_volume(const char* name, const std::string& secret, bool optional) {
   return {{"name", name},
           {"secret", {{"secretName", secret}, {"optional", optional}, {"defaultMode", kSecretMode}}}};
@@ -106,11 +110,11 @@ void add_service(const Spec& spec, Json& arguments, Json& mounts) {
   }
 }
 
-Json container(const Spec& spec, const std::string& default_image) {
-  Json arguments{"--config=/etc/storagepool/config/config.yaml",
-                 "--credentials-dir=/etc/storagepool/credentials",
-                 "--admin-token-file=/etc/storagepool/admin/token", "--pod-uid=$(POD_UID)",
-                 "--state-dir=/var/lib/storagepool"};
+Json container(const Identity& pool, const Spec& spec, const std::string& default_image) {
+  Json arguments{
+      "--config=/etc/storagepool/config/config.yaml",        "--credentials-dir=/etc/storagepool/credentials",
+      "--admin-token-file=/etc/storagepool/admin/token",     "--pod-uid=$(POD_UID)",
+      "--session-name=$(POD_NAME)." + pool.uid.substr(0, 8), "--state-dir=/var/lib/storagepool"};
   Json mounts = Json::array(
       {{{"name", "config"}, {"mountPath", "/etc/storagepool/config"}, {"readOnly", true}},
        {{"name", "credentials"}, {"mountPath", "/etc/storagepool/credentials"}, {"readOnly", true}},
@@ -121,23 +125,22 @@ Json container(const Spec& spec, const std::string& default_image) {
     mounts.push_back({{"name", "ca"}, {"mountPath", "/etc/storagepool/ca"}, {"readOnly", true}});
   }
   add_service(spec, arguments, mounts);
-  Json object{
-      {"name", "datastorage"},
-      {"image", spec.image.empty() ? default_image : spec.image},
-      {"imagePullPolicy", spec.image_pull_policy},
-      {"command", Json::array({"/usr/bin/datastorage"})},
-      {"args", std::move(arguments)},
-      {"env",
-       Json::array({{{"name", "POD_UID"}, {"valueFrom", {{"fieldRef", {{"fieldPath", "metadata.uid"}}}}}}})},
-      {"ports", ports()},
-      {"volumeMounts", std::move(mounts)},
-      {"startupProbe", probe("/livez", 1, 2, 60)},
-      {"livenessProbe", probe("/livez", 10, 5, 3)},
-      {"readinessProbe", probe("/readyz", 1, 2, 2)},
-      {"securityContext",
-       {{"allowPrivilegeEscalation", false},
-        {"readOnlyRootFilesystem", true},
-        {"capabilities", {{"drop", Json::array({"ALL"})}}}}}};
+  Json object{{"name", "datastorage"},
+              {"image", spec.image.empty() ? default_image : spec.image},
+              {"imagePullPolicy", spec.image_pull_policy},
+              {"command", Json::array({"/usr/bin/datastorage"})},
+              {"args", std::move(arguments)},
+              {"env", Json::array({environment_of_pod("POD_NAME", "metadata.name"),
+                                   environment_of_pod("POD_UID", "metadata.uid")})},
+              {"ports", ports()},
+              {"volumeMounts", std::move(mounts)},
+              {"startupProbe", probe("/livez", 1, 2, 60)},
+              {"livenessProbe", probe("/livez", 10, 5, 3)},
+              {"readinessProbe", probe("/readyz", 1, 2, 2)},
+              {"securityContext",
+               {{"allowPrivilegeEscalation", false},
+                {"readOnlyRootFilesystem", true},
+                {"capabilities", {{"drop", Json::array({"ALL"})}}}}}};
   if (!spec.resources.is_null()) object["resources"] = spec.resources;
   return object;
 }
@@ -165,7 +168,7 @@ Json pod_spec(const Identity& pool, const Spec& spec, const StatefulSetInput& in
                 {"runAsGroup", kUser},
                 {"fsGroup", kUser},
                 {"seccompProfile", {{"type", "RuntimeDefault"}}}}},
-              {"containers", Json::array({container(spec, input.default_image)})},
+              {"containers", Json::array({container(pool, spec, input.default_image)})},
               {"volumes", volumes(pool, spec, input.volumes)}};
   const auto pass = [&](const char* key, const Json& value) {
     if (!value.is_null()) object[key] = value;

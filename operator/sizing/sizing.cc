@@ -126,15 +126,7 @@ Plan plan(const Request& request, const Outlook& outlook, const Existing& existi
 }
 
 settings::Settings grant(const settings::Given& asked, std::int64_t limit) {
-  settings::Given given = asked;
-  given["maxOpenConns"] = limit;
-  for (const settings::Setting& setting : settings::table()) {
-    const auto entry = given.find(setting.key);
-    if (setting.up_to_max_open_conns && entry != given.end()) entry->second = std::min(entry->second, limit);
-  }
-  const auto resolved = settings::resolve(given);
-  assert(resolved.has_value());
-  return *resolved;
+  return settings::with_limit(asked, limit);
 }
 
 }  // namespace storagepool::sizing

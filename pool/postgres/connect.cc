@@ -137,8 +137,11 @@ ConnectionHandle start(const ConnectOptions& options, const std::string& address
   add("password", options.password.c_str());
   add("application_name", options.application_name.c_str());
   add("client_encoding", "UTF8");
-  // What a result looks like as text must not depend on the server's settings.
-  add("options", "-c TimeZone=UTC -c DateStyle=ISO");
+  // What a result looks like as text must not depend on the server's settings. The server, too, notices a
+  // peer that vanishes within half a minute, and with it lets its connection go.
+  add("options",
+      "-c TimeZone=UTC -c DateStyle=ISO -c tcp_keepalives_idle=15 -c tcp_keepalives_interval=5 "
+      "-c tcp_keepalives_count=3 -c tcp_user_timeout=30000");
   add("sslmode", to_libpq(options.ssl_mode));
   add("sslrootcert",
       verifies(options.ssl_mode) && !options.ca_file.empty() ? options.ca_file.c_str() : kNoFile);

@@ -121,6 +121,15 @@ TEST_F(ConnectionTest, TextOfResultsDoesNotDependOnTheServersSettings) {
   server_->superuser("ALTER ROLE app RESET ALL");
 }
 
+// As the server has set them on its socket.
+TEST_F(ConnectionTest, TheServerLetsAVanishedClientGoWithinHalfAMinute) {
+  auto session = open();
+  EXPECT_EQ(value(*session, "SHOW tcp_keepalives_idle"), "15");
+  EXPECT_EQ(value(*session, "SHOW tcp_keepalives_interval"), "5");
+  EXPECT_EQ(value(*session, "SHOW tcp_keepalives_count"), "3");
+  EXPECT_EQ(value(*session, "SHOW tcp_user_timeout"), "30000");
+}
+
 TEST_F(ConnectionTest, CarriesLargeParametersAndResults) {
   auto session = open();
   const std::string large(std::size_t{20} * 1024 * 1024, 'x');

@@ -35,6 +35,7 @@
 #include "pool/service/ending.h"
 #include "pool/service/leaving.h"
 #include "pool/service/monitor.h"
+#include "pool/service/predecessor.h"
 #include "pool/service/routes/admin.h"
 #include "pool/service/routes/audit.h"
 #include "pool/service/routes/health.h"
@@ -99,9 +100,9 @@ class App {
   recording::RecordingOptions recording_options();
   bool listen();
   bool listen(http::Server& server, std::uint16_t port, const char* name, std::uint16_t& bound);
+  void follow_predecessor(std::int64_t left);
   void leave(bool leaving);
   void add_routes();
-  void log_in_force(const char* message) const;
   bool postgres_usable() const { return monitor_.status().usable(); }
   Situation situation() const;
   std::optional<settings::JournalReport> journal_report() const;
@@ -119,6 +120,7 @@ class App {
   Monitor monitor_;
   SchemaMark schema_mark_;
   Leaving leaving_;
+  Predecessor predecessor_;
   LiveSettings settings_;
   const std::string system_database_;
   engine::Engine engine_;
@@ -148,21 +150,26 @@ App::App(const Options& options, Startup startup)
       monitor_(executor_, partition_settings(options)),
       schema_mark_(options.state_dir + "/schema-seen"),
       leaving_(options.state_dir + "/leaving", options.pod_uid, options.drain_delay),
+      predecessor_(options.session_name),
       settings_(std::move(startup.in_force), std::move(startup.environment), persisted_config_file(options),
                 [this](const settings::Settings& settings) {
-                  engine_.reconfigure(settings);
+                  engine_.reconfigure(predecessor_.leave_room(settings));
                   recording_->set_stall_after(settings.stall_after);
-                  log_in_force("settings changed, now in force");
+                  log_in_force("settings changed, now in force", settings_.in_force().config.generation,
+                               engine_.in_force());
                 }),
       system_database_(settings_.in_force().config.postgres.database),
       engine_(
           executor_,
           [this] {
             const InForce& now = settings_.in_force();
-            return read_connect_options({options_.credentials_dir, options_.ca_file}, now.config.postgres,
-                                        now.settings);
+            auto connect = read_connect_options({options_.credentials_dir, options_.ca_file},
+                                                now.config.postgres, now.settings);
+            if (connect && predecessor_.possible())
+              connect->application_name = predecessor_.application_name();
+            return connect;
           },
-          system_database_, settings_.in_force().settings, monitor_.listener()),
+          system_database_, predecessor_.leave_room(settings_.in_force().settings), monitor_.listener()),
       reader_(engine_),
       ingest_(executor_, engine_, ingest_limits(options)),
       workspaces_(executor_, engine_, system_database_, workspace_options(options)),
@@ -286,12 +293,25 @@ std::optional<settings::JournalReport> App::journal_report() const {
 
 settings::SettingsReport App::report() const {
   settings::SettingsReport report = make_report(settings_.in_force().config.generation, engine_);
+  const settings::Settings& granted = settings_.in_force().settings;
+  if (report.settings == predecessor_.leave_room(granted)) report.settings = granted;
+  report.closing += predecessor_.connections();
   report.ignored = settings_.in_force().config.ignored;
   const Situation now = situation();
   report.not_ready = judge(now).not_ready;
   report.leaving = now.left && recording_->journalling() == 0;
   report.journal = journal_report();
   return report;
+}
+
+void App::follow_predecessor(std::int64_t left) {
+  if (!predecessor_.seen(left)) return;
+  engine_.reconfigure(predecessor_.leave_room(settings_.in_force().settings));
+  if (left > 0) {
+    log::warn(
+        "connections of the process before this one are still open at PostgreSQL and count in maxOpenConns",
+        {{"connections", left}});
+  }
 }
 
 void App::leave(bool leaving) {
@@ -301,27 +321,6 @@ void App::leave(bool leaving) {
 
 steady_clock::time_point App::request_deadline() const {
   return runtime::steady_now() + (monitor_.status().reachable() ? kRequestTimeout : kAwayPatience);
-}
-
-void App::log_in_force(const char* message) const {
-  const settings::Settings now = engine_.in_force();
-  const auto duration = [](std::chrono::milliseconds value) { return settings::format_duration(value); };
-  log::info(message, {{"generation", settings_.in_force().config.generation},
-                      {"maxOpenConns", now.max_open_conns},
-                      {"maxIdleConns", now.max_idle_conns},
-                      {"maxConnsPerDatabase", now.max_conns_per_database},
-                      {"systemConns", now.system_conns},
-                      {"connMaxLifetime", duration(now.conn_max_lifetime)},
-                      {"connMaxIdleTime", duration(now.conn_max_idle_time)},
-                      {"acquireTimeout", duration(now.acquire_timeout)},
-                      {"maxWaiters", now.max_waiters},
-                      {"connectTimeout", duration(now.connect_timeout)},
-                      {"statementCacheSize", now.statement_cache_size},
-                      {"statementTimeout", duration(now.statement_timeout)},
-                      {"lockTimeout", duration(now.lock_timeout)},
-                      {"validateAfterIdle", duration(now.validate_after_idle)},
-                      {"stallAfter", duration(now.stall_after)},
-                      {"synchronousCommit", settings::to_string(now.synchronous_commit)}});
 }
 
 bool App::listen(http::Server& server, std::uint16_t port, const char* name, std::uint16_t& bound) {
@@ -353,7 +352,7 @@ bool App::listen() {
 }
 
 int App::run() {
-  log_in_force("settings in force");
+  log_in_force("settings in force", settings_.in_force().config.generation, engine_.in_force());
   if (const auto written = settings_.persist(); !written) {
     log::warn("the settings in force could not be persisted", {{"detail", written.error()}});
   }
@@ -375,6 +374,8 @@ int App::run() {
                               .engine = engine_},
                   [this] { context_.stop(); });
   monitor_.start(engine_, system_database_, [this] { schema_mark_.set(); });
+  if (predecessor_.possible())
+    monitor_.watch_predecessor([this](std::int64_t left) { follow_predecessor(left); });
   background_.start(executor_);
   runtime::spawn(executor_, "workspaces", workspaces_.run());
   context_.run();

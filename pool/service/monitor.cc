@@ -4,6 +4,7 @@
 
 #include "pool/common/runtime/clock.h"
 #include "pool/common/runtime/log.h"
+#include "pool/service/predecessor.h"
 #include "pool/tables/partitions.h"
 #include "pool/tables/tables.h"
 
@@ -114,7 +115,7 @@ awaitable<void> Monitor::run() {
 }
 
 milliseconds Monitor::pause_after(Checked checked) {
-  if (checked == Checked::kWell) return kPeriod;
+  if (checked == Checked::kWell && predecessor_ == 0) return kPeriod;
   if (checked == Checked::kNoSession) return kLeastPause;  // the engine says when to connect again
   constexpr int kFifth = static_cast<int>(kRetryPeriod.count()) / 5;
   std::uniform_int_distribution<int> jitter(-kFifth, kFifth);
@@ -179,7 +180,30 @@ awaitable<bool> Monitor::read_facts(postgres::Connection& connection, int moves)
       parsed->facts.system_identifier = identifier->rows[0][0].value_or("");
     }
   }
+  if (tell_predecessor_) {
+    const bool counted = co_await count_predecessor(connection, moves);
+    if (!counted) co_return false;
+  }
   status_.checked(std::move(parsed->facts), runtime::steady_now(), parsed->commits_early);
+  co_return true;
+}
+
+awaitable<bool> Monitor::count_predecessor(postgres::Connection& connection, int moves) {
+  const auto result = co_await connection.execute(kPredecessorSql, runtime::steady_now() + kFactsTimeout);
+  if (moves != moves_) co_return false;
+  if (!result) {
+    status_.check_failed(result.error());
+    co_return false;
+  }
+  const auto count = parse_predecessor(*result);
+  if (!count) {
+    postgres::Error error;
+    error.detail = count.error();
+    status_.check_failed(error);
+    co_return false;
+  }
+  predecessor_ = *count;
+  tell_predecessor_(*count);
   co_return true;
 }
 

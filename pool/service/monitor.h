@@ -32,6 +32,8 @@ class Monitor {
   // called once, when PostgreSQL has the schema.
   void start(engine::Engine& engine, std::string database, std::function<void()> on_schema);
   void stop();
+  // Tells with each check how many connections a predecessor of this process has left.
+  void watch_predecessor(std::function<void(std::int64_t)> tell) { tell_predecessor_ = std::move(tell); }
   // There is reason to think that PostgreSQL cannot be used any more.
   void look();
   // Sessions are opened to another server from now on.
@@ -48,6 +50,7 @@ class Monitor {
   enum class Checked { kNoSession, kFailed, kWell };
   boost::asio::awaitable<Checked> check();
   boost::asio::awaitable<bool> read_facts(postgres::Connection& connection, int moves);
+  boost::asio::awaitable<bool> count_predecessor(postgres::Connection& connection, int moves);
   boost::asio::awaitable<void> migrate(postgres::Connection& connection, int moves);
   boost::asio::awaitable<void> create_months(postgres::Connection& connection);
   boost::asio::awaitable<void> wait(std::chrono::milliseconds period);
@@ -61,6 +64,8 @@ class Monitor {
   engine::Engine* engine_ = nullptr;
   std::string database_;
   std::function<void()> on_schema_;
+  std::function<void(std::int64_t)> tell_predecessor_;  // null: there is none
+  std::int64_t predecessor_ = 0;                        // as of the last check
   PostgresStatus status_;
   std::mt19937 random_;
   int moves_ = 0;  // what a session of before the last one says is of another server

@@ -1,6 +1,7 @@
 #include "pool/common/settings/settings.h"
 
 #include <algorithm>
+#include <cassert>
 #include <array>
 #include <charconv>
 #include <limits>
@@ -379,6 +380,18 @@ Given to_given(const Settings& settings) {
     given.emplace(setting.key, get(copy, setting));
   }
   return given;
+}
+
+Settings with_limit(const Given& asked, std::int64_t limit) {
+  Given given = asked;
+  given["maxOpenConns"] = limit;
+  for (const Setting& setting : kTable) {
+    const auto entry = given.find(setting.key);
+    if (setting.up_to_max_open_conns && entry != given.end()) entry->second = std::min(entry->second, limit);
+  }
+  const auto resolved = resolve(given);
+  assert(resolved.has_value());
+  return *resolved;
 }
 
 }  // namespace storagepool::settings

@@ -113,6 +113,9 @@ tl::expected<Settings, Problems> resolve(const Given& given);
 
 // The inverse of `resolve`: every setting by key.
 Given to_given(const Settings& settings);
+// What is asked, with maxOpenConns at `limit` and everything that depends on it within it. `asked` must
+// resolve itself, and `limit` be in its range.
+Settings with_limit(const Given& asked, std::int64_t limit);
 
 // The value of a setting as it is written in configuration files: "25", "1m30s", "local".
 std::string format_value(const Setting& setting, std::int64_t value);

@@ -3,6 +3,8 @@
 #include <utility>
 
 #include "pool/common/runtime/files.h"
+#include "pool/common/runtime/log.h"
+#include "pool/common/settings/duration.h"
 
 namespace storagepool::service {
 namespace {
@@ -59,6 +61,26 @@ tl::expected<void, std::string> LiveSettings::persist() const {
 
 tl::expected<void, std::string> LiveSettings::persist(const settings::Config& config) const {
   return runtime::write_file_durably(state_file_, settings::render_config(config));
+}
+
+void log_in_force(const char* message, std::int64_t generation, const settings::Settings& now) {
+  const auto duration = [](std::chrono::milliseconds value) { return settings::format_duration(value); };
+  log::info(message, {{"generation", generation},
+                      {"maxOpenConns", now.max_open_conns},
+                      {"maxIdleConns", now.max_idle_conns},
+                      {"maxConnsPerDatabase", now.max_conns_per_database},
+                      {"systemConns", now.system_conns},
+                      {"connMaxLifetime", duration(now.conn_max_lifetime)},
+                      {"connMaxIdleTime", duration(now.conn_max_idle_time)},
+                      {"acquireTimeout", duration(now.acquire_timeout)},
+                      {"maxWaiters", now.max_waiters},
+                      {"connectTimeout", duration(now.connect_timeout)},
+                      {"statementCacheSize", now.statement_cache_size},
+                      {"statementTimeout", duration(now.statement_timeout)},
+                      {"lockTimeout", duration(now.lock_timeout)},
+                      {"validateAfterIdle", duration(now.validate_after_idle)},
+                      {"stallAfter", duration(now.stall_after)},
+                      {"synchronousCommit", settings::to_string(now.synchronous_commit)}});
 }
 
 }  // namespace storagepool::service

@@ -52,4 +52,6 @@ class LiveSettings {
   Apply apply_;
 };
 
+void log_in_force(const char* message, std::int64_t generation, const settings::Settings& now);
+
 }  // namespace storagepool::service

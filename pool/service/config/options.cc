@@ -1,5 +1,6 @@
 #include "pool/service/config/options.h"
 
+#include <algorithm>
 #include <ostream>
 #include <string>
 
@@ -15,6 +16,7 @@ namespace storagepool::service {
 namespace {
 
 constexpr int kUsageError = 2;
+constexpr std::size_t kMaxSessionName = 255;
 static_assert(settings::kMinJournalBytes == journal::kMinBytes);
 
 std::string settings_help() {
@@ -75,6 +77,17 @@ void add_places(CLI::App& app, Options& options) {
       ->capture_default_str();
   app.add_option("--pod-uid", options.pod_uid,
                  "UID of the pod: told to leave, it is on its way out also after a restart of its container");
+  app.add_option("--session-name", options.session_name,
+                 "Name of this pod, and of no other, among the sessions of PostgreSQL: those that a process "
+                 "before has left behind count in maxOpenConns until PostgreSQL lets them go")
+      ->check([](const std::string& text) -> std::string {
+        const bool plain = std::all_of(text.begin(), text.end(), [](char letter) {
+          return letter > ' ' && letter <= '~' && letter != '#';
+        });
+        if (plain && !text.empty() && text.size() <= kMaxSessionName) return {};
+        return "got '" + text + "'; allowed: 1 to " + std::to_string(kMaxSessionName) +
+               " visible ASCII characters without #";
+      });
 }
 
 void add_ports(CLI::App& app, Options& options) {

@@ -22,7 +22,8 @@ struct Options {
   std::string ca_file = "/etc/storagepool/ca/ca.crt";
   std::string admin_token_file = "/etc/storagepool/admin/token";
   std::string state_dir = "/var/lib/storagepool";
-  std::string pod_uid;  // tells the pods apart that have state_dir one after the other
+  std::string pod_uid;       // tells the pods apart that have state_dir one after the other
+  std::string session_name;  // of the pod at PostgreSQL
   auth::AuthMode auth_mode = auth::AuthMode::kNone;
   std::string auth_dir = "/etc/storagepool/auth";  // tokens or public keys
   std::string listen_address = "0.0.0.0";

@@ -1,0 +1,62 @@
+// The fixture of the chaos scenarios: StoragePools that reach PostgreSQL without address translation, and
+// what is done to the operator and the node. They change things that all namespaces share, so they run one
+// after the other.
+#pragma once
+
+#include <string>
+
+#include "e2e/chaos/promise.h"
+#include "e2e/chaos/traffic.h"
+#include "e2e/support/node.h"
+#include "e2e/support/scenario.h"
+
+namespace storagepool::e2e {
+
+inline constexpr int kReserve = 10;  // spec.postgres.reserve's default
+
+class Chaos : public Scenario {
+ protected:
+  // Asks for more than any server here has.
+  nlohmann::json greedy(const Postgres& postgres, const std::string& name, int replicas,
+                        const nlohmann::json& changes = nlohmann::json::object()) {
+    nlohmann::json spec = {
+        {"spec", {{"pool", {{"profile", "High"}}}, {"postgres", {{"host", postgres.direct_host()}}}}}};
+    spec.merge_patch(changes);
+    return pool(name, replicas, spec);
+  }
+
+  void load(Traffic& traffic, const std::string& name, int clients) {
+    traffic.add(get("service", name).at("spec").at("clusterIP"), 8080, clients);
+  }
+
+  void scale(const std::string& name, int replicas) {
+    kubectl_out(
+        {"-n", name_space(), "scale", "storagepool/" + name, "--replicas=" + std::to_string(replicas)});
+  }
+
+  pid_t process_of(const std::string& pod) {
+    return process_in_pod(get("pod", pod).at("metadata").at("uid"), "datastorage");
+  }
+
+  pid_t operator_process() {
+    const nlohmann::json pods = kubectl_json(
+        {"-n", operator_namespace(), "get", "pods", "-l", "app.kubernetes.io/name=storagepool-operator"});
+    for (const auto& pod : pods.at("items")) {
+      if (!pod.at("metadata").contains("deletionTimestamp"))
+        return process_in_pod(pod.at("metadata").at("uid"), "storagepool-ope");
+    }
+    throw std::runtime_error("no pod of the operator");
+  }
+
+  // The traffic goes on: so many more requests are answered.
+  ::testing::AssertionResult flows(const Traffic& traffic, int requests = 300) {
+    const int before = traffic.answered();
+    return eventually(std::chrono::seconds{60}, [&]() -> std::string {
+      return traffic.answered() >= before + requests
+                 ? ""
+                 : std::to_string(traffic.answered() - before) + " answered; " + describe(traffic.failures());
+    });
+  }
+};
+
+}  // namespace storagepool::e2e
