@@ -46,6 +46,10 @@ TEST_F(OperatorIsLeastPrivileged, ReadsNoSecretOutsideItsNamespace) {
 TEST_F(OperatorIsLeastPrivileged, MayNotDoWhatItNeverDoes) {
   const std::vector<std::vector<std::string>> never{
       {"*", "*", "-A"},
+      {"get", "events.events.k8s.io", "-A"},
+      {"watch", "events.events.k8s.io", "-A"},
+      {"delete", "events.events.k8s.io", "-A"},
+      {"list", "events", "-A"},  // of the core group
       {"create", "pods", "-A"},
       {"delete", "pods", "-A"},
       {"create", "persistentvolumeclaims", "-A"},

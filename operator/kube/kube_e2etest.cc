@@ -282,6 +282,25 @@ TEST_F(ClientTest, AnInformerResumesWithoutLossOrRepetition) {
   EXPECT_FALSE((*informer.get(key("a")))["metadata"].contains("managedFields"));
 }
 
+TEST_F(ClientTest, ListsTheEventsAboutOneObject) {
+  for (const char* name : {"one", "other"}) {
+    apply(name);
+    const auto object = client_->get(resources::kConfigMaps, key(name));
+    ASSERT_TRUE(object);
+    EventRecorder recorder(*client_, "storagepool.dev/operator", "pod");
+    recorder.record({.regarding = reference_to(*object), .reason = "Seen", .action = "See", .note = name});
+    const auto about = [&](const std::string& uid) {
+      const auto listed = client_->list(
+          resources::kEvents,
+          {.name_space = namespace_, .field_selector = "regarding.kind=ConfigMap,regarding.uid=" + uid});
+      EXPECT_TRUE(listed) << listed.error().to_string();
+      return listed ? listed->items : std::vector<Json>{};
+    };
+    ASSERT_TRUE(eventually([&] { return about(metadata_string(*object, "uid")).size() == 1; }));
+    EXPECT_EQ(about(metadata_string(*object, "uid"))[0]["note"], name);
+  }
+}
+
 TEST_F(ClientTest, TheSameEventIsOneObjectWithASeriesAlsoAfterARestart) {
   apply("subject");
   const auto subject = client_->get(resources::kConfigMaps, key("subject"));

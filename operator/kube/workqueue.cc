@@ -57,9 +57,9 @@ void WorkQueue::add_after(const ObjectKey& key, Priority priority, std::chrono::
   ready_.notify_all();
 }
 
-void WorkQueue::add_rate_limited(const ObjectKey& key) {
+void WorkQueue::add_rate_limited(const ObjectKey& key, std::chrono::milliseconds at_least) {
   const std::lock_guard lock(mutex_);
-  core_.add_rate_limited(key, runtime::steady_now());
+  core_.add_rate_limited(key, at_least, runtime::steady_now());
   retries_.Increment();
   ready_.notify_all();
 }

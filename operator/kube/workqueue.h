@@ -1,10 +1,10 @@
 // The operator's work queue: which objects to reconcile next. A key is queued once however often it is added;
 // a key added while it is being worked on comes again afterwards; failures come back with exponential
-// back-off; a user's change goes ahead of what pods and controllers have done, and both ahead of resyncs and
-// of what a start of the operator finds. Same semantics and metric names as client-go's workqueue, so
-// existing dashboards work. WorkQueueCore is pure and single-threaded (`now` is passed in); WorkQueue is the
-// blocking, thread-safe wrapper. The queue is bounded by the number of distinct keys, that is of objects in
-// the cluster.
+// back-off, of a minute at most; a user's change goes ahead of what pods and controllers have done, and both
+// ahead of resyncs and of what a start of the operator finds. Metric names as those of client-go's workqueue,
+// so existing dashboards work. WorkQueueCore is pure and single-threaded (`now` is passed in); WorkQueue is
+// the blocking, thread-safe wrapper. The queue is bounded by the number of distinct keys, that is of objects
+// in the cluster.
 #pragma once
 
 #include <chrono>
@@ -13,6 +13,7 @@
 #include <map>
 #include <mutex>
 #include <optional>
+#include <random>
 #include <set>
 #include <string>
 #include <utility>
@@ -29,7 +30,7 @@ enum class Priority {
 };
 
 inline constexpr std::chrono::milliseconds kBackoffBase{5};
-inline constexpr std::chrono::seconds kBackoffMax{1000};
+inline constexpr std::chrono::seconds kBackoffMax{60};
 
 class WorkQueueCore {
  public:
@@ -44,8 +45,9 @@ class WorkQueueCore {
   bool add(const ObjectKey& key, Priority priority, TimePoint now);
   // Later; the earlier of two times wins. A delay of 0 or less adds at once.
   void add_after(const ObjectKey& key, Priority priority, Duration delay, TimePoint now);
-  // After the key's back-off: kBackoffBase doubled with each call, up to kBackoffMax. Returns the delay.
-  Duration add_rate_limited(const ObjectKey& key, TimePoint now);
+  // After the key's back-off, or `at_least` if that is longer: kBackoffBase times four with each call, up to
+  // kBackoffMax, less up to a fifth by chance; in place of what add_after was told before. Returns the delay.
+  Duration add_rate_limited(const ObjectKey& key, Duration at_least, TimePoint now);
   void forget(const ObjectKey& key);  // success: back-off starts anew
 
   // The next key, now in work until `done`. Delayed keys that are due become ready first.
@@ -75,7 +77,8 @@ class WorkQueueCore {
   std::map<ObjectKey, Priority> again_;  // added while in work
   std::map<ObjectKey, Delayed> delayed_;
   std::set<std::pair<TimePoint, ObjectKey>> by_due_;
-  std::map<ObjectKey, int> failures_;
+  std::map<ObjectKey, int> failures_;  // since the last success
+  std::minstd_rand random_;            // no more than to spread what has failed at once
   std::uint64_t adds_ = 0;
 };
 
@@ -86,7 +89,7 @@ class WorkQueue {
 
   void add(const ObjectKey& key, Priority priority);
   void add_after(const ObjectKey& key, Priority priority, std::chrono::milliseconds delay);
-  void add_rate_limited(const ObjectKey& key);
+  void add_rate_limited(const ObjectKey& key, std::chrono::milliseconds at_least);
   void forget(const ObjectKey& key);
 
   // Waits for a key; nothing after shut_down. Each key must be given back with `done` before it comes again.

@@ -37,12 +37,20 @@ void WorkQueueCore::add_after(const ObjectKey& key, Priority priority, Duration 
   by_due_.emplace(delayed.due, key);
 }
 
-WorkQueueCore::Duration WorkQueueCore::add_rate_limited(const ObjectKey& key, TimePoint now) {
+WorkQueueCore::Duration WorkQueueCore::add_rate_limited(const ObjectKey& key, Duration at_least,
+                                                        TimePoint now) {
+  // 5 ms times four, 7 times, is beyond a minute.
+  constexpr int kMost = 7;
   int& failures = failures_[key];
-  // 5 ms doubled 18 times is beyond 1000 s.
-  const std::chrono::milliseconds delay =
-      std::min<std::chrono::milliseconds>(kBackoffBase * (1LL << std::min(failures, 18)), kBackoffMax);
-  failures = std::min(failures + 1, 18);
+  const Duration longest = std::min<Duration>(kBackoffBase * (1 << 2 * failures), kBackoffMax);
+  std::uniform_int_distribution<Duration::rep> some(longest.count() * 4 / 5, longest.count());
+  failures = std::min(failures + 1, kMost);
+  const Duration delay = std::max(Duration(some(random_)), at_least);
+  // What was planned before this failure is not sooner.
+  if (const auto planned = delayed_.find(key); planned != delayed_.end()) {
+    by_due_.erase({planned->second.due, key});
+    delayed_.erase(planned);
+  }
   add_after(key, Priority::kChange, delay, now);
   return delay;
 }

@@ -64,7 +64,7 @@ TEST(WorkQueueCoreTest, AUsersChangeIsNextHoweverMuchWaits) {
   WorkQueueCore queue;
   for (int i = 0; i < 2000; ++i) queue.add({"n", std::to_string(i)}, Priority::kResync, kOpening);
   for (int i = 0; i < 500; ++i) queue.add({"n", std::to_string(i)}, Priority::kChange, kOpening);
-  for (int i = 0; i < 500; ++i) queue.add_rate_limited({"m", std::to_string(i)}, kOpening);
+  for (int i = 0; i < 500; ++i) queue.add_rate_limited({"m", std::to_string(i)}, 0ms, kOpening);
   queue.add(kA, Priority::kUser, kOpening + 1s);
   queue.add({"n", "1999"}, Priority::kUser, kOpening + 1s);
   EXPECT_EQ(taken(queue, kOpening + 1s), "a");
@@ -72,17 +72,39 @@ TEST(WorkQueueCoreTest, AUsersChangeIsNextHoweverMuchWaits) {
   EXPECT_EQ(taken(queue, kOpening + 1s), "0") << "then the pods' news";
 }
 
-TEST(WorkQueueCoreTest, BackOffDoublesFrom5MillisecondsTo1000Seconds) {
+TEST(WorkQueueCoreTest, BackOffGrowsFrom5MillisecondsToAMinute) {
   WorkQueueCore queue;
-  auto expected = std::chrono::milliseconds(5);
-  for (int i = 0; i < 18; ++i, expected *= 2) {
-    EXPECT_EQ(queue.add_rate_limited(kA, kOpening), std::min<std::chrono::milliseconds>(expected, 1000s))
-        << i;
+  const auto expect_about = [&](const ObjectKey& key, std::chrono::milliseconds longest) {
+    const auto delay = queue.add_rate_limited(key, 0ms, kOpening);
+    EXPECT_LE(delay, longest);
+    EXPECT_GE(delay, longest * 4 / 5);
+  };
+  auto longest = std::chrono::milliseconds(5);
+  for (int i = 0; i < 100; ++i, longest = std::min<std::chrono::milliseconds>(longest * 4, 60s)) {
+    expect_about(kA, longest);
   }
-  for (int i = 0; i < 100; ++i) EXPECT_EQ(queue.add_rate_limited(kA, kOpening), 1000s);
-  EXPECT_EQ(queue.add_rate_limited(kB, kOpening), 5ms) << "each key has its own";
+  expect_about(kB, 5ms);  // each key has its own
   queue.forget(kA);
-  EXPECT_EQ(queue.add_rate_limited(kA, kOpening), 5ms);
+  expect_about(kA, 5ms);
+}
+
+TEST(WorkQueueCoreTest, WhatTheServerAskedToWaitIsWaited) {
+  WorkQueueCore queue;
+  queue.add_after(kA, Priority::kResync, 10s, kOpening);
+  EXPECT_EQ(queue.add_rate_limited(kA, 3min, kOpening), 3min);
+  EXPECT_EQ(queue.next_due(), kOpening + 3min);
+  queue.add(kA, Priority::kUser, kOpening);
+  EXPECT_EQ(taken(queue, kOpening), "a") << "not by a user's change";
+}
+
+TEST(WorkQueueCoreTest, WhatFailedAtOnceDoesNotComeBackAtOnce) {
+  WorkQueueCore queue;
+  std::set<WorkQueueCore::Duration> delays;
+  for (int key = 0; key < 100; ++key) {
+    for (int i = 0; i < 9; ++i) queue.add_rate_limited({"n", std::to_string(key)}, 0ms, kOpening);
+    delays.insert(queue.add_rate_limited({"n", std::to_string(key)}, 0ms, kOpening));
+  }
+  EXPECT_GT(delays.size(), 90u);
 }
 
 TEST(WorkQueueCoreTest, ADelayedKeyComesWhenDueAndTheEarlierTimeWins) {
@@ -142,7 +164,7 @@ TEST(WorkQueueCoreTest, RandomCallsLoseNothing) {
           wanted.insert(key.name);
           break;
         case 3:
-          queue.add_rate_limited(key, now);
+          queue.add_rate_limited(key, 0ms, now);
           wanted.insert(key.name);
           break;
         case 4:

@@ -61,7 +61,7 @@ TEST(WorkQueueTest, WorkersNeverShareAKey) {
           if (active.at(key->name)++ != 0) shared = true;
           ++handled;
           if (handled % 3 == 0) {
-            queue.add_rate_limited(*key);
+            queue.add_rate_limited(*key, 0ms);
           } else {
             queue.forget(*key);
           }
@@ -86,7 +86,7 @@ TEST(WorkQueueTest, PublishesControllerRuntimesMetrics) {
   queue.add({"n", "b"}, Priority::kResync);
   EXPECT_THAT(metrics.serialize(), HasSubstr("workqueue_depth{name=\"storagepool\"} 2"));
   queue.get();
-  queue.add_rate_limited(kKey);
+  queue.add_rate_limited(kKey, 0ms);
   queue.done(kKey);
   const std::string text = metrics.serialize();
   EXPECT_THAT(text, HasSubstr("workqueue_depth{name=\"storagepool\"} 1"));

@@ -110,7 +110,7 @@ void Controller::handle(const kube::ObjectKey& key) {
       log::warn("reconciling failed, trying again",
                 {{"storagepool", key.to_string()}, {"detail", error.to_string()}});
     }
-    queue_.add_rate_limited(key);
+    queue_.add_rate_limited(key, error.retry_after);
     return;
   }
   succeeded_.Increment();

@@ -120,7 +120,7 @@ std::vector<kube::Event> transition_events(const Status& before, const Status& a
                       .note = condition.message});
   };
   for (const char* type :
-       {kStalled, kPostgresReachable, kBudgetExceeded, kRolloutBlocked, kJournalNotDurable}) {
+       {kStalled, kPostgresReachable, kBudgetExceeded, kRolloutBlocked, kJournalNotDurable, kPodsFailing}) {
     const Condition* was = find_condition(before, type);
     const Condition* is = find_condition(after, type);
     if (is == nullptr) continue;
@@ -129,6 +129,11 @@ std::vector<kube::Event> transition_events(const Status& before, const Status& a
     } else if (is_bad(was)) {
       add(kube::EventType::kNormal, *is);
     }
+  }
+  const Condition* ready = find_condition(after, kReady);
+  if (ready != nullptr && ready->reason == kRequestFailed) {
+    const Condition* was = find_condition(before, kReady);
+    if (was == nullptr || was->reason != kRequestFailed) add(kube::EventType::kWarning, *ready);
   }
   if (has_condition(after, kReady, Truth::kTrue) && !has_condition(before, kReady, Truth::kTrue)) {
     add(kube::EventType::kNormal, *find_condition(after, kReady));

@@ -27,15 +27,17 @@ struct Seen {
   std::vector<ClaimView> claims;
   std::vector<std::string> filled;          // see filled_journals
   std::optional<sizing::KnownFacts> facts;  // this StoragePool's own
+  std::optional<Trouble> trouble;           // of its pods
 };
 
 struct StatusInput {
   std::string name;
   std::int64_t generation = 0;  // metadata.generation of the StoragePool
   runtime::Timestamp now;
-  Status previous;              // its status before
-  std::optional<Reason> stall;  // no progress can be made until somebody changes something
-  // Absent when the spec is invalid or a write was refused before anything was observed.
+  Status previous;                // its status before
+  std::optional<Reason> stall;    // no progress can be made until somebody changes something
+  std::optional<Reason> failure;  // a request to the API server fails, which may pass
+  // Absent when the spec is invalid or a write has failed before anything was observed.
   std::optional<Seen> seen;
 };
 

@@ -1,6 +1,6 @@
-// What reconciling needs of Kubernetes, as an interface: cached reads that cost nothing, one live read, and
-// writes. All calls block. The implementation over informers and the API client is kube_cluster.h; tests put
-// a small fake in place.
+// What reconciling needs of Kubernetes, as an interface: cached reads that cost nothing, two live reads,
+// and writes. All calls block. The implementation over informers and the API client is kube_cluster.h; tests
+// put a small fake in place.
 #pragma once
 
 #include <cstdint>
@@ -35,6 +35,9 @@ class Cluster {
   virtual std::vector<kube::ObjectPtr> cached_claims(const kube::ObjectKey& pool) const = 0;
 
   virtual Result<std::vector<kube::Json>> list_pods(const kube::ObjectKey& pool) = 0;
+  // About the object of this kind ("Pod") with this uid.
+  virtual Result<std::vector<kube::Json>> list_events(const std::string& name_space, const std::string& kind,
+                                                      const std::string& uid) = 0;
   // Fails with 409 AlreadyExists when there is one.
   virtual Result<kube::Json> create(const kube::ResourceType& type, const kube::Json& object) = 0;
   // As it is now, without a right to read it.

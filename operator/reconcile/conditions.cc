@@ -199,8 +199,30 @@ std::optional<Reason> missing_volume(const Seen& seen) {
   return std::nullopt;
 }
 
-Condition ready(const Seen& seen, const std::optional<Reason>& stall, const Condition& postgres) {
-  if (stall) return condition(kReady, Truth::kFalse, *stall);
+// Whether a claim without a volume says more than the pod that waits for it.
+bool is_about_volumes(const std::optional<Trouble>& trouble) {
+  return !trouble || trouble->message.find("PersistentVolumeClaim") != std::string::npos;
+}
+
+Condition pods_failing(const Seen& seen) {
+  if (const auto& trouble = seen.trouble)
+    return condition(kPodsFailing, Truth::kTrue, trouble->reason, trouble->message);
+  return condition(kPodsFailing, Truth::kFalse, "NotFailing", "nothing keeps pods from starting");
+}
+
+// What time alone does not mend, once it has had some.
+std::optional<Reason> hopeless(const StatusInput& input, const Seen& seen) {
+  const auto& trouble = seen.trouble;
+  if (!trouble || !trouble->lasting || seen.deleting) return std::nullopt;
+  const Condition* before = find_condition(input.previous, kPodsFailing);
+  const bool long_enough = before != nullptr && before->status == Truth::kTrue &&
+                           input.now - before->last_transition >= kTimeToMend;
+  return long_enough ? std::optional(Reason{trouble->reason, trouble->message}) : std::nullopt;
+}
+
+Condition ready(const StatusInput& input, const Seen& seen, const Condition& postgres) {
+  if (const auto& stall = input.stall) return condition(kReady, Truth::kFalse, *stall);
+  if (const auto& failure = input.failure) return condition(kReady, Truth::kFalse, *failure);
   const auto& awaited = seen.step.awaits_journal;
   if (seen.deleting && awaited) return condition(kReady, Truth::kFalse, "Draining", awaited->message);
   if (seen.deleting) return condition(kReady, Truth::kFalse, "Draining", "the pods are being removed");
@@ -210,6 +232,10 @@ Condition ready(const Seen& seen, const std::optional<Reason>& stall, const Cond
   if (postgres.status == Truth::kFalse) {
     return condition(kReady, Truth::kFalse, postgres.reason, postgres.message);
   }
+  if (const auto missing = missing_volume(seen); missing && is_about_volumes(seen.trouble))
+    return condition(kReady, Truth::kFalse, *missing);
+  if (const auto& trouble = seen.trouble)
+    return condition(kReady, Truth::kFalse, trouble->reason, trouble->message);
   if (awaited) return condition(kReady, Truth::kFalse, *awaited);
   if (const auto unreachable = admin_port_unreachable(seen)) {
     return condition(kReady, Truth::kFalse, *unreachable);
@@ -217,7 +243,6 @@ Condition ready(const Seen& seen, const std::optional<Reason>& stall, const Cond
   if (wanted_replicas_ready(seen) && seen.step.unconfirmed.empty()) {
     return condition(kReady, Truth::kTrue, "Ready", progress(seen) + set_aside(seen));
   }
-  if (const auto missing = missing_volume(seen)) return condition(kReady, Truth::kFalse, *missing);
   if (const auto& blocked = seen.step.blocked) return condition(kReady, Truth::kFalse, *blocked);
   return condition(kReady, Truth::kFalse, "Progressing", progress(seen));
 }
@@ -227,7 +252,12 @@ Condition stalled(const std::optional<Reason>& why) {
   return condition(kStalled, Truth::kFalse, "NotStalled", "nothing stands in the way");
 }
 
-std::vector<Condition> unseen_conditions(const Reason& stall) {
+std::vector<Condition> unseen_conditions(const StatusInput& input) {
+  if (const auto& failure = input.failure; failure && !input.stall) {
+    return {condition(kReady, Truth::kFalse, *failure), condition(kReconciling, Truth::kTrue, *failure),
+            stalled(std::nullopt)};
+  }
+  const Reason stall = input.stall.value_or(Reason{"Unknown", "nothing was observed"});
   return {condition(kReady, Truth::kFalse, stall),
           condition(kReconciling, Truth::kFalse, stall.reason, "nothing is changed until this is resolved"),
           condition(kStalled, Truth::kTrue, stall)};
@@ -235,15 +265,18 @@ std::vector<Condition> unseen_conditions(const Reason& stall) {
 
 std::vector<Condition> seen_conditions(const StatusInput& input, const Seen& seen) {
   const Condition postgres = postgres_reachable(seen);
-  const Condition is_ready = ready(seen, input.stall, postgres);
+  const Condition is_ready = ready(input, seen, postgres);
   const auto missing = missing_volume(seen);
   const bool no_class = missing && missing->reason == "NoStorageClass";
-  const Condition is_stalled = stalled(input.stall                  ? input.stall
-                                       : no_class && !seen.deleting ? missing
-                                                                    : seen.step.stalled);
+  std::optional<Reason> stall = input.stall;
+  if (!stall && no_class && !seen.deleting) stall = missing;
+  if (!stall) stall = hopeless(input, seen);
+  if (!stall) stall = seen.step.stalled;
+  const Condition is_stalled = stalled(stall);
   const bool busy = is_stalled.status != Truth::kTrue && is_ready.status != Truth::kTrue;
   // In an outage both are so: PostgreSQL is away, and what waits for it.
-  const Reason why = seen.step.awaits_journal.value_or(Reason{is_ready.reason, is_ready.message});
+  Reason why{is_ready.reason, is_ready.message};
+  if (seen.step.awaits_journal && !input.failure) why = *seen.step.awaits_journal;
   const Condition reconciling =
       busy ? condition(kReconciling, Truth::kTrue, why)
            : condition(kReconciling, Truth::kFalse, "Settled", "nothing is left to do");
@@ -253,15 +286,15 @@ std::vector<Condition> seen_conditions(const StatusInput& input, const Seen& see
           budget_exceeded(seen.step.plan),
           rollout_blocked(seen.step),
           postgres,
-          journal_not_durable(seen)};
+          journal_not_durable(seen),
+          pods_failing(seen)};
 }
 
 }  // namespace
 
 std::vector<Condition> build_conditions(const StatusInput& input) {
   std::vector<Condition> conditions =
-      input.seen ? seen_conditions(input, *input.seen)
-                 : unseen_conditions(input.stall.value_or(Reason{"Unknown", "nothing was observed"}));
+      input.seen ? seen_conditions(input, *input.seen) : unseen_conditions(input);
   for (Condition& condition : conditions) {
     condition.observed_generation = input.generation;
     const Condition* before = find_condition(input.previous, condition.type);

@@ -2,6 +2,7 @@
 // while work goes on or cannot go on.
 #pragma once
 
+#include <chrono>
 #include <vector>
 
 #include "operator/reconcile/build_status.h"
@@ -15,11 +16,18 @@ inline constexpr const char* kBudgetExceeded = "BudgetExceeded";
 inline constexpr const char* kRolloutBlocked = "RolloutBlockedByConnections";
 inline constexpr const char* kPostgresReachable = "PostgresReachable";
 inline constexpr const char* kJournalNotDurable = "JournalNotDurable";
+inline constexpr const char* kPodsFailing = "PodsFailing";
 
+// Quotas are counted anew some seconds after a pod has gone, and a registry may be away for a moment: so long
+// what time does not mend keeps pods from starting before it is Stalled.
+inline constexpr std::chrono::seconds kTimeToMend{30};
+
+// The reason while a request to the API server fails that may succeed later.
+inline constexpr const char* kRequestFailed = "RequestFailed";
 // A reason of the first and of PostgresReachable.
 inline constexpr const char* kAdminPortUnreachable = "AdminPortUnreachable";
 
-// All seven, in that order, or the first three where nothing was seen. The time of the last transition is
+// All eight, in that order, or the first three where nothing was seen. The time of the last transition is
 // kept from `input.previous` where the status has not changed.
 std::vector<Condition> build_conditions(const StatusInput& input);
 

@@ -187,6 +187,16 @@ Cluster::Result<std::vector<kube::Json>> KubeCluster::list_pods(const kube::Obje
   return std::move(listed->items);
 }
 
+Cluster::Result<std::vector<kube::Json>> KubeCluster::list_events(const std::string& name_space,
+                                                                  const std::string& kind,
+                                                                  const std::string& uid) {
+  auto listed = client_.list(
+      kube::resources::kEvents,
+      {.name_space = name_space, .field_selector = "regarding.kind=" + kind + ",regarding.uid=" + uid});
+  if (!listed) return tl::unexpected(std::move(listed.error()));
+  return std::move(listed->items);
+}
+
 Cluster::Result<kube::Json> KubeCluster::create(const kube::ResourceType& type, const kube::Json& object) {
   auto stored = client_.create(type, object);
   return stored ? client_.own_as_applied(type, std::move(*stored)) : stored;

@@ -1,6 +1,7 @@
 #include "operator/reconcile/look.h"
 
 #include <algorithm>
+#include <functional>
 #include <utility>
 
 #include "operator/kube/object.h"
@@ -26,6 +27,8 @@ constexpr auto kVolatileStatusPeriod = 30s;
 constexpr auto kSecretReapplyPeriod = 30s;
 // How long pods that leave are waited for where a volume keeps what they hold.
 constexpr auto kPatience = 60s;
+// What the API server has refused for good is asked of it again about this often.
+constexpr std::chrono::milliseconds kRefusedPeriod = 60s;
 
 std::string join(const render::FieldProblems& problems) {
   std::string text;
@@ -62,9 +65,22 @@ Look::Look(Cluster& cluster, pods::Pods& pods, const Options& options, SharedLed
 tl::expected<Outcome, kube::ApiError> Look::run() {
   auto failure = work();
   if (observed_pods_) follow_pods();
-  if (failure) return tl::unexpected(std::move(*failure));
   if (finished_) return Outcome{};
-  if (auto unwritten = write_status()) return tl::unexpected(std::move(*unwritten));
+  if (failure && !is_worth_telling(*failure)) return tl::unexpected(std::move(*failure));
+  if (auto unwritten = write_status()) {
+    log::warn("the status was not written",
+              {{"storagepool", kube::key_of(*object_).to_string()}, {"detail", unwritten->to_string()}});
+    if (!failure && is_worth_telling(*unwritten)) {
+      record({.regarding = {},
+              .type = kube::EventType::kWarning,
+              .reason = "StatusNotWritten",
+              .action = "Reconcile",
+              .note = cluster_words(unwritten->message)});
+    }
+    if (!failure) failure = std::move(unwritten);
+  }
+  if (failure) return tl::unexpected(std::move(*failure));
+  memory_.failing_since.reset();
   Outcome outcome{.requeue_after = requeue_after(), .budget = {}};
   if (const auto& pods = status_.pods) {
     const ConnectionBudget& budget = pods->budget;
@@ -88,6 +104,7 @@ Look::Failure Look::work() {
   if (!deleting_) {
     if (!valid_) return std::nullopt;
     if (auto failure = add_finalizer()) return failure;
+    if (refused_) return std::nullopt;
     if (auto failure = apply_fixed_children()) return failure;
     if (refused_) return std::nullopt;
   }
@@ -286,6 +303,7 @@ Look::Failure Look::write_status() {
   input.now = now_.wall;
   input.previous = previous_;
   input.stall = stall_;
+  input.failure = failure_;
   if (step_ && valid_) {
     Seen& seen = input.seen.emplace();
     seen.spec = spec_;
@@ -297,6 +315,7 @@ Look::Failure Look::write_status() {
     seen.claims = claims_;
     seen.filled = filled_journals(desired(), observed());
     seen.facts = memory_.facts;
+    seen.trouble = find_trouble();
   }
   status_ = build_status(input);
 
@@ -306,15 +325,23 @@ Look::Failure Look::write_status() {
   const auto stored = cluster_.apply_status(
       {{"metadata", {{"name", identity_.name}, {"namespace", identity_.name_space}, {"uid", identity_.uid}}},
        {"status", to_json(status_)}});
-  if (!stored) return stored.error();
+  const std::vector<kube::Event> events = transition_events(previous_, status_);
+  if (!stored) {
+    for (const kube::Event& event : events) {
+      if (event.type == kube::EventType::kWarning) record(event);
+    }
+    return stored.error();
+  }
   memory_.status.written(status_, *stored, now_.steady);
   memory_.status_written_at = now_.steady;
   if (changed == Difference::kReal) memory_.progressed_at = now_.steady;
-  for (kube::Event event : transition_events(previous_, status_)) {
-    event.regarding = kube::reference_to(*object_);
-    cluster_.record(event);
-  }
+  for (const kube::Event& event : events) record(event);
   return std::nullopt;
+}
+
+void Look::record(kube::Event event) {
+  event.regarding = kube::reference_to(*object_);
+  cluster_.record(event);
 }
 
 // Something is awaited that a report shows.
@@ -341,11 +368,22 @@ std::chrono::milliseconds Look::report_period() const {
 // Changes of objects and of reports are told; the end of a patience is not.
 std::chrono::milliseconds Look::requeue_after() const {
   if (cut_short_) return 0ms;
+  if (refused_) {
+    // Not all at the same time: one full quota refuses many.
+    const std::size_t spread = std::hash<std::string>{}(identity_.uid) % 256;
+    return kRefusedPeriod * 9 / 10 + kRefusedPeriod / 5 * spread / 256;
+  }
+  std::chrono::milliseconds next = options_.resync;
+  const auto until = [&](runtime::TimePoint time) {
+    next = std::min(next, std::chrono::ceil<std::chrono::milliseconds>(time - now_.steady));
+  };
   const auto& since = memory_.leaving_since;
-  const bool patient = since && now_.steady - *since < kPatience;
-  if (!patient) return options_.resync;
-  const auto left = std::chrono::ceil<std::chrono::milliseconds>(kPatience - (now_.steady - *since));
-  return std::min(left, options_.resync);
+  if (since && now_.steady - *since < kPatience) until(*since + kPatience);
+  if (const auto due = memory_.inquiry.next()) until(*due);
+  const bool may_mend =
+      has_condition(status_, kPodsFailing, Truth::kTrue) && !has_condition(status_, kStalled, Truth::kTrue);
+  if (may_mend) until(now_.steady + kTimeToMend);
+  return next;
 }
 
 }  // namespace storagepool::reconcile

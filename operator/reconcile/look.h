@@ -46,7 +46,10 @@ class Look {
   Json stateful_set(const Scale& numbers) const;
   Json config_map(const Granted& granted) const;
   Failure write_status();
+  void record(kube::Event event);
   Failure refused_or(const kube::ApiError& error, const std::string& what);
+  bool is_worth_telling(const kube::ApiError& failure);
+  std::optional<Trouble> find_trouble();
 
   void take_pods(const std::vector<kube::ObjectPtr>& objects);
   void learn_facts();
@@ -86,6 +89,7 @@ class Look {
   bool cut_short_ = false;  // there was more to do
   bool overtaken_ = false;  // others have claimed what a write was to allow
   std::optional<Reason> stall_;
+  std::optional<Reason> failure_;  // what may pass
   std::optional<Step> step_;
   Status previous_;  // as it was before
   Status status_;

@@ -3,6 +3,7 @@
 #include <utility>
 
 #include "operator/kube/object.h"
+#include "operator/reconcile/conditions.h"
 #include "operator/reconcile/leaving.h"
 #include "operator/reconcile/look.h"
 #include "operator/render/render.h"
@@ -10,6 +11,9 @@
 
 namespace storagepool::reconcile {
 namespace {
+
+// So long requests may fail before the StoragePool says so.
+constexpr std::chrono::seconds kBlip{1};
 
 // A request that found no end may have been carried out, or be so yet. A conflict may be with itself, when it
 // was sent again.
@@ -21,7 +25,7 @@ bool may_have_been_done(const kube::ApiError& error) {
 }  // namespace
 
 // What the API server refuses for good, or what is somebody else's, stalls this StoragePool until somebody
-// changes it; all else is tried again.
+// changes something; all else is tried again soon.
 Look::Failure Look::refused_or(const kube::ApiError& error, const std::string& what) {
   if (error.reason == kNameTaken) {
     refused_ = true;
@@ -29,11 +33,44 @@ Look::Failure Look::refused_or(const kube::ApiError& error, const std::string& w
     return std::nullopt;
   }
   const bool forbidden = error.status == 403;  // not 401: a token may just have expired
-  if (!error.is_invalid() && !forbidden && error.status != 400) return error;
+  const bool no_address = error.status == 500 && error.message.find("range is full") != std::string::npos;
+  if (!error.is_invalid() && !forbidden && !no_address && error.status != 400) {
+    kube::ApiError passing = error;
+    passing.message = what + ": " + error.message;
+    return passing;
+  }
   refused_ = true;
-  stall_ = Reason{forbidden ? "ApplyForbidden" : "ApplyRejected", what + ": " + error.message};
+  stall_ = Reason{forbidden ? "ApplyForbidden" : "ApplyRejected", what + ": " + cluster_words(error.message)};
   log::warn("an object was refused", {{"object", what}, {"detail", error.to_string()}});
   return std::nullopt;
+}
+
+// What may pass goes unnoticed when it does so at once. A conflict says that something newer than the cache
+// is there: nothing for people.
+bool Look::is_worth_telling(const kube::ApiError& failure) {
+  if (failure.is_conflict() || failure.is_cancelled()) return false;
+  if (!memory_.failing_since) memory_.failing_since = now_.steady;
+  if (now_.steady - *memory_.failing_since < kBlip) return false;
+  failure_ = Reason{kRequestFailed, cluster_words(failure.message)};
+  return true;
+}
+
+// What is asked for on the way is a help: without it the look goes on.
+std::optional<Trouble> Look::find_trouble() {
+  if (deleting_) return std::nullopt;
+  const auto& workload = memory_.workload.view();
+  const auto suspect = find_suspect(identity_.name, workload, pods_);
+  if (memory_.inquiry.is_due(suspect, now_.steady)) {
+    const auto events = cluster_.list_events(identity_.name_space, suspect->kind, suspect->uid);
+    if (events) {
+      memory_.inquiry.answered(*events);
+    } else {
+      log::warn("events cannot be listed", {{"storagepool", kube::key_of(*object_).to_string()},
+                                            {"detail", events.error().to_string()}});
+    }
+  }
+  const std::int64_t replicas = workload ? workload->workload.replicas : 0;
+  return worst_trouble(pods_, replicas, memory_.inquiry.trouble(), now_.wall);
 }
 
 // Fails with 409 when the StoragePool is not as it was read.
@@ -49,7 +86,7 @@ Look::Failure Look::add_finalizer() {
   std::vector<std::string> finalizers = kube::finalizers(*object_);
   finalizers.emplace_back(render::kFinalizer);
   const auto patched = set_finalizers(finalizers);
-  if (!patched) return patched.error();
+  if (!patched) return refused_or(patched.error(), "StoragePool " + identity_.name);
   object_ = std::make_shared<const Json>(*patched);
   return std::nullopt;
 }
@@ -59,7 +96,8 @@ Look::Failure Look::finish_deletion() {
   std::vector<std::string> finalizers = kube::finalizers(*object_);
   std::erase(finalizers, render::kFinalizer);
   const auto patched = set_finalizers(finalizers);
-  if (!patched && !patched.error().is_not_found()) return patched.error();
+  if (!patched && !patched.error().is_not_found())
+    return refused_or(patched.error(), "StoragePool " + identity_.name);
   finished_ = true;
   log::info("drained and released", {{"storagepool", kube::key_of(*object_).to_string()}});
   return std::nullopt;
@@ -229,7 +267,7 @@ Look::Failure Look::scale(const Scale& action) {
 
 Look::Failure Look::list_pods() {
   auto listed = cluster_.list_pods(kube::key_of(*object_));
-  if (!listed) return listed.error();
+  if (!listed) return refused_or(listed.error(), "the list of the pods");
   std::vector<kube::ObjectPtr> objects;
   for (Json& pod : *listed) objects.push_back(std::make_shared<const Json>(std::move(pod)));
   take_pods(objects);

@@ -9,6 +9,7 @@
 
 #include "operator/kube/object.h"
 #include "operator/reconcile/children.h"
+#include "operator/reconcile/inquiry.h"
 #include "operator/reconcile/status.h"
 #include "operator/reconcile/view.h"
 #include "operator/sizing/known_facts.h"
@@ -72,6 +73,9 @@ struct Memory {
   std::chrono::steady_clock::time_point secret_applied_at{};
   std::optional<std::chrono::steady_clock::time_point> leaving_since;  // pods are to go for good
   bool deleting = false;                                               // and their StoragePool with them
+  Inquiry inquiry;                                                     // why pods do not come up
+  // Since when each look has ended with a request that failed and may pass.
+  std::optional<std::chrono::steady_clock::time_point> failing_since;
   std::int64_t generation = 0;  // metadata.generation when it was last looked at
   std::optional<Doubt> ceiling_in_doubt;
   std::optional<Doubt> peak_in_doubt;

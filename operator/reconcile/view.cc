@@ -65,6 +65,8 @@ std::optional<PodView> read_pod(const Json& object, const std::string& pool) {
   pod.ip = text_at(object, "/status/podIP");
   pod.revision = kube::label(object, "controller-revision-hash");
   pod.ran = has_run(object);
+  pod.creating = is_being_created(object);
+  if (!pod.ready && !pod.terminating) pod.trouble = trouble_of_pod(object);
   pod.restarts = restarts_of(object);
   return pod;
 }
@@ -86,6 +88,7 @@ std::optional<ConfigView> read_config_map(const Json& object) {
 
 std::optional<WorkloadView> read_stateful_set(const Json& object) {
   WorkloadView view;
+  view.uid = kube::metadata_string(object, "uid");
   view.generation = kube::generation(object);
   view.pod_template = kube::annotation(object, render::kTemplateAnnotation);
   view.workload.volumes = !json::at(object, "/spec/volumeClaimTemplates").empty();

@@ -9,6 +9,7 @@
 
 #include "operator/kube/resource.h"
 #include "operator/reconcile/next_step.h"
+#include "operator/reconcile/trouble.h"
 #include "operator/render/storage_pool.h"
 
 namespace storagepool::reconcile {
@@ -23,9 +24,11 @@ struct PodView {
   bool started = false;  // on a node and not ended
   bool ready = false;
   std::string ip = {};
-  std::string revision = {};  // of the pod template it was made from
-  bool ran = false;           // its container has run, so there may be something on its disk
-  std::int64_t restarts = 0;  // of its containers
+  std::string revision = {};            // of the pod template it was made from
+  bool ran = false;                     // its container has run, so there may be something on its disk
+  bool creating = false;                // on a node, and nothing of it has begun yet
+  std::optional<Trouble> trouble = {};  // what keeps it from being ready, by its own status
+  std::int64_t restarts = 0;            // of its containers
 };
 
 // Nothing when the object is not the pod NAME-<ordinal> of the StoragePool's StatefulSet.
@@ -42,6 +45,7 @@ std::optional<ConfigView> read_config_map(const Json& object);
 
 struct WorkloadView {
   Workload workload;
+  std::string uid = {};
   std::int64_t generation = 0;
   std::string revision = {};      // of the pod template it has, when its controller has seen it; else empty
   std::string pod_template = {};  // render::kTemplateAnnotation

@@ -56,6 +56,10 @@ class GuardedCluster final : public Cluster, public pods::Pods {
   Result<std::vector<Json>> list_pods(const kube::ObjectKey& pool) override {
     return with([&](FakeCluster& c) { return c.list_pods(pool); });
   }
+  Result<std::vector<Json>> list_events(const std::string& name_space, const std::string& kind,
+                                        const std::string& uid) override {
+    return with([&](FakeCluster& c) { return c.list_events(name_space, kind, uid); });
+  }
   Result<Json> create(const kube::ResourceType& type, const Json& object) override {
     return write([&](FakeCluster& c) { return c.create(type, object); });
   }

@@ -36,8 +36,10 @@ class FakeCluster final : public Cluster, public pods::Pods {
   mutable int reads = 0;                // of objects and reports
   std::vector<std::string> writes;      // "apply ConfigMap/audit-config"
   std::vector<kube::Event> events;
-  std::optional<kube::ApiError> refuse;  // every write of the kind in `refuse_kind`
-  std::string refuse_kind;
+  std::optional<kube::ApiError> refuse;            // every write of the kind in `refuse_kind`
+  std::string refuse_kind;                         // "*": any
+  std::map<std::string, std::vector<Json>> about;  // events, by the uid of what they are about
+  std::vector<std::string> event_lists;            // kinds of objects whose events were asked for
   settings::FactsReport new_pods_say;
   runtime::TimePoint asked{};                      // when pods were asked for what they say
   std::map<kube::ObjectKey, pods::Wanted> wanted;  // of the last look at each
@@ -109,6 +111,11 @@ class FakeCluster final : public Cluster, public pods::Pods {
     std::vector<Json> list;
     for (const kube::ObjectPtr& pod : all("Pod")) list.push_back(*pod);
     return list;
+  }
+  Result<std::vector<Json>> list_events(const std::string&, const std::string& kind,
+                                        const std::string& uid) override {
+    event_lists.push_back(kind);
+    return about[uid];
   }
   Result<Json> create(const kube::ResourceType& type, const Json& object) override {
     const Id id{std::string(type.kind), object["metadata"]["name"]};
@@ -211,7 +218,7 @@ class FakeCluster final : public Cluster, public pods::Pods {
 
   template <typename Change>
   Result<Json> write(const char* verb, const Id& id, Change change) {
-    if (refuse && refuse_kind == id.first) return tl::unexpected(*refuse);
+    if (refuse && (refuse_kind == id.first || refuse_kind == "*")) return tl::unexpected(*refuse);
     writes.push_back(std::string(verb) + " " + id.first + "/" + id.second);
     const Json before = objects.contains(id) ? objects[id] : Json();
     Json after = before.is_null() ? Json::object() : before;
