@@ -1,5 +1,7 @@
 #include "operator/manager/controller.h"
 
+#include <malloc.h>
+
 #include <chrono>
 #include <exception>
 #include <thread>
@@ -10,6 +12,8 @@
 
 namespace storagepool::manager {
 namespace {
+
+constexpr std::chrono::seconds kGiveBackPeriod{10};
 
 const std::map<std::string, std::string> kController{{"controller", "storagepool"}};
 
@@ -91,7 +95,19 @@ void Controller::work() {
     handle(*key);
     queue_.done(*key);
     active_.Decrement();
+    give_memory_back();
   }
+}
+
+// What many StoragePools needed at once lies between what is still needed, where it does not go by itself.
+void Controller::give_memory_back() {
+  {
+    const std::lock_guard lock(mutex_);
+    const auto now = runtime::steady_now();
+    if (now - gave_back_at_ < kGiveBackPeriod) return;
+    gave_back_at_ = now;
+  }
+  malloc_trim(0);
 }
 
 void Controller::handle(const kube::ObjectKey& key) {

@@ -7,6 +7,7 @@
 
 #include "operator/kube/workqueue.h"
 #include "operator/reconcile/reconcile.h"
+#include "pool/common/runtime/clock.h"
 #include "pool/common/runtime/metrics.h"
 
 namespace storagepool::manager {
@@ -29,6 +30,7 @@ class Controller {
   };
   void work();
   void handle(const kube::ObjectKey& key);
+  void give_memory_back();
   void publish(const kube::ObjectKey& key, const reconcile::Outcome& outcome);
 
   kube::WorkQueue& queue_;
@@ -44,7 +46,8 @@ class Controller {
   prometheus::Family<prometheus::Gauge>& share_;
   prometheus::Family<prometheus::Gauge>& granted_;
   prometheus::Family<prometheus::Gauge>& per_pod_;
-  std::mutex mutex_;  // guards `budgets_`
+  std::mutex mutex_;  // guards what follows
+  runtime::TimePoint gave_back_at_{};
   std::map<kube::ObjectKey, BudgetGauges> budgets_;
 };
 

@@ -79,6 +79,8 @@ tl::expected<void, std::string> use_client_certificate(SSL_CTX* context, const C
 tl::expected<void, std::string> configure_tls(SSL_CTX* context, const ClientConfig& config) {
   ERR_clear_error();
   if (SSL_CTX_set_min_proto_version(context, TLS1_2_VERSION) != 1) return refuse("TLS 1.2 is not available");
+  SSL_CTX_set_mode(context,
+                   SSL_MODE_RELEASE_BUFFERS);  // most connections are watches, silent most of the time
   if (auto trusted = trust_only(context, config.ca_pem); !trusted) return trusted;
   if (!config.client_certificate_pem.empty()) return use_client_certificate(context, config);
   return {};

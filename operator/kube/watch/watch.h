@@ -53,7 +53,7 @@ class WatchMachine {
   static constexpr std::chrono::milliseconds kBackoffMax{30000};
   // A watch that lived this long ends a row of failures; one that ended sooner than kShort is a failure
   // itself.
-  static constexpr std::chrono::seconds kStable{30};
+  static constexpr std::chrono::seconds kStable{10};
   static constexpr std::chrono::seconds kShort{1};
 
   struct FetchPage {
@@ -106,8 +106,10 @@ struct WatchOptions {
   std::string label_selector = {};
   bool strip_managed_fields = true;  // drop metadata.managedFields: often half of an object
   int page_size = 500;
-  // What the server is asked to end a watch after, plus up to a third more by chance.
-  std::chrono::seconds timeout{120};
+  // What the server is asked to end a watch after, plus up to a third more by chance. Shortly before it sends
+  // a bookmark, so that the next one begins there. A connection that is half-open is noticed only by the end
+  // that does not come: within half a minute (kSilenceMargin).
+  std::chrono::seconds timeout{18};
 };
 
 class WatchDriver {

@@ -9,7 +9,7 @@ namespace storagepool::kube {
 namespace {
 
 // How much longer than the server means to keep a watch open its silence is taken for slowness.
-constexpr std::chrono::seconds kSilenceMargin{15};
+constexpr std::chrono::seconds kSilenceMargin{5};
 
 void strip(Json& object) {
   const auto metadata = object.find("metadata");
