@@ -13,7 +13,7 @@
 namespace storagepool::manager {
 namespace {
 
-constexpr std::chrono::seconds kGiveBackPeriod{10};
+constexpr std::chrono::seconds kGiveBackPeriod{2};
 
 const std::map<std::string, std::string> kController{{"controller", "storagepool"}};
 
