@@ -17,7 +17,6 @@
 #include <gtest/gtest.h>
 #include <nlohmann/json.hpp>
 
-#include "e2e/support/node.h"
 #include "e2e/support/scenario.h"
 #include "e2e/support/writers.h"
 
@@ -127,13 +126,8 @@ void AcknowledgedIsKept::start(Subject& subject) {
 void AcknowledgedIsKept::kill_a_pod(Subject& subject) {
   const std::string pod = subject.pod(0);
   subject.killed.from = steady_clock::now();
-  ASSERT_EQ(::kill(process_in_pod(get("pod", pod).at("metadata").at("uid"), "datastorage"), SIGKILL), 0);
-  EXPECT_TRUE(eventually(60s, [&]() -> std::string {
-    const json statuses = get("pod", pod).at("status").value("containerStatuses", json::array());
-    if (statuses.empty()) return "no container";
-    const bool again = statuses.at(0).value("restartCount", 0) > 0 && statuses.at(0).value("ready", false);
-    return again ? "" : statuses.dump();
-  }));
+  ASSERT_EQ(::kill(process_of(pod), SIGKILL), 0);
+  EXPECT_TRUE(restarts(pod));
   subject.killed.to = steady_clock::now();
 }
 

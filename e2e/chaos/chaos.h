@@ -3,7 +3,9 @@
 // after the other.
 #pragma once
 
+#include <stdexcept>
 #include <string>
+#include <vector>
 
 #include "e2e/chaos/promise.h"
 #include "e2e/chaos/traffic.h"
@@ -17,12 +19,10 @@ inline constexpr int kReserve = 10;  // spec.postgres.reserve's default
 class Chaos : public Scenario {
  protected:
   // Asks for more than any server here has.
-  nlohmann::json greedy(const Postgres& postgres, const std::string& name, int replicas,
-                        const nlohmann::json& changes = nlohmann::json::object()) {
-    nlohmann::json spec = {
-        {"spec", {{"pool", {{"profile", "High"}}}, {"postgres", {{"host", postgres.direct_host()}}}}}};
-    spec.merge_patch(changes);
-    return pool(name, replicas, spec);
+  nlohmann::json greedy(const Postgres& postgres, const std::string& name, int replicas) {
+    return pool(
+        name, replicas,
+        {{"spec", {{"pool", {{"profile", "High"}}}, {"postgres", {{"host", postgres.direct_host()}}}}}});
   }
 
   void load(Traffic& traffic, const std::string& name, int clients) {
@@ -32,10 +32,6 @@ class Chaos : public Scenario {
   void scale(const std::string& name, int replicas) {
     kubectl_out(
         {"-n", name_space(), "scale", "storagepool/" + name, "--replicas=" + std::to_string(replicas)});
-  }
-
-  pid_t process_of(const std::string& pod) {
-    return process_in_pod(get("pod", pod).at("metadata").at("uid"), "datastorage");
   }
 
   pid_t operator_process() {
@@ -56,6 +52,14 @@ class Chaos : public Scenario {
                  ? ""
                  : std::to_string(traffic.answered() - before) + " answered; " + describe(traffic.failures());
     });
+  }
+
+  // At the end of a scenario, of the traffic that was stopped: `failures` are those that nothing explains.
+  void expect_kept(const Promise& promise, const Traffic& traffic,
+                   const std::vector<Traffic::Failure>& failures) {
+    promise.write(traffic);
+    EXPECT_TRUE(promise.kept());
+    EXPECT_TRUE(failures.empty()) << describe(failures);
   }
 };
 

@@ -15,18 +15,7 @@ using nlohmann::json;
 using namespace std::chrono_literals;
 using std::chrono::steady_clock;
 
-class FaultsKeepTheSum : public Chaos {
- protected:
-  ::testing::AssertionResult restarted(const std::string& pod, int times) {
-    return eventually(60s, [&]() -> std::string {
-      const json statuses = get("pod", pod).at("status").value("containerStatuses", json::array());
-      if (statuses.empty()) return "no container";
-      const bool again =
-          statuses.at(0).value("restartCount", 0) >= times && statuses.at(0).value("ready", false);
-      return again ? "" : statuses.dump();
-    });
-  }
-};
+class FaultsKeepTheSum : public Chaos {};
 
 TEST_F(FaultsKeepTheSum, KilledPodsOperatorAndKubelet) {
   const Postgres postgres(name_space(), 60);
@@ -41,7 +30,7 @@ TEST_F(FaultsKeepTheSum, KilledPodsOperatorAndKubelet) {
     promise.mark(std::string("kill -9 ") + pod);
     ASSERT_EQ(::kill(process_of(pod), SIGKILL), 0);
   }
-  for (const char* pod : {"audit-0", "audit-1"}) EXPECT_TRUE(restarted(pod, 1));
+  for (const char* pod : {"audit-0", "audit-1"}) EXPECT_TRUE(restarts(pod));
   const auto until = steady_clock::now();
   EXPECT_TRUE(flows(traffic));
 
@@ -57,10 +46,7 @@ TEST_F(FaultsKeepTheSum, KilledPodsOperatorAndKubelet) {
   EXPECT_TRUE(becomes_ready("audit", 2));
   EXPECT_TRUE(flows(traffic));
   traffic.stop();
-  promise.write(traffic);
-  EXPECT_TRUE(promise.kept());
-  const auto others = traffic.failures_outside(from, until);
-  EXPECT_TRUE(others.empty()) << describe(others);
+  expect_kept(promise, traffic, traffic.failures_outside(from, until));
 }
 
 TEST_F(FaultsKeepTheSum, NetworkCutDuringAShrink) {
@@ -89,9 +75,7 @@ TEST_F(FaultsKeepTheSum, NetworkCutDuringAShrink) {
   EXPECT_TRUE(becomes_ready("audit", 5));
   EXPECT_TRUE(flows(traffic));
   traffic.stop();
-  promise.write(traffic);
-  EXPECT_TRUE(promise.kept());
-  EXPECT_TRUE(traffic.failures().empty()) << describe(traffic.failures());
+  expect_kept(promise, traffic, traffic.failures());
 }
 
 // Its network goes first, so that the server does not hear of the end of its connections.
@@ -117,10 +101,7 @@ TEST_F(FaultsKeepTheSum, BackendsOfALostPod) {
   promise.mark("48 and 24 clients");
   EXPECT_TRUE(flows(traffic, 2000));
   traffic.stop();
-  promise.write(traffic);
-  EXPECT_TRUE(promise.kept());
-  const auto others = traffic.failures_outside(from, until);
-  EXPECT_TRUE(others.empty()) << describe(others);
+  expect_kept(promise, traffic, traffic.failures_outside(from, until));
 }
 
 TEST_F(FaultsKeepTheSum, RollingUpdate) {
@@ -145,9 +126,7 @@ TEST_F(FaultsKeepTheSum, RollingUpdate) {
   EXPECT_TRUE(becomes_ready("audit", 3));
   EXPECT_TRUE(flows(traffic));
   traffic.stop();
-  promise.write(traffic);
-  EXPECT_TRUE(promise.kept());
-  EXPECT_TRUE(traffic.failures().empty()) << describe(traffic.failures());
+  expect_kept(promise, traffic, traffic.failures());
 }
 
 }  // namespace

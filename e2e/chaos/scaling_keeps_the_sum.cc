@@ -29,9 +29,7 @@ TEST_F(ScalingKeepsTheSum, OneToSixToTwoToFive) {
     EXPECT_TRUE(flows(traffic));
   }
   traffic.stop();
-  promise.write(traffic);
-  EXPECT_TRUE(promise.kept());
-  EXPECT_TRUE(traffic.failures().empty()) << describe(traffic.failures());
+  expect_kept(promise, traffic, traffic.failures());
 }
 
 TEST_F(ScalingKeepsTheSum, ThreeStoragePoolsAtOnce) {
@@ -50,9 +48,7 @@ TEST_F(ScalingKeepsTheSum, ThreeStoragePoolsAtOnce) {
     EXPECT_TRUE(flows(traffic));
   }
   traffic.stop();
-  promise.write(traffic);
-  EXPECT_TRUE(promise.kept());
-  EXPECT_TRUE(traffic.failures().empty()) << describe(traffic.failures());
+  expect_kept(promise, traffic, traffic.failures());
 }
 
 // The cluster's own autoscaler changes the scale subresource: what its bounds ask for needs no metrics.
@@ -82,9 +78,7 @@ TEST_F(ScalingKeepsTheSum, ByAnAutoscaler) {
   EXPECT_TRUE(becomes_ready("audit", 2));
   EXPECT_TRUE(flows(traffic));
   traffic.stop();
-  promise.write(traffic);
-  EXPECT_TRUE(promise.kept());
-  EXPECT_TRUE(traffic.failures().empty()) << describe(traffic.failures());
+  expect_kept(promise, traffic, traffic.failures());
 }
 
 }  // namespace

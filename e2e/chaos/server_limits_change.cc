@@ -46,9 +46,7 @@ TEST_F(ServerLimitsChange, HundredToFortyToTwoHundred) {
     EXPECT_TRUE(flows(traffic));
   }
   traffic.stop();
-  promise.write(traffic);
-  EXPECT_TRUE(promise.kept());
-  EXPECT_TRUE(traffic.failures().empty()) << describe(traffic.failures());
+  expect_kept(promise, traffic, traffic.failures());
 }
 
 }  // namespace

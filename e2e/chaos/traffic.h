@@ -34,8 +34,9 @@ class Traffic {
 
   int answered() const { return answered_; }  // 2xx
   int put_off() const { return put_off_; }    // 429 and 503: "later"
-  // Any other answer, or none. Those that a fault of this time explains are left out.
+  // Any other answer, or none.
   std::vector<Failure> failures() const;
+  // Without those that a fault of this time explains.
   std::vector<Failure> failures_outside(TimePoint from, TimePoint until) const;
 
  private:

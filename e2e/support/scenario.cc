@@ -9,11 +9,14 @@
 #include <random>
 #include <utility>
 
+#include "e2e/support/node.h"
+
 namespace storagepool::e2e {
 namespace {
 
 using nlohmann::json;
 
+constexpr std::chrono::seconds kRestartDeadline{60};
 constexpr std::chrono::seconds kDeleteDeadline{130};  // kubectl's own, and a margin
 
 std::string random_suffix() {
@@ -122,6 +125,19 @@ json Scenario::list(const std::string& kind, const std::string& selector) {
              pod.value("appliedGeneration", -1) == status["settingsGeneration"];
     }
     return done ? "" : summary(object);
+  });
+}
+
+pid_t Scenario::process_of(const std::string& pod) {
+  return process_in_pod(get("pod", pod).at("metadata").at("uid"), "datastorage");
+}
+
+::testing::AssertionResult Scenario::restarts(const std::string& pod) {
+  return eventually(kRestartDeadline, [&]() -> std::string {
+    const json statuses = get("pod", pod).at("status").value("containerStatuses", json::array());
+    if (statuses.empty()) return "no container";
+    const bool again = statuses.at(0).value("restartCount", 0) > 0 && statuses.at(0).value("ready", false);
+    return again ? "" : statuses.dump();
   });
 }
 

@@ -6,6 +6,8 @@
 // were given; `hack/e2e` sees to both.
 #pragma once
 
+#include <sys/types.h>
+
 #include <chrono>
 #include <string>
 #include <vector>
@@ -49,6 +51,10 @@ class Scenario : public ::testing::Test {
   // runs the newest settings.
   ::testing::AssertionResult becomes_ready(const std::string& name, int replicas,
                                            std::chrono::milliseconds deadline = kReadyDeadline);
+  // The process of a DataStorage pod's container, on this machine; see node.h.
+  pid_t process_of(const std::string& pod);
+  // Whether a pod's container that ended has started again and is ready.
+  ::testing::AssertionResult restarts(const std::string& pod);
   // Events about the StoragePool: "Reason: message".
   std::vector<std::string> events_about(const std::string& name);
   std::string admin_token(const std::string& name);
