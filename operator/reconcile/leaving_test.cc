@@ -20,7 +20,8 @@ class Leaving : public testing::Test {
     desired_.name = "audit";
     desired_.asked = {{"maxOpenConns", 9}, {"maxIdleConns", 5}};
     desired_.request = {.replicas = 3, .max_open_conns = 9};
-    observed_.granted = Granted{.generation = 4, .settings = sizing::grant(desired_.asked, 9), .ceiling = 9};
+    observed_.granted =
+        Granted{.generation = 4, .settings = settings::with_limit(desired_.asked, 9), .ceiling = 9};
     observed_.workload = Workload{.replicas = 3, .peak_pods = 3, .settled = true};
     for (std::int64_t i = 0; i < 3; ++i) {
       settings::SettingsReport report;

@@ -103,7 +103,7 @@ class Stepper {
 
   Action write(std::int64_t generation, std::int64_t limit, std::int64_t ceiling) const {
     return WriteGrant{{.generation = generation,
-                       .settings = sizing::grant(desired_.asked, limit),
+                       .settings = settings::with_limit(desired_.asked, limit),
                        .ceiling = std::max(ceiling, limit)}};
   }
 
@@ -148,7 +148,7 @@ class Stepper {
                  (report->applied_generation == granted.generation &&
                   !settings::has_in_force(*report, granted.settings));
         });
-    if (contradicted || sizing::grant(desired_.asked, limit) != granted.settings) {
+    if (contradicted || settings::with_limit(desired_.asked, limit) != granted.settings) {
       return write(next_generation(), limit, granted.ceiling);
     }
     return std::nullopt;

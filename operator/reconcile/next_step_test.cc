@@ -31,12 +31,13 @@ class NextStep : public testing::Test {
     step_ = next_step(desired_, observed_);
   }
   Granted granted(std::int64_t generation, std::int64_t limit, std::int64_t ceiling) const {
-    return {.generation = generation, .settings = sizing::grant(desired_.asked, limit), .ceiling = ceiling};
+    const settings::Settings limited = settings::with_limit(desired_.asked, limit);
+    return {.generation = generation, .settings = limited, .ceiling = ceiling};
   }
   settings::SettingsReport report(std::int64_t generation, std::int64_t limit, std::int64_t open = 0) const {
     settings::SettingsReport r;
     r.applied_generation = generation;
-    r.settings = sizing::grant(desired_.asked, limit);
+    r.settings = settings::with_limit(desired_.asked, limit);
     r.open = open;
     r.journal = settings::JournalReport{.takes_events = true, .reason = {}};
     return r;

@@ -43,7 +43,7 @@ TEST(ReadPod, IgnoresWhatIsNotThePool) {
 TEST(ReadConfigMap, IsTheInverseOfRendering) {
   const auto spec = render::parse_spec(Json::parse(R"({"metadata": {"name": "a"}, "spec": {"postgres":
       {"host": "h", "database": "d", "credentialsSecretRef": {"name": "s"}}}})"));
-  const Granted granted{.generation = 7, .settings = sizing::grant(spec->pool, 9), .ceiling = 20};
+  const Granted granted{.generation = 7, .settings = settings::with_limit(spec->pool, 9), .ceiling = 20};
   const Json object = render::config_map({"n", "a", "u"}, *spec,
                                          {.generation = 7,
                                           .settings = granted.settings,

@@ -59,7 +59,7 @@ TEST(Render, EverythingIsOwnedAndLabelled) {
 
 TEST(Render, ConfigMapIsWhatAPodReads) {
   const Spec spec = spec_with();
-  const settings::Settings granted = sizing::grant(spec.pool, 9);
+  const settings::Settings granted = settings::with_limit(spec.pool, 9);
   const Json object = config_map(kPool, spec, {.generation = 7, .settings = granted, .ceiling = 25});
   EXPECT_EQ(object["metadata"]["name"], "audit-config");
   EXPECT_EQ(object["metadata"]["annotations"]["storagepool.dev/limit-ceiling"], "25");

@@ -2,7 +2,6 @@
 
 #include <algorithm>
 #include <array>
-#include <cassert>
 
 namespace storagepool::sizing {
 namespace {
@@ -123,10 +122,6 @@ Plan plan(const Request& request, const Outlook& outlook, const Existing& existi
                        .max_safe_replicas = outlook.max_safe_replicas};
   plan.message = describe(request, outlook, plan);
   return plan;
-}
-
-settings::Settings grant(const settings::Given& asked, std::int64_t limit) {
-  return settings::with_limit(asked, limit);
 }
 
 }  // namespace storagepool::sizing

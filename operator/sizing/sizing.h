@@ -122,9 +122,4 @@ struct Plan {
 
 Plan plan(const Request& request, const Outlook& outlook, const Existing& existing);
 
-// The complete settings to put in force for a pod whose limit is `limit`: what is asked, with everything that
-// depends on maxOpenConns brought within it, so that `settings::resolve` accepts the result. `asked` must
-// resolve itself.
-settings::Settings grant(const settings::Given& asked, std::int64_t limit);
-
 }  // namespace storagepool::sizing

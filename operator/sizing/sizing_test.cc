@@ -166,13 +166,14 @@ TEST(Plan, ObserveGrantsWhatIsAskedAndReports) {
 
 TEST(Grant, BringsEverythingThatDependsOnTheLimitWithinIt) {
   const settings::Settings granted =
-      grant({{"maxOpenConns", 100}, {"maxIdleConns", 25}, {"acquireTimeout", 5000}}, 9);
+      settings::with_limit({{"maxOpenConns", 100}, {"maxIdleConns", 25}, {"acquireTimeout", 5000}}, 9);
   EXPECT_EQ(granted.max_open_conns, 9);
   EXPECT_EQ(granted.max_idle_conns, 9);
   EXPECT_LE(granted.system_conns, 9);
   EXPECT_EQ(granted.acquire_timeout, std::chrono::seconds{5});
   for (const std::int64_t limit : {1, 2, 3, 10'000}) {
-    const auto resolved = settings::resolve(settings::to_given(grant({{"maxIdleConns", 5}}, limit)));
+    const auto resolved =
+        settings::resolve(settings::to_given(settings::with_limit({{"maxIdleConns", 5}}, limit)));
     ASSERT_TRUE(resolved);
     EXPECT_EQ(resolved->max_open_conns, limit);
   }

@@ -1,9 +1,10 @@
 #include "pool/service/predecessor.h"
 
 #include <array>
-#include <charconv>
 #include <cstdio>
 #include <random>
+
+#include "pool/common/json/json.h"
 
 namespace storagepool::service {
 
@@ -19,11 +20,9 @@ WHERE usename = current_user AND application_name <> current_setting('applicatio
   AND split_part(application_name, '#', 1) = split_part(current_setting('application_name'), '#', 1))sql";
 
 tl::expected<std::int64_t, std::string> parse_predecessor(const postgres::Result& result) {
-  std::int64_t count = 0;
   if (result.rows.size() == 1 && result.rows[0].size() == 1 && result.rows[0][0]) {
-    const std::string& text = *result.rows[0][0];
-    const auto [end, error] = std::from_chars(text.data(), text.data() + text.size(), count);
-    if (error == std::errc{} && end == text.data() + text.size() && count >= 0) return count;
+    const auto count = json::parse_integer(*result.rows[0][0]);
+    if (count && *count >= 0) return *count;
   }
   return tl::unexpected(std::string("the count of the predecessor's sessions is no count"));
 }

@@ -16,7 +16,8 @@ namespace {
 const settings::Settings& settings_with(Byte limit) {
   static const std::vector<settings::Settings> all = [] {
     std::vector<settings::Settings> made;
-    for (std::int64_t i = 0; i < 16; ++i) made.push_back(sizing::grant({}, std::max<std::int64_t>(i, 1)));
+    for (std::int64_t i = 0; i < 16; ++i)
+      made.push_back(settings::with_limit({}, std::max<std::int64_t>(i, 1)));
     return made;
   }();
   return all[limit];
