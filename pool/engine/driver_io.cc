@@ -109,6 +109,7 @@ asio::awaitable<void> Driver::roll_back(ConnectionId id, std::shared_ptr<postgre
     lock.unlock();
     co_return;
   }
+  if (lost) core_.doubt(now());
   core_.release(now(), id, clean);
   settle(std::move(lock));
   if (lost) tell_lost();
