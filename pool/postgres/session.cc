@@ -132,8 +132,16 @@ asio::awaitable<std::optional<Error>> LibpqSession::initialize(Deadline deadline
   auto result = co_await execute(ask ? "SHOW transaction_read_only" : "", deadline);
   if (!result) co_return result.error();
   const bool asked_read_only = ask && !result->rows.empty() && result->rows[0].at(0) == "on";
-  if (asked_read_only || reports("in_hot_standby", "on") || reports("default_transaction_read_only", "on"))
-    co_return Error{ErrorClass::kReadOnly, "25006", "", ""};
+  const bool standby = reports("in_hot_standby", "on");
+  const bool by_default = reports("default_transaction_read_only", "on");
+  if (asked_read_only || standby || by_default) {
+    // The default may be the database's own.
+    co_return Error{.error_class = ErrorClass::kReadOnly,
+                    .sqlstate = "25006",
+                    .constraint = "",
+                    .detail = "",
+                    .database_only = !ask && !standby};
+  }
   co_return std::nullopt;
 }
 
