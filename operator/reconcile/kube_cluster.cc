@@ -51,8 +51,15 @@ bool changed_by_user(const kube::ObjectPtr& before, const kube::ObjectPtr& objec
 }  // namespace
 
 KubeCluster::KubeCluster(kube::Transport& transport, const kube::Client& client,
-                         kube::EventRecorder& recorder, Changed changed)
-    : client_(client), recorder_(recorder), changed_(std::move(changed)) {
+                         kube::EventRecorder& recorder, runtime::Metrics& metrics, Changed changed)
+    : client_(client),
+      recorder_(recorder),
+      malformed_(
+          prometheus::BuildCounter()
+              .Name("storagepool_malformed_objects_total")
+              .Help("What the API server listed or told of that is no object with a name and a version")
+              .Register(metrics.registry())),
+      changed_(std::move(changed)) {
   for (const kube::ResourceType& type : kWatched) watch(transport, type);
 }
 
@@ -125,6 +132,10 @@ kube::Priority KubeCluster::priority_of_change(const kube::ResourceType& type,
 
 void KubeCluster::watch(kube::Transport& transport, const kube::ResourceType& type) {
   const auto seed = static_cast<std::uint32_t>(caches_.size() + 1);
+  kube::InformerHandlers handlers = is_storage_pool(type) ? of_storage_pools() : of_children(type);
+  handlers.on_skip = [&counter = malformed_.Add({{"kind", std::string(type.kind)}})](int count) {
+    counter.Increment(count);
+  };
   caches_.push_back(
       {type, std::make_unique<kube::Informer>(
                  transport,
@@ -132,7 +143,7 @@ void KubeCluster::watch(kube::Transport& transport, const kube::ResourceType& ty
                                        .label_selector = is_storage_pool(type) || is_autoscaler(type)
                                                              ? ""
                                                              : render::managed_selector()},
-                 is_storage_pool(type) ? of_storage_pools() : of_children(type), seed)});
+                 std::move(handlers), seed)});
 }
 
 void KubeCluster::start() {

@@ -15,6 +15,7 @@
 
 #include "operator/kube/workqueue.h"
 #include "operator/reconcile/cluster.h"
+#include "pool/common/runtime/metrics.h"
 
 namespace storagepool::reconcile {
 
@@ -25,7 +26,7 @@ class KubeCluster final : public Cluster {
 
   // All outlive the cluster.
   KubeCluster(kube::Transport& transport, const kube::Client& client, kube::EventRecorder& recorder,
-              Changed changed);
+              runtime::Metrics& metrics, Changed changed);
   ~KubeCluster() override;
 
   void start();
@@ -73,6 +74,7 @@ class KubeCluster final : public Cluster {
 
   const kube::Client& client_;
   kube::EventRecorder& recorder_;
+  prometheus::Family<prometheus::Counter>& malformed_;
   Changed changed_;
   std::vector<Cache> caches_;
   mutable std::mutex mutex_;  // guards what follows
