@@ -6,8 +6,8 @@
 namespace storagepool::postgres {
 namespace {
 
-// What the server reports of an error: `FATAL:  53300: too many connections for database "x"`, and in the last
-// line `LOCATION:  CheckMyDatabase, postinit.c:412`, whose words after the colon no locale translates.
+// What the server reports of an error: `FATAL:  53300: too many connections for database "x"`, and in the
+// last line `LOCATION:  CheckMyDatabase, postinit.c:412`, whose words after the colon no locale translates.
 struct Reported {
   std::string sqlstate;  // empty when the server sent none
   std::string_view routine;
@@ -39,10 +39,10 @@ Reported read_report(std::string_view text) {
   return reported;
 }
 
-// Whether other databases of the server may well be open to us. What is said to the role, or of the server, is
-// not; nor what nobody knows.
+// Whether other databases of the server may well be open to us. What is said to the role, or of the server,
+// is not; nor what nobody knows.
 bool of_database(std::string_view sqlstate, std::string_view routine) {
-  if (sqlstate == "53300") return routine == "CheckMyDatabase";  // its CONNECTION LIMIT
+  if (sqlstate == "53300") return routine == "CheckMyDatabase";          // its CONNECTION LIMIT
   if (sqlstate == "28000") return routine != "InitializeSessionUserId";  // else a line of pg_hba.conf
   constexpr std::array<std::string_view, 7> kOfServer{"08", "28P", "53", "57", "58", "F0", "XX"};
   return std::none_of(kOfServer.begin(), kOfServer.end(),

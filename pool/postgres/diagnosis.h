@@ -1,5 +1,5 @@
-// Why a connect failed, private to this folder: reads what libpq says for its cause and forgets it, for it may
-// hold what nobody else should read.
+// Why a connect failed, private to this folder: reads what libpq says for its cause and forgets it, for it
+// may hold what nobody else should read.
 #pragma once
 
 #include <string>
@@ -24,8 +24,8 @@ Error diagnose(const ConnectOptions& options, std::string_view text, ConnStatusT
 // Of an error that the server answered a new session's first statements with.
 Error diagnose_setup(const ConnectOptions& options, const Error& error);
 
-// Whether another address of the same name is worth a try: it may lead to another server. One that refuses the
-// credentials, most likely the same one by its other address, is not asked to refuse them twice.
+// Whether another address of the same name is worth a try: it may lead to another server. One that refuses
+// the credentials, most likely the same one by its other address, is not asked to refuse them twice.
 bool another_address_may_do(const Error& error);
 
 }  // namespace storagepool::postgres

@@ -18,8 +18,8 @@ ConnectOptions options() {
 
 std::string report(const std::string& severity_and_code, const std::string& message,
                    const std::string& location) {
-  return "connection to server at \"db\" (10.0.0.1), port 5432 failed: " + severity_and_code + ": " + message +
-         "\nLOCATION:  " + location + "\n";
+  return "connection to server at \"db\" (10.0.0.1), port 5432 failed: " + severity_and_code + ": " +
+         message + "\nLOCATION:  " + location + "\n";
 }
 
 Error of(const std::string& text) {
@@ -28,10 +28,13 @@ Error of(const std::string& text) {
 
 TEST(Diagnosis, AFaultOfTheServerNamesNoDatabase) {
   for (const auto& [code, location] :
-       {std::pair{"28P01", "auth_failed, auth.c:335"}, std::pair{"57P03", "ProcessStartupPacket, postmaster.c:2357"},
-        std::pair{"53300", "InitProcess, proc.c:355"}, std::pair{"53300", "InitializeSessionUserId, miscinit.c:743"},
+       {std::pair{"28P01", "auth_failed, auth.c:335"},
+        std::pair{"57P03", "ProcessStartupPacket, postmaster.c:2357"},
+        std::pair{"53300", "InitProcess, proc.c:355"},
+        std::pair{"53300", "InitializeSessionUserId, miscinit.c:743"},
         std::pair{"28000", "InitializeSessionUserId, miscinit.c:727"}, std::pair{"XX000", "x, y.c:1"}}) {
-    const Error error = of(report("FATAL:  " + std::string(code), "whatever it says of \"tenant\"", location));
+    const Error error =
+        of(report("FATAL:  " + std::string(code), "whatever it says of \"tenant\"", location));
     EXPECT_EQ(error.sqlstate, code);
     EXPECT_FALSE(error.database_only) << code << location;
     EXPECT_EQ(error.detail.find("tenant"), std::string::npos) << error.detail;
@@ -40,10 +43,11 @@ TEST(Diagnosis, AFaultOfTheServerNamesNoDatabase) {
 }
 
 TEST(Diagnosis, AFaultOfADatabaseConcernsItAlone) {
-  for (const auto& [code, location] :
-       {std::pair{"3D000", "InitPostgres, postinit.c:905"}, std::pair{"53300", "CheckMyDatabase, postinit.c:412"},
-        std::pair{"28000", "ClientAuthentication, auth.c:544"}, std::pair{"42501", "CheckMyDatabase, postinit.c:396"},
-        std::pair{"P0001", "exec_stmt_raise, pl_exec.c:3907"}}) {
+  for (const auto& [code, location] : {std::pair{"3D000", "InitPostgres, postinit.c:905"},
+                                       std::pair{"53300", "CheckMyDatabase, postinit.c:412"},
+                                       std::pair{"28000", "ClientAuthentication, auth.c:544"},
+                                       std::pair{"42501", "CheckMyDatabase, postinit.c:396"},
+                                       std::pair{"P0001", "exec_stmt_raise, pl_exec.c:3907"}}) {
     const Error error = of(report("FATAL:  " + std::string(code), "no", location));
     EXPECT_EQ(error.sqlstate, code);
     EXPECT_TRUE(error.database_only) << code << location;
@@ -58,7 +62,8 @@ TEST(Diagnosis, ReadsTheReportInAnyLanguage) {
 }
 
 TEST(Diagnosis, WhatAMessageQuotesIsNoLocationAndNoCode) {
-  const Error error = of(report("FATAL:  53300", "role \"x:  28P01: LOCATION:  CheckMyDatabase, \"", "InitProcess, proc.c:355"));
+  const Error error = of(
+      report("FATAL:  53300", "role \"x:  28P01: LOCATION:  CheckMyDatabase, \"", "InitProcess, proc.c:355"));
   EXPECT_EQ(error.sqlstate, "53300");
   EXPECT_FALSE(error.database_only);
   EXPECT_EQ(of("FATAL:  too many").sqlstate, "");
@@ -68,7 +73,8 @@ TEST(Diagnosis, WhatAMessageQuotesIsNoLocationAndNoCode) {
 TEST(Diagnosis, OnlyAnotherServerMayDoBetter) {
   for (const auto error_class : {ErrorClass::kUnreachable, ErrorClass::kReadOnly, ErrorClass::kServerFull})
     EXPECT_TRUE(another_address_may_do({.error_class = error_class}));
-  for (const auto error_class : {ErrorClass::kCredentialsRejected, ErrorClass::kDatabaseMissing, ErrorClass::kTls})
+  for (const auto error_class :
+       {ErrorClass::kCredentialsRejected, ErrorClass::kDatabaseMissing, ErrorClass::kTls})
     EXPECT_FALSE(another_address_may_do({.error_class = error_class}));
 }
 
