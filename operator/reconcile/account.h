@@ -24,6 +24,9 @@ struct Subject {
   bool deleting = false;
 };
 
+// The spec of a StoragePool, with what its autoscalers may make of the number of replicas.
+tl::expected<render::Spec, render::FieldProblems> read_spec(const Cluster& cluster, const Json& object);
+
 // Takes over where the spec leads: facts of another target are dropped, and where the pods may still be is
 // kept in mind. Before that, `memory` has seen the ConfigMap. Without a spec the pods are where the ConfigMap
 // leads, or where `status` was written of.
