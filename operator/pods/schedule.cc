@@ -35,6 +35,11 @@ void trim(Answer& answer) {
     cut(facts->target);
     cut(facts->detail);
     if (facts->facts) cut(facts->facts->system_identifier);
+    if (auto& trial = facts->trial) {
+      cut(trial->target);
+      cut(trial->detail);
+      if (trial->facts) cut(trial->facts->system_identifier);
+    }
   }
 }
 
@@ -60,6 +65,10 @@ Answer essence(Answer answer) {
     facts->elsewhere = std::min<std::int64_t>(facts->elsewhere, 1);
     facts->facts_age_seconds = 0;
     if (facts->facts) facts->facts->sessions = facts->facts->read_at = 0;
+    if (auto& trial = facts->trial) {
+      trial->facts_age_seconds = 0;
+      if (trial->facts) trial->facts->sessions = trial->facts->read_at = 0;
+    }
   }
   answer.asked = {};
   return answer;
