@@ -127,14 +127,14 @@ TEST_F(EngineTest, ALostIdleConnectionIsReplacedWithoutAnError) {
   int lost = 0;
   make({}, {.on_connected = {}, .on_connect_failed = {}, .on_connection_lost = [&] { ++lost; }});
   { Lease used = lease(); }
-  server_->superuser("SELECT pg_terminate_backend(pid, 10000) FROM pg_stat_activity WHERE usename = 'app'");
+  server_->terminate("usename = 'app'");
   outwait_trust();
   {
     Lease next = lease();  // before the engine has looked around
     EXPECT_EQ(value(next, "SELECT 1"), "1");
   }
   wait_until([&] { return lost == 1; });
-  server_->superuser("SELECT pg_terminate_backend(pid, 10000) FROM pg_stat_activity WHERE usename = 'app'");
+  server_->terminate("usename = 'app'");
   wait_until([&] { return lost == 2 && engine_->statistics().open == 0; });
 }
 

@@ -103,7 +103,7 @@ TEST_F(EngineFaultsTest, DeadIdleConnectionsAreNoticedWithoutAnAcquire) {
     const Lease c = lease("audit_ws_a");
   }
   EXPECT_EQ(engine_->statistics().open, 3);
-  server_->superuser("SELECT pg_terminate_backend(pid, 10000) FROM pg_stat_activity WHERE usename = 'app'");
+  server_->terminate("usename = 'app'");
   wait_until([&] { return engine_->statistics().open == 0 && engine_->statistics().closing == 0; });
   EXPECT_EQ(engine_->statistics().open_high_water, 3);
 }
@@ -131,7 +131,7 @@ TEST_F(EngineFaultsTest, E7AFailedRollbackClosesTheConnection) {
     Lease dirty = lease();
     pid = backend(dirty);
     value(dirty, "BEGIN; SELECT 1");
-    server_->superuser("SELECT pg_terminate_backend(" + pid + ", 10000)");
+    server_->terminate("pid = " + pid);
   }
   Lease next = lease();
   EXPECT_NE(backend(next), pid);

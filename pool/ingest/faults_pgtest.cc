@@ -187,8 +187,7 @@ TEST_F(IngestFaultsTest, ACommitWhoseAnswerIsLostIsFoundByTheSecondAttempt) {
     });
     const auto before = pod.ingest.statistics().counters.repeats;
     EXPECT_FALSE(call->answer);
-    server_->superuser(
-        "SELECT pg_terminate_backend(pid, 10000) FROM pg_stat_activity WHERE wait_event = 'SyncRep'");
+    server_->terminate("wait_event = 'SyncRep'");
     server_->superuser("ALTER SYSTEM RESET synchronous_standby_names");
     server_->superuser("SELECT pg_reload_conf()");
     finish();

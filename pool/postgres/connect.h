@@ -35,7 +35,7 @@ class Session : public Connection {
   virtual int descriptor() const = 0;
   // Sends Terminate and waits for the server to close its end, which it does when the backend process exits;
   // true when that was seen by the deadline. A statement still running is given up by the server within half
-  // a second (PostgreSQL 14 and newer), else when it ends. Nothing but the destructor may be called
+  // a second. Nothing but the destructor may be called
   // afterwards.
   virtual boost::asio::awaitable<bool> close(Deadline deadline) = 0;
 };

@@ -357,7 +357,7 @@ TEST_F(ConnectionTest, AnIdleSessionsDeathShowsOnItsSocket) {
   pollfd socket{session->descriptor(), POLLIN | POLLRDHUP, 0};
   EXPECT_EQ(poll(&socket, 1, 0), 0);
   EXPECT_TRUE(session->alive());
-  server_->superuser("SELECT pg_terminate_backend(pid, 10000) FROM pg_stat_activity WHERE usename = 'app'");
+  server_->terminate("usename = 'app'");
   EXPECT_EQ(poll(&socket, 1, 20'000), 1);
   const auto give_up = in(20s);
   while (session->alive()) ASSERT_LT(std::chrono::steady_clock::now(), give_up);
@@ -370,7 +370,7 @@ TEST_F(ConnectionTest, WhatTheServerSaysLastEndsASessionWhoseSocketStaysOpen) {
   const testing::Relay relay(options.port);
   options.port = relay.port();
   auto session = open(options);
-  server_->superuser("SELECT pg_terminate_backend(pid, 10000) FROM pg_stat_activity WHERE usename = 'app'");
+  server_->terminate("usename = 'app'");
   const auto give_up = in(20s);
   while (session->alive()) ASSERT_LT(std::chrono::steady_clock::now(), give_up);
   EXPECT_TRUE(session->lost());
@@ -380,7 +380,7 @@ TEST_F(ConnectionTest, WhatTheServerSaysLastEndsASessionWhoseSocketStaysOpen) {
 
 TEST_F(ConnectionTest, ATerminatedSessionIsLost) {
   auto session = open();
-  server_->superuser("SELECT pg_terminate_backend(pid, 10000) FROM pg_stat_activity WHERE usename = 'app'");
+  server_->terminate("usename = 'app'");
   auto result = query(*session, "SELECT 1");
   ASSERT_FALSE(result);
   EXPECT_EQ(result.error().error_class, ErrorClass::kConnectionLost);

@@ -125,7 +125,7 @@ LibpqSession::LibpqSession(ConnectionHandle connection, Socket socket, std::stri
 }
 
 asio::awaitable<std::optional<Error>> LibpqSession::initialize(Deadline deadline) {
-  if (PQserverVersion(connection_.get()) >= 140000) {
+  if (PQserverVersion(connection_.get()) >= kChecksClient) {
     auto result = co_await execute(kCheckClient, deadline);
     // 22023: the server's operating system cannot look; sessions then end as they do before PostgreSQL 14.
     if (!result && result.error().sqlstate != "22023") co_return result.error();

@@ -11,19 +11,14 @@
 
 #include <boost/asio/any_io_executor.hpp>
 #include <boost/asio/awaitable.hpp>
-#include <libpq-fe.h>
 #include <tl/expected.hpp>
 
 #include "pool/postgres/connect.h"
+#include "pool/postgres/connection_handle.h"
 #include "pool/postgres/socket.h"
 #include "pool/postgres/statement_cache.h"
 
 namespace storagepool::postgres {
-
-struct FinishConnection {
-  void operator()(PGconn* connection) const { PQfinish(connection); }
-};
-using ConnectionHandle = std::unique_ptr<PGconn, FinishConnection>;
 
 class LibpqSession final : public Session {
  public:

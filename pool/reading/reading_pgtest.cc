@@ -135,7 +135,7 @@ TEST_F(StoreTest, SaysOverloadedWhenTooManyWait) {
 TEST_F(StoreTest, SurvivesTheLossOfItsConnections) {
   const event::Event event = smallest();
   must_insert(event);
-  server_->superuser("SELECT pg_terminate_backend(pid, 10000) FROM pg_stat_activity WHERE usename = 'app'");
+  server_->terminate("usename = 'app'");
   EXPECT_EQ(**get(event.event_id), event);
 }
 

@@ -92,7 +92,7 @@ TEST_F(ConformanceRelease, AConnectionThatDiedInUseIsReplaced) {
     {
       Lease lease = this->lease();
       value(lease, before);
-      server_->superuser("SELECT pg_terminate_backend(" + backend(lease) + ", 10000)");
+      server_->terminate("pid = " + backend(lease));
       ASSERT_FALSE(run(context_, lease->execute("SELECT 1", in(20s))));
     }
     Lease next = lease();
@@ -110,7 +110,7 @@ TEST_F(ConformanceRelease, ARollbackOnADeadConnectionFreesItsToken) {
     Lease lease = this->lease();
     first = backend(lease);
     value(lease, "BEGIN; SELECT 1");
-    server_->superuser("SELECT pg_terminate_backend(" + first + ", 10000)");
+    server_->terminate("pid = " + first);
   }
   Lease next = lease();
   EXPECT_NE(backend(next), first);
@@ -184,7 +184,7 @@ TEST_F(ConformanceRelease, ManyDeadConnectionsAreNoError) {
        {.on_connected = {}, .on_connect_failed = {}, .on_connection_lost = [&] { ++lost; }});
   { const auto all = lease_several(8); }
   ASSERT_EQ(engine_->statistics().idle, 8);
-  server_->superuser("SELECT pg_terminate_backend(pid, 10000) FROM pg_stat_activity WHERE usename = 'app'");
+  server_->terminate("usename = 'app'");
   outwait_trust();
   Lease next = lease();
   EXPECT_EQ(value(next, "SELECT 1"), "1");

@@ -364,4 +364,15 @@ int Server::app_backends() const {
   return std::stoi(superuser("SELECT count(*) FROM pg_stat_activity WHERE usename = 'app'").at(0));
 }
 
+void Server::terminate(const std::string& condition) const {
+  const std::string those = " FROM pg_stat_activity WHERE pid <> pg_backend_pid() AND (" + condition + ")";
+  std::string pids = "0";
+  for (const auto& pid : superuser("SELECT pid, pg_terminate_backend(pid)" + those)) pids += "," + pid;
+  const auto give_up = std::chrono::steady_clock::now() + std::chrono::seconds(10);
+  while (superuser("SELECT count(*) FROM pg_stat_activity WHERE pid IN (" + pids + ")").at(0) != "0") {
+    if (std::chrono::steady_clock::now() > give_up) fail("sessions did not end within 10 s: " + pids);
+    std::this_thread::sleep_for(std::chrono::milliseconds(1));
+  }
+}
+
 }  // namespace storagepool::postgres::testing

@@ -42,6 +42,8 @@ class Server {
   std::vector<std::string> superuser(const std::string& sql, const std::string& database = "postgres") const;
   // Drops all that a database holds.
   void empty(const std::string& database) const;
+  // Ends the sessions that pg_stat_activity shows for this condition, and waits until they have ended.
+  void terminate(const std::string& condition) const;
   // Client backends of role "app", as pg_stat_activity has them now.
   int app_backends() const;
 
