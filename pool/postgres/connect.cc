@@ -13,6 +13,7 @@
 #include <boost/asio/this_coro.hpp>
 #include <boost/asio/thread_pool.hpp>
 #include <libpq-fe.h>
+#include <openssl/ssl.h>
 
 #include "pool/common/runtime/clock.h"
 #include "pool/common/runtime/promise.h"
@@ -97,14 +98,20 @@ struct Attempt {
 
 using SharedConnection = std::shared_ptr<ConnectionHandle>;
 
+// The program waits for this thread when it ends, which has to be before OpenSSL's own end.
+asio::thread_pool& authenticator() {
+  OPENSSL_init_ssl(0, nullptr);  // what is there first ends last
+  static asio::thread_pool thread(1);
+  return thread;
+}
+
 // One step of the authentication, by a thread of its own: SCRAM's key takes scram_iterations (RFC 5802) of
 // SHA-256, some milliseconds and up to minutes, in which the loop would serve nobody. Without an answer by
 // the deadline the connection belongs to that thread.
 asio::awaitable<std::optional<PostgresPollingStatusType>> authenticate(SharedConnection connection,
                                                                        Deadline deadline) {
-  static auto* const worker = new asio::thread_pool(1);  // never joined: it may be busy when the program ends
   runtime::Promise<PostgresPollingStatusType> promise(co_await asio::this_coro::executor);
-  asio::post(*worker, [connection = std::move(connection), giver = promise.giver()]() mutable {
+  asio::post(authenticator(), [connection = std::move(connection), giver = promise.giver()]() mutable {
     if (giver.wanted()) giver.give(PQconnectPoll(connection->get()));
   });
   const auto answer = co_await promise.wait_until(deadline);

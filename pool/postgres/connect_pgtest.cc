@@ -300,6 +300,8 @@ TEST_F(ConnectTest, TheKeyOfALongScramIsMadeWhileTheLoopGoesOn) {
   ended = true;
   EXPECT_EQ(error.error_class, ErrorClass::kCredentialsRejected) << error.detail;
   EXPECT_GT(turns, 50);
+  const auto given_up = open_error(options, 100ms);
+  EXPECT_EQ(given_up.error_class, ErrorClass::kUnreachable) << given_up.detail;
   server_->superuser("DROP ROLE slow");
 }
 

@@ -10,8 +10,8 @@ namespace storagepool::postgres {
 // The first server version that looks, while it runs a statement, whether its client is still there.
 inline constexpr int kChecksClient = 140'000;
 
-// Ends the connection. Of an older server a statement that still runs is cancelled, for its session would go on
-// with it and outlive our end.
+// Ends the connection. Of an older server a statement that still runs is cancelled, for its session would go
+// on with it and outlive our end.
 struct FinishConnection {
   void operator()(PGconn* connection) const;
 };
