@@ -34,6 +34,7 @@ void trim(Answer& answer) {
   if (auto& facts = answer.facts) {
     cut(facts->target);
     cut(facts->detail);
+    if (auto& refused = facts->refused) cut(refused->detail);
     if (facts->facts) cut(facts->facts->system_identifier);
   }
 }
@@ -59,6 +60,7 @@ Answer essence(Answer answer) {
   if (auto& facts = answer.facts) {
     facts->elsewhere = std::min<std::int64_t>(facts->elsewhere, 1);
     facts->facts_age_seconds = 0;
+    if (auto& refused = facts->refused) refused->count = refused->at = 0;
     if (facts->facts) facts->facts->sessions = facts->facts->read_at = 0;
   }
   answer.asked = {};

@@ -135,7 +135,12 @@ std::vector<kube::Event> transition_events(const Status& before, const Status& a
     const Condition* was = find_condition(before, kReady);
     if (was == nullptr || was->reason != kRequestFailed) add(kube::EventType::kWarning, *ready);
   }
-  if (has_condition(after, kReady, Truth::kTrue) && !has_condition(before, kReady, Truth::kTrue)) {
+  const Condition* was_ready = find_condition(before, kReady);
+  const bool was_paused = was_ready != nullptr && was_ready->reason == kPaused;
+  const bool is_paused = ready != nullptr && ready->reason == kPaused;
+  if (is_paused && !was_paused) add(kube::EventType::kNormal, *ready);
+  if (!is_paused && has_condition(after, kReady, Truth::kTrue) &&
+      !has_condition(before, kReady, Truth::kTrue)) {
     add(kube::EventType::kNormal, *find_condition(after, kReady));
   }
   const auto limit = [](const Status& status) { return status.pods ? status.pods->budget.per_pod : 0; };

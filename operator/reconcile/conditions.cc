@@ -220,12 +220,20 @@ std::optional<Reason> hopeless(const StatusInput& input, const Seen& seen) {
   return long_enough ? std::optional(Reason{trouble->reason, trouble->message}) : std::nullopt;
 }
 
+Condition paused(const Seen& seen, const Condition& postgres) {
+  const bool well =
+      postgres.status != Truth::kFalse && wanted_replicas_ready(seen) && seen.step.unconfirmed.empty();
+  return condition(kReady, well ? Truth::kTrue : Truth::kFalse, kPaused,
+                   "spec.paused is true: nothing is changed but this status; " + progress(seen));
+}
+
 Condition ready(const StatusInput& input, const Seen& seen, const Condition& postgres) {
   if (const auto& stall = input.stall) return condition(kReady, Truth::kFalse, *stall);
   if (const auto& failure = input.failure) return condition(kReady, Truth::kFalse, *failure);
   const auto& awaited = seen.step.awaits_journal;
   if (seen.deleting && awaited) return condition(kReady, Truth::kFalse, "Draining", awaited->message);
   if (seen.deleting) return condition(kReady, Truth::kFalse, "Draining", "the pods are being removed");
+  if (seen.spec.sizing.paused) return paused(seen, postgres);
   if (seen.spec.sizing.replicas == 0 && seen.pods.empty()) {
     return condition(kReady, Truth::kTrue, "ScaledToZero", "no pods are wanted");
   }
@@ -273,13 +281,15 @@ std::vector<Condition> seen_conditions(const StatusInput& input, const Seen& see
   if (!stall) stall = hopeless(input, seen);
   if (!stall) stall = seen.step.stalled;
   const Condition is_stalled = stalled(stall);
-  const bool busy = is_stalled.status != Truth::kTrue && is_ready.status != Truth::kTrue;
+  const bool rests = seen.spec.sizing.paused && !seen.deleting;
+  const bool busy = !rests && is_stalled.status != Truth::kTrue && is_ready.status != Truth::kTrue;
   // In an outage both are so: PostgreSQL is away, and what waits for it.
   Reason why{is_ready.reason, is_ready.message};
   if (seen.step.awaits_journal && !input.failure) why = *seen.step.awaits_journal;
+  const Reason idle = rests ? Reason{kPaused, "nothing is changed until spec.paused is false"}
+                            : Reason{"Settled", "nothing is left to do"};
   const Condition reconciling =
-      busy ? condition(kReconciling, Truth::kTrue, why)
-           : condition(kReconciling, Truth::kFalse, "Settled", "nothing is left to do");
+      busy ? condition(kReconciling, Truth::kTrue, why) : condition(kReconciling, Truth::kFalse, idle);
   return {is_ready,
           reconciling,
           is_stalled,

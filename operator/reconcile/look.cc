@@ -18,7 +18,7 @@ using namespace std::chrono_literals;
 
 // One look ends after so many actions; the next one comes at once.
 constexpr int kMaxActions = 16;
-// How often pods are asked while something is awaited of them.
+// How often pods are asked while something is awaited of them, or has just been changed.
 constexpr auto kProgressing = 500ms;
 constexpr auto kWaiting = 2000ms;
 // How long after a change it is worth asking often.
@@ -101,8 +101,9 @@ Look::Failure Look::work() {
   }
   // Pods that a scale-in has waited for are waited for once more.
   if (deleting_ && !std::exchange(memory_.deleting, true)) memory_.leaving_since.reset();
+  if (!deleting_ && !valid_) return std::nullopt;
+  if (is_paused()) return rest();
   if (!deleting_) {
-    if (!valid_) return std::nullopt;
     if (auto failure = add_finalizer()) return failure;
     if (refused_) return std::nullopt;
     if (auto failure = apply_fixed_children()) return failure;
@@ -132,6 +133,16 @@ Look::Failure Look::work() {
   if (auto failure = forget_servers()) return failure;
   if (auto failure = ensure_config_map()) return failure;
   return ensure_stateful_set();
+}
+
+// What is under way stays as it is; that a filled journal is not evicted goes on being seen to.
+Look::Failure Look::rest() {
+  observe();
+  put_account();
+  step_.emplace(next_step(desired(), observed()));
+  const auto& workload = memory_.workload.view();
+  const bool at_risk = workload && !workload->workload.volumes;
+  return at_risk ? ensure_disruption_budget() : std::nullopt;
 }
 
 Desired Look::desired() const {
@@ -193,7 +204,8 @@ Observed Look::objects() const {
                              .pushed = pod.settings.has_value(),
                              .told = pod.leaving.has_value(),
                              .report = pod.answer.report,
-                             .failure = pod.answer.failure});
+                             .failure = pod.answer.failure,
+                             .refused = facts && facts->refused ? facts->refused->detail : ""});
   }
   for (const ClaimView& claim : claims_) {
     observed.claims.push_back({.ordinal = claim.ordinal, .bound = claim.bound});
@@ -281,7 +293,7 @@ Look::Failure Look::forget_servers() {
 
 // The Secret cannot be watched. A pod that refuses the token or does not come up may be for want of it.
 void Look::reapply_token_if_wanted() {
-  if (deleting_) return;
+  if (deleting_ || is_paused()) return;
   const bool wanted = std::any_of(pods_.begin(), pods_.end(), [](const PodState& pod) {
     return pod.answer.outcome == pods::Outcome::kUnauthorized || (pod.view.started && !pod.view.ran);
   });
@@ -353,14 +365,15 @@ bool Look::awaits_pods() const {
 
 std::chrono::milliseconds Look::report_period() const {
   const bool away = std::any_of(pods_.begin(), pods_.end(), [](const PodState& pod) {
-    return pod.answer.facts && !pod.answer.facts->reachable;
+    const auto& facts = pod.answer.facts;
+    return facts && (!facts->reachable || facts->refused);
   });
   // While pods take their journals along, an eviction must not come before a filled one is known.
   const auto& workload = memory_.workload.view();
   const bool watchful = workload && !workload->workload.volumes && spec_.journal_bytes > 0;
   const bool recent = now_.steady - memory_.progressed_at < kProgressPeriod;
   if (awaits_pods() && recent) return std::min<std::chrono::milliseconds>(kProgressing, options_.resync);
-  if (awaits_pods() || away || watchful)
+  if (awaits_pods() || away || watchful || recent)
     return std::min<std::chrono::milliseconds>(kWaiting, options_.resync);
   return options_.resync;
 }

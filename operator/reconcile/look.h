@@ -26,6 +26,8 @@ class Look {
   using Failure = std::optional<kube::ApiError>;
 
   Failure work();
+  Failure rest();
+  bool is_paused() const { return !deleting_ && valid_ && spec_.sizing.paused; }
   Cluster::Result<Json> set_finalizers(const std::vector<std::string>& finalizers);
   Failure add_finalizer();
   Failure finish_deletion();

@@ -42,6 +42,7 @@ bool leaves_out_pods(const sizing::Plan& plan, const sizing::Request& request) {
     case sizing::Shortage::kLimitsReduced:
     case sizing::Shortage::kMaximumDoesNotFit:
     case sizing::Shortage::kObserved:
+    case sizing::Shortage::kHeld:
       break;
   }
   return false;
@@ -64,12 +65,18 @@ class Stepper {
   Step run() {
     if (desired_.deleting) {
       step_.action = drain();
+    } else if (desired_.request.paused) {
+      step_.action = Done{};
     } else if (const auto& granted = observed_.granted) {
       step_.action = proceed(*granted);
     } else {
       step_.action = first_grant();
     }
-    if (!step_.blocked && leaves_out_pods(step_.plan, desired_.request)) step_.blocked = shortage();
+    if (const auto refused = connections_refused()) {
+      step_.blocked = refused;
+    } else if (!step_.blocked && !desired_.request.paused && leaves_out_pods(step_.plan, desired_.request)) {
+      step_.blocked = shortage();
+    }
     step_.stalled = stalled();
     return std::move(step_);
   }
@@ -131,7 +138,9 @@ class Stepper {
   std::optional<Action> grant(const Granted& granted) {
     const std::int64_t wanted = step_.plan.per_pod;
     std::int64_t limit = granted.settings.max_open_conns;
-    if (wanted <= limit || admits(workload_.peak_pods, std::max(granted.ceiling, wanted))) {
+    const bool may_grow =
+        refusing() == nullptr && admits(workload_.peak_pods, std::max(granted.ceiling, wanted));
+    if (wanted <= limit || may_grow) {
       limit = wanted;
     } else {
       hold_back(granted);
@@ -194,6 +203,7 @@ class Stepper {
     }
     // Of a StatefulSet that somebody deleted there may be pods that no cache has shown yet.
     if (!observed_.workload && !observed_.pods_are_live) return ListPods{};
+    if (observed_.workload && refusing() != nullptr) return std::nullopt;
     std::int64_t replicas = target;
     const auto peak = [&] { return std::max(workload_.peak_pods, pods_beside(replicas)); };
     while (replicas > workload_.replicas && !admits(peak(), granted.ceiling)) --replicas;
@@ -336,6 +346,24 @@ class Stepper {
   bool pending(const Granted& granted) const {
     return growth_waits_ || !step_.unconfirmed.empty() || workload_.replicas != step_.plan.replicas ||
            workload_.peak_pods > workload_.replicas || granted.ceiling > granted.settings.max_open_conns;
+  }
+
+  // A pod for which PostgreSQL had no connection left; null: none.
+  const PodObserved* refusing() const {
+    const auto found = std::find_if(observed_.pods.begin(), observed_.pods.end(),
+                                    [](const PodObserved& pod) { return !pod.refused.empty(); });
+    return found == observed_.pods.end() ? nullptr : &*found;
+  }
+
+  std::optional<Reason> connections_refused() const {
+    const PodObserved* pod = refusing();
+    if (pod == nullptr) return std::nullopt;
+    return Reason{
+        "ConnectionsRefused",
+        pod->name + ": " + pod->refused +
+            ". Neither limits nor replicas grow until PostgreSQL has refused nobody for some seconds. "
+            "Others hold more than is left to them: raise spec.postgres.reserve, or the limit that "
+            "PostgreSQL names"};
   }
 
   Reason shortage() const {

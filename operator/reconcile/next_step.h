@@ -17,6 +17,9 @@
 // pod that does not answer keeps the ceiling up, and so holds back growth that would not fit with it, and
 // nothing else.
 //
+// A server that has refused a connection (53300) has less than the sum says: until that is over, neither
+// limits nor replicas grow.
+//
 // Journals. A pod that is to go (scale-in, deletion) is told so first; it goes when its journal is empty
 // (leaving.h), or when a volume keeps what it holds and waiting for it has been long or useless. Which claims
 // hold nothing is written with the number of replicas that lets their pods go, and these are removed. Without
@@ -99,6 +102,7 @@ struct PodObserved {
   bool told = false;                                    // or being told whether it leaves
   std::optional<settings::SettingsReport> report = {};  // the latest; absent: it does not answer
   std::string failure = {};                             // why it did not, one sentence
+  std::string refused = {};  // PostgreSQL has had no connection left for it (53300): its words; empty: no
 };
 
 struct ClaimObserved {

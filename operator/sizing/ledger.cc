@@ -126,7 +126,7 @@ Outlook Ledger::outlook(const std::string& uid, Now now) {
 bool Ledger::raise(const std::string& uid, std::int64_t peak_pods, std::int64_t ceiling, Now now) {
   Account account = accounts_.at(uid);
   const bool is_more = peak_pods * ceiling > account.claim();
-  if (is_more && !account.request) return false;
+  if (is_more && (!account.request || account.request->paused)) return false;
   if (is_more && !outlook(uid, now).admits(peak_pods, ceiling, *account.request)) return false;
   account.existing.peak_pods = peak_pods;
   account.ceiling = ceiling;

@@ -9,8 +9,8 @@
 //   nobody's claim is raised above usable less the claims of all others, on any server that it counts on
 //
 // Share: what all that can shrink and grow are given of what others leave (shares.h). Taken away before is
-// the claim of those that do neither here: with policy Observe, with a spec that cannot be read, in deletion,
-// or on their way to another server.
+// the claim of those that do neither here: with policy Observe, paused, with a spec that cannot be read, in
+// deletion, or on their way to another server.
 //
 // A server is what has one system identifier, or else one host:port. Of its limits the least counts that one
 // of the StoragePools on it tells (known_facts.h); of reserves the greatest that one of them asks for. A

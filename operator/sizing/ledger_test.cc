@@ -117,6 +117,25 @@ TEST_F(LedgerOf, WhoMovesCountsOnAllServersThatItsPodsMayUse) {
   EXPECT_FALSE(ledger_.raise("a", 1, 6, now_));
 }
 
+TEST_F(LedgerOf, APausedOneKeepsItsClaimAndItsReserve) {
+  Account paused = account("a", 3, 9);
+  paused.facts = told(60);
+  paused.request->paused = true;
+  paused.request->reserve = 20;
+  ledger_.put(paused);
+  Account other = account("b", 1, 1);
+  other.created = 1;
+  ledger_.put(other);
+  EXPECT_EQ(outlook("b").usable, 37) << "the reserve of a paused one counts";
+  EXPECT_EQ(share("b"), (Share{3, 3})) << "a does not come down for b";
+  EXPECT_EQ(outlook("b").available, 10);
+  EXPECT_FALSE(ledger_.raise("a", 3, 10, now_));
+  EXPECT_TRUE(ledger_.raise("a", 3, 9, now_)) << "what it has it may have";
+  paused.request->paused = false;
+  ledger_.put(paused);
+  EXPECT_EQ(share("b"), (Share{3, 6}));
+}
+
 TEST_F(LedgerOf, ASpecThatCannotBeReadKeepsItsClaim) {
   Account a = account("a", 3, 9);
   a.request.reset();

@@ -66,7 +66,8 @@ std::optional<std::int64_t> told_limit(const std::vector<const KnownFacts*>& rep
 }  // namespace
 
 bool ServerBook::Place::shares() const {
-  return home && account->request && account->request->policy != Policy::kObserve;
+  const auto& request = account->request;
+  return home && request && request->policy != Policy::kObserve && !request->paused;
 }
 
 void ServerBook::add(const Account& account, bool home) {

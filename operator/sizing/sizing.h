@@ -48,6 +48,7 @@ struct Request {
   std::int64_t weight = 1;                           // of its share beside the others', 1 to kMaxWeight
   std::int64_t max_replicas = 0;                     // that an autoscaler may ask for; 0: there is none
   bool size_for_maximum = false;                     // spec.budget.sizeFor
+  bool paused = false;                               // it neither grows nor shrinks
 
   // Pods that limits are sized for.
   std::int64_t sized_for() const { return size_for_maximum ? std::max(replicas, max_replicas) : replicas; }
@@ -110,6 +111,7 @@ enum class Shortage {
   kMinimumDoesNotFit,  // fewer pods than asked, since minConnsPerPod each is already too much
   kStrict,             // Strict: nothing is rolled out
   kObserved,           // Observe: more is granted than the server can give
+  kHeld,               // paused, with more than the server can give
 };
 std::string_view to_string(Shortage shortage);  // the reason of a condition, e.g. "LimitsReduced"
 
@@ -129,6 +131,7 @@ struct Plan {
   std::int64_t replicas = 0;      // to run
   std::int64_t peak_pods = 0;     // counted for per_pod
   std::int64_t per_pod = 1;       // limit to grant now
+  std::int64_t share = 0;         // of all its pods together, when others have come down to theirs
   bool others_hold_more = false;  // per_pod is below the share until the others have come down to theirs
   Shortage shortage = Shortage::kNone;
   std::string message;  // one sentence with the sum, for people

@@ -70,8 +70,6 @@ std::string_view reason_of(ErrorClass error_class, const std::string& sqlstate) 
     case ErrorClass::kCredentialsRejected:
       return sqlstate == "28P01" ? "the server refused the user name or password"
                                  : "the server does not let this user in from here with this sslMode";
-    case ErrorClass::kServerFull:
-      return "the server has no connection left for this user";
     case ErrorClass::kDatabaseMissing:
       return "the database does not exist";
     case ErrorClass::kReadOnly:
@@ -83,6 +81,16 @@ std::string_view reason_of(ErrorClass error_class, const std::string& sqlstate) 
   }
 }
 
+// What of the server's words says which limit it is; the names in them are the role's and the database's own.
+std::string_view which_limit(std::string_view text) {
+  const auto says = [&](std::string_view words) { return text.find(words) != std::string_view::npos; };
+  if (says("too many connections for role")) return "too many connections for this role";
+  if (says("too many connections for database")) return "too many connections for this database";
+  if (says("remaining connection slots are reserved")) return "remaining connection slots are reserved";
+  if (says("too many clients already")) return "sorry, too many clients already";
+  return "the server has no connection left for this user";
+}
+
 // Reads libpq's text for its cause and forgets it: it may hold what nobody else should read.
 Error diagnose(const ConnectOptions& options, std::string_view text, ConnStatusType phase, bool expired) {
   if (expired) return failure(options, ErrorClass::kUnreachable, "no answer in time");
@@ -90,7 +98,9 @@ Error diagnose(const ConnectOptions& options, std::string_view text, ConnStatusT
   if (!sqlstate.empty()) {
     auto error_class = classify(sqlstate);
     if (error_class == ErrorClass::kConnectionLost) error_class = ErrorClass::kUnreachable;
-    return failure(options, error_class, reason_of(error_class, sqlstate), sqlstate);
+    const bool full = error_class == ErrorClass::kServerFull;
+    return failure(options, error_class, full ? which_limit(text) : reason_of(error_class, sqlstate),
+                   sqlstate);
   }
   const auto says = [&](std::string_view words) { return text.find(words) != std::string_view::npos; };
   if (says("no password supplied")) {

@@ -211,6 +211,8 @@ TEST_F(ConnectTest, AFullServerIsServerFull) {
   auto error = open_error(server_->connect_options());
   EXPECT_EQ(error.error_class, ErrorClass::kServerFull) << error.detail;
   EXPECT_EQ(error.sqlstate, "53300");
+  EXPECT_NE(error.detail.find("too many connections for this role (53300)"), std::string::npos)
+      << error.detail;
   server_->superuser("ALTER ROLE app CONNECTION LIMIT -1");
 
   std::vector<std::unique_ptr<Session>> all;
@@ -224,6 +226,7 @@ TEST_F(ConnectTest, AFullServerIsServerFull) {
     ASSERT_LT(all.size(), 20u);
   }
   EXPECT_EQ(error.error_class, ErrorClass::kServerFull) << error.detail;
+  EXPECT_EQ(error.detail.find("the server has no"), std::string::npos) << error.detail;
   for (auto& session : all) run(context_, session->close(in(20s)));
 }
 

@@ -104,6 +104,15 @@ enum class PostgresFault {
 std::string_view to_string(PostgresFault fault);
 std::optional<PostgresFault> parse_postgres_fault(std::string_view text);
 
+// PostgreSQL had no connection left when the pod wanted one (53300), and it is not known to be over: the
+// server's facts have not yet been read some seconds after the last time.
+struct Refusals {
+  std::int64_t count = 0;  // since the program started
+  std::int64_t at = 0;     // of the last, by the server's own clock as ServerFacts::read_at; 0: not known
+  std::string detail;      // of the last, as FactsReport::detail
+  friend bool operator==(const Refusals&, const Refusals&) = default;
+};
+
 struct FactsReport {
   std::string target;          // that new sessions are opened to, and `facts` are of: "host:port/database"
   std::int64_t elsewhere = 0;  // sockets that may still lead to one that was in force before
@@ -112,6 +121,7 @@ struct FactsReport {
   std::int64_t facts_age_seconds = 0;
   std::optional<PostgresFault> fault;  // kOther also for a cause that only a newer pod knows
   std::string detail;  // one sentence of allow-listed fields, never libpq's text or a credential
+  std::optional<Refusals> refused{};
   friend bool operator==(const FactsReport&, const FactsReport&) = default;
 };
 
