@@ -36,6 +36,11 @@ void trim(Answer& answer) {
     cut(facts->detail);
     if (auto& refused = facts->refused) cut(refused->detail);
     if (facts->facts) cut(facts->facts->system_identifier);
+    if (auto& trial = facts->trial) {
+      cut(trial->target);
+      cut(trial->detail);
+      if (trial->facts) cut(trial->facts->system_identifier);
+    }
   }
 }
 
@@ -62,6 +67,10 @@ Answer essence(Answer answer) {
     facts->facts_age_seconds = 0;
     if (auto& refused = facts->refused) refused->count = refused->at = 0;
     if (facts->facts) facts->facts->sessions = facts->facts->read_at = 0;
+    if (auto& trial = facts->trial) {
+      trial->facts_age_seconds = 0;
+      if (trial->facts) trial->facts->sessions = trial->facts->read_at = 0;
+    }
   }
   answer.asked = {};
   return answer;

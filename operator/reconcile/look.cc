@@ -135,16 +135,6 @@ Look::Failure Look::work() {
   return ensure_stateful_set();
 }
 
-// What is under way stays as it is; that a filled journal is not evicted goes on being seen to.
-Look::Failure Look::rest() {
-  observe();
-  put_account();
-  step_.emplace(next_step(desired(), observed()));
-  const auto& workload = memory_.workload.view();
-  const bool at_risk = workload && !workload->workload.volumes;
-  return at_risk ? ensure_disruption_budget() : std::nullopt;
-}
-
 Desired Look::desired() const {
   const auto& since = memory_.leaving_since;
   return {.request = spec_.sizing,
@@ -344,7 +334,6 @@ Look::Failure Look::write_status() {
     }
     return stored.error();
   }
-  memory_.status.written(status_, *stored, now_.steady);
   memory_.status_written_at = now_.steady;
   if (changed == Difference::kReal) memory_.progressed_at = now_.steady;
   for (const kube::Event& event : events) record(event);

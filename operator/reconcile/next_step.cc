@@ -3,6 +3,7 @@
 #include <algorithm>
 #include <utility>
 
+#include "operator/reconcile/blocked.h"
 #include "operator/reconcile/holding.h"
 #include "operator/reconcile/leaving.h"
 
@@ -11,24 +12,6 @@ namespace {
 
 // More than are made from one status to the next.
 constexpr std::int64_t kGenerationsSkipped = 1000;
-
-bool confirmed(const PodObserved& pod, const Granted& granted) {
-  if (!pod.started) return true;
-  const auto& report = pod.report;
-  return report && report->applied_generation == granted.generation &&
-         settings::has_in_force(*report, granted.settings) &&
-         report->sockets() <= granted.settings.max_open_conns;
-}
-
-// What a pod that has not confirmed the grant lacks.
-std::string what_is_missing(const PodObserved& pod, const Granted& granted) {
-  const auto& report = pod.report;
-  if (!report) return pod.failure;
-  if (report->applied_generation != granted.generation) {
-    return "generation " + std::to_string(report->applied_generation) + " is in force";
-  }
-  return std::to_string(report->sockets()) + " connections are still open";
-}
 
 // The plan has fewer pods than are asked for.
 bool leaves_out_pods(const sizing::Plan& plan, const sizing::Request& request) {
@@ -72,7 +55,7 @@ class Stepper {
     } else {
       step_.action = first_grant();
     }
-    if (const auto refused = connections_refused()) {
+    if (const auto refused = connections_refused(observed_.pods)) {
       step_.blocked = refused;
     } else if (!step_.blocked && !desired_.request.paused && leaves_out_pods(step_.plan, desired_.request)) {
       step_.blocked = shortage();
@@ -139,7 +122,7 @@ class Stepper {
     const std::int64_t wanted = step_.plan.per_pod;
     std::int64_t limit = granted.settings.max_open_conns;
     const bool may_grow =
-        refusing() == nullptr && admits(workload_.peak_pods, std::max(granted.ceiling, wanted));
+        refusing(observed_.pods) == nullptr && admits(workload_.peak_pods, std::max(granted.ceiling, wanted));
     if (wanted <= limit || may_grow) {
       limit = wanted;
     } else {
@@ -203,7 +186,7 @@ class Stepper {
     }
     // Of a StatefulSet that somebody deleted there may be pods that no cache has shown yet.
     if (!observed_.workload && !observed_.pods_are_live) return ListPods{};
-    if (observed_.workload && refusing() != nullptr) return std::nullopt;
+    if (observed_.workload && refusing(observed_.pods) != nullptr) return std::nullopt;
     std::int64_t replicas = target;
     const auto peak = [&] { return std::max(workload_.peak_pods, pods_beside(replicas)); };
     while (replicas > workload_.replicas && !admits(peak(), granted.ceiling)) --replicas;
@@ -348,24 +331,6 @@ class Stepper {
            workload_.peak_pods > workload_.replicas || granted.ceiling > granted.settings.max_open_conns;
   }
 
-  // A pod for which PostgreSQL had no connection left; null: none.
-  const PodObserved* refusing() const {
-    const auto found = std::find_if(observed_.pods.begin(), observed_.pods.end(),
-                                    [](const PodObserved& pod) { return !pod.refused.empty(); });
-    return found == observed_.pods.end() ? nullptr : &*found;
-  }
-
-  std::optional<Reason> connections_refused() const {
-    const PodObserved* pod = refusing();
-    if (pod == nullptr) return std::nullopt;
-    return Reason{
-        "ConnectionsRefused",
-        pod->name + ": " + pod->refused +
-            ". Neither limits nor replicas grow until PostgreSQL has refused nobody for some seconds. "
-            "Others hold more than is left to them: raise spec.postgres.reserve, or the limit that "
-            "PostgreSQL names"};
-  }
-
   Reason shortage() const {
     return {std::string(sizing::to_string(step_.plan.shortage)), step_.plan.message};
   }
@@ -373,7 +338,7 @@ class Stepper {
   // Replicas or limits wait for pods that have not confirmed, or for other StoragePools.
   void hold_back(const Granted& granted) {
     if (!step_.unconfirmed.empty()) {
-      step_.blocked = not_confirmed(granted);
+      step_.blocked = not_confirmed(observed_.pods, granted);
     } else {
       wait_for_others();
     }
@@ -390,17 +355,6 @@ class Stepper {
     const sizing::Shortage why = step_.plan.shortage;
     if (why != sizing::Shortage::kStrict && why != sizing::Shortage::kMinimumDoesNotFit) return std::nullopt;
     return shortage();
-  }
-
-  Reason not_confirmed(const Granted& granted) const {
-    std::string pods;
-    for (const PodObserved& pod : observed_.pods) {
-      if (confirmed(pod, granted)) continue;
-      pods += (pods.empty() ? "" : "; ") + pod.name + ": " + what_is_missing(pod, granted);
-    }
-    return {"PodNotConfirmed", "waiting for pods to confirm generation " +
-                                   std::to_string(granted.generation) + " with " +
-                                   std::to_string(granted.settings.max_open_conns) + " connections: " + pods};
   }
 
   const Desired& desired_;

@@ -215,5 +215,79 @@ TEST_F(EngineControlTest, ADatabaseStaysClosedUntilTheLastGuardIsGone) {
   EXPECT_TRUE(acquire(20s, "audit_ws_a"));
 }
 
+// --- trials (E11)
+class EngineTrialTest : public EngineControlTest {
+ protected:
+  using Tried = tl::expected<void, postgres::Error>;
+  static asio::awaitable<Tried> look(postgres::Connection& session) {
+    const auto answer = co_await session.execute("SELECT 1", in(20s));
+    if (!answer) co_return tl::unexpected(answer.error());
+    co_return Tried{};
+  }
+  Tried attempt(const postgres::ConnectOptions& options) {
+    std::optional<Tried> tried;
+    start(engine_->try_connect(options, look, in(20s)), tried);
+    wait_until([&] {
+      most_ = std::max(most_, backends("usename IN ('app', 'next')"));
+      return tried.has_value();
+    });
+    return *tried;
+  }
+  int most_ = 0;
+};
+
+TEST_F(EngineTrialTest, AWrongPasswordIsToldAndCostsNobodyASession) {
+  make({.max_open_conns = 2});
+  start_load(6);
+  wait_for_more(50);
+  postgres::ConnectOptions wrong = *options_;
+  wrong.password = "typing error";
+  for (int i = 0; i < 5; ++i) {
+    const Tried tried = attempt(wrong);
+    ASSERT_FALSE(tried);
+    EXPECT_EQ(tried.error().error_class, postgres::ErrorClass::kCredentialsRejected) << tried.error().detail;
+  }
+  wait_for_more(50);
+  stop_load();
+  EXPECT_TRUE(errors_.empty()) << errors_.front().detail;
+  EXPECT_LE(most_, 2) << "E1";
+  EXPECT_LE(engine_->statistics().open_high_water, 2);
+}
+
+TEST_F(EngineTrialTest, AnotherRoleIsAdmittedWithinTheLimitAndLeavesNothingBehind) {
+  make({.max_open_conns = 1});
+  start_load(4);
+  wait_for_more(50);
+  postgres::ConnectOptions other = *options_;
+  other.user = "next";
+  other.password = "next-secret";
+  EXPECT_TRUE(attempt(other));
+  EXPECT_EQ(backends("usename = 'next'"), 0);
+  wait_for_more(50);
+  EXPECT_EQ(last_user_, "app");
+  stop_load();
+  EXPECT_TRUE(errors_.empty()) << errors_.front().detail;
+  EXPECT_LE(most_, 1) << "E1";
+}
+
+TEST_F(EngineTrialTest, WithoutATokenInTimeItIsGivenUp) {
+  make({.max_open_conns = 1});
+  Lease held = lease();
+  const auto tried = run(context_, engine_->try_connect(*options_, look, in(20ms)));
+  ASSERT_FALSE(tried);
+  EXPECT_EQ(tried.error().error_class, postgres::ErrorClass::kTimeout);
+  EXPECT_EQ(value(held, "SELECT 1"), "1");
+}
+
+TEST_F(EngineTrialTest, AHostThatDoesNotExistIsNamed) {
+  make({.max_open_conns = 2});
+  postgres::ConnectOptions wrong = *options_;
+  wrong.host = "postgres-typo.invalid";
+  const Tried tried = attempt(wrong);
+  ASSERT_FALSE(tried);
+  EXPECT_EQ(tried.error().error_class, postgres::ErrorClass::kUnreachable);
+  EXPECT_NE(tried.error().detail.find("postgres-typo.invalid"), std::string::npos) << tried.error().detail;
+}
+
 }  // namespace
 }  // namespace storagepool::engine

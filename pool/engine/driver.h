@@ -60,6 +60,9 @@ class Driver : public std::enable_shared_from_this<Driver> {
   static boost::asio::awaitable<bool> suspend(std::shared_ptr<Driver> self, TimePoint deadline);
   void resume();
   void retire();
+  static boost::asio::awaitable<tl::expected<void, postgres::Error>> try_connect(
+      std::shared_ptr<Driver> self, postgres::ConnectOptions options, Engine::Trial trial,
+      TimePoint deadline);
   std::int64_t retired() const;
   static boost::asio::awaitable<tl::expected<ClosedDatabase, AcquireError>> close_database(
       std::shared_ptr<Driver> self, std::string database, TimePoint deadline);
@@ -96,6 +99,9 @@ class Driver : public std::enable_shared_from_this<Driver> {
 
   boost::asio::awaitable<void> open(ConnectionId id, std::string database,
                                     boost::asio::any_io_executor strand);
+  static boost::asio::awaitable<tl::expected<void, postgres::Error>> hold_trial(
+      boost::asio::any_io_executor strand, postgres::ConnectOptions options, Engine::Trial trial,
+      TimePoint deadline);
   boost::asio::awaitable<void> validate(ConnectionId id, std::shared_ptr<postgres::Session> session);
   boost::asio::awaitable<void> roll_back(ConnectionId id, std::shared_ptr<postgres::Session> session);
   boost::asio::awaitable<void> close(ConnectionId id, std::shared_ptr<postgres::Session> session);

@@ -3,7 +3,10 @@
 #include <utility>
 #include <vector>
 
+#include <boost/asio/co_spawn.hpp>
+#include <boost/asio/strand.hpp>
 #include <boost/asio/this_coro.hpp>
+#include <boost/asio/use_awaitable.hpp>
 
 #include "pool/engine/driver_wait.h"
 
@@ -84,6 +87,40 @@ void Driver::retire() {
   Lock lock(mutex_);
   core_.retire(now());
   settle(std::move(lock));
+}
+
+asio::awaitable<tl::expected<void, postgres::Error>> Driver::try_connect(std::shared_ptr<Driver> self,
+                                                                         postgres::ConnectOptions options,
+                                                                         Engine::Trial trial,
+                                                                         TimePoint deadline) {
+  const asio::any_io_executor executor = co_await asio::this_coro::executor;
+  const auto has_token = [&core = self->core_] { return core.trial_has_token(); };
+  {
+    Milestone milestone(self, executor, deadline, has_token);
+    {
+      Lock lock(self->mutex_);
+      self->core_.want_trial(self->now());
+      self->settle(std::move(lock));
+    }
+    co_await milestone.wait();
+  }
+  bool begins = false;
+  {
+    const Lock lock(self->mutex_);
+    begins = has_token() && !self->shut_;
+  }
+  tl::expected<void, postgres::Error> result = tl::unexpected(postgres::Error{
+      postgres::ErrorClass::kTimeout, "", "", "no connection of the limit came free for a trial in time"});
+  if (begins) {
+    const asio::any_io_executor strand = asio::make_strand(self->executor_);
+    auto work = hold_trial(strand, std::move(options), std::move(trial), deadline);
+    result = co_await asio::co_spawn(strand, std::move(work), asio::use_awaitable);
+  }
+  Lock lock(self->mutex_);
+  if (self->shut_) co_return result;
+  self->core_.end_trial(self->now());
+  self->settle(std::move(lock));
+  co_return result;
 }
 
 asio::awaitable<tl::expected<ClosedDatabase, AcquireError>> Driver::close_database(

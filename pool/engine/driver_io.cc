@@ -87,6 +87,24 @@ asio::awaitable<void> Driver::open(ConnectionId id, std::string database, asio::
   }
 }
 
+// Ends when the server has let go of the session.
+asio::awaitable<tl::expected<void, postgres::Error>> Driver::hold_trial(asio::any_io_executor strand,
+                                                                        postgres::ConnectOptions options,
+                                                                        Engine::Trial trial,
+                                                                        TimePoint deadline) {
+  tl::expected<void, postgres::Error> result = tl::unexpected(
+      postgres::Error{ErrorClass::kOther, "", "", "a trial to connect: out of descriptors or memory"});
+  try {
+    auto session = co_await postgres::connect(strand, options, deadline);
+    if (!session) co_return tl::unexpected(std::move(session.error()));
+    result = co_await trial(**session);
+    co_await (*session)->close(runtime::steady_now() + postgres::kLetGoTimeout);
+  } catch (const std::exception&) {
+    // As in `open`: the error made above stands.
+  }
+  co_return result;
+}
+
 asio::awaitable<void> Driver::validate(ConnectionId id, std::shared_ptr<postgres::Session> session) {
   const auto self = shared_from_this();
   auto answer = co_await session->execute("", runtime::steady_now() + in_force().connect_timeout);

@@ -46,6 +46,10 @@ asio::awaitable<bool> Engine::suspend(TimePoint deadline) {
 void Engine::resume() {
   driver_->resume();
 }
+asio::awaitable<tl::expected<void, postgres::Error>> Engine::try_connect(postgres::ConnectOptions options,
+                                                                         Trial trial, TimePoint deadline) {
+  return Driver::try_connect(driver_, std::move(options), std::move(trial), deadline);
+}
 void Engine::retire_connections() {
   driver_->retire();
 }

@@ -122,10 +122,20 @@ class Engine {
   boost::asio::awaitable<bool> suspend(TimePoint deadline);
   void resume();
 
+  // Makes one session with these options, which need not be those in force, hands it to `trial` and closes
+  // it: the error says why it was not admitted, or is what `trial` says. It counts in maxOpenConns: where
+  // every token is taken, one is taken from an idle connection or from the next that is given back. By
+  // `deadline` without one the error is kTimeout. One trial at a time.
+  using Trial =
+      std::function<boost::asio::awaitable<tl::expected<void, postgres::Error>>(postgres::Connection&)>;
+  boost::asio::awaitable<tl::expected<void, postgres::Error>> try_connect(postgres::ConnectOptions options,
+                                                                          Trial trial, TimePoint deadline);
+
   // No connection made or begun before is handed out again, as after a change of credentials: idle ones are
   // closed now, busy ones on release. New ones read the options source again.
   void retire_connections();
-  // How many of them the server has not let go of yet. For people and the operator, not for every request.
+  // How many of them the server has not let go of yet, with the one of a trial. For people and the operator,
+  // not for every request.
   std::int64_t retired_connections() const;
 
   // For DROP DATABASE. Waiters for the database and new acquires fail (kDatabaseClosed) from now until the

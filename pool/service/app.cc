@@ -29,6 +29,8 @@
 #include "pool/recording/replay.h"
 #include "pool/recording/replay_store.h"
 #include "pool/service/background.h"
+#include "pool/service/bounds.h"
+#include "pool/service/changeover.h"
 #include "pool/service/config/credentials.h"
 #include "pool/service/config/live_settings.h"
 #include "pool/service/config/startup.h"
@@ -57,39 +59,6 @@ constexpr std::chrono::seconds kRequestTimeout{60};  // besides acquireTimeout a
 // While PostgreSQL is known to be away: long enough to ride out a blip, short enough to say so early.
 constexpr std::chrono::seconds kAwayPatience{2};
 
-http::Limits small_requests() {
-  http::Limits limits;
-  limits.body_bytes = settings::kMaxConfigBytes;
-  limits.max_connections = 64;
-  limits.close_idle_for_new = true;  // whoever holds connections must not keep a probe or the operator out
-  return limits;
-}
-
-http::Limits api_limits(const Options& options) {
-  http::Limits limits;
-  limits.requests_per_second = options.requests_per_second;
-  limits.burst = options.request_burst;
-  return limits;
-}
-
-// For as far back as validation lets events in.
-tables::PartitionSettings partition_settings(const Options& options) {
-  return {.oldest_event = std::chrono::ceil<std::chrono::hours>(options.event_times.past)};
-}
-
-workspaces::Options workspace_options(const Options& options) {
-  workspaces::Options workspaces;
-  workspaces.partitions = partition_settings(options);
-  return workspaces;
-}
-
-// With a journal to turn to, nothing is waited for that PostgreSQL has begun and does not end.
-ingest::Limits ingest_limits(const Options& options) {
-  ingest::Limits limits;
-  if (options.journal_max_bytes > 0) limits.grace = std::chrono::milliseconds{1000};
-  return limits;
-}
-
 class App {
  public:
   App(const Options& options, Startup startup);
@@ -103,6 +72,7 @@ class App {
   void follow_predecessor(std::int64_t left);
   void leave(bool leaving);
   void add_routes();
+  postgres::ConnectOptions options_for(const Access& access);
   bool postgres_usable() const { return monitor_.status().usable(); }
   Situation situation() const;
   std::optional<settings::JournalReport> journal_report() const;
@@ -123,6 +93,8 @@ class App {
   Predecessor predecessor_;
   LiveSettings settings_;
   const std::string system_database_;
+  Changeover changeover_;
+  CaFiles ca_files_;
   engine::Engine engine_;
   reading::Reader reader_;
   ingest::Ingest ingest_;
@@ -159,15 +131,15 @@ App::App(const Options& options, Startup startup)
                                engine_.in_force());
                 }),
       system_database_(settings_.in_force().config.postgres.database),
+      changeover_(
+          {settings_.in_force().config.postgres,
+           read_access({options.credentials_dir, options.ca_file}, settings_.in_force().config.postgres)}),
       engine_(
           executor_,
-          [this] {
-            const InForce& now = settings_.in_force();
-            auto connect = read_connect_options({options_.credentials_dir, options_.ca_file},
-                                                now.config.postgres, now.settings);
-            if (connect && predecessor_.possible())
-              connect->application_name = predecessor_.application_name();
-            return connect;
+          [this]() -> tl::expected<postgres::ConnectOptions, postgres::Error> {
+            const auto& access = changeover_.in_force().access;
+            if (!access) return tl::unexpected(access.error());
+            return options_for(*access);
           },
           system_database_, predecessor_.leave_room(settings_.in_force().settings), monitor_.listener()),
       reader_(engine_),
@@ -178,7 +150,9 @@ App::App(const Options& options, Startup startup)
       authenticator_(
           {.mode = options.auth_mode, .dir = options.auth_dir, .admin_token_file = options.admin_token_file}),
       background_({options, settings_, engine_, authenticator_, partition_settings(options),
-                   [this] { return postgres_usable(); }, [this] { monitor_.moved(); }}),
+                   [this] { return postgres_usable(); }, [this] { return monitor_.status().reachable(); },
+                   changeover_, [this](const Access& access) { return options_for(access); },
+                   [this] { monitor_.moved(); }}),
       api_(executor_, api_limits(options),
            with_health(health_routes_,
                        metrics_.counted(api_routes_,
@@ -232,6 +206,12 @@ recording::RecordingOptions App::recording_options() {
               }};
 }
 
+postgres::ConnectOptions App::options_for(const Access& access) {
+  postgres::ConnectOptions connect = connect_options(access, settings_.in_force().settings, ca_files_);
+  if (predecessor_.possible()) connect.application_name = predecessor_.application_name();
+  return connect;
+}
+
 PoolFigures App::figures() const {
   return {.pool = engine_.statistics(),
           .databases = engine_.database_statistics(),
@@ -244,6 +224,8 @@ settings::FactsReport App::facts() const {
   settings::FactsReport report = monitor_.status().report(runtime::steady_now());
   report.target = settings::target_of(settings_.in_force().config.postgres);
   report.elsewhere = engine_.retired_connections();
+  report.trial = changeover_.report(runtime::steady_now());
+  report.mounted = background_.mounted_generation();
   return report;
 }
 
@@ -278,6 +260,9 @@ Situation App::situation() const {
   Situation now;
   now.postgres = monitor_.status().not_ready();
   now.to_mend = monitor_.status().to_mend();
+  if (const std::string refusal = changeover_.refusal(); !refusal.empty()) {
+    now.to_mend.push_back("what is mounted now is not admitted, and sessions are made as before: " + refusal);
+  }
   now.schema_seen = schema_mark_.seen();
   now.leaving = leaving_.told();
   now.left = leaving_.left(runtime::steady_now());
@@ -374,6 +359,7 @@ int App::run() {
                               .engine = engine_},
                   [this] { context_.stop(); });
   monitor_.start(engine_, system_database_, [this] { schema_mark_.set(); });
+  monitor_.watch_sessions([this] { changeover_.admitted(); });
   if (predecessor_.possible())
     monitor_.watch_predecessor([this](std::int64_t left) { follow_predecessor(left); });
   background_.start(executor_);

@@ -1,13 +1,15 @@
 #include "pool/service/background.h"
 
 #include <chrono>
+#include <filesystem>
+#include <utility>
 #include <vector>
 
 #include "pool/common/runtime/clock.h"
 #include "pool/common/runtime/coroutine.h"
 #include "pool/common/runtime/files.h"
 #include "pool/common/runtime/log.h"
-#include "pool/service/config/credential_watch.h"
+#include "pool/service/facts.h"
 #include "pool/tables/partitions.h"
 
 namespace storagepool::service {
@@ -33,25 +35,27 @@ std::string joined(const std::vector<std::string>& names) {
 
 void Background::start(const boost::asio::any_io_executor& executor) {
   runtime::spawn(executor, "configuration", watch_config());
-  runtime::spawn(executor, "credentials", watch_credentials());
   runtime::spawn(executor, "tokens", watch_tokens());
   runtime::spawn(executor, "maintenance", maintain());
 }
 
-// The mounted file is how a change comes when the operator cannot reach the pod.
+// The mounted files are how a change comes when the operator cannot reach the pod, and the only way for
+// another server or other credentials.
 awaitable<void> Background::watch_config() {
   std::string seen;
   while (!stopped_) {
-    co_await runtime::sleep_for(kFilesPeriod);
     const auto text = runtime::read_file(context_.options.config_file, settings::kMaxConfigBytes);
     const std::string now = text ? *text : text.error();
-    if (now == seen || stopped_) continue;
-    seen = now;
-    if (!text) {
-      log::warn("the mounted configuration cannot be read", {{"detail", text.error()}});
-    } else if (!take_mounted(*text)) {
-      seen.clear();  // tried again
+    if (now != seen) {
+      seen = now;
+      if (!text) {
+        log::warn("the mounted configuration cannot be read", {{"detail", text.error()}});
+      } else if (!take_mounted(*text)) {
+        seen.clear();  // tried again
+      }
     }
+    co_await change_over();
+    co_await runtime::sleep_for(kFilesPeriod);
   }
 }
 
@@ -61,9 +65,8 @@ bool Background::take_mounted(const std::string& text) {
     log::warn("the mounted configuration is not usable", {{"detail", settings::to_string(mounted.error())}});
     return true;
   }
-  const InForce& now = context_.settings.in_force();
-  // The limit first: it may be for the server that is named beside it.
-  if (mounted->generation > now.config.generation) {
+  // The limit first: it is for the server that is named beside it.
+  if (mounted->generation > context_.settings.in_force().config.generation) {
     const auto changed = context_.settings.change(mounted->generation, mounted->pool,
                                                   "the configuration file", mounted->ignored);
     if (!changed) {
@@ -71,39 +74,76 @@ bool Background::take_mounted(const std::string& text) {
       return changed.error().reason != Refusal::Reason::kNotPersisted;
     }
   }
-  follow(mounted->postgres);
+  mounted_generation_ = mounted->generation;
+  if (mounted->postgres.database == mounted_.database) {
+    mounted_ = mounted->postgres;
+  } else {
+    log::warn("the mounted configuration names another database, which takes effect with a restart",
+              {{"database", mounted->postgres.database}});
+  }
   return true;
+}
+
+// Absent, or not usable, it is none: nothing depends on it but what the operator is told.
+std::optional<Mounted> Background::read_candidate() const {
+  const auto path =
+      std::filesystem::path(context_.options.config_file).parent_path() / settings::kCandidateFile;
+  const auto text = runtime::read_file(path.string(), settings::kMaxConfigBytes);
+  if (!text) return std::nullopt;
+  auto target = settings::parse_target(*text);
+  if (!target) return std::nullopt;
+  auto access = read_access({context_.options.credentials_dir, context_.options.ca_file}, *target);
+  return Mounted{std::move(*target), std::move(access)};
 }
 
 // What the journal holds is stored where new sessions lead; so a wrong or moved server is put right without a
 // restart.
-void Background::follow(const settings::PostgresTarget& mounted) {
-  const settings::PostgresTarget before = context_.settings.in_force().config.postgres;
-  if (mounted == before) return;
-  if (mounted.database != before.database) {
-    log::warn("the mounted configuration names another database, which takes effect with a restart",
-              {{"database", mounted.database}});
-    return;
+awaitable<void> Background::change_over() {
+  Changeover& changeover = context_.changeover;
+  const settings::PostgresTarget before = changeover.in_force().target;
+  auto access = read_access({context_.options.credentials_dir, context_.options.ca_file}, mounted_);
+  if (changeover.look({mounted_, std::move(access)}, read_candidate())) put_in_force(before);
+  const auto attempt = changeover.due(runtime::steady_now(), context_.serves());
+  if (attempt && !stopped_) {
+    const auto deadline =
+        runtime::steady_now() + kAcquireTimeout + context_.engine.in_force().connect_timeout;
+    settings::ServerFacts facts;
+    const auto look =
+        [&facts, deadline](postgres::Connection& session) -> awaitable<tl::expected<void, postgres::Error>> {
+      auto read = co_await read_server_facts(session, deadline);
+      if (!read) co_return tl::unexpected(std::move(read.error()));
+      facts = std::move(read->facts);
+      co_return tl::expected<void, postgres::Error>();
+    };
+    const auto options = context_.connect_options(attempt->access);
+    const auto tried = co_await context_.engine.try_connect(options, look, deadline);
+    const Changeover::Outcome outcome =
+        tried ? Changeover::Outcome(std::move(facts)) : tl::unexpected(tried.error());
+    if (changeover.tried(runtime::steady_now(), *attempt, outcome)) put_in_force(before);
   }
-  log::info("PostgreSQL is elsewhere now, replacing the sessions",
-            {{"from", settings::target_of(before)},
-             {"to", settings::target_of(mounted)},
-             {"open", context_.engine.statistics().open}});
-  context_.settings.move(mounted);
-  context_.engine.retire_connections();
-  context_.moved();
+  log_refusal();
 }
 
-// New sessions read the mounted files anyway; those made with what stood there before are replaced.
-awaitable<void> Background::watch_credentials() {
-  CredentialWatch watch({context_.options.credentials_dir, context_.options.ca_file},
-                        context_.settings.in_force().config.postgres.ssl_mode);
-  while (!stopped_) {
-    co_await runtime::sleep_for(kFilesPeriod);
-    if (!watch.changed()) continue;
-    log::info("the credentials have changed, replacing the sessions",
-              {{"open", context_.engine.statistics().open}});
-    context_.engine.retire_connections();
+void Background::put_in_force(const settings::PostgresTarget& before) {
+  const settings::PostgresTarget now = context_.changeover.in_force().target;
+  log::info("sessions are made anew, with what is mounted now",
+            {{"from", settings::target_of(before)},
+             {"to", settings::target_of(now)},
+             {"open", context_.engine.statistics().open}});
+  context_.settings.move(now);
+  context_.engine.retire_connections();
+  if (now != before) context_.moved();
+}
+
+void Background::log_refusal() {
+  const std::string refusal = context_.changeover.refusal();
+  if (refusal == logged_refusal_) return;
+  logged_refusal_ = refusal;
+  if (refusal.empty()) {
+    log::info("PostgreSQL is used as it is mounted again");
+  } else {
+    log::warn("PostgreSQL cannot be used as it is mounted now; sessions are made as before",
+              {{"detail", refusal}});
   }
 }
 

@@ -1,9 +1,11 @@
-// What the program does while nobody asks: follows the mounted configuration, credentials and tokens, keeps
-// the partitions of the system database ahead of time and drops what has been kept for long enough. Runs on
-// one executor.
+// What the program does while nobody asks: follows the mounted configuration, credentials and tokens (what to
+// do about another server or other credentials is changeover.h's to decide), keeps the partitions of the
+// system database ahead of time and drops what has been kept for long enough. Runs on one executor.
 #pragma once
 
+#include <cstdint>
 #include <functional>
+#include <optional>
 #include <string>
 #include <utility>
 
@@ -12,6 +14,7 @@
 
 #include "pool/auth/auth.h"
 #include "pool/engine/engine.h"
+#include "pool/service/changeover.h"
 #include "pool/service/config/live_settings.h"
 #include "pool/service/config/options.h"
 #include "pool/tables/partitions.h"
@@ -25,28 +28,39 @@ struct BackgroundContext {
   auth::Authenticator& authenticator;
   tables::PartitionSettings partitions;
   std::function<bool()> has_schema;  // the system database is reachable and migrated
-  std::function<void()> moved;       // sessions are opened to another server from now on
+  std::function<bool()> serves;      // sessions work
+  Changeover& changeover;
+  std::function<postgres::ConnectOptions(const Access&)> connect_options;
+  std::function<void()> moved;  // sessions are opened to another server from now on
 };
 
 class Background {
  public:
-  explicit Background(BackgroundContext context) : context_(std::move(context)) {}
+  explicit Background(BackgroundContext context)
+      : context_(std::move(context)), mounted_(context_.settings.in_force().config.postgres) {}
 
   // What `context` refers to, and this, must live until the executor runs no more.
   void start(const boost::asio::any_io_executor& executor);
   // Nothing new is begun.
   void stop() { stopped_ = true; }
+  // The generation of the mounted configuration as it was read last; 0: not yet.
+  std::int64_t mounted_generation() const { return mounted_generation_; }
 
  private:
   boost::asio::awaitable<void> watch_config();
-  boost::asio::awaitable<void> watch_credentials();
   boost::asio::awaitable<void> watch_tokens();
   boost::asio::awaitable<void> maintain();
   boost::asio::awaitable<bool> maintain_once();  // false when it is worth trying again soon
   bool take_mounted(const std::string& text);    // likewise
-  void follow(const settings::PostgresTarget& mounted);
+  std::optional<Mounted> read_candidate() const;
+  boost::asio::awaitable<void> change_over();
+  void put_in_force(const settings::PostgresTarget& before);
+  void log_refusal();
 
   BackgroundContext context_;
+  settings::PostgresTarget mounted_;  // as far as it can be followed without a restart
+  std::int64_t mounted_generation_ = 0;
+  std::string logged_refusal_;
   bool stopped_ = false;
 };
 

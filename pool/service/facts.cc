@@ -68,6 +68,26 @@ tl::expected<ParsedFacts, std::string> parse_facts(const postgres::Result& resul
   return parsed;
 }
 
+boost::asio::awaitable<tl::expected<ParsedFacts, postgres::Error>> read_server_facts(
+    postgres::Connection& connection, std::chrono::steady_clock::time_point deadline) {
+  const auto result = co_await connection.execute(kFactsSql, deadline);
+  if (!result) co_return tl::unexpected(result.error());
+  auto parsed = parse_facts(*result);
+  if (!parsed) {
+    postgres::Error error;
+    error.detail = parsed.error();
+    co_return tl::unexpected(std::move(error));
+  }
+  if (parsed->may_read_system_identifier && !parsed->read_only) {
+    const auto identifier = co_await connection.execute(kSystemIdentifierSql, deadline);
+    if (!identifier) co_return tl::unexpected(identifier.error());
+    if (identifier->rows.size() == 1 && identifier->rows[0].size() == 1) {
+      parsed->facts.system_identifier = identifier->rows[0][0].value_or("");
+    }
+  }
+  co_return std::move(*parsed);
+}
+
 PostgresFault to_fault(const postgres::Error& error) {
   if (error.sqlstate == "42501") return PostgresFault::kNotPermitted;
   switch (error.error_class) {

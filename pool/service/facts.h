@@ -8,8 +8,10 @@
 #include <optional>
 #include <string>
 #include <string_view>
+#include <utility>
 #include <vector>
 
+#include <boost/asio/awaitable.hpp>
 #include <tl/expected.hpp>
 
 #include "pool/common/settings/admin_wire.h"
@@ -34,6 +36,10 @@ struct ParsedFacts {
   bool commits_early = false;
 };
 tl::expected<ParsedFacts, std::string> parse_facts(const postgres::Result& result);
+
+// Both statements, one after the other.
+boost::asio::awaitable<tl::expected<ParsedFacts, postgres::Error>> read_server_facts(
+    postgres::Connection& connection, std::chrono::steady_clock::time_point deadline);
 
 settings::PostgresFault to_fault(const postgres::Error& error);
 

@@ -43,6 +43,7 @@ engine::Listener Monitor::listener() {
   return {.on_connected =
               [this] {
                 status_.connected();
+                if (on_connected_) on_connected_();
                 if (!status_.reachable()) wake();
               },
           .on_connect_failed =
@@ -148,18 +149,10 @@ awaitable<Monitor::Checked> Monitor::check() {
 }
 
 awaitable<bool> Monitor::read_facts(postgres::Connection& connection, int moves) {
-  const auto deadline = runtime::steady_now() + kFactsTimeout;
-  const auto result = co_await connection.execute(kFactsSql, deadline);
+  auto parsed = co_await read_server_facts(connection, runtime::steady_now() + kFactsTimeout);
   if (moves != moves_) co_return false;
-  if (!result) {
-    status_.check_failed(result.error());
-    co_return false;
-  }
-  auto parsed = parse_facts(*result);
   if (!parsed) {
-    postgres::Error error;
-    error.detail = parsed.error();
-    status_.check_failed(error);
+    status_.check_failed(parsed.error());
     co_return false;
   }
   if (parsed->read_only) {
@@ -168,17 +161,6 @@ awaitable<bool> Monitor::read_facts(postgres::Connection& connection, int moves)
     status_.check_failed({postgres::ErrorClass::kReadOnly, "25006", "",
                           "the server of " + database_ + " takes no writes any more (25006)"});
     co_return false;
-  }
-  if (parsed->may_read_system_identifier) {
-    const auto identifier = co_await connection.execute(kSystemIdentifierSql, deadline);
-    if (moves != moves_) co_return false;
-    if (!identifier) {
-      status_.check_failed(identifier.error());
-      co_return false;
-    }
-    if (identifier->rows.size() == 1 && identifier->rows[0].size() == 1) {
-      parsed->facts.system_identifier = identifier->rows[0][0].value_or("");
-    }
   }
   if (tell_predecessor_) {
     const bool counted = co_await count_predecessor(connection, moves);

@@ -34,6 +34,8 @@ class Monitor {
   void stop();
   // Tells with each check how many connections a predecessor of this process has left.
   void watch_predecessor(std::function<void(std::int64_t)> tell) { tell_predecessor_ = std::move(tell); }
+  // Tells of each session that is made.
+  void watch_sessions(std::function<void()> tell) { on_connected_ = std::move(tell); }
   // There is reason to think that PostgreSQL cannot be used any more.
   void look();
   // Sessions are opened to another server from now on.
@@ -64,6 +66,7 @@ class Monitor {
   engine::Engine* engine_ = nullptr;
   std::string database_;
   std::function<void()> on_schema_;
+  std::function<void()> on_connected_;                  // null: nobody wants to know
   std::function<void(std::int64_t)> tell_predecessor_;  // null: there is none
   std::int64_t predecessor_ = 0;                        // as of the last check
   PostgresStatus status_;

@@ -194,6 +194,34 @@ Json facts_json(const ServerFacts& facts) {
   return json;
 }
 
+Json trial_json(const TrialReport& trial) {
+  Json json;
+  json["target"] = trial.target;
+  json["admitted"] = trial.admitted;
+  if (trial.facts) json["facts"] = facts_json(*trial.facts);
+  json["factsAgeSeconds"] = trial.facts_age_seconds;
+  if (trial.fault) json["fault"] = std::string(to_string(*trial.fault));
+  json["detail"] = trial.detail;
+  return json;
+}
+
+std::optional<PostgresFault> read_fault(Reader& reader) {
+  const std::string fault = reader.text_or_empty("fault");
+  if (fault.empty()) return std::nullopt;
+  return parse_postgres_fault(fault).value_or(PostgresFault::kOther);
+}
+
+TrialReport read_trial(Reader& reader) {
+  TrialReport trial;
+  trial.target = reader.text_or_empty("target");
+  trial.admitted = reader.boolean_or_false("admitted");
+  trial.facts = reader.object_or_none("facts", read_facts);
+  trial.facts_age_seconds = reader.integer_or_zero("factsAgeSeconds");
+  trial.fault = read_fault(reader);
+  trial.detail = reader.text_or_empty("detail");
+  return trial;
+}
+
 Json journal_json(const JournalReport& journal) {
   Json json;
   json["waitingEvents"] = journal.waiting_events;
@@ -283,6 +311,8 @@ std::string to_json(const FactsReport& report) {
   json["detail"] = report.detail;
   if (const auto& refused = report.refused)
     json["refused"] = {{"count", refused->count}, {"at", refused->at}, {"detail", refused->detail}};
+  if (report.trial) json["trial"] = trial_json(*report.trial);
+  if (report.mounted > 0) json["mounted"] = report.mounted;
   return dump(json);
 }
 
@@ -356,9 +386,9 @@ tl::expected<FactsReport, Problems> parse_facts_report(std::string_view text) {
   report.detail = reader.text("detail");
   report.facts = reader.object_or_none("facts", read_facts);
   report.refused = reader.object_or_none("refused", read_refusals);
-  if (json->contains("fault")) {
-    report.fault = parse_postgres_fault(reader.text("fault")).value_or(PostgresFault::kOther);
-  }
+  report.fault = read_fault(reader);
+  report.trial = reader.object_or_none("trial", read_trial);
+  report.mounted = reader.integer_or_zero("mounted");
   if (auto problems = reader.take(); !problems.empty()) return tl::unexpected(std::move(problems));
   return report;
 }

@@ -113,6 +113,17 @@ struct Refusals {
   friend bool operator==(const Refusals&, const Refusals&) = default;
 };
 
+// One connection made with what is not in force, to learn whether it is admitted.
+struct TrialReport {
+  std::string target;                  // "host:port/database"
+  bool admitted = false;               // the last attempt
+  std::optional<ServerFacts> facts;    // of a candidate, the last known
+  std::int64_t facts_age_seconds = 0;  //
+  std::optional<PostgresFault> fault;  // why it was not admitted; absent: not tried yet, or admitted
+  std::string detail;
+  friend bool operator==(const TrialReport&, const TrialReport&) = default;
+};
+
 struct FactsReport {
   std::string target;          // that new sessions are opened to, and `facts` are of: "host:port/database"
   std::int64_t elsewhere = 0;  // sockets that may still lead to one that was in force before
@@ -122,6 +133,9 @@ struct FactsReport {
   std::optional<PostgresFault> fault;  // kOther also for a cause that only a newer pod knows
   std::string detail;  // one sentence of allow-listed fields, never libpq's text or a credential
   std::optional<Refusals> refused{};
+  // Of mounted settings that are not admitted yet while others are in force, or of a candidate.
+  std::optional<TrialReport> trial{};
+  std::int64_t mounted = 0;  // generation of the configuration as it is mounted
   friend bool operator==(const FactsReport&, const FactsReport&) = default;
 };
 

@@ -108,6 +108,14 @@ TEST(AdminWire, FactsReadBackTheSame) {
   report.elsewhere = 2;
   report.refused = Refusals{7, 1'769'774'400'100, "connecting to db.example:5432/audit: full (53300)"};
   EXPECT_EQ(parse_facts_report(to_json(report)).value(), report);
+  report.mounted = 7;
+  report.trial = TrialReport{.target = "other:5432/audit",
+                             .admitted = true,
+                             .facts = report.facts,
+                             .facts_age_seconds = 3,
+                             .fault = PostgresFault::kUnreachable,
+                             .detail = "no such host"};
+  EXPECT_EQ(parse_facts_report(to_json(report)).value(), report);
   for (const auto fault : {PostgresFault::kCredentialsMissing, PostgresFault::kCredentialsRejected,
                            PostgresFault::kTls, PostgresFault::kServerFull, PostgresFault::kDatabaseMissing,
                            PostgresFault::kUnreachable, PostgresFault::kReadOnly,

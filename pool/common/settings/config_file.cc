@@ -100,16 +100,7 @@ void read_pool(const YAML::Node& node, Config& config, Problems& problems) {
   }
 }
 
-}  // namespace
-
-std::string_view to_string(SslMode mode) {
-  for (const auto& [candidate, text] : kSslModes) {
-    if (candidate == mode) return text;
-  }
-  return "require";
-}
-
-tl::expected<Config, Problems> parse_config(std::string_view yaml) {
+tl::expected<YAML::Node, Problems> load_map(std::string_view yaml) {
   if (yaml.size() > kMaxConfigBytes) {
     return tl::unexpected(
         one(problem("config", std::to_string(yaml.size()) + " bytes", "at most 65536 bytes")));
@@ -122,7 +113,29 @@ tl::expected<Config, Problems> parse_config(std::string_view yaml) {
         one({"config", "", "config: not YAML at line " + std::to_string(error.mark.line + 1)}));
   }
   if (!root.IsMap()) return tl::unexpected(one({"config", "", "config: must be a YAML mapping"}));
+  return root;
+}
 
+std::string render_members(const PostgresTarget& target, std::string_view indent) {
+  const std::string begin(indent);
+  return begin + "host: " + quoted(target.host) + "\n" + begin + "port: " + std::to_string(target.port) +
+         "\n" + begin + "database: " + quoted(target.database) + "\n" + begin +
+         "sslMode: " + quoted(to_string(target.ssl_mode)) + "\n";
+}
+
+}  // namespace
+
+std::string_view to_string(SslMode mode) {
+  for (const auto& [candidate, text] : kSslModes) {
+    if (candidate == mode) return text;
+  }
+  return "require";
+}
+
+tl::expected<Config, Problems> parse_config(std::string_view yaml) {
+  const auto loaded = load_map(yaml);
+  if (!loaded) return tl::unexpected(loaded.error());
+  const YAML::Node& root = *loaded;
   Config config;
   Problems problems;
   for (const auto& entry : root) {
@@ -148,12 +161,23 @@ tl::expected<Config, Problems> parse_config(std::string_view yaml) {
   return config;
 }
 
+tl::expected<PostgresTarget, Problems> parse_target(std::string_view yaml) {
+  const auto root = load_map(yaml);
+  if (!root) return tl::unexpected(root.error());
+  PostgresTarget target;
+  Problems problems;
+  read_postgres(*root, target, problems);
+  if (!problems.empty()) return tl::unexpected(std::move(problems));
+  return target;
+}
+
+std::string render_target(const PostgresTarget& target) {
+  return render_members(target, "");
+}
+
 std::string render_config(const Config& config) {
   std::string text = "generation: " + std::to_string(config.generation) + "\npostgres:\n";
-  text += "  host: " + quoted(config.postgres.host) + "\n";
-  text += "  port: " + std::to_string(config.postgres.port) + "\n";
-  text += "  database: " + quoted(config.postgres.database) + "\n";
-  text += "  sslMode: " + quoted(to_string(config.postgres.ssl_mode)) + "\npool:";
+  text += render_members(config.postgres, "  ") + "pool:";
   if (config.pool.empty()) text += " {}";
   text += "\n";
   for (const Setting& setting : table()) {

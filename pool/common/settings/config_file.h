@@ -46,6 +46,12 @@ struct Config {
 
 inline constexpr std::size_t kMaxConfigBytes = std::size_t{64} * 1024;
 
+// The file of a candidate (docs/decisions/server-moves-live.md), beside the configuration: the members of
+// `postgres` above. Older pods know nothing of it, and it is no key of theirs to refuse.
+inline constexpr std::string_view kCandidateFile = "candidate.yaml";
+tl::expected<PostgresTarget, Problems> parse_target(std::string_view yaml);
+std::string render_target(const PostgresTarget& target);
+
 tl::expected<Config, Problems> parse_config(std::string_view yaml);
 std::string render_config(const Config& config);
 

@@ -88,5 +88,12 @@ TEST(ConfigFile, HostileFilesAreRefused) {
   EXPECT_THAT(error_of("? [a, b]\n: c\n"), HasSubstr("there is no such key"));
 }
 
+TEST(ConfigFile, ACandidateReadsBackTheSame) {
+  const PostgresTarget target{"db \"x\"", 5433, "audit", SslMode::kVerifyFull};
+  EXPECT_EQ(parse_target(render_target(target)).value(), target);
+  EXPECT_THAT(to_string(parse_target("host: db\nport: 0\n").error()), HasSubstr("postgres.port"));
+  EXPECT_FALSE(parse_target("- host"));
+}
+
 }  // namespace
 }  // namespace storagepool::settings

@@ -57,6 +57,18 @@ void Core::retire(TimePoint now) {
   dispatch(now);
 }
 
+void Core::want_trial(TimePoint now) {
+  advance(now);
+  if (!draining_ && trial_ == Trial::kNotWanted) trial_ = Trial::kWaits;
+  dispatch(now);
+}
+
+void Core::end_trial(TimePoint now) {
+  advance(now);
+  trial_ = Trial::kNotWanted;
+  dispatch(now);
+}
+
 void Core::close_database(TimePoint now, std::string_view name) {
   advance(now);
   const std::uint32_t index = enter_database(now, name);
@@ -83,7 +95,7 @@ bool Core::has_connections(std::string_view name) const {
 }
 
 std::int64_t Core::retired() const {
-  std::int64_t count = 0;
+  std::int64_t count = trial_has_token() ? 1 : 0;
   for (std::uint32_t index = 0; index < connections_.end(); ++index) {
     if (connections_.used(index) && connections_[index].era != era_) ++count;
   }

@@ -263,5 +263,72 @@ TEST(CoreCloseDatabase, IsOpenAgainOnceEveryCloserHasReopenedIt) {
   EXPECT_EQ(pool.failed(pool.acquire("a")), Reason::kDatabaseClosed);
 }
 
+TEST(CoreTrial, TakesAFreeTokenAtOnceAndCountsInTheLimit) {
+  Pool pool{{.max_open_conns = 2, .max_idle_conns = 2}};
+  pool.core.want_trial(pool.now);
+  EXPECT_TRUE(pool.core.trial_has_token());
+  EXPECT_EQ(pool.core.sockets(), 1u);
+  EXPECT_EQ(pool.core.statistics().opening, 1);
+  EXPECT_EQ(pool.core.retired(), 1) << "it may lead elsewhere";
+  pool.lease();
+  pool.acquire("a");
+  EXPECT_TRUE(pool.opens.empty()) << "no third socket (E1)";
+  pool.core.end_trial(pool.now);
+  pool.collect();
+  EXPECT_EQ(pool.opens.size(), 1u);
+}
+
+TEST(CoreTrial, WhereAllTokensAreTakenAnIdleConnectionMakesRoom) {
+  Pool pool{{.max_open_conns = 2, .max_idle_conns = 2}};
+  pool.lease();
+  const ConnectionId idle = pool.lease();
+  pool.release(idle);
+  pool.core.want_trial(pool.now);
+  pool.collect();
+  EXPECT_FALSE(pool.core.trial_has_token());
+  EXPECT_EQ(pool.closes, std::vector<ConnectionId>{idle});
+  pool.core.closed(pool.now, idle);
+  EXPECT_TRUE(pool.core.trial_has_token());
+}
+
+TEST(CoreTrial, OrTheNextThatIsGivenBackAlsoWhileOthersWait) {
+  Pool pool{{.max_open_conns = 1, .max_idle_conns = 1}};
+  const ConnectionId only = pool.lease();
+  pool.acquire();
+  pool.core.want_trial(pool.now);
+  pool.release(only);
+  EXPECT_EQ(pool.closes, std::vector<ConnectionId>{only});
+  pool.core.closed(pool.now, only);
+  pool.collect();
+  EXPECT_TRUE(pool.core.trial_has_token());
+  EXPECT_TRUE(pool.opens.empty());
+  pool.core.end_trial(pool.now);
+  pool.collect();
+  EXPECT_EQ(pool.opens.size(), 1u) << "who waited goes on";
+}
+
+TEST(CoreTrial, AFaultOfTheServerInForceDoesNotHoldItBack) {
+  Pool pool{{.max_open_conns = 2}};
+  pool.acquire();
+  pool.core.open_failed(pool.now, pool.opens.at(0).connection, {.lasting = true, .detail = "refused"});
+  pool.core.want_trial(pool.now);
+  EXPECT_TRUE(pool.core.trial_has_token());
+}
+
+TEST(CoreTrial, NoneBeginsWhileSuspendedOrDraining) {
+  Pool pool{{.max_open_conns = 2}};
+  pool.core.suspend(pool.now);
+  pool.core.want_trial(pool.now);
+  EXPECT_FALSE(pool.core.trial_has_token());
+  pool.core.resume(pool.now);
+  EXPECT_TRUE(pool.core.trial_has_token());
+  pool.core.drain(pool.now, pool.now + 1s);
+  EXPECT_FALSE(pool.core.drained()) << "it still has its socket";
+  pool.core.end_trial(pool.now);
+  EXPECT_TRUE(pool.core.drained());
+  pool.core.want_trial(pool.now);
+  EXPECT_FALSE(pool.core.trial_has_token());
+}
+
 }  // namespace
 }  // namespace storagepool::engine

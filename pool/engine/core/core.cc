@@ -220,7 +220,7 @@ std::uint32_t Core::expect(ConnectionId id, State state, std::string_view otherw
 Statistics Core::statistics() const {
   Statistics now = statistics_;
   now.max_open = settings_.max_open_conns;
-  now.opening = population_.opening;
+  now.opening = population_.opening + (trial_has_token() ? 1 : 0);
   now.closing = population_.closing;
   now.in_use = population_.in_use;
   now.idle = idle_size();

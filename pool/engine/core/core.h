@@ -24,6 +24,9 @@
 //     asked for again counts as younger (eviction.h).
 //  E6 after a failed connect the next waits for a back-off and is alone until one succeeds.
 //
+// Trial (E11): one socket at a time may be made with options that are not in force, to learn whether they
+// are admitted. It counts in E1, takes the first token that is or comes free, and is nobody's connection.
+//
 // Limits. The ordinary databases, which are all but the system database: maxConnsPerDatabase each,
 // maxOpenConns - systemConns together. The system database: maxOpenConns. Free tokens go to the database with
 // the oldest waiter.
@@ -131,6 +134,12 @@ class Core {
   // as nobody holds them. The next connect does not wait for the back-off of a fault that a person had to
   // mend.
   void retire(TimePoint now);
+  // Wants a token for a trial, whatever keeps the connections of this server back: `trial_has_token` says
+  // when it is there. One trial at a time; while draining there is none. Each ends with `end_trial`, also
+  // one that no longer wants its token.
+  void want_trial(TimePoint now);
+  void end_trial(TimePoint now);  // the server has let go of its socket, or it never had one
+  bool trial_has_token() const { return trial_ == Trial::kHasToken; }
   // Fails the waiters of a database, and whoever asks for it until `reopen_database` was called as often; its
   // idle connections close at once, others as soon as nobody holds them.
   void close_database(TimePoint now, std::string_view database);
@@ -146,18 +155,19 @@ class Core {
   // Any socket counts, until the server has let go of it.
   bool has_connections(std::string_view database) const;
   bool any_idle() const { return idle_size() > 0; }
-  std::size_t sockets() const { return connections_.size(); }
-  // Sockets of before the last `retire`. Takes time in proportion to their number.
+  std::size_t sockets() const { return connections_.size() + (trial_has_token() ? 1 : 0); }
+  // Sockets of before the last `retire`, and that of a trial. Takes time in proportion to their number.
   std::int64_t retired() const;
   TimePoint now() const { return now_; }  // of the last event
   const settings::Settings& settings() const { return settings_; }
   Statistics statistics() const;
   // Of every database with a socket or a waiter, in no order.
   std::vector<DatabaseStatistics> database_statistics() const;
-  bool drained() const { return draining_ && connections_.size() == 0 && demand_.size() == 0; }
+  bool drained() const { return draining_ && sockets() == 0 && demand_.size() == 0; }
 
  private:
   enum class State : std::uint8_t { kOpening, kIdle, kValidating, kInUse, kClosing };
+  enum class Trial : std::uint8_t { kNotWanted, kWaits, kHasToken };
   struct Connection {
     State state = State::kOpening;
     std::uint16_t lifetime_permille = 1000;  // of connMaxLifetime
@@ -229,6 +239,8 @@ class Core {
 
   // dispatch.cc: who gets a token.
   void dispatch(TimePoint now);
+  void serve_trial();
+  bool trial_lacks_token() const;
   void spend_free_tokens(TimePoint now);
   void make_room(TimePoint now);
   bool held_back(TimePoint now) const;
@@ -248,6 +260,7 @@ class Core {
   TimePoint now_{};
   bool draining_ = false;
   bool suspended_ = false;
+  Trial trial_ = Trial::kNotWanted;
   std::uint32_t era_ = 0;
   Slots<Connection> connections_;
   Slots<Database> databases_;

@@ -9,9 +9,29 @@ using Want = Demand::Want;
 
 void Core::dispatch(TimePoint now) {
   look_again_ = TimePoint::max();
+  serve_trial();
   if (!demand_.want_anywhere()) return;
   spend_free_tokens(now);
   make_room(now);
+}
+
+// Rare and short, so that it need not be fair: it goes before all others.
+void Core::serve_trial() {
+  if (trial_ != Trial::kWaits || suspended_) return;
+  if (static_cast<std::int64_t>(sockets()) < settings_.max_open_conns) {
+    trial_ = Trial::kHasToken;
+    statistics_.open_high_water = std::max(statistics_.open_high_water, static_cast<std::int64_t>(sockets()));
+  } else if (trial_lacks_token() && idle_size() > 0) {
+    const auto oldest = eviction_.least_recently_used();
+    leave_idle(oldest);
+    close(oldest);
+    ++statistics_.evicted;
+  }
+}
+
+// A trial waits, and no connection that closes will return a token for it.
+bool Core::trial_lacks_token() const {
+  return trial_ == Trial::kWaits && live() >= settings_.max_open_conns;
 }
 
 // While connecting fails, one attempt at a time is made, at the end of each back-off.
@@ -20,7 +40,7 @@ bool Core::held_back(TimePoint now) const {
 }
 
 void Core::spend_free_tokens(TimePoint now) {
-  while (static_cast<std::int64_t>(connections_.size()) < settings_.max_open_conns && !held_back(now)) {
+  while (static_cast<std::int64_t>(sockets()) < settings_.max_open_conns && !held_back(now)) {
     const bool ordinary = ordinary_sockets_ < ordinary_limit();
     const auto next =
         demand_.older(demand_.front_of(Want::kFirst, ordinary), demand_.front_of(Want::kMore, ordinary));

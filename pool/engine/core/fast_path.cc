@@ -17,7 +17,7 @@ std::uint32_t Core::find_database(std::string_view name) const {
 
 // Whether an event has to see first to what time has brought about for somebody else.
 bool Core::something_due(TimePoint now) const {
-  return demand_.queue_anywhere() ||
+  return demand_.queue_anywhere() || trial_ == Trial::kWaits ||
          std::min({deadlines_.next(), retries_.next(), lifetime_check_, idle_time_check_}) <= now;
 }
 

@@ -16,7 +16,7 @@ Demand::Limits Core::limits(const settings::Settings& settings) {
 }
 
 std::int64_t Core::live() const {
-  return static_cast<std::int64_t>(connections_.size()) - population_.closing;
+  return static_cast<std::int64_t>(sockets()) - population_.closing;
 }
 std::int64_t Core::ordinary_live() const {
   return ordinary_sockets_ - ordinary_closing_;
@@ -40,7 +40,7 @@ void Core::place(TimePoint now, std::uint32_t index) {
   if (lifetime_end(connection) <= now) {
     ++statistics_.max_lifetime_closed;
     close(index);
-  } else if (unwanted(connection) || (draining_ && demand_.empty(database))) {
+  } else if (unwanted(connection) || trial_lacks_token() || (draining_ && demand_.empty(database))) {
     close(index);
   } else if (!demand_.empty(database)) {
     if (should_yield(now, connection)) {
@@ -113,7 +113,7 @@ void Core::open(TimePoint now, std::uint32_t at) {
   demand_.connect_begun(at);
   ++population_.opening;
   if (!database.system) ++ordinary_sockets_;
-  const auto sockets = static_cast<std::int64_t>(connections_.size());
+  const auto sockets = static_cast<std::int64_t>(this->sockets());
   // Nothing else adds a socket, so that what is above a limit that was made smaller can only fall.
   STORAGEPOOL_INVARIANT(sockets <= settings_.max_open_conns, "E1: more sockets than maxOpenConns",
                         {"sockets", sockets}, {"max_open_conns", settings_.max_open_conns},

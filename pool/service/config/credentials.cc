@@ -51,32 +51,49 @@ postgres::SslMode to_postgres(settings::SslMode mode) {
 
 }  // namespace
 
-tl::expected<postgres::ConnectOptions, postgres::Error> read_connect_options(
-    const CredentialFiles& files, const settings::PostgresTarget& target,
-    const settings::Settings& settings) {
-  postgres::ConnectOptions options;
-  options.host = target.host;
-  options.port = target.port;
-  options.database = target.database;
-  options.ssl_mode = to_postgres(target.ssl_mode);
-  options.statement_timeout = settings.statement_timeout;
-  options.lock_timeout = settings.lock_timeout;
-  options.statement_cache_size = static_cast<std::size_t>(settings.statement_cache_size);
-
+tl::expected<Access, postgres::Error> read_access(const CredentialFiles& files,
+                                                  const settings::PostgresTarget& target) {
   auto user = read_credential(files.credentials_dir, "username");
   if (!user) return tl::unexpected(std::move(user.error()));
   auto password = read_credential(files.credentials_dir, "password");
   if (!password) return tl::unexpected(std::move(password.error()));
-  options.user = std::move(*user);
-  options.password = std::move(*password);
-
+  Access access{
+      .target = target, .user = std::move(*user), .password = std::move(*password), .ca = std::string()};
   const bool verify =
-      options.ssl_mode == postgres::SslMode::kVerifyCa || options.ssl_mode == postgres::SslMode::kVerifyFull;
+      target.ssl_mode == settings::SslMode::kVerifyCa || target.ssl_mode == settings::SslMode::kVerifyFull;
   if (verify) {
-    const auto ca = runtime::read_file(files.ca_file, kMaxCaBytes);
+    auto ca = runtime::read_file(files.ca_file, kMaxCaBytes);
     if (!ca) return tl::unexpected(error(postgres::ErrorClass::kTls, "the CA cannot be read: " + ca.error()));
-    options.ca_file = files.ca_file;
+    access.ca = std::move(*ca);
+    // An empty file verifies nothing, and is not to pass for none.
+    if (access.ca.empty()) return tl::unexpected(error(postgres::ErrorClass::kTls, "the CA is empty"));
   }
+  return access;
+}
+
+std::string CaFiles::path(const std::string& ca) {
+  if (ca.empty()) return {};
+  for (const File& known : files_) {
+    if (known.ca == ca) return known.file->path();
+  }
+  files_.push_back({ca, std::make_unique<runtime::MemoryFile>(ca)});
+  if (files_.size() > kKept) files_.pop_front();
+  return files_.back().file->path();
+}
+
+postgres::ConnectOptions connect_options(const Access& access, const settings::Settings& settings,
+                                         CaFiles& ca_files) {
+  postgres::ConnectOptions options;
+  options.host = access.target.host;
+  options.port = access.target.port;
+  options.database = access.target.database;
+  options.ssl_mode = to_postgres(access.target.ssl_mode);
+  options.user = access.user;
+  options.password = access.password;
+  options.ca_file = ca_files.path(access.ca);
+  options.statement_timeout = settings.statement_timeout;
+  options.lock_timeout = settings.lock_timeout;
+  options.statement_cache_size = static_cast<std::size_t>(settings.statement_cache_size);
   return options;
 }
 

@@ -170,7 +170,23 @@ TEST_F(DataStorageFaultsTest, MovesToAnotherRoleWithoutAnErrorWhenTheSecretChang
   })) << pod_.log();
   EXPECT_EQ(pod_.create(valid_event()).status, 201U);
   EXPECT_NE(server_->superuser("SELECT count(*) FROM pg_stat_activity WHERE usename = 'next'").at(0), "0");
-  EXPECT_THAT(pod_.log(), HasSubstr("the credentials have changed, replacing the sessions"));
+  EXPECT_THAT(pod_.log(), HasSubstr("sessions are made anew, with what is mounted now"));
+}
+
+TEST_F(DataStorageFaultsTest, AWrongOrMissingCaCostsAPodThatServesNothing) {
+  start();
+  for (const std::string& ca : {contents(server_->other_ca_file()), std::string()}) {
+    pod_.write("ca/ca.crt", ca);
+    EXPECT_TRUE(eventually([&] { return pod_.facts().value("/trial/fault"_json_pointer, "") == "tls"; }))
+        << pod_.facts().dump();
+    // New sessions are made with the CA of before.
+    server_->superuser("SELECT pg_terminate_backend(pid) FROM pg_stat_activity WHERE usename = 'app'");
+    EXPECT_TRUE(eventually([&] { return pod_.create(valid_event()).status == 201; })) << pod_.log();
+    EXPECT_THAT(pod_.health("/readyz").body, HasSubstr("what is mounted now is not admitted"));
+  }
+  pod_.write("ca/ca.crt", contents(server_->ca_file()));
+  EXPECT_TRUE(eventually([&] { return !pod_.facts().contains("trial"); }));
+  EXPECT_EQ(pod_.create(valid_event()).status, 201U);
 }
 
 TEST_F(DataStorageFaultsTest, TellsAWrongAndAMissingCa) {

@@ -1,0 +1,42 @@
+#include "pool/service/bounds.h"
+
+#include <chrono>
+
+#include "pool/common/settings/config_file.h"
+
+namespace storagepool::service {
+
+http::Limits small_requests() {
+  http::Limits limits;
+  limits.body_bytes = settings::kMaxConfigBytes;
+  limits.max_connections = 64;
+  limits.close_idle_for_new = true;  // whoever holds connections must not keep a probe or the operator out
+  return limits;
+}
+
+http::Limits api_limits(const Options& options) {
+  http::Limits limits;
+  limits.requests_per_second = options.requests_per_second;
+  limits.burst = options.request_burst;
+  return limits;
+}
+
+// For as far back as validation lets events in.
+tables::PartitionSettings partition_settings(const Options& options) {
+  return {.oldest_event = std::chrono::ceil<std::chrono::hours>(options.event_times.past)};
+}
+
+workspaces::Options workspace_options(const Options& options) {
+  workspaces::Options workspaces;
+  workspaces.partitions = partition_settings(options);
+  return workspaces;
+}
+
+// With a journal to turn to, nothing is waited for that PostgreSQL has begun and does not end.
+ingest::Limits ingest_limits(const Options& options) {
+  ingest::Limits limits;
+  if (options.journal_max_bytes > 0) limits.grace = std::chrono::milliseconds{1000};
+  return limits;
+}
+
+}  // namespace storagepool::service
