@@ -32,14 +32,14 @@ Reason not_confirmed(const std::vector<PodObserved>& pods, const Granted& grante
     if (confirmed(pod, granted)) continue;
     lacking += (lacking.empty() ? "" : "; ") + pod.name + ": " + what_is_missing(pod, granted);
   }
-  return {"PodNotConfirmed", "waiting for pods to confirm generation " +
-                                 std::to_string(granted.generation) + " with " +
-                                 std::to_string(granted.settings.max_open_conns) + " connections: " + lacking};
+  return {"PodNotConfirmed", "waiting for pods to confirm generation " + std::to_string(granted.generation) +
+                                 " with " + std::to_string(granted.settings.max_open_conns) +
+                                 " connections: " + lacking};
 }
 
 const PodObserved* refusing(const std::vector<PodObserved>& pods) {
-  const auto found = std::find_if(pods.begin(), pods.end(),
-                                  [](const PodObserved& pod) { return !pod.refused.empty(); });
+  const auto found =
+      std::find_if(pods.begin(), pods.end(), [](const PodObserved& pod) { return !pod.refused.empty(); });
   return found == pods.end() ? nullptr : &*found;
 }
 
@@ -50,8 +50,8 @@ std::optional<Reason> connections_refused(const std::vector<PodObserved>& pods) 
       "ConnectionsRefused",
       pod->name + ": " + pod->refused +
           ". Neither limits nor replicas grow until PostgreSQL has refused nobody for some seconds. "
-          "Others hold more than is left to them: raise spec.postgres.reserve, or the limit that "
-          "PostgreSQL names"};
+          "Others hold more than is left to them: raise spec.postgres.reserve, or the limit of the "
+          "server, the role or the database"};
 }
 
 }  // namespace storagepool::reconcile

@@ -1,5 +1,5 @@
-// What pods have to say that holds growth back: they have not confirmed the grant, or PostgreSQL had no connection
-// left for them. Pure.
+// What pods have to say that holds growth back: they have not confirmed the grant, or PostgreSQL had no
+// connection left for them. Pure.
 #pragma once
 
 #include <optional>

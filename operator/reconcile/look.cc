@@ -382,6 +382,7 @@ std::chrono::milliseconds Look::requeue_after() const {
   const auto& since = memory_.leaving_since;
   if (since && now_.steady - *since < kPatience) until(*since + kPatience);
   if (const auto due = memory_.inquiry.next()) until(*due);
+  if (const auto due = memory_.scheduler.next(now_.steady)) until(*due);
   const bool may_mend =
       has_condition(status_, kPodsFailing, Truth::kTrue) && !has_condition(status_, kStalled, Truth::kTrue);
   if (may_mend) until(now_.steady + kTimeToMend);

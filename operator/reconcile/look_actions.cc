@@ -70,7 +70,9 @@ std::optional<Trouble> Look::find_trouble() {
     }
   }
   const std::int64_t replicas = workload ? workload->workload.replicas : 0;
-  return worst_trouble(pods_, replicas, memory_.inquiry.trouble(), now_.wall);
+  auto worst = worst_trouble(pods_, replicas, memory_.inquiry.trouble(), now_.wall);
+  const bool told = has_condition(previous_, kPodsFailing, Truth::kTrue);
+  return memory_.scheduler.weigh(std::move(worst), told, now_.steady);
 }
 
 // Fails with 409 when the StoragePool is not as it was read.

@@ -63,6 +63,7 @@ struct Memory {
   std::optional<std::chrono::steady_clock::time_point> leaving_since;  // pods are to go for good
   bool deleting = false;                                               // and their StoragePool with them
   Inquiry inquiry;                                                     // why pods do not come up
+  SchedulerWords scheduler;
   // Since when each look has ended with a request that failed and may pass.
   std::optional<std::chrono::steady_clock::time_point> failing_since;
   std::int64_t generation = 0;  // metadata.generation when it was last looked at

@@ -102,7 +102,7 @@ struct PodObserved {
   bool told = false;                                    // or being told whether it leaves
   std::optional<settings::SettingsReport> report = {};  // the latest; absent: it does not answer
   std::string failure = {};                             // why it did not, one sentence
-  std::string refused = {};  // PostgreSQL has had no connection left for it (53300): its words; empty: no
+  std::string refused = {};  // why PostgreSQL refused it a connection (53300); empty: it has not
 };
 
 struct ClaimObserved {

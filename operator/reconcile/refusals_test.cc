@@ -12,7 +12,8 @@ using ::testing::Each;
 using ::testing::HasSubstr;
 using ::testing::StartsWith;
 
-constexpr const char* kWords = "connecting to db:5432/audit: sorry, too many clients already (53300)";
+constexpr const char* kWords =
+    "connecting to db:5432/audit: the server has no connection left for this user (53300)";
 
 class ConnectionsRefused : public Reconcile {
  protected:
