@@ -138,6 +138,7 @@ Desired Look::desired() const {
   const auto& since = memory_.leaving_since;
   return {.request = spec_.sizing,
           .asked = spec_.pool,
+          .postgres = spec_.postgres,
           .deleting = deleting_,
           .name = identity_.name,
           .journals = spec_.journal_bytes > 0,
@@ -178,7 +179,6 @@ Observed Look::observed() const {
 
 Observed Look::objects() const {
   Observed observed = known_objects(memory_, previous_);
-  const std::string target = settings::target_of(spec_.postgres);
   const WorkloadView view = memory_.workload.view().value_or(WorkloadView{});
   for (const PodState& pod : pods_) {
     const auto& facts = pod.answer.facts;
@@ -188,7 +188,7 @@ Observed Look::objects() const {
                              .terminating = pod.view.terminating,
                              .ready = pod.view.ready,
                              .outdated = !view.revision.empty() && pod.view.revision != view.revision,
-                             .reaches_postgres = facts && facts->reachable && facts->target == target,
+                             .reaches_postgres = facts && facts->reachable && facts->target == memory_.target,
                              .holds_nothing = holds_nothing(pod.view),
                              .pushed = pod.settings.has_value(),
                              .told = pod.leaving.has_value(),
@@ -199,6 +199,7 @@ Observed Look::objects() const {
     observed.claims.push_back({.ordinal = claim.ordinal, .bound = claim.bound});
   }
   observed.pods_are_live = pods_are_live_;
+  observed.destination = destination();
   return observed;
 }
 
@@ -248,33 +249,64 @@ void Look::follow_pods() {
 
 void Look::learn_facts() {
   if (!valid_) return;
-  const std::string target = settings::target_of(spec_.postgres);
   for (const PodState& pod : pods_) {
-    const auto& facts = pod.answer.facts;
-    if (!facts || facts->target != target || !facts->facts) continue;
-    follow_facts(memory_, {.facts = *facts->facts,
-                           .read = pod.answer.asked - std::chrono::seconds(facts->facts_age_seconds)});
+    const auto& told = pod.answer.facts;
+    if (!told) continue;
+    const auto read = [&](std::int64_t age) { return pod.answer.asked - std::chrono::seconds(age); };
+    if (told->facts && told->target == memory_.target)
+      follow_facts(memory_.facts, {.facts = *told->facts, .read = read(told->facts_age_seconds)});
+    const auto& trial = told->trial;
+    if (!trial || !trial->facts || memory_.destination.empty()) continue;
+    if (trial->target == memory_.destination_target) {
+      follow_facts(memory_.destination_facts,
+                   {.facts = *trial->facts, .read = read(trial->facts_age_seconds)});
+    }
   }
+}
+
+std::optional<DestinationObserved> Look::destination() const {
+  if (memory_.destination.empty()) return std::nullopt;
+  DestinationObserved seen{.admitted = false, .abandoned = true};
+  for (const PodState& pod : pods_) {
+    const auto& told = pod.answer.facts;
+    if (pod.view.started && (!told || told->reachable)) seen.abandoned = false;
+    const auto& trial = told ? told->trial : std::nullopt;
+    if (trial && trial->admitted && trial->target == memory_.destination_target) seen.admitted = true;
+  }
+  seen.admitted &= memory_.destination_facts.has_value();
+  return seen;
+}
+
+// It has the ConfigMap as it is now, and holds nothing anywhere else than that says.
+bool Look::as_led(const PodState& pod) const {
+  const auto& config = memory_.config.view();
+  const auto& told = pod.answer.facts;
+  if (!config || !told) return false;
+  const Granted& granted = config->granted;
+  const std::string target = settings::target_of(granted.postgres);
+  const std::string tries = told->trial ? told->trial->target : target;
+  const bool tries_it = !granted.candidate || tries == settings::target_of(*granted.candidate);
+  return told->mounted >= granted.generation && told->target == target && told->elsewhere == 0 &&
+         (granted.candidate ? tries_it : tries == target);
 }
 
 // Pods that have not started yet will read the ConfigMap as it is.
-bool Look::have_moved() const {
-  const auto& config = memory_.config.view();
-  if (!config || config->server != settings::server_of(spec_.postgres)) return false;
-  const std::string target = settings::target_of(spec_.postgres);
-  return std::all_of(pods_.begin(), pods_.end(), [&](const PodState& pod) {
-    const auto& facts = pod.answer.facts;
-    const bool there = facts && facts->target == target && facts->elsewhere == 0;
-    return !pod.view.started || (there && pod.answer.asked > memory_.target_since);
-  });
+bool Look::are_as_led() const {
+  return memory_.config.view() && std::all_of(pods_.begin(), pods_.end(), [&](const PodState& pod) {
+           return !pod.view.started || as_led(pod);
+         });
 }
 
 Look::Failure Look::forget_servers() {
-  if (memory_.leaving.empty() || !have_moved()) return std::nullopt;
+  Memory settled = memory_;
+  forget_left_servers(settled, identity_);
+  const bool same = settled.leaving == memory_.leaving && settled.tried == memory_.tried;
+  // A write in doubt may lead pods elsewhere than what is known.
+  if (same || memory_.ceiling_in_doubt || !are_as_led()) return std::nullopt;
   if (!pods_are_live_) {
     if (auto failure = list_pods()) return failure;
   }
-  if (have_moved()) forget_left_servers(memory_);
+  if (are_as_led()) forget_left_servers(memory_, identity_);
   put_account();
   return std::nullopt;
 }

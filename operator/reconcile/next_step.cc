@@ -104,7 +104,42 @@ class Stepper {
   Action write(std::int64_t generation, std::int64_t limit, std::int64_t ceiling) const {
     return WriteGrant{{.generation = generation,
                        .settings = settings::with_limit(desired_.asked, limit),
-                       .ceiling = std::max(ceiling, limit)}};
+                       .ceiling = std::max(ceiling, limit),
+                       .postgres = led_to(),
+                       .candidate = candidate()}};
+  }
+
+  // What each pod may hold where they are to go to; 0 where they have no business to go yet.
+  std::int64_t room_there() const {
+    const auto& destination = observed_.destination;
+    if (!destination || !(destination->admitted || destination->abandoned)) return 0;
+    const sizing::Destination there = observed_.outlook.destination.value_or(sizing::Destination{});
+    const std::int64_t room = there.room(workload_.peak_pods, desired_.request);
+    return there.known && room < desired_.request.min_conns_per_pod ? 0 : room;
+  }
+
+  bool moves() const {
+    const auto& granted = observed_.granted;
+    if (!observed_.destination || !granted || workload_.peak_pods == 0) return true;
+    return granted->ceiling <= room_there();
+  }
+
+  // The database is the spec's at once: pods with another one are replaced.
+  settings::PostgresTarget led_to() const {
+    const auto& granted = observed_.granted;
+    if (!granted || moves()) return desired_.postgres;
+    settings::PostgresTarget stays = granted->postgres;
+    stays.database = desired_.postgres.database;
+    return stays;
+  }
+
+  std::optional<settings::PostgresTarget> candidate() const {
+    const auto& granted = observed_.granted;
+    if (!granted || moves()) return std::nullopt;
+    const sizing::Destination there = observed_.outlook.destination.value_or(sizing::Destination{});
+    const bool may_try =
+        granted->candidate.has_value() || there.room(workload_.peak_pods, desired_.request) >= 1;
+    return may_try ? std::optional(desired_.postgres) : std::nullopt;
   }
 
   Action proceed(const Granted& granted) {
@@ -128,7 +163,8 @@ class Stepper {
   }
 
   std::optional<Action> grant(const Granted& granted) {
-    const std::int64_t wanted = step_.plan.per_pod;
+    std::int64_t wanted = step_.plan.per_pod;
+    if (const std::int64_t room = room_there(); room > 0) wanted = std::min(wanted, room);
     std::int64_t limit = granted.settings.max_open_conns;
     if (wanted <= limit || admits(workload_.peak_pods, std::max(granted.ceiling, wanted))) {
       limit = wanted;
@@ -148,7 +184,8 @@ class Stepper {
                  (report->applied_generation == granted.generation &&
                   !settings::has_in_force(*report, granted.settings));
         });
-    if (contradicted || settings::with_limit(desired_.asked, limit) != granted.settings) {
+    const bool leads_on = led_to() != granted.postgres || candidate() != granted.candidate;
+    if (contradicted || leads_on || settings::with_limit(desired_.asked, limit) != granted.settings) {
       return write(next_generation(), limit, granted.ceiling);
     }
     return std::nullopt;
@@ -173,9 +210,9 @@ class Stepper {
     if (!ceiling_is_high && !peak_is_high) return std::nullopt;
     if (!observed_.pods_are_live) return ListPods{};
     if (peak_is_high) return resized(workload_.replicas, pods);
-    return WriteGrant{{.generation = granted.generation,
-                       .settings = granted.settings,
-                       .ceiling = granted.settings.max_open_conns}};
+    Granted lowered = granted;
+    lowered.ceiling = granted.settings.max_open_conns;
+    return WriteGrant{std::move(lowered)};
   }
 
   // Those of so many replicas, and those that are to go.

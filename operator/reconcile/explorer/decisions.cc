@@ -46,6 +46,14 @@ std::string server_name(Byte server) {
   return "server-" + std::to_string(server) + ":5432";
 }
 
+settings::PostgresTarget target_of(Byte server) {
+  return {.host = std::to_string(server), .database = "d"};
+}
+
+Byte server_at(const settings::PostgresTarget& target) {
+  return static_cast<Byte>(target.host.front() - '0');
+}
+
 PodObserved observed_pod(const Pod& pod, std::int64_t ordinal, Grant current, Fault fault) {
   PodObserved seen{.name = std::to_string(ordinal),
                    .ordinal = ordinal,
@@ -78,7 +86,10 @@ Observed known_objects(const Pool& pool, Fault fault) {
   if (config_map.grant != 0) {
     observed.granted = Granted{.generation = generation_of(config_map.grant),
                                .settings = settings_with(limit_of(config_map.grant)),
-                               .ceiling = config_map.ceiling};
+                               .ceiling = config_map.ceiling,
+                               .postgres = target_of(config_map.leads_to),
+                               .candidate = {}};
+    if (config_map.candidate != 0) observed.granted->candidate = target_of(config_map.candidate - 1);
   }
   if (set.exists != 0) {
     observed.workload =
@@ -99,6 +110,33 @@ Observed known_objects(const Pool& pool, Fault fault) {
     if (workload) workload->peak_pods = std::max<std::int64_t>(workload->peak_pods, pool.peak_in_doubt);
   }
   return observed;
+}
+
+std::optional<sizing::KnownFacts> known_facts(const Configuration& configuration, const Facts& facts) {
+  if (facts.known == 0) return std::nullopt;
+  // The server was started anew between one report and the next that says something else.
+  const sizing::Ledger::Now read{std::chrono::seconds(200 * (1 + facts.age))};
+  sizing::KnownFacts known;
+  known.facts.max_connections = configuration.sizes[facts.known - 1];
+  known.facts.read_at = known.facts.started_at = read.time_since_epoch() / std::chrono::milliseconds(1);
+  known.read = read;
+  return known;
+}
+
+// As Look::destination makes it.
+std::optional<DestinationObserved> observed_destination(const Pool& pool, const Spec& spec, Fault fault) {
+  const auto destination = destination_of(pool, spec);
+  if (!destination) return std::nullopt;
+  DestinationObserved seen{.admitted = false, .abandoned = true};
+  for (const Pod& pod : pool.pods) {
+    if (pod.seen == kSeenStarted && (pod.report == 0 || pod.report_leads_to != kNowhere))
+      seen.abandoned = false;
+    if (pod.report != 0 && pod.report_candidate == candidate_of(*destination) && *destination != kNowhere)
+      seen.admitted = true;
+  }
+  seen.admitted &= pool.there.known != 0;
+  if (fault == Fault::kLedOnBeforeAdmission) seen.abandoned = true;
+  return seen;
 }
 
 // As account.cc and Ledger::raise make it.
@@ -125,19 +163,18 @@ sizing::Account account_of(const Configuration& configuration, const State& stat
   if (fault == Fault::kClaimForgetsCeiling) account.ceiling = account.existing.limit;
   if (fault == Fault::kInvalidSpecClaimsNothing && !spec.valid) account.existing = {};
   if (spec.valid && !spec.deleting) account.request = request_of(spec);
-  const Byte home = spec.valid ? spec.server : pool.known_config_map.leads_to;
+  const Byte home = home_of(pool, spec);
   account.servers.push_back(server_name(home));
-  for (Byte server = 0; server < kMostServers; ++server) {
-    const bool left = server != home && (leaving_of(pool, spec) >> server & 1U) != 0;
+  for (Byte server = 0; server <= kNowhere; ++server) {
+    const bool left = server != home && (pool.leaving >> server & 1U) != 0;
     if (left && fault != Fault::kClaimForgetsServerBeingLeft) account.servers.push_back(server_name(server));
+    const bool tried = (pool.tried >> server & 1U) != 0;
+    if (tried && fault != Fault::kClaimForgetsServersTried) account.tried.push_back(server_name(server));
   }
-  if (pool.facts.known > 0) {
-    // The server was started anew between one report and the next that says something else.
-    const sizing::Ledger::Now read{std::chrono::seconds(200 * (1 + pool.facts.age))};
-    sizing::KnownFacts& known = account.facts.emplace();
-    known.facts.max_connections = configuration.sizes[pool.facts.known - 1];
-    known.facts.read_at = known.facts.started_at = read.time_since_epoch() / std::chrono::milliseconds(1);
-    known.read = read;
+  account.facts = known_facts(configuration, pool.facts);
+  if (const auto destination = destination_of(pool, spec); destination && !spec.deleting) {
+    account.destination = server_name(*destination);
+    account.destination_facts = known_facts(configuration, pool.there);
   }
   return account;
 }
@@ -153,6 +190,7 @@ Asked ask(const Configuration& configuration, const State& state, int index, Fau
   Asked asked;
   asked.desired = {.request = request_of(spec),
                    .asked = {{"maxOpenConns", spec.limit}},
+                   .postgres = target_of(spec.server),
                    .deleting = spec.deleting,
                    .name = "p",
                    .journals = false,
@@ -173,6 +211,13 @@ Asked ask(const Configuration& configuration, const State& state, int index, Fau
     ledger.put(std::move(account));
   }
   asked.observed.outlook = ledger.outlook(std::to_string(index), sizing::Ledger::Now{});
+  asked.observed.destination = observed_destination(pool, spec, fault);
+  auto& there = asked.observed.outlook.destination;
+  if (there && fault == Fault::kLimitOfTheOldServerIsTakenAlong) {
+    there->known = true;
+    there->available = kAnyLimit;
+    there->share = {.pods = kAnyLimit, .per_pod = kAnyLimit};
+  }
   return asked;
 }
 
@@ -199,6 +244,9 @@ Write write_of(const Action& action, const Pool& pool) {
     write.kind = kGrant;
     write.grant = grant_of(grant->granted);
     write.ceiling = static_cast<Byte>(std::min<std::int64_t>(grant->granted.ceiling, kAnyLimit));
+    write.leads_to = server_at(grant->granted.postgres);
+    if (const auto& candidate = grant->granted.candidate)
+      write.candidate = candidate_of(server_at(*candidate));
   } else if (const auto* scale = std::get_if<Scale>(&action)) {
     write.kind = kScale;
     write.replicas = static_cast<Byte>(scale->replicas);
@@ -245,8 +293,8 @@ struct AccountBytes {
   Byte spec, gone;
   Byte limit, ceiling, leads_to;
   Byte exists, replicas, peak;
-  Byte last_ceiling, last_peak, leaving, seen;
-  Facts facts;
+  Byte last_ceiling, last_peak, leaving, seen, tried;
+  Facts facts, there;
   std::array<Byte, 2> doubt;
   std::array<Byte, 3> write;
 };
@@ -270,7 +318,9 @@ AccountBytes account_bytes(const Pool& pool) {
                      .last_peak = pool.last_peak,
                      .leaving = pool.leaving,
                      .seen = 0,
+                     .tried = pool.tried,
                      .facts = pool.facts,
+                     .there = pool.there,
                      .doubt = {pool.ceiling_in_doubt, pool.peak_in_doubt},
                      .write = numbers_of(pool.write)};
   for (const Pod& pod : pool.pods) bytes.seen += pod.seen != kNotSeen ? 1 : 0;
@@ -281,12 +331,13 @@ AccountBytes account_bytes(const Pool& pool) {
 struct Question {
   Byte index, live, settled;
   Grant grant, status_grant;
-  std::array<std::array<Byte, 4>, kMostPods> pods;
+  Candidate candidate;
+  std::array<std::array<Byte, 6>, kMostPods> pods;
   std::array<AccountBytes, kMostPools> accounts;
 };
 static_assert(std::has_unique_object_representations_v<Question>);
 
-std::uint64_t question(const State& state, int index, int pools) {
+std::uint64_t question(const State& state, int index, int pools, const Spec& spec) {
   const Pool& pool = state.pools[static_cast<std::size_t>(index)];
   Question asked{};
   asked.index = static_cast<Byte>(index);
@@ -294,9 +345,12 @@ std::uint64_t question(const State& state, int index, int pools) {
   asked.settled = pool.known_stateful_set.settled;
   asked.grant = pool.known_config_map.grant;
   asked.status_grant = pool.status_grant;
+  asked.candidate = pool.known_config_map.candidate;
+  const bool moves = destination_of(pool, spec).has_value();
   for (std::size_t i = 0; i < pool.pods.size(); ++i) {
     const Pod& pod = pool.pods[i];
     asked.pods[i] = {pod.seen, pod.pushed, pod.report, pod.report_over};
+    if (moves) asked.pods[i][4] = pod.report_leads_to, asked.pods[i][5] = pod.report_candidate;
   }
   for (int i = 0; i < pools; ++i) {
     asked.accounts[static_cast<std::size_t>(i)] = account_bytes(state.pools[static_cast<std::size_t>(i)]);
@@ -310,7 +364,8 @@ Decisions::Decisions(const Configuration& configuration, Fault fault)
     : configuration_(configuration), fault_(fault) {}
 
 const Decision& Decisions::of(const State& state, int pool) {
-  const std::uint64_t key = question(state, pool, configuration_.pools());
+  const std::uint64_t key =
+      question(state, pool, configuration_.pools(), configuration_.spec_of(state, pool));
   const auto found = known_.find(key);
   if (found != known_.end()) return found->second;
   return known_.emplace(key, decide(configuration_, state, pool, fault_)).first->second;
@@ -324,11 +379,16 @@ Counted Decisions::claim(const State& state, int index) {
   const auto found = counted_.find(key);
   if (found != counted_.end()) return found->second;
   const sizing::Account account = account_of(configuration_, state, index, fault_);
-  Counted counted{.connections = static_cast<int>(account.claim())};
+  Counted counted{.connections = static_cast<int>(account.claim()),
+                  .servers = 0,
+                  .pods = static_cast<int>(account.existing.peak_pods),
+                  .tried = 0};
   for (Byte server = 0; server < kMostServers; ++server) {
-    const auto& names = account.servers;
-    const bool counts = std::find(names.begin(), names.end(), server_name(server)) != names.end();
-    if (counts) counted.servers |= static_cast<Byte>(1U << server);
+    const auto counts = [&](const std::vector<std::string>& names) {
+      return std::find(names.begin(), names.end(), server_name(server)) != names.end() ? 1U : 0U;
+    };
+    counted.servers |= static_cast<Byte>(counts(account.servers) << server);
+    counted.tried |= static_cast<Byte>(counts(account.tried) << server);
   }
   return counted_.emplace(key, counted).first->second;
 }

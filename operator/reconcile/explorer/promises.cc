@@ -47,7 +47,7 @@ std::string World::claim_broken(const State& state, int index) {
   if (!configuration_.by_objects_alone) counted = decisions_.claim(state, index);
   for (int server = 0; server < kMostServers; ++server) {
     const int uses = pods_use(pool, server);
-    const int claim = (counted.servers >> server & 1U) != 0 ? counted.connections : 0;
+    const int claim = counted.on(server);
     if (uses <= claim) continue;
     return "L: pods of " + name(index) + " may hold " + std::to_string(uses) + " connections to server " +
            std::to_string(server) + ", and " +
@@ -79,7 +79,7 @@ void World::note_excuse(State& state) {
     const Pool& pool = state.pools[static_cast<std::size_t>(i)];
     if (pool.write.kind == kGrant || pool.write.kind == kScale) return;
     const Counted counted = decisions_.claim(state, i);
-    if ((counted.servers & 1U) != 0) claimed += counted.connections;
+    claimed += counted.on(0);
     if (pool.facts.known > 0 && (newest == nullptr || pool.facts.age > newest->facts.age)) newest = &pool;
   }
   const bool known = newest != nullptr && newest->facts.known == state.size[0] + 1;
