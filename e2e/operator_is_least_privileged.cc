@@ -56,6 +56,8 @@ TEST_F(OperatorIsLeastPrivileged, MayNotDoWhatItNeverDoes) {
       {"patch", "persistentvolumeclaims", "-A"},
       {"create", "pods", "--subresource=exec", "-A"},
       {"create", "pods", "--subresource=portforward", "-A"},
+      {"create", "horizontalpodautoscalers.autoscaling", "-A"},
+      {"patch", "horizontalpodautoscalers.autoscaling", "-A"},
       {"get", "nodes"},
       {"create", "namespaces"},
       {"delete", "namespaces"},

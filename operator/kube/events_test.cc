@@ -125,7 +125,7 @@ TEST(EventRecorderTest, ContinuesTheSeriesOfAnEventThatIsThere) {
     calls.add(request);
     if (request.method == Method::kPost)
       return tl::unexpected(ApiError{.status = 409, .reason = "AlreadyExists"});
-    return R"({"series":{"count":4}})";
+    return R"({"metadata":{"name":"a"},"series":{"count":4}})";
   });
   const Client client(transport, "me");
   EventRecorder recorder(client, "storagepool.dev/operator", "pod-1");

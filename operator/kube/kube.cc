@@ -40,7 +40,10 @@ tl::expected<ListPage, ApiError> parse_list_page(std::string_view body, const Re
   if (!items->is_array()) return malformed("the list's items are no array");
   page.items.reserve(items->size());
   for (Json& item : *items) {
-    if (metadata_string(item, "name").empty()) return malformed("an item of the list has no name");
+    if (metadata_string(item, "name").empty()) {
+      ++page.malformed;
+      continue;
+    }
     // Items of a list come without them.
     item["apiVersion"] = type.api_version();
     item["kind"] = type.kind;
@@ -65,7 +68,10 @@ Client::Client(Transport& transport, std::string field_manager)
 Client::Result<Json> Client::send(const ApiRequest& request) const {
   auto body = transport_.request(request);
   if (!body) return tl::unexpected(body.error());
-  return parse_object(*body);
+  auto object = parse_object(*body);
+  if (object && metadata_string(*object, "name").empty())
+    return malformed("the answer is an object without a name");
+  return object;
 }
 
 Client::Result<Json> Client::get(const ResourceType& type, const ObjectKey& key) const {

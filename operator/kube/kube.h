@@ -90,6 +90,7 @@ struct ListPage {
   std::string resource_version;
   std::string continue_token;  // empty: the last page
   std::vector<Json> items;     // each with apiVersion, kind and metadata.name
+  int malformed = 0;           // items left out because nobody could say what they are
 };
 tl::expected<ListPage, ApiError> parse_list_page(std::string_view body, const ResourceType& type);
 ApiRequest list_request(const ResourceType& type, const ListOptions& options,

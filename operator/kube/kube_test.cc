@@ -80,12 +80,39 @@ TEST(ClientTest, ListGivesUpWhenEveryTokenExpires) {
 }
 
 TEST(ClientTest, AListOfTheWrongShapeIsMalformed) {
-  for (const char* body : {"{}", R"({"metadata":{"resourceVersion":"1"},"items":{}})",
-                           R"({"metadata":{"resourceVersion":"1"},"items":[1]})",
-                           R"({"metadata":{"resourceVersion":"1"},"items":[{"metadata":{}}]})"}) {
+  for (const char* body : {"{}", R"({"metadata":[],"items":[]})", R"({"metadata":{"resourceVersion":1}})",
+                           R"({"metadata":{"resourceVersion":"1"},"items":{}})"}) {
     EXPECT_FALSE(parse_list_page(body, resources::kPods)) << body;
   }
   EXPECT_TRUE(parse_list_page(R"({"metadata":{"resourceVersion":"1"},"items":null})", resources::kPods));
+}
+
+TEST(ClientTest, AMalformedItemIsLeftOutOfTheList) {
+  const auto page = parse_list_page(
+      R"({"metadata":{"resourceVersion":"1"},"items":[1,null,[],"a",{},{"metadata":null},{"metadata":[]},)"
+      R"({"metadata":{}},{"metadata":{"name":7}},{"metadata":{"name":"b","labels":7}}]})",
+      resources::kPods);
+  ASSERT_TRUE(page) << page.error().to_string();
+  EXPECT_EQ(page->malformed, 9);
+  ASSERT_EQ(page->items.size(), 1u);
+  EXPECT_EQ(metadata_string(page->items[0], "name"), "b");
+  EXPECT_EQ(label(page->items[0], "any"), "");
+}
+
+TEST(ClientTest, AnAnswerWithoutMetadataIsAnError) {
+  for (const char* body : {"{}", R"({"metadata":7})", R"({"metadata":{"name":[]}})"}) {
+    FakeTransport transport([body](const auto&) { return std::string(body); });
+    const Client client(transport, "me");
+    const Json object{{"metadata", {{"name", "a"}, {"namespace", "n"}}}};
+    for (const auto& answer :
+         {client.get(resources::kPods, {"n", "a"}), client.create(resources::kPods, object),
+          client.apply(resources::kPods, object), client.apply_status(resources::kPods, object),
+          client.merge_patch(resources::kPods, {"n", "a"}, object),
+          client.peek(resources::kPods, {"n", "a"})}) {
+      ASSERT_FALSE(answer) << body;
+      EXPECT_EQ(answer.error().reason, kReasonMalformed);
+    }
+  }
 }
 
 TEST(ClientTest, ApplyPatchesWithTheFieldManager) {
@@ -110,7 +137,7 @@ TEST(ClientTest, ApplyPatchesWithTheFieldManager) {
 }
 
 TEST(ClientTest, MergePatchCreateAndDelete) {
-  FakeTransport transport([](const ApiRequest& request) { return request.body; });
+  FakeTransport transport([](const ApiRequest&) { return R"({"metadata":{"name":"a"}})"; });
   const Client client(transport, "me");
   ASSERT_TRUE(
       client.merge_patch(resources::kPods, {"n", "a"}, {{"metadata", {{"finalizers", Json::array()}}}}));

@@ -107,7 +107,7 @@ class Work {
     if (!key) return stop.stop_requested();
     kube::EventRecorder recorder(client, "storagepool.dev/operator", kFieldManager);
     reconcile::KubeCluster cluster(
-        transport_, client, recorder,
+        transport_, client, recorder, metrics_,
         [this](const kube::ObjectKey& pool, kube::Priority priority) { queue_.add(pool, priority); });
     cluster.start();
     if (!wait_for_caches(cluster, stop)) return true;

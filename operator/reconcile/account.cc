@@ -49,6 +49,12 @@ void follow_destination(Memory& memory, const Subject& subject) {
 
 }  // namespace
 
+tl::expected<render::Spec, render::FieldProblems> read_spec(const Cluster& cluster, const Json& object) {
+  auto spec = render::parse_spec(object);
+  if (spec) spec->sizing.max_replicas = max_replicas_of(cluster.cached_autoscalers(kube::key_of(object)));
+  return spec;
+}
+
 void put_in_doubt(std::optional<Doubt>& doubt, const Doubt& more) {
   const bool same = doubt && doubt->version == more.version;
   const std::int64_t before = same ? doubt->number : 0;

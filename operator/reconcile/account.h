@@ -23,6 +23,9 @@ struct Subject {
   bool deleting = false;
 };
 
+// The spec of a StoragePool, with what its autoscalers may make of the number of replicas.
+tl::expected<render::Spec, render::FieldProblems> read_spec(const Cluster& cluster, const Json& object);
+
 // As the ledger names the server of a target.
 std::string server_name(const settings::PostgresTarget& target, const render::Identity& identity);
 

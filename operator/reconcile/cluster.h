@@ -33,6 +33,8 @@ class Cluster {
   // The pods with `pool`'s labels.
   virtual std::vector<kube::ObjectPtr> cached_pods(const kube::ObjectKey& pool) const = 0;
   virtual std::vector<kube::ObjectPtr> cached_claims(const kube::ObjectKey& pool) const = 0;
+  // The HorizontalPodAutoscalers that scale it.
+  virtual std::vector<kube::ObjectPtr> cached_autoscalers(const kube::ObjectKey& pool) const = 0;
 
   virtual Result<std::vector<kube::Json>> list_pods(const kube::ObjectKey& pool) = 0;
   // About the object of this kind ("Pod") with this uid.

@@ -3,6 +3,7 @@
 #include <utility>
 
 #include "operator/kube/object.h"
+#include "operator/reconcile/view.h"
 #include "operator/render/render.h"
 
 namespace storagepool::reconcile {
@@ -15,12 +16,29 @@ const kube::ResourceType kWatched[] = {kube::resources::kStoragePools,
                                        kube::resources::kServices,
                                        kube::resources::kServiceAccounts,
                                        kube::resources::kPodDisruptionBudgets,
-                                       kube::resources::kPersistentVolumeClaims};
+                                       kube::resources::kPersistentVolumeClaims,
+                                       kube::resources::kHorizontalPodAutoscalers};
 
 constexpr std::string_view kInstanceLabel = "app.kubernetes.io/instance";
 
 bool is_storage_pool(const kube::ResourceType& type) {
   return type.kind == kube::resources::kStoragePools.kind;
+}
+
+bool is_autoscaler(const kube::ResourceType& type) {
+  return type.kind == kube::resources::kHorizontalPodAutoscalers.kind;
+}
+
+// The StoragePool that an object in a cache is of; without a name where it is of none.
+kube::ObjectKey pool_of(const kube::ResourceType& type, const kube::ObjectPtr& object) {
+  return {kube::metadata_string(*object, "namespace"),
+          is_autoscaler(type) ? scaled_by(*object) : kube::label(*object, kInstanceLabel)};
+}
+
+// An autoscaler writes its status several times a minute.
+bool tells_the_same(const kube::ResourceType& type, const kube::ObjectPtr& before,
+                    const kube::ObjectPtr& object) {
+  return is_autoscaler(type) && max_replicas_of({before}) == max_replicas_of({object});
 }
 
 // Not the status, which the operator writes itself.
@@ -33,8 +51,15 @@ bool changed_by_user(const kube::ObjectPtr& before, const kube::ObjectPtr& objec
 }  // namespace
 
 KubeCluster::KubeCluster(kube::Transport& transport, const kube::Client& client,
-                         kube::EventRecorder& recorder, Changed changed)
-    : client_(client), recorder_(recorder), changed_(std::move(changed)) {
+                         kube::EventRecorder& recorder, runtime::Metrics& metrics, Changed changed)
+    : client_(client),
+      recorder_(recorder),
+      malformed_(
+          prometheus::BuildCounter()
+              .Name("storagepool_malformed_objects_total")
+              .Help("What the API server listed or told of that is no object with a name and a version")
+              .Register(metrics.registry())),
+      changed_(std::move(changed)) {
   for (const kube::ResourceType& type : kWatched) watch(transport, type);
 }
 
@@ -72,9 +97,9 @@ kube::InformerHandlers KubeCluster::of_storage_pools() {
 kube::InformerHandlers KubeCluster::of_children(const kube::ResourceType& type) {
   kube::InformerHandlers handlers;
   handlers.on_upsert = [this, type](const kube::ObjectPtr& before, const kube::ObjectPtr& object) {
-    if (before && kube::label(*before, kInstanceLabel) != kube::label(*object, kInstanceLabel)) {
-      child_changed(type, before, false);
-    }
+    const bool same_pool = before && pool_of(type, before) == pool_of(type, object);
+    if (same_pool && tells_the_same(type, before, object)) return;
+    if (before && !same_pool) child_changed(type, before, false);
     child_changed(type, object, true);
   };
   handlers.on_delete = [this, type](const kube::ObjectPtr& object) { child_changed(type, object, false); };
@@ -82,9 +107,8 @@ kube::InformerHandlers KubeCluster::of_children(const kube::ResourceType& type) 
 }
 
 void KubeCluster::child_changed(const kube::ResourceType& type, const kube::ObjectPtr& object, bool there) {
-  const std::string name = kube::label(*object, kInstanceLabel);
-  if (name.empty()) return;
-  const kube::ObjectKey key{kube::metadata_string(*object, "namespace"), name};
+  const kube::ObjectKey key = pool_of(type, object);
+  if (key.name.empty()) return;
   {
     const std::lock_guard lock(mutex_);
     Owned& owned = owned_[key];
@@ -108,12 +132,18 @@ kube::Priority KubeCluster::priority_of_change(const kube::ResourceType& type,
 
 void KubeCluster::watch(kube::Transport& transport, const kube::ResourceType& type) {
   const auto seed = static_cast<std::uint32_t>(caches_.size() + 1);
+  kube::InformerHandlers handlers = is_storage_pool(type) ? of_storage_pools() : of_children(type);
+  handlers.on_skip = [&counter = malformed_.Add({{"kind", std::string(type.kind)}})](int count) {
+    counter.Increment(count);
+  };
   caches_.push_back(
       {type, std::make_unique<kube::Informer>(
                  transport,
-                 kube::InformerOptions{
-                     .type = type, .label_selector = is_storage_pool(type) ? "" : render::managed_selector()},
-                 is_storage_pool(type) ? of_storage_pools() : of_children(type), seed)});
+                 kube::InformerOptions{.type = type,
+                                       .label_selector = is_storage_pool(type) || is_autoscaler(type)
+                                                             ? ""
+                                                             : render::managed_selector()},
+                 std::move(handlers), seed)});
 }
 
 void KubeCluster::start() {
@@ -155,8 +185,8 @@ std::uint64_t KubeCluster::version(const kube::ObjectKey& pool) const {
   return known == owned_.end() ? 0 : known->second.version;
 }
 
-std::vector<kube::ObjectPtr> KubeCluster::labelled(const kube::ResourceType& type,
-                                                   const kube::ObjectKey& pool) const {
+std::vector<kube::ObjectPtr> KubeCluster::of_pool(const kube::ResourceType& type,
+                                                  const kube::ObjectKey& pool) const {
   std::vector<std::string> names;
   {
     const std::lock_guard lock(mutex_);
@@ -174,10 +204,14 @@ std::vector<kube::ObjectPtr> KubeCluster::labelled(const kube::ResourceType& typ
 }
 
 std::vector<kube::ObjectPtr> KubeCluster::cached_pods(const kube::ObjectKey& pool) const {
-  return labelled(kube::resources::kPods, pool);
+  return of_pool(kube::resources::kPods, pool);
 }
 std::vector<kube::ObjectPtr> KubeCluster::cached_claims(const kube::ObjectKey& pool) const {
-  return labelled(kube::resources::kPersistentVolumeClaims, pool);
+  return of_pool(kube::resources::kPersistentVolumeClaims, pool);
+}
+
+std::vector<kube::ObjectPtr> KubeCluster::cached_autoscalers(const kube::ObjectKey& pool) const {
+  return of_pool(kube::resources::kHorizontalPodAutoscalers, pool);
 }
 
 Cluster::Result<std::vector<kube::Json>> KubeCluster::list_pods(const kube::ObjectKey& pool) {

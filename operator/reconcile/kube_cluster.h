@@ -1,6 +1,6 @@
 // The Cluster over real Kubernetes: one informer per kind (only objects with the operator's label, and all
-// StoragePools), and the API client for writes. Says which StoragePool to look at when something of it has
-// changed.
+// StoragePools and autoscalers), and the API client for writes. Says which StoragePool to look at when
+// something of it has changed.
 #pragma once
 
 #include <cstdint>
@@ -15,6 +15,7 @@
 
 #include "operator/kube/workqueue.h"
 #include "operator/reconcile/cluster.h"
+#include "pool/common/runtime/metrics.h"
 
 namespace storagepool::reconcile {
 
@@ -25,7 +26,7 @@ class KubeCluster final : public Cluster {
 
   // All outlive the cluster.
   KubeCluster(kube::Transport& transport, const kube::Client& client, kube::EventRecorder& recorder,
-              Changed changed);
+              runtime::Metrics& metrics, Changed changed);
   ~KubeCluster() override;
 
   void start();
@@ -38,6 +39,7 @@ class KubeCluster final : public Cluster {
   std::vector<kube::ObjectPtr> cached_storage_pools() const override;
   std::vector<kube::ObjectPtr> cached_pods(const kube::ObjectKey& pool) const override;
   std::vector<kube::ObjectPtr> cached_claims(const kube::ObjectKey& pool) const override;
+  std::vector<kube::ObjectPtr> cached_autoscalers(const kube::ObjectKey& pool) const override;
   Result<std::vector<kube::Json>> list_pods(const kube::ObjectKey& pool) override;
   Result<std::vector<kube::Json>> list_events(const std::string& name_space, const std::string& kind,
                                               const std::string& uid) override;
@@ -56,7 +58,8 @@ class KubeCluster final : public Cluster {
     kube::ResourceType type;
     std::unique_ptr<kube::Informer> informer;
   };
-  // The children of a StoragePool, so that none of them has to be looked for among all of its namespace.
+  // The children and autoscalers of a StoragePool, so that none of them has to be looked for among all of its
+  // namespace.
   struct Owned {
     std::uint64_t version = 0;
     std::set<std::pair<std::string_view, std::string>> names;  // kind and name
@@ -67,10 +70,11 @@ class KubeCluster final : public Cluster {
   void child_changed(const kube::ResourceType& type, const kube::ObjectPtr& object, bool there);
   kube::Priority priority_of_change(const kube::ResourceType& type, kube::Priority otherwise) const;
   const kube::Informer* cache_of(const kube::ResourceType& type) const;
-  std::vector<kube::ObjectPtr> labelled(const kube::ResourceType& type, const kube::ObjectKey& pool) const;
+  std::vector<kube::ObjectPtr> of_pool(const kube::ResourceType& type, const kube::ObjectKey& pool) const;
 
   const kube::Client& client_;
   kube::EventRecorder& recorder_;
+  prometheus::Family<prometheus::Counter>& malformed_;
   Changed changed_;
   std::vector<Cache> caches_;
   mutable std::mutex mutex_;  // guards what follows

@@ -51,7 +51,7 @@ Look::Look(Cluster& cluster, pods::Pods& pods, const Options& options, SharedLed
       token_(render::admin_token(options.admin_key, identity_.uid)),
       deleting_(kube::is_deleting(*object_)),
       previous_(memory.status.view().value_or(Status{})) {
-  auto spec = render::parse_spec(*object_);
+  auto spec = read_spec(cluster, *object_);
   if (spec) {
     spec_ = std::move(*spec);
     valid_ = true;

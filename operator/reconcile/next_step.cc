@@ -40,6 +40,7 @@ bool leaves_out_pods(const sizing::Plan& plan, const sizing::Request& request) {
       return true;
     case sizing::Shortage::kNone:
     case sizing::Shortage::kLimitsReduced:
+    case sizing::Shortage::kMaximumDoesNotFit:
     case sizing::Shortage::kObserved:
       break;
   }

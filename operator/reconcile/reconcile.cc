@@ -41,7 +41,7 @@ void Reconciler::remember(const kube::ObjectKey& key, Memory& memory, const kube
   }
   const Status status = memory.status.update(object, read_status, now.steady).value_or(Status{});
   see_objects(memory, cluster_, identity, now.steady);
-  const auto spec = render::parse_spec(*object);
+  const auto spec = read_spec(cluster_, *object);
   const Subject subject{.identity = identity,
                         .created = kube::created_at(*object),
                         .spec = spec ? &*spec : nullptr,

@@ -122,4 +122,19 @@ std::optional<ClaimView> read_claim(const Json& object, const std::string& pool)
   return claim;
 }
 
+std::string scaled_by(const Json& autoscaler) {
+  const Json& target = json::at(autoscaler, "/spec/scaleTargetRef");
+  const std::string version = text_at(target, "/apiVersion");
+  const std::string_view group = std::string_view(version).substr(0, version.find('/'));
+  const kube::ResourceType& type = kube::resources::kStoragePools;
+  return group == type.group && text_at(target, "/kind") == type.kind ? text_at(target, "/name") : "";
+}
+
+std::int64_t max_replicas_of(const std::vector<kube::ObjectPtr>& autoscalers) {
+  std::int64_t most = 0;
+  for (const kube::ObjectPtr& autoscaler : autoscalers)
+    most = std::max(most, integer_at(*autoscaler, "/spec/maxReplicas", 0));
+  return std::min(most, sizing::kMaxReplicas);
+}
+
 }  // namespace storagepool::reconcile

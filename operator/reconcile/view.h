@@ -8,6 +8,7 @@
 #include <vector>
 
 #include "operator/kube/resource.h"
+#include "operator/kube/watch/informer.h"
 #include "operator/reconcile/next_step.h"
 #include "operator/reconcile/trouble.h"
 #include "operator/render/storage_pool.h"
@@ -60,5 +61,10 @@ struct ClaimView {
 };
 // Nothing when the object is not the claim of a pod of the StoragePool's StatefulSet, or is being deleted.
 std::optional<ClaimView> read_claim(const Json& object, const std::string& pool);
+
+// The name of the StoragePool that a HorizontalPodAutoscaler scales; empty: it scales something else.
+std::string scaled_by(const Json& autoscaler);
+// Up to how many replicas one of them may ask for; 0: there is none.
+std::int64_t max_replicas_of(const std::vector<kube::ObjectPtr>& autoscalers);
 
 }  // namespace storagepool::reconcile

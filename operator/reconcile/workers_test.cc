@@ -53,6 +53,9 @@ class GuardedCluster final : public Cluster, public pods::Pods {
   std::vector<kube::ObjectPtr> cached_claims(const kube::ObjectKey& pool) const override {
     return with([&](FakeCluster& c) { return c.cached_claims(pool); });
   }
+  std::vector<kube::ObjectPtr> cached_autoscalers(const kube::ObjectKey& pool) const override {
+    return with([&](FakeCluster& c) { return c.cached_autoscalers(pool); });
+  }
   Result<std::vector<Json>> list_pods(const kube::ObjectKey& pool) override {
     return with([&](FakeCluster& c) { return c.list_pods(pool); });
   }

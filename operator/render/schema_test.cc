@@ -134,7 +134,10 @@ TEST_F(Schema, DefaultsAreThoseOfTheOperator) {
   EXPECT_EQ(weight["default"].as<std::int64_t>(), bare->sizing.weight);
   EXPECT_EQ(weight["minimum"].as<std::int64_t>(), 1);
   EXPECT_EQ(weight["maximum"].as<std::int64_t>(), sizing::kMaxWeight);
+  EXPECT_EQ(spec()["replicas"]["maximum"].as<std::int64_t>(), sizing::kMaxReplicas);
   EXPECT_EQ(spec()["budget"]["properties"]["policy"]["default"].as<std::string>(), "Fit");
+  EXPECT_EQ(spec()["budget"]["properties"]["sizeFor"]["default"].as<std::string>(), "Current");
+  EXPECT_FALSE(bare->sizing.size_for_maximum);
   EXPECT_EQ(settings::parse_bytes(spec()["journal"]["properties"]["size"]["default"].as<std::string>()),
             bare->journal_bytes);
   EXPECT_EQ(spec()["journal"]["properties"]["persistence"]["default"].as<std::string>(), "PersistentVolume");

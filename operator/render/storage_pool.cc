@@ -210,6 +210,7 @@ void read_budget(const Json& object, Spec& spec, FieldProblems& problems) {
                        : policy == "Observe" ? sizing::Policy::kObserve
                                              : sizing::Policy::kFit;
   spec.sizing.min_conns_per_pod = fields.integer("minConnsPerPod", 1, 1, spec.sizing.max_open_conns);
+  spec.sizing.size_for_maximum = fields.word("sizeFor", {"Current", "Maximum"}) == "Maximum";
   spec.sizing.weight = fields.integer("weight", 1, 1, sizing::kMaxWeight);
   if (fields.has("maxConnections")) {
     spec.sizing.max_connections =
@@ -289,7 +290,7 @@ tl::expected<Spec, FieldProblems> parse_spec(const Json& object) {
                        "; allowed: 1 to 52 lower case letters, digits and -, starting with a letter");
   }
   Fields fields(member(object, "spec"), "spec", problems);
-  spec.sizing.replicas = fields.integer("replicas", 1, 0, 1000);
+  spec.sizing.replicas = fields.integer("replicas", 1, 0, sizing::kMaxReplicas);
   read_postgres(fields.at("postgres"), spec, problems);
   read_pool(fields.at("pool"), spec, problems);
   read_budget(fields.at("budget"), spec, problems);

@@ -61,6 +61,17 @@ TEST(ParseSpec, ReadsEverySetting) {
   EXPECT_EQ(spec->pool, expected);
 }
 
+TEST(ParseSpec, ReadsWhatLimitsAreSizedFor) {
+  EXPECT_FALSE(parse_spec(minimal())->sizing.size_for_maximum);
+  Json object = minimal();
+  for (const bool maximum : {false, true}) {
+    object["spec"]["budget"]["sizeFor"] = maximum ? "Maximum" : "Current";
+    const auto spec = parse_spec(object);
+    ASSERT_TRUE(spec);
+    EXPECT_EQ(spec->sizing.size_for_maximum, maximum);
+  }
+}
+
 TEST(ParseSpec, ProfilesAreTiers) {
   for (const auto& [name, open, idle] :
        {std::tuple{"Low", 25, 5}, std::tuple{"Medium", 50, 10}, std::tuple{"High", 100, 25}}) {
@@ -169,6 +180,7 @@ TEST(ParseSpec, RefusesNamingFieldValueAndRange) {
                 HasSubstr("spec.budget.weight is " + std::to_string(weight) +
                           "; allowed: a whole number from 1 to 100"));
   }
+  EXPECT_EQ(with("/spec/budget/sizeFor", "Peak"), "spec.budget.sizeFor is Peak; allowed: Current, Maximum");
   EXPECT_THAT(with("/spec/budget/minConnsPerPod", 26),
               HasSubstr("spec.budget.minConnsPerPod is 26; allowed: a whole number from 1 to 25"));
   EXPECT_THAT(with("/spec/budget/maxConnections", 0), HasSubstr("spec.budget.maxConnections is 0"));

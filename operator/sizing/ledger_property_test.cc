@@ -55,6 +55,7 @@ class Fleet {
     for (const Account& account : accounts_) expect_settled(account);
     expect_the_sum();
     expect_any_order();
+    for (const Account& account : accounts_) expect_room(account);
   }
 
  private:
@@ -76,6 +77,8 @@ class Fleet {
     request.reserve = number(0, 10);
     request.weight = chance(50) ? 1 : number(1, 100);
     if (chance(20)) request.max_connections = number(request.min_conns_per_pod, 100);
+    if (chance(40)) request.max_replicas = number(1, 12);
+    request.size_for_maximum = chance(50);
     return request;
   }
 
@@ -202,7 +205,8 @@ class Fleet {
     ASSERT_EQ(account.existing.limit, p.per_pod) << "S2: " << account.uid << ": " << p.message;
     ASSERT_FALSE(p.others_hold_more) << "S2: " << account.uid << ": " << p.message;
     if (account.request->policy == Policy::kObserve) return;
-    ASSERT_EQ((Share{p.replicas, p.per_pod}), outlook.share) << "S2: " << account.uid;
+    ASSERT_EQ(p.replicas, outlook.share.pods) << "S2: " << account.uid;
+    ASSERT_EQ(p.per_pod, outlook.share.per_pod) << "S2: " << account.uid;
   }
   void expect_the_sum() {
     for (std::size_t i = 0; i < servers_.size(); ++i) {
@@ -221,6 +225,34 @@ class Fleet {
       ASSERT_EQ(again.outlook(account.uid, {}).share, ledger_.outlook(account.uid, {}).share)
           << "S2: the order of puts";
     }
+  }
+
+  std::vector<std::int64_t> limits() {
+    std::vector<std::int64_t> limits;
+    for (const Account& account : accounts_)
+      limits.push_back(plan(*account.request, ledger_.outlook(account.uid, {}), account.existing).per_pod);
+    return limits;
+  }
+  bool has_observer(const Account& account) const {
+    return std::any_of(accounts_.begin(), accounts_.end(), [&](const Account& other) {
+      return other.servers == account.servers && other.request->policy == Policy::kObserve;
+    });
+  }
+  // What is sized for a maximum that fits comes to it at once, and nobody's limit shrinks.
+  void expect_room(const Account& settled) {
+    const Request& request = *settled.request;
+    const Shortage shortage = plan(request, ledger_.outlook(settled.uid, {}), settled.existing).shortage;
+    const bool fits = shortage == Shortage::kNone || shortage == Shortage::kLimitsReduced;
+    if (request.policy == Policy::kObserve || request.replicas == 0 || !fits) return;
+    const std::vector<std::int64_t> before = limits();
+    Account grown = settled;
+    grown.request->replicas = request.sized_for();
+    ledger_.put(grown);
+    const Plan p = plan(*grown.request, ledger_.outlook(grown.uid, {}), grown.existing);
+    ASSERT_EQ(p.replicas, request.sized_for()) << settled.uid << ": " << p.message;
+    ASSERT_TRUE(ledger_.raise(grown.uid, p.replicas, grown.ceiling, {}) || has_observer(grown)) << p.message;
+    ASSERT_EQ(limits(), before) << settled.uid << ": " << p.message;
+    ledger_.put(settled);
   }
 
   std::mt19937 random_;

@@ -330,7 +330,7 @@ std::int64_t ServerBook::max_safe_replicas(const Place& place) const {
   for (const std::size_t limit : place.limits) {
     most = std::min(most, limits_[limit].most - limits_[limit].least + place.least);
   }
-  return std::max(most / request->min_conns_per_pod, place.share.pods);
+  return std::max(most / request->min_conns_per_pod, place.share.pods + place.share.room);
 }
 
 Outlook ServerBook::outlook(const Account& account, Now now) {

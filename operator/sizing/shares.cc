@@ -16,6 +16,7 @@ class Sharing {
       own_.push_back(asker.request.max_connections.value_or(INT64_MAX));
       most_.push_back(asker.request.max_open_conns);
       wanted_.push_back(asker.request.replicas);
+      sized_for_.push_back(asker.request.sized_for());
     }
   }
 
@@ -23,19 +24,22 @@ class Sharing {
   void keep_to_what_is_there(std::size_t i) {
     const Asker& asker = askers_[i];
     wanted_[i] = std::min(wanted_[i], std::max<std::int64_t>(asker.existing.replicas, 1));
+    sized_for_[i] = wanted_[i];
     most_[i] = std::clamp(asker.existing.limit, asker.request.min_conns_per_pod, most_[i]);
   }
 
   std::vector<Shared> run() {
     admit_running();
     admit_new();
+    keep_room();
     grow();
     return std::move(shared_);
   }
 
  private:
   std::int64_t pods(std::size_t i) const {
-    return std::max(shared_[i].share.pods, askers_[i].existing.peak_pods);
+    const Share& share = shared_[i].share;
+    return std::max(share.pods + share.room, askers_[i].existing.peak_pods);
   }
 
   std::int64_t left_for(std::size_t i) const {
@@ -49,18 +53,30 @@ class Sharing {
     for (const std::size_t limit : askers_[i].limits) left_[limit] -= connections;
   }
 
-  void admit(std::size_t i, std::int64_t most) {
+  // So many of `more` pods as fit with the minimum each.
+  std::int64_t admit(std::size_t i, std::int64_t more) {
     const std::int64_t least = askers_[i].request.min_conns_per_pod;
-    const std::int64_t more = std::min(most - shared_[i].share.pods, left_for(i) / least);
-    if (more <= 0) return;
-    shared_[i].share.pods += more;
-    take(i, more * least);
+    const std::int64_t fit =
+        std::clamp<std::int64_t>(left_for(i) / least, 0, std::max<std::int64_t>(more, 0));
+    take(i, fit * least);
+    return fit;
+  }
+
+  // A pod that leaves makes room for the one that comes.
+  void admit_for_leaving(std::size_t i, std::int64_t Share::*part, std::int64_t more) {
+    Share& share = shared_[i].share;
+    const auto leaving = [&] { return (pods(i) - share.pods - share.room) * share.per_pod; };
+    take(i, -leaving());
+    share.*part += admit(i, more);
+    take(i, leaving());
+    shared_[i].least = pods(i) * share.per_pod;
   }
 
   void admit_running() {
     for (std::size_t i = 0; i < askers_.size(); ++i) {
-      shared_[i].share.per_pod = askers_[i].request.min_conns_per_pod;
-      admit(i, std::min(wanted_[i], askers_[i].existing.replicas));
+      Share& share = shared_[i].share;
+      share.per_pod = askers_[i].request.min_conns_per_pod;
+      share.pods = admit(i, std::min(wanted_[i], askers_[i].existing.replicas));
     }
     // Those that leave hold theirs until they are gone.
     for (std::size_t i = 0; i < askers_.size(); ++i)
@@ -68,15 +84,13 @@ class Sharing {
   }
 
   void admit_new() {
-    for (std::size_t i = 0; i < askers_.size(); ++i) {
-      // A pod that leaves makes room for the one that comes.
-      const std::int64_t leaving = pods(i) - shared_[i].share.pods;
-      const std::int64_t least = shared_[i].share.per_pod;
-      take(i, -leaving * least);
-      admit(i, wanted_[i]);
-      take(i, (pods(i) - shared_[i].share.pods) * least);
-      shared_[i].least = pods(i) * least;
-    }
+    for (std::size_t i = 0; i < askers_.size(); ++i)
+      admit_for_leaving(i, &Share::pods, wanted_[i] - shared_[i].share.pods);
+  }
+
+  void keep_room() {
+    for (std::size_t i = 0; i < askers_.size(); ++i)
+      admit_for_leaving(i, &Share::room, sized_for_[i] - shared_[i].share.pods);
   }
 
   struct Next {
@@ -116,11 +130,12 @@ class Sharing {
   std::vector<std::int64_t> own_;  // what of spec.budget.maxConnections is left
   std::vector<std::int64_t> most_;
   std::vector<std::int64_t> wanted_;
+  std::vector<std::int64_t> sized_for_;
   std::vector<Shared> shared_;
 };
 
 bool wants_more(const Asker& asker, const Share& share) {
-  return share.pods < asker.request.replicas || share.per_pod < asker.request.max_open_conns;
+  return share.pods + share.room < asker.request.sized_for() || share.per_pod < asker.request.max_open_conns;
 }
 
 }  // namespace

@@ -7,6 +7,9 @@
 // is reached. So nobody can get more but by taking from somebody who has less for its weight; and nothing is
 // left over that anybody's pods could have.
 //
+// After the minimum of all pods that are asked for comes that of pods that may be (Request::sized_for): room
+// is kept for them as if they were there.
+//
 // Strict asks for all or for what it has: when its share is less than all, it takes no part in the growth.
 #pragma once
 
@@ -26,7 +29,7 @@ struct Asker {
 
 struct Shared {
   Share share;
-  std::int64_t least = 0;  // connections at the minimum of all pods that exist or are to
+  std::int64_t least = 0;  // connections at the minimum of all pods that exist, are to or may be
 };
 
 // `askers` are in order of seniority. `limits`: what of each is left when everything that is not shared has

@@ -65,6 +65,28 @@ TEST(Shares, PodsThatLeaveCountUntilTheyAreGone) {
   EXPECT_EQ(shares({shrinks, asker(1, 100)}, {20}), (Result{{2, 2}, {1, 10}}));
 }
 
+TEST(Shares, SizedForTheMaximumThereIsRoomAsIfAllPodsWereThere) {
+  Asker sized = asker(2, 100);
+  sized.request.max_replicas = 5;
+  sized.request.size_for_maximum = true;
+  EXPECT_EQ(shares({sized, asker(1, 100)}, {60}), (Result{{2, 6, 3}, {1, 30}}));
+  const auto before = shares({sized, asker(1, 100)}, {60});
+  sized.request.replicas = 5;
+  const auto after = shares({sized, asker(1, 100)}, {60});
+  EXPECT_EQ(after, (Result{{5, 6}, {1, 30}}));
+  EXPECT_EQ(before[1], after[1]) << "the neighbour does not notice";
+}
+
+TEST(Shares, PodsThatAreAskedForComeBeforePodsThatMayBe) {
+  Asker sized = asker(2, 100);
+  sized.request.max_replicas = 20;
+  sized.request.size_for_maximum = true;
+  EXPECT_EQ(shares({sized, asker(3, 100)}, {10}), (Result{{2, 1, 5}, {3, 1}}));
+  sized.existing = {.replicas = 2, .peak_pods = 4, .limit = 3};
+  EXPECT_EQ(shares({sized, asker(3, 100)}, {10}), (Result{{2, 1, 5}, {3, 1}}))
+      << "pods that leave make room for those that may come";
+}
+
 TEST(Shares, StrictThatDoesNotGetAllGivesWay) {
   Asker strict = asker(2, 30);
   strict.request.policy = Policy::kStrict;

@@ -15,23 +15,61 @@ std::string describe_others(const Outlook& outlook) {
   return "; " + counted(others.pools, "other StoragePool", "other StoragePools") + " with " +
          counted(others.pods, "pod", "pods") + " may hold " + std::to_string(others.hold) +
          " and keep at least " + std::to_string(others.least) + ", the share of this one is " +
-         std::to_string(outlook.share.pods * outlook.share.per_pod);
+         std::to_string((outlook.share.pods + outlook.share.room) * outlook.share.per_pod);
+}
+
+std::string describe_asked(const Request& request) {
+  const std::int64_t pods = request.sized_for();
+  std::string text = std::to_string(pods) + " pods";
+  if (pods > request.replicas)
+    text += " (replicas " + std::to_string(request.replicas) + ", an autoscaler's maximum " +
+            std::to_string(request.max_replicas) + ")";
+  return text + " ask for " + std::to_string(request.max_open_conns) + " connections each, " +
+         std::to_string(pods * request.max_open_conns) + " together";
+}
+
+std::string describe_safe(const Request& request, const Outlook& outlook) {
+  std::string text = "; up to " + counted(outlook.max_safe_replicas, "replica is", "replicas are") +
+                     " safe, with minConnsPerPod " + std::to_string(request.min_conns_per_pod) + " each";
+  if (request.max_replicas > std::max(outlook.max_safe_replicas, request.sized_for()))
+    text += ", and an autoscaler may ask for " + std::to_string(request.max_replicas);
+  return text;
+}
+
+// The limit that binds, and how to raise it.
+std::string raise_the_least(const Request& request, const Outlook& outlook) {
+  if (request.max_connections == outlook.usable) return "raise spec.budget.maxConnections";
+  if (outlook.database_limit == outlook.usable) return "raise the database's CONNECTION LIMIT";
+  if (outlook.role_limit == outlook.usable) return "raise the role's CONNECTION LIMIT";
+  return "raise the server's max_connections";
+}
+
+std::string advice(const Request& request, const Outlook& outlook, Shortage shortage) {
+  const bool by_autoscaler = request.max_replicas > request.replicas &&
+                             (request.size_for_maximum || shortage == Shortage::kMaximumDoesNotFit);
+  std::string lower = by_autoscaler ? "the autoscaler's maxReplicas" : "spec.replicas";
+  if (shortage == Shortage::kMaximumDoesNotFit || shortage == Shortage::kMinimumDoesNotFit) {
+    lower += " to " + std::to_string(outlook.max_safe_replicas);
+    if (request.min_conns_per_pod > 1) lower += " or spec.budget.minConnsPerPod";
+  } else {
+    lower += " or spec.pool";
+  }
+  return ". What helps: lower " + lower + ", or " + raise_the_least(request, outlook);
 }
 
 std::string describe(const Request& request, const Outlook& outlook, const Plan& plan) {
-  std::string text = std::to_string(request.replicas) + " pods ask for " +
-                     std::to_string(request.max_open_conns) + " connections each, " +
-                     std::to_string(request.replicas * request.max_open_conns) + " together; " +
-                     std::to_string(outlook.usable) + " are usable (max_connections " +
-                     std::to_string(outlook.server_max) + ", reserved " + std::to_string(outlook.reserved);
+  std::string text = describe_asked(request) + "; " + std::to_string(outlook.usable) +
+                     " are usable (max_connections " + std::to_string(outlook.server_max) + ", reserved " +
+                     std::to_string(outlook.reserved);
   if (outlook.role_limit) text += ", role limit " + std::to_string(*outlook.role_limit);
   if (outlook.database_limit) text += ", database limit " + std::to_string(*outlook.database_limit);
   if (request.max_connections)
     text += ", spec.budget.maxConnections " + std::to_string(*request.max_connections);
   text += ")";
   if (outlook.others.pools > 0) text += describe_others(outlook);
-  return text + "; planned are " + std::to_string(plan.replicas) + " pods with " +
-         std::to_string(plan.per_pod) + " each";
+  text += "; planned are " + counted(plan.replicas, "pod", "pods") + " with " + std::to_string(plan.per_pod) +
+          " each" + describe_safe(request, outlook);
+  return plan.shortage == Shortage::kNone ? text : text + advice(request, outlook, plan.shortage);
 }
 
 std::string describe_unknown(const Plan& plan, const Request& request) {
@@ -46,18 +84,22 @@ std::string describe_unknown(const Plan& plan, const Request& request) {
 }
 
 bool has_all(const Request& request, const Share& share) {
-  return share.pods >= request.replicas && share.per_pod >= request.max_open_conns;
+  return share.pods + share.room >= request.sized_for() && share.per_pod >= request.max_open_conns;
 }
 
 Shortage shortage(const Request& request, const Outlook& outlook) {
   if (!outlook.known) return Shortage::kFactsUnknown;
   if (request.policy == Policy::kObserve) {
-    const bool fits = request.replicas * request.max_open_conns <= outlook.available;
+    const bool fits = request.sized_for() * request.max_open_conns <= outlook.available;
     return fits ? Shortage::kNone : Shortage::kObserved;
   }
-  if (has_all(request, outlook.share)) return Shortage::kNone;
-  if (request.policy == Policy::kStrict) return Shortage::kStrict;
-  return outlook.share.pods < request.replicas ? Shortage::kMinimumDoesNotFit : Shortage::kLimitsReduced;
+  const bool all = has_all(request, outlook.share);
+  if (!all && request.policy == Policy::kStrict) return Shortage::kStrict;
+  if (outlook.share.pods < request.replicas) return Shortage::kMinimumDoesNotFit;
+  // Before it is asked for: then pods would be missing.
+  const std::int64_t safe = std::max(outlook.max_safe_replicas, outlook.share.pods + outlook.share.room);
+  if (std::max(request.max_replicas, request.sized_for()) > safe) return Shortage::kMaximumDoesNotFit;
+  return all ? Shortage::kNone : Shortage::kLimitsReduced;
 }
 
 // A limit below the share, as far up to it as it can be now. Strict goes there in one step.
@@ -79,6 +121,8 @@ std::string_view to_string(Shortage shortage) {
       return "ServerLimitsUnknown";
     case Shortage::kLimitsReduced:
       return "LimitsReduced";
+    case Shortage::kMaximumDoesNotFit:
+      return "MaximumDoesNotFit";
     case Shortage::kMinimumDoesNotFit:
       return "MinimumDoesNotFit";
     case Shortage::kStrict:

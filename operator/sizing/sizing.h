@@ -10,11 +10,15 @@
 // A limit above the share comes down to it at once. What is below it grows up to it as far as it is
 // available: as the others come down to their shares, and have confirmed it.
 //
+// With sizeFor Maximum a share has room for as many pods as an autoscaler may ask for, so that neither its
+// own pods' limits nor anybody else's shrink when they come.
+//
 // S1: nothing is raised above what is available. S2: the same input gives the same plan, and a plan carried
 // out gives itself again. S3: never less than minConnsPerPod; what does not fit even so is not started, and
 // `shortage` says so.
 #pragma once
 
+#include <algorithm>
 #include <cstdint>
 #include <optional>
 #include <string>
@@ -31,6 +35,7 @@ enum class Policy {
 };
 
 inline constexpr std::int64_t kMaxWeight = 100;
+inline constexpr std::int64_t kMaxReplicas = 1000;
 
 // What the StoragePool's spec asks for.
 struct Request {
@@ -41,6 +46,11 @@ struct Request {
   std::int64_t reserve = 10;
   std::optional<std::int64_t> max_connections = {};  // spec.budget.maxConnections
   std::int64_t weight = 1;                           // of its share beside the others', 1 to kMaxWeight
+  std::int64_t max_replicas = 0;                     // that an autoscaler may ask for; 0: there is none
+  bool size_for_maximum = false;                     // spec.budget.sizeFor
+
+  // Pods that limits are sized for.
+  std::int64_t sized_for() const { return size_for_maximum ? std::max(replicas, max_replicas) : replicas; }
   friend bool operator==(const Request&, const Request&) = default;
 };
 
@@ -56,6 +66,7 @@ struct Existing {
 struct Share {
   std::int64_t pods = 0;
   std::int64_t per_pod = 0;
+  std::int64_t room = 0;  // so many more pods could come with as much each, and nobody would shrink
   friend bool operator==(const Share&, const Share&) = default;
 };
 
@@ -64,7 +75,8 @@ struct Others {
   std::int64_t pools = 0;  // those that may hold connections, or are to
   std::int64_t pods = 0;   // that may exist
   std::int64_t hold = 0;   // connections that they may hold now
-  std::int64_t least = 0;  // that they keep in any case: minConnsPerPod for each pod, or all of what is fixed
+  // That they keep in any case: minConnsPerPod for each pod that there is room for, or all of what is fixed.
+  std::int64_t least = 0;
   friend bool operator==(const Others&, const Others&) = default;
 };
 
@@ -90,7 +102,8 @@ struct Outlook {
   std::int64_t usable = 0;
   std::int64_t available = 0;  // up to here its claim may be raised, but for Observe
   Share share;
-  std::int64_t max_safe_replicas = 0;  // that fit with minConnsPerPod each, all others at theirs
+  // The most that fit with minConnsPerPod each, while all others keep at least theirs.
+  std::int64_t max_safe_replicas = 0;
   // One pod may run with minConnsPerPod though the sum does not allow it: it is to find the server's limits
   // out, or there would be none on the server to see it grow again.
   bool lone_pod = false;
@@ -108,6 +121,7 @@ enum class Shortage {
   kNone,
   kFactsUnknown,       // no pod has told the server's limits yet: one pod with minConnsPerPod
   kLimitsReduced,      // Fit: pods get less than asked
+  kMaximumDoesNotFit,  // an autoscaler may ask for more pods than fit with minConnsPerPod each
   kMinimumDoesNotFit,  // fewer pods than asked, since minConnsPerPod each is already too much
   kStrict,             // Strict: nothing is rolled out
   kObserved,           // Observe: more is granted than the server can give

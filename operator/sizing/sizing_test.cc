@@ -45,7 +45,9 @@ TEST(Plan, FitDividesWhatTheServerCanGive) {
   EXPECT_EQ(
       p.message,
       "3 pods ask for 100 connections each, 300 together; 27 are usable (max_connections 40, reserved 13); "
-      "planned are 3 pods with 9 each");
+      "planned are 3 pods with 9 each; up to 27 replicas are safe, with minConnsPerPod 1 each. What helps: "
+      "lower "
+      "spec.replicas or spec.pool, or raise the server's max_connections");
 }
 
 TEST(Plan, TheSmallestLimitCounts) {
@@ -68,7 +70,9 @@ TEST(Plan, OthersAreToldInSums) {
   EXPECT_EQ(p.message,
             "3 pods ask for 100 connections each, 300 together; 27 are usable (max_connections 40, reserved "
             "13); 1 other StoragePool with 1 pod may hold 20 and keep at least 20, the share of this one is "
-            "6; planned are 2 pods with 3 each");
+            "6; planned are 2 pods with 3 each; up to 2 replicas are safe, with minConnsPerPod 3 each. What "
+            "helps: lower spec.replicas to 2 or spec.budget.minConnsPerPod, or raise the server's "
+            "max_connections");
 }
 
 TEST(Plan, PodsThatStillExistAreCounted) {
@@ -84,6 +88,86 @@ TEST(Plan, FewerPodsWhenTheMinimumDoesNotFit) {
   EXPECT_EQ(p.per_pod, 5);
   EXPECT_EQ(p.shortage, Shortage::kMinimumDoesNotFit);
   EXPECT_EQ(budget_of(p).max_safe_replicas, 5);
+}
+
+TEST(Plan, SizedForTheMaximumAScaleOutShrinksNobody) {
+  Request request{.replicas = 2, .max_open_conns = 25, .max_replicas = 5, .size_for_maximum = true};
+  const Plan two = plan_of(request, server(88));
+  EXPECT_EQ(two.replicas, 2);
+  EXPECT_EQ(two.per_pod, 15);  // 75 / 5
+  EXPECT_EQ(two.shortage, Shortage::kLimitsReduced);
+  EXPECT_EQ(budget_of(two).share, 30);
+  EXPECT_EQ(budget_of(two).max_safe_replicas, 75);
+  EXPECT_EQ(
+      two.message,
+      "5 pods (replicas 2, an autoscaler's maximum 5) ask for 25 connections each, 125 together; 75 are "
+      "usable (max_connections 88, reserved 13); planned are 2 pods with 15 each; up to 75 replicas are "
+      "safe, with minConnsPerPod 1 each. What helps: lower the autoscaler's maxReplicas or spec.pool, or "
+      "raise the server's max_connections");
+  request.replicas = 5;
+  const Plan five = plan_of(request, server(88), {.replicas = 2, .peak_pods = 2, .limit = 15});
+  EXPECT_EQ(five.replicas, 5);
+  EXPECT_EQ(five.per_pod, 15);
+  request.replicas = 6;  // by a person
+  EXPECT_EQ(plan_of(request, server(88), {.replicas = 5, .peak_pods = 5, .limit = 15}).per_pod, 12);
+}
+
+TEST(Plan, SizedForAMaximumThatNobodyTellsIsSizedForTheReplicas) {
+  const Request request{.replicas = 3, .max_open_conns = 25, .size_for_maximum = true};
+  EXPECT_EQ(plan_of(request, server(88)).per_pod, 25);
+  EXPECT_EQ(plan_of(request, server(88)).shortage, Shortage::kNone);
+}
+
+TEST(Plan, SaysBeforeItHurtsThatAnAutoscalersMaximumDoesNotFit) {
+  Request request{.replicas = 2, .max_open_conns = 5, .min_conns_per_pod = 2, .max_replicas = 14};
+  const Plan current = plan_of(request, server(40));
+  EXPECT_EQ(current.replicas, 2);
+  EXPECT_EQ(current.per_pod, 5);
+  EXPECT_EQ(current.shortage, Shortage::kMaximumDoesNotFit);
+  EXPECT_EQ(
+      current.message,
+      "2 pods ask for 5 connections each, 10 together; 27 are usable (max_connections 40, reserved 13); "
+      "planned are 2 pods with 5 each; up to 13 replicas are safe, with minConnsPerPod 2 each, and an "
+      "autoscaler may ask for 14. What helps: lower the autoscaler's maxReplicas to 13 or "
+      "spec.budget.minConnsPerPod, or raise the server's max_connections");
+  request.size_for_maximum = true;
+  const Plan maximum = plan_of(request, server(40));
+  EXPECT_EQ(maximum.replicas, 2);
+  EXPECT_EQ(maximum.per_pod, 2);
+  EXPECT_EQ(maximum.shortage, Shortage::kMaximumDoesNotFit);
+  request.max_replicas = 13;
+  EXPECT_EQ(plan_of(request, server(40)).shortage, Shortage::kLimitsReduced);
+  request.size_for_maximum = false;
+  EXPECT_EQ(plan_of(request, server(40)).shortage, Shortage::kNone);
+}
+
+TEST(Plan, SaysWhichLimitToRaise) {
+  const auto helps = [](const Request& request, const settings::ServerFacts& facts) {
+    const std::string message = plan_of(request, facts).message;
+    return message.substr(message.find("or raise "));
+  };
+  const Request request{.replicas = 9, .max_open_conns = 25};
+  settings::ServerFacts facts = server(100);
+  EXPECT_EQ(helps(request, facts), "or raise the server's max_connections");
+  facts.role_limit = 50;
+  EXPECT_EQ(helps(request, facts), "or raise the role's CONNECTION LIMIT");
+  facts.database_limit = 30;
+  EXPECT_EQ(helps(request, facts), "or raise the database's CONNECTION LIMIT");
+  EXPECT_EQ(helps({.replicas = 9, .max_connections = 20}, facts), "or raise spec.budget.maxConnections");
+}
+
+TEST(Plan, StrictSizedForTheMaximumIsRolledOutWhenAllOfItFits) {
+  Request request{.policy = Policy::kStrict,
+                  .replicas = 2,
+                  .max_open_conns = 25,
+                  .max_replicas = 4,
+                  .size_for_maximum = true};
+  EXPECT_EQ(plan_of(request, server(113)).per_pod, 25);
+  EXPECT_EQ(plan_of(request, server(113)).replicas, 2);
+  const Plan held = plan_of(request, server(112), {.replicas = 1, .peak_pods = 1, .limit = 25});
+  EXPECT_EQ(held.shortage, Shortage::kStrict);
+  EXPECT_EQ(held.replicas, 1);
+  EXPECT_EQ(held.per_pod, 25);
 }
 
 TEST(Plan, ALimitBelowTheShareGrowsAsFarAsItIsAvailable) {

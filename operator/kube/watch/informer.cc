@@ -50,8 +50,10 @@ void Informer::take(WatchEvent event) {
     synced_ = true;
   } else if (auto* upserted = std::get_if<Upserted>(&event)) {
     upsert(std::move(upserted->object));
-  } else {
-    erase(std::get<Deleted>(event).object);
+  } else if (const auto* deleted = std::get_if<Deleted>(&event)) {
+    erase(deleted->object);
+  } else if (handlers_.on_skip) {
+    handlers_.on_skip(std::get<Skipped>(event).count);
   }
 }
 

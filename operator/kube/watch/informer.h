@@ -27,6 +27,8 @@ struct InformerHandlers {
   std::function<void(const ObjectPtr& before, const ObjectPtr& object)> on_upsert;
   // Gone; the object as last seen.
   std::function<void(const ObjectPtr& object)> on_delete;
+  // So many were left out because they are no objects with a name and a version.
+  std::function<void(int count)> on_skip = {};
 };
 
 class Informer {

@@ -123,16 +123,14 @@ TEST(InformerTest, StopsAtOnceFromEachState) {
   watching.stop();
 }
 
-TEST(InformerTest, ALineThatIsNoEventEndsTheWatchAndIsResumed) {
-  std::atomic<int> streams{0};
+TEST(InformerTest, ALineThatCannotBeReadEndsTheWatchAndAllIsListedAnew) {
+  std::atomic<int> lists{0};
   FakeTransport transport(
-      [](const ApiRequest&) { return list_of("5", {}); },
-      [&](const StreamRequest& request, const LineHandler& on_line, const std::stop_token& stop) {
-        if (++streams > 1) {
-          EXPECT_EQ(parameter(request.query, "resourceVersion"), "6");
-          on_line(line("ADDED", served_object("b", "7")));
-          return hold(stop);
-        }
+      [&](const ApiRequest&) {
+        return ++lists == 1 ? list_of("5", {}) : list_of("7", {served_object("b", "7")});
+      },
+      [&](const StreamRequest&, const LineHandler& on_line, const std::stop_token& stop) {
+        if (lists > 1) return hold(stop);
         EXPECT_TRUE(on_line(line("ADDED", served_object("a", "6"))));
         EXPECT_FALSE(on_line("{broken"));
         return tl::expected<void, ApiError>();
@@ -140,8 +138,31 @@ TEST(InformerTest, ALineThatIsNoEventEndsTheWatchAndIsResumed) {
   Log log;
   Informer informer(transport, {.type = resources::kPods}, log.handlers(), 1);
   informer.start();
+  ASSERT_TRUE(log.wait_for(3));
+  EXPECT_EQ(log.words(), (std::vector<std::string>{"new a", "new b", "gone a"}));
+}
+
+TEST(InformerTest, WhatHasNoNameIsLeftOutAndCounted) {
+  FakeTransport transport(
+      [](const ApiRequest&) {
+        return list_of("5", {1, Json::object(), served_object("a", "1"), nullptr});
+      },
+      [](const StreamRequest&, const LineHandler& on_line, const std::stop_token& stop) {
+        EXPECT_TRUE(on_line(line("ADDED", {{"metadata", "none"}})));
+        EXPECT_TRUE(on_line(R"({"type":"DELETED"})"));
+        EXPECT_TRUE(on_line("[]"));
+        EXPECT_TRUE(on_line(line("ADDED", served_object("b", "6"))));
+        return hold(stop);
+      });
+  Log log;
+  std::atomic<int> skipped{0};
+  InformerHandlers handlers = log.handlers();
+  handlers.on_skip = [&](int count) { skipped += count; };
+  Informer informer(transport, {.type = resources::kPods}, std::move(handlers), 1);
+  informer.start();
   ASSERT_TRUE(log.wait_for(2));
   EXPECT_EQ(log.words(), (std::vector<std::string>{"new a", "new b"}));
+  EXPECT_EQ(skipped, 6);
 }
 
 }  // namespace

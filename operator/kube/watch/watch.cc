@@ -5,45 +5,44 @@
 #include <utility>
 
 #include "operator/kube/object.h"
+#include "pool/common/json/json.h"
 
 namespace storagepool::kube {
 
+namespace {
+
+WatchLine::Kind kind_of(const std::string& type) {
+  if (type == "ADDED") return WatchLine::Kind::kAdded;
+  if (type == "MODIFIED") return WatchLine::Kind::kModified;
+  if (type == "DELETED") return WatchLine::Kind::kDeleted;
+  if (type == "BOOKMARK") return WatchLine::Kind::kBookmark;
+  if (type == "ERROR") return WatchLine::Kind::kError;
+  return WatchLine::Kind::kMalformed;
+}
+
+bool is_usable(WatchLine::Kind kind, const Json& object) {
+  if (kind == WatchLine::Kind::kError) return object.is_object();
+  const bool named = kind == WatchLine::Kind::kBookmark || !metadata_string(object, "name").empty();
+  return named && !metadata_string(object, "resourceVersion").empty();
+}
+
+}  // namespace
+
 tl::expected<WatchLine, ApiError> parse_watch_line(std::string_view text) {
-  const auto malformed = [](const char* why) {
-    return tl::unexpected(ApiError{.reason = std::string(kReasonMalformed), .message = why});
-  };
-  auto parsed = parse_object(text);
-  if (!parsed) return tl::unexpected(parsed.error());
-  const auto type = parsed->find("type");
-  const auto object = parsed->find("object");
-  if (type == parsed->end() || !type->is_string()) return malformed("a watch event without a type");
-  if (object == parsed->end() || !object->is_object()) return malformed("a watch event without an object");
-  const auto& name = type->get_ref<const std::string&>();
-  WatchLine line{WatchLine::Kind::kError, std::move(*object)};
-  if (name == "ERROR") return line;
-  if (name == "ADDED") {
-    line.kind = WatchLine::Kind::kAdded;
-  } else if (name == "MODIFIED") {
-    line.kind = WatchLine::Kind::kModified;
-  } else if (name == "DELETED") {
-    line.kind = WatchLine::Kind::kDeleted;
-  } else if (name == "BOOKMARK") {
-    line.kind = WatchLine::Kind::kBookmark;
-  } else {
-    return malformed("a watch event of an unknown type");
+  Json parsed = Json::parse(text, nullptr, /*allow_exceptions=*/false);
+  if (parsed.is_discarded()) {
+    return tl::unexpected(
+        ApiError{.reason = std::string(kReasonMalformed), .message = "a watch event that is no JSON"});
   }
-  if (metadata_string(line.object, "resourceVersion").empty())
-    return malformed("an object without resourceVersion");
-  if (line.kind != WatchLine::Kind::kBookmark && metadata_string(line.object, "name").empty()) {
-    return malformed("an object without a name");
-  }
-  return line;
+  const WatchLine::Kind kind = kind_of(json::text_of(json::member(parsed, "type")));
+  const Json& object = json::member(parsed, "object");
+  if (!is_usable(kind, object)) return WatchLine{WatchLine::Kind::kMalformed, std::move(parsed)};
+  return WatchLine{kind, std::move(parsed["object"])};
 }
 
 ApiError error_of(const Json& status) {
-  const auto code = status.find("code");
-  const int value = code != status.end() && code->is_number_integer() ? code->get<int>() : 500;
-  return error_from_response(value, status.dump(), {});
+  const std::int64_t code = json::integer_at(status, "/code", 500);
+  return error_from_response(code >= 100 && code < 600 ? static_cast<int>(code) : 500, status.dump(), {});
 }
 
 WatchMachine::Action WatchMachine::next(TimePoint now) const {
@@ -79,6 +78,7 @@ std::optional<WatchEvent> WatchMachine::line(WatchLine line, TimePoint now) {
     watch_ended(error_of(line.object), now);
     return std::nullopt;
   }
+  if (line.kind == WatchLine::Kind::kMalformed) return Skipped{};
   resource_version_ = metadata_string(line.object, "resourceVersion");
   switch (line.kind) {
     case WatchLine::Kind::kAdded:
@@ -100,9 +100,11 @@ void WatchMachine::watch_ended(const std::optional<ApiError>& error, TimePoint n
     if (lived < kShort) back_off(now, {});
     return;
   }
-  // 504: the server does not know this version yet, as after a restore of its storage.
-  const bool resumable =
-      error->status == 0 || error->status == 429 || (error->status >= 500 && error->status != 504);
+  // 504: the server does not know this version yet, as after a restore of its storage. What cannot be read at
+  // all would come again.
+  const bool readable = error->reason != kReasonMalformed;
+  const bool resumable = (error->status == 0 && readable) || error->status == 429 ||
+                         (error->status >= 500 && error->status != 504);
   if (!resumable) start_list();
   failed(*error, now);
 }

@@ -32,15 +32,20 @@ struct Upserted {
 struct Deleted {
   Json object;
 };
-using WatchEvent = std::variant<Replaced, Upserted, Deleted>;
+// Items of a list, or events, that are no objects with a name and a version: left out.
+struct Skipped {
+  int count = 1;
+};
+using WatchEvent = std::variant<Replaced, Upserted, Deleted, Skipped>;
 
 // One line of a watch, decoded.
 struct WatchLine {
-  enum class Kind { kAdded, kModified, kDeleted, kBookmark, kError };
+  enum class Kind { kAdded, kModified, kDeleted, kBookmark, kError, kMalformed };
   Kind kind;
-  Json object;  // of kError: a Status
+  Json object;  // of kError: a Status; of kMalformed: as it came
 };
-// Refuses what is no watch event, and objects without name or resourceVersion.
+// An error where the text is no JSON: then the stream is broken. kMalformed is what is no watch event, or of
+// an object without name or resourceVersion.
 tl::expected<WatchLine, ApiError> parse_watch_line(std::string_view line);
 // The error that an ERROR line's Status stands for.
 ApiError error_of(const Json& status);

@@ -53,6 +53,11 @@ void WatchDriver::fetch(const WatchMachine::FetchPage& action, const Sink& sink,
   if (options_.strip_managed_fields) {
     for (Json& item : page->items) strip(item);
   }
+  if (const int count = page->malformed; count > 0) {
+    warn("a list has items without a name, which are left out",
+         {.reason = std::string(kReasonMalformed), .message = std::to_string(count) + " of them"});
+    sink(Skipped{count});
+  }
   if (auto replaced = machine_.page(std::move(*page))) sink(std::move(*replaced));
 }
 
@@ -68,6 +73,7 @@ void WatchDriver::watch(const WatchMachine::OpenWatch& action, const Sink& sink,
                         .silence = timeout + kSilenceMargin};
   if (!options_.label_selector.empty()) request.query.emplace_back("labelSelector", options_.label_selector);
   std::optional<ApiError> failure;
+  bool told = false;  // of events left out
   machine_.watch_started(runtime::steady_now());
   auto done = transport_.stream(
       request,
@@ -79,6 +85,9 @@ void WatchDriver::watch(const WatchMachine::OpenWatch& action, const Sink& sink,
         }
         if (line->kind == WatchLine::Kind::kError)
           warn("a watch ended with an error", error_of(line->object));
+        if (line->kind == WatchLine::Kind::kMalformed && !std::exchange(told, true))
+          warn("a watch event is left out, and more of this watch may be",
+               {.reason = std::string(kReasonMalformed), .message = "no object with a name and a version"});
         if (options_.strip_managed_fields) strip(line->object);
         if (auto event = machine_.line(std::move(*line), runtime::steady_now())) sink(std::move(*event));
         return machine_.watching();

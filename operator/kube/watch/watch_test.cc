@@ -193,21 +193,50 @@ TEST(WatchLineTest, DecodesEachType) {
   EXPECT_EQ(decode("DELETED")->kind, WatchLine::Kind::kDeleted);
   EXPECT_EQ(decode("BOOKMARK")->kind, WatchLine::Kind::kBookmark);
   EXPECT_EQ(decode("ERROR")->kind, WatchLine::Kind::kError);
-  EXPECT_FALSE(decode("NEWER"));
+  EXPECT_EQ(decode("NEWER")->kind, WatchLine::Kind::kMalformed);
   EXPECT_EQ(error_of({{"kind", "Status"}, {"code", 410}, {"message", "m"}}).status, 410);
-  EXPECT_EQ(error_of({{"code", "x"}}).status, 500);
+  for (const Json& code : {Json("x"), Json(-1), Json(1e300), Json(7), Json(~std::uint64_t{0})})
+    EXPECT_EQ(error_of({{"code", code}}).status, 500) << code;
 }
 
-TEST(WatchLineTest, RefusesWhatIsNoEvent) {
-  for (const char* text : {"", "null", "{", "{}", R"({"type":1,"object":{}})", R"({"type":"ADDED"})",
-                           R"({"type":"ADDED","object":[]})", R"({"type":"ADDED","object":{}})",
-                           R"({"type":"ADDED","object":{"metadata":{"name":"a"}}})",
-                           R"({"type":"ADDED","object":{"metadata":{"resourceVersion":"1"}}})",
-                           R"({"type":"BOOKMARK","object":{"metadata":{}}})"}) {
+TEST(WatchLineTest, WhatIsNoEventOfAnObjectIsMalformedAndWhatIsNoJsonAnError) {
+  for (const char* text :
+       {"null", "[]", "7", "{}", R"({"type":1,"object":{}})", R"({"type":"ADDED"})",
+        R"({"type":"ADDED","object":[]})", R"({"type":"ADDED","object":{}})",
+        R"({"type":"ADDED","object":{"metadata":[]}})", R"({"type":"DELETED","object":{"metadata":7}})",
+        R"({"type":"ADDED","object":{"metadata":{"name":"a"}}})",
+        R"({"type":"ADDED","object":{"metadata":{"name":"a","resourceVersion":1}}})",
+        R"({"type":"MODIFIED","object":{"metadata":{"name":{},"resourceVersion":"1"}}})",
+        R"({"type":"ADDED","object":{"metadata":{"resourceVersion":"1"}}})",
+        R"({"type":"BOOKMARK","object":{"metadata":{}}})", R"({"type":"ERROR","object":7})"}) {
+    const auto decoded = parse_watch_line(text);
+    ASSERT_TRUE(decoded) << text;
+    EXPECT_EQ(decoded->kind, WatchLine::Kind::kMalformed) << text;
+  }
+  for (const char* text : {"", "{", "{}{}", "\"\xff\""}) {
     const auto decoded = parse_watch_line(text);
     ASSERT_FALSE(decoded) << text;
     EXPECT_EQ(decoded.error().reason, kReasonMalformed);
   }
+}
+
+TEST(WatchMachineTest, AMalformedEventIsLeftOutAndTheWatchGoesOn) {
+  WatchMachine machine = listed();
+  machine.watch_started(kStart);
+  const auto event = machine.line({WatchLine::Kind::kMalformed, Json::array()}, kStart);
+  ASSERT_TRUE(event);
+  EXPECT_TRUE(std::holds_alternative<Skipped>(*event));
+  EXPECT_TRUE(machine.watching());
+  machine.watch_ended(std::nullopt, kStart + 2min);
+  EXPECT_EQ(wants_watch(machine, kStart + 2min), "10") << "where it began";
+}
+
+TEST(WatchMachineTest, AStreamThatCannotBeReadListsAnew) {
+  WatchMachine machine = listed();
+  machine.watch_started(kStart);
+  machine.watch_ended(ApiError{.reason = std::string(kReasonMalformed), .message = "m"}, kStart);
+  EXPECT_EQ(wants_watch(machine, kStart), "wait");
+  EXPECT_TRUE(wants_list(machine, kStart + 1min)) << "resumed, the same would come again";
 }
 
 // A server that keeps a history, compacts it, drops streams and fails at random: whatever the interleaving,

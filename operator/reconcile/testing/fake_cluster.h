@@ -106,6 +106,9 @@ class FakeCluster final : public Cluster, public pods::Pods {
   std::vector<kube::ObjectPtr> cached_claims(const kube::ObjectKey&) const override {
     return all("PersistentVolumeClaim");
   }
+  std::vector<kube::ObjectPtr> cached_autoscalers(const kube::ObjectKey&) const override {
+    return all("HorizontalPodAutoscaler");
+  }
   Result<std::vector<Json>> list_pods(const kube::ObjectKey&) override {
     std::vector<Json> list;
     for (const kube::ObjectPtr& pod : all("Pod")) list.push_back(*pod);
