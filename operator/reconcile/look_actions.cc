@@ -161,40 +161,6 @@ Look::Failure Look::carry_out(const Action& action) {
   return list_pods();
 }
 
-Json Look::config_map(const Granted& granted) const {
-  const std::string led_to = server_name(granted.postgres, identity_);
-  std::vector<std::string> leaving = memory_.leaving;
-  const bool leads_on = !memory_.server.empty() && led_to != memory_.server;
-  if (leads_on) leaving.push_back(memory_.server);
-  std::erase(leaving, led_to);
-  return render::config_map(identity_, {.generation = granted.generation,
-                                        .settings = granted.settings,
-                                        .ceiling = granted.ceiling,
-                                        .postgres = granted.postgres,
-                                        .candidate = granted.candidate,
-                                        .leaving = std::move(leaving),
-                                        .tried = memory_.tried});
-}
-
-// Where a grant lets pods be is counted from now on, whatever becomes of the write, until the pods say that
-// they are elsewhere. False when others were quicker.
-bool Look::claim_servers(const Granted& granted) {
-  const auto knows = [](const std::vector<std::string>& servers, const std::string& server) {
-    return std::find(servers.begin(), servers.end(), server) != servers.end();
-  };
-  const std::string led_to = server_name(granted.postgres, identity_);
-  if (memory_.config.view() && led_to != memory_.server && !knows(memory_.leaving, led_to)) {
-    if (!ledger_.raise_moved(identity_.uid, now_.steady)) return false;
-    memory_.leaving.push_back(led_to);
-  }
-  if (!granted.candidate) return true;
-  const std::string tried = server_name(*granted.candidate, identity_);
-  if (knows(memory_.tried, tried)) return true;
-  if (!ledger_.raise_tried(identity_.uid, now_.steady)) return false;
-  memory_.tried.push_back(tried);
-  return true;
-}
-
 bool Look::raise(std::int64_t peak_pods, std::int64_t ceiling) {
   const Holding held = holding(objects());
   const bool raised = ledger_.raise(identity_.uid, std::max(peak_pods, held.existing.peak_pods),

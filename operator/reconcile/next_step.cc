@@ -4,6 +4,7 @@
 #include <utility>
 
 #include "operator/reconcile/holding.h"
+#include "operator/reconcile/lead.h"
 #include "operator/reconcile/leaving.h"
 
 namespace storagepool::reconcile {
@@ -53,6 +54,7 @@ class Stepper {
     if (observed.workload) workload_ = *observed.workload;
     const sizing::Existing existing = holding(observed).existing;
     workload_.peak_pods = existing.peak_pods;
+    lead_ = lead(desired, observed);
     step_.plan = sizing::plan(desired.request, observed.outlook, existing);
     if (const auto& granted = observed.granted) {
       for (const PodObserved& pod : observed.pods) {
@@ -106,41 +108,8 @@ class Stepper {
     return WriteGrant{{.generation = generation,
                        .settings = settings::with_limit(desired_.asked, limit),
                        .ceiling = std::max(ceiling, limit),
-                       .postgres = led_to(),
-                       .candidate = candidate()}};
-  }
-
-  // What each pod may hold where they are to go to; 0 where they have no business to go yet.
-  std::int64_t room_there() const {
-    const auto& destination = observed_.destination;
-    if (!destination || !(destination->admitted || destination->abandoned)) return 0;
-    const sizing::Destination there = observed_.outlook.destination.value_or(sizing::Destination{});
-    const std::int64_t room = there.room(workload_.peak_pods, desired_.request);
-    return there.known && room < desired_.request.min_conns_per_pod ? 0 : room;
-  }
-
-  bool moves() const {
-    const auto& granted = observed_.granted;
-    if (!observed_.destination || !granted || workload_.peak_pods == 0) return true;
-    return granted->ceiling <= room_there();
-  }
-
-  // The database is the spec's at once: pods with another one are replaced.
-  settings::PostgresTarget led_to() const {
-    const auto& granted = observed_.granted;
-    if (!granted || moves()) return desired_.postgres;
-    settings::PostgresTarget stays = granted->postgres;
-    stays.database = desired_.postgres.database;
-    return stays;
-  }
-
-  std::optional<settings::PostgresTarget> candidate() const {
-    const auto& granted = observed_.granted;
-    if (!granted || moves()) return std::nullopt;
-    const sizing::Destination there = observed_.outlook.destination.value_or(sizing::Destination{});
-    const bool may_try =
-        granted->candidate.has_value() || there.room(workload_.peak_pods, desired_.request) >= 1;
-    return may_try ? std::optional(desired_.postgres) : std::nullopt;
+                       .postgres = lead_.postgres,
+                       .candidate = lead_.candidate}};
   }
 
   Action proceed(const Granted& granted) {
@@ -165,7 +134,7 @@ class Stepper {
 
   std::optional<Action> grant(const Granted& granted) {
     std::int64_t wanted = step_.plan.per_pod;
-    if (const std::int64_t room = room_there(); room > 0) wanted = std::min(wanted, room);
+    if (lead_.room) wanted = std::min(wanted, *lead_.room);
     std::int64_t limit = granted.settings.max_open_conns;
     if (wanted <= limit || admits(workload_.peak_pods, std::max(granted.ceiling, wanted))) {
       limit = wanted;
@@ -185,7 +154,7 @@ class Stepper {
                  (report->applied_generation == granted.generation &&
                   !settings::has_in_force(*report, granted.settings));
         });
-    const bool leads_on = led_to() != granted.postgres || candidate() != granted.candidate;
+    const bool leads_on = lead_.postgres != granted.postgres || lead_.candidate != granted.candidate;
     if (contradicted || leads_on || settings::with_limit(desired_.asked, limit) != granted.settings) {
       return write(next_generation(), limit, granted.ceiling);
     }
@@ -415,6 +384,7 @@ class Stepper {
   const Desired& desired_;
   const Observed& observed_;
   Workload workload_;
+  Lead lead_;
   Step step_;
   bool growth_waits_ = false;
 };

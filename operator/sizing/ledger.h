@@ -56,7 +56,7 @@ struct Account {
   std::string destination{};
   std::optional<KnownFacts> destination_facts{};
   std::vector<std::string> tried{};  // servers that each pod may hold one connection to
-  std::optional<Request> request;  // absent: it neither grows nor shrinks
+  std::optional<Request> request;    // absent: it neither grows nor shrinks
   Existing existing;
   std::int64_t ceiling = 0;
 

@@ -137,15 +137,17 @@ Configuration objects_deleted() {
 Configuration typing_error() {
   return {.name = "typing error",
           .about =
-              "one of two StoragePools names a host that does not exist and comes back, while the other "
-              "wants more and less",
+              "one of two StoragePools names a host that does not exist, or a wrong one, and comes back, "
+              "while the other wants more and less",
           .menu = {{.replicas = 1, .limit = 3},
                    {.replicas = 1, .limit = 5},
-                   {.replicas = 1, .limit = 3, .server = kNowhere}},
-          .specs = {{0, 2}, {0, 1}},
+                   {.replicas = 1, .limit = 3, .server = kNowhere},
+                   {.replicas = 1, .limit = 3, .server = 1}},
+          .specs = {{0, 2, 3}, {0, 1}},
           .sizes = {6},
           .events = {What::kSpec, What::kMount, What::kPartition, What::kCrash, What::kRefuse},
           .starts_settled = true,
+          .all_serve = true,
           .most_states = 600'000};
 }
 
@@ -159,7 +161,7 @@ Configuration moves() {
           .sizes = {6},
           .events = {What::kSpec, What::kMount, What::kPartition, What::kCrash},
           .starts_settled = true,
-          .most_states = 800'000};
+          .most_states = 500'000};
 }
 
 Configuration moves_blindly() {

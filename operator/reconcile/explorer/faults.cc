@@ -26,7 +26,7 @@ const std::vector<Planted>& planted_faults() {
       {Fault::kStatefulSetWrittenUnconditionally, "StatefulSetWrittenUnconditionally", "late writes"},
       {Fault::kReleasedWhilePodsExist, "ReleasedWhilePodsExist", "deletion"},
       {Fault::kClaimForgetsServersTried, "ClaimForgetsServersTried", "moves"},
-      {Fault::kMovedBelievedOfOldMounts, "MovedBelievedOfOldMounts", "moves"},
+      {Fault::kMovedBelievedOfOldMounts, "MovedBelievedOfOldMounts", "typing error"},
       {Fault::kLedOnBeforeAdmission, "LedOnBeforeAdmission", "typing error"},
       {Fault::kLimitOfTheOldServerIsTakenAlong, "LimitOfTheOldServerIsTakenAlong", "moves"},
   };

@@ -64,6 +64,8 @@ std::string World::violation(const State& state) {
     const Pool& pool = state.pools[static_cast<std::size_t>(i)];
     if (pool.gone != 0 && has_pods(pool)) return name(i) + " was released while it has pods";
     broken = claim_broken(state, i);
+    if (broken.empty() && configuration_.all_serve && pool.config_map.leads_to == kNowhere)
+      broken = "E11: " + name(i) + " leads its pods to where none was admitted";
     const bool decides = pool.gone == 0 && configuration_.spec_of(state, i).valid;
     if (broken.empty() && decides && decisions_.of(state, i).explained == 0)
       broken = "S3: " + name(i) + " gets less than it needs, and no condition says why";

@@ -154,11 +154,12 @@ bool follow_servers(Pool& pool, Fault fault) {
     pool.write.kind = kList;
     return true;
   }
-  if (!settled && as_led) {
+  const bool forgets = !settled && as_led;
+  if (forgets) {
     pool.leaving = 0;
     pool.tried = tried;
   }
-  if (known.leaving == pool.leaving && known.tried == pool.tried) return false;
+  if (known.leaving == pool.leaving && known.tried == pool.tried) return forgets;
   pool.write = {.kind = kGrant,
                 .grant = known.grant,
                 .ceiling = known.ceiling,

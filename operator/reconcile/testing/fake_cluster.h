@@ -137,6 +137,7 @@ class FakeCluster final : public Cluster, public pods::Pods {
     }
     return write("apply", id, [&](Json& stored) {
       if (stored.contains("metadata")) stored["metadata"].erase("annotations");  // ours, all of them
+      if (id.first == "ConfigMap") stored.erase("data");
       stored.merge_patch(object);
     });
   }
