@@ -103,20 +103,24 @@ void follow_facts(std::optional<sizing::KnownFacts>& known, const sizing::KnownF
 }
 
 void see_objects(Memory& memory, const Cluster& cluster, const render::Identity& identity,
-                 Children::Now now) {
+                 runtime::TimePoint now) {
   const auto own = [&](const kube::ResourceType& type, const std::string& name) {
     return cached_own(cluster, type, {identity.name_space, name}, identity.uid);
   };
-  const std::string config_map = render::config_map_name(identity.name);
-  remember_numbers(memory);
-  memory.config.update(own(kube::resources::kConfigMaps, config_map), read_config_map, now);
-  memory.workload.update(own(kube::resources::kStatefulSets, identity.name), read_stateful_set, now);
-  remember_numbers(memory);
-  const auto settle = [&](std::optional<Doubt>& doubt, std::uint64_t version) {
+  const auto settle = [&](std::optional<Doubt>& doubt, std::uint64_t before, std::uint64_t version,
+                          std::int64_t number) {
     if (doubt && (doubt->version != version || now - doubt->since > Doubt::kLongest)) doubt.reset();
+    if (version > 0 && version < before) put_in_doubt(doubt, {version, number, now});
   };
-  settle(memory.ceiling_in_doubt, memory.config.version());
-  settle(memory.peak_in_doubt, memory.workload.version());
+  remember_numbers(memory);
+  const std::uint64_t config_before = memory.config.version();
+  const std::uint64_t workload_before = memory.workload.version();
+  memory.config.update(own(kube::resources::kConfigMaps, render::config_map_name(identity.name)),
+                       read_config_map);
+  memory.workload.update(own(kube::resources::kStatefulSets, identity.name), read_stateful_set);
+  settle(memory.ceiling_in_doubt, config_before, memory.config.version(), memory.last_ceiling);
+  settle(memory.peak_in_doubt, workload_before, memory.workload.version(), memory.last_peak);
+  remember_numbers(memory);
 }
 
 Observed known_objects(const Memory& memory, const Status& status) {

@@ -12,6 +12,7 @@
 #include "operator/reconcile/next_step.h"
 #include "operator/render/storage_pool.h"
 #include "operator/sizing/ledger.h"
+#include "pool/common/runtime/clock.h"
 
 namespace storagepool::reconcile {
 
@@ -41,8 +42,10 @@ void forget_left_servers(Memory& memory, const render::Identity& identity);
 // Takes over facts that a pod has read, unless newer ones are known.
 void follow_facts(std::optional<sizing::KnownFacts>& known, const sizing::KnownFacts& facts);
 
-// Takes over what the cache shows of the ConfigMap and the StatefulSet. A doubt ends with another version.
-void see_objects(Memory& memory, const Cluster& cluster, const render::Identity& identity, Children::Now now);
+// Takes over what the cache shows of the ConfigMap and the StatefulSet. A doubt ends with another version,
+// and one begins when the version is older than it was: what pods were allowed before may be in force.
+void see_objects(Memory& memory, const Cluster& cluster, const render::Identity& identity,
+                 runtime::TimePoint now);
 
 // Of two writes in doubt that were to change the same version, either may have been made.
 void put_in_doubt(std::optional<Doubt>& doubt, const Doubt& more);

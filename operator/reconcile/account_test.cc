@@ -12,7 +12,7 @@ namespace {
 using testing::ElementsAre;
 using testing::IsEmpty;
 
-const Children::Now kNow{std::chrono::hours{1}};
+const runtime::TimePoint kNow{std::chrono::hours{1}};
 
 class AccountOf : public testing::Test {
  protected:
@@ -39,13 +39,14 @@ class AccountOf : public testing::Test {
                                                  .leaving = leaving,
                                                  .tried = tried_});
     object["metadata"]["resourceVersion"] = std::to_string(++version_);
-    memory_.config.written(read_config_map(object), object, kNow);
+    memory_.config.update(std::make_shared<const Json>(object), read_config_map);
   }
   void stateful_set(std::int64_t replicas, std::int64_t peak_pods) {
     WorkloadView view;
     view.workload = {.replicas = replicas, .peak_pods = peak_pods, .settled = true};
     const Json object{{"metadata", {{"resourceVersion", std::to_string(++version_)}}}};
-    memory_.workload.written(view, object, kNow);
+    memory_.workload.update(std::make_shared<const Json>(object),
+                            [&](const Json&) { return std::optional(view); });
   }
   sizing::Account account(std::size_t pods = 0) {
     follow_servers(memory_, subject(), status_, kNow);
@@ -194,17 +195,44 @@ TEST_F(AccountOf, AStatefulSetWhoseMakingIsInDoubtCounts) {
   EXPECT_EQ(account().claim(), 12);
 }
 
-TEST_F(AccountOf, WhatWasWrittenCountsWhileNoCacheShowsIt) {
+TEST_F(AccountOf, WhatWasSeenCountsWhileNothingIsThere) {
   config_map("db");
   stateful_set(3, 3);
   FakeCluster behind;
   see_objects(memory_, behind, identity_, kNow + std::chrono::seconds{1});
-  EXPECT_EQ(account().claim(), 36);
-  see_objects(memory_, behind, identity_, kNow + std::chrono::seconds{60});
   EXPECT_FALSE(memory_.workload.view());
   EXPECT_EQ(account().claim(), 36);
-  see_objects(memory_, behind, identity_, kNow + std::chrono::seconds{60} + 2 * Doubt::kLongest);
+  see_objects(memory_, behind, identity_, kNow + 2 * Doubt::kLongest);
   EXPECT_EQ(account().claim(), 36) << "until there is a StatefulSet again";
+}
+
+// As after a restore of the API server's storage: the pods have not gone back with it.
+TEST_F(AccountOf, WhatAnObjectSaidBeforeItWasAnOlderOneCounts) {
+  FakeCluster restored;
+  const auto put = [&](const Json& object) {
+    Json owned = object;
+    owned["metadata"]["uid"] = "o";
+    restored.put(owned);
+    return kube::resource_version(restored.get(object["kind"], object["metadata"]["name"]));
+  };
+  settings::Settings settings;
+  settings.max_open_conns = 9;
+  const std::uint64_t config = put(render::config_map(
+      identity_, spec_, {.generation = 3, .settings = settings, .ceiling = 9, .leaving = {}}));
+  const std::uint64_t set = put(render::stateful_set(
+      identity_, spec_, {.replicas = 2, .peak_pods = 2, .default_image = "i", .volumes = false}));
+  version_ = std::max(config, set);
+  config_map("db");
+  stateful_set(3, 4);
+  EXPECT_EQ(account().claim(), 48);
+  see_objects(memory_, restored, identity_, kNow);
+  EXPECT_EQ(memory_.config.version(), config);
+  EXPECT_EQ(account().claim(), 48);
+  see_objects(memory_, restored, identity_, kNow + std::chrono::seconds{1});
+  EXPECT_EQ(account().claim(), 48) << "until they are written anew";
+  restored.get("ConfigMap", "audit-config")["metadata"]["resourceVersion"] = std::to_string(version_ + 1);
+  see_objects(memory_, restored, identity_, kNow + std::chrono::seconds{2});
+  EXPECT_EQ(account().claim(), 36);
 }
 
 TEST_F(AccountOf, FactsAreOfTheTargetOnly) {

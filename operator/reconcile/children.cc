@@ -15,7 +15,7 @@ std::size_t hash_of(const Json& object) {
 }
 
 // Changes with every edit of what we set, but not with the status that controllers write.
-std::string fingerprint(const Json& object) {
+std::size_t fingerprint(const Json& object) {
   const std::int64_t generation = kube::generation(object);
   Json parts = Json::array();
   const Json& metadata = json::member(object, "metadata");
@@ -24,7 +24,7 @@ std::string fingerprint(const Json& object) {
   }
   const std::string version =
       generation > 0 ? std::to_string(generation) : kube::metadata_string(object, "resourceVersion");
-  return version + kube::metadata_string(object, "uid") + parts.dump();
+  return std::hash<std::string>{}(version + kube::metadata_string(object, "uid") + parts.dump());
 }
 
 kube::ApiError name_taken(const kube::ResourceType& type, const Json& live) {
@@ -53,26 +53,17 @@ std::string Children::id(const kube::ResourceType& type, const std::string& name
   return std::string(type.kind) + "/" + name;
 }
 
-bool Children::is_current(const Json* live, std::size_t rendering, Applied& applied, Now now) const {
-  if (applied.rendering != rendering) return false;
-  if (live == nullptr) return !applied.seen && now - applied.at < kCacheLag;
-  if (kube::resource_version(*live) < applied.resource_version) return now - applied.at < kCacheLag;
-  applied.seen = true;
-  return fingerprint(*live) == applied.live;
-}
-
-Cluster::Result<std::optional<Json>> Children::ensure(Cluster& cluster, const kube::ResourceType& type,
-                                                      const Json& object, Now now, Expected expected) {
+Cluster::Result<bool> Children::ensure(Cluster& cluster, const kube::ResourceType& type, const Json& object,
+                                       Expected expected) {
   const kube::ObjectKey key = kube::key_of(object);
-  const std::size_t rendering = hash_of(object);
   const auto known = applied_.find(id(type, key.name));
-  if (known != applied_.end()) {
+  if (known != applied_.end() && known->second.rendering == hash_of(object)) {
     const kube::ObjectPtr live = cluster.cached(type, key);
-    if (is_current(live.get(), rendering, known->second, now)) return std::nullopt;
+    if (live && fingerprint(*live) == known->second.live) return false;
   }
-  auto stored = write(cluster, type, object, now, expected);
-  if (!stored) return tl::unexpected(std::move(stored.error()));
-  return std::optional(std::move(*stored));
+  const auto stored = write(cluster, type, object, expected);
+  if (!stored) return tl::unexpected(stored.error());
+  return true;
 }
 
 // Whoever makes an object of that name first has it. What is applied names the incarnation that was looked
@@ -103,17 +94,13 @@ Cluster::Result<Json> Children::store(Cluster& cluster, const kube::ResourceType
   return stored;
 }
 
-Cluster::Result<Json> Children::write(Cluster& cluster, const kube::ResourceType& type, Json object, Now now,
+Cluster::Result<Json> Children::write(Cluster& cluster, const kube::ResourceType& type, Json object,
                                       Expected expected) {
   const std::string name = id(type, kube::key_of(object).name);
   const std::size_t rendering = hash_of(object);
   auto stored = store(cluster, type, std::move(object), expected);
   if (!stored) return stored;
-  applied_[name] = {.rendering = rendering,
-                    .live = fingerprint(*stored),
-                    .resource_version = kube::resource_version(*stored),
-                    .seen = false,
-                    .at = now};
+  applied_[name] = {.rendering = rendering, .live = fingerprint(*stored)};
   return stored;
 }
 

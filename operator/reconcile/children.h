@@ -5,7 +5,6 @@
 // touched: then every call fails with kNameTaken.
 #pragma once
 
-#include <chrono>
 #include <cstdint>
 #include <map>
 #include <optional>
@@ -27,19 +26,15 @@ kube::ObjectPtr cached_own(const Cluster& cluster, const kube::ResourceType& typ
 
 class Children {
  public:
-  using Now = std::chrono::steady_clock::time_point;
-  // How long the cache may take to show an object that was just made, before it counts as deleted again.
-  static constexpr std::chrono::seconds kCacheLag{5};
-
   // The resourceVersion that the live object must have, 0 that there must be none; otherwise a write fails
   // with 409. Nothing: it may have any.
   using Expected = std::optional<std::uint64_t>;
 
-  // Applies `object` if needed. A value: the object as stored when it was written, nothing when all was well.
-  Cluster::Result<std::optional<Json>> ensure(Cluster& cluster, const kube::ResourceType& type,
-                                              const Json& object, Now now, Expected expected = {});
+  // Applies `object` if needed: true when it was written, false when all was well.
+  Cluster::Result<bool> ensure(Cluster& cluster, const kube::ResourceType& type, const Json& object,
+                               Expected expected = {});
   // Applies `object` in any case and remembers it.
-  Cluster::Result<Json> write(Cluster& cluster, const kube::ResourceType& type, Json object, Now now,
+  Cluster::Result<Json> write(Cluster& cluster, const kube::ResourceType& type, Json object,
                               Expected expected = {});
   // Applies `object` unless the same rendering has been applied before; never reads it.
   Cluster::Result<void> ensure_unread(Cluster& cluster, const kube::ResourceType& type, const Json& object);
@@ -49,15 +44,11 @@ class Children {
  private:
   struct Applied {
     std::size_t rendering = 0;  // hash
-    std::string live;           // what somebody else's change would change
-    std::uint64_t resource_version = 0;
-    bool seen = false;  // in the cache, since it was applied
-    Now at;
+    std::size_t live = 0;       // hash of what somebody else's change would change
   };
   static std::string id(const kube::ResourceType& type, const std::string& name);
   static Cluster::Result<Json> store(Cluster& cluster, const kube::ResourceType& type, Json object,
                                      Expected expected);
-  bool is_current(const Json* live, std::size_t rendering, Applied& applied, Now now) const;
 
   std::map<std::string, Applied> applied_;
 };

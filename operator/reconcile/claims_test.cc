@@ -103,11 +103,11 @@ TEST_F(ClaimsOf, AnObjectThatIsNotAsItWasKnownIsNotOverwritten) {
   const std::uint64_t version = kube::resource_version(object);
   Children children;
   for (const std::uint64_t known : {std::uint64_t{0}, version - 1, version + 1}) {
-    const auto stored = children.write(cluster_, kube::resources::kConfigMaps, object, now_.steady, known);
+    const auto stored = children.write(cluster_, kube::resources::kConfigMaps, object, known);
     ASSERT_FALSE(stored) << known;
     EXPECT_EQ(stored.error().status, 409);
   }
-  EXPECT_TRUE(children.write(cluster_, kube::resources::kConfigMaps, object, now_.steady, version));
+  EXPECT_TRUE(children.write(cluster_, kube::resources::kConfigMaps, object, version));
 }
 
 }  // namespace

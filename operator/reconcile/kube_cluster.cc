@@ -163,7 +163,7 @@ std::string KubeCluster::waiting_for() const {
   return kinds;
 }
 
-const kube::Informer* KubeCluster::cache_of(const kube::ResourceType& type) const {
+kube::Informer* KubeCluster::cache_of(const kube::ResourceType& type) const {
   for (const Cache& cache : caches_) {
     if (cache.type.kind == type.kind) return cache.informer.get();
   }
@@ -231,24 +231,31 @@ Cluster::Result<std::vector<kube::Json>> KubeCluster::list_events(const std::str
   return std::move(listed->items);
 }
 
+// What was written is read from now on.
+Cluster::Result<kube::Json> KubeCluster::shown(const kube::ResourceType& type, Result<kube::Json> stored) {
+  kube::Informer* cache = cache_of(type);
+  if (stored && cache != nullptr) cache->written(*stored);
+  return stored;
+}
+
+// Whose fields are whose is told apart only by what was applied, also after a create whose end was not seen.
 Cluster::Result<kube::Json> KubeCluster::create(const kube::ResourceType& type, const kube::Json& object) {
-  auto stored = client_.create(type, object);
-  return stored ? client_.own_as_applied(type, std::move(*stored)) : stored;
+  auto stored = shown(type, client_.create(type, object));
+  return stored ? shown(type, client_.own_as_applied(type, std::move(*stored))) : stored;
 }
 Cluster::Result<kube::Json> KubeCluster::peek(const kube::ResourceType& type, const kube::ObjectKey& key) {
   return client_.peek(type, key);
 }
-// The second also after a create whose end was not seen.
 Cluster::Result<kube::Json> KubeCluster::apply(const kube::ResourceType& type, const kube::Json& object) {
-  auto stored = client_.apply(type, object);
-  return stored ? client_.own_as_applied(type, std::move(*stored)) : stored;
+  auto stored = shown(type, client_.apply(type, object));
+  return stored ? shown(type, client_.own_as_applied(type, std::move(*stored))) : stored;
 }
 Cluster::Result<kube::Json> KubeCluster::apply_status(const kube::Json& object) {
-  return client_.apply_status(kube::resources::kStoragePools, object);
+  return shown(kube::resources::kStoragePools, client_.apply_status(kube::resources::kStoragePools, object));
 }
 Cluster::Result<kube::Json> KubeCluster::merge_patch(const kube::ResourceType& type,
                                                      const kube::ObjectKey& key, const kube::Json& patch) {
-  return client_.merge_patch(type, key, patch);
+  return shown(type, client_.merge_patch(type, key, patch));
 }
 Cluster::Result<void> KubeCluster::remove(const kube::ResourceType& type, const kube::ObjectKey& key,
                                           const std::string& uid) {

@@ -1,6 +1,6 @@
 // The Cluster over real Kubernetes: one informer per kind (only objects with the operator's label, and all
-// StoragePools and autoscalers), and the API client for writes. Says which StoragePool to look at when
-// something of it has changed.
+// StoragePools and autoscalers), and the API client for writes, whose answers the caches show from then on.
+// Says which StoragePool to look at when something of it has changed.
 #pragma once
 
 #include <cstdint>
@@ -69,7 +69,8 @@ class KubeCluster final : public Cluster {
   kube::InformerHandlers of_children(const kube::ResourceType& type);
   void child_changed(const kube::ResourceType& type, const kube::ObjectPtr& object, bool there);
   kube::Priority priority_of_change(const kube::ResourceType& type, kube::Priority otherwise) const;
-  const kube::Informer* cache_of(const kube::ResourceType& type) const;
+  kube::Informer* cache_of(const kube::ResourceType& type) const;
+  Result<kube::Json> shown(const kube::ResourceType& type, Result<kube::Json> stored);
   std::vector<kube::ObjectPtr> of_pool(const kube::ResourceType& type, const kube::ObjectKey& pool) const;
 
   const kube::Client& client_;

@@ -300,7 +300,6 @@ Look::Failure Look::write_status() {
     }
     return stored.error();
   }
-  memory_.status.written(status_, *stored, now_.steady);
   memory_.status_written_at = now_.steady;
   if (changed == Difference::kReal) memory_.progressed_at = now_.steady;
   for (const kube::Event& event : events) record(event);

@@ -127,7 +127,7 @@ Look::Failure Look::apply_fixed_children() {
       {kube::resources::kServices, render::service(identity_, spec_)},
       {kube::resources::kServices, render::pods_service(identity_)}};
   for (const auto& [type, object] : objects) {
-    const auto done = memory_.children.ensure(cluster_, type, object, now_.steady);
+    const auto done = memory_.children.ensure(cluster_, type, object);
     if (!done) return refused_or(done.error(), std::string(type.kind) + " " + kube::key_of(object).name);
     if (refused_) return std::nullopt;
   }
@@ -140,8 +140,7 @@ Look::Failure Look::ensure_disruption_budget() {
   const bool volumes = workload ? workload->workload.volumes : render::wants_volumes(spec_);
   const bool evictions = volumes || filled_journals(desired(), observed()).empty();
   const Json object = render::pod_disruption_budget(identity_, evictions);
-  const auto done =
-      memory_.children.ensure(cluster_, kube::resources::kPodDisruptionBudgets, object, now_.steady);
+  const auto done = memory_.children.ensure(cluster_, kube::resources::kPodDisruptionBudgets, object);
   if (!done) return refused_or(done.error(), "PodDisruptionBudget " + identity_.name);
   return std::nullopt;
 }
@@ -175,14 +174,13 @@ Look::Failure Look::write_grant(const WriteGrant& action) {
   if (overtaken_ || !raise(0, granted.ceiling)) return std::nullopt;
   const Json object = config_map(granted);
   const std::uint64_t version = memory_.config.version();
-  const auto stored =
-      memory_.children.write(cluster_, kube::resources::kConfigMaps, object, now_.steady, version);
+  const auto stored = memory_.children.write(cluster_, kube::resources::kConfigMaps, object, version);
   if (!stored) {
     if (may_have_been_done(stored.error()))
       put_in_doubt(memory_.ceiling_in_doubt, {version, granted.ceiling, now_.steady});
     return refused_or(stored.error(), "ConfigMap " + render::config_map_name(identity_.name));
   }
-  memory_.config.written(read_config_map(*stored), *stored, now_.steady);
+  see_objects(memory_, cluster_, identity_, now_.steady);
   follow_servers(memory_, subject(), previous_, now_.steady);
   memory_.ceiling_in_doubt.reset();
   pods_are_live_ = false;
@@ -241,15 +239,14 @@ Look::Failure Look::scale(const Scale& action) {
     // A new pod reads the ConfigMap: it has to be right before there is one.
     if (auto failure = ensure_config_map()) return failure;
     if (refused_) return std::nullopt;
-    stored = memory_.children.write(cluster_, kube::resources::kStatefulSets, stateful_set(action),
-                                    now_.steady, version);
+    stored = memory_.children.write(cluster_, kube::resources::kStatefulSets, stateful_set(action), version);
   }
   if (!stored) {
     if (may_have_been_done(stored.error()))
       put_in_doubt(memory_.peak_in_doubt, {version, action.peak_pods, now_.steady});
     return refused_or(stored.error(), "StatefulSet " + identity_.name);
   }
-  memory_.workload.written(read_stateful_set(*stored), *stored, now_.steady);
+  see_objects(memory_, cluster_, identity_, now_.steady);
   memory_.peak_in_doubt.reset();
   pods_are_live_ = false;
   log::info("scaled", {{"storagepool", kube::key_of(*object_).to_string()},
@@ -274,10 +271,10 @@ Look::Failure Look::ensure_config_map() {
   if (!known) return std::nullopt;
   if (memory_.ceiling_in_doubt) return write_grant({*known});
   const Json object = config_map(*known);
-  const auto stored = memory_.children.ensure(cluster_, kube::resources::kConfigMaps, object, now_.steady,
-                                              memory_.config.version());
-  if (!stored) return refused_or(stored.error(), "ConfigMap " + render::config_map_name(identity_.name));
-  if (const auto& written = *stored) memory_.config.written(read_config_map(*written), *written, now_.steady);
+  const auto written =
+      memory_.children.ensure(cluster_, kube::resources::kConfigMaps, object, memory_.config.version());
+  if (!written) return refused_or(written.error(), "ConfigMap " + render::config_map_name(identity_.name));
+  if (*written) see_objects(memory_, cluster_, identity_, now_.steady);
   return std::nullopt;
 }
 
@@ -302,11 +299,10 @@ Look::Failure Look::ensure_stateful_set() {
                       .emptied = known->emptied};
   if (memory_.peak_in_doubt) return scale(numbers);
   const Json object = stateful_set(numbers);
-  const auto stored = memory_.children.ensure(cluster_, kube::resources::kStatefulSets, object, now_.steady,
-                                              memory_.workload.version());
-  if (!stored) return refused_or(stored.error(), "StatefulSet " + identity_.name);
-  if (const auto& written = *stored)
-    memory_.workload.written(read_stateful_set(*written), *written, now_.steady);
+  const auto written =
+      memory_.children.ensure(cluster_, kube::resources::kStatefulSets, object, memory_.workload.version());
+  if (!written) return refused_or(written.error(), "StatefulSet " + identity_.name);
+  if (*written) see_objects(memory_, cluster_, identity_, now_.steady);
   return std::nullopt;
 }
 

@@ -1,5 +1,6 @@
 // What the operator remembers of one StoragePool between two looks at it. All of it can be lost at any
-// moment: it saves work and bridges the time until a cache shows what was just written, and nothing more.
+// moment: it saves work, and nothing more. What was just written the caches show by themselves
+// (operator/kube/watch/overlay.h).
 #pragma once
 
 #include <chrono>
@@ -16,45 +17,33 @@
 
 namespace storagepool::reconcile {
 
-// The newest known form of an object: what the cache shows, or what was written if the cache is older.
+// What is read of an object, once for each version of it.
 template <typename View>
-class Newest {
+class Viewed {
  public:
-  using Now = Children::Now;
-
   template <typename Read>
-  const std::optional<View>& update(const kube::ObjectPtr& cached, Read read, Now now) {
-    if (!cached) {
-      const bool just_written = version_ > 0 && !seen_ && now - written_at_ < Children::kCacheLag;
-      if (!just_written) *this = {};
+  const std::optional<View>& update(const kube::ObjectPtr& object, Read read) {
+    if (!object) {
+      *this = {};
       return view_;
     }
-    const std::uint64_t version = kube::resource_version(*cached);
-    if (version < version_) return view_;
-    if (version != version_) view_ = read(*cached);
+    const std::uint64_t version = kube::resource_version(*object);
+    if (version != version_) view_ = read(*object);
     version_ = version;
-    seen_ = true;
     return view_;
   }
-  void written(std::optional<View> view, const Json& stored, Now now) {
-    view_ = std::move(view);
-    version_ = kube::resource_version(stored);
-    seen_ = false;
-    written_at_ = now;
-  }
   const std::optional<View>& view() const { return view_; }
-  std::uint64_t version() const { return version_; }
+  std::uint64_t version() const { return version_; }  // 0: there is no object
 
  private:
   std::optional<View> view_;
   std::uint64_t version_ = 0;
-  bool seen_ = false;
-  Now written_at_{};
 };
 
-// A number of the ledger that a write may have raised of which the end is not known, or that was written and
-// no cache shows. It counts until the object is seen in another version than the write was to change, and no
-// longer than a write can be under way.
+// A number of the ledger that a write may have raised of which the end is not known, or that an object had
+// before it was seen in an older version: then the API server's storage was restored. It counts until the
+// object is seen in another version than the write was to change, and no longer than a write can be under
+// way.
 struct Doubt {
   static constexpr std::chrono::minutes kLongest{5};
   std::uint64_t version = 0;
@@ -65,9 +54,9 @@ struct Doubt {
 struct Memory {
   std::string uid;
   Children children;
-  Newest<ConfigView> config;
-  Newest<WorkloadView> workload;
-  Newest<Status> status;
+  Viewed<ConfigView> config;
+  Viewed<WorkloadView> workload;
+  Viewed<Status> status;
   std::chrono::steady_clock::time_point status_written_at{};
   std::chrono::steady_clock::time_point progressed_at{};
   std::chrono::steady_clock::time_point secret_applied_at{};

@@ -39,7 +39,7 @@ void Reconciler::remember(const kube::ObjectKey& key, Memory& memory, const kube
     memory = Memory{};
     memory.uid = identity.uid;
   }
-  const Status status = memory.status.update(object, read_status, now.steady).value_or(Status{});
+  const Status status = memory.status.update(object, read_status).value_or(Status{});
   see_objects(memory, cluster_, identity, now.steady);
   const auto spec = read_spec(cluster_, *object);
   const Subject subject{.identity = identity,

@@ -4,12 +4,13 @@
 #include <utility>
 
 #include "operator/kube/object.h"
+#include "pool/common/runtime/clock.h"
 
 namespace storagepool::kube {
 
 Informer::Informer(Transport& transport, InformerOptions options, InformerHandlers handlers,
                    std::uint32_t seed)
-    : handlers_(std::move(handlers)), driver_(transport, std::move(options), seed) {}
+    : handlers_(std::move(handlers)), prune_(options.prune), driver_(transport, std::move(options), seed) {}
 
 Informer::~Informer() {
   stop();
@@ -30,8 +31,18 @@ void Informer::stop() {
 
 ObjectPtr Informer::get(const ObjectKey& key) const {
   const std::lock_guard lock(mutex_);
+  if (ObjectPtr written = overlay_.find(key, runtime::steady_now())) return written;
   const auto found = store_.find(key);
   return found == store_.end() ? nullptr : found->second;
+}
+
+void Informer::written(Json object) {
+  prune_(object);
+  auto written = std::make_shared<const Json>(std::move(object));
+  const std::lock_guard lock(mutex_);
+  const auto shown = store_.find(key_of(*written));
+  if (shown != store_.end() && resource_version(*shown->second) >= resource_version(*written)) return;
+  overlay_.written(std::move(written), runtime::steady_now());
 }
 
 std::vector<ObjectPtr> Informer::list(const std::string& name_space) const {
@@ -46,7 +57,7 @@ std::vector<ObjectPtr> Informer::list(const std::string& name_space) const {
 
 void Informer::take(WatchEvent event) {
   if (auto* replaced = std::get_if<Replaced>(&event)) {
-    replace(std::move(replaced->items));
+    replace(std::move(*replaced));
     synced_ = true;
   } else if (auto* upserted = std::get_if<Upserted>(&event)) {
     upsert(std::move(upserted->object));
@@ -57,13 +68,17 @@ void Informer::take(WatchEvent event) {
   }
 }
 
-void Informer::replace(std::vector<Json> items) {
+void Informer::replace(Replaced list) {
+  {
+    const std::lock_guard lock(mutex_);
+    overlay_.listed(list.version, list.began);
+  }
   std::set<ObjectKey> kept;
-  for (Json& item : items) {
+  for (Json& item : list.items) {
     kept.insert(key_of(item));
     upsert(std::move(item));
   }
-  for (const ObjectPtr& object : list()) {
+  for (const ObjectPtr& object : this->list()) {
     if (!kept.contains(key_of(*object))) erase(*object);
   }
 }
@@ -73,8 +88,9 @@ void Informer::upsert(Json object) {
   ObjectPtr before;
   {
     const std::lock_guard lock(mutex_);
-    ObjectPtr& slot = store_[key_of(*stored)];
-    before = std::exchange(slot, stored);
+    const ObjectKey key = key_of(*stored);
+    before = std::exchange(store_[key], stored);
+    overlay_.seen(key, resource_version(*stored));
   }
   const bool same =
       before && metadata_string(*before, "resourceVersion") == metadata_string(*stored, "resourceVersion");
@@ -85,7 +101,9 @@ void Informer::erase(const Json& object) {
   ObjectPtr gone;
   {
     const std::lock_guard lock(mutex_);
-    const auto found = store_.find(key_of(object));
+    const ObjectKey key = key_of(object);
+    overlay_.seen(key, resource_version(object));
+    const auto found = store_.find(key);
     if (found == store_.end()) return;
     gone = std::move(found->second);
     store_.erase(found);

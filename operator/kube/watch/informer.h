@@ -1,5 +1,6 @@
 // A local copy of one kind of objects, kept current by list and watch (see watch.h), with handlers told of
-// each change. Reading it costs the API server nothing. Thread-safe. Handlers run on the informer's own
+// each change. Reading it costs the API server nothing, and shows what was written through this operator
+// before the watch does (overlay.h). Thread-safe. Handlers run on the informer's own
 // thread, one at a time, must be quick (put a key into a work queue) and must not call back into `stop`.
 #pragma once
 
@@ -14,12 +15,12 @@
 
 #include "operator/kube/resource.h"
 #include "operator/kube/transport/transport.h"
+#include "operator/kube/watch/overlay.h"
 #include "operator/kube/watch/watch.h"
 
 namespace storagepool::kube {
 
 using InformerOptions = WatchOptions;
-using ObjectPtr = std::shared_ptr<const Json>;
 
 struct InformerHandlers {
   // New or changed; `before` is null for a new object. Not called when the resourceVersion is the one already
@@ -45,20 +46,24 @@ class Informer {
   // The first list has been taken over whole.
   bool has_synced() const { return synced_; }
   ObjectPtr get(const ObjectKey& key) const;  // null: not there
-  // In the order of their keys; of one namespace, or of all.
+  // As the API server has answered a write with: from now on it is read, until the watch has come so far.
+  void written(Json object);
+  // What the watch has shown, in the order of their keys; of one namespace, or of all.
   std::vector<ObjectPtr> list(const std::string& name_space = {}) const;
 
  private:
   void take(WatchEvent event);
-  void replace(std::vector<Json> items);
+  void replace(Replaced list);
   void upsert(Json object);
   void erase(const Json& object);
 
   InformerHandlers handlers_;
+  void (*prune_)(Json& object);
   WatchDriver driver_;
   std::atomic<bool> synced_{false};
   mutable std::mutex mutex_;
-  std::map<ObjectKey, ObjectPtr> store_;
+  std::map<ObjectKey, ObjectPtr> store_;  // what the watch has shown
+  Overlay overlay_;
   std::jthread thread_;
 };
 

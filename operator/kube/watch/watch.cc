@@ -11,6 +11,11 @@ namespace storagepool::kube {
 
 namespace {
 
+std::uint64_t version_number(const std::string& text) {
+  const auto number = json::parse_integer(text);
+  return number && *number > 0 ? static_cast<std::uint64_t>(*number) : 0;
+}
+
 WatchLine::Kind kind_of(const std::string& type) {
   if (type == "ADDED") return WatchLine::Kind::kAdded;
   if (type == "MODIFIED") return WatchLine::Kind::kModified;
@@ -48,17 +53,26 @@ ApiError error_of(const Json& status) {
 WatchMachine::Action WatchMachine::next(TimePoint now) const {
   if (wait_until_ && now < *wait_until_) return Wait{*wait_until_};
   if (state_ == State::kListing) return FetchPage{continue_token_};
+  if (in_doubt_) return AskVersion{};
   return OpenWatch{resource_version_};
 }
 
-std::optional<Replaced> WatchMachine::page(ListPage page) {
+std::optional<Replaced> WatchMachine::page(ListPage page, TimePoint asked) {
   wait_until_.reset();
+  if (continue_token_.empty()) list_began_ = asked;
   std::move(page.items.begin(), page.items.end(), std::back_inserter(items_));
   continue_token_ = std::move(page.continue_token);
   if (!continue_token_.empty()) return std::nullopt;
   resource_version_ = std::move(page.resource_version);
   state_ = State::kResuming;
-  return Replaced{std::exchange(items_, {})};
+  in_doubt_ = false;
+  return Replaced{std::exchange(items_, {}), version_number(resource_version_), list_began_};
+}
+
+void WatchMachine::version_told(const std::string& resource_version) {
+  wait_until_.reset();
+  in_doubt_ = false;
+  if (version_number(resource_version) < version_number(resource_version_)) start_list();
 }
 
 void WatchMachine::list_failed(const ApiError& error, TimePoint now) {
@@ -69,6 +83,7 @@ void WatchMachine::list_failed(const ApiError& error, TimePoint now) {
 
 void WatchMachine::watch_started(TimePoint now) {
   state_ = State::kWatching;
+  heard_ = false;
   started_ = now;
   wait_until_.reset();
 }
@@ -79,6 +94,7 @@ std::optional<WatchEvent> WatchMachine::line(WatchLine line, TimePoint now) {
     return std::nullopt;
   }
   if (line.kind == WatchLine::Kind::kMalformed) return Skipped{};
+  heard_ = true;
   resource_version_ = metadata_string(line.object, "resourceVersion");
   switch (line.kind) {
     case WatchLine::Kind::kAdded:
@@ -96,6 +112,7 @@ void WatchMachine::watch_ended(const std::optional<ApiError>& error, TimePoint n
   const auto lived = now - started_;
   if (lived >= kStable) failures_ = 0;
   state_ = State::kResuming;
+  in_doubt_ = error || !heard_;
   if (!error) {
     if (lived < kShort) back_off(now, {});
     return;

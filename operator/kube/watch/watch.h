@@ -3,6 +3,11 @@
 // after any other end, wait with jittered back-off after failures. WatchMachine is pure: it says what to do
 // next and is told what came of it; WatchDriver does it over a Transport on the calling thread. Source:
 // Kubernetes API concepts, "Efficient detection of changes".
+//
+// After a restore of the API server's storage versions begin again at lower numbers. A watch from a higher
+// one is then silent, without an error, until they have come that far. So a watch that failed, or that ended
+// without a word, is resumed only once the API server has told a version that is no lower; one that could not
+// be asked at all may be another when it is back, and everything is listed anew.
 #pragma once
 
 #include <chrono>
@@ -24,7 +29,9 @@ namespace storagepool::kube {
 
 // What the consumer is told.
 struct Replaced {
-  std::vector<Json> items;  // the complete list: whatever is not in it is gone
+  std::vector<Json> items;                           // the complete list: whatever is not in it is gone
+  std::uint64_t version = 0;                         // of the list
+  std::chrono::steady_clock::time_point began = {};  // it was asked for then
 };
 struct Upserted {
   Json object;
@@ -64,13 +71,14 @@ class WatchMachine {
   struct FetchPage {
     std::string continue_token;  // empty: the first page
   };
+  struct AskVersion {};  // of the storage
   struct OpenWatch {
     std::string resource_version;
   };
   struct Wait {
     TimePoint until;
   };
-  using Action = std::variant<FetchPage, OpenWatch, Wait>;
+  using Action = std::variant<FetchPage, AskVersion, OpenWatch, Wait>;
 
   // `seed`: of the back-off's jitter.
   explicit WatchMachine(std::uint32_t seed) : random_(seed) {}
@@ -78,7 +86,10 @@ class WatchMachine {
   Action next(TimePoint now) const;
 
   // What came of FetchPage. When the page was the last: the whole list.
-  std::optional<Replaced> page(ListPage page);
+  std::optional<Replaced> page(ListPage page, TimePoint asked);
+  // What came of AskVersion.
+  void version_told(const std::string& resource_version);
+  // Of either.
   void list_failed(const ApiError& error, TimePoint now);
 
   // What came of OpenWatch: first watch_started, then lines, then watch_ended. An event for the consumer, or
@@ -100,16 +111,22 @@ class WatchMachine {
   std::vector<Json> items_;  // of the pages so far
   std::string continue_token_;
   std::string resource_version_;
-  int failures_ = 0;  // in a row
+  TimePoint list_began_{};
+  bool heard_ = false;     // an event or a bookmark in this watch
+  bool in_doubt_ = false;  // whether the storage has come to resource_version_
+  int failures_ = 0;       // in a row
   std::optional<TimePoint> wait_until_;
   TimePoint started_{};
 };
+
+// Often half of an object.
+void drop_managed_fields(Json& object);
 
 struct WatchOptions {
   ResourceType type;
   std::string name_space = {};  // empty: all namespaces
   std::string label_selector = {};
-  bool strip_managed_fields = true;  // drop metadata.managedFields: often half of an object
+  void (*prune)(Json& object) = drop_managed_fields;  // takes away what nobody reads
   int page_size = 500;
   // What the server is asked to end a watch after, plus up to a third more by chance. Shortly before it sends
   // a bookmark, so that the next one begins there. A connection that is half-open is noticed only by the end
@@ -128,6 +145,7 @@ class WatchDriver {
 
  private:
   void fetch(const WatchMachine::FetchPage& action, const Sink& sink, const std::stop_token& stop);
+  void ask_version(const std::stop_token& stop);
   void watch(const WatchMachine::OpenWatch& action, const Sink& sink, const std::stop_token& stop);
   void warn(const char* what, const ApiError& error) const;
 

@@ -11,12 +11,17 @@ namespace {
 // How much longer than the server means to keep a watch open its silence is taken for slowness.
 constexpr std::chrono::seconds kSilenceMargin{5};
 
-void strip(Json& object) {
-  const auto metadata = object.find("metadata");
-  if (metadata != object.end() && metadata->is_object()) metadata->erase("managedFields");
+bool is_object(WatchLine::Kind kind) {
+  return kind == WatchLine::Kind::kAdded || kind == WatchLine::Kind::kModified ||
+         kind == WatchLine::Kind::kDeleted;
 }
 
 }  // namespace
+
+void drop_managed_fields(Json& object) {
+  const auto metadata = object.find("metadata");
+  if (metadata != object.end() && metadata->is_object()) metadata->erase("managedFields");
+}
 
 WatchDriver::WatchDriver(Transport& transport, WatchOptions options, std::uint32_t seed)
     : transport_(transport), options_(std::move(options)), machine_(seed), random_(seed + 1) {}
@@ -26,6 +31,8 @@ void WatchDriver::run(const Sink& sink, const std::stop_token& stop) {
     const WatchMachine::Action action = machine_.next(runtime::steady_now());
     if (const auto* page = std::get_if<WatchMachine::FetchPage>(&action)) {
       fetch(*page, sink, stop);
+    } else if (std::holds_alternative<WatchMachine::AskVersion>(action)) {
+      ask_version(stop);
     } else if (const auto* open = std::get_if<WatchMachine::OpenWatch>(&action)) {
       watch(*open, sink, stop);
     } else {
@@ -42,6 +49,7 @@ void WatchDriver::fetch(const WatchMachine::FetchPage& action, const Sink& sink,
                                      .page_size = options_.page_size},
                                     action.continue_token);
   request.stop = stop;
+  const auto asked = runtime::steady_now();
   auto body = transport_.request(request);
   auto page = body ? parse_list_page(*body, options_.type) : tl::unexpected(body.error());
   if (!page) {
@@ -50,15 +58,25 @@ void WatchDriver::fetch(const WatchMachine::FetchPage& action, const Sink& sink,
     machine_.list_failed(page.error(), runtime::steady_now());
     return;
   }
-  if (options_.strip_managed_fields) {
-    for (Json& item : page->items) strip(item);
-  }
+  for (Json& item : page->items) options_.prune(item);
   if (const int count = page->malformed; count > 0) {
     warn("a list has items without a name, which are left out",
          {.reason = std::string(kReasonMalformed), .message = std::to_string(count) + " of them"});
     sink(Skipped{count});
   }
-  if (auto replaced = machine_.page(std::move(*page))) sink(std::move(*replaced));
+  if (auto replaced = machine_.page(std::move(*page), asked)) sink(std::move(*replaced));
+}
+
+// The version comes with any list, however short.
+void WatchDriver::ask_version(const std::stop_token& stop) {
+  ApiRequest request = list_request(options_.type, {.name_space = options_.name_space, .page_size = 1}, {});
+  request.stop = stop;
+  const auto body = transport_.request(request);
+  const auto page = body ? parse_list_page(*body, options_.type) : tl::unexpected(body.error());
+  if (page) return machine_.version_told(page->resource_version);
+  if (page.error().is_cancelled()) return;
+  warn("cannot ask for the storage's version", page.error());
+  machine_.list_failed(page.error(), runtime::steady_now());
 }
 
 void WatchDriver::watch(const WatchMachine::OpenWatch& action, const Sink& sink,
@@ -88,7 +106,7 @@ void WatchDriver::watch(const WatchMachine::OpenWatch& action, const Sink& sink,
         if (line->kind == WatchLine::Kind::kMalformed && !std::exchange(told, true))
           warn("a watch event is left out, and more of this watch may be",
                {.reason = std::string(kReasonMalformed), .message = "no object with a name and a version"});
-        if (options_.strip_managed_fields) strip(line->object);
+        if (is_object(line->kind)) options_.prune(line->object);
         if (auto event = machine_.line(std::move(*line), runtime::steady_now())) sink(std::move(*event));
         return machine_.watching();
       },

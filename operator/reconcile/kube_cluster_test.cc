@@ -1,0 +1,88 @@
+// Over a transport that answers from the test: what was written is read at once.
+#include "operator/reconcile/kube_cluster.h"
+
+#include <atomic>
+#include <chrono>
+#include <condition_variable>
+#include <mutex>
+
+#include <gtest/gtest.h>
+
+#include "operator/kube/object.h"
+#include "operator/kube/testing/fake_transport.h"
+#include "operator/render/render.h"
+
+namespace storagepool::reconcile {
+namespace {
+
+using namespace std::chrono_literals;
+using kube::ApiError;
+using kube::Json;
+
+// Lists nothing; tells of no change until it is let go, and then that all is gone.
+class KubeClusterTest : public ::testing::Test {
+ protected:
+  KubeClusterTest() {
+    cluster_.start();
+    const auto deadline = std::chrono::steady_clock::now() + 30s;
+    while (!cluster_.waiting_for().empty() && std::chrono::steady_clock::now() < deadline)
+      std::this_thread::sleep_for(1ms);
+    EXPECT_EQ(cluster_.waiting_for(), "");
+  }
+  ~KubeClusterTest() override { cluster_.stop(); }
+
+  tl::expected<std::string, ApiError> answer(const kube::ApiRequest& request) {
+    if (request.method == kube::Method::kGet) return R"({"metadata":{"resourceVersion":"5"},"items":[]})";
+    ++writes_;
+    Json stored = Json::parse(request.body);
+    stored["metadata"]["resourceVersion"] = std::to_string(10 + writes_);
+    stored["metadata"]["name"] = "audit";
+    stored["metadata"]["namespace"] = "team";
+    return stored.dump();
+  }
+  tl::expected<void, ApiError> stream(const std::stop_token& stop) {
+    std::unique_lock lock(mutex_);
+    held_.wait(lock, stop, [] { return false; });
+    return tl::unexpected(ApiError{.reason = std::string(kube::kReasonCancelled)});
+  }
+  std::string version_of(const kube::ResourceType& type) const {
+    const kube::ObjectPtr object = cluster_.cached(type, {"team", "audit"});
+    return object ? kube::metadata_string(*object, "resourceVersion") : "none";
+  }
+
+  std::mutex mutex_;
+  std::condition_variable_any held_;
+  std::atomic<int> writes_{0};
+  kube::FakeTransport transport_{
+      [this](const kube::ApiRequest& request) { return answer(request); },
+      [this](const auto&, const auto&, const std::stop_token& stop) { return stream(stop); }};
+  kube::Client client_{transport_, "me"};
+  kube::EventRecorder recorder_{client_, "storagepool.dev/operator", "me"};
+  runtime::Metrics metrics_;
+  KubeCluster cluster_{transport_, client_, recorder_, metrics_, [](const auto&, kube::Priority) {}};
+};
+
+TEST_F(KubeClusterTest, WhatWasWrittenIsReadAtOnce) {
+  const Json object{
+      {"metadata", {{"name", "audit"}, {"namespace", "team"}, {"managedFields", Json::array()}}}};
+  EXPECT_EQ(version_of(kube::resources::kServices), "none");
+  ASSERT_TRUE(cluster_.create(kube::resources::kServices, object));
+  EXPECT_EQ(version_of(kube::resources::kServices), "11");
+  ASSERT_TRUE(cluster_.apply(kube::resources::kServices, object));
+  EXPECT_EQ(version_of(kube::resources::kServices), "12");
+  ASSERT_TRUE(cluster_.merge_patch(kube::resources::kStoragePools, {"team", "audit"}, object));
+  EXPECT_EQ(version_of(kube::resources::kStoragePools), "13");
+  ASSERT_TRUE(cluster_.apply_status(object));
+  EXPECT_EQ(version_of(kube::resources::kStoragePools), "14");
+  EXPECT_FALSE((*cluster_.cached(kube::resources::kServices, {"team", "audit"}))["metadata"].contains(
+      "managedFields"));
+}
+
+TEST_F(KubeClusterTest, WhatIsNeverReadIsNotKept) {
+  ASSERT_TRUE(
+      cluster_.create(kube::resources::kSecrets, {{"metadata", {{"name", "audit"}, {"namespace", "team"}}}}));
+  EXPECT_EQ(version_of(kube::resources::kSecrets), "none");
+}
+
+}  // namespace
+}  // namespace storagepool::reconcile
