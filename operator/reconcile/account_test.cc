@@ -218,7 +218,7 @@ TEST_F(AccountOf, WhatAnObjectSaidBeforeItWasAnOlderOneCounts) {
   settings::Settings settings;
   settings.max_open_conns = 9;
   const std::uint64_t config = put(render::config_map(
-      identity_, spec_, {.generation = 3, .settings = settings, .ceiling = 9, .leaving = {}}));
+      identity_, {.generation = 3, .settings = settings, .ceiling = 9, .postgres = spec_.postgres}));
   const std::uint64_t set = put(render::stateful_set(
       identity_, spec_, {.replicas = 2, .peak_pods = 2, .default_image = "i", .volumes = false}));
   version_ = std::max(config, set);
