@@ -77,6 +77,8 @@ const std::vector<BadSpec>& bad_specs() {
        {"spec.budget.minConnsPerPod is above what a pod asks for", "1 to spec.pool.maxOpenConns (25"}},
       {R"({"budget": {"maxConnections": 4, "minConnsPerPod": 5}})",
        {"spec.budget.maxConnections is below minConnsPerPod", "spec.budget.minConnsPerPod to 1000000"}},
+      {R"({"budget": {"sizeFor": "Peak"}})", {"spec.budget.sizeFor", "Peak", "Current", "Maximum"}},
+      {R"({"paused": "yes"})", {"spec.paused", "boolean"}},
       {R"({"journal": {"size": "8Mi"}})",
        {"spec.journal.size is 8Mi", "0 (no journal) or a size from 16Mi to 1Ti"}},
       {R"({"journal": {"size": "1.1Ti"}})", {"spec.journal.size is 1.1Ti", "from 16Mi to 1Ti"}},

@@ -40,6 +40,13 @@ class LimitsFitTheServer : public Scenario {
       EXPECT_EQ(pod.value("maxOpenConns", 0), per_pod) << pod;
   }
 
+  json blocked() { return condition(get("storagepool", "audit"), "RolloutBlockedByConnections"); }
+  ::testing::AssertionResult blocked_with(const std::string& reason) {
+    return eventually(60s, [&]() -> std::string {
+      return blocked().value("reason", "") == reason ? "" : summary(get("storagepool", "audit"));
+    });
+  }
+
   // The load drives every pod to its limit, and writes go on there.
   void expect_full_use(const BackendSampler& sampler, const Load& load, int granted) {
     EXPECT_TRUE(eventually(60s, [&]() -> std::string {
@@ -107,14 +114,34 @@ TEST_F(LimitsFitTheServer, AddedOverTwoStoragePools) {
   const int granted = granted_to("audit") + granted_to("second");
   EXPECT_LE(granted, kUsable);
 
+  // The role has less than the sum says, which the pods find out by being refused.
+  postgres.superuser("ALTER ROLE audit CONNECTION LIMIT 6");
   Load load(name_space());
   for (const auto* pod : {"audit-0", "audit-1", "second-0", "second-1"}) load.add_pod(pod, kClientsPerPod);
-  EXPECT_TRUE(eventually(60s, [&]() -> std::string {
+  EXPECT_TRUE(blocked_with("ConnectionsRefused"));
+  EXPECT_THAT(blocked().value("message", ""),
+              ::testing::HasSubstr("no connection left for this user (53300)"));
+  postgres.superuser("ALTER ROLE audit CONNECTION LIMIT -1");
+  EXPECT_TRUE(blocked_with("NotBlocked"));
+  EXPECT_TRUE(eventually(90s, [&]() -> std::string {
     return sampler.now() == granted ? ""
                                     : std::to_string(sampler.now()) + " backends, expected " +
                                           std::to_string(granted) + "; " + load.report();
   }));
   load.stop();
+  EXPECT_EQ(load.failed(), 0) << load.report();
+
+  // Paused, it waits, and goes on after it.
+  patch("audit", {{"spec", {{"paused", true}, {"replicas", 1}}}});
+  EXPECT_TRUE(eventually(kLiveDeadline, [&]() -> std::string {
+    const json object = get("storagepool", "audit");
+    return condition(object, "Ready").value("reason", "") == "Paused" ? "" : summary(object);
+  }));
+  patch("second", {{"spec", {{"replicas", 3}}}});
+  EXPECT_TRUE(becomes_ready("second", 3)) << "nobody waits for one that is paused";
+  EXPECT_EQ(get("statefulset", "audit").at("spec").value("replicas", 0), 2);
+  patch("audit", {{"spec", {{"paused", false}}}});
+  EXPECT_TRUE(becomes_ready("audit", 1));
   EXPECT_TRUE(sampler.alive());
   EXPECT_LE(sampler.highest(), kUsable);
 }

@@ -56,7 +56,7 @@ TEST_F(ScalingKeepsTheSum, ByAnAutoscaler) {
   const Postgres postgres(name_space(), 60);
   apply(greedy(postgres, "audit", 1));
   ASSERT_TRUE(becomes_ready("audit", 1));
-  Promise promise(name_space(), "3-autoscaler", "A HorizontalPodAutoscaler, 1 to 4 to 2, under load",
+  Promise promise(name_space(), "3-autoscaler", "A HorizontalPodAutoscaler, 1 to 4 to 2 to 5, under load",
                   kReserve);
   Traffic traffic;
   load(traffic, "audit", 48);
@@ -77,6 +77,29 @@ TEST_F(ScalingKeepsTheSum, ByAnAutoscaler) {
   between(1, 2);
   EXPECT_TRUE(becomes_ready("audit", 2));
   EXPECT_TRUE(flows(traffic));
+
+  // Sized for the maximum, pods come without anybody's limit being changed.
+  promise.mark("sizeFor: Maximum");
+  patch("audit", {{"spec", {{"budget", {{"sizeFor", "Maximum"}}}}}});
+  between(1, 5);
+  const auto status = [&] { return get("storagepool", "audit").value("status", json::object()); };
+  const auto budget = [&] { return status().value("connectionBudget", json::object()); };
+  constexpr int kForFive = (60 - 3 - kReserve) / 5;
+  EXPECT_TRUE(eventually(60s, [&]() -> std::string {
+    return budget().value("granted", 0) == kForFive * 2 ? "" : summary(get("storagepool", "audit"));
+  }));
+  const int generation = status().value("settingsGeneration", 0);
+  between(5, 5);
+  EXPECT_TRUE(becomes_ready("audit", 5));
+  EXPECT_TRUE(flows(traffic));
+  EXPECT_EQ(budget().value("perPod", 0), kForFive);
+  EXPECT_EQ(status().value("settingsGeneration", 0), generation) << "nobody shrank";
+  between(5, 60);
+  EXPECT_TRUE(eventually(60s, [&]() -> std::string {
+    const json object = get("storagepool", "audit");
+    return condition(object, "BudgetExceeded").value("reason", "") == "MaximumDoesNotFit" ? ""
+                                                                                          : summary(object);
+  })) << "before it hurts";
   traffic.stop();
   expect_kept(promise, traffic, traffic.failures());
 }

@@ -34,6 +34,7 @@ void trim(Answer& answer) {
   if (auto& facts = answer.facts) {
     cut(facts->target);
     cut(facts->detail);
+    if (auto& refused = facts->refused) cut(refused->detail);
     if (facts->facts) cut(facts->facts->system_identifier);
     if (auto& trial = facts->trial) {
       cut(trial->target);
@@ -64,6 +65,7 @@ Answer essence(Answer answer) {
   if (auto& facts = answer.facts) {
     facts->elsewhere = std::min<std::int64_t>(facts->elsewhere, 1);
     facts->facts_age_seconds = 0;
+    if (auto& refused = facts->refused) refused->count = refused->at = 0;
     if (facts->facts) facts->facts->sessions = facts->facts->read_at = 0;
     if (auto& trial = facts->trial) {
       trial->facts_age_seconds = 0;

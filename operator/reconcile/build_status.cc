@@ -11,7 +11,7 @@ namespace {
 
 FactsStatus server_facts(const Seen& seen, const sizing::KnownFacts& known, runtime::Timestamp wall,
                          const std::optional<FactsStatus>& before) {
-  FactsStatus now{.target = settings::target_of(seen.spec.postgres), .facts = known.facts};
+  FactsStatus now{.target = settings::target_of(led_to(seen)), .facts = known.facts};
   now.facts.sessions = now.facts.read_at = 0;
   // The time is that of the values, so that reading them again changes nothing.
   const bool same = before && before->target == now.target && before->facts == now.facts;
@@ -90,6 +90,10 @@ bool is_bad(const Condition* condition) {
 
 }  // namespace
 
+const settings::PostgresTarget& led_to(const Seen& seen) {
+  return seen.granted.postgres.host.empty() ? seen.spec.postgres : seen.granted.postgres;
+}
+
 Status build_status(const StatusInput& input) {
   Status status;
   status.observed_generation = input.generation;
@@ -135,7 +139,12 @@ std::vector<kube::Event> transition_events(const Status& before, const Status& a
     const Condition* was = find_condition(before, kReady);
     if (was == nullptr || was->reason != kRequestFailed) add(kube::EventType::kWarning, *ready);
   }
-  if (has_condition(after, kReady, Truth::kTrue) && !has_condition(before, kReady, Truth::kTrue)) {
+  const Condition* was_ready = find_condition(before, kReady);
+  const bool was_paused = was_ready != nullptr && was_ready->reason == kPaused;
+  const bool is_paused = ready != nullptr && ready->reason == kPaused;
+  if (is_paused && !was_paused) add(kube::EventType::kNormal, *ready);
+  if (!is_paused && has_condition(after, kReady, Truth::kTrue) &&
+      !has_condition(before, kReady, Truth::kTrue)) {
     add(kube::EventType::kNormal, *find_condition(after, kReady));
   }
   const auto limit = [](const Status& status) { return status.pods ? status.pods->budget.per_pod : 0; };

@@ -102,6 +102,26 @@ std::optional<Reason> admin_port_unreachable(const Seen& seen) {
                     "then the pods go on with what they were granted last"};
 }
 
+// What pods are to use is not what they use: another server, or other credentials. They serve all the same.
+std::optional<Reason> not_admitted(const Seen& seen) {
+  const std::string now = settings::target_of(led_to(seen));
+  const std::string wanted = settings::target_of(seen.spec.postgres);
+  const std::string go_on = "; the pods go on with " + now + " as before";
+  bool admitted = false;
+  for (const PodState& pod : seen.pods) {
+    const auto& facts = pod.answer.facts;
+    if (!facts || !facts->trial || pod.view.terminating) continue;
+    if (const auto& fault = facts->trial->fault)
+      return Reason{std::string(reason_of(*fault)), pod.view.name + ": " + facts->trial->detail + go_on};
+    admitted |= facts->trial->admitted && facts->trial->target == wanted;
+  }
+  if (now == wanted) return std::nullopt;
+  if (admitted)
+    return Reason{"MoveWaits",
+                  wanted + " admits the pods, and waits until their connections fit there" + go_on};
+  return Reason{"NotAdmittedYet", "no pod was admitted by " + wanted + " yet" + go_on};
+}
+
 // As the pods with the current target report it.
 Condition postgres_reachable(const Seen& seen) {
   if (const auto unreachable = admin_port_unreachable(seen)) {
@@ -110,7 +130,7 @@ Condition postgres_reachable(const Seen& seen) {
   Condition result =
       condition(kPostgresReachable, Truth::kUnknown, "NoPodAnswers", "no pod has reported on PostgreSQL yet");
   std::optional<Condition> warning;
-  const std::string target = settings::target_of(seen.spec.postgres);
+  const std::string target = settings::target_of(led_to(seen));
   for (const PodState& pod : seen.pods) {
     const PodView& view = pod.view;
     const auto& facts = pod.answer.facts;
@@ -127,6 +147,7 @@ Condition postgres_reachable(const Seen& seen) {
                        view.name + ": " + facts->detail);
     }
   }
+  if (const auto refused = not_admitted(seen)) return condition(kPostgresReachable, Truth::kFalse, *refused);
   return warning.value_or(result);
 }
 
@@ -220,12 +241,20 @@ std::optional<Reason> hopeless(const StatusInput& input, const Seen& seen) {
   return long_enough ? std::optional(Reason{trouble->reason, trouble->message}) : std::nullopt;
 }
 
+Condition paused(const Seen& seen, const Condition& postgres) {
+  const bool well =
+      postgres.status != Truth::kFalse && wanted_replicas_ready(seen) && seen.step.unconfirmed.empty();
+  return condition(kReady, well ? Truth::kTrue : Truth::kFalse, kPaused,
+                   "spec.paused is true: nothing is changed but this status; " + progress(seen));
+}
+
 Condition ready(const StatusInput& input, const Seen& seen, const Condition& postgres) {
   if (const auto& stall = input.stall) return condition(kReady, Truth::kFalse, *stall);
   if (const auto& failure = input.failure) return condition(kReady, Truth::kFalse, *failure);
   const auto& awaited = seen.step.awaits_journal;
   if (seen.deleting && awaited) return condition(kReady, Truth::kFalse, "Draining", awaited->message);
   if (seen.deleting) return condition(kReady, Truth::kFalse, "Draining", "the pods are being removed");
+  if (seen.spec.sizing.paused) return paused(seen, postgres);
   if (seen.spec.sizing.replicas == 0 && seen.pods.empty()) {
     return condition(kReady, Truth::kTrue, "ScaledToZero", "no pods are wanted");
   }
@@ -273,13 +302,15 @@ std::vector<Condition> seen_conditions(const StatusInput& input, const Seen& see
   if (!stall) stall = hopeless(input, seen);
   if (!stall) stall = seen.step.stalled;
   const Condition is_stalled = stalled(stall);
-  const bool busy = is_stalled.status != Truth::kTrue && is_ready.status != Truth::kTrue;
+  const bool rests = seen.spec.sizing.paused && !seen.deleting;
+  const bool busy = !rests && is_stalled.status != Truth::kTrue && is_ready.status != Truth::kTrue;
   // In an outage both are so: PostgreSQL is away, and what waits for it.
   Reason why{is_ready.reason, is_ready.message};
   if (seen.step.awaits_journal && !input.failure) why = *seen.step.awaits_journal;
+  const Reason idle = rests ? Reason{kPaused, "nothing is changed until spec.paused is false"}
+                            : Reason{"Settled", "nothing is left to do"};
   const Condition reconciling =
-      busy ? condition(kReconciling, Truth::kTrue, why)
-           : condition(kReconciling, Truth::kFalse, "Settled", "nothing is left to do");
+      busy ? condition(kReconciling, Truth::kTrue, why) : condition(kReconciling, Truth::kFalse, idle);
   return {is_ready,
           reconciling,
           is_stalled,

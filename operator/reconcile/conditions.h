@@ -22,6 +22,8 @@ inline constexpr const char* kPodsFailing = "PodsFailing";
 // what time does not mend keeps pods from starting before it is Stalled.
 inline constexpr std::chrono::seconds kTimeToMend{30};
 
+// The reason of Ready and Reconciling while spec.paused is true.
+inline constexpr const char* kPaused = "Paused";
 // The reason while a request to the API server fails that may succeed later.
 inline constexpr const char* kRequestFailed = "RequestFailed";
 // A reason of the first and of PostgresReachable.

@@ -88,6 +88,37 @@ TEST_F(Failing, AnImageThatIsNotFoundIsSaidAndStalls) {
   EXPECT_THAT(cluster_.event_lists, IsEmpty()) << "the pod says it itself";
 }
 
+// As at each first start with a volume that is made when the pod is scheduled.
+TEST_F(Failing, WhatTheSchedulerSaysForAMomentIsNotSaid) {
+  settle();
+  cluster_.events.clear();
+  const Json running = cluster_.get("Pod", "audit-0");
+  Json waiting = running;
+  waiting["status"] = {{"phase", "Pending"},
+                       {"conditions",
+                        {{{"type", "PodScheduled"},
+                          {"status", "False"},
+                          {"reason", "Unschedulable"},
+                          {"message", "0/1 nodes are available: pod has unbound PersistentVolumeClaims"}}}}};
+  waiting["spec"].erase("nodeName");
+  cluster_.put(waiting);
+  for (int i = 0; i < 4; ++i) {
+    const auto outcome = look();
+    ASSERT_TRUE(outcome);
+    EXPECT_LE(outcome->requeue_after, 5s);
+    EXPECT_EQ(condition(kPodsFailing), "False NotFailing");
+  }
+  cluster_.put(running);
+  ASSERT_TRUE(look());
+  EXPECT_EQ(events(), std::vector<std::string>{"Ready"});
+  cluster_.put(waiting);
+  look_for(6);
+  EXPECT_EQ(condition(kPodsFailing), "True Unschedulable");
+  restart_operator();
+  look_for(1);
+  EXPECT_EQ(condition(kPodsFailing), "True Unschedulable") << "what was said is not taken back";
+}
+
 TEST_F(Failing, AVolumeThatCannotBeMountedIsSaid) {
   settle();
   make_wait("audit-1", "ContainerCreating", "");

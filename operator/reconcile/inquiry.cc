@@ -1,6 +1,7 @@
 #include "operator/reconcile/inquiry.h"
 
 #include <algorithm>
+#include <utility>
 
 namespace storagepool::reconcile {
 namespace {
@@ -55,6 +56,17 @@ void Inquiry::answered(const std::vector<Json>& events) {
   if (!suspect_) return;
   trouble_ = suspect_->kind == "Pod" ? trouble_of_start(events, suspect_->pod)
                                      : trouble_of_creation(events, suspect_->pod);
+}
+
+std::optional<Trouble> SchedulerWords::weigh(std::optional<Trouble> trouble, bool told, TimePoint now) {
+  const bool may_pass = trouble && trouble->reason == "Unschedulable" && !told;
+  if (!may_pass) since_.reset();
+  if (may_pass && !since_) since_ = now;
+  return next(now) ? std::nullopt : std::move(trouble);
+}
+
+std::optional<SchedulerWords::TimePoint> SchedulerWords::next(TimePoint now) const {
+  return since_ && now < *since_ + kGrace ? std::optional(*since_ + kGrace) : std::nullopt;
 }
 
 std::optional<Trouble> worst_trouble(const std::vector<PodState>& pods, std::int64_t replicas,

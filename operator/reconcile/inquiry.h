@@ -49,6 +49,21 @@ class Inquiry {
   std::optional<Trouble> trouble_;
 };
 
+// What the scheduler says of a new pod may be over in a moment, as when it waits for the pod's volume.
+class SchedulerWords {
+ public:
+  using TimePoint = Inquiry::TimePoint;
+  static constexpr std::chrono::seconds kGrace{5};
+
+  // `trouble`, unless it is the scheduler's and young. `told`: people know already that pods fail.
+  std::optional<Trouble> weigh(std::optional<Trouble> trouble, bool told, TimePoint now);
+  // When it is not young any more.
+  std::optional<TimePoint> next(TimePoint now) const;
+
+ private:
+  std::optional<TimePoint> since_;
+};
+
 // What to tell of the pods below `replicas`: what time does not mend goes first, then the lowest ordinal; the
 // others that have a trouble too are named.
 std::optional<Trouble> worst_trouble(const std::vector<PodState>& pods, std::int64_t replicas,

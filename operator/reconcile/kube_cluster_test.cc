@@ -32,6 +32,8 @@ class KubeClusterTest : public ::testing::Test {
   ~KubeClusterTest() override { cluster_.stop(); }
 
   tl::expected<std::string, ApiError> answer(const kube::ApiRequest& request) {
+    if (request.method == kube::Method::kGet && request.path.ends_with("/horizontalpodautoscalers"))
+      return autoscalers().dump();
     if (request.method == kube::Method::kGet) return R"({"metadata":{"resourceVersion":"5"},"items":[]})";
     ++writes_;
     Json stored = Json::parse(request.body);
@@ -44,6 +46,18 @@ class KubeClusterTest : public ::testing::Test {
     std::unique_lock lock(mutex_);
     held_.wait(lock, stop, [] { return false; });
     return tl::unexpected(ApiError{.reason = std::string(kube::kReasonCancelled)});
+  }
+  static Json autoscalers() {
+    Json list = Json::parse(R"({"metadata":{"resourceVersion":"5"},"items":[]})");
+    for (const char* kind : {"StoragePool", "Deployment"}) {
+      list["items"].push_back(
+          {{"metadata", {{"name", kind}, {"namespace", "team"}, {"resourceVersion", "4"}}},
+           {"spec",
+            {{"maxReplicas", 7},
+             {"scaleTargetRef",
+              {{"apiVersion", "storagepool.dev/v1"}, {"kind", kind}, {"name", "audit"}}}}}});
+    }
+    return list;
   }
   std::string version_of(const kube::ResourceType& type) const {
     const kube::ObjectPtr object = cluster_.cached(type, {"team", "audit"});
@@ -76,6 +90,13 @@ TEST_F(KubeClusterTest, WhatWasWrittenIsReadAtOnce) {
   EXPECT_EQ(version_of(kube::resources::kStoragePools), "14");
   EXPECT_FALSE((*cluster_.cached(kube::resources::kServices, {"team", "audit"}))["metadata"].contains(
       "managedFields"));
+}
+
+TEST_F(KubeClusterTest, AnAutoscalerIsOfTheStoragePoolThatItScales) {
+  const auto autoscalers = cluster_.cached_autoscalers({"team", "audit"});
+  ASSERT_EQ(autoscalers.size(), 1U);
+  EXPECT_EQ(kube::metadata_string(*autoscalers.front(), "name"), "StoragePool");
+  EXPECT_TRUE(cluster_.cached_autoscalers({"other", "audit"}).empty());
 }
 
 TEST_F(KubeClusterTest, WhatIsNeverReadIsNotKept) {

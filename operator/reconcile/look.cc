@@ -18,7 +18,7 @@ using namespace std::chrono_literals;
 
 // One look ends after so many actions; the next one comes at once.
 constexpr int kMaxActions = 16;
-// How often pods are asked while something is awaited of them.
+// How often pods are asked while something is awaited of them, or has just been changed.
 constexpr auto kProgressing = 500ms;
 constexpr auto kWaiting = 2000ms;
 // How long after a change it is worth asking often.
@@ -101,8 +101,9 @@ Look::Failure Look::work() {
   }
   // Pods that a scale-in has waited for are waited for once more.
   if (deleting_ && !std::exchange(memory_.deleting, true)) memory_.leaving_since.reset();
+  if (!deleting_ && !valid_) return std::nullopt;
+  if (is_paused()) return rest();
   if (!deleting_) {
-    if (!valid_) return std::nullopt;
     if (auto failure = add_finalizer()) return failure;
     if (refused_) return std::nullopt;
     if (auto failure = apply_fixed_children()) return failure;
@@ -138,6 +139,7 @@ Desired Look::desired() const {
   const auto& since = memory_.leaving_since;
   return {.request = spec_.sizing,
           .asked = spec_.pool,
+          .postgres = spec_.postgres,
           .deleting = deleting_,
           .name = identity_.name,
           .journals = spec_.journal_bytes > 0,
@@ -178,7 +180,6 @@ Observed Look::observed() const {
 
 Observed Look::objects() const {
   Observed observed = known_objects(memory_, previous_);
-  const std::string target = settings::target_of(spec_.postgres);
   const WorkloadView view = memory_.workload.view().value_or(WorkloadView{});
   for (const PodState& pod : pods_) {
     const auto& facts = pod.answer.facts;
@@ -188,17 +189,19 @@ Observed Look::objects() const {
                              .terminating = pod.view.terminating,
                              .ready = pod.view.ready,
                              .outdated = !view.revision.empty() && pod.view.revision != view.revision,
-                             .reaches_postgres = facts && facts->reachable && facts->target == target,
+                             .reaches_postgres = facts && facts->reachable && facts->target == memory_.target,
                              .holds_nothing = holds_nothing(pod.view),
                              .pushed = pod.settings.has_value(),
                              .told = pod.leaving.has_value(),
                              .report = pod.answer.report,
-                             .failure = pod.answer.failure});
+                             .failure = pod.answer.failure,
+                             .refused = facts && facts->refused ? facts->refused->detail : ""});
   }
   for (const ClaimView& claim : claims_) {
     observed.claims.push_back({.ordinal = claim.ordinal, .bound = claim.bound});
   }
   observed.pods_are_live = pods_are_live_;
+  observed.destination = destination();
   return observed;
 }
 
@@ -246,42 +249,9 @@ void Look::follow_pods() {
   reports_.follow(kube::key_of(*object_), wanted);
 }
 
-void Look::learn_facts() {
-  if (!valid_) return;
-  const std::string target = settings::target_of(spec_.postgres);
-  for (const PodState& pod : pods_) {
-    const auto& facts = pod.answer.facts;
-    if (!facts || facts->target != target || !facts->facts) continue;
-    follow_facts(memory_, {.facts = *facts->facts,
-                           .read = pod.answer.asked - std::chrono::seconds(facts->facts_age_seconds)});
-  }
-}
-
-// Pods that have not started yet will read the ConfigMap as it is.
-bool Look::have_moved() const {
-  const auto& config = memory_.config.view();
-  if (!config || config->server != settings::server_of(spec_.postgres)) return false;
-  const std::string target = settings::target_of(spec_.postgres);
-  return std::all_of(pods_.begin(), pods_.end(), [&](const PodState& pod) {
-    const auto& facts = pod.answer.facts;
-    const bool there = facts && facts->target == target && facts->elsewhere == 0;
-    return !pod.view.started || (there && pod.answer.asked > memory_.target_since);
-  });
-}
-
-Look::Failure Look::forget_servers() {
-  if (memory_.leaving.empty() || !have_moved()) return std::nullopt;
-  if (!pods_are_live_) {
-    if (auto failure = list_pods()) return failure;
-  }
-  if (have_moved()) forget_left_servers(memory_);
-  put_account();
-  return std::nullopt;
-}
-
 // The Secret cannot be watched. A pod that refuses the token or does not come up may be for want of it.
 void Look::reapply_token_if_wanted() {
-  if (deleting_) return;
+  if (deleting_ || is_paused()) return;
   const bool wanted = std::any_of(pods_.begin(), pods_.end(), [](const PodState& pod) {
     return pod.answer.outcome == pods::Outcome::kUnauthorized || (pod.view.started && !pod.view.ran);
   });
@@ -352,14 +322,15 @@ bool Look::awaits_pods() const {
 
 std::chrono::milliseconds Look::report_period() const {
   const bool away = std::any_of(pods_.begin(), pods_.end(), [](const PodState& pod) {
-    return pod.answer.facts && !pod.answer.facts->reachable;
+    const auto& facts = pod.answer.facts;
+    return facts && (!facts->reachable || facts->refused);
   });
   // While pods take their journals along, an eviction must not come before a filled one is known.
   const auto& workload = memory_.workload.view();
   const bool watchful = workload && !workload->workload.volumes && spec_.journal_bytes > 0;
   const bool recent = now_.steady - memory_.progressed_at < kProgressPeriod;
   if (awaits_pods() && recent) return std::min<std::chrono::milliseconds>(kProgressing, options_.resync);
-  if (awaits_pods() || away || watchful)
+  if (awaits_pods() || away || watchful || recent)
     return std::min<std::chrono::milliseconds>(kWaiting, options_.resync);
   return options_.resync;
 }
@@ -379,6 +350,7 @@ std::chrono::milliseconds Look::requeue_after() const {
   const auto& since = memory_.leaving_since;
   if (since && now_.steady - *since < kPatience) until(*since + kPatience);
   if (const auto due = memory_.inquiry.next()) until(*due);
+  if (const auto due = memory_.scheduler.next(now_.steady)) until(*due);
   const bool may_mend =
       has_condition(status_, kPodsFailing, Truth::kTrue) && !has_condition(status_, kStalled, Truth::kTrue);
   if (may_mend) until(now_.steady + kTimeToMend);

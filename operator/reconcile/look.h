@@ -26,6 +26,8 @@ class Look {
   using Failure = std::optional<kube::ApiError>;
 
   Failure work();
+  Failure rest();
+  bool is_paused() const { return !deleting_ && valid_ && spec_.sizing.paused; }
   Cluster::Result<Json> set_finalizers(const std::vector<std::string>& finalizers);
   Failure add_finalizer();
   Failure finish_deletion();
@@ -53,7 +55,10 @@ class Look {
 
   void take_pods(const std::vector<kube::ObjectPtr>& objects);
   void learn_facts();
-  bool have_moved() const;
+  std::optional<DestinationObserved> destination() const;
+  bool as_led(const PodState& pod) const;
+  bool are_as_led() const;
+  bool claim_servers(const Granted& granted);
   void put_account();
   // A claim is raised before what it allows is written: false when others were quicker.
   bool raise(std::int64_t peak_pods, std::int64_t ceiling);

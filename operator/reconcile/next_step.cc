@@ -3,7 +3,9 @@
 #include <algorithm>
 #include <utility>
 
+#include "operator/reconcile/blocked.h"
 #include "operator/reconcile/holding.h"
+#include "operator/reconcile/lead.h"
 #include "operator/reconcile/leaving.h"
 
 namespace storagepool::reconcile {
@@ -11,24 +13,6 @@ namespace {
 
 // More than are made from one status to the next.
 constexpr std::int64_t kGenerationsSkipped = 1000;
-
-bool confirmed(const PodObserved& pod, const Granted& granted) {
-  if (!pod.started) return true;
-  const auto& report = pod.report;
-  return report && report->applied_generation == granted.generation &&
-         settings::has_in_force(*report, granted.settings) &&
-         report->sockets() <= granted.settings.max_open_conns;
-}
-
-// What a pod that has not confirmed the grant lacks.
-std::string what_is_missing(const PodObserved& pod, const Granted& granted) {
-  const auto& report = pod.report;
-  if (!report) return pod.failure;
-  if (report->applied_generation != granted.generation) {
-    return "generation " + std::to_string(report->applied_generation) + " is in force";
-  }
-  return std::to_string(report->sockets()) + " connections are still open";
-}
 
 // The plan has fewer pods than are asked for.
 bool leaves_out_pods(const sizing::Plan& plan, const sizing::Request& request) {
@@ -42,6 +26,7 @@ bool leaves_out_pods(const sizing::Plan& plan, const sizing::Request& request) {
     case sizing::Shortage::kLimitsReduced:
     case sizing::Shortage::kMaximumDoesNotFit:
     case sizing::Shortage::kObserved:
+    case sizing::Shortage::kHeld:
       break;
   }
   return false;
@@ -53,6 +38,7 @@ class Stepper {
     if (observed.workload) workload_ = *observed.workload;
     const sizing::Existing existing = holding(observed).existing;
     workload_.peak_pods = existing.peak_pods;
+    lead_ = lead(desired, observed);
     step_.plan = sizing::plan(desired.request, observed.outlook, existing);
     if (const auto& granted = observed.granted) {
       for (const PodObserved& pod : observed.pods) {
@@ -64,12 +50,18 @@ class Stepper {
   Step run() {
     if (desired_.deleting) {
       step_.action = drain();
+    } else if (desired_.request.paused) {
+      step_.action = Done{};
     } else if (const auto& granted = observed_.granted) {
       step_.action = proceed(*granted);
     } else {
       step_.action = first_grant();
     }
-    if (!step_.blocked && leaves_out_pods(step_.plan, desired_.request)) step_.blocked = shortage();
+    if (const auto refused = connections_refused(observed_.pods)) {
+      step_.blocked = refused;
+    } else if (!step_.blocked && !desired_.request.paused && leaves_out_pods(step_.plan, desired_.request)) {
+      step_.blocked = shortage();
+    }
     step_.stalled = stalled();
     return std::move(step_);
   }
@@ -105,7 +97,9 @@ class Stepper {
   Action write(std::int64_t generation, std::int64_t limit, std::int64_t ceiling) const {
     return WriteGrant{{.generation = generation,
                        .settings = settings::with_limit(desired_.asked, limit),
-                       .ceiling = std::max(ceiling, limit)}};
+                       .ceiling = std::max(ceiling, limit),
+                       .postgres = lead_.postgres,
+                       .candidate = lead_.candidate}};
   }
 
   Action proceed(const Granted& granted) {
@@ -129,9 +123,12 @@ class Stepper {
   }
 
   std::optional<Action> grant(const Granted& granted) {
-    const std::int64_t wanted = step_.plan.per_pod;
+    std::int64_t wanted = step_.plan.per_pod;
+    if (lead_.room) wanted = std::min(wanted, *lead_.room);
     std::int64_t limit = granted.settings.max_open_conns;
-    if (wanted <= limit || admits(workload_.peak_pods, std::max(granted.ceiling, wanted))) {
+    const bool may_grow =
+        refusing(observed_.pods) == nullptr && admits(workload_.peak_pods, std::max(granted.ceiling, wanted));
+    if (wanted <= limit || may_grow) {
       limit = wanted;
     } else {
       hold_back(granted);
@@ -149,7 +146,8 @@ class Stepper {
                  (report->applied_generation == granted.generation &&
                   !settings::has_in_force(*report, granted.settings));
         });
-    if (contradicted || settings::with_limit(desired_.asked, limit) != granted.settings) {
+    const bool leads_on = lead_.postgres != granted.postgres || lead_.candidate != granted.candidate;
+    if (contradicted || leads_on || settings::with_limit(desired_.asked, limit) != granted.settings) {
       return write(next_generation(), limit, granted.ceiling);
     }
     return std::nullopt;
@@ -174,9 +172,9 @@ class Stepper {
     if (!ceiling_is_high && !peak_is_high) return std::nullopt;
     if (!observed_.pods_are_live) return ListPods{};
     if (peak_is_high) return resized(workload_.replicas, pods);
-    return WriteGrant{{.generation = granted.generation,
-                       .settings = granted.settings,
-                       .ceiling = granted.settings.max_open_conns}};
+    Granted lowered = granted;
+    lowered.ceiling = granted.settings.max_open_conns;
+    return WriteGrant{std::move(lowered)};
   }
 
   // Those of so many replicas, and those that are to go.
@@ -194,6 +192,7 @@ class Stepper {
     }
     // Of a StatefulSet that somebody deleted there may be pods that no cache has shown yet.
     if (!observed_.workload && !observed_.pods_are_live) return ListPods{};
+    if (observed_.workload && refusing(observed_.pods) != nullptr) return std::nullopt;
     std::int64_t replicas = target;
     const auto peak = [&] { return std::max(workload_.peak_pods, pods_beside(replicas)); };
     while (replicas > workload_.replicas && !admits(peak(), granted.ceiling)) --replicas;
@@ -345,7 +344,7 @@ class Stepper {
   // Replicas or limits wait for pods that have not confirmed, or for other StoragePools.
   void hold_back(const Granted& granted) {
     if (!step_.unconfirmed.empty()) {
-      step_.blocked = not_confirmed(granted);
+      step_.blocked = not_confirmed(observed_.pods, granted);
     } else {
       wait_for_others();
     }
@@ -364,20 +363,10 @@ class Stepper {
     return shortage();
   }
 
-  Reason not_confirmed(const Granted& granted) const {
-    std::string pods;
-    for (const PodObserved& pod : observed_.pods) {
-      if (confirmed(pod, granted)) continue;
-      pods += (pods.empty() ? "" : "; ") + pod.name + ": " + what_is_missing(pod, granted);
-    }
-    return {"PodNotConfirmed", "waiting for pods to confirm generation " +
-                                   std::to_string(granted.generation) + " with " +
-                                   std::to_string(granted.settings.max_open_conns) + " connections: " + pods};
-  }
-
   const Desired& desired_;
   const Observed& observed_;
   Workload workload_;
+  Lead lead_;
   Step step_;
   bool growth_waits_ = false;
 };

@@ -179,6 +179,9 @@ TEST_F(Reconcile, PodsAreAskedMoreOftenWhileSomethingIsAwaitedOfThem) {
   cluster_.run_controller("audit");
   ASSERT_TRUE(look());
   settle();
+  EXPECT_EQ(report_period(), 2s) << "what has just been granted may go wrong";
+  now_.steady += 60s;
+  ASSERT_TRUE(look());
   EXPECT_EQ(report_period(), 10s);
   cluster_.pod("audit-1").report.open = 9;
   change_spec("/spec/pool", {{"maxOpenConns", 4}});

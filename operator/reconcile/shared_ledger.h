@@ -34,6 +34,15 @@ class SharedLedger {
     return ledger_.raise(uid, peak_pods, ceiling, now);
   }
 
+  bool raise_tried(const std::string& uid, Now now) {
+    const std::lock_guard lock(mutex_);
+    return ledger_.raise_tried(uid, now);
+  }
+  bool raise_moved(const std::string& uid, Now now) {
+    const std::lock_guard lock(mutex_);
+    return ledger_.raise_moved(uid, now);
+  }
+
  private:
   std::mutex mutex_;
   sizing::Ledger ledger_;

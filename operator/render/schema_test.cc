@@ -130,6 +130,7 @@ TEST_F(Schema, DefaultsAreThoseOfTheOperator) {
       {"host": "h", "database": "d", "credentialsSecretRef": {"name": "s"}}}})"));
   ASSERT_TRUE(bare);
   EXPECT_EQ(spec()["replicas"]["default"].as<std::int64_t>(), bare->sizing.replicas);
+  EXPECT_EQ(spec()["paused"]["default"].as<bool>(), bare->sizing.paused);
   const YAML::Node postgres = spec()["postgres"]["properties"];
   EXPECT_EQ(postgres["port"]["default"].as<int>(), bare->postgres.port);
   EXPECT_EQ(postgres["sslMode"]["default"].as<std::string>(), settings::to_string(bare->postgres.ssl_mode));

@@ -115,6 +115,12 @@ class Fields {
     return std::string(*words.begin());
   }
 
+  bool boolean(std::string_view key) {
+    const Json& value = at(key);
+    if (!value.is_null() && !value.is_boolean()) refuse(key, value, "true or false");
+    return value == true;
+  }
+
   Json pass(std::string_view key, Json::value_t type, std::string_view allowed) {
     const Json& value = at(key);
     if (!value.is_null() && value.type() != type) refuse(key, value, allowed);
@@ -290,6 +296,7 @@ tl::expected<Spec, FieldProblems> parse_spec(const Json& object) {
                        "; allowed: 1 to 52 lower case letters, digits and -, starting with a letter");
   }
   Fields fields(member(object, "spec"), "spec", problems);
+  spec.sizing.paused = fields.boolean("paused");
   spec.sizing.replicas = fields.integer("replicas", 1, 0, sizing::kMaxReplicas);
   read_postgres(fields.at("postgres"), spec, problems);
   read_pool(fields.at("pool"), spec, problems);

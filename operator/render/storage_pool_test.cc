@@ -72,6 +72,17 @@ TEST(ParseSpec, ReadsWhatLimitsAreSizedFor) {
   }
 }
 
+TEST(ParseSpec, ReadsWhetherItIsPaused) {
+  EXPECT_FALSE(parse_spec(minimal())->sizing.paused);
+  Json object = minimal();
+  for (const bool paused : {false, true}) {
+    object["spec"]["paused"] = paused;
+    const auto spec = parse_spec(object);
+    ASSERT_TRUE(spec);
+    EXPECT_EQ(spec->sizing.paused, paused);
+  }
+}
+
 TEST(ParseSpec, ProfilesAreTiers) {
   for (const auto& [name, open, idle] :
        {std::tuple{"Low", 25, 5}, std::tuple{"Medium", 50, 10}, std::tuple{"High", 100, 25}}) {
@@ -180,6 +191,7 @@ TEST(ParseSpec, RefusesNamingFieldValueAndRange) {
                 HasSubstr("spec.budget.weight is " + std::to_string(weight) +
                           "; allowed: a whole number from 1 to 100"));
   }
+  EXPECT_EQ(with("/spec/paused", "yes"), "spec.paused is yes; allowed: true or false");
   EXPECT_EQ(with("/spec/budget/sizeFor", "Peak"), "spec.budget.sizeFor is Peak; allowed: Current, Maximum");
   EXPECT_THAT(with("/spec/budget/minConnsPerPod", 26),
               HasSubstr("spec.budget.minConnsPerPod is 26; allowed: a whole number from 1 to 25"));

@@ -2,42 +2,16 @@
 
 #include <gtest/gtest.h>
 
+#include "operator/sizing/testing/ledger_fixture.h"
+
 namespace storagepool::sizing {
 namespace {
 
 using namespace std::chrono_literals;
-
-const Ledger::Now kStart{std::chrono::hours{1}};
-
-KnownFacts told(std::int64_t max_connections, std::string identifier = "") {
-  KnownFacts known{.facts = {}, .read = kStart};
-  known.facts.max_connections = max_connections;
-  known.facts.superuser_reserved_connections = 3;
-  known.facts.system_identifier = std::move(identifier);
-  return known;
-}
-
-// Pods that run as they were asked for, and hold `pods` x `limit`.
-Account account(std::string uid, std::int64_t pods, std::int64_t limit) {
-  Account a;
-  a.uid = std::move(uid);
-  a.servers = {"db.team:5432"};
-  a.database = "audit";
-  a.role = "team/" + a.uid;
-  a.request = Request{.replicas = 3, .max_open_conns = 25};
-  a.existing = {.replicas = pods, .peak_pods = pods, .limit = limit};
-  a.ceiling = limit;
-  return a;
-}
-
-class LedgerOf : public ::testing::Test {
- protected:
-  Outlook outlook(const std::string& uid) { return ledger_.outlook(uid, now_); }
-  Share share(const std::string& uid) { return outlook(uid).share; }
-
-  Ledger ledger_;
-  Ledger::Now now_ = kStart;
-};
+using testing::account;
+using testing::kStart;
+using testing::told;
+using LedgerOf = testing::LedgerTest;
 
 TEST_F(LedgerOf, OneStoragePoolHasWhatItsServerCanGive) {
   Account a = account("a", 0, 0);
@@ -115,6 +89,25 @@ TEST_F(LedgerOf, WhoMovesCountsOnAllServersThatItsPodsMayUse) {
   EXPECT_EQ(outlook("b").available, 22);
   EXPECT_TRUE(ledger_.raise("b", 1, 22, now_));
   EXPECT_FALSE(ledger_.raise("a", 1, 6, now_));
+}
+
+TEST_F(LedgerOf, APausedOneKeepsItsClaimAndItsReserve) {
+  Account paused = account("a", 3, 9);
+  paused.facts = told(60);
+  paused.request->paused = true;
+  paused.request->reserve = 20;
+  ledger_.put(paused);
+  Account other = account("b", 1, 1);
+  other.created = 1;
+  ledger_.put(other);
+  EXPECT_EQ(outlook("b").usable, 37) << "the reserve of a paused one counts";
+  EXPECT_EQ(share("b"), (Share{3, 3})) << "a does not come down for b";
+  EXPECT_EQ(outlook("b").available, 10);
+  EXPECT_FALSE(ledger_.raise("a", 3, 10, now_));
+  EXPECT_TRUE(ledger_.raise("a", 3, 9, now_)) << "what it has it may have";
+  paused.request->paused = false;
+  ledger_.put(paused);
+  EXPECT_EQ(share("b"), (Share{3, 6}));
 }
 
 TEST_F(LedgerOf, ASpecThatCannotBeReadKeepsItsClaim) {

@@ -10,12 +10,12 @@ std::string counted(std::int64_t count, const char* one, const char* many) {
   return std::to_string(count) + " " + (count == 1 ? one : many);
 }
 
-std::string describe_others(const Outlook& outlook) {
+std::string describe_others(const Outlook& outlook, std::int64_t share) {
   const Others& others = outlook.others;
   return "; " + counted(others.pools, "other StoragePool", "other StoragePools") + " with " +
          counted(others.pods, "pod", "pods") + " may hold " + std::to_string(others.hold) +
          " and keep at least " + std::to_string(others.least) + ", the share of this one is " +
-         std::to_string((outlook.share.pods + outlook.share.room) * outlook.share.per_pod);
+         std::to_string(share);
 }
 
 std::string describe_asked(const Request& request) {
@@ -45,6 +45,8 @@ std::string raise_the_least(const Request& request, const Outlook& outlook) {
 }
 
 std::string advice(const Request& request, const Outlook& outlook, Shortage shortage) {
+  if (shortage == Shortage::kHeld)
+    return ". What helps: set spec.paused to false, or " + raise_the_least(request, outlook);
   const bool by_autoscaler = request.max_replicas > request.replicas &&
                              (request.size_for_maximum || shortage == Shortage::kMaximumDoesNotFit);
   std::string lower = by_autoscaler ? "the autoscaler's maxReplicas" : "spec.replicas";
@@ -66,7 +68,9 @@ std::string describe(const Request& request, const Outlook& outlook, const Plan&
   if (request.max_connections)
     text += ", spec.budget.maxConnections " + std::to_string(*request.max_connections);
   text += ")";
-  if (outlook.others.pools > 0) text += describe_others(outlook);
+  const Share& share = outlook.share;
+  const std::int64_t all = request.paused ? plan.share : (share.pods + share.room) * share.per_pod;
+  if (outlook.others.pools > 0) text += describe_others(outlook, all);
   text += "; planned are " + counted(plan.replicas, "pod", "pods") + " with " + std::to_string(plan.per_pod) +
           " each" + describe_safe(request, outlook);
   return plan.shortage == Shortage::kNone ? text : text + advice(request, outlook, plan.shortage);
@@ -74,7 +78,7 @@ std::string describe(const Request& request, const Outlook& outlook, const Plan&
 
 std::string describe_unknown(const Plan& plan, const Request& request) {
   const std::string unknown = "the limits of the PostgreSQL server are not known yet";
-  if (plan.replicas == 0 && request.replicas > 0) {
+  if (plan.replicas == 0 && request.replicas > 0 && !request.paused) {
     return unknown +
            "; first pods of other StoragePools are to find them out, one after the other, and this "
            "one waits for its turn";
@@ -111,6 +115,39 @@ std::int64_t grown(const Request& request, const Outlook& outlook, std::int64_t 
   return std::clamp(std::max(room, limit), request.min_conns_per_pod, share);
 }
 
+// Of a paused one: what is there.
+Plan held(const Outlook& outlook, const Existing& existing) {
+  Plan plan;
+  plan.replicas = existing.replicas;
+  plan.peak_pods = std::max(existing.replicas, existing.peak_pods);
+  plan.per_pod = existing.limit;
+  plan.share = plan.replicas * plan.per_pod;
+  if (!outlook.known) {
+    plan.shortage = Shortage::kFactsUnknown;
+  } else if (plan.peak_pods * plan.per_pod > outlook.available) {
+    plan.shortage = Shortage::kHeld;
+  }
+  return plan;
+}
+
+Plan wanted(const Request& request, const Outlook& outlook, const Existing& existing) {
+  const bool observes = request.policy == Policy::kObserve;
+  Plan plan;
+  plan.shortage = shortage(request, outlook);
+  plan.replicas = observes ? request.replicas : std::min(request.replicas, outlook.share.pods);
+  plan.peak_pods = std::max(plan.replicas, existing.peak_pods);
+  // Without pods the limit is nobody's.
+  const std::int64_t each = plan.peak_pods > 0 ? outlook.share.per_pod : existing.limit;
+  const std::int64_t share =
+      observes ? request.max_open_conns : std::clamp(each, request.min_conns_per_pod, request.max_open_conns);
+  plan.per_pod = observes || existing.limit >= share
+                     ? share
+                     : grown(request, outlook, plan.peak_pods, existing.limit, share);
+  plan.others_hold_more = plan.per_pod < share;
+  plan.share = plan.replicas * share;
+  return plan;
+}
+
 }  // namespace
 
 std::string_view to_string(Shortage shortage) {
@@ -129,29 +166,26 @@ std::string_view to_string(Shortage shortage) {
       return "StrictPolicy";
     case Shortage::kObserved:
       return "ObservedOnly";
+    case Shortage::kHeld:
+      return "HeldWhilePaused";
   }
   return "Unknown";
 }
 
+std::int64_t Destination::room(std::int64_t pods, const Request& request) const {
+  if (request.policy == Policy::kObserve) return request.max_open_conns;
+  if (!known) return 1;
+  return std::min(available / std::max<std::int64_t>(pods, 1), share.per_pod);
+}
+
 bool Outlook::admits(std::int64_t pods, std::int64_t per_pod, const Request& request) const {
+  if (pods > pods_that_may_try) return false;
   if (request.policy == Policy::kObserve || pods * per_pod <= available) return true;
   return lone_pod && pods == 1 && per_pod <= request.min_conns_per_pod;
 }
 
 Plan plan(const Request& request, const Outlook& outlook, const Existing& existing) {
-  const bool observes = request.policy == Policy::kObserve;
-  Plan plan;
-  plan.shortage = shortage(request, outlook);
-  plan.replicas = observes ? request.replicas : std::min(request.replicas, outlook.share.pods);
-  plan.peak_pods = std::max(plan.replicas, existing.peak_pods);
-  // Without pods the limit is nobody's.
-  const std::int64_t each = plan.peak_pods > 0 ? outlook.share.per_pod : existing.limit;
-  const std::int64_t share =
-      observes ? request.max_open_conns : std::clamp(each, request.min_conns_per_pod, request.max_open_conns);
-  plan.per_pod = observes || existing.limit >= share
-                     ? share
-                     : grown(request, outlook, plan.peak_pods, existing.limit, share);
-  plan.others_hold_more = plan.per_pod < share;
+  Plan plan = request.paused ? held(outlook, existing) : wanted(request, outlook, existing);
   if (!outlook.known) {
     plan.message = describe_unknown(plan, request);
     return plan;
@@ -161,7 +195,7 @@ Plan plan(const Request& request, const Outlook& outlook, const Existing& existi
                        .role_limit = outlook.role_limit,
                        .database_limit = outlook.database_limit,
                        .usable = outlook.usable,
-                       .share = plan.replicas * share,
+                       .share = plan.share,
                        .other_pools = outlook.others.hold,
                        .max_safe_replicas = outlook.max_safe_replicas};
   plan.message = describe(request, outlook, plan);

@@ -48,6 +48,7 @@ struct Request {
   std::int64_t weight = 1;                           // of its share beside the others', 1 to kMaxWeight
   std::int64_t max_replicas = 0;                     // that an autoscaler may ask for; 0: there is none
   bool size_for_maximum = false;                     // spec.budget.sizeFor
+  bool paused = false;                               // it neither grows nor shrinks
 
   // Pods that limits are sized for.
   std::int64_t sized_for() const { return size_for_maximum ? std::max(replicas, max_replicas) : replicas; }
@@ -80,6 +81,18 @@ struct Others {
   friend bool operator==(const Others&, const Others&) = default;
 };
 
+// Of the server that the pods are to go to, while they serve from another.
+struct Destination {
+  bool known = false;          // its limits
+  std::int64_t available = 0;  // connections that may be claimed there; 0 while it is not known
+  Share share;  // of all that is asked once a pod was admitted there, before of one connection each
+  friend bool operator==(const Destination&, const Destination&) = default;
+
+  // How much each of so many pods may hold there: one connection, which it tries the server with, while
+  // nothing is known.
+  std::int64_t room(std::int64_t pods, const Request& request) const;
+};
+
 // What the Ledger says to one StoragePool.
 struct Outlook {
   bool known = false;  // the server's limits; the next five are 0 or absent while they are not
@@ -96,6 +109,9 @@ struct Outlook {
   // out, or there would be none on the server to see it grow again.
   bool lone_pod = false;
   Others others;
+  std::optional<Destination> destination = {};
+  // Pods for one connection each of which there is room on servers that they try.
+  std::int64_t pods_that_may_try = INT64_MAX;
   friend bool operator==(const Outlook&, const Outlook&) = default;
 
   // Whether so many pods may hold so much each.
@@ -110,6 +126,7 @@ enum class Shortage {
   kMinimumDoesNotFit,  // fewer pods than asked, since minConnsPerPod each is already too much
   kStrict,             // Strict: nothing is rolled out
   kObserved,           // Observe: more is granted than the server can give
+  kHeld,               // paused, with more than the server can give
 };
 std::string_view to_string(Shortage shortage);  // the reason of a condition, e.g. "LimitsReduced"
 
@@ -129,6 +146,7 @@ struct Plan {
   std::int64_t replicas = 0;      // to run
   std::int64_t peak_pods = 0;     // counted for per_pod
   std::int64_t per_pod = 1;       // limit to grant now
+  std::int64_t share = 0;         // of all its pods together, when others have come down to theirs
   bool others_hold_more = false;  // per_pod is below the share until the others have come down to theirs
   Shortage shortage = Shortage::kNone;
   std::string message;  // one sentence with the sum, for people

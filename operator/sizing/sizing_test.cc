@@ -240,6 +240,28 @@ TEST(Plan, StrictRollsOutAllOrNothing) {
   EXPECT_EQ(first.per_pod, 1);
 }
 
+TEST(Plan, APausedOneStaysAsItIsAndSaysWhenThatDoesNotFit) {
+  Request request{.replicas = 5, .max_open_conns = 2, .paused = true};
+  const Existing existing{.replicas = 3, .peak_pods = 4, .limit = 9};
+  const Plan fits = plan_of(request, server(100), existing);
+  EXPECT_EQ(fits.replicas, 3);
+  EXPECT_EQ(fits.peak_pods, 4);
+  EXPECT_EQ(fits.per_pod, 9);
+  EXPECT_EQ(fits.shortage, Shortage::kNone);
+  EXPECT_EQ(budget_of(fits).share, 27);
+  EXPECT_EQ(plan_of(request, server(49), existing).shortage, Shortage::kNone);
+  const Plan above = plan_of(request, server(48), existing);
+  EXPECT_EQ(above.replicas, 3);
+  EXPECT_EQ(above.per_pod, 9);
+  EXPECT_EQ(above.shortage, Shortage::kHeld);
+  EXPECT_EQ(to_string(above.shortage), "HeldWhilePaused");
+  EXPECT_NE(above.message.find("What helps: set spec.paused to false, or raise the server's max_connections"),
+            std::string::npos);
+  EXPECT_EQ(plan_of(request, std::nullopt, existing).per_pod, 9);
+  request.policy = Policy::kObserve;
+  EXPECT_EQ(plan_of(request, server(100), existing).per_pod, 9);
+}
+
 TEST(Plan, ObserveGrantsWhatIsAskedAndReports) {
   const Plan p = plan_of({.policy = Policy::kObserve, .replicas = 3, .max_open_conns = 100}, server(40));
   EXPECT_EQ(p.replicas, 3);

@@ -138,6 +138,16 @@ void PostgresStatus::connected() {
 void PostgresStatus::connect_failed(const postgres::Error& error, TimePoint now) {
   connect_failed_at_ = now;
   set_fault(to_fault(error), error.detail);
+  if (error.error_class == ErrorClass::kServerFull) refused(error.detail, now);
+}
+
+void PostgresStatus::refused(const std::string& detail, TimePoint now) {
+  refused_at_ = now;
+  ++refusals_.count;
+  refusals_.detail = detail;
+  const bool timed = facts_ && facts_->read_at > 0;
+  refusals_.at =
+      timed ? facts_->read_at + std::chrono::floor<std::chrono::milliseconds>(now - facts_at_).count() : 0;
 }
 
 void PostgresStatus::checked(settings::ServerFacts facts, TimePoint now, bool commits_early) {
@@ -145,6 +155,7 @@ void PostgresStatus::checked(settings::ServerFacts facts, TimePoint now, bool co
   reachable_ = true;
   facts_ = std::move(facts);
   facts_at_ = now;
+  if (refused_at_ && now - *refused_at_ >= kRefusalMemory) refused_at_.reset();
   // A session that cannot write is not checked: the server that could not is not this one any more.
   std::erase_if(write_faults_, [&](const auto& of) {
     return of.second.fault == PostgresFault::kReadOnly || now - of.second.at > kWriteFaultMemory;
@@ -226,6 +237,7 @@ settings::FactsReport PostgresStatus::report(TimePoint now) const {
   if (facts_) report.facts_age_seconds = std::chrono::floor<std::chrono::seconds>(now - facts_at_).count();
   report.fault = fault();
   report.detail = detail();
+  if (refused_at_) report.refused = refusals_;
   return report;
 }
 

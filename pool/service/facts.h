@@ -48,6 +48,8 @@ class PostgresStatus {
  public:
   // How long a failed connect is told while open sessions work on and nobody needs another.
   static constexpr std::chrono::seconds kFaultMemory{60};
+  // So long after the last refusal for want of a connection the facts must be read for it to be over.
+  static constexpr std::chrono::seconds kRefusalMemory{10};
   // How long a write that failed is told of while nobody tries again: longer than a replay pauses.
   static constexpr std::chrono::seconds kWriteFaultMemory{300};
   static constexpr std::size_t kMaxWriteFaults = 20;  // databases, more than people read
@@ -74,6 +76,7 @@ class PostgresStatus {
   // PostgreSQL is reached and has the schema: it is read, and takes events unless `writes_fail`.
   bool usable() const { return reachable_ && schema_ready_; }
   bool writes_fail() const { return !write_faults_.empty(); }
+  bool refused() const { return refused_at_.has_value(); }  // and not over
   bool registry_fails() const { return registry_fault_.has_value(); }
   // The reason why the server cannot be used, or else what a person has to mend.
   std::optional<settings::PostgresFault> fault() const;
@@ -85,6 +88,7 @@ class PostgresStatus {
   std::vector<std::string> to_mend() const;
 
  private:
+  void refused(const std::string& detail, TimePoint now);
   void set_fault(settings::PostgresFault fault, const std::string& detail);
   void clear_fault();
 
@@ -98,6 +102,8 @@ class PostgresStatus {
   bool reachable_ = false;
   bool schema_ready_ = false;
   std::optional<TimePoint> connect_failed_at_;  // of the last attempt to connect, if it failed
+  std::optional<TimePoint> refused_at_;         // for want of a connection, the last time, unless it is over
+  settings::Refusals refusals_;
   std::optional<settings::PostgresFault> fault_;
   std::string detail_ = "not tried yet";
   bool commits_early_ = false;

@@ -215,6 +215,33 @@ TEST(PostgresStatus, OpenSessionsWorkOnWhileConnectingFails) {
   EXPECT_FALSE(status.fault());
 }
 
+TEST(PostgresStatus, ARefusalForWantOfAConnectionIsToldUntilTheFactsAreReadWellAfterIt) {
+  PostgresStatus status;
+  EXPECT_FALSE(status.report(kNow).refused);
+  status.connect_failed(error(ErrorClass::kServerFull, "full"), kNow);
+  EXPECT_EQ(status.report(kNow).refused, (settings::Refusals{1, 0, "full"}))
+      << "no clock of the server's yet";
+  settings::ServerFacts facts;
+  facts.read_at = 5'000'000;
+  status.checked(facts, kNow);
+  status.connected();  // one of them may be let in, and the next one not
+  status.connect_failed(error(ErrorClass::kServerFull, "still full"), kNow + std::chrono::milliseconds{1500});
+  status.connected();
+  EXPECT_TRUE(status.refused());
+  EXPECT_EQ(status.report(kNow).refused, (settings::Refusals{2, 5'001'500, "still full"}));
+  status.checked(facts, kNow + std::chrono::seconds{11});
+  EXPECT_TRUE(status.refused());
+  status.checked(facts, kNow + std::chrono::milliseconds{11'500});
+  EXPECT_FALSE(status.refused());
+  EXPECT_FALSE(status.report(kNow + std::chrono::seconds{60}).refused);
+  status.connect_failed(error(ErrorClass::kUnreachable, "gone"), kNow + std::chrono::seconds{61});
+  EXPECT_FALSE(status.refused());
+  status.connect_failed(error(ErrorClass::kServerFull, "full"), kNow + std::chrono::seconds{62});
+  EXPECT_EQ(status.report(kNow).refused.value_or(settings::Refusals{}).count, 3);
+  status.moved();
+  EXPECT_FALSE(status.refused()) << "that was another server";
+}
+
 TEST(PostgresStatus, AFailedMigrationIsAFaultOfAReachableServer) {
   PostgresStatus status;
   status.checked({}, kNow);

@@ -111,7 +111,7 @@ awaitable<void> Monitor::run() {
 }
 
 milliseconds Monitor::pause_after(Checked checked) {
-  if (checked == Checked::kWell && predecessor_ == 0) return kPeriod;
+  if (checked == Checked::kWell && predecessor_ == 0 && !status_.refused()) return kPeriod;
   if (checked == Checked::kNoSession) return kLeastPause;  // the engine says when to connect again
   constexpr int kFifth = static_cast<int>(kRetryPeriod.count()) / 5;
   std::uniform_int_distribution<int> jitter(-kFifth, kFifth);

@@ -1,7 +1,7 @@
 // Keeps a PostgresStatus true: checks the server through a leased session at first, every 30 s, at once after
-// a lost connection or a refused connect, and about every second while PostgreSQL cannot be used; makes the
-// schema and its months on the first check that reaches it. Runs on one executor, where its listener and
-// accessors must be used too.
+// a lost connection or a refused connect, and about every second while PostgreSQL cannot be used or has had
+// no connection left; makes the schema and its months on the first check that reaches it. Runs on one
+// executor, where its listener and accessors must be used too.
 #pragma once
 
 #include <chrono>

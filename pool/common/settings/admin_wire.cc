@@ -151,6 +151,11 @@ class Reader {
   Problems problems_;
 };
 
+Refusals read_refusals(Reader& reader) {
+  return {
+      .count = reader.integer("count"), .at = reader.integer_or_zero("at"), .detail = reader.text("detail")};
+}
+
 tl::expected<Json, Problems> parse_object(std::string_view text) {
   if (text.size() > kMaxBytes)
     return tl::unexpected(Problems{problem("body", "must be at most 65536 bytes")});
@@ -304,6 +309,8 @@ std::string to_json(const FactsReport& report) {
   json["factsAgeSeconds"] = report.facts_age_seconds;
   if (report.fault) json["fault"] = std::string(to_string(*report.fault));
   json["detail"] = report.detail;
+  if (const auto& refused = report.refused)
+    json["refused"] = {{"count", refused->count}, {"at", refused->at}, {"detail", refused->detail}};
   if (report.trial) json["trial"] = trial_json(*report.trial);
   if (report.mounted > 0) json["mounted"] = report.mounted;
   return dump(json);
@@ -378,6 +385,7 @@ tl::expected<FactsReport, Problems> parse_facts_report(std::string_view text) {
   report.facts_age_seconds = reader.integer("factsAgeSeconds");
   report.detail = reader.text("detail");
   report.facts = reader.object_or_none("facts", read_facts);
+  report.refused = reader.object_or_none("refused", read_refusals);
   report.fault = read_fault(reader);
   report.trial = reader.object_or_none("trial", read_trial);
   report.mounted = reader.integer_or_zero("mounted");

@@ -104,6 +104,15 @@ enum class PostgresFault {
 std::string_view to_string(PostgresFault fault);
 std::optional<PostgresFault> parse_postgres_fault(std::string_view text);
 
+// PostgreSQL had no connection left when the pod wanted one (53300), and it is not known to be over: the
+// server's facts have not yet been read some seconds after the last time.
+struct Refusals {
+  std::int64_t count = 0;  // since the program started
+  std::int64_t at = 0;     // of the last, by the server's own clock as ServerFacts::read_at; 0: not known
+  std::string detail;      // of the last, as FactsReport::detail
+  friend bool operator==(const Refusals&, const Refusals&) = default;
+};
+
 // One connection made with what is not in force, to learn whether it is admitted.
 struct TrialReport {
   std::string target;                  // "host:port/database"
@@ -123,6 +132,7 @@ struct FactsReport {
   std::int64_t facts_age_seconds = 0;
   std::optional<PostgresFault> fault;  // kOther also for a cause that only a newer pod knows
   std::string detail;  // one sentence of allow-listed fields, never libpq's text or a credential
+  std::optional<Refusals> refused{};
   // Of mounted settings that are not admitted yet while others are in force, or of a candidate.
   std::optional<TrialReport> trial{};
   std::int64_t mounted = 0;  // generation of the configuration as it is mounted

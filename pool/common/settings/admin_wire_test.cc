@@ -106,6 +106,7 @@ TEST(AdminWire, FactsReadBackTheSame) {
   report.facts_age_seconds = 4;
   report.target = "db.example:5432/audit";
   report.elsewhere = 2;
+  report.refused = Refusals{7, 1'769'774'400'100, "connecting to db.example:5432/audit: full (53300)"};
   EXPECT_EQ(parse_facts_report(to_json(report)).value(), report);
   report.mounted = 7;
   report.trial = TrialReport{.target = "other:5432/audit",

@@ -1,10 +1,13 @@
 // The running program when something around it is missing, wrong or away: it lives, says why by cause, tells
 // no secret, and recovers without a restart.
+#include <atomic>
 #include <chrono>
 #include <filesystem>
 #include <fstream>
 #include <iterator>
 #include <string>
+#include <thread>
+#include <vector>
 
 #include <gmock/gmock.h>
 #include <gtest/gtest.h>
@@ -216,6 +219,38 @@ TEST_F(DataStorageFaultsTest, TellsAFullServer) {
   expect_not_ready("server_full");
   server_->superuser("ALTER ROLE app CONNECTION LIMIT -1");
   expect_recovery();
+}
+
+// The sessions that are open work on, so nothing fails; the operator is told all the same.
+TEST_F(DataStorageFaultsTest, CountsAndTellsThatAServerHadNoConnectionLeft) {
+  start();
+  EXPECT_FALSE(pod_.facts().contains("refused"));
+  server_->superuser("ALTER ROLE app CONNECTION LIMIT 1");
+  std::vector<std::jthread> clients;
+  clients.reserve(8);
+  std::atomic<int> failed = 0;
+  for (int i = 0; i < 8; ++i) {
+    clients.emplace_back([&](const std::stop_token& stop) {
+      while (!stop.stop_requested()) {
+        const auto status = pod_.create(valid_event()).status;
+        if (status != 201 && status != 202) ++failed;
+      }
+    });
+  }
+  EXPECT_TRUE(eventually([&] { return pod_.facts().contains("refused"); })) << pod_.log();
+  const json facts = pod_.facts();
+  EXPECT_EQ(facts.at("reachable"), true);
+  EXPECT_GE(facts.at("refused").at("count"), 1);
+  EXPECT_GT(facts.at("refused").at("at"), facts.at("facts").at("startedAt"));
+  EXPECT_THAT(facts.at("refused").at("detail").get<std::string>(),
+              HasSubstr("the server has no connection left for this user (53300)"));
+  EXPECT_TRUE(eventually([&] { return pod_.facts().at("facts").value("roleLimit", 0) == 1; }))
+      << "read again at once: " << pod_.facts().dump();
+  server_->superuser("ALTER ROLE app CONNECTION LIMIT -1");
+  clients.clear();
+  EXPECT_TRUE(eventually([&] { return !pod_.facts().contains("refused"); })) << pod_.facts().dump();
+  EXPECT_EQ(failed, 0);
+  EXPECT_EQ(pod_.create(valid_event()).status, 201U);
 }
 
 // As after a switch-over: the sessions lead to what takes no writes any more.
