@@ -80,6 +80,9 @@ class Ledger {
   // would not fit. What is no more than the claim always fits. REQUIRES: has(uid).
   bool raise(const std::string& uid, std::int64_t peak_pods, std::int64_t ceiling, Now now);
 
+  // The others that count on its servers. REQUIRES: has(uid).
+  std::vector<std::string> neighbours(const std::string& uid);
+
   // Connections that all StoragePools may hold on the server that has this host:port.
   std::int64_t claimed(const std::string& server);
   // How often shares were computed, for tests.

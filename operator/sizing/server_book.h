@@ -6,6 +6,7 @@
 #include <cstdint>
 #include <map>
 #include <optional>
+#include <set>
 #include <string>
 #include <unordered_map>
 #include <vector>
@@ -34,6 +35,7 @@ class ServerBook {
   // while the limits are not known.
   std::int64_t available(const Account& account, Now now);
   std::int64_t claimed() const;
+  void add_uids(std::set<std::string>& uids) const;
   std::int64_t computations() const { return computations_; }
 
  private:
