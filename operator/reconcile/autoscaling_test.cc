@@ -13,12 +13,13 @@ using ::testing::IsEmpty;
 class Autoscaled : public Reconcile {
  protected:
   void autoscale(int most) {
-    cluster_.put({{"kind", "HorizontalPodAutoscaler"},
-                  {"metadata", {{"name", "audit"}, {"namespace", "team"}}},
-                  {"spec",
-                   {{"maxReplicas", most},
-                    {"scaleTargetRef",
-                     {{"apiVersion", "storagepool.dev/v1alpha1"}, {"kind", "StoragePool"}, {"name", "audit"}}}}}});
+    cluster_.put(
+        {{"kind", "HorizontalPodAutoscaler"},
+         {"metadata", {{"name", "audit"}, {"namespace", "team"}}},
+         {"spec",
+          {{"maxReplicas", most},
+           {"scaleTargetRef",
+            {{"apiVersion", "storagepool.dev/v1alpha1"}, {"kind", "StoragePool"}, {"name", "audit"}}}}}});
   }
   Json budget() { return status()["connectionBudget"]; }
 };
@@ -66,9 +67,10 @@ TEST_F(Autoscaled, SizedForTheReplicasItIsToldBeforeTheMaximumHurts) {
   EXPECT_EQ(condition(kStalled), "False NotStalled");
   EXPECT_EQ(condition(kRolloutBlocked), "False NotBlocked");
   EXPECT_EQ(condition(kBudgetExceeded), "True MaximumDoesNotFit");
-  EXPECT_THAT(message(kBudgetExceeded), HasSubstr("up to 6 replicas are safe, with minConnsPerPod 4 each, and an "
-                                                  "autoscaler may ask for 7. What helps: lower the "
-                                                  "autoscaler's maxReplicas to 6"));
+  EXPECT_THAT(message(kBudgetExceeded),
+              HasSubstr("up to 6 replicas are safe, with minConnsPerPod 4 each, and an "
+                        "autoscaler may ask for 7. What helps: lower the "
+                        "autoscaler's maxReplicas to 6"));
   cluster_.writes.clear();
   for (int i = 0; i < 20; ++i) ASSERT_TRUE(look());
   EXPECT_THAT(cluster_.writes, IsEmpty());

@@ -53,10 +53,9 @@ class KubeClusterTest : public ::testing::Test {
   std::mutex mutex_;
   std::condition_variable_any held_;
   std::atomic<int> writes_{0};
-  kube::FakeTransport transport_{[this](const kube::ApiRequest& request) { return answer(request); },
-                                 [this](const auto&, const auto&, const std::stop_token& stop) {
-                                   return stream(stop);
-                                 }};
+  kube::FakeTransport transport_{
+      [this](const kube::ApiRequest& request) { return answer(request); },
+      [this](const auto&, const auto&, const std::stop_token& stop) { return stream(stop); }};
   kube::Client client_{transport_, "me"};
   kube::EventRecorder recorder_{client_, "storagepool.dev/operator", "me"};
   runtime::Metrics metrics_;
@@ -64,7 +63,8 @@ class KubeClusterTest : public ::testing::Test {
 };
 
 TEST_F(KubeClusterTest, WhatWasWrittenIsReadAtOnce) {
-  const Json object{{"metadata", {{"name", "audit"}, {"namespace", "team"}, {"managedFields", Json::array()}}}};
+  const Json object{
+      {"metadata", {{"name", "audit"}, {"namespace", "team"}, {"managedFields", Json::array()}}}};
   EXPECT_EQ(version_of(kube::resources::kServices), "none");
   ASSERT_TRUE(cluster_.create(kube::resources::kServices, object));
   EXPECT_EQ(version_of(kube::resources::kServices), "11");
@@ -79,8 +79,8 @@ TEST_F(KubeClusterTest, WhatWasWrittenIsReadAtOnce) {
 }
 
 TEST_F(KubeClusterTest, WhatIsNeverReadIsNotKept) {
-  ASSERT_TRUE(cluster_.create(kube::resources::kSecrets,
-                              {{"metadata", {{"name", "audit"}, {"namespace", "team"}}}}));
+  ASSERT_TRUE(
+      cluster_.create(kube::resources::kSecrets, {{"metadata", {{"name", "audit"}, {"namespace", "team"}}}}));
   EXPECT_EQ(version_of(kube::resources::kSecrets), "none");
 }
 

@@ -12,7 +12,8 @@ void Overlay::written(ObjectPtr object, TimePoint now) {
   if (version == 0) return;
   const ObjectKey key = key_of(*object);
   const auto known = entries_.find(key);
-  if (known != entries_.end() && known->second.version >= version && now - known->second.at <= kLongest) return;
+  if (known != entries_.end() && known->second.version >= version && now - known->second.at <= kLongest)
+    return;
   if (known == entries_.end()) make_room(now);
   entries_.insert_or_assign(key, Entry{std::move(object), version, now});
 }
