@@ -36,6 +36,17 @@ void remember_numbers(Memory& memory) {
   memory.last_peak = more(memory.peak_in_doubt, memory.last_peak);
 }
 
+// What was read at a destination stays known until the pods are led there.
+void follow_destination(Memory& memory, const Subject& subject) {
+  memory.destination.clear();
+  if (subject.spec == nullptr || !memory.config.view()) return;
+  const std::string server = server_name(subject.spec->postgres, subject.identity);
+  if (server == memory.server) return;
+  memory.destination = server;
+  const std::string target = settings::target_of(subject.spec->postgres);
+  if (std::exchange(memory.destination_target, target) != target) memory.destination_facts.reset();
+}
+
 }  // namespace
 
 tl::expected<render::Spec, render::FieldProblems> read_spec(const Cluster& cluster, const Json& object) {
@@ -51,35 +62,43 @@ void put_in_doubt(std::optional<Doubt>& doubt, const Doubt& more) {
   doubt->number = std::max(doubt->number, before);
 }
 
+std::string server_name(const settings::PostgresTarget& target, const render::Identity& identity) {
+  return qualified(settings::server_of(target), identity.name_space);
+}
+
 void follow_servers(Memory& memory, const Subject& subject, const Status& status,
                     sizing::KnownFacts::Time now) {
-  const std::string& name_space = subject.identity.name_space;
   const auto& config = memory.config.view();
-  const auto& told = status.server_facts;
-  // Without a ConfigMap, pods may be where they were when the status was written.
-  std::string live = config ? qualified(config->server, name_space) : "";
-  if (!config && told) live = qualified(told->target, name_space);
-  if (config && !std::exchange(memory.read_leaving, true)) {
+  if (config && !std::exchange(memory.read_servers, true)) {
     for (const std::string& server : config->leaving) add_once(memory.leaving, server);
+    for (const std::string& server : config->tried) add_once(memory.tried, server);
   }
-  std::string target = subject.spec != nullptr ? settings::target_of(subject.spec->postgres) : "";
-  const std::string home = target.empty() ? live : qualified(target, name_space);
-  if (target.empty() && told && qualified(told->target, name_space) == home) target = told->target;
-  add_once(memory.leaving, live);
+  // Without a ConfigMap, pods may be where they were when the status was written.
+  const auto& told = status.server_facts;
+  const std::string before = !config && told ? qualified(told->target, subject.identity.name_space) : "";
+  std::string target = told ? told->target : "";
+  if (subject.spec != nullptr) target = settings::target_of(subject.spec->postgres);
+  if (config) target = settings::target_of(config->granted.postgres);
+  const std::string home = target.empty() ? "" : qualified(target, subject.identity.name_space);
+  add_once(memory.leaving, before);
   add_once(memory.leaving, std::exchange(memory.server, home));
   std::erase(memory.leaving, home);
+  follow_destination(memory, subject);
   if (target.empty() || target == memory.target) return;
   memory.facts = known_facts(status, target, now);
+  if (target == memory.destination_target) memory.facts = std::exchange(memory.destination_facts, {});
   memory.target = target;
-  memory.target_since = now;
 }
 
-void forget_left_servers(Memory& memory) {
+void forget_left_servers(Memory& memory, const render::Identity& identity) {
   memory.leaving.clear();
+  memory.tried.clear();
+  const auto& config = memory.config.view();
+  if (config && config->granted.candidate)
+    add_once(memory.tried, server_name(*config->granted.candidate, identity));
 }
 
-void follow_facts(Memory& memory, const sizing::KnownFacts& facts) {
-  auto& known = memory.facts;
+void follow_facts(std::optional<sizing::KnownFacts>& known, const sizing::KnownFacts& facts) {
   if (!known || sizing::is_newer(facts, *known)) known = facts;
 }
 
@@ -129,12 +148,17 @@ sizing::Account account_of(const Memory& memory, const Subject& subject, const O
   add_once(account.servers, memory.server);
   for (const std::string& server : memory.leaving) add_once(account.servers, server);
   account.facts = memory.facts;
+  account.tried = memory.tried;
+  if (!subject.deleting) {
+    account.destination = memory.destination;
+    account.destination_facts = memory.destination_facts;
+  }
   if (const render::Spec* spec = subject.spec) {
     account.database = spec->postgres.database;
     account.role = subject.identity.name_space + "/" + spec->credentials_secret;
     if (!subject.deleting) account.request = spec->sizing;
   } else if (const auto& config = memory.config.view()) {
-    account.database = config->database;
+    account.database = config->granted.postgres.database;
   }
   const Holding held = holding(observed);
   account.existing = held.existing;

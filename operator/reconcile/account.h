@@ -27,17 +27,20 @@ struct Subject {
 // The spec of a StoragePool, with what its autoscalers may make of the number of replicas.
 tl::expected<render::Spec, render::FieldProblems> read_spec(const Cluster& cluster, const Json& object);
 
-// Takes over where the spec leads: facts of another target are dropped, and where the pods may still be is
-// kept in mind. Before that, `memory` has seen the ConfigMap. Without a spec the pods are where the ConfigMap
-// leads, or where `status` was written of.
+// As the ledger names the server of a target.
+std::string server_name(const settings::PostgresTarget& target, const render::Identity& identity);
+
+// Takes over where the ConfigMap leads the pods and where the spec does: facts of another target are dropped,
+// and where the pods may still be is kept in mind. Before that, `memory` has seen the ConfigMap. Without one
+// they are led where the spec says, or where `status` was written of.
 void follow_servers(Memory& memory, const Subject& subject, const Status& status,
                     sizing::KnownFacts::Time now);
 
-// All pods are where the ConfigMap leads, and hold nothing anywhere else.
-void forget_left_servers(Memory& memory);
+// All pods are where the ConfigMap leads, try what it names, and hold nothing anywhere else.
+void forget_left_servers(Memory& memory, const render::Identity& identity);
 
 // Takes over facts that a pod has read, unless newer ones are known.
-void follow_facts(Memory& memory, const sizing::KnownFacts& facts);
+void follow_facts(std::optional<sizing::KnownFacts>& known, const sizing::KnownFacts& facts);
 
 // Takes over what the cache shows of the ConfigMap and the StatefulSet. A doubt ends with another version,
 // and one begins when the version is older than it was: what pods were allowed before may be in force.

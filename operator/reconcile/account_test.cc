@@ -27,12 +27,17 @@ class AccountOf : public testing::Test {
   }
   // The ConfigMap as it leads to `host` now, with what pods may hold besides.
   void config_map(const std::string& host, const std::vector<std::string>& leaving = {}) {
-    render::Spec spec = spec_;
-    spec.postgres.host = host;
+    settings::PostgresTarget postgres = spec_.postgres;
+    postgres.host = host;
     settings::Settings settings;
     settings.max_open_conns = 9;
-    Json object = render::config_map(
-        identity_, spec, {.generation = 4, .settings = settings, .ceiling = 12, .leaving = leaving});
+    Json object = render::config_map(identity_, {.generation = 4,
+                                                 .settings = settings,
+                                                 .ceiling = 12,
+                                                 .postgres = postgres,
+                                                 .candidate = candidate_,
+                                                 .leaving = leaving,
+                                                 .tried = tried_});
     object["metadata"]["resourceVersion"] = std::to_string(++version_);
     memory_.config.update(std::make_shared<const Json>(object), read_config_map);
   }
@@ -57,6 +62,8 @@ class AccountOf : public testing::Test {
   Memory memory_;
   Status status_;
   std::uint64_t version_ = 0;
+  std::optional<settings::PostgresTarget> candidate_;
+  std::vector<std::string> tried_;
 };
 
 TEST_F(AccountOf, IsWhatTheObjectsSay) {
@@ -104,31 +111,50 @@ TEST_F(AccountOf, AServiceIsOneServerHoweverItIsWritten) {
   EXPECT_THAT(account().servers, ElementsAre("10.0.0.1:5432"));
 }
 
+TEST_F(AccountOf, PodsAreWhereTheConfigMapLeadsAndTheSpecIsTheirDestination) {
+  config_map("db");
+  account();
+  spec_.postgres.host = "second";
+  EXPECT_THAT(account().servers, ElementsAre("db.team:5432"));
+  EXPECT_EQ(account().destination, "second.team:5432");
+  spec_.postgres.host = "db.team.svc";
+  EXPECT_EQ(account().destination, "") << "the same server, written otherwise";
+}
+
 TEST_F(AccountOf, AllServersThatAreBeingLeftAreKeptInMind) {
   config_map("db");
   account();
   spec_.postgres.host = "second";
+  config_map("second");
   EXPECT_THAT(account().servers, ElementsAre("second.team:5432", "db.team:5432"));
-  config_map("second", memory_.leaving);
   spec_.postgres.host = "third";
+  config_map("third", memory_.leaving);
   EXPECT_THAT(account().servers, ElementsAre("third.team:5432", "db.team:5432", "second.team:5432"));
   config_map("third", memory_.leaving);
   const auto config = memory_.config;
   memory_ = {};  // the operator starts anew
   memory_.config = config;
   EXPECT_THAT(account().servers, ElementsAre("third.team:5432", "db.team:5432", "second.team:5432"));
-  spec_.postgres.host = "db";
-  EXPECT_THAT(account().servers, ElementsAre("db.team:5432", "second.team:5432", "third.team:5432"));
-  config_map("db", memory_.leaving);
-  forget_left_servers(memory_);
-  EXPECT_THAT(account().servers, ElementsAre("db.team:5432"));
+  forget_left_servers(memory_, identity_);
+  EXPECT_THAT(account().servers, ElementsAre("third.team:5432"));
 }
 
-TEST_F(AccountOf, ASpecThatChangedWhileNobodyWasThereLeavesWhatTheConfigMapSays) {
+TEST_F(AccountOf, ServersThatPodsMayTryCountUntilTheyTryNoMore) {
+  candidate_ = settings::PostgresTarget{.host = "typo", .database = "audit"};
+  tried_ = {"typo.team:5432", "another.team:5432"};
   config_map("db");
+  EXPECT_THAT(account().tried, ElementsAre("typo.team:5432", "another.team:5432"));
+  EXPECT_THAT(account().servers, ElementsAre("db.team:5432"));
+  forget_left_servers(memory_, identity_);
+  EXPECT_THAT(account().tried, ElementsAre("typo.team:5432"));
+  candidate_.reset();
+  config_map("db");
+  forget_left_servers(memory_, identity_);
+  EXPECT_THAT(account().tried, IsEmpty());
+}
+
+TEST_F(AccountOf, WithoutAConfigMapPodsMayBeWhereTheStatusWasWrittenOf) {
   spec_.postgres.host = "new";
-  EXPECT_THAT(account().servers, ElementsAre("new.team:5432", "db.team:5432"));
-  memory_ = {};  // and the ConfigMap is lost
   status_.server_facts = FactsStatus{.target = "db:5432/audit", .facts = {}};
   EXPECT_THAT(account().servers, ElementsAre("new.team:5432", "db.team:5432"));
 }
@@ -192,7 +218,7 @@ TEST_F(AccountOf, WhatAnObjectSaidBeforeItWasAnOlderOneCounts) {
   settings::Settings settings;
   settings.max_open_conns = 9;
   const std::uint64_t config = put(render::config_map(
-      identity_, spec_, {.generation = 3, .settings = settings, .ceiling = 9, .leaving = {}}));
+      identity_, {.generation = 3, .settings = settings, .ceiling = 9, .postgres = spec_.postgres}));
   const std::uint64_t set = put(render::stateful_set(
       identity_, spec_, {.replicas = 2, .peak_pods = 2, .default_image = "i", .volumes = false}));
   version_ = std::max(config, set);
@@ -214,18 +240,24 @@ TEST_F(AccountOf, FactsAreOfTheTargetOnly) {
   account();
   sizing::KnownFacts facts{.facts = {}, .read = kNow};
   facts.facts.max_connections = 40;
-  follow_facts(memory_, facts);
+  follow_facts(memory_.facts, facts);
   EXPECT_EQ(account().facts, facts);
   sizing::KnownFacts older = facts;
   older.read -= std::chrono::seconds{1};
   older.facts.max_connections = 10;
-  follow_facts(memory_, older);
+  follow_facts(memory_.facts, older);
   EXPECT_EQ(account().facts, facts);
+  memory_.facts = facts;
   spec_.postgres.host = "new";
-  EXPECT_FALSE(account().facts);
+  EXPECT_EQ(account().facts, facts) << "of where the pods are";
+  memory_.destination_facts = older;
+  EXPECT_EQ(account().destination_facts, older);
+  config_map("new");
+  EXPECT_EQ(account().facts, older) << "the pods have read them before they were led there";
   status_.server_facts =
       FactsStatus{.target = "db:5432/audit", .facts = facts.facts, .observed_at = runtime::Timestamp{}};
   spec_.postgres.host = "db";
+  config_map("db");
   EXPECT_EQ(account().facts, facts);
 }
 

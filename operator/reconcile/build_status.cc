@@ -11,7 +11,7 @@ namespace {
 
 FactsStatus server_facts(const Seen& seen, const sizing::KnownFacts& known, runtime::Timestamp wall,
                          const std::optional<FactsStatus>& before) {
-  FactsStatus now{.target = settings::target_of(seen.spec.postgres), .facts = known.facts};
+  FactsStatus now{.target = settings::target_of(led_to(seen)), .facts = known.facts};
   now.facts.sessions = now.facts.read_at = 0;
   // The time is that of the values, so that reading them again changes nothing.
   const bool same = before && before->target == now.target && before->facts == now.facts;
@@ -89,6 +89,10 @@ bool is_bad(const Condition* condition) {
 }
 
 }  // namespace
+
+const settings::PostgresTarget& led_to(const Seen& seen) {
+  return seen.granted.postgres.host.empty() ? seen.spec.postgres : seen.granted.postgres;
+}
 
 Status build_status(const StatusInput& input) {
   Status status;

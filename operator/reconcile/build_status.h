@@ -41,6 +41,9 @@ struct StatusInput {
   std::optional<Seen> seen;
 };
 
+// Where the pods are led to.
+const settings::PostgresTarget& led_to(const Seen& seen);
+
 // What cannot be observed now stays as it was before, conditions of others too.
 Status build_status(const StatusInput& input);
 

@@ -103,43 +103,6 @@ TEST_F(ClaimsOf, AWriteWhoseEndIsNotKnownCountsAsMade) {
   EXPECT_EQ(status()["connectionBudget"]["share"], status()["connectionBudget"]["granted"]);
 }
 
-TEST_F(ClaimsOf, ACorrectedHostReachesThePodsWithoutReplacingThem) {
-  settle();
-  const Json pod_template = cluster_.get("StatefulSet", "audit")["spec"]["template"];
-  const auto leaving = [&] {
-    return cluster_.get("ConfigMap", "audit-config")["metadata"]["annotations"].value(
-        std::string(render::kLeavingAnnotation), "");
-  };
-  change_spec("/spec/postgres/host", "new");
-  settle();
-  EXPECT_EQ(condition(kPostgresReachable), "Unknown NoPodAnswers");
-  EXPECT_EQ(leaving(), "db.team:5432");
-  restart_operator();
-  settle();
-  EXPECT_EQ(leaving(), "db.team:5432");  // while pods are there, also for an operator that starts anew
-  cluster_.run_kubelet("audit");
-  cluster_.pod("audit-1").facts.elsewhere = 1;
-  settle();
-  EXPECT_EQ(condition(kReady), "True Ready");
-  EXPECT_EQ(leaving(), "db.team:5432");
-  cluster_.pod("audit-1").facts.elsewhere = 0;
-  settle();
-  EXPECT_EQ(leaving(), "");
-  EXPECT_EQ(status()["connectionBudget"]["perPod"], 9);
-  EXPECT_EQ(cluster_.get("StatefulSet", "audit")["spec"]["template"], pod_template);
-}
-
-TEST_F(ClaimsOf, PodsKeepTheirLimitWhileNothingIsKnownOfAnotherServer) {
-  settle();
-  change_spec("/spec/postgres/host", "new");
-  change_spec("/spec/replicas", 5);
-  ASSERT_TRUE(look());
-  EXPECT_EQ(status()["connectionBudget"]["perPod"], 9);
-  EXPECT_EQ(cluster_.get("StatefulSet", "audit")["spec"]["replicas"], 3);
-  EXPECT_THAT(cluster_.get("ConfigMap", "audit-config")["data"]["config.yaml"].get<std::string>(),
-              HasSubstr("\"new\""));
-}
-
 TEST_F(ClaimsOf, WhatIsGoneIsForgottenOnceItsPodsAreGone) {
   settle();
   cluster_.objects.erase({"StoragePool", "audit"});

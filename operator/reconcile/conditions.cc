@@ -102,6 +102,26 @@ std::optional<Reason> admin_port_unreachable(const Seen& seen) {
                     "then the pods go on with what they were granted last"};
 }
 
+// What pods are to use is not what they use: another server, or other credentials. They serve all the same.
+std::optional<Reason> not_admitted(const Seen& seen) {
+  const std::string now = settings::target_of(led_to(seen));
+  const std::string wanted = settings::target_of(seen.spec.postgres);
+  const std::string go_on = "; the pods go on with " + now + " as before";
+  bool admitted = false;
+  for (const PodState& pod : seen.pods) {
+    const auto& facts = pod.answer.facts;
+    if (!facts || !facts->trial || pod.view.terminating) continue;
+    if (const auto& fault = facts->trial->fault)
+      return Reason{std::string(reason_of(*fault)), pod.view.name + ": " + facts->trial->detail + go_on};
+    admitted |= facts->trial->admitted && facts->trial->target == wanted;
+  }
+  if (now == wanted) return std::nullopt;
+  if (admitted)
+    return Reason{"MoveWaits",
+                  wanted + " admits the pods, and waits until their connections fit there" + go_on};
+  return Reason{"NotAdmittedYet", "no pod was admitted by " + wanted + " yet" + go_on};
+}
+
 // As the pods with the current target report it.
 Condition postgres_reachable(const Seen& seen) {
   if (const auto unreachable = admin_port_unreachable(seen)) {
@@ -110,7 +130,7 @@ Condition postgres_reachable(const Seen& seen) {
   Condition result =
       condition(kPostgresReachable, Truth::kUnknown, "NoPodAnswers", "no pod has reported on PostgreSQL yet");
   std::optional<Condition> warning;
-  const std::string target = settings::target_of(seen.spec.postgres);
+  const std::string target = settings::target_of(led_to(seen));
   for (const PodState& pod : seen.pods) {
     const PodView& view = pod.view;
     const auto& facts = pod.answer.facts;
@@ -127,6 +147,7 @@ Condition postgres_reachable(const Seen& seen) {
                        view.name + ": " + facts->detail);
     }
   }
+  if (const auto refused = not_admitted(seen)) return condition(kPostgresReachable, Truth::kFalse, *refused);
   return warning.value_or(result);
 }
 

@@ -138,6 +138,7 @@ Desired Look::desired() const {
   const auto& since = memory_.leaving_since;
   return {.request = spec_.sizing,
           .asked = spec_.pool,
+          .postgres = spec_.postgres,
           .deleting = deleting_,
           .name = identity_.name,
           .journals = spec_.journal_bytes > 0,
@@ -178,7 +179,6 @@ Observed Look::observed() const {
 
 Observed Look::objects() const {
   Observed observed = known_objects(memory_, previous_);
-  const std::string target = settings::target_of(spec_.postgres);
   const WorkloadView view = memory_.workload.view().value_or(WorkloadView{});
   for (const PodState& pod : pods_) {
     const auto& facts = pod.answer.facts;
@@ -188,7 +188,7 @@ Observed Look::objects() const {
                              .terminating = pod.view.terminating,
                              .ready = pod.view.ready,
                              .outdated = !view.revision.empty() && pod.view.revision != view.revision,
-                             .reaches_postgres = facts && facts->reachable && facts->target == target,
+                             .reaches_postgres = facts && facts->reachable && facts->target == memory_.target,
                              .holds_nothing = holds_nothing(pod.view),
                              .pushed = pod.settings.has_value(),
                              .told = pod.leaving.has_value(),
@@ -199,6 +199,7 @@ Observed Look::objects() const {
     observed.claims.push_back({.ordinal = claim.ordinal, .bound = claim.bound});
   }
   observed.pods_are_live = pods_are_live_;
+  observed.destination = destination();
   return observed;
 }
 
@@ -244,39 +245,6 @@ void Look::follow_pods() {
                            .leaving = pod.leaving});
   }
   reports_.follow(kube::key_of(*object_), wanted);
-}
-
-void Look::learn_facts() {
-  if (!valid_) return;
-  const std::string target = settings::target_of(spec_.postgres);
-  for (const PodState& pod : pods_) {
-    const auto& facts = pod.answer.facts;
-    if (!facts || facts->target != target || !facts->facts) continue;
-    follow_facts(memory_, {.facts = *facts->facts,
-                           .read = pod.answer.asked - std::chrono::seconds(facts->facts_age_seconds)});
-  }
-}
-
-// Pods that have not started yet will read the ConfigMap as it is.
-bool Look::have_moved() const {
-  const auto& config = memory_.config.view();
-  if (!config || config->server != settings::server_of(spec_.postgres)) return false;
-  const std::string target = settings::target_of(spec_.postgres);
-  return std::all_of(pods_.begin(), pods_.end(), [&](const PodState& pod) {
-    const auto& facts = pod.answer.facts;
-    const bool there = facts && facts->target == target && facts->elsewhere == 0;
-    return !pod.view.started || (there && pod.answer.asked > memory_.target_since);
-  });
-}
-
-Look::Failure Look::forget_servers() {
-  if (memory_.leaving.empty() || !have_moved()) return std::nullopt;
-  if (!pods_are_live_) {
-    if (auto failure = list_pods()) return failure;
-  }
-  if (have_moved()) forget_left_servers(memory_);
-  put_account();
-  return std::nullopt;
 }
 
 // The Secret cannot be watched. A pod that refuses the token or does not come up may be for want of it.

@@ -53,7 +53,10 @@ class Look {
 
   void take_pods(const std::vector<kube::ObjectPtr>& objects);
   void learn_facts();
-  bool have_moved() const;
+  std::optional<DestinationObserved> destination() const;
+  bool as_led(const PodState& pod) const;
+  bool are_as_led() const;
+  bool claim_servers(const Granted& granted);
   void put_account();
   // A claim is raised before what it allows is written: false when others were quicker.
   bool raise(std::int64_t peak_pods, std::int64_t ceiling);

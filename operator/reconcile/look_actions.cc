@@ -160,14 +160,6 @@ Look::Failure Look::carry_out(const Action& action) {
   return list_pods();
 }
 
-Json Look::config_map(const Granted& granted) const {
-  return render::config_map(identity_, spec_,
-                            {.generation = granted.generation,
-                             .settings = granted.settings,
-                             .ceiling = granted.ceiling,
-                             .leaving = memory_.leaving});
-}
-
 bool Look::raise(std::int64_t peak_pods, std::int64_t ceiling) {
   const Holding held = holding(objects());
   const bool raised = ledger_.raise(identity_.uid, std::max(peak_pods, held.existing.peak_pods),
@@ -178,7 +170,8 @@ bool Look::raise(std::int64_t peak_pods, std::int64_t ceiling) {
 
 Look::Failure Look::write_grant(const WriteGrant& action) {
   const Granted& granted = action.granted;
-  if (!raise(0, granted.ceiling)) return std::nullopt;
+  overtaken_ = !claim_servers(granted);
+  if (overtaken_ || !raise(0, granted.ceiling)) return std::nullopt;
   const Json object = config_map(granted);
   const std::uint64_t version = memory_.config.version();
   const auto stored = memory_.children.write(cluster_, kube::resources::kConfigMaps, object, version);
@@ -188,6 +181,7 @@ Look::Failure Look::write_grant(const WriteGrant& action) {
     return refused_or(stored.error(), "ConfigMap " + render::config_map_name(identity_.name));
   }
   see_objects(memory_, cluster_, identity_, now_.steady);
+  follow_servers(memory_, subject(), previous_, now_.steady);
   memory_.ceiling_in_doubt.reset();
   pods_are_live_ = false;
   log::info("settings granted", {{"storagepool", kube::key_of(*object_).to_string()},

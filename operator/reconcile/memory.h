@@ -71,13 +71,17 @@ struct Memory {
   // Of the ConfigMap and the StatefulSet, for when they are lost; 0: not known.
   std::int64_t last_ceiling = 0;
   std::int64_t last_peak = 0;
-  std::string target;  // host:port/database that `facts` is about
-  std::chrono::steady_clock::time_point target_since{};
-  std::optional<sizing::KnownFacts> facts;  // from the StoragePool's own pods
-  // As the ledger names servers: where the spec leads, and where pods may be besides.
+  std::string target;                       // host:port/database where the pods are led to
+  std::optional<sizing::KnownFacts> facts;  // of it, from the StoragePool's own pods
+  // As the ledger names servers: where the pods are led to, where they may be besides, and what they may try.
   std::string server;
   std::vector<std::string> leaving;
-  bool read_leaving = false;  // from the ConfigMap, once
+  std::vector<std::string> tried;
+  bool read_servers = false;  // the last two, from the ConfigMap, once
+  // Where the spec leads while that is another server; else empty.
+  std::string destination;
+  std::string destination_target;  // host:port/database that `destination_facts` are about
+  std::optional<sizing::KnownFacts> destination_facts;
 };
 
 }  // namespace storagepool::reconcile

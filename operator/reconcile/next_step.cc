@@ -4,6 +4,7 @@
 #include <utility>
 
 #include "operator/reconcile/holding.h"
+#include "operator/reconcile/lead.h"
 #include "operator/reconcile/leaving.h"
 
 namespace storagepool::reconcile {
@@ -53,6 +54,7 @@ class Stepper {
     if (observed.workload) workload_ = *observed.workload;
     const sizing::Existing existing = holding(observed).existing;
     workload_.peak_pods = existing.peak_pods;
+    lead_ = lead(desired, observed);
     step_.plan = sizing::plan(desired.request, observed.outlook, existing);
     if (const auto& granted = observed.granted) {
       for (const PodObserved& pod : observed.pods) {
@@ -105,7 +107,9 @@ class Stepper {
   Action write(std::int64_t generation, std::int64_t limit, std::int64_t ceiling) const {
     return WriteGrant{{.generation = generation,
                        .settings = settings::with_limit(desired_.asked, limit),
-                       .ceiling = std::max(ceiling, limit)}};
+                       .ceiling = std::max(ceiling, limit),
+                       .postgres = lead_.postgres,
+                       .candidate = lead_.candidate}};
   }
 
   Action proceed(const Granted& granted) {
@@ -129,7 +133,8 @@ class Stepper {
   }
 
   std::optional<Action> grant(const Granted& granted) {
-    const std::int64_t wanted = step_.plan.per_pod;
+    std::int64_t wanted = step_.plan.per_pod;
+    if (lead_.room) wanted = std::min(wanted, *lead_.room);
     std::int64_t limit = granted.settings.max_open_conns;
     if (wanted <= limit || admits(workload_.peak_pods, std::max(granted.ceiling, wanted))) {
       limit = wanted;
@@ -149,7 +154,8 @@ class Stepper {
                  (report->applied_generation == granted.generation &&
                   !settings::has_in_force(*report, granted.settings));
         });
-    if (contradicted || settings::with_limit(desired_.asked, limit) != granted.settings) {
+    const bool leads_on = lead_.postgres != granted.postgres || lead_.candidate != granted.candidate;
+    if (contradicted || leads_on || settings::with_limit(desired_.asked, limit) != granted.settings) {
       return write(next_generation(), limit, granted.ceiling);
     }
     return std::nullopt;
@@ -174,9 +180,9 @@ class Stepper {
     if (!ceiling_is_high && !peak_is_high) return std::nullopt;
     if (!observed_.pods_are_live) return ListPods{};
     if (peak_is_high) return resized(workload_.replicas, pods);
-    return WriteGrant{{.generation = granted.generation,
-                       .settings = granted.settings,
-                       .ceiling = granted.settings.max_open_conns}};
+    Granted lowered = granted;
+    lowered.ceiling = granted.settings.max_open_conns;
+    return WriteGrant{std::move(lowered)};
   }
 
   // Those of so many replicas, and those that are to go.
@@ -378,6 +384,7 @@ class Stepper {
   const Desired& desired_;
   const Observed& observed_;
   Workload workload_;
+  Lead lead_;
   Step step_;
   bool growth_waits_ = false;
 };

@@ -17,6 +17,12 @@
 // pod that does not answer keeps the ceiling up, and so holds back growth that would not fit with it, and
 // nothing else.
 //
+// Servers. The ConfigMap leads the pods to a server, and the grant is for it. Where the spec names another,
+// the destination, the pods go on where they are until one of them was admitted there: they try it, with one
+// connection each. Then the limit comes down to what fits there as well, and once that is confirmed the
+// ConfigMap leads there. So a typing error costs nothing. Pods that serve from nowhere (abandoned) are led
+// on without having been admitted: at a server of which nothing is known with one connection each.
+//
 // Journals. A pod that is to go (scale-in, deletion) is told so first; it goes when its journal is empty
 // (leaving.h), or when a volume keeps what it holds and waiting for it has been long or useless. Which claims
 // hold nothing is written with the number of replicas that lets their pods go, and these are removed. Without
@@ -41,8 +47,10 @@
 //                   says `leaving` that began before.
 //   who may be told to leave, where waiting is useless, what is out of reach of PostgreSQL
 //                   Only decide what to try next; nothing goes by them that a volume does not keep.
+//   admitted, abandoned
+//                   Only decide what to try next: wherever pods may be, they are counted.
 // That no pod is missing (pods_are_live) is not for reports to say. That all pods have left a server is
-// believed of reports asked after the spec named another (Look::learn_facts).
+// believed of reports that tell of the latest ConfigMap, behind which no node falls again (Look::as_led).
 #pragma once
 
 #include <cstdint>
@@ -54,6 +62,7 @@
 #include "operator/render/render.h"
 #include "operator/sizing/sizing.h"
 #include "pool/common/settings/admin_wire.h"
+#include "pool/common/settings/config_file.h"
 #include "pool/common/settings/settings.h"
 
 namespace storagepool::reconcile {
@@ -61,6 +70,7 @@ namespace storagepool::reconcile {
 struct Desired {
   sizing::Request request;
   settings::Given asked;  // resolves
+  settings::PostgresTarget postgres{};
   bool deleting = false;
   std::string name = {};                   // of the StoragePool
   bool journals = true;                    // its pods have one
@@ -73,6 +83,8 @@ struct Granted {
   std::int64_t generation = 0;
   settings::Settings settings;
   std::int64_t ceiling = 0;
+  settings::PostgresTarget postgres{};                  // where it leads the pods
+  std::optional<settings::PostgresTarget> candidate{};  // that they try
   friend bool operator==(const Granted&, const Granted&) = default;
 };
 
@@ -101,6 +113,12 @@ struct PodObserved {
   std::string failure = {};                             // why it did not, one sentence
 };
 
+// The spec leads to another server than the ConfigMap.
+struct DestinationObserved {
+  bool admitted = false;   // a pod was, when it tried last
+  bool abandoned = false;  // no pod serves from where it is
+};
+
 struct ClaimObserved {
   std::int64_t ordinal = 0;
   bool bound = false;  // there is a volume behind it
@@ -116,6 +134,7 @@ struct Observed {
   // Remembered from before the ConfigMap or the StatefulSet was lost; 0: not known.
   std::int64_t last_ceiling = 0;
   std::int64_t last_peak = 0;
+  std::optional<DestinationObserved> destination{};
   sizing::Outlook outlook;
 };
 

@@ -49,6 +49,15 @@ class SharedLedger {
     return ledger_.raise(uid, peak_pods, ceiling, now);
   }
 
+  bool raise_tried(const std::string& uid, Now now) {
+    const std::lock_guard lock(mutex_);
+    return ledger_.raise_tried(uid, now);
+  }
+  bool raise_moved(const std::string& uid, Now now) {
+    const std::lock_guard lock(mutex_);
+    return ledger_.raise_moved(uid, now);
+  }
+
  private:
   static bool is_to_act(const sizing::Outlook& told, const sizing::Outlook& now) {
     const bool same_share = told.share.pods == now.share.pods && told.share.per_pod == now.share.per_pod;

@@ -78,12 +78,15 @@ std::optional<ConfigView> read_config_map(const Json& object) {
   if (!resolved) return std::nullopt;
   const std::int64_t largest = settings::find("maxOpenConns")->maximum;
   const auto ceiling = parse_integer(kube::annotation(object, render::kCeilingAnnotation));
+  const auto candidate =
+      settings::parse_target(text_at(object, ("/data/" + std::string(settings::kCandidateFile)).c_str()));
   return ConfigView{.granted = {.generation = config->generation,
                                 .settings = *resolved,
-                                .ceiling = std::max(ceiling.value_or(largest), resolved->max_open_conns)},
-                    .server = settings::server_of(config->postgres),
-                    .database = config->postgres.database,
-                    .leaving = render::parse_servers(kube::annotation(object, render::kLeavingAnnotation))};
+                                .ceiling = std::max(ceiling.value_or(largest), resolved->max_open_conns),
+                                .postgres = config->postgres,
+                                .candidate = candidate ? std::optional(*candidate) : std::nullopt},
+                    .leaving = render::parse_servers(kube::annotation(object, render::kLeavingAnnotation)),
+                    .tried = render::parse_servers(kube::annotation(object, render::kTriedAnnotation))};
 }
 
 std::optional<WorkloadView> read_stateful_set(const Json& object) {

@@ -37,9 +37,8 @@ std::optional<PodView> read_pod(const Json& object, const std::string& pool);
 
 struct ConfigView {
   Granted granted;
-  std::string server = {};  // host:port that it leads the pods to
-  std::string database = {};
   std::vector<std::string> leaving = {};  // render::kLeavingAnnotation
+  std::vector<std::string> tried = {};    // render::kTriedAnnotation
 };
 // Nothing when the ConfigMap is not one that a pod would accept.
 std::optional<ConfigView> read_config_map(const Json& object);

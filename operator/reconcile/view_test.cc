@@ -43,16 +43,21 @@ TEST(ReadPod, IgnoresWhatIsNotThePool) {
 TEST(ReadConfigMap, IsTheInverseOfRendering) {
   const auto spec = render::parse_spec(Json::parse(R"({"metadata": {"name": "a"}, "spec": {"postgres":
       {"host": "h", "database": "d", "credentialsSecretRef": {"name": "s"}}}})"));
-  const Granted granted{.generation = 7, .settings = settings::with_limit(spec->pool, 9), .ceiling = 20};
-  const Json object = render::config_map({"n", "a", "u"}, *spec,
-                                         {.generation = 7,
-                                          .settings = granted.settings,
-                                          .ceiling = 20,
-                                          .leaving = {"db.n:5432", "other.n:5433"}});
+  const Granted granted{.generation = 7,
+                        .settings = settings::with_limit(spec->pool, 9),
+                        .ceiling = 20,
+                        .postgres = spec->postgres,
+                        .candidate = settings::PostgresTarget{.host = "next", .database = "d"}};
+  const Json object = render::config_map({"n", "a", "u"}, {.generation = 7,
+                                                           .settings = granted.settings,
+                                                           .ceiling = 20,
+                                                           .postgres = granted.postgres,
+                                                           .candidate = granted.candidate,
+                                                           .leaving = {"db.n:5432", "other.n:5433"},
+                                                           .tried = {"next.n:5432"}});
   const ConfigView read = read_config_map(object).value_or(ConfigView{});
   EXPECT_EQ(read.granted, granted);
-  EXPECT_EQ(read.server, "h:5432");
-  EXPECT_EQ(read.database, "d");
+  EXPECT_EQ(read.tried, (std::vector<std::string>{"next.n:5432"}));
   EXPECT_EQ(read.leaving, (std::vector<std::string>{"db.n:5432", "other.n:5433"}));
 }
 

@@ -95,14 +95,17 @@ Json admin_secret(const Identity& pool, const std::string& token) {
   return object;
 }
 
-Json config_map(const Identity& pool, const Spec& spec, const ConfigMapInput& input) {
+Json config_map(const Identity& pool, const ConfigMapInput& input) {
   Json object = owned(pool, "v1", "ConfigMap", config_map_name(pool.name));
   Json& annotations = object["metadata"]["annotations"];
   annotations = {{kCeilingAnnotation, std::to_string(input.ceiling)}};
   if (!input.leaving.empty()) annotations[std::string(kLeavingAnnotation)] = format_servers(input.leaving);
+  if (!input.tried.empty()) annotations[std::string(kTriedAnnotation)] = format_servers(input.tried);
   object["data"] = {{"config.yaml", settings::render_config({.generation = input.generation,
-                                                             .postgres = spec.postgres,
+                                                             .postgres = input.postgres,
                                                              .pool = settings::to_given(input.settings)})}};
+  if (const auto& candidate = input.candidate)
+    object["data"][std::string(settings::kCandidateFile)] = settings::render_target(*candidate);
   return object;
 }
 

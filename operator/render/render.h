@@ -4,7 +4,7 @@
 //   ServiceAccount NAME       no permissions, no token
 //   Secret NAME-admin         the administration port's bearer token
 //   ConfigMap NAME-config     config.yaml: the granted settings and their generation
-//                             (pool/common/settings/config_file.h)
+//                             (pool/common/settings/config_file.h); candidate.yaml: a server to try
 //   Service NAME              the API
 //   Service NAME-pods         headless, every pod under a name of its own
 //   StatefulSet NAME          the pods; its controller makes a claim state-NAME-<ordinal> for each that has
@@ -15,6 +15,7 @@
 #pragma once
 
 #include <cstdint>
+#include <optional>
 #include <string>
 #include <string_view>
 #include <vector>
@@ -35,6 +36,8 @@ inline constexpr std::string_view kCeilingAnnotation = "storagepool.dev/limit-ce
 // After postgres.host or port changed: the servers that some pods may still hold connections to, as
 // "db.team:5432,other.team:5432".
 inline constexpr std::string_view kLeavingAnnotation = "storagepool.dev/leaving-server";
+// Servers that each pod may hold one connection to, to find out whether it is admitted; likewise.
+inline constexpr std::string_view kTriedAnnotation = "storagepool.dev/tried-server";
 // The most pods that may exist at this moment.
 inline constexpr std::string_view kPeakPodsAnnotation = "storagepool.dev/peak-pods";
 // Ordinals at or above the replicas whose claims hold nothing, as "3,4".
@@ -60,7 +63,10 @@ struct ConfigMapInput {
   std::int64_t generation = 0;
   settings::Settings settings;
   std::int64_t ceiling = 0;
-  std::vector<std::string> leaving{};  // see kLeavingAnnotation
+  settings::PostgresTarget postgres;                    // where the pods are led to
+  std::optional<settings::PostgresTarget> candidate{};  // that they try
+  std::vector<std::string> leaving{};                   // see kLeavingAnnotation
+  std::vector<std::string> tried{};                     // see kTriedAnnotation
 };
 struct StatefulSetInput {
   std::int64_t replicas = 0;
@@ -81,7 +87,7 @@ bool wants_volumes(const Spec& spec);
 
 Json service_account(const Identity& pool);
 Json admin_secret(const Identity& pool, const std::string& token);
-Json config_map(const Identity& pool, const Spec& spec, const ConfigMapInput& input);
+Json config_map(const Identity& pool, const ConfigMapInput& input);
 Json service(const Identity& pool, const Spec& spec);
 Json pods_service(const Identity& pool);
 // `evictions`: one pod at a time, and any that is not ready; otherwise none at all.

@@ -44,7 +44,7 @@ bool contains(const Json& list, const Json& item) {
 TEST(Render, EverythingIsOwnedAndLabelled) {
   const Spec spec = spec_with();
   for (const Json& object :
-       {service_account(kPool), admin_secret(kPool, "t"), config_map(kPool, spec, {}), service(kPool, spec),
+       {service_account(kPool), admin_secret(kPool, "t"), config_map(kPool, {}), service(kPool, spec),
         pods_service(kPool), pod_disruption_budget(kPool, true), stateful_set(kPool, spec, {})}) {
     const Json& metadata = object["metadata"];
     EXPECT_EQ(metadata["namespace"], "team");
@@ -60,7 +60,8 @@ TEST(Render, EverythingIsOwnedAndLabelled) {
 TEST(Render, ConfigMapIsWhatAPodReads) {
   const Spec spec = spec_with();
   const settings::Settings granted = settings::with_limit(spec.pool, 9);
-  const Json object = config_map(kPool, spec, {.generation = 7, .settings = granted, .ceiling = 25});
+  const Json object =
+      config_map(kPool, {.generation = 7, .settings = granted, .ceiling = 25, .postgres = spec.postgres});
   EXPECT_EQ(object["metadata"]["name"], "audit-config");
   EXPECT_EQ(object["metadata"]["annotations"]["storagepool.dev/limit-ceiling"], "25");
   const auto config = settings::parse_config(object["data"]["config.yaml"].get<std::string>());

@@ -79,6 +79,12 @@ TEST_F(Schema, DefaultsAndRangesAreTheTables) {
     } else {
       EXPECT_EQ(rule.find(">="), std::string::npos);
     }
+    constexpr std::int64_t kCenturies = 3'000'000'000'000;
+    if (setting.maximum < kCenturies) {
+      const std::string most = settings::format_value(setting, setting.maximum);
+      EXPECT_THAT(rule, HasSubstr("duration(self) <= duration('" + most + "')"));
+      EXPECT_THAT(message, HasSubstr("at most " + most));
+    }
     if (setting.zero_allowed && setting.minimum > 0) {
       EXPECT_THAT(rule, HasSubstr("duration(self) == duration('0s')"));
     }

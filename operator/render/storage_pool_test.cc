@@ -45,19 +45,19 @@ TEST(ParseSpec, FillsInDefaults) {
 TEST(ParseSpec, ReadsEverySetting) {
   Json object = minimal();
   object["spec"]["pool"] = {
-      {"maxOpenConns", 30},       {"maxIdleConns", 7},         {"connMaxLifetime", "1m"},
-      {"connMaxIdleTime", "0"},   {"acquireTimeout", "2s"},    {"maxWaiters", 9},
-      {"connectTimeout", "1s"},   {"statementCacheSize", 11},  {"statementTimeout", "3s"},
-      {"lockTimeout", "250ms"},   {"validateAfterIdle", "4s"}, {"stallAfter", "2s"},
-      {"synchronousCommit", "on"}};
+      {"maxOpenConns", 30},       {"maxIdleConns", 7},        {"connMaxLifetime", "1m"},
+      {"connMaxIdleTime", "0"},   {"surplusIdleTime", "0"},   {"acquireTimeout", "2s"},
+      {"maxWaiters", 9},          {"connectTimeout", "1s"},   {"statementCacheSize", 11},
+      {"statementTimeout", "3s"}, {"lockTimeout", "250ms"},   {"validateAfterIdle", "4s"},
+      {"stallAfter", "2s"},       {"synchronousCommit", "on"}};
   const auto spec = parse_spec(object);
   ASSERT_TRUE(spec);
   const settings::Given expected{
-      {"maxOpenConns", 30},     {"maxIdleConns", 7},         {"connMaxLifetime", 60'000},
-      {"connMaxIdleTime", 0},   {"acquireTimeout", 2000},    {"maxWaiters", 9},
-      {"connectTimeout", 1000}, {"statementCacheSize", 11},  {"statementTimeout", 3000},
-      {"lockTimeout", 250},     {"validateAfterIdle", 4000}, {"stallAfter", 2000},
-      {"synchronousCommit", 3}};
+      {"maxOpenConns", 30},       {"maxIdleConns", 7},      {"connMaxLifetime", 60'000},
+      {"connMaxIdleTime", 0},     {"surplusIdleTime", 0},   {"acquireTimeout", 2000},
+      {"maxWaiters", 9},          {"connectTimeout", 1000}, {"statementCacheSize", 11},
+      {"statementTimeout", 3000}, {"lockTimeout", 250},     {"validateAfterIdle", 4000},
+      {"stallAfter", 2000},       {"synchronousCommit", 3}};
   EXPECT_EQ(spec->pool, expected);
 }
 

@@ -15,6 +15,25 @@ const std::string& identifier(const Account& account) {
   return account.facts ? account.facts->facts.system_identifier : kNone;
 }
 
+const std::string& destination_identifier(const Account& account) {
+  static const std::string kNone;
+  return account.destination_facts ? account.destination_facts->facts.system_identifier : kNone;
+}
+
+// In every book of its own that an account is in.
+bool same_books(const Account& a, const Account& b) {
+  return a.servers == b.servers && a.created == b.created && a.destination == b.destination &&
+         a.tried == b.tried && identifier(a) == identifier(b) &&
+         destination_identifier(a) == destination_identifier(b);
+}
+
+// The servers where less than the ceiling counts, the destination first.
+std::vector<std::string> tried_servers(const Account& account) {
+  std::vector<std::string> servers = account.tried;
+  if (!account.destination.empty()) servers.insert(servers.begin(), account.destination);
+  return servers;
+}
+
 bool earlier(const Account* a, const Account* b) {
   return std::tie(a->created, a->uid) < std::tie(b->created, b->uid);
 }
@@ -54,10 +73,7 @@ void Ledger::put(Account account) {
   }
   const Account before = std::exchange(found->second, std::move(account));
   const Account& now = found->second;
-  if (before.servers != now.servers || before.created != now.created ||
-      identifier(before) != identifier(now)) {
-    regroup_ = true;
-  }
+  if (!same_books(before, now)) regroup_ = true;
   if (regroup_) return;
   for (ServerBook* book : books_of(now)) book->changed(before, now);
 }
@@ -73,9 +89,11 @@ void Ledger::regroup() {
   std::vector<const Account*> accounts;
   for (const auto& [uid, account] : accounts_) {
     accounts.push_back(&account);
-    if (account.servers.empty() || identifier(account).empty()) continue;
-    const std::string& home = account.servers.front();
-    names.same(home, by_identifier.emplace(identifier(account), home).first->second);
+    const auto tell = [&](const std::string& server, const std::string& id) {
+      if (!server.empty() && !id.empty()) names.same(server, by_identifier.emplace(id, server).first->second);
+    };
+    if (!account.servers.empty()) tell(account.servers.front(), identifier(account));
+    tell(account.destination, destination_identifier(account));
   }
   std::sort(accounts.begin(), accounts.end(), earlier);
 
@@ -94,18 +112,25 @@ void Ledger::regroup() {
   };
   for (const Account* account : accounts) {
     std::vector<ServerBook*> seen;
-    for (const std::string& server : account->servers) {
+    const auto add = [&](const std::string& server, ServerBook::Tie tie) {
       ServerBook* book = book_for(server);
-      if (std::find(seen.begin(), seen.end(), book) != seen.end()) continue;
-      book->add(*account, seen.empty());
+      if (std::find(seen.begin(), seen.end(), book) != seen.end()) return;
+      book->add(*account, tie);
       seen.push_back(book);
-    }
+    };
+    using Tie = ServerBook::Tie;
+    for (const std::string& server : account->servers) add(server, seen.empty() ? Tie::kHome : Tie::kLeft);
+    for (const std::string& server : tried_servers(*account))
+      add(server, server == account->destination ? Tie::kDestination : Tie::kTried);
   }
 }
 
-std::vector<ServerBook*> Ledger::books_of(const Account& account) {
+std::vector<ServerBook*> Ledger::books_of(const Account& account, bool limited) {
+  std::vector<std::string> servers = account.servers;
+  const std::vector<std::string> tried = tried_servers(account);
+  if (!limited) servers.insert(servers.end(), tried.begin(), tried.end());
   std::vector<ServerBook*> books;
-  for (const std::string& server : account.servers) {
+  for (const std::string& server : servers) {
     ServerBook* book = books_[book_by_server_.at(server)].get();
     if (std::find(books.begin(), books.end(), book) == books.end()) books.push_back(book);
   }
@@ -115,13 +140,45 @@ std::vector<ServerBook*> Ledger::books_of(const Account& account) {
 Outlook Ledger::outlook(const std::string& uid, Now now) {
   regroup();
   const Account& account = accounts_.at(uid);
-  const std::vector<ServerBook*> books = books_of(account);
-  if (books.empty()) return {};
-  Outlook outlook = books.front()->outlook(account, now);
-  for (std::size_t i = 1; i < books.size(); ++i) {
-    outlook.available = std::min(outlook.available, books[i]->available(account, now));
+  const std::vector<ServerBook*> limited = books_of(account, true);
+  if (limited.empty()) return {};
+  Outlook outlook = limited.front()->outlook(account, now);
+  for (std::size_t i = 1; i < limited.size(); ++i) {
+    outlook.available = std::min(outlook.available, limited[i]->available(account, now));
   }
+  for (const std::string& server : account.tried) {
+    ServerBook& book = *books_[book_by_server_.at(server)];
+    if (std::find(limited.begin(), limited.end(), &book) != limited.end() || !book.knows(now)) continue;
+    outlook.pods_that_may_try = std::min(outlook.pods_that_may_try, book.available(account, now));
+  }
+  if (account.destination.empty()) return outlook;
+  ServerBook& book = *books_[book_by_server_.at(account.destination)];
+  outlook.destination = book.destination(account, now);
   return outlook;
+}
+
+bool Ledger::raise_tried(const std::string& uid, Now now) {
+  Account account = accounts_.at(uid);
+  const auto destination = outlook(uid, now).destination;
+  if (!destination ||
+      (account.request && destination->room(account.existing.peak_pods, *account.request) < 1))
+    return false;
+  account.tried.push_back(account.destination);
+  put(std::move(account));
+  return true;
+}
+
+bool Ledger::raise_moved(const std::string& uid, Now now) {
+  Account account = accounts_.at(uid);
+  const auto destination = outlook(uid, now).destination;
+  if (!destination || !account.request) return false;
+  if (account.ceiling > destination->room(account.existing.peak_pods, *account.request) &&
+      account.existing.peak_pods > 0) {
+    return false;
+  }
+  account.servers.push_back(account.destination);
+  put(std::move(account));
+  return true;
 }
 
 bool Ledger::raise(const std::string& uid, std::int64_t peak_pods, std::int64_t ceiling, Now now) {

@@ -8,9 +8,14 @@
 //
 //   nobody's claim is raised above usable less the claims of all others, on any server that it counts on
 //
+// Pods that are to go to another server serve from where they are until one of them was admitted there and
+// their limit fits there too. Before that they may try it with one connection each, which is claimed there;
+// where its limits are known, others make room for that, and for the share of the newcomer once it was
+// admitted.
+//
 // Share: what all that can shrink and grow are given of what others leave (shares.h). Taken away before is
 // the claim of those that do neither here: with policy Observe, with a spec that cannot be read, in deletion,
-// or on their way to another server.
+// or that have left for another server.
 //
 // A server is what has one system identifier, or else one host:port. Of its limits the least counts that one
 // of the StoragePools on it tells (known_facts.h); of reserves the greatest that one of them asks for. A
@@ -41,13 +46,17 @@ namespace storagepool::sizing {
 struct Account {
   std::string uid;
   std::int64_t created = 0;  // of the StoragePool, in Unix seconds: ties are broken by it, then by the uid
-  // host:port, the host qualified with its namespace; first where its spec leads to, then those being left.
+  // host:port, the host qualified with its namespace; first where its pods are led to, then those being left.
   std::vector<std::string> servers;
   // Empty where it is not known: then under every limit of a database, or of a role, of the server.
   std::string database;
   std::string role;                 // namespace/name of the credentials: the same Secret is the same role
   std::optional<KnownFacts> facts;  // of the first server, from this StoragePool's own pods
-  std::optional<Request> request;   // absent: it neither grows nor shrinks
+  // Where the spec leads while that is not the first server, and what its own pods read there.
+  std::string destination{};
+  std::optional<KnownFacts> destination_facts{};
+  std::vector<std::string> tried{};  // servers that each pod may hold one connection to
+  std::optional<Request> request;    // absent: it neither grows nor shrinks
   Existing existing;
   std::int64_t ceiling = 0;
 
@@ -79,6 +88,9 @@ class Ledger {
   // Before a write that allows so many pods or such a limit: false, and nothing is changed, when the claim
   // would not fit. What is no more than the claim always fits. REQUIRES: has(uid).
   bool raise(const std::string& uid, std::int64_t peak_pods, std::int64_t ceiling, Now now);
+  // Likewise, before a write that lets the pods try their destination, or leads them there.
+  bool raise_tried(const std::string& uid, Now now);
+  bool raise_moved(const std::string& uid, Now now);
 
   // The others that count on its servers. REQUIRES: has(uid).
   std::vector<std::string> neighbours(const std::string& uid);
@@ -90,7 +102,8 @@ class Ledger {
 
  private:
   void regroup();
-  std::vector<ServerBook*> books_of(const Account& account);  // the first server's first, each once
+  // The first server's first, each once; `limited`: those where the ceiling counts.
+  std::vector<ServerBook*> books_of(const Account& account, bool limited = false);
 
   std::map<std::string, Account> accounts_;
   std::vector<std::unique_ptr<ServerBook>> books_;

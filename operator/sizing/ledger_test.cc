@@ -2,42 +2,16 @@
 
 #include <gtest/gtest.h>
 
+#include "operator/sizing/testing/ledger_fixture.h"
+
 namespace storagepool::sizing {
 namespace {
 
 using namespace std::chrono_literals;
-
-const Ledger::Now kStart{std::chrono::hours{1}};
-
-KnownFacts told(std::int64_t max_connections, std::string identifier = "") {
-  KnownFacts known{.facts = {}, .read = kStart};
-  known.facts.max_connections = max_connections;
-  known.facts.superuser_reserved_connections = 3;
-  known.facts.system_identifier = std::move(identifier);
-  return known;
-}
-
-// Pods that run as they were asked for, and hold `pods` x `limit`.
-Account account(std::string uid, std::int64_t pods, std::int64_t limit) {
-  Account a;
-  a.uid = std::move(uid);
-  a.servers = {"db.team:5432"};
-  a.database = "audit";
-  a.role = "team/" + a.uid;
-  a.request = Request{.replicas = 3, .max_open_conns = 25};
-  a.existing = {.replicas = pods, .peak_pods = pods, .limit = limit};
-  a.ceiling = limit;
-  return a;
-}
-
-class LedgerOf : public ::testing::Test {
- protected:
-  Outlook outlook(const std::string& uid) { return ledger_.outlook(uid, now_); }
-  Share share(const std::string& uid) { return outlook(uid).share; }
-
-  Ledger ledger_;
-  Ledger::Now now_ = kStart;
-};
+using testing::account;
+using testing::kStart;
+using testing::told;
+using LedgerOf = testing::LedgerTest;
 
 TEST_F(LedgerOf, OneStoragePoolHasWhatItsServerCanGive) {
   Account a = account("a", 0, 0);

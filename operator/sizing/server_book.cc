@@ -17,9 +17,9 @@ std::int64_t unreserved(const settings::ServerFacts& facts) {
   return facts.max_connections - facts.superuser_reserved_connections - facts.reserved_connections;
 }
 
-settings::ServerFacts told(const Account& account) {
-  if (!account.facts) return {};
-  settings::ServerFacts facts = account.facts->facts;
+settings::ServerFacts told(const std::optional<KnownFacts>& known) {
+  if (!known) return {};
+  settings::ServerFacts facts = known->facts;
   facts.sessions = facts.read_at = 0;
   return facts;
 }
@@ -30,7 +30,9 @@ bool same_for_shares(const Account& a, const Account& b, bool limits_known) {
   return a.created == b.created && a.servers == b.servers && a.database == b.database && a.role == b.role &&
          a.request == b.request && a.existing.replicas == b.existing.replicas &&
          a.existing.peak_pods == b.existing.peak_pods && a.facts.has_value() == b.facts.has_value() &&
-         told(a) == told(b) && (!limit_counts || a.existing.limit == b.existing.limit);
+         a.destination_facts.has_value() == b.destination_facts.has_value() &&
+         told(a.facts) == told(b.facts) && told(a.destination_facts) == told(b.destination_facts) &&
+         (!limit_counts || a.existing.limit == b.existing.limit);
 }
 
 // Which of n things are connected.
@@ -66,12 +68,33 @@ std::optional<std::int64_t> told_limit(const std::vector<const KnownFacts*>& rep
 }  // namespace
 
 bool ServerBook::Place::shares() const {
-  return home && account->request && account->request->policy != Policy::kObserve;
+  const bool here = tie == Tie::kHome || tie == Tie::kDestination;
+  return here && account->request && account->request->policy != Policy::kObserve;
 }
 
-void ServerBook::add(const Account& account, bool home) {
+std::int64_t ServerBook::Place::claim(const Account& of) const {
+  if (tie == Tie::kHome || tie == Tie::kLeft) return of.claim();
+  const bool tries = std::find(of.tried.begin(), of.tried.end(), of.destination) != of.tried.end();
+  return tie == Tie::kTried || tries ? of.existing.peak_pods : 0;
+}
+
+const std::optional<KnownFacts>& ServerBook::Place::facts() const {
+  static const std::optional<KnownFacts> kNone;
+  if (tie == Tie::kHome) return account->facts;
+  return tie == Tie::kDestination ? account->destination_facts : kNone;
+}
+
+Request ServerBook::Place::request() const {
+  Request request = *account->request;
+  if (tie != Tie::kDestination || account->destination_facts) return request;
+  request.max_open_conns = request.min_conns_per_pod = 1;
+  request.policy = Policy::kFit;
+  return request;
+}
+
+void ServerBook::add(const Account& account, Tie tie) {
   place_by_uid_.emplace(account.uid, places_.size());
-  places_.push_back({.account = &account, .home = home});
+  places_.push_back({.account = &account, .tie = tie});
 }
 
 void ServerBook::remember_first_pod(std::optional<Now> since) {
@@ -83,12 +106,13 @@ void ServerBook::changed(const Account& before, const Account& account) {
   if (!fresh_) return;
   const Place& place = place_of(account);
   const bool same = same_for_shares(before, account, facts_.has_value()) &&
-                    (place.shares() || before.claim() == account.claim());
+                    (place.shares() || place.claim(before) == place.claim(account));
   if (!same) {
     fresh_ = false;
     return;
   }
-  for (const std::size_t limit : place.limits) limits_[limit].claimed += account.claim() - before.claim();
+  for (const std::size_t limit : place.limits)
+    limits_[limit].claimed += place.claim(account) - place.claim(before);
 }
 
 void ServerBook::refresh(Now now) {
@@ -96,7 +120,7 @@ void ServerBook::refresh(Now now) {
   fresh_ = true;
   computed_at_ = now;
   ++computations_;
-  for (Place& place : places_) place = {.account = place.account, .home = place.home};
+  for (Place& place : places_) place = {.account = place.account, .tie = place.tie};
   read_limits();
   if (facts_) {
     read_roles();
@@ -122,7 +146,7 @@ void ServerBook::read_limits() {
   for (const Place& place : places_) {
     const auto& request = place.account->request;
     if (request) reserve_ = std::max(reserve_, request->reserve);
-    if (place.home && place.account->facts) reports.push_back(&*place.account->facts);
+    if (const auto& facts = place.facts()) reports.push_back(&*facts);
   }
   const auto outdated = [&](const KnownFacts* report) {
     return std::any_of(reports.begin(), reports.end(),
@@ -144,7 +168,7 @@ void ServerBook::limit_groups(const std::map<std::size_t, std::vector<std::size_
     std::vector<const KnownFacts*> reports;
     for (const std::size_t member : members) {
       const Place& place = places_[member];
-      if (place.home && place.account->facts) reports.push_back(&*place.account->facts);
+      if (const auto& facts = place.facts()) reports.push_back(&*facts);
     }
     const auto limit = told_limit(reports, told);
     if (!limit) continue;
@@ -166,8 +190,9 @@ void ServerBook::read_roles() {
   for (std::size_t i = 0; i < places_.size(); ++i) {
     const Account& account = *places_[i].account;
     same.connect(i, by_secret.emplace(account.role, i).first->second);
-    if (!places_[i].home || !account.facts || !account.facts->facts.role_limit) continue;
-    same.connect(i, by_limit.emplace(*account.facts->facts.role_limit, i).first->second);
+    const auto& facts = places_[i].facts();
+    if (!facts || !facts->facts.role_limit) continue;
+    same.connect(i, by_limit.emplace(*facts->facts.role_limit, i).first->second);
   }
   std::map<std::size_t, std::vector<std::size_t>> groups;
   std::vector<std::size_t> unknown;
@@ -200,7 +225,7 @@ void ServerBook::add_up() {
   pods_ = 0;
   for (const Place& place : places_) {
     pods_ += place.account->existing.peak_pods;
-    for (const std::size_t limit : place.limits) limits_[limit].claimed += place.account->claim();
+    for (const std::size_t limit : place.limits) limits_[limit].claimed += place.claim();
   }
 }
 
@@ -212,12 +237,13 @@ void ServerBook::share_out() {
   for (std::size_t i = 0; i < places_.size(); ++i) {
     Place& place = places_[i];
     const bool shares = place.shares();
-    const std::int64_t fixed = shares ? 0 : place.account->claim();
+    const std::int64_t fixed = shares ? 0 : place.claim();
     for (const std::size_t limit : place.limits) left[limit] -= fixed;
     place.least = fixed;
     if (!shares) continue;
     sharing.push_back(i);
-    askers.push_back({*place.account->request, place.account->existing, place.limits});
+    // Where it is to go it has nothing yet.
+    askers.push_back({place.request(), place.home() ? place.account->existing : Existing{}, place.limits});
   }
   const std::vector<Shared> shared = share(askers, left);
   for (std::size_t n = 0; n < sharing.size(); ++n) {
@@ -232,11 +258,12 @@ void ServerBook::share_out() {
 // Without one nobody would see the server grow again.
 void ServerBook::keep_one_pod() {
   const auto has_pods = [](const Place& place) {
-    return place.home && (place.share.pods > 0 || (!place.shares() && place.account->existing.peak_pods > 0));
+    return place.home() &&
+           (place.share.pods > 0 || (!place.shares() && place.account->existing.peak_pods > 0));
   };
   if (std::any_of(places_.begin(), places_.end(), has_pods)) return;
   for (Place& place : places_) {
-    if (!place.shares() || place.account->request->replicas == 0) continue;
+    if (!place.shares() || !place.home() || place.account->request->replicas == 0) continue;
     place.lone_pod = true;
     place.share = {.pods = 1, .per_pod = place.account->request->min_conns_per_pod};
     return;
@@ -248,7 +275,7 @@ void ServerBook::wait_for_limits() {
   first_pods_ = 0;
   std::int64_t turn = 0;
   for (Place& place : places_) {
-    if (!place.home) continue;
+    if (!place.home()) continue;
     const Account& account = *place.account;
     const bool has_pods = account.existing.peak_pods > 0;
     if (has_pods) ++first_pods_;
@@ -273,14 +300,27 @@ std::int64_t ServerBook::available(const Place& place) const {
   const auto& request = account.request;
   std::int64_t least = request ? request->max_connections.value_or(INT64_MAX) : INT64_MAX;
   for (const std::size_t limit : place.limits) {
-    least = std::min(least, limits_[limit].most - limits_[limit].claimed + account.claim());
+    least = std::min(least, limits_[limit].most - limits_[limit].claimed + place.claim());
   }
   return std::max<std::int64_t>(least, 0);
 }
 
 std::int64_t ServerBook::available(const Account& account, Now now) {
   refresh(now);
-  return facts_ ? available(place_of(account)) : account.claim();
+  const Place& place = place_of(account);
+  return facts_ ? available(place) : place.claim();
+}
+
+bool ServerBook::knows(Now now) {
+  refresh(now);
+  return facts_.has_value();
+}
+
+Destination ServerBook::destination(const Account& account, Now now) {
+  refresh(now);
+  if (!facts_) return {};
+  const Place& place = place_of(account);
+  return {.known = true, .available = available(place), .share = place.share};
 }
 
 std::int64_t ServerBook::max_safe_replicas(const Place& place) const {
@@ -331,7 +371,7 @@ void ServerBook::add_uids(std::set<std::string>& uids) const {
 
 std::int64_t ServerBook::claimed() const {
   std::int64_t sum = 0;
-  for (const Place& place : places_) sum += place.account->claim();
+  for (const Place& place : places_) sum += place.claim();
   return sum;
 }
 

@@ -20,8 +20,12 @@ class ServerBook {
  public:
   using Now = Ledger::Now;
 
-  // In order of seniority; accounts outlive the book. `home`: its spec leads here.
-  void add(const Account& account, bool home);
+  // What an account has to do with the server: its pods are led here; or may hold connections here still; or
+  // are to be led here; or may try it.
+  enum class Tie { kHome, kLeft, kDestination, kTried };
+
+  // In order of seniority; accounts outlive the book.
+  void add(const Account& account, Tie tie);
   // Of a book that the accounts were in before.
   void remember_first_pod(std::optional<Now> since);
   std::optional<Now> first_pod_since() const { return first_pod_since_; }
@@ -34,6 +38,9 @@ class ServerBook {
   // Up to here the claim of one of its accounts may be raised, as far as this server is concerned; its claim
   // while the limits are not known.
   std::int64_t available(const Account& account, Now now);
+  bool knows(Now now);  // the limits
+  // For an account that is to be led here.
+  Destination destination(const Account& account, Now now);
   std::int64_t claimed() const;
   void add_uids(std::set<std::string>& uids) const;
   std::int64_t computations() const { return computations_; }
@@ -46,7 +53,7 @@ class ServerBook {
   };
   struct Place {
     const Account* account;
-    bool home;
+    Tie tie;
     std::vector<std::size_t> limits = {};  // the server's first
     std::optional<std::int64_t> role_limit = {};
     std::optional<std::int64_t> database_limit = {};
@@ -55,7 +62,12 @@ class ServerBook {
     bool lone_pod = false;
     std::int64_t turn = 0;  // of its first pod among those that wait, from 1; 0: it does not wait
 
+    bool home() const { return tie == Tie::kHome; }
     bool shares() const;
+    std::int64_t claim(const Account& of) const;
+    std::int64_t claim() const { return claim(*account); }
+    const std::optional<KnownFacts>& facts() const;  // of this server, by its own pods
+    Request request() const;                         // what it asks for here. REQUIRES: it asks for something
   };
 
   void refresh(Now now);

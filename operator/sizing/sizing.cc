@@ -133,7 +133,14 @@ std::string_view to_string(Shortage shortage) {
   return "Unknown";
 }
 
+std::int64_t Destination::room(std::int64_t pods, const Request& request) const {
+  if (request.policy == Policy::kObserve) return request.max_open_conns;
+  if (!known) return 1;
+  return std::min(available / std::max<std::int64_t>(pods, 1), share.per_pod);
+}
+
 bool Outlook::admits(std::int64_t pods, std::int64_t per_pod, const Request& request) const {
+  if (pods > pods_that_may_try) return false;
   if (request.policy == Policy::kObserve || pods * per_pod <= available) return true;
   return lone_pod && pods == 1 && per_pod <= request.min_conns_per_pod;
 }

@@ -80,6 +80,18 @@ struct Others {
   friend bool operator==(const Others&, const Others&) = default;
 };
 
+// Of the server that the pods are to go to, while they serve from another.
+struct Destination {
+  bool known = false;          // its limits
+  std::int64_t available = 0;  // connections that may be claimed there; 0 while it is not known
+  Share share;  // of all that is asked once a pod was admitted there, before of one connection each
+  friend bool operator==(const Destination&, const Destination&) = default;
+
+  // How much each of so many pods may hold there: one connection, which it tries the server with, while
+  // nothing is known.
+  std::int64_t room(std::int64_t pods, const Request& request) const;
+};
+
 // What the Ledger says to one StoragePool.
 struct Outlook {
   bool known = false;  // the server's limits; the next five are 0 or absent while they are not
@@ -96,6 +108,9 @@ struct Outlook {
   // out, or there would be none on the server to see it grow again.
   bool lone_pod = false;
   Others others;
+  std::optional<Destination> destination = {};
+  // Pods for one connection each of which there is room on servers that they try.
+  std::int64_t pods_that_may_try = INT64_MAX;
   friend bool operator==(const Outlook&, const Outlook&) = default;
 
   // Whether so many pods may hold so much each.

@@ -89,6 +89,7 @@ void Driver::give_back(ConnectionId id, const postgres::Connection& session) {
     return;
   }
   const bool lost = entry(id).session->lost();
+  if (lost) core_.doubt(now);
   core_.release(now, id, usable);
   settle(std::move(lock));
   if (lost) tell_lost();

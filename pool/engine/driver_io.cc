@@ -18,12 +18,8 @@ namespace {
 constexpr std::chrono::seconds kRollbackTimeout{5};
 
 OpenFailure open_failure(const postgres::Error& error) {
-  OpenFailure failure{.detail = error.detail};
-  // Not allowed to connect to this database, or nobody is (42501, 55000): of the database, as its absence is.
-  failure.database_only = error.error_class == ErrorClass::kDatabaseMissing || error.sqlstate == "42501" ||
-                          error.sqlstate == "55000";
-  failure.lasting =
-      failure.database_only || postgres::disposition_of(error).cause == postgres::Disposition::Cause::kPerson;
+  OpenFailure failure{.database_only = error.database_only, .detail = error.detail};
+  failure.lasting = postgres::disposition_of(error).cause == postgres::Disposition::Cause::kPerson;
   return failure;
 }
 
@@ -127,6 +123,7 @@ asio::awaitable<void> Driver::roll_back(ConnectionId id, std::shared_ptr<postgre
     lock.unlock();
     co_return;
   }
+  if (lost) core_.doubt(now());
   core_.release(now(), id, clean);
   settle(std::move(lock));
   if (lost) tell_lost();

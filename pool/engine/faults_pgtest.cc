@@ -176,6 +176,34 @@ TEST_F(EngineFaultsTest, E7AQueryWhoseCoroutineIsDestroyedEndsOnTheServer) {
   wait_until([&] { return server_->app_backends() == 0; });
 }
 
+TEST_F(EngineFaultsTest, E9ADatabasesOwnFaultHoldsUpNoOther) {
+  make({.max_open_conns = 4, .max_conns_per_database = 1, .acquire_timeout = 300ms});
+  for (const char* fault :
+       {"CONNECTION LIMIT 0", "ALLOW_CONNECTIONS false", "SET default_transaction_read_only = on"}) {
+    server_->superuser(std::string("ALTER DATABASE audit_ws_a ") + fault);
+    const auto refused = acquire(300ms, "audit_ws_a");
+    ASSERT_FALSE(refused) << fault;
+    EXPECT_EQ(refused.error().reason, Reason::kConnectFailed) << fault;
+    EXPECT_NE(refused.error().detail.find("audit_ws_a"), std::string::npos) << refused.error().detail;
+    engine_->retire_connections();  // so that the other one needs a connect
+    EXPECT_TRUE(acquire(20s, "audit")) << fault;
+    server_->superuser("ALTER DATABASE audit_ws_a CONNECTION LIMIT -1 ALLOW_CONNECTIONS true");
+    server_->superuser("ALTER DATABASE audit_ws_a RESET default_transaction_read_only");
+  }
+  wait_until([&] { return acquire(300ms, "audit_ws_a").has_value(); });
+}
+
+TEST_F(EngineFaultsTest, E9AFaultOfTheServerNamesNobodysDatabase) {
+  make({.acquire_timeout = 300ms});
+  server_->superuser("ALTER ROLE app CONNECTION LIMIT 0");
+  EXPECT_FALSE(acquire(300ms, "audit_ws_a"));
+  const auto refused = acquire(300ms, "audit");
+  ASSERT_FALSE(refused);
+  EXPECT_EQ(refused.error().detail.find("audit"), std::string::npos) << refused.error().detail;
+  EXPECT_NE(refused.error().detail.find("53300"), std::string::npos) << refused.error().detail;
+  server_->superuser("ALTER ROLE app CONNECTION LIMIT -1");
+}
+
 TEST_F(EngineFaultsTest, E8NoErrorHoldsACredential) {
   std::vector<std::string> said;
   make({}, {.on_connected = {},

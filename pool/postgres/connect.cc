@@ -3,13 +3,20 @@
 #include <algorithm>
 #include <array>
 #include <cstdlib>
+#include <memory>
+#include <optional>
 #include <string>
+#include <utility>
 #include <vector>
 
+#include <boost/asio/post.hpp>
 #include <boost/asio/this_coro.hpp>
+#include <boost/asio/thread_pool.hpp>
 #include <libpq-fe.h>
 
 #include "pool/common/runtime/clock.h"
+#include "pool/common/runtime/promise.h"
+#include "pool/postgres/diagnosis.h"
 #include "pool/postgres/resolve.h"
 #include "pool/postgres/session.h"
 #include "pool/postgres/socket.h"
@@ -38,87 +45,6 @@ const char* to_libpq(SslMode mode) {
 
 bool verifies(SslMode mode) {
   return mode == SslMode::kVerifyCa || mode == SslMode::kVerifyFull;
-}
-
-std::string target_of(const ConnectOptions& options) {
-  return options.host + ":" + std::to_string(options.port) + "/" + options.database;
-}
-
-Error failure(const ConnectOptions& options, ErrorClass error_class, std::string_view reason,
-              const std::string& sqlstate = "") {
-  std::string detail = "connecting to " + target_of(options) + ": " + std::string(reason);
-  if (!sqlstate.empty()) detail += " (" + sqlstate + ")";
-  return {error_class, sqlstate, "", std::move(detail), true};
-}
-
-// The SQLSTATE at the end of "... FATAL:  28P01\n", the form that PQERRORS_SQLSTATE gives to what the server
-// sends.
-std::string trailing_sqlstate(std::string_view text) {
-  while (!text.empty() && text.back() == '\n') text.remove_suffix(1);
-  if (text.size() < 8) return "";
-  const auto code = text.substr(text.size() - 5);
-  if (text.substr(text.size() - 8, 3) != ":  ") return "";
-  if (!std::all_of(code.begin(), code.end(),
-                   [](char c) { return (c >= '0' && c <= '9') || (c >= 'A' && c <= 'Z'); })) {
-    return "";
-  }
-  return std::string(code);
-}
-
-std::string_view reason_of(ErrorClass error_class, const std::string& sqlstate) {
-  switch (error_class) {
-    case ErrorClass::kCredentialsRejected:
-      return sqlstate == "28P01" ? "the server refused the user name or password"
-                                 : "the server does not let this user in from here with this sslMode";
-    case ErrorClass::kServerFull:
-      return "the server has no connection left for this user";
-    case ErrorClass::kDatabaseMissing:
-      return "the database does not exist";
-    case ErrorClass::kReadOnly:
-      return "the server takes no writes: it is a standby, or default_transaction_read_only is on";
-    case ErrorClass::kUnreachable:
-      return "the server is not ready for connections";
-    default:
-      return "the server refused the session";
-  }
-}
-
-// Reads libpq's text for its cause and forgets it: it may hold what nobody else should read.
-Error diagnose(const ConnectOptions& options, std::string_view text, ConnStatusType phase, bool expired) {
-  if (expired) return failure(options, ErrorClass::kUnreachable, "no answer in time");
-  const std::string sqlstate = trailing_sqlstate(text);
-  if (!sqlstate.empty()) {
-    auto error_class = classify(sqlstate);
-    if (error_class == ErrorClass::kConnectionLost) error_class = ErrorClass::kUnreachable;
-    return failure(options, error_class, reason_of(error_class, sqlstate), sqlstate);
-  }
-  const auto says = [&](std::string_view words) { return text.find(words) != std::string_view::npos; };
-  if (says("no password supplied")) {
-    return failure(options, ErrorClass::kCredentialsMissing,
-                   "the server asks for a password and there is none");
-  }
-  if (says("does not support SSL")) {
-    return failure(options, ErrorClass::kTls, "the server does not offer TLS, which sslMode asks for");
-  }
-  if (says("certificate verify failed")) {
-    return failure(options, ErrorClass::kTls,
-                   "the server's certificate is not signed by the given CA, or not valid now");
-  }
-  if (says("does not match host name")) {
-    return failure(options, ErrorClass::kTls, "the server's certificate is for another host name");
-  }
-  if (says("root certificate file")) {
-    return failure(options, ErrorClass::kTls, "the CA file is missing or holds no certificate");
-  }
-  const bool network =
-      says("SSL SYSCALL error") || says("server closed the connection") || says("could not receive");
-  if (phase == CONNECTION_SSL_STARTUP && !network) {
-    return failure(options, ErrorClass::kTls, "the TLS handshake failed");
-  }
-  if (phase == CONNECTION_STARTED || phase == CONNECTION_NEEDED) {
-    return failure(options, ErrorClass::kUnreachable, "no connection to the server's address");
-  }
-  return failure(options, ErrorClass::kUnreachable, "the server closed the connection");
 }
 
 ConnectionHandle start(const ConnectOptions& options, const std::string& address) {
@@ -163,94 +89,126 @@ ConnectionHandle start(const ConnectOptions& options, const std::string& address
   return ConnectionHandle(PQconnectStartParams(keys.data(), values.data(), 0));
 }
 
+// What one address came to.
 struct Attempt {
   tl::expected<std::unique_ptr<Session>, Error> result;
   std::optional<Socket> leftover;  // of a failed attempt that the server may know of
 };
 
+using SharedConnection = std::shared_ptr<ConnectionHandle>;
+
+// One step of the authentication, by a thread of its own: SCRAM's key takes scram_iterations (RFC 5802) of
+// SHA-256, some milliseconds and up to minutes, in which the loop would serve nobody. Without an answer by
+// the deadline the connection belongs to that thread.
+asio::awaitable<std::optional<PostgresPollingStatusType>> authenticate(SharedConnection connection,
+                                                                       Deadline deadline) {
+  static auto* const worker = new asio::thread_pool(1);  // never joined: it may be busy when the program ends
+  runtime::Promise<PostgresPollingStatusType> promise(co_await asio::this_coro::executor);
+  asio::post(*worker, [connection = std::move(connection), giver = promise.giver()]() mutable {
+    if (giver.wanted()) giver.give(PQconnectPoll(connection->get()));
+  });
+  const auto answer = co_await promise.wait_until(deadline);
+  co_return answer;
+}
+
 asio::awaitable<Attempt> attempt(asio::any_io_executor executor, const ConnectOptions& options,
                                  const std::string& address, Deadline deadline) {
-  ConnectionHandle connection = start(options, address);
-  if (!connection)
-    co_return Attempt{tl::unexpected(failure(options, ErrorClass::kOther, "out of memory")), {}};
-  PQsetErrorVerbosity(connection.get(), PQERRORS_SQLSTATE);
+  const auto connection = std::make_shared<ConnectionHandle>(start(options, address));
+  if (!*connection)
+    co_return Attempt{tl::unexpected(connect_failure(options, ErrorClass::kOther, "out of memory")), {}};
+  PGconn* const raw = connection->get();
+  PQsetErrorVerbosity(raw, PQERRORS_VERBOSE);
   PQsetNoticeReceiver(
-      connection.get(), [](void*, const PGresult*) {}, nullptr);
-  if (PQstatus(connection.get()) == CONNECTION_BAD || PQsocket(connection.get()) < 0) {
-    auto error = diagnose(options, PQerrorMessage(connection.get()), CONNECTION_NEEDED, false);
+      raw, [](void*, const PGresult*) {}, nullptr);
+  if (PQstatus(raw) == CONNECTION_BAD || PQsocket(raw) < 0) {
+    auto error = diagnose(options, PQerrorMessage(raw), CONNECTION_NEEDED);
     co_return Attempt{tl::unexpected(std::move(error)), {}};
   }
-  Socket socket(executor, PQsocket(connection.get()));
+  Socket socket(executor, PQsocket(raw));
   socket.arm(co_await asio::this_coro::executor, deadline);
-  auto phase = PQstatus(connection.get());
-  auto wish = PGRES_POLLING_WRITING;
-  bool in_time = true;
-  while (in_time && (wish == PGRES_POLLING_READING || wish == PGRES_POLLING_WRITING)) {
-    in_time = co_await socket.wait(wish == PGRES_POLLING_READING ? Socket::Wait::wait_read
-                                                                 : Socket::Wait::wait_write);
-    phase = PQstatus(connection.get());
-    if (in_time) wish = PQconnectPoll(connection.get());
+  auto phase = PQstatus(raw);
+  std::optional wish = PGRES_POLLING_WRITING;
+  while (wish == PGRES_POLLING_READING || wish == PGRES_POLLING_WRITING) {
+    const bool in_time = co_await socket.wait(wish == PGRES_POLLING_READING ? Socket::Wait::wait_read
+                                                                            : Socket::Wait::wait_write);
+    if (!in_time) {
+      wish.reset();
+      break;
+    }
+    phase = PQstatus(raw);
+    if (phase == CONNECTION_AWAITING_RESPONSE) {
+      wish = co_await authenticate(connection, deadline);
+    } else {
+      wish = PQconnectPoll(raw);
+    }
   }
   socket.disarm();
-  if (!in_time || wish != PGRES_POLLING_OK || PQsetnonblocking(connection.get(), 1) != 0) {
-    auto error = diagnose(options, PQerrorMessage(connection.get()), phase, !in_time);
-    connection.reset();
+  if (wish != PGRES_POLLING_OK || PQsetnonblocking(raw, 1) != 0) {
+    auto error = wish ? diagnose(options, PQerrorMessage(raw), phase)
+                      : connect_failure(options, ErrorClass::kUnreachable, "no answer in time");
     Attempt failed{tl::unexpected(std::move(error)), {}};
     if (phase != CONNECTION_STARTED) failed.leftover = std::move(socket);
     co_return failed;
   }
-  auto session = std::make_unique<LibpqSession>(std::move(connection), socket, target_of(options), options);
+  auto session = std::make_unique<LibpqSession>(std::move(*connection), socket, target_of(options), options);
   auto trouble = co_await session->initialize(deadline);
   if (trouble) {
     session.reset();
-    auto error_class = trouble->error_class;
-    if (error_class == ErrorClass::kConnectionLost || error_class == ErrorClass::kTimeout) {
-      error_class = ErrorClass::kUnreachable;
-    }
-    const auto reason = error_class == ErrorClass::kReadOnly ? reason_of(error_class, trouble->sqlstate)
-                                                             : "setting the session up failed";
-    auto error = failure(options, error_class, reason, trouble->sqlstate);
-    co_return Attempt{tl::unexpected(std::move(error)), std::move(socket)};
+    co_return Attempt{tl::unexpected(diagnose_setup(options, *trouble)), std::move(socket)};
   }
   co_return Attempt{std::unique_ptr<Session>(std::move(session)), {}};
 }
 
 // Why these options cannot be tried at all.
 std::optional<Error> refuse(const ConnectOptions& options) {
-  if (options.user.empty()) return failure(options, ErrorClass::kCredentialsMissing, "there is no user name");
+  if (options.user.empty())
+    return connect_failure(options, ErrorClass::kCredentialsMissing, "there is no user name");
   // libpq takes C strings and would silently use what stands before the NUL.
   for (const auto* text : {&options.host, &options.database, &options.user, &options.password,
                            &options.ca_file, &options.application_name}) {
     if (text->find('\0') == std::string::npos) continue;
     const bool secret = text == &options.user || text == &options.password;
-    return failure(options, secret ? ErrorClass::kCredentialsRejected : ErrorClass::kOther,
-                   secret ? "user name or password contain a NUL byte" : "an option contains a NUL byte");
+    return connect_failure(
+        options, secret ? ErrorClass::kCredentialsRejected : ErrorClass::kOther,
+        secret ? "user name or password contain a NUL byte" : "an option contains a NUL byte");
   }
   return std::nullopt;
 }
 
 }  // namespace
 
+// One address at a time, from the one on that did last, each with its share of the time; a second one only
+// when the server has let go of the first, for one token is one socket (E1).
 asio::awaitable<tl::expected<std::unique_ptr<Session>, Error>> connect(asio::any_io_executor executor,
                                                                        const ConnectOptions& given,
                                                                        Deadline deadline) {
   const ConnectOptions options = given;
   if (auto refused = refuse(options)) co_return tl::unexpected(std::move(*refused));
-  const auto addresses = co_await resolve(executor, options.host, deadline);
+  const auto addresses = co_await resolve(options.host, deadline);
   tl::expected<std::unique_ptr<Session>, Error> result =
-      tl::unexpected(failure(options, ErrorClass::kUnreachable, "the host name does not resolve"));
-  std::vector<Socket> leftovers;
-  for (std::size_t i = 0; i < addresses.size() && !result; ++i) {
+      tl::unexpected(connect_failure(options, ErrorClass::kUnreachable, "the host name does not resolve"));
+  std::optional<Socket> leftover;
+  for (std::size_t i = 0; i < addresses.size(); ++i) {
     const auto now = runtime::steady_now();
-    const auto share = (deadline - now) / static_cast<int>(addresses.size() - i);
-    Attempt tried = co_await attempt(executor, options, addresses[i], now + share);
-    if (tried.leftover) leftovers.push_back(std::move(*tried.leftover));
+    const auto share = now + (deadline - now) / static_cast<int>(addresses.size() - i);
+    Attempt tried = co_await attempt(executor, options, addresses[i], share);
     // An answer of PostgreSQL says more than a silent address tried after it.
     const bool known = i > 0 && result.error().error_class != ErrorClass::kUnreachable;
     if (tried.result || !known) result = std::move(tried.result);
+    leftover = std::move(tried.leftover);
+    if (result) {
+      prefer_address(options.host, addresses[i]);
+      co_return result;
+    }
+    if (!another_address_may_do(result.error())) break;
+    if (i + 1 < addresses.size()) prefer_address(options.host, addresses[i + 1]);
+    if (leftover) {
+      const bool let_go = co_await leftover->await_end(share);
+      if (!let_go) break;
+      leftover.reset();
+    }
   }
-  const auto give_up = runtime::steady_now() + kLetGoTimeout;
-  for (auto& leftover : leftovers) co_await leftover.await_end(give_up);
+  if (leftover) co_await leftover->await_end(runtime::steady_now() + kLetGoTimeout);
   co_return result;
 }
 

@@ -14,6 +14,10 @@
 #include <sys/socket.h>
 #include <unistd.h>
 
+#include <boost/asio/co_spawn.hpp>
+#include <boost/asio/detached.hpp>
+#include <boost/asio/steady_timer.hpp>
+#include <boost/asio/use_awaitable.hpp>
 #include <gtest/gtest.h>
 
 #include "pool/common/runtime/testing/temporary_folder.h"
@@ -171,7 +175,7 @@ TEST_F(ConnectTest, RejectedCredentialsAreNeverRepeated) {
   EXPECT_EQ(error.error_class, ErrorClass::kCredentialsRejected);
   EXPECT_EQ(error.sqlstate, "28P01");
   EXPECT_EQ(error.detail, "connecting to localhost:" + std::to_string(server_->port()) +
-                              "/audit: the server refused the user name or password (28P01)");
+                              ": the server refused the user name or password (28P01)");
 
   options.user = "nobody-known-here";
   error = open_error(options);
@@ -225,6 +229,78 @@ TEST_F(ConnectTest, AFullServerIsServerFull) {
   }
   EXPECT_EQ(error.error_class, ErrorClass::kServerFull) << error.detail;
   for (auto& session : all) run(context_, session->close(in(20s)));
+}
+
+TEST_F(ConnectTest, WhatADatabaseHasAgainstUsIsItsOwn) {
+  server_->superuser("ALTER DATABASE audit CONNECTION LIMIT 0");
+  const auto full = open_error(server_->connect_options());
+  EXPECT_EQ(full.error_class, ErrorClass::kServerFull);
+  EXPECT_TRUE(full.database_only) << full.detail;
+  server_->superuser("ALTER DATABASE audit CONNECTION LIMIT -1");
+
+  server_->superuser("ALTER DATABASE audit SET default_transaction_read_only = on");
+  const auto read_only = open_error(server_->connect_options());
+  EXPECT_EQ(read_only.error_class, ErrorClass::kReadOnly);
+  EXPECT_TRUE(read_only.database_only) << read_only.detail;
+  server_->superuser("ALTER DATABASE audit RESET default_transaction_read_only");
+
+  const std::string file = server_->superuser("SHOW hba_file").at(0);
+  const std::string lines = server_->superuser("SELECT quote_literal(pg_read_file('" + file + "'))").at(0);
+  const auto write = [&](const std::string& first) {
+    server_->superuser("COPY (SELECT line FROM (SELECT '" + first + "' AS line UNION ALL SELECT " +
+                       "regexp_split_to_table(" + lines + ", E'\\n')) AS all_lines) TO '" + file + "'");
+    server_->superuser("SELECT pg_reload_conf()");
+  };
+  write("host audit app all reject");
+  Error rejected;
+  const auto deadline = in(20s);
+  do {  // the postmaster reads the file by and by
+    auto session = open(server_->connect_options());
+    if (session) run(context_, (*session)->close(in(20s)));
+    if (!session) rejected = session.error();
+  } while (rejected.sqlstate.empty() && std::chrono::steady_clock::now() < deadline);
+  EXPECT_EQ(rejected.sqlstate, "28000");
+  EXPECT_TRUE(rejected.database_only) << rejected.detail;
+  write("");
+}
+
+TEST_F(ConnectTest, WhatTheRoleMayNotConcernsEveryDatabase) {
+  server_->superuser("ALTER ROLE app CONNECTION LIMIT 0");
+  const auto full = open_error(server_->connect_options());
+  EXPECT_EQ(full.error_class, ErrorClass::kServerFull);
+  EXPECT_FALSE(full.database_only) << full.detail;
+  server_->superuser("ALTER ROLE app CONNECTION LIMIT -1 NOLOGIN");
+  const auto refused = open_error(server_->connect_options());
+  EXPECT_EQ(refused.sqlstate, "28000");
+  EXPECT_FALSE(refused.database_only) << refused.detail;
+  server_->superuser("ALTER ROLE app LOGIN");
+}
+
+// A verifier of 200,000 iterations costs the client most of a second of SHA-256 before the server refuses it.
+TEST_F(ConnectTest, TheKeyOfALongScramIsMadeWhileTheLoopGoesOn) {
+  server_->superuser("CREATE ROLE slow LOGIN PASSWORD 'SCRAM-SHA-256$200000:c2FsdHNhbHRzYWx0c2E=$" +
+                     std::string(43, 'A') + "=:" + std::string(43, 'A') + "='");
+  auto options = server_->connect_options();
+  options.user = "slow";
+  options.password = "whatever";
+  bool ended = false;
+  int turns = 0;
+  boost::asio::co_spawn(
+      context_,
+      [&]() -> boost::asio::awaitable<void> {
+        boost::asio::steady_timer timer(context_);
+        while (!ended) {
+          timer.expires_after(1ms);
+          co_await timer.async_wait(boost::asio::use_awaitable);
+          ++turns;
+        }
+      },
+      boost::asio::detached);
+  const auto error = open_error(options, 120s);
+  ended = true;
+  EXPECT_EQ(error.error_class, ErrorClass::kCredentialsRejected) << error.detail;
+  EXPECT_GT(turns, 50);
+  server_->superuser("DROP ROLE slow");
 }
 
 TEST_F(ConnectTest, NobodyThereIsUnreachable) {

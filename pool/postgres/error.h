@@ -23,11 +23,12 @@ enum class ErrorClass {
 
 struct Error {
   ErrorClass error_class = ErrorClass::kOther;
-  std::string sqlstate;    // five characters, empty when the server sent none
-  std::string constraint;  // name of the violated constraint, empty otherwise
-  std::string detail;      // one safe sentence, e.g. `connecting to db.example:5432/audit: refused the
-                           // credentials (28P01)`
+  std::string sqlstate = {};    // five characters, empty when the server sent none
+  std::string constraint = {};  // name of the violated constraint, empty otherwise
+  std::string detail = {};      // one safe sentence, e.g. `connecting to db.example:5432/audit: refused the
+                                // credentials (28P01)`
   bool outside_statement = false;  // met while connecting or setting the session up, for no statement
+  bool database_only = false;      // met while connecting: other databases of the server are not concerned
 };
 
 ErrorClass classify(const std::string& sqlstate);

@@ -1,48 +1,112 @@
 #include "pool/postgres/resolve.h"
 
-#include <memory>
+#include <algorithm>
+#include <array>
+#include <map>
+#include <mutex>
+#include <system_error>
+#include <thread>
+#include <utility>
 
-#include <boost/asio/bind_executor.hpp>
-#include <boost/asio/ip/tcp.hpp>
-#include <boost/asio/redirect_error.hpp>
-#include <boost/asio/steady_timer.hpp>
+#include <netdb.h>
+#include <sys/socket.h>
+
+#include <boost/asio/ip/address.hpp>
 #include <boost/asio/this_coro.hpp>
-#include <boost/asio/use_awaitable.hpp>
+
+#include "pool/common/runtime/promise.h"
 
 namespace storagepool::postgres {
 namespace asio = boost::asio;
-using boost::system::error_code;
 
 namespace {
 
-struct Lookup {
-  explicit Lookup(const asio::any_io_executor& executor) : resolver(executor), done(executor) {}
-  asio::ip::tcp::resolver resolver;
-  asio::steady_timer done;
-  std::vector<std::string> addresses;
+using Addresses = std::vector<std::string>;
+using Giver = runtime::Promise<Addresses>::Giver;
+
+Addresses look_up(const std::string& host) {
+  addrinfo hints{};
+  hints.ai_family = AF_UNSPEC;
+  hints.ai_socktype = SOCK_STREAM;
+  addrinfo* found = nullptr;
+  if (getaddrinfo(host.c_str(), nullptr, &hints, &found) != 0) return {};
+  Addresses addresses;
+  for (const addrinfo* one = found; one != nullptr; one = one->ai_next) {
+    std::array<char, NI_MAXHOST> text{};
+    if (getnameinfo(one->ai_addr, one->ai_addrlen, text.data(), text.size(), nullptr, 0, NI_NUMERICHOST) == 0)
+      addresses.emplace_back(text.data());
+  }
+  freeaddrinfo(found);
+  return addresses;
+}
+
+// The look-ups under way, one for each name, each on a thread of its own, and which address is preferred.
+class Names {
+ public:
+  static Names& instance() {
+    static auto* const names = new Names;  // never destroyed: a look-up may outlive `main`
+    return *names;
+  }
+
+  void ask(const std::string& host, Giver giver) {
+    const std::lock_guard lock(mutex_);
+    const auto [asked, first] = asked_.try_emplace(host);
+    std::erase_if(asked->second, [](const Giver& other) { return !other.wanted(); });
+    asked->second.push_back(std::move(giver));
+    if (!first) return;
+    try {
+      if (asked_.size() > kMost)
+        throw std::system_error(std::make_error_code(std::errc::too_many_files_open));
+      std::thread([this, host] { answer(host, look_up(host)); }).detach();
+    } catch (const std::system_error&) {
+      for (auto& waiting : asked->second) waiting.give({});
+      asked_.erase(asked);
+    }
+  }
+  void prefer(const std::string& host, const std::string& address) {
+    const std::lock_guard lock(mutex_);
+    if (preferred_.size() >= kMost) preferred_.clear();
+    preferred_.insert_or_assign(host, address);
+  }
+  void sort(const std::string& host, Addresses& addresses) {
+    const std::lock_guard lock(mutex_);
+    const auto preferred = preferred_.find(host);
+    if (preferred == preferred_.end()) return;
+    const auto first = std::find(addresses.begin(), addresses.end(), preferred->second);
+    if (first != addresses.end()) std::rotate(addresses.begin(), first, addresses.end());
+  }
+
+ private:
+  static constexpr std::size_t kMost = 64;
+
+  void answer(const std::string& host, const Addresses& addresses) {
+    const std::lock_guard lock(mutex_);
+    const auto asked = asked_.find(host);
+    for (auto& waiting : asked->second) waiting.give(addresses);
+    asked_.erase(asked);
+  }
+
+  std::mutex mutex_;
+  std::map<std::string, std::vector<Giver>> asked_;
+  std::map<std::string, std::string> preferred_;
 };
 
 }  // namespace
 
-asio::awaitable<std::vector<std::string>> resolve(asio::any_io_executor executor, std::string host,
-                                                  Deadline deadline) {
-  error_code error;
-  const auto address = asio::ip::make_address(host, error);
-  if (!error) co_return std::vector<std::string>{address.to_string()};
+asio::awaitable<std::vector<std::string>> resolve(std::string host, Deadline deadline) {
+  boost::system::error_code no_address;
+  const auto address = asio::ip::make_address(host, no_address);
+  if (!no_address) co_return std::vector<std::string>{address.to_string()};
+  runtime::Promise<Addresses> promise(co_await asio::this_coro::executor);
+  Names::instance().ask(host, promise.giver());
+  auto addresses = co_await promise.wait_until(deadline);
+  if (!addresses) co_return Addresses{};
+  Names::instance().sort(host, *addresses);
+  co_return std::move(*addresses);
+}
 
-  const auto lookup = std::make_shared<Lookup>(executor);
-  lookup->done.expires_at(deadline);
-  const asio::any_io_executor serial = co_await asio::this_coro::executor;
-  lookup->resolver.async_resolve(
-      host, "",
-      asio::bind_executor(serial, [lookup](error_code, const asio::ip::tcp::resolver::results_type& results) {
-        for (const auto& entry : results) {
-          lookup->addresses.push_back(entry.endpoint().address().to_string());
-        }
-        lookup->done.cancel();
-      }));
-  co_await lookup->done.async_wait(asio::redirect_error(asio::use_awaitable, error));
-  co_return lookup->addresses;
+void prefer_address(const std::string& host, const std::string& address) {
+  Names::instance().prefer(host, address);
 }
 
 }  // namespace storagepool::postgres

@@ -5,17 +5,18 @@
 #include <utility>
 #include <vector>
 
-#include <boost/asio/any_io_executor.hpp>
 #include <boost/asio/awaitable.hpp>
 
 #include "pool/postgres/connection.h"
 
 namespace storagepool::postgres {
 
-// The addresses of a host in the resolver's order, as text; empty when there is none or none came by the
-// deadline. An address resolves to itself. A look-up that hangs in the C library is left behind, not waited
-// for.
-boost::asio::awaitable<std::vector<std::string>> resolve(boost::asio::any_io_executor executor,
-                                                         std::string host, Deadline deadline);
+// The addresses of a host as text, in the resolver's order (RFC 6724) but the preferred one first, with those
+// after it; empty when there is none or none came by the deadline. An address resolves to itself. A look-up
+// that hangs in the C library is left behind on a thread of its own, and holds up no other name.
+boost::asio::awaitable<std::vector<std::string>> resolve(std::string host, Deadline deadline);
+
+// Which address of a host is tried first from now on, in this process.
+void prefer_address(const std::string& host, const std::string& address);
 
 }  // namespace storagepool::postgres

@@ -18,6 +18,9 @@ constexpr std::size_t kMaxParameterBytes = std::size_t{1} << 30;  // of one, as 
 // How often a server that runs a statement looks whether its client is still there.
 constexpr const char* kCheckClient = "SET client_connection_check_interval = 500";
 
+constexpr const char* kAskReadOnly =
+    "SELECT CASE WHEN pg_is_in_recovery() THEN 'on' END, current_setting('transaction_read_only')";
+
 // Where the session would have `off`: the least that is durable if that is the server's own configuration,
 // else PostgreSQL's default.
 constexpr const char* kPinCommit =
@@ -129,11 +132,16 @@ asio::awaitable<std::optional<Error>> LibpqSession::initialize(Deadline deadline
   }
   // PostgreSQL 14 and newer tell it unasked.
   const bool ask = PQparameterStatus(connection_.get(), "in_hot_standby") == nullptr;
-  auto result = co_await execute(ask ? "SHOW transaction_read_only" : "", deadline);
+  auto result = co_await execute(ask ? kAskReadOnly : "", deadline);
   if (!result) co_return result.error();
-  const bool asked_read_only = ask && !result->rows.empty() && result->rows[0].at(0) == "on";
-  if (asked_read_only || reports("in_hot_standby", "on") || reports("default_transaction_read_only", "on"))
-    co_return Error{ErrorClass::kReadOnly, "25006", "", ""};
+  const auto on = [&](const char* parameter, std::size_t column) {
+    return ask ? !result->rows.empty() && result->rows[0].at(column) == "on" : reports(parameter, "on");
+  };
+  const bool standby = on("in_hot_standby", 0);
+  if (standby || on("default_transaction_read_only", 1)) {
+    // The default may be the database's own.
+    co_return Error{.error_class = ErrorClass::kReadOnly, .sqlstate = "25006", .database_only = !standby};
+  }
   co_return std::nullopt;
 }
 

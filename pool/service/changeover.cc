@@ -68,6 +68,7 @@ bool Changeover::tried(TimePoint now, const Attempt& attempt, const Outcome& out
   trial->facts_at = now;
   if (!attempt.replaces) return false;
   take(std::move(trial->wanted));
+  admitted_ = true;
   return true;
 }
 

@@ -69,6 +69,7 @@ TEST_F(ChangeoverTest, WhatWasAdmittedStaysUntilTheOtherIs) {
   EXPECT_TRUE(attempt(settings::ServerFacts{})) << "at once, as it is something else";
   EXPECT_EQ(host(), "right");
   EXPECT_FALSE(changeover_.report(now_));
+  EXPECT_FALSE(changeover_.look(mounted_at("typo"), {})) << "what was tried was admitted";
 }
 
 TEST_F(ChangeoverTest, AWrongPasswordThatIsPutBackWasNothing) {

@@ -23,14 +23,6 @@ constexpr seconds kFactsTimeout{5};
 constexpr std::chrono::minutes kMigrationTimeout{10};
 constexpr seconds kMonthsTimeout{30};
 
-// Whether a failed connect says something about every database of the server, not only about its own: a
-// workspace may have been dropped, or be read-only.
-bool of_server(const postgres::Error& error) {
-  return error.error_class != postgres::ErrorClass::kDatabaseMissing &&
-         error.error_class != postgres::ErrorClass::kReadOnly &&
-         error.error_class != postgres::ErrorClass::kOther;
-}
-
 }  // namespace
 
 Monitor::Monitor(boost::asio::any_io_executor executor, tables::PartitionSettings partitions)
@@ -48,7 +40,10 @@ engine::Listener Monitor::listener() {
               },
           .on_connect_failed =
               [this](std::string_view database, const postgres::Error& error) {
-                if (database != database_ && !of_server(error)) return;
+                // Of a workspace's own, or of this process.
+                const bool of_server =
+                    !error.database_only && error.error_class != postgres::ErrorClass::kOther;
+                if (database != database_ && !of_server) return;
                 status_.connect_failed(error, runtime::steady_now());
                 if (engine_->statistics().open == 0) status_.no_session(error.detail);
                 log_change();

@@ -70,10 +70,10 @@ struct Configuration {
   const char* about = "";
   std::vector<Spec> menu;
   std::vector<std::vector<Byte>> specs;  // of each StoragePool, places in the menu; the first is the start
-  bool specs_go_forward = false;         // to later places of the menu only
   std::vector<Byte> sizes{6};            // that servers may have; the first is the start
   std::vector<What> events;              // beyond those of every world
   bool starts_settled = false;           // all is done before anything happens
+  bool all_serve = false;                // pods begin at a server that exists, and are to stay at one
   // Only that the objects themselves count what pods may hold, not that the operator knows and the sum fits.
   bool by_objects_alone = false;
   std::size_t most_states = 1'000'000;

@@ -134,19 +134,48 @@ Configuration objects_deleted() {
           .most_states = 1'000'000};
 }
 
-Configuration moves() {
-  return {.name = "moves",
-          .about = "one of two StoragePools moves to a host that does not exist, and to another server",
+Configuration typing_error() {
+  return {.name = "typing error",
+          .about =
+              "one of two StoragePools names a host that does not exist, or a wrong one, and comes back, "
+              "while the other wants more and less",
           .menu = {{.replicas = 1, .limit = 3},
                    {.replicas = 1, .limit = 5},
                    {.replicas = 1, .limit = 3, .server = kNowhere},
-                   {.replicas = 2, .limit = 2, .server = 1}},
+                   {.replicas = 1, .limit = 3, .server = 1}},
           .specs = {{0, 2, 3}, {0, 1}},
-          .specs_go_forward = true,
+          .sizes = {6},
+          .events = {What::kSpec, What::kMount, What::kPartition, What::kCrash, What::kRefuse},
+          .starts_settled = true,
+          .all_serve = true,
+          .most_states = 600'000};
+}
+
+Configuration moves() {
+  return {.name = "moves",
+          .about = "two StoragePools, of which one moves to the server that the other fills, and back",
+          .menu = {{.replicas = 1, .limit = 5},
+                   {.replicas = 1, .limit = 6, .server = 1},
+                   {.replicas = 2, .limit = 2, .server = 1}},
+          .specs = {{0, 2}, {1}},
           .sizes = {6},
           .events = {What::kSpec, What::kMount, What::kPartition, What::kCrash},
           .starts_settled = true,
-          .most_states = 1'000'000};
+          .most_states = 500'000};
+}
+
+Configuration moves_blindly() {
+  return {.name = "moves blindly",
+          .about =
+              "a StoragePool begins at a host that does not exist, and goes to a server of which nothing "
+              "is known while writes fail",
+          .menu = {{.replicas = 2, .limit = 3, .server = kNowhere},
+                   {.replicas = 2, .limit = 3, .server = 1},
+                   {.replicas = 1, .limit = 5, .server = 0}},
+          .specs = {{0, 1, 2}},
+          .sizes = {6},
+          .events = {What::kSpec, What::kMount, What::kRefuse, What::kLoseAnswer, What::kForgetDoubt},
+          .most_states = 600'000};
 }
 
 Configuration invalid_spec() {
@@ -179,9 +208,9 @@ Configuration late_writes() {
 
 const std::vector<Configuration>& configurations() {
   static const std::vector<Configuration> all{
-      on_and_off(),      resizes(), first_start(),  neighbours(),   single_pods(),
-      strict(),          three(),   deletion(),     answers_lost(), server_shrinks(),
-      objects_deleted(), moves(),   invalid_spec(), late_writes()};
+      on_and_off(),   resizes(),     first_start(),  neighbours(),     single_pods(),     strict(),
+      three(),        deletion(),    answers_lost(), server_shrinks(), objects_deleted(), moves(),
+      invalid_spec(), late_writes(), typing_error(), moves_blindly()};
   return all;
 }
 

@@ -5,6 +5,7 @@
 #include <utility>
 #include <variant>
 
+#include "operator/reconcile/explorer/accounts.h"
 #include "operator/reconcile/explorer/steps.h"
 #include "operator/reconcile/holding.h"
 #include "operator/reconcile/next_step.h"
@@ -12,16 +13,6 @@
 
 namespace storagepool::reconcile::explorer {
 namespace {
-
-const settings::Settings& settings_with(Byte limit) {
-  static const std::vector<settings::Settings> all = [] {
-    std::vector<settings::Settings> made;
-    for (std::int64_t i = 0; i < 16; ++i)
-      made.push_back(settings::with_limit({}, std::max<std::int64_t>(i, 1)));
-    return made;
-  }();
-  return all[limit];
-}
 
 // Stands for a ceiling of which nothing is known.
 constexpr std::int64_t kAnyLimit = 255;
@@ -34,16 +25,8 @@ Grant grant_of(const Granted& granted) {
                     static_cast<int>(granted.settings.max_open_conns));
 }
 
-sizing::Request request_of(const Spec& spec) {
-  return {.policy = spec.strict ? sizing::Policy::kStrict : sizing::Policy::kFit,
-          .replicas = spec.replicas,
-          .max_open_conns = spec.limit,
-          .min_conns_per_pod = spec.min,
-          .reserve = 0};
-}
-
-std::string server_name(Byte server) {
-  return "server-" + std::to_string(server) + ":5432";
+Byte server_at(const settings::PostgresTarget& target) {
+  return static_cast<Byte>(target.host.front() - '0');
 }
 
 PodObserved observed_pod(const Pod& pod, std::int64_t ordinal, Grant current, Fault fault) {
@@ -69,77 +52,20 @@ PodObserved observed_pod(const Pod& pod, std::int64_t ordinal, Grant current, Fa
   return seen;
 }
 
-// As account.cc makes it: what is known of the objects, and what a write of which the end is not known may
-// have made of them.
-Observed known_objects(const Pool& pool, Fault fault) {
-  const ConfigMap& config_map = pool.known_config_map;
-  const StatefulSet& set = pool.known_stateful_set;
-  Observed observed;
-  if (config_map.grant != 0) {
-    observed.granted = Granted{.generation = generation_of(config_map.grant),
-                               .settings = settings_with(limit_of(config_map.grant)),
-                               .ceiling = config_map.ceiling};
-  }
-  if (set.exists != 0) {
-    observed.workload =
-        Workload{.replicas = set.replicas, .peak_pods = set.peak, .settled = set.settled != 0};
-  }
-  observed.last_generation = generation_of(pool.status_grant);
-  observed.last_ceiling = pool.last_ceiling;
-  observed.last_peak = pool.last_peak;
-  if (fault == Fault::kDoubtCountsAsNotMade) return observed;
-  if (pool.ceiling_in_doubt > 0) {
-    if (pool.last_ceiling > 0) observed.last_ceiling = std::max(pool.last_ceiling, pool.ceiling_in_doubt);
-    auto& granted = observed.granted;
-    if (granted) granted->ceiling = std::max<std::int64_t>(granted->ceiling, pool.ceiling_in_doubt);
-  }
-  if (pool.peak_in_doubt > 0) {
-    observed.last_peak = std::max(pool.last_peak, pool.peak_in_doubt);
-    auto& workload = observed.workload;
-    if (workload) workload->peak_pods = std::max<std::int64_t>(workload->peak_pods, pool.peak_in_doubt);
-  }
-  return observed;
-}
-
-// As account.cc and Ledger::raise make it.
-sizing::Account account_of(const Configuration& configuration, const State& state, int index, Fault fault) {
-  const Pool& pool = state.pools[static_cast<std::size_t>(index)];
-  const Spec& spec = configuration.spec_of(state, index);
-  Observed observed = known_objects(pool, fault);
+// As Look::destination makes it.
+std::optional<DestinationObserved> observed_destination(const Pool& pool, const Spec& spec, Fault fault) {
+  const auto destination = destination_of(pool, spec);
+  if (!destination) return std::nullopt;
+  DestinationObserved seen{.admitted = false, .abandoned = true};
   for (const Pod& pod : pool.pods) {
-    if (pod.seen != kNotSeen) observed.pods.emplace_back();
+    if (pod.seen == kSeenStarted && (pod.report == 0 || pod.report_leads_to != kNowhere))
+      seen.abandoned = false;
+    if (pod.report != 0 && pod.report_candidate == candidate_of(*destination) && *destination != kNowhere)
+      seen.admitted = true;
   }
-  const Holding held = holding(observed);
-  sizing::Account account;
-  account.uid = std::to_string(index);
-  account.created = index;
-  account.database = "d";
-  account.role = "r";
-  account.existing = held.existing;
-  account.ceiling = held.ceiling;
-  if (pool.write.kind == kGrant && fault != Fault::kNeighboursReadBeforeOwnRaise)
-    account.ceiling = std::max<std::int64_t>(account.ceiling, pool.write.ceiling);
-  if (pool.write.kind == kScale && fault != Fault::kNeighboursReadBeforeOwnRaise)
-    account.existing.peak_pods = std::max<std::int64_t>(account.existing.peak_pods, pool.write.peak);
-  if (fault == Fault::kClaimForgetsPeak) account.existing.peak_pods = account.existing.replicas;
-  if (fault == Fault::kClaimForgetsCeiling) account.ceiling = account.existing.limit;
-  if (fault == Fault::kInvalidSpecClaimsNothing && !spec.valid) account.existing = {};
-  if (spec.valid && !spec.deleting) account.request = request_of(spec);
-  const Byte home = spec.valid ? spec.server : pool.known_config_map.leads_to;
-  account.servers.push_back(server_name(home));
-  for (Byte server = 0; server < kMostServers; ++server) {
-    const bool left = server != home && (leaving_of(pool, spec) >> server & 1U) != 0;
-    if (left && fault != Fault::kClaimForgetsServerBeingLeft) account.servers.push_back(server_name(server));
-  }
-  if (pool.facts.known > 0) {
-    // The server was started anew between one report and the next that says something else.
-    const sizing::Ledger::Now read{std::chrono::seconds(200 * (1 + pool.facts.age))};
-    sizing::KnownFacts& known = account.facts.emplace();
-    known.facts.max_connections = configuration.sizes[pool.facts.known - 1];
-    known.facts.read_at = known.facts.started_at = read.time_since_epoch() / std::chrono::milliseconds(1);
-    known.read = read;
-  }
-  return account;
+  seen.admitted &= pool.there.known != 0;
+  if (fault == Fault::kLedOnBeforeAdmission) seen.abandoned = true;
+  return seen;
 }
 
 struct Asked {
@@ -153,6 +79,7 @@ Asked ask(const Configuration& configuration, const State& state, int index, Fau
   Asked asked;
   asked.desired = {.request = request_of(spec),
                    .asked = {{"maxOpenConns", spec.limit}},
+                   .postgres = target_of(spec.server),
                    .deleting = spec.deleting,
                    .name = "p",
                    .journals = false,
@@ -173,6 +100,13 @@ Asked ask(const Configuration& configuration, const State& state, int index, Fau
     ledger.put(std::move(account));
   }
   asked.observed.outlook = ledger.outlook(std::to_string(index), sizing::Ledger::Now{});
+  asked.observed.destination = observed_destination(pool, spec, fault);
+  auto& there = asked.observed.outlook.destination;
+  if (there && fault == Fault::kLimitOfTheOldServerIsTakenAlong) {
+    there->known = true;
+    there->available = kAnyLimit;
+    there->share = {.pods = kAnyLimit, .per_pod = kAnyLimit};
+  }
   return asked;
 }
 
@@ -199,6 +133,9 @@ Write write_of(const Action& action, const Pool& pool) {
     write.kind = kGrant;
     write.grant = grant_of(grant->granted);
     write.ceiling = static_cast<Byte>(std::min<std::int64_t>(grant->granted.ceiling, kAnyLimit));
+    write.leads_to = server_at(grant->granted.postgres);
+    if (const auto& candidate = grant->granted.candidate)
+      write.candidate = candidate_of(server_at(*candidate));
   } else if (const auto* scale = std::get_if<Scale>(&action)) {
     write.kind = kScale;
     write.replicas = static_cast<Byte>(scale->replicas);
@@ -245,8 +182,8 @@ struct AccountBytes {
   Byte spec, gone;
   Byte limit, ceiling, leads_to;
   Byte exists, replicas, peak;
-  Byte last_ceiling, last_peak, leaving, seen;
-  Facts facts;
+  Byte last_ceiling, last_peak, leaving, seen, tried;
+  Facts facts, there;
   std::array<Byte, 2> doubt;
   std::array<Byte, 3> write;
 };
@@ -270,7 +207,9 @@ AccountBytes account_bytes(const Pool& pool) {
                      .last_peak = pool.last_peak,
                      .leaving = pool.leaving,
                      .seen = 0,
+                     .tried = pool.tried,
                      .facts = pool.facts,
+                     .there = pool.there,
                      .doubt = {pool.ceiling_in_doubt, pool.peak_in_doubt},
                      .write = numbers_of(pool.write)};
   for (const Pod& pod : pool.pods) bytes.seen += pod.seen != kNotSeen ? 1 : 0;
@@ -281,12 +220,13 @@ AccountBytes account_bytes(const Pool& pool) {
 struct Question {
   Byte index, live, settled;
   Grant grant, status_grant;
-  std::array<std::array<Byte, 4>, kMostPods> pods;
+  Candidate candidate;
+  std::array<std::array<Byte, 6>, kMostPods> pods;
   std::array<AccountBytes, kMostPools> accounts;
 };
 static_assert(std::has_unique_object_representations_v<Question>);
 
-std::uint64_t question(const State& state, int index, int pools) {
+std::uint64_t question(const State& state, int index, int pools, const Spec& spec) {
   const Pool& pool = state.pools[static_cast<std::size_t>(index)];
   Question asked{};
   asked.index = static_cast<Byte>(index);
@@ -294,9 +234,12 @@ std::uint64_t question(const State& state, int index, int pools) {
   asked.settled = pool.known_stateful_set.settled;
   asked.grant = pool.known_config_map.grant;
   asked.status_grant = pool.status_grant;
+  asked.candidate = pool.known_config_map.candidate;
+  const bool moves = destination_of(pool, spec).has_value();
   for (std::size_t i = 0; i < pool.pods.size(); ++i) {
     const Pod& pod = pool.pods[i];
     asked.pods[i] = {pod.seen, pod.pushed, pod.report, pod.report_over};
+    if (moves) asked.pods[i][4] = pod.report_leads_to, asked.pods[i][5] = pod.report_candidate;
   }
   for (int i = 0; i < pools; ++i) {
     asked.accounts[static_cast<std::size_t>(i)] = account_bytes(state.pools[static_cast<std::size_t>(i)]);
@@ -310,7 +253,8 @@ Decisions::Decisions(const Configuration& configuration, Fault fault)
     : configuration_(configuration), fault_(fault) {}
 
 const Decision& Decisions::of(const State& state, int pool) {
-  const std::uint64_t key = question(state, pool, configuration_.pools());
+  const std::uint64_t key =
+      question(state, pool, configuration_.pools(), configuration_.spec_of(state, pool));
   const auto found = known_.find(key);
   if (found != known_.end()) return found->second;
   return known_.emplace(key, decide(configuration_, state, pool, fault_)).first->second;
@@ -324,11 +268,16 @@ Counted Decisions::claim(const State& state, int index) {
   const auto found = counted_.find(key);
   if (found != counted_.end()) return found->second;
   const sizing::Account account = account_of(configuration_, state, index, fault_);
-  Counted counted{.connections = static_cast<int>(account.claim())};
+  Counted counted{.connections = static_cast<int>(account.claim()),
+                  .servers = 0,
+                  .pods = static_cast<int>(account.existing.peak_pods),
+                  .tried = 0};
   for (Byte server = 0; server < kMostServers; ++server) {
-    const auto& names = account.servers;
-    const bool counts = std::find(names.begin(), names.end(), server_name(server)) != names.end();
-    if (counts) counted.servers |= static_cast<Byte>(1U << server);
+    const auto counts = [&](const std::vector<std::string>& names) {
+      return std::find(names.begin(), names.end(), server_name(server)) != names.end() ? 1U : 0U;
+    };
+    counted.servers |= static_cast<Byte>(counts(account.servers) << server);
+    counted.tried |= static_cast<Byte>(counts(account.tried) << server);
   }
   return counted_.emplace(key, counted).first->second;
 }

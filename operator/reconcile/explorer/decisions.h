@@ -26,6 +26,13 @@ struct Decision {
 struct Counted {
   int connections = 0;
   Byte servers = 0;
+  int pods = 0;  // one connection each is counted on those that they try
+  Byte tried = 0;
+
+  int on(int server) const {
+    if ((servers >> server & 1U) != 0) return connections;
+    return (tried >> server & 1U) != 0 ? pods : 0;
+  }
 };
 
 class Decisions {

@@ -21,6 +21,8 @@ std::string write(const Write& write) {
     case kGrant:
       return "ConfigMap: limit " + grant(write.grant) + ", ceiling " + number(write.ceiling) +
              (write.leads_to != 0 ? ", server " + number(write.leads_to) : "") +
+             (write.candidate != 0 ? ", to try server " + number(write.candidate - 1) : "") +
+             (write.tried != 0 ? ", tried servers " + number(write.tried) : "") +
              (write.leaving != 0 ? ", leaving servers " + number(write.leaving) : "");
     case kScale:
       return "StatefulSet: replicas " + number(write.replicas) + ", peak " + number(write.peak);
@@ -37,6 +39,8 @@ std::string config_map(const ConfigMap& config_map) {
   if (config_map.grant == 0) return "none";
   return "limit " + grant(config_map.grant) + ", ceiling " + number(config_map.ceiling) +
          (config_map.leads_to != 0 ? ", server " + number(config_map.leads_to) : "") +
+         (config_map.candidate != 0 ? ", to try server " + number(config_map.candidate - 1) : "") +
+         (config_map.tried != 0 ? ", tried servers " + number(config_map.tried) : "") +
          (config_map.leaving != 0 ? ", leaving servers " + number(config_map.leaving) : "");
 }
 
@@ -57,6 +61,8 @@ std::string pod(const Pod& pod) {
   if (pod.mount != 0) text += ", mounted " + grant(pod.mount);
   if (pod.late != 0) text += ", on its way to it " + grant(pod.late);
   if (pod.leads_to != 0) text += ", server " + number(pod.leads_to);
+  if (pod.mount_candidate != 0) text += ", tries server " + number(pod.mount_candidate - 1);
+  if (pod.mount_is_newest != 0) text += ", has the newest ConfigMap";
   if (pod.left != 0) text += ", sockets on servers left " + number(pod.left);
   return text;
 }
@@ -102,7 +108,8 @@ std::vector<std::string> lines(const State& state, const Configuration& configur
     all.push_back(name + "remembers ceiling " + number(pool.last_ceiling) + ", peak " +
                   number(pool.last_peak) + ", generation " + number(generation_of(pool.status_grant)));
     all.push_back(name + (pool.live != 0 ? "pods are seen live" : "pods are seen in a cache"));
-    all.push_back(name + "leaving servers " + number(pool.leaving));
+    all.push_back(name + "leaving servers " + number(pool.leaving) + ", tried " + number(pool.tried) +
+                  (pool.there.known != 0 ? ", knows its destination" : ""));
     all.push_back(name + "facts: " +
                   (pool.facts.known == 0 ? "none"
                                          : number(configuration.sizes[pool.facts.known - 1]) + ", age " +

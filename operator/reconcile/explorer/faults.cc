@@ -25,6 +25,10 @@ const std::vector<Planted>& planted_faults() {
       {Fault::kConfigMapWrittenUnconditionally, "ConfigMapWrittenUnconditionally", "late writes"},
       {Fault::kStatefulSetWrittenUnconditionally, "StatefulSetWrittenUnconditionally", "late writes"},
       {Fault::kReleasedWhilePodsExist, "ReleasedWhilePodsExist", "deletion"},
+      {Fault::kClaimForgetsServersTried, "ClaimForgetsServersTried", "moves"},
+      {Fault::kMovedBelievedOfOldMounts, "MovedBelievedOfOldMounts", "typing error"},
+      {Fault::kLedOnBeforeAdmission, "LedOnBeforeAdmission", "typing error"},
+      {Fault::kLimitOfTheOldServerIsTakenAlong, "LimitOfTheOldServerIsTakenAlong", "moves"},
   };
   return all;
 }

@@ -31,6 +31,10 @@ enum class Fault : Byte {
   kStatefulSetWrittenUnconditionally,
   kInvalidSpecClaimsNothing,
   kReleasedWhilePodsExist,
+  kClaimForgetsServersTried,
+  kMovedBelievedOfOldMounts,
+  kLedOnBeforeAdmission,
+  kLimitOfTheOldServerIsTakenAlong,
 };
 
 struct Planted {

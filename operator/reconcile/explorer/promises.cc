@@ -47,7 +47,7 @@ std::string World::claim_broken(const State& state, int index) {
   if (!configuration_.by_objects_alone) counted = decisions_.claim(state, index);
   for (int server = 0; server < kMostServers; ++server) {
     const int uses = pods_use(pool, server);
-    const int claim = (counted.servers >> server & 1U) != 0 ? counted.connections : 0;
+    const int claim = counted.on(server);
     if (uses <= claim) continue;
     return "L: pods of " + name(index) + " may hold " + std::to_string(uses) + " connections to server " +
            std::to_string(server) + ", and " +
@@ -64,6 +64,8 @@ std::string World::violation(const State& state) {
     const Pool& pool = state.pools[static_cast<std::size_t>(i)];
     if (pool.gone != 0 && has_pods(pool)) return name(i) + " was released while it has pods";
     broken = claim_broken(state, i);
+    if (broken.empty() && configuration_.all_serve && pool.config_map.leads_to == kNowhere)
+      broken = "E11: " + name(i) + " leads its pods to where none was admitted";
     const bool decides = pool.gone == 0 && configuration_.spec_of(state, i).valid;
     if (broken.empty() && decides && decisions_.of(state, i).explained == 0)
       broken = "S3: " + name(i) + " gets less than it needs, and no condition says why";
@@ -79,7 +81,7 @@ void World::note_excuse(State& state) {
     const Pool& pool = state.pools[static_cast<std::size_t>(i)];
     if (pool.write.kind == kGrant || pool.write.kind == kScale) return;
     const Counted counted = decisions_.claim(state, i);
-    if ((counted.servers & 1U) != 0) claimed += counted.connections;
+    claimed += counted.on(0);
     if (pool.facts.known > 0 && (newest == nullptr || pool.facts.age > newest->facts.age)) newest = &pool;
   }
   const bool known = newest != nullptr && newest->facts.known == state.size[0] + 1;

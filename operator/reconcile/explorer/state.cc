@@ -54,7 +54,8 @@ void renumber_ages(State& state, int pools) {
   const std::span<Pool> all(state.pools.data(), static_cast<std::size_t>(pools));
   Byte first = 0;
   bool differ = false;
-  for (const Pool& pool : all) {
+  for (Pool& pool : all) {
+    pool.there.age = 0;  // servers of different sizes are looked at without moves
     if (pool.facts.known == 0) continue;
     if (first == 0) first = pool.facts.known;
     differ |= pool.facts.known != first;
@@ -90,7 +91,19 @@ int highest_generation(State& state, int pool) {
   return highest;
 }
 
+namespace {
+
+// Whether a pod has the newest ConfigMap matters until all is where that says.
+void forget_mounts(Pool& pool) {
+  const ConfigMap& now = pool.config_map;
+  if ((pool.leaving | pool.tried | now.leaving | now.tried) != 0) return;
+  for (Pod& pod : pool.pods) pod.mount_is_newest = pod.report_is_of_newest = 0;
+}
+
+}  // namespace
+
 bool canonicalize(State& state, int pools) {
+  for (int i = 0; i < pools; ++i) forget_mounts(state.pools[static_cast<std::size_t>(i)]);
   bool fits = true;
   for (int i = 0; i < pools; ++i) fits &= renumber_generations(state, i);
   renumber_ages(state, pools);

@@ -18,6 +18,12 @@ inline constexpr int kMostPods = 3;
 inline constexpr int kMostServers = 2;
 inline constexpr Byte kNowhere = kMostServers;  // a host name that leads to no server
 
+// A server, or none.
+using Candidate = Byte;
+constexpr Candidate candidate_of(Byte server) {
+  return static_cast<Candidate>(server + 1);
+}
+
 // Generation (1 to 15) and limit (1 to 15) of a grant; 0: none.
 using Grant = Byte;
 constexpr Grant make_grant(int generation, int limit) {
@@ -43,8 +49,10 @@ struct Pod {
   Grant late = 0;     // pushed, and still on its way
   Byte over = 0;      // sockets it holds while they are more than its limit; else 0
   Byte mount_leads_to = 0;
-  Byte leads_to = 0;  // the server of its new sessions
-  Byte left = 0;      // servers of its old ones, a bit each
+  Candidate mount_candidate = 0;  // that it tries
+  Byte mount_is_newest = 0;       // 0 also where it does not matter
+  Byte leads_to = 0;              // the server of its new sessions
+  Byte left = 0;                  // servers of its old ones, a bit each
   // The operator's.
   Byte seen = kNotSeen;
   Byte seen_is_this = 0;  // and not one of this name that is gone
@@ -53,6 +61,8 @@ struct Pod {
   Byte report_over = 0;
   Byte report_leads_to = 0;
   Byte report_left = 0;
+  Candidate report_candidate = 0;
+  Byte report_is_of_newest = 0;
 };
 
 enum Pending : Byte { kNothing, kGrant, kScale, kPush, kList };
@@ -64,8 +74,10 @@ struct Write {
   Byte ceiling = 0;
   Byte replicas = 0;
   Byte peak = 0;
-  Byte leads_to = 0;   // of the ConfigMap
-  Byte leaving = 0;    //
+  Byte leads_to = 0;  // of the ConfigMap
+  Byte leaving = 0;   //
+  Candidate candidate = 0;
+  Byte tried = 0;
   Byte pods = 0;       // to push to, a bit each
   Byte on_newest = 0;  // what it was decided on is still what the API server has
 };
@@ -76,6 +88,8 @@ struct ConfigMap {
   Byte ceiling = 0;
   Byte leads_to = 0;
   Byte leaving = 0;  // as the operator's, when it was written
+  Candidate candidate = 0;
+  Byte tried = 0;  // likewise
   friend bool operator==(const ConfigMap&, const ConfigMap&) = default;
 };
 
@@ -105,9 +119,11 @@ struct Pool {
   StatefulSet known_stateful_set;
   Byte config_map_is_newest = 0;
   Byte stateful_set_is_newest = 0;
-  Byte live = 0;     // pods as seen are from the API server, not from a cache
-  Byte leaving = 0;  // servers that pods may still use besides, a bit each
-  Facts facts;
+  Byte live = 0;           // pods as seen are from the API server, not from a cache
+  Byte leaving = 0;        // servers that pods may still use besides, a bit each
+  Byte tried = 0;          // servers that each pod may hold one connection to
+  Facts facts;             // of the server that the pods are led to
+  Facts there;             // of the one where the spec leads, while it is another
   Byte last_ceiling = 0;   // from before the ConfigMap was lost
   Byte last_peak = 0;      // from before the StatefulSet was lost
   Grant status_grant = 0;  // remembered in the status

@@ -11,6 +11,7 @@ Byte bit(Byte server) {
 
 void forget_report(Pod& pod) {
   pod.report = pod.report_over = pod.report_leads_to = pod.report_left = 0;
+  pod.report_candidate = pod.report_is_of_newest = 0;
 }
 
 // Somebody else's write: what was decided before it is decided on something old.
@@ -30,8 +31,9 @@ void take_over(Pod& pod, Grant grant) {
 
 void read_mount(Pod& pod) {
   take_over(pod, pod.mount);
-  pod.mount = 0;  // it only ever matters while it is newer
-  if (pod.leads_to == pod.mount_leads_to) return;
+  pod.mount = 0;                                        // it only ever matters while it is newer
+  const bool refused = pod.mount_leads_to == kNowhere;  // and what it has goes on
+  if (pod.leads_to == pod.mount_leads_to || refused) return;
   if (pod.leads_to != kNowhere) pod.left |= bit(pod.leads_to);
   pod.leads_to = pod.mount_leads_to;
   pod.left &= static_cast<Byte>(~bit(pod.leads_to));
@@ -43,10 +45,15 @@ bool store(State& state, int index, const Write& write, bool on_newest, Fault fa
   if (write.kind == kGrant) {
     if (!on_newest && fault != Fault::kConfigMapWrittenUnconditionally) return false;
     outdate(state, pool, index, kGrant);
+    // A generation that a mount has is of the same contents.
+    if (write.grant != pool.config_map.grant)
+      for (Pod& pod : pool.pods) pod.mount_is_newest = pod.report_is_of_newest = 0;
     pool.config_map = {.grant = write.grant,
                        .ceiling = std::max(write.ceiling, limit_of(write.grant)),
                        .leads_to = write.leads_to,
-                       .leaving = write.leaving};
+                       .leaving = write.leaving,
+                       .candidate = write.candidate,
+                       .tried = write.tried};
     return true;
   }
   if (!on_newest && fault != Fault::kStatefulSetWrittenUnconditionally) return false;
@@ -73,6 +80,11 @@ void hear_of_config_map(Pool& pool) {
   const Byte before = known.grant != 0 ? known.ceiling : pool.last_ceiling;
   const bool lost = pool.config_map.grant == 0 && before != 0;
   pool.last_ceiling = lost ? std::max(before, pool.ceiling_in_doubt) : 0;
+  if (known.grant != 0 && pool.config_map.grant != 0 && known.leads_to != pool.config_map.leads_to) {
+    pool.leaving = (pool.leaving | bit(known.leads_to)) & static_cast<Byte>(~bit(pool.config_map.leads_to));
+    pool.facts = pool.there;
+    pool.there = {};
+  }
   known = pool.config_map;
   pool.config_map_is_newest = 1;
   pool.ceiling_in_doubt = 0;
@@ -104,35 +116,57 @@ void ask(State& state, Pool& pool, Pod& pod, const Spec& spec) {
   pod.report_over = pod.over;
   pod.report_leads_to = pod.leads_to;
   pod.report_left = pod.left;
-  if (pod.leads_to != spec.server || pod.leads_to == kNowhere) return;
-  pool.facts = {.known = static_cast<Byte>(1 + state.size[pod.leads_to]), .age = kMostPools};
+  pod.report_candidate = pod.mount_candidate;
+  pod.report_is_of_newest = pod.mount_is_newest;
+  const auto read = [&](Byte server) {
+    return Facts{.known = static_cast<Byte>(1 + state.size[server]), .age = kMostPools};
+  };
+  if (pod.leads_to == home_of(pool, spec) && pod.leads_to != kNowhere) pool.facts = read(pod.leads_to);
+  const auto destination = destination_of(pool, spec);
+  if (destination && *destination != kNowhere && pod.mount_candidate == candidate_of(*destination))
+    pool.there = read(*destination);
 }
 
-Byte leaving_of(const Pool& pool, const Spec& spec) {
-  const Byte live = pool.known_config_map.grant != 0 ? bit(pool.known_config_map.leads_to) : 0;
-  return (pool.leaving | live) & static_cast<Byte>(~bit(spec.server));
+Byte home_of(const Pool& pool, const Spec& spec) {
+  return pool.known_config_map.grant != 0 ? pool.known_config_map.leads_to : spec.server;
 }
 
-bool follow_servers(Pool& pool, const Spec& spec) {
+std::optional<Byte> destination_of(const Pool& pool, const Spec& spec) {
+  if (!spec.valid || home_of(pool, spec) == spec.server) return std::nullopt;
+  return spec.server;
+}
+
+// As Look::forget_servers and Look::ensure_config_map.
+bool follow_servers(Pool& pool, Fault fault) {
   const ConfigMap& known = pool.known_config_map;
   if (known.grant == 0) return false;
-  const auto is_there = [&](const Pod& pod) {
-    const bool says_so = pod.report != 0 && pod.report_leads_to == spec.server && pod.report_left == 0;
+  const auto is_as_led = [&](const Pod& pod) {
+    const bool newest = pod.report_is_of_newest != 0 || fault == Fault::kMovedBelievedOfOldMounts;
+    const bool says_so = pod.report != 0 && pod.report_leads_to == known.leads_to && pod.report_left == 0 &&
+                         pod.report_candidate == known.candidate && newest;
     return pod.seen != kSeenStarted || says_so;
   };
-  const bool moved =
-      known.leads_to == spec.server && std::all_of(pool.pods.begin(), pool.pods.end(), is_there);
-  if (pool.leaving != 0 && moved && pool.live == 0) {
+  const Byte tried = known.candidate != 0 ? bit(known.candidate - 1) : 0;
+  const bool settled = pool.leaving == 0 && pool.tried == tried;
+  const bool as_led =
+      pool.ceiling_in_doubt == 0 && std::all_of(pool.pods.begin(), pool.pods.end(), is_as_led);
+  if (!settled && as_led && pool.live == 0) {
     pool.write.kind = kList;
     return true;
   }
-  if (moved) pool.leaving = 0;
-  if (known.leads_to == spec.server && known.leaving == pool.leaving) return false;
+  const bool forgets = !settled && as_led;
+  if (forgets) {
+    pool.leaving = 0;
+    pool.tried = tried;
+  }
+  if (known.leaving == pool.leaving && known.tried == pool.tried) return forgets;
   pool.write = {.kind = kGrant,
                 .grant = known.grant,
                 .ceiling = known.ceiling,
-                .leads_to = spec.server,
-                .leaving = pool.leaving};
+                .leads_to = known.leads_to,
+                .leaving = pool.leaving,
+                .candidate = known.candidate,
+                .tried = pool.tried};
   return true;
 }
 
@@ -150,7 +184,9 @@ void restart_operator(State& state, const Configuration& configuration) {
     hear_of_stateful_set(pool);
     pool.last_ceiling = pool.last_peak = 0;
     hear_of_pods(pool);
-    pool.leaving = pool.config_map.leaving & static_cast<Byte>(~bit(configuration.spec_of(state, i).server));
+    pool.leaving = pool.config_map.leaving;
+    pool.tried = pool.config_map.tried;
+    pool.there = {};
     for (Pod& pod : pool.pods) forget_report(pod), pod.pushed = 0;
   }
 }
@@ -208,6 +244,8 @@ void remove_pod(Pod& pod) {
   pod.report_over = gone.report_over;
   pod.report_leads_to = gone.report_leads_to;
   pod.report_left = gone.report_left;
+  pod.report_candidate = gone.report_candidate;
+  pod.report_is_of_newest = gone.report_is_of_newest;
 }
 
 void create_pod(Pod& pod) {
@@ -234,6 +272,8 @@ void deliver(Pod& pod) {
 void hear_of_mount(const Pool& pool, Pod& pod) {
   pod.mount = pool.config_map.grant;
   pod.mount_leads_to = pool.config_map.leads_to;
+  pod.mount_candidate = pool.config_map.candidate;
+  pod.mount_is_newest = 1;
   if (pod.phase == kRunning) read_mount(pod);
 }
 
@@ -252,9 +292,7 @@ void change_spec(Pool& pool, Byte spec, const Configuration& configuration) {
   const Byte before = configuration.menu[pool.spec].server;
   const Byte after = configuration.menu[spec].server;
   pool.spec = spec;
-  if (before == after) return;
-  pool.facts = {};
-  pool.leaving = (pool.leaving | bit(before)) & static_cast<Byte>(~bit(after));
+  if (before != after) pool.there = {};
 }
 
 void delete_config_map(State& state, int index) {
@@ -276,7 +314,9 @@ void release_pool(Pool& pool) {
   pool.stateful_set = pool.known_stateful_set = {};
   pool.controller_replicas = 0;
   pool.write = {};
-  pool.leaving = pool.last_ceiling = pool.last_peak = pool.ceiling_in_doubt = pool.peak_in_doubt = 0;
+  pool.there = {};
+  pool.tried = pool.leaving = pool.last_ceiling = pool.last_peak = pool.ceiling_in_doubt =
+      pool.peak_in_doubt = 0;
 }
 
 Seen as_seen(const Pod& pod) {
@@ -293,7 +333,9 @@ bool pods_are_as_seen(const Pool& pool) {
 bool mount_is_behind(const Pool& pool, const Pod& pod) {
   const ConfigMap& now = pool.config_map;
   if (now.grant == 0 || pod.phase < kOnNode) return false;
-  if (pod.mount_leads_to != now.leads_to) return true;
+  if (pod.mount_leads_to != now.leads_to || pod.mount_candidate != now.candidate) return true;
+  const bool matters = (pool.leaving | pool.tried | now.leaving | now.tried) != 0;
+  if (matters && pod.mount_is_newest == 0) return true;
   return pod.phase == kOnNode ? pod.mount != now.grant
                               : generation_of(now.grant) > generation_of(pod.applied);
 }
@@ -308,7 +350,8 @@ int lowest_missing(const Pool& pool) {
 int may_use(const Pod& pod, int server) {
   if (pod.phase != kRunning) return 0;
   const bool there = pod.leads_to == server || (pod.left >> server & 1U) != 0;
-  return there ? std::max(pod.over, limit_of(pod.applied)) : 0;
+  if (there) return std::max(pod.over, limit_of(pod.applied));
+  return pod.mount_candidate == candidate_of(static_cast<Byte>(server)) ? 1 : 0;
 }
 
 }  // namespace storagepool::reconcile::explorer

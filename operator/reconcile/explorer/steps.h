@@ -2,6 +2,8 @@
 // step is possible, only what it does.
 #pragma once
 
+#include <optional>
+
 #include "operator/reconcile/explorer/configuration.h"
 #include "operator/reconcile/explorer/faults.h"
 #include "operator/reconcile/explorer/state.h"
@@ -23,9 +25,10 @@ void restart_operator(State& state, const Configuration& configuration);
 
 // After all else: forgets the servers that no pod uses any more, and keeps the ConfigMap as it should be.
 // False: there is nothing to do.
-bool follow_servers(Pool& pool, const Spec& spec);
-// Servers that pods may use beside the one that the spec leads to, a bit each.
-Byte leaving_of(const Pool& pool, const Spec& spec);
+bool follow_servers(Pool& pool, Fault fault);
+// Where the ConfigMap leads the pods, as far as the operator knows; and where the spec does, if elsewhere.
+Byte home_of(const Pool& pool, const Spec& spec);
+std::optional<Byte> destination_of(const Pool& pool, const Spec& spec);
 
 enum class Answer { kArrives, kIsLost };
 // Carries out what is decided. A write that was decided on something older than the API server has is

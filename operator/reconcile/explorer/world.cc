@@ -26,6 +26,20 @@ bool is_newest(const Pool& pool, Byte kind) {
   return (kind == kGrant ? pool.config_map_is_newest : pool.stateful_set_is_newest) != 0;
 }
 
+// As Look::claim_servers and Look::config_map.
+void claim_servers(Pool& pool, Byte home) {
+  const auto bit = [](unsigned server) { return static_cast<Byte>(1U << server); };
+  Write& write = pool.write;
+  Byte leaving = pool.leaving;
+  if (write.leads_to != home) {
+    pool.leaving |= bit(write.leads_to);
+    leaving |= bit(home);
+  }
+  if (write.candidate != 0) pool.tried |= bit(write.candidate - 1U);
+  write.leaving = leaving & static_cast<Byte>(~bit(write.leads_to));
+  write.tried = pool.tried;
+}
+
 }  // namespace
 
 World::World(const Configuration& configuration, Fault fault)
@@ -78,9 +92,8 @@ bool World::may_decide(const State& state, int index) const {
 bool World::decide(State& state, int index) {
   Pool& pool = pool_of(state, index);
   const Spec& spec = configuration_.spec_of(state, index);
-  pool.leaving = leaving_of(pool, spec);
   const Decision& decision = decisions_.of(state, index);
-  if (decision.write.kind == kNothing && !spec.deleting) return follow_servers(pool, spec);
+  if (decision.write.kind == kNothing && !spec.deleting) return follow_servers(pool, fault_);
   if (decision.write.kind == kNothing) {
     if (decision.done != 0) release_pool(pool);
     return decision.done != 0;
@@ -89,8 +102,7 @@ bool World::decide(State& state, int index) {
   pool.write = decision.write;
   if (decision.skips_generations != 0) pool.write.grant = make_grant(unused, limit_of(pool.write.grant));
   if (pool.write.kind == kGrant) {
-    pool.write.leads_to = spec.server;
-    pool.write.leaving = pool.leaving;
+    claim_servers(pool, home_of(pool, spec));
   }
   const bool raise =
       pool.write.kind == kGrant && limit_of(pool.write.grant) > limit_of(pool.known_config_map.grant);
@@ -179,7 +191,6 @@ void World::cluster_events(int index) {
   }
   if (happens(What::kSpec) && pool.gone == 0 && !configuration_.spec_of(*from_, index).deleting) {
     for (const Byte spec : configuration_.specs[static_cast<std::size_t>(index)]) {
-      if (configuration_.specs_go_forward && spec < pool.spec) continue;
       add(event_of(What::kSpec, index, 0, spec),
           [&](State& next) { change_spec(pool_of(next, index), spec, configuration_); });
     }

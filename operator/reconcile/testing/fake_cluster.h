@@ -42,9 +42,10 @@ class FakeCluster final : public Cluster, public pods::Pods {
   std::map<std::string, std::vector<Json>> about;  // events, by the uid of what they are about
   std::vector<std::string> event_lists;            // kinds of objects whose events were asked for
   settings::FactsReport new_pods_say;
-  runtime::TimePoint asked{};                      // when pods were asked for what they say
-  std::map<kube::ObjectKey, pods::Wanted> wanted;  // of the last look at each
-  bool pods_have_news = false;                     // since the last look
+  std::map<std::string, settings::ServerFacts> admitting;  // candidates, by "host:port/database"
+  runtime::TimePoint asked{};                              // when pods were asked for what they say
+  std::map<kube::ObjectKey, pods::Wanted> wanted;          // of the last look at each
+  bool pods_have_news = false;                             // since the last look
 
   Json& get(const std::string& kind, const std::string& name) { return objects.at({kind, name}); }
   bool has(const std::string& kind, const std::string& name) const { return objects.contains({kind, name}); }
@@ -83,9 +84,7 @@ class FakeCluster final : public Cluster, public pods::Pods {
 
   // What the pods find mounted reaches them.
   void run_kubelet(const std::string& name) {
-    const auto config =
-        settings::parse_config(get("ConfigMap", name + "-config")["data"]["config.yaml"].get<std::string>());
-    for (auto& [address, pod] : pods) pod.facts.target = settings::target_of(config->postgres);
+    for (auto& [address, pod] : pods) mount(get("ConfigMap", name + "-config")["data"], pod.facts);
   }
 
   std::uint64_t version(const kube::ObjectKey&) const override {
@@ -143,6 +142,7 @@ class FakeCluster final : public Cluster, public pods::Pods {
     }
     return write("apply", id, [&](Json& stored) {
       if (stored.contains("metadata")) stored["metadata"].erase("annotations");  // ours, all of them
+      if (id.first == "ConfigMap") stored.erase("data");
       stored.merge_patch(object);
     });
   }
@@ -203,6 +203,24 @@ class FakeCluster final : public Cluster, public pods::Pods {
   }
 
  private:
+  void mount(const Json& data, settings::FactsReport& facts) const {
+    const auto config = settings::parse_config(data["config.yaml"].get<std::string>());
+    facts.target = settings::target_of(config->postgres);
+    facts.mounted = config->generation;
+    facts.trial.reset();
+    if (!data.contains(settings::kCandidateFile)) return;
+    const auto candidate = settings::parse_target(data[settings::kCandidateFile].get<std::string>());
+    settings::TrialReport& trial = facts.trial.emplace();
+    trial.target = settings::target_of(*candidate);
+    const auto admits = admitting.find(trial.target);
+    trial.admitted = admits != admitting.end();
+    if (trial.admitted) {
+      trial.facts = admits->second;
+    } else {
+      trial.fault = settings::PostgresFault::kUnreachable;
+      trial.detail = "connecting to " + trial.target + ": the host name does not resolve";
+    }
+  }
   static std::string revision_of(const Json& set) {
     return std::to_string(std::hash<std::string>{}(set["spec"]["template"].dump()));
   }
@@ -282,7 +300,7 @@ class FakeCluster final : public Cluster, public pods::Pods {
     pod.report.settings = *settings::resolve(config->pool);
     pod.report.journal = settings::JournalReport{.takes_events = true, .reason = {}};
     pod.facts = new_pods_say;
-    pod.facts.target = settings::target_of(config->postgres);
+    mount(get("ConfigMap", set_name + "-config")["data"], pod.facts);
     pods[address] = pod;
   }
 

@@ -15,11 +15,13 @@ namespace {
 constexpr std::int64_t kSecond = 1000;
 constexpr std::int64_t kMinute = 60 * kSecond;
 constexpr std::int64_t kMaxDuration = std::int64_t{100} * 365 * 24 * 60 * kMinute;
+constexpr std::int64_t kMaxPostgresTimeout = 2'147'483 * kSecond;  // PostgreSQL's own, in whole seconds
 constexpr std::int64_t kMaxConns = 10'000;
 constexpr std::int64_t kDefaultMaxOpenConns = 25;
 constexpr std::int64_t kMaxWaiters = 10'000'000;
 constexpr std::size_t kMaxShownValue = 64;
 
+constexpr std::span<const EnvironmentName> kNone;
 constexpr std::array<EnvironmentName, 2> kMaxOpenNames{{{"DB_MAX_CONNECTIONS"}, {"DB_CONNECTION_LIMIT"}}};
 constexpr std::array<EnvironmentName, 1> kMaxIdleNames{{{"DB_MAX_IDLE_CONNECTIONS"}}};
 constexpr std::array<EnvironmentName, 1> kPerDatabaseNames{{{"DB_MAX_CONNECTIONS_PER_DB"}}};
@@ -36,89 +38,35 @@ constexpr std::array kTable{
     Setting{"maxOpenConns", Kind::kCount, kDefaultMaxOpenConns, 1, kMaxConns, false, false, kMaxOpenNames,
             "Connections this pod may hold to the server, over all databases."},
     Setting{"maxIdleConns", Kind::kCount, 5, 0, kMaxConns, false, true, kMaxIdleNames,
-            "Connections kept open while nobody uses them."},
+            "Connections kept open while nobody uses them; more only for surplusIdleTime."},
     Setting{"maxConnsPerDatabase", Kind::kCount, 3, 1, kMaxConns, false, true, kPerDatabaseNames,
             "Connections this pod may hold to each workspace database."},
-    Setting{"systemConns",
-            Kind::kCount,
-            0,
-            1,
-            kMaxConns,
-            false,
-            true,
-            {},
+    Setting{"systemConns", Kind::kCount, 0, 1, kMaxConns, false, true, kNone,
             "Connections kept for the system database, all but one at most; by default a tenth of "
             "maxOpenConns, 5 to 20, never over half."},
     Setting{"connMaxLifetime", Kind::kDuration, 5 * kMinute, kSecond, kMaxDuration, true, false,
             kLifetimeNames, "Age at which a connection is replaced, with up to 10 % jitter; 0 turns it off."},
     Setting{"connMaxIdleTime", Kind::kDuration, 10 * kMinute, kSecond, kMaxDuration, true, false,
             kIdleTimeNames, "Time unused after which a connection is closed; 0 turns it off."},
+    Setting{"surplusIdleTime", Kind::kDuration, 5 * kSecond, 0, kMaxDuration, true, false, kNone,
+            "Time unused after which a connection above maxIdleConns is closed; 0 closes it at once."},
     Setting{"acquireTimeout", Kind::kDuration, 30 * kSecond, 1, kMaxDuration, false, false, kAcquireNames,
             "Longest wait for a connection."},
-    Setting{"maxWaiters",
-            Kind::kCount,
-            10'000,
-            0,
-            kMaxWaiters,
-            false,
-            false,
-            {},
+    Setting{"maxWaiters", Kind::kCount, 10'000, 0, kMaxWaiters, false, false, kNone,
             "Requests that may wait for a connection at the same time; further ones are refused at once."},
-    Setting{"connectTimeout",
-            Kind::kDuration,
-            5 * kSecond,
-            100,
-            kMaxDuration,
-            false,
-            false,
-            {},
+    Setting{"connectTimeout", Kind::kDuration, 5 * kSecond, 100, kMaxDuration, false, false, kNone,
             "Longest time to establish one connection, name resolution and TLS included."},
     Setting{"statementCacheSize", Kind::kCount, 200, 0, 10'000, false, false, kStatementCacheNames,
             "Prepared statements kept on each connection."},
-    Setting{"statementTimeout",
-            Kind::kDuration,
-            30 * kSecond,
-            0,
-            kMaxDuration,
-            true,
-            false,
-            {},
+    Setting{"statementTimeout", Kind::kDuration, 30 * kSecond, 0, kMaxPostgresTimeout, true, false, kNone,
             "Longest run of one statement on the server; 0 turns it off."},
-    Setting{"lockTimeout",
-            Kind::kDuration,
-            10 * kSecond,
-            0,
-            kMaxDuration,
-            true,
-            false,
-            {},
+    Setting{"lockTimeout", Kind::kDuration, 10 * kSecond, 0, kMaxPostgresTimeout, true, false, kNone,
             "Longest wait of a statement for a lock; 0 turns it off."},
-    Setting{"validateAfterIdle",
-            Kind::kDuration,
-            30 * kSecond,
-            0,
-            kMaxDuration,
-            true,
-            false,
-            {},
+    Setting{"validateAfterIdle", Kind::kDuration, 30 * kSecond, 0, kMaxDuration, true, false, kNone,
             "Time unused after which a connection is checked by a query before reuse; 0 checks always."},
-    Setting{"stallAfter",
-            Kind::kDuration,
-            kSecond,
-            100,
-            kMaxDuration,
-            false,
-            false,
-            {},
+    Setting{"stallAfter", Kind::kDuration, kSecond, 100, kMaxDuration, false, false, kNone,
             "Time without a commit after which waiting events go to the journal."},
-    Setting{"synchronousCommit",
-            Kind::kChoice,
-            0,
-            0,
-            kSynchronousCommit.size() - 1,
-            false,
-            false,
-            {},
+    Setting{"synchronousCommit", Kind::kChoice, 0, 0, kSynchronousCommit.size() - 1, false, false, kNone,
             "PostgreSQL's synchronous_commit of every session; server: as the server's configuration has it, "
             "at least local, whatever the role has.",
             kSynchronousCommit},
@@ -136,6 +84,7 @@ std::int64_t& field(Settings& settings, std::string_view key) {
 std::chrono::milliseconds& duration_field(Settings& settings, std::string_view key) {
   if (key == "connMaxLifetime") return settings.conn_max_lifetime;
   if (key == "connMaxIdleTime") return settings.conn_max_idle_time;
+  if (key == "surplusIdleTime") return settings.surplus_idle_time;
   if (key == "acquireTimeout") return settings.acquire_timeout;
   if (key == "connectTimeout") return settings.connect_timeout;
   if (key == "statementTimeout") return settings.statement_timeout;
@@ -267,6 +216,7 @@ std::string allowed_range(const Setting& setting) {
     return values;
   }
   const std::string unit = " (a duration with its unit, such as 250ms, 30s or 1m30s)";
+  if (setting.maximum < kMaxDuration) return "0 to " + format_value(setting, setting.maximum) + unit;
   if (setting.minimum == 0) return "0 or more" + unit;
   const std::string least = "at least " + format_value(setting, setting.minimum);
   return (setting.zero_allowed ? "0 (off) or " + least : least) + unit;

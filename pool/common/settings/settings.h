@@ -38,6 +38,7 @@ struct Settings {
   std::int64_t statement_cache_size = 200;
   std::chrono::milliseconds conn_max_lifetime{std::chrono::minutes{5}};    // 0: no limit
   std::chrono::milliseconds conn_max_idle_time{std::chrono::minutes{10}};  // 0: no limit
+  std::chrono::milliseconds surplus_idle_time{std::chrono::seconds{5}};    // 0: closed at once
   std::chrono::milliseconds acquire_timeout{std::chrono::seconds{30}};
   std::chrono::milliseconds connect_timeout{std::chrono::seconds{5}};
   std::chrono::milliseconds statement_timeout{std::chrono::seconds{30}};    // 0: no limit

@@ -4,6 +4,7 @@
 #include <array>
 #include <chrono>
 #include <memory>
+#include <set>
 #include <string>
 #include <utility>
 #include <vector>
@@ -75,7 +76,7 @@ TEST_F(ConformanceLimits, AGivenUpStatementDoesNotHitTheNextClient) {
 // comes back in a transaction or with its backend dead.
 TEST_F(ConformanceLimits, NoTokenReturnsBeforeItsBackendIsGone) {
   server_->superuser("ALTER ROLE app CONNECTION LIMIT 2");
-  make({.max_open_conns = 2, .max_idle_conns = 0});
+  make({.max_open_conns = 2, .max_idle_conns = 0, .surplus_idle_time = 0ms});
   int served = 0;
   for (int i = 0; i < 40; ++i) {
     start_statement(i % 2 == 0 ? "BEGIN; SELECT 1" : "SELECT 1",
@@ -84,6 +85,28 @@ TEST_F(ConformanceLimits, NoTokenReturnsBeforeItsBackendIsGone) {
   wait_until([&] { return served == 40; });
   EXPECT_EQ(engine_->statistics().connect_failures, 0);
   EXPECT_GT(engine_->statistics().max_idle_closed, 0);
+}
+
+// A load that overlaps now and then, with less idle connections allowed than it uses at its peaks.
+TEST_F(ConformanceLimits, SurplusIdleTimeSparesABurstyLoadItsReconnects) {
+  settings::Settings settings{.max_open_conns = 4, .max_idle_conns = 1, .surplus_idle_time = 10min};
+  make(settings);
+  std::set<std::string> backends;
+  int answered = 0;
+  for (int round = 1; round <= 10; ++round) {
+    for (int i = 0; i < 4; ++i) {
+      start_statement("SELECT pg_backend_pid()", [&](const std::string& answer) {
+        backends.insert(answer);
+        ++answered;
+      });
+    }
+    wait_until([&] { return answered == 4 * round; });
+  }
+  EXPECT_LE(backends.size(), 4u);
+  EXPECT_EQ(engine_->statistics().max_idle_closed, 0);
+  settings.surplus_idle_time = 1ms;
+  engine_->reconfigure(settings);
+  wait_until([&] { return engine_->statistics().idle <= 1; });
 }
 
 // PostgreSQL's 002_connection_limits: of six connections three are reserved, and three are left for a regular

@@ -227,7 +227,7 @@ TEST(ConformanceSql, StatsMaxIdleClosedZero) {
 // TestStatsMaxIdleClosedTen: with no idle connections allowed every one of ten uses ends in a close that is
 // counted.
 TEST(ConformanceSql, StatsMaxIdleClosedTen) {
-  Pool pool({.max_open_conns = 1, .max_idle_conns = 0});
+  Pool pool({.max_open_conns = 1, .max_idle_conns = 0, .surplus_idle_time = 0ms});
   for (int i = 0; i < 10; ++i) {
     const auto connection = pool.lease();
     ASSERT_NE(connection, 0u) << i;
@@ -265,7 +265,7 @@ TEST(ConformanceSql, ManyErrBadConn) {
 // it; when the new one arrives the idle ones are as many as may be, and one too many is closed, not
 // forgotten.
 TEST(ConformanceSql, ConnectionLeak) {
-  Pool pool({.max_open_conns = 4, .max_idle_conns = 3});
+  Pool pool({.max_open_conns = 4, .max_idle_conns = 3, .surplus_idle_time = 0ms});
   const auto busy = pool.lease_several(3);
   const auto caller = pool.acquire();
   ASSERT_EQ(pool.opens.size(), 1u);

@@ -181,7 +181,9 @@ std::vector<Case> combinations() {
 class ConformanceDeadpool : public ::testing::TestWithParam<Case> {};
 
 TEST_P(ConformanceDeadpool, CancellationCombinations) {
-  World world({.max_open_conns = 2, .max_idle_conns = 1, .validate_after_idle = 0ms}, GetParam().gates);
+  World world(
+      {.max_open_conns = 2, .max_idle_conns = 1, .surplus_idle_time = 0ms, .validate_after_idle = 0ms},
+      GetParam().gates);
   bool over = false;
   int served = 0;
   int answers = 0;

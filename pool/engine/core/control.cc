@@ -47,7 +47,7 @@ void Core::retire(TimePoint now) {
   advance(now);
   ++era_;
   // What only a person can mend may have been mended by what this is called for: no waiting to find out.
-  if (server_.lasting()) server_.succeeded();
+  if (server_.lasting()) answered_connect();
   for (std::uint32_t index = 0; index < databases_.end(); ++index) {
     if (!databases_[index].backoff.lasting()) continue;
     databases_[index].backoff.succeeded();
@@ -120,20 +120,10 @@ std::vector<DatabaseStatistics> Core::database_statistics() const {
   return all;
 }
 
-void Core::enforce_idle_limit() {
-  const auto limit = draining_ ? 0 : settings_.max_idle_conns;
-  while (idle_size() > limit) {
-    const auto oldest = eviction_.least_recently_used();
-    leave_idle(oldest);
-    close(oldest);
-    if (!draining_) ++statistics_.max_idle_closed;
-  }
-}
-
 // Idle connections that may not be kept go at once, busy ones when they come back (`place`).
 void Core::close_unwanted() {
   close_idle_if([&](std::uint32_t index) { return unwanted(connections_[index]); });
-  enforce_idle_limit();
+  close_unused(now_);
 }
 
 }  // namespace storagepool::engine

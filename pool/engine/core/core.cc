@@ -1,20 +1,19 @@
 #include "pool/engine/core/core.h"
 
 #include <algorithm>
-#include <type_traits>
 
 #include "pool/common/runtime/check.h"
 
 namespace storagepool::engine {
 namespace {
 
-using std::chrono::microseconds;
 using std::chrono::milliseconds;
 using std::chrono::seconds;
 
 constexpr seconds kRetrySoon{1};
 // For how long the failures of a database that nobody uses are remembered after the next attempt is due.
 constexpr seconds kRememberFailures{5};
+constexpr std::int64_t kFirstAtATime = 2;  // connects, once one has succeeded after an outage
 
 AcquireError make_error(AcquireError::Reason reason, std::string detail) {
   return {reason, std::move(detail), milliseconds(kRetrySoon)};
@@ -52,13 +51,9 @@ WaiterId Core::acquire(TimePoint now, std::string_view name, TimePoint deadline)
   if (demand_.uncovered(index) > 0) {
     // Callers for whom a connection is on its way do not count: maxWaiters bounds those who wait for
     // somebody else's.
-    if (demand_.uncovered() > settings_.max_waiters && waits_for_release(now, index)) {
-      fail(now, waiter,
-           make_error(AcquireError::Reason::kTooManyWaiters,
-                      "too many callers wait for a database connection (" +
-                          std::to_string(settings_.max_waiters) + " may)"));
-      settle(now, index);
-      return id;
+    if (demand_.uncovered() - held_tokens() > settings_.max_waiters && waits_for_release(now, index)) {
+      refuse_one(now, waiter);
+      if (demand_.find(id) == kNone) return id;
     }
     demand_[waiter].counted = true;
     ++statistics_.wait_count;
@@ -66,6 +61,22 @@ WaiterId Core::acquire(TimePoint now, std::string_view name, TimePoint deadline)
   deadlines_.push(demand_[waiter].deadline, id, demand_.size(),
                   [&](WaiterId other) { return demand_.find(other) != kNone; });
   return id;
+}
+
+// Somebody has to go: the newcomer, unless another database has more waiters than its equal part of the
+// places. (As the longest queue is cut in fair queueing, McKenney 1991.)
+void Core::refuse_one(TimePoint now, std::uint32_t newcomer) {
+  std::uint32_t index = demand_[newcomer].database;
+  std::uint32_t refused = newcomer;
+  if (demand_.uncovered(index) * demand_.uncovered_databases() <= settings_.max_waiters) {
+    index = demand_.longest();
+    refused = demand_.back(index);
+  }
+  fail(
+      now, refused,
+      make_error(AcquireError::Reason::kTooManyWaiters, "too many callers wait for a database connection (" +
+                                                            std::to_string(settings_.max_waiters) + " may)"));
+  settle(now, index);
 }
 
 void Core::release(TimePoint now, ConnectionId id, bool reusable) {
@@ -92,7 +103,7 @@ void Core::opened(TimePoint now, ConnectionId id) {
   window_.succeeded(now - connection.began, static_cast<double>(settings_.max_open_conns));
   connection.opened_at = now;
   connection.lifetime_permille = std::uniform_int_distribution<std::uint16_t>(900, 1000)(random_);
-  server_.succeeded();
+  answered_connect();
   databases_[at].backoff.succeeded();
   place(now, index);  // before its waiter counts as one for whom nothing is made
   demand_.connect_ended(at);
@@ -114,7 +125,7 @@ void Core::open_failed(TimePoint now, ConnectionId id, OpenFailure failure) {
   forget(index);
   demand_.connect_failed(at);
   if (failure.database_only) {
-    server_.succeeded();  // it answered, to these credentials
+    answered_connect();  // to these credentials
     database.backoff.failed(now, started, lasting, std::move(failure.detail), random_);
     allow(now, at);
     if (database.backoff.waiting(now)) {
@@ -142,6 +153,7 @@ void Core::validated(TimePoint now, ConnectionId id, bool alive) {
   if (alive) {
     place(now, index);
   } else {
+    doubted_ = now;
     close(index);
   }
   demand_.check_ended(at);
@@ -163,11 +175,30 @@ void Core::closed(TimePoint now, ConnectionId id) {
 
 void Core::lost(TimePoint now, ConnectionId id) {
   advance(now);
+  doubted_ = now;
   const auto index = find(id, State::kIdle);
   if (index == kNone) return dispatch(now);  // its time was over as well, so that it is closing already
   leave_idle(index);
   close(index);
   settle(now, connections_[index].database);
+}
+
+void Core::doubt(TimePoint now) {
+  advance(now);
+  doubted_ = now;
+  dispatch(now);
+}
+
+// The server took or refused a connect: an outage, if there was one, is over, and the pool comes back little
+// by little, for the server may have to recover as well, and other pools do the same.
+void Core::answered_connect() {
+  if (server_.failing()) {
+    at_a_time_ = kFirstAtATime;
+  } else if (at_a_time_ != kUnbounded) {
+    ++at_a_time_;
+    if (at_a_time_ > settings_.max_open_conns) at_a_time_ = kUnbounded;
+  }
+  server_.succeeded();
 }
 
 void Core::tick(TimePoint now) {
@@ -248,45 +279,6 @@ void Core::advance(TimePoint now) {
 void Core::settle(TimePoint now, std::uint32_t index) {
   dispatch(now);
   if (demand_.sockets(index) == 0) leave_database(now, index);
-}
-
-TimePoint Core::lifetime_end(const Connection& connection) const {
-  if (settings_.conn_max_lifetime.count() == 0) return TimePoint::max();
-  static_assert(std::is_same_v<decltype(settings_.conn_max_lifetime), milliseconds>);
-  return connection.opened_at +
-         microseconds(settings_.conn_max_lifetime.count() * connection.lifetime_permille);
-}
-
-TimePoint Core::idle_time_end(std::uint32_t connection) const {
-  if (settings_.conn_max_idle_time.count() == 0) return TimePoint::max();
-  return eviction_.idle_since(connection) + settings_.conn_max_idle_time;
-}
-
-void Core::close_expired(TimePoint now) {
-  if (idle_time_check_ <= now) {
-    idle_time_check_ = TimePoint::max();
-    for (auto oldest = eviction_.least_recently_used(); oldest != kNone;
-         oldest = eviction_.least_recently_used()) {
-      if (const TimePoint end = idle_time_end(oldest); end > now) {
-        idle_time_check_ = end;
-        break;
-      }
-      leave_idle(oldest);
-      close(oldest);
-      ++statistics_.max_idle_time_closed;
-    }
-  }
-  if (lifetime_check_ > now) return;
-  lifetime_check_ = TimePoint::max();
-  close_idle_if([&](std::uint32_t index) {
-    const TimePoint end = lifetime_end(connections_[index]);
-    if (end > now) {
-      lifetime_check_ = std::min(lifetime_check_, end);
-      return false;
-    }
-    ++statistics_.max_lifetime_closed;
-    return true;
-  });
 }
 
 std::uint32_t Core::enter_database(TimePoint now, std::string_view name) {

@@ -22,7 +22,8 @@
 //  E4 a smaller limit closes idle connections at once and busy ones on release.
 //  E5 at capacity the least recently used idle connection of another database makes room, where one that was
 //     asked for again counts as younger (eviction.h).
-//  E6 after a failed connect the next waits for a back-off and is alone until one succeeds.
+//  E6 after a failed connect the next waits for a back-off and is alone until one succeeds; from then on
+//     as many may be under way as succeeded since, and two more (slow start).
 //
 // Trial (E11): one socket at a time may be made with options that are not in force, to learn whether they
 // are admitted. It counts in E1, takes the first token that is or comes free, and is nobody's connection.
@@ -40,6 +41,10 @@
 //  - As many tokens move at a time as the server is found to take (connect_window.h).
 // Whatever ends a hesitation is an event or `next_timer`.
 //
+// maxWaiters is shared fairly (E12): where one more would be too many, a waiter of a database that has more
+// than its equal part of the places is refused, who comes if it is one of these, else the last that came for
+// the database with the most.
+//
 // Faults that only a person can mend (credentials, TLS, a missing database) fail the waiters of a database
 // without any connection at once, and new ones until the next attempt: a caller is better served by an answer
 // that says why than by a wait for its deadline. Other faults (a restart, a full server) may pass: there a
@@ -50,6 +55,7 @@
 #include <chrono>
 #include <cstdint>
 #include <functional>
+#include <limits>
 #include <optional>
 #include <random>
 #include <string>
@@ -122,6 +128,9 @@ class Core {
   void closed(TimePoint now,
               ConnectionId connection);               // the server has let go, or was waited for long enough
   void lost(TimePoint now, ConnectionId connection);  // died while idle, and may have been closed since
+  // A session was found dead: what happened to it may have happened to all, so that each that was last heard
+  // of before is checked before it is handed out again. `lost` and a failed check say so as well.
+  void doubt(TimePoint now);
   void tick(TimePoint now);
   void reconfigure(TimePoint now, const settings::Settings& settings);
   // Refuses new waiters; those there are served until `deadline`.
@@ -166,6 +175,7 @@ class Core {
   bool drained() const { return draining_ && sockets() == 0 && demand_.size() == 0; }
 
  private:
+  static constexpr std::int64_t kUnbounded = std::numeric_limits<std::int64_t>::max();
   enum class State : std::uint8_t { kOpening, kIdle, kValidating, kInUse, kClosing };
   enum class Trial : std::uint8_t { kNotWanted, kWaits, kHasToken };
   struct Connection {
@@ -209,9 +219,14 @@ class Core {
   AcquireError connect_error(TimePoint now, const Database& database) const;
   static AcquireError closed_error(const Database& database);
   AcquireError deadline_error(TimePoint now, std::uint32_t database) const;
+  void answered_connect();
+  void refuse_one(TimePoint now, std::uint32_t waiter);
+
+  // expiry.cc: what time alone ends.
   TimePoint lifetime_end(const Connection& connection) const;
   TimePoint idle_time_end(std::uint32_t connection) const;
   void close_expired(TimePoint now);
+  void close_unused(TimePoint now);
 
   // placement.cc: what becomes of a connection.
   static Demand::Limits limits(const settings::Settings& settings);
@@ -220,10 +235,13 @@ class Core {
   std::int64_t ordinary_live() const;
   bool over_limit(std::uint32_t database) const;
   bool unwanted(const Connection& connection) const;
+  bool to_be_checked(TimePoint now, std::uint32_t connection) const;
+  bool lingers(TimePoint now) const;
   void place(TimePoint now, std::uint32_t connection);
   void make_idle(TimePoint now, std::uint32_t connection);
   void leave_idle(std::uint32_t connection);
   void take_idle(std::uint32_t connection);
+  std::int64_t kept_idle() const { return draining_ ? 0 : settings_.max_idle_conns; }
   std::int64_t idle_size() const { return static_cast<std::int64_t>(eviction_.size()); }
   template <typename Condition>
   void close_idle_if(const Condition& condition);
@@ -244,6 +262,7 @@ class Core {
   void spend_free_tokens(TimePoint now);
   void make_room(TimePoint now);
   bool held_back(TimePoint now) const;
+  std::int64_t held_tokens() const;
   bool moving_enough() const;
   Eviction::Shortage shortage(TimePoint now) const;
   TimePoint due(std::uint32_t database) const;
@@ -251,7 +270,6 @@ class Core {
   bool waits_for_release(TimePoint now, std::uint32_t database) const;
 
   // control.cc: what the owner of the pool orders and asks.
-  void enforce_idle_limit();
   void close_unwanted();
 
   std::string system_database_;
@@ -276,8 +294,10 @@ class Core {
   TimePoint lifetime_check_ = TimePoint::max();   // not after the first end of an idle connection's lifetime
   Backoff server_;
   ConnectWindow window_;
-  std::int64_t ordinary_sockets_ = 0;  // of the ordinary databases
-  std::int64_t ordinary_closing_ = 0;  // of these
+  std::int64_t at_a_time_ = kUnbounded;   // connects, while the pool recovers from an outage
+  TimePoint doubted_ = TimePoint::min();  // what was last heard of at that time or before is in doubt
+  std::int64_t ordinary_sockets_ = 0;     // of the ordinary databases
+  std::int64_t ordinary_closing_ = 0;     // of these
   Population population_;
   Statistics statistics_;  // what happened so far, decides nothing; sizes are filled in on reading
   std::vector<Action> actions_;

@@ -94,11 +94,20 @@ std::uint32_t Demand::older(std::uint32_t a, std::uint32_t b) const {
   return oldest(a).turn < oldest(b).turn ? a : b;
 }
 
+std::uint32_t Demand::longest() const {
+  std::uint32_t longest = kNone;
+  for (auto database = first(); database != kNone; database = next(database)) {
+    if (uncovered(database) > (longest == kNone ? 0 : uncovered(longest))) longest = database;
+  }
+  return longest;
+}
+
 // Where nobody waited uncovered and nobody does, there is nothing kept in order.
 void Demand::update(std::uint32_t database) {
   Queue& queue = queues_[database];
   const std::int32_t uncovered = std::max(0, queued(database) - queue.opening - queue.checking);
   if (uncovered == 0 && queue.uncovered == 0) return;
+  uncovered_databases_ += (uncovered > 0 ? 1 : 0) - (queue.uncovered > 0 ? 1 : 0);
   uncovered_ += uncovered - std::exchange(queue.uncovered, uncovered);
   const Want before = std::exchange(queue.want, want_of(queue));
   if (queue.want == Want::kNothing && before == Want::kNothing) return;

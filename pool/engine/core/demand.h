@@ -89,12 +89,18 @@ class Demand {
   Want want(std::uint32_t database) const { return queues_[database].want; }
   // The waiter whose turn it is. REQUIRES: the queue is not empty.
   std::uint32_t front(std::uint32_t database) const { return queues_[database].waiters.front(); }
+  // The one that came last. REQUIRES: the same.
+  std::uint32_t back(std::uint32_t database) const { return queues_[database].waiters.back(); }
   const Waiter& oldest(std::uint32_t database) const { return waiters_[front(database)]; }
 
   // Of all databases.
   bool queue_anywhere() const { return !queueing_.empty(); }
   bool want_anywhere() const { return wanting_ > 0; }
   std::int64_t uncovered() const { return uncovered_; }
+  std::int64_t uncovered_databases() const { return uncovered_databases_; }
+  // The database with the most uncovered waiters, kNone when there are none. Takes time in proportion to the
+  // databases with waiters.
+  std::uint32_t longest() const;
   // The databases with waiters, in no order: the first, and the one after; kNone at the end.
   std::uint32_t first() const { return queueing_.front(); }
   std::uint32_t next(std::uint32_t database) const { return queues_[database].queueing.next; }
@@ -137,6 +143,7 @@ class Demand {
   TurnHeap more_;   // and those that want another one
   std::int64_t wanting_ = 0;
   std::int64_t uncovered_ = 0;
+  std::int64_t uncovered_databases_ = 0;  // how many have such waiters
 };
 
 template <typename Visit>

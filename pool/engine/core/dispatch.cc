@@ -34,9 +34,16 @@ bool Core::trial_lacks_token() const {
   return trial_ == Trial::kWaits && live() >= settings_.max_open_conns;
 }
 
-// While connecting fails, one attempt at a time is made, at the end of each back-off.
+// While connecting fails, one attempt at a time is made, at the end of each back-off; then slow start.
 bool Core::held_back(TimePoint now) const {
-  return suspended_ || server_.waiting(now) || (server_.failing() && population_.opening > 0);
+  return suspended_ || server_.waiting(now) || (server_.failing() && population_.opening > 0) ||
+         population_.opening >= at_a_time_;
+}
+
+// Free tokens that are not spent yet only because the pool recovers from an outage.
+std::int64_t Core::held_tokens() const {
+  if (at_a_time_ == kUnbounded || server_.failing()) return 0;
+  return std::max<std::int64_t>(0, settings_.max_open_conns - static_cast<std::int64_t>(sockets()));
 }
 
 void Core::spend_free_tokens(TimePoint now) {

@@ -29,8 +29,7 @@ ConnectionId Core::acquire_idle(TimePoint now, std::string_view name, TimePoint 
   if (at == kNone || databases_[at].idle.empty() || deadline <= now || something_due(now)) return 0;
   const auto index = databases_[at].idle.back();
   Connection& connection = connections_[index];
-  const auto idle = now - eviction_.idle_since(index);
-  if (idle >= at_most || idle >= settings_.validate_after_idle) return 0;
+  if (now - eviction_.idle_since(index) >= at_most || to_be_checked(now, index)) return 0;
   now_ = now;
   take_idle(index);
   connection.state = State::kInUse;
@@ -43,7 +42,7 @@ bool Core::release_idle(TimePoint now, ConnectionId id) {
   if (index == kNone || draining_ || something_due(now)) return false;
   const Connection& connection = connections_[index];
   if (connection.state != State::kInUse || unwanted(connection) || lifetime_end(connection) <= now ||
-      idle_size() >= settings_.max_idle_conns) {
+      !lingers(now)) {
     return false;
   }
   now_ = now;

@@ -76,7 +76,7 @@ TEST(CoreFastPath, TakesNothingAfterItsDeadlineOrTheConnectionsTime) {
 }
 
 TEST(CoreFastPath, GivesBackNothingThatHasAWaiterOrMayNotBeKept) {
-  Pool pool({.max_open_conns = 3, .max_idle_conns = 1, .system_conns = 1});
+  Pool pool({.max_open_conns = 3, .max_idle_conns = 1, .system_conns = 1, .surplus_idle_time = 0ms});
   const auto a = pool.lease();
   const auto b = pool.lease();
   const auto c = pool.lease("a");

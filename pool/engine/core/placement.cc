@@ -57,11 +57,27 @@ void Core::place(TimePoint now, std::uint32_t index) {
 void Core::make_idle(TimePoint now, std::uint32_t index) {
   Connection& connection = connections_[index];
   connection.state = State::kIdle;
+  const bool lingers = this->lingers(now);
   eviction_.enter(now, index);
   databases_[connection.database].idle.push_back(connections_, index);
-  idle_time_check_ = std::min(idle_time_check_, idle_time_end(index));
   lifetime_check_ = std::min(lifetime_check_, lifetime_end(connection));
-  enforce_idle_limit();
+  if (!lingers) return close_unused(now);
+  const bool surplus = idle_size() > kept_idle();
+  idle_time_check_ =
+      std::min(idle_time_check_, idle_time_end(surplus ? eviction_.least_recently_used() : index));
+}
+
+// Whether one more may become idle without that any is closed for it.
+bool Core::lingers(TimePoint now) const {
+  if (idle_size() < kept_idle()) return true;
+  const auto oldest = eviction_.least_recently_used();
+  const TimePoint since = oldest == kNone ? now : eviction_.idle_since(oldest);
+  return !draining_ && since + settings_.surplus_idle_time > now;
+}
+
+bool Core::to_be_checked(TimePoint now, std::uint32_t index) const {
+  const TimePoint heard = eviction_.idle_since(index);
+  return now - heard >= settings_.validate_after_idle || heard <= doubted_;
 }
 
 void Core::leave_idle(std::uint32_t index) {
@@ -88,7 +104,7 @@ void Core::serve_from_idle(TimePoint now, std::uint32_t index) {
   const Database& database = databases_[index];
   while (!database.idle.empty() && demand_.queued(index) > demand_.checking(index)) {
     const auto connection = database.idle.back();
-    const bool check = now - eviction_.idle_since(connection) >= settings_.validate_after_idle;
+    const bool check = to_be_checked(now, connection);
     take_idle(connection);
     if (check) {
       connections_[connection].state = State::kValidating;

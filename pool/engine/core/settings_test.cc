@@ -16,7 +16,7 @@ using testing::kSystem;
 using testing::Pool;
 
 TEST(Core, MaxIdleConnsClosesTheLeastRecentlyUsed) {
-  Pool pool({.max_open_conns = 4, .max_idle_conns = 2});
+  Pool pool({.max_open_conns = 4, .max_idle_conns = 2, .surplus_idle_time = 0ms});
   const auto a = pool.lease();
   const auto b = pool.lease();
   const auto c = pool.lease();
@@ -27,7 +27,35 @@ TEST(Core, MaxIdleConnsClosesTheLeastRecentlyUsed) {
   EXPECT_EQ(pool.closes, std::vector<ConnectionId>{a});
   EXPECT_EQ(pool.statistics().max_idle_closed, 1);
   EXPECT_EQ(pool.statistics().idle, 2);
-  pool.reconfigure({.max_open_conns = 4, .max_idle_conns = 0});
+  pool.reconfigure({.max_open_conns = 4, .max_idle_conns = 0, .surplus_idle_time = 0ms});
+  EXPECT_EQ(pool.statistics().idle, 0);
+}
+
+// A steady load whose calls overlap now and then reconnects nothing.
+TEST(Core, WhatIsAboveMaxIdleConnsLingersForSurplusIdleTime) {
+  Pool pool({.max_open_conns = 4, .max_idle_conns = 1, .surplus_idle_time = 5s});
+  for (int i = 0; i < 100; ++i) {
+    const auto busy = pool.lease_several(4);
+    for (const auto id : busy) pool.release(id);
+    pool.advance(1s);
+  }
+  EXPECT_TRUE(pool.closes.empty());
+  EXPECT_EQ(pool.statistics().idle, 4);
+  pool.advance(3999ms);
+  EXPECT_TRUE(pool.closes.empty());
+  pool.advance(1ms);
+  EXPECT_EQ(pool.statistics().idle, 1);
+  EXPECT_EQ(pool.statistics().max_idle_closed, 3);
+  EXPECT_EQ(pool.statistics().max_idle_time_closed, 0);
+}
+
+TEST(Core, ASmallerMaxIdleConnsLetsTheSurplusLinger) {
+  Pool pool({.max_open_conns = 4, .max_idle_conns = 4, .surplus_idle_time = 5s});
+  for (const auto id : pool.lease_several(4)) pool.release(id);
+  pool.advance(2s);
+  pool.reconfigure({.max_open_conns = 4, .max_idle_conns = 0, .surplus_idle_time = 5s});
+  EXPECT_EQ(pool.statistics().idle, 4);
+  pool.advance(3s);
   EXPECT_EQ(pool.statistics().idle, 0);
 }
 

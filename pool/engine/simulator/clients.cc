@@ -64,8 +64,14 @@ void Simulator::release() {
 }
 
 void Simulator::release_one(ConnectionId id, bool healthy) {
-  const Connection& connection = model_.connection(id);
-  if (connection.dead) coverage_.saw(Seen::kDiedBusy);
+  const Connection connection = model_.connection(id);
+  if (connection.dead) {
+    coverage_.saw(Seen::kDiedBusy);
+    begin("doubt");
+    model_.doubted();
+    core_.doubt(now_);
+    settle();
+  }
   const bool reusable = healthy && !connection.dead;
   begin(reusable ? "release" : "release, not reusable", connection.database);
   model_.came_back(id, reusable);

@@ -14,7 +14,7 @@ void Model::check() {
 void Model::check_limits() const {
   require(total_.sockets() <= std::max<std::int64_t>(settings_.max_open_conns, sockets_before_),
           "E1: sockets never exceed the limit, and only fall after a shrink");
-  require(total_.of(State::kIdle) <= settings_.max_idle_conns, "maxIdleConns");
+  const bool surplus = total_.of(State::kIdle) > settings_.max_idle_conns;
   require(!draining_ || total_.of(State::kIdle) == 0, "a drain closes idle connections at once");
   for (const Connection& connection : connections_) {
     if (connection.state != State::kIdle) continue;
@@ -28,6 +28,8 @@ void Model::check_limits() const {
     require(settings_.conn_max_idle_time.count() == 0 ||
                 now_ - connection.idle_since < settings_.conn_max_idle_time,
             "connMaxIdleTime closes idle connections");
+    require(!surplus || now_ - connection.idle_since < settings_.surplus_idle_time,
+            "maxIdleConns: what is above lingers for surplusIdleTime only");
   }
 }
 
@@ -48,11 +50,22 @@ std::int64_t Model::uncovered_in_all() {
   return sum;
 }
 
+std::int64_t Model::uncovered_databases() {
+  const auto& databases = waiting();
+  return std::count_if(databases.begin(), databases.end(),
+                       [&](int database) { return uncovered(database) > 0; });
+}
+
+std::int64_t Model::held_tokens() const {
+  if (at_a_time_ == kUnbounded || server_.failing) return 0;
+  return std::max<std::int64_t>(0, settings_.max_open_conns - total_.sockets());
+}
+
 bool Model::held_back(int database) const {
   const auto held = [&](const Outage& outage, int opening) {
     return outage.failing && (opening > 0 || now_ < outage.latest_retry());
   };
-  return held(server_, total_.of(State::kOpening)) ||
+  return held(server_, total_.of(State::kOpening)) || total_.of(State::kOpening) >= at_a_time_ ||
          held(databases_[database].outage, of(database).of(State::kOpening));
 }
 
@@ -94,8 +107,8 @@ void Model::check_nobody_waits_in_vain() {
                                      [&](const Waiter& waiter) { return waiter.id == newcomer_; });
   if (newcomer == waiters_.end()) return;
   require(!draining_, "a drain refuses newcomers");
-  require(uncovered_in_all() <= settings_.max_waiters || uncovered(newcomer->database) == 0 ||
-              opened_in_event_ || total_.of(State::kClosing) > 0,
+  require(uncovered_in_all() - held_tokens() <= settings_.max_waiters || uncovered(newcomer->database) == 0 ||
+              opened_in_event_ || gave_way_ || total_.of(State::kClosing) > 0,
           "maxWaiters bounds those who wait for somebody else's connection");
 }
 
@@ -115,6 +128,9 @@ void Model::check_timer() {
     require(settings_.conn_max_lifetime.count() == 0 ||
                 fires_by(connection.opened_at + settings_.conn_max_lifetime),
             "the timer fires when a lifetime ends");
+    require(total_.of(State::kIdle) <= settings_.max_idle_conns ||
+                fires_by(connection.idle_since + settings_.surplus_idle_time),
+            "the timer fires when a surplus connection is due");
   }
   if (suspended_) return;
   for (const int database : waiting_) {
@@ -122,6 +138,7 @@ void Model::check_timer() {
     const bool tried = (server_.failing && total_.of(State::kOpening) > 0) ||
                        (own.failing && of(database).of(State::kOpening) > 0);
     if (uncovered(database) == 0 || tried || !room(database) || !held_back(database)) continue;
+    if (total_.of(State::kOpening) >= at_a_time_) continue;  // the end of a connect goes on with it
     const TimePoint retry = std::max(server_.failing ? server_.latest_retry() : TimePoint::min(),
                                      own.failing ? own.latest_retry() : TimePoint::min());
     require(fires_by(retry), "E6: the timer fires at the end of a back-off");

@@ -28,6 +28,7 @@ void Model::begin(TimePoint now) {
   now_ = now;
   newcomer_ = 0;
   opened_in_event_ = false;
+  gave_way_ = false;
   lasting_failure_ = nullptr;
   coverage_.saw(Seen::kEvents);
 }
@@ -47,6 +48,7 @@ void Model::acquired(WaiterId waiter, int index, TimePoint deadline) {
 void Model::opened(ConnectionId id) {
   Connection& connection = find(id);
   connection.opened_at = now_;
+  answered_connect();
   for (Outage* outage : {&server_, &databases_[connection.database].outage}) {
     if (outage->failing) outage->ended = now_;
     outage->failing = false;
@@ -60,6 +62,7 @@ void Model::open_failed(ConnectionId id, const OpenFailure& failure) {
   const bool lasting = failure.lasting && connection.era == era_;
   ++connect_failures_;
   if (failure.database_only) {
+    answered_connect();
     if (server_.failing) server_.ended = now_;
     server_.failing = false;
     failed(databases_[connection.database].outage, connection, lasting);
@@ -67,6 +70,15 @@ void Model::open_failed(ConnectionId id, const OpenFailure& failure) {
     failed(server_, connection, lasting);
   }
   forget(id);
+}
+
+// After an outage two connects at a time, and one more with each that the server answers.
+void Model::answered_connect() {
+  if (server_.failing) {
+    at_a_time_ = 2;
+  } else if (at_a_time_ != kUnbounded && ++at_a_time_ > settings_.max_open_conns) {
+    at_a_time_ = kUnbounded;
+  }
 }
 
 void Model::failed(Outage& outage, const Connection& connection, bool lasting) {
@@ -102,6 +114,7 @@ void Model::drained(TimePoint deadline) {
 // What only a person can mend may have been mended: it is tried without a back-off.
 void Model::retired() {
   ++era_;
+  if (server_.failing && server_.lasting) answered_connect();
   const auto forget = [&](Outage& outage) {
     if (!outage.failing || !outage.lasting) return;
     outage.failing = false;
@@ -175,8 +188,9 @@ void Model::apply(const Validate& validate) {
   Connection& connection = find(validate.connection);
   note("validate " + label(validate.connection) + " " + name(connection.database));
   coverage_.saw(Seen::kValidations);
-  require(connection.state == State::kIdle && now_ - connection.idle_since >= settings_.validate_after_idle,
-          "validateAfterIdle: only what was idle for long is checked");
+  require(connection.state == State::kIdle && to_be_checked(connection),
+          "validateAfterIdle: only what was idle for long, or is in doubt, is checked");
+  if (now_ - connection.idle_since < settings_.validate_after_idle) coverage_.saw(Seen::kDoubts);
   require(is_most_recently_used(connection), "the most recently used idle connection is used first");
   require(!unwanted(connection), "what may not be handed out is not checked");
   connection.again = true;
@@ -220,9 +234,17 @@ void Model::apply(const Fail& fail) {
       require(waiter->deadline <= now_, "nobody expires before the deadline");
       break;
     case AcquireError::Reason::kTooManyWaiters:
-      require(fail.waiter == newcomer_ && uncovered(waiter->database) > 0 &&
-                  uncovered_in_all() > settings_.max_waiters,
-              "maxWaiters refuses only newcomers, and only at the bound");
+      require(newcomer_ != 0 && uncovered_in_all() - held_tokens() > settings_.max_waiters,
+              "maxWaiters refuses only when somebody comes, and only at the bound");
+      require(std::none_of(waiter + 1, waiters_.cend(),
+                           [&](const Waiter& other) { return other.database == waiter->database; }),
+              "maxWaiters refuses who came last");
+      require(uncovered(waiter->database) * uncovered_databases() > settings_.max_waiters,
+              "E12: a database keeps its equal part of the places");
+      if (fail.waiter != newcomer_) {
+        coverage_.saw(Seen::kGaveWay);
+        gave_way_ = true;
+      }
       break;
     case AcquireError::Reason::kDraining:
       require(draining_, "nobody is told of a drain that is none");

@@ -8,6 +8,7 @@
 #include <array>
 #include <cstdint>
 #include <deque>
+#include <limits>
 #include <optional>
 #include <stdexcept>
 #include <string>
@@ -92,6 +93,7 @@ class Model {
   void database_closed(int database) { ++databases_[database].closers; }
   void database_reopened(int database);
   void died(ConnectionId id) { find(id).dead = true; }
+  void doubted() { doubted_ = now_; }
   // Ends every event: takes in the core's actions, then checks every invariant.
   void settle(const std::vector<Action>& actions);
 
@@ -108,6 +110,7 @@ class Model {
   void trace(std::deque<std::string>* lines) { lines_ = lines; }
 
  private:
+  static constexpr std::int64_t kUnbounded = std::numeric_limits<std::int64_t>::max();
   struct Database {
     std::string name;
     Counts counts;
@@ -123,6 +126,7 @@ class Model {
   void forget(ConnectionId id);
   void remove_waiter(std::vector<Waiter>::const_iterator waiter);
   std::vector<Waiter>::const_iterator find_waiter(WaiterId id) const;
+  void answered_connect();
   void failed(Outage& outage, const Connection& connection, bool lasting);
   void apply(const Open& open);
   void apply(const Close& close);
@@ -144,6 +148,7 @@ class Model {
   bool due_to_older_waiter(const Connection& connection) const;
   bool makes_way(const Connection& connection, bool of_system_too) const;
   bool unwanted(const Connection& connection) const;
+  bool to_be_checked(const Connection& connection) const;
   bool over_limit(int database) const;
   bool kept(const Connection& connection) const;  // idle, or about to be
   bool is_most_recently_used(const Connection& connection) const;
@@ -160,6 +165,8 @@ class Model {
   bool held_back(int database) const;
   int uncovered(int database) const;  // waiters without a connection being made or checked for them
   std::int64_t uncovered_in_all();
+  std::int64_t uncovered_databases();
+  std::int64_t held_tokens() const;  // free, but held back by slow start alone
   int live_ordinary() const { return total_.live() - of(0).live(); }
   std::chrono::nanoseconds patience() const;
   std::chrono::nanoseconds hesitation() const;
@@ -175,6 +182,8 @@ class Model {
   std::vector<Waiter> waiters_;
   Counts total_;
   Outage server_;
+  std::int64_t at_a_time_ = kUnbounded;  // connects, after an outage
+  TimePoint doubted_ = TimePoint::min();
   bool suspended_ = false;
   bool draining_ = false;
   TimePoint drain_deadline_ = TimePoint::max();
@@ -186,6 +195,7 @@ class Model {
   int touched_ = 0;        // the database of the event
   WaiterId newcomer_ = 0;  // of this event
   bool opened_in_event_ = false;
+  bool gave_way_ = false;                    // somebody did for the newcomer
   const Outage* lasting_failure_ = nullptr;  // of what one came in this event, after a wait
   std::vector<int> waiting_;
   std::uint64_t listings_ = 0;

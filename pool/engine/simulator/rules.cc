@@ -39,6 +39,10 @@ bool Model::unwanted(const Connection& connection) const {
          over_limit(connection.database);
 }
 
+bool Model::to_be_checked(const Connection& connection) const {
+  return now_ - connection.idle_since >= settings_.validate_after_idle || connection.idle_since <= doubted_;
+}
+
 bool Model::kept(const Connection& connection) const {
   return connection.state == State::kIdle || (connection.state == State::kPlacing && connection.fresh);
 }
@@ -61,6 +65,7 @@ void Model::may_open(int database) const {
   require(uncovered(database) > 0, "a connect is for somebody who waits");
   require(may_try(server_, total_.of(State::kOpening)),
           "E6: after a failure one connect at a time, after a back-off");
+  require(total_.of(State::kOpening) < at_a_time_, "E6: after an outage connects begin by and by");
   require(may_try(databases_[database].outage, of(database).of(State::kOpening)),
           "E6: and so for a single database");
   // Of those who could have had the token, the one who came first gets it.
@@ -80,8 +85,8 @@ void Model::may_hand(const Connection& connection) const {
   require(!over_limit(connection.database), "E4: a connection over a limit is not handed on");
   require(connection.state == State::kPlacing || is_most_recently_used(connection),
           "the most recently used idle connection is used first");
-  require(connection.state == State::kPlacing || now_ - connection.idle_since < settings_.validate_after_idle,
-          "validateAfterIdle: what was idle for long is checked first");
+  require(connection.state == State::kPlacing || !to_be_checked(connection),
+          "validateAfterIdle: what was idle for long, or is in doubt, is checked first");
   require(
       settings_.conn_max_lifetime.count() == 0 || now_ - connection.opened_at < settings_.conn_max_lifetime,
       "connMaxLifetime: nothing is handed out after its life");
@@ -103,11 +108,15 @@ std::optional<Seen> Model::reason_to_close(const Connection& connection) const {
   int also_kept = 0;
   bool oldest = true;
   for (const Connection& other : connections_) {
-    if (&other == &connection || !kept(other)) continue;
+    // What is lost in this event was idle when time came to its beginning.
+    if (&other == &connection || (!kept(other) && other.state != State::kPlacing)) continue;
     ++also_kept;
     oldest = oldest && other.idle_since >= connection.idle_since;
   }
-  if (oldest && also_kept >= settings_.max_idle_conns) return Seen::kIdleLimitCloses;
+  if (oldest && also_kept >= settings_.max_idle_conns &&
+      now_ - connection.idle_since >= settings_.surplus_idle_time) {
+    return Seen::kIdleLimitCloses;
+  }
   if (due_to_older_waiter(connection)) return Seen::kYields;
   if (evictable_for_somebody(connection)) return Seen::kEvictions;
   return std::nullopt;

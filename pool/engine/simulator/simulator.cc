@@ -120,6 +120,7 @@ settings::Settings Simulator::random_settings() {
   s.max_waiters = chance(0.3) ? below(4) : 10 * shape_.max_open;
   s.conn_max_lifetime = milliseconds(chance(0.3) ? 0 : 200 + below(2000));
   s.conn_max_idle_time = milliseconds(chance(0.3) ? 0 : 100 + below(1000));
+  s.surplus_idle_time = milliseconds(chance(0.3) ? 0 : below(400));
   s.acquire_timeout = milliseconds(chance(0.6) ? 20 + below(150) : 50 + below(3000));
   s.connect_timeout = milliseconds(100 + below(2000));
   s.validate_after_idle = milliseconds(chance(0.3) ? 0 : below(500));
@@ -169,7 +170,9 @@ std::optional<TimePoint> Simulator::some_deadline() {
   if (connection.state == State::kOpening) return connection.began + settings_.connect_timeout;
   if (connection.state != State::kIdle || chance(0.3))
     return connection.opened_at + settings_.conn_max_lifetime;
-  return connection.idle_since + (chance(0.5) ? settings_.conn_max_idle_time : settings_.validate_after_idle);
+  const std::array ends{settings_.conn_max_idle_time, settings_.validate_after_idle,
+                        settings_.surplus_idle_time};
+  return connection.idle_since + ends[static_cast<std::size_t>(below(ends.size()))];
 }
 
 // Time stands still, passes a little or much, or comes to a deadline, give or take a nanosecond.

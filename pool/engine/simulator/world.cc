@@ -80,6 +80,7 @@ void Simulator::answer_validation_of(ConnectionId id) {
   if (!alive) coverage_.saw(Seen::kFailedValidations);
   begin(alive ? "validated" : "validated, dead", connection.database);
   model_.came_back(id, alive);
+  if (!alive) model_.doubted();
   core_.validated(now_, id, alive);
   settle();
 }
@@ -99,6 +100,7 @@ void Simulator::lose(ConnectionId id) {
   coverage_.saw(Seen::kDiedIdle);
   begin("lost", model_.connection(id).database);
   model_.came_back(id, false);
+  model_.doubted();
   core_.lost(now_, id);
   settle();
 }
@@ -161,6 +163,7 @@ void Simulator::stale_news() {
   if (connection.state != State::kClosing) contradict([&] { core_.closed(now_, connection.id); });
   contradict([&] { core_.release(now_, other, true); });
   contradict([&] { core_.closed(now_, other); });
+  model_.doubted();
   core_.lost(now_, other);
   settle();
 }

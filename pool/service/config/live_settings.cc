@@ -72,6 +72,7 @@ void log_in_force(const char* message, std::int64_t generation, const settings::
                       {"systemConns", now.system_conns},
                       {"connMaxLifetime", duration(now.conn_max_lifetime)},
                       {"connMaxIdleTime", duration(now.conn_max_idle_time)},
+                      {"surplusIdleTime", duration(now.surplus_idle_time)},
                       {"acquireTimeout", duration(now.acquire_timeout)},
                       {"maxWaiters", now.max_waiters},
                       {"connectTimeout", duration(now.connect_timeout)},

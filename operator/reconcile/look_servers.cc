@@ -1,0 +1,108 @@
+// Which servers the pods of a Look are led to and may be at.
+#include <algorithm>
+#include <utility>
+
+#include "operator/reconcile/look.h"
+#include "operator/render/render.h"
+
+namespace storagepool::reconcile {
+
+void Look::learn_facts() {
+  if (!valid_) return;
+  for (const PodState& pod : pods_) {
+    const auto& told = pod.answer.facts;
+    if (!told) continue;
+    const auto read = [&](std::int64_t age) { return pod.answer.asked - std::chrono::seconds(age); };
+    if (told->facts && told->target == memory_.target)
+      follow_facts(memory_.facts, {.facts = *told->facts, .read = read(told->facts_age_seconds)});
+    const auto& trial = told->trial;
+    if (!trial || !trial->facts || memory_.destination.empty()) continue;
+    if (trial->target == memory_.destination_target) {
+      follow_facts(memory_.destination_facts,
+                   {.facts = *trial->facts, .read = read(trial->facts_age_seconds)});
+    }
+  }
+}
+
+std::optional<DestinationObserved> Look::destination() const {
+  if (memory_.destination.empty()) return std::nullopt;
+  DestinationObserved seen{.admitted = false, .abandoned = true};
+  for (const PodState& pod : pods_) {
+    const auto& told = pod.answer.facts;
+    if (pod.view.started && (!told || told->reachable)) seen.abandoned = false;
+    const auto& trial = told ? told->trial : std::nullopt;
+    if (trial && trial->admitted && trial->target == memory_.destination_target) seen.admitted = true;
+  }
+  seen.admitted &= memory_.destination_facts.has_value();
+  return seen;
+}
+
+// It has the ConfigMap as it is now, and holds nothing anywhere else than that says.
+bool Look::as_led(const PodState& pod) const {
+  const auto& config = memory_.config.view();
+  const auto& told = pod.answer.facts;
+  if (!config || !told) return false;
+  const Granted& granted = config->granted;
+  const std::string target = settings::target_of(granted.postgres);
+  const std::string tries = told->trial ? told->trial->target : target;
+  const bool tries_it = !granted.candidate || tries == settings::target_of(*granted.candidate);
+  return told->mounted >= granted.generation && told->target == target && told->elsewhere == 0 &&
+         (granted.candidate ? tries_it : tries == target);
+}
+
+// Pods that have not started yet will read the ConfigMap as it is.
+bool Look::are_as_led() const {
+  return memory_.config.view() && std::all_of(pods_.begin(), pods_.end(), [&](const PodState& pod) {
+           return !pod.view.started || as_led(pod);
+         });
+}
+
+Look::Failure Look::forget_servers() {
+  Memory settled = memory_;
+  forget_left_servers(settled, identity_);
+  const bool same = settled.leaving == memory_.leaving && settled.tried == memory_.tried;
+  // A write in doubt may lead pods elsewhere than what is known.
+  if (same || memory_.ceiling_in_doubt || !are_as_led()) return std::nullopt;
+  if (!pods_are_live_) {
+    if (auto failure = list_pods()) return failure;
+  }
+  if (are_as_led()) forget_left_servers(memory_, identity_);
+  put_account();
+  return std::nullopt;
+}
+
+Json Look::config_map(const Granted& granted) const {
+  const std::string led_to = server_name(granted.postgres, identity_);
+  std::vector<std::string> leaving = memory_.leaving;
+  const bool leads_on = !memory_.server.empty() && led_to != memory_.server;
+  if (leads_on) leaving.push_back(memory_.server);
+  std::erase(leaving, led_to);
+  return render::config_map(identity_, {.generation = granted.generation,
+                                        .settings = granted.settings,
+                                        .ceiling = granted.ceiling,
+                                        .postgres = granted.postgres,
+                                        .candidate = granted.candidate,
+                                        .leaving = std::move(leaving),
+                                        .tried = memory_.tried});
+}
+
+// Where a grant lets pods be is counted from now on, whatever becomes of the write, until the pods say that
+// they are elsewhere. False when others were quicker.
+bool Look::claim_servers(const Granted& granted) {
+  const auto knows = [](const std::vector<std::string>& servers, const std::string& server) {
+    return std::find(servers.begin(), servers.end(), server) != servers.end();
+  };
+  const std::string led_to = server_name(granted.postgres, identity_);
+  if (memory_.config.view() && led_to != memory_.server && !knows(memory_.leaving, led_to)) {
+    if (!ledger_.raise_moved(identity_.uid, now_.steady)) return false;
+    memory_.leaving.push_back(led_to);
+  }
+  if (!granted.candidate) return true;
+  const std::string tried = server_name(*granted.candidate, identity_);
+  if (knows(memory_.tried, tried)) return true;
+  if (!ledger_.raise_tried(identity_.uid, now_.steady)) return false;
+  memory_.tried.push_back(tried);
+  return true;
+}
+
+}  // namespace storagepool::reconcile
