@@ -117,7 +117,10 @@ class Work {
                         [this](const kube::ObjectKey& pool) { queue_.add(pool, kube::Priority::kChange); });
     reconcile::Reconciler reconciler(
         cluster, pods,
-        {.default_image = options_.default_image, .admin_key = *key, .resync = options_.resync});
+        {.default_image = options_.default_image,
+         .admin_key = *key,
+         .resync = options_.resync,
+         .wake = [this](const kube::ObjectKey& pool) { queue_.add(pool, kube::Priority::kChange); }});
     Controller(queue_, reconciler, metrics_).run(options_.max_concurrent_reconciles);
     readiness_.set("stopping");
     return true;

@@ -8,6 +8,8 @@ namespace storagepool::reconcile {
 namespace {
 
 using testing::Contains;
+using testing::Each;
+using testing::ElementsAre;
 using testing::HasSubstr;
 using testing::IsEmpty;
 using testing::Not;
@@ -46,6 +48,36 @@ TEST_F(ClaimsOf, ASecondStoragePoolGetsItsShareOnceTheFirstHasShrunk) {
   settle("second");
   EXPECT_THAT(cluster_.writes, Not(Contains(HasSubstr("ConfigMap"))));
   EXPECT_THAT(cluster_.writes, Not(Contains(HasSubstr("StatefulSet"))));
+}
+
+// At once, and not when they are looked at next; and nobody else.
+TEST_F(ClaimsOf, NeighboursAreWokenWhenThereIsSomethingForThemToDo) {
+  Json elsewhere = storage_pool("elsewhere", 1);
+  elsewhere["spec"]["postgres"]["host"] = "other";
+  cluster_.put(elsewhere);
+  settle("elsewhere");
+  settle();
+  woken_.clear();
+  settle();
+  EXPECT_THAT(woken_, IsEmpty());
+  cluster_.put(storage_pool("second", 2));
+  ASSERT_TRUE(look({"team", "second"}));
+  EXPECT_THAT(woken_, ElementsAre("audit")) << "it is to give some up";
+  settle("second");
+  woken_.clear();
+  settle();
+  EXPECT_THAT(woken_, Contains("second")) << "they are given up";
+  EXPECT_THAT(woken_, Each("second"));
+  settle("second");
+  settle();
+  woken_.clear();
+  settle("second");
+  settle();
+  EXPECT_THAT(woken_, IsEmpty());
+  cluster_.objects.erase({"StoragePool", "second"});
+  for (const char* pod : {"second-0", "second-1"}) cluster_.remove_pod(pod);
+  ASSERT_TRUE(look({"team", "second"}));
+  EXPECT_THAT(woken_, ElementsAre("audit")) << "it may have them back";
 }
 
 TEST_F(ClaimsOf, AWriteWhoseEndIsNotKnownCountsAsMade) {

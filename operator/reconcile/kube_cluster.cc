@@ -3,6 +3,7 @@
 #include <utility>
 
 #include "operator/kube/object.h"
+#include "operator/reconcile/kept.h"
 #include "operator/reconcile/view.h"
 #include "operator/render/render.h"
 
@@ -139,10 +140,11 @@ void KubeCluster::watch(kube::Transport& transport, const kube::ResourceType& ty
   caches_.push_back(
       {type, std::make_unique<kube::Informer>(
                  transport,
-                 kube::InformerOptions{.type = type,
-                                       .label_selector = is_storage_pool(type) || is_autoscaler(type)
-                                                             ? ""
-                                                             : render::managed_selector()},
+                 kube::InformerOptions{
+                     .type = type,
+                     .label_selector =
+                         is_storage_pool(type) || is_autoscaler(type) ? "" : render::managed_selector(),
+                     .prune = [type](kube::Json& object) { keep_what_is_read(type, object); }},
                  std::move(handlers), seed)});
 }
 

@@ -38,6 +38,8 @@ void Reconciler::remember(const kube::ObjectKey& key, Memory& memory, const kube
   if (before != identity.uid) {
     memory = Memory{};
     memory.uid = identity.uid;
+    const std::lock_guard lock(mutex_);
+    key_by_uid_[identity.uid] = key;
   }
   const Status status = memory.status.update(object, read_status).value_or(Status{});
   see_objects(memory, cluster_, identity, now.steady);
@@ -51,7 +53,10 @@ void Reconciler::remember(const kube::ObjectKey& key, Memory& memory, const kube
   observed.pods.resize(count_pods(key));
   ledger_.put(account_of(memory, subject, observed));
   // Not before: in between, others could take what both hold.
-  if (before != identity.uid) ledger_.remove(before);
+  if (before == identity.uid) return;
+  wake(ledger_.remove(before, now.steady));
+  const std::lock_guard lock(mutex_);
+  key_by_uid_.erase(before);
 }
 
 std::size_t Reconciler::count_pods(const kube::ObjectKey& key) const {
@@ -68,13 +73,27 @@ void Reconciler::prime(const Moment& now) {
 }
 
 // A StoragePool that went without being drained counts until its pods are gone.
-bool Reconciler::forget(const kube::ObjectKey& key, const Memory& memory) {
+bool Reconciler::forget(const kube::ObjectKey& key, const Memory& memory, const Moment& now) {
   if (!memory.uid.empty() && count_pods(key) > 0) return false;
   pods_.follow(key, {});
-  ledger_.remove(memory.uid);
+  wake(ledger_.remove(memory.uid, now.steady));
   const std::lock_guard lock(mutex_);
+  key_by_uid_.erase(memory.uid);
   known_.erase(key);
   return true;
+}
+
+void Reconciler::wake(const std::vector<std::string>& uids) {
+  if (!options_.wake) return;
+  for (const std::string& uid : uids) {
+    std::optional<kube::ObjectKey> key;
+    {
+      const std::lock_guard lock(mutex_);
+      const auto known = key_by_uid_.find(uid);
+      if (known != key_by_uid_.end()) key = known->second;
+    }
+    if (key) options_.wake(*key);
+  }
 }
 
 bool Reconciler::is_settled(const kube::ObjectKey& key, const Known& known, const Moment& now) {
@@ -97,12 +116,13 @@ tl::expected<Outcome, kube::ApiError> Reconciler::reconcile(const kube::ObjectKe
                .outcome = {}};
   kube::ObjectPtr object = cluster_.cached(kube::resources::kStoragePools, key);
   if (!object) {
-    if (forget(key, known.memory)) return Outcome{};
+    if (forget(key, known.memory, now)) return Outcome{};
     return Outcome{.requeue_after = options_.resync, .budget = {}};
   }
   remember(key, known.memory, object, now);
   seen.outlook = ledger_.outlook(known.memory.uid, now.steady);
   auto outcome = Look(cluster_, pods_, options_, ledger_, known.memory, std::move(object), now).run();
+  wake(ledger_.concerned(known.memory.uid, now.steady));
   if (outcome && outcome->settled) {
     seen.until = now.steady + kSettledAtMost;
     seen.outcome = *outcome;

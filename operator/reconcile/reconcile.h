@@ -9,6 +9,7 @@
 #pragma once
 
 #include <chrono>
+#include <functional>
 #include <map>
 #include <mutex>
 #include <optional>
@@ -27,6 +28,8 @@ struct Options {
   std::string default_image;
   std::string admin_key;                     // from which the pods' tokens are derived
   std::chrono::milliseconds resync{10'000};  // a look at least this often
+  // Called for a StoragePool that has something to act upon because of another; from any worker.
+  std::function<void(const kube::ObjectKey&)> wake = {};
 };
 
 struct Moment {
@@ -75,15 +78,17 @@ class Reconciler {
   void remember(const kube::ObjectKey& key, Memory& memory, const kube::ObjectPtr& object, const Moment& now);
   std::size_t count_pods(const kube::ObjectKey& key) const;
   void prime(const Moment& now);
-  bool forget(const kube::ObjectKey& key, const Memory& memory);
+  bool forget(const kube::ObjectKey& key, const Memory& memory, const Moment& now);
+  void wake(const std::vector<std::string>& uids);
 
   Cluster& cluster_;
   pods::Pods& pods_;
   Options options_;
   SharedLedger ledger_;
   std::once_flag primed_;
-  std::mutex mutex_;  // guards the map; each entry is for whose turn its StoragePool is
+  std::mutex mutex_;  // guards the maps; each entry of the first is for whose turn its StoragePool is
   std::map<kube::ObjectKey, Known> known_;
+  std::map<std::string, kube::ObjectKey> key_by_uid_;
 };
 
 }  // namespace storagepool::reconcile

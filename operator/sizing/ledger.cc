@@ -1,6 +1,7 @@
 #include "operator/sizing/ledger.h"
 
 #include <algorithm>
+#include <set>
 #include <tuple>
 #include <utility>
 
@@ -189,6 +190,14 @@ bool Ledger::raise(const std::string& uid, std::int64_t peak_pods, std::int64_t 
   account.ceiling = ceiling;
   put(std::move(account));
   return true;
+}
+
+std::vector<std::string> Ledger::neighbours(const std::string& uid) {
+  regroup();
+  std::set<std::string> found;
+  for (const ServerBook* book : books_of(accounts_.at(uid))) book->add_uids(found);
+  found.erase(uid);
+  return {found.begin(), found.end()};
 }
 
 std::int64_t Ledger::claimed(const std::string& server) {

@@ -92,6 +92,9 @@ class Ledger {
   bool raise_tried(const std::string& uid, Now now);
   bool raise_moved(const std::string& uid, Now now);
 
+  // The others that count on its servers. REQUIRES: has(uid).
+  std::vector<std::string> neighbours(const std::string& uid);
+
   // Connections that all StoragePools may hold on the server that has this host:port.
   std::int64_t claimed(const std::string& server);
   // How often shares were computed, for tests.

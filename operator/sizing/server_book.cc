@@ -366,6 +366,10 @@ Outlook ServerBook::outlook(const Account& account, Now now) {
   return outlook;
 }
 
+void ServerBook::add_uids(std::set<std::string>& uids) const {
+  for (const Place& place : places_) uids.insert(place.account->uid);
+}
+
 std::int64_t ServerBook::claimed() const {
   std::int64_t sum = 0;
   for (const Place& place : places_) sum += place.claim();

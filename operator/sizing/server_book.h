@@ -6,6 +6,7 @@
 #include <cstdint>
 #include <map>
 #include <optional>
+#include <set>
 #include <string>
 #include <unordered_map>
 #include <vector>
@@ -41,6 +42,7 @@ class ServerBook {
   // For an account that is to be led here.
   Destination destination(const Account& account, Now now);
   std::int64_t claimed() const;
+  void add_uids(std::set<std::string>& uids) const;
   std::int64_t computations() const { return computations_; }
 
  private:

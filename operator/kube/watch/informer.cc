@@ -30,10 +30,19 @@ void Informer::stop() {
 }
 
 ObjectPtr Informer::get(const ObjectKey& key) const {
-  const std::lock_guard lock(mutex_);
-  if (ObjectPtr written = overlay_.find(key, runtime::steady_now())) return written;
-  const auto found = store_.find(key);
-  return found == store_.end() ? nullptr : found->second;
+  std::string text;
+  {
+    const std::lock_guard lock(mutex_);
+    if (ObjectPtr written = overlay_.find(key, runtime::steady_now())) return written;
+    const auto found = store_.find(key);
+    if (found == store_.end()) return nullptr;
+    text = found->second.text;
+  }
+  return read(text);
+}
+
+ObjectPtr Informer::read(const std::string& text) {
+  return std::make_shared<const Json>(Json::parse(text));
 }
 
 void Informer::written(Json object) {
@@ -41,7 +50,7 @@ void Informer::written(Json object) {
   auto written = std::make_shared<const Json>(std::move(object));
   const std::lock_guard lock(mutex_);
   const auto shown = store_.find(key_of(*written));
-  if (shown != store_.end() && resource_version(*shown->second) >= resource_version(*written)) return;
+  if (shown != store_.end() && shown->second.version >= resource_version(*written)) return;
   overlay_.written(std::move(written), runtime::steady_now());
 }
 
@@ -50,7 +59,7 @@ std::vector<ObjectPtr> Informer::list(const std::string& name_space) const {
   std::vector<ObjectPtr> objects;
   auto at = name_space.empty() ? store_.begin() : store_.lower_bound({name_space, {}});
   for (; at != store_.end() && (name_space.empty() || at->first.name_space == name_space); ++at) {
-    objects.push_back(at->second);
+    objects.push_back(read(at->second.text));
   }
   return objects;
 }
@@ -62,53 +71,53 @@ void Informer::take(WatchEvent event) {
   } else if (auto* upserted = std::get_if<Upserted>(&event)) {
     upsert(std::move(upserted->object));
   } else if (const auto* deleted = std::get_if<Deleted>(&event)) {
-    erase(deleted->object);
+    erase(key_of(deleted->object), resource_version(deleted->object));
   } else if (handlers_.on_skip) {
     handlers_.on_skip(std::get<Skipped>(event).count);
   }
 }
 
 void Informer::replace(Replaced list) {
+  std::set<ObjectKey> gone;
   {
     const std::lock_guard lock(mutex_);
     overlay_.listed(list.version, list.began);
+    for (const auto& [key, stored] : store_) gone.insert(key);
   }
-  std::set<ObjectKey> kept;
   for (Json& item : list.items) {
-    kept.insert(key_of(item));
+    gone.erase(key_of(item));
     upsert(std::move(item));
   }
-  for (const ObjectPtr& object : this->list()) {
-    if (!kept.contains(key_of(*object))) erase(*object);
-  }
+  for (const ObjectKey& key : gone) erase(key, 0);
 }
 
 void Informer::upsert(Json object) {
-  const auto stored = std::make_shared<const Json>(std::move(object));
-  ObjectPtr before;
+  const ObjectKey key = key_of(object);
+  Stored stored{.text = object.dump(), .version = resource_version(object)};
+  const std::uint64_t version = stored.version;
+  Stored before;
   {
     const std::lock_guard lock(mutex_);
-    const ObjectKey key = key_of(*stored);
-    before = std::exchange(store_[key], stored);
-    overlay_.seen(key, resource_version(*stored));
+    before = std::exchange(store_[key], std::move(stored));
+    overlay_.seen(key, version);
   }
-  const bool same =
-      before && metadata_string(*before, "resourceVersion") == metadata_string(*stored, "resourceVersion");
-  if (!same && handlers_.on_upsert) handlers_.on_upsert(before, stored);
+  const bool same = !before.text.empty() && before.version == version;
+  if (same || !handlers_.on_upsert) return;
+  handlers_.on_upsert(before.text.empty() ? nullptr : read(before.text),
+                      std::make_shared<const Json>(std::move(object)));
 }
 
-void Informer::erase(const Json& object) {
-  ObjectPtr gone;
+void Informer::erase(const ObjectKey& key, std::uint64_t version) {
+  Stored gone;
   {
     const std::lock_guard lock(mutex_);
-    const ObjectKey key = key_of(object);
-    overlay_.seen(key, resource_version(object));
+    overlay_.seen(key, version);
     const auto found = store_.find(key);
     if (found == store_.end()) return;
     gone = std::move(found->second);
     store_.erase(found);
   }
-  if (handlers_.on_delete) handlers_.on_delete(gone);
+  if (handlers_.on_delete) handlers_.on_delete(read(gone.text));
 }
 
 }  // namespace storagepool::kube

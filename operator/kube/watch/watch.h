@@ -126,7 +126,7 @@ struct WatchOptions {
   ResourceType type;
   std::string name_space = {};  // empty: all namespaces
   std::string label_selector = {};
-  void (*prune)(Json& object) = drop_managed_fields;  // takes away what nobody reads
+  std::function<void(Json& object)> prune = drop_managed_fields;  // takes away what nobody reads
   int page_size = 500;
   // What the server is asked to end a watch after, plus up to a third more by chance. Shortly before it sends
   // a bookmark, so that the next one begins there. A connection that is half-open is noticed only by the end

@@ -13,8 +13,10 @@
 #include <cerrno>
 #include <chrono>
 #include <cstring>
+#include <filesystem>
 #include <fstream>
 #include <iterator>
+#include <mutex>
 #include <stdexcept>
 #include <system_error>
 #include <thread>
@@ -85,50 +87,101 @@ bool Process::running() const {
   return !ended(pid_);
 }
 
+void Process::kill() {
+  ::kill(pid_, SIGKILL);
+  const auto deadline = std::chrono::steady_clock::now() + 10s;
+  while (running() && std::chrono::steady_clock::now() < deadline) std::this_thread::sleep_for(1ms);
+}
+
 ControlPlane::ControlPlane() {
-  enter_own_network();
-  etcd_ = std::make_unique<Process>(std::vector<std::string>{"etcd", "--data-dir=" + file("etcd"),
-                                                             "--unsafe-no-fsync", "--log-level=error"},
-                                    file("etcd.log"));
+  static std::once_flag entered;  // threads of libraries outlive a control plane
+  std::call_once(entered, enter_own_network);
   // The API server wants a key for the tokens of service accounts, of which none is asked for here.
   Process key({"openssl", "genrsa", "-out", file("key.pem"), "2048"}, file("openssl.log"));
   const auto deadline = std::chrono::steady_clock::now() + 30s;
   while (key.running() && std::chrono::steady_clock::now() < deadline) std::this_thread::sleep_for(10ms);
   write(file("tokens.csv"), "secret,admin,1,system:masters\n");
+  write(kubeconfig(), kubeconfig_text(kPort));
+  start_etcd();
+  start_api_server();
+}
+
+std::string ControlPlane::kubeconfig_by(std::uint16_t port) {
+  const std::string other = kubeconfig() + "-" + std::to_string(port);
+  write(other, kubeconfig_text(port));
+  return other;
+}
+
+std::string ControlPlane::kubeconfig_text(std::uint16_t port) const {
+  return "apiVersion: v1\nkind: Config\ncurrent-context: test\n"
+         "clusters: [{name: test, cluster: {server: 'https://127.0.0.1:" +
+         std::to_string(port) + "', certificate-authority: '" + file("certificates") +
+         "/apiserver.crt'}}]\n"
+         "users: [{name: test, user: {token: secret}}]\n"
+         "contexts: [{name: test, context: {cluster: test, user: test, namespace: default}}]\n";
+}
+
+void ControlPlane::start_etcd() {
+  etcd_ = std::make_unique<Process>(std::vector<std::string>{"etcd", "--data-dir=" + file("etcd"),
+                                                             "--unsafe-no-fsync", "--log-level=error"},
+                                    file("etcd.log"));
+}
+
+void ControlPlane::start_api_server() {
+  api_server_.reset();
   api_server_ = std::make_unique<Process>(
       std::vector<std::string>{
           "kube-apiserver", "--etcd-servers=http://127.0.0.1:2379", "--bind-address=127.0.0.1",
-          "--advertise-address=127.0.0.1", "--secure-port=6443", "--cert-dir=" + file("certificates"),
-          "--service-account-issuer=https://kubernetes.default.svc",
+          "--advertise-address=127.0.0.1", "--secure-port=" + std::to_string(kPort),
+          "--cert-dir=" + file("certificates"), "--service-account-issuer=https://kubernetes.default.svc",
           "--service-account-signing-key-file=" + file("key.pem"),
           "--service-account-key-file=" + file("key.pem"), "--token-auth-file=" + file("tokens.csv"),
           "--authorization-mode=AlwaysAllow", "--endpoint-reconciler-type=none",
           "--disable-admission-plugins=ServiceAccount", "--service-cluster-ip-range=10.0.0.0/16"},
       file("api-server.log"));
-  write(kubeconfig(),
-        "apiVersion: v1\nkind: Config\ncurrent-context: test\n"
-        "clusters: [{name: test, cluster: {server: 'https://127.0.0.1:6443', certificate-authority: '" +
-            file("certificates") +
-            "/apiserver.crt'}}]\n"
-            "users: [{name: test, user: {token: secret}}]\n"
-            "contexts: [{name: test, context: {cluster: test, user: test, namespace: default}}]\n");
   wait_for_api_server();
+}
+
+void ControlPlane::stop() {
+  api_server_->kill();
+  api_server_.reset();
+  etcd_.reset();
+}
+
+void ControlPlane::back_up_storage() {
+  stop();
+  std::filesystem::remove_all(file("backup"));
+  std::filesystem::copy(file("etcd"), file("backup"), std::filesystem::copy_options::recursive);
+  start_etcd();
+  start_api_server();
+}
+
+void ControlPlane::restore_storage() {
+  stop();
+  std::filesystem::remove_all(file("etcd"));
+  std::filesystem::copy(file("backup"), file("etcd"), std::filesystem::copy_options::recursive);
+  start_etcd();
+  start_api_server();
 }
 
 void ControlPlane::wait_for_api_server() {
   const auto deadline = std::chrono::steady_clock::now() + 120s;
   for (;; std::this_thread::sleep_for(100ms)) {
-    if (const auto config = kube::load_config(kubeconfig())) {
-      if (auto made = kube::make_transport(*config)) {
-        transport_ = std::move(*made);
-        if (transport_->request({.path = "/readyz"})) break;
-      }
-    }
+    if (transport_ == nullptr) connect();
+    if (transport_ != nullptr && transport_->request({.path = "/readyz"})) return;
     if (api_server_->running() && etcd_->running() && std::chrono::steady_clock::now() < deadline) continue;
     throw std::runtime_error(
         "the API server did not come up (etcd and kube-apiserver are built by hack/cluster):\n" +
         tail_of(file("etcd.log")) + tail_of(file("api-server.log")));
   }
+}
+
+// The certificate is there once the API server has made it.
+void ControlPlane::connect() {
+  const auto config = kube::load_config(kubeconfig());
+  auto made = config ? kube::make_transport(*config) : tl::unexpected(config.error());
+  if (!made) return;
+  transport_ = std::move(*made);
   client_ = std::make_unique<kube::Client>(*transport_, "test");
 }
 

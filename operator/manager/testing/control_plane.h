@@ -5,6 +5,7 @@
 
 #include <sys/types.h>
 
+#include <cstdint>
 #include <map>
 #include <memory>
 #include <string>
@@ -25,7 +26,7 @@ class Process {
   Process& operator=(const Process&) = delete;
 
   bool running() const;
-  pid_t pid() const { return pid_; }
+  void kill();  // at once; it is still to be destroyed
 
  private:
   pid_t pid_ = -1;
@@ -33,18 +34,34 @@ class Process {
 
 class ControlPlane {
  public:
-  // Moves the calling thread, and so all that it starts later, into a network of its own; waits until the API
-  // server answers. Throws std::runtime_error with the end of the log.
+  static constexpr std::uint16_t kPort = 6443;
+
+  // Moves the calling thread, and so all that it starts later, into a network of the process's own; waits
+  // until the API server answers. Throws std::runtime_error with the end of the log.
   ControlPlane();
 
   // For the operator; the user may do everything.
   std::string kubeconfig() const { return folder_ / "kubeconfig"; }
+  // The same by way of another port.
+  std::string kubeconfig_by(std::uint16_t port);
+
+  void kill_api_server() { api_server_->kill(); }
+  // Where there is none that runs. Waits until it answers.
+  void start_api_server();
+  // Stop and start both.
+  void back_up_storage();
+  void restore_storage();  // REQUIRES: there is a backup
+
   std::string file(const std::string& name) const { return folder_ / name; }
   kube::Transport& transport() { return *transport_; }
   const kube::Client& client() const { return *client_; }
 
  private:
+  std::string kubeconfig_text(std::uint16_t port) const;
+  void connect();
+  void start_etcd();
   void wait_for_api_server();
+  void stop();
 
   runtime::testing::TemporaryFolder folder_;
   std::unique_ptr<Process> etcd_;

@@ -13,6 +13,7 @@
 #include "operator/kube/object.h"
 #include "operator/pods/pods.h"
 #include "operator/reconcile/cluster.h"
+#include "operator/reconcile/kept.h"
 #include "operator/render/render.h"
 #include "pool/common/settings/admin_wire.h"
 
@@ -99,19 +100,23 @@ class FakeCluster final : public Cluster, public pods::Pods {
     if (found == objects.end()) return nullptr;
     const bool watched = type.kind == kube::resources::kStoragePools.kind ||
                          kube::label(found->second, "app.kubernetes.io/managed-by") == render::kManager;
-    return watched ? std::make_shared<const Json>(found->second) : nullptr;
+    return watched ? kept(type, found->second) : nullptr;
   }
-  std::vector<kube::ObjectPtr> cached_storage_pools() const override { return all("StoragePool"); }
-  std::vector<kube::ObjectPtr> cached_pods(const kube::ObjectKey&) const override { return all("Pod"); }
+  std::vector<kube::ObjectPtr> cached_storage_pools() const override {
+    return all(kube::resources::kStoragePools);
+  }
+  std::vector<kube::ObjectPtr> cached_pods(const kube::ObjectKey&) const override {
+    return all(kube::resources::kPods);
+  }
   std::vector<kube::ObjectPtr> cached_claims(const kube::ObjectKey&) const override {
-    return all("PersistentVolumeClaim");
+    return all(kube::resources::kPersistentVolumeClaims);
   }
   std::vector<kube::ObjectPtr> cached_autoscalers(const kube::ObjectKey&) const override {
-    return all("HorizontalPodAutoscaler");
+    return all(kube::resources::kHorizontalPodAutoscalers);
   }
   Result<std::vector<Json>> list_pods(const kube::ObjectKey&) override {
     std::vector<Json> list;
-    for (const kube::ObjectPtr& pod : all("Pod")) list.push_back(*pod);
+    for (const kube::ObjectPtr& pod : all(kube::resources::kPods)) list.push_back(*pod);
     return list;
   }
   Result<std::vector<Json>> list_events(const std::string&, const std::string& kind,
@@ -228,10 +233,14 @@ class FakeCluster final : public Cluster, public pods::Pods {
     if (pod.leaving) report.leaving = *pod.leaving;
     pods_have_news |= report != before;
   }
-  std::vector<kube::ObjectPtr> all(const std::string& kind) const {
+  static kube::ObjectPtr kept(const kube::ResourceType& type, Json object) {
+    keep_what_is_read(type, object);
+    return std::make_shared<const Json>(std::move(object));
+  }
+  std::vector<kube::ObjectPtr> all(const kube::ResourceType& type) const {
     std::vector<kube::ObjectPtr> list;
     for (const auto& [id, object] : objects) {
-      if (id.first == kind) list.push_back(std::make_shared<const Json>(object));
+      if (id.first == type.kind) list.push_back(kept(type, object));
     }
     return list;
   }

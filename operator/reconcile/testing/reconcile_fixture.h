@@ -44,7 +44,10 @@ class Reconcile : public ::testing::Test {
   void restart_operator() {
     reconciler_ = std::make_unique<Reconciler>(
         cluster_, cluster_,
-        Options{.default_image = "img:1", .admin_key = std::string(32, 'k'), .resync = 10s});
+        Options{.default_image = "img:1",
+                .admin_key = std::string(32, 'k'),
+                .resync = 10s,
+                .wake = [this](const kube::ObjectKey& key) { woken_.push_back(key.name); }});
   }
   // And once more for what the pods have answered to it.
   tl::expected<Outcome, kube::ApiError> look(const kube::ObjectKey& key = kAudit) {
@@ -92,6 +95,7 @@ class Reconcile : public ::testing::Test {
   FakeCluster cluster_;
   Moment now_{.steady = std::chrono::steady_clock::time_point(1h),
               .wall = runtime::Timestamp(1'790'000'000s)};
+  std::vector<std::string> woken_;  // because of another
   std::unique_ptr<Reconciler> reconciler_;
 };
 

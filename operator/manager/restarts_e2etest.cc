@@ -1,0 +1,124 @@
+// The operator's program beside an API server that is killed, whose storage is restored from a backup, or
+// that it does not reach any more without being told: it goes on by itself.
+#include <map>
+#include <set>
+#include <string>
+
+#include <gtest/gtest.h>
+
+#include "operator/kube/object.h"
+#include "operator/manager/testing/fleet.h"
+#include "operator/manager/testing/proxy.h"
+#include "operator/render/render.h"
+
+namespace storagepool::manager {
+namespace {
+
+using namespace std::chrono_literals;
+using testing::Conduct;
+using testing::eventually;
+
+constexpr int kFew = 12;
+constexpr auto kDeadline = 120s;
+
+class Restarts : public testing::Fleet {
+ protected:
+  using Versions = std::map<std::string, std::string>;  // by kind and name
+
+  Restarts() : Fleet(kFew, [](int) { return Conduct::kAnswers; }) {}
+
+  void settle() {
+    make_storage_pools(kFew);
+    ASSERT_TRUE(eventually([&] { return all_ready(); }, kDeadline, 200ms))
+        << ::testing::PrintToString(reasons()) << testing::tail_of(log());
+    ASSERT_TRUE(comes_to_rest());
+  }
+  bool all_ready() const { return reasons() == std::map<std::string, int>{{"Ready", kFew}}; }
+
+  // Of all that the operator writes, but events.
+  Versions versions() const {
+    Versions versions;
+    for (const auto& type : {kube::resources::kStoragePools, kube::resources::kStatefulSets,
+                             kube::resources::kConfigMaps, kube::resources::kServices,
+                             kube::resources::kServiceAccounts, kube::resources::kPodDisruptionBudgets}) {
+      const bool ours = type.kind == kube::resources::kStoragePools.kind;
+      const auto list =
+          control_plane_->client().list(type, {.label_selector = ours ? "" : render::managed_selector()});
+      EXPECT_TRUE(list) << list.error().to_string();
+      if (!list) continue;
+      for (const kube::Json& object : list->items) {
+        const std::string name = kube::metadata_string(object, "name");
+        versions[std::string(type.kind) + "/" + name] = kube::metadata_string(object, "resourceVersion");
+      }
+    }
+    return versions;
+  }
+  // For as long as a look at every StoragePool is due in.
+  bool comes_to_rest() const {
+    return eventually(
+        [&] {
+          const Versions before = versions();
+          const double looks = metric("controller_runtime_reconcile_total");
+          return eventually([&] { return metric("controller_runtime_reconcile_total") >= looks + kFew; }, 30s,
+                            100ms) &&
+                 versions() == before;
+        },
+        kDeadline, 0ms);
+  }
+  void expect_change_is_acted_on(int number, std::int64_t limit) {
+    const auto changed = set_limit(number, limit);
+    ASSERT_TRUE(changed) << changed.error().to_string();
+    EXPECT_TRUE(eventually([&] { return limit_in_force(number) == limit; }, kDeadline))
+        << name_of(number) << " has " << limit_in_force(number) << "\n"
+        << testing::tail_of(log());
+  }
+  bool logged(const std::string& text) const {
+    return testing::tail_of(log(), std::string::npos).find(text) != std::string::npos;
+  }
+};
+
+TEST_F(Restarts, AKilledApiServerCostsNoWrite) {
+  start_operator(control_plane_->kubeconfig());
+  settle();
+  const Versions before = versions();
+  control_plane_->kill_api_server();
+  ASSERT_TRUE(eventually([&] { return logged("a watch failed"); }, kDeadline, 100ms));
+  control_plane_->start_api_server();
+  expect_change_is_acted_on(1, 5);
+  ASSERT_TRUE(comes_to_rest());
+  EXPECT_TRUE(operator_->running());
+  const std::set<std::string> changed{"StoragePool/" + name_of(1),
+                                      "ConfigMap/" + render::config_map_name(name_of(1))};
+  for (const auto& [object, version] : versions())
+    EXPECT_EQ(version != before.at(object), changed.contains(object)) << object;
+}
+
+// What was written after the backup has never been; the pods have not gone back.
+TEST_F(Restarts, AfterARestoreOfTheStorageItActsOnWhatIsThere) {
+  start_operator(control_plane_->kubeconfig());
+  settle();
+  control_plane_->back_up_storage();
+  expect_change_is_acted_on(1, 5);
+  expect_change_is_acted_on(2, 7);
+  control_plane_->restore_storage();
+  for (const int number : {1, 2}) {
+    EXPECT_TRUE(eventually([&] { return limit_in_force(number) == 10; }, kDeadline))
+        << name_of(number) << " has " << limit_in_force(number) << "\n"
+        << testing::tail_of(log());
+  }
+  expect_change_is_acted_on(3, 4);
+  EXPECT_TRUE(eventually([&] { return all_ready(); }, kDeadline, 200ms));
+  EXPECT_TRUE(comes_to_rest());
+}
+
+TEST_F(Restarts, AHalfOpenConnectionIsNoticed) {
+  testing::Proxy proxy(testing::ControlPlane::kPort);
+  start_operator(control_plane_->kubeconfig_by(proxy.port()));
+  settle();
+  EXPECT_GE(proxy.cut(), 8) << "a watch for each kind";
+  expect_change_is_acted_on(1, 5);
+  EXPECT_TRUE(comes_to_rest());
+}
+
+}  // namespace
+}  // namespace storagepool::manager

@@ -1,0 +1,167 @@
+#include "operator/manager/testing/fleet.h"
+
+#include <arpa/inet.h>
+#include <sys/socket.h>
+#include <unistd.h>
+
+#include <atomic>
+#include <cstdlib>
+#include <fstream>
+#include <iterator>
+#include <sstream>
+#include <utility>
+#include <vector>
+
+#include "operator/reconcile/conditions.h"
+#include "operator/render/render.h"
+#include "pool/common/json/json.h"
+
+namespace storagepool::manager::testing {
+namespace {
+
+using namespace std::chrono_literals;
+using kube::Json;
+
+// The whole answer to a GET on a port of this machine; empty when there is none.
+std::string fetch(std::uint16_t port, const std::string& path) {
+  const int socket = ::socket(AF_INET, SOCK_STREAM | SOCK_CLOEXEC, 0);
+  sockaddr_in address{};
+  address.sin_family = AF_INET;
+  address.sin_port = htons(port);
+  address.sin_addr.s_addr = htonl(INADDR_LOOPBACK);
+  const std::string request = "GET " + path + " HTTP/1.1\r\nHost: x\r\nConnection: close\r\n\r\n";
+  std::string answer;
+  if (::connect(socket, reinterpret_cast<sockaddr*>(&address), sizeof address) == 0 &&
+      ::send(socket, request.data(), request.size(), MSG_NOSIGNAL) > 0) {
+    char buffer[16384];
+    for (ssize_t got = 0; (got = ::recv(socket, buffer, sizeof buffer, 0)) > 0;)
+      answer.append(buffer, static_cast<std::size_t>(got));
+  }
+  ::close(socket);
+  return answer;
+}
+
+std::string host_of(int number) {
+  return "db" + std::to_string(number);
+}
+
+settings::FactsReport facts_of(int number) {
+  settings::ServerFacts facts;
+  facts.system_identifier = std::to_string(number);
+  facts.server_version = 150008;
+  facts.max_connections = 100;
+  facts.superuser_reserved_connections = 3;
+  settings::FactsReport report;
+  report.target = host_of(number) + ":5432/audit";
+  report.reachable = true;
+  report.facts = facts;
+  return report;
+}
+
+void make_resource_definition(ControlPlane& control_plane) {
+  std::ifstream file(STORAGEPOOL_SOURCE_DIR "/crds/storagepool.yaml");
+  const std::string yaml{std::istreambuf_iterator<char>(file), {}};
+  const auto made = control_plane.transport().request(
+      {.method = kube::Method::kPatch,
+       .path = "/apis/apiextensions.k8s.io/v1/customresourcedefinitions/storagepools.storagepool.dev",
+       .query = {{"fieldManager", "test"}},
+       .content_type = "application/apply-patch+yaml",
+       .body = yaml});
+  ASSERT_TRUE(made) << made.error().to_string();
+  ASSERT_TRUE(eventually(
+      [&] { return control_plane.client().list(kube::resources::kStoragePools).has_value(); }, 60s, 50ms));
+}
+
+}  // namespace
+
+Fleet::Fleet(int storage_pools, Conduct (*conduct_of)(int number))
+    : count_(storage_pools), conduct_of_(conduct_of) {}
+
+void Fleet::SetUp() {
+  control_plane_.emplace();
+  make_resource_definition(*control_plane_);
+  for (int i = 0; i < count_; ++i) {
+    if (conduct_of_(i) == Conduct::kAnswers) addresses_.emplace(i, AdminPorts::address(Conduct::kAnswers, i));
+  }
+  admin_ports_.emplace(render::kAdminPort);
+  for (const auto& [number, address] : addresses_) admin_ports_->add(address, facts_of(number));
+  stateful_sets_.emplace(
+      control_plane_->transport(), control_plane_->client(),
+      [this](const kube::ObjectKey& key) {
+        const int number = std::stoi(key.name.substr(1));
+        return AdminPorts::address(conduct_of_(number), number);
+      },
+      kClients);
+}
+
+Json Fleet::storage_pool(int number) {
+  return {{"metadata", {{"name", name_of(number)}, {"namespace", "default"}}},
+          {"spec",
+           {{"replicas", 1},
+            {"pool", {{"maxOpenConns", 10}}},
+            {"postgres",
+             {{"host", host_of(number)},
+              {"database", "audit"},
+              {"credentialsSecretRef", {{"name", "creds"}}}}}}}};
+}
+
+void Fleet::start_operator(const std::string& kubeconfig) {
+  const char* given = std::getenv("STORAGEPOOL_OPERATOR");
+  const std::string program = given != nullptr && *given != '\0' ? given : STORAGEPOOL_OPERATOR_PROGRAM;
+  operator_.reset();
+  operator_ = std::make_unique<Process>(
+      std::vector<std::string>{program, "--kubeconfig=" + kubeconfig, "--namespace=default",
+                               "--listen-address=127.0.0.1", "--health-port=" + std::to_string(kHealthPort),
+                               "--metrics-port=" + std::to_string(kMetricsPort)},
+      log());
+  ASSERT_TRUE(
+      eventually([&] { return fetch(kHealthPort, "/readyz").find("200 OK") != std::string::npos; }, 60s))
+      << tail_of(log());
+}
+
+void Fleet::make_storage_pools(int count) {
+  std::atomic<int> next{0};
+  std::vector<std::jthread> clients;
+  for (int i = 0; i < kClients; ++i) {
+    clients.emplace_back([&] {
+      for (int number = next++; number < count; number = next++) {
+        const auto made =
+            control_plane_->client().create(kube::resources::kStoragePools, storage_pool(number));
+        EXPECT_TRUE(made) << made.error().to_string();
+      }
+    });
+  }
+}
+
+kube::Client::Result<Json> Fleet::set_limit(int number, std::int64_t limit) {
+  return control_plane_->client().merge_patch(kube::resources::kStoragePools, key_of(number),
+                                              {{"spec", {{"pool", {{"maxOpenConns", limit}}}}}});
+}
+
+std::int64_t Fleet::limit_in_force(int number) const {
+  return admin_ports_->report(addresses_.at(number)).settings.max_open_conns;
+}
+
+std::map<std::string, int> Fleet::reasons() const {
+  const auto list = control_plane_->client().list(kube::resources::kStoragePools);
+  EXPECT_TRUE(list) << list.error().to_string();
+  std::map<std::string, int> counts;
+  for (const Json& pool : list ? list->items : std::vector<Json>()) {
+    const reconcile::Status status = reconcile::parse_status(json::member(pool, "status"));
+    const reconcile::Condition* ready = reconcile::find_condition(status, reconcile::kReady);
+    ++counts[ready != nullptr ? ready->reason : "none"];
+  }
+  return counts;
+}
+
+double Fleet::metric(const std::string& name) {
+  std::istringstream lines(fetch(kMetricsPort, "/metrics"));
+  double sum = 0;
+  for (std::string line; std::getline(lines, line);) {
+    if (line.starts_with(name + " ") || line.starts_with(name + "{"))
+      sum += std::stod(line.substr(line.rfind(' ')));
+  }
+  return sum;
+}
+
+}  // namespace storagepool::manager::testing
