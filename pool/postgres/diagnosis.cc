@@ -3,6 +3,8 @@
 #include <algorithm>
 #include <array>
 
+#include "pool/postgres/connection_handle.h"
+
 namespace storagepool::postgres {
 namespace {
 
@@ -138,8 +140,11 @@ Error diagnose_setup(const ConnectOptions& options, const Error& error) {
   const bool silent =
       error.error_class == ErrorClass::kConnectionLost || error.error_class == ErrorClass::kTimeout;
   const bool database_only = !silent && !error.sqlstate.empty() && of_database(error.sqlstate, "");
-  return connect_failure(options, silent ? ErrorClass::kUnreachable : error.error_class,
-                         "setting the session up failed", error.sqlstate, database_only);
+  const std::string_view reason = error.sqlstate == kUntranslatable
+                                      ? "the encoding of the database is not UTF8, which events need"
+                                      : "setting the session up failed";
+  return connect_failure(options, silent ? ErrorClass::kUnreachable : error.error_class, reason,
+                         error.sqlstate, database_only);
 }
 
 }  // namespace storagepool::postgres

@@ -130,6 +130,9 @@ asio::awaitable<std::optional<Error>> LibpqSession::initialize(Deadline deadline
     // 22023: the server's operating system cannot look; sessions then end as they do before PostgreSQL 14.
     if (!result && result.error().sqlstate != "22023") co_return result.error();
   }
+  // Another encoding has no place for much of what events hold, which would show event by event.
+  if (!reports("server_encoding", "UTF8"))
+    co_return Error{.error_class = ErrorClass::kOther, .sqlstate = std::string(kUntranslatable)};
   // PostgreSQL 14 and newer tell it unasked.
   const bool ask = PQparameterStatus(connection_.get(), "in_hot_standby") == nullptr;
   auto result = co_await execute(ask ? kAskReadOnly : "", deadline);
@@ -343,10 +346,6 @@ Error LibpqSession::interrupted() {
   silent_ = socket_.expired();
   if (silent_) return broken(ErrorClass::kTimeout, "no answer to a statement by its deadline");
   return broken(ErrorClass::kConnectionLost, "the connection was lost");
-}
-
-bool LibpqSession::usable() const {
-  return !busy_ && intact();
 }
 
 bool LibpqSession::intact() const {

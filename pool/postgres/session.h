@@ -36,7 +36,7 @@ class LibpqSession final : public Session {
                                                                  Deadline deadline) override;
   boost::asio::awaitable<tl::expected<Result, Error>> execute(std::string_view sql,
                                                               Deadline deadline) override;
-  bool usable() const override;
+  bool usable() const override { return !busy_ && intact(); }
   bool in_transaction() const override;
   void set_limits(std::chrono::milliseconds statement_timeout, std::chrono::milliseconds lock_timeout,
                   std::size_t statement_cache_size) override;

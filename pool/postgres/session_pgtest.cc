@@ -102,6 +102,18 @@ TEST_F(SessionTest, LimitsThatTheServerRefusesAreNoStatementsFault) {
   EXPECT_FALSE(session->usable());
 }
 
+TEST_F(SessionTest, MakesNoSessionWithADatabaseThatCannotHoldEveryText) {
+  server_->superuser("CREATE DATABASE latin OWNER app TEMPLATE template0 ENCODING 'LATIN1' LOCALE 'C'");
+  auto session = run(context_, connect(context_.get_executor(), server_->connect_options("latin"), in(20s)));
+  ASSERT_FALSE(session);
+  EXPECT_NE(session.error().detail.find("/latin: the encoding of the database is not UTF8"),
+            std::string::npos)
+      << session.error().detail;
+  EXPECT_TRUE(session.error().database_only);
+  EXPECT_EQ(disposition_of(session.error()).cause, Disposition::Cause::kPerson);
+  server_->superuser("DROP DATABASE latin WITH (FORCE)");
+}
+
 TEST_F(SessionTest, MakesNoSessionThatCannotWrite) {
   for (const char* setting : {"SET", "RESET"}) {
     const bool read_only = std::string(setting) == "SET";
