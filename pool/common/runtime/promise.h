@@ -42,13 +42,12 @@ class Promise {
     // True when this value is the first, and somebody may still take it. Wakes who waits by the executor,
     // never within this call.
     bool give(T value) {
-      {
-        const std::lock_guard lock(state_->mutex);
-        if (state_->timer == nullptr || state_->given) return false;
-        state_->given = true;
-        state_->value.emplace(std::move(value));
-        if (!state_->suspended) return true;
-      }
+      const std::lock_guard giving(state_->mutex);
+      if (state_->timer == nullptr || state_->given) return false;
+      state_->given = true;
+      state_->value.emplace(std::move(value));
+      if (!state_->suspended) return true;
+      // Under the lock, so that a loop that is torn down meanwhile waits with its end for this.
       boost::asio::dispatch(state_->executor, [state = state_] {
         const std::lock_guard lock(state->mutex);
         if (state->timer != nullptr) state->timer->cancel();
@@ -72,6 +71,7 @@ class Promise {
   ~Promise() {
     const std::lock_guard lock(state_->mutex);
     state_->timer = nullptr;
+    state_->executor = {};  // which may end with its context, and a Giver may not
   }
   Promise(const Promise&) = delete;
   Promise& operator=(const Promise&) = delete;
@@ -95,9 +95,9 @@ class Promise {
  private:
   struct State {
     State(boost::asio::any_io_executor e, boost::asio::steady_timer* t) : executor(std::move(e)), timer(t) {}
-    const boost::asio::any_io_executor executor;
-    std::mutex mutex;                  // guards all that follows
-    boost::asio::steady_timer* timer;  // null when the Promise is gone; touched on the executor only
+    std::recursive_mutex mutex;             // guards all that follows
+    boost::asio::any_io_executor executor;  // empty when the Promise is gone
+    boost::asio::steady_timer* timer;       // null when the Promise is gone; touched on the executor only
     std::optional<T> value;
     bool given = false;      // stays when `value` was taken
     bool suspended = false;  // must be woken by who gives

@@ -10,6 +10,7 @@
 #include <boost/asio/io_context.hpp>
 #include <boost/asio/post.hpp>
 #include <boost/asio/steady_timer.hpp>
+#include <boost/asio/strand.hpp>
 #include <gtest/gtest.h>
 
 #include "pool/common/runtime/clock.h"
@@ -205,6 +206,17 @@ TEST_F(PromiseTest, ALoopTornDownDuringAWaitIsSafe) {
   EXPECT_FALSE(giver->wanted());
   EXPECT_FALSE(giver->give(text("late")));
   EXPECT_EQ(result, "waits");
+}
+
+// A strand may not outlive its context, and a giver may.
+TEST_F(PromiseTest, AGiverMayOutliveTheContextOfAStrand) {
+  std::optional<Promise<Value>::Giver> giver;
+  {
+    asio::io_context loop(1);
+    Promise<Value> promise(asio::make_strand(loop));
+    giver = promise.giver();
+  }
+  EXPECT_FALSE(giver->give(text("late")));
 }
 
 TEST_F(PromiseTest, AWakeUnderWayWhenThePromiseEndsIsHarmless) {
