@@ -22,9 +22,13 @@ ObjectKey key_of(const Json& object) {
   return {metadata_string(object, "namespace"), metadata_string(object, "name")};
 }
 
-std::uint64_t resource_version(const Json& object) {
-  const auto version = json::parse_integer(metadata_string(object, "resourceVersion"));
+std::uint64_t version_number(std::string_view text) {
+  const auto version = json::parse_integer(text);
   return version && *version > 0 ? static_cast<std::uint64_t>(*version) : 0;
+}
+
+std::uint64_t resource_version(const Json& object) {
+  return version_number(metadata_string(object, "resourceVersion"));
 }
 
 std::int64_t generation(const Json& object) {

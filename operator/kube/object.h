@@ -5,6 +5,7 @@
 #include <cstdint>
 #include <optional>
 #include <string>
+#include <string_view>
 #include <vector>
 
 #include "operator/kube/resource.h"
@@ -19,6 +20,8 @@ std::string metadata_string(const Json& object, const char* field);
 // metadata.resourceVersion as a number (comparable since Kubernetes 1.35, and in all versions with etcd); 0:
 // none.
 std::uint64_t resource_version(const Json& object);
+// The same of its text.
+std::uint64_t version_number(std::string_view text);
 // metadata.generation; 0: none.
 std::int64_t generation(const Json& object);
 // metadata.creationTimestamp in Unix seconds; 0: none.

@@ -2,7 +2,6 @@
 #pragma once
 
 #include <memory>
-#include <string_view>
 
 #include <libpq-fe.h>
 
@@ -10,9 +9,6 @@ namespace storagepool::postgres {
 
 // The first server version that looks, while it runs a statement, whether its client is still there.
 inline constexpr int kChecksClient = 140'000;
-
-// PostgreSQL's untranslatable_character, here of a whole database whose encoding is not UTF8.
-inline constexpr std::string_view kUntranslatable = "22P05";
 
 // Ends the connection. Of an older server a statement that still runs is cancelled, for its session would go
 // on with it and outlive our end.

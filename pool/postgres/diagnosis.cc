@@ -3,8 +3,6 @@
 #include <algorithm>
 #include <array>
 
-#include "pool/postgres/connection_handle.h"
-
 namespace storagepool::postgres {
 namespace {
 

@@ -12,6 +12,9 @@
 
 namespace storagepool::postgres {
 
+// PostgreSQL's untranslatable_character, here of a whole database whose encoding is not UTF8.
+inline constexpr std::string_view kUntranslatable = "22P05";
+
 // "host:port/database".
 std::string target_of(const ConnectOptions& options);
 

@@ -6,6 +6,7 @@
 
 #include <boost/asio/this_coro.hpp>
 
+#include "pool/postgres/diagnosis.h"
 #include "pool/postgres/disposition.h"
 
 namespace storagepool::postgres {

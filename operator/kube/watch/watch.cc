@@ -11,11 +11,6 @@ namespace storagepool::kube {
 
 namespace {
 
-std::uint64_t version_number(const std::string& text) {
-  const auto number = json::parse_integer(text);
-  return number && *number > 0 ? static_cast<std::uint64_t>(*number) : 0;
-}
-
 WatchLine::Kind kind_of(const std::string& type) {
   if (type == "ADDED") return WatchLine::Kind::kAdded;
   if (type == "MODIFIED") return WatchLine::Kind::kModified;

@@ -32,6 +32,16 @@ tl::unexpected<std::string> failed(std::string_view action, const std::string& p
                         std::system_category().message(error));
 }
 
+tl::expected<void, std::string> write_and_sync(const std::string& path, std::string_view contents) {
+  const Descriptor file(::open(path.c_str(), O_WRONLY | O_CREAT | O_TRUNC | O_NOFOLLOW | O_CLOEXEC, 0600));
+  if (!file.valid()) return failed("create", path, errno);
+  if (const int error = write_all(file.get(), contents)) return failed("write", path, error);
+  if (::fsync(file.get()) != 0) return failed("sync", path, errno);
+  return {};
+}
+
+}  // namespace
+
 int write_all(int fd, std::string_view contents) {
   while (!contents.empty()) {
     const ssize_t written = ::write(fd, contents.data(), contents.size());
@@ -43,16 +53,6 @@ int write_all(int fd, std::string_view contents) {
   }
   return 0;
 }
-
-tl::expected<void, std::string> write_and_sync(const std::string& path, std::string_view contents) {
-  const Descriptor file(::open(path.c_str(), O_WRONLY | O_CREAT | O_TRUNC | O_NOFOLLOW | O_CLOEXEC, 0600));
-  if (!file.valid()) return failed("create", path, errno);
-  if (const int error = write_all(file.get(), contents)) return failed("write", path, error);
-  if (::fsync(file.get()) != 0) return failed("sync", path, errno);
-  return {};
-}
-
-}  // namespace
 
 tl::expected<std::string, std::string> read_file(const std::string& path, std::size_t max_bytes) {
   // O_NONBLOCK: a pipe in the file's place must not hang the program.

@@ -11,6 +11,9 @@
 
 namespace storagepool::runtime {
 
+// 0, or the errno of what went wrong.
+int write_all(int fd, std::string_view contents);
+
 // The whole of a regular file of at most `max_bytes` bytes; a larger one is an error, not a truncation.
 tl::expected<std::string, std::string> read_file(const std::string& path, std::size_t max_bytes);
 
