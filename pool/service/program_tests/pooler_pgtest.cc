@@ -54,7 +54,8 @@ TEST_F(DataStoragePoolerTest, RefusesToShareSessionsAndSaysSo) {
   EXPECT_THAT(pod.facts().at("detail").get<std::string>(), HasSubstr("it needs pool_mode = session"));
   EXPECT_THAT(pod.health("/readyz").body, HasSubstr("docs/poolers.md"));
   const auto status = pod.create(testing::valid_event()).status;
-  EXPECT_TRUE(status == 503U || status == 202U) << status;  // 202 if the schema was made before it was noticed
+  EXPECT_TRUE(status == 503U || status == 202U)
+      << status;  // 202 if the schema was made before it was noticed
 }
 
 }  // namespace
