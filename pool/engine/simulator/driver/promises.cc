@@ -54,8 +54,9 @@ void Simulator::judge_lease(const Client& me, const Session& session, std::uint6
   std::erase_if(served_[me.database], [&](const Served& served) { return served.arrival < oldest; });
 }
 
-void Simulator::judge_failure(const Client& me, const AcquireError& error, TimePoint at) {
+void Simulator::judge_failure(const Client& me, const AcquireError& error, std::uint64_t turn, TimePoint at) {
   const std::string whose = name(kDatabases[me.database]);
+  if (me.expected) violated("E2: somebody is not served though all is well" + whose);
   switch (error.reason) {
     case AcquireError::Reason::kDeadlineExceeded:
       if (at < me.deadline) violated("a waiter fails before its deadline" + whose);
@@ -63,13 +64,14 @@ void Simulator::judge_failure(const Client& me, const AcquireError& error, TimeP
     case AcquireError::Reason::kDraining:
       if (engine_ && !draining_) violated("a waiter is told of a drain that there is not" + whose);
       break;
+    case AcquireError::Reason::kDatabaseClosed:
+      if (engine_ && !is_closed(me.database) && turn > open_turn_[me.database]) {
+        violated("a waiter is told of a closed database that is open" + whose);
+      }
+      break;
     default:
       break;
   }
-}
-
-bool Simulator::is_closed(std::size_t database) const {
-  return closing_[database] > 0;
 }
 
 // Idle, as far as the server can tell.

@@ -85,13 +85,11 @@ void Server::check_begin(const std::string& database, bool trial) {
   }
 }
 
-postgres::Error Server::refusal(const std::string& database) {
+postgres::Error Server::refusal() {
   constexpr std::array kClasses = {ErrorClass::kUnreachable, ErrorClass::kServerFull,
                                    ErrorClass::kCredentialsRejected, ErrorClass::kDatabaseMissing};
   const auto kind = kClasses[random_() % kClasses.size()];
-  return {.error_class = kind,
-          .detail = "connecting to " + database,
-          .database_only = kind == ErrorClass::kDatabaseMissing};
+  return {.error_class = kind, .detail = "connecting", .database_only = kind == ErrorClass::kDatabaseMissing};
 }
 
 asio::awaitable<Server::Connected> Server::connect(std::string database, bool trial,
@@ -117,7 +115,7 @@ asio::awaitable<Server::Connected> Server::connect(std::string database, bool tr
     report_.note("connect to", database, "failed");
     if (!trial) ++failed;
     const postgres::Error unreachable{.error_class = ErrorClass::kUnreachable, .detail = "no answer"};
-    const postgres::Error error = late ? unreachable : refusal(database);
+    const postgres::Error error = late ? unreachable : refusal();
     co_return tl::unexpected(error);
   }
   report_.note("connect to", database, "succeeded");

@@ -75,7 +75,7 @@ class Server {
   friend class Session;
   boost::asio::awaitable<void> pass(std::chrono::nanoseconds time);
   void check_begin(const std::string& database, bool trial);
-  postgres::Error refusal(const std::string& database);
+  postgres::Error refusal();
 
   Report& report_;
   std::mt19937_64 random_;

@@ -12,6 +12,7 @@ using std::chrono::milliseconds;
 using std::chrono::seconds;
 
 constexpr int kMostSteps = 200000;
+constexpr seconds kBackOffs{2};  // longer than any
 
 }  // namespace
 
@@ -159,10 +160,11 @@ void Simulator::pass_time() {
 void Simulator::settle_down() {
   calm_ = true;
   weather();
-  if (!run_until_ended()) return;
+  if (!run_until_ended(kBackOffs)) return;
   if (!draining_) {
     for (std::size_t database = 0; database < kDatabases.size(); ++database) {
-      acquire_until(database, loop_.now() + seconds(60));
+      Client& probe = acquire_until(database, loop_.now() + seconds(60));
+      probe.expected = settings_.acquire_timeout >= seconds(5) && settings_.max_waiters > 10;
     }
     if (!run_until_ended()) return;
     if (chance(0.5)) {
@@ -173,7 +175,8 @@ void Simulator::settle_down() {
 }
 
 // False with a violation.
-bool Simulator::run_until_ended() {
+bool Simulator::run_until_ended(std::chrono::nanoseconds at_least) {
+  const TimePoint earliest = loop_.now() + at_least;
   while (!report_.violation()) {
     while (!guards_.empty()) reopen_database();
     resume();
@@ -186,7 +189,7 @@ bool Simulator::run_until_ended() {
       continue;
     }
     judge_at_rest();
-    if (clients_.empty() && orders_.empty() && !server_.busy()) break;
+    if (clients_.empty() && orders_.empty() && !server_.busy() && loop_.now() >= earliest) break;
     loop_.advance_to(loop_.next_wait() == TimePoint::max() ? loop_.now() + seconds(1) : loop_.next_wait());
   }
   return !report_.violation();

@@ -84,7 +84,8 @@ class Simulator {
     std::uint64_t arrival = 0;
     bool waits = false;
     bool holds = false;
-    bool late = false;  // came when nobody was to be served any more
+    bool expected = false;  // must be served, since all is well
+    bool late = false;      // came when nobody was to be served any more
     bool ended = false;
   };
   struct Order {
@@ -115,7 +116,7 @@ class Simulator {
   void take_step();
   void pass_time();
   void settle_down();
-  bool run_until_ended();
+  bool run_until_ended(std::chrono::nanoseconds at_least = {});
   void end_engine();
   void end_loop();
   void see(Seen what) { ++coverage_[static_cast<std::size_t>(what)]; }
@@ -123,7 +124,7 @@ class Simulator {
   // users.cc: those who use the pool, and its owner.
   boost::asio::any_io_executor some_executor();
   void acquire();
-  void acquire_until(std::size_t database, TimePoint deadline);
+  Client& acquire_until(std::size_t database, TimePoint deadline);
   void burst();
   void reconfigure();
   void retire();
@@ -145,13 +146,14 @@ class Simulator {
   boost::asio::awaitable<void> carry_out_close(
       Order& order, boost::asio::awaitable<tl::expected<ClosedDatabase, AcquireError>> work);
   boost::asio::awaitable<void> pause(std::chrono::nanoseconds time);
+  void opened_again(std::size_t database);
   Order& begin(Order::Kind kind, TimePoint latest, std::size_t database = 0);
   bool under_way(Order::Kind kind) const;
   std::uint64_t this_turn() const { return 2 * loop_.turns() + 1; }
 
   // promises.cc: what must hold.
   void judge_lease(const Client& me, const Session& session, std::uint64_t turn, TimePoint at);
-  void judge_failure(const Client& me, const AcquireError& error, TimePoint at);
+  void judge_failure(const Client& me, const AcquireError& error, std::uint64_t turn, TimePoint at);
   void judge_at_rest();
   void judge_waiter(const Client& waiter);
   void judge_order(const Order& order);
@@ -159,7 +161,7 @@ class Simulator {
   void judge_counts();
   void judge_after_end();
   bool is_free(const Session& session) const;
-  bool is_closed(std::size_t database) const;
+  bool is_closed(std::size_t database) const { return closing_[database] > 0; }
   void violated(const std::string& what) { report_.violated(what); }
 
   Report report_;
@@ -169,7 +171,8 @@ class Simulator {
   std::list<Client> clients_;
   std::list<Order> orders_;
   std::array<std::vector<Served>, kDatabases.size()> served_;
-  std::array<int, kDatabases.size()> closing_{};  // orders under way and guards there are
+  std::array<int, kDatabases.size()> closing_{};              // orders under way and guards there are
+  std::array<std::uint64_t, kDatabases.size()> open_turn_{};  // since when nobody closes it
   std::uint64_t arrivals_ = 0;
   std::uint64_t settings_turn_ = 0;  // when they were changed
   std::uint64_t retired_turn_ = 0;

@@ -46,11 +46,12 @@ void Simulator::acquire() {
   acquire_until(below(kDatabases.size()), now + patience);
 }
 
-void Simulator::acquire_until(std::size_t database, TimePoint deadline) {
+Simulator::Client& Simulator::acquire_until(std::size_t database, TimePoint deadline) {
   Client& client = clients_.emplace_back();
   client.database = database;
   client.asked = deadline;
   start(some_executor(), use(client, engine_->acquire(kDatabases[database], deadline)));
+  return client;
 }
 
 void Simulator::burst() {
@@ -86,7 +87,7 @@ asio::awaitable<void> Simulator::use(Client& me, asio::awaitable<Acquired> acqui
     report_.note("waiter", me.arrival, "has no connection to", kDatabases[me.database] + std::string(":"),
                  answer.error().detail);
     see(Seen::kFailed);
-    judge_failure(me, answer.error(), at);
+    judge_failure(me, answer.error(), turn, at);
   }
   me.ended = true;
 }
@@ -236,8 +237,7 @@ asio::awaitable<void> Simulator::carry_out_close(
     }
     guards_.emplace_back(order.database, std::move(*closed));
   } else {
-    --closing_[order.database];
-    std::erase(server_.closed_databases, database);  // until at rest, when others keep it closed
+    opened_again(order.database);
     if (engine_ && loop_.now() < order.latest) violated("closing a database is given up before its deadline");
   }
 }
@@ -246,10 +246,16 @@ void Simulator::reopen_database() {
   if (guards_.empty()) return;
   const std::size_t database = guards_.front().first;
   report_.note("reopen database", kDatabases[database]);
-  --closing_[database];
-  std::erase(server_.closed_databases, kDatabases[database]);
-  quiet_since_ = loop_.now();
+  opened_again(database);
   guards_.pop_front();
+}
+
+// By one of those who closed it.
+void Simulator::opened_again(std::size_t database) {
+  --closing_[database];
+  open_turn_[database] = this_turn();
+  std::erase(server_.closed_databases, kDatabases[database]);  // until at rest, when others keep it closed
+  quiet_since_ = loop_.now();
 }
 
 void Simulator::change_weather() {
