@@ -98,22 +98,75 @@ void hear_of_stateful_set(Pool& pool) {
   known = pool.stateful_set;
   pool.stateful_set_is_newest = 1;
   pool.peak_in_doubt = 0;
+  follow_gone(pool, false);
+}
+
+int missing_pods(const Pool& pool) {
+  int there = 0;
+  int beside = 0;
+  for (int i = 0; i < kMostPods; ++i) {
+    if (pool.pods[static_cast<std::size_t>(i)].seen == kNotSeen) continue;
+    ++there;
+    beside += i >= pool.known_stateful_set.replicas ? 1 : 0;
+  }
+  const int peak = std::max<int>({pool.known_stateful_set.peak, pool.last_peak, pool.peak_in_doubt, there});
+  return peak - pool.known_stateful_set.replicas - beside;
+}
+
+// As Departed::follow.
+void follow_gone(Pool& pool, bool listed) {
+  if (pool.nodes_are_lost == 0) return;
+  const int missing = missing_pods(pool);
+  const bool settled = pool.known_stateful_set.exists == 0 || pool.known_stateful_set.settled != 0;
+  if (missing <= 0) pool.ended = 0;
+  if (pool.listed != 0 && (pool.listed - 1 != missing || !settled)) pool.listed = pool.cleared = 0;
+  if (missing > 0 && settled && listed && pool.listed == 0) pool.listed = static_cast<Byte>(1 + missing);
+}
+
+bool may_linger(const Pool& pool) {
+  const bool all_ended = pool.ended + 1 >= pool.listed && pool.vanished == 0;
+  return pool.listed != 0 && pool.cleared == 0 && !all_ended;
+}
+
+void wait_long(Pool& pool) {
+  pool.vanished = 0;
+  pool.cleared = pool.listed != 0 ? 1 : 0;
 }
 
 void hear_of_pods(Pool& pool) {
   for (Pod& pod : pool.pods) {
     const Seen seen = as_seen(pod);
+    if (pod.seen != kNotSeen && pod.seen_is_this == 0 && pool.nodes_are_lost != 0) {
+      if (pod.ended != 0) {
+        pool.ended = std::min<Byte>(pool.ended + 1, kMostPods);
+      } else {
+        pool.vanished = 1;
+      }
+    }
+    pod.ended = 0;
     if (seen == kNotSeen || pod.seen_is_this == 0) forget_report(pod), pod.pushed = 0;
     pod.seen = seen;
     pod.seen_is_this = seen == kNotSeen ? 0 : 1;
   }
+  follow_gone(pool, false);
+}
+
+// As Departed::read.
+void read_sessions(Pool& pool) {
+  const bool shown = std::any_of(pool.pods.begin(), pool.pods.end(), [](const Pod& pod) {
+    return pod.seen != kSeenStarted && (pod.left_behind != 0 || pod.phase == kRunning);
+  });
+  if (pool.nodes_are_lost == 0) return;
+  pool.cleared = !shown && pool.listed != 0 ? 1 : 0;
+  pool.vanished = shown ? 1 : 0;
 }
 
 void ask(State& state, Pool& pool, Pod& pod, const Spec& spec) {
   forget_report(pod);
   if (pod.seen_is_this == 0 || pod.phase != kRunning || pod.partitioned != 0) return;
   pod.report = pod.applied;
-  pod.report_over = pod.over;
+  pod.report_over = pod.left_behind > limit_of(pod.applied) ? pod.left_behind : pod.over;
+  read_sessions(pool);
   pod.report_leads_to = pod.leads_to;
   pod.report_left = pod.left;
   pod.report_candidate = pod.mount_candidate;
@@ -184,6 +237,8 @@ void restart_operator(State& state, const Configuration& configuration) {
     hear_of_stateful_set(pool);
     pool.last_ceiling = pool.last_peak = 0;
     hear_of_pods(pool);
+    pool.listed = pool.cleared = pool.ended = 0;
+    pool.vanished = pool.nodes_are_lost != 0 && pool.stateful_set.exists != 0 ? 1 : 0;
     pool.leaving = pool.config_map.leaving;
     pool.tried = pool.config_map.tried;
     pool.there = {};
@@ -197,6 +252,7 @@ void carry_out(State& state, int index, Answer answer, Fault fault) {
   pool.write = {};
   if (write.kind == kList) {
     hear_of_pods(pool);
+    follow_gone(pool, true);
     pool.live = 1;
     return;
   }
@@ -238,6 +294,8 @@ void land(State& state, Fault fault) {
 void remove_pod(Pod& pod) {
   const Pod gone = pod;
   pod = {};
+  pod.left_behind = gone.left_behind;
+  pod.ended = gone.seen_is_this != 0 ? 1 : gone.ended;
   pod.seen = gone.seen;
   pod.pushed = gone.pushed;
   pod.report = gone.report;
@@ -246,6 +304,13 @@ void remove_pod(Pod& pod) {
   pod.report_left = gone.report_left;
   pod.report_candidate = gone.report_candidate;
   pod.report_is_of_newest = gone.report_is_of_newest;
+}
+
+void lose_node(Pod& pod) {
+  const Byte sockets = std::max({pod.left_behind, pod.over, limit_of(pod.applied)});
+  remove_pod(pod);
+  pod.left_behind = sockets;
+  pod.ended = 0;
 }
 
 void create_pod(Pod& pod) {
@@ -315,6 +380,7 @@ void release_pool(Pool& pool) {
   pool.controller_replicas = 0;
   pool.write = {};
   pool.there = {};
+  pool.listed = pool.cleared = pool.ended = pool.vanished = 0;
   pool.tried = pool.leaving = pool.last_ceiling = pool.last_peak = pool.ceiling_in_doubt =
       pool.peak_in_doubt = 0;
 }
@@ -348,6 +414,9 @@ int lowest_missing(const Pool& pool) {
 }
 
 int may_use(const Pod& pod, int server) {
+  // What a predecessor has left is taken off the pod's own limit (pool/service/predecessor.h).
+  if (pod.left_behind != 0)
+    return server == 0 ? std::max({pod.left_behind, pod.over, limit_of(pod.applied)}) : 0;
   if (pod.phase != kRunning) return 0;
   const bool there = pod.leads_to == server || (pod.left >> server & 1U) != 0;
   if (there) return std::max(pod.over, limit_of(pod.applied));

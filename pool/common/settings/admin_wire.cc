@@ -94,6 +94,16 @@ class Reader {
     missing(key, "a list of strings");
     return texts;
   }
+  std::optional<std::map<std::string, std::int64_t>> counts_or_none(std::string_view key) {
+    const auto found = object_.find(key);
+    if (found == object_.end()) return std::nullopt;
+    std::map<std::string, std::int64_t> counts;
+    if (!found->is_object()) missing(key, "an object of whole numbers");
+    Reader reader(*found, path_ + std::string(key) + ".");
+    for (const auto& [name, value] : found->items()) counts.emplace(name, reader.integer(name));
+    append(reader.take());
+    return counts;
+  }
   Given settings(std::string_view key, Ignored& ignored) {
     Given given;
     const auto found = object_.find(key);
@@ -313,6 +323,7 @@ std::string to_json(const FactsReport& report) {
     json["refused"] = {{"count", refused->count}, {"at", refused->at}, {"detail", refused->detail}};
   if (report.trial) json["trial"] = trial_json(*report.trial);
   if (report.mounted > 0) json["mounted"] = report.mounted;
+  if (report.sessions_by_pod) json["sessionsByPod"] = *report.sessions_by_pod;
   return dump(json);
 }
 
@@ -389,6 +400,8 @@ tl::expected<FactsReport, Problems> parse_facts_report(std::string_view text) {
   report.fault = read_fault(reader);
   report.trial = reader.object_or_none("trial", read_trial);
   report.mounted = reader.integer_or_zero("mounted");
+  report.sessions_by_pod = reader.counts_or_none("sessionsByPod");
+  if (auto& pods = report.sessions_by_pod; pods && pods->size() > FactsReport::kMostPodsTold) pods.reset();
   if (auto problems = reader.take(); !problems.empty()) return tl::unexpected(std::move(problems));
   return report;
 }
