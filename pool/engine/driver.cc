@@ -3,7 +3,6 @@
 #include <algorithm>
 
 #include <poll.h>
-#include <time.h>
 
 #include <boost/asio/post.hpp>
 #include <boost/asio/strand.hpp>
@@ -11,29 +10,18 @@
 #include "pool/common/runtime/check.h"
 #include "pool/common/runtime/clock.h"
 #include "pool/engine/driver_wait.h"
+#include "pool/engine/system.h"
 
 namespace storagepool::engine {
 namespace asio = boost::asio;
 using boost::system::error_code;
-
-namespace {
-
-// A few milliseconds late at most, for a sixth of the price. When a connection came back need not be known
-// more precisely: the deadlines of waiters are the timer's business.
-TimePoint coarse_clock_now() {
-  timespec time{};
-  clock_gettime(CLOCK_MONOTONIC_COARSE, &time);
-  return TimePoint(std::chrono::seconds(time.tv_sec) + std::chrono::nanoseconds(time.tv_nsec));
-}
-
-}  // namespace
 
 Driver::Driver(const asio::any_io_executor& executor, Engine::ConnectOptionsSource options,
                std::string system_database, const settings::Settings& settings, Listener listener)
     : executor_(executor),
       options_(std::move(options)),
       listener_(std::move(listener)),
-      core_(std::move(system_database), settings, std::mt19937_64(std::random_device()())),
+      core_(std::move(system_database), settings, std::mt19937_64(random_seed())),
       timer_(executor) {}
 
 asio::awaitable<Driver::Answer> Driver::acquire(std::shared_ptr<Driver> self, std::string_view database,
@@ -65,7 +53,8 @@ asio::awaitable<Driver::Answer> Driver::acquire(std::shared_ptr<Driver> self, st
 void Driver::give_back(ConnectionId id, const postgres::Connection& session) {
   const bool usable = session.usable();
   const bool in_transaction = usable && session.in_transaction();
-  const TimePoint read = coarse_clock_now();
+  // When it came back need not be known more precisely: the deadlines of waiters are the timer's business.
+  const TimePoint read = coarse_now();
   Lock lock(mutex_);
   const TimePoint now = std::max(read, core_.now());
   // The session in its place would be somebody else's.
@@ -96,9 +85,10 @@ void Driver::give_back(ConnectionId id, const postgres::Connection& session) {
 }
 
 void Driver::settle(Lock lock) {
+  for (auto* milestone : milestones_) milestone->look(shut_);
+  if (shut_) return;
   core_.take_actions(actions_);
   for (const Action& action : actions_) carry_out(action);
-  for (auto* milestone : milestones_) milestone->look(false);
   set_timer();
   std::vector<std::pair<asio::any_io_executor, asio::awaitable<void>>> work;
   for (const Action& action : io_) {

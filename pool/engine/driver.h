@@ -83,7 +83,7 @@ class Driver : public std::enable_shared_from_this<Driver> {
   class Milestone;
 
   // Ends every change of the core: carries out its actions and sets the timer, then wakes who was answered
-  // and starts the I/O with the mutex free.
+  // and starts the I/O with the mutex free. Once shut down, only answers those who gave an order.
   void settle(Lock lock);
   void carry_out(const Action& action);
   TimePoint now() const { return std::max(runtime::steady_now(), core_.now()); }
@@ -106,8 +106,8 @@ class Driver : public std::enable_shared_from_this<Driver> {
   boost::asio::awaitable<void> roll_back(ConnectionId id, std::shared_ptr<postgres::Session> session);
   boost::asio::awaitable<void> close(ConnectionId id, std::shared_ptr<postgres::Session> session);
   tl::expected<postgres::ConnectOptions, postgres::Error> connect_options(const std::string& database) const;
-  // Starts a coroutine of the engine's own on `strand`.
-  static void spawn(const boost::asio::any_io_executor& strand, boost::asio::awaitable<void> work);
+  // Starts a coroutine of the engine's own on `strand`, and lives until it has ended.
+  void spawn(const boost::asio::any_io_executor& strand, boost::asio::awaitable<void> work);
   void tell_lost();
 
   const boost::asio::any_io_executor executor_;

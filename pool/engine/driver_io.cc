@@ -26,7 +26,7 @@ OpenFailure open_failure(const postgres::Error& error) {
 }  // namespace
 
 void Driver::spawn(const asio::any_io_executor& strand, asio::awaitable<void> work) {
-  asio::co_spawn(strand, std::move(work), [](const std::exception_ptr& error) {
+  asio::co_spawn(strand, std::move(work), [self = shared_from_this()](const std::exception_ptr& error) {
     if (error) std::rethrow_exception(error);
   });
 }
@@ -51,7 +51,6 @@ std::string Driver::commit_level(const settings::Settings& settings) {
 }
 
 asio::awaitable<void> Driver::open(ConnectionId id, std::string database, asio::any_io_executor strand) {
-  const auto self = shared_from_this();
   tl::expected<std::unique_ptr<postgres::Session>, postgres::Error> session = tl::unexpected(postgres::Error{
       ErrorClass::kOther, "", "", "connecting to " + database + ": out of descriptors or memory"});
   try {
@@ -102,7 +101,6 @@ asio::awaitable<tl::expected<void, postgres::Error>> Driver::hold_trial(asio::an
 }
 
 asio::awaitable<void> Driver::validate(ConnectionId id, std::shared_ptr<postgres::Session> session) {
-  const auto self = shared_from_this();
   auto answer = co_await session->execute("", runtime::steady_now() + in_force().connect_timeout);
   const bool alive = answer && session->usable();
   Lock lock(mutex_);
@@ -113,7 +111,6 @@ asio::awaitable<void> Driver::validate(ConnectionId id, std::shared_ptr<postgres
 }
 
 asio::awaitable<void> Driver::roll_back(ConnectionId id, std::shared_ptr<postgres::Session> session) {
-  const auto self = shared_from_this();
   auto answer = co_await session->execute("ROLLBACK", runtime::steady_now() + kRollbackTimeout);
   const bool clean = answer && session->usable() && !session->in_transaction();
   const bool lost = session->lost();
@@ -130,7 +127,6 @@ asio::awaitable<void> Driver::roll_back(ConnectionId id, std::shared_ptr<postgre
 }
 
 asio::awaitable<void> Driver::close(ConnectionId id, std::shared_ptr<postgres::Session> session) {
-  const auto self = shared_from_this();
   co_await session->close(runtime::steady_now() + postgres::kLetGoTimeout);
   Lock lock(mutex_);
   if (shut_) co_return;

@@ -64,11 +64,6 @@ ConnectionHandle start(const ConnectOptions& options, const std::string& address
   add("password", options.password.c_str());
   add("application_name", options.application_name.c_str());
   add("client_encoding", "UTF8");
-  // What a result looks like as text must not depend on the server's settings. The server, too, notices a
-  // peer that vanishes within half a minute, and with it lets its connection go.
-  add("options",
-      "-c TimeZone=UTC -c DateStyle=ISO -c tcp_keepalives_idle=15 -c tcp_keepalives_interval=5 "
-      "-c tcp_keepalives_count=3 -c tcp_user_timeout=30000");
   add("sslmode", to_libpq(options.ssl_mode));
   add("sslrootcert",
       verifies(options.ssl_mode) && !options.ca_file.empty() ? options.ca_file.c_str() : kNoFile);
@@ -92,7 +87,7 @@ ConnectionHandle start(const ConnectOptions& options, const std::string& address
 
 // What one address came to.
 struct Attempt {
-  tl::expected<std::unique_ptr<Session>, Error> result;
+  tl::expected<std::unique_ptr<LibpqSession>, Error> result;
   std::optional<Socket> leftover;  // of a failed attempt that the server may know of
 };
 
@@ -163,7 +158,23 @@ asio::awaitable<Attempt> attempt(asio::any_io_executor executor, const ConnectOp
     session.reset();
     co_return Attempt{tl::unexpected(diagnose_setup(options, *trouble)), std::move(socket)};
   }
-  co_return Attempt{std::unique_ptr<Session>(std::move(session)), {}};
+  co_return Attempt{std::move(session), {}};
+}
+
+// Behind a pooler the first session is given up and made again: a pooler that shares sessions hands out the
+// one that was given up.
+asio::awaitable<Attempt> attempt_through(asio::any_io_executor executor, const ConnectOptions& options,
+                                         const std::string& address, Deadline deadline) {
+  Attempt first = co_await attempt(executor, options, address, deadline);
+  if (!first.result || !(*first.result)->pooler() || (*first.result)->pooler()->keeps) co_return first;
+  const bool let_go = co_await (*first.result)->close(runtime::steady_now() + kLetGoTimeout);
+  if (!let_go) {
+    co_return Attempt{tl::unexpected(connect_failure(options, ErrorClass::kUnreachable, "no answer in time")),
+                      {}};
+  }
+  Attempt second = co_await attempt(executor, options, address, deadline);
+  if (second.result && (*second.result)->pooler()) (*second.result)->pooler()->keeps = true;
+  co_return second;
 }
 
 // Why these options cannot be tried at all.
@@ -198,7 +209,7 @@ asio::awaitable<tl::expected<std::unique_ptr<Session>, Error>> connect(asio::any
   for (std::size_t i = 0; i < addresses.size(); ++i) {
     const auto now = runtime::steady_now();
     const auto share = now + (deadline - now) / static_cast<int>(addresses.size() - i);
-    Attempt tried = co_await attempt(executor, options, addresses[i], share);
+    Attempt tried = co_await attempt_through(executor, options, addresses[i], share);
     // An answer of PostgreSQL says more than a silent address tried after it.
     const bool known = i > 0 && result.error().error_class != ErrorClass::kUnreachable;
     if (tried.result || !known) result = std::move(tried.result);

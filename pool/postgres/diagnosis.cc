@@ -13,6 +13,10 @@ struct Reported {
   std::string_view routine;
 };
 
+constexpr std::string_view kSharedSession =
+    "a pooler in between shares one server connection among sessions; it needs pool_mode = session and a "
+    "server_reset_query, see docs/poolers.md";
+
 bool is_sqlstate(std::string_view code) {
   return std::all_of(code.begin(), code.end(),
                      [](char c) { return (c >= '0' && c <= '9') || (c >= 'A' && c <= 'Z'); });
@@ -138,9 +142,10 @@ Error diagnose_setup(const ConnectOptions& options, const Error& error) {
   const bool silent =
       error.error_class == ErrorClass::kConnectionLost || error.error_class == ErrorClass::kTimeout;
   const bool database_only = !silent && !error.sqlstate.empty() && of_database(error.sqlstate, "");
-  const std::string_view reason = error.sqlstate == kUntranslatable
-                                      ? "the encoding of the database is not UTF8, which events need"
-                                      : "setting the session up failed";
+  std::string_view reason = "setting the session up failed";
+  if (error.sqlstate == kUntranslatable)
+    reason = "the encoding of the database is not UTF8, which events need";
+  if (error.sqlstate == kNotSupported) reason = kSharedSession;
   return connect_failure(options, silent ? ErrorClass::kUnreachable : error.error_class, reason,
                          error.sqlstate, database_only);
 }

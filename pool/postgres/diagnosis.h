@@ -15,6 +15,9 @@ namespace storagepool::postgres {
 // PostgreSQL's untranslatable_character, here of a whole database whose encoding is not UTF8.
 inline constexpr std::string_view kUntranslatable = "22P05";
 
+// PostgreSQL's feature_not_supported, here of a pooler that shares sessions (pooler.h).
+inline constexpr std::string_view kNotSupported = "0A000";
+
 // "host:port/database".
 std::string target_of(const ConnectOptions& options);
 

@@ -16,6 +16,10 @@ namespace storagepool::postgres {
 // that hangs in the C library is left behind on a thread of its own, and holds up no other name.
 boost::asio::awaitable<std::vector<std::string>> resolve(std::string host, Deadline deadline);
 
+// How names are looked up in this process, for tests; null as it begins, by the C library.
+using LookUp = std::vector<std::string> (*)(const std::string& host);
+void look_up_with(LookUp look_up);
+
 // Which address of a host is tried first from now on, in this process.
 void prefer_address(const std::string& host, const std::string& address);
 

@@ -1,13 +1,13 @@
 #include "pool/postgres/session.h"
 
 #include <algorithm>
-#include <charconv>
 #include <cstring>
 
 #include <boost/asio/this_coro.hpp>
 
 #include "pool/postgres/diagnosis.h"
 #include "pool/postgres/disposition.h"
+#include "pool/postgres/result.h"
 
 namespace storagepool::postgres {
 namespace asio = boost::asio;
@@ -17,10 +17,14 @@ namespace {
 constexpr std::size_t kMaxResultBytes = std::size_t{64} * 1024 * 1024;
 constexpr std::size_t kMaxParameterBytes = std::size_t{1} << 30;  // of one, as of any value in PostgreSQL
 // How often a server that runs a statement looks whether its client is still there.
-constexpr const char* kCheckClient = "SET client_connection_check_interval = 500";
+constexpr std::string_view kCheckClient = "SET client_connection_check_interval = 500; ";
 
-constexpr const char* kAskReadOnly =
-    "SELECT CASE WHEN pg_is_in_recovery() THEN 'on' END, current_setting('transaction_read_only')";
+// What a result looks like as text must not depend on the server's settings. The server, too, notices a peer
+// that vanishes within half a minute, and with it lets its connection go. Not given as startup `options`,
+// which poolers refuse or ignore.
+constexpr std::string_view kSetUp =
+    "SET TimeZone = 'UTC'; SET DateStyle = 'ISO'; SET tcp_keepalives_idle = 15; "
+    "SET tcp_keepalives_interval = 5; SET tcp_keepalives_count = 3; SET tcp_user_timeout = 30000; ";
 
 // Where the session would have `off`: the least that is durable if that is the server's own configuration,
 // else PostgreSQL's default.
@@ -29,46 +33,6 @@ constexpr const char* kPinCommit =
     "('global', "
     "'database', 'user', 'database user') THEN 'on' ELSE 'local' END FROM pg_settings WHERE name = "
     "'synchronous_commit'), false) WHERE current_setting('synchronous_commit') = 'off'";
-
-struct ClearResult {
-  void operator()(PGresult* result) const { PQclear(result); }
-};
-using ResultHandle = std::unique_ptr<PGresult, ClearResult>;
-
-std::string field(const PGresult* result, int code) {
-  const char* text = PQresultErrorField(result, code);
-  return text == nullptr ? std::string() : std::string(text);
-}
-
-// Appends the rows of `from`; returns how many bytes they hold.
-std::size_t append_rows(const PGresult* from, Result& to) {
-  std::size_t bytes = 0;
-  const int columns = PQnfields(from);
-  for (int row = 0; row < PQntuples(from); ++row) {
-    auto& values = to.rows.emplace_back(columns);
-    for (int column = 0; column < columns; ++column) {
-      if (PQgetisnull(from, row, column) != 0) continue;
-      const auto length = static_cast<std::size_t>(PQgetlength(from, row, column));
-      values[column].emplace(PQgetvalue(from, row, column), length);
-      bytes += length;
-    }
-    bytes += columns * sizeof(values[0]);
-  }
-  return bytes;
-}
-
-Result header_of(const PGresult* from) {
-  Result result;
-  for (int column = 0; column < PQnfields(from); ++column) result.columns.emplace_back(PQfname(from, column));
-  return result;
-}
-
-std::int64_t affected_rows(PGresult* result) {
-  const char* text = PQcmdTuples(result);
-  std::int64_t rows = 0;
-  std::from_chars(text, text + std::strlen(text), rows);
-  return rows;
-}
 
 }  // namespace
 
@@ -120,31 +84,38 @@ LibpqSession::LibpqSession(ConnectionHandle connection, Socket socket, std::stri
     : connection_(std::move(connection)),
       socket_(std::move(socket)),
       target_(std::move(target)),
+      pooler_(pooler_of(options)),
       cache_(options.statement_cache_size),
       wanted_{options.statement_timeout, options.lock_timeout, options.synchronous_commit} {
   PQsetNoticeReceiver(connection_.get(), &LibpqSession::on_notice, this);
 }
 
 asio::awaitable<std::optional<Error>> LibpqSession::initialize(Deadline deadline) {
-  if (PQserverVersion(connection_.get()) >= kChecksClient) {
-    auto result = co_await execute(kCheckClient, deadline);
-    // 22023: the server's operating system cannot look; sessions then end as they do before PostgreSQL 14.
-    if (!result && result.error().sqlstate != "22023") co_return result.error();
-  }
   // Another encoding has no place for much of what events hold, which would show event by event.
   if (!reports("server_encoding", "UTF8"))
     co_return Error{.error_class = ErrorClass::kOther, .sqlstate = std::string(kUntranslatable)};
-  // PostgreSQL 14 and newer tell it unasked.
-  const bool ask = PQparameterStatus(connection_.get(), "in_hot_standby") == nullptr;
-  auto result = co_await execute(ask ? kAskReadOnly : "", deadline);
+  const std::string set_up = std::string(kSetUp).append(kTakeSession);
+  std::string with_check = set_up;
+  if (PQserverVersion(connection_.get()) >= kChecksClient) with_check.insert(0, kCheckClient);
+  auto result = co_await execute(with_check, deadline);
+  if (!result && result.error().sqlstate == "22023" && !result.error().outside_statement) {
+    // The server's operating system cannot look; sessions then end as they do before PostgreSQL 14.
+    result = co_await execute(set_up, deadline);
+  }
   if (!result) co_return result.error();
-  const auto on = [&](const char* parameter, std::size_t column) {
-    return ask ? !result->rows.empty() && result->rows[0].at(column) == "on" : reports(parameter, "on");
-  };
-  const bool standby = on("in_hot_standby", 0);
-  if (standby || on("default_transaction_read_only", 1)) {
+  const Taken taken = read_taken(*result);
+  if (taken.before) co_return shared();
+  if (taken.backend == PQbackendPID(connection_.get())) {
+    pooler_.reset();
+  } else {
+    const auto kept = co_await execute(kIsTaken, deadline);
+    if (!kept) co_return kept.error();
+    if (kept->rows.at(0).at(0) != "t") co_return shared();
+  }
+  if (taken.standby || taken.read_only) {
     // The default may be the database's own.
-    co_return Error{.error_class = ErrorClass::kReadOnly, .sqlstate = "25006", .database_only = !standby};
+    co_return Error{
+        .error_class = ErrorClass::kReadOnly, .sqlstate = "25006", .database_only = !taken.standby};
   }
   co_return std::nullopt;
 }
@@ -349,8 +320,13 @@ Error LibpqSession::interrupted() {
   return broken(ErrorClass::kConnectionLost, "the connection was lost");
 }
 
+Error LibpqSession::shared() {
+  pooler_->shares = true;
+  return {.error_class = ErrorClass::kOther, .sqlstate = std::string(kNotSupported)};
+}
+
 bool LibpqSession::intact() const {
-  return !broken_ && !lost();
+  return !broken_ && !lost() && !(pooler_ && pooler_->shares);
 }
 
 bool LibpqSession::in_transaction() const {

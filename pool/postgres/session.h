@@ -15,6 +15,7 @@
 
 #include "pool/postgres/connect.h"
 #include "pool/postgres/connection_handle.h"
+#include "pool/postgres/pooler.h"
 #include "pool/postgres/socket.h"
 #include "pool/postgres/statement_cache.h"
 
@@ -27,6 +28,8 @@ class LibpqSession final : public Session {
 
   // Sets the session up; to be awaited once before anything else.
   boost::asio::awaitable<std::optional<Error>> initialize(Deadline deadline);
+  // Known after that: what is in between and has sessions of its own with the server, null for nothing.
+  const std::shared_ptr<Pooler>& pooler() const { return pooler_; }
 
   boost::asio::awaitable<tl::expected<Result, Error>> query(std::string_view sql,
                                                             std::vector<Parameter> parameters,
@@ -67,6 +70,7 @@ class LibpqSession final : public Session {
   boost::asio::awaitable<tl::expected<Result, Error>> simple(const std::string& sql);
   // What the server answers to the request just sent; `sent` is what libpq's send function returned.
   boost::asio::awaitable<tl::expected<Result, Error>> answer(int sent);
+  Error shared();
   static void on_notice(void* session, const PGresult* notice);
   bool intact() const;
   // Whether the server has told, unasked, that `parameter` has this value.
@@ -79,6 +83,7 @@ class LibpqSession final : public Session {
   ConnectionHandle connection_;
   Socket socket_;
   std::string target_;
+  std::shared_ptr<Pooler> pooler_;
   StatementCache cache_;
   std::vector<std::string> to_deallocate_;
   Limits wanted_;

@@ -7,6 +7,7 @@
 
 #include <gtest/gtest.h>
 
+#include "pool/common/runtime/clock.h"
 #include "pool/reading/reading.h"
 #include "pool/reading/testing/reading_fixture.h"
 #include "pool/tables/partitions.h"
@@ -205,6 +206,58 @@ TEST_F(ListTest, AppliesEveryFilter) {
   const Page none = list({.event_type = "none"});
   EXPECT_TRUE(none.events.empty());
   EXPECT_EQ(none.pagination, (Pagination{.limit = 50, .offset = 0, .total = 0, .has_more = false}));
+}
+
+TEST_F(ListTest, HidesWhatHasBeenKeptForLongEnough) {
+  event::Event brief = smallest("2026-02-27T12:00:00Z");
+  brief.retention_days = 1;
+  must_insert(brief);
+  const event::Event kept = smallest("2026-02-26T12:00:00Z");
+  must_insert(kept);
+  clock_.stand_at("2026-02-28T11:59:59.999999Z");
+  EXPECT_EQ(ids({}), (std::vector<std::string>{brief.event_id, kept.event_id}));
+  EXPECT_EQ(**get(brief.event_id), brief);
+  clock_.stand_at("2026-02-28T12:00:00Z");
+  const Page page = list({});
+  EXPECT_EQ(ids_of(page.events), std::vector<std::string>{kept.event_id});
+  EXPECT_EQ(page.pagination.total, 1);
+  EXPECT_FALSE(get(brief.event_id)->has_value());
+}
+
+// By the earlier of both clocks.
+TEST_F(ListTest, HidesNothingEarlyByAClockThatIsAhead) {
+  event::Event event = smallest(runtime::format_timestamp(runtime::wall_now()));
+  event.retention_days = 10;
+  must_insert(event);
+  clock_.stand_at("2999-01-01T00:00:00Z");
+  EXPECT_EQ(ids({}), std::vector<std::string>{event.event_id});
+}
+
+TEST_F(ListTest, CountsNoFurtherThanTenThousand) {
+  must(run(context_,
+           tables::maintain(*session_, *runtime::parse_timestamp("2020-01-15T00:00:00Z"), deadline())));
+  const auto insert_many = [](int first, int last) {
+    superuser(R"(INSERT INTO audit_events SELECT gen_random_uuid(), '2020-01-15T09:00Z'::timestamptz +
+  i % 2 * interval '1 month' + i * interval '1 s', '1.0', 't', 'c', 'a', 'success', 'r', NULL, NULL, 'c', 'r', 'info',
+  's', 's', 2555, false, '{}' FROM generate_series()" +
+              std::to_string(first) + ", " + std::to_string(last) + ") AS i");
+  };
+  insert_many(1, 10'000);
+  EXPECT_EQ(list({.limit = 2}).pagination.total, 10'000);
+  EXPECT_FALSE(list({.limit = 2}).pagination.total_is_minimum);
+  insert_many(10'001, 10'021);
+  const Pagination first = list({.limit = 2}).pagination;
+  EXPECT_EQ(first.total, 10'000);
+  EXPECT_TRUE(first.total_is_minimum);
+  EXPECT_TRUE(first.has_more);
+  const Pagination deep = list({.limit = 5, .offset = 10'010}).pagination;
+  EXPECT_EQ(deep.total, 10'016);
+  EXPECT_TRUE(deep.total_is_minimum);
+  const Pagination last = list({.limit = 20, .offset = 10'001}).pagination;
+  EXPECT_EQ(last.total, 10'021);  // the page shows it
+  EXPECT_FALSE(last.total_is_minimum);
+  EXPECT_FALSE(last.has_more);
+  EXPECT_EQ(list({.limit = 20, .offset = 20'000}).pagination.total, 10'021);
 }
 
 TEST_F(ListTest, RefusesAPageThatWouldNotFitInMemory) {

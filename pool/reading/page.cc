@@ -16,6 +16,7 @@ std::string to_json(std::span<const event::Event> events, const Pagination& pagi
   pages.integer("limit", pagination.limit);
   if (pagination.offset) pages.integer("offset", *pagination.offset);
   if (pagination.total) pages.integer("total", *pagination.total);
+  if (pagination.total_is_minimum) pages.boolean("total_is_minimum", true);
   pages.boolean("has_more", pagination.has_more);
   if (pagination.next) pages.text("next", *pagination.next);
   event::JsonObjectWriter writer;

@@ -11,11 +11,15 @@
 
 namespace storagepool::reading {
 
+// No further than this are events counted for a total.
+inline constexpr std::int64_t kCountedTo = 10'000;
+
 // Of a page asked for by a cursor neither offset nor total are told: nobody has counted.
 struct Pagination {
   std::int64_t limit = 0;
   std::optional<std::int64_t> offset{};
   std::optional<std::int64_t> total{};
+  bool total_is_minimum = false;  // there are at least so many, and more than kCountedTo
   bool has_more = false;
   std::optional<std::string> next{};  // the cursor of the next page, if there is more
   friend bool operator==(const Pagination&, const Pagination&) = default;

@@ -23,6 +23,13 @@ TEST(PageToJson, WrapsDataAndPagination) {
                 R"(],"pagination":{"limit":2,"offset":4,"total":9,"has_more":true}})");
 }
 
+TEST(PageToJson, SaysWhenTheTotalIsAMinimum) {
+  EXPECT_EQ(
+      to_json(std::vector<event::Event>{},
+              {.limit = 5, .offset = 0, .total = 10'000, .total_is_minimum = true, .has_more = true}),
+      R"({"data":[],"pagination":{"limit":5,"offset":0,"total":10000,"total_is_minimum":true,"has_more":true}})");
+}
+
 TEST(PageToJson, LeadsToTheNextPage) {
   EXPECT_EQ(to_json(std::vector<event::Event>{}, {.limit = 5, .has_more = true, .next = "AZ-_"}),
             R"({"data":[],"pagination":{"limit":5,"has_more":true,"next":"AZ-_"}})");

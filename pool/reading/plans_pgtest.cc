@@ -10,6 +10,7 @@
 #include "pool/event/uuid.h"
 #include "pool/ingest/rows.h"
 #include "pool/reading/statements.h"
+#include "pool/reading/walk.h"
 #include "pool/tables/partitions.h"
 #include "pool/tables/testing/migrated_database.h"
 
@@ -25,6 +26,13 @@ using Names = std::vector<std::string>;
 
 const runtime::Timestamp kNow = *runtime::parse_timestamp("2020-02-10T12:00:00Z");
 
+// The first page of a list.
+Statement page_of(const ListQuery& query) {
+  return select_slice(
+      query, {.skip = query.offset, .room = query.limit, .bytes = kMaxPageBytes, .count_to = kCountedTo + 1},
+      kNow);
+}
+
 class PlansTest : public tables::testing::MigratedDatabaseTest {
  protected:
   void make_partitions(int ahead) {
@@ -38,6 +46,14 @@ class PlansTest : public tables::testing::MigratedDatabaseTest {
 WHERE pid = pg_backend_pid() AND relkind = 'r' AND relname LIKE 'audit\_events\_%' ORDER BY 1)");
     execute(*session_, "ROLLBACK");
     return tables;
+  }
+  int locks_of(const Statement& statement) {
+    execute(*session_, "BEGIN");
+    query(*session_, statement.sql, statement.parameters);
+    const Names locks = query(
+        *session_, "SELECT count(*) FROM pg_locks WHERE pid = pg_backend_pid() AND relation IS NOT NULL");
+    execute(*session_, "ROLLBACK");
+    return std::stoi(locks.at(0));
   }
   std::string plan_of(Statement statement) {
     statement.sql = "EXPLAIN (COSTS OFF) " + statement.sql;
@@ -57,8 +73,8 @@ TEST_F(PlansTest, OpenNoMoreTablesAsMonthsGoBy) {
   const auto range = event::id_time_range(id);
   ASSERT_TRUE(range);
   // An event, and with it the parent of another: by an id of ours, and by the time noted for a client's.
-  EXPECT_THAT(tables_of(select_event(id, *range)), ElementsAre(in_april));
-  EXPECT_THAT(tables_of(select_event(id, {recent, recent + std::chrono::microseconds{1}})),
+  EXPECT_THAT(tables_of(select_event(id, *range, kNow)), ElementsAre(in_april));
+  EXPECT_THAT(tables_of(select_event(id, {recent, recent + std::chrono::microseconds{1}}, kNow)),
               ElementsAre(in_april));
   EXPECT_THAT(tables_of(select_client_id(id)), SizeIs(0));
   // Inserts, and the look-up of their parents.
@@ -77,13 +93,26 @@ TEST_F(PlansTest, OpenNoMoreTablesAsMonthsGoBy) {
               ElementsAre(in_april));
   // Lists.
   const auto hours = std::chrono::hours{1};
-  EXPECT_THAT(tables_of(select_page({.since = recent - hours, .until = recent})), ElementsAre(in_april));
+  EXPECT_THAT(tables_of(page_of({.since = recent - hours, .until = recent})), ElementsAre(in_april));
   EXPECT_THAT(
-      tables_of(select_page({.correlation_id = "r", .since = recent - hours})),
+      tables_of(page_of({.correlation_id = "r", .since = recent - hours})),
       ElementsAre("audit_events_default", in_april, "audit_events_y2027m05", "audit_events_y2027m06"));
-  EXPECT_THAT(tables_of(select_page({.since = recent - hours, .cursor = Cursor{recent, id}})),
+  EXPECT_THAT(tables_of(page_of({.since = recent - hours, .cursor = Cursor{recent, id}})),
               ElementsAre(in_april));
-  EXPECT_THAT(tables_of(select_page({})), SizeIs(91));
+}
+
+// However many months there are, and with its indexes and what the count needs.
+TEST_F(PlansTest, TakeFewLocksForEachWindowOfAList) {
+  make_partitions(88);
+  const auto windows = windows_of({}, Months{.oldest = tables::month_of(kNow) - std::chrono::months{1},
+                                             .newest = tables::month_of(kNow) + std::chrono::months{88}});
+  ASSERT_THAT(windows, SizeIs(12));
+  constexpr int kRoom = 2 * 64 + 16;
+  for (const Window& window : windows) {
+    EXPECT_LE(locks_of(select_slice({.correlation_id = "r"}, {window, 0, 50, kMaxPageBytes, 1}, kNow)),
+              kRoom);
+    EXPECT_LE(locks_of(count_matches({}, window, 1, kNow)), kRoom);
+  }
 }
 
 TEST_F(PlansTest, UseTheIndexOfTheRarestFilter) {
@@ -97,19 +126,19 @@ TEST_F(PlansTest, UseTheIndexOfTheRarestFilter) {
   superuser("VACUUM (ANALYZE) audit_events");
   const auto since = kNow - std::chrono::hours{3};
   const auto until = kNow;
-  EXPECT_THAT(plan_of(select_page({.since = since, .until = until})),
+  EXPECT_THAT(plan_of(page_of({.since = since, .until = until})),
               HasSubstr("Scan Backward using audit_events_y2020m02_event_timestamp_event_id_idx"));
-  EXPECT_THAT(plan_of(select_page({.correlation_id = "call 5", .since = since, .until = until})),
-              HasSubstr("using audit_events_y2020m02_correlation_id_event"));
-  EXPECT_THAT(plan_of(select_page({.event_type = "type 5", .since = since, .until = until})),
-              HasSubstr("using audit_events_y2020m02_event_type_event"));
-  EXPECT_THAT(plan_of(select_page({.event_category = "category 9", .since = since, .until = until})),
-              HasSubstr("using audit_events_y2020m02_event_category_event"));
-  EXPECT_THAT(plan_of(select_page({.event_outcome = "failure", .since = since, .until = until})),
-              HasSubstr("using audit_events_y2020m02_event_outcome_event"));
-  EXPECT_THAT(plan_of(select_page({.severity = "warning", .since = since, .until = until})),
-              HasSubstr("using audit_events_y2020m02_severity_event"));
-  EXPECT_THAT(plan_of(select_page({.event_outcome = "success", .since = since, .until = until})),
+  EXPECT_THAT(plan_of(page_of({.correlation_id = "call 5", .since = since, .until = until})),
+              HasSubstr(" audit_events_y2020m02_correlation_id_event"));
+  EXPECT_THAT(plan_of(page_of({.event_type = "type 5", .since = since, .until = until})),
+              HasSubstr(" audit_events_y2020m02_event_type_event"));
+  EXPECT_THAT(plan_of(page_of({.event_category = "category 9", .since = since, .until = until})),
+              HasSubstr(" audit_events_y2020m02_event_category_event"));
+  EXPECT_THAT(plan_of(page_of({.event_outcome = "failure", .since = since, .until = until})),
+              HasSubstr(" audit_events_y2020m02_event_outcome_event"));
+  EXPECT_THAT(plan_of(page_of({.severity = "warning", .since = since, .until = until})),
+              HasSubstr(" audit_events_y2020m02_severity_event"));
+  EXPECT_THAT(plan_of(page_of({.event_outcome = "success", .since = since, .until = until})),
               Not(HasSubstr("outcome_event")));
 }
 
@@ -119,7 +148,7 @@ TEST_F(PlansTest, CountOnlyWhatThePageDoesNotShow) {
   superuser(R"(INSERT INTO audit_events SELECT gen_random_uuid(), '2020-02-10T09:00Z', '1.0', 't', 'c', 'a',
   'success', 'r', NULL, NULL, 'c', 'r', 'info', 's', 's', 10, false, '{}' FROM generate_series(1, 60))");
   const auto counted = [&](const ListQuery& page) {
-    Statement statement = select_page(page);
+    Statement statement = page_of(page);
     statement.sql = "EXPLAIN (ANALYZE, COSTS OFF, TIMING OFF, SUMMARY OFF) " + statement.sql;
     std::string plan;
     for (const std::string& line : query(*session_, statement.sql, statement.parameters)) plan += line + '\n';

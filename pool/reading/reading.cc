@@ -1,82 +1,77 @@
 #include "pool/reading/reading.h"
 
-#include <charconv>
-
+#include "pool/common/runtime/timestamp.h"
 #include "pool/event/uuid.h"
 #include "pool/postgres/disposition.h"
+#include "pool/reading/walk.h"
+#include "pool/tables/partitions.h"
 #include "pool/tables/row.h"
 
 namespace storagepool::reading {
 namespace {
 
 using boost::asio::awaitable;
-using Rows = std::vector<std::vector<std::optional<std::string>>>;
+
+constexpr std::chrono::minutes kMonthsKnownFor{10};
+constexpr std::size_t kMonthsKnownOf = 10'000;  // databases
 
 tables::StoreError internal(std::string detail) {
   return {tables::StoreError::Kind::kInternal, std::move(detail), {}};
 }
 
-tables::StoreError too_large(const ListQuery& query) {
-  return {tables::StoreError::Kind::kPageTooLarge,
-          "got " + std::to_string(query.limit) + ", and the events of this page hold more than " +
-              std::to_string(kMaxPageBytes >> 20) + " MiB; allowed: a smaller limit",
-          {}};
-}
-
-std::optional<std::int64_t> integer(const std::optional<std::string>& text) {
-  std::int64_t value = 0;
-  if (!text) return std::nullopt;
-  const auto [end, error] = std::from_chars(text->data(), text->data() + text->size(), value);
-  if (error != std::errc{} || end != text->data() + text->size()) return std::nullopt;
-  return value;
-}
-
-// The answer to `select_page`.
-tl::expected<Page, tables::StoreError> read_page(Rows rows, const ListQuery& query) {
-  const auto unreadable = [] { return tl::unexpected(internal("a page cannot be read")); };
-  if (rows.empty() || rows[0].size() <= kPageColumns) return unreadable();
-  const auto fits = integer(rows[0][0]);
-  const auto found = integer(rows[0][1]);
-  const auto total = integer(rows[0][2]);
-  if (!fits || !found || total.has_value() == query.cursor.has_value()) return unreadable();
-  if (*fits == 0) return tl::unexpected(too_large(query));
-  Page page;
-  page.pagination = {.limit = query.limit, .total = total, .has_more = *found > query.limit};
-  if (!query.cursor) page.pagination.offset = query.offset;
-  if (*found == 0) return page;
-  for (auto& row : rows) {
-    if (row.size() <= kPageColumns) return unreadable();
-    row.erase(row.begin(), row.begin() + kPageColumns);
-    auto event = tables::read_event(std::move(row));
-    if (!event) return tl::unexpected(internal("a stored event cannot be read"));
-    page.events.push_back(std::move(*event));
-  }
-  const event::Event& last = page.events.back();
-  if (page.pagination.has_more) page.pagination.next = format_cursor({last.event_timestamp, last.event_id});
-  return page;
+std::optional<Months> read_months(const postgres::Result& result) {
+  const auto month = [&](std::size_t column) -> std::optional<std::chrono::year_month> {
+    if (result.rows.empty() || column >= result.rows[0].size()) return std::nullopt;
+    const auto first = runtime::parse_timestamp(result.rows[0][column].value_or(""));
+    if (!first) return std::nullopt;
+    return tables::month_of(*first);
+  };
+  const auto oldest = month(0);
+  const auto newest = month(1);
+  if (!oldest || !newest) return std::nullopt;
+  return Months{*oldest, *newest};
 }
 
 }  // namespace
 
-awaitable<tl::expected<postgres::Result, tables::StoreError>> Reader::run(const std::string& database,
-                                                                          Statement statement,
-                                                                          Deadline deadline) {
+// The statements of one request, on one connection as long as it lasts.
+class Reader::Session {
+ public:
+  Session(Reader& reader, const std::string& database, Deadline deadline)
+      : engine_(reader.engine_), database_(database), deadline_(deadline) {}
+
+  awaitable<tl::expected<postgres::Result, tables::StoreError>> run(Statement statement);
+
+ private:
+  engine::Engine& engine_;
+  const std::string& database_;
+  Deadline deadline_;
+  std::optional<engine::Lease> lease_;
+};
+
+awaitable<tl::expected<postgres::Result, tables::StoreError>> Reader::Session::run(Statement statement) {
   constexpr int kTries = 2;
   for (int attempt = 1;; ++attempt) {
-    auto lease = co_await engine_.acquire(database, deadline);
-    if (!lease) co_return tl::unexpected(tables::to_store_error(lease.error()));
-    auto answer = statement.names_times ? (*lease)->query_once(statement.sql, statement.parameters, deadline)
-                                        : (*lease)->query(statement.sql, statement.parameters, deadline);
+    if (!lease_) {
+      auto lease = co_await engine_.acquire(database_, deadline_);
+      if (!lease) co_return tl::unexpected(tables::to_store_error(lease.error()));
+      lease_.emplace(std::move(*lease));
+    }
+    postgres::Connection& connection = **lease_;
+    auto answer = statement.names_times
+                      ? connection.query_once(statement.sql, statement.parameters, deadline_)
+                      : connection.query(statement.sql, statement.parameters, deadline_);
     auto result = co_await std::move(answer);
     if (result) co_return std::move(*result);
+    if (!connection.usable()) lease_.reset();
     if (!postgres::disposition_of(result.error()).repeat || attempt == kTries)
       co_return tl::unexpected(tables::to_store_error(result.error()));
   }
 }
 
 awaitable<tl::expected<std::optional<event::Event>, tables::StoreError>> Reader::read_one(
-    const std::string& database, Statement statement, Deadline deadline) {
-  auto result = co_await run(database, std::move(statement), deadline);
+    Session& session, Statement statement) {
+  auto result = co_await session.run(std::move(statement));
   if (!result) co_return tl::unexpected(std::move(result.error()));
   if (result->rows.empty()) co_return std::nullopt;
   auto event = tables::read_event(std::move(result->rows[0]));
@@ -87,25 +82,49 @@ awaitable<tl::expected<std::optional<event::Event>, tables::StoreError>> Reader:
 awaitable<tl::expected<std::optional<event::Event>, tables::StoreError>> Reader::get(std::string database,
                                                                                      std::string event_id,
                                                                                      Deadline deadline) {
+  const runtime::Timestamp now = clock_.wall();
+  Session session(*this, database, deadline);
   if (const auto range = event::id_time_range(event_id)) {
-    auto found = co_await read_one(database, select_event(event_id, *range), deadline);
+    auto found = co_await read_one(session, select_event(event_id, *range, now));
     const bool missing = found && !found->has_value();
     if (!missing) co_return std::move(found);
   }
-  const auto noted = co_await run(database, select_client_id(event_id), deadline);
+  const auto noted = co_await session.run(select_client_id(event_id));
   if (!noted) co_return tl::unexpected(noted.error());
   if (noted->rows.empty()) co_return std::nullopt;
   const auto time = runtime::parse_timestamp(noted->rows[0].at(0).value_or(""));
   if (!time) co_return tl::unexpected(internal("the time of an event id cannot be read"));
   const std::pair range{*time, *time + std::chrono::microseconds{1}};
-  co_return co_await read_one(database, select_event(std::move(event_id), range), deadline);
+  auto found = co_await read_one(session, select_event(std::move(event_id), range, now));
+  co_return std::move(found);
+}
+
+awaitable<tl::expected<std::optional<Months>, tables::StoreError>> Reader::months_of(
+    Session& session, const std::string& database) {
+  const auto known = months_.find(database);
+  if (known != months_.end() && clock_.now() < known->second.read_at + kMonthsKnownFor)
+    co_return known->second.months;
+  const auto read = co_await session.run(select_months());
+  if (!read) co_return tl::unexpected(read.error());
+  const std::optional<Months> months = read_months(*read);
+  if (months_.size() >= kMonthsKnownOf) months_.clear();
+  months_[database] = {months, clock_.now()};
+  co_return months;
 }
 
 awaitable<tl::expected<Page, tables::StoreError>> Reader::list(std::string database, ListQuery query,
                                                                Deadline deadline) {
-  auto result = co_await run(database, select_page(query), deadline);
-  if (!result) co_return tl::unexpected(std::move(result.error()));
-  co_return read_page(std::move(result->rows), query);
+  Session session(*this, database, deadline);
+  const auto months = co_await months_of(session, database);
+  if (!months) co_return tl::unexpected(months.error());
+  Walk walk(std::move(query), *months, clock_.wall());
+  for (auto statement = walk.next(); statement; statement = walk.next()) {
+    auto answer = co_await session.run(std::move(*statement));
+    if (!answer) co_return tl::unexpected(std::move(answer.error()));
+    auto failure = walk.take(std::move(*answer));
+    if (failure) co_return tl::unexpected(std::move(*failure));
+  }
+  co_return walk.finish();
 }
 
 }  // namespace storagepool::reading

@@ -7,22 +7,26 @@
 // A statement that is worth it (a lost connection, a serialisation failure) is tried once more.
 //
 // Cost: an event of ours is found with one statement in one partition, one whose id its client made with two.
-// Of lists see statements.h; the total that a list without a cursor tells is counted, except when the page
-// shows it. Keyset paging (`ListQuery::cursor`) costs the same on every page.
+// A list is read in windows of a few months each, the newest first, until its page is full and its total
+// known, which is counted no further than kCountedTo (page.h). Keyset paging (`ListQuery::cursor`) counts
+// nothing and costs the same on every page.
 #pragma once
 
 #include <optional>
 #include <string>
+#include <unordered_map>
 #include <utility>
 
 #include <boost/asio/awaitable.hpp>
 #include <tl/expected.hpp>
 
+#include "pool/common/runtime/clock.h"
 #include "pool/engine/engine.h"
 #include "pool/event/event.h"
 #include "pool/reading/page.h"
 #include "pool/reading/query.h"
 #include "pool/reading/statements.h"
+#include "pool/reading/windows.h"
 #include "pool/tables/store_error.h"
 
 namespace storagepool::reading {
@@ -31,8 +35,9 @@ class Reader {
  public:
   using Deadline = engine::TimePoint;
 
-  // `engine` must outlive the reader.
-  explicit Reader(engine::Engine& engine) : engine_(engine) {}
+  // `engine` and `clock` must outlive the reader.
+  explicit Reader(engine::Engine& engine, const runtime::Clock& clock = runtime::system_clock())
+      : engine_(engine), clock_(clock) {}
 
   boost::asio::awaitable<tl::expected<Page, tables::StoreError>> list(std::string database, ListQuery query,
                                                                       Deadline deadline);
@@ -41,13 +46,20 @@ class Reader {
       std::string database, std::string event_id, Deadline deadline);
 
  private:
-  boost::asio::awaitable<tl::expected<postgres::Result, tables::StoreError>> run(const std::string& database,
-                                                                                 Statement statement,
-                                                                                 Deadline deadline);
-  boost::asio::awaitable<tl::expected<std::optional<event::Event>, tables::StoreError>> read_one(
-      const std::string& database, Statement statement, Deadline deadline);
+  class Session;
+  // Of months that come or go meanwhile nothing depends but how many locks a list takes.
+  struct KnownMonths {
+    std::optional<Months> months{};
+    runtime::TimePoint read_at{};
+  };
+  boost::asio::awaitable<tl::expected<std::optional<Months>, tables::StoreError>> months_of(
+      Session& session, const std::string& database);
+  static boost::asio::awaitable<tl::expected<std::optional<event::Event>, tables::StoreError>> read_one(
+      Session& session, Statement statement);
 
   engine::Engine& engine_;
+  const runtime::Clock& clock_;
+  std::unordered_map<std::string, KnownMonths> months_;  // by database
 };
 
 }  // namespace storagepool::reading

@@ -1,5 +1,6 @@
 #include "pool/reading/statements.h"
 
+#include <algorithm>
 #include <string_view>
 
 #include "pool/tables/row.h"
@@ -22,6 +23,8 @@ class Builder {
     if (value) where(std::string(column) + " = " + text(*value));
   }
 
+  void kept(runtime::Timestamp now) { where(tables::kExpiresAt + " > least(" + time(now) + ", now())"); }
+
   const std::string& conditions() const { return where_; }
   std::vector<postgres::Parameter> take_parameters() { return std::move(parameters_); }
 
@@ -35,7 +38,9 @@ class Builder {
   std::vector<postgres::Parameter> parameters_;
 };
 
-void add_filters(Builder& builder, const ListQuery& query) {
+void add_filters(Builder& builder, const ListQuery& query, const Window& window, runtime::Timestamp now) {
+  if (window.from) builder.where("event_timestamp >= " + builder.time(*window.from));
+  if (window.until) builder.where("event_timestamp < " + builder.time(*window.until));
   builder.equals("event_type", query.event_type);
   builder.equals("event_category", query.event_category);
   builder.equals("event_outcome", query.event_outcome);
@@ -54,15 +59,22 @@ void add_filters(Builder& builder, const ListQuery& query) {
     builder.where("(event_timestamp, event_id) < (" + time + ", " + builder.uuid(query.cursor->event_id) +
                   ")");
   }
+  builder.kept(now);
+}
+
+bool names_times(const ListQuery& query, const Window& window) {
+  return window.from || window.until || query.since || query.until || query.cursor;
 }
 
 }  // namespace
 
-Statement select_event(std::string event_id, std::pair<runtime::Timestamp, runtime::Timestamp> range) {
+Statement select_event(std::string event_id, std::pair<runtime::Timestamp, runtime::Timestamp> range,
+                       runtime::Timestamp now) {
   Builder builder;
   builder.where("event_id = " + builder.uuid(std::move(event_id)));
   builder.where("event_timestamp >= " + builder.time(range.first));
   builder.where("event_timestamp < " + builder.time(range.second));
+  builder.kept(now);
   return {"SELECT " + tables::kEventColumns + " FROM audit_events" + builder.conditions(),
           builder.take_parameters()};
 }
@@ -74,26 +86,48 @@ FROM audit_event_ids WHERE event_id = $1::uuid)",
           false};
 }
 
-Statement select_page(const ListQuery& query) {
+Statement select_months() {
+  return {R"(SELECT min(month), max(month) FROM (
+  SELECT regexp_replace(relname, '^audit_events_y(\d{4})m(\d\d)$', '\1-\2-01T00:00:00Z') AS month
+  FROM pg_inherits JOIN pg_class ON oid = inhrelid
+  WHERE inhparent = 'audit_events'::regclass AND relname ~ '^audit_events_y\d{4}m\d\d$') AS months)",
+          {},
+          false};
+}
+
+Statement select_slice(const ListQuery& query, const Slice& slice, runtime::Timestamp now) {
   Builder builder;
-  add_filters(builder, query);
+  add_filters(builder, query, slice.window, now);
   const std::string from = " FROM audit_events" + builder.conditions();
   const std::string order = " ORDER BY event_timestamp DESC, event_id DESC";
-  const std::string limit = builder.number(query.limit);
-  const std::string offset = builder.number(query.offset);
-  // Counted only if the page does not show it: a subquery of a branch that is not taken does not run.
-  const std::string total = query.cursor ? std::string("NULL")
-                                         : "CASE WHEN found <= " + limit + " AND (found > 0 OR " + offset +
-                                               " = 0) THEN " + offset + " + found ELSE (SELECT count(*)" +
-                                               from + ") END";
-  return {"WITH page AS MATERIALIZED (SELECT *" + from + order + " LIMIT " + limit + " + 1 OFFSET " + offset +
-              "), shown AS MATERIALIZED (SELECT * FROM page" + order + " LIMIT " + limit +
+  const std::string room = builder.number(slice.room);
+  const std::string skip = builder.number(slice.skip);
+  const std::string count_to = builder.number(slice.count_to);
+  const std::string count_further = builder.number(std::max(slice.count_to, slice.skip));
+  // Counted only if the slice does not show it: a subquery of a branch that is not taken does not run.
+  const std::string shown_all = "found <= " + room + " AND (found > 0 OR " + skip + " = 0)";
+  const std::string shown_enough = "found > 0 AND " + skip + " + found >= " + count_to;
+  const std::string matches = "CASE WHEN (" + shown_all + ") OR (" + shown_enough + ") THEN " + skip +
+                              " + found ELSE (SELECT count(*) FROM (SELECT" + from + " LIMIT " +
+                              count_further + ") AS counted) END";
+  return {"WITH page AS MATERIALIZED (SELECT *" + from + order + " LIMIT " + room + " + 1 OFFSET " + skip +
+              "), shown AS MATERIALIZED (SELECT * FROM page" + order + " LIMIT " + room +
               "), size AS (SELECT coalesce(sum(octet_length(event_data::text)::bigint + "
-              "coalesce(octet_length(error_message), 0)), 0) <= " +
-              std::to_string(kMaxPageBytes) +
-              " AS fits, (SELECT count(*) FROM page) AS found FROM shown) SELECT fits::int, found, " + total +
-              ", " + tables::kEventColumns + " FROM size LEFT JOIN shown ON fits" + order,
-          builder.take_parameters(), query.since || query.until || query.cursor};
+              "coalesce(octet_length(error_message), 0)), 0) AS bytes, "
+              "(SELECT count(*) FROM page) AS found FROM shown) SELECT bytes, found, " +
+              matches + ", " + tables::kEventColumns +
+              " FROM size LEFT JOIN shown ON bytes <= " + builder.number(slice.bytes) + order,
+          builder.take_parameters(), names_times(query, slice.window)};
+}
+
+Statement count_matches(const ListQuery& query, const Window& window, std::int64_t count_to,
+                        runtime::Timestamp now) {
+  Builder builder;
+  add_filters(builder, query, window, now);
+  const std::string limit = builder.number(count_to);
+  return {"SELECT count(*) FROM (SELECT FROM audit_events" + builder.conditions() + " LIMIT " + limit +
+              ") AS counted",
+          builder.take_parameters(), names_times(query, window)};
 }
 
 }  // namespace storagepool::reading

@@ -1,10 +1,8 @@
 // The SELECTs of the read side, pure. One that names times is planned for its very values, so that partitions
-// without a wanted event are told at planning and cost nothing. With that the number of tables that it opens
-// does not grow with the number of partitions for one event, for a list between two times, and for a list
-// that goes back to a time. A list that names no time has to look into every month, whatever its values: it
-// is planned once for a session, and costs a descent in one index each, and a lock on its table and each of
-// its indexes meanwhile. With years of months and many such lists at once a server needs
-// max_locks_per_transaction above its default of 64; clients that poll should give `since`.
+// without a wanted event are told at planning and cost nothing: with that the number of tables that it opens
+// does not grow with the number of partitions. A list over many months is read in slices, one for each of its
+// windows (windows.h). Events that have been kept for long enough are not found, by the earlier of the clocks
+// of the pod and the database.
 #pragma once
 
 #include <cstdint>
@@ -14,6 +12,7 @@
 
 #include "pool/postgres/connection.h"
 #include "pool/reading/query.h"
+#include "pool/reading/windows.h"
 
 namespace storagepool::reading {
 
@@ -23,21 +22,37 @@ struct Statement {
   bool names_times = true;  // to be planned for its values
 };
 
-inline constexpr std::int64_t kMaxPageBytes =
-    std::int64_t{32} * 1024 * 1024;  // of event_data and error_message
-
 // The event under this id if its time lies in `range`: from, inclusive, until, exclusive. A row as
 // `read_event` takes it, or none.
-Statement select_event(std::string event_id, std::pair<runtime::Timestamp, runtime::Timestamp> range);
+Statement select_event(std::string event_id, std::pair<runtime::Timestamp, runtime::Timestamp> range,
+                       runtime::Timestamp now);
 
 // The time of the event under an id that a client made, as `parse_timestamp` takes it, or no row.
 Statement select_client_id(std::string event_id);
 
-// A page as one snapshot: `kPageColumns` columns and then those of `read_event`. The first row is always
-// there: whether the page fits kMaxPageBytes (0 or 1), how many events were found for it (one more than
-// `limit` if there is a next page), how many there are in all (NULL with a cursor: counting them would cost
-// more the more there are), and the first event or NULLs when there is none or the page does not fit.
-Statement select_page(const ListQuery& query);
-inline constexpr std::size_t kPageColumns = 3;
+// The first moment of the oldest and of the newest month that has a partition, as `parse_timestamp` takes it,
+// or NULLs.
+Statement select_months();
+
+// What is wanted of one window.
+struct Slice {
+  Window window{};
+  std::int64_t skip = 0;      // of the query's offset, what newer windows have not used up
+  std::int64_t room = 0;      // events that the page may still show
+  std::int64_t bytes = 0;     // that it may still hold of event_data and error_message
+  std::int64_t count_to = 0;  // what matches here is counted up to this
+};
+
+// A slice as one snapshot: `kSliceColumns` columns and then those of `read_event`. The first row is always
+// there: the bytes of the slice, how many events were found for it (one more than `room` if
+// there is a next page), how many match in the window, counted no further than `count_to` or, where it shows
+// none, `skip`, and the first event or NULLs when there is none or they are
+// more than `bytes`.
+Statement select_slice(const ListQuery& query, const Slice& slice, runtime::Timestamp now);
+inline constexpr std::size_t kSliceColumns = 3;
+
+// How many events of the window match, counted no further than `count_to`.
+Statement count_matches(const ListQuery& query, const Window& window, std::int64_t count_to,
+                        runtime::Timestamp now);
 
 }  // namespace storagepool::reading

@@ -4,6 +4,8 @@
 #include <charconv>
 #include <cstdio>
 
+#include "pool/tables/row.h"
+
 namespace storagepool::tables {
 namespace {
 
@@ -11,11 +13,6 @@ using boost::asio::awaitable;
 using std::chrono::year_month;
 using Done = tl::expected<void, postgres::Error>;
 using Rows = tl::expected<postgres::Result, postgres::Error>;
-
-year_month month_of(runtime::Timestamp time) {
-  const std::chrono::year_month_day date{runtime::date_of(time)};
-  return date.year() / date.month();
-}
 
 bool reaches_into(const Partition& partition, year_month month) {
   const auto [from, until] = bounds_of(month);
@@ -42,9 +39,6 @@ FROM (
     regexp_match(pg_get_expr(relpartbound, pg_class.oid),
                  $re$^FOR VALUES FROM \((MINVALUE|'([^']*)')\) TO \((MAXVALUE|'([^']*)')\)$$re$) AS bound
   WHERE inhparent = 'audit_events'::regclass AND bound IS NOT NULL) AS partitions)sql";
-
-// Days of 24 hours: a day of timestamptz may have 23 or 25, by the session's time zone.
-constexpr std::string_view kExpiry = "event_timestamp + retention_days * interval '24 hours'";
 
 std::optional<std::int64_t> integer(const postgres::Result& result, std::size_t row, std::size_t column) {
   if (row >= result.rows.size() || column >= result.rows[row].size()) return std::nullopt;
@@ -223,8 +217,8 @@ class Pass {
 
   // Ends at the first event that is to be kept.
   awaitable<tl::expected<bool, postgres::Error>> wholly_expired(const std::string& name) {
-    const auto live = co_await execute("SELECT EXISTS (SELECT FROM " + name + " WHERE " +
-                                       std::string(kExpiry) + " > " + latest() + ")::int");
+    const auto live = co_await execute("SELECT EXISTS (SELECT FROM " + name + " WHERE " + kExpiresAt + " > " +
+                                       latest() + ")::int");
     if (!live) co_return tl::unexpected(live.error());
     co_return integer(*live, 0, 0) == 0;
   }
@@ -236,7 +230,7 @@ class Pass {
     auto deleted = co_await execute(
         "WITH expired AS (DELETE FROM audit_events_default WHERE ctid = ANY (ARRAY(SELECT ctid FROM "
         "audit_events_default WHERE " +
-        std::string(kExpiry) + " <= " + latest() + " LIMIT " + std::to_string(kMaxDeleted) +
+        kExpiresAt + " <= " + latest() + " LIMIT " + std::to_string(kMaxDeleted) +
         ")) RETURNING event_id, event_timestamp), forgotten AS (DELETE FROM "
         "audit_event_ids AS ids USING expired WHERE ids.event_id = expired.event_id AND "
         "ids.event_timestamp = expired.event_timestamp) SELECT count(*) FROM expired");
@@ -277,6 +271,11 @@ std::string partition_name(year_month month) {
   std::snprintf(text, sizeof text, "audit_events_y%04dm%02u", static_cast<int>(month.year()),
                 static_cast<unsigned>(month.month()));
   return text;
+}
+
+year_month month_of(runtime::Timestamp time) {
+  const std::chrono::year_month_day date{runtime::date_of(time)};
+  return date.year() / date.month();
 }
 
 std::pair<runtime::Timestamp, runtime::Timestamp> bounds_of(year_month month) {

@@ -46,6 +46,7 @@ PartitionPlan plan_partitions(runtime::Timestamp now, std::span<const Partition>
                               const PartitionSettings& settings = {});
 
 std::string partition_name(std::chrono::year_month month);
+std::chrono::year_month month_of(runtime::Timestamp time);
 // The first moment of the month and of the next one.
 std::pair<runtime::Timestamp, runtime::Timestamp> bounds_of(std::chrono::year_month month);
 

@@ -14,6 +14,10 @@ namespace storagepool::tables {
 // The select list that `read_event` reads.
 extern const std::string kEventColumns;
 
+// When an event has been kept for long enough, in SQL: it is not served from then on, and deleted some time
+// later. In days of 24 hours: one of timestamptz may have 23 or 25, by the session's time zone.
+inline const std::string kExpiresAt = "event_timestamp + retention_days * interval '24 hours'";
+
 // No value when the row is not one of `kEventColumns`.
 std::optional<event::Event> read_event(std::vector<std::optional<std::string>> row);
 

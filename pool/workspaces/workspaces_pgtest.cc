@@ -72,6 +72,23 @@ TEST_F(WorkspacesTest, LiveFromTheirCreationToTheirDeletion) {
   EXPECT_EQ(run(workspaces.resolve("team-a", in(20s))).value().incarnation, home.incarnation);
 }
 
+// A cluster as initdb makes it where the machine's locale is not UTF-8.
+TEST_F(WorkspacesTest, HoldEveryTextWhateverTheClustersOwnEncoding) {
+  const postgres::testing::Server latin({.encoding = "LATIN1"});
+  latin.superuser("ALTER ROLE app CREATEDB");
+  ASSERT_THAT(
+      latin.superuser("SELECT pg_encoding_to_char(encoding) FROM pg_database WHERE datname = 'template1'"),
+      ElementsAre("LATIN1"));
+  Pod pod(context_, latin);
+  must_create(pod, "team-a");
+  const auto home = run(pod.workspaces.resolve("team-a", in(20s))).value();
+  auto lease = run(pod.engine.acquire(home.database, in(20s)));
+  ASSERT_TRUE(lease) << lease.error().detail;
+  const auto text = run((*lease)->query("SELECT $1::text", {"\u20ac \u65e5\u672c \U0001f512"}, in(20s)));
+  ASSERT_TRUE(text) << text.error().detail;
+  EXPECT_EQ(text->rows.at(0).at(0), "\u20ac \u65e5\u672c \U0001f512");
+}
+
 TEST_F(WorkspacesTest, AreListedByNameInPages) {
   Pod pod(context_, *server_);
   must_create(pod, "b");

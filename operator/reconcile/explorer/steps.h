@@ -20,7 +20,8 @@ void hear_of_pods(Pool& pool);
 int missing_pods(const Pool& pool);
 void follow_gone(Pool& pool, bool listed);
 bool may_linger(const Pool& pool);
-void wait_long(Pool& pool);  // as long as PostgreSQL takes to let go
+void read_sessions(Pool& pool);  // that the server shows to a pod
+void wait_long(Pool& pool);      // as long as PostgreSQL takes to let go
 // Takes over the answer of a pod, or that there is none.
 void ask(State& state, Pool& pool, Pod& pod, const Spec& spec);
 // What the write may have raised counts until its object is seen in another version.

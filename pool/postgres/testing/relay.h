@@ -28,10 +28,11 @@ class Relay {
   enum Direction : std::size_t { kToServer, kToClient };
   static constexpr std::int64_t kNever = std::numeric_limits<std::int64_t>::max();
 
-  explicit Relay(std::uint16_t server_port, Ends ends = Ends::kKept)
-      : ends_(ends),
-        server_port_(server_port),
-        acceptor_(context_, {boost::asio::ip::address_v4::loopback(), 0}) {
+  using Endpoint = boost::asio::ip::tcp::endpoint;
+
+  explicit Relay(std::uint16_t server_port, Ends ends = Ends::kKept,
+                 const Endpoint& listen = {boost::asio::ip::address_v4::loopback(), 0})
+      : ends_(ends), server_port_(server_port), acceptor_(context_, listen) {
     boost::asio::co_spawn(context_, serve(), boost::asio::detached);
     thread_ = std::thread([this] { context_.run(); });
   }

@@ -15,18 +15,19 @@
 #include <thread>
 
 #include <fcntl.h>
-#include <netinet/in.h>
 #include <pwd.h>
 #include <sys/ipc.h>
 #include <sys/shm.h>
-#include <sys/socket.h>
 #include <sys/wait.h>
 #include <unistd.h>
 
 #include <libpq-fe.h>
 
+#include "pool/postgres/testing/certificates.h"
 #include "pool/postgres/testing/cluster.h"
+#include "pool/postgres/testing/port.h"
 #include "pool/postgres/testing/process.h"
+#include "pool/postgres/testing/superuser.h"
 
 namespace storagepool::postgres::testing {
 namespace {
@@ -34,9 +35,10 @@ namespace {
 namespace fs = std::filesystem;
 using std::chrono::steady_clock;
 
-constexpr const char* kSuperuser = "postgres";
-const std::vector<std::string> kInitdbOptions = {"--no-sync", "--auth=trust", "--encoding=UTF8", "--locale=C",
+const std::vector<std::string> kInitdbOptions = {"--no-sync", "--auth=trust", "--locale=C",
                                                  std::string("--username=") + kSuperuser};
+constexpr const char* kStandbySignal = "standby.signal";
+constexpr const char* kBackupLabel = "backup_label";
 constexpr auto kStartTimeout = std::chrono::seconds(60);
 constexpr auto kStopTimeout = std::chrono::seconds(30);
 
@@ -74,22 +76,11 @@ fs::path find_binaries() {
   fail("no initdb and postgres in PATH or /usr/lib/postgresql/*/bin");
 }
 
-void make_certificates(const fs::path& folder, const fs::path& log) {
-  const auto path = [&](const char* name) { return (folder / name).string(); };
-  const std::vector<std::string> common = {
-      "openssl", "req",   "-x509", "-newkey", "ec", "-pkeyopt", "ec_paramgen_curve:prime256v1",
-      "-nodes",  "-days", "2"};
-  const auto request = [&](std::vector<std::string> more) {
-    more.insert(more.begin(), common.begin(), common.end());
-    run_program(more, log);
-  };
-  request({"-subj", "/CN=test CA", "-keyout", path("ca.key"), "-out", path("ca.crt")});
-  request({"-subj", "/CN=other CA", "-keyout", path("other_ca.key"), "-out", path("other_ca.crt")});
-  request({"-subj", "/CN=localhost", "-addext", "subjectAltName=DNS:localhost", "-addext",
-           "basicConstraints=critical,CA:FALSE", "-CA", path("ca.crt"), "-CAkey", path("ca.key"), "-keyout",
-           path("server.key"), "-out", path("server.crt")});
-  fs::permissions(folder / "server.key", fs::perms::owner_read | fs::perms::owner_write);
-}
+// A copy of files that change meanwhile, some of which vanish; none is of use without the control file.
+constexpr const char* kCopyScript = R"(
+cp -a "$1" "$2" 2>&1
+rm -f "$2"/postmaster.pid "$2"/postmaster.opts
+test -s "$2"/global/pg_control)";
 
 }  // namespace
 
@@ -98,21 +89,23 @@ struct Server::Impl {
   fs::path binaries;
   fs::path root;
   std::vector<std::string> as_postgres;  // command prefix that changes the user when we are root
-  int port_holder = -1;
-  std::uint16_t port = 0;
+  HeldPort held;
   int guard_pipe = -1;
   pid_t guard = -1;
   pid_t postmaster = -1;
   bool paused = false;
 
-  explicit Impl(const ServerOptions& given) : options(given), binaries(find_binaries()) {
+  Impl(const ServerOptions& given, const Impl* primary) : options(given), binaries(find_binaries()) {
     make_root();
     try {
-      hold_port();
-      initialize();
-      start();
-      superuser("CREATE ROLE app LOGIN PASSWORD 'app-secret'", "postgres");
-      superuser("CREATE DATABASE audit OWNER app", "postgres");
+      held = hold_port();
+      if (options.tls) make_certificates(root, log());
+      give_to_postgres();
+      if (primary != nullptr) {
+        follow(*primary);
+      } else {
+        initialize();
+      }
     } catch (...) {
       clean_up();
       throw;
@@ -134,40 +127,43 @@ struct Server::Impl {
     close(pipe_ends[0]);
   }
 
-  // A bound socket that never listens keeps the port from everybody but the server (both set SO_REUSEADDR),
-  // also between stop and start.
-  void hold_port() {
-    port_holder = socket(AF_INET, SOCK_STREAM | SOCK_CLOEXEC, 0);
-    const int yes = 1;
-    setsockopt(port_holder, SOL_SOCKET, SO_REUSEADDR, &yes, sizeof yes);
-    sockaddr_in address{};
-    address.sin_family = AF_INET;
-    address.sin_addr.s_addr = htonl(INADDR_LOOPBACK);
-    socklen_t length = sizeof address;
-    if (bind(port_holder, reinterpret_cast<sockaddr*>(&address), sizeof address) != 0 ||
-        getsockname(port_holder, reinterpret_cast<sockaddr*>(&address), &length) != 0) {
-      fail("cannot bind to loopback");
+  void give_to_postgres() {
+    if (geteuid() != 0) return;
+    const passwd* account = getpwnam("postgres");
+    if (account == nullptr) fail("running as root needs a system account `postgres`");
+    as_postgres = {"setpriv", "--reuid=postgres", "--regid=postgres", "--clear-groups", "--"};
+    for (const auto& file :
+         {root, log(), root / "server.key", data() / kStandbySignal, data() / kBackupLabel}) {
+      if (fs::exists(file) && chown(file.c_str(), account->pw_uid, account->pw_gid) != 0) fail("chown");
     }
-    port = ntohs(address.sin_port);
+  }
+
+  std::vector<std::string> initdb_options() const {
+    auto all = kInitdbOptions;
+    all.push_back("--encoding=" + options.encoding);
+    return all;
   }
 
   void initialize() {
-    if (options.tls) make_certificates(root, log());
-    if (geteuid() == 0) {
-      const passwd* account = getpwnam("postgres");
-      if (account == nullptr) fail("running as root needs a system account `postgres`");
-      as_postgres = {"setpriv", "--reuid=postgres", "--regid=postgres", "--clear-groups", "--"};
-      for (const auto& file : {root, root / "log", root / "server.key"}) {
-        if (fs::exists(file) && chown(file.c_str(), account->pw_uid, account->pw_gid) != 0) fail("chown");
-      }
-    }
     make_cluster(cluster_cache(), cluster_key(), data(), log(), [&] {
       std::vector<std::string> command = {(binaries / "initdb").string(), "--pgdata=" + data().string()};
-      command.insert(command.end(), kInitdbOptions.begin(), kInitdbOptions.end());
+      const auto more = initdb_options();
+      command.insert(command.end(), more.begin(), more.end());
       run_program(with_user(command), log());
     });
+    configure();
+    write_file(data() / "pg_hba.conf",
+               std::string("local all,replication postgres trust\nhost all all 127.0.0.1/32 ") +
+                   (options.require_password ? "scram-sha-256" : "trust") + "\n");
+    start();
+    superuser("CREATE ROLE app LOGIN PASSWORD 'app-secret'", "postgres");
+    superuser("CREATE DATABASE audit OWNER app TEMPLATE template0 ENCODING 'UTF8'", "postgres");
+  }
+
+  // Later lines win, in a copy of another server's file too.
+  void configure(const std::string& more = "") const {
     std::ofstream conf(data() / "postgresql.conf", std::ios::app);
-    conf << "\nlisten_addresses = '127.0.0.1'\nport = " << port << "\nunix_socket_directories = '"
+    conf << "\nlisten_addresses = '127.0.0.1'\nport = " << held.port << "\nunix_socket_directories = '"
          << root.string()
          << "'\nfsync = off\nfull_page_writes = off\nshared_buffers = 16MB\ndynamic_shared_memory_type = "
             "mmap\n"
@@ -177,9 +173,33 @@ struct Server::Impl {
            << (root / "server.key").string() << "'\n";
     }
     for (const auto& setting : options.settings) conf << setting << '\n';
-    conf.close();
-    write_file(data() / "pg_hba.conf", std::string("local all postgres trust\nhost all all 127.0.0.1/32 ") +
-                                           (options.require_password ? "scram-sha-256" : "trust") + "\n");
+    conf << more;
+    if (!conf.flush()) fail("cannot write the configuration");
+  }
+
+  void follow(const Impl& primary) {
+    if (postmaster > 0) fail("is running");
+    fs::remove_all(data());
+    primary.copy_data(data(), log());
+    configure("primary_conninfo = 'host=" + primary.root.string() +
+              " port=" + std::to_string(primary.held.port) + " user=" + kSuperuser + "'\n");
+    write_file(data() / kStandbySignal, "");
+    give_to_postgres();
+    start();
+  }
+
+  // As pg_basebackup does, which does not come with every version's programs.
+  void copy_data(const fs::path& to, const fs::path& copy_log) const {
+    Superuser session(root, held.port, "postgres");
+    session.run("ALTER SYSTEM SET wal_keep_size = '1GB'");  // until the standby has come for it
+    session.run("SELECT pg_reload_conf()");
+    const bool renamed = session.version() >= 150000;
+    session.run(renamed ? "SELECT pg_backup_start('copy', true)"
+                        : "SELECT pg_start_backup('copy', true, false)");
+    run_program({"sh", "-c", kCopyScript, "copy", data().string(), to.string()}, copy_log);
+    const auto label = session.run(renamed ? "SELECT labelfile FROM pg_backup_stop(false)"
+                                           : "SELECT labelfile FROM pg_stop_backup(false, false)");
+    write_file(to / kBackupLabel, label.at(0));
   }
 
   // Two builds of one version may differ in how they were configured.
@@ -191,7 +211,7 @@ struct Server::Impl {
         version.begin(), version.end(), [](unsigned char c) { return std::isalnum(c) == 0 && c != '.'; },
         '-');
     std::string depends = binaries.string();
-    for (const auto& option : kInitdbOptions) depends += ' ' + option;
+    for (const auto& option : initdb_options()) depends += ' ' + option;
     return version + std::to_string(std::hash<std::string>{}(depends));
   }
 
@@ -205,7 +225,7 @@ struct Server::Impl {
     postmaster = spawn(with_user({(binaries / "postgres").string(), "-D", data().string()}), -1, log());
     const auto give_up = steady_clock::now() + kStartTimeout;
     const std::string socket_folder = root.string();
-    const std::string port_text = std::to_string(port);
+    const std::string port_text = std::to_string(held.port);
     const std::array<const char*, 5> keys = {"host", "port", "dbname", "user", nullptr};
     const std::array<const char*, 5> values = {socket_folder.c_str(), port_text.c_str(), "postgres",
                                                kSuperuser, nullptr};
@@ -276,22 +296,7 @@ struct Server::Impl {
   }
 
   std::vector<std::string> superuser(const std::string& sql, const std::string& database) const {
-    const std::string socket_folder = root.string();
-    const std::string port_text = std::to_string(port);
-    const std::array<const char*, 5> keys = {"host", "port", "dbname", "user", nullptr};
-    const std::array<const char*, 5> values = {socket_folder.c_str(), port_text.c_str(), database.c_str(),
-                                               kSuperuser, nullptr};
-    const std::unique_ptr<PGconn, decltype(&PQfinish)> connection(
-        PQconnectdbParams(keys.data(), values.data(), 0), &PQfinish);
-    if (PQstatus(connection.get()) != CONNECTION_OK) fail(PQerrorMessage(connection.get()));
-    const std::unique_ptr<PGresult, decltype(&PQclear)> result(PQexec(connection.get(), sql.c_str()),
-                                                               &PQclear);
-    const auto status = PQresultStatus(result.get());
-    if (status != PGRES_TUPLES_OK && status != PGRES_COMMAND_OK) fail(PQerrorMessage(connection.get()));
-    std::vector<std::string> column;
-    for (int row = 0; row < PQntuples(result.get()); ++row)
-      column.emplace_back(PQgetvalue(result.get(), row, 0));
-    return column;
+    return Superuser(root, held.port, database).run(sql);
   }
 
   void clean_up() noexcept {
@@ -300,24 +305,25 @@ struct Server::Impl {
     } catch (const std::exception& error) {
       std::fprintf(stderr, "%s\n", error.what());
     }
-    if (port_holder >= 0) close(port_holder);
+    if (held.descriptor >= 0) close(held.descriptor);
     if (guard_pipe >= 0) close(guard_pipe);
     int status = 0;
     if (guard > 0) waitpid(guard, &status, 0);
   }
 };
 
-Server::Server(const ServerOptions& options) : impl_(std::make_unique<Impl>(options)) {}
+Server::Server(const ServerOptions& options) : impl_(std::make_unique<Impl>(options, nullptr)) {}
+Server::Server(std::unique_ptr<Impl> impl) : impl_(std::move(impl)) {}
 Server::~Server() = default;
 
 std::uint16_t Server::port() const {
-  return impl_->port;
+  return impl_->held.port;
 }
 
 ConnectOptions Server::connect_options(const std::string& database) const {
   ConnectOptions options;
   options.host = impl_->options.tls ? "localhost" : "127.0.0.1";
-  options.port = impl_->port;
+  options.port = impl_->held.port;
   options.database = database;
   options.user = "app";
   options.password = "app-secret";
@@ -348,6 +354,19 @@ void Server::pause() {
 }
 void Server::resume() {
   impl_->resume();
+}
+
+std::unique_ptr<Server> Server::standby_of(const Server& primary) {
+  return std::unique_ptr<Server>(
+      new Server(std::make_unique<Impl>(primary.impl_->options, primary.impl_.get())));
+}
+
+void Server::promote() {
+  if (superuser("SELECT pg_promote(true, 60)").at(0) != "t") fail("was not promoted within a minute");
+}
+
+void Server::follow(const Server& primary) {
+  impl_->follow(*primary.impl_);
 }
 
 std::vector<std::string> Server::superuser(const std::string& sql, const std::string& database) const {

@@ -17,11 +17,14 @@ struct ServerOptions {
   std::vector<std::string> settings = {};  // e.g. "max_connections=20"; appended to postgresql.conf
   bool tls = false;                        // makes a CA and a server certificate for `localhost`
   bool require_password = false;           // scram-sha-256 instead of trust
+  std::string encoding = "UTF8";           // of the databases that come with a cluster
 };
 
 class Server {
  public:
   explicit Server(const ServerOptions& options = {});
+  // A hot standby that streams from `primary`, with its settings.
+  static std::unique_ptr<Server> standby_of(const Server& primary);
   ~Server();
   Server(const Server&) = delete;
   Server& operator=(const Server&) = delete;
@@ -38,6 +41,10 @@ class Server {
   void kill();   // SIGKILL of the postmaster and its children
   void pause();  // SIGSTOP of the postmaster: connects hang
   void resume();
+  // A standby takes writes from now on.
+  void promote();
+  // Stopped or killed, it starts as a hot standby of `primary` on the same port, from a copy of its data.
+  void follow(const Server& primary);
   // Runs SQL as the superuser over a separate libpq connection; the first column of every row.
   std::vector<std::string> superuser(const std::string& sql, const std::string& database = "postgres") const;
   // Drops all that a database holds.
@@ -49,6 +56,7 @@ class Server {
 
  private:
   struct Impl;
+  explicit Server(std::unique_ptr<Impl> impl);
   std::unique_ptr<Impl> impl_;
 };
 

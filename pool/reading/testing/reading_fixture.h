@@ -6,6 +6,7 @@
 #include <utility>
 #include <vector>
 
+#include "pool/common/runtime/clock.h"
 #include "pool/engine/engine.h"
 #include "pool/event/testing/smallest_event.h"
 #include "pool/event/uuid.h"
@@ -14,6 +15,17 @@
 #include "pool/tables/testing/migrated_database.h"
 
 namespace storagepool::reading::testing {
+
+// Stands still, so that events of the tests stay in their terms of retention.
+class StandingClock : public runtime::Clock {
+ public:
+  runtime::TimePoint now() const override { return runtime::steady_now(); }
+  runtime::Timestamp wall() const override { return wall_; }
+  void stand_at(const std::string& time) { wall_ = *runtime::parse_timestamp(time); }
+
+ private:
+  runtime::Timestamp wall_ = *runtime::parse_timestamp("2020-03-02T00:00:00Z");
+};
 
 class ReadingFixture : public tables::testing::MigratedDatabaseTest {
  protected:
@@ -55,7 +67,8 @@ class ReadingFixture : public tables::testing::MigratedDatabaseTest {
   static std::string count() { return superuser("SELECT count(*) FROM audit_events").at(0); }
 
   engine::Engine engine_{context_.get_executor(), [] { return server_->connect_options(); }, "audit", {}, {}};
-  Reader reader_{engine_};
+  StandingClock clock_;
+  Reader reader_{engine_, clock_};
   ingest::Ingest ingest_{context_.get_executor(), engine_};
 };
 

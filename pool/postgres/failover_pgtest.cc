@@ -1,0 +1,88 @@
+// One name for a primary and its standby, each behind an address of its own and the same port: a session is
+// made with whichever takes writes.
+#include "pool/postgres/connect.h"
+
+#include <chrono>
+#include <memory>
+#include <string>
+#include <vector>
+
+#include <gtest/gtest.h>
+
+#include "pool/postgres/resolve.h"
+#include "pool/postgres/testing/relay.h"
+#include "pool/postgres/testing/run.h"
+#include "pool/postgres/testing/server.h"
+
+namespace storagepool::postgres {
+namespace {
+
+using namespace std::chrono_literals;
+using testing::in;
+using testing::Relay;
+using testing::run;
+using testing::Server;
+
+std::vector<std::string> two_addresses(const std::string& /*host*/) {
+  return {"127.0.0.1", "127.0.0.2"};
+}
+
+class FailoverTest : public ::testing::Test {
+ protected:
+  FailoverTest() { look_up_with(two_addresses); }
+  ~FailoverTest() override { look_up_with(nullptr); }
+
+  tl::expected<std::unique_ptr<Session>, Error> open(const std::string& host) {
+    auto options = primary_.connect_options();
+    options.host = host;
+    options.port = to_standby_.port();
+    return run(context_, connect(context_.get_executor(), options, in(20s)));
+  }
+  std::string server_of(Session& session) {
+    return run(context_, session.execute("SHOW port", in(20s)))->rows.at(0).at(0).value_or("");
+  }
+
+  Server primary_;
+  std::unique_ptr<Server> standby_ = Server::standby_of(primary_);
+  Relay to_standby_{standby_->port(), Relay::Ends::kCarried};  // 127.0.0.1, the first in the list
+  Relay to_primary_{primary_.port(), Relay::Ends::kCarried,
+                    Relay::Endpoint(boost::asio::ip::make_address("127.0.0.2"), to_standby_.port())};
+  boost::asio::io_context context_{1};
+};
+
+TEST_F(FailoverTest, AStandbyIsPassedOverAndNotAskedAgain) {
+  auto session = open("two.test");
+  ASSERT_TRUE(session) << session.error().detail;
+  EXPECT_EQ(server_of(**session), std::to_string(primary_.port()));
+  EXPECT_EQ(standby_->app_backends(), 0);
+  const auto asked = to_standby_.carried(Relay::kToServer);
+  EXPECT_GT(asked, 0);
+  auto another = open("two.test");
+  ASSERT_TRUE(another) << another.error().detail;
+  EXPECT_EQ(to_standby_.carried(Relay::kToServer), asked);
+}
+
+TEST_F(FailoverTest, ThePromotedOneIsFoundByTheSameName) {
+  auto before = open("promoted.test");
+  ASSERT_TRUE(before) << before.error().detail;
+  primary_.kill();
+  EXPECT_FALSE(run(context_, (*before)->execute("SELECT 1", in(20s))));
+  const auto meanwhile = open("promoted.test");
+  ASSERT_FALSE(meanwhile);
+  EXPECT_EQ(meanwhile.error().error_class, ErrorClass::kReadOnly) << meanwhile.error().detail;
+
+  standby_->promote();
+  auto after = open("promoted.test");
+  ASSERT_TRUE(after) << after.error().detail;
+  EXPECT_EQ(server_of(**after), std::to_string(standby_->port()));
+
+  // The old primary comes back as a standby by its old address.
+  primary_.follow(*standby_);
+  auto later = open("promoted.test");
+  ASSERT_TRUE(later) << later.error().detail;
+  EXPECT_EQ(server_of(**later), std::to_string(standby_->port()));
+  EXPECT_EQ(primary_.app_backends(), 0);
+}
+
+}  // namespace
+}  // namespace storagepool::postgres

@@ -1,0 +1,97 @@
+#include "pool/reading/walk.h"
+
+#include <algorithm>
+#include <charconv>
+#include <string>
+#include <utility>
+
+#include "pool/tables/row.h"
+
+namespace storagepool::reading {
+namespace {
+
+tables::StoreError unreadable(std::string detail) {
+  return {tables::StoreError::Kind::kInternal, std::move(detail), {}};
+}
+
+tables::StoreError too_large(const ListQuery& query) {
+  return {tables::StoreError::Kind::kPageTooLarge,
+          "got " + std::to_string(query.limit) + ", and the events of this page hold more than " +
+              std::to_string(kMaxPageBytes >> 20) + " MiB; allowed: a smaller limit",
+          {}};
+}
+
+std::optional<std::int64_t> integer(const postgres::Result& result, std::size_t column) {
+  if (result.rows.empty() || column >= result.rows[0].size()) return std::nullopt;
+  const auto& text = result.rows[0][column];
+  std::int64_t value = 0;
+  if (!text) return std::nullopt;
+  const auto [end, error] = std::from_chars(text->data(), text->data() + text->size(), value);
+  if (error != std::errc{} || end != text->data() + text->size()) return std::nullopt;
+  return value;
+}
+
+}  // namespace
+
+Walk::Walk(ListQuery query, const std::optional<Months>& months, runtime::Timestamp now)
+    : query_(std::move(query)), now_(now), windows_(windows_of(query_, months)), skip_(query_.offset) {
+  page_.pagination.limit = query_.limit;
+}
+
+std::optional<Statement> Walk::next() const {
+  if (window_ == windows_.size()) return std::nullopt;
+  const Window& window = windows_[window_];
+  if (!page_.pagination.has_more) {
+    return select_slice(query_, {window, skip_, room(), bytes_, count_to()}, now_);
+  }
+  if (!counts()) return std::nullopt;
+  return count_matches(query_, window, count_to(), now_);
+}
+
+std::optional<tables::StoreError> Walk::take(postgres::Result answer) {
+  ++window_;
+  if (!page_.pagination.has_more) return take_slice(std::move(answer));
+  const auto counted = integer(answer, 0);
+  if (!counted) return unreadable("a count cannot be read");
+  total_ += *counted;
+  return std::nullopt;
+}
+
+std::optional<tables::StoreError> Walk::take_slice(postgres::Result answer) {
+  const auto bytes = integer(answer, 0);
+  const auto found = integer(answer, 1);
+  const auto matches = integer(answer, 2);
+  if (!bytes || !found || !matches) return unreadable("a page cannot be read");
+  if (*bytes > bytes_) return too_large(query_);
+  page_.pagination.has_more = *found > room();
+  const std::int64_t shown = std::min(*found, room());
+  for (std::int64_t at = 0; at < shown; ++at) {
+    auto& row = answer.rows.at(static_cast<std::size_t>(at));
+    row.erase(row.begin(), row.begin() + kSliceColumns);
+    auto event = tables::read_event(std::move(row));
+    if (!event) return unreadable("a stored event cannot be read");
+    page_.events.push_back(std::move(*event));
+  }
+  bytes_ -= *bytes;
+  skip_ = *found > 0 ? 0 : std::max<std::int64_t>(skip_ - *matches, 0);
+  total_ += *matches;
+  return std::nullopt;
+}
+
+Page Walk::finish() {
+  Pagination& pagination = page_.pagination;
+  if (!query_.cursor) {
+    pagination.offset = query_.offset;
+    pagination.total = total_;
+    pagination.total_is_minimum = pagination.has_more && total_ > kCountedTo;
+    if (pagination.total_is_minimum)
+      pagination.total = std::max(kCountedTo, query_.offset + query_.limit + 1);
+  }
+  if (pagination.has_more) {
+    const event::Event& last = page_.events.back();
+    pagination.next = format_cursor({last.event_timestamp, last.event_id});
+  }
+  return std::move(page_);
+}
+
+}  // namespace storagepool::reading

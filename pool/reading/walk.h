@@ -1,0 +1,49 @@
+// How a page comes together from the windows of a list (windows.h), without I/O: which statement is asked
+// next, and what its answer adds. Slices are snapshots of their own. Since an event never changes its time,
+// nothing is shown twice; what is stored meanwhile above the place that the walk has reached is not shown.
+#pragma once
+
+#include <cstddef>
+#include <cstdint>
+#include <optional>
+#include <vector>
+
+#include "pool/postgres/connection.h"
+#include "pool/reading/page.h"
+#include "pool/reading/query.h"
+#include "pool/reading/statements.h"
+#include "pool/reading/windows.h"
+#include "pool/tables/store_error.h"
+
+namespace storagepool::reading {
+
+inline constexpr std::int64_t kMaxPageBytes =
+    std::int64_t{32} * 1024 * 1024;  // of event_data and error_message
+
+class Walk {
+ public:
+  Walk(ListQuery query, const std::optional<Months>& months, runtime::Timestamp now);
+
+  // No value when the page is whole.
+  std::optional<Statement> next() const;
+  // The answer to what `next` gave.
+  std::optional<tables::StoreError> take(postgres::Result answer);
+  Page finish();
+
+ private:
+  bool counts() const { return !query_.cursor && total_ <= kCountedTo; }
+  std::int64_t count_to() const { return counts() ? kCountedTo + 1 - total_ : 0; }
+  std::int64_t room() const { return query_.limit - static_cast<std::int64_t>(page_.events.size()); }
+  std::optional<tables::StoreError> take_slice(postgres::Result answer);
+
+  ListQuery query_;
+  runtime::Timestamp now_;
+  std::vector<Window> windows_;
+  std::size_t window_ = 0;  // that is read next
+  std::int64_t skip_;
+  std::int64_t bytes_ = kMaxPageBytes;  // that the page may still hold
+  std::int64_t total_ = 0;              // of what was counted so far
+  Page page_;
+};
+
+}  // namespace storagepool::reading

@@ -1,0 +1,27 @@
+#include "pool/reading/windows.h"
+
+#include <algorithm>
+
+#include "pool/tables/partitions.h"
+
+namespace storagepool::reading {
+
+std::vector<Window> windows_of(const ListQuery& query, const std::optional<Months>& months) {
+  if (!months) return {{}};
+  std::chrono::year_month oldest = months->oldest;
+  std::chrono::year_month newest = months->newest;
+  if (query.since) oldest = std::max(oldest, tables::month_of(*query.since));
+  if (query.until) newest = std::min(newest, tables::month_of(*query.until));
+  if (query.cursor) newest = std::min(newest, tables::month_of(query.cursor->event_timestamp));
+
+  std::vector<Window> windows{{}};
+  const std::chrono::months step{kMonthsAtOnce};
+  for (auto next = newest - step; next >= oldest; next -= step) {
+    const runtime::Timestamp edge = tables::bounds_of(next).second;
+    windows.back().from = edge;
+    windows.push_back({.until = edge});
+  }
+  return windows;
+}
+
+}  // namespace storagepool::reading
