@@ -2,6 +2,7 @@
 
 #include <algorithm>
 #include <array>
+#include <chrono>
 #include <cstdlib>
 #include <memory>
 #include <optional>
@@ -29,6 +30,10 @@ namespace {
 
 // A path that cannot exist, for the files libpq would else look for in the home folder.
 constexpr const char* kNoFile = "/dev/null/none";
+
+// What an address may take of which nothing was heard the last time, when there are others: while a server
+// that died without a word still has its address, one that is promoted is found within this.
+constexpr std::chrono::seconds kShareOfTheSilent{1};
 
 const char* to_libpq(SslMode mode) {
   switch (mode) {
@@ -89,6 +94,7 @@ ConnectionHandle start(const ConnectOptions& options, const std::string& address
 struct Attempt {
   tl::expected<std::unique_ptr<LibpqSession>, Error> result;
   std::optional<Socket> leftover;  // of a failed attempt that the server may know of
+  bool silent = false;             // nothing was heard in time
 };
 
 using SharedConnection = std::shared_ptr<ConnectionHandle>;
@@ -150,6 +156,7 @@ asio::awaitable<Attempt> attempt(asio::any_io_executor executor, const ConnectOp
                       : connect_failure(options, ErrorClass::kUnreachable, "no answer in time");
     Attempt failed{tl::unexpected(std::move(error)), {}};
     if (phase != CONNECTION_STARTED) failed.leftover = std::move(socket);
+    failed.silent = !wish;
     co_return failed;
   }
   auto session = std::make_unique<LibpqSession>(std::move(*connection), socket, target_of(options), options);
@@ -208,12 +215,14 @@ asio::awaitable<tl::expected<std::unique_ptr<Session>, Error>> connect(asio::any
   std::optional<Socket> leftover;
   for (std::size_t i = 0; i < addresses.size(); ++i) {
     const auto now = runtime::steady_now();
-    const auto share = now + (deadline - now) / static_cast<int>(addresses.size() - i);
+    auto share = now + (deadline - now) / static_cast<int>(addresses.size() - i);
+    if (addresses.size() > 1 && was_silent(addresses[i])) share = std::min(share, now + kShareOfTheSilent);
     Attempt tried = co_await attempt_through(executor, options, addresses[i], share);
     // An answer of PostgreSQL says more than a silent address tried after it.
     const bool known = i > 0 && result.error().error_class != ErrorClass::kUnreachable;
     if (tried.result || !known) result = std::move(tried.result);
     leftover = std::move(tried.leftover);
+    note_silence(addresses[i], tried.silent);
     if (result) {
       prefer_address(options.host, addresses[i]);
       co_return result;

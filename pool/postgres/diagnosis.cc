@@ -17,6 +17,10 @@ constexpr std::string_view kSharedSession =
     "a pooler in between shares one server connection among sessions; it needs pool_mode = session and a "
     "server_reset_query, see docs/poolers.md";
 
+constexpr std::string_view kNoServerConnection =
+    "let in, and then no answer in time: a pooler in between may have no server connection left, see "
+    "docs/poolers.md";
+
 bool is_sqlstate(std::string_view code) {
   return std::all_of(code.begin(), code.end(),
                      [](char c) { return (c >= '0' && c <= '9') || (c >= 'A' && c <= 'Z'); });
@@ -146,6 +150,7 @@ Error diagnose_setup(const ConnectOptions& options, const Error& error) {
   if (error.sqlstate == kUntranslatable)
     reason = "the encoding of the database is not UTF8, which events need";
   if (error.sqlstate == kNotSupported) reason = kSharedSession;
+  if (error.error_class == ErrorClass::kTimeout && error.sqlstate.empty()) reason = kNoServerConnection;
   return connect_failure(options, silent ? ErrorClass::kUnreachable : error.error_class, reason,
                          error.sqlstate, database_only);
 }

@@ -3,6 +3,7 @@
 #include "pool/postgres/connect.h"
 
 #include <chrono>
+#include <cstdint>
 #include <memory>
 #include <string>
 #include <vector>
@@ -23,20 +24,43 @@ using testing::Relay;
 using testing::run;
 using testing::Server;
 
-std::vector<std::string> two_addresses(const std::string& /*host*/) {
+constexpr const char* kSilentFirst = "silent.test";
+
+std::vector<std::string> two_addresses(const std::string& host) {
+  if (host == kSilentFirst) return {"127.0.0.3", "127.0.0.1"};
   return {"127.0.0.1", "127.0.0.2"};
 }
+
+// What is sent to 127.0.0.3 meets silence: neither an answer nor a refusal. So does a connect to a listener
+// whose queue is full.
+class Unpowered {
+ public:
+  explicit Unpowered(std::uint16_t port) : listener_(context_, boost::asio::ip::tcp::v4()) {
+    const Relay::Endpoint address(boost::asio::ip::make_address("127.0.0.3"), port);
+    listener_.bind(address);
+    listener_.listen(0);
+    for (int i = 0; i < 3; ++i) {
+      queued_.emplace_back(context_).async_connect(address, [](const boost::system::error_code&) {});
+    }
+  }
+
+ private:
+  boost::asio::io_context context_;
+  boost::asio::ip::tcp::acceptor listener_;
+  std::vector<boost::asio::ip::tcp::socket> queued_;
+};
 
 class FailoverTest : public ::testing::Test {
  protected:
   FailoverTest() { look_up_with(two_addresses); }
   ~FailoverTest() override { look_up_with(nullptr); }
 
-  tl::expected<std::unique_ptr<Session>, Error> open(const std::string& host) {
+  tl::expected<std::unique_ptr<Session>, Error> open(const std::string& host,
+                                                     std::chrono::milliseconds time = 20s) {
     auto options = primary_.connect_options();
     options.host = host;
     options.port = to_standby_.port();
-    return run(context_, connect(context_.get_executor(), options, in(20s)));
+    return run(context_, connect(context_.get_executor(), options, in(time)));
   }
   std::string server_of(Session& session) {
     return run(context_, session.execute("SHOW port", in(20s)))->rows.at(0).at(0).value_or("");
@@ -82,6 +106,25 @@ TEST_F(FailoverTest, ThePromotedOneIsFoundByTheSameName) {
   ASSERT_TRUE(later) << later.error().detail;
   EXPECT_EQ(server_of(**later), std::to_string(standby_->port()));
   EXPECT_EQ(primary_.app_backends(), 0);
+}
+
+TEST_F(FailoverTest, AServerThatLostItsPowerDelaysOthersOnce) {
+  const Unpowered unpowered(to_standby_.port());
+  const auto time_of = [&] {
+    const auto began = std::chrono::steady_clock::now();
+    const auto session = open(kSilentFirst, 8s);
+    EXPECT_FALSE(session);
+    if (!session) {
+      EXPECT_EQ(session.error().error_class, ErrorClass::kReadOnly) << session.error().detail;
+    }
+    return std::chrono::steady_clock::now() - began;
+  };
+  time_of();
+  EXPECT_LT(time_of(), 8s / 2) << "the share of one address of two";
+  standby_->promote();
+  auto after = open(kSilentFirst);
+  ASSERT_TRUE(after) << after.error().detail;
+  EXPECT_EQ(server_of(**after), std::to_string(standby_->port()));
 }
 
 }  // namespace

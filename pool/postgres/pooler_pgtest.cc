@@ -30,8 +30,9 @@ class PoolerTest : public ::testing::Test {
   static void SetUpTestSuite() { server_ = std::make_unique<Server>(); }
   static void TearDownTestSuite() { server_.reset(); }
 
-  tl::expected<std::unique_ptr<Session>, Error> open(const ConnectOptions& options) {
-    return run(context_, connect(context_.get_executor(), options, in(20s)));
+  tl::expected<std::unique_ptr<Session>, Error> open(const ConnectOptions& options,
+                                                     std::chrono::milliseconds time = 20s) {
+    return run(context_, connect(context_.get_executor(), options, in(time)));
   }
   std::string value(Session& session, const std::string& sql) {
     auto result = run(context_, session.query(sql, {}, in(20s)));
@@ -80,6 +81,12 @@ TEST_F(PoolerTest, OneServerConnectionIsEnoughForOneSession) {
   const PgBouncer pooler(*server_, "session", {"default_pool_size = 1"});
   auto session = open(pooler.connect_options());
   ASSERT_TRUE(session) << session.error().detail;
+  EXPECT_EQ(value(**session, "SELECT 1"), "1");
+
+  const auto another = open(pooler.connect_options(), 300ms);
+  ASSERT_FALSE(another);
+  EXPECT_EQ(another.error().error_class, ErrorClass::kUnreachable);
+  EXPECT_THAT(another.error().detail, ::testing::HasSubstr("may have no server connection left"));
   EXPECT_EQ(value(**session, "SELECT 1"), "1");
 }
 

@@ -5,6 +5,7 @@
 #include <atomic>
 #include <map>
 #include <mutex>
+#include <set>
 #include <system_error>
 #include <thread>
 #include <utility>
@@ -72,6 +73,19 @@ class Names {
     if (preferred_.size() >= kMost) preferred_.clear();
     preferred_.insert_or_assign(host, address);
   }
+  void note_silence(const std::string& address, bool silent) {
+    const std::lock_guard lock(mutex_);
+    if (silent_.size() >= kMost) silent_.clear();
+    if (silent) {
+      silent_.insert(address);
+    } else {
+      silent_.erase(address);
+    }
+  }
+  bool was_silent(const std::string& address) {
+    const std::lock_guard lock(mutex_);
+    return silent_.contains(address);
+  }
   void sort(const std::string& host, Addresses& addresses) {
     const std::lock_guard lock(mutex_);
     const auto preferred = preferred_.find(host);
@@ -93,6 +107,7 @@ class Names {
   std::mutex mutex_;
   std::map<std::string, std::vector<Giver>> asked_;
   std::map<std::string, std::string> preferred_;
+  std::set<std::string> silent_;
 };
 
 }  // namespace
@@ -115,6 +130,14 @@ void look_up_with(LookUp look_up) {
 
 void prefer_address(const std::string& host, const std::string& address) {
   Names::instance().prefer(host, address);
+}
+
+void note_silence(const std::string& address, bool silent) {
+  Names::instance().note_silence(address, silent);
+}
+
+bool was_silent(const std::string& address) {
+  return Names::instance().was_silent(address);
 }
 
 }  // namespace storagepool::postgres

@@ -23,4 +23,8 @@ void look_up_with(LookUp look_up);
 // Which address of a host is tried first from now on, in this process.
 void prefer_address(const std::string& host, const std::string& address);
 
+// Whether nothing at all was heard of an address at the last attempt, in this process.
+void note_silence(const std::string& address, bool silent);
+bool was_silent(const std::string& address);
+
 }  // namespace storagepool::postgres

@@ -22,7 +22,8 @@ constexpr seconds kFilesPeriod{2};
 constexpr seconds kSchemaPeriod{1};  // of looking whether there is one
 constexpr std::chrono::hours kMaintenancePeriod{1};
 constexpr seconds kMaintenanceRetry{60};
-constexpr seconds kAcquireTimeout{2};  // short, because a drain waits for it
+constexpr std::chrono::milliseconds kDeletionPause{500};  // leaves the server to others most of the time
+constexpr seconds kAcquireTimeout{2};                     // short, because a drain waits for it
 constexpr seconds kMaintenanceTimeout{120};
 
 std::string joined(const std::vector<std::string>& names) {
@@ -169,34 +170,43 @@ awaitable<void> Background::maintain() {
       co_await runtime::sleep_for(kSchemaPeriod);
       continue;
     }
-    const bool done = co_await maintain_once();
-    const std::chrono::seconds pause = done ? seconds{kMaintenancePeriod} : kMaintenanceRetry;
+    const std::chrono::milliseconds pause = co_await maintain_once();
     co_await runtime::sleep_for(pause);
   }
 }
 
-awaitable<bool> Background::maintain_once() {
+awaitable<std::chrono::milliseconds> Background::maintain_once() {
   const auto deadline = runtime::steady_now() + kMaintenanceTimeout;
   const std::string database = context_.settings.in_force().config.postgres.database;
   auto lease = co_await context_.engine.acquire(database, runtime::steady_now() + kAcquireTimeout);
   if (!lease) {
     log::warn("the partitions could not be looked after", {{"detail", lease.error().detail}});
-    co_return false;
+    co_return kMaintenanceRetry;
   }
   const auto now = runtime::wall_now();
   const auto done = co_await tables::maintain(**lease, now, deadline, context_.partitions);
   if (!done) {
     log::warn("the partitions could not be looked after", {{"detail", done.error().detail}});
-    co_return false;
+    co_return kMaintenanceRetry;
   }
   if (!done->skipped) {
     log::info("the partitions were looked after", {{"created", joined(done->created)},
                                                    {"dropped", joined(done->dropped)},
                                                    {"postponed", joined(done->postponed)},
                                                    {"moved", done->moved},
-                                                   {"deleted", done->deleted}});
+                                                   {"deleted", done->deleted},
+                                                   {"locks_of_all", done->locks_of_all},
+                                                   {"locks_of_server", done->locks_of_server}});
   }
-  co_return !done->again_soon();
+  if (done->locks_of_all > done->locks_of_server / 2) {
+    log::warn(
+        "a dump or another statement on all months may need more locks than PostgreSQL has: raise "
+        "max_locks_per_transaction",
+        {{"needed", done->locks_of_all}, {"available", done->locks_of_server}});
+  }
+  if (done->unfinished) co_return kDeletionPause;
+  if (done->again_soon()) co_return kMaintenanceRetry;
+  co_return kMaintenancePeriod;
 }
 
 }  // namespace storagepool::service

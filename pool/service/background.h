@@ -3,6 +3,7 @@
 // system database ahead of time and drops what has been kept for long enough. Runs on one executor.
 #pragma once
 
+#include <chrono>
 #include <cstdint>
 #include <functional>
 #include <optional>
@@ -50,8 +51,8 @@ class Background {
   boost::asio::awaitable<void> watch_config();
   boost::asio::awaitable<void> watch_tokens();
   boost::asio::awaitable<void> maintain();
-  boost::asio::awaitable<bool> maintain_once();  // false when it is worth trying again soon
-  bool take_mounted(const std::string& text);    // likewise
+  boost::asio::awaitable<std::chrono::milliseconds> maintain_once();  // how long until the next time
+  bool take_mounted(const std::string& text);  // false when it is worth trying again soon
   std::optional<Mounted> read_candidate() const;
   boost::asio::awaitable<void> change_over();
   void put_in_force(const settings::PostgresTarget& before);

@@ -3,8 +3,9 @@
 #include <algorithm>
 #include <charconv>
 #include <cstdio>
+#include <iterator>
 
-#include "pool/tables/row.h"
+#include "pool/tables/retention.h"
 
 namespace storagepool::tables {
 namespace {
@@ -21,11 +22,12 @@ bool reaches_into(const Partition& partition, year_month month) {
 
 // The key of the advisory lock: "sp-parts" in ASCII, so that it can be told from others in pg_locks. The lock
 // timeout is below PostgreSQL's deadlock timeout (1 s by default): we give way, not the one we are in the way
-// of. A pod that stops in the middle must not keep its locks.
+// of; and a step that takes up to three locks one after the other holds nobody up for half a second. A pod
+// that stops in the middle must not keep its locks.
 constexpr std::string_view kBegin = R"sql(
 BEGIN ISOLATION LEVEL READ COMMITTED;
 SET LOCAL statement_timeout = 0;
-SET LOCAL lock_timeout = '500ms';
+SET LOCAL lock_timeout = '150ms';
 SET LOCAL idle_in_transaction_session_timeout = '10s';
 SELECT pg_try_advisory_xact_lock(8318198472447784051)::int)sql";
 
@@ -39,6 +41,12 @@ FROM (
     regexp_match(pg_get_expr(relpartbound, pg_class.oid),
                  $re$^FOR VALUES FROM \((MINVALUE|'([^']*)')\) TO \((MAXVALUE|'([^']*)')\)$$re$) AS bound
   WHERE inhparent = 'audit_events'::regclass AND bound IS NOT NULL) AS partitions)sql";
+
+constexpr const char* kLocks = R"sql(
+SELECT (SELECT count(*) + 1 FROM pg_inherits WHERE inhparent = 'audit_events'::regclass) *
+       (SELECT count(*) + 1 FROM pg_index WHERE indrelid = 'audit_events'::regclass),
+       current_setting('max_locks_per_transaction')::bigint *
+       (current_setting('max_connections')::bigint + current_setting('max_prepared_transactions')::bigint))sql";
 
 std::optional<std::int64_t> integer(const postgres::Result& result, std::size_t row, std::size_t column) {
   if (row >= result.rows.size() || column >= result.rows[row].size()) return std::nullopt;
@@ -66,6 +74,7 @@ class Pass {
     Done done = co_await create_missing();
     if (done && !result_.skipped) done = co_await drop_expired();
     if (done && !result_.skipped) done = co_await delete_expired();
+    if (done && !result_.skipped) done = co_await count_locks();
     co_return done;
   }
 
@@ -94,17 +103,23 @@ class Pass {
     co_return Done();
   }
 
-  // Begins a transaction that alone maintains this database and looks what there is to do. No plan when
-  // another pod is at it; the transaction is over then.
-  awaitable<tl::expected<std::optional<PartitionPlan>, postgres::Error>> begin() {
+  // Begins a transaction that alone maintains this database. False when another pod is at it; the transaction
+  // is over then.
+  awaitable<tl::expected<bool, postgres::Error>> lock() {
     const auto locked = co_await execute(std::string(kBegin));
     if (!locked) co_return tl::unexpected(locked.error());
-    if (integer(*locked, 0, 0) != 1) {
-      result_.skipped = true;
-      const Done ended = co_await rollback();
-      if (!ended) co_return tl::unexpected(ended.error());
-      co_return std::nullopt;
-    }
+    if (integer(*locked, 0, 0) == 1) co_return true;
+    result_.skipped = true;
+    const Done ended = co_await rollback();
+    if (!ended) co_return tl::unexpected(ended.error());
+    co_return false;
+  }
+
+  // The same, and looks what there is to do.
+  awaitable<tl::expected<std::optional<PartitionPlan>, postgres::Error>> begin() {
+    const auto locked = co_await lock();
+    if (!locked) co_return tl::unexpected(locked.error());
+    if (!*locked) co_return std::nullopt;
     const auto found = co_await execute(std::string(kExisting));
     if (!found) co_return tl::unexpected(found.error());
     std::vector<Partition> existing;
@@ -176,6 +191,7 @@ class Pass {
 
   awaitable<Done> drop_expired() {
     std::optional<year_month> last;  // that was looked at
+    const std::size_t postponed_before = result_.postponed.size();
     for (;;) {
       const auto plan = co_await begin();
       if (!plan) co_return tl::unexpected(plan.error());
@@ -187,25 +203,28 @@ class Pass {
       last = *next;
       const Done done = co_await drop(*next);
       if (!done) co_return done;
+      // Whoever is in the way of one is in the way of all.
+      if (result_.postponed.size() > postponed_before) co_return Done();
     }
   }
 
-  // Looks first without being in the way, then again with inserts into the month held off, which are rare: it
-  // is long past. DROP locks the whole table, and is the last thing before the end.
+  // Looks first without being in the way, lets go of the ids, then looks again with inserts into the month
+  // held off, which are rare: it is long past. DROP locks the whole table, and is the last thing before the
+  // end.
   awaitable<Done> drop(year_month month) {
     const std::string name = partition_name(month);
     const auto worthwhile = co_await wholly_expired(name);
     if (!worthwhile) co_return tl::unexpected(worthwhile.error());
     if (!*worthwhile) co_return co_await rollback();
+    const auto forgotten = co_await forget_ids_of(month);
+    if (!forgotten) co_return tl::unexpected(forgotten.error());
+    if (!*forgotten) co_return Done();
     auto locked = co_await execute("LOCK TABLE " + name + " IN SHARE MODE");
     if (!locked) co_return co_await dropped(std::move(locked), name);
     const auto expired = co_await wholly_expired(name);
     if (!expired) co_return tl::unexpected(expired.error());
     if (!*expired) co_return co_await rollback();
-    const auto [from, until] = bounds_of(month);
-    auto done = co_await execute("DELETE FROM audit_event_ids WHERE event_timestamp >= " + quoted_time(from) +
-                                 " AND event_timestamp < " + quoted_time(until) + "; DROP TABLE " + name +
-                                 "; COMMIT");
+    auto done = co_await execute("DROP TABLE " + name + "; COMMIT");
     if (done) result_.dropped.push_back(name);
     co_return co_await dropped(std::move(done), name);
   }
@@ -215,30 +234,85 @@ class Pass {
     co_return Done();
   }
 
-  // Ends at the first event that is to be kept.
-  awaitable<tl::expected<bool, postgres::Error>> wholly_expired(const std::string& name) {
-    const auto live = co_await execute("SELECT EXISTS (SELECT FROM " + name + " WHERE " + kExpiresAt + " > " +
-                                       latest() + ")::int");
-    if (!live) co_return tl::unexpected(live.error());
-    co_return integer(*live, 0, 0) == 0;
+  // In transactions of a portion each; in that of the last, which is open still, the month may be dropped.
+  // False when there are more than this call may delete, or another pod is at it: no transaction is open
+  // then.
+  awaitable<tl::expected<bool, postgres::Error>> forget_ids_of(year_month month) {
+    const auto [from, until] = bounds_of(month);
+    const std::string begin = quoted_time(from);
+    const std::string end = quoted_time(until);
+    for (;;) {
+      const auto forgotten = co_await execute(forget_ids(begin, end, kDeletedAtOnce));
+      if (!forgotten) co_return tl::unexpected(forgotten.error());
+      if (forgotten->affected_rows < kDeletedAtOnce) co_return true;
+      const auto committed = co_await execute("COMMIT");
+      if (!committed) co_return tl::unexpected(committed.error());
+      if (!may_delete(forgotten->affected_rows)) co_return false;
+      const auto locked = co_await lock();
+      if (!locked) co_return tl::unexpected(locked.error());
+      if (!*locked) co_return false;
+    }
   }
 
+  awaitable<tl::expected<bool, postgres::Error>> wholly_expired(const std::string& name) {
+    const auto kept = co_await execute(find_kept(name, latest()));
+    if (!kept) co_return tl::unexpected(kept.error());
+    co_return integer(*kept, 0, 0) == 0;
+  }
+
+  // Months of others are left alone.
   awaitable<Done> delete_expired() {
-    auto plan = co_await begin();
+    const auto plan = co_await begin();
     if (!plan) co_return tl::unexpected(plan.error());
-    if (!plan->has_value()) co_return Done();
-    auto deleted = co_await execute(
-        "WITH expired AS (DELETE FROM audit_events_default WHERE ctid = ANY (ARRAY(SELECT ctid FROM "
-        "audit_events_default WHERE " +
-        kExpiresAt + " <= " + latest() + " LIMIT " + std::to_string(kMaxDeleted) +
-        ")) RETURNING event_id, event_timestamp), forgotten AS (DELETE FROM "
-        "audit_event_ids AS ids USING expired WHERE ids.event_id = expired.event_id AND "
-        "ids.event_timestamp = expired.event_timestamp) SELECT count(*) FROM expired");
-    const std::int64_t events = deleted ? integer(*deleted, 0, 0).value_or(0) : 0;
-    if (deleted) deleted = co_await execute("COMMIT");
-    const auto done = co_await finished(std::move(deleted), "audit_events_default");
-    if (!done) co_return tl::unexpected(done.error());
-    if (*done) result_.deleted = events;
+    const std::optional<PartitionPlan>& todo = *plan;
+    if (!todo) co_return Done();
+    const Done ended = co_await rollback();
+    if (!ended) co_return ended;
+    std::vector<std::pair<std::string, std::string>> places;  // names, and how rows are deleted there
+    places.emplace_back("audit_events_default", delete_expired_of_default(latest(), kDeletedAtOnce));
+    for (const year_month month : todo->ours) {
+      const std::string name = partition_name(month);
+      places.emplace_back(name, delete_expired_of_month(name, latest(), kDeletedAtOnce));
+    }
+    for (const auto& [name, sql] : places) {
+      const auto going_on = co_await delete_portions(name, sql);
+      if (!going_on) co_return tl::unexpected(going_on.error());
+      if (!*going_on) break;
+    }
+    co_return Done();
+  }
+
+  // False when no more is to be deleted by this call.
+  awaitable<tl::expected<bool, postgres::Error>> delete_portions(const std::string& name,
+                                                                 const std::string& sql) {
+    for (;;) {
+      const auto locked = co_await lock();
+      if (!locked) co_return tl::unexpected(locked.error());
+      if (!*locked) co_return false;
+      auto deleted = co_await execute(sql);
+      const std::int64_t events = deleted ? integer(*deleted, 0, 0).value_or(0) : 0;
+      if (deleted) deleted = co_await execute("COMMIT");
+      const auto done = co_await finished(std::move(deleted), name);
+      if (!done) co_return tl::unexpected(done.error());
+      if (!*done) co_return true;  // the next partition
+      result_.deleted += events;
+      if (events < kDeletedAtOnce) co_return true;
+      if (!may_delete(events)) co_return false;
+    }
+  }
+
+  // Whether more than these may be deleted by this call.
+  bool may_delete(std::int64_t rows) {
+    may_delete_ -= rows;
+    result_.unfinished = may_delete_ <= 0;
+    return !result_.unfinished;
+  }
+
+  awaitable<Done> count_locks() {
+    const auto locks = co_await execute(kLocks);
+    if (!locks) co_return tl::unexpected(locks.error());
+    result_.locks_of_all = integer(*locks, 0, 0).value_or(0);
+    result_.locks_of_server = integer(*locks, 0, 1).value_or(0);
     co_return Done();
   }
 
@@ -250,6 +324,7 @@ class Pass {
   postgres::Deadline deadline_;
   PartitionSettings settings_;
   Maintenance result_;
+  std::int64_t may_delete_ = kMaxDeleted;  // rows
 };
 
 awaitable<tl::expected<Maintenance, postgres::Error>> perform(awaitable<Done> (Pass::*work)(),
@@ -300,9 +375,11 @@ PartitionPlan plan_partitions(runtime::Timestamp now, std::span<const Partition>
     const year_month month = month_of(*partition.from);
     const bool ours = partition.name == partition_name(month) &&
                       bounds_of(month) == std::pair{*partition.from, *partition.until};
-    if (ours && month < first) plan.droppable.push_back(month);
+    if (ours) plan.ours.push_back(month);
   }
-  std::sort(plan.droppable.begin(), plan.droppable.end());
+  std::sort(plan.ours.begin(), plan.ours.end());
+  std::copy_if(plan.ours.begin(), plan.ours.end(), std::back_inserter(plan.droppable),
+               [&](year_month month) { return month < first; });
   return plan;
 }
 

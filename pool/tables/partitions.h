@@ -3,10 +3,11 @@
 // `plan_partitions`, pure; `maintain` does it. Any number of pods may call it at once: one does the work, the
 // others skip.
 //
-// An event is kept for at least its `retention_days` of 24 hours. Its month is dropped whole when every event
-// in it has been kept for long enough, and never before two months have begun after it, so that no event
-// within the limits of validation meets a dropped month. What has no month (an event of a time for which none
-// was made) lies in `audit_events_default`, which is never dropped; events are deleted there one by one.
+// An event is kept for at least its `retention_days` of 24 hours, and not served any more from then on
+// (pool/reading). Its month is dropped whole when every event in it has been kept for long enough, and never
+// before two months have begun after it, so that no event within the limits of validation meets a dropped
+// month. Until then what has expired in it is deleted row by row, in small transactions; so is what lies in
+// `audit_events_default` (an event of a time for which no month was made), which is never dropped.
 #pragma once
 
 #include <chrono>
@@ -39,7 +40,8 @@ struct PartitionSettings {
 
 struct PartitionPlan {
   std::vector<std::chrono::year_month> create;     // oldest first; no existing partition reaches into them
-  std::vector<std::chrono::year_month> droppable;  // ours, old enough, if every event in it has expired
+  std::vector<std::chrono::year_month> ours;       // partitions of our making, oldest first
+  std::vector<std::chrono::year_month> droppable;  // of these, old enough, if every event in it has expired
 };
 
 PartitionPlan plan_partitions(runtime::Timestamp now, std::span<const Partition> existing,
@@ -50,7 +52,8 @@ std::chrono::year_month month_of(runtime::Timestamp time);
 // The first moment of the month and of the next one.
 std::pair<runtime::Timestamp, runtime::Timestamp> bounds_of(std::chrono::year_month month);
 
-inline constexpr std::int64_t kMaxDeleted = 5000;
+inline constexpr std::int64_t kMaxDeleted = 5000;    // rows, by one call
+inline constexpr std::int64_t kDeletedAtOnce = 500;  // rows, in one transaction
 
 // What one call did.
 struct Maintenance {
@@ -59,10 +62,16 @@ struct Maintenance {
   std::vector<std::string> dropped;
   std::vector<std::string> postponed;  // somebody held a lock that it needs; to be tried again soon
   std::int64_t moved = 0;              // events from the default partition to a created one
-  std::int64_t deleted = 0;  // expired events in the default partition, at most kMaxDeleted in one call
+  std::int64_t deleted = 0;            // expired events, beside those of dropped months
+  bool unfinished = false;             // there was more to delete than kMaxDeleted
+  // What a statement on all of audit_events locks, with indexes, and what the server has room for altogether
+  // (max_locks_per_transaction for each connection). Lists take a few of them (pool/reading/windows.h); a
+  // dump or a migration takes all.
+  std::int64_t locks_of_all = 0;
+  std::int64_t locks_of_server = 0;
 
   // Whether something was left that is worth another call soon.
-  bool again_soon() const { return !postponed.empty() || deleted >= kMaxDeleted; }
+  bool again_soon() const { return !postponed.empty() || unfinished; }
 };
 
 // For a connection outside a transaction, after `migrate`; to be called every few hours (a month that is not
@@ -71,8 +80,9 @@ struct Maintenance {
 // up everything on audit_events: the move of events from the default partition to a month that is made, for
 // as long as that takes, and the moment of a drop. While another month is attached, for some milliseconds,
 // inserts into the default partition and reads that do not name their time wait. Whatever waits for a lock
-// that is only wanted does so for half a second at most: the step is postponed then. The clock of the
-// database is asked as well: a pod whose clock is ahead drops nothing early.
+// that is only wanted, because a long statement has another, does so for less than half a second: the step is
+// postponed then, and with it all that would need the same lock. The clock of the database is asked as well:
+// a pod whose clock is ahead drops nothing early.
 boost::asio::awaitable<tl::expected<Maintenance, postgres::Error>> maintain(postgres::Connection& connection,
                                                                             runtime::Timestamp now,
                                                                             postgres::Deadline deadline,

@@ -205,7 +205,7 @@ TEST_F(PartitionsBesideOthersTest, GivesWayToALongStatement) {
   const Maintenance late = maintain_at("2020-03-10T00:00:00Z");
   EXPECT_THAT(late.dropped, IsEmpty());
   EXPECT_THAT(late.postponed, Contains(kJanuary));
-  EXPECT_EQ(superuser("SELECT count(*) FROM audit_event_ids"), Names{"1"});
+  EXPECT_THAT(partitions(), Contains(kJanuary));
   execute(*reader, "COMMIT");
   EXPECT_THAT(maintain_at("2020-03-10T00:00:00Z").dropped, ElementsAre(kJanuary));
 }
@@ -223,6 +223,7 @@ TEST_F(PartitionsBesideOthersTest, LetsInsertsGoOnWhileAMonthIsAttached) {
 
 TEST_F(PartitionsBesideOthersTest, DoesNotDropAMonthUnderAnEventThatComesLate) {
   maintain_at("2020-01-15T00:00:00Z");
+  maintain_at("2020-02-15T00:00:00Z");  // January is next
   const auto writer = open();
   execute(*writer, "BEGIN");
   execute(*writer, insert(1, "2020-01-20T00:00:00Z"));

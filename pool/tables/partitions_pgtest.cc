@@ -108,7 +108,7 @@ TEST_F(PartitionsTest, DropsAMonthFromTheMomentWhenItsLastEventExpires) {
   stored(2, "2020-01-31T12:00:00Z", 75);
   stored(3, "2020-02-05T00:00:00Z", 2555);
   EXPECT_THAT(maintain_at("2020-04-15T11:59:59.999999Z").dropped, Not(Contains(kJanuary)));
-  EXPECT_THAT(place_of(1), ElementsAre(kJanuary));
+  EXPECT_THAT(place_of(2), ElementsAre(kJanuary));
   EXPECT_THAT(maintain_at("2020-04-15T12:00:00Z").dropped, ElementsAre(kJanuary));
   EXPECT_THAT(place_of(2), IsEmpty());
   EXPECT_THAT(place_of(3), ElementsAre(kFebruary));
@@ -122,7 +122,7 @@ TEST_F(PartitionsTest, KeepsAMonthForItsLastEvent) {
   for (int i = 0; i < 20; ++i) stored(i, "2020-01-10T00:00:00Z", 1);
   stored(20, "2020-01-02T00:00:00Z", 2000);
   EXPECT_THAT(maintain_at("2020-06-15T00:00:00Z").dropped, Not(Contains(kJanuary)));
-  EXPECT_EQ(superuser("SELECT count(*) FROM audit_events"), Names{"21"});
+  EXPECT_EQ(superuser("SELECT count(*) FROM audit_events"), Names{"1"});
 }
 
 TEST_F(PartitionsTest, DropsNothingEarlyByAClockThatIsAhead) {

@@ -22,8 +22,9 @@ using boost::asio::awaitable;
 //   an event, and whose cast refuses what event_data allows (1e-20000), so that such an event could not be
 //   stored at all. A filter on a detail reads the events that the other filters leave; clients should give a
 //   time or another filter with it.
+// - term: without the longest one, which is the default: events of that end with their month.
 // audit_event_ids: BRIN, because it is asked by time only when a month is dropped.
-constexpr std::array<Migration, 3> kMigrations = {{
+constexpr std::array<Migration, 4> kMigrations = {{
     {1, "audit events", R"sql(
 CREATE TABLE audit_events (
   event_id          uuid NOT NULL,
@@ -85,6 +86,10 @@ COMMENT ON COLUMN audit_event_ids.content_digest IS
 ALTER TABLE audit_events ADD COLUMN client_event_id text;
 COMMENT ON COLUMN audit_events.client_event_id IS
   'what the client sent as event_id where that is no UUID: event_id is made of it and the sender';
+)sql"},
+    {4, "events that expire before their month does", R"sql(
+CREATE INDEX audit_events_by_term ON audit_events (retention_days, event_timestamp)
+  WHERE retention_days <> 2555;
 )sql"},
 }};
 

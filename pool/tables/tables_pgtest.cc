@@ -71,10 +71,11 @@ TEST_F(SchemaTest, CreatesTheSchemaOfThisReleaseOnce) {
   const auto again = migrate_to(*session, migrations());
   ASSERT_TRUE(again) << again.error().detail;
   EXPECT_EQ(recorded(), (std::vector<std::string>{"1 audit events", "2 what a repeated call is compared with",
-                                                  "3 texts that clients give for ids"}));
+                                                  "3 texts that clients give for ids",
+                                                  "4 events that expire before their month does"}));
   EXPECT_EQ(
       server_->superuser("SELECT count(*) FROM pg_indexes WHERE tablename = 'audit_events'", "audit").at(0),
-      "7");
+      "8");
   EXPECT_EQ(
       server_->superuser("SELECT relkind FROM pg_class WHERE relname LIKE 'audit\\_event%' AND relkind IN "
                          "('r', 'p') ORDER BY relname",
@@ -165,7 +166,8 @@ TEST_F(SchemaTest, IsMadeOnceByManyPodsThatStartAtOnce) {
   context_.run();
   EXPECT_EQ(done, kPods);
   EXPECT_EQ(recorded(), (std::vector<std::string>{"1 audit events", "2 what a repeated call is compared with",
-                                                  "3 texts that clients give for ids"}));
+                                                  "3 texts that clients give for ids",
+                                                  "4 events that expire before their month does"}));
 }
 
 TEST_F(SchemaTest, GoesOnWithANewerSchema) {

@@ -162,7 +162,11 @@ Workspaces::Answer<bool> Workspaces::look_after(std::string database, runtime::T
                                                 Deadline deadline) {
   auto lease = co_await open(database, deadline);
   if (!lease) co_return tl::unexpected(lease.error());
-  const auto kept = co_await tables::maintain(**lease, now, deadline, options_.partitions);
+  auto kept = co_await tables::maintain(**lease, now, deadline, options_.partitions);
+  while (kept && kept->unfinished && !stopped_ && runtime::steady_now() + kSoon < deadline) {
+    co_await runtime::sleep_for(kSoon);
+    kept = co_await tables::maintain(**lease, now, deadline, options_.partitions);
+  }
   if (kept) co_return !kept->again_soon();
   log::warn("the partitions of a workspace could not be looked after",
             {{"database", database}, {"detail", kept.error().detail}});

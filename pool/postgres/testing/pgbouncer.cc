@@ -42,14 +42,17 @@ PgBouncer::PgBouncer(const Server& server, const std::string& mode, const std::v
   const std::filesystem::path log = folder_ / "log";
   std::ofstream ini(folder_ / "pgbouncer.ini");
   ini << "[databases]\n* = host=127.0.0.1 port=" << server_port << " user=" << options_.user
-      << " password=" << options_.password << "\n[pgbouncer]\nlisten_addr = 127.0.0.1\nlisten_port = "
-      << options_.port << "\nunix_socket_dir =\nauth_type = any\npool_mode = " << mode << '\n';
+      << " password=" << options_.password
+      << "\n[pgbouncer]\nlisten_addr = 127.0.0.1\nlisten_port = " << options_.port
+      << "\nunix_socket_dir =\nauth_type = any\npool_mode = " << mode << '\n';
   for (const auto& setting : settings) ini << setting << '\n';
   ini.close();
-  std::filesystem::permissions(folder_.path(), std::filesystem::perms::others_exec | std::filesystem::perms::owner_all);
+  std::filesystem::permissions(folder_.path(),
+                               std::filesystem::perms::others_exec | std::filesystem::perms::owner_all);
   std::vector<std::string> command = {"setpriv", "--pdeathsig", "KILL"};
   if (geteuid() == 0) {
-    for (const char* word : {"--reuid=postgres", "--regid=postgres", "--clear-groups"}) command.emplace_back(word);
+    for (const char* word : {"--reuid=postgres", "--regid=postgres", "--clear-groups"})
+      command.emplace_back(word);
   }
   for (const std::string& word : {std::string("pgbouncer"), (folder_ / "pgbouncer.ini").string()})
     command.push_back(word);

@@ -1,6 +1,6 @@
-// PgBouncer in front of a test server, on a port of its own, run as the `postgres` user when the test is root.
-// Stopped by the destructor, and by the kernel when the test dies. Throws std::runtime_error when it does not
-// start.
+// PgBouncer in front of a test server, on a port of its own, run as the `postgres` user when the test is
+// root. Stopped by the destructor, and by the kernel when the test dies. Throws std::runtime_error when it
+// does not start.
 #pragma once
 
 #include <cstdint>

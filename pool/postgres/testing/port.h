@@ -10,8 +10,8 @@ struct HeldPort {
   std::uint16_t port = 0;
 };
 
-// The socket keeps the port from everybody but servers that set SO_REUSEADDR, as those of these tests do, also
-// between their stop and start. Throws std::runtime_error.
+// The socket keeps the port from everybody but servers that set SO_REUSEADDR, as those of these tests do,
+// also between their stop and start. Throws std::runtime_error.
 HeldPort hold_port();
 
 }  // namespace storagepool::postgres::testing

@@ -126,7 +126,8 @@ TEST_F(DataStorageDrainTest, ReplaysWhatTheTimeAllows) {
   EXPECT_TRUE(eventually([&] { return pod_.health("/readyz").body.find("draining") != std::string::npos; }));
   lock.reset();
   EXPECT_EQ(pod_.wait(), 0) << pod_.log();
-  EXPECT_EQ(server_.superuser("SELECT count(*) FROM audit_events", "audit").at(0), std::to_string(kUnits));
+  EXPECT_EQ(server_.superuser("SELECT count(*) FROM audit_events", "audit").at(0), std::to_string(kUnits))
+      << pod_.log();
 }
 
 TEST_F(DataStorageDrainTest, FinishesTheRequestUnderWayAndIsNotReadyMeanwhile) {
