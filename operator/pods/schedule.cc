@@ -65,6 +65,9 @@ Answer essence(Answer answer) {
   if (auto& facts = answer.facts) {
     facts->elsewhere = std::min<std::int64_t>(facts->elsewhere, 1);
     facts->facts_age_seconds = 0;
+    if (auto& sessions = facts->sessions_by_pod) {
+      for (auto& [pod, count] : *sessions) count = std::min<std::int64_t>(count, 1);
+    }
     if (auto& refused = facts->refused) refused->count = refused->at = 0;
     if (facts->facts) facts->facts->sessions = facts->facts->read_at = 0;
     if (auto& trial = facts->trial) {

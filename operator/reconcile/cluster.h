@@ -12,8 +12,14 @@
 #include "operator/kube/events.h"
 #include "operator/kube/kube.h"
 #include "operator/kube/watch/informer.h"
+#include "pool/common/runtime/clock.h"
 
 namespace storagepool::reconcile {
+
+struct PodList {
+  std::vector<kube::Json> pods;
+  runtime::TimePoint answered;  // by when they had been listed
+};
 
 class Cluster {
  public:
@@ -37,7 +43,7 @@ class Cluster {
   // The HorizontalPodAutoscalers that scale it.
   virtual std::vector<kube::ObjectPtr> cached_autoscalers(const kube::ObjectKey& pool) const = 0;
 
-  virtual Result<std::vector<kube::Json>> list_pods(const kube::ObjectKey& pool) = 0;
+  virtual Result<PodList> list_pods(const kube::ObjectKey& pool) = 0;
   // About the object of this kind ("Pod") with this uid.
   virtual Result<std::vector<kube::Json>> list_events(const std::string& name_space, const std::string& kind,
                                                       const std::string& uid) = 0;

@@ -216,11 +216,11 @@ std::vector<kube::ObjectPtr> KubeCluster::cached_autoscalers(const kube::ObjectK
   return of_pool(kube::resources::kHorizontalPodAutoscalers, pool);
 }
 
-Cluster::Result<std::vector<kube::Json>> KubeCluster::list_pods(const kube::ObjectKey& pool) {
+Cluster::Result<PodList> KubeCluster::list_pods(const kube::ObjectKey& pool) {
   auto listed = client_.list(kube::resources::kPods, {.name_space = pool.name_space,
                                                       .label_selector = render::pod_selector(pool.name)});
   if (!listed) return tl::unexpected(std::move(listed.error()));
-  return std::move(listed->items);
+  return PodList{.pods = std::move(listed->items), .answered = runtime::steady_now()};
 }
 
 Cluster::Result<std::vector<kube::Json>> KubeCluster::list_events(const std::string& name_space,

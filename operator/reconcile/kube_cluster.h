@@ -40,7 +40,7 @@ class KubeCluster final : public Cluster {
   std::vector<kube::ObjectPtr> cached_pods(const kube::ObjectKey& pool) const override;
   std::vector<kube::ObjectPtr> cached_claims(const kube::ObjectKey& pool) const override;
   std::vector<kube::ObjectPtr> cached_autoscalers(const kube::ObjectKey& pool) const override;
-  Result<std::vector<kube::Json>> list_pods(const kube::ObjectKey& pool) override;
+  Result<PodList> list_pods(const kube::ObjectKey& pool) override;
   Result<std::vector<kube::Json>> list_events(const std::string& name_space, const std::string& kind,
                                               const std::string& uid) override;
   Result<kube::Json> create(const kube::ResourceType& type, const kube::Json& object) override;

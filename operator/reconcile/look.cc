@@ -25,6 +25,8 @@ constexpr auto kWaiting = 2000ms;
 constexpr auto kProgressPeriod = 20s;
 constexpr auto kVolatileStatusPeriod = 30s;
 constexpr auto kSecretReapplyPeriod = 30s;
+// While the sessions of pods that are gone are awaited: what is read of them wakes nobody.
+constexpr std::chrono::milliseconds kReadAgain = 1s;
 // How long pods that leave are waited for where a volume keeps what they hold.
 constexpr auto kPatience = 60s;
 // What the API server has refused for good is asked of it again about this often.
@@ -200,7 +202,10 @@ Observed Look::objects() const {
   for (const ClaimView& claim : claims_) {
     observed.claims.push_back({.ordinal = claim.ordinal, .bound = claim.bound});
   }
-  observed.pods_are_live = pods_are_live_;
+  observed.pods_are_live = pods_listed_.has_value();
+  const Departed& departed = memory_.departed;
+  if (departed.may_linger(now_.steady)) observed.lingering = departed.words(now_.steady);
+  observed.vanished = departed.has_vanished(now_.steady);
   observed.destination = destination();
   return observed;
 }
@@ -233,6 +238,7 @@ void Look::take_pods(const std::vector<kube::ObjectPtr>& objects) {
   pods_ = std::move(pods);
   observed_pods_ = true;
   learn_facts();
+  follow_departed();
   reapply_token_if_wanted();
 }
 
@@ -316,8 +322,16 @@ void Look::record(kube::Event event) {
 // Something is awaited that a report shows.
 bool Look::awaits_pods() const {
   if (!step_) return false;
-  return !step_->unconfirmed.empty() || step_->leaving || step_->awaits_journal ||
+  return !step_->unconfirmed.empty() || step_->leaving || step_->awaits_journal || awaits_departed() ||
          step_->plan.shortage == sizing::Shortage::kFactsUnknown;
+}
+
+// The claim cannot be lowered for them.
+bool Look::awaits_departed() const {
+  const auto& config = memory_.config.view();
+  const bool ceiling_is_high = config && config->granted.ceiling > config->granted.settings.max_open_conns;
+  const Departed& departed = memory_.departed;
+  return departed.may_linger(now_.steady) || (ceiling_is_high && departed.has_vanished(now_.steady));
 }
 
 std::chrono::milliseconds Look::report_period() const {
@@ -349,6 +363,7 @@ std::chrono::milliseconds Look::requeue_after() const {
   };
   const auto& since = memory_.leaving_since;
   if (since && now_.steady - *since < kPatience) until(*since + kPatience);
+  if (awaits_departed()) until(now_.steady + kReadAgain);
   if (const auto due = memory_.inquiry.next()) until(*due);
   if (const auto due = memory_.scheduler.next(now_.steady)) until(*due);
   const bool may_mend =

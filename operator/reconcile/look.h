@@ -55,6 +55,7 @@ class Look {
 
   void take_pods(const std::vector<kube::ObjectPtr>& objects);
   void learn_facts();
+  void follow_departed();
   std::optional<DestinationObserved> destination() const;
   bool as_led(const PodState& pod) const;
   bool are_as_led() const;
@@ -71,6 +72,7 @@ class Look {
   Desired desired() const;
   void follow_pods();
   bool awaits_pods() const;
+  bool awaits_departed() const;
   std::chrono::milliseconds report_period() const;
   std::chrono::milliseconds requeue_after() const;
   kube::ObjectKey child(const std::string& name) const { return {identity_.name_space, name}; }
@@ -99,7 +101,8 @@ class Look {
   Status previous_;  // as it was before
   Status status_;
   std::vector<PodState> pods_;
-  bool pods_are_live_ = false;
+  std::optional<runtime::TimePoint>
+      pods_listed_;  // from the API server, by this moment; absent: from the cache
   std::vector<ClaimView> claims_;
 };
 

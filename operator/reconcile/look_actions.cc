@@ -195,7 +195,7 @@ Look::Failure Look::write_grant(const WriteGrant& action) {
   see_objects(memory_, cluster_, identity_, now_.steady);
   follow_servers(memory_, subject(), previous_, now_.steady);
   memory_.ceiling_in_doubt.reset();
-  pods_are_live_ = false;
+  pods_listed_.reset();
   log::info("settings granted", {{"storagepool", kube::key_of(*object_).to_string()},
                                  {"generation", granted.generation},
                                  {"maxOpenConns", granted.settings.max_open_conns},
@@ -260,7 +260,7 @@ Look::Failure Look::scale(const Scale& action) {
   }
   see_objects(memory_, cluster_, identity_, now_.steady);
   memory_.peak_in_doubt.reset();
-  pods_are_live_ = false;
+  pods_listed_.reset();
   log::info("scaled", {{"storagepool", kube::key_of(*object_).to_string()},
                        {"replicas", action.replicas},
                        {"partition", action.partition},
@@ -272,9 +272,9 @@ Look::Failure Look::list_pods() {
   auto listed = cluster_.list_pods(kube::key_of(*object_));
   if (!listed) return refused_or(listed.error(), "the list of the pods");
   std::vector<kube::ObjectPtr> objects;
-  for (Json& pod : *listed) objects.push_back(std::make_shared<const Json>(std::move(pod)));
+  for (Json& pod : listed->pods) objects.push_back(std::make_shared<const Json>(std::move(pod)));
+  pods_listed_ = listed->answered;
   take_pods(objects);
-  pods_are_live_ = true;
   return std::nullopt;
 }
 

@@ -2,6 +2,7 @@
 #include <algorithm>
 #include <utility>
 
+#include "operator/reconcile/holding.h"
 #include "operator/reconcile/look.h"
 #include "operator/render/render.h"
 
@@ -21,6 +22,25 @@ void Look::learn_facts() {
       follow_facts(memory_.destination_facts,
                    {.facts = *trial->facts, .read = read(trial->facts_age_seconds)});
     }
+  }
+}
+
+void Look::follow_departed() {
+  Departed& departed = memory_.departed;
+  const Observed known = objects();
+  departed.follow({.pods = pods_,
+                   .replicas = known.workload ? known.workload->replicas : 0,
+                   .peak_pods = holding(known).existing.peak_pods,
+                   .settled = !known.workload || known.workload->settled,
+                   .listed = pods_listed_},
+                  now_.steady);
+  // Of the servers that pods may be on besides nobody tells.
+  if (!memory_.leaving.empty() || !memory_.tried.empty()) return;
+  for (const PodState& pod : pods_) {
+    const auto& told = pod.answer.facts;
+    if (!told || !told->sessions_by_pod || told->target != memory_.target) continue;
+    departed.read(*told->sessions_by_pod,
+                  pod.answer.asked - std::chrono::seconds(told->facts_age_seconds + 1));
   }
 }
 
@@ -50,11 +70,12 @@ bool Look::as_led(const PodState& pod) const {
          (granted.candidate ? tries_it : tries == target);
 }
 
-// Pods that have not started yet will read the ConfigMap as it is.
+// Pods that have not started yet will read the ConfigMap as it is. Of one that has vanished nobody knows
+// where its sessions are.
 bool Look::are_as_led() const {
-  return memory_.config.view() && std::all_of(pods_.begin(), pods_.end(), [&](const PodState& pod) {
-           return !pod.view.started || as_led(pod);
-         });
+  return memory_.config.view() && !memory_.departed.has_vanished(now_.steady) &&
+         std::all_of(pods_.begin(), pods_.end(),
+                     [&](const PodState& pod) { return !pod.view.started || as_led(pod); });
 }
 
 Look::Failure Look::forget_servers() {
@@ -63,7 +84,7 @@ Look::Failure Look::forget_servers() {
   const bool same = settled.leaving == memory_.leaving && settled.tried == memory_.tried;
   // A write in doubt may lead pods elsewhere than what is known.
   if (same || memory_.ceiling_in_doubt || !are_as_led()) return std::nullopt;
-  if (!pods_are_live_) {
+  if (!pods_listed_) {
     if (auto failure = list_pods()) return failure;
   }
   if (are_as_led()) forget_left_servers(memory_, identity_);

@@ -10,6 +10,7 @@
 
 #include "operator/kube/object.h"
 #include "operator/reconcile/children.h"
+#include "operator/reconcile/departed.h"
 #include "operator/reconcile/inquiry.h"
 #include "operator/reconcile/status.h"
 #include "operator/reconcile/view.h"
@@ -64,6 +65,7 @@ struct Memory {
   bool deleting = false;                                               // and their StoragePool with them
   Inquiry inquiry;                                                     // why pods do not come up
   SchedulerWords scheduler;
+  Departed departed;
   // Since when each look has ended with a request that failed and may pass.
   std::optional<std::chrono::steady_clock::time_point> failing_since;
   std::int64_t generation = 0;  // metadata.generation when it was last looked at

@@ -59,6 +59,8 @@ class Stepper {
     }
     if (const auto refused = connections_refused(observed_.pods)) {
       step_.blocked = refused;
+    } else if (const auto& lingering = observed_.lingering; lingering && !lingering->empty()) {
+      step_.blocked = Reason{"SessionsOfGonePods", *lingering};
     } else if (!step_.blocked && !desired_.request.paused && leaves_out_pods(step_.plan, desired_.request)) {
       step_.blocked = shortage();
     }
@@ -76,6 +78,7 @@ class Stepper {
     }
     const bool settled = !observed_.workload || workload_.settled;
     if (!settled || !observed_.pods.empty()) return Wait{};
+    if (observed_.lingering) return Wait{};
     if (!observed_.pods_are_live) return ListPods{};
     if (auto next = sweep()) return std::move(*next);
     return Done{};
@@ -166,12 +169,13 @@ class Stepper {
   // Lowers the ledger to what is so; decided on a live list only.
   std::optional<Action> settle(const Granted& granted) const {
     const bool ceiling_is_high =
-        granted.ceiling > granted.settings.max_open_conns && step_.unconfirmed.empty();
+        granted.ceiling > granted.settings.max_open_conns && step_.unconfirmed.empty() && !observed_.vanished;
     const std::int64_t pods = pods_beside(workload_.replicas);
     const bool peak_is_high = workload_.settled && workload_.peak_pods > pods;
-    if (!ceiling_is_high && !peak_is_high) return std::nullopt;
+    const bool peak_may_fall = peak_is_high && !observed_.lingering;
+    if (!ceiling_is_high && !peak_may_fall) return std::nullopt;
     if (!observed_.pods_are_live) return ListPods{};
-    if (peak_is_high) return resized(workload_.replicas, pods);
+    if (peak_may_fall) return resized(workload_.replicas, pods);
     Granted lowered = granted;
     lowered.ceiling = granted.settings.max_open_conns;
     return WriteGrant{std::move(lowered)};

@@ -12,10 +12,11 @@
 // (operator/sizing/ledger.h): who carries an action out raises the claim in the Ledger before.
 //
 // Order that follows. Scale-out: shrink the limit -> every pod confirms (applied, and sockets within it) ->
-// lower the ceiling -> more replicas. Scale-in: fewer replicas -> pods are gone -> lower peak_pods -> grow
-// the limit. Beside others: who has more than its share shrinks, who has less grows as that is confirmed. A
-// pod that does not answer keeps the ceiling up, and so holds back growth that would not fit with it, and
-// nothing else.
+// lower the ceiling -> more replicas. Scale-in: fewer replicas -> pods are gone, and their sessions
+// (departed.h)
+// -> lower peak_pods -> grow the limit. Beside others: who has more than its share shrinks, who has less
+// grows as that is confirmed. A pod that does not answer keeps the ceiling up, and so holds back growth that
+// would not fit with it, and nothing else.
 //
 // A server that has refused a connection (53300) has less than the sum says: until that is over, neither
 // limits nor replicas grow.
@@ -133,6 +134,9 @@ struct Observed {
   std::optional<Workload> workload;
   std::vector<PodObserved> pods;        // terminating ones included
   std::vector<ClaimObserved> claims{};  // those that are being deleted are left out
+  // Pods are gone, and PostgreSQL may still hold sessions of theirs (departed.h); what people are told of it.
+  std::optional<std::string> lingering{};
+  bool vanished = false;             // one has gone, and may hold as much as a pod could
   bool pods_are_live = false;        // listed from the API server after the above was read, not from a cache
   std::int64_t last_generation = 0;  // the highest remembered elsewhere
   // Remembered from before the ConfigMap or the StatefulSet was lost; 0: not known.

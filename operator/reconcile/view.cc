@@ -35,6 +35,17 @@ bool has_run(const Json& pod) {
   return false;
 }
 
+// Not only by its phase: the cluster calls a pod failed whose node it has lost, and that may be at work.
+bool has_ended(const Json& pod) {
+  const std::string phase = text_at(pod, "/status/phase");
+  if (phase != "Succeeded" && phase != "Failed") return false;
+  const Json& containers = json::at(pod, "/status/containerStatuses");
+  return !containers.is_array() ||
+         std::none_of(containers.begin(), containers.end(), [](const Json& container) {
+           return json::at(container, "/state/running").is_object();
+         });
+}
+
 std::int64_t restarts_of(const Json& pod) {
   const Json& containers = json::at(pod, "/status/containerStatuses");
   std::int64_t restarts = 0;
@@ -56,11 +67,11 @@ std::optional<PodView> read_pod(const Json& object, const std::string& pool) {
   pod.name = kube::metadata_string(object, "name");
   const auto ordinal = ordinal_of(pod.name, pool + "-");
   if (!ordinal) return std::nullopt;
-  const std::string phase = text_at(object, "/status/phase");
   pod.ordinal = *ordinal;
   pod.uid = kube::metadata_string(object, "uid");
   pod.terminating = kube::is_deleting(object);
-  pod.started = !text_at(object, "/spec/nodeName").empty() && phase != "Succeeded" && phase != "Failed";
+  pod.ended = has_ended(object);
+  pod.started = !text_at(object, "/spec/nodeName").empty() && !pod.ended;
   pod.ready = is_ready(object) && !pod.terminating;
   pod.ip = text_at(object, "/status/podIP");
   pod.revision = kube::label(object, "controller-revision-hash");

@@ -23,6 +23,7 @@ struct PodView {
   std::int64_t ordinal = 0;
   bool terminating = false;
   bool started = false;  // on a node and not ended
+  bool ended = false;    // by itself, with all that it held
   bool ready = false;
   std::string ip = {};
   std::string revision = {};            // of the pod template it was made from

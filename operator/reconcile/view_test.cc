@@ -31,6 +31,10 @@ TEST(ReadPod, StartedMeansOnANodeAndNotEnded) {
       started(R"({"metadata": {"name": "a-0"}, "spec": {"nodeName": "n"}, "status": {"phase": "Pending"}})"));
   EXPECT_FALSE(
       started(R"({"metadata": {"name": "a-0"}, "spec": {"nodeName": "n"}, "status": {"phase": "Failed"}})"));
+  EXPECT_TRUE(
+      started(R"({"metadata": {"name": "a-0"}, "spec": {"nodeName": "n"}, "status": {"phase": "Failed",
+      "containerStatuses": [{"state": {"running": {}}}]}})"))
+      << "the cluster has lost its node";
 }
 
 TEST(ReadPod, IgnoresWhatIsNotThePool) {

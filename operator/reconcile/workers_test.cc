@@ -56,7 +56,7 @@ class GuardedCluster final : public Cluster, public pods::Pods {
   std::vector<kube::ObjectPtr> cached_autoscalers(const kube::ObjectKey& pool) const override {
     return with([&](FakeCluster& c) { return c.cached_autoscalers(pool); });
   }
-  Result<std::vector<Json>> list_pods(const kube::ObjectKey& pool) override {
+  Result<PodList> list_pods(const kube::ObjectKey& pool) override {
     return with([&](FakeCluster& c) { return c.list_pods(pool); });
   }
   Result<std::vector<Json>> list_events(const std::string& name_space, const std::string& kind,

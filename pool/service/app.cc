@@ -142,7 +142,7 @@ App::App(const Options& options, Startup startup)
             return options_for(*access);
           },
           system_database_, predecessor_.leave_room(settings_.in_force().settings), monitor_.listener()),
-      reader_(engine_),
+      reader_(engine_, system_database_),
       ingest_(executor_, engine_, ingest_limits(options)),
       workspaces_(executor_, engine_, system_database_, workspace_options(options)),
       event_store_(ingest_, [this] { return !postgres_usable(); }),
@@ -159,10 +159,11 @@ App::App(const Options& options, Startup startup)
                                         auth::authenticated(authenticator_, api_routes_.handler(),
                                                             statistics_paths(), metrics_.refusals("api"))))),
       health_(executor_, small_requests(), health_routes_.handler()),
-      admin_(executor_, small_requests(),
-             make_admin_handler({options.admin_token_file, settings_, [this] { return report(); },
-                                 [this] { return facts(); }, [this] { return journal_.get(); },
-                                 [this](bool leaving) { leave(leaving); }, metrics_.refusals("admin")})),
+      admin_(
+          executor_, small_requests(),
+          make_admin_handler({options.admin_token_file, settings_, [this] { return report(); },
+                              [this] { return monitor_.look(), facts(); }, [this] { return journal_.get(); },
+                              [this](bool leaving) { leave(leaving); }, metrics_.refusals("admin")})),
       metrics_server_(executor_, small_requests(), metrics_routes_.handler()) {}
 
 void App::add_routes() {

@@ -164,6 +164,10 @@ void PostgresStatus::checked(settings::ServerFacts facts, TimePoint now, bool co
   if (!connect_failed_at_ || now - *connect_failed_at_ > kFaultMemory) clear_fault();
 }
 
+void PostgresStatus::counted(std::optional<std::map<std::string, std::int64_t>> sessions_by_pod) {
+  sessions_by_pod_ = std::move(sessions_by_pod);
+}
+
 void PostgresStatus::check_failed(const postgres::Error& error) {
   reachable_ = false;
   set_fault(to_fault(error), error.detail);
@@ -238,6 +242,7 @@ settings::FactsReport PostgresStatus::report(TimePoint now) const {
   report.fault = fault();
   report.detail = detail();
   if (refused_at_) report.refused = refusals_;
+  report.sessions_by_pod = sessions_by_pod_;
   return report;
 }
 

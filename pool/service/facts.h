@@ -57,6 +57,8 @@ class PostgresStatus {
   void connected();  // a session was established
   void connect_failed(const postgres::Error& error, TimePoint now);
   void checked(settings::ServerFacts facts, TimePoint now, bool commits_early = false);
+  // Of each pod of the StoragePool, as FactsReport::sessions_by_pod; before `checked`, of the same moment.
+  void counted(std::optional<std::map<std::string, std::int64_t>> sessions_by_pod);
   void check_failed(const postgres::Error& error);  // on an established session
   void no_session(const std::string& why);          // none is open and none could be had
   void schema_ready();
@@ -111,6 +113,7 @@ class PostgresStatus {
   std::optional<Fault> registry_fault_;
   std::optional<settings::ServerFacts> facts_;
   TimePoint facts_at_;
+  std::optional<std::map<std::string, std::int64_t>> sessions_by_pod_;
 };
 
 }  // namespace storagepool::service

@@ -158,29 +158,30 @@ awaitable<bool> Monitor::read_facts(postgres::Connection& connection, int moves)
     co_return false;
   }
   if (tell_predecessor_) {
-    const bool counted = co_await count_predecessor(connection, moves);
+    const bool counted = co_await count_sessions(connection, moves);
     if (!counted) co_return false;
   }
   status_.checked(std::move(parsed->facts), runtime::steady_now(), parsed->commits_early);
   co_return true;
 }
 
-awaitable<bool> Monitor::count_predecessor(postgres::Connection& connection, int moves) {
-  const auto result = co_await connection.execute(kPredecessorSql, runtime::steady_now() + kFactsTimeout);
+awaitable<bool> Monitor::count_sessions(postgres::Connection& connection, int moves) {
+  const auto result = co_await connection.execute(kSessionsSql, runtime::steady_now() + kFactsTimeout);
   if (moves != moves_) co_return false;
   if (!result) {
     status_.check_failed(result.error());
     co_return false;
   }
-  const auto count = parse_predecessor(*result);
-  if (!count) {
+  auto sessions = parse_sessions(*result);
+  if (!sessions) {
     postgres::Error error;
-    error.detail = count.error();
+    error.detail = sessions.error();
     status_.check_failed(error);
     co_return false;
   }
-  predecessor_ = *count;
-  tell_predecessor_(*count);
+  status_.counted(std::move(sessions->by_pod));
+  predecessor_ = sessions->predecessor;
+  tell_predecessor_(sessions->predecessor);
   co_return true;
 }
 

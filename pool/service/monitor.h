@@ -36,7 +36,7 @@ class Monitor {
   void watch_predecessor(std::function<void(std::int64_t)> tell) { tell_predecessor_ = std::move(tell); }
   // Tells of each session that is made.
   void watch_sessions(std::function<void()> tell) { on_connected_ = std::move(tell); }
-  // There is reason to think that PostgreSQL cannot be used any more.
+  // There is reason to think that PostgreSQL cannot be used any more, or somebody wants newer facts.
   void look();
   // Sessions are opened to another server from now on.
   void moved();
@@ -52,7 +52,7 @@ class Monitor {
   enum class Checked { kNoSession, kFailed, kWell };
   boost::asio::awaitable<Checked> check();
   boost::asio::awaitable<bool> read_facts(postgres::Connection& connection, int moves);
-  boost::asio::awaitable<bool> count_predecessor(postgres::Connection& connection, int moves);
+  boost::asio::awaitable<bool> count_sessions(postgres::Connection& connection, int moves);
   boost::asio::awaitable<void> migrate(postgres::Connection& connection, int moves);
   boost::asio::awaitable<void> create_months(postgres::Connection& connection);
   boost::asio::awaitable<void> wait(std::chrono::milliseconds period);

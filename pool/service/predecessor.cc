@@ -5,6 +5,7 @@
 #include <random>
 
 #include "pool/common/json/json.h"
+#include "pool/common/settings/admin_wire.h"
 
 namespace storagepool::service {
 
@@ -14,17 +15,32 @@ constexpr std::size_t kLongestName = 63 - std::string_view("#1a2b3c4d").size(); 
 
 }  // namespace
 
-const std::string_view kPredecessorSql = R"sql(
-SELECT count(*) FROM pg_stat_activity
-WHERE usename = current_user AND application_name <> current_setting('application_name')
-  AND split_part(application_name, '#', 1) = split_part(current_setting('application_name'), '#', 1))sql";
+const std::string_view kSessionsSql = R"sql(
+SELECT split_part(application_name, '#', 1), count(*),
+       count(*) FILTER (WHERE name = own AND application_name <> current_setting('application_name'))
+FROM pg_stat_activity,
+     split_part(application_name, '#', 1) AS name,
+     split_part(current_setting('application_name'), '#', 1) AS own,
+     substring(own FROM '[.][^.]*$') AS storage_pool
+WHERE usename = current_user AND strpos(application_name, '#') > 0
+  AND (name = own OR right(name, length(storage_pool)) = storage_pool)
+GROUP BY 1)sql";
 
-tl::expected<std::int64_t, std::string> parse_predecessor(const postgres::Result& result) {
-  if (result.rows.size() == 1 && result.rows[0].size() == 1 && result.rows[0][0]) {
-    const auto count = json::parse_integer(*result.rows[0][0]);
-    if (count && *count >= 0) return *count;
+tl::expected<PodSessions, std::string> parse_sessions(const postgres::Result& result) {
+  PodSessions sessions{.by_pod = std::map<std::string, std::int64_t>{}};
+  for (const auto& row : result.rows) {
+    const auto count = [&](std::size_t column) {
+      const auto parsed =
+          row.size() > column && row[column] ? json::parse_integer(*row[column]) : std::nullopt;
+      return parsed.value_or(-1);
+    };
+    if (row.size() != 3 || !row[0] || count(1) < 0 || count(2) < 0)
+      return tl::unexpected(std::string("the counts of the pods' sessions are no counts"));
+    sessions.predecessor += count(2);
+    sessions.by_pod->emplace(row[0]->substr(0, row[0]->rfind('.')), count(1));
   }
-  return tl::unexpected(std::string("the count of the predecessor's sessions is no count"));
+  if (sessions.by_pod->size() > settings::FactsReport::kMostPodsTold) sessions.by_pod.reset();
+  return sessions;
 }
 
 Predecessor::Predecessor(const std::string& session_name) {

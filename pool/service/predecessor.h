@@ -3,13 +3,16 @@
 // minute). What the pods of a StoragePool may hold is counted by pod, so that until then they are this one's:
 // they are taken off its limit, and count as sockets that are not let go of yet.
 //
-// Sessions are named NAME#INSTANCE: the name is the pod's, the instance that of one process.
+// Sessions are named NAME#INSTANCE: the name is the pod's, POD.STORAGEPOOL, the instance that of one process.
+// So those of pods that are gone for good are known as well; the operator counts them until they end.
 #pragma once
 
 #include <algorithm>
 #include <cstdint>
+#include <map>
 #include <optional>
 #include <string>
+#include <string_view>
 
 #include <tl/expected.hpp>
 
@@ -18,11 +21,15 @@
 
 namespace storagepool::service {
 
-// Sessions of the current role with the name of the asking one and another instance: one row, one number.
-extern const std::string_view kPredecessorSql;
+// Sessions of the current role that belong to the StoragePool of the asking one: a row for each name, for
+// `parse_sessions`.
+extern const std::string_view kSessionsSql;
 
-// The count; an error when it is none.
-tl::expected<std::int64_t, std::string> parse_predecessor(const postgres::Result& result);
+struct PodSessions {
+  std::int64_t predecessor = 0;                               // of the asking one's name, another instance
+  std::optional<std::map<std::string, std::int64_t>> by_pod;  // absent: too many to tell
+};
+tl::expected<PodSessions, std::string> parse_sessions(const postgres::Result& result);
 
 class Predecessor {
  public:

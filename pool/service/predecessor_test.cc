@@ -1,6 +1,8 @@
 #include "pool/service/predecessor.h"
 
+#include <string>
 #include <utility>
+#include <vector>
 
 #include <gmock/gmock.h>
 #include <gtest/gtest.h>
@@ -55,15 +57,33 @@ TEST(Predecessor, IsTakenOffTheLimit) {
   EXPECT_EQ(one.leave_room(granted_of(15)), granted_of(15));
 }
 
-TEST(ParsePredecessor, TakesOneCount) {
-  const auto result = [](std::optional<std::string> text) {
-    return postgres::Result{.columns = {}, .rows = {{std::move(text)}}, .affected_rows = 0};
-  };
-  EXPECT_EQ(parse_predecessor(result("7")), 7);
-  EXPECT_FALSE(parse_predecessor(result("-1")));
-  EXPECT_FALSE(parse_predecessor(result("seven")));
-  EXPECT_FALSE(parse_predecessor(result(std::nullopt)));
-  EXPECT_FALSE(parse_predecessor({}));
+using Row = std::vector<std::optional<std::string>>;
+
+tl::expected<PodSessions, std::string> parsed(std::vector<Row> rows) {
+  return parse_sessions({.columns = {}, .rows = std::move(rows), .affected_rows = 0});
+}
+
+TEST(ParseSessions, TakesACountForEachPod) {
+  const auto sessions = parsed({{"audit-2.1a2b3c4d", "9", "7"}, {"audit-0.1a2b3c4d", "4", "0"}});
+  ASSERT_TRUE(sessions);
+  EXPECT_EQ(sessions->predecessor, 7);
+  EXPECT_THAT(sessions->by_pod.value(),
+              ::testing::UnorderedElementsAre(::testing::Pair("audit-0", 4), ::testing::Pair("audit-2", 9)));
+  for (const char* count : {"-1", "seven"}) {
+    EXPECT_FALSE(parsed({{"audit-0.1a2b3c4d", "4", count}}));
+    EXPECT_FALSE(parsed({{"audit-0.1a2b3c4d", count, "0"}}));
+  }
+  EXPECT_FALSE(parsed({{"audit-0.1a2b3c4d", std::nullopt, "0"}}));
+  EXPECT_FALSE(parsed({{"audit-0.1a2b3c4d"}}));
+}
+
+TEST(ParseSessions, OfTooManyPodsTellsNone) {
+  std::vector<Row> rows;
+  for (int i = 0; i < 201; ++i) rows.push_back({"audit-" + std::to_string(i) + ".1a2b3c4d", "1", "1"});
+  EXPECT_FALSE(parsed(rows).value().by_pod);
+  rows.pop_back();
+  EXPECT_EQ(parsed(rows).value().by_pod.value().size(), 200U);
+  EXPECT_EQ(parsed(rows).value().predecessor, 200);
 }
 
 }  // namespace

@@ -43,6 +43,7 @@ std::optional<Event> World::calm_pods(State& state, int index) {
   Pool& pool = state.pools[static_cast<std::size_t>(index)];
   for (int i = 0; i < kMostPods; ++i) {
     Pod& pod = pool.pods[static_cast<std::size_t>(i)];
+    if (pod.left_behind != 0) return pod.left_behind = 0, event_of(What::kLetGo, index, i);
     if (pod.partitioned != 0) return pod.partitioned = 0, event_of(What::kPartition, index, i);
     if (pod.late != 0) return deliver(pod), event_of(What::kDeliver, index, i);
     if (pod.terminating != 0) return remove_pod(pod), event_of(What::kEnd, index, i);
@@ -95,6 +96,10 @@ std::optional<Event> World::calm_caches(State& state, int index) {
     end_look(pool);
     hear_of_pods(pool);
     return event_of(What::kCachePods, index);
+  }
+  if (may_linger(pool) || pool.vanished != 0) {
+    wait_long(pool);
+    return event_of(What::kWaitedLong, index);
   }
   for (int i = 0; i < kMostPods; ++i) {
     Pod& pod = pool.pods[static_cast<std::size_t>(i)];

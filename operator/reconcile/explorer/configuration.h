@@ -31,6 +31,9 @@ enum class What : Byte {
   kMount,        // a node hears of the newest ConfigMap
   kRestart,      // of a container
   kEvict,        // a pod is deleted, by whoever it may be
+  kLoseNode,     // a pod that was seen is gone and its sockets are not
+  kLetGo,        // PostgreSQL misses the answers of one that is gone
+  kWaitedLong,   // longer than that takes
   kPartition,    // a pod cannot be asked, or can again
   kLoseMessage,  // a pushed grant does not arrive
   kRefuse,       // a write is not made, and the operator knows

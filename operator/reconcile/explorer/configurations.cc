@@ -192,6 +192,31 @@ Configuration invalid_spec() {
           .most_states = 700'000};
 }
 
+Configuration nodes_lost() {
+  return {.name = "nodes lost",
+          .about = "two StoragePools change beside each other while nodes are lost with their pods",
+          .menu = {{.replicas = 2, .limit = 2},
+                   {.replicas = 1, .limit = 4},
+                   {.replicas = 1, .limit = 2},
+                   {.deleting = true}},
+          .specs = {{0, 1, 3}, {2, 1}},
+          .sizes = {6},
+          .events = {What::kSpec, What::kLoseNode, What::kCrash, What::kEvict},
+          .starts_settled = true,
+          .most_states = 800'000};
+}
+
+Configuration a_node_lost() {
+  return {.name = "a node lost",
+          .about = "one StoragePool between sizes and limits while nodes are lost with its pods",
+          .menu = {{.replicas = 2, .limit = 3}, {.replicas = 2, .limit = 1}, {.replicas = 1, .limit = 5}},
+          .specs = {{0, 1, 2}},
+          .sizes = {6},
+          .events = {What::kSpec, What::kLoseNode, What::kCrash, What::kPartition},
+          .starts_settled = true,
+          .most_states = 700'000};
+}
+
 Configuration late_writes() {
   return {.name = "late writes",
           .about = "the operator loses its place to another one while its write is under way",
@@ -210,7 +235,7 @@ const std::vector<Configuration>& configurations() {
   static const std::vector<Configuration> all{
       on_and_off(),   resizes(),     first_start(),  neighbours(),     single_pods(),     strict(),
       three(),        deletion(),    answers_lost(), server_shrinks(), objects_deleted(), moves(),
-      invalid_spec(), late_writes(), typing_error(), moves_blindly()};
+      invalid_spec(), late_writes(), typing_error(), moves_blindly(),  nodes_lost(),      a_node_lost()};
   return all;
 }
 

@@ -91,6 +91,8 @@ Asked ask(const Configuration& configuration, const State& state, int index, Fau
     asked.observed.pods.push_back(observed_pod(pool.pods[i], ordinal, pool.known_config_map.grant, fault));
   }
   asked.observed.pods_are_live = pool.live != 0 || fault == Fault::kPeakLoweredFromCachedList;
+  if (may_linger(pool) && fault != Fault::kSessionsOfGonePodsForgotten) asked.observed.lingering = "";
+  asked.observed.vanished = pool.vanished != 0 && fault != Fault::kVanishedPodHasNoMoreThanTheLimit;
   if (fault == Fault::kReleasedWhilePodsExist && spec.deleting) asked.observed.pods.clear();
   sizing::Ledger ledger;
   for (int i = 0; i < configuration.pools(); ++i) {
@@ -218,7 +220,7 @@ AccountBytes account_bytes(const Pool& pool) {
 
 // All that `decide` looks at, and nothing else.
 struct Question {
-  Byte index, live, settled;
+  Byte index, live, settled, lingering, vanished;
   Grant grant, status_grant;
   Candidate candidate;
   std::array<std::array<Byte, 6>, kMostPods> pods;
@@ -232,6 +234,8 @@ std::uint64_t question(const State& state, int index, int pools, const Spec& spe
   asked.index = static_cast<Byte>(index);
   asked.live = pool.live;
   asked.settled = pool.known_stateful_set.settled;
+  asked.lingering = may_linger(pool) ? 1 : 0;
+  asked.vanished = pool.vanished;
   asked.grant = pool.known_config_map.grant;
   asked.status_grant = pool.status_grant;
   asked.candidate = pool.known_config_map.candidate;

@@ -62,6 +62,7 @@ std::string pod(const Pod& pod) {
   if (pod.late != 0) text += ", on its way to it " + grant(pod.late);
   if (pod.leads_to != 0) text += ", server " + number(pod.leads_to);
   if (pod.mount_candidate != 0) text += ", tries server " + number(pod.mount_candidate - 1);
+  if (pod.left_behind != 0) text += ", left behind " + number(pod.left_behind) + " sockets";
   if (pod.mount_is_newest != 0) text += ", has the newest ConfigMap";
   if (pod.left != 0) text += ", sockets on servers left " + number(pod.left);
   return text;
@@ -108,6 +109,10 @@ std::vector<std::string> lines(const State& state, const Configuration& configur
     all.push_back(name + "remembers ceiling " + number(pool.last_ceiling) + ", peak " +
                   number(pool.last_peak) + ", generation " + number(generation_of(pool.status_grant)));
     all.push_back(name + (pool.live != 0 ? "pods are seen live" : "pods are seen in a cache"));
+    if (pool.nodes_are_lost != 0)
+      all.push_back(name + "pods missing when listed " + number(pool.listed - 1) + ", ended " +
+                    number(pool.ended) + (pool.cleared != 0 ? ", none has a session" : "") +
+                    (pool.vanished != 0 ? ", one has vanished" : ""));
     all.push_back(name + "leaving servers " + number(pool.leaving) + ", tried " + number(pool.tried) +
                   (pool.there.known != 0 ? ", knows its destination" : ""));
     all.push_back(name + "facts: " +
@@ -159,6 +164,12 @@ std::string_view words(What what) {
       return "the pod's container restarts";
     case What::kEvict:
       return "somebody deletes the pod";
+    case What::kLoseNode:
+      return "the pod's node is lost, and the pod deleted";
+    case What::kLetGo:
+      return "PostgreSQL lets go of the one that is gone";
+    case What::kWaitedLong:
+      return "it was so long ago that PostgreSQL has let go";
     case What::kPartition:
       return "the pod's network is cut, or whole again";
     case What::kLoseMessage:
@@ -195,7 +206,7 @@ std::string_view words(What what) {
 
 bool is_of_a_pod(What what) {
   return what == What::kAsk || what == What::kCreate ||
-         (what >= What::kCondemn && what <= What::kLoseMessage);
+         (what >= What::kCondemn && what <= What::kLoseMessage && what != What::kWaitedLong);
 }
 
 bool is_of_all(What what) {

@@ -29,6 +29,8 @@ const std::vector<Planted>& planted_faults() {
       {Fault::kMovedBelievedOfOldMounts, "MovedBelievedOfOldMounts", "typing error"},
       {Fault::kLedOnBeforeAdmission, "LedOnBeforeAdmission", "typing error"},
       {Fault::kLimitOfTheOldServerIsTakenAlong, "LimitOfTheOldServerIsTakenAlong", "moves"},
+      {Fault::kSessionsOfGonePodsForgotten, "SessionsOfGonePodsForgotten", "a node lost"},
+      {Fault::kVanishedPodHasNoMoreThanTheLimit, "VanishedPodHasNoMoreThanTheLimit", "a node lost"},
   };
   return all;
 }

@@ -35,6 +35,8 @@ enum class Fault : Byte {
   kMovedBelievedOfOldMounts,
   kLedOnBeforeAdmission,
   kLimitOfTheOldServerIsTakenAlong,
+  kSessionsOfGonePodsForgotten,
+  kVanishedPodHasNoMoreThanTheLimit,
 };
 
 struct Planted {

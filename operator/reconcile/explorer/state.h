@@ -53,7 +53,9 @@ struct Pod {
   Byte mount_is_newest = 0;       // 0 also where it does not matter
   Byte leads_to = 0;              // the server of its new sessions
   Byte left = 0;                  // servers of its old ones, a bit each
+  Byte left_behind = 0;           // sockets of one of this name whose node was lost
   // The operator's.
+  Byte ended = 0;  // the one that was seen last and is gone ended by itself
   Byte seen = kNotSeen;
   Byte seen_is_this = 0;  // and not one of this name that is gone
   Byte pushed = 0;        // the grant was sent since the look began
@@ -128,6 +130,12 @@ struct Pool {
   Byte last_peak = 0;      // from before the StatefulSet was lost
   Grant status_grant = 0;  // remembered in the status
   Write write;
+  // Of pods that are gone (departed.h), in worlds where nodes are lost.
+  Byte nodes_are_lost = 0;
+  Byte listed = 0;    // 1 + pods that were missing when they were listed; 0: they were not
+  Byte cleared = 0;   // PostgreSQL has shown no session of theirs since
+  Byte ended = 0;     // of them ended by themselves
+  Byte vanished = 0;  // one has gone otherwise, not long ago, and may hold something
   // What writes whose answers were lost may have raised.
   Byte ceiling_in_doubt = 0;
   Byte peak_in_doubt = 0;

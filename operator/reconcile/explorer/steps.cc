@@ -98,22 +98,33 @@ void hear_of_stateful_set(Pool& pool) {
   known = pool.stateful_set;
   pool.stateful_set_is_newest = 1;
   pool.peak_in_doubt = 0;
+  follow_gone(pool, false);
 }
 
 void hear_of_pods(Pool& pool) {
   for (Pod& pod : pool.pods) {
     const Seen seen = as_seen(pod);
+    if (pod.seen != kNotSeen && pod.seen_is_this == 0 && pool.nodes_are_lost != 0) {
+      if (pod.ended != 0) {
+        pool.ended = std::min<Byte>(pool.ended + 1, kMostPods);
+      } else {
+        pool.vanished = 1;
+      }
+    }
+    pod.ended = 0;
     if (seen == kNotSeen || pod.seen_is_this == 0) forget_report(pod), pod.pushed = 0;
     pod.seen = seen;
     pod.seen_is_this = seen == kNotSeen ? 0 : 1;
   }
+  follow_gone(pool, false);
 }
 
 void ask(State& state, Pool& pool, Pod& pod, const Spec& spec) {
   forget_report(pod);
   if (pod.seen_is_this == 0 || pod.phase != kRunning || pod.partitioned != 0) return;
   pod.report = pod.applied;
-  pod.report_over = pod.over;
+  pod.report_over = pod.left_behind > limit_of(pod.applied) ? pod.left_behind : pod.over;
+  read_sessions(pool);
   pod.report_leads_to = pod.leads_to;
   pod.report_left = pod.left;
   pod.report_candidate = pod.mount_candidate;
@@ -184,6 +195,8 @@ void restart_operator(State& state, const Configuration& configuration) {
     hear_of_stateful_set(pool);
     pool.last_ceiling = pool.last_peak = 0;
     hear_of_pods(pool);
+    pool.listed = pool.cleared = pool.ended = 0;
+    pool.vanished = pool.nodes_are_lost != 0 && pool.stateful_set.exists != 0 ? 1 : 0;
     pool.leaving = pool.config_map.leaving;
     pool.tried = pool.config_map.tried;
     pool.there = {};
@@ -197,6 +210,7 @@ void carry_out(State& state, int index, Answer answer, Fault fault) {
   pool.write = {};
   if (write.kind == kList) {
     hear_of_pods(pool);
+    follow_gone(pool, true);
     pool.live = 1;
     return;
   }
@@ -238,6 +252,8 @@ void land(State& state, Fault fault) {
 void remove_pod(Pod& pod) {
   const Pod gone = pod;
   pod = {};
+  pod.left_behind = gone.left_behind;
+  pod.ended = gone.seen_is_this != 0 ? 1 : gone.ended;
   pod.seen = gone.seen;
   pod.pushed = gone.pushed;
   pod.report = gone.report;
@@ -315,6 +331,7 @@ void release_pool(Pool& pool) {
   pool.controller_replicas = 0;
   pool.write = {};
   pool.there = {};
+  pool.listed = pool.cleared = pool.ended = pool.vanished = 0;
   pool.tried = pool.leaving = pool.last_ceiling = pool.last_peak = pool.ceiling_in_doubt =
       pool.peak_in_doubt = 0;
 }
@@ -348,6 +365,9 @@ int lowest_missing(const Pool& pool) {
 }
 
 int may_use(const Pod& pod, int server) {
+  // What a predecessor has left is taken off the pod's own limit (pool/service/predecessor.h).
+  if (pod.left_behind != 0)
+    return server == 0 ? std::max({pod.left_behind, pod.over, limit_of(pod.applied)}) : 0;
   if (pod.phase != kRunning) return 0;
   const bool there = pod.leads_to == server || (pod.left >> server & 1U) != 0;
   if (there) return std::max(pod.over, limit_of(pod.applied));

@@ -16,6 +16,12 @@ void end_look(Pool& pool);
 void hear_of_config_map(Pool& pool);
 void hear_of_stateful_set(Pool& pool);
 void hear_of_pods(Pool& pool);
+// Pods fewer than count, and whether they may still have sessions (departed.h).
+int missing_pods(const Pool& pool);
+void follow_gone(Pool& pool, bool listed);
+bool may_linger(const Pool& pool);
+void read_sessions(Pool& pool);  // that the server shows to a pod
+void wait_long(Pool& pool);      // as long as PostgreSQL takes to let go
 // Takes over the answer of a pod, or that there is none.
 void ask(State& state, Pool& pool, Pod& pod, const Spec& spec);
 // What the write may have raised counts until its object is seen in another version.
@@ -39,6 +45,7 @@ void land(State& state, Fault fault);
 
 // --- the cluster
 void remove_pod(Pod& pod);
+void lose_node(Pod& pod);
 void create_pod(Pod& pod);
 void to_node(const Pool& pool, Pod& pod);
 void start_pod(Pod& pod);  // its container, for the first time or again

@@ -1,5 +1,6 @@
 #include "operator/reconcile/explorer/world.h"
 
+#include <algorithm>
 #include <cstring>
 
 #include "operator/reconcile/explorer/steps.h"
@@ -57,6 +58,7 @@ State World::start() const {
     Pool& pool = pool_of(state, i);
     pool.spec = configuration_.specs[static_cast<std::size_t>(i)].front();
     pool.config_map_is_newest = pool.stateful_set_is_newest = 1;
+    pool.nodes_are_lost = happens(What::kLoseNode) ? 1 : 0;
   }
   return state;
 }
@@ -175,6 +177,11 @@ void World::cache_events(int index) {
       how(pool_of(next, index));
     });
   };
+  const bool gone =
+      std::all_of(pool.pods.begin(), pool.pods.end(), [](const Pod& pod) { return pod.left_behind == 0; });
+  if (gone && (may_linger(pool) || pool.vanished != 0)) {
+    add(event_of(What::kWaitedLong, index), [&](State& next) { wait_long(pool_of(next, index)); });
+  }
   if (pool.config_map_is_newest == 0) hear(What::kCacheConfigMap, hear_of_config_map);
   if (pool.stateful_set_is_newest == 0) hear(What::kCacheStatefulSet, hear_of_stateful_set);
   if (pool.live == 0 && !pods_are_as_seen(pool)) hear(What::kCachePods, hear_of_pods);
@@ -214,6 +221,9 @@ void World::pod_events(int index, int ordinal) {
       ask(next, pool_of(next, index), pod_of(next, index, ordinal), configuration_.spec_of(next, index));
     });
   }
+  if (pod.left_behind != 0) change(What::kLetGo, [](Pod& next) { next.left_behind = 0; });
+  const bool was_seen = pod.seen_is_this != 0 && pod.seen == kSeenStarted;
+  if (happens(What::kLoseNode) && pod.phase == kRunning && was_seen) change(What::kLoseNode, lose_node);
   if (pod.phase == kNoPod) return;
   const auto condemn = [](Pod& next) { next.terminating = 1; };
   if (pod.terminating != 0) {

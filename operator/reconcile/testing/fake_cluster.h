@@ -46,6 +46,8 @@ class FakeCluster final : public Cluster, public pods::Pods {
   runtime::TimePoint asked{};                              // when pods were asked for what they say
   std::map<kube::ObjectKey, pods::Wanted> wanted;          // of the last look at each
   bool pods_have_news = false;                             // since the last look
+  bool tells_sessions = true;                              // PostgreSQL, to the pods
+  std::map<std::string, std::int64_t> left_behind;         // sessions of pods that are gone
 
   Json& get(const std::string& kind, const std::string& name) { return objects.at({kind, name}); }
   bool has(const std::string& kind, const std::string& name) const { return objects.contains({kind, name}); }
@@ -76,7 +78,7 @@ class FakeCluster final : public Cluster, public pods::Pods {
       }
     }
     for (int i = replicas; has("Pod", name + "-" + std::to_string(i)); ++i)
-      remove_pod(name + "-" + std::to_string(i));
+      end_or_remove_pod(name + "-" + std::to_string(i));
     set["status"]["observedGeneration"] = set["metadata"]["generation"];
     set["status"]["updateRevision"] = revision;
     touch(set);
@@ -114,9 +116,9 @@ class FakeCluster final : public Cluster, public pods::Pods {
   std::vector<kube::ObjectPtr> cached_autoscalers(const kube::ObjectKey&) const override {
     return all(kube::resources::kHorizontalPodAutoscalers);
   }
-  Result<std::vector<Json>> list_pods(const kube::ObjectKey&) override {
-    std::vector<Json> list;
-    for (const kube::ObjectPtr& pod : all(kube::resources::kPods)) list.push_back(*pod);
+  Result<PodList> list_pods(const kube::ObjectKey&) override {
+    PodList list{.pods = {}, .answered = asked};
+    for (const kube::ObjectPtr& pod : all(kube::resources::kPods)) list.pods.push_back(*pod);
     return list;
   }
   Result<std::vector<Json>> list_events(const std::string&, const std::string& kind,
@@ -186,7 +188,15 @@ class FakeCluster final : public Cluster, public pods::Pods {
     if (!pod.token.empty() && last != wanted.end() && pod.token != last->second.token) {
       return {.outcome = pods::Outcome::kUnauthorized, .failure = "it refuses the operator's token"};
     }
-    return {.outcome = pods::Outcome::kAnswered, .report = pod.report, .facts = pod.facts, .asked = asked};
+    pods::Answer answer{
+        .outcome = pods::Outcome::kAnswered, .report = pod.report, .facts = pod.facts, .asked = asked};
+    if (answer.facts->reachable && tells_sessions) {
+      auto& sessions = answer.facts->sessions_by_pod.emplace(left_behind);
+      for (const auto& [id, object] : objects) {
+        if (id.first == "Pod" && id.second.starts_with(pool.name + "-")) ++sessions[id.second];
+      }
+    }
+    return answer;
   }
   void follow(const kube::ObjectKey& pool, const pods::Wanted& change) override {
     wanted[pool] = change;
@@ -197,6 +207,15 @@ class FakeCluster final : public Cluster, public pods::Pods {
   }
 
   FakePod& pod(const std::string& name) { return pods.at(get("Pod", name)["status"]["podIP"]); }
+  // First its container ends by itself, then it is removed.
+  void end_or_remove_pod(const std::string& name) {
+    Json pod = get("Pod", name);
+    if (pod["status"]["phase"] == "Succeeded") return remove_pod(name);
+    pod["status"]["phase"] = "Succeeded";
+    pod["status"]["containerStatuses"][0]["state"] = {{"terminated", {{"exitCode", 0}}}};
+    pod["status"]["conditions"] = Json::array();
+    put(std::move(pod));
+  }
   void remove_pod(const std::string& name) {
     pods.erase(get("Pod", name)["status"]["podIP"]);
     objects.erase({"Pod", name});

@@ -5,7 +5,7 @@
 //                         409 when a higher generation is in force, 400 when a value is refused
 //   GET /admin/settings   -> 200 SettingsReport, read back from the engine
 //   PUT /admin/leaving    LeavingChange -> 200 SettingsReport
-//   GET /admin/facts      -> 200 FactsReport, the last that PostgreSQL told this pod
+//   GET /admin/facts      -> 200 FactsReport, the last that PostgreSQL told this pod, which asks it anew
 //
 // Operator and pods may be of different versions: of what the other says, keys that are not known are left
 // alone, and what is not there has its default. A pod tells which settings it was given and does not know,
@@ -13,6 +13,7 @@
 #pragma once
 
 #include <cstdint>
+#include <map>
 #include <optional>
 #include <string>
 #include <string_view>
@@ -125,6 +126,7 @@ struct TrialReport {
 };
 
 struct FactsReport {
+  static constexpr std::size_t kMostPodsTold = 200;  // within 64 KiB
   std::string target;          // that new sessions are opened to, and `facts` are of: "host:port/database"
   std::int64_t elsewhere = 0;  // sockets that may still lead to one that was in force before
   bool reachable = false;      // the last attempt succeeded
@@ -136,6 +138,9 @@ struct FactsReport {
   // Of mounted settings that are not admitted yet while others are in force, or of a candidate.
   std::optional<TrialReport> trial{};
   std::int64_t mounted = 0;  // generation of the configuration as it is mounted
+  // How many sessions PostgreSQL shows of each pod of the same StoragePool, gone ones too, read with `facts`.
+  // Absent: not known, or too many. Of a name too long for PostgreSQL the end.
+  std::optional<std::map<std::string, std::int64_t>> sessions_by_pod{};
   friend bool operator==(const FactsReport&, const FactsReport&) = default;
 };
 

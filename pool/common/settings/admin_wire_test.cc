@@ -109,6 +109,7 @@ TEST(AdminWire, FactsReadBackTheSame) {
   report.refused = Refusals{7, 1'769'774'400'100, "connecting to db.example:5432/audit: full (53300)"};
   EXPECT_EQ(parse_facts_report(to_json(report)).value(), report);
   report.mounted = 7;
+  report.sessions_by_pod = {{"audit-0", 3}, {"audit-7", 0}};
   report.trial = TrialReport{.target = "other:5432/audit",
                              .admitted = true,
                              .facts = report.facts,

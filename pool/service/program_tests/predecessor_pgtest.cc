@@ -70,5 +70,20 @@ TEST_F(DataStoragePredecessorTest, IsNobodyOfAnotherName) {
               ::testing::ElementsAre("audit-1.1a2b3c4d", "audit-2.1a2b3c4d"));
 }
 
+// The operator counts those of pods that are gone for good.
+TEST_F(DataStoragePredecessorTest, SessionsOfOtherPodsAreToldAfterTheyWereAskedFor) {
+  leave_sessions(3, "audit-1.1a2b3c4d#00000000");
+  leave_sessions(2, "audit-1.99999999#00000000");
+  start({"--session-name=audit-2.1a2b3c4d"});
+  const auto told = [&](const char* pod) {
+    const json facts = pod_.facts();
+    return facts.contains("sessionsByPod") ? facts["sessionsByPod"].value(pod, 0) : -1;
+  };
+  EXPECT_TRUE(eventually([&] { return told("audit-1") == 3; }));
+  EXPECT_GE(told("audit-2"), 1);
+  left_.clear();
+  EXPECT_TRUE(eventually([&] { return told("audit-1") == 0; }));
+}
+
 }  // namespace
 }  // namespace storagepool::service
