@@ -1,5 +1,7 @@
 #include "pool/reading/reading.h"
 
+#include <algorithm>
+
 #include "pool/common/runtime/timestamp.h"
 #include "pool/event/uuid.h"
 #include "pool/postgres/disposition.h"
@@ -38,24 +40,41 @@ std::optional<Months> read_months(const postgres::Result& result) {
 class Reader::Session {
  public:
   Session(Reader& reader, const std::string& database, Deadline deadline)
-      : engine_(reader.engine_), database_(database), deadline_(deadline) {}
+      : engine_(reader.engine_), places_(*reader.places_), database_(database), deadline_(deadline) {}
 
   awaitable<tl::expected<postgres::Result, tables::StoreError>> run(Statement statement);
 
  private:
+  awaitable<tl::expected<void, engine::AcquireError>> acquire();
+
   engine::Engine& engine_;
+  ReadPlaces& places_;
   const std::string& database_;
   Deadline deadline_;
-  std::optional<engine::Lease> lease_;
+  std::optional<ReadPlaces::Place> place_;
+  std::optional<engine::Lease> lease_;  // given back first
 };
+
+awaitable<tl::expected<void, engine::AcquireError>> Reader::Session::acquire() {
+  const settings::Settings settings = engine_.in_force();
+  const Deadline until = std::min(deadline_, runtime::steady_now() + settings.acquire_timeout);
+  if (!place_) {
+    auto place = co_await places_.enter(database_, settings, until);
+    if (!place) co_return tl::unexpected(std::move(place.error()));
+    place_.emplace(std::move(*place));
+  }
+  auto lease = co_await engine_.acquire(database_, until);
+  if (!lease) co_return tl::unexpected(std::move(lease.error()));
+  lease_.emplace(std::move(*lease));
+  co_return tl::expected<void, engine::AcquireError>();
+}
 
 awaitable<tl::expected<postgres::Result, tables::StoreError>> Reader::Session::run(Statement statement) {
   constexpr int kTries = 2;
   for (int attempt = 1;; ++attempt) {
     if (!lease_) {
-      auto lease = co_await engine_.acquire(database_, deadline_);
-      if (!lease) co_return tl::unexpected(tables::to_store_error(lease.error()));
-      lease_.emplace(std::move(*lease));
+      const auto acquired = co_await acquire();
+      if (!acquired) co_return tl::unexpected(tables::to_store_error(acquired.error()));
     }
     postgres::Connection& connection = **lease_;
     auto answer = statement.names_times

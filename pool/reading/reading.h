@@ -12,6 +12,7 @@
 // nothing and costs the same on every page.
 #pragma once
 
+#include <memory>
 #include <optional>
 #include <string>
 #include <unordered_map>
@@ -25,6 +26,7 @@
 #include "pool/event/event.h"
 #include "pool/reading/page.h"
 #include "pool/reading/query.h"
+#include "pool/reading/read_places.h"
 #include "pool/reading/statements.h"
 #include "pool/reading/windows.h"
 #include "pool/tables/store_error.h"
@@ -36,8 +38,9 @@ class Reader {
   using Deadline = engine::TimePoint;
 
   // `engine` and `clock` must outlive the reader.
-  explicit Reader(engine::Engine& engine, const runtime::Clock& clock = runtime::system_clock())
-      : engine_(engine), clock_(clock) {}
+  Reader(engine::Engine& engine, std::string system_database,
+         const runtime::Clock& clock = runtime::system_clock())
+      : engine_(engine), places_(std::make_shared<ReadPlaces>(std::move(system_database))), clock_(clock) {}
 
   boost::asio::awaitable<tl::expected<Page, tables::StoreError>> list(std::string database, ListQuery query,
                                                                       Deadline deadline);
@@ -58,6 +61,7 @@ class Reader {
       Session& session, Statement statement);
 
   engine::Engine& engine_;
+  std::shared_ptr<ReadPlaces> places_;  // shared with reads under way
   const runtime::Clock& clock_;
   std::unordered_map<std::string, KnownMonths> months_;  // by database
 };

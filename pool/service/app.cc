@@ -142,7 +142,7 @@ App::App(const Options& options, Startup startup)
             return options_for(*access);
           },
           system_database_, predecessor_.leave_room(settings_.in_force().settings), monitor_.listener()),
-      reader_(engine_),
+      reader_(engine_, system_database_),
       ingest_(executor_, engine_, ingest_limits(options)),
       workspaces_(executor_, engine_, system_database_, workspace_options(options)),
       event_store_(ingest_, [this] { return !postgres_usable(); }),

@@ -20,6 +20,7 @@ void Core::reconfigure(TimePoint now, const settings::Settings& settings) {
 void Core::drain(TimePoint now, TimePoint deadline) {
   advance(now);
   draining_ = true;
+  if (trial_ == Trial::kWaits) trial_ = Trial::kNotWanted;
   deadlines_.clear();
   demand_.each([&](std::uint32_t waiter) {
     demand_[waiter].deadline = std::min(demand_[waiter].deadline, deadline);

@@ -330,5 +330,15 @@ TEST(CoreTrial, NoneBeginsWhileSuspendedOrDraining) {
   EXPECT_FALSE(pool.core.trial_has_token());
 }
 
+TEST(CoreTrial, OneThatWaitsIsOverWhenADrainBegins) {
+  Pool pool{{.max_open_conns = 1}};
+  pool.core.suspend(pool.now);
+  pool.core.want_trial(pool.now);
+  pool.core.drain(pool.now, pool.now + 1s);
+  pool.core.resume(pool.now);
+  EXPECT_FALSE(pool.core.trial_has_token());
+  EXPECT_TRUE(pool.core.drained());
+}
+
 }  // namespace
 }  // namespace storagepool::engine

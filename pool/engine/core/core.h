@@ -133,7 +133,7 @@ class Core {
   void doubt(TimePoint now);
   void tick(TimePoint now);
   void reconfigure(TimePoint now, const settings::Settings& settings);
-  // Refuses new waiters; those there are served until `deadline`.
+  // Refuses new waiters; those there are served until `deadline`. A trial that waits is over.
   void drain(TimePoint now, TimePoint deadline);
   // Until `resume` nothing is opened or handed out: idle connections close at once, others as soon as nobody
   // holds them, waiters wait for their deadline. Does not hold up a drain: its deadline ends every wait.

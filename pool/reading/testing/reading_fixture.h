@@ -68,7 +68,7 @@ class ReadingFixture : public tables::testing::MigratedDatabaseTest {
 
   engine::Engine engine_{context_.get_executor(), [] { return server_->connect_options(); }, "audit", {}, {}};
   StandingClock clock_;
-  Reader reader_{engine_, clock_};
+  Reader reader_{engine_, "audit", clock_};
   ingest::Ingest ingest_{context_.get_executor(), engine_};
 };
 
