@@ -251,6 +251,7 @@ asio::awaitable<bool> Session::close(postgres::Deadline deadline) {
 
 namespace storagepool::postgres {
 
+// NOLINTNEXTLINE(performance-unnecessary-value-param): as in connect.h
 boost::asio::awaitable<tl::expected<std::unique_ptr<Session>, Error>> connect(boost::asio::any_io_executor,
                                                                               const ConnectOptions& options,
                                                                               Deadline deadline) {
