@@ -1,6 +1,5 @@
 #include "pool/reading/statements.h"
 
-#include <algorithm>
 #include <string_view>
 
 #include "pool/tables/row.h"
@@ -102,20 +101,12 @@ Statement select_slice(const ListQuery& query, const Slice& slice, runtime::Time
   const std::string order = " ORDER BY event_timestamp DESC, event_id DESC";
   const std::string room = builder.number(slice.room);
   const std::string skip = builder.number(slice.skip);
-  const std::string count_to = builder.number(slice.count_to);
-  const std::string count_further = builder.number(std::max(slice.count_to, slice.skip));
-  // Counted only if the slice does not show it: a subquery of a branch that is not taken does not run.
-  const std::string shown_all = "found <= " + room + " AND (found > 0 OR " + skip + " = 0)";
-  const std::string shown_enough = "found > 0 AND " + skip + " + found >= " + count_to;
-  const std::string matches = "CASE WHEN (" + shown_all + ") OR (" + shown_enough + ") THEN " + skip +
-                              " + found ELSE (SELECT count(*) FROM (SELECT" + from + " LIMIT " +
-                              count_further + ") AS counted) END";
   return {"WITH page AS MATERIALIZED (SELECT *" + from + order + " LIMIT " + room + " + 1 OFFSET " + skip +
               "), shown AS MATERIALIZED (SELECT * FROM page" + order + " LIMIT " + room +
               "), size AS (SELECT coalesce(sum(octet_length(event_data::text)::bigint + "
               "coalesce(octet_length(error_message), 0)), 0) AS bytes, "
               "(SELECT count(*) FROM page) AS found FROM shown) SELECT bytes, found, " +
-              matches + ", " + tables::kEventColumns +
+              tables::kEventColumns +
               " FROM size LEFT JOIN shown ON bytes <= " + builder.number(slice.bytes) + order,
           builder.take_parameters(), names_times(query, slice.window)};
 }

@@ -37,21 +37,19 @@ Statement select_months();
 // What is wanted of one window.
 struct Slice {
   Window window{};
-  std::int64_t skip = 0;      // of the query's offset, what newer windows have not used up
-  std::int64_t room = 0;      // events that the page may still show
-  std::int64_t bytes = 0;     // that it may still hold of event_data and error_message
-  std::int64_t count_to = 0;  // what matches here is counted up to this
+  std::int64_t skip = 0;   // of the query's offset, what newer windows have not used up
+  std::int64_t room = 0;   // events that the page may still show
+  std::int64_t bytes = 0;  // that it may still hold of event_data and error_message
 };
 
 // A slice as one snapshot: `kSliceColumns` columns and then those of `read_event`. The first row is always
-// there: the bytes of the slice, how many events were found for it (one more than `room` if
-// there is a next page), how many match in the window, counted no further than `count_to` or, where it shows
-// none, `skip`, and the first event or NULLs when there is none or they are
-// more than `bytes`.
+// there: the bytes of the slice, how many events were found for it (one more than `room` if there is a next
+// page), and the first event or NULLs when there is none or they are more than `bytes`.
 Statement select_slice(const ListQuery& query, const Slice& slice, runtime::Timestamp now);
-inline constexpr std::size_t kSliceColumns = 3;
+inline constexpr std::size_t kSliceColumns = 2;
 
-// How many events of the window match, counted no further than `count_to`.
+// How many events of the window match, counted no further than `count_to`. Apart from the slice, which most
+// windows of a rare filter are read for alone: to plan both takes twice as long.
 Statement count_matches(const ListQuery& query, const Window& window, std::int64_t count_to,
                         runtime::Timestamp now);
 

@@ -41,30 +41,29 @@ Walk::Walk(ListQuery query, const std::optional<Months>& months, runtime::Timest
 std::optional<Statement> Walk::next() const {
   if (window_ == windows_.size()) return std::nullopt;
   const Window& window = windows_[window_];
-  if (!page_.pagination.has_more) {
-    return select_slice(query_, {window, skip_, room(), bytes_, count_to()}, now_);
+  if (!found_ && !page_.pagination.has_more) {
+    return select_slice(query_, {window, skip_, room(), bytes_}, now_);
   }
-  if (!counts()) return std::nullopt;
+  if (!found_ && !counts()) return std::nullopt;
   return count_matches(query_, window, count_to(), now_);
 }
 
 std::optional<tables::StoreError> Walk::take(postgres::Result answer) {
-  ++window_;
-  if (!page_.pagination.has_more) return take_slice(std::move(answer));
+  if (!found_ && !page_.pagination.has_more) return take_slice(std::move(answer));
   const auto counted = integer(answer, 0);
   if (!counted) return unreadable("a count cannot be read");
-  total_ += *counted;
+  take_count(*counted);
   return std::nullopt;
 }
 
 std::optional<tables::StoreError> Walk::take_slice(postgres::Result answer) {
   const auto bytes = integer(answer, 0);
   const auto found = integer(answer, 1);
-  const auto matches = integer(answer, 2);
-  if (!bytes || !found || !matches) return unreadable("a page cannot be read");
+  if (!bytes || !found) return unreadable("a page cannot be read");
   if (*bytes > bytes_) return too_large(query_);
-  page_.pagination.has_more = *found > room();
   const std::int64_t shown = std::min(*found, room());
+  const bool shown_all = *found == shown && (*found > 0 || skip_ == 0);
+  page_.pagination.has_more = *found > shown;
   for (std::int64_t at = 0; at < shown; ++at) {
     auto& row = answer.rows.at(static_cast<std::size_t>(at));
     row.erase(row.begin(), row.begin() + kSliceColumns);
@@ -73,9 +72,23 @@ std::optional<tables::StoreError> Walk::take_slice(postgres::Result answer) {
     page_.events.push_back(std::move(*event));
   }
   bytes_ -= *bytes;
-  skip_ = *found > 0 ? 0 : std::max<std::int64_t>(skip_ - *matches, 0);
-  total_ += *matches;
+  found_ = *found;
+  const std::int64_t seen = skip_ + *found;
+  if (shown_all || query_.cursor || (*found > 0 && seen >= count_to())) take_count(seen);
   return std::nullopt;
+}
+
+// How many match in the window that was read, as it shows or as they were counted, no further than the total
+// or the offset needs.
+void Walk::take_count(std::int64_t matches) {
+  if (found_ && *found_ > 0) {
+    matches = std::max(matches, skip_ + *found_);  // some may have gone since
+    skip_ = 0;
+  }
+  skip_ = std::max<std::int64_t>(skip_ - matches, 0);
+  total_ += matches;
+  found_.reset();
+  ++window_;
 }
 
 Page Walk::finish() {

@@ -3,6 +3,7 @@
 // nothing is shown twice; what is stored meanwhile above the place that the walk has reached is not shown.
 #pragma once
 
+#include <algorithm>
 #include <cstddef>
 #include <cstdint>
 #include <optional>
@@ -32,14 +33,16 @@ class Walk {
 
  private:
   bool counts() const { return !query_.cursor && total_ <= kCountedTo; }
-  std::int64_t count_to() const { return counts() ? kCountedTo + 1 - total_ : 0; }
+  std::int64_t count_to() const { return std::max(counts() ? kCountedTo + 1 - total_ : 0, skip_); }
   std::int64_t room() const { return query_.limit - static_cast<std::int64_t>(page_.events.size()); }
   std::optional<tables::StoreError> take_slice(postgres::Result answer);
+  void take_count(std::int64_t matches);
 
   ListQuery query_;
   runtime::Timestamp now_;
   std::vector<Window> windows_;
-  std::size_t window_ = 0;  // that is read next
+  std::size_t window_ = 0;             // that is read next
+  std::optional<std::int64_t> found_;  // of its slice, when it is to be counted now
   std::int64_t skip_;
   std::int64_t bytes_ = kMaxPageBytes;  // that the page may still hold
   std::int64_t total_ = 0;              // of what was counted so far

@@ -106,6 +106,16 @@ def outage_rows(cases: list[dict[str, Any]]) -> list[list[str]]:
     return rows
 
 
+def history_rows(figures: dict[str, Any]) -> list[list[str]]:
+    head = f"lists over {number(figures['rows'])} events in {figures['months']} months"
+    rows = [[head, "PostgreSQL's time", "statements", "p50 of the answer", f"{figures['at_once']} at once"]]
+    for case in figures["cases"]:
+        statuses = ", ".join(f"{count} × {status}" for status, count in sorted(case["at_once"].items()))
+        times = f"{case['postgresql_ms']:.2f} ms", f"{case['statements']:.1f}", f"{case['p50_ms']:.2f} ms"
+        rows.append([case["title"], *times, statuses])
+    return rows
+
+
 def replay_line(figures: dict[str, Any]) -> str:
     live = figures["live"]
     return (
