@@ -104,6 +104,41 @@ TEST_F(FaultsKeepTheSum, BackendsOfALostPod) {
   expect_kept(promise, traffic, traffic.failures_outside(from, until));
 }
 
+// The same as a scale-in lets it go: nobody of its name comes after it.
+TEST_F(FaultsKeepTheSum, BackendsOfAPodThatIsGoneForGood) {
+  const Postgres postgres(name_space(), 60);
+  apply(greedy(postgres, "audit", 3));
+  ASSERT_TRUE(becomes_ready("audit", 3));
+  const auto limit = [&] {
+    return get("storagepool", "audit").at("status").at("connectionBudget").value("perPod", 0);
+  };
+  const int limit_of_three = limit();
+  Promise promise(name_space(), "6-lost-for-good", "A pod vanishes while it is scaled in", kReserve);
+  Traffic traffic;
+  load(traffic, "audit", 72);
+  EXPECT_TRUE(flows(traffic));
+
+  const auto from = steady_clock::now();
+  scale("audit", 2);
+  EXPECT_TRUE(eventually(60s, [&]() -> std::string {
+    const int replicas = get("statefulset", "audit").at("spec").value("replicas", 0);
+    return replicas == 2 ? "" : std::to_string(replicas) + " replicas";
+  }));
+  promise.mark("audit-2 is let go, cut off and deleted by force");
+  NetworkFault cut(process_of("audit-2"));
+  kubectl_out(
+      {"-n", name_space(), "delete", "pod", "audit-2", "--force", "--grace-period=0", "--wait=false"});
+  EXPECT_TRUE(eventually(kReadyDeadline, [&]() -> std::string {
+    return limit() > limit_of_three ? "" : summary(get("storagepool", "audit"));
+  }));
+  const auto until = steady_clock::now();
+  promise.mark("the others have its connections");
+  EXPECT_TRUE(flows(traffic, 2000));
+  EXPECT_TRUE(becomes_ready("audit", 2));
+  traffic.stop();
+  expect_kept(promise, traffic, traffic.failures_outside(from, until));
+}
+
 TEST_F(FaultsKeepTheSum, RollingUpdate) {
   const Postgres postgres(name_space(), 60);
   apply(greedy(postgres, "audit", 3));
