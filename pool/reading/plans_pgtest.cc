@@ -160,5 +160,32 @@ TEST_F(PlansTest, CountOnlyWhatThePageDoesNotShow) {
   EXPECT_TRUE(counted({.limit = 20, .offset = 100}));
 }
 
+TEST_F(PlansTest, APageByCorrelationIsPlannedOnceForEachWindow) {
+  make_partitions(86);
+  execute(*session_, R"(INSERT INTO audit_events SELECT gen_random_uuid(),
+  '2020-01-03T09:00Z'::timestamptz + i % 88 * interval '1 month', '1.0', 't', 'c', 'a', 'success', 'call ' || i / 10,
+  NULL, NULL, 'c', 'r', 'info', 's', 's', 2555, false, '{}' FROM generate_series(0, 8799) AS i)");
+  execute(*session_, "ANALYZE audit_events");
+  const ListQuery by_correlation{.correlation_id = "call 3"};
+  const auto windows =
+      windows_of(by_correlation, Months{std::chrono::year{2020} / 1, std::chrono::year{2027} / 4});
+  EXPECT_THAT(windows, SizeIs(11));
+  for (int turn = 0; turn < 8; ++turn) {
+    for (const Window& window : windows) {
+      const Statement statement =
+          select_slice(by_correlation, {.window = window, .room = 50, .bytes = kMaxPageBytes}, kNow);
+      EXPECT_FALSE(statement.names_times);
+      must(run(context_, session_->query(statement.sql, statement.parameters, deadline())));
+      EXPECT_THAT(tables_of(statement), SizeIs(::testing::Le(kMonthsAtOnce + 2)));
+    }
+  }
+  constexpr int kFirstThatCounts = 140000;  // server_version_num
+  if (std::stoi(query(*session_, "SHOW server_version_num").at(0)) < kFirstThatCounts) return;
+  EXPECT_THAT(query(*session_,
+                    "SELECT count(*) || ' ' || bool_and(generic_plans > 0) FROM pg_prepared_statements "
+                    "WHERE statement LIKE '%correlation_id =%'"),
+              ElementsAre("11 true"));
+}
+
 }  // namespace
 }  // namespace storagepool::reading

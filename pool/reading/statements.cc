@@ -15,6 +15,10 @@ class Builder {
   std::string time(runtime::Timestamp value) {
     return typed(runtime::format_timestamp(value), "::timestamptz");
   }
+  // As part of the text: a plan that is kept opens only what its windows leave.
+  static std::string edge(runtime::Timestamp value) {
+    return "'" + runtime::format_timestamp(value) + "'::timestamptz";
+  }
   std::string number(std::int64_t value) { return typed(std::to_string(value), "::bigint"); }
 
   void where(const std::string& condition) { where_ += (where_.empty() ? " WHERE " : " AND ") + condition; }
@@ -38,8 +42,8 @@ class Builder {
 };
 
 void add_filters(Builder& builder, const ListQuery& query, const Window& window, runtime::Timestamp now) {
-  if (window.from) builder.where("event_timestamp >= " + builder.time(*window.from));
-  if (window.until) builder.where("event_timestamp < " + builder.time(*window.until));
+  if (window.from) builder.where("event_timestamp >= " + Builder::edge(*window.from));
+  if (window.until) builder.where("event_timestamp < " + Builder::edge(*window.until));
   builder.equals("event_type", query.event_type);
   builder.equals("event_category", query.event_category);
   builder.equals("event_outcome", query.event_outcome);
@@ -61,8 +65,11 @@ void add_filters(Builder& builder, const ListQuery& query, const Window& window,
   builder.kept(now);
 }
 
+// Planning is nearly all that a page of a few events costs that are looked for in many months, so its plans
+// are kept; those of other lists would take a server's memory for little.
 bool names_times(const ListQuery& query, const Window& window) {
-  return window.from || window.until || query.since || query.until || query.cursor;
+  if (query.since || query.until || query.cursor) return true;
+  return (window.from || window.until) && !query.correlation_id;
 }
 
 }  // namespace

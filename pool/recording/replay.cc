@@ -90,7 +90,7 @@ asio::awaitable<bool> Replay::stop(Deadline deadline) {
   co_return lanes_ == 0;
 }
 
-// At the end nobody waits for what fails, nor for what has to wait.
+// At the end nobody waits for what fails again, nor for what has to wait.
 bool Replay::must_end(Lane lane) const {
   return stop_at_ && (lane == Lane::kFailing || clock_.now() >= *stop_at_);
 }
@@ -104,7 +104,8 @@ asio::awaitable<void> Replay::run(Lane lane) {
       end_round(take->workspace, outcome, begun);
       continue;
     }
-    if (stop_at_) break;
+    const bool others_may_add = lane == Lane::kFlowing && lanes_ > 1;  // what is stored again flows
+    if (stop_at_ && !others_may_add) break;
     // Looks again in any case, should an append end without a word.
     constexpr std::chrono::seconds kLookAgain{10};
     const auto& until = std::get<ReplayPacing::Wait>(action).until;

@@ -124,6 +124,10 @@ void ReplayPacing::back_off(Backoff& backoff, TimePoint now, std::mt19937_64& ra
 
 void ReplayPacing::hurry() {
   not_before_ = TimePoint::min();
+  journal_ = {};
+  for (auto& [name, workspace] : workspaces_) {
+    if (!workspace.taken) workspace.backoff = {};
+  }
 }
 
 bool ReplayPacing::failing() const {

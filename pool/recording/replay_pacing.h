@@ -65,7 +65,7 @@ class ReplayPacing {
   bool failed(const std::string& workspace, TimePoint now, std::mt19937_64& random);
   // The journal cannot; `workspace` if a batch of it was taken.
   void journal_failed(const std::optional<std::string>& workspace, TimePoint now, std::mt19937_64& random);
-  // No pauses for live requests any more.
+  // No pauses for live requests any more, and those that fail are tried once more, at once.
   void hurry();
 
   bool failing() const;  // any workspace

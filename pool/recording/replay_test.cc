@@ -5,7 +5,6 @@
 
 #include <gmock/gmock.h>
 
-#include "pool/journal/testing/faulty_vfs.h"
 #include "pool/journal/testing/journal_fixture.h"
 
 namespace storagepool::recording {
@@ -348,6 +347,16 @@ TEST_F(ReplayTest, WhenStoppedItGoesOnUntilTheDeadlineAsLongAsThereIsSomethingTo
   EXPECT_EQ(journal_->statistics().waiting.units, 26);
 }
 
+TEST_F(ReplayTest, WhenStoppedWhatFailedIsTriedOnceMore) {
+  down_ = Kind::kUnavailable;
+  for (int i = 0; i < 10; ++i) must_append(numbered_unit(1, i), i % 2 == 0 ? "a" : "b");
+  start();
+  ASSERT_TRUE(run_until([&] { return calls_.size() >= 4; }));
+  down_.reset();
+  EXPECT_TRUE(run(context_, replay_->stop(in(20s))));
+  EXPECT_TRUE(emptied());
+}
+
 TEST_F(ReplayTest, StopsWhileItBacksOffOrHasNothingToDo) {
   start();
   stop();
@@ -358,42 +367,6 @@ TEST_F(ReplayTest, StopsWhileItBacksOffOrHasNothingToDo) {
   ASSERT_TRUE(run_until([&] { return !calls_.empty(); }));
   stop();
   EXPECT_EQ(journal_->statistics().waiting.units, 1);
-}
-
-// Takes everything; the disk of the journal works again at the third call.
-struct PatientStore {
-  journal::testing::FaultyVfs disk;
-  int calls = 0;
-
-  boost::asio::awaitable<tl::expected<void, tables::StoreError>> store() {
-    if (++calls == 3) disk.fail_syncs(false);
-    co_return tl::expected<void, tables::StoreError>();
-  }
-};
-
-TEST(ReplayOfAFailingDisk, StoresAgainWhatCouldNotBeRemoved) {
-  PatientStore patient;
-  const runtime::testing::TemporaryFolder folder;
-  boost::asio::io_context context;
-  auto journal = journal::Journal::open(context.get_executor(), {.path = folder / "journal.db"}).value();
-  ASSERT_TRUE(run(context, journal->append(journal::Origin(), numbered_unit(1, 1), in(20s))));
-  patient.disk.fail_syncs(true);
-  JournalBacklog backlog(*journal);
-  Replay replay(context.get_executor(), backlog,
-                [&](const journal::Origin&, const std::vector<event::Event>&, const Replay::GiveUpAt&) {
-                  return patient.store();
-                },
-                runtime::system_clock(), {.limits = {.shortest_backoff = 1ms, .longest_backoff = 2ms}});
-  replay.start();
-  const auto give_up = in(30s);
-  while (journal->statistics().waiting.units > 0 && std::chrono::steady_clock::now() < give_up) {
-    context.run_one_for(20ms);
-  }
-  EXPECT_TRUE(run(context, replay.stop(in(20s))));
-  EXPECT_EQ(patient.calls, 3);
-  EXPECT_EQ(journal->statistics().waiting.units, 0);
-  EXPECT_EQ(replay.statistics().events, 1);
-  EXPECT_EQ(replay.statistics().failures, 2);
 }
 
 }  // namespace
