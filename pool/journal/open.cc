@@ -156,6 +156,10 @@ tl::expected<Database, Refusal> open_journal(const std::string& path) {
   if (!locked) return tl::unexpected(refusal(locked.error()));
   const auto format = identify(*database);
   if (!format) return tl::unexpected(format.error());
+  if (RawDatabase::log_began_anew(path)) {
+    const auto emptied = database->text("PRAGMA wal_checkpoint(TRUNCATE)");  // with salts of its own
+    if (!emptied) return tl::unexpected(refusal(emptied.error()));
+  }
   if (RawDatabase::log_is_damaged(path)) return tl::unexpected(Refusal{true, "its log is damaged"});
   const auto mode = database->text("PRAGMA journal_mode = WAL");
   if (!mode) return tl::unexpected(refusal(mode.error()));

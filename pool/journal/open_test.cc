@@ -77,6 +77,24 @@ TEST_F(JournalOpenTest, KeepsEveryCorruptDatabaseAndItsLog) {
   EXPECT_EQ(files().size(), 5U);
 }
 
+// Killed in the middle of the log's new header: what lies behind is in the database, and of before.
+TEST_F(JournalOpenTest, TakesNothingFromALogThatWasToBeginAnew) {
+  open();
+  for (int i = 0; i < 30; ++i) must_append(numbered_unit(1, i, 1, 700));
+  journal_.reset();  // as a crash leaves it
+  std::string log = contents(path() + "-wal");
+  open();
+  close();
+  ++log.at(15);
+  std::ofstream(path() + "-wal", std::ios::binary) << log;
+  open();
+  must_append(numbered_unit(1, 30));
+  journal_.reset();
+  open();
+  EXPECT_EQ(journal_->statistics().salvages, 0);
+  EXPECT_EQ(ids().size(), 31U);
+}
+
 TEST_F(JournalOpenTest, LeavesANewerVersionAlone) {
   fill(1);
   change("PRAGMA user_version = 3");

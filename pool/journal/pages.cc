@@ -3,6 +3,7 @@
 #include <algorithm>
 #include <array>
 #include <cerrno>
+#include <cstring>
 #include <optional>
 #include <system_error>
 #include <utility>
@@ -102,6 +103,10 @@ std::size_t local_bytes(std::size_t payload) {
   return wanted <= kMost ? wanted : kLeast;
 }
 
+// By the order of bytes that its checksums go by (sqlite.org/fileformat2.html, 4.1).
+constexpr std::uint32_t kLittleLog = 0x377f0682;
+constexpr std::uint32_t kBigLog = 0x377f0683;
+
 struct Checksum {
   std::uint32_t first = 0;
   std::uint32_t second = 0;
@@ -139,6 +144,24 @@ bool RawDatabase::log_is_damaged(const std::string& path) {
   return database.log_is_damaged_;
 }
 
+bool RawDatabase::log_began_anew(const std::string& path) {
+  RawDatabase database;
+  database.log_ = ::open((path + "-wal").c_str(), O_RDONLY | O_CLOEXEC);
+  Page header = database.read(database.log_, 0, kLogHeaderBytes);
+  if (header.size() < kLogHeaderBytes) return false;
+  const bool big = word(header, 0) == kBigLog;
+  const Checksum told{word(header, 24), word(header, 28)};
+  const auto is_whole = [&] {
+    Checksum sum;
+    sum.add(std::string_view(header).substr(0, 24), big);
+    return sum == told;
+  };
+  if (is_whole()) return false;
+  const std::uint32_t before = __builtin_bswap32(word(header, 12) - 1);
+  std::memcpy(header.data() + 12, &before, sizeof before);
+  return is_whole();
+}
+
 RawDatabase::~RawDatabase() {
   if (file_ >= 0) ::close(file_);
   if (log_ >= 0) ::close(log_);
@@ -167,10 +190,9 @@ RawDatabase::Page RawDatabase::read(int file, std::int64_t offset, std::size_t b
 void RawDatabase::read_log(const std::string& path) {
   log_ = ::open((path + "-wal").c_str(), O_RDONLY | O_CLOEXEC);
   const Page header = read(log_, 0, kLogHeaderBytes);
-  constexpr std::uint32_t kLittle = 0x377f0682;
-  constexpr std::uint32_t kBig = 0x377f0683;
-  if (header.size() < kLogHeaderBytes || (word(header, 0) != kLittle && word(header, 0) != kBig)) return;
-  const bool big = word(header, 0) == kBig;
+  if (header.size() < kLogHeaderBytes || (word(header, 0) != kLittleLog && word(header, 0) != kBigLog))
+    return;
+  const bool big = word(header, 0) == kBigLog;
   const std::string_view salt = std::string_view(header).substr(16, 8);
   Checksum before{word(header, 24), word(header, 28)};
   bool damaged = false;

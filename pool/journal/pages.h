@@ -43,6 +43,10 @@ class RawDatabase {
   // The log of the database at `path` holds transactions behind a damaged part, which SQLite would take for
   // its end. Touches the log alone, so that the database may be open.
   static bool log_is_damaged(const std::string& path);
+  // The process that was to begin the log anew, all of it being in the database, was killed in the middle of
+  // its header: that has the new number and the old salts. SQLite would go on with these, and frames of
+  // before that lie behind its new ones would look as if they belonged to them.
+  static bool log_began_anew(const std::string& path);
 
  private:
   using PageNumber = std::uint32_t;

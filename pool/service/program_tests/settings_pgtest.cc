@@ -1,5 +1,6 @@
 // Settings of the running program: live changes, generations across restarts, the environment, and the facts
 // that the operator plans with.
+#include <atomic>
 #include <chrono>
 #include <memory>
 #include <string>
@@ -16,6 +17,7 @@ namespace storagepool::service {
 namespace {
 
 using nlohmann::json;
+using ::testing::AnyOf;
 using testing::eventually;
 using ::testing::HasSubstr;
 
@@ -26,17 +28,25 @@ class DataStorageSettingsTest : public testing::ProgramTest {
     return now.at("open").get<std::int64_t>() + now.at("opening").get<std::int64_t>() +
            now.at("closing").get<std::int64_t>();
   }
-  // Makes the pod use its whole pool: more readers than it has connections wait for a lock.
+  // Makes the pod use its whole pool: more clients than it has connections wait for a lock. Readers have
+  // three quarters of them.
   void fill_the_pool(std::size_t readers) const {
     auto lock = std::make_unique<testing::TableLock>(server_->connect_options());
     std::vector<std::thread> clients;
+    std::atomic<bool> full = false;
     for (std::size_t i = 0; i < readers; ++i) {
       clients.emplace_back([this] { EXPECT_EQ(pod_.api("GET", "/api/v1/audit/events").status, 200U); });
+    }
+    for (int writer = 0; writer < 4; ++writer) {
+      clients.emplace_back([&] {
+        while (!full) EXPECT_THAT(pod_.create(testing::valid_event()).status, AnyOf(201U, 202U));
+      });
     }
     EXPECT_TRUE(eventually([this] {
       const json now = pod_.settings();
       return now.at("inUse") == now.at("settings").at("maxOpenConns");
     }));
+    full = true;
     lock.reset();
     for (std::thread& client : clients) client.join();
   }
