@@ -34,14 +34,14 @@ constexpr std::int64_t kConnections = 16;
 // An engine whose connections are all open and idle.
 class Bench {
  public:
-  explicit Bench(int threads)
+  explicit Bench(int threads, const settings::Given& given = {{"maxOpenConns", kConnections},
+                                                              {"maxIdleConns", kConnections}})
       : threads_(threads),
         context_(threads),
         engine_(context_.get_executor(), [options = server_.connect_options()] { return options; }, "audit",
-                settings::resolve({{"maxOpenConns", kConnections}, {"maxIdleConns", kConnections}}).value(),
-                {}) {
+                settings::resolve(given).value(), {}) {
     std::vector<Lease> all;
-    for (std::int64_t i = 0; i < kConnections; ++i) {
+    for (std::int64_t i = 0; i < given.at("maxOpenConns"); ++i) {
       all.push_back(postgres::testing::run(context_, engine_.acquire("audit", Clock::now() + 30s)).value());
     }
   }
@@ -58,6 +58,7 @@ class Bench {
     for (int i = 0; i < clients; ++i) work.push_back(hold_over_a_turn(rounds, engine_));
     run(std::move(work));
   }
+  std::int64_t closed_as_surplus() const { return engine_.statistics().max_idle_closed; }
   void bare_crowd(int clients, int rounds) {
     std::vector<asio::awaitable<void>> work;
     for (int i = 0; i < clients; ++i) work.push_back(take_two_turns(rounds));
@@ -135,6 +136,19 @@ BENCHMARK(BM_GetPutTwoThreads)
     ->MeasureProcessCPUTime()
     ->UseRealTime()
     ->Unit(benchmark::kMillisecond);
+
+// Bursts of as many clients as the profile Low has connections, of which it keeps 5 idle: at once, what is
+// above them was connected anew for each burst; by default it lingers (in milliseconds).
+void BM_BurstsOfTheProfileLow(benchmark::State& state) {
+  constexpr int kClients = 25;
+  Bench bench(1, {{"maxOpenConns", kClients}, {"maxIdleConns", 5}, {"surplusIdleTime", state.range(0)}});
+  bench.crowd(kClients, 4);
+  const std::int64_t before = bench.closed_as_surplus();
+  for (auto _ : state) bench.crowd(kClients, 4);
+  state.counters["closed"] = benchmark::Counter(static_cast<double>(bench.closed_as_surplus() - before),
+                                                benchmark::Counter::kAvgIterations);
+}
+BENCHMARK(BM_BurstsOfTheProfileLow)->Arg(0)->Arg(5000)->UseRealTime()->Unit(benchmark::kMicrosecond);
 
 }  // namespace
 }  // namespace storagepool::engine
