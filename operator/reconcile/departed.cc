@@ -56,21 +56,19 @@ void Departed::read(const std::map<std::string, std::int64_t>& sessions, Time at
   (shown_.empty() ? cleared_ : seen_) = at;
 }
 
-Departed::Time Departed::over_at() const {
-  const Time last = listed_ ? std::max(listed_->at, seen_.value_or(listed_->at)) : vanished_;
-  return last + kLetGo;
+bool Departed::is_unknown_since(Time since, Time now) const {
+  const bool cleared = cleared_ >= since && cleared_ > seen_;
+  return !cleared && now < std::max(since, seen_.value_or(since)) + kLetGo;
 }
 
 bool Departed::has_vanished(Time now) const {
-  const Time last = std::max(vanished_, seen_.value_or(vanished_));
-  return now < last + kLetGo && !(cleared_ >= last && cleared_ > seen_);
+  return is_unknown_since(vanished_, now);
 }
 
 bool Departed::may_linger(Time now) const {
-  if (!listed_ || now >= over_at()) return false;
+  if (!listed_) return false;
   const bool all_ended = std::ssize(ended_) >= listed_->missing && now >= vanished_ + kLetGo;
-  const bool cleared = cleared_ >= listed_->at && cleared_ > seen_;
-  return !all_ended && !cleared;
+  return !all_ended && is_unknown_since(listed_->at, now);
 }
 
 std::string Departed::words(Time now) const {

@@ -48,8 +48,6 @@ class Departed {
   // A pod has gone that was not seen to end, or may have before the first look, and nobody has told since
   // that PostgreSQL has let go of it. It may hold as much as any pod could.
   bool has_vanished(Time now) const;
-  // When time alone will have told.
-  Time over_at() const;
   // What people are told meanwhile; empty: it does not take long so far.
   std::string words(Time now) const;
 
@@ -64,6 +62,8 @@ class Departed {
     std::int64_t missing = 0;
   };
   void notice(const std::vector<PodState>& pods, Time now);
+  // Nobody has read since then that no session is left, and time alone has not told.
+  bool is_unknown_since(Time since, Time now) const;
 
   bool began_ = false;
   std::map<std::string, Pod> there_;  // by uid

@@ -13,10 +13,9 @@
 //
 // Order that follows. Scale-out: shrink the limit -> every pod confirms (applied, and sockets within it) ->
 // lower the ceiling -> more replicas. Scale-in: fewer replicas -> pods are gone, and their sessions
-// (departed.h)
-// -> lower peak_pods -> grow the limit. Beside others: who has more than its share shrinks, who has less
-// grows as that is confirmed. A pod that does not answer keeps the ceiling up, and so holds back growth that
-// would not fit with it, and nothing else.
+// (departed.h) -> lower peak_pods -> grow the limit. Beside others: who has more than its share shrinks, who
+// has less grows as that is confirmed. A pod that does not answer keeps the ceiling up, and so holds back
+// growth that would not fit with it, and nothing else.
 //
 // A server that has refused a connection (53300) has less than the sum says: until that is over, neither
 // limits nor replicas grow.
