@@ -45,10 +45,9 @@ Response failed(const Outline& request, const std::exception_ptr& thrown) {
   } else {
     log_failure(request, "none", "the answer has a header that cannot be sent");
   }
-  return problem(
-      ProblemKind::kInternal,
-      "the request failed for a reason on our side; see our log for request " + request.request_id,
-      request.path);
+  return problem(ProblemKind::kInternal,
+                 "the request failed for a reason on our side; see our log for request " + request.request_id,
+                 request.path);
 }
 
 std::optional<Response> pass_gate(const Gate& gate, Request& head) {

@@ -77,7 +77,8 @@ TEST(ServerGate, TheConnectionGoesOnWhereTheBodyIsThereAlready) {
   const LoopbackServer server(limits(), greet, names_only);
   Client client(server.port());
   const std::string small = head("Content-Length: 500\r\n") + std::string(500, 'x');
-  for (const std::string& request : {small, small + head("X-Name: ada\r\n"), head(""), head("X-Name: bob\r\n")}) {
+  for (const std::string& request :
+       {small, small + head("X-Name: ada\r\n"), head(""), head("X-Name: bob\r\n")}) {
     client.send(request);
   }
   for (const char* body : {"", "", "ada sent 0", "", "bob sent 0"}) {
