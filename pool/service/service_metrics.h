@@ -24,6 +24,14 @@
 
 namespace storagepool::service {
 
+// Of the audit API's server.
+struct HttpFigures {
+  std::uint64_t rate_limited = 0;
+  std::uint64_t memory_held = 0;
+  std::uint64_t memory_refused = 0;
+  std::uint64_t closed_for_new = 0;
+};
+
 // What is exposed, as it is at one moment.
 struct Snapshot {
   bool ready = false;
@@ -35,7 +43,7 @@ struct Snapshot {
   ingest::Statistics ingest;
   std::optional<journal::Statistics> journal;             // none: the pod has no journal
   std::optional<workspaces::WorkspaceCounts> workspaces;  // none: not known
-  std::uint64_t rate_limited = 0;                         // requests of the audit API
+  HttpFigures http;
   recording::Stalls::Figures stalls;
   runtime::Timestamp now;
 };

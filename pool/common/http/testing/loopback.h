@@ -31,6 +31,8 @@ class LoopbackServer {
   void close_after_answers(bool close);
   bool drain(std::chrono::steady_clock::duration timeout);
   std::uint64_t rate_limited() const;
+  std::size_t memory_held() const;
+  std::uint64_t closed_for_new() const;
 
  private:
   struct Impl;
