@@ -21,8 +21,8 @@ namespace {
 constexpr std::size_t kLeastSlice = std::size_t{4} * 1024;
 constexpr std::size_t kDecodedSlice = std::size_t{256} * 1024;
 constexpr std::size_t kCompressedSlice = std::size_t{128} * 1024;
-// Batches of much the same events come to a fiftieth or so; what is far denser is made to cost us, not to tell
-// us something. Small bodies cost nothing.
+// Batches of much the same events come to a fiftieth or so; what is far denser is made to cost us, not to
+// tell us something. Small bodies cost nothing.
 constexpr std::size_t kMaxRatio = 200;
 constexpr std::size_t kAnyRatio = std::size_t{256} * 1024;
 // What is smaller fits into one packet either way.
@@ -38,7 +38,12 @@ bool has_body(const Request& head) {
 class Decoding {
  public:
   Decoding(Request& request, Coding coding, std::size_t limit, const Reserve& reserve)
-      : request_(request), coding_(coding), limit_(limit), reserve_(reserve), decoder_(coding), rest_(request.body) {}
+      : request_(request),
+        coding_(coding),
+        limit_(limit),
+        reserve_(reserve),
+        decoder_(coding),
+        rest_(request.body) {}
 
   // The refusal; none while there is more to do, or when done().
   std::optional<Response> slice();
@@ -108,10 +113,9 @@ std::optional<Response> Decoding::slice() {
 
 std::optional<Response> refuse_coding(const Request& head) {
   if (request_coding(head) || !has_body(head)) return std::nullopt;
-  Response refused =
-      problem(ProblemKind::kUnsupportedCoding,
-              "Content-Encoding: allowed are gzip and zstd, one of them, or none", head.path,
-              {{"Content-Encoding", "allowed: gzip, zstd"}});
+  Response refused = problem(ProblemKind::kUnsupportedCoding,
+                             "Content-Encoding: allowed are gzip and zstd, one of them, or none", head.path,
+                             {{"Content-Encoding", "allowed: gzip, zstd"}});
   refused.headers.emplace_back("Accept-Encoding", kDecoded);
   return refused;
 }

@@ -16,7 +16,8 @@ namespace {
 constexpr int kGzipOnly = 16;  // added to zlib's window bits: a gzip header and no other
 // As every decoder of the content coding must take, and need not more (RFC 9659 §3).
 constexpr int kZstdWindowLog = 23;
-constexpr std::size_t kInflateMemory = std::size_t{48} * 1024;  // "about 7 KB" and a window of 32 KiB (zconf.h)
+constexpr std::size_t kInflateMemory =
+    std::size_t{48} * 1024;  // "about 7 KB" and a window of 32 KiB (zconf.h)
 constexpr std::size_t kEncodedStep = std::size_t{64} * 1024;
 
 std::string_view trimmed(std::string_view text) {
@@ -224,7 +225,8 @@ std::size_t Decoder::memory() const {
 }
 
 struct GzipEncoder::State {
-  // The fastest level: JSON becomes a fifth or less, and higher ones take three times as long for little more.
+  // The fastest level: JSON becomes a fifth or less, and higher ones take three times as long for little
+  // more.
   State() {
     constexpr int kDefaultMemory = 8;
     if (deflateInit2(&stream, Z_BEST_SPEED, Z_DEFLATED, MAX_WBITS + kGzipOnly, kDefaultMemory,

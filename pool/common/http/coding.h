@@ -1,5 +1,5 @@
-// Content codings (RFC 9110 §8.4): which one a message has or may have, and gzip and zstd step by step, so that
-// the caller decides between steps about memory, size and time. Pure.
+// Content codings (RFC 9110 §8.4): which one a message has or may have, and gzip and zstd step by step, so
+// that the caller decides between steps about memory, size and time. Pure.
 #pragma once
 
 #include <cstddef>

@@ -1,5 +1,6 @@
-// libFuzzer target: bodies in a content coding and the fields that tell of it. What is decoded must not depend
-// on the steps it is decoded in, never be more than there is room for, and what is encoded must come back.
+// libFuzzer target: bodies in a content coding and the fields that tell of it. What is decoded must not
+// depend on the steps it is decoded in, never be more than there is room for, and what is encoded must come
+// back.
 #include <cstddef>
 #include <cstdint>
 #include <optional>

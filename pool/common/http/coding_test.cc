@@ -7,9 +7,9 @@
 namespace storagepool::http {
 namespace {
 
-using ::testing::HasSubstr;
 using testing::decoded;
 using testing::gzipped;
+using ::testing::HasSubstr;
 using testing::zstandard;
 
 Request with(const char* name, std::initializer_list<const char*> values) {
@@ -37,7 +37,8 @@ TEST(Coding, OfARequestIsOneThatIsDecodedOrNone) {
   for (const char* gzip : {"gzip", "GZIP", "x-gzip", " gzip\t", ", gzip"})
     EXPECT_EQ(coding({gzip}), Coding::kGzip) << gzip;
   EXPECT_EQ(coding({"zstd"}), Coding::kZstd);
-  for (const char* other : {"br", "deflate", "compress", "gzip, gzip", "identity, gzip", "gzip;q=1", "gzip zstd"})
+  for (const char* other :
+       {"br", "deflate", "compress", "gzip, gzip", "identity, gzip", "gzip;q=1", "gzip zstd"})
     EXPECT_EQ(coding({other}), std::nullopt) << other;
   EXPECT_EQ(coding({"gzip", "zstd"}), std::nullopt);
 }
@@ -47,13 +48,12 @@ TEST(Coding, AnswersAreGzipForWhomPrefersIt) {
     return prefers_gzip(with("accept-encoding", values));
   };
   for (const char* yes :
-       {"gzip", "GZip", "x-gzip", "*", "br, gzip", "gzip;q=0.001", "gzip ; q=1.000", "identity;q=0.5, gzip;q=0.5",
-        "*;q=0.3", "identity;q=0, *", "gzip;q=1.,br", "br;q=nonsense, gzip"})
+       {"gzip", "GZip", "x-gzip", "*", "br, gzip", "gzip;q=0.001", "gzip ; q=1.000",
+        "identity;q=0.5, gzip;q=0.5", "*;q=0.3", "identity;q=0, *", "gzip;q=1.,br", "br;q=nonsense, gzip"})
     EXPECT_TRUE(prefers({yes})) << yes;
-  for (const char* no :
-       {"", "identity", "br", "gzip;q=0", "gzip;q=0.000", "*;q=0", "gzip;q=0, *", "gzip;q=0.5, identity",
-        "gzip;q=1.001", "gzip;q=2", "gzip;q=0.0001", "gzip;q=", "gzip;q", "gzip;level=9", "gzip;q=-1", "gzipped",
-        "gzip;q=.5", "gzip;q=0,5"})
+  for (const char* no : {"", "identity", "br", "gzip;q=0", "gzip;q=0.000", "*;q=0", "gzip;q=0, *",
+                         "gzip;q=0.5, identity", "gzip;q=1.001", "gzip;q=2", "gzip;q=0.0001", "gzip;q=",
+                         "gzip;q", "gzip;level=9", "gzip;q=-1", "gzipped", "gzip;q=.5", "gzip;q=0,5"})
     EXPECT_FALSE(prefers({no})) << no;
   EXPECT_FALSE(prefers({}));
   EXPECT_TRUE(prefers({"br", "gzip"}));
@@ -61,7 +61,8 @@ TEST(Coding, AnswersAreGzipForWhomPrefersIt) {
 
 TEST(Coding, DecodesWhatOthersMade) {
   // printf abc | gzip -n, and | zstd
-  const std::string gzip("\x1f\x8b\x08\x00\x00\x00\x00\x00\x00\x03\x4b\x4c\x4a\x06\x00\xc2\x41\x24\x35\x03\x00\x00\x00", 23);
+  const std::string gzip(
+      "\x1f\x8b\x08\x00\x00\x00\x00\x00\x00\x03\x4b\x4c\x4a\x06\x00\xc2\x41\x24\x35\x03\x00\x00\x00", 23);
   const std::string zstd("\x28\xb5\x2f\xfd\x04\x58\x19\x00\x00\x61\x62\x63\x99\x09\x77\xad", 16);
   EXPECT_EQ(decoded(Coding::kGzip, gzip), "abc");
   EXPECT_EQ(decoded(Coding::kZstd, zstd), "abc");

@@ -11,13 +11,13 @@
 namespace storagepool::http {
 namespace {
 
-using ::testing::HasSubstr;
 using testing::Answer;
 using testing::ask;
 using testing::Client;
 using testing::decoded;
 using testing::echo;
 using testing::gzipped;
+using ::testing::HasSubstr;
 using testing::LoopbackServer;
 using testing::zstandard;
 
@@ -35,9 +35,8 @@ TEST(ServerCoding, HandlersSeeBodiesAsTheyWereMeant) {
   const std::string text(std::size_t{1} << 20, 'x');
   Client client(server.port());
   for (const std::string& body : {std::string("{\"a\": 1}"), text.substr(0, 60'000)}) {
-    for (const auto& [coding, coded] :
-         {std::pair{"gzip", gzipped(body)}, std::pair{"x-gzip", gzipped(body)}, std::pair{"zstd", zstandard(body)},
-          std::pair{"identity", body}}) {
+    for (const auto& [coding, coded] : {std::pair{"gzip", gzipped(body)}, std::pair{"x-gzip", gzipped(body)},
+                                        std::pair{"zstd", zstandard(body)}, std::pair{"identity", body}}) {
       client.send(post(coding, coded));
       const auto answer = client.read();
       ASSERT_EQ(answer->status, 200U) << coding << answer->body;
@@ -50,8 +49,9 @@ TEST(ServerCoding, HandlersSeeBodiesAsTheyWereMeant) {
 TEST(ServerCoding, OtherCodingsAreRefusedBeforeTheBodyIsSent) {
   const LoopbackServer server({}, echo);
   for (const char* coding : {"br", "gzip, gzip", "deflate"}) {
-    const Answer refused = ask(server.port(), "POST /p HTTP/1.1\r\nHost: h\r\nContent-Length: 10\r\nContent-Encoding: " +
-                                                  std::string(coding) + "\r\n\r\n");
+    const Answer refused =
+        ask(server.port(), "POST /p HTTP/1.1\r\nHost: h\r\nContent-Length: 10\r\nContent-Encoding: " +
+                               std::string(coding) + "\r\n\r\n");
     EXPECT_EQ(refused.status, 415U);
     EXPECT_EQ(refused.header("accept-encoding"), "gzip, zstd");
     EXPECT_EQ(nlohmann::json::parse(refused.body).at("type"),

@@ -10,11 +10,11 @@
 namespace storagepool::service {
 namespace {
 
-using ::testing::HasSubstr;
 using http::testing::decoded;
 using http::testing::gzipped;
 using http::testing::zstandard;
 using nlohmann::json;
+using ::testing::HasSubstr;
 using testing::HttpResponse;
 using testing::kEvents;
 using testing::valid_event;
