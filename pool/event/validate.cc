@@ -122,7 +122,9 @@ class Reader {
     return "an RFC 3339 time with at most nanoseconds, from " + settings::format_duration(limits_.past) +
            " ago to " + settings::format_duration(limits_.future) + " ahead";
   }
-  static std::string allowed(kind::Date, const Absence&) { return "a date as 2026-02-28, or an RFC 3339 time"; }
+  static std::string allowed(kind::Date, const Absence&) {
+    return "a date as 2026-02-28, or an RFC 3339 time";
+  }
   static std::string allowed(kind::Address, const Absence&) { return "an IPv4 or IPv6 address"; }
   static std::string allowed(const kind::Integer& bounds, const Absence& absence) {
     const bool open = bounds.most == std::numeric_limits<std::int64_t>::max();
@@ -176,7 +178,8 @@ class Reader {
   void take(const Field<kind::Date, Value>& field, const JsonValue& value, Value& member) {
     if (is_empty(value)) return fill_in(field.absence, member);
     auto date = value.kind == JsonKind::kString ? runtime::parse_date(value.text) : std::nullopt;
-    if (const auto time = value.kind == JsonKind::kString ? runtime::parse_timestamp(value.text) : std::nullopt)
+    if (const auto time =
+            value.kind == JsonKind::kString ? runtime::parse_timestamp(value.text) : std::nullopt)
       date = runtime::date_of(*time);
     if (!date) return refuse(field, value);
     member = *date;

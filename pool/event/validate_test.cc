@@ -129,9 +129,9 @@ TEST(ValidateEvent, ReadsNullAsAbsent) {
 }
 
 TEST(ValidateEvent, ReadsAnEmptyOptionalTextAsAbsent) {
-  for (const char* field : {"actor_type", "actor_id", "actor_ip", "resource_type", "resource_id", "namespace",
-                            "cluster_id", "parent_event_id", "parent_event_date", "severity", "error_code",
-                            "error_message", "event_id"}) {
+  for (const char* field :
+       {"actor_type", "actor_id", "actor_ip", "resource_type", "resource_id", "namespace", "cluster_id",
+        "parent_event_id", "parent_event_date", "severity", "error_code", "error_message", "event_id"}) {
     const auto event = with(field, "");
     ASSERT_TRUE(event) << field;
     EXPECT_EQ(*event, *validate_event(valid_body().dump(), kNow)) << field;

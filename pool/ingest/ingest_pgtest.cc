@@ -240,8 +240,9 @@ TEST_F(IngestTest, AChildIsToldTheDateOfItsParent) {
   event::Event child = new_event();
   child.parent_event_id = sibling.event_id;
   must_store(pod.ingest, {child, sibling});
-  EXPECT_EQ(sql("SELECT string_agg(parent_event_date::text, ' ' ORDER BY parent_event_date) FROM audit_events"),
-            "2026-01-15 2026-02-26 2026-02-27");
+  EXPECT_EQ(
+      sql("SELECT string_agg(parent_event_date::text, ' ' ORDER BY parent_event_date) FROM audit_events"),
+      "2026-01-15 2026-02-26 2026-02-27");
 }
 
 TEST_F(IngestTest, ARepeatedCallIsAnsweredAlthoughItsParentIsGone) {

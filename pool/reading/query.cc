@@ -78,7 +78,8 @@ class QueryReader {
     const std::string* value = find(name);
     if (value == nullptr || value->empty()) return std::nullopt;
     const auto time = parse_bound(*value, now_);
-    if (!time) refuse(name, *value, "an RFC 3339 time, a date, or a duration back from now such as 30m, 24h or 7d");
+    if (!time)
+      refuse(name, *value, "an RFC 3339 time, a date, or a duration back from now such as 30m, 24h or 7d");
     return time;
   }
   std::int64_t integer(std::string_view name, std::int64_t fallback, std::int64_t lowest,

@@ -82,11 +82,12 @@ TEST(ParseListQuery, ReadsADateAndATimeWithoutZoneInUtc) {
 }
 
 TEST(ParseListQuery, RefusesBadBounds) {
-  for (const char* bad : {"yesterday", "--1h", "7 days", "1.5d", "d", "-", "99999d", "99999999999999999999d", "2026-02-30",
-                          "2026-02-28T12:00", "2026-02-30T00:00:00Z"}) {
+  for (const char* bad : {"yesterday", "--1h", "7 days", "1.5d", "d", "-", "99999d", "99999999999999999999d",
+                          "2026-02-30", "2026-02-28T12:00", "2026-02-30T00:00:00Z"}) {
     EXPECT_THAT(refusal({{"since", bad}}, "since"), HasSubstr("got \"" + std::string(bad) + "\"; allowed: "))
         << bad;
-    EXPECT_THAT(refusal({{"until", bad}}, "until"), HasSubstr("allowed: an RFC 3339 time, a date, or a duration"))
+    EXPECT_THAT(refusal({{"until", bad}}, "until"),
+                HasSubstr("allowed: an RFC 3339 time, a date, or a duration"))
         << bad;
   }
 }
@@ -134,7 +135,8 @@ TEST(ParseListQuery, RefusesOutcomesAndKeysThatNoEventIsFoundBy) {
   for (const char* bad : {"ok", "", "Success"}) {
     EXPECT_THAT(refusal({{"event_outcome", bad}}, "event_outcome"), HasSubstr("success, failure, pending"));
   }
-  for (const std::string& bad : {std::string("a b"), std::string("a'"), std::string("\xC3\xA4"), std::string(65, 'a')}) {
+  for (const std::string& bad :
+       {std::string("a b"), std::string("a'"), std::string("\xC3\xA4"), std::string(65, 'a')}) {
     EXPECT_THAT(refusal({{"detail_key", bad}, {"detail_value", "v"}}, "detail_key"), HasSubstr("1 to 64 of"));
   }
   const std::string longest = "Az09_.-" + std::string(57, 'a');

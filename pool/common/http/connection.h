@@ -3,26 +3,18 @@
 
 #include <memory>
 #include <optional>
-#include <string>
-#include <string_view>
 #include <utility>
 
 #include <boost/asio/awaitable.hpp>
 #include <boost/asio/ip/tcp.hpp>
 
 #include "pool/common/http/context.h"
+#include "pool/common/http/failure.h"
 #include "pool/common/http/request_reader.h"
 #include "pool/common/http/timed_socket.h"
 #include "pool/common/runtime/clock.h"
 
 namespace storagepool::http {
-
-// What of a request its answer and our log need after the handler took the request.
-struct Outline {
-  std::string method;
-  std::string path;
-  std::string request_id;
-};
 
 class Connection {
  public:
@@ -44,7 +36,8 @@ class Connection {
  private:
   boost::asio::awaitable<bool> await_request(bool first);
   boost::asio::awaitable<bool> serve_one();
-  boost::asio::awaitable<Response> answer(Request request, const Outline& asked);
+  boost::asio::awaitable<Response> answer(Incoming& incoming, const Outline& asked);
+  boost::asio::awaitable<Response> handle(Incoming& incoming);
   boost::asio::awaitable<bool> write(const Response& response, const Outline& asked, bool keep_alive);
   boost::asio::awaitable<void> linger();
   bool unread_bytes();

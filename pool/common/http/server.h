@@ -1,7 +1,7 @@
 // A bounded HTTP/1.1 server over Boost.Beast (RFC 9110, RFC 9112). It parses and limits; what a request means
-// is the handler's business. Limits are set on the parser before anything is read, every read and write has a
-// deadline, and a connection over the bound is refused with 503. Malformed requests answer 400, 408, 413 or
-// 431 as fits (as problem details, RFC 9457) and the process lives on.
+// is the handler's business, and who may make it the gate's. Limits are set on the parser before anything is
+// read, every read and write has a deadline, and a connection over the bound is refused with 503. Malformed
+// requests answer 400, 408, 413 or 431 as fits (as problem details, RFC 9457) and the process lives on.
 //
 // A client that is gone frees its connection when the handler has answered, not before: so many clients that
 // connect, ask and vanish never have more handlers under way than there may be connections.
@@ -35,15 +35,15 @@ struct Request {
   std::string body;
   std::string request_id;                         // X-Request-Id as given (if sane) or made
   std::map<std::string, std::string> parameters;  // path parameters, filled by the router
-  Access access;                                  // filled by the guard in front of the routes
+  Access access;                                  // filled by the gate
 
   std::optional<std::string_view> header(std::string_view name) const;       // case-insensitive, the first
   std::optional<std::string_view> query_value(std::string_view name) const;  // the first
 };
 
-// The server adds Content-Length, Date, X-Request-Id and Connection; a handler's own fields of these names
-// (and Transfer-Encoding) are not sent. A field whose name or value could split the response makes the answer
-// a 500.
+// The server adds Content-Length, Date, X-Request-Id, Connection and Keep-Alive; a handler's own fields of
+// these names (and Transfer-Encoding) are not sent. A field whose name or value could split the response
+// makes the answer a 500.
 struct Response {
   unsigned status = 200;
   std::string content_type = "application/json";
@@ -55,6 +55,10 @@ struct Response {
 // with 500.
 using Handler = std::function<boost::asio::awaitable<Response>(Request)>;
 
+// Judges a request by its head (`body` is empty) before its body is read: fills `access`, or refuses with an
+// answer. An exception is answered as one of the handler's.
+using Gate = std::function<std::optional<Response>(Request& head)>;
+
 struct Limits {
   std::size_t header_bytes = std::size_t{16} * 1024;              // request line and fields; over it: 431
   std::size_t body_bytes = std::size_t{5} * 1024 * 1024;          // after chunked decoding; over it: 413
@@ -62,11 +66,15 @@ struct Limits {
   std::size_t max_connections = 4096;                             // over it: 503 with `Retry-After`
   // Over max_connections, the one that has been without a request for the longest is closed instead.
   bool close_idle_for_new = false;
-  std::chrono::milliseconds header_timeout{10'000};      // first to last byte of the header, then 408
-  std::chrono::milliseconds body_timeout{30'000};        // the whole body, then 408
-  std::chrono::milliseconds keep_alive_timeout{60'000};  // idle between requests, then closed
-  std::chrono::milliseconds write_timeout{30'000};       // a whole response, then closed
-  // Of one client (an IPv4 address or an IPv6 /64), over it: 429 with `Retry-After`, before the body is read.
+  std::chrono::milliseconds header_timeout{10'000};  // first to last byte of the header, then 408
+  std::chrono::milliseconds body_timeout{30'000};    // the whole body, then 408
+  // Idle between requests, as every answer tells (`Keep-Alive: timeout=`, in whole seconds); then closed, but
+  // for the grace: who goes by what it was told has closed first, so that no request meets our close.
+  std::chrono::milliseconds keep_alive_timeout{75'000};
+  std::chrono::milliseconds keep_alive_grace{1'000};
+  std::chrono::milliseconds write_timeout{30'000};  // a whole response, then closed
+  // Of one client (an IPv4 address or an IPv6 /64), of requests that the gate lets through, over it: 429 with
+  // `Retry-After`, before the body is read.
   // Behind a proxy all its clients are one.
   double requests_per_second = 0;  // on average; 0: no limit
   std::size_t burst = 1;           // at once, at least 1; without meaning where there is no limit
@@ -78,13 +86,15 @@ struct Limits {
 // must live until the executor has stopped or a drain has returned true.
 class Server {
  public:
-  Server(boost::asio::any_io_executor executor, Limits limits, Handler handler);
+  // A request is judged in this order: its head, the size it announces, the gate (without one all pass), its
+  // client's rate, its body. `100 Continue` is sent after the rate.
+  Server(boost::asio::any_io_executor executor, Limits limits, Handler handler, Gate gate = {});
   ~Server();  // stops accepting and cuts every connection
   Server(const Server&) = delete;
   Server& operator=(const Server&) = delete;
 
-  // Binds (`address` is an IP address, "::" also takes IPv4) and starts accepting; port 0 lets the kernel
-  // choose. Returns the bound port, or why not. Once per server.
+  // Binds (`address` is an IP address; "::" also takes IPv4, and IPv4 alone where the host has no IPv6) and
+  // starts accepting; port 0 lets the kernel choose. Returns the bound port, or why not. Once per server.
   tl::expected<std::uint16_t, std::string> listen(const std::string& address, std::uint16_t port);
 
   // Whether from now on every answer says `Connection: close`, so that clients go elsewhere with their next

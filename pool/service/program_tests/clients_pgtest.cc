@@ -1,5 +1,5 @@
-// The running program and clients that people use: Schemathesis, which tries what the OpenAPI document allows and forbids,
-// and a Go client generated from it.
+// The running program and clients that people use: Schemathesis, which tries what the OpenAPI document allows
+// and forbids, and a Go client generated from it.
 #include <cstdlib>
 #include <string>
 
@@ -53,10 +53,11 @@ class ClientsTest : public testing::ProgramTest {
   void schemathesis(const std::string& flags) {
     const std::string program = client("schemathesis");
     const std::string api = address(pod_.api_port());
-    const Ended run = shell("cd " + kClients + " && PYTHONDONTWRITEBYTECODE=1 timeout 600 " + program +
-                            " --config-file schemathesis.toml run " + kSource + "/pool/service/routes/openapi.yaml --url " + api +
-                            " --include-path-regex '^/(api|admin/metrics|openapi|livez|readyz|healthz)' --no-color" +
-                            " --max-examples 15 --seed " + kSeed + " " + flags + " 2>&1");
+    const Ended run =
+        shell("cd " + kClients + " && PYTHONDONTWRITEBYTECODE=1 timeout 600 " + program +
+              " --config-file schemathesis.toml run " + kSource + "/pool/service/routes/openapi.yaml --url " +
+              api + " --include-path-regex '^/(api|admin/metrics|openapi|livez|readyz|healthz)' --no-color" +
+              " --max-examples 15 --seed " + kSeed + " " + flags + " 2>&1");
     EXPECT_EQ(run.status, 0) << run.output << pod_.log();
     EXPECT_NE(run.output.find(" passed"), std::string::npos) << run.output;
   }
@@ -80,8 +81,9 @@ TEST_F(ClientsTest, SchemathesisWhereNobodyIsAsked) {
 TEST_F(ClientsTest, AGeneratedClientWithPostgresqlThereAndAway) {
   const std::string program = client("generated");
   start_with_token();
-  const std::string command = program + " -token " + kToken + " -api " + address(pod_.api_port()) + " -health " +
-                              address(pod_.health_port()) + " -metrics " + address(pod_.metrics_port());
+  const std::string command = program + " -token " + kToken + " -api " + address(pod_.api_port()) +
+                              " -health " + address(pod_.health_port()) + " -metrics " +
+                              address(pod_.metrics_port());
   const Ended there = shell(command);
   EXPECT_EQ(there.status, 0) << there.output;
   server_->stop();

@@ -71,7 +71,8 @@ class Reader {
                        : place == "query" ? result.in_query
                                           : result.in_header;
       if (example && example.IsMap()) {
-        for (const auto& part : example) examples[part.first.as<std::string>()] = part.second.as<std::string>();
+        for (const auto& part : example)
+          examples[part.first.as<std::string>()] = part.second.as<std::string>();
       } else if (example) {
         examples[name] = example.as<std::string>();
       }
