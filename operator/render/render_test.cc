@@ -235,7 +235,7 @@ TEST(Render, TlsIsForTheApiAlone) {
   const auto port_of = [](const Spec& spec) { return service(kPool, spec)["spec"]["ports"][0]; };
   EXPECT_EQ(port_of(spec_with({{"tls", {{"secretRef", {{"name", "certificate"}}}}}}))["appProtocol"],
             "https");
-  EXPECT_FALSE(port_of(spec_with({})).contains("appProtocol"));
+  EXPECT_FALSE(port_of(spec_with()).contains("appProtocol"));
 }
 
 TEST(Render, ConnectionsAreKeptAsTheSpecSays) {

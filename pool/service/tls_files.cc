@@ -23,7 +23,8 @@ std::optional<http::TlsMaterial> TlsFiles::read() {
     into = std::move(*text);
     return true;
   };
-  if (!take(dir_ + "/tls.crt", material.certificate) || !take(dir_ + "/tls.key", material.key)) return std::nullopt;
+  if (!take(dir_ + "/tls.crt", material.certificate) || !take(dir_ + "/tls.key", material.key))
+    return std::nullopt;
   if (!client_ca_file_.empty() && !take(client_ca_file_, material.client_ca)) return std::nullopt;
   return material;
 }

@@ -1,6 +1,6 @@
-// The certificate and key of the API port as they are mounted (a Secret as cert-manager writes it: tls.crt with
-// its chain, tls.key), and the authority of clients' certificates. What is mounted and cannot be used never takes
-// the place of what is in force.
+// The certificate and key of the API port as they are mounted (a Secret as cert-manager writes it: tls.crt
+// with its chain, tls.key), and the authority of clients' certificates. What is mounted and cannot be used
+// never takes the place of what is in force.
 #pragma once
 
 #include <memory>
@@ -13,8 +13,8 @@ namespace storagepool::service {
 
 class TlsFiles {
  public:
-  // The folder of the pair, and the authority's file; without a folder (empty) there is no TLS, without a file
-  // no client is asked for a certificate.
+  // The folder of the pair, and the authority's file; without a folder (empty) there is no TLS, without a
+  // file no client is asked for a certificate.
   TlsFiles(std::string dir, std::string client_ca_file)
       : dir_(std::move(dir)), client_ca_file_(std::move(client_ca_file)) {}
 

@@ -12,14 +12,14 @@ namespace storagepool::http {
 namespace {
 
 using namespace std::chrono_literals;
-using ::testing::HasSubstr;
-using ::testing::StartsWith;
 using testing::Authority;
 using testing::Client;
 using testing::ClientOptions;
+using ::testing::HasSubstr;
 using testing::kGet;
 using testing::LoopbackServer;
 using testing::Pair;
+using ::testing::StartsWith;
 using testing::Subject;
 using testing::TlsClient;
 
@@ -56,7 +56,8 @@ class Tls : public ::testing::Test {
 };
 
 TEST_F(Tls, SpeaksVersions12And13) {
-  for (const auto& [version, name] : {std::pair{TLS1_2_VERSION, "TLSv1.2"}, std::pair{TLS1_3_VERSION, "TLSv1.3"}}) {
+  for (const auto& [version, name] :
+       {std::pair{TLS1_2_VERSION, "TLSv1.2"}, std::pair{TLS1_3_VERSION, "TLSv1.3"}}) {
     TlsClient client(server_.port(), {.version = version, .own = {}, .trusted = authority_.certificate()});
     ASSERT_TRUE(client.connected()) << name;
     EXPECT_EQ(client.version(), name);
@@ -71,8 +72,8 @@ TEST_F(Tls, SpeaksVersions12And13) {
 
 TEST_F(Tls, LargeBodiesAndAnswersPass) {
   const std::string body(std::size_t{3} << 20, 'b');
-  const std::string answer = ask({}, "POST / HTTP/1.1\r\nHost: h\r\nContent-Length: " + std::to_string(body.size()) +
-                                         "\r\n\r\n" + body);
+  const std::string answer = ask(
+      {}, "POST / HTTP/1.1\r\nHost: h\r\nContent-Length: " + std::to_string(body.size()) + "\r\n\r\n" + body);
   EXPECT_THAT(answer.substr(0, 15), StartsWith("HTTP/1.1 200 OK"));
   EXPECT_GT(answer.size(), body.size());
 }
@@ -87,7 +88,8 @@ TEST_F(Tls, TheEndIsSaid) {
 TEST_F(Tls, ClientsMayProveWhoTheyAre) {
   EXPECT_THAT(ask({.own = {}, .trusted = authority_.certificate()}), HasSubstr("<>"));
   EXPECT_EQ(who_is({.common_name = "gateway", .alternative_names = "URI:spiffe://td/ns/a"}), "gateway");
-  EXPECT_EQ(who_is({.common_name = {}, .alternative_names = "DNS:a.b,URI:spiffe://td/ns/a"}), "spiffe://td/ns/a");
+  EXPECT_EQ(who_is({.common_name = {}, .alternative_names = "DNS:a.b,URI:spiffe://td/ns/a"}),
+            "spiffe://td/ns/a");
   EXPECT_EQ(who_is({.common_name = {}, .alternative_names = "DNS:a.b"}), "a.b");
   EXPECT_EQ(who_is({.common_name = {}, .alternative_names = {}}), "");
   EXPECT_EQ(who_is({.common_name = "a\r\nb", .alternative_names = {}}), "");
@@ -95,7 +97,9 @@ TEST_F(Tls, ClientsMayProveWhoTheyAre) {
 
 TEST_F(Tls, OtherClientsCertificatesAreRefused) {
   EXPECT_EQ(who_is({.common_name = "late", .alternative_names = {}, .expires_in_days = -1}), "refused");
-  EXPECT_EQ(ask({.own = authority_.issue({.common_name = "server's", .alternative_names = {}}), .trusted = {}}), "");
+  EXPECT_EQ(
+      ask({.own = authority_.issue({.common_name = "server's", .alternative_names = {}}), .trusted = {}}),
+      "");
 }
 
 TEST_F(Tls, ClearTextIsToldToUseTls) {
@@ -189,7 +193,8 @@ TEST(TlsContext, SaysWhatIsWrongWithAPair) {
     const auto context = TlsContext::make(bad);
     return context ? "accepted" : context.error();
   };
-  EXPECT_THAT(why_not([](TlsMaterial& bad) { bad.certificate.clear(); }), StartsWith("the certificate cannot be read: "));
+  EXPECT_THAT(why_not([](TlsMaterial& bad) { bad.certificate.clear(); }),
+              StartsWith("the certificate cannot be read: "));
   EXPECT_THAT(why_not([](TlsMaterial& bad) { bad.certificate += "-----BEGIN CERTIFICATE-----\nx\n"; }),
               StartsWith("the certificates after the first cannot be read: "));
   EXPECT_THAT(why_not([](TlsMaterial& bad) { bad.key = "key"; }), StartsWith("the key cannot be read: "));

@@ -92,8 +92,8 @@ std::string text_of(const ASN1_STRING* string) {
   if (size < 0) return {};
   std::string text(reinterpret_cast<const char*>(utf8), static_cast<std::size_t>(size));
   OPENSSL_free(utf8);
-  const bool printable =
-      std::none_of(text.begin(), text.end(), [](char c) { return static_cast<unsigned char>(c) < ' ' || c == 0x7f; });
+  const bool printable = std::none_of(
+      text.begin(), text.end(), [](char c) { return static_cast<unsigned char>(c) < ' ' || c == 0x7f; });
   return printable ? text : std::string();
 }
 

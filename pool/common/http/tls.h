@@ -25,8 +25,9 @@ struct TlsMaterial {
 // stay with the one they began with.
 class TlsContext {
  public:
-  // TLS 1.2 or newer. A client may have a certificate if there is a `client_ca`; one that this does not verify
-  // (or that has expired) fails the handshake. Why not, when the material is not usable: never with the key.
+  // TLS 1.2 or newer. A client may have a certificate if there is a `client_ca`; one that this does not
+  // verify (or that has expired) fails the handshake. Why not, when the material is not usable: never with
+  // the key.
   static tl::expected<std::shared_ptr<const TlsContext>, std::string> make(const TlsMaterial& material);
 
   ssl_ctx_st* native() const { return context_.get(); }

@@ -13,12 +13,12 @@
 namespace storagepool::service {
 namespace {
 
-using ::testing::HasSubstr;
-using ::testing::StartsWith;
 using http::testing::Authority;
 using http::testing::TlsClient;
 using testing::eventually;
+using ::testing::HasSubstr;
 using testing::kEvents;
+using ::testing::StartsWith;
 using testing::valid_event;
 
 class DataStorageTlsTest : public testing::ProgramTest {
@@ -79,7 +79,8 @@ TEST_F(DataStorageTlsTest, ACertificateIsReplacedLiveAndABadOneIsNot) {
   EXPECT_EQ(ask(authority_, get("/livez")), "");
 
   pod_.write("tls/tls.key", authority_.server().key);
-  EXPECT_TRUE(eventually([&] { return health_tells(200, "the key is not the certificate's"); })) << pod_.log();
+  EXPECT_TRUE(eventually([&] { return health_tells(200, "the key is not the certificate's"); }))
+      << pod_.log();
   EXPECT_THAT(ask(other, get("/livez")), StartsWith("HTTP/1.1 200 OK"));
   EXPECT_THAT(pod_.log(), HasSubstr("the certificate that is mounted is not used"));
   EXPECT_THAT(pod_.log(), ::testing::Not(HasSubstr("PRIVATE KEY")));

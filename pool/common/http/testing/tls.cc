@@ -62,7 +62,8 @@ Certificate begin(EVP_PKEY* key, const Subject& subject) {
   X509_NAME* name = X509_get_subject_name(certificate.get());
   if (!subject.common_name.empty()) {
     X509_NAME_add_entry_by_txt(name, "CN", MBSTRING_UTF8,
-                               reinterpret_cast<const unsigned char*>(subject.common_name.c_str()), -1, -1, 0);
+                               reinterpret_cast<const unsigned char*>(subject.common_name.c_str()), -1, -1,
+                               0);
   }
   return certificate;
 }

@@ -43,9 +43,9 @@ class Authority {
 };
 
 struct ClientOptions {
-  int version = 0;       // TLS1_2_VERSION and so on: this one alone; 0: any
-  Pair own;              // none when empty
-  std::string trusted;   // the server's authority; not verified when empty
+  int version = 0;      // TLS1_2_VERSION and so on: this one alone; 0: any
+  Pair own;             // none when empty
+  std::string trusted;  // the server's authority; not verified when empty
 };
 
 class TlsClient {
