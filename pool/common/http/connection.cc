@@ -11,6 +11,8 @@
 #include <boost/asio/redirect_error.hpp>
 #include <boost/asio/use_awaitable.hpp>
 
+#include "pool/common/http/body_coding.h"
+#include "pool/common/http/coding.h"
 #include "pool/common/http/problem.h"
 #include "pool/common/http/request_id.h"
 #include "pool/common/http/response_head.h"
@@ -25,6 +27,8 @@ namespace {
 // How long and how much a client that is still sending is listened to after our last answer, so that closing
 // does not destroy the answer on its way (RFC 9112 §9.6).
 constexpr std::chrono::seconds kLingerTime{5};
+// How long a client may take to hear that an encrypted connection ends.
+constexpr std::chrono::seconds kFarewellTime{1};
 constexpr std::size_t kLingerBytes = std::size_t{64} * 1024 * 1024;
 // What the system takes of an answer beyond what the client's window has room for.
 constexpr int kUnsentBytes = 32 * 1024;
@@ -46,7 +50,7 @@ Response busy(const std::string& detail, const std::string& path) {
 
 Connection::Connection(asio::ip::tcp::socket socket, std::shared_ptr<Context> context)
     : context_(std::move(context)),
-      socket_(std::make_shared<TimedSocket>(std::move(socket))),
+      socket_(std::make_shared<TimedSocket>(std::move(socket), context_->tls)),
       member_(context_, client_of(socket_->socket())),
       reader_(socket_, context_, member_) {
   // So that a slow reader is seen to read, and the system keeps little of an answer.
@@ -57,17 +61,41 @@ Connection::Connection(asio::ip::tcp::socket socket, std::shared_ptr<Context> co
 asio::awaitable<void> Connection::serve() {
   bool first = true;
   bool open = true;
+  if (socket_->encrypted()) open = co_await begin_tls();
   while (open) {
     waits_since_ = runtime::steady_now();
     open = co_await await_request(first);
     first = false;
     if (open) open = co_await serve_one();
   }
+  if (socket_->encrypted()) {
+    socket_->set_deadline(kFarewellTime);
+    co_await socket_->end_output();
+  }
   socket_->close();
+}
+
+asio::awaitable<bool> Connection::begin_tls() {
+  waits_since_ = runtime::steady_now();
+  idle_ = true;
+  socket_->set_deadline(context_->limits.header_timeout);
+  error_code error;
+  co_await socket_->handshake(error);
+  socket_->clear_deadline();
+  idle_ = false;
+  if (is_clear_text(error)) {
+    const Response told = problem(ProblemKind::kValidationError, "this port speaks TLS: use https://", "");
+    const std::string answer =
+        format_head(told, request_id(std::nullopt), std::nullopt, runtime::wall_now()) + told.body;
+    error_code ignored;  // whoever is gone needs no answer
+    socket_->socket().write_some(asio::buffer(answer), ignored);
+  }
+  co_return !error;
 }
 
 asio::awaitable<void> Connection::refuse() {
   refused_ = true;
+  if (socket_->encrypted()) co_return;  // a handshake is what there is no place for
   Response refusal =
       busy("more than " + std::to_string(context_->limits.max_connections) + " connections", "");
   const Outline unknown{"", "", request_id(std::nullopt)};
@@ -78,7 +106,7 @@ asio::awaitable<void> Connection::refuse() {
 
 void Connection::drain() {
   // What has already arrived is still answered.
-  if (idle_ && !unread_bytes()) socket_->close();
+  if (idle_ && !socket_->unread_bytes()) socket_->close();
 }
 
 void Connection::cut() {
@@ -106,7 +134,7 @@ std::optional<Standing> Connection::standing(runtime::TimePoint now) const {
 
 asio::awaitable<bool> Connection::await_request(bool first) {
   if (reader_.has_buffered()) co_return true;
-  if (context_->draining && !unread_bytes()) co_return false;
+  if (context_->draining && !socket_->unread_bytes()) co_return false;
   const auto timeout = first ? context_->limits.header_timeout
                              : context_->limits.keep_alive_timeout + context_->limits.keep_alive_grace;
   idle_ = true;
@@ -131,7 +159,7 @@ asio::awaitable<bool> Connection::serve_one() {
   waits_since_.reset();
   const Outline asked = outline_of(incoming->request);
   incoming->request.memory = &incoming->reservation;
-  Response response = co_await answer(std::move(incoming->request), asked);
+  Response response = co_await answer(*incoming, asked);
   if (!pays_for(response, incoming->reservation)) {
     response = busy("too many large answers at once, try again", asked.path);
     pays_for(response, incoming->reservation);
@@ -139,19 +167,31 @@ asio::awaitable<bool> Connection::serve_one() {
   const bool keep_alive = incoming->keep_alive && !context_->closing;
   const bool written = co_await write(response, asked, keep_alive, &incoming->reservation);
   if (!written) co_return false;
-  if (!keep_alive && (reader_.has_buffered() || unread_bytes())) co_await linger();
+  if (!keep_alive && (reader_.has_buffered() || socket_->unread_bytes())) co_await linger();
   co_return keep_alive;
 }
 
-asio::awaitable<Response> Connection::answer(Request request, const Outline& asked) {
+asio::awaitable<Response> Connection::answer(Incoming& incoming, const Outline& asked) {
   std::exception_ptr thrown;
   try {
-    Response response = co_await context_->handler(std::move(request));
+    Response response = co_await handle(incoming);
     if (sendable(response)) co_return response;
   } catch (...) {
     thrown = std::current_exception();
   }
   co_return failed(asked, thrown);
+}
+
+asio::awaitable<Response> Connection::handle(Incoming& incoming) {
+  const bool gzip = prefers_gzip(incoming.request);
+  const Reserve reserve = [&](std::size_t bytes) { return incoming.reservation.grow(bytes); };
+  auto refusal = co_await decode_body(incoming.request, context_->limits.body_bytes, reserve);
+  if (refusal) co_return std::move(*refusal);
+  Response response = co_await context_->handler(std::move(incoming.request));
+  if (!compressible(response)) co_return response;
+  response.headers.emplace_back("Vary", "Accept-Encoding");
+  if (gzip) co_await compress(response);
+  co_return response;
 }
 
 // The request's memory becomes the answer's.
@@ -170,7 +210,8 @@ asio::awaitable<bool> Connection::write(Response& response, const Outline& asked
   const std::string head = format_head(response, asked.request_id, kept, runtime::wall_now());
   const bool with_body = asked.method != "HEAD" && may_have_body(response.status);
   answer_.emplace(context_->limits.pace, runtime::steady_now());
-  Parts parts = {asio::buffer(head), with_body ? asio::buffer(response.body) : asio::const_buffer()};
+  TimedSocket::Parts parts = {asio::buffer(head),
+                              with_body ? asio::buffer(response.body) : asio::const_buffer()};
   bool written = co_await write_all(parts);
   std::size_t left = body_size(response) - response.body.size();
   for (std::string& piece : response.pieces) {
@@ -185,23 +226,18 @@ asio::awaitable<bool> Connection::write(Response& response, const Outline& asked
   co_return written;
 }
 
-asio::awaitable<bool> Connection::write_all(Parts parts) {
-  const auto sent = [&parts](std::size_t bytes) {
-    const std::size_t of_first = std::min(bytes, parts[0].size());
-    parts[0] += of_first;
-    parts[1] += bytes - of_first;
-    return parts[0].size() + parts[1].size() == 0;
-  };
+asio::awaitable<bool> Connection::write_all(TimedSocket::Parts parts) {
   // Most answers fit into the socket's buffer at once, and then there is nothing to wait for.
   error_code error;
-  bool done = sent(socket_->socket().write_some(parts, error));
-  if (error == asio::error::would_block) error = {};
+  bool done = socket_->write_at_once(parts, error);
   while (!done && !error && answer_) {
     socket_->set_deadline(answer_->deadline() - runtime::steady_now());
-    const std::size_t bytes =
-        co_await socket_->socket().async_write_some(parts, asio::redirect_error(asio::use_awaitable, error));
-    if (answer_) answer_->moved(bytes, runtime::steady_now());
-    done = sent(bytes);
+    const std::size_t sent = co_await socket_->write_some(parts, error);
+    if (answer_) answer_->moved(sent, runtime::steady_now());
+    const std::size_t of_first = std::min(sent, parts[0].size());
+    parts[0] += of_first;
+    parts[1] += sent - of_first;
+    done = parts[0].size() + parts[1].size() == 0;
   }
   socket_->clear_deadline();
   co_return done;
@@ -210,19 +246,14 @@ asio::awaitable<bool> Connection::write_all(Parts parts) {
 asio::awaitable<void> Connection::linger() {
   waits_since_ = runtime::steady_now();
   error_code error;
-  socket_->socket().shutdown(asio::ip::tcp::socket::shutdown_send, error);
   socket_->set_deadline(kLingerTime);
+  co_await socket_->end_output();
   std::array<char, 4096> discarded{};
   std::size_t total = 0;
   while (!error && total < kLingerBytes && !socket_->expired()) {
     total += co_await socket_->socket().async_read_some(asio::buffer(discarded),
                                                         asio::redirect_error(asio::use_awaitable, error));
   }
-}
-
-bool Connection::unread_bytes() {
-  error_code error;
-  return socket_->socket().available(error) > 0 && !error;
 }
 
 }  // namespace storagepool::http

@@ -1,7 +1,6 @@
 // One client connection: requests in, the handler's answers out, until either side has had enough.
 #pragma once
 
-#include <array>
 #include <memory>
 #include <optional>
 #include <utility>
@@ -36,17 +35,17 @@ class Connection {
   std::optional<Standing> standing(runtime::TimePoint now) const;
 
  private:
+  boost::asio::awaitable<bool> begin_tls();
   boost::asio::awaitable<bool> await_request(bool first);
   boost::asio::awaitable<bool> serve_one();
-  boost::asio::awaitable<Response> answer(Request request, const Outline& asked);
+  boost::asio::awaitable<Response> answer(Incoming& incoming, const Outline& asked);
+  boost::asio::awaitable<Response> handle(Incoming& incoming);
   bool pays_for(const Response& response, Reservation& reservation) const;
   // Frees the pieces as they are sent.
   boost::asio::awaitable<bool> write(Response& response, const Outline& asked, bool keep_alive,
                                      Reservation* reservation);
-  using Parts = std::array<boost::asio::const_buffer, 2>;
-  boost::asio::awaitable<bool> write_all(Parts parts);
+  boost::asio::awaitable<bool> write_all(TimedSocket::Parts parts);
   boost::asio::awaitable<void> linger();
-  bool unread_bytes();
 
   std::shared_ptr<Context> context_;
   std::shared_ptr<TimedSocket> socket_;

@@ -1,7 +1,7 @@
 // Whether a body or an answer gets on: a deadline on progress, not on the whole. Pure; the clock is given.
 //
-// Two rules: something moves every `silence`, and in each `window` at least `bytes_per_second` on average. The
-// windows follow one another; one begins with what moves first after the one before.
+// Two rules: something moves every `silence`, and in each `window` at least `bytes_per_second` on average.
+// The windows follow one another; one begins with what moves first after the one before.
 #pragma once
 
 #include <chrono>

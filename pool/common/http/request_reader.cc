@@ -4,10 +4,8 @@
 #include <string_view>
 
 #include <boost/asio/error.hpp>
-#include <boost/asio/redirect_error.hpp>
-#include <boost/asio/use_awaitable.hpp>
-#include <boost/asio/write.hpp>
 
+#include "pool/common/http/body_coding.h"
 #include "pool/common/http/failure.h"
 #include "pool/common/runtime/clock.h"
 
@@ -34,8 +32,7 @@ asio::awaitable<bool> RequestReader::wait(std::chrono::milliseconds timeout) {
   if (buffer_.capacity() > kFirstBytes) buffer_.shrink_to_fit();
   socket_->set_deadline(timeout);
   error_code error;
-  const std::size_t got = co_await socket_->socket().async_read_some(
-      buffer_.prepare(kFirstBytes), asio::redirect_error(asio::use_awaitable, error));
+  const std::size_t got = co_await socket_->read_some(buffer_.prepare(kFirstBytes), error);
   buffer_.commit(got);
   socket_->clear_deadline();
   co_return !error;
@@ -96,11 +93,14 @@ asio::awaitable<tl::expected<void, Rejected>> RequestReader::read_body(RequestPa
 
 // What is known before the body is read.
 std::optional<Rejected> RequestReader::judge(RequestParser& parser) {
+  parser.head().peer_certificate = socket_->peer_certificate();
   if (auto refusal = pass_gate(context_->gate, parser.head()))
     return parser.refuse(buffer_, std::move(*refusal));
-  if (!context_->limits_rate()) return std::nullopt;
-  const auto retry_after = context_->take_token(member_.client());
-  if (retry_after.count() > 0) return parser.refuse_rate(buffer_, retry_after);
+  if (context_->limits_rate()) {
+    const auto retry_after = context_->take_token(member_.client());
+    if (retry_after.count() > 0) return parser.refuse_rate(buffer_, retry_after);
+  }
+  if (auto refusal = refuse_coding(parser.head())) return parser.refuse(buffer_, std::move(*refusal));
   return std::nullopt;
 }
 
@@ -110,8 +110,7 @@ asio::awaitable<tl::expected<std::size_t, Rejected>> RequestReader::read_more(Re
   const asio::mutable_buffer target =
       direct ? room : buffer_.prepare(std::min(kMoreBytes, buffer_.max_size() - buffer_.size()));
   error_code error;
-  const std::size_t got =
-      co_await socket_->socket().async_read_some(target, asio::redirect_error(asio::use_awaitable, error));
+  const std::size_t got = co_await socket_->read_some(target, error);
   if (direct) {
     parser.filled(got);
   } else {
@@ -127,8 +126,8 @@ asio::awaitable<tl::expected<std::size_t, Rejected>> RequestReader::read_more(Re
 asio::awaitable<bool> RequestReader::send_continue() {
   static constexpr std::string_view kContinue = "HTTP/1.1 100 Continue\r\n\r\n";
   error_code error;
-  co_await asio::async_write(socket_->socket(), asio::buffer(kContinue),
-                             asio::redirect_error(asio::use_awaitable, error));
+  TimedSocket::Parts parts{asio::buffer(kContinue), asio::const_buffer()};
+  co_await socket_->write(parts, error);
   co_return !error;
 }
 

@@ -40,6 +40,7 @@ class Pod {
   void write(const std::string& file, const std::string& contents) const;  // below the pod's folder
   void remove(const std::string& file) const;
   std::string read(const std::string& file) const;
+  std::string path(const std::string& file) const { return (folder_ / file).string(); }
 
   // Returns once the program listens; throws std::runtime_error with its log when it does not.
   void start(const std::map<std::string, std::string>& environment = {},
@@ -78,6 +79,7 @@ class Pod {
   std::string log() const { return read("log"); }  // of all starts
   std::uint16_t api_port() const { return ports_.at("apiPort"); }
   std::uint16_t health_port() const { return ports_.at("healthPort"); }
+  std::uint16_t metrics_port() const { return ports_.at("metricsPort"); }
   pid_t pid() const { return pid_; }
 
  private:
