@@ -58,6 +58,7 @@ using std::chrono::steady_clock;
 constexpr std::chrono::seconds kRequestTimeout{60};  // besides acquireTimeout and statementTimeout
 // While PostgreSQL is known to be away: long enough to ride out a blip, short enough to say so early.
 constexpr std::chrono::seconds kAwayPatience{2};
+constexpr std::chrono::seconds kRereadKeys{1};
 
 class App {
  public:
@@ -106,6 +107,7 @@ class App {
   std::optional<recording::Replay> replay_;
   std::optional<recording::Recording> recording_;  // when the journal is open
   auth::Authenticator authenticator_;
+  auth::OperatorRequests operator_requests_;
   Background background_;
   http::Router api_routes_;
   http::Router health_routes_;
@@ -147,11 +149,12 @@ App::App(const Options& options, Startup startup)
       workspaces_(executor_, engine_, system_database_, workspace_options(options)),
       event_store_(ingest_, [this] { return !postgres_usable(); }),
       destinations_(workspaces_, system_database_),
-      authenticator_(
-          {.mode = options.auth_mode, .dir = options.auth_dir, .admin_token_file = options.admin_token_file}),
-      background_({options, settings_, engine_, authenticator_, partition_settings(options),
-                   [this] { return postgres_usable(); }, [this] { return monitor_.status().reachable(); },
-                   changeover_, [this](const Access& access) { return options_for(access); },
+      authenticator_({.mode = options.auth_mode, .dir = options.auth_dir}),
+      operator_requests_(options.operator_keys, options.pod_uid, kRereadKeys),
+      background_({options, settings_, engine_, authenticator_, operator_requests_,
+                   partition_settings(options), [this] { return postgres_usable(); },
+                   [this] { return monitor_.status().reachable(); }, changeover_,
+                   [this](const Access& access) { return options_for(access); },
                    [this] { monitor_.moved(); }}),
       api_(executor_, api_limits(options),
            with_health(health_routes_,
@@ -161,7 +164,7 @@ App::App(const Options& options, Startup startup)
       health_(executor_, small_requests(), health_routes_.handler()),
       admin_(
           executor_, small_requests(),
-          make_admin_handler({options.admin_token_file, settings_, [this] { return report(); },
+          make_admin_handler({operator_requests_, settings_, [this] { return report(); },
                               [this] { return monitor_.look(), facts(); }, [this] { return journal_.get(); },
                               [this](bool leaving) { leave(leaving); }, metrics_.refusals("admin")})),
       metrics_server_(executor_, small_requests(), metrics_routes_.handler()) {}

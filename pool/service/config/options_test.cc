@@ -40,7 +40,7 @@ TEST_F(OptionsTest, ReadsEveryFlag) {
   const auto options = parse({"--config=c",
                               "--credentials-dir=d",
                               "--ca-file=a",
-                              "--admin-token-file=t",
+                              "--operator-keys=t",
                               "--state-dir=s",
                               "--listen-address=127.0.0.1",
                               "--api-port=1",
@@ -61,7 +61,7 @@ TEST_F(OptionsTest, ReadsEveryFlag) {
   EXPECT_EQ(options->config_file, "c");
   EXPECT_EQ(options->credentials_dir, "d");
   EXPECT_EQ(options->ca_file, "a");
-  EXPECT_EQ(options->admin_token_file, "t");
+  EXPECT_EQ(options->operator_keys, "t");
   EXPECT_EQ(options->state_dir, "s");
   EXPECT_EQ(options->listen_address, "127.0.0.1");
   EXPECT_EQ(options->api_port, 1);

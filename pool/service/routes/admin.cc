@@ -1,10 +1,8 @@
 #include "pool/service/routes/admin.h"
 
-#include <chrono>
 #include <memory>
 #include <utility>
 
-#include "pool/auth/token_file.h"
 #include "pool/common/http/problem.h"
 #include "pool/common/runtime/clock.h"
 #include "pool/service/routes/journal.h"
@@ -45,7 +43,6 @@ Response refused(const Refusal& refusal, const Request& request) {
 
 struct Admin {
   AdminContext context;
-  auth::TokenFile tokens;
   http::Router router;
 
   Response report() const { return json(settings::to_json(context.report())); }
@@ -72,11 +69,10 @@ struct Admin {
     return auth::refused(request, refusal);
   }
   awaitable<Response> serve(Request request) {
-    const auto token = auth::bearer_token(request);
-    if (!token) co_return refuse(request, token.error());
-    if (!tokens.holds(auth::digest_of(*token), runtime::steady_now())) {
-      co_return refuse(request, auth::Refusal::kInvalidToken);
-    }
+    const auto head =
+        context.operator_requests.check_head(request, runtime::steady_now(), runtime::wall_now());
+    if (!head) co_return refuse(request, head.error());
+    if (!auth::is_body_of_token(request)) co_return refuse(request, auth::Refusal::kInvalidToken);
     Response response = co_await router.handle(std::move(request));
     co_return response;
   }
@@ -101,9 +97,7 @@ settings::SettingsReport make_report(std::int64_t generation, const engine::Engi
 }
 
 http::Handler make_admin_handler(AdminContext context) {
-  constexpr std::chrono::seconds kEveryTime{0};
-  auth::TokenFile tokens(context.token_file, kEveryTime);
-  const auto admin = std::make_shared<Admin>(Admin{std::move(context), std::move(tokens), {}});
+  const auto admin = std::make_shared<Admin>(Admin{std::move(context), {}});
   const Admin* routes = admin.get();  // the router belongs to the object its handlers call
   admin->router.add("GET", "/admin/settings",
                     [routes](Request r) { return routes->get_settings(std::move(r)); });
