@@ -49,7 +49,9 @@ tl::expected<Options, int> parse_options(int argc, const char* const* argv, std:
       ->envname("POD_NAMESPACE");
   app.add_option("--default-image", options.default_image, "Image of pods whose StoragePool names none")
       ->capture_default_str();
-  app.add_option("--listen-address", options.listen_address, "Address of both ports")->capture_default_str();
+  app.add_option("--listen-address", options.listen_address,
+                 "Address of both ports; ::, also IPv4, and IPv4 alone where the host has no IPv6")
+      ->capture_default_str();
   app.add_option("--health-port", options.health_port, "/healthz, /readyz; 0: the kernel chooses")
       ->capture_default_str();
   app.add_option("--metrics-port", options.metrics_port, "/metrics; 0: the kernel chooses")

@@ -26,8 +26,8 @@ struct Options {
   std::string kubeconfig;  // empty: $KUBECONFIG, else the pod's service account
   std::string name_space;  // the operator's own; empty: that of the kubeconfig's context or of the pod
   std::string default_image = "docker.io/storagepool/storagepool:" STORAGEPOOL_VERSION;
-  std::string listen_address = "0.0.0.0";
-  std::uint16_t health_port = 8081;  // 0 lets the kernel choose
+  std::string listen_address = "::";  // and IPv4
+  std::uint16_t health_port = 8081;   // 0 lets the kernel choose
   std::uint16_t metrics_port = 9090;
   std::chrono::milliseconds resync{10'000};
   int max_concurrent_reconciles = 4;

@@ -24,6 +24,7 @@ class ParseOptions : public testing::Test {
 TEST_F(ParseOptions, Defaults) {
   const auto options = parse({});
   ASSERT_TRUE(options);
+  EXPECT_EQ(options->listen_address, "::");
   EXPECT_EQ(options->health_port, 8081);
   EXPECT_EQ(options->metrics_port, 9090);
   EXPECT_EQ(options->resync, std::chrono::seconds{10});

@@ -56,7 +56,8 @@ TEST(Signer, MakesTheOfficialVectors) {
 }
 
 TEST(Signer, TellsItsPublicKeyAsPaserk) {
-  EXPECT_EQ(Signer(std::string(kSeedBytes, 'k')).public_key(), "k4.public.gyClGXfYw4yopJJ8Zw31gh5El2GUXhXp77JqFQnSMOo");
+  EXPECT_EQ(Signer(std::string(kSeedBytes, 'k')).public_key(),
+            "k4.public.gyClGXfYw4yopJJ8Zw31gh5El2GUXhXp77JqFQnSMOo");
 }
 
 TEST(Signer, WantsASeedOfThirtyTwoBytes) {

@@ -214,6 +214,11 @@ TEST(Render, APodHasTimeForItsDelayAndItsDrain) {
   EXPECT_EQ(rendered("5m").second, 330);
 }
 
+TEST(Render, ConnectionsAreKeptAsTheSpecSays) {
+  const Json set = pods({{"http", {{"keepAliveTimeout", "620s"}}}});
+  EXPECT_EQ(container_of(set)["args"].back(), "--keep-alive-timeout=10m20s");
+}
+
 TEST(Render, EvictionsAreOneAtATimeOrNoneAtAll) {
   const Json usual = pod_disruption_budget(kPool, true)["spec"];
   EXPECT_EQ(usual["maxUnavailable"], 1);
@@ -227,7 +232,11 @@ TEST(Render, EvictionsAreOneAtATimeOrNoneAtAll) {
 // Else all pods would be replaced when the operator or the CRD is.
 TEST(Render, DefaultsOfTheServiceLeaveTheTemplateAsItWas) {
   const Json bare = pods();
-  EXPECT_EQ(pods({{"journal", {{"size", "1Gi"}}}, {"auth", {{"mode", "None"}}}, {"drainDelay", "5s"}}), bare);
+  EXPECT_EQ(pods({{"journal", {{"size", "1Gi"}}},
+                  {"auth", {{"mode", "None"}}},
+                  {"http", {{"keepAliveTimeout", "75s"}}},
+                  {"drainDelay", "5s"}}),
+            bare);
   EXPECT_EQ(
       container_of(bare)["env"],
       Json::array({{{"name", "POD_NAME"}, {"valueFrom", {{"fieldRef", {{"fieldPath", "metadata.name"}}}}}},

@@ -101,6 +101,12 @@ TEST_F(Schema, TheServicesRangesAreThoseOfTheSettings) {
   const std::string longest = settings::format_duration(settings::kMaxDrainDelay);
   EXPECT_THAT(spec()["drainDelay"]["x-kubernetes-validations"][0]["rule"].as<std::string>(),
               HasSubstr("duration(self) <= duration('" + longest + "')"));
+  const YAML::Node kept = spec()["http"]["properties"]["keepAliveTimeout"]["x-kubernetes-validations"][0];
+  EXPECT_THAT(
+      kept["rule"].as<std::string>(),
+      HasSubstr("duration(self) >= duration('" + settings::format_duration(settings::kMinKeepAliveTimeout) +
+                "') && duration(self) <= duration('" +
+                settings::format_duration(settings::kMaxKeepAliveTimeout) + "')"));
   const YAML::Node rate = spec()["rateLimit"]["properties"];
   EXPECT_EQ(rate["requestsPerSecond"]["maximum"].as<std::int64_t>(), settings::kMaxRequestsPerSecond);
   EXPECT_EQ(rate["burst"]["maximum"].as<std::int64_t>(), settings::kMaxRequestBurst);
@@ -150,6 +156,9 @@ TEST_F(Schema, DefaultsAreThoseOfTheOperator) {
   EXPECT_EQ(spec()["journal"]["properties"]["persistence"]["default"].as<std::string>(), "PersistentVolume");
   EXPECT_TRUE(bare->journal_is_persistent);
   EXPECT_EQ(settings::parse_duration(spec()["drainDelay"]["default"].as<std::string>()), bare->drain_delay);
+  EXPECT_EQ(
+      settings::parse_duration(spec()["http"]["properties"]["keepAliveTimeout"]["default"].as<std::string>()),
+      bare->keep_alive_timeout);
   EXPECT_EQ(spec()["auth"]["properties"]["mode"]["default"].as<std::string>(), bare->auth_mode);
   EXPECT_FALSE(spec()["rateLimit"]["default"]);
   EXPECT_EQ(bare->requests_per_second, 0);

@@ -99,6 +99,9 @@ void add_service(const Spec& spec, Json& arguments, Json& mounts) {
   if (spec.journal_bytes != settings::kDefaultJournalBytes) {
     add("--journal-max-bytes", settings::format_bytes(spec.journal_bytes));
   }
+  if (spec.keep_alive_timeout != settings::kDefaultKeepAliveTimeout) {
+    add("--keep-alive-timeout", settings::format_duration(spec.keep_alive_timeout));
+  }
   if (spec.drain_delay != settings::kDefaultDrainDelay) {
     add("--drain-delay", settings::format_duration(spec.drain_delay));
   }

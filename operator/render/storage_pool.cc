@@ -102,6 +102,19 @@ class Fields {
     return {};
   }
 
+  std::chrono::milliseconds duration(std::string_view key, std::chrono::milliseconds fallback,
+                                     std::chrono::milliseconds minimum, std::chrono::milliseconds maximum) {
+    const Json& value = at(key);
+    if (value.is_null()) return fallback;
+    const auto given = value.is_string() ? settings::parse_duration(value.get_ref<const std::string&>())
+                                         : std::optional<std::chrono::milliseconds>();
+    if (given && *given >= minimum && *given <= maximum) return *given;
+    refuse(key, value,
+           "a duration from " + settings::format_duration(minimum) + " to " +
+               settings::format_duration(maximum));
+    return fallback;
+  }
+
   // One of a few words; the first one when absent.
   std::string word(std::string_view key, std::initializer_list<std::string_view> words) {
     const Json& value = at(key);
@@ -248,17 +261,10 @@ void read_journal(const Json& object, Spec& spec, FieldProblems& problems) {
   }
 }
 
-void read_drain_delay(Fields& fields, Spec& spec) {
-  const Json& value = fields.at("drainDelay");
-  if (value.is_null()) return;
-  const auto delay = value.is_string() ? settings::parse_duration(value.get_ref<const std::string&>())
-                                       : std::optional<std::chrono::milliseconds>();
-  if (delay && *delay <= settings::kMaxDrainDelay) {
-    spec.drain_delay = *delay;
-  } else {
-    fields.refuse("drainDelay", value,
-                  "a duration from 0s to " + settings::format_duration(settings::kMaxDrainDelay));
-  }
+void read_http(const Json& object, Spec& spec, FieldProblems& problems) {
+  Fields fields(object, "spec.http", problems);
+  spec.keep_alive_timeout = fields.duration("keepAliveTimeout", spec.keep_alive_timeout,
+                                            settings::kMinKeepAliveTimeout, settings::kMaxKeepAliveTimeout);
 }
 
 void read_auth(const Json& object, Spec& spec, FieldProblems& problems) {
@@ -304,7 +310,8 @@ tl::expected<Spec, FieldProblems> parse_spec(const Json& object) {
   read_journal(fields.at("journal"), spec, problems);
   read_auth(fields.at("auth"), spec, problems);
   read_rate_limit(fields.at("rateLimit"), spec, problems);
-  read_drain_delay(fields, spec);
+  read_http(fields.at("http"), spec, problems);
+  spec.drain_delay = fields.duration("drainDelay", spec.drain_delay, {}, settings::kMaxDrainDelay);
   if (fields.has("image")) spec.image = fields.text("image", accepts_image, "the name of an image");
   spec.image_pull_policy = fields.word("imagePullPolicy", {"IfNotPresent", "Always", "Never"});
   spec.resources = fields.pass("resources", Json::value_t::object, "an object");

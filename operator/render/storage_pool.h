@@ -40,6 +40,7 @@ struct Spec {
   std::int64_t journal_bytes = settings::kDefaultJournalBytes;  // of each pod; 0: no journal
   bool journal_is_persistent = true;                            // on a volume that outlives the pod
   std::string storage_class;  // of that volume; empty: the cluster's default
+  std::chrono::milliseconds keep_alive_timeout = settings::kDefaultKeepAliveTimeout;
   std::chrono::milliseconds drain_delay = settings::kDefaultDrainDelay;
   std::string auth_mode = "None";        // or Token, Paseto
   std::string auth_secret;               // with the tokens or public keys; empty with None

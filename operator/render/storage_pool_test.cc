@@ -36,6 +36,7 @@ TEST(ParseSpec, FillsInDefaults) {
   EXPECT_EQ(spec->journal_bytes, 1 << 30);
   EXPECT_TRUE(spec->journal_is_persistent);
   EXPECT_EQ(spec->storage_class, "");
+  EXPECT_EQ(spec->keep_alive_timeout, std::chrono::seconds{75});
   EXPECT_EQ(spec->drain_delay, std::chrono::seconds{5});
   EXPECT_EQ(spec->auth_mode, "None");
   EXPECT_EQ(spec->auth_secret, "");
@@ -99,6 +100,7 @@ TEST(ParseSpec, ProfilesAreTiers) {
 TEST(ParseSpec, ReadsWhatTheServiceIsTold) {
   Json object = minimal();
   object["spec"]["journal"] = {{"size", "1.5Gi"}, {"storageClassName", "fast"}};
+  object["spec"]["http"]["keepAliveTimeout"] = "620s";
   object["spec"]["drainDelay"] = "1500ms";
   object["spec"]["auth"] = {{"mode", "Paseto"}, {"secretRef", {{"name", "keys"}}}};
   object["spec"]["rateLimit"] = {{"requestsPerSecond", 50}, {"burst", 7}};
@@ -106,6 +108,7 @@ TEST(ParseSpec, ReadsWhatTheServiceIsTold) {
   ASSERT_TRUE(spec);
   EXPECT_EQ(spec->journal_bytes, 3 << 29);
   EXPECT_EQ(spec->storage_class, "fast");
+  EXPECT_EQ(spec->keep_alive_timeout, std::chrono::seconds{620});
   EXPECT_EQ(spec->drain_delay, std::chrono::milliseconds{1500});
   EXPECT_EQ(spec->auth_mode, "Paseto");
   EXPECT_EQ(spec->auth_secret, "keys");
@@ -142,6 +145,11 @@ TEST(ParseSpec, RefusesWhatTheServiceWouldRefuse) {
        {std::pair{R"("6m")", "6m"}, std::pair{R"("soon")", "soon"}, std::pair{"5", "5"}}) {
     EXPECT_EQ(with("drainDelay", delay),
               "spec.drainDelay is " + std::string(shown) + "; allowed: a duration from 0s to 5m");
+  }
+  for (const auto& [kept, shown] :
+       {std::pair{R"("999ms")", "999ms"}, std::pair{R"("2h")", "2h"}, std::pair{"75", "75"}}) {
+    EXPECT_EQ(with("http", (R"({"keepAliveTimeout": )" + std::string(kept) + "}").c_str()),
+              "spec.http.keepAliveTimeout is " + std::string(shown) + "; allowed: a duration from 1s to 1h");
   }
   EXPECT_EQ(with("auth", R"({"mode": "Basic"})"), "spec.auth.mode is Basic; allowed: None, Token, Paseto");
   EXPECT_EQ(with("auth", R"({"mode": "Token"})"),

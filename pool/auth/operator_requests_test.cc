@@ -170,7 +170,8 @@ constexpr const char* kTokenOfTheOperator =
     "1IX7AgF5PtwtPuoWA7af9IjPa_lRC-GUse2NZ_-RxMV9XBLYMH6V3AkKQN-heh16b_PYCOgu1qBOlVgwY";
 
 TEST(OperatorRequests, TakesWhatTheOperatorsProgramSigns) {
-  const testing::MountedFolder mounted{{{"operator-keys", "k4.public.gyClGXfYw4yopJJ8Zw31gh5El2GUXhXp77JqFQnSMOo"}}};
+  const testing::MountedFolder mounted{
+      {{"operator-keys", "k4.public.gyClGXfYw4yopJJ8Zw31gh5El2GUXhXp77JqFQnSMOo"}}};
   OperatorRequests requests(mounted.path("operator-keys"), "uid-1", std::chrono::seconds{1});
   http::Request request;
   request.method = "PUT";

@@ -16,6 +16,7 @@ http::Limits small_requests() {
 
 http::Limits api_limits(const Options& options) {
   http::Limits limits;
+  limits.keep_alive_timeout = options.keep_alive_timeout;
   limits.requests_per_second = options.requests_per_second;
   limits.burst = options.request_burst;
   return limits;

@@ -97,7 +97,8 @@ void Connection::cut() {
 asio::awaitable<bool> Connection::await_request(bool first) {
   if (reader_.has_buffered()) co_return true;
   if (context_->draining && !unread_bytes()) co_return false;
-  const auto timeout = first ? context_->limits.header_timeout : context_->limits.keep_alive_timeout;
+  const auto timeout = first ? context_->limits.header_timeout
+                             : context_->limits.keep_alive_timeout + context_->limits.keep_alive_grace;
   idle_ = true;
   const bool came = co_await reader_.wait(timeout);
   idle_ = false;
@@ -142,7 +143,8 @@ asio::awaitable<Response> Connection::answer(Request request, const Outline& ask
 }
 
 asio::awaitable<bool> Connection::write(const Response& response, const Outline& asked, bool keep_alive) {
-  const std::string head = format_head(response, asked.request_id, keep_alive, runtime::wall_now());
+  const auto kept = keep_alive ? std::optional(context_->limits.keep_alive_timeout) : std::nullopt;
+  const std::string head = format_head(response, asked.request_id, kept, runtime::wall_now());
   const bool with_body = asked.method != "HEAD" && may_have_body(response.status);
   std::array<asio::const_buffer, 2> parts = {asio::buffer(head),
                                              with_body ? asio::buffer(response.body) : asio::const_buffer()};

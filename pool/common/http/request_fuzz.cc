@@ -117,7 +117,7 @@ void check(const Request& request, const Limits& limits) {
     require(sendable(echoed), "a field could be sent back");
   }
   require(header <= limits.header_bytes, "the fields are within their limit");
-  const std::string head = format_head({}, request.request_id, true, {});
+  const std::string head = format_head({}, request.request_id, std::nullopt, {});
   require(std::count(head.begin(), head.end(), '\n') == 7, "a request id adds no line to the answer");
 }
 

@@ -26,8 +26,9 @@ bool is_field_value(std::string_view value) {
 }
 
 bool is_ours(std::string_view name) {
-  constexpr std::array<std::string_view, 6> kOurs = {"Content-Length", "Content-Type", "Connection",
-                                                     "Date",           "X-Request-Id", "Transfer-Encoding"};
+  constexpr std::array<std::string_view, 7> kOurs = {"Content-Length", "Content-Type", "Connection",
+                                                     "Date",           "X-Request-Id", "Transfer-Encoding",
+                                                     "Keep-Alive"};
   return std::any_of(kOurs.begin(), kOurs.end(),
                      [&](std::string_view ours) { return equals_ignoring_case(name, ours); });
 }
@@ -76,7 +77,8 @@ bool may_have_body(unsigned status) {
   return status >= 200 && status != 204 && status != 304;
 }
 
-std::string format_head(const Response& response, std::string_view request_id, bool keep_alive,
+std::string format_head(const Response& response, std::string_view request_id,
+                        std::optional<std::chrono::milliseconds> keep_alive,
                         std::chrono::system_clock::time_point now) {
   std::string head;
   head.reserve(256);
@@ -91,6 +93,10 @@ std::string format_head(const Response& response, std::string_view request_id, b
     append_field(head, "Content-Length", std::to_string(response.body.size()));
   }
   append_field(head, "Connection", keep_alive ? "keep-alive" : "close");
+  if (keep_alive) {
+    const auto seconds = std::chrono::floor<std::chrono::seconds>(*keep_alive);
+    append_field(head, "Keep-Alive", "timeout=" + std::to_string(seconds.count()));
+  }
   for (const auto& [name, value] : response.headers) {
     if (!is_ours(name)) append_field(head, name, value);
   }

@@ -2,6 +2,7 @@
 #pragma once
 
 #include <chrono>
+#include <optional>
 #include <string>
 #include <string_view>
 
@@ -16,8 +17,10 @@ bool sendable(const Response& response);
 bool may_have_body(unsigned status);
 
 // Status line and fields up to and including the empty line. Content-Length tells the body's size also where
-// the body itself is left out (HEAD). `response` must be sendable.
-std::string format_head(const Response& response, std::string_view request_id, bool keep_alive,
+// the body itself is left out (HEAD). `keep_alive` is how long the connection is kept for a next request;
+// none: it is closed. `response` must be sendable.
+std::string format_head(const Response& response, std::string_view request_id,
+                        std::optional<std::chrono::milliseconds> keep_alive,
                         std::chrono::system_clock::time_point now);
 
 }  // namespace storagepool::http

@@ -12,23 +12,25 @@ using ::testing::MatchesRegex;
 using ::testing::Not;
 
 const std::chrono::system_clock::time_point kNow{std::chrono::seconds(784111777)};
+constexpr std::chrono::milliseconds kKept{75'999};  // told in whole seconds, never more than it is
 
 TEST(ResponseHead, IsCompleteAndInOrder) {
   Response response;
   response.status = 201;
   response.body = "{}";
   response.headers = {{"Location", "/x"}};
-  EXPECT_EQ(format_head(response, "id-1", true, kNow),
+  EXPECT_EQ(format_head(response, "id-1", kKept, kNow),
             "HTTP/1.1 201 Created\r\nDate: Sun, 06 Nov 1994 08:49:37 GMT\r\nX-Request-Id: id-1\r\n"
-            "Content-Type: application/json\r\nContent-Length: 2\r\nConnection: keep-alive\r\nLocation: "
-            "/x\r\n\r\n");
+            "Content-Type: application/json\r\nContent-Length: 2\r\nConnection: keep-alive\r\nKeep-Alive: "
+            "timeout=75\r\nLocation: /x\r\n\r\n");
 }
 
 TEST(ResponseHead, StatusesWithoutBodyHaveNoLength) {
   Response response;
   response.status = 204;
-  const std::string head = format_head(response, "i", false, kNow);
+  const std::string head = format_head(response, "i", std::nullopt, kNow);
   EXPECT_THAT(head, Not(HasSubstr("Content-")));
+  EXPECT_THAT(head, Not(HasSubstr("Keep-Alive")));
   EXPECT_THAT(head, HasSubstr("\r\nConnection: close\r\n"));
 }
 
@@ -36,10 +38,11 @@ TEST(ResponseHead, FieldsOfTheServerAreNotSentTwice) {
   Response response;
   response.headers = {{"content-length", "7"}, {"Transfer-Encoding", "chunked"},
                       {"DATE", "x"},           {"connection", "upgrade"},
-                      {"x-request-id", "x"},   {"Content-type", "x"}};
-  const std::string head = format_head(response, "i", true, kNow);
+                      {"x-request-id", "x"},   {"Content-type", "x"},
+                      {"keep-alive", "x"}};
+  const std::string head = format_head(response, "i", kKept, kNow);
   EXPECT_THAT(head, HasSubstr("Content-Length: 0\r\n"));
-  EXPECT_EQ(std::count(head.begin(), head.end(), '\n'), 7);
+  EXPECT_EQ(std::count(head.begin(), head.end(), '\n'), 8);
 }
 
 TEST(ResponseHead, WhatCouldSplitTheResponseIsNotSendable) {

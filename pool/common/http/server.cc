@@ -25,6 +25,23 @@ constexpr std::size_t kMaxRefusals = 64;
 // After accept(2) failed for want of descriptors or memory.
 constexpr std::chrono::milliseconds kAcceptBackOff{100};
 
+// Also for IPv4 when it is an IPv6 one.
+tcp::acceptor open_acceptor(const asio::any_io_executor& executor, const tcp::endpoint& endpoint,
+                            error_code& error) {
+  tcp::acceptor acceptor(executor);
+  acceptor.open(endpoint.protocol(), error);
+  if (!error) acceptor.set_option(tcp::acceptor::reuse_address(true), error);
+  if (!error && endpoint.protocol() == tcp::v6()) acceptor.set_option(asio::ip::v6_only(false), error);
+  if (!error) acceptor.bind(endpoint, error);
+  if (!error) acceptor.listen(asio::socket_base::max_listen_connections, error);
+  return acceptor;
+}
+
+bool means_no_ipv6(const error_code& error) {
+  return error == asio::error::address_family_not_supported ||
+         error == boost::system::errc::address_not_available;
+}
+
 bool concerns_one_client(const error_code& error) {
   return error == asio::error::connection_aborted || error == asio::error::connection_reset ||
          error == asio::error::interrupted || error == asio::error::network_down ||
@@ -73,13 +90,9 @@ tl::expected<std::uint16_t, std::string> Server::Impl::listen(const std::string&
   error_code error;
   const auto ip = asio::ip::make_address(address, error);
   if (error) return failed("not an IP address");
-  const tcp::endpoint endpoint(ip, port);
-  tcp::acceptor acceptor(executor_);
-  acceptor.open(endpoint.protocol(), error);
-  if (!error) acceptor.set_option(tcp::acceptor::reuse_address(true), error);
-  if (!error && ip.is_v6()) acceptor.set_option(asio::ip::v6_only(false), error);
-  if (!error) acceptor.bind(endpoint, error);
-  if (!error) acceptor.listen(asio::socket_base::max_listen_connections, error);
+  tcp::acceptor acceptor = open_acceptor(executor_, {ip, port}, error);
+  if (means_no_ipv6(error) && ip == asio::ip::address_v6::any())
+    acceptor = open_acceptor(executor_, {asio::ip::address_v4::any(), port}, error);
   if (error) return failed(error.message());
   const std::uint16_t bound = acceptor.local_endpoint(error).port();
   if (error) return failed(error.message());

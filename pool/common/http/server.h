@@ -41,9 +41,9 @@ struct Request {
   std::optional<std::string_view> query_value(std::string_view name) const;  // the first
 };
 
-// The server adds Content-Length, Date, X-Request-Id and Connection; a handler's own fields of these names
-// (and Transfer-Encoding) are not sent. A field whose name or value could split the response makes the answer
-// a 500.
+// The server adds Content-Length, Date, X-Request-Id, Connection and Keep-Alive; a handler's own fields of
+// these names (and Transfer-Encoding) are not sent. A field whose name or value could split the response
+// makes the answer a 500.
 struct Response {
   unsigned status = 200;
   std::string content_type = "application/json";
@@ -62,10 +62,13 @@ struct Limits {
   std::size_t max_connections = 4096;                             // over it: 503 with `Retry-After`
   // Over max_connections, the one that has been without a request for the longest is closed instead.
   bool close_idle_for_new = false;
-  std::chrono::milliseconds header_timeout{10'000};      // first to last byte of the header, then 408
-  std::chrono::milliseconds body_timeout{30'000};        // the whole body, then 408
-  std::chrono::milliseconds keep_alive_timeout{60'000};  // idle between requests, then closed
-  std::chrono::milliseconds write_timeout{30'000};       // a whole response, then closed
+  std::chrono::milliseconds header_timeout{10'000};  // first to last byte of the header, then 408
+  std::chrono::milliseconds body_timeout{30'000};    // the whole body, then 408
+  // Idle between requests, as every answer tells (`Keep-Alive: timeout=`, in whole seconds); then closed, but
+  // for the grace: who goes by what it was told has closed first, so that no request meets our close.
+  std::chrono::milliseconds keep_alive_timeout{75'000};
+  std::chrono::milliseconds keep_alive_grace{1'000};
+  std::chrono::milliseconds write_timeout{30'000};  // a whole response, then closed
   // Of one client (an IPv4 address or an IPv6 /64), over it: 429 with `Retry-After`, before the body is read.
   // Behind a proxy all its clients are one.
   double requests_per_second = 0;  // on average; 0: no limit
@@ -83,8 +86,8 @@ class Server {
   Server(const Server&) = delete;
   Server& operator=(const Server&) = delete;
 
-  // Binds (`address` is an IP address, "::" also takes IPv4) and starts accepting; port 0 lets the kernel
-  // choose. Returns the bound port, or why not. Once per server.
+  // Binds (`address` is an IP address; "::" also takes IPv4, and IPv4 alone where the host has no IPv6) and
+  // starts accepting; port 0 lets the kernel choose. Returns the bound port, or why not. Once per server.
   tl::expected<std::uint16_t, std::string> listen(const std::string& address, std::uint16_t port);
 
   // Whether from now on every answer says `Connection: close`, so that clients go elsewhere with their next

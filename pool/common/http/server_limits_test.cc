@@ -210,12 +210,26 @@ TEST(Limits, BodyTimeout) {
 
 TEST(Limits, KeepAliveTimeout) {
   Limits limits;
-  limits.keep_alive_timeout = 50ms;
+  limits.keep_alive_timeout = 1s;
+  limits.keep_alive_grace = 10ms;
   const LoopbackServer server(limits, echo);
   Client client(server.port());
-  client.send(kGet);
-  EXPECT_EQ(client.read()->header("connection"), "keep-alive");
+  for (int i = 0; i < 2; ++i) {
+    client.send(kGet);
+    const auto answer = client.read();
+    EXPECT_EQ(answer->header("connection"), "keep-alive");
+    EXPECT_EQ(answer->header("keep-alive"), "timeout=1");
+  }
+  const auto told = std::chrono::steady_clock::now();
   EXPECT_EQ(client.read_to_end(), "");
+  EXPECT_GE(std::chrono::steady_clock::now() - told, 1s - 1ms);  // the answer may come before its wait begins
+}
+
+TEST(Limits, AnAnswerThatClosesTellsNoKeepAlive) {
+  const LoopbackServer server({}, echo);
+  const Answer last = ask(server.port(), "GET / HTTP/1.1\r\nHost: h\r\nConnection: close\r\n\r\n");
+  EXPECT_EQ(last.header("connection"), "close");
+  EXPECT_EQ(last.header("keep-alive"), "");
 }
 
 boost::asio::awaitable<Response> huge_answer(Request) {

@@ -1,5 +1,6 @@
 // Defaults and ranges of what is not the connection pool's: the journal's size in bytes, the requests that
-// one client may make, and how long a pod serves on once it is told to end. The program's command line and
+// one client may make, how long a connection without a request is kept, and how long a pod serves on once it
+// is told to end. The program's command line and
 // the StoragePool's spec both go by them.
 #pragma once
 
@@ -15,6 +16,11 @@ inline constexpr std::int64_t kMaxJournalBytes = std::int64_t{1} << 40;
 inline constexpr std::int64_t kMaxRequestsPerSecond = 1'000'000;
 inline constexpr std::int64_t kDefaultRequestBurst = 100;
 inline constexpr std::int64_t kMaxRequestBurst = 1'000'000;
+
+// Above the 60 s for which most proxies keep connections to their upstreams.
+inline constexpr std::chrono::milliseconds kDefaultKeepAliveTimeout{75'000};
+inline constexpr std::chrono::milliseconds kMinKeepAliveTimeout{1'000};
+inline constexpr std::chrono::milliseconds kMaxKeepAliveTimeout{3'600'000};
 
 inline constexpr std::chrono::milliseconds kDefaultDrainDelay{5'000};
 inline constexpr std::chrono::milliseconds kMaxDrainDelay{300'000};

@@ -95,7 +95,9 @@ void add_places(CLI::App& app, Options& options) {
 }
 
 void add_ports(CLI::App& app, Options& options) {
-  app.add_option("--listen-address", options.listen_address, "Address of every port")->capture_default_str();
+  app.add_option("--listen-address", options.listen_address,
+                 "Address of every port; ::, also IPv4, and IPv4 alone where the host has no IPv6")
+      ->capture_default_str();
   app.add_option("--api-port", options.api_port, "Audit API; 0: the kernel chooses")->capture_default_str();
   app.add_option("--health-port", options.health_port, "/healthz, /livez, /readyz")->capture_default_str();
   app.add_option("--admin-port", options.admin_port, "/admin/settings, /admin/facts")->capture_default_str();
@@ -119,6 +121,10 @@ void add_authentication(CLI::App& app, Options& options) {
 void add_limits(CLI::App& app, Options& options) {
   using std::chrono::hours;
   using std::chrono::seconds;
+  add_duration(app, "--keep-alive-timeout", options.keep_alive_timeout, settings::kMinKeepAliveTimeout,
+               settings::kMaxKeepAliveTimeout,
+               "How long a connection to the audit API is kept without a request, as answers tell in "
+               "Keep-Alive; must be longer than proxies in front keep theirs");
   add_duration(app, "--drain-delay", options.drain_delay, seconds{0}, settings::kMaxDrainDelay,
                "How long after SIGTERM requests are served as before while no longer ready, so that whoever "
                "leads traffic here hears of it; a second SIGTERM ends it");

@@ -26,11 +26,12 @@ struct Options {
   std::string session_name;  // of the pod at PostgreSQL
   auth::AuthMode auth_mode = auth::AuthMode::kNone;
   std::string auth_dir = "/etc/storagepool/auth";  // tokens or public keys
-  std::string listen_address = "0.0.0.0";
-  std::uint16_t api_port = 8080;  // each: 0 lets the kernel choose
+  std::string listen_address = "::";               // and IPv4
+  std::uint16_t api_port = 8080;                   // each: 0 lets the kernel choose
   std::uint16_t health_port = 8081;
   std::uint16_t admin_port = 8082;
   std::uint16_t metrics_port = 9090;
+  std::chrono::milliseconds keep_alive_timeout = settings::kDefaultKeepAliveTimeout;
   std::chrono::milliseconds drain_delay = settings::kDefaultDrainDelay;
   std::chrono::milliseconds drain_timeout{25'000};                  // after the delay
   std::int64_t journal_max_bytes = settings::kDefaultJournalBytes;  // 0: no journal

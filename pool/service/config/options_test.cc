@@ -26,6 +26,8 @@ TEST_F(OptionsTest, HasDefaults) {
   ASSERT_TRUE(options);
   EXPECT_EQ(options->config_file, "/etc/storagepool/config/config.yaml");
   EXPECT_EQ(options->api_port, 8080);
+  EXPECT_EQ(options->listen_address, "::");
+  EXPECT_EQ(options->keep_alive_timeout, std::chrono::seconds{75});
   EXPECT_EQ(options->drain_delay, std::chrono::seconds{5});
   EXPECT_EQ(options->drain_timeout, std::chrono::seconds{25});
   EXPECT_EQ(options->log_level, log::Level::kInfo);
@@ -47,6 +49,7 @@ TEST_F(OptionsTest, ReadsEveryFlag) {
                               "--health-port=2",
                               "--admin-port=3",
                               "--metrics-port=0",
+                              "--keep-alive-timeout=620s",
                               "--drain-delay=0s",
                               "--drain-timeout=1m30s",
                               "--log-level=debug",
@@ -68,6 +71,7 @@ TEST_F(OptionsTest, ReadsEveryFlag) {
   EXPECT_EQ(options->health_port, 2);
   EXPECT_EQ(options->admin_port, 3);
   EXPECT_EQ(options->metrics_port, 0);
+  EXPECT_EQ(options->keep_alive_timeout, std::chrono::seconds{620});
   EXPECT_EQ(options->drain_delay, std::chrono::seconds{0});
   EXPECT_EQ(options->drain_timeout, std::chrono::seconds{90});
   EXPECT_EQ(options->log_level, log::Level::kDebug);
@@ -100,6 +104,8 @@ TEST_F(OptionsTest, RefusesWhatItDoesNotKnow) {
   for (const char* bad : {"--unknown",
                           "--api-port=65536",
                           "--api-port=x",
+                          "--keep-alive-timeout=999ms",
+                          "--keep-alive-timeout=61m",
                           "--drain-delay=-1s",
                           "--drain-delay=6m",
                           "--drain-timeout=5",

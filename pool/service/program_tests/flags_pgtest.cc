@@ -3,10 +3,16 @@
 #include <string>
 #include <vector>
 
+#include <netinet/in.h>
+#include <sys/socket.h>
+#include <unistd.h>
+
 #include <gmock/gmock.h>
 #include <gtest/gtest.h>
 
+#include "pool/common/http/testing/loopback.h"
 #include "pool/common/runtime/timestamp.h"
+#include "pool/service/config/options.h"
 #include "pool/service/program_tests/testing/program_test.h"
 #include "pool/tables/partitions.h"
 
@@ -25,6 +31,17 @@ using testing::valid_event;
 constexpr const char* kCountMonths =
     "SELECT count(*) FROM pg_inherits WHERE inhparent = 'audit_events'::regclass AND inhrelid <> "
     "'audit_events_default'::regclass";
+
+bool reachable_on_ipv6(std::uint16_t port) {
+  const int socket = ::socket(AF_INET6, SOCK_STREAM | SOCK_CLOEXEC, 0);
+  sockaddr_in6 address{};
+  address.sin6_family = AF_INET6;
+  address.sin6_addr = in6addr_loopback;
+  address.sin6_port = htons(port);
+  const bool reached = ::connect(socket, reinterpret_cast<const sockaddr*>(&address), sizeof address) == 0;
+  ::close(socket);
+  return reached;
+}
 
 class DataStorageFlagsTest : public testing::ProgramTest {
  protected:
@@ -134,6 +151,26 @@ TEST_F(DataStorageFlagsTest, ARateLimitRefusesWithRetryAfter) {
   EXPECT_GE(std::stoi(refused.headers.at("retry-after")), 1);
   EXPECT_EQ(pod_.metric("storagepool_http_rate_limited_total"), 1);
   EXPECT_EQ(pod_.health("/readyz").status, 200U);  // other ports are not concerned
+}
+
+TEST_F(DataStorageFlagsTest, EveryPortAnswersOnIPv6AndIPv4) {
+  start({"--listen-address=" + Options().listen_address});
+  for (const std::uint16_t port : {std::uint16_t{8080}, std::uint16_t{8081}}) {
+    EXPECT_EQ(pod_.send(port, "GET", "/livez").status, 200U);
+  }
+  EXPECT_TRUE(reachable_on_ipv6(pod_.api_port()));
+  EXPECT_TRUE(reachable_on_ipv6(pod_.health_port()));
+}
+
+TEST_F(DataStorageFlagsTest, TellsHowLongConnectionsAreKept) {
+  start({"--keep-alive-timeout=620s"});
+  const auto client = [&](const char* connection) {
+    http::testing::Client asks(pod_.api_port());
+    asks.send("GET /livez HTTP/1.1\r\nHost: h\r\nConnection: " + std::string(connection) + "\r\n\r\n");
+    return asks.read()->header("keep-alive");
+  };
+  EXPECT_EQ(client("keep-alive"), "timeout=620");
+  EXPECT_EQ(client("close"), "");
 }
 
 TEST_F(DataStorageFlagsTest, MonthsAreMadeBeforeTheFirstEvent) {

@@ -100,14 +100,16 @@ void Pod::spawn(const std::map<std::string, std::string>& environment,
                                      "--operator-keys=" + base + "/config/operator-keys",
                                      "--auth-dir=" + base + "/auth",
                                      "--state-dir=" + base + "/state",
-                                     "--listen-address=127.0.0.1",
                                      "--api-port=0",
                                      "--health-port=0",
                                      "--admin-port=0",
                                      "--metrics-port=0"};
   arguments.insert(arguments.end(), flags.begin(), flags.end());
-  const auto delays = [](const std::string& flag) { return flag.starts_with("--drain-delay"); };
-  if (std::ranges::none_of(flags, delays)) arguments.emplace_back("--drain-delay=0s");
+  for (const std::string usual : {"--drain-delay=0s", "--listen-address=127.0.0.1"}) {
+    const std::string name = usual.substr(0, usual.find('='));
+    if (std::ranges::none_of(flags, [&](const std::string& flag) { return flag.starts_with(name); }))
+      arguments.push_back(usual);
+  }
   const auto uid = std::ranges::find_if(flags, [](const auto& flag) { return flag.starts_with(kPodUid); });
   if (uid != flags.end()) uid_ = uid->substr(kPodUid.size());
   if (uid == flags.end()) arguments.push_back(std::string(kPodUid) + uid_);
