@@ -1,6 +1,7 @@
 #include "pool/service/routes/admin.h"
 
 #include <memory>
+#include <optional>
 #include <utility>
 
 #include "pool/common/http/problem.h"
@@ -64,15 +65,11 @@ struct Admin {
     co_return report();
   }
 
-  Response refuse(const Request& request, auth::Refusal refusal) const {
-    context.on_refused(refusal);
-    return auth::refused(request, refusal);
-  }
   awaitable<Response> serve(Request request) {
-    const auto head =
-        context.operator_requests.check_head(request, runtime::steady_now(), runtime::wall_now());
-    if (!head) co_return refuse(request, head.error());
-    if (!auth::is_body_of_token(request)) co_return refuse(request, auth::Refusal::kInvalidToken);
+    if (!auth::is_body_of_token(request)) {
+      context.on_refused(auth::Refusal::kInvalidToken);
+      co_return auth::refused(request, auth::Refusal::kInvalidToken);
+    }
     Response response = co_await router.handle(std::move(request));
     co_return response;
   }
@@ -94,6 +91,16 @@ settings::SettingsReport make_report(std::int64_t generation, const engine::Engi
   report.wait_count = statistics.wait_count;
   report.open_high_water = statistics.open_high_water;
   return report;
+}
+
+http::Gate make_admin_gate(const AdminContext& context) {
+  return [&requests = context.operator_requests,
+          on_refused = context.on_refused](Request& head) -> std::optional<Response> {
+    const auto checked = requests.check_head(head, runtime::steady_now(), runtime::wall_now());
+    if (checked) return std::nullopt;
+    on_refused(checked.error());
+    return auth::refused(head, checked.error());
+  };
 }
 
 http::Handler make_admin_handler(AdminContext context) {

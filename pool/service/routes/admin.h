@@ -27,7 +27,9 @@ struct AdminContext {
   auth::OnRefused on_refused;
 };
 
-// What `context` refers to must outlive the server.
+// What `context` refers to must outlive the server. The gate lets in whose head the operator has signed, the
+// handler behind it answers where that is so of the body, too.
+http::Gate make_admin_gate(const AdminContext& context);
 http::Handler make_admin_handler(AdminContext context);
 
 }  // namespace storagepool::service
