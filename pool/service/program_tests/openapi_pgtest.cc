@@ -209,9 +209,10 @@ void OpenApiTest::refusals(Pod& pod) {
     EXPECT_EQ(response.status, 413U) << operation->method << " " << operation->path;
   }
   for (const Operation* operation : with(415)) {
-    HttpHeaders coded = headers(*operation, token(*operation));
+    const std::string content = body(*operation);
+    HttpHeaders coded = admitted(pod, *operation, operation->target(), content);
     coded.emplace_back("Content-Encoding", "br");
-    const auto response = call(pod, *operation, operation->target(), coded, body(*operation));
+    const auto response = call(pod, *operation, operation->target(), coded, content);
     EXPECT_EQ(response.status, 415U) << operation->method << " " << operation->path;
     EXPECT_TRUE(response.headers.contains("accept-encoding")) << operation->path;
   }
