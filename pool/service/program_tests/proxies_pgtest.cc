@@ -1,7 +1,8 @@
-// Proxies keep connections to a pod and use them again: requests that come just when such a connection has been
-// idle for as long as it is kept. The times of the proxies' defaults (60 s to the pod's 75 s) and of balancers
-// that keep connections for 600 s (to 620 s), as they are or divided by STORAGEPOOL_TEST_PROXY_DIVISOR; what is
-// idle is closed a second later than told whatever the divisor. hack/proxies makes many requests.
+// Proxies keep connections to a pod and use them again: requests that come just when such a connection has
+// been idle for as long as it is kept. The times of the proxies' defaults (60 s to the pod's 75 s) and of
+// balancers that keep connections for 600 s (to 620 s), as they are or divided by
+// STORAGEPOOL_TEST_PROXY_DIVISOR; what is idle is closed a second later than told whatever the divisor.
+// hack/proxies makes many requests.
 #include <algorithm>
 #include <barrier>
 #include <chrono>
@@ -117,8 +118,8 @@ void DataStorageProxiesTest::client(std::uint16_t port, std::barrier<>& begins, 
   }
 }
 
-// All at once, so that each needs a connection of its own to the pod, and then again when those have been idle for
-// about as long as they are kept.
+// All at once, so that each needs a connection of its own to the pod, and then again when those have been
+// idle for about as long as they are kept.
 void DataStorageProxiesTest::rounds(std::uint16_t port, milliseconds keeps) {
   std::barrier begins(clients_ + 1);
   std::barrier ends(clients_ + 1);

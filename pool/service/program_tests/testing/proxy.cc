@@ -17,15 +17,17 @@ namespace {
 using postgres::testing::fail;
 
 // As many connections to the pod as there are are kept: the default of one or none is no keep-alive at all.
-std::string nginx(const std::string& folder, std::uint16_t port, std::uint16_t pod, const std::string& keeps) {
+std::string nginx(const std::string& folder, std::uint16_t port, std::uint16_t pod,
+                  const std::string& keeps) {
   std::string paths;
   for (const char* path : {"client_body", "proxy", "fastcgi", "uwsgi", "scgi"})
     paths += std::string(path) + "_temp_path " + folder + "/" + path + ";\n";
   return "daemon off;\nmaster_process off;\npid " + folder + "/pid;\nerror_log stderr;\n" +
          "events { worker_connections 16384; }\nhttp {\naccess_log off;\n" + paths +
          "upstream pod { server 127.0.0.1:" + std::to_string(pod) + "; keepalive 8192;" +
-         (keeps.empty() ? "" : " keepalive_timeout " + keeps + ";") + " }\nserver {\nlisten 127.0.0.1:" +
-         std::to_string(port) + " backlog=8192;\nlocation / { proxy_pass http://pod; proxy_http_version 1.1; " +
+         (keeps.empty() ? "" : " keepalive_timeout " + keeps + ";") +
+         " }\nserver {\nlisten 127.0.0.1:" + std::to_string(port) +
+         " backlog=8192;\nlocation / { proxy_pass http://pod; proxy_http_version 1.1; " +
          "proxy_set_header Connection \"\"; }\n}\n}\n";
 }
 
@@ -33,8 +35,9 @@ std::string nginx(const std::string& folder, std::uint16_t port, std::uint16_t p
 std::string haproxy(std::uint16_t port, std::uint16_t pod, const std::string& keeps) {
   return "defaults\nmode http\ntimeout connect 5s\ntimeout client 50s\ntimeout server 50s\n"
          "frontend clients\nbind 127.0.0.1:" +
-         std::to_string(port) + " backlog 8192\ndefault_backend pods\nbackend pods\nserver pod 127.0.0.1:" +
-         std::to_string(pod) + (keeps.empty() ? "" : " pool-purge-delay " + keeps) + "\n";
+         std::to_string(port) +
+         " backlog 8192\ndefault_backend pods\nbackend pods\nserver pod 127.0.0.1:" + std::to_string(pod) +
+         (keeps.empty() ? "" : " pool-purge-delay " + keeps) + "\n";
 }
 
 bool listens(std::uint16_t port) {
