@@ -30,11 +30,11 @@ namespace {
 using http::testing::Client;
 using testing::eventually;
 using testing::kGoodToken;
+using testing::Pod;
 using testing::post_head;
 using testing::Probes;
-using testing::Writer;
-using testing::Pod;
 using testing::valid_event;
+using testing::Writer;
 using namespace std::chrono_literals;
 using std::chrono::steady_clock;
 using Clients = std::vector<std::unique_ptr<Client>>;
@@ -114,7 +114,8 @@ class HostileTest : public ::testing::Test {
   }
 
   // Goes on for a while: what hostile clients hold, they hold that long.
-  void hold(std::chrono::milliseconds duration, const std::function<void()>& meanwhile = [] {}) {
+  void hold(
+      std::chrono::milliseconds duration, const std::function<void()>& meanwhile = [] {}) {
     const auto end = steady_clock::now() + duration;
     while (steady_clock::now() < end) {
       meanwhile();
@@ -221,7 +222,8 @@ TEST_F(HostileTest, IncompleteBodies) {
 
 TEST_F(HostileTest, PipelinedFloods) {
   std::string many;
-  for (int i = 0; i < 2000; ++i) many += i % 2 == 0 ? get("/api/v1/audit/events?limit=1") : get("/openapi.yaml");
+  for (int i = 0; i < 2000; ++i)
+    many += i % 2 == 0 ? get("/api/v1/audit/events?limit=1") : get("/openapi.yaml");
   std::vector<std::thread> floods;
   for (std::size_t i = 0; i < 20; ++i) {
     floods.emplace_back([&, i] {
@@ -240,8 +242,8 @@ TEST_F(HostileTest, PipelinedFloods) {
 
 TEST_F(HostileTest, SmugglingPairs) {
   const std::string smuggled = get("/smuggled");
-  const std::string post = "POST /api/v1/audit/events HTTP/1.1\r\nHost: h\r\nAuthorization: Bearer " + kGoodToken +
-                           "\r\nContent-Type: application/json\r\n";
+  const std::string post = "POST /api/v1/audit/events HTTP/1.1\r\nHost: h\r\nAuthorization: Bearer " +
+                           kGoodToken + "\r\nContent-Type: application/json\r\n";
   const std::string chunked = "Transfer-Encoding: chunked\r\n";
   for (const std::string& framing : {
            "Content-Length: 4\r\n" + chunked + "\r\n0\r\n\r\n",
@@ -298,11 +300,13 @@ TEST_F(HostileTest, TokenFuzz) {
     std::string token = kGoodToken;
     if (round % 2 == 0) {
       token.clear();
-      for (unsigned length = random() % 300 + 1; length > 0; --length) token += static_cast<char>('!' + random() % 94);
+      for (unsigned length = random() % 300 + 1; length > 0; --length)
+        token += static_cast<char>('!' + random() % 94);
     } else {
       token[random() % token.size()] ^= static_cast<char>(1U << random() % 3U);
     }
-    client->send("GET /api/v1/audit/events HTTP/1.1\r\nHost: h\r\nAuthorization: Bearer " + token + "\r\n\r\n");
+    client->send("GET /api/v1/audit/events HTTP/1.1\r\nHost: h\r\nAuthorization: Bearer " + token +
+                 "\r\n\r\n");
     const auto answer = client->read();
     ASSERT_TRUE(answer) << token;
     ASSERT_EQ(answer->status, 401U) << token;
@@ -314,9 +318,10 @@ TEST_F(HostileTest, GzipBombs) {
   std::string bomb;
   const std::string zeros(kMiB, '\0');
   for (int i = 0; i < 256; ++i) encoder.encode(zeros, i == 255, bomb);
-  const std::string request = "POST /api/v1/audit/events HTTP/1.1\r\nHost: h\r\nContent-Type: application/json\r\n"
-                              "Content-Encoding: gzip\r\nAuthorization: Bearer " +
-                              kGoodToken + "\r\nContent-Length: " + std::to_string(bomb.size()) + "\r\n\r\n" + bomb;
+  const std::string request =
+      "POST /api/v1/audit/events HTTP/1.1\r\nHost: h\r\nContent-Type: application/json\r\n"
+      "Content-Encoding: gzip\r\nAuthorization: Bearer " +
+      kGoodToken + "\r\nContent-Length: " + std::to_string(bomb.size()) + "\r\n\r\n" + bomb;
   Clients many;
   for (std::size_t i = 0; i < 50; ++i) {
     many.push_back(hostile(api(), i));

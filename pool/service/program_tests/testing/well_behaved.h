@@ -1,4 +1,5 @@
-// Clients that behave, to see how they fare beside others: one that writes events and one that asks for health.
+// Clients that behave, to see how they fare beside others: one that writes events and one that asks for
+// health.
 #pragma once
 
 #include <algorithm>
@@ -59,7 +60,8 @@ class Writer {
           client.reset();
           continue;
         }
-        took_.push_back(std::chrono::duration_cast<std::chrono::milliseconds>(std::chrono::steady_clock::now() - began));
+        took_.push_back(
+            std::chrono::duration_cast<std::chrono::milliseconds>(std::chrono::steady_clock::now() - began));
       } catch (const std::exception& error) {
         refused_ += std::string(error.what()) + "\n";
         client.reset();
@@ -95,7 +97,8 @@ class Probes {
       for (const char* path : {"/livez", "/readyz"}) {
         const auto answer = pod_.health(path);
         ++asked_;
-        if (answer.status != 200) failed_ += path + (" " + std::to_string(answer.status)) + answer.body + "\n";
+        if (answer.status != 200)
+          failed_ += path + (" " + std::to_string(answer.status)) + answer.body + "\n";
       }
     }
   }
