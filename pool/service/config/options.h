@@ -26,6 +26,8 @@ struct Options {
   std::string session_name;  // of the pod at PostgreSQL
   auth::AuthMode auth_mode = auth::AuthMode::kNone;
   std::string auth_dir = "/etc/storagepool/auth";  // tokens or public keys
+  std::string tls_dir;                             // tls.crt and tls.key of the API port; empty: clear text
+  std::string tls_client_ca;                       // of clients' certificates; empty: none are asked for
   std::string listen_address = "::";               // and IPv4
   std::uint16_t api_port = 8080;                   // each: 0 lets the kernel choose
   std::uint16_t health_port = 8081;
