@@ -108,7 +108,8 @@ asio::awaitable<void> Replay::run(Lane lane) {
       } catch (const std::exception& error) {
         escaped = error.what();
       }
-      if (!escaped.empty()) outcome = failed(Outcome::kPostgresqlFailed, "it failed for a reason on our side: " + escaped);
+      if (!escaped.empty())
+        outcome = failed(Outcome::kPostgresqlFailed, "it failed for a reason on our side: " + escaped);
       end_round(take->workspace, outcome, begun);
       continue;
     }

@@ -157,15 +157,15 @@ void App::add_routes() {
   const auto away = [this] { return !postgres_usable(); };
   http::Router& api = servers_.api_routes();
   add_audit_routes(api, {.recording = *recording_,
-                                 .reader = reader_,
-                                 .destinations = destinations_,
-                                 .event_times = options_.event_times,
-                                 .now = [this] { return monitor_.status().judged_by(runtime::wall_now()); },
-                                 .deadline = deadline,
-                                 .away = away,
-                                 .validation = validation_,
-                                 .on_received = [this](auto lag) { metrics_.received(lag); },
-                                 .on_acknowledged = [this](auto took) { metrics_.acknowledged(took); }});
+                         .reader = reader_,
+                         .destinations = destinations_,
+                         .event_times = options_.event_times,
+                         .now = [this] { return monitor_.status().judged_by(runtime::wall_now()); },
+                         .deadline = deadline,
+                         .away = away,
+                         .validation = validation_,
+                         .on_received = [this](auto lag) { metrics_.received(lag); },
+                         .on_acknowledged = [this](auto took) { metrics_.acknowledged(took); }});
   add_workspace_routes(api, {workspaces_, deadline, away});
   add_statistics_routes(api, [this] { return figures(); });
   add_openapi_route(api);

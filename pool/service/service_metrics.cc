@@ -77,7 +77,8 @@ constexpr std::array kGauges = {
     Spec{"storagepool_journal_takes_events", "1 while the journal is durable and has room",
          yes<&Snapshot::journal_takes_events>},
     Spec{"storagepool_clock_offset_seconds",
-         "How far PostgreSQL's clock is ahead of the pod's; beyond 60 either way events are judged by PostgreSQL's",
+         "How far PostgreSQL's clock is ahead of the pod's; beyond 60 either way events are judged by "
+         "PostgreSQL's",
          clock_ahead},
     Spec{"storagepool_leaving",
          "1 while the pod is to go: not ready, and after its delay its journal takes nothing new",

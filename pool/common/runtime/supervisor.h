@@ -1,5 +1,6 @@
-// Loops that a program must not be without. What escapes one is logged and counted, and the loop is begun anew after a
-// pause; a program one of whose loops stays down says so (loop_failures) and is to be started anew.
+// Loops that a program must not be without. What escapes one is logged and counted, and the loop is begun
+// anew after a pause; a program one of whose loops stays down says so (loop_failures) and is to be started
+// anew.
 #pragma once
 
 #include <chrono>
@@ -22,8 +23,8 @@ class Restarts {
  public:
   static constexpr std::chrono::milliseconds kFirstPause{100};  // doubled up to the longest
   static constexpr std::chrono::seconds kLongestPause{5};
-  static constexpr std::chrono::seconds kWell{60};   // a loop that has run for so long is well again
-  static constexpr std::chrono::seconds kDown{30};   // one that has kept failing for so long stays down
+  static constexpr std::chrono::seconds kWell{60};  // a loop that has run for so long is well again
+  static constexpr std::chrono::seconds kDown{30};  // one that has kept failing for so long stays down
 
   void began(TimePoint now);
   std::chrono::milliseconds failed(TimePoint now);  // how long to wait before it is begun anew

@@ -244,7 +244,9 @@ bool is_json_content(std::string_view content_type) {
 void add_audit_routes(http::Router& router, AuditContext context) {
   const auto routes = std::make_shared<const Routes>(Routes{std::move(context)});
   for (const std::string base : {"/api/v1/audit/events", "/api/v1/workspaces/{workspace}/audit/events"}) {
-    router.add("POST", base, [routes](Request request) { return routes->create(std::move(request), event::Call::kSingle); });
+    router.add("POST", base, [routes](Request request) {
+      return routes->create(std::move(request), event::Call::kSingle);
+    });
     router.add("GET", base, [routes](Request request) { return routes->list(std::move(request)); });
     router.add("POST", base + "/batch",
                [routes](Request request) { return routes->create(std::move(request), event::Call::kBatch); });

@@ -21,7 +21,7 @@ struct AuditContext {
   reading::Reader& reader;
   recording::Destinations& destinations;
   event::TimeLimits event_times;
-  std::function<runtime::Timestamp()> now;  // that they are about
+  std::function<runtime::Timestamp()> now;              // that they are about
   std::function<reading::Reader::Deadline()> deadline;  // of a request that begins now
   std::function<bool()> away;  // PostgreSQL is known not to answer: what needs it is not to wait
   Validation& validation;

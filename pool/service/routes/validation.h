@@ -1,5 +1,5 @@
-// Reads events out of the bodies of requests: what is large on a thread of its own, so that who sends it keeps nobody
-// else waiting.
+// Reads events out of the bodies of requests: what is large on a thread of its own, so that who sends it
+// keeps nobody else waiting.
 #pragma once
 
 #include <cstddef>
@@ -24,8 +24,8 @@ class Validation {
 
   using Events = tl::expected<std::vector<event::Event>, event::FieldErrors>;
 
-  // The events of a call as event::validate_event and event::validate_batch give them. What waits is bounded by the
-  // bodies that the server holds.
+  // The events of a call as event::validate_event and event::validate_batch give them. What waits is bounded
+  // by the bodies that the server holds.
   boost::asio::awaitable<Events> read(event::Call call, std::string body, runtime::Timestamp now,
                                       event::TimeLimits limits);
 

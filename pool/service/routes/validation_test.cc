@@ -17,9 +17,12 @@ namespace {
 const runtime::Timestamp kMoment = *runtime::parse_timestamp("2026-02-28T12:00:00Z");
 
 std::string body_with(std::size_t bytes) {
-  return nlohmann::json{{"version", "1.0"},         {"event_type", "t"},
-                        {"event_category", "c"},    {"event_action", "a"},
-                        {"event_outcome", "success"}, {"correlation_id", "r"},
+  return nlohmann::json{{"version", "1.0"},
+                        {"event_type", "t"},
+                        {"event_category", "c"},
+                        {"event_action", "a"},
+                        {"event_outcome", "success"},
+                        {"correlation_id", "r"},
                         {"event_timestamp", "2026-02-28T11:59:00Z"},
                         {"event_data", {{"x", std::string(bytes, 'x')}}}}
       .dump();
