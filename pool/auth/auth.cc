@@ -26,7 +26,7 @@ struct Guard {
     const auto admin = std::find_if(admin_paths.begin(), admin_paths.end(),
                                     [&](const AdminPath& each) { return each.path == request.path; });
     const bool is_admin = admin != admin_paths.end();
-    auto access = is_admin ? authenticator.check_admin_or_reader(request, current_time())
+    auto access = is_admin ? authenticator.check_reader(request, current_time())
                            : authenticator.authenticate(request, current_time());
     if (!access) {
       on_refused(access.error());
@@ -78,7 +78,6 @@ Authenticator::Authenticator(AuthOptions options)
       readers_(options_.dir + "/read", options_.reread),
       writers_(options_.dir + "/write", options_.reread),
       both_(options_.dir + "/token", options_.reread),
-      admin_(options_.admin_token_file, options_.reread),
       paseto_(options_.dir, options_.reread) {}
 
 std::optional<http::Access> Authenticator::admit_token(std::string_view token, Now now) {
@@ -101,13 +100,9 @@ tl::expected<http::Access, Refusal> Authenticator::authenticate(const http::Requ
   return std::move(*access);
 }
 
-tl::expected<http::Access, Refusal> Authenticator::check_admin_or_reader(const http::Request& request,
-                                                                         Now now) {
+tl::expected<http::Access, Refusal> Authenticator::check_reader(const http::Request& request, Now now) {
   const auto token = bearer_token(request);
   if (!token) return tl::unexpected(token.error());
-  http::Access granted = nothing();
-  granted.admin = true;
-  if (admin_.holds(digest_of(*token), now.steady)) return granted;
   if (options_.mode == AuthMode::kNone) return tl::unexpected(Refusal::kInvalidToken);
   auto access = authenticate(request, now);
   if (!access) return access;
@@ -127,7 +122,7 @@ http::Handler telling_of_forbidden(http::Handler routes, OnRefused on_refused) {
 }
 
 std::vector<std::string> Authenticator::status(Now now) {
-  std::vector<std::string> found = admin_.problems(now.steady);
+  std::vector<std::string> found;
   const auto add = [&](const std::vector<std::string>& more) {
     found.insert(found.end(), more.begin(), more.end());
   };

@@ -1,6 +1,6 @@
 // Who may send requests to the API: everybody (None), holders of mounted tokens (Token) or of PASETO
 // v4.public tokens that a trusted key signed (Paseto). Readers and writers are told apart. The
-// administration's numbers are never open: they take the administration's own token or a reader's.
+// administration's numbers are never open: they take a reader's token, and nobody's where there are none.
 //
 // Tokens and keys are mounted files, read anew about every second, so that they are rotated without a
 // restart. Nothing that is refused or reported holds a token.
@@ -32,7 +32,6 @@ struct AuthOptions {
   // Token: the files "read" (tokens that may read), "write" (that may write) and "token" (that may do both),
   // each of which may be absent. Paseto: files of public keys.
   std::string dir = "/etc/storagepool/auth";
-  std::string admin_token_file = "/etc/storagepool/admin/token";
   std::chrono::milliseconds reread{1000};  // how long files are taken to hold what they held
 };
 
@@ -50,9 +49,8 @@ class Authenticator {
   // What the sender of the request may do. An admitted sender may still lack the right that a route needs.
   tl::expected<http::Access, Refusal> authenticate(const http::Request& request, Now now);
 
-  // Admits the administration's token and, unless the mode is None, a reader's. In every mode it refuses
-  // whoever comes without a token.
-  tl::expected<http::Access, Refusal> check_admin_or_reader(const http::Request& request, Now now);
+  // Admits a reader's token, and nobody when the mode is None.
+  tl::expected<http::Access, Refusal> check_reader(const http::Request& request, Now now);
 
   // What is wrong with the mounted files, one sentence each; empty when nothing is.
   std::vector<std::string> status(Now now);
@@ -64,11 +62,10 @@ class Authenticator {
   TokenFile readers_;
   TokenFile writers_;
   TokenFile both_;
-  TokenFile admin_;
   PasetoVerifier paseto_;
 };
 
-// A path that check_admin_or_reader guards instead, and how its refusals are answered.
+// A path that check_reader guards instead, and how its refusals are answered.
 struct AdminPath {
   std::string path;
   std::function<http::Response(const http::Request&, Refusal)> refuse = refused;

@@ -32,7 +32,7 @@ http::Request request_with(const std::string& token) {
 
 void authenticate(benchmark::State& state, AuthMode mode, const MountedFolder& folder,
                   const std::string& token) {
-  Authenticator authenticator({.mode = mode, .dir = folder.path(), .admin_token_file = folder.path("admin")});
+  Authenticator authenticator({.mode = mode, .dir = folder.path()});
   const http::Request request = request_with(token);
   if (!authenticator.authenticate(request, current_time())) {
     state.SkipWithError("the token is not admitted");

@@ -22,7 +22,6 @@ using testing::PasetoIssuer;
 constexpr const char* kReader = "reader-token-0123456789";
 constexpr const char* kWriter = "writer-token-0123456789";
 constexpr const char* kBoth = "both-token-0123456789";
-constexpr const char* kAdmin = "admin-token-0123456789";
 
 http::Request request_with(const std::string& token) {
   http::Request request;
@@ -43,14 +42,12 @@ std::string to_text(const tl::expected<http::Access, Refusal>& access) {
 
 class AuthenticatorTest : public ::testing::Test {
  protected:
-  Authenticator make(AuthMode mode) const {
-    return Authenticator({.mode = mode, .dir = mounted_.path(), .admin_token_file = admin_.path("token")});
-  }
+  Authenticator make(AuthMode mode) const { return Authenticator({.mode = mode, .dir = mounted_.path()}); }
   std::string access(Authenticator& authenticator, const std::string& token) const {
     return to_text(authenticator.authenticate(request_with(token), now_));
   }
-  std::string admin(Authenticator& authenticator, const std::string& token) const {
-    return to_text(authenticator.check_admin_or_reader(request_with(token), now_));
+  std::string figures(Authenticator& authenticator, const std::string& token) const {
+    return to_text(authenticator.check_reader(request_with(token), now_));
   }
   void pass(seconds time) {
     now_.steady += time;
@@ -62,7 +59,6 @@ class AuthenticatorTest : public ::testing::Test {
   }
 
   MountedFolder mounted_{{}};
-  MountedFolder admin_{{{"token", kAdmin}}};
   Now now_{{}, *runtime::parse_timestamp("2026-02-28T12:00:00Z")};
   PasetoIssuer issuer_{1};
 };
@@ -75,13 +71,12 @@ TEST(AuthModeNames, AreThoseOfTheResource) {
   for (const char* other : {"", "none", "PASETO", "Basic"}) EXPECT_FALSE(parse_auth_mode(other)) << other;
 }
 
-TEST_F(AuthenticatorTest, NoneAdmitsEverybodyButToTheAdministration) {
+TEST_F(AuthenticatorTest, NoneAdmitsEverybodyButToTheFigures) {
   Authenticator none = make(AuthMode::kNone);
   EXPECT_EQ(access(none, ""), "rw");
   EXPECT_EQ(access(none, "whatever"), "rw");
-  EXPECT_EQ(admin(none, ""), "missing");
-  EXPECT_EQ(admin(none, "whatever"), "invalid");
-  EXPECT_EQ(admin(none, kAdmin), "a");
+  EXPECT_EQ(figures(none, ""), "missing");
+  EXPECT_EQ(figures(none, "whatever"), "invalid");
   EXPECT_THAT(none.status(now_), IsEmpty());
 }
 
@@ -92,7 +87,6 @@ TEST_F(AuthenticatorTest, TokenTellsReadersAndWritersApart) {
   EXPECT_EQ(access(token, kWriter), "w");
   EXPECT_EQ(access(token, kBoth), "rw");
   EXPECT_EQ(access(token, ""), "missing");
-  EXPECT_EQ(access(token, kAdmin), "invalid");
   EXPECT_EQ(access(token, "reader-token-012345678"), "invalid");
   EXPECT_THAT(token.status(now_), IsEmpty());
 
@@ -123,28 +117,22 @@ TEST_F(AuthenticatorTest, TokensAreRotatedLive) {
 
 TEST_F(AuthenticatorTest, StatusNamesTheFileAndNeverASecret) {
   mounted_.mount({{"read", "s3cret"}, {"write", ""}});
-  admin_.mount({});
   Authenticator token = make(AuthMode::kToken);
   const auto status = token.status(now_);
   EXPECT_THAT(status,
-              ElementsAre("cannot read " + admin_.path("token") + ": No such file or directory",
-                          mounted_.path("read") + ": line 1: a token has at least 16 characters, "
+              ElementsAre(mounted_.path("read") + ": line 1: a token has at least 16 characters, "
                                                   "this one 6",
                           mounted_.path("write") + ": holds no token", HasSubstr("no token admits anybody")));
   for (const std::string& line : status) EXPECT_THAT(line, Not(HasSubstr("s3cret")));
 }
 
-TEST_F(AuthenticatorTest, TheAdministrationTakesItsOwnTokenOrAReaders) {
+TEST_F(AuthenticatorTest, TheFiguresTakeAReadersToken) {
   mounted_.mount({{"read", kReader}, {"write", kWriter}});
   Authenticator token = make(AuthMode::kToken);
-  EXPECT_EQ(admin(token, ""), "missing");
-  EXPECT_EQ(admin(token, "whatever"), "invalid");
-  EXPECT_EQ(admin(token, kAdmin), "a");
-  EXPECT_EQ(admin(token, kReader), "ra");
-  EXPECT_EQ(admin(token, kWriter), "forbidden");
-  admin_.mount({});
-  pass(seconds(1));
-  EXPECT_EQ(admin(token, kAdmin), "invalid");
+  EXPECT_EQ(figures(token, ""), "missing");
+  EXPECT_EQ(figures(token, "whatever"), "invalid");
+  EXPECT_EQ(figures(token, kReader), "ra");
+  EXPECT_EQ(figures(token, kWriter), "forbidden");
 }
 
 TEST_F(AuthenticatorTest, PasetoGivesWhatTheScopeSays) {
@@ -154,11 +142,9 @@ TEST_F(AuthenticatorTest, PasetoGivesWhatTheScopeSays) {
     EXPECT_EQ(access(paseto, issuer_.token(claims(R"("scope":"read","sub":"agent-7")"))), "r agent-7");
     EXPECT_EQ(access(paseto, issuer_.token(claims(R"("scope":"read write")"), "a footer")), "rw");
     EXPECT_EQ(access(paseto, issuer_.token(claims(""))), "");
-    EXPECT_EQ(admin(paseto, issuer_.token(claims(""))), "forbidden");
-    EXPECT_EQ(admin(paseto, issuer_.token(claims(R"("scope":"read")"))), "ra");
+    EXPECT_EQ(figures(paseto, issuer_.token(claims(""))), "forbidden");
+    EXPECT_EQ(figures(paseto, issuer_.token(claims(R"("scope":"read")"))), "ra");
   }
-  EXPECT_EQ(admin(paseto, kAdmin), "a");
-  EXPECT_EQ(access(paseto, kAdmin), "invalid");
   EXPECT_EQ(access(paseto, ""), "missing");
   EXPECT_THAT(paseto.status(now_), IsEmpty());
 }
@@ -249,8 +235,7 @@ TEST_F(AuthenticatorTest, PasetoBoundsItsKeys) {
 }
 
 TEST_F(AuthenticatorTest, PasetoWithoutItsFolderAdmitsNobody) {
-  Authenticator paseto(
-      {.mode = AuthMode::kPaseto, .dir = mounted_.path("missing"), .admin_token_file = admin_.path("token")});
+  Authenticator paseto({.mode = AuthMode::kPaseto, .dir = mounted_.path("missing")});
   EXPECT_EQ(access(paseto, issuer_.token(claims(R"("scope":"read")"))), "invalid");
   EXPECT_THAT(paseto.status(now_), ElementsAre(AllOf(HasSubstr("cannot list"), HasSubstr("missing"))));
 }
