@@ -14,6 +14,7 @@
 #include "pool/common/runtime/clock.h"
 #include "pool/common/runtime/coroutine.h"
 #include "pool/common/runtime/log.h"
+#include "pool/common/runtime/supervisor.h"
 
 namespace asio = boost::asio;
 using asio::ip::tcp;
@@ -105,7 +106,7 @@ tl::expected<std::uint16_t, std::string> Server::Impl::listen(const std::string&
   const std::uint16_t bound = acceptor.local_endpoint(error).port();
   if (error) return failed(error.message());
   acceptor_ = std::move(acceptor);
-  runtime::spawn(executor_, "http accept", accept_loop());
+  runtime::supervise(executor_, "http accept", [self = shared_from_this()] { return self->accept_loop(); });
   return bound;
 }
 
