@@ -147,8 +147,7 @@ App::App(const Options& options, Startup startup)
       workspaces_(executor_, engine_, system_database_, workspace_options(options)),
       event_store_(ingest_, [this] { return !postgres_usable(); }),
       destinations_(workspaces_, system_database_),
-      authenticator_(
-          {.mode = options.auth_mode, .dir = options.auth_dir, .admin_token_file = options.admin_token_file}),
+      authenticator_(auth_options(options)),
       background_({options, settings_, engine_, authenticator_, partition_settings(options),
                    [this] { return postgres_usable(); }, [this] { return monitor_.status().reachable(); },
                    changeover_, [this](const Access& access) { return options_for(access); },

@@ -84,7 +84,7 @@ TEST_F(DataStorageFlagsTest, EventMaxFutureAndPastMoveTheLimits) {
   EXPECT_THAT(create(-minutes{31}).body, HasSubstr("from 30m ago to 5m ahead"));
 }
 
-TEST_F(DataStorageFlagsTest, WithoutAuthenticationOnlyTheFiguresAreGuarded) {
+TEST_F(DataStorageFlagsTest, WithoutAuthenticationNobodyIsShownTheFigures) {
   start();
   EXPECT_EQ(send("GET", kEvents, "").status, 200U);
   const auto missing = send("GET", "/api/admin.connectionStats", "");
@@ -92,11 +92,21 @@ TEST_F(DataStorageFlagsTest, WithoutAuthenticationOnlyTheFiguresAreGuarded) {
   EXPECT_EQ(missing.body, R"({"error":"Authorization header is required"})");
   EXPECT_EQ(send("GET", "/api/admin.connectionStats", "x").body, R"({"error":"Invalid token"})");
   EXPECT_EQ(send("GET", "/admin/metrics/database", "").status, 401U);
+}
 
-  const auto stats = send("GET", "/api/admin.connectionStats", Pod::admin_token());
+TEST_F(DataStorageFlagsTest, TheFiguresAreForReaders) {
+  server_->superuser("ALTER ROLE app CREATEDB");  // for the workspace
+  const std::string reader = "reader-0123456789abcdef0123456789abcdef";
+  pod_.write("auth/token", reader + "\n");
+  start({"--auth-mode=Token"});
+  const std::string workspace = "/api/v1/workspaces/team-a";
+  EXPECT_EQ(send("PUT", workspace, reader).status, 201U);
+  EXPECT_EQ(send("GET", workspace + "/audit/events", reader).status, 200U);
+  const auto stats = send("GET", "/api/admin.connectionStats", reader);
   EXPECT_EQ(stats.status, 200U);
   EXPECT_EQ(json::parse(stats.body).at("maxConnections"), 4);
-  const auto metrics = send("GET", "/admin/metrics/database", Pod::admin_token());
+  EXPECT_TRUE(json::parse(stats.body).at("workspacePools").contains("team-a")) << stats.body;
+  const auto metrics = send("GET", "/admin/metrics/database", reader);
   EXPECT_EQ(metrics.status, 200U);
   EXPECT_EQ(json::parse(metrics.body).at("server").at("maxConnections"),
             pod_.facts().at("facts").at("maxConnections"));
