@@ -27,7 +27,8 @@
 
 namespace storagepool::auth {
 
-inline constexpr std::size_t kMaxAccessFileBytes = std::size_t{512} * 1024;  // of a larger file nothing is taken
+inline constexpr std::size_t kMaxAccessFileBytes =
+    std::size_t{512} * 1024;  // of a larger file nothing is taken
 
 struct ServiceAccountRule {
   std::string name_space;  // a glob, as is

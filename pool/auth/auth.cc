@@ -15,11 +15,10 @@ constexpr unsigned kForbiddenStatus = 403;
 
 struct Guard {
   Authenticator& authenticator;
-  http::Handler next;
   std::vector<AdminPath> admin_paths;
   OnRefused on_refused;
 
-  awaitable<http::Response> serve(http::Request request) const {
+  std::optional<http::Response> operator()(http::Request& request) const {
     const auto admin = std::find_if(admin_paths.begin(), admin_paths.end(),
                                     [&](const AdminPath& each) { return each.path == request.path; });
     const bool is_admin = admin != admin_paths.end();
@@ -27,10 +26,20 @@ struct Guard {
                            : authenticator.authenticate(request, current_time());
     if (!access) {
       on_refused(access.error());
-      co_return is_admin ? admin->refuse(request, access.error()) : refused(request, access.error());
+      request.access = http::no_access();
+      return is_admin ? admin->refuse(request, access.error()) : refused(request, access.error());
     }
     request.access = std::move(*access);
-    http::Response response = co_await next(std::move(request));
+    return std::nullopt;
+  }
+};
+
+struct Routes {
+  http::Handler handler;
+  OnRefused on_refused;
+
+  awaitable<http::Response> serve(http::Request request) const {
+    http::Response response = co_await handler(std::move(request));
     if (response.status == kForbiddenStatus) on_refused(Refusal::kForbidden);
     co_return response;
   }
@@ -104,11 +113,14 @@ tl::expected<http::Access, Refusal> Authenticator::check_reader(const http::Requ
   return access;
 }
 
-http::Handler authenticated(Authenticator& authenticator, http::Handler next,
-                            std::vector<AdminPath> admin_paths, OnRefused on_refused) {
-  const auto guard = std::make_shared<const Guard>(
-      Guard{authenticator, std::move(next), std::move(admin_paths), std::move(on_refused)});
-  return [guard](http::Request request) { return guard->serve(std::move(request)); };
+http::Gate authenticated(Authenticator& authenticator, std::vector<AdminPath> admin_paths,
+                         OnRefused on_refused) {
+  return Guard{authenticator, std::move(admin_paths), std::move(on_refused)};
+}
+
+http::Handler telling_of_forbidden(http::Handler routes, OnRefused on_refused) {
+  const auto told = std::make_shared<const Routes>(Routes{std::move(routes), std::move(on_refused)});
+  return [told](http::Request request) { return told->serve(std::move(request)); };
 }
 
 std::vector<std::string> Authenticator::status(Now now) {

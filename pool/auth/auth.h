@@ -81,11 +81,13 @@ struct AdminPath {
   std::function<http::Response(const http::Request&, Refusal)> refuse = refused;
 };
 
-// The guard in front of `next`: refuses (401), or passes the request on with its Access filled.
+// The gate in front of the routes: refuses (401), or lets the request on with its Access filled.
 // Access::figures is true only of requests to an admin path whose sender was admitted to it, and the route
-// there must ask for it. `on_refused` is told of the guard's refusals and of the 403 of `next`. The
-// authenticator must outlive the handler.
-http::Handler authenticated(Authenticator& authenticator, http::Handler next,
-                            std::vector<AdminPath> admin_paths, OnRefused on_refused);
+// there must ask for it. `on_refused` is told of its refusals. The authenticator must outlive the gate.
+http::Gate authenticated(Authenticator& authenticator, std::vector<AdminPath> admin_paths,
+                         OnRefused on_refused);
+
+// Tells `on_refused` of the 403 of `routes`, behind the gate.
+http::Handler telling_of_forbidden(http::Handler routes, OnRefused on_refused);
 
 }  // namespace storagepool::auth

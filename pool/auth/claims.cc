@@ -42,9 +42,9 @@ tl::expected<http::Access, Refusal> access_at(const Claims& claims, runtime::Tim
 bool between(const Json& claims, const Parties& parties) {
   const Json& issuer = json::member(claims, "iss");
   const Json& audience = json::member(claims, "aud");
-  const bool issued = claims.contains("iss") ? issuer.is_string() && (parties.issuer.empty() ||
-                                                                      issuer == parties.issuer)
-                                             : parties.issuer.empty();
+  const bool issued = claims.contains("iss")
+                          ? issuer.is_string() && (parties.issuer.empty() || issuer == parties.issuer)
+                          : parties.issuer.empty();
   const bool addressed =
       claims.contains("aud") ? addressed_to(audience, parties.audiences) : parties.audiences.empty();
   return issued && addressed;

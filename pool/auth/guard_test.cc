@@ -65,9 +65,10 @@ class GuardTest : public ::testing::Test {
     router_.add("GET", "/fail", fail);
     http::Limits limits;
     limits.body_bytes = 1000;
+    const OnRefused tell = [this](Refusal refusal) { ++told_.at(static_cast<std::size_t>(refusal)); };
     server_ = std::make_unique<LoopbackServer>(
-        limits, authenticated(authenticator_, router_.handler(), {{"/numbers"}, {"/others", other_shape}},
-                              [this](Refusal refusal) { ++told_.at(static_cast<std::size_t>(refusal)); }));
+        limits, telling_of_forbidden(router_.handler(), tell),
+        authenticated(authenticator_, {{"/numbers"}, {"/others", other_shape}}, tell));
   }
   // Of what the guard told, the number and the reason of each.
   std::string told() const {
@@ -114,6 +115,16 @@ TEST_F(GuardTest, ChecksSizeThenTokenThenRequestThenRight) {
   EXPECT_EQ(send("POST /things", kWriterToken, "good").status, 201U);
 }
 
+TEST_F(GuardTest, ABodyIsNotWaitedForOfWhoIsNotAdmitted) {
+  for (const char* token : {"", "Authorization: Bearer an-unknown-token-0123\r\n"}) {
+    const Answer refusal =
+        ask(server_->port(), "POST /things HTTP/1.1\r\nHost: h\r\nExpect: 100-continue\r\n" +
+                                 std::string(token) + "Content-Length: 1000\r\n\r\n");
+    EXPECT_EQ(refusal.status, 401U);
+    EXPECT_EQ(refusal.header("connection"), "close");
+  }
+}
+
 TEST_F(GuardTest, UnknownPathsAndMethodsAre401WithoutAToken) {
   for (const char* line : {"GET /unknown", "DELETE /things", "OPTIONS /things", "OPTIONS *"}) {
     EXPECT_EQ(send(line, "").status, 401U) << line;
@@ -137,7 +148,10 @@ TEST_F(GuardTest, The401SaysWhichOfThreeThingsIsWrong) {
 
 TEST_F(GuardTest, AnAdminPathTakesReaders) {
   EXPECT_EQ(send("GET /numbers", kReaderToken).status, 200U);
-  EXPECT_EQ(send("GET /numbers", kWriterToken).status, 403U);
+  const Answer forbidden = send("GET /numbers", kWriterToken);
+  EXPECT_EQ(forbidden.status, 403U);
+  EXPECT_EQ(json::parse(forbidden.body)["detail"],
+            "the token lacks the scope \"read\", which this request needs");
   EXPECT_EQ(send("POST /numbers", "").status, 401U);
   EXPECT_EQ(send("GET /unguarded", kReaderToken).status, 401U);
 }

@@ -81,7 +81,8 @@ Made rsa_key(const Json& jwk) {
     return tl::unexpected("has " + std::to_string(bits) + " bits; allowed: " + std::to_string(kMinRsaBits) +
                           " to " + std::to_string(kMaxRsaBits));
   }
-  if (BN_is_odd(e.get()) != 1 || BN_is_one(e.get()) == 1) return tl::unexpected(std::string("has no sound exponent"));
+  if (BN_is_odd(e.get()) != 1 || BN_is_one(e.get()) == 1)
+    return tl::unexpected(std::string("has no sound exponent"));
   const ParamBuilder builder(OSSL_PARAM_BLD_new());
   if (!builder || OSSL_PARAM_BLD_push_BN(builder.get(), OSSL_PKEY_PARAM_RSA_N, n.get()) != 1 ||
       OSSL_PARAM_BLD_push_BN(builder.get(), OSSL_PKEY_PARAM_RSA_E, e.get()) != 1) {
@@ -93,7 +94,8 @@ Made rsa_key(const Json& jwk) {
 Made ec_key(const Json& jwk) {
   const auto x = bytes_in(jwk, "x");
   const auto y = bytes_in(jwk, "y");
-  if (json::text_of(json::member(jwk, "crv")) != "P-256") return tl::unexpected(std::string("is on no P-256 curve"));
+  if (json::text_of(json::member(jwk, "crv")) != "P-256")
+    return tl::unexpected(std::string("is on no P-256 curve"));
   if (!x || !y || x->size() != kCoordinateBytes || y->size() != kCoordinateBytes)
     return tl::unexpected(std::string("has no point of two times 32 bytes"));
   const std::string point = "\x04" + *x + *y;  // uncompressed
@@ -111,9 +113,9 @@ Made ec_key(const Json& jwk) {
 bool is_for(const Json& jwk, std::string_view algorithm) {
   const Json& operations = json::member(jwk, "key_ops");
   const bool uses = !jwk.contains("use") || json::text_of(jwk["use"]) == "sig";
-  const bool operates =
-      !jwk.contains("key_ops") ||
-      (operations.is_array() && std::find(operations.begin(), operations.end(), "verify") != operations.end());
+  const bool operates = !jwk.contains("key_ops") ||
+                        (operations.is_array() &&
+                         std::find(operations.begin(), operations.end(), "verify") != operations.end());
   return uses && operates && (!jwk.contains("alg") || json::text_of(jwk["alg"]) == algorithm);
 }
 
@@ -178,7 +180,8 @@ JwkSet parse_jwk_set(const Json& set) {
       parsed.keys.push_back(std::move(*key));
     }
   }
-  if (parsed.keys.empty() && parsed.problems.empty()) parsed.problems.emplace_back("the list of keys is empty");
+  if (parsed.keys.empty() && parsed.problems.empty())
+    parsed.problems.emplace_back("the list of keys is empty");
   return parsed;
 }
 

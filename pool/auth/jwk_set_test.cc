@@ -8,10 +8,10 @@ namespace storagepool::auth {
 namespace {
 
 using Json = nlohmann::json;
+using testing::base64url;
 using ::testing::ElementsAre;
 using ::testing::HasSubstr;
 using ::testing::IsEmpty;
-using testing::base64url;
 using testing::JwtIssuer;
 
 const JwtIssuer& rsa() {
@@ -74,7 +74,8 @@ TEST(Jws, VerifiesTheVectorsOfRfc7515) {
   EXPECT_TRUE(verify(*parse_jwt(es), set.keys[1]));
   EXPECT_FALSE(verify(*parse_jwt(rs), set.keys[1]));
   EXPECT_FALSE(verify(*parse_jwt(es), set.keys[0]));
-  EXPECT_EQ(parse_jwt(rs)->payload, "{\"iss\":\"joe\",\r\n \"exp\":1300819380,\r\n \"http://example.com/is_root\":true}");
+  EXPECT_EQ(parse_jwt(rs)->payload,
+            "{\"iss\":\"joe\",\r\n \"exp\":1300819380,\r\n \"http://example.com/is_root\":true}");
   for (const std::string& token : {rs, es}) {
     for (std::size_t at = 0; at < token.size(); at += 7) {
       std::string changed = token;
@@ -120,8 +121,9 @@ TEST(Jws, ASignatureOfEs256IsTwoNumbersOf32Bytes) {
   auto token = *parse_jwt(good);
   ASSERT_TRUE(verify(token, set.keys[0]));
   const std::string signature = token.signature;
-  for (const std::string& bad : {signature + '\0', signature.substr(1), std::string(64, '\0'), std::string(64, '\xff'),
-                                 signature.substr(32) + signature.substr(0, 32), std::string(1, '\x30') + signature}) {
+  for (const std::string& bad :
+       {signature + '\0', signature.substr(1), std::string(64, '\0'), std::string(64, '\xff'),
+        signature.substr(32) + signature.substr(0, 32), std::string(1, '\x30') + signature}) {
     token.signature = bad;
     EXPECT_FALSE(verify(token, set.keys[0])) << base64url(bad);
   }
@@ -142,8 +144,9 @@ TEST(JwkSet, TakesKeysForSignaturesOnly) {
 }
 
 TEST(JwkSet, RefusesKeysThatAreNotSound) {
-  for (const Json& none : {Json(), Json(1), Json("RSA"), Json::array(), Json::object(), Json{{"kty", "oct"}, {"k", "AA"}},
-                           Json{{"kty", "OKP"}, {"kid", "a"}, {"crv", "Ed25519"}, {"x", "AA"}}}) {
+  for (const Json& none :
+       {Json(), Json(1), Json("RSA"), Json::array(), Json::object(), Json{{"kty", "oct"}, {"k", "AA"}},
+        Json{{"kty", "OKP"}, {"kid", "a"}, {"crv", "Ed25519"}, {"x", "AA"}}}) {
     EXPECT_THAT(problem_of(none), HasSubstr("is neither RSA nor EC")) << none;
   }
   Json unnamed = rsa().jwk();
@@ -157,14 +160,16 @@ TEST(JwkSet, RefusesKeysThatAreNotSound) {
   EXPECT_EQ(problem_of(ec().jwk({{"crv", "P-384"}})), "key 1 is on no P-256 curve");
   EXPECT_EQ(problem_of(ec().jwk({{"x", "AAAA"}})), "key 1 has no point of two times 32 bytes");
   EXPECT_EQ(problem_of(ec().jwk({{"x", base64url(std::string(32, '\x01'))}})), "key 1 is not sound");
-  EXPECT_EQ(problem_of(ec().jwk({{"x", base64url(std::string(32, '\0'))}, {"y", base64url(std::string(32, '\0'))}})),
+  EXPECT_EQ(problem_of(
+                ec().jwk({{"x", base64url(std::string(32, '\0'))}, {"y", base64url(std::string(32, '\0'))}})),
             "key 1 is not sound");
 }
 
 TEST(JwkSet, BoundsTheBitsOfRsa) {
   const JwtIssuer weak(JwtIssuer::Kind::kRsa, "weak", 1024);
   EXPECT_EQ(problem_of(weak.jwk()), "key 1 has 1024 bits; allowed: 2048 to 8192");
-  EXPECT_THAT(problem_of(rsa().jwk({{"n", base64url(std::string(1025, '\xff'))}})), HasSubstr("has 8200 bits"));
+  EXPECT_THAT(problem_of(rsa().jwk({{"n", base64url(std::string(1025, '\xff'))}})),
+              HasSubstr("has 8200 bits"));
 }
 
 TEST(JwkSet, AKeyThatCannotBeUsedDoesNotDisturbTheOthers) {

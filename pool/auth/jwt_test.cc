@@ -57,10 +57,11 @@ TEST(ParseJwt, HasOneSpelling) {
   const std::size_t first = good.find('.');
   const std::size_t last = good.rfind('.');
   for (const std::string& bad :
-       {std::string(), std::string("."), std::string(".."), std::string("..."), good + ".", "." + good, good + "=",
-        good + "\n", " " + good, good.substr(0, last), good.substr(first + 1), good.substr(0, last + 1),
-        good.substr(0, first) + good.substr(last), good.substr(0, last) + "." + good.substr(last),
-        good + ".e30.e30", std::string(good).insert(first + 1, "+"), std::string(good).insert(1, "\xff")}) {
+       {std::string(), std::string("."), std::string(".."), std::string("..."), good + ".", "." + good,
+        good + "=", good + "\n", " " + good, good.substr(0, last), good.substr(first + 1),
+        good.substr(0, last + 1), good.substr(0, first) + good.substr(last),
+        good.substr(0, last) + "." + good.substr(last), good + ".e30.e30",
+        std::string(good).insert(first + 1, "+"), std::string(good).insert(1, "\xff")}) {
     EXPECT_FALSE(parse_jwt(bad)) << bad;
   }
   // Stray bits at the end: "e31" would be "e30" to a lax reader.

@@ -8,12 +8,27 @@ namespace storagepool::auth {
 namespace {
 
 TEST(MatchesGlob, KnowsStarsAndQuestionMarksOnly) {
-  for (const auto& [glob, text] : {std::pair{"*", ""}, {"*", "abc"}, {"a*", "a"}, {"a*c", "abc"}, {"a?c", "abc"},
-                                   {"*b*", "abc"}, {"**", "x"}, {"", ""}, {"a*b*c", "a-b-b-c"}, {"[a]", "[a]"}}) {
+  for (const auto& [glob, text] : {std::pair{"*", ""},
+                                   {"*", "abc"},
+                                   {"a*", "a"},
+                                   {"a*c", "abc"},
+                                   {"a?c", "abc"},
+                                   {"*b*", "abc"},
+                                   {"**", "x"},
+                                   {"", ""},
+                                   {"a*b*c", "a-b-b-c"},
+                                   {"[a]", "[a]"}}) {
     EXPECT_TRUE(matches_glob(glob, text)) << glob << " " << text;
   }
-  for (const auto& [glob, text] : {std::pair{"", "a"}, {"?", ""}, {"a", "ab"}, {"ab", "a"}, {"a?c", "ac"},
-                                   {"*b", "abc"}, {"a*c", "ab"}, {"[ab]", "a"}, {"A", "a"}}) {
+  for (const auto& [glob, text] : {std::pair{"", "a"},
+                                   {"?", ""},
+                                   {"a", "ab"},
+                                   {"ab", "a"},
+                                   {"a?c", "ac"},
+                                   {"*b", "abc"},
+                                   {"a*c", "ab"},
+                                   {"[ab]", "a"},
+                                   {"A", "a"}}) {
     EXPECT_FALSE(matches_glob(glob, text)) << glob << " " << text;
   }
   EXPECT_FALSE(matches_glob(std::string(200, '*') + "b", std::string(2000, 'a')));
@@ -55,10 +70,11 @@ TEST(MayGoTo, EverywhereOrWhereTheListSays) {
 }
 
 TEST(IsPlace, NamesGlobsAndTheSystemDatabase) {
-  for (const char* good : {"_system", "a", "team-a", "*", "team-?", "dev-*-1"}) EXPECT_TRUE(is_place(good)) << good;
+  for (const char* good : {"_system", "a", "team-a", "*", "team-?", "dev-*-1"})
+    EXPECT_TRUE(is_place(good)) << good;
   for (const std::string& bad :
-       {std::string(), std::string("_"), std::string("A"), std::string("a b"), std::string("a,b"), std::string("%"),
-        std::string("_syste?"), std::string(41, 'a')}) {
+       {std::string(), std::string("_"), std::string("A"), std::string("a b"), std::string("a,b"),
+        std::string("%"), std::string("_syste?"), std::string(41, 'a')}) {
     EXPECT_FALSE(is_place(bad)) << bad;
   }
 }

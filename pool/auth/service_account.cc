@@ -24,8 +24,7 @@ bool read_time(const Json& claims, const char* name, std::optional<runtime::Time
   if (!given.is_number()) return false;
   const double seconds = given.get<double>();
   if (seconds < 0 || seconds > kLastSecond) return false;
-  time = runtime::Timestamp(
-      std::chrono::microseconds(static_cast<std::int64_t>(seconds * kMicroseconds)));
+  time = runtime::Timestamp(std::chrono::microseconds(static_cast<std::int64_t>(seconds * kMicroseconds)));
   return true;
 }
 
@@ -41,8 +40,8 @@ std::optional<ServiceAccount> service_account_of(const Json& claims) {
   ServiceAccount sender{json::text_of(json::member(details, "namespace")),
                         json::text_of(json::member(account, "name")),
                         json::text_of(json::member(claims, "sub"))};
-  if (sender.name_space.empty() || sender.name.empty() || json::text_of(json::member(account, "uid")).empty() ||
-      sender.subject.size() > kMaxSubjectBytes ||
+  if (sender.name_space.empty() || sender.name.empty() ||
+      json::text_of(json::member(account, "uid")).empty() || sender.subject.size() > kMaxSubjectBytes ||
       sender.subject != "system:serviceaccount:" + sender.name_space + ":" + sender.name) {
     return std::nullopt;
   }
@@ -77,7 +76,8 @@ std::optional<Claims> genuine_claims(std::string_view token, const AccessFile& f
   auto sender = service_account_of(*given);
   if (!sender) return std::nullopt;
   const auto& exist = file.namespaces;
-  if (exist && std::find(exist->begin(), exist->end(), sender->name_space) == exist->end()) return std::nullopt;
+  if (exist && std::find(exist->begin(), exist->end(), sender->name_space) == exist->end())
+    return std::nullopt;
   claims.access = access_of(std::move(*sender), file.rules);
   return claims;
 }

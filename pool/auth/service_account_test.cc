@@ -109,15 +109,16 @@ TEST_F(ServiceAccountTest, AMountedTokenGivesWhatTheFirstMatchingEntrySays) {
 TEST_F(ServiceAccountTest, OneOfTheAudiencesIsEnough) {
   EXPECT_EQ(changed({{"aud", "storagepool.dev/storage/audit"}}), kClient);
   EXPECT_EQ(changed({{"aud", {"another", kIssuer}}}), kClient);
-  for (const Json& other : {Json("storagepool.dev/storage/other"), Json("another"), Json::array({"another"}),
-                            Json::array(), Json(), Json(1), Json::array({kIssuer, 1}), Json{{"a", kIssuer}}}) {
+  for (const Json& other :
+       {Json("storagepool.dev/storage/other"), Json("another"), Json::array({"another"}), Json::array(),
+        Json(), Json(1), Json::array({kIssuer, 1}), Json{{"a", kIssuer}}}) {
     EXPECT_EQ(changed({{"aud", other}}), "invalid") << other;
   }
 }
 
 TEST_F(ServiceAccountTest, OnlyTheIssuersTokensAdmit) {
-  for (const Json& other : {Json("https://other.example"), Json("kubernetes/serviceaccount"), Json(""), Json(),
-                            Json(1), Json::array({kIssuer})}) {
+  for (const Json& other : {Json("https://other.example"), Json("kubernetes/serviceaccount"), Json(""),
+                            Json(), Json(1), Json::array({kIssuer})}) {
     EXPECT_EQ(changed({{"iss", other}}), "invalid") << other;
   }
 }
@@ -142,8 +143,9 @@ TEST_F(ServiceAccountTest, ATokenThatIsNotYetValidIsRefused) {
 
 TEST_F(ServiceAccountTest, TimesAreNumbers) {
   for (const char* name : {"exp", "nbf", "iat"}) {
-    for (const Json& bad : {Json("2026-02-28T13:00:00Z"), Json("1772283607"), Json(-1), Json(1e300), Json(true),
-                            Json::array({kNow}), Json(std::uint64_t{18'446'744'073'709'551'615U})}) {
+    for (const Json& bad :
+         {Json("2026-02-28T13:00:00Z"), Json("1772283607"), Json(-1), Json(1e300), Json(true),
+          Json::array({kNow}), Json(std::uint64_t{18'446'744'073'709'551'615U})}) {
       EXPECT_EQ(changed({{name, bad}}), "invalid") << name << bad;
     }
   }
@@ -163,7 +165,8 @@ TEST_F(ServiceAccountTest, TheSubjectIsAServiceAccount) {
                           Json::object({{"serviceaccount", {{"uid", ""}}}})}) {
     EXPECT_EQ(changed({{"kubernetes.io", bad}}), "invalid") << bad;
   }
-  EXPECT_EQ(changed({{"kubernetes.io", {{"pod", nullptr}, {"node", nullptr}}}}), kClient);  // kubectl create token
+  EXPECT_EQ(changed({{"kubernetes.io", {{"pod", nullptr}, {"node", nullptr}}}}),
+            kClient);  // kubectl create token
   const std::string longest(255 - std::string("system:serviceaccount:storage:").size(), 'n');
   EXPECT_EQ(admitted(claims_of("storage", longest)), "rw system:serviceaccount:storage:" + longest);
   EXPECT_EQ(admitted(claims_of("storage", longest + "n")), "invalid");
@@ -267,9 +270,8 @@ TEST_F(ServiceAccountTest, AKeyThatCannotBeUsedIsReported) {
   access["keys"]["keys"].push_back(next_key().jwk({{"use", "enc"}}));
   mount(access);
   EXPECT_EQ(admitted(claims_of("storage", "client")), kClient);
-  EXPECT_THAT(verifier_.problems(now_),
-              ElementsAre(mounted_.path("access.json") +
-                          ": keys: key 2 is not for signatures of RS256 or ES256"));
+  EXPECT_THAT(verifier_.problems(now_), ElementsAre(mounted_.path("access.json") +
+                                                    ": keys: key 2 is not for signatures of RS256 or ES256"));
 }
 
 // What makes the file with this change unusable.
@@ -305,7 +307,8 @@ TEST(AccessFileText, SaysWhatMakesItUnusable) {
   EXPECT_EQ(second({{"scopes", "read"}}), "serviceAccounts[1].scopes is no list of texts");
   EXPECT_EQ(second({{"scopes", {"root"}}}),
             "serviceAccounts[1].scopes holds another word than read, write, admin and sensitive");
-  EXPECT_THAT(second({{"workspaces", {"A"}}}), HasSubstr("serviceAccounts[1].workspaces holds what is neither"));
+  EXPECT_THAT(second({{"workspaces", {"A"}}}),
+              HasSubstr("serviceAccounts[1].workspaces holds what is neither"));
   for (const char* text : {"", "null", "[]", "{", R"({"issuer":"a","issuer":"b"})"}) {
     EXPECT_EQ(parse_access_file(text).error(), "is no JSON object, or can be read in two ways") << text;
   }

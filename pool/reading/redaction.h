@@ -1,5 +1,5 @@
-// What is shown of events marked is_sensitive to who may not see what they hold. Nor are they found by it: see
-// ListQuery::sees_sensitive. Pure.
+// What is shown of events marked is_sensitive to who may not see what they hold. Nor are they found by it:
+// see ListQuery::sees_sensitive. Pure.
 #pragma once
 
 #include <string_view>

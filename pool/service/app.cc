@@ -12,8 +12,6 @@
 #include <boost/asio/io_context.hpp>
 
 #include "pool/auth/auth.h"
-#include "pool/common/http/router.h"
-#include "pool/common/http/server.h"
 #include "pool/common/runtime/clock.h"
 #include "pool/common/runtime/coroutine.h"
 #include "pool/common/runtime/log.h"
@@ -46,6 +44,7 @@
 #include "pool/service/routes/statistics.h"
 #include "pool/service/routes/workspaces.h"
 #include "pool/service/schema_mark.h"
+#include "pool/service/servers.h"
 #include "pool/service/service_metrics.h"
 #include "pool/workspaces/workspaces.h"
 
@@ -67,8 +66,6 @@ class App {
  private:
   void start_journal();
   recording::RecordingOptions recording_options();
-  bool listen();
-  bool listen(http::Server& server, std::uint16_t port, const char* name, std::uint16_t& bound);
   void follow_predecessor(std::int64_t left);
   void leave(bool leaving);
   void add_routes();
@@ -107,13 +104,7 @@ class App {
   std::optional<recording::Recording> recording_;  // when the journal is open
   auth::Authenticator authenticator_;
   Background background_;
-  http::Router api_routes_;
-  http::Router health_routes_;
-  http::Router metrics_routes_;
-  http::Server api_;
-  http::Server health_;
-  http::Server admin_;
-  http::Server metrics_server_;
+  Servers servers_;
   std::optional<Ending> ending_;  // as soon as a signal may end the program
 };
 
@@ -152,29 +143,22 @@ App::App(const Options& options, Startup startup)
                    [this] { return postgres_usable(); }, [this] { return monitor_.status().reachable(); },
                    changeover_, [this](const Access& access) { return options_for(access); },
                    [this] { monitor_.moved(); }}),
-      api_(executor_, api_limits(options),
-           with_health(health_routes_,
-                       metrics_.counted(api_routes_,
-                                        auth::authenticated(authenticator_, api_routes_.handler(),
-                                                            statistics_paths(), metrics_.refusals("api"))))),
-      health_(executor_, small_requests(), health_routes_.handler()),
-      admin_(
-          executor_, small_requests(),
-          make_admin_handler({options.admin_token_file, settings_, [this] { return report(); },
-                              [this] { return monitor_.look(), facts(); }, [this] { return journal_.get(); },
-                              [this](bool leaving) { leave(leaving); }, metrics_.refusals("admin")})),
-      metrics_server_(executor_, small_requests(), metrics_routes_.handler()) {}
+      servers_(executor_, options, metrics_, authenticator_,
+               {options.admin_token_file, settings_, [this] { return report(); },
+                [this] { return monitor_.look(), facts(); }, [this] { return journal_.get(); },
+                [this](bool leaving) { leave(leaving); }, metrics_.refusals("admin")}) {}
 
 void App::add_routes() {
   workspaces_.on_registry([this](const workspaces::Error* error) { monitor_.read_registry(error); });
   const auto deadline = [this] { return request_deadline(); };
   const auto away = [this] { return !postgres_usable(); };
-  add_audit_routes(api_routes_, {*recording_, reader_, destinations_, options_.event_times, deadline, away});
-  add_workspace_routes(api_routes_, {workspaces_, deadline, away});
-  add_statistics_routes(api_routes_, [this] { return figures(); });
-  add_openapi_route(api_routes_);
-  add_health_routes(health_routes_, [this] { return judge(situation()); });
-  metrics_routes_.add("GET", "/metrics", [this](const http::Request&) { return metrics(this); });
+  http::Router& api = servers_.api_routes();
+  add_audit_routes(api, {*recording_, reader_, destinations_, options_.event_times, deadline, away});
+  add_workspace_routes(api, {workspaces_, deadline, away});
+  add_statistics_routes(api, [this] { return figures(); });
+  add_openapi_route(api);
+  add_health_routes(servers_.health_routes(), [this] { return judge(situation()); });
+  servers_.metrics_routes().add("GET", "/metrics", [this](const http::Request&) { return metrics(this); });
 }
 
 // What an earlier run acknowledged is brought into PostgreSQL, also when the journal takes nothing new. A
@@ -244,7 +228,7 @@ Snapshot App::snapshot() const {
   if (journal_) now.journal = journal_->statistics();
   now.workspaces = workspaces_.counts();
   now.stalls = recording_->stalls();
-  now.rate_limited = api_.rate_limited();
+  now.rate_limited = servers_.api().rate_limited();
   now.now = runtime::wall_now();
   return now;
 }
@@ -301,39 +285,11 @@ void App::follow_predecessor(std::int64_t left) {
 
 void App::leave(bool leaving) {
   leaving_.tell(leaving, runtime::steady_now());
-  if (!ending_->begun()) api_.close_after_answers(leaving);
+  if (!ending_->begun()) servers_.api().close_after_answers(leaving);
 }
 
 steady_clock::time_point App::request_deadline() const {
   return runtime::steady_now() + (monitor_.status().reachable() ? kRequestTimeout : kAwayPatience);
-}
-
-bool App::listen(http::Server& server, std::uint16_t port, const char* name, std::uint16_t& bound) {
-  const auto result = server.listen(options_.listen_address, port);
-  if (!result) {
-    log::error(
-        "cannot listen",
-        {{"server", name}, {"address", options_.listen_address}, {"port", port}, {"detail", result.error()}});
-    return false;
-  }
-  bound = *result;
-  return true;
-}
-
-bool App::listen() {
-  std::uint16_t api = 0;
-  std::uint16_t health = 0;
-  std::uint16_t admin = 0;
-  std::uint16_t metrics = 0;
-  if (!listen(api_, options_.api_port, "api", api) ||
-      !listen(health_, options_.health_port, "health", health) ||
-      !listen(admin_, options_.admin_port, "admin", admin) ||
-      !listen(metrics_server_, options_.metrics_port, "metrics", metrics)) {
-    return false;
-  }
-  log::info("listening",
-            {{"apiPort", api}, {"healthPort", health}, {"adminPort", admin}, {"metricsPort", metrics}});
-  return true;
 }
 
 int App::run() {
@@ -345,11 +301,11 @@ int App::run() {
   recording_.emplace(event_store_, options_.journal_max_bytes > 0 ? &*backlog_ : nullptr,
                      runtime::system_clock(), recording_options());
   add_routes();
-  api_.close_after_answers(leaving_.told());
-  if (!listen()) return 1;
+  servers_.api().close_after_answers(leaving_.told());
+  if (!servers_.listen()) return 1;
   ending_.emplace(executor_, options_,
-                  EndingParts{.api = api_,
-                              .others = {&admin_, &metrics_server_, &health_},
+                  EndingParts{.api = servers_.api(),
+                              .others = servers_.others(),
                               .background = background_,
                               .monitor = monitor_,
                               .workspaces = workspaces_,

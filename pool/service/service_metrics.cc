@@ -205,6 +205,11 @@ std::string known_method(const std::string& method) {
   return std::find(kMethods.begin(), kMethods.end(), method) == kMethods.end() ? "other" : method;
 }
 
+std::string_view route_of(const http::Router& routes, const http::Request& request) {
+  const std::string_view pattern = routes.pattern_of(request.path);
+  return pattern.empty() ? "other" : pattern;
+}
+
 }  // namespace
 
 ServiceMetrics::ServiceMetrics()
@@ -251,8 +256,7 @@ http::Handler ServiceMetrics::counted(const http::Router& routes, http::Handler 
   const auto serve = [](ServiceMetrics* self, const http::Router* router, const http::Handler* inner,
                         http::Request request) -> boost::asio::awaitable<http::Response> {
     const std::string method = known_method(request.method);
-    const std::string_view pattern = router->pattern_of(request.path);
-    const std::string_view route = pattern.empty() ? "other" : pattern;
+    const std::string_view route = route_of(*router, request);
     http::Response response = co_await (*inner)(std::move(request));
     self->requests(method, route, response.status).Increment();
     co_return response;
@@ -260,6 +264,14 @@ http::Handler ServiceMetrics::counted(const http::Router& routes, http::Handler 
   auto inner = std::make_shared<const http::Handler>(std::move(handler));
   return [this, serve, inner, router = &routes](http::Request request) {
     return serve(this, router, inner.get(), std::move(request));
+  };
+}
+
+http::Gate ServiceMetrics::counted(const http::Router& routes, http::Gate gate) {
+  return [this, router = &routes, gate = std::move(gate)](http::Request& head) {
+    auto refusal = gate(head);
+    if (refusal) requests(known_method(head.method), route_of(*router, head), refusal->status).Increment();
+    return refusal;
   };
 }
 

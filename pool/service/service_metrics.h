@@ -44,11 +44,12 @@ class ServiceMetrics {
  public:
   ServiceMetrics();
 
-  // Wraps the handler of a server so that its answers are counted, by the patterns of `routes`, which must
-  // outlive the server.
+  // Wraps the handler of a server, and its gate, so that their answers are counted, by the patterns of
+  // `routes`, which must outlive the server.
   http::Handler counted(const http::Router& routes, http::Handler handler);
+  http::Gate counted(const http::Router& routes, http::Gate gate);
 
-  // Counts what the guard of a server refuses.
+  // Counts what the gate of a server refuses.
   auth::OnRefused refusals(const std::string& server);
 
   std::string expose(const Snapshot& snapshot);

@@ -4,19 +4,15 @@
 #include <array>
 #include <chrono>
 #include <exception>
-#include <typeinfo>
 
 #include <boost/asio/redirect_error.hpp>
 #include <boost/asio/use_awaitable.hpp>
 #include <boost/asio/write.hpp>
-#include <boost/core/demangle.hpp>
-#include <nlohmann/json.hpp>
 
 #include "pool/common/http/problem.h"
 #include "pool/common/http/request_id.h"
 #include "pool/common/http/response_head.h"
 #include "pool/common/runtime/clock.h"
-#include "pool/common/runtime/log.h"
 
 namespace asio = boost::asio;
 using boost::system::error_code;
@@ -28,31 +24,6 @@ namespace {
 // does not destroy the answer on its way (RFC 9112 §9.6).
 constexpr std::chrono::seconds kLingerTime{5};
 constexpr std::size_t kLingerBytes = std::size_t{64} * 1024 * 1024;
-
-Outline outline(const Request& request) {
-  return {request.method, request.path, request.request_id};
-}
-
-void log_failure(const Outline& request, const std::string& type, const std::string& what) {
-  log::error("request handler failed", {{"method", request.method},
-                                        {"path", request.path},
-                                        {"requestId", request.request_id},
-                                        {"exception", type},
-                                        {"error", what}});
-}
-
-void log_thrown(const Outline& request, const std::exception_ptr& thrown) {
-  try {
-    std::rethrow_exception(thrown);
-  } catch (const nlohmann::json::exception& error) {
-    // Its text quotes the body.
-    log_failure(request, "nlohmann::json::exception", "JSON error " + std::to_string(error.id));
-  } catch (const std::exception& error) {
-    log_failure(request, boost::core::demangle(typeid(error).name()), error.what());
-  } catch (...) {
-    log_failure(request, "unknown", "not a std::exception");
-  }
-}
 
 }  // namespace
 
@@ -112,13 +83,13 @@ asio::awaitable<bool> Connection::serve_one() {
     const Rejected& rejected = incoming.error();
     if (!rejected.answer) co_return false;
     const bool keep_alive = rejected.keep_alive && !context_->closing;
-    const Outline asked = outline(rejected.request);
+    const Outline asked = outline_of(rejected.request);
     const bool told = co_await write(*rejected.answer, asked, keep_alive);
     if (told && !keep_alive) co_await linger();
     co_return told&& keep_alive;
   }
   idle_since_.reset();
-  const Outline asked = outline(incoming->request);
+  const Outline asked = outline_of(incoming->request);
   const Response response = co_await answer(std::move(incoming->request), asked);
   const bool keep_alive = incoming->keep_alive && !context_->closing;
   const bool written = co_await write(response, asked, keep_alive);
@@ -132,14 +103,10 @@ asio::awaitable<Response> Connection::answer(Request request, const Outline& ask
   try {
     Response response = co_await context_->handler(std::move(request));
     if (sendable(response)) co_return response;
-    log_failure(asked, "none", "the handler's answer has a header that cannot be sent");
   } catch (...) {
     thrown = std::current_exception();
   }
-  if (thrown) log_thrown(asked, thrown);
-  co_return problem(
-      ProblemKind::kInternal,
-      "the request failed for a reason on our side; see our log for request " + asked.request_id, asked.path);
+  co_return failed(asked, thrown);
 }
 
 asio::awaitable<bool> Connection::write(const Response& response, const Outline& asked, bool keep_alive) {

@@ -3,26 +3,18 @@
 
 #include <memory>
 #include <optional>
-#include <string>
-#include <string_view>
 #include <utility>
 
 #include <boost/asio/awaitable.hpp>
 #include <boost/asio/ip/tcp.hpp>
 
 #include "pool/common/http/context.h"
+#include "pool/common/http/failure.h"
 #include "pool/common/http/request_reader.h"
 #include "pool/common/http/timed_socket.h"
 #include "pool/common/runtime/clock.h"
 
 namespace storagepool::http {
-
-// What of a request its answer and our log need after the handler took the request.
-struct Outline {
-  std::string method;
-  std::string path;
-  std::string request_id;
-};
 
 class Connection {
  public:

@@ -15,8 +15,8 @@
 namespace storagepool::http {
 
 struct Context {
-  Context(const Limits& given_limits, Handler given_handler)
-      : limits(given_limits), handler(std::move(given_handler)) {
+  Context(const Limits& given_limits, Handler given_handler, Gate given_gate)
+      : limits(given_limits), handler(std::move(given_handler)), gate(std::move(given_gate)) {
     if (limits.requests_per_second > 0) rate_limiter_.emplace(limits.requests_per_second, limits.burst);
   }
 
@@ -31,6 +31,7 @@ struct Context {
 
   const Limits limits;
   const Handler handler;
+  const Gate gate;  // may be empty
   std::size_t all_bodies_bytes = 0;
   std::uint64_t rate_limited = 0;  // requests refused by take_token
   bool closing = false;            // answers from now on are the last of their connection

@@ -44,7 +44,7 @@ Limits large_limits() {
 class Conversation {
  public:
   Conversation(const Limits& limits, std::string_view bytes, Step step)
-      : context_(std::make_shared<Context>(limits, Handler())),
+      : context_(std::make_shared<Context>(limits, Handler(), Gate())),
         input_(RequestParser::input_bytes(limits)),
         bytes_(bytes),
         step_(std::move(step)) {}

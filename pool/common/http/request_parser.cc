@@ -182,17 +182,22 @@ tl::expected<bool, Rejected> RequestParser::take_chunks(flat_buffer& input, Body
   return true;
 }
 
-Rejected RequestParser::refuse_rate(flat_buffer& input, std::chrono::nanoseconds retry_after) {
+Rejected RequestParser::refuse(flat_buffer& input, Response answer) {
   const std::size_t rest = announced_.value_or(0) - body_size_;
   const bool whole = parser_->is_done() || (announced_ && input.size() >= rest);
   if (whole) input.consume(rest);
+  return {std::move(answer), std::move(request_), whole && keep_alive()};
+}
+
+Rejected RequestParser::refuse_rate(flat_buffer& input, std::chrono::nanoseconds retry_after) {
   const auto seconds =
       std::max(std::chrono::ceil<std::chrono::seconds>(retry_after), std::chrono::seconds(1));
-  Rejected rejected = reject(
-      ProblemKind::kTooManyRequests,
-      "too many requests from this address, try again in " + std::to_string(seconds.count()) + " s", seconds);
-  rejected.keep_alive = whole && keep_alive();
-  return rejected;
+  Response answer =
+      problem(ProblemKind::kTooManyRequests,
+              "too many requests from this address, try again in " + std::to_string(seconds.count()) + " s",
+              request_.path);
+  answer.headers.emplace_back("Retry-After", std::to_string(seconds.count()));
+  return refuse(input, std::move(answer));
 }
 
 std::string_view RequestParser::part() const {

@@ -56,8 +56,10 @@ class RequestParser {
   // Of a request whose header was taken.
   bool keep_alive() const;        // the client allows another request after this one
   bool expects_continue() const;  // and has a body
+  Request& head() { return request_; }
   Request take_request() { return std::move(request_); }
   // Refused before its body was read; of a body that is in `input` whole, the connection can go on after it.
+  Rejected refuse(boost::beast::flat_buffer& input, Response answer);
   Rejected refuse_rate(boost::beast::flat_buffer& input, std::chrono::nanoseconds retry_after);
 
   // The connection's end, or the deadline, came before the request was whole.

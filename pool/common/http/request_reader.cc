@@ -8,6 +8,8 @@
 #include <boost/asio/use_awaitable.hpp>
 #include <boost/asio/write.hpp>
 
+#include "pool/common/http/failure.h"
+
 namespace asio = boost::asio;
 using boost::system::error_code;
 
@@ -50,10 +52,7 @@ asio::awaitable<tl::expected<Incoming, Rejected>> RequestReader::read() {
     taken = parser.take_header(buffer_);
   }
   if (!taken) co_return tl::unexpected(std::move(taken.error()));
-  if (context_->limits_rate()) {
-    const auto retry_after = context_->take_token(client_);
-    if (retry_after.count() > 0) co_return tl::unexpected(parser.refuse_rate(buffer_, retry_after));
-  }
+  if (auto refused = judge(parser)) co_return tl::unexpected(std::move(*refused));
 
   const bool asks_first = parser.expects_continue() && buffer_.size() == 0;
   BodyReservation reservation(context_);
@@ -74,6 +73,16 @@ asio::awaitable<tl::expected<Incoming, Rejected>> RequestReader::read() {
   socket_->clear_deadline();
   const bool keep_alive = parser.keep_alive();
   co_return Incoming{parser.take_request(), keep_alive, std::move(reservation)};
+}
+
+// What is known before the body is read.
+std::optional<Rejected> RequestReader::judge(RequestParser& parser) {
+  if (auto refusal = pass_gate(context_->gate, parser.head()))
+    return parser.refuse(buffer_, std::move(*refusal));
+  if (!context_->limits_rate()) return std::nullopt;
+  const auto retry_after = context_->take_token(client_);
+  if (retry_after.count() > 0) return parser.refuse_rate(buffer_, retry_after);
+  return std::nullopt;
 }
 
 asio::awaitable<tl::expected<void, Rejected>> RequestReader::read_more(RequestParser& parser) {

@@ -2,6 +2,7 @@
 #pragma once
 
 #include <memory>
+#include <optional>
 #include <utility>
 
 #include <boost/asio/awaitable.hpp>
@@ -36,6 +37,7 @@ class RequestReader {
   bool has_buffered() const { return buffer_.size() > 0; }
 
  private:
+  std::optional<Rejected> judge(RequestParser& parser);
   boost::asio::awaitable<tl::expected<void, Rejected>> read_more(RequestParser& parser);
   boost::asio::awaitable<bool> send_continue();
 

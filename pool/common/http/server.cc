@@ -51,9 +51,9 @@ bool concerns_one_client(const error_code& error) {
 }  // namespace
 
 struct Server::Impl : std::enable_shared_from_this<Server::Impl> {
-  Impl(asio::any_io_executor executor, const Limits& limits, Handler handler)
+  Impl(asio::any_io_executor executor, const Limits& limits, Handler handler, Gate gate)
       : executor_(std::move(executor)),
-        context_(std::make_shared<Context>(limits, std::move(handler))),
+        context_(std::make_shared<Context>(limits, std::move(handler), std::move(gate))),
         acceptor_(executor_),
         gone_(executor_) {}
 
@@ -193,8 +193,8 @@ void Server::Impl::stop() {
   for (const auto& connection : connections_) connection->cut();
 }
 
-Server::Server(asio::any_io_executor executor, Limits limits, Handler handler)
-    : impl_(std::make_shared<Impl>(std::move(executor), limits, std::move(handler))) {}
+Server::Server(asio::any_io_executor executor, Limits limits, Handler handler, Gate gate)
+    : impl_(std::make_shared<Impl>(std::move(executor), limits, std::move(handler), std::move(gate))) {}
 
 Server::~Server() {
   asio::post(impl_->executor(), [impl = impl_] { impl->stop(); });

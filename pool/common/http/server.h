@@ -1,7 +1,7 @@
 // A bounded HTTP/1.1 server over Boost.Beast (RFC 9110, RFC 9112). It parses and limits; what a request means
-// is the handler's business. Limits are set on the parser before anything is read, every read and write has a
-// deadline, and a connection over the bound is refused with 503. Malformed requests answer 400, 408, 413 or
-// 431 as fits (as problem details, RFC 9457) and the process lives on.
+// is the handler's business, and who may make it the gate's. Limits are set on the parser before anything is
+// read, every read and write has a deadline, and a connection over the bound is refused with 503. Malformed
+// requests answer 400, 408, 413 or 431 as fits (as problem details, RFC 9457) and the process lives on.
 //
 // A client that is gone frees its connection when the handler has answered, not before: so many clients that
 // connect, ask and vanish never have more handlers under way than there may be connections.
@@ -35,7 +35,7 @@ struct Request {
   std::string body;
   std::string request_id;                         // X-Request-Id as given (if sane) or made
   std::map<std::string, std::string> parameters;  // path parameters, filled by the router
-  Access access;                                  // filled by the guard in front of the routes
+  Access access;                                  // filled by the gate
 
   std::optional<std::string_view> header(std::string_view name) const;       // case-insensitive, the first
   std::optional<std::string_view> query_value(std::string_view name) const;  // the first
@@ -55,6 +55,10 @@ struct Response {
 // with 500.
 using Handler = std::function<boost::asio::awaitable<Response>(Request)>;
 
+// Judges a request by its head (`body` is empty) before its body is read: fills `access`, or refuses with an
+// answer. An exception is answered as one of the handler's.
+using Gate = std::function<std::optional<Response>(Request& head)>;
+
 struct Limits {
   std::size_t header_bytes = std::size_t{16} * 1024;              // request line and fields; over it: 431
   std::size_t body_bytes = std::size_t{5} * 1024 * 1024;          // after chunked decoding; over it: 413
@@ -69,7 +73,8 @@ struct Limits {
   std::chrono::milliseconds keep_alive_timeout{75'000};
   std::chrono::milliseconds keep_alive_grace{1'000};
   std::chrono::milliseconds write_timeout{30'000};  // a whole response, then closed
-  // Of one client (an IPv4 address or an IPv6 /64), over it: 429 with `Retry-After`, before the body is read.
+  // Of one client (an IPv4 address or an IPv6 /64), of requests that the gate lets through, over it: 429 with
+  // `Retry-After`, before the body is read.
   // Behind a proxy all its clients are one.
   double requests_per_second = 0;  // on average; 0: no limit
   std::size_t burst = 1;           // at once, at least 1; without meaning where there is no limit
@@ -81,7 +86,9 @@ struct Limits {
 // must live until the executor has stopped or a drain has returned true.
 class Server {
  public:
-  Server(boost::asio::any_io_executor executor, Limits limits, Handler handler);
+  // A request is judged in this order: its head, the size it announces, the gate (without one all pass), its
+  // client's rate, its body. `100 Continue` is sent after the rate.
+  Server(boost::asio::any_io_executor executor, Limits limits, Handler handler, Gate gate = {});
   ~Server();  // stops accepting and cuts every connection
   Server(const Server&) = delete;
   Server& operator=(const Server&) = delete;

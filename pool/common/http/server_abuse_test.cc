@@ -11,10 +11,10 @@ namespace {
 
 using namespace std::chrono_literals;
 using testing::ask;
+using testing::Barrier;
 using testing::Client;
 using testing::echo;
 using testing::eventually;
-using testing::Gate;
 using testing::held_by;
 using testing::kGet;
 using testing::LoopbackServer;
@@ -78,41 +78,41 @@ TEST(Abuse, AClientThatPipelinesAndNeverReadsIsCut) {
 }
 
 TEST(Abuse, PipelinedRequestsBehindASlowOneAreNotStarted) {
-  const auto gate = std::make_shared<Gate>();
-  const LoopbackServer server({}, held_by(gate, "/held"));
+  const auto barrier = std::make_shared<Barrier>();
+  const LoopbackServer server({}, held_by(barrier, "/held"));
   Client client(server.port());
   std::string many;
   for (int i = 0; i < 50; ++i) many += post("/held", 100);
   client.send(many);
-  ASSERT_TRUE(eventually([&] { return gate->waiting == 1; }));
+  ASSERT_TRUE(eventually([&] { return barrier->waiting == 1; }));
   EXPECT_EQ(ask(server.port(), kGet).status, 200U);  // time for a second one to start, if it could
-  EXPECT_EQ(gate->waiting, 1);
-  gate->open = true;
+  EXPECT_EQ(barrier->waiting, 1);
+  barrier->open = true;
   for (int i = 0; i < 50; ++i) EXPECT_EQ(client.read()->status, 200U);
 }
 
 TEST(Abuse, AClientResetWhileItsHandlerWaitsHoldsNothingAfterwards) {
-  const auto gate = std::make_shared<Gate>();
+  const auto barrier = std::make_shared<Barrier>();
   Limits limits;
   limits.max_connections = 3;
   limits.all_bodies_bytes = 1000;
-  LoopbackServer server(limits, held_by(gate, "/held"));
+  LoopbackServer server(limits, held_by(barrier, "/held"));
   for (const bool half_closed_first : {false, true}) {
-    gate->open = false;
-    gate->waiting = 0;
-    const auto held_before = gate.use_count();
+    barrier->open = false;
+    barrier->waiting = 0;
+    const auto held_before = barrier.use_count();
     auto first = std::make_unique<Client>(server.port());
     auto second = std::make_unique<Client>(server.port());
     for (Client* client : {first.get(), second.get()}) client->send(post("/held", 500));
-    ASSERT_TRUE(eventually([&] { return gate->waiting == 2; }));
+    ASSERT_TRUE(eventually([&] { return barrier->waiting == 2; }));
     if (half_closed_first) first->half_close();
     first->reset();
     second->reset();
     // While its handler runs a request counts, client or not: else vanishing would be a way around the bound.
     EXPECT_EQ(ask(server.port(), post("/", 1)).status, 503U);
-    gate->open = true;
+    barrier->open = true;
     EXPECT_TRUE(eventually([&] { return ask(server.port(), post("/", 1000)).status == 200; }));
-    EXPECT_TRUE(eventually([&] { return gate.use_count() == held_before; }));
+    EXPECT_TRUE(eventually([&] { return barrier.use_count() == held_before; }));
     EXPECT_TRUE(eventually([&] {  // all three connections can be had again
       Client a(server.port());
       Client b(server.port());
@@ -130,15 +130,15 @@ TEST(Abuse, AClientResetWhileItsHandlerWaitsHoldsNothingAfterwards) {
 }
 
 TEST(Abuse, AHalfClosedClientGetsItsAnswerAndIsThenForgotten) {
-  const auto gate = std::make_shared<Gate>();
+  const auto barrier = std::make_shared<Barrier>();
   Limits limits;
   limits.max_connections = 1;
-  const LoopbackServer server(limits, held_by(gate, "/held"));
+  const LoopbackServer server(limits, held_by(barrier, "/held"));
   Client client(server.port());
   client.send(post("/held", 10));
   client.half_close();
-  ASSERT_TRUE(eventually([&] { return gate->waiting == 1; }));
-  gate->open = true;
+  ASSERT_TRUE(eventually([&] { return barrier->waiting == 1; }));
+  barrier->open = true;
   EXPECT_EQ(client.read()->status, 200U);
   EXPECT_EQ(client.read_to_end(), "");
   EXPECT_TRUE(eventually([&] { return ask(server.port(), kGet).status == 200; }));

@@ -14,9 +14,9 @@ namespace storagepool::http {
 namespace {
 
 using namespace std::chrono_literals;
+using testing::Barrier;
 using testing::Client;
 using testing::echo;
-using testing::Gate;
 using testing::held_by;
 using testing::kGet;
 using testing::LoopbackServer;
@@ -72,15 +72,15 @@ TEST(CloseAfterAnswers, ServesEverybodyAsBeforeOnceForEachConnection) {
 }
 
 TEST(Drain, AnswersTheRequestsUnderWayAndSaysClose) {
-  const auto gate = std::make_shared<Gate>();
-  LoopbackServer server({}, held_by(gate, "/"));
+  const auto barrier = std::make_shared<Barrier>();
+  LoopbackServer server({}, held_by(barrier, "/"));
   Client client(server.port());
   client.send(kGet);
-  ASSERT_TRUE(testing::eventually([&] { return gate->waiting == 1; }));
+  ASSERT_TRUE(testing::eventually([&] { return barrier->waiting == 1; }));
   auto drained = std::async(std::launch::async, [&] { return server.drain(60s); });
   ASSERT_TRUE(testing::eventually([&] { return refuses_connections(server.port()); }));
   EXPECT_FALSE(client.readable(0ms));
-  gate->open = true;
+  barrier->open = true;
   const auto answer = client.read();
   ASSERT_TRUE(answer);
   EXPECT_EQ(answer->status, 200U);
@@ -104,14 +104,14 @@ TEST(Drain, ARequestHalfSentIsStillTaken) {
 }
 
 TEST(Drain, CutsWhatIsLeftAtTheDeadlineAndSaysSo) {
-  const auto gate = std::make_shared<Gate>();
-  LoopbackServer server({}, held_by(gate, "/"));
+  const auto barrier = std::make_shared<Barrier>();
+  LoopbackServer server({}, held_by(barrier, "/"));
   Client client(server.port());
   client.send(kGet);
-  ASSERT_TRUE(testing::eventually([&] { return gate->waiting == 1; }));
+  ASSERT_TRUE(testing::eventually([&] { return barrier->waiting == 1; }));
   EXPECT_FALSE(server.drain(20ms));
   EXPECT_EQ(client.read_to_end(), "");
-  gate->open = true;
+  barrier->open = true;
   EXPECT_TRUE(server.drain(60s));
 }
 
@@ -144,14 +144,14 @@ TEST(Drain, UnderLoadLosesNoAnswer) {
 }
 
 TEST(Drain, ALoopStoppedInTheMiddleLeaksNothing) {
-  const auto gate = std::make_shared<Gate>();
+  const auto barrier = std::make_shared<Barrier>();
   {
-    const LoopbackServer server({}, held_by(gate, "/"));
+    const LoopbackServer server({}, held_by(barrier, "/"));
     Client client(server.port());
     client.send(kGet);
-    ASSERT_TRUE(testing::eventually([&] { return gate->waiting == 1; }));
+    ASSERT_TRUE(testing::eventually([&] { return barrier->waiting == 1; }));
   }
-  EXPECT_EQ(gate.use_count(), 1);
+  EXPECT_EQ(barrier.use_count(), 1);
 }
 
 }  // namespace

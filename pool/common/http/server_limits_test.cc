@@ -13,9 +13,9 @@ namespace {
 using namespace std::chrono_literals;
 using testing::Answer;
 using testing::ask;
+using testing::Barrier;
 using testing::Client;
 using testing::echo;
-using testing::Gate;
 using ::testing::HasSubstr;
 using testing::held_by;
 using testing::kGet;
@@ -100,17 +100,17 @@ TEST(Limits, AClientThatNeverStopsSendingIsCut) {
 TEST(Limits, BufferedBodyBytesOfAllConnections) {
   Limits limits;
   limits.all_bodies_bytes = 1000;
-  const auto gate = std::make_shared<Gate>();
-  const LoopbackServer server(limits, held_by(gate, "/held"));
+  const auto barrier = std::make_shared<Barrier>();
+  const LoopbackServer server(limits, held_by(barrier, "/held"));
   Client holder(server.port());
   holder.send("POST /held HTTP/1.1\r\nHost: h\r\nContent-Length: 600\r\n\r\n" + std::string(600, 'x'));
-  ASSERT_TRUE(testing::eventually([&] { return gate->waiting == 1; }));
+  ASSERT_TRUE(testing::eventually([&] { return barrier->waiting == 1; }));
 
   EXPECT_EQ(ask(server.port(), post(400)).status, 200U);
   const Answer refused = ask(server.port(), post(401));
   EXPECT_EQ(refused.status, 503U);
   EXPECT_EQ(refused.header("retry-after"), "1");
-  gate->open = true;
+  barrier->open = true;
   EXPECT_EQ(holder.read()->status, 200U);
   EXPECT_TRUE(testing::eventually([&] { return ask(server.port(), post(401)).status == 200U; }));
 }
@@ -119,11 +119,11 @@ TEST(Limits, TheLongestIdleConnectionMakesRoomForANewOne) {
   Limits limits;
   limits.max_connections = 2;
   limits.close_idle_for_new = true;
-  const auto gate = std::make_shared<Gate>();
-  const LoopbackServer server(limits, held_by(gate, "/p"));
+  const auto barrier = std::make_shared<Barrier>();
+  const LoopbackServer server(limits, held_by(barrier, "/p"));
   Client busy(server.port());
   busy.send(post(10));
-  ASSERT_TRUE(testing::eventually([&] { return gate->waiting == 1; }));
+  ASSERT_TRUE(testing::eventually([&] { return barrier->waiting == 1; }));
   Client idle(server.port());
   idle.send(kGet);
   ASSERT_EQ(idle.read()->status, 200U);
@@ -135,9 +135,9 @@ TEST(Limits, TheLongestIdleConnectionMakesRoomForANewOne) {
 
   Client second(server.port());
   second.send(post(10));
-  ASSERT_TRUE(testing::eventually([&] { return gate->waiting == 2; }));
+  ASSERT_TRUE(testing::eventually([&] { return barrier->waiting == 2; }));
   EXPECT_EQ(ask(server.port(), kGet).status, 503U) << "both are owed an answer";
-  gate->open = true;
+  barrier->open = true;
   for (Client* client : {&busy, &second}) EXPECT_EQ(client->read()->status, 200U);
 }
 

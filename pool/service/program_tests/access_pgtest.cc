@@ -82,7 +82,8 @@ TEST_F(DataStorageAccessTest, OnlyAdministratorsDropWorkspaces) {
   EXPECT_EQ(as("admin", "PUT", other).status, 201U);
   EXPECT_EQ(as("writer", "POST", theirs, valid_event()).status, 201U);
   for (const char* name : {"reader", "writer", "plain", "auditor", "team-a"}) {
-    EXPECT_EQ(refused(name, "DELETE", dropped), "the token lacks the scope \"admin\", which this request needs");
+    EXPECT_EQ(refused(name, "DELETE", dropped),
+              "the token lacks the scope \"admin\", which this request needs");
   }
   EXPECT_EQ(as("reader", "GET", theirs).status, 200U);
   EXPECT_EQ(as("admin", "DELETE", dropped).status, 202U);
@@ -106,7 +107,8 @@ TEST_F(DataStorageAccessTest, ATokenForSomeWorkspacesGoesNowhereElse) {
   const std::string id = json::parse(as("team-a", "GET", kTheirs).body).at("data").at(0).at("event_id");
   EXPECT_EQ(as("team-a", "GET", kTheirs + "/" + id).status, 200U);
 
-  EXPECT_EQ(refused("team-a", "GET", std::string(kTeamB) + "/audit/events"), "the token is not for the workspace team-b");
+  EXPECT_EQ(refused("team-a", "GET", std::string(kTeamB) + "/audit/events"),
+            "the token is not for the workspace team-b");
   refused("team-a", "POST", std::string(kTeamB) + "/audit/events", valid_event());
   refused("team-a", "GET", kTeamB);
   refused("team-a", "PUT", "/api/v1/workspaces/other");
@@ -163,8 +165,9 @@ TEST_F(DataStorageAccessTest, WhereNobodyIsToldApartNothingIsDroppedOrRedacted) 
   start();
   const std::string workspace = "/api/v1/workspaces/of-nobody";
   EXPECT_EQ(as("", "PUT", workspace).status, 201U);
-  EXPECT_EQ(refused("", "DELETE", workspace),
-            "this request needs the scope \"admin\", which nobody has while nobody is told apart (auth.mode None)");
+  EXPECT_EQ(
+      refused("", "DELETE", workspace),
+      "this request needs the scope \"admin\", which nobody has while nobody is told apart (auth.mode None)");
   refused("whoever", "DELETE", workspace);
   const std::string theirs = workspace + "/audit/events";
   EXPECT_EQ(as("", "POST", theirs, sensitive_event()).status, 201U);
@@ -185,23 +188,24 @@ class DataStorageServiceAccountTest : public testing::ProgramTest {
   void mount(const std::vector<const JwtIssuer*>& issuers) {
     json keys = json::array();
     for (const JwtIssuer* issuer : issuers) keys.push_back(issuer->jwk());
-    pod_.write("config/access.json",
-               json{{"issuer", kIssuer},
-                    {"audiences", {kIssuer, "storagepool.dev/storage/audit"}},
-                    {"keys", {{"keys", keys}}},
-                    {"namespaces", {"storage", "elsewhere"}},
-                    {"serviceAccounts",
-                     {{{"namespace", "storage"}, {"name", "*"}, {"scopes", {"read", "write"}}}}}}
-                   .dump());
+    pod_.write(
+        "config/access.json",
+        json{{"issuer", kIssuer},
+             {"audiences", {kIssuer, "storagepool.dev/storage/audit"}},
+             {"keys", {{"keys", keys}}},
+             {"namespaces", {"storage", "elsewhere"}},
+             {"serviceAccounts", {{{"namespace", "storage"}, {"name", "*"}, {"scopes", {"read", "write"}}}}}}
+            .dump());
   }
   static json claims_of(const std::string& name_space, const std::string& name) {
-    return {{"aud", {kIssuer}},
-            {"exp", now() + 3607},
-            {"iat", now()},
-            {"iss", kIssuer},
-            {"kubernetes.io", {{"namespace", name_space}, {"serviceaccount", {{"name", name}, {"uid", "c3a1"}}}}},
-            {"nbf", now()},
-            {"sub", "system:serviceaccount:" + name_space + ":" + name}};
+    return {
+        {"aud", {kIssuer}},
+        {"exp", now() + 3607},
+        {"iat", now()},
+        {"iss", kIssuer},
+        {"kubernetes.io", {{"namespace", name_space}, {"serviceaccount", {{"name", name}, {"uid", "c3a1"}}}}},
+        {"nbf", now()},
+        {"sub", "system:serviceaccount:" + name_space + ":" + name}};
   }
   // The status, and the detail of a refusal.
   std::string write_with(const std::string& token) {
@@ -243,7 +247,8 @@ TEST_F(DataStorageServiceAccountTest, ClientsSendTheirMountedToken) {
   EXPECT_EQ(write_with(api_server_.token({{"alg", "none"}, {"kid", "rsa-1"}}, payload)), kInvalid);
   EXPECT_EQ(write_with(api_server_.token({{"alg", "RS256"}, {"kid", "other"}}, payload)), kInvalid);
   EXPECT_EQ(write_with(api_server_.hmac_token(api_server_.header(), payload)), kInvalid);
-  EXPECT_EQ(write_with(JwtIssuer(JwtIssuer::Kind::kRsa, "rsa-1").token(claims_of("storage", "client"))), kInvalid);
+  EXPECT_EQ(write_with(JwtIssuer(JwtIssuer::Kind::kRsa, "rsa-1").token(claims_of("storage", "client"))),
+            kInvalid);
   const auto refusals = [&](const std::string& reason) {
     return pod_.metric("storagepool_http_auth_refused_total{reason=\"" + reason + "\",server=\"api\"}");
   };

@@ -2,6 +2,7 @@
 
 #include <chrono>
 #include <memory>
+#include <optional>
 #include <utility>
 
 #include <nlohmann/json.hpp>
@@ -53,6 +54,13 @@ http::Handler with_health(const http::Router& health, http::Handler next) {
   return [router = &health, answer = health.handler(), next = std::move(next)](Request request) {
     const bool of_health = !router->pattern_of(request.path).empty();
     return of_health ? answer(std::move(request)) : next(std::move(request));
+  };
+}
+
+http::Gate with_health(const http::Router& health, http::Gate next) {
+  return [router = &health, next = std::move(next)](Request& head) -> std::optional<Response> {
+    if (!router->pattern_of(head.path).empty()) return std::nullopt;
+    return next(head);
   };
 }
 

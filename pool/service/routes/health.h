@@ -12,7 +12,9 @@ namespace storagepool::service {
 
 void add_health_routes(http::Router& router, std::function<Readiness()> readiness);
 
-// Answers the paths of `health`, which must outlive the server, before `next` is asked.
+// Answers the paths of `health`, which must outlive the server, before `next` is asked. Their gate lets
+// everybody pass.
 http::Handler with_health(const http::Router& health, http::Handler next);
+http::Gate with_health(const http::Router& health, http::Gate next);
 
 }  // namespace storagepool::service

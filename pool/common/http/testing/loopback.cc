@@ -36,7 +36,8 @@ std::system_error failure(const char* what) {
 }  // namespace
 
 struct LoopbackServer::Impl {
-  Impl(const Limits& limits, Handler handler) : server(loop.get_executor(), limits, std::move(handler)) {}
+  Impl(const Limits& limits, Handler handler, Gate gate)
+      : server(loop.get_executor(), limits, std::move(handler), std::move(gate)) {}
 
   boost::asio::io_context loop;
   boost::asio::executor_work_guard<boost::asio::io_context::executor_type> work{loop.get_executor()};
@@ -45,8 +46,8 @@ struct LoopbackServer::Impl {
   std::thread thread;
 };
 
-LoopbackServer::LoopbackServer(const Limits& limits, Handler handler)
-    : impl_(std::make_unique<Impl>(limits, std::move(handler))) {
+LoopbackServer::LoopbackServer(const Limits& limits, Handler handler, Gate gate)
+    : impl_(std::make_unique<Impl>(limits, std::move(handler), std::move(gate))) {
   const auto port = impl_->server.listen("127.0.0.1", 0);
   if (!port) throw std::runtime_error(port.error());
   impl_->port = *port;
@@ -213,16 +214,16 @@ boost::asio::awaitable<Response> echo(Request request) {
   co_return response;
 }
 
-Handler held_by(std::shared_ptr<Gate> gate, std::string path) {
-  const auto held = [](std::shared_ptr<Gate> at, bool waits) -> boost::asio::awaitable<Response> {
+Handler held_by(std::shared_ptr<Barrier> barrier, std::string path) {
+  const auto held = [](std::shared_ptr<Barrier> at, bool waits) -> boost::asio::awaitable<Response> {
     if (waits) {
       ++at->waiting;
       while (!at->open) co_await runtime::sleep_for(std::chrono::milliseconds{1});
     }
     co_return Response{};
   };
-  return [held, gate = std::move(gate), path = std::move(path)](const Request& request) {
-    return held(gate, request.path == path);
+  return [held, barrier = std::move(barrier), path = std::move(path)](const Request& request) {
+    return held(barrier, request.path == path);
   };
 }
 

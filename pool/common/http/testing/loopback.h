@@ -22,7 +22,7 @@ inline constexpr const char* kGet = "GET / HTTP/1.1\r\nHost: h\r\n\r\n";
 // Runs a server on a thread of its own until destroyed.
 class LoopbackServer {
  public:
-  LoopbackServer(const Limits& limits, Handler handler);
+  LoopbackServer(const Limits& limits, Handler handler, Gate gate = {});
   ~LoopbackServer();
   LoopbackServer(const LoopbackServer&) = delete;
   LoopbackServer& operator=(const LoopbackServer&) = delete;
@@ -80,12 +80,12 @@ Answer ask(std::uint16_t port, std::string_view request);
 boost::asio::awaitable<Response> echo(Request request);
 
 // Where requests wait in their handler until it is open.
-struct Gate {
+struct Barrier {
   std::atomic<int> waiting = 0;
   std::atomic<bool> open = false;
 };
-// Requests to `path` wait at the gate, whatever their client does; all are answered with 200.
-Handler held_by(std::shared_ptr<Gate> gate, std::string path);
+// Requests to `path` wait at the barrier, whatever their client does; all are answered with 200.
+Handler held_by(std::shared_ptr<Barrier> barrier, std::string path);
 
 // Polls until `condition` holds; false when it did not within a generous deadline.
 bool eventually(const std::function<bool()>& condition);

@@ -1,0 +1,54 @@
+#include "pool/service/servers.h"
+
+#include <utility>
+
+#include "pool/common/runtime/log.h"
+#include "pool/service/bounds.h"
+#include "pool/service/routes/health.h"
+#include "pool/service/routes/statistics.h"
+
+namespace storagepool::service {
+
+Servers::Servers(boost::asio::any_io_executor executor, const Options& options, ServiceMetrics& metrics,
+                 auth::Authenticator& authenticator, AdminContext admin)
+    : options_(options),
+      api_(executor, api_limits(options),
+           with_health(health_routes_,
+                       metrics.counted(api_routes_, auth::telling_of_forbidden(api_routes_.handler(),
+                                                                               metrics.refusals("api")))),
+           with_health(health_routes_,
+                       metrics.counted(api_routes_, auth::authenticated(authenticator, statistics_paths(),
+                                                                        metrics.refusals("api"))))),
+      health_(executor, small_requests(), health_routes_.handler()),
+      admin_(executor, small_requests(), make_admin_handler(std::move(admin))),
+      metrics_(executor, small_requests(), metrics_routes_.handler()) {}
+
+bool Servers::listen(http::Server& server, std::uint16_t port, const char* name, std::uint16_t& bound) const {
+  const auto result = server.listen(options_.listen_address, port);
+  if (!result) {
+    log::error(
+        "cannot listen",
+        {{"server", name}, {"address", options_.listen_address}, {"port", port}, {"detail", result.error()}});
+    return false;
+  }
+  bound = *result;
+  return true;
+}
+
+bool Servers::listen() {
+  std::uint16_t api = 0;
+  std::uint16_t health = 0;
+  std::uint16_t admin = 0;
+  std::uint16_t metrics = 0;
+  if (!listen(api_, options_.api_port, "api", api) ||
+      !listen(health_, options_.health_port, "health", health) ||
+      !listen(admin_, options_.admin_port, "admin", admin) ||
+      !listen(metrics_, options_.metrics_port, "metrics", metrics)) {
+    return false;
+  }
+  log::info("listening",
+            {{"apiPort", api}, {"healthPort", health}, {"adminPort", admin}, {"metricsPort", metrics}});
+  return true;
+}
+
+}  // namespace storagepool::service
