@@ -37,7 +37,7 @@ struct Uuid {                    // a string; any version, but not the nil UUID
   std::size_t longest_text = 0;  // of another text that may stand for it, counted in characters; 0: none may
 };
 struct Time {};     // a string; RFC 3339, within the limits for an event's time
-struct Date {};     // a string
+struct Date {};     // a string; a date or RFC 3339, written as midnight UTC, for clients that read times only
 struct Address {};  // a string; IPv4 or IPv6
 struct Integer {    // a number
   std::int64_t least = 0;

@@ -96,14 +96,14 @@ std::string json_string(std::string_view token) {
   return value.is_string() ? value.get<std::string>() : std::string();
 }
 
-std::optional<std::vector<std::string_view>> json_elements(std::string_view text, std::size_t most) {
+std::optional<JsonElements> json_elements(std::string_view text, std::size_t most) {
   JsonScanner scanner(text);
   if (!scanner.literal('[')) return std::nullopt;
-  std::vector<std::string_view> elements;
+  JsonElements elements;
   if (!scanner.literal(']')) {
     do {
-      elements.push_back(scanner.value());
-      if (elements.size() > most) return elements;
+      const std::string_view element = scanner.value();
+      if (++elements.count <= most) elements.first.push_back(element);
     } while (scanner.literal(','));
     if (!scanner.literal(']')) return std::nullopt;
   }

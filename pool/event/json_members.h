@@ -61,9 +61,13 @@ tl::expected<JsonMembers, std::string> parse_json_members(std::string_view text,
 // What a string token, quotes included, says; empty when it is not valid.
 std::string json_string(std::string_view token);
 
-// The elements of the array `text`, each as sent; no value when `text` is not an array. Of what an element
+struct JsonElements {
+  std::vector<std::string_view> first;  // each as sent
+  std::size_t count = 0;                // of all
+};
+// The first `most` elements of the array `text`; no value when `text` is not an array. Of what an element
 // holds nothing is checked, so that each must be read by `read_json_members` in turn, and then all of `text`
-// is valid. Ends after `most` + 1 elements.
-std::optional<std::vector<std::string_view>> json_elements(std::string_view text, std::size_t most);
+// is valid.
+std::optional<JsonElements> json_elements(std::string_view text, std::size_t most);
 
 }  // namespace storagepool::event

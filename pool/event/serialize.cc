@@ -36,7 +36,7 @@ class FieldWriter {
     object_.text("event_date", runtime::format_date(runtime::date_of(value)));
   }
   void put(std::string_view name, kind::Date, runtime::Date value) {
-    object_.text(name, runtime::format_date(value));
+    object_.text(name, runtime::format_timestamp(value));
   }
   void put(std::string_view name, const kind::Integer&, std::int64_t value) { object_.integer(name, value); }
   void put(std::string_view name, kind::Boolean, bool value) { object_.boolean(name, value); }

@@ -36,7 +36,7 @@ TEST(EventToJson, AddsWhatIsSetAndEscapesIt) {
   const std::string json = to_json(event);
   EXPECT_NE(
       json.find(
-          R"("parent_event_id":"aaaaaaaa-9b7c-4def-8123-456789abcdef","parent_event_date":"2026-02-27")"),
+          R"("parent_event_id":"aaaaaaaa-9b7c-4def-8123-456789abcdef","parent_event_date":"2026-02-27T00:00:00Z")"),
       std::string::npos);
   EXPECT_TRUE(
       json.ends_with(R"("event_data":{ "b" : 1.10 },"namespace":"n\"s","cluster_id":"","actor_ip":"::1",)"

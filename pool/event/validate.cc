@@ -3,6 +3,8 @@
 #include <arpa/inet.h>
 
 #include <array>
+#include <charconv>
+#include <cmath>
 #include <limits>
 #include <optional>
 #include <string>
@@ -56,6 +58,21 @@ std::string shown(const JsonValue& value) {
   return std::string(type_name(value.kind));
 }
 
+bool is_empty(const JsonValue& value) {
+  return value.kind == JsonKind::kString && value.text.empty();
+}
+
+// JSON has one kind of number: 5.0 is an integer too (JSON Schema 2020-12 §6.1.1), as some clients write it.
+std::optional<std::int64_t> whole_number(const JsonValue& value) {
+  if (value.kind == JsonKind::kInteger) return value.integer;
+  if (value.kind != JsonKind::kNumber) return std::nullopt;
+  constexpr double kMostExact = 9007199254740992;  // 2^53
+  double number = 0;
+  std::from_chars(value.text.data(), value.text.data() + value.text.size(), number);
+  if (std::abs(number) > kMostExact || number != std::trunc(number)) return std::nullopt;
+  return static_cast<std::int64_t>(number);
+}
+
 bool is_address(const std::string& text) {
   std::array<unsigned char, sizeof(in6_addr)> address{};
   return inet_pton(AF_INET, text.c_str(), address.data()) == 1 ||
@@ -105,7 +122,9 @@ class Reader {
     return "an RFC 3339 time with at most nanoseconds, from " + settings::format_duration(limits_.past) +
            " ago to " + settings::format_duration(limits_.future) + " ahead";
   }
-  static std::string allowed(kind::Date, const Absence&) { return "a date as 2026-02-28"; }
+  static std::string allowed(kind::Date, const Absence&) {
+    return "a date as 2026-02-28, or an RFC 3339 time";
+  }
   static std::string allowed(kind::Address, const Absence&) { return "an IPv4 or IPv6 address"; }
   static std::string allowed(const kind::Integer& bounds, const Absence& absence) {
     const bool open = bounds.most == std::numeric_limits<std::int64_t>::max();
@@ -127,8 +146,7 @@ class Reader {
         utf8_length(value.text).value_or(kind::Text::kUnbounded) > field.kind.longest) {
       return refuse(field, value);
     }
-    if (field.absence.rule == Absence::Rule::kDefault && value.text.empty())
-      return fill_in(field.absence, member);
+    if (!required && value.text.empty()) return fill_in(field.absence, member);
     member = std::move(value.text);
   }
   template <typename Value>
@@ -139,12 +157,10 @@ class Reader {
   template <typename Value>
   void take(const Field<kind::Uuid, Value>& field, JsonValue& value, Value& member) {
     const bool is_text = value.kind == JsonKind::kString;
+    if (is_empty(value)) return fill_in(field.absence, member);
     auto uuid = is_text ? parse_uuid(value.text) : std::nullopt;
-    const bool stands_for_one =
-        !uuid && is_text && field.kind.longest_text > 0 &&
-        utf8_length(value.text).value_or(kind::Text::kUnbounded) <= field.kind.longest_text;
-    if (stands_for_one && value.text.empty()) return fill_in(field.absence, member);
-    if (stands_for_one) {
+    if (!uuid && is_text && field.kind.longest_text > 0 &&
+        utf8_length(value.text).value_or(kind::Text::kUnbounded) <= field.kind.longest_text) {
       event_.client_event_id = std::move(value.text);
       return;
     }
@@ -160,24 +176,26 @@ class Reader {
   }
   template <typename Value>
   void take(const Field<kind::Date, Value>& field, const JsonValue& value, Value& member) {
-    const auto date = value.kind == JsonKind::kString ? runtime::parse_date(value.text) : std::nullopt;
+    if (is_empty(value)) return fill_in(field.absence, member);
+    auto date = value.kind == JsonKind::kString ? runtime::parse_date(value.text) : std::nullopt;
+    if (const auto time =
+            value.kind == JsonKind::kString ? runtime::parse_timestamp(value.text) : std::nullopt)
+      date = runtime::date_of(*time);
     if (!date) return refuse(field, value);
     member = *date;
   }
   template <typename Value>
   void take(const Field<kind::Address, Value>& field, JsonValue& value, Value& member) {
+    if (is_empty(value)) return fill_in(field.absence, member);
     if (value.kind != JsonKind::kString || !is_address(value.text)) return refuse(field, value);
     member = std::move(value.text);
   }
   template <typename Value>
   void take(const Field<kind::Integer, Value>& field, const JsonValue& value, Value& member) {
-    const bool zero = value.kind == JsonKind::kInteger && value.integer == 0;
-    if (zero && field.absence.rule == Absence::Rule::kDefault) return fill_in(field.absence, member);
-    if (value.kind != JsonKind::kInteger || value.integer < field.kind.least ||
-        value.integer > field.kind.most) {
-      return refuse(field, value);
-    }
-    member = value.integer;
+    const auto number = whole_number(value);
+    if (number == 0 && field.absence.rule == Absence::Rule::kDefault) return fill_in(field.absence, member);
+    if (!number || *number < field.kind.least || *number > field.kind.most) return refuse(field, value);
+    member = *number;
   }
   template <typename Value>
   void take(const Field<kind::Boolean, Value>& field, const JsonValue& value, Value& member) {
@@ -235,17 +253,18 @@ tl::expected<std::vector<Event>, FieldErrors> validate_batch(std::string_view bo
       "; allowed: a JSON array of 1 to " + std::to_string(kMaxBatchEvents) + " events";
   const auto elements = json_elements(body, kMaxBatchEvents);
   if (!elements) return refuse("it is not a JSON array" + allowed);
-  if (elements->empty()) return refuse("batch cannot be empty" + allowed);
-  if (elements->size() > kMaxBatchEvents)
-    return refuse("got more than " + std::to_string(kMaxBatchEvents) + " events" + allowed);
+  if (elements->count == 0) return refuse("batch cannot be empty" + allowed);
+  if (elements->count > kMaxBatchEvents)
+    return refuse("batch size " + std::to_string(elements->count) + " exceeds the maximum of " +
+                  std::to_string(kMaxBatchEvents));
 
   std::vector<Event> events;
-  events.reserve(elements->size());
+  events.reserve(elements->count);
   FieldErrors errors;
   std::unordered_map<std::string, std::size_t> first_with;  // by client-made id
-  for (std::size_t index = 0; index < elements->size() && errors.size() < kMaxBatchErrors; ++index) {
+  for (std::size_t index = 0; index < elements->count && errors.size() < kMaxBatchErrors; ++index) {
     const std::string element = "[" + std::to_string(index) + "]";
-    auto event = validate_event((*elements)[index], now, limits);
+    auto event = validate_event(elements->first[index], now, limits);
     if (!event) {
       for (FieldError& error : event.error()) {
         error.field = error.field == "body" ? element : element + "." + error.field;

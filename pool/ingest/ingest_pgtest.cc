@@ -225,6 +225,26 @@ TEST_F(IngestTest, WantsParentsToExist) {
   EXPECT_EQ(count(), "9");
 }
 
+TEST_F(IngestTest, AChildIsToldTheDateOfItsParent) {
+  Pod& pod = make_pod();
+  event::Event parent = new_event("2026-02-27T23:30:00Z");
+  parent.event_id = event::new_event_id(parent.event_timestamp);
+  const event::Event client_parent = client_event(kClientId, "2026-01-15T00:00:00Z");
+  must_store(pod.ingest, {parent, client_parent});
+  for (const event::Event& one : {parent, client_parent}) {
+    event::Event child = new_event();
+    child.parent_event_id = one.event_id;
+    must_store(pod.ingest, {child});
+  }
+  event::Event sibling = new_event("2026-02-26T10:00:00Z");
+  event::Event child = new_event();
+  child.parent_event_id = sibling.event_id;
+  must_store(pod.ingest, {child, sibling});
+  EXPECT_EQ(
+      sql("SELECT string_agg(parent_event_date::text, ' ' ORDER BY parent_event_date) FROM audit_events"),
+      "2026-01-15 2026-02-26 2026-02-27");
+}
+
 TEST_F(IngestTest, ARepeatedCallIsAnsweredAlthoughItsParentIsGone) {
   Pod& pod = make_pod();
   const event::Event parent = new_event();

@@ -219,17 +219,18 @@ const std::string kClaimAndInsertRows =
 // Scalar subqueries, because the planner turns them neither into joins nor into hashes: each row is looked up
 // in an index of the partition that its own bounds leave, among those that $5 and $6 leave to the planner.
 const std::string kFindParents = R"sql(
-SELECT wanted.position - 1
-FROM unnest($1::uuid[], $2::timestamptz[], $3::timestamptz[], $4::boolean[])
-  WITH ORDINALITY AS wanted(event_id, since, before, any_time, position)
-WHERE coalesce(
-  (SELECT true FROM audit_events AS event
-   WHERE event.event_id = wanted.event_id
-     AND event.event_timestamp >= wanted.since AND event.event_timestamp < wanted.before
-     AND event.event_timestamp >= $5::timestamptz AND event.event_timestamp < $6::timestamptz LIMIT 1),
-  (SELECT true FROM audit_event_ids AS client_made
-   WHERE wanted.any_time AND client_made.event_id = wanted.event_id LIMIT 1),
-  false))sql";
+SELECT position - 1, to_char(event_timestamp AT TIME ZONE 'UTC', 'YYYY-MM-DD')
+FROM (
+  SELECT wanted.position, coalesce(
+    (SELECT event.event_timestamp FROM audit_events AS event
+     WHERE event.event_id = wanted.event_id
+       AND event.event_timestamp >= wanted.since AND event.event_timestamp < wanted.before
+       AND event.event_timestamp >= $5::timestamptz AND event.event_timestamp < $6::timestamptz LIMIT 1),
+    (SELECT client_made.event_timestamp FROM audit_event_ids AS client_made
+     WHERE wanted.any_time AND client_made.event_id = wanted.event_id LIMIT 1)) AS event_timestamp
+  FROM unnest($1::uuid[], $2::timestamptz[], $3::timestamptz[], $4::boolean[])
+    WITH ORDINALITY AS wanted(event_id, since, before, any_time, position)) AS found
+WHERE event_timestamp IS NOT NULL)sql";
 
 const std::string kClaimStored = R"sql(
 INSERT INTO audit_event_ids (event_id, event_timestamp, content_digest)

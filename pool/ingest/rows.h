@@ -44,9 +44,10 @@ struct Reference {
   std::optional<runtime::Date> date = {};  // of its event_timestamp, in UTC
 };
 
-// Returns the positions, counted from 0, of the events that are stored: looked up at their time if their date
-// is given or their id tells it, else by the ids that clients made. For `Connection::query_once`, so that
-// only the partitions between the first and the last of these times are planned, locked and opened.
+// Returns the positions, counted from 0, of the events that are stored, and the date of each ("2026-02-28"):
+// looked up at their time if their date is given or their id tells it, else by the ids that clients made. For
+// `Connection::query_once`, so that only the partitions between the first and the last of these times are
+// planned, locked and opened.
 extern const std::string kFindParents;
 // Returns the rows (pool/tables/row.h) of those whose ids tell their time and are no client's. For
 // `Connection::query_once`, too.

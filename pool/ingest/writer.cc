@@ -68,23 +68,27 @@ std::vector<bool> refused_units(const postgres::Result& result, std::size_t unit
 // The parents that must be in the database: those of events whose parent does not come in the same unit.
 struct Parents {
   std::vector<Reference> references{};
-  std::vector<const event::Event*> children{};  // of each
+  std::vector<event::Event*> children{};  // of each
 };
 
-Parents parents_of(const std::vector<Unit>& units) {
+// Those that do come in it tell their children their date.
+Parents parents_of(std::vector<Unit>& units) {
   Parents parents;
-  for (const Unit& unit : units) {
+  for (Unit& unit : units) {
     std::unordered_map<std::string_view, runtime::Date> siblings;  // made when one is asked for
-    for (const event::Event& event : unit.events) {
+    for (event::Event& event : unit.events) {
       if (!event.parent_event_id || event.parent_missing) continue;
       if (siblings.empty()) {
         for (const event::Event& one : unit.events)
           siblings.emplace(one.event_id, runtime::date_of(one.event_timestamp));
       }
       const auto sibling = siblings.find(*event.parent_event_id);
-      const auto& date = event.parent_event_date;
+      auto& date = event.parent_event_date;
       const bool itself = *event.parent_event_id == event.event_id;
-      if (!itself && sibling != siblings.end() && (!date || *date == sibling->second)) continue;
+      if (!itself && sibling != siblings.end() && date.value_or(sibling->second) == sibling->second) {
+        date = sibling->second;
+        continue;
+      }
       parents.references.push_back({*event.parent_event_id, date});
       parents.children.push_back(&event);
     }
@@ -92,17 +96,19 @@ Parents parents_of(const std::vector<Unit>& units) {
   return parents;
 }
 
-// The children of the parents whose positions the server has not returned.
-std::vector<const event::Event*> orphans_of(const Parents& parents, const postgres::Result& found) {
-  std::vector<bool> present(parents.children.size());
-  for (const std::string_view text : first_column(found)) {
-    const std::size_t position = position_in(text, present.size());
-    if (position < present.size()) present[position] = true;
+// The children of the parents that the server has not returned; the others are told their parent's date.
+std::vector<const event::Event*> orphans_of(Parents& parents, const postgres::Result& found) {
+  for (const auto& row : found.rows) {
+    if (row.size() != 2 || !row[0] || !row[1]) continue;
+    const std::size_t position = position_in(*row[0], parents.children.size());
+    if (position == parents.children.size()) continue;
+    event::Event*& child = parents.children[position];
+    if (child != nullptr) child->parent_event_date = runtime::parse_date(*row[1]);
+    child = nullptr;
   }
   std::vector<const event::Event*> orphans;
-  for (std::size_t i = 0; i < present.size(); ++i) {
-    if (!present[i]) orphans.push_back(parents.children[i]);
-  }
+  std::ranges::copy_if(parents.children, std::back_inserter(orphans),
+                       [](const event::Event* child) { return child != nullptr; });
   return orphans;
 }
 
@@ -223,7 +229,7 @@ awaitable<Writer::Failure> Writer::claim_stored(postgres::Connection& connection
 }
 
 awaitable<Writer::Failure> Writer::check_parents(postgres::Connection& connection, std::vector<Unit>& units) {
-  const Parents parents = parents_of(units);
+  Parents parents = parents_of(units);
   if (parents.references.empty()) co_return std::nullopt;
   const auto found =
       co_await connection.query_once(kFindParents, reference_parameters(parents.references), deadline_);

@@ -20,8 +20,9 @@ std::optional<std::int64_t> parse_integer(std::string_view text) {
   return value;
 }
 
-// "7d" besides the durations of settings, whose longest unit is the hour.
+// "7d" besides the durations of settings, whose longest unit is the hour; "-7d" says the same.
 std::optional<std::chrono::milliseconds> parse_age(std::string_view text) {
+  if (text.starts_with('-')) text.remove_prefix(1);
   if (!text.ends_with('d')) return settings::parse_duration(text);
   constexpr std::int64_t kMostDays = 36500;
   const auto days = parse_integer(text.substr(0, text.size() - 1));
@@ -31,9 +32,18 @@ std::optional<std::chrono::milliseconds> parse_age(std::string_view text) {
 
 std::optional<runtime::Timestamp> parse_bound(std::string text, runtime::Timestamp now) {
   if (const auto age = parse_age(text)) return now - *age;
+  if (const auto date = runtime::parse_date(text)) return *date;
   // A '+' of an offset that the client did not escape arrives as a space.
   std::replace(text.begin(), text.end(), ' ', '+');
-  return runtime::parse_timestamp(text);
+  const auto time = runtime::parse_timestamp(text);
+  return time ? time : runtime::parse_timestamp(text + "Z");  // without a zone: UTC
+}
+
+bool is_detail_key(std::string_view text) {
+  constexpr std::size_t kLongest = 64;
+  constexpr std::string_view kAllowed = "ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789_.-";
+  return !text.empty() && text.size() <= kLongest &&
+         text.find_first_not_of(kAllowed) == std::string_view::npos;
 }
 
 class QueryReader {
@@ -59,21 +69,23 @@ class QueryReader {
     return *value;
   }
   std::optional<std::string> outcome(std::string_view name) {
-    auto value = text(name);
-    if (value && !event::kOutcome.has(*value)) refuse(name, *value, event::kOutcome.allowed());
-    return value;
+    const std::string* value = find(name);
+    if (value == nullptr) return std::nullopt;
+    if (!event::kOutcome.has(*value)) refuse(name, *value, event::kOutcome.allowed());
+    return *value;
   }
   std::optional<runtime::Timestamp> bound(std::string_view name) {
     const std::string* value = find(name);
     if (value == nullptr || value->empty()) return std::nullopt;
     const auto time = parse_bound(*value, now_);
-    if (!time) refuse(name, *value, "an RFC 3339 time or a duration back from now such as 30m, 24h or 7d");
+    if (!time)
+      refuse(name, *value, "an RFC 3339 time, a date, or a duration back from now such as 30m, 24h or 7d");
     return time;
   }
   std::int64_t integer(std::string_view name, std::int64_t fallback, std::int64_t lowest,
                        std::int64_t highest, std::string_view allowed) {
     const std::string* value = find(name);
-    if (value == nullptr) return fallback;
+    if (value == nullptr || value->empty()) return fallback;
     const auto number = parse_integer(*value);
     if (!number || *number < lowest || *number > highest) {
       refuse(name, *value, allowed);
@@ -86,7 +98,8 @@ class QueryReader {
     if (value == nullptr || value->empty()) return std::nullopt;
     auto cursor = parse_cursor(*value);
     if (!cursor) refuse(name, *value, "the pagination.next of the page before, unchanged");
-    if (const std::string* offset = find("offset")) refuse("offset", *offset, "offset or cursor, not both");
+    const std::string* offset = find("offset");
+    if (offset != nullptr && !offset->empty()) refuse("offset", *offset, "offset or cursor, not both");
     return cursor;
   }
   std::optional<DetailFilter> detail() {
@@ -103,7 +116,7 @@ class QueryReader {
           {"detail_value", "is required together with detail_key; allowed: the value to match"});
       return std::nullopt;
     }
-    if (!event::storable_text(*key)) refuse("detail_key", *key, "UTF-8 text without U+0000");
+    if (!is_detail_key(*key)) refuse("detail_key", *key, "1 to 64 of A-Z, a-z, 0-9, _, . and -");
     if (!event::storable_text(*value)) refuse("detail_value", *value, "UTF-8 text without U+0000");
     return DetailFilter{*key, *value};
   }

@@ -54,7 +54,7 @@ TEST(ParseListQuery, OfARepeatedParameterTheFirstCounts) {
 }
 
 TEST(ParseListQuery, AnEmptyFilterIsNone) {
-  const Parameters parameters{{"event_type", ""}, {"event_outcome", ""}, {"since", ""}};
+  const Parameters parameters{{"event_type", ""}, {"since", ""}, {"limit", ""}, {"offset", ""}};
   EXPECT_EQ(parse_list_query(parameters, kNow).value(), ListQuery{});
 }
 
@@ -66,24 +66,37 @@ TEST(ParseListQuery, ReadsDurationsBackFromNow) {
   EXPECT_EQ(since("1h30m"), "2026-02-28T10:30:00Z");
   EXPECT_EQ(since("7d"), "2026-02-21T12:00:00Z");
   EXPECT_EQ(since("0d"), "2026-02-28T12:00:00Z");
+  EXPECT_EQ(since("-1h"), "2026-02-28T11:00:00Z");
   EXPECT_EQ(since("2026-02-28T12:00:00 02:00"), "2026-02-28T10:00:00Z");  // an unescaped '+'
 }
 
+TEST(ParseListQuery, ReadsADateAndATimeWithoutZoneInUtc) {
+  for (const char* name : {"since", "until"}) {
+    const auto bound = [&](const std::string& text) {
+      const auto query = parse_list_query(Parameters{{name, text}}, kNow).value();
+      return runtime::format_timestamp(*(query.since ? query.since : query.until));
+    };
+    EXPECT_EQ(bound("2026-02-01"), "2026-02-01T00:00:00Z");
+    EXPECT_EQ(bound("2026-02-01T10:20:30.5"), "2026-02-01T10:20:30.5Z");
+  }
+}
+
 TEST(ParseListQuery, RefusesBadBounds) {
-  for (const char* bad : {"yesterday", "-1h", "7 days", "1.5d", "-3d", "d", "99999d", "99999999999999999999d",
-                          "2026-02-28", "2026-02-30T00:00:00Z"}) {
+  for (const char* bad : {"yesterday", "--1h", "7 days", "1.5d", "d", "-", "99999d", "99999999999999999999d",
+                          "2026-02-30", "2026-02-28T12:00", "2026-02-30T00:00:00Z"}) {
     EXPECT_THAT(refusal({{"since", bad}}, "since"), HasSubstr("got \"" + std::string(bad) + "\"; allowed: "))
         << bad;
-    EXPECT_THAT(refusal({{"until", bad}}, "until"), HasSubstr("allowed: an RFC 3339 time or a duration"))
+    EXPECT_THAT(refusal({{"until", bad}}, "until"),
+                HasSubstr("allowed: an RFC 3339 time, a date, or a duration"))
         << bad;
   }
 }
 
 TEST(ParseListQuery, RefusesBadPaging) {
-  for (const char* bad : {"0", "1001", "-1", "", "ten", "5.0", " 5", "+5", "99999999999999999999"}) {
+  for (const char* bad : {"0", "1001", "-1", "ten", "5.0", " 5", "+5", "99999999999999999999"}) {
     EXPECT_THAT(refusal({{"limit", bad}}, "limit"), HasSubstr("allowed: an integer from 1 to 1000")) << bad;
   }
-  for (const char* bad : {"-1", "", "x", "9223372036854775808"}) {
+  for (const char* bad : {"-1", "x", "9223372036854775808"}) {
     EXPECT_THAT(refusal({{"offset", bad}}, "offset"), HasSubstr("allowed: an integer of at least 0")) << bad;
   }
 }
@@ -115,8 +128,19 @@ TEST(ParseListQuery, RefusesTextsThatCannotBeStored) {
   const std::string nul("a\0b", 3);
   EXPECT_THAT(refusal({{"event_type", nul}}, "event_type"), HasSubstr("U+0000"));
   EXPECT_THAT(refusal({{"correlation_id", "\xFF"}}, "correlation_id"), HasSubstr("UTF-8"));
-  EXPECT_THAT(refusal({{"detail_key", nul}, {"detail_value", "v"}}, "detail_key"), HasSubstr("U+0000"));
-  EXPECT_THAT(refusal({{"event_outcome", "ok"}}, "event_outcome"), HasSubstr("success, failure, pending"));
+  EXPECT_THAT(refusal({{"detail_key", "k"}, {"detail_value", nul}}, "detail_value"), HasSubstr("U+0000"));
+}
+
+TEST(ParseListQuery, RefusesOutcomesAndKeysThatNoEventIsFoundBy) {
+  for (const char* bad : {"ok", "", "Success"}) {
+    EXPECT_THAT(refusal({{"event_outcome", bad}}, "event_outcome"), HasSubstr("success, failure, pending"));
+  }
+  for (const std::string& bad :
+       {std::string("a b"), std::string("a'"), std::string("\xC3\xA4"), std::string(65, 'a')}) {
+    EXPECT_THAT(refusal({{"detail_key", bad}, {"detail_value", "v"}}, "detail_key"), HasSubstr("1 to 64 of"));
+  }
+  const std::string longest = "Az09_.-" + std::string(57, 'a');
+  EXPECT_TRUE(parse_list_query(Parameters{{"detail_key", longest}, {"detail_value", "v"}}, kNow));
 }
 
 TEST(ParseListQuery, ReportsEverythingAtOnce) {

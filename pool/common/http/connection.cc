@@ -9,6 +9,8 @@
 #include <boost/asio/use_awaitable.hpp>
 #include <boost/asio/write.hpp>
 
+#include "pool/common/http/body_coding.h"
+#include "pool/common/http/coding.h"
 #include "pool/common/http/problem.h"
 #include "pool/common/http/request_id.h"
 #include "pool/common/http/response_head.h"
@@ -90,7 +92,7 @@ asio::awaitable<bool> Connection::serve_one() {
   }
   idle_since_.reset();
   const Outline asked = outline_of(incoming->request);
-  const Response response = co_await answer(std::move(incoming->request), asked);
+  const Response response = co_await answer(*incoming, asked);
   const bool keep_alive = incoming->keep_alive && !context_->closing;
   const bool written = co_await write(response, asked, keep_alive);
   if (!written) co_return false;
@@ -98,15 +100,27 @@ asio::awaitable<bool> Connection::serve_one() {
   co_return keep_alive;
 }
 
-asio::awaitable<Response> Connection::answer(Request request, const Outline& asked) {
+asio::awaitable<Response> Connection::answer(Incoming& incoming, const Outline& asked) {
   std::exception_ptr thrown;
   try {
-    Response response = co_await context_->handler(std::move(request));
+    Response response = co_await handle(incoming);
     if (sendable(response)) co_return response;
   } catch (...) {
     thrown = std::current_exception();
   }
   co_return failed(asked, thrown);
+}
+
+asio::awaitable<Response> Connection::handle(Incoming& incoming) {
+  const bool gzip = prefers_gzip(incoming.request);
+  const Reserve reserve = [&](std::size_t bytes) { return incoming.reservation.grow(bytes); };
+  auto refusal = co_await decode_body(incoming.request, context_->limits.body_bytes, reserve);
+  if (refusal) co_return std::move(*refusal);
+  Response response = co_await context_->handler(std::move(incoming.request));
+  if (!compressible(response)) co_return response;
+  response.headers.emplace_back("Vary", "Accept-Encoding");
+  if (gzip) co_await compress(response);
+  co_return response;
 }
 
 asio::awaitable<bool> Connection::write(const Response& response, const Outline& asked, bool keep_alive) {

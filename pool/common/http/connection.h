@@ -36,7 +36,8 @@ class Connection {
  private:
   boost::asio::awaitable<bool> await_request(bool first);
   boost::asio::awaitable<bool> serve_one();
-  boost::asio::awaitable<Response> answer(Request request, const Outline& asked);
+  boost::asio::awaitable<Response> answer(Incoming& incoming, const Outline& asked);
+  boost::asio::awaitable<Response> handle(Incoming& incoming);
   boost::asio::awaitable<bool> write(const Response& response, const Outline& asked, bool keep_alive);
   boost::asio::awaitable<void> linger();
   bool unread_bytes();

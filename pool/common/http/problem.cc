@@ -35,6 +35,8 @@ Kind describe(ProblemKind kind) {
       return {"header-too-large", 431, "Request Header Fields Too Large"};
     case ProblemKind::kUnsupportedMediaType:
       return {"unsupported-media-type", 400, "Unsupported Media Type"};
+    case ProblemKind::kUnsupportedCoding:
+      return {"unsupported-content-encoding", 415, "Unsupported Content Encoding"};
     case ProblemKind::kTooManyRequests:
       return {"too-many-requests", 429, "Too Many Requests"};
     case ProblemKind::kUnavailable:

@@ -24,6 +24,7 @@ enum class ProblemKind {
   kRequestTooLarge,
   kHeaderTooLarge,
   kUnsupportedMediaType,  // 400, as existing clients expect
+  kUnsupportedCoding,     // 415
   kTooManyRequests,
   kUnavailable,
   kInternal,

@@ -8,6 +8,7 @@
 #include <boost/asio/use_awaitable.hpp>
 #include <boost/asio/write.hpp>
 
+#include "pool/common/http/body_coding.h"
 #include "pool/common/http/failure.h"
 
 namespace asio = boost::asio;
@@ -79,9 +80,11 @@ asio::awaitable<tl::expected<Incoming, Rejected>> RequestReader::read() {
 std::optional<Rejected> RequestReader::judge(RequestParser& parser) {
   if (auto refusal = pass_gate(context_->gate, parser.head()))
     return parser.refuse(buffer_, std::move(*refusal));
-  if (!context_->limits_rate()) return std::nullopt;
-  const auto retry_after = context_->take_token(client_);
-  if (retry_after.count() > 0) return parser.refuse_rate(buffer_, retry_after);
+  if (context_->limits_rate()) {
+    const auto retry_after = context_->take_token(client_);
+    if (retry_after.count() > 0) return parser.refuse_rate(buffer_, retry_after);
+  }
+  if (auto refusal = refuse_coding(parser.head())) return parser.refuse(buffer_, std::move(*refusal));
   return std::nullopt;
 }
 

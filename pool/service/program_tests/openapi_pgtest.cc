@@ -203,6 +203,13 @@ void OpenApiTest::refusals(Pod& pod) {
     const auto response = call(pod, *operation, operation->target(), headers(*operation, ""), large);
     EXPECT_EQ(response.status, 413U) << operation->method << " " << operation->path;
   }
+  for (const Operation* operation : with(415)) {
+    HttpHeaders coded = headers(*operation, token(*operation));
+    coded.emplace_back("Content-Encoding", "br");
+    const auto response = call(pod, *operation, operation->target(), coded, body(*operation));
+    EXPECT_EQ(response.status, 415U) << operation->method << " " << operation->path;
+    EXPECT_TRUE(response.headers.contains("accept-encoding")) << operation->path;
+  }
   const Operation& put_settings = find("PUT", "/admin/settings");
   const auto conflict =
       call(pod, put_settings, put_settings.target(), headers(put_settings, token(put_settings)),

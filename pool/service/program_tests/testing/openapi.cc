@@ -70,12 +70,17 @@ class Reader {
       auto& examples = place == "path"    ? result.in_path
                        : place == "query" ? result.in_query
                                           : result.in_header;
-      if (example) examples[name] = example.as<std::string>();
+      if (example && example.IsMap()) {
+        for (const auto& part : example)
+          examples[part.first.as<std::string>()] = part.second.as<std::string>();
+      } else if (example) {
+        examples[name] = example.as<std::string>();
+      }
     }
     if (node["requestBody"]) {
       const YAML::Node schema =
           resolve(resolve(node["requestBody"])["content"]["application/json"]["schema"]);
-      const json one = to_json(resolve(schema["items"] ? schema["items"] : schema)["example"]);
+      const json one = example_of(resolve(schema["items"] ? schema["items"] : schema));
       result.body = schema["items"] ? json::array({one, one}).dump() : one.dump();
     }
     for (const auto& each : node["responses"]) {
@@ -84,6 +89,18 @@ class Reader {
       result.answers[static_cast<unsigned>(std::stoi(status))] = answer(resolve(each.second));
     }
     return result;
+  }
+
+  // A schema's own example, or one of what its properties have as examples and what is required besides.
+  json example_of(const YAML::Node& schema) const {
+    if (schema["example"]) return to_json(schema["example"]);
+    json object = json::object();
+    for (const auto& name : schema["required"]) object[name.as<std::string>()] = nullptr;
+    for (const auto& property : schema["properties"]) {
+      const YAML::Node example = property.second["example"];
+      if (example) object[property.first.as<std::string>()] = to_json(example);
+    }
+    return object;
   }
 
   Operation::Answer answer(const YAML::Node& response) const {

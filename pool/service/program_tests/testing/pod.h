@@ -79,6 +79,7 @@ class Pod {
   std::string log() const { return read("log"); }  // of all starts
   std::uint16_t api_port() const { return ports_.at("apiPort"); }
   std::uint16_t health_port() const { return ports_.at("healthPort"); }
+  std::uint16_t metrics_port() const { return ports_.at("metricsPort"); }
   pid_t pid() const { return pid_; }
 
  private:

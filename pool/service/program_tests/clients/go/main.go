@@ -1,0 +1,176 @@
+// Drives a pod with the client that ogen generates from the pod's own OpenAPI document: every operation of the API, the
+// health and the metrics port. Prints a line for each answer; the first that is not as expected ends it with status 1.
+package main
+
+import (
+	"context"
+	"flag"
+	"fmt"
+	"os"
+	"strings"
+	"time"
+
+	"github.com/go-faster/jx"
+	"github.com/google/uuid"
+
+	"storagepool.dev/client/audit"
+)
+
+var token = flag.String("token", "", "bearer token")
+var api = flag.String("api", "", "address of the API port, as http://127.0.0.1:8080")
+var health = flag.String("health", "", "address of the health port")
+var metrics = flag.String("metrics", "", "address of the metrics port")
+var away = flag.Bool("away", false, "PostgreSQL is away: writes are queued, reads are refused")
+
+const workspace = "generated"
+
+type bearer struct{}
+
+func (bearer) Bearer(context.Context, audit.OperationName) (audit.Bearer, error) {
+	return audit.Bearer{Token: *token}, nil
+}
+
+func (bearer) Admin(context.Context, audit.OperationName) (audit.Admin, error) {
+	return audit.Admin{}, fmt.Errorf("the administration is the operator's")
+}
+
+func connect(address string) *audit.Client {
+	client, err := audit.NewClient(address, bearer{})
+	if err != nil {
+		fail("client", err)
+	}
+	return client
+}
+
+func fail(operation string, got any) {
+	fmt.Printf("%s: got %T %+v\n", operation, got, got)
+	os.Exit(1)
+}
+
+// want returns the answer if it is a T.
+func want[T any](operation string, answer any, err error) T {
+	if err != nil {
+		fail(operation, err)
+	}
+	typed, ok := answer.(T)
+	if !ok {
+		fail(operation, answer)
+	}
+	fmt.Printf("%s: %T\n", operation, answer)
+	return typed
+}
+
+func require(operation string, condition bool, got any) {
+	if !condition {
+		fail(operation, got)
+	}
+}
+
+func event() audit.NewEvent {
+	return audit.NewEvent{
+		Version: "1.0", EventType: "client.generated", EventTimestamp: time.Now(), EventCategory: "client",
+		EventAction: "generated", EventOutcome: audit.NewEventEventOutcomeSuccess, CorrelationID: "generated-1",
+		EventData: audit.NewEventEventData{"alert": jx.Raw(`"HighCPU"`)}, ActorIP: audit.NewOptNilString("2001:db8::1"),
+		DurationMs: audit.NewOptNilInt64(12),
+	}
+}
+
+func whileThere(ctx context.Context, client *audit.Client) {
+	made, err := client.CreateWorkspace(ctx, audit.CreateWorkspaceParams{Workspace: workspace})
+	want[*audit.CreateWorkspaceCreated]("createWorkspace", made, err)
+	again, err := client.CreateWorkspace(ctx, audit.CreateWorkspaceParams{Workspace: workspace})
+	want[*audit.CreateWorkspaceOK]("createWorkspace", again, err)
+	one, err := client.GetWorkspace(ctx, audit.GetWorkspaceParams{Workspace: workspace})
+	require("getWorkspace", want[*audit.Workspace]("getWorkspace", one, err).State == audit.WorkspaceStateReady, one)
+	all, err := client.ListWorkspaces(ctx, audit.ListWorkspacesParams{})
+	require("listWorkspaces", len(want[*audit.Workspaces]("listWorkspaces", all, err).Workspaces) > 0, all)
+
+	parent := event()
+	answer, err := client.CreateEvent(ctx, &parent, audit.CreateEventParams{})
+	created := want[*audit.Created]("createEvent", answer, err)
+	child := event()
+	child.ParentEventID = audit.NewOptNilUUID(created.EventID)
+	batch, err := client.CreateEvents(ctx, []audit.NewEvent{child, event()}, audit.CreateEventsParams{})
+	ids := want[*audit.BatchCreated]("createEvents", batch, err).EventIds
+	require("createEvents", len(ids) == 2, batch)
+	read, err := client.GetEvent(ctx, audit.GetEventParams{EventID: ids[0]})
+	found := want[*audit.Event]("getEvent", read, err)
+	date := created.EventTimestamp.UTC().Truncate(24 * time.Hour)
+	require("getEvent", found.ParentEventID.Value == created.EventID && found.ParentEventDate.Value.Equal(date), found)
+	none, err := client.GetEvent(ctx, audit.GetEventParams{EventID: uuid.New()})
+	want[*audit.GetEventNotFound]("getEvent", none, err)
+	page, err := client.ListEvents(ctx, audit.ListEventsParams{
+		CorrelationID: audit.NewOptString("generated-1"), Since: audit.NewOptBound("24h"), Limit: audit.NewOptInt(2),
+		Detail: audit.NewOptDetail(audit.Detail{DetailKey: "alert", DetailValue: "HighCPU"}),
+	})
+	first := want[*audit.EventPage]("listEvents", page, err)
+	require("listEvents", len(first.Data) == 2 && first.Pagination.Total.Value == 3 && first.Pagination.HasMore, first)
+	page, err = client.ListEvents(ctx, audit.ListEventsParams{
+		CorrelationID: audit.NewOptString("generated-1"), Cursor: first.Pagination.Next,
+	})
+	require("listEvents", len(want[*audit.EventPage]("listEvents", page, err).Data) == 1, page)
+	bad := event()
+	bad.EventTimestamp = time.Now().Add(24 * time.Hour)
+	refused, err := client.CreateEvent(ctx, &bad, audit.CreateEventParams{})
+	want[*audit.CreateEventBadRequest]("createEvent", refused, err)
+
+	inWorkspace(ctx, client)
+	gone, err := client.DeleteWorkspace(ctx, audit.DeleteWorkspaceParams{Workspace: workspace})
+	want[*audit.Workspace]("deleteWorkspace", gone, err)
+	stats, err := client.ConnectionStats(ctx)
+	want[*audit.ConnectionStats]("connectionStats", stats, err)
+	database, err := client.DatabaseMetrics(ctx)
+	want[*audit.DatabaseMetrics]("databaseMetrics", database, err)
+	document, err := client.Openapi(ctx)
+	want[*audit.Document]("openapi", document, err)
+}
+
+func inWorkspace(ctx context.Context, client *audit.Client) {
+	one := event()
+	answer, err := client.CreateEventInWorkspace(ctx, &one, audit.CreateEventInWorkspaceParams{Workspace: workspace})
+	created := want[*audit.Created]("createEventInWorkspace", answer, err)
+	batch, err := client.CreateEventsInWorkspace(ctx, []audit.NewEvent{event()},
+		audit.CreateEventsInWorkspaceParams{Workspace: workspace})
+	want[*audit.BatchCreated]("createEventsInWorkspace", batch, err)
+	read, err := client.GetEventInWorkspace(ctx,
+		audit.GetEventInWorkspaceParams{Workspace: workspace, EventID: created.EventID})
+	want[*audit.Event]("getEventInWorkspace", read, err)
+	page, err := client.ListEventsInWorkspace(ctx, audit.ListEventsInWorkspaceParams{Workspace: workspace})
+	require("listEventsInWorkspace", len(want[*audit.EventPage]("listEventsInWorkspace", page, err).Data) == 2, page)
+}
+
+func whileAway(ctx context.Context, client *audit.Client) {
+	one := event()
+	answer, err := client.CreateEvent(ctx, &one, audit.CreateEventParams{})
+	want[*audit.Accepted]("createEvent", answer, err)
+	batch, err := client.CreateEvents(ctx, []audit.NewEvent{event()}, audit.CreateEventsParams{})
+	made := want[*audit.BatchCreated]("createEvents", batch, err)
+	require("createEvents", strings.Contains(made.Message, "queued"), made)
+	page, err := client.ListEvents(ctx, audit.ListEventsParams{})
+	want[*audit.UnavailableHeaders]("listEvents", page, err)
+	read, err := client.GetEvent(ctx, audit.GetEventParams{EventID: uuid.New()})
+	want[*audit.UnavailableHeaders]("getEvent", read, err)
+}
+
+func main() {
+	flag.Parse()
+	ctx, cancel := context.WithTimeout(context.Background(), 2*time.Minute)
+	defer cancel()
+	if *away {
+		whileAway(ctx, connect(*api))
+	} else {
+		whileThere(ctx, connect(*api))
+	}
+	// Existing clients wait for the API port's.
+	for _, address := range []string{*api, *health} {
+		client := connect(address)
+		ready, err := client.Readyz(ctx)
+		want[*audit.ReadyzOK]("readyz", ready, err)
+		live, err := client.Livez(ctx)
+		want[*audit.Status]("livez", live, err)
+		healthy, err := client.Healthz(ctx)
+		want[*audit.Status]("healthz", healthy, err)
+	}
+	text, err := connect(*metrics).Metrics(ctx)
+	want[audit.Metrics]("metrics", text, err)
+}
