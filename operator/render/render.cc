@@ -112,11 +112,11 @@ Json config_map(const Identity& pool, const ConfigMapInput& input) {
 Json service(const Identity& pool, const Spec& spec) {
   Json object = owned(pool, "v1", "Service", pool.name);
   if (!spec.service_annotations.is_null()) object["metadata"]["annotations"] = spec.service_annotations;
-  object["spec"] = {
-      {"type", spec.service_type},
-      {"selector", selector_labels(pool.name)},
-      {"ports",
-       Json::array({{{"name", "http"}, {"port", kApiPort}, {"targetPort", "http"}, {"protocol", "TCP"}}})}};
+  Json port{{"name", "http"}, {"port", kApiPort}, {"targetPort", "http"}, {"protocol", "TCP"}};
+  if (!spec.tls_secret.empty()) port["appProtocol"] = "https";
+  object["spec"] = {{"type", spec.service_type},
+                    {"selector", selector_labels(pool.name)},
+                    {"ports", Json::array({std::move(port)})}};
   return object;
 }
 

@@ -211,6 +211,33 @@ TEST(Render, APodHasTimeForItsDelayAndItsDrain) {
   EXPECT_EQ(rendered("5m").second, 330);
 }
 
+TEST(Render, TlsIsForTheApiAlone) {
+  const Json set = pods(
+      {{"tls", {{"secretRef", {{"name", "certificate"}}}, {"clientCASecretRef", {{"name", "clients"}}}}}});
+  const Json arguments = container_of(set)["args"];
+  EXPECT_TRUE(contains(arguments, "--tls-dir=/etc/storagepool/tls"));
+  EXPECT_TRUE(contains(arguments, "--tls-client-ca=/etc/storagepool/client-ca/ca.crt"));
+  EXPECT_TRUE(
+      contains(volumes_of(set),
+               {{"name", "tls"},
+                {"secret", {{"secretName", "certificate"}, {"optional", true}, {"defaultMode", 0440}}}}));
+  EXPECT_TRUE(
+      contains(volumes_of(set), {{"name", "client-ca"},
+                                 {"secret",
+                                  {{"secretName", "clients"},
+                                   {"optional", true},
+                                   {"defaultMode", 0440},
+                                   {"items", Json::array({{{"key", "ca.crt"}, {"path", "ca.crt"}}})}}}}));
+  for (const char* probe : {"startupProbe", "livenessProbe", "readinessProbe"}) {
+    EXPECT_EQ(container_of(set)[probe]["httpGet"]["port"], "health");
+    EXPECT_EQ(container_of(set)[probe]["httpGet"]["scheme"], "HTTP");
+  }
+  const auto port_of = [](const Spec& spec) { return service(kPool, spec)["spec"]["ports"][0]; };
+  EXPECT_EQ(port_of(spec_with({{"tls", {{"secretRef", {{"name", "certificate"}}}}}}))["appProtocol"],
+            "https");
+  EXPECT_FALSE(port_of(spec_with()).contains("appProtocol"));
+}
+
 TEST(Render, ConnectionsAreKeptAsTheSpecSays) {
   const Json set = pods({{"http", {{"keepAliveTimeout", "620s"}}}});
   EXPECT_EQ(container_of(set)["args"].back(), "--keep-alive-timeout=10m20s");

@@ -46,6 +46,12 @@ Json secret_volume(const char* name, const std::string& secret, bool optional) {
           {"secret", {{"secretName", secret}, {"optional", optional}, {"defaultMode", kSecretMode}}}};
 }
 
+Json ca_volume(const char* name, const std::string& secret) {
+  Json volume = secret_volume(name, secret, true);
+  volume["secret"]["items"] = Json::array({{{"key", "ca.crt"}, {"path", "ca.crt"}}});
+  return volume;
+}
+
 // Room for two journals: one that is found damaged is kept beside the new one.
 std::string state_size(const Spec& spec) {
   return settings::format_bytes(2 * spec.journal_bytes + kStateRoomBytes);
@@ -77,11 +83,9 @@ Json volumes(const Identity& pool, const Spec& spec, bool claims) {
                            secret_volume("credentials", spec.credentials_secret, true),
                            secret_volume("admin", admin_secret_name(pool.name), false)});
   if (!claims) list.push_back({{"name", kStateVolume}, {"emptyDir", state_directory(spec)}});
-  if (!spec.ca_secret.empty()) {
-    Json ca = secret_volume("ca", spec.ca_secret, true);
-    ca["secret"]["items"] = Json::array({{{"key", "ca.crt"}, {"path", "ca.crt"}}});
-    list.push_back(std::move(ca));
-  }
+  if (!spec.ca_secret.empty()) list.push_back(ca_volume("ca", spec.ca_secret));
+  if (!spec.tls_secret.empty()) list.push_back(secret_volume("tls", spec.tls_secret, true));
+  if (!spec.client_ca_secret.empty()) list.push_back(ca_volume("client-ca", spec.client_ca_secret));
   if (!spec.auth_secret.empty()) list.push_back(secret_volume("auth", spec.auth_secret, true));
   return list;
 }
@@ -96,6 +100,15 @@ void add_service(const Spec& spec, Json& arguments, Json& mounts) {
     add("--auth-mode", spec.auth_mode);
     add("--auth-dir", "/etc/storagepool/auth");
     mounts.push_back({{"name", "auth"}, {"mountPath", "/etc/storagepool/auth"}, {"readOnly", true}});
+  }
+  if (!spec.tls_secret.empty()) {
+    add("--tls-dir", "/etc/storagepool/tls");
+    mounts.push_back({{"name", "tls"}, {"mountPath", "/etc/storagepool/tls"}, {"readOnly", true}});
+  }
+  if (!spec.client_ca_secret.empty()) {
+    add("--tls-client-ca", "/etc/storagepool/client-ca/ca.crt");
+    mounts.push_back(
+        {{"name", "client-ca"}, {"mountPath", "/etc/storagepool/client-ca"}, {"readOnly", true}});
   }
   if (spec.journal_bytes != settings::kDefaultJournalBytes) {
     add("--journal-max-bytes", settings::format_bytes(spec.journal_bytes));

@@ -280,6 +280,19 @@ void read_auth(const Json& object, Spec& spec, FieldProblems& problems) {
   }
 }
 
+void read_tls(const Json& object, Spec& spec, FieldProblems& problems) {
+  Fields fields(object, "spec.tls", problems);
+  const auto secret = [&](const char* key) {
+    return Fields(fields.at(key), "spec.tls." + std::string(key), problems)
+        .text("name", accepts_secret, kSecretNameAllowed);
+  };
+  if (fields.has("secretRef")) spec.tls_secret = secret("secretRef");
+  if (!fields.has("clientCASecretRef")) return;
+  spec.client_ca_secret = secret("clientCASecretRef");
+  if (!fields.has("secretRef"))
+    fields.refuse("secretRef", nullptr, "the name of a Secret, with clientCASecretRef");
+}
+
 void read_rate_limit(const Json& object, Spec& spec, FieldProblems& problems) {
   if (object.is_null()) return;
   Fields fields(object, "spec.rateLimit", problems);
@@ -309,6 +322,7 @@ tl::expected<Spec, FieldProblems> parse_spec(const Json& object) {
   read_budget(fields.at("budget"), spec, problems);
   read_journal(fields.at("journal"), spec, problems);
   read_auth(fields.at("auth"), spec, problems);
+  read_tls(fields.at("tls"), spec, problems);
   read_rate_limit(fields.at("rateLimit"), spec, problems);
   read_http(fields.at("http"), spec, problems);
   spec.drain_delay = fields.duration("drainDelay", spec.drain_delay, {}, settings::kMaxDrainDelay);

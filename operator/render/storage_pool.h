@@ -44,6 +44,8 @@ struct Spec {
   std::chrono::milliseconds drain_delay = settings::kDefaultDrainDelay;
   std::string auth_mode = "None";        // or Token, Paseto
   std::string auth_secret;               // with the tokens or public keys; empty with None
+  std::string tls_secret;                // with the certificate of the API's port; empty: clear text
+  std::string client_ca_secret;          // that clients' certificates are verified with; empty: none are
   std::int64_t requests_per_second = 0;  // of one client to one pod; 0: no limit
   std::int64_t request_burst = settings::kDefaultRequestBurst;
   std::string image;  // empty: the operator's default

@@ -100,6 +100,8 @@ TEST(ParseSpec, ProfilesAreTiers) {
 TEST(ParseSpec, ReadsWhatTheServiceIsTold) {
   Json object = minimal();
   object["spec"]["journal"] = {{"size", "1.5Gi"}, {"storageClassName", "fast"}};
+  object["spec"]["tls"] = {{"secretRef", {{"name", "certificate"}}},
+                           {"clientCASecretRef", {{"name", "clients"}}}};
   object["spec"]["http"]["keepAliveTimeout"] = "620s";
   object["spec"]["drainDelay"] = "1500ms";
   object["spec"]["auth"] = {{"mode", "Paseto"}, {"secretRef", {{"name", "keys"}}}};
@@ -108,6 +110,8 @@ TEST(ParseSpec, ReadsWhatTheServiceIsTold) {
   ASSERT_TRUE(spec);
   EXPECT_EQ(spec->journal_bytes, 3 << 29);
   EXPECT_EQ(spec->storage_class, "fast");
+  EXPECT_EQ(spec->tls_secret, "certificate");
+  EXPECT_EQ(spec->client_ca_secret, "clients");
   EXPECT_EQ(spec->keep_alive_timeout, std::chrono::seconds{620});
   EXPECT_EQ(spec->drain_delay, std::chrono::milliseconds{1500});
   EXPECT_EQ(spec->auth_mode, "Paseto");
@@ -151,6 +155,10 @@ TEST(ParseSpec, RefusesWhatTheServiceWouldRefuse) {
     EXPECT_EQ(with("http", (R"({"keepAliveTimeout": )" + std::string(kept) + "}").c_str()),
               "spec.http.keepAliveTimeout is " + std::string(shown) + "; allowed: a duration from 1s to 1h");
   }
+  EXPECT_EQ(with("tls", R"({"clientCASecretRef": {"name": "clients"}})"),
+            "spec.tls.secretRef is missing; allowed: the name of a Secret, with clientCASecretRef");
+  EXPECT_THAT(with("tls", R"({"secretRef": {"name": "../x"}})"),
+              HasSubstr("spec.tls.secretRef.name is ../x"));
   EXPECT_EQ(with("auth", R"({"mode": "Basic"})"), "spec.auth.mode is Basic; allowed: None, Token, Paseto");
   EXPECT_EQ(with("auth", R"({"mode": "Token"})"),
             "spec.auth.secretRef is missing; allowed: the name of a Secret, which mode Token needs");

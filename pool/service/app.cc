@@ -247,6 +247,10 @@ Situation App::situation() const {
   if (const std::string refusal = changeover_.refusal(); !refusal.empty()) {
     now.to_mend.push_back("what is mounted now is not admitted, and sessions are made as before: " + refusal);
   }
+  if (servers_.tls().wanted() && !servers_.tls().refusal().empty()) {
+    now.tls = "the certificate that is mounted for the API is not used: " + servers_.tls().refusal();
+    now.serves_tls = servers_.tls().serves();
+  }
   now.schema_seen = schema_mark_.seen();
   now.leaving = leaving_.told();
   now.left = leaving_.left(runtime::steady_now());

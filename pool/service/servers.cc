@@ -1,17 +1,26 @@
 #include "pool/service/servers.h"
 
+#include <chrono>
 #include <utility>
 
+#include "pool/common/runtime/coroutine.h"
 #include "pool/common/runtime/log.h"
 #include "pool/service/bounds.h"
 #include "pool/service/routes/health.h"
 #include "pool/service/routes/statistics.h"
 
 namespace storagepool::service {
+namespace {
+
+constexpr std::chrono::seconds kTlsPeriod{1};  // of looking whether another certificate is mounted
+
+}  // namespace
 
 Servers::Servers(boost::asio::any_io_executor executor, const Options& options, ServiceMetrics& metrics,
                  auth::Authenticator& authenticator, AdminContext admin)
-    : options_(options),
+    : executor_(executor),
+      options_(options),
+      tls_(options.tls_dir, options.tls_client_ca),
       api_(executor, api_limits(options),
            with_health(health_routes_,
                        metrics.counted(api_routes_, auth::telling_of_forbidden(api_routes_.handler(),
@@ -35,7 +44,23 @@ bool Servers::listen(http::Server& server, std::uint16_t port, const char* name,
   return true;
 }
 
+void Servers::follow_tls() {
+  if (auto next = tls_.look()) api_.use_tls(std::move(next));
+}
+
+boost::asio::awaitable<void> Servers::watch_tls(Servers* self) {
+  while (true) {
+    co_await runtime::sleep_for(kTlsPeriod);
+    self->follow_tls();
+  }
+}
+
 bool Servers::listen() {
+  if (tls_.wanted()) {
+    api_.use_tls(nullptr);  // never in clear text
+    follow_tls();
+    runtime::spawn(executor_, "TLS", watch_tls(this));
+  }
   std::uint16_t api = 0;
   std::uint16_t health = 0;
   std::uint16_t admin = 0;

@@ -4,8 +4,10 @@
 
 #include <array>
 #include <cstdint>
+#include <utility>
 
 #include <boost/asio/any_io_executor.hpp>
+#include <boost/asio/awaitable.hpp>
 
 #include "pool/auth/auth.h"
 #include "pool/common/http/router.h"
@@ -13,6 +15,7 @@
 #include "pool/service/config/options.h"
 #include "pool/service/routes/admin.h"
 #include "pool/service/service_metrics.h"
+#include "pool/service/tls_files.h"
 
 namespace storagepool::service {
 
@@ -30,14 +33,20 @@ class Servers {
   // False, and logged, when a port cannot be had.
   bool listen();
 
+  // The certificate of the API's port; not wanted() where that speaks clear text.
+  const TlsFiles& tls() const { return tls_; }
   http::Server& api() { return api_; }
   const http::Server& api() const { return api_; }
   std::array<http::Server*, 3> others() { return {&admin_, &metrics_, &health_}; }
 
  private:
+  void follow_tls();
+  static boost::asio::awaitable<void> watch_tls(Servers* self);
   bool listen(http::Server& server, std::uint16_t port, const char* name, std::uint16_t& bound) const;
 
+  boost::asio::any_io_executor executor_;
   const Options& options_;
+  TlsFiles tls_;
   http::Router api_routes_;
   http::Router health_routes_;
   http::Router metrics_routes_;

@@ -7,7 +7,6 @@
 
 #include <boost/asio/redirect_error.hpp>
 #include <boost/asio/use_awaitable.hpp>
-#include <boost/asio/write.hpp>
 
 #include "pool/common/http/body_coding.h"
 #include "pool/common/http/coding.h"
@@ -25,28 +24,54 @@ namespace {
 // How long and how much a client that is still sending is listened to after our last answer, so that closing
 // does not destroy the answer on its way (RFC 9112 §9.6).
 constexpr std::chrono::seconds kLingerTime{5};
+// How long a client may take to hear that an encrypted connection ends.
+constexpr std::chrono::seconds kFarewellTime{1};
 constexpr std::size_t kLingerBytes = std::size_t{64} * 1024 * 1024;
 
 }  // namespace
 
 Connection::Connection(asio::ip::tcp::socket socket, std::shared_ptr<Context> context)
     : context_(std::move(context)),
-      socket_(std::make_shared<TimedSocket>(std::move(socket))),
+      socket_(std::make_shared<TimedSocket>(std::move(socket), context_->tls)),
       reader_(socket_, context_) {}
 
 asio::awaitable<void> Connection::serve() {
   bool first = true;
   bool open = true;
+  if (socket_->encrypted()) open = co_await begin_tls();
   while (open) {
     idle_since_ = runtime::steady_now();
     open = co_await await_request(first);
     first = false;
     if (open) open = co_await serve_one();
   }
+  if (socket_->encrypted()) {
+    socket_->set_deadline(kFarewellTime);
+    co_await socket_->end_output();
+  }
   socket_->close();
 }
 
+asio::awaitable<bool> Connection::begin_tls() {
+  idle_since_ = runtime::steady_now();
+  idle_ = true;
+  socket_->set_deadline(context_->limits.header_timeout);
+  error_code error;
+  co_await socket_->handshake(error);
+  socket_->clear_deadline();
+  idle_ = false;
+  if (is_clear_text(error)) {
+    const Response told = problem(ProblemKind::kValidationError, "this port speaks TLS: use https://", "");
+    const std::string answer =
+        format_head(told, request_id(std::nullopt), std::nullopt, runtime::wall_now()) + told.body;
+    error_code ignored;  // whoever is gone needs no answer
+    socket_->socket().write_some(asio::buffer(answer), ignored);
+  }
+  co_return !error;
+}
+
 asio::awaitable<void> Connection::refuse() {
+  if (socket_->encrypted()) co_return;  // a handshake is what there is no place for
   Response busy =
       problem(ProblemKind::kUnavailable,
               "more than " + std::to_string(context_->limits.max_connections) + " connections", "");
@@ -59,7 +84,7 @@ asio::awaitable<void> Connection::refuse() {
 
 void Connection::drain() {
   // What has already arrived is still answered.
-  if (idle_ && !unread_bytes()) socket_->close();
+  if (idle_ && !socket_->unread_bytes()) socket_->close();
 }
 
 void Connection::cut() {
@@ -69,7 +94,7 @@ void Connection::cut() {
 
 asio::awaitable<bool> Connection::await_request(bool first) {
   if (reader_.has_buffered()) co_return true;
-  if (context_->draining && !unread_bytes()) co_return false;
+  if (context_->draining && !socket_->unread_bytes()) co_return false;
   const auto timeout = first ? context_->limits.header_timeout
                              : context_->limits.keep_alive_timeout + context_->limits.keep_alive_grace;
   idle_ = true;
@@ -96,7 +121,7 @@ asio::awaitable<bool> Connection::serve_one() {
   const bool keep_alive = incoming->keep_alive && !context_->closing;
   const bool written = co_await write(response, asked, keep_alive);
   if (!written) co_return false;
-  if (!keep_alive && (reader_.has_buffered() || unread_bytes())) co_await linger();
+  if (!keep_alive && (reader_.has_buffered() || socket_->unread_bytes())) co_await linger();
   co_return keep_alive;
 }
 
@@ -127,37 +152,28 @@ asio::awaitable<bool> Connection::write(const Response& response, const Outline&
   const auto kept = keep_alive ? std::optional(context_->limits.keep_alive_timeout) : std::nullopt;
   const std::string head = format_head(response, asked.request_id, kept, runtime::wall_now());
   const bool with_body = asked.method != "HEAD" && may_have_body(response.status);
-  std::array<asio::const_buffer, 2> parts = {asio::buffer(head),
-                                             with_body ? asio::buffer(response.body) : asio::const_buffer()};
+  TimedSocket::Parts parts = {asio::buffer(head),
+                              with_body ? asio::buffer(response.body) : asio::const_buffer()};
   // Most answers fit into the socket's buffer at once, and then there is nothing to wait for.
   error_code error;
-  const std::size_t sent = socket_->socket().write_some(parts, error);
-  if (error && error != asio::error::would_block) co_return false;
-  const std::size_t of_head = std::min(sent, head.size());
-  parts[0] += of_head;
-  parts[1] += sent - of_head;
-  if (parts[0].size() + parts[1].size() == 0) co_return true;
+  if (socket_->write_at_once(parts, error)) co_return true;
+  if (error) co_return false;
   socket_->set_deadline(context_->limits.write_timeout);
-  co_await asio::async_write(socket_->socket(), parts, asio::redirect_error(asio::use_awaitable, error));
+  co_await socket_->write(parts, error);
   socket_->clear_deadline();
   co_return !error;
 }
 
 asio::awaitable<void> Connection::linger() {
   error_code error;
-  socket_->socket().shutdown(asio::ip::tcp::socket::shutdown_send, error);
   socket_->set_deadline(kLingerTime);
+  co_await socket_->end_output();
   std::array<char, 4096> discarded{};
   std::size_t total = 0;
   while (!error && total < kLingerBytes && !socket_->expired()) {
     total += co_await socket_->socket().async_read_some(asio::buffer(discarded),
                                                         asio::redirect_error(asio::use_awaitable, error));
   }
-}
-
-bool Connection::unread_bytes() {
-  error_code error;
-  return socket_->socket().available(error) > 0 && !error;
 }
 
 }  // namespace storagepool::http

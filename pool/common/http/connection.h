@@ -34,13 +34,13 @@ class Connection {
   std::optional<runtime::TimePoint> idle_since() const { return idle_since_; }
 
  private:
+  boost::asio::awaitable<bool> begin_tls();
   boost::asio::awaitable<bool> await_request(bool first);
   boost::asio::awaitable<bool> serve_one();
   boost::asio::awaitable<Response> answer(Incoming& incoming, const Outline& asked);
   boost::asio::awaitable<Response> handle(Incoming& incoming);
   boost::asio::awaitable<bool> write(const Response& response, const Outline& asked, bool keep_alive);
   boost::asio::awaitable<void> linger();
-  bool unread_bytes();
 
   std::shared_ptr<Context> context_;
   std::shared_ptr<TimedSocket> socket_;

@@ -31,7 +31,9 @@ struct Context {
 
   const Limits limits;
   const Handler handler;
-  const Gate gate;  // may be empty
+  const Gate gate;                        // may be empty
+  bool encrypted = false;                 // with `tls`, or not at all
+  std::shared_ptr<const TlsContext> tls;  // of connections to come
   std::size_t all_bodies_bytes = 0;
   std::uint64_t rate_limited = 0;  // requests refused by take_token
   bool closing = false;            // answers from now on are the last of their connection

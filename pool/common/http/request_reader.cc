@@ -4,9 +4,6 @@
 #include <string_view>
 
 #include <boost/asio/error.hpp>
-#include <boost/asio/redirect_error.hpp>
-#include <boost/asio/use_awaitable.hpp>
-#include <boost/asio/write.hpp>
 
 #include "pool/common/http/body_coding.h"
 #include "pool/common/http/failure.h"
@@ -36,8 +33,7 @@ asio::awaitable<bool> RequestReader::wait(std::chrono::milliseconds timeout) {
   if (buffer_.capacity() > kFirstBytes) buffer_.shrink_to_fit();
   socket_->set_deadline(timeout);
   error_code error;
-  const std::size_t got = co_await socket_->socket().async_read_some(
-      buffer_.prepare(kFirstBytes), asio::redirect_error(asio::use_awaitable, error));
+  const std::size_t got = co_await socket_->read_some(buffer_.prepare(kFirstBytes), error);
   buffer_.commit(got);
   socket_->clear_deadline();
   co_return !error;
@@ -78,6 +74,7 @@ asio::awaitable<tl::expected<Incoming, Rejected>> RequestReader::read() {
 
 // What is known before the body is read.
 std::optional<Rejected> RequestReader::judge(RequestParser& parser) {
+  parser.head().peer_certificate = socket_->peer_certificate();
   if (auto refusal = pass_gate(context_->gate, parser.head()))
     return parser.refuse(buffer_, std::move(*refusal));
   if (context_->limits_rate()) {
@@ -94,8 +91,7 @@ asio::awaitable<tl::expected<void, Rejected>> RequestReader::read_more(RequestPa
   const asio::mutable_buffer target =
       direct ? room : buffer_.prepare(std::min(kMoreBytes, buffer_.max_size() - buffer_.size()));
   error_code error;
-  const std::size_t got =
-      co_await socket_->socket().async_read_some(target, asio::redirect_error(asio::use_awaitable, error));
+  const std::size_t got = co_await socket_->read_some(target, error);
   if (direct) {
     parser.filled(got);
   } else {
@@ -111,8 +107,8 @@ asio::awaitable<tl::expected<void, Rejected>> RequestReader::read_more(RequestPa
 asio::awaitable<bool> RequestReader::send_continue() {
   static constexpr std::string_view kContinue = "HTTP/1.1 100 Continue\r\n\r\n";
   error_code error;
-  co_await asio::async_write(socket_->socket(), asio::buffer(kContinue),
-                             asio::redirect_error(asio::use_awaitable, error));
+  TimedSocket::Parts parts{asio::buffer(kContinue), asio::const_buffer()};
+  co_await socket_->write(parts, error);
   co_return !error;
 }
 

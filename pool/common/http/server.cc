@@ -62,6 +62,10 @@ struct Server::Impl : std::enable_shared_from_this<Server::Impl> {
   void stop();
   const asio::any_io_executor& executor() const { return executor_; }
   void close_after_answers(bool close) { context_->closing = close; }
+  void use_tls(std::shared_ptr<const TlsContext> tls) {
+    context_->encrypted = true;
+    context_->tls = std::move(tls);
+  }
   std::uint64_t rate_limited() const { return context_->rate_limited; }
 
  private:
@@ -121,6 +125,7 @@ asio::awaitable<void> Server::Impl::accept_loop() {
 }
 
 void Server::Impl::admit(tcp::socket socket) {
+  if (context_->encrypted && !context_->tls) return;
   error_code ignored;  // a client that is already gone is noticed on the first read
   socket.set_option(tcp::no_delay(true), ignored);
   const bool at_bound = served_ >= context_->limits.max_connections;
@@ -211,6 +216,10 @@ asio::awaitable<bool> Server::drain(std::chrono::steady_clock::time_point deadli
 
 void Server::close_after_answers(bool close) {
   impl_->close_after_answers(close);
+}
+
+void Server::use_tls(std::shared_ptr<const TlsContext> tls) {
+  impl_->use_tls(std::move(tls));
 }
 
 std::uint64_t Server::rate_limited() const {

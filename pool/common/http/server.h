@@ -36,6 +36,7 @@ struct Request {
   std::string request_id;                         // X-Request-Id as given (if sane) or made
   std::map<std::string, std::string> parameters;  // path parameters, filled by the router
   Access access;                                  // filled by the gate
+  std::string peer_certificate;  // name in the client's verified certificate, see tls.h; or ""
 
   std::optional<std::string_view> header(std::string_view name) const;       // case-insensitive, the first
   std::optional<std::string_view> query_value(std::string_view name) const;  // the first
@@ -80,6 +81,8 @@ struct Limits {
   std::size_t burst = 1;           // at once, at least 1; without meaning where there is no limit
 };
 
+class TlsContext;
+
 // Lives on one serial executor (a context that one thread runs, or a strand) and must be used on it, but for
 // its destruction. Requests are served one at a time per connection: of pipelined ones at most the larger of
 // Limits::header_bytes and 8 KiB is read ahead, the others wait in the socket. Whatever the handler refers to
@@ -96,6 +99,10 @@ class Server {
   // Binds (`address` is an IP address; "::" also takes IPv4, and IPv4 alone where the host has no IPv6) and
   // starts accepting; port 0 lets the kernel choose. Returns the bound port, or why not. Once per server.
   tl::expected<std::uint16_t, std::string> listen(const std::string& address, std::uint16_t port);
+
+  // Connections that are accepted from now on speak TLS with this; those that are there go on as they began.
+  // Null: there is nothing to speak it with, and they are closed. Without TLS unless this is called.
+  void use_tls(std::shared_ptr<const TlsContext> tls);
 
   // Whether from now on every answer says `Connection: close`, so that clients go elsewhere with their next
   // request. Those that come are served as before. Not after drain().

@@ -95,6 +95,12 @@ void add_ports(CLI::App& app, Options& options) {
                  "Address of every port; ::, also IPv4, and IPv4 alone where the host has no IPv6")
       ->capture_default_str();
   app.add_option("--api-port", options.api_port, "Audit API; 0: the kernel chooses")->capture_default_str();
+  app.add_option(
+      "--tls-dir", options.tls_dir,
+      "Folder with tls.crt (with its chain) and tls.key: the API speaks TLS 1.2 or newer, and nothing "
+      "else; read anew when they change");
+  app.add_option("--tls-client-ca", options.tls_client_ca,
+                 "CA (PEM) of clients' certificates: those that have one are who it says");
   app.add_option("--health-port", options.health_port, "/healthz, /livez, /readyz")->capture_default_str();
   app.add_option("--admin-port", options.admin_port, "/admin/settings, /admin/facts")->capture_default_str();
   app.add_option("--metrics-port", options.metrics_port, "/metrics")->capture_default_str();

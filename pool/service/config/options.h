@@ -29,6 +29,8 @@ struct Options {
   std::string access_file = "/etc/storagepool/config/access.json";
   std::string auth_issuer;  // of PASETO tokens; "": anybody
   std::string auth_audience;
+  std::string tls_dir;                // tls.crt and tls.key of the API port; empty: clear text
+  std::string tls_client_ca;          // of clients' certificates; empty: none are asked for
   std::string listen_address = "::";  // and IPv4
   std::uint16_t api_port = 8080;      // each: 0 lets the kernel choose
   std::uint16_t health_port = 8081;

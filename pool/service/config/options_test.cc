@@ -45,6 +45,8 @@ TEST_F(OptionsTest, ReadsEveryFlag) {
                               "--admin-token-file=t",
                               "--state-dir=s",
                               "--listen-address=127.0.0.1",
+                              "--tls-dir=l",
+                              "--tls-client-ca=m",
                               "--api-port=1",
                               "--health-port=2",
                               "--admin-port=3",
@@ -70,6 +72,8 @@ TEST_F(OptionsTest, ReadsEveryFlag) {
   EXPECT_EQ(options->admin_token_file, "t");
   EXPECT_EQ(options->state_dir, "s");
   EXPECT_EQ(options->listen_address, "127.0.0.1");
+  EXPECT_EQ(options->tls_dir, "l");
+  EXPECT_EQ(options->tls_client_ca, "m");
   EXPECT_EQ(options->api_port, 1);
   EXPECT_EQ(options->health_port, 2);
   EXPECT_EQ(options->admin_port, 3);

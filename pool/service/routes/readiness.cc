@@ -53,8 +53,9 @@ Readiness judge(const Situation& now) {
   Readiness readiness;
   if (now.draining) readiness.not_ready.emplace_back("draining");
   if (now.leaving) readiness.not_ready.emplace_back("leaving");
+  if (!now.tls.empty()) (now.serves_tls ? readiness.degraded : readiness.not_ready).push_back(now.tls);
   if (now.postgres.empty()) {
-    readiness.degraded = now.to_mend;
+    readiness.degraded.insert(readiness.degraded.end(), now.to_mend.begin(), now.to_mend.end());
     if (now.journal && !now.journal->takes_events) {
       readiness.degraded.push_back(takes_none(*now.journal));
     }

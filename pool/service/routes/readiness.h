@@ -23,6 +23,8 @@ struct Situation {
   bool leaving = false;                            // the operator has said so
   bool left = false;                               // and the delay is over, see Leaving
   bool draining = false;
+  std::string tls;                   // what is wrong with the certificate that is mounted; empty: nothing
+  bool serves_tls = true;            // with one that was mounted before
   std::vector<std::string> to_mend;  // by a person, while PostgreSQL is usable
 };
 

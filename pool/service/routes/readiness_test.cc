@@ -72,6 +72,16 @@ TEST(Readiness, IsThereWhilePostgresqlStoresEvents) {
   EXPECT_THAT(judge(now).degraded, ElementsAre("the journal takes no events: it is full"));
 }
 
+TEST(Readiness, NeedsACertificateWhereThereIsToBeOne) {
+  for (Situation now : {well(), away()}) {
+    now.tls = "the key is not the certificate's";
+    EXPECT_THAT(judge(now).not_ready, IsEmpty()) << "the one before serves on";
+    EXPECT_THAT(judge(now).degraded, ::testing::Contains(now.tls));
+    now.serves_tls = false;
+    EXPECT_THAT(judge(now).not_ready, ElementsAre(now.tls));
+  }
+}
+
 TEST(Readiness, TellsWhatAPersonHasToMend) {
   Situation now = well();
   now.to_mend = {"the registry of workspaces is lost"};

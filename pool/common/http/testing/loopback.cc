@@ -72,6 +72,15 @@ void LoopbackServer::close_after_answers(bool close) {
   done.get_future().get();
 }
 
+void LoopbackServer::use_tls(std::shared_ptr<const TlsContext> tls) {
+  std::promise<void> done;
+  boost::asio::post(impl_->loop, [&] {
+    impl_->server.use_tls(std::move(tls));
+    done.set_value();
+  });
+  done.get_future().get();
+}
+
 bool LoopbackServer::drain(std::chrono::steady_clock::duration timeout) {
   return boost::asio::co_spawn(impl_->loop, impl_->server.drain(std::chrono::steady_clock::now() + timeout),
                                boost::asio::use_future)

@@ -29,6 +29,7 @@ class LoopbackServer {
 
   std::uint16_t port() const;
   void close_after_answers(bool close);
+  void use_tls(std::shared_ptr<const TlsContext> tls);
   bool drain(std::chrono::steady_clock::duration timeout);
   std::uint64_t rate_limited() const;
 

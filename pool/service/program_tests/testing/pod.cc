@@ -53,7 +53,7 @@ Pod::Pod(const postgres::ConnectOptions& target) {
   config.generation = 1;
   config.postgres = {target.host, target.port, target.database, to_settings(target.ssl_mode)};
   config.pool = {{"maxOpenConns", 4}, {"maxIdleConns", 4}};
-  for (const char* sub : {"config", "credentials", "ca", "admin", "auth", "state"})
+  for (const char* sub : {"config", "credentials", "ca", "admin", "auth", "tls", "state"})
     fs::create_directory(folder_ / sub);
   write_config();
   write("credentials/username", target.user);

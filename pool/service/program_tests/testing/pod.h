@@ -41,6 +41,7 @@ class Pod {
   void write(const std::string& file, const std::string& contents) const;  // below the pod's folder
   void remove(const std::string& file) const;
   std::string read(const std::string& file) const;
+  std::string path(const std::string& file) const { return (folder_ / file).string(); }
 
   // Returns once the program listens; throws std::runtime_error with its log when it does not.
   void start(const std::map<std::string, std::string>& environment = {},
