@@ -1,7 +1,7 @@
 # Everything a person runs, in one place; each recipe is one script that also answers --help.
 SHELL := /bin/bash
 .DEFAULT_GOAL := help
-.PHONY: help setup build test simulate fuzz demo demo-down chaos check bench bench-engine bench-report \
+.PHONY: help setup build test simulate proxies fuzz demo demo-down chaos check bench bench-engine bench-report \
         bench-service bench-service-report clean
 
 help: ## Show this list
@@ -19,6 +19,10 @@ test: setup ## Build and run every test: units, PostgreSQL, thread sanitizer, cl
 
 simulate: setup ## Run more schedules of the simulated pool engine than `test` does: SEED=1 SCHEDULES=100000
 	@hack/simulate --seed $(or $(SEED),1) --schedules $(or $(SCHEDULES),100000)
+
+proxies: ## Send requests through nginx and HAProxy when their connections have been idle for long: REQUESTS=100000
+	@hack/setup build
+	@hack/proxies --requests $(or $(REQUESTS),100000)
 
 fuzz: ## Run the fuzz targets under libFuzzer: SECONDS=60 TARGET=http/request (default: each)
 	@hack/setup build fuzz

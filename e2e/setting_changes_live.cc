@@ -36,12 +36,7 @@ class SettingChangesLive : public Scenario {
 
   // What the pod's engine has in force.
   json settings_of(const std::string& pod) {
-    const PortForward forward(name_space(), "pod/" + pod, 8082);
-    const auto answer = HttpClient(forward.port())
-                            .send({.method = "GET",
-                                   .target = "/admin/settings",
-                                   .body = {},
-                                   .headers = {{"Authorization", "Bearer " + admin_token("audit")}}});
+    const auto answer = ask_admin(pod, "/admin/settings");
     if (!answer || answer->status != 200) {
       ADD_FAILURE() << "GET /admin/settings of " << pod << ": " << (answer ? answer->body : answer.error());
       return json::object();

@@ -10,6 +10,7 @@
 #include <utility>
 
 #include "e2e/support/node.h"
+#include "e2e/support/port_forward.h"
 
 namespace storagepool::e2e {
 namespace {
@@ -153,9 +154,14 @@ std::vector<std::string> Scenario::events_about(const std::string& name) {
   return lines;
 }
 
-std::string Scenario::admin_token(const std::string& name) {
-  return kubectl_out({"-n", namespace_, "get", "secret", name + "-admin", "-o",
-                      "go-template={{.data.token | base64decode}}"});
+tl::expected<HttpResponse, std::string> Scenario::ask_admin(const std::string& pod, const std::string& path) {
+  std::string token =
+      kubectl_out({"-n", operator_namespace(), "exec", "deployment/storagepool-operator", "--",
+                   "storagepool-operator", "sign", get("pod", pod).at("metadata").at("uid"), "GET", path});
+  token.erase(token.find_last_not_of('\n') + 1);
+  const PortForward forward(namespace_, "pod/" + pod, 8082);
+  return HttpClient(forward.port())
+      .send({.method = "GET", .target = path, .body = {}, .headers = {{"Authorization", "Bearer " + token}}});
 }
 
 HttpRequest Scenario::post_event(const json& event) {

@@ -57,7 +57,8 @@ class Scenario : public ::testing::Test {
   ::testing::AssertionResult restarts(const std::string& pod);
   // Events about the StoragePool: "Reason: message".
   std::vector<std::string> events_about(const std::string& name);
-  std::string admin_token(const std::string& name);
+  // Asks the administration port of a pod, as a person who may run the operator's program does.
+  tl::expected<HttpResponse, std::string> ask_admin(const std::string& pod, const std::string& path);
 
  private:
   void write_artifacts();

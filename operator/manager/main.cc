@@ -7,6 +7,7 @@
 
 #include "operator/manager/manager.h"
 #include "operator/manager/options.h"
+#include "operator/manager/sign.h"
 #include "pool/common/runtime/log.h"
 
 int main(int argc, char** argv) {
@@ -24,6 +25,7 @@ int main(int argc, char** argv) {
     const auto options = storagepool::manager::parse_options(argc, argv, std::cout, std::cerr);
     if (!options) return options.error();
     storagepool::log::configure("storagepool-operator", options->log_level);
+    if (options->to_sign) return storagepool::manager::print_token(*options, std::cout, std::cerr);
     return storagepool::manager::run(*options);
   } catch (const std::exception& error) {
     storagepool::log::error("unexpected failure", {{"detail", error.what()}});

@@ -11,8 +11,8 @@
 #include <boost/asio/post.hpp>
 
 #include "operator/kube/transport/cpprest_transport.h"
-#include "operator/manager/admin_key.h"
 #include "operator/manager/controller.h"
+#include "operator/manager/operator_key.h"
 #include "operator/pods/live_pods.h"
 #include "operator/reconcile/kube_cluster.h"
 #include "operator/reconcile/reconcile.h"
@@ -103,8 +103,9 @@ class Work {
   bool run(const std::stop_token& stop) {
     const std::stop_callback shut_down(stop, [this] { queue_.shut_down(); });
     const kube::Client client(transport_, kFieldManager);
-    const auto key = admin_key(client, stop);
+    const auto key = operator_key(client, stop);
     if (!key) return stop.stop_requested();
+    const pods::Signer signer(*key);
     kube::EventRecorder recorder(client, "storagepool.dev/operator", kFieldManager);
     reconcile::KubeCluster cluster(
         transport_, client, recorder, metrics_,
@@ -113,12 +114,12 @@ class Work {
     if (!wait_for_caches(cluster, stop)) return true;
     log::info("caches are filled, reconciling");
     readiness_.set("");
-    pods::LivePods pods(render::kAdminPort, metrics_,
+    pods::LivePods pods(render::kAdminPort, signer, metrics_,
                         [this](const kube::ObjectKey& pool) { queue_.add(pool, kube::Priority::kChange); });
     reconcile::Reconciler reconciler(
         cluster, pods,
         {.default_image = options_.default_image,
-         .admin_key = *key,
+         .operator_key = signer.public_key(),
          .resync = options_.resync,
          .wake = [this](const kube::ObjectKey& pool) { queue_.add(pool, kube::Priority::kChange); }});
     Controller(queue_, reconciler, metrics_).run(options_.max_concurrent_reconciles);
@@ -127,18 +128,18 @@ class Work {
   }
 
  private:
-  std::optional<std::string> admin_key(const kube::Client& client, const std::stop_token& stop) {
+  std::optional<std::string> operator_key(const kube::Client& client, const std::stop_token& stop) {
     bool warned = false;
     while (!stop.stop_requested()) {
-      auto key = load_or_create_admin_key(client, name_space_);
+      auto key = load_or_create_operator_key(client, name_space_);
       if (key) return std::move(*key);
-      readiness_.set("the admin key: " + key.error().to_string());
+      readiness_.set("the operator's key: " + key.error().to_string());
       if (key.error().is_invalid()) {
-        log::error("the admin key is unusable", {{"detail", key.error().to_string()}});
+        log::error("the operator's key is unusable", {{"detail", key.error().to_string()}});
         return std::nullopt;
       }
       if (!std::exchange(warned, true)) {
-        log::warn("cannot load the admin key, trying again",
+        log::warn("cannot load the operator's key, trying again",
                   {{"namespace", name_space_}, {"detail", key.error().to_string()}});
       }
       if (!runtime::pause_for(kKeyRetry, stop)) break;
@@ -206,9 +207,7 @@ int run(const Options& options) {
   log::info("listening",
             {{"healthPort", *health_port}, {"metricsPort", *metrics_port}, {"version", STORAGEPOOL_VERSION}});
 
-  const std::string name_space = !options.name_space.empty()   ? options.name_space
-                                 : !config->name_space.empty() ? config->name_space
-                                                               : "default";
+  const std::string name_space = name_space_of(options, *config);
   std::atomic<bool> well = true;
   worker = std::jthread([&](const std::stop_token& stop) {
     Work work(options, name_space, **transport, metrics, readiness);

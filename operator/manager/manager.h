@@ -7,8 +7,8 @@
 namespace storagepool::manager {
 
 // Runs until SIGTERM or SIGINT. The exit code: 0 after a clean stop, 1 when a port cannot be bound or the
-// admin key is unusable, 2 when there is no usable way to the API server in the options. An API server that
-// is away is waited for.
+// operator's key is unusable, 2 when there is no usable way to the API server in the options. An API server
+// that is away is waited for.
 int run(const Options& options);
 
 }  // namespace storagepool::manager

@@ -18,6 +18,17 @@ std::string check_resync(const std::string& text) {
   return fits ? std::string() : "got \"" + text + "\"; allowed: a duration from 1s to 1h";
 }
 
+CLI::App& add_sign(CLI::App& app, RequestToSign& request) {
+  CLI::App& sign = *app.add_subcommand(
+      "sign",
+      "Prints the token for one request to the administration port of a pod (Authorization: Bearer ...)");
+  sign.add_option("pod-uid", request.pod_uid, "metadata.uid of the pod")->required();
+  sign.add_option("method", request.method, "GET, PUT or POST")->required();
+  sign.add_option("path", request.path, "With its query, as in /admin/journal?limit=10")->required();
+  sign.add_option("--body", request.body, "What will be sent, to the byte");
+  return *sign.fallthrough();
+}
+
 }  // namespace
 
 tl::expected<Options, int> parse_options(int argc, const char* const* argv, std::ostream& out,
@@ -53,14 +64,22 @@ tl::expected<Options, int> parse_options(int argc, const char* const* argv, std:
       ->check(CLI::Range(1, 64))
       ->capture_default_str();
   command_line::add_log_level(app, options.log_level);
+  RequestToSign to_sign;
+  const CLI::App& sign = add_sign(app, to_sign);
 
   try {
     app.parse(argc, argv);
   } catch (const CLI::ParseError& problem) {
     return tl::unexpected(app.exit(problem, out, error) == 0 ? 0 : kUsageError);
   }
+  if (sign.parsed()) options.to_sign = std::move(to_sign);
   options.resync = settings::parse_duration(resync).value_or(options.resync);
   return options;
+}
+
+std::string name_space_of(const Options& options, const kube::ClientConfig& config) {
+  if (!options.name_space.empty()) return options.name_space;
+  return config.name_space.empty() ? "default" : config.name_space;
 }
 
 }  // namespace storagepool::manager

@@ -4,13 +4,23 @@
 #include <chrono>
 #include <cstdint>
 #include <iosfwd>
+#include <optional>
 #include <string>
 
 #include <tl/expected.hpp>
 
+#include "operator/kube/transport/config.h"
 #include "pool/common/runtime/log.h"
 
 namespace storagepool::manager {
+
+// One request to the administration port of a pod, for a person to send.
+struct RequestToSign {
+  std::string pod_uid;
+  std::string method;
+  std::string path;  // with its query
+  std::string body;
+};
 
 struct Options {
   std::string kubeconfig;  // empty: $KUBECONFIG, else the pod's service account
@@ -22,11 +32,15 @@ struct Options {
   std::chrono::milliseconds resync{10'000};
   int max_concurrent_reconciles = 4;
   log::Level log_level = log::Level::kInfo;
+  std::optional<RequestToSign> to_sign;  // instead of running
 };
 
 // The options, or the exit code when there is nothing to run: 0 after --help and --version (written to
 // `out`), 2 after an error (written to `error`).
 tl::expected<Options, int> parse_options(int argc, const char* const* argv, std::ostream& out,
                                          std::ostream& error);
+
+// The operator's own namespace.
+std::string name_space_of(const Options& options, const kube::ClientConfig& config);
 
 }  // namespace storagepool::manager

@@ -48,6 +48,19 @@ TEST_F(ParseOptions, EveryFlagIsRead) {
   EXPECT_EQ(options->log_level, log::Level::kDebug);
 }
 
+TEST_F(ParseOptions, SignTakesOneRequest) {
+  EXPECT_FALSE(parse({})->to_sign);
+  const auto options = parse({"sign", "uid-1", "POST", "/admin/journal?x=1", "--body={}", "--namespace=n"});
+  ASSERT_TRUE(options) << error_.str();
+  EXPECT_EQ(options->name_space, "n");
+  ASSERT_TRUE(options->to_sign);
+  EXPECT_EQ(options->to_sign->pod_uid, "uid-1");
+  EXPECT_EQ(options->to_sign->method, "POST");
+  EXPECT_EQ(options->to_sign->path, "/admin/journal?x=1");
+  EXPECT_EQ(options->to_sign->body, "{}");
+  EXPECT_EQ(parse({"sign", "uid-1", "GET"}).error(), 2);
+}
+
 TEST_F(ParseOptions, HelpAndVersionEndWell) {
   EXPECT_EQ(parse({"--help"}).error(), 0);
   EXPECT_THAT(out_.str(), HasSubstr("--default-image"));

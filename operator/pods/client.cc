@@ -1,6 +1,5 @@
 #include "operator/pods/client.h"
 
-#include <algorithm>
 #include <optional>
 #include <string_view>
 #include <utility>
@@ -22,9 +21,10 @@ namespace beast = boost::beast;
 namespace http = boost::beast::http;
 using boost::system::error_code;
 
-bool has_control_character(std::string_view text) {
-  return std::any_of(text.begin(), text.end(), [](char c) { return (c >= 0 && c < ' ') || c == 0x7f; });
-}
+constexpr const char* kRefusesSignature =
+    "it refuses what the operator signs: it has not been told of the operator's key yet, or the clocks of "
+    "the two "
+    "differ by more than a minute";
 
 std::string authority(const std::string& ip, std::uint16_t port) {
   const bool v6 = ip.find(':') != std::string::npos;
@@ -42,7 +42,7 @@ Answer read_report(const Client::Result& response) {
     return failed(unreadable ? Outcome::kUnreadable : Outcome::kUnreachable,
                   "its administration port does not answer (" + reason + ")");
   }
-  if (response->status == 401) return failed(Outcome::kUnauthorized, "it refuses the operator's token");
+  if (response->status == 401) return failed(Outcome::kUnauthorized, kRefusesSignature);
   if (response->status != 200) {
     return failed(Outcome::kRefused, "its administration port answered " + std::to_string(response->status));
   }
@@ -59,11 +59,12 @@ bool answers(const Answer& answer) {
 
 }  // namespace
 
-Client::Client(const asio::any_io_executor& executor, std::string ip, std::uint16_t port, std::string token,
-               std::chrono::milliseconds deadline)
+Client::Client(const asio::any_io_executor& executor, std::string ip, std::uint16_t port, std::string pod_uid,
+               const Signer& signer, std::chrono::milliseconds deadline)
     : ip_(std::move(ip)),
       port_(port),
-      token_(std::move(token)),
+      pod_uid_(std::move(pod_uid)),
+      signer_(signer),
       deadline_(deadline),
       stream_(executor),
       buffer_(kMaxHeaderBytes + kMaxBodyBytes) {}
@@ -87,6 +88,14 @@ asio::awaitable<Client::Result> Client::put(std::string path, std::string body) 
   return send(std::move(put));
 }
 
+std::string Client::token_of(const Request& request) const {
+  return signer_.token({.pod_uid = pod_uid_,
+                        .method = {request.method_string().data(), request.method_string().size()},
+                        .path = {request.target().data(), request.target().size()},
+                        .body = request.body()},
+                       runtime::wall_now());
+}
+
 kube::ApiError Client::describe(const error_code& error) const {
   const std::string host = authority(ip_, port_);
   kube::ApiError described{.reason = std::string(kube::kReasonTransport),
@@ -108,12 +117,11 @@ kube::ApiError Client::describe(const error_code& error) const {
 asio::awaitable<Client::Result> Client::send(Request request) {
   error_code error;
   const auto address = asio::ip::make_address(ip_, error);
-  if (error || has_control_character(token_)) {
+  if (error) {
     co_return tl::unexpected(
-        kube::ApiError{.reason = std::string(kube::kReasonMalformed),
-                       .message = "not a pod's address, or a token that no header can hold"});
+        kube::ApiError{.reason = std::string(kube::kReasonMalformed), .message = "not a pod's address"});
   }
-  if (!token_.empty()) request.set(http::field::authorization, "Bearer " + token_);
+  request.set(http::field::authorization, "Bearer " + token_of(request));
   request.prepare_payload();
   http::response_parser<http::string_body> parser;
   parser.header_limit(kMaxHeaderBytes);

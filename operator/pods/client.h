@@ -1,6 +1,6 @@
-// Requests to the administration port of one pod: plain HTTP to its address, a bearer token, a short
-// deadline, a small answer. A pod is not trusted: it may be any image a user named, so every limit here is
-// enforced on the wire.
+// Requests to the administration port of one pod: plain HTTP to its address, each signed for this pod alone,
+// a short deadline, a small answer. A pod is not trusted: it may be any image a user named, so every limit
+// here is enforced on the wire.
 #pragma once
 
 #include <chrono>
@@ -20,6 +20,7 @@
 #include "operator/kube/transport/error.h"
 #include "operator/pods/pods.h"
 #include "operator/pods/schedule.h"
+#include "operator/pods/signer.h"
 
 namespace storagepool::pods {
 
@@ -37,9 +38,9 @@ class Client {
  public:
   using Result = tl::expected<Response, kube::ApiError>;
 
-  // `ip`: an address, never a name. `token` may be empty.
-  Client(const boost::asio::any_io_executor& executor, std::string ip, std::uint16_t port, std::string token,
-         std::chrono::milliseconds deadline = kDeadline);
+  // `ip`: an address, never a name. The signer outlives the client.
+  Client(const boost::asio::any_io_executor& executor, std::string ip, std::uint16_t port,
+         std::string pod_uid, const Signer& signer, std::chrono::milliseconds deadline = kDeadline);
 
   // Redirects are answers, never followed.
   boost::asio::awaitable<Result> get(std::string path);
@@ -50,11 +51,13 @@ class Client {
   using Request = boost::beast::http::request<boost::beast::http::string_body>;
   Request request(boost::beast::http::verb verb, const std::string& path) const;
   boost::asio::awaitable<Result> send(Request request);
+  std::string token_of(const Request& request) const;
   kube::ApiError describe(const boost::system::error_code& error) const;
 
   std::string ip_;
   std::uint16_t port_;
-  std::string token_;
+  std::string pod_uid_;
+  const Signer& signer_;
   std::chrono::milliseconds deadline_;
   boost::beast::tcp_stream stream_;
   boost::beast::flat_buffer buffer_;

@@ -43,8 +43,9 @@ prometheus::Gauge& gauge(prometheus::Registry& registry, const char* name, const
 
 }  // namespace
 
-LivePods::LivePods(std::uint16_t port, runtime::Metrics& metrics, Changed changed)
+LivePods::LivePods(std::uint16_t port, const Signer& signer, runtime::Metrics& metrics, Changed changed)
     : port_(port),
+      signer_(signer),
       changed_(std::move(changed)),
       asked_(prometheus::BuildCounter()
                  .Name("storagepool_pod_reports_total")
@@ -115,7 +116,7 @@ asio::awaitable<void> LivePods::ask(Task task) {
   const std::uint64_t id = task.id;
   Answer answer{.outcome = Outcome::kUnreadable, .failure = "asking it failed"};
   try {
-    Client client(loop_.get_executor(), task.ip, port_, task.token);
+    Client client(loop_.get_executor(), task.ip, port_, task.uid, signer_);
     answer = co_await exchange(client, std::move(task));
   } catch (const std::exception& error) {
     log::error("asking a pod failed", {{"detail", error.what()}});

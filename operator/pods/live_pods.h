@@ -14,6 +14,7 @@
 
 #include "operator/pods/pods.h"
 #include "operator/pods/schedule.h"
+#include "operator/pods/signer.h"
 #include "pool/common/runtime/metrics.h"
 
 namespace storagepool::pods {
@@ -23,8 +24,8 @@ class LivePods final : public Pods {
   // A StoragePool is to be looked at again. Called from the loop's thread; quick.
   using Changed = std::function<void(const kube::ObjectKey& storage_pool)>;
 
-  // `port`: the administration port of every pod. `metrics` outlives this.
-  LivePods(std::uint16_t port, runtime::Metrics& metrics, Changed changed);
+  // `port`: the administration port of every pod. `signer` and `metrics` outlive this.
+  LivePods(std::uint16_t port, const Signer& signer, runtime::Metrics& metrics, Changed changed);
   ~LivePods() override;  // ends what is under way
 
   Answer latest(const kube::ObjectKey& storage_pool, const PodRun& run) const override;
@@ -37,6 +38,7 @@ class LivePods final : public Pods {
   void finish(std::uint64_t id, Answer answer);
 
   const std::uint16_t port_;
+  const Signer& signer_;
   const Changed changed_;
   prometheus::Family<prometheus::Counter>& asked_;
   prometheus::Histogram& age_;

@@ -26,7 +26,7 @@ class LivePodsTest : public ::testing::Test {
             if (!peer.send(answer(request))) return;
           }
         }),
-        pods_(server_.port(), metrics_, [this](const kube::ObjectKey& key) {
+        pods_(server_.port(), signer_, metrics_, [this](const kube::ObjectKey& key) {
           const std::lock_guard lock(mutex_);
           ++changes_[key.name];
           changed_.notify_all();
@@ -41,9 +41,7 @@ class LivePodsTest : public ::testing::Test {
                                  : settings::to_json(report);
     return "HTTP/1.1 200 OK\r\nContent-Length: " + std::to_string(body.size()) + "\r\n\r\n" + body;
   }
-  static Wanted wanted() {
-    return {.token = "t", .period = 10ms, .pods = {{.run = {.uid = "u", .ip = "127.0.0.1"}}}};
-  }
+  static Wanted wanted() { return {.period = 10ms, .pods = {{.run = {.uid = "u", .ip = "127.0.0.1"}}}}; }
   bool wait_for_changes(int count) {
     std::unique_lock lock(mutex_);
     return changed_.wait_for(lock, 10s, [&] { return changes_["audit"] >= count; });
@@ -55,6 +53,7 @@ class LivePodsTest : public ::testing::Test {
   std::condition_variable changed_;
   std::map<std::string, int> changes_;
   runtime::Metrics metrics_;
+  const Signer signer_{std::string(kSeedBytes, 'k')};
   kube::LoopbackServer server_;
   LivePods pods_;
   const kube::ObjectKey audit_{"team", "audit"};

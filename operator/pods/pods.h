@@ -21,7 +21,7 @@ namespace storagepool::pods {
 enum class Outcome {
   kNotAsked,
   kAnswered,
-  kUnauthorized,  // it has another token than ours
+  kUnauthorized,  // it does not take our signature
   kRefused,       // any other status but 200
   kUnreadable,    // not HTTP, too large, or not a report
   kUnreachable,   // refused, reset, or silent until the deadline
@@ -54,7 +54,6 @@ struct WantedPod {
 };
 
 struct Wanted {
-  std::string token;
   std::chrono::milliseconds period{10'000};  // a pod that answers is asked about this often
   std::vector<WantedPod> pods;               // with different uids
 };

@@ -88,7 +88,6 @@ bool is_silent(const Answer& answer) {
 void Schedule::follow(const kube::ObjectKey& storage_pool, const Wanted& wanted, TimePoint now) {
   StoragePool& known = storage_pools_[storage_pool];
   const bool sooner = wanted.period < known.period;
-  known.token = wanted.token;
   known.period = wanted.period;
   std::map<std::string, std::uint64_t> before = std::exchange(known.pods, {});
   for (const WantedPod& next : wanted.pods) {
@@ -176,7 +175,7 @@ std::vector<Task> Schedule::take(TimePoint now) {
 Task Schedule::begin(Pod& pod, std::uint64_t id, TimePoint now) {
   pod.under_way = true;
   pod.begun = now;
-  Task task{.id = id, .ip = pod.wanted.run.ip, .token = storage_pools_.at(pod.storage_pool).token};
+  Task task{.id = id, .uid = pod.wanted.run.uid, .ip = pod.wanted.run.ip};
   task.leaving = pod.wanted.leaving;
   const auto& report = pod.answer.report;
   if (pod.wanted.settings && report) {

@@ -35,8 +35,8 @@ inline constexpr std::size_t kMaxTextBytes = 1024;
 // One exchange with a pod: telling it what is wanted, then asking what is in force and what it knows.
 struct Task {
   std::uint64_t id = 0;
+  std::string uid = {};
   std::string ip = {};
-  std::string token = {};
   std::optional<settings::SettingsChange> settings = {};
   std::optional<bool> leaving = {};
 };
@@ -81,7 +81,6 @@ class Schedule {
     bool superseded = false;  // what is under way began before it was last said whether the pod leaves
   };
   struct StoragePool {
-    std::string token;
     std::chrono::milliseconds period{};
     std::uint64_t version = 0;
     std::map<std::string, std::uint64_t> pods;  // by uid

@@ -17,7 +17,7 @@ TEST_F(ScheduleTest, ANewPodIsAskedAtOnceAndThenAfterThePeriod) {
   EXPECT_EQ(latest(pod("1")).outcome, Outcome::kNotAsked);
   const Task task = taken();
   EXPECT_EQ(task.ip, "10.0.0.1");
-  EXPECT_EQ(task.token, "t");
+  EXPECT_EQ(task.uid, "1");
   EXPECT_THAT(schedule_.take(now_ + 1h), IsEmpty()) << "one exchange at a time";
   now_ += 20ms;
   EXPECT_TRUE(finished(task, says(3)));

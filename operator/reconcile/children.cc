@@ -104,20 +104,4 @@ Cluster::Result<Json> Children::write(Cluster& cluster, const kube::ResourceType
   return stored;
 }
 
-Cluster::Result<void> Children::ensure_unread(Cluster& cluster, const kube::ResourceType& type,
-                                              const Json& object) {
-  const std::string name = id(type, kube::key_of(object).name);
-  const std::size_t rendering = hash_of(object);
-  const auto known = applied_.find(name);
-  if (known != applied_.end() && known->second.rendering == rendering) return {};
-  const auto stored = store(cluster, type, object, {});
-  if (!stored) return tl::unexpected(stored.error());
-  applied_[name].rendering = rendering;
-  return {};
-}
-
-void Children::forget(const kube::ResourceType& type, const std::string& name) {
-  applied_.erase(id(type, name));
-}
-
 }  // namespace storagepool::reconcile

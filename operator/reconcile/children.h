@@ -1,8 +1,7 @@
 // Keeps the child objects of one StoragePool as rendered, with writes only where they are needed: an object
 // is applied when its rendering has changed since it was last applied, when the live object was changed or
-// deleted by somebody else, and once after the operator has started. Objects that must not be read (Secrets)
-// are applied once and on demand. An object of that name which this StoragePool does not control is never
-// touched: then every call fails with kNameTaken.
+// deleted by somebody else, and once after the operator has started. An object of that name which this
+// StoragePool does not control is never touched: then every call fails with kNameTaken.
 #pragma once
 
 #include <cstdint>
@@ -36,10 +35,6 @@ class Children {
   // Applies `object` in any case and remembers it.
   Cluster::Result<Json> write(Cluster& cluster, const kube::ResourceType& type, Json object,
                               Expected expected = {});
-  // Applies `object` unless the same rendering has been applied before; never reads it.
-  Cluster::Result<void> ensure_unread(Cluster& cluster, const kube::ResourceType& type, const Json& object);
-  // Forgets that the object was applied, so that the next `ensure` does it again.
-  void forget(const kube::ResourceType& type, const std::string& name);
 
  private:
   struct Applied {

@@ -33,8 +33,7 @@ class Cluster {
 
   // Another number whenever an object of the StoragePool in the caches, itself or a child, has changed.
   virtual std::uint64_t version(const kube::ObjectKey& pool) const = 0;
-  // From the cache, or as it was written if that is newer; null: not there. Any kind but Secrets, which are
-  // never read.
+  // From the cache, or as it was written if that is newer; null: not there.
   virtual kube::ObjectPtr cached(const kube::ResourceType& type, const kube::ObjectKey& key) const = 0;
   virtual std::vector<kube::ObjectPtr> cached_storage_pools() const = 0;
   // The pods with `pool`'s labels.

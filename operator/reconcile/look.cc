@@ -7,7 +7,6 @@
 #include "operator/kube/object.h"
 #include "operator/reconcile/conditions.h"
 #include "operator/reconcile/leaving.h"
-#include "operator/render/admin_token.h"
 #include "operator/render/render.h"
 #include "pool/common/runtime/log.h"
 
@@ -24,7 +23,6 @@ constexpr auto kWaiting = 2000ms;
 // How long after a change it is worth asking often.
 constexpr auto kProgressPeriod = 20s;
 constexpr auto kVolatileStatusPeriod = 30s;
-constexpr auto kSecretReapplyPeriod = 30s;
 // While the sessions of pods that are gone are awaited: what is read of them wakes nobody.
 constexpr std::chrono::milliseconds kReadAgain = 1s;
 // How long pods that leave are waited for where a volume keeps what they hold.
@@ -50,7 +48,6 @@ Look::Look(Cluster& cluster, pods::Pods& pods, const Options& options, SharedLed
       object_(std::move(object)),
       now_(now),
       identity_(render::identity_of(*object_)),
-      token_(render::admin_token(options.admin_key, identity_.uid)),
       deleting_(kube::is_deleting(*object_)),
       previous_(memory.status.view().value_or(Status{})) {
   auto spec = read_spec(cluster, *object_);
@@ -239,12 +236,11 @@ void Look::take_pods(const std::vector<kube::ObjectPtr>& objects) {
   observed_pods_ = true;
   learn_facts();
   follow_departed();
-  reapply_token_if_wanted();
 }
 
 // Also where the look has failed: what was granted before that is in force.
 void Look::follow_pods() {
-  pods::Wanted wanted{.token = token_, .period = report_period(), .pods = {}};
+  pods::Wanted wanted{.period = report_period(), .pods = {}};
   for (const PodState& pod : pods_) {
     if (finished_) break;
     wanted.pods.push_back({.run = run_of(pod.view, pods_),
@@ -253,23 +249,6 @@ void Look::follow_pods() {
                            .leaving = pod.leaving});
   }
   reports_.follow(kube::key_of(*object_), wanted);
-}
-
-// The Secret cannot be watched. A pod that refuses the token or does not come up may be for want of it.
-void Look::reapply_token_if_wanted() {
-  if (deleting_ || is_paused()) return;
-  const bool wanted = std::any_of(pods_.begin(), pods_.end(), [](const PodState& pod) {
-    return pod.answer.outcome == pods::Outcome::kUnauthorized || (pod.view.started && !pod.view.ran);
-  });
-  if (memory_.secret_applied_at == runtime::TimePoint{}) memory_.secret_applied_at = now_.steady;
-  if (!wanted || now_.steady - memory_.secret_applied_at < kSecretReapplyPeriod) return;
-  const std::string name = render::admin_secret_name(identity_.name);
-  memory_.children.forget(kube::resources::kSecrets, name);
-  memory_.secret_applied_at = now_.steady;
-  const auto applied = memory_.children.ensure_unread(cluster_, kube::resources::kSecrets,
-                                                      render::admin_secret(identity_, token_));
-  if (!applied)
-    log::warn("could not write the admin token", {{"secret", name}, {"detail", applied.error().to_string()}});
 }
 
 Look::Failure Look::write_status() {

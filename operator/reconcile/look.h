@@ -64,7 +64,6 @@ class Look {
   // A claim is raised before what it allows is written: false when others were quicker.
   bool raise(std::int64_t peak_pods, std::int64_t ceiling);
   Subject subject() const;
-  void reapply_token_if_wanted();
   bool holds_nothing(const PodView& pod) const;
   void follow_patience(bool leaving);
   Observed objects() const;  // without what the Ledger says
@@ -88,7 +87,6 @@ class Look {
   render::Identity identity_;
   render::Spec spec_;
   bool valid_ = false;  // the spec
-  std::string token_;
   bool deleting_ = false;
   bool finished_ = false;  // deletion is complete
   bool refused_ = false;   // the API server has refused a write for good

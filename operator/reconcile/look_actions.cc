@@ -121,9 +121,6 @@ void Look::report_kept_volumes() {
 }
 
 Look::Failure Look::apply_fixed_children() {
-  const auto secret = memory_.children.ensure_unread(cluster_, kube::resources::kSecrets,
-                                                     render::admin_secret(identity_, token_));
-  if (!secret) return refused_or(secret.error(), "Secret " + render::admin_secret_name(identity_.name));
   const std::pair<const kube::ResourceType&, Json> objects[] = {
       {kube::resources::kServiceAccounts, render::service_account(identity_)},
       {kube::resources::kServices, render::service(identity_, spec_)},

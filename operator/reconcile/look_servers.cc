@@ -104,7 +104,8 @@ Json Look::config_map(const Granted& granted) const {
                                         .postgres = granted.postgres,
                                         .candidate = granted.candidate,
                                         .leaving = std::move(leaving),
-                                        .tried = memory_.tried});
+                                        .tried = memory_.tried,
+                                        .operator_key = options_.operator_key});
 }
 
 // Where a grant lets pods be is counted from now on, whatever becomes of the write, until the pods say that

@@ -60,7 +60,6 @@ struct Memory {
   Viewed<Status> status;
   std::chrono::steady_clock::time_point status_written_at{};
   std::chrono::steady_clock::time_point progressed_at{};
-  std::chrono::steady_clock::time_point secret_applied_at{};
   std::optional<std::chrono::steady_clock::time_point> leaving_since;  // pods are to go for good
   bool deleting = false;                                               // and their StoragePool with them
   Inquiry inquiry;                                                     // why pods do not come up

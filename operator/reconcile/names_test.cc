@@ -10,9 +10,8 @@ namespace {
 using ::testing::HasSubstr;
 
 constexpr std::pair<const char*, const char*> kChildren[] = {
-    {"ServiceAccount", "audit"}, {"Secret", "audit-admin"},        {"Service", "audit"},
-    {"Service", "audit-pods"},   {"PodDisruptionBudget", "audit"}, {"ConfigMap", "audit-config"},
-    {"StatefulSet", "audit"}};
+    {"ServiceAccount", "audit"},      {"Service", "audit"},          {"Service", "audit-pods"},
+    {"PodDisruptionBudget", "audit"}, {"ConfigMap", "audit-config"}, {"StatefulSet", "audit"}};
 
 class Names : public Reconcile {
  protected:

@@ -23,7 +23,7 @@ class Paused : public Reconcile {
     change_spec("/spec/image", "img:2");
     cluster_.get("Service", "audit")["spec"]["type"] = "NodePort";
     cluster_.pod("audit-1").report.applied_generation = 1;
-    cluster_.pod("audit-2").token = "another";
+    cluster_.pod("audit-2").refuses = true;
   }
 };
 

@@ -26,7 +26,7 @@ namespace storagepool::reconcile {
 
 struct Options {
   std::string default_image;
-  std::string admin_key;                     // from which the pods' tokens are derived
+  std::string operator_key;                  // "k4.public.…": with which requests to pods are signed
   std::chrono::milliseconds resync{10'000};  // a look at least this often
   // Called for a StoragePool that has something to act upon because of another; from any worker.
   std::function<void(const kube::ObjectKey&)> wake = {};

@@ -4,7 +4,6 @@
 #include <gtest/gtest.h>
 
 #include "operator/reconcile/testing/reconcile_fixture.h"
-#include "operator/render/admin_token.h"
 
 namespace storagepool::reconcile {
 namespace {
@@ -312,20 +311,20 @@ TEST_F(Reconcile, AStoragePoolIsDrainedEvenWithAnInvalidSpec) {
   EXPECT_FALSE(cluster_.has("StoragePool", "audit"));
 }
 
-TEST_F(Reconcile, TheTokenIsDerivedAndWrittenAgainToAPodThatRefusesIt) {
+TEST_F(Reconcile, PodsAreToldWhoseRequestsTheyTake) {
   settle();
-  const std::string token =
-      render::admin_token(std::string(32, 'k'), pool()["metadata"]["uid"].get<std::string>());
-  EXPECT_EQ(cluster_.get("Secret", "audit-admin")["stringData"]["token"], token);
-  cluster_.pods.at("10.0.0.1").token = "another";
-  now_.steady += 60s;
-  cluster_.writes.clear();
-  ASSERT_TRUE(look());
-  EXPECT_THAT(cluster_.writes, Contains("apply Secret/audit-admin"));
-  cluster_.writes.clear();
-  ASSERT_TRUE(look());
-  EXPECT_THAT(cluster_.writes, Not(Contains("apply Secret/audit-admin")));
-  EXPECT_THAT(status().dump(), Not(HasSubstr(token)));
+  EXPECT_EQ(cluster_.get("ConfigMap", "audit-config")["data"]["operator-keys"], "k4.public.of-the-test\n");
+  const Json pods = cluster_.get("StatefulSet", "audit")["spec"]["template"];
+  restart_operator("k4.public.another");
+  settle();
+  EXPECT_EQ(cluster_.get("ConfigMap", "audit-config")["data"]["operator-keys"], "k4.public.another\n");
+  EXPECT_EQ(cluster_.get("StatefulSet", "audit")["spec"]["template"], pods) << "no pod is replaced for it";
+}
+
+TEST_F(Reconcile, ThereIsNoSecret) {
+  settle();
+  for (const auto& [id, object] : cluster_.objects) EXPECT_NE(id.first, "Secret") << id.second;
+  EXPECT_THAT(cluster_.writes, Not(Contains(HasSubstr("Secret"))));
 }
 
 TEST_F(Reconcile, ScaledToZeroIsReady) {

@@ -139,7 +139,7 @@ TEST(Workers, ShareOneServerAndNeverClaimMoreThanItGives) {
     for (const std::string& name : kNames) c.put(storage_pool_named(name, 2));
   });
   Reconciler reconciler(cluster, cluster,
-                        {.default_image = "img:1", .admin_key = std::string(32, 'k'), .resync = 10s});
+                        {.default_image = "img:1", .operator_key = "k4.public.of-the-test", .resync = 10s});
   runtime::Metrics metrics;
   kube::WorkQueue queue(metrics, "storagepool");
   std::atomic<int> looks{0};

@@ -1,6 +1,5 @@
 #include "operator/render/render.h"
 
-#include "operator/render/admin_token.h"
 #include "operator/render/object.h"
 #include "pool/common/encoding/sha256.h"
 
@@ -14,9 +13,6 @@ constexpr std::string_view kComponent = "datastorage";
 
 std::string config_map_name(const std::string& pool) {
   return pool + "-config";
-}
-std::string admin_secret_name(const std::string& pool) {
-  return pool + "-admin";
 }
 std::string pods_service_name(const std::string& pool) {
   return pool + "-pods";
@@ -88,13 +84,6 @@ Json service_account(const Identity& pool) {
   return object;
 }
 
-Json admin_secret(const Identity& pool, const std::string& token) {
-  Json object = owned(pool, "v1", "Secret", admin_secret_name(pool.name));
-  object["type"] = "Opaque";
-  object["stringData"] = {{"token", token}};
-  return object;
-}
-
 Json config_map(const Identity& pool, const ConfigMapInput& input) {
   Json object = owned(pool, "v1", "ConfigMap", config_map_name(pool.name));
   Json& annotations = object["metadata"]["annotations"];
@@ -103,7 +92,8 @@ Json config_map(const Identity& pool, const ConfigMapInput& input) {
   if (!input.tried.empty()) annotations[std::string(kTriedAnnotation)] = format_servers(input.tried);
   object["data"] = {{"config.yaml", settings::render_config({.generation = input.generation,
                                                              .postgres = input.postgres,
-                                                             .pool = settings::to_given(input.settings)})}};
+                                                             .pool = settings::to_given(input.settings)})},
+                    {"operator-keys", input.operator_key + "\n"}};
   if (const auto& candidate = input.candidate)
     object["data"][std::string(settings::kCandidateFile)] = settings::render_target(*candidate);
   return object;

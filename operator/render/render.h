@@ -2,9 +2,9 @@
 // server-side-apply bodies:
 //
 //   ServiceAccount NAME       no permissions, no token
-//   Secret NAME-admin         the administration port's bearer token
 //   ConfigMap NAME-config     config.yaml: the granted settings and their generation
-//                             (pool/common/settings/config_file.h); candidate.yaml: a server to try
+//                             (pool/common/settings/config_file.h); candidate.yaml: a server to try;
+//                             operator-keys: whose requests the administration ports take
 //   Service NAME              the API
 //   Service NAME-pods         headless, every pod under a name of its own
 //   StatefulSet NAME          the pods; its controller makes a claim state-NAME-<ordinal> for each that has
@@ -49,7 +49,6 @@ inline constexpr std::string_view kTemplateAnnotation = "storagepool.dev/templat
 inline constexpr std::string_view kPostgresHashAnnotation = "storagepool.dev/postgres-hash";
 
 std::string config_map_name(const std::string& pool);
-std::string admin_secret_name(const std::string& pool);
 std::string pods_service_name(const std::string& pool);
 // The PersistentVolumeClaim of the pod with this ordinal.
 std::string claim_name(const std::string& pool, std::int64_t ordinal);
@@ -67,6 +66,7 @@ struct ConfigMapInput {
   std::optional<settings::PostgresTarget> candidate{};  // that they try
   std::vector<std::string> leaving{};                   // see kLeavingAnnotation
   std::vector<std::string> tried{};                     // see kTriedAnnotation
+  std::string operator_key{};                           // "k4.public.…": whose requests pods take
 };
 struct StatefulSetInput {
   std::int64_t replicas = 0;
@@ -86,7 +86,6 @@ inline constexpr std::int64_t kNoRollout = 1000;
 bool wants_volumes(const Spec& spec);
 
 Json service_account(const Identity& pool);
-Json admin_secret(const Identity& pool, const std::string& token);
 Json config_map(const Identity& pool, const ConfigMapInput& input);
 Json service(const Identity& pool, const Spec& spec);
 Json pods_service(const Identity& pool);

@@ -5,8 +5,6 @@
 #include <gmock/gmock.h>
 #include <gtest/gtest.h>
 
-#include "operator/render/admin_token.h"
-
 namespace storagepool::render {
 namespace {
 
@@ -44,8 +42,8 @@ bool contains(const Json& list, const Json& item) {
 TEST(Render, EverythingIsOwnedAndLabelled) {
   const Spec spec = spec_with();
   for (const Json& object :
-       {service_account(kPool), admin_secret(kPool, "t"), config_map(kPool, {}), service(kPool, spec),
-        pods_service(kPool), pod_disruption_budget(kPool, true), stateful_set(kPool, spec, {})}) {
+       {service_account(kPool), config_map(kPool, {}), service(kPool, spec), pods_service(kPool),
+        pod_disruption_budget(kPool, true), stateful_set(kPool, spec, {})}) {
     const Json& metadata = object["metadata"];
     EXPECT_EQ(metadata["namespace"], "team");
     EXPECT_EQ(metadata["labels"]["app.kubernetes.io/managed-by"], "storagepool-operator");
@@ -55,6 +53,12 @@ TEST(Render, EverythingIsOwnedAndLabelled) {
     EXPECT_EQ(metadata["ownerReferences"][0]["controller"], true);
     EXPECT_EQ(metadata["ownerReferences"][0]["blockOwnerDeletion"], true);
   }
+}
+
+TEST(Render, ConfigMapSaysWhoseRequestsAPodTakes) {
+  ConfigMapInput input;
+  input.operator_key = "k4.public.x";
+  EXPECT_EQ(config_map(kPool, input)["data"]["operator-keys"], "k4.public.x\n");
 }
 
 TEST(Render, ConfigMapIsWhatAPodReads) {
@@ -113,7 +117,6 @@ TEST(Render, StatefulSetMountsWhatThePodNeeds) {
   EXPECT_EQ(container_of(set)["command"], Json::array({"/usr/bin/datastorage"}));
   const std::string text = set.dump();
   EXPECT_THAT(text, HasSubstr(R"("secretName":"creds")"));
-  EXPECT_THAT(text, HasSubstr(R"("secretName":"audit-admin")"));
   EXPECT_THAT(text, HasSubstr(R"("name":"audit-config")"));
   EXPECT_THAT(text, Not(HasSubstr("ca.crt")));
   EXPECT_EQ(container_of(set)["readinessProbe"]["httpGet"]["path"], "/readyz");
@@ -153,7 +156,7 @@ Json ephemeral_pods(const Json& overrides = Json::object()) {
 TEST(Render, JournalIsAsLargeAsAskedAndItsVolumeLarger) {
   const auto rendered = [](const char* size) {
     const Json set = ephemeral_pods({{"journal", {{"size", size}}}});
-    return std::pair(container_of(set)["args"].back(), volumes_of(set)[3]["emptyDir"]["sizeLimit"]);
+    return std::pair(container_of(set)["args"].back(), volumes_of(set)[2]["emptyDir"]["sizeLimit"]);
   };
   EXPECT_EQ(rendered("512Mi"), std::pair(Json("--journal-max-bytes=512Mi"), Json("1088Mi")));
   EXPECT_EQ(rendered("1.5G"), std::pair(Json("--journal-max-bytes=1500000000"), Json("3067108864")));
@@ -268,9 +271,9 @@ TEST(Render, DefaultsOfTheServiceLeaveTheTemplateAsItWas) {
   EXPECT_EQ(container_of(bare)["args"],
             Json::array({"--config=/etc/storagepool/config/config.yaml",
                          "--credentials-dir=/etc/storagepool/credentials",
-                         "--admin-token-file=/etc/storagepool/admin/token", "--pod-uid=$(POD_UID)",
+                         "--operator-keys=/etc/storagepool/config/operator-keys", "--pod-uid=$(POD_UID)",
                          "--session-name=$(POD_NAME).u-1", "--state-dir=/var/lib/storagepool"}));
-  EXPECT_EQ(volumes_of(bare).size(), 3U);
+  EXPECT_EQ(volumes_of(bare).size(), 2U);
 }
 
 TEST(Render, EveryFieldOfTheSpecReachesThePods) {
@@ -305,13 +308,6 @@ TEST(Render, PoolSettingsAndTheServersPlaceNeverRollThePodsButTheDatabaseDoes) {
   for (const Json& change : {Json{{"database", "b"}}, Json{{"credentialsSecretRef", {{"name", "c2"}}}}}) {
     EXPECT_NE(template_of({{"postgres", change}}), before) << change;
   }
-}
-
-TEST(AdminToken, IsHmacSha256OfTheUid) {
-  // printf storagepool.dev/admin-token/u-1 | openssl dgst -sha256 -hmac key
-  EXPECT_EQ(admin_token("key", "u-1"), "c0efea959fe6914541a2482c2e3fb9920229b7b0d403de86b21296361ef3667f");
-  EXPECT_NE(admin_token("key", "u-1"), admin_token("key", "u-2"));
-  EXPECT_NE(admin_token("key", "u-1"), admin_token("kez", "u-1"));
 }
 
 }  // namespace

@@ -41,13 +41,13 @@ Json environment_of_pod(const char* name, const char* field) {
   return {{"name", name}, {"valueFrom", {{"fieldRef", {{"fieldPath", field}}}}}};
 }
 
-Json secret_volume(const char* name, const std::string& secret, bool optional) {
+Json secret_volume(const char* name, const std::string& secret) {
   return {{"name", name},
-          {"secret", {{"secretName", secret}, {"optional", optional}, {"defaultMode", kSecretMode}}}};
+          {"secret", {{"secretName", secret}, {"optional", true}, {"defaultMode", kSecretMode}}}};
 }
 
 Json ca_volume(const char* name, const std::string& secret) {
-  Json volume = secret_volume(name, secret, true);
+  Json volume = secret_volume(name, secret);
   volume["secret"]["items"] = Json::array({{{"key", "ca.crt"}, {"path", "ca.crt"}}});
   return volume;
 }
@@ -80,13 +80,12 @@ Json claim_template(const Identity& pool, const Spec& spec) {
 // nothing. Those for authentication are mounted whole, so that a changed Secret reaches the running pod.
 Json volumes(const Identity& pool, const Spec& spec, bool claims) {
   Json list = Json::array({{{"name", "config"}, {"configMap", {{"name", config_map_name(pool.name)}}}},
-                           secret_volume("credentials", spec.credentials_secret, true),
-                           secret_volume("admin", admin_secret_name(pool.name), false)});
+                           secret_volume("credentials", spec.credentials_secret)});
   if (!claims) list.push_back({{"name", kStateVolume}, {"emptyDir", state_directory(spec)}});
   if (!spec.ca_secret.empty()) list.push_back(ca_volume("ca", spec.ca_secret));
-  if (!spec.tls_secret.empty()) list.push_back(secret_volume("tls", spec.tls_secret, true));
+  if (!spec.tls_secret.empty()) list.push_back(secret_volume("tls", spec.tls_secret));
   if (!spec.client_ca_secret.empty()) list.push_back(ca_volume("client-ca", spec.client_ca_secret));
-  if (!spec.auth_secret.empty()) list.push_back(secret_volume("auth", spec.auth_secret, true));
+  if (!spec.auth_secret.empty()) list.push_back(secret_volume("auth", spec.auth_secret));
   return list;
 }
 
@@ -127,14 +126,15 @@ void add_service(const Spec& spec, Json& arguments, Json& mounts) {
 }
 
 Json container(const Identity& pool, const Spec& spec, const std::string& default_image) {
-  Json arguments{
-      "--config=/etc/storagepool/config/config.yaml",        "--credentials-dir=/etc/storagepool/credentials",
-      "--admin-token-file=/etc/storagepool/admin/token",     "--pod-uid=$(POD_UID)",
-      "--session-name=$(POD_NAME)." + pool.uid.substr(0, 8), "--state-dir=/var/lib/storagepool"};
+  Json arguments{"--config=/etc/storagepool/config/config.yaml",
+                 "--credentials-dir=/etc/storagepool/credentials",
+                 "--operator-keys=/etc/storagepool/config/operator-keys",
+                 "--pod-uid=$(POD_UID)",
+                 "--session-name=$(POD_NAME)." + pool.uid.substr(0, 8),
+                 "--state-dir=/var/lib/storagepool"};
   Json mounts = Json::array(
       {{{"name", "config"}, {"mountPath", "/etc/storagepool/config"}, {"readOnly", true}},
        {{"name", "credentials"}, {"mountPath", "/etc/storagepool/credentials"}, {"readOnly", true}},
-       {{"name", "admin"}, {"mountPath", "/etc/storagepool/admin"}, {"readOnly", true}},
        {{"name", kStateVolume}, {"mountPath", "/var/lib/storagepool"}}});
   if (!spec.ca_secret.empty()) {
     arguments.push_back("--ca-file=/etc/storagepool/ca/ca.crt");

@@ -1,11 +1,11 @@
 #include "pool/auth/paseto.h"
 
 #include <algorithm>
-#include <initializer_list>
 
 #include <sodium.h>
 
 #include "pool/auth/base64url.h"
+#include "pool/common/encoding/pre_authentication.h"
 
 namespace storagepool::auth {
 namespace {
@@ -23,24 +23,6 @@ std::optional<std::string> decode_hex(std::string_view text) {
   }
   bytes.resize(size);
   return bytes;
-}
-
-void append_le64(std::string& out, std::uint64_t value) {
-  for (int shift = 0; shift < 64; shift += 8) out += static_cast<char>((value >> shift) & 0xff);
-}
-
-// Pre-authentication encoding: no two lists of pieces are encoded alike.
-std::string encode_pieces(std::initializer_list<std::string_view> pieces) {
-  std::string out;
-  std::size_t size = 8;
-  for (const std::string_view piece : pieces) size += 8 + piece.size();
-  out.reserve(size);
-  append_le64(out, pieces.size());
-  for (const std::string_view piece : pieces) {
-    append_le64(out, piece.size());
-    out += piece;
-  }
-  return out;
 }
 
 }  // namespace
@@ -65,7 +47,8 @@ std::optional<Paseto> parse_paseto(std::string_view token) {
 }
 
 bool verify(const Paseto& token, const PublicKey& key, std::string_view implicit_assertion) {
-  const std::string encoded = encode_pieces({kHeader, token.message, token.footer, implicit_assertion});
+  const std::string encoded =
+      encoding::pre_authentication_encoding({kHeader, token.message, token.footer, implicit_assertion});
   return crypto_sign_verify_detached(token.signature.data(),
                                      reinterpret_cast<const unsigned char*>(encoded.data()), encoded.size(),
                                      key.data()) == 0;

@@ -47,21 +47,30 @@ void read_lines(const std::string& path, std::string_view text, PublicKeys& read
   }
 }
 
+void read_keys(const std::string& path, PublicKeys& read) {
+  const auto text = runtime::read_file(path, kMaxFileBytes);
+  if (!text) {
+    read.problems.push_back(text.error());
+  } else {
+    read_lines(path, *text, read);
+  }
+}
+
 }  // namespace
 
 PublicKeys read_public_keys(const std::string& folder) {
   PublicKeys read;
   const auto paths = list(folder);
   if (!paths) return {{}, {paths.error()}};
-  for (const std::string& path : *paths) {
-    const auto text = runtime::read_file(path, kMaxFileBytes);
-    if (!text) {
-      read.problems.push_back(text.error());
-    } else {
-      read_lines(path, *text, read);
-    }
-  }
+  for (const std::string& path : *paths) read_keys(path, read);
   if (read.keys.empty() && read.problems.empty()) read.problems.push_back(folder + " holds no public key");
+  return read;
+}
+
+PublicKeys read_public_key_file(const std::string& path) {
+  PublicKeys read;
+  read_keys(path, read);
+  if (read.keys.empty() && read.problems.empty()) read.problems.push_back(path + " holds no public key");
   return read;
 }
 

@@ -1,6 +1,6 @@
-// The public keys in a mounted folder: every file holds one or more, one per line (see parse_public_key).
-// Names that begin with a dot, as the kubelet's, do not count. What cannot be used is reported by file and
-// line, never by what it holds, and does not disturb the other keys.
+// The public keys in a mounted folder or file: every file holds one or more, one per line (see
+// parse_public_key). Names in a folder that begin with a dot, as the kubelet's, do not count. What cannot be
+// used is reported by file and line, never by what it holds, and does not disturb the other keys.
 #pragma once
 
 #include <cstddef>
@@ -20,5 +20,6 @@ struct PublicKeys {
   std::vector<std::string> problems;
 };
 PublicKeys read_public_keys(const std::string& folder);
+PublicKeys read_public_key_file(const std::string& path);
 
 }  // namespace storagepool::auth

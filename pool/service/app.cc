@@ -57,6 +57,7 @@ using std::chrono::steady_clock;
 constexpr std::chrono::seconds kRequestTimeout{60};  // besides acquireTimeout and statementTimeout
 // While PostgreSQL is known to be away: long enough to ride out a blip, short enough to say so early.
 constexpr std::chrono::seconds kAwayPatience{2};
+constexpr std::chrono::seconds kRereadKeys{1};
 
 class App {
  public:
@@ -103,6 +104,7 @@ class App {
   std::optional<recording::Replay> replay_;
   std::optional<recording::Recording> recording_;  // when the journal is open
   auth::Authenticator authenticator_;
+  auth::OperatorRequests operator_requests_;
   Background background_;
   Servers servers_;
   std::optional<Ending> ending_;  // as soon as a signal may end the program
@@ -139,12 +141,14 @@ App::App(const Options& options, Startup startup)
       event_store_(ingest_, [this] { return !postgres_usable(); }),
       destinations_(workspaces_, system_database_),
       authenticator_(auth_options(options)),
-      background_({options, settings_, engine_, authenticator_, partition_settings(options),
-                   [this] { return postgres_usable(); }, [this] { return monitor_.status().reachable(); },
-                   changeover_, [this](const Access& access) { return options_for(access); },
+      operator_requests_(options.operator_keys, options.pod_uid, kRereadKeys),
+      background_({options, settings_, engine_, authenticator_, operator_requests_,
+                   partition_settings(options), [this] { return postgres_usable(); },
+                   [this] { return monitor_.status().reachable(); }, changeover_,
+                   [this](const Access& access) { return options_for(access); },
                    [this] { monitor_.moved(); }}),
       servers_(executor_, options, metrics_, authenticator_,
-               {options.admin_token_file, settings_, [this] { return report(); },
+               {operator_requests_, settings_, [this] { return report(); },
                 [this] { return monitor_.look(), facts(); }, [this] { return journal_.get(); },
                 [this](bool leaving) { leave(leaving); }, metrics_.refusals("admin")}) {}
 

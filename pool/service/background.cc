@@ -151,7 +151,11 @@ void Background::log_refusal() {
 awaitable<void> Background::watch_tokens() {
   std::string seen;
   while (!stopped_) {
-    const std::string problems = joined(context_.authenticator.status(auth::current_time()));
+    const auth::Now now = auth::current_time();
+    std::vector<std::string> found = context_.authenticator.status(now);
+    for (const std::string& problem : context_.operator_requests.problems(now.steady))
+      found.push_back(problem);
+    const std::string problems = joined(found);
     if (problems != seen) {
       seen = problems;
       if (problems.empty()) {

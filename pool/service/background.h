@@ -14,6 +14,7 @@
 #include <boost/asio/awaitable.hpp>
 
 #include "pool/auth/auth.h"
+#include "pool/auth/operator_requests.h"
 #include "pool/engine/engine.h"
 #include "pool/service/changeover.h"
 #include "pool/service/config/live_settings.h"
@@ -27,6 +28,7 @@ struct BackgroundContext {
   LiveSettings& settings;
   engine::Engine& engine;
   auth::Authenticator& authenticator;
+  auth::OperatorRequests& operator_requests;
   tables::PartitionSettings partitions;
   std::function<bool()> has_schema;  // the system database is reachable and migrated
   std::function<bool()> serves;      // sessions work

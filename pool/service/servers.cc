@@ -17,7 +17,7 @@ constexpr std::chrono::seconds kTlsPeriod{1};  // of looking whether another cer
 }  // namespace
 
 Servers::Servers(boost::asio::any_io_executor executor, const Options& options, ServiceMetrics& metrics,
-                 auth::Authenticator& authenticator, AdminContext admin)
+                 auth::Authenticator& authenticator, const AdminContext& admin)
     : executor_(executor),
       options_(options),
       tls_(options.tls_dir, options.tls_client_ca),
@@ -29,7 +29,7 @@ Servers::Servers(boost::asio::any_io_executor executor, const Options& options, 
                        metrics.counted(api_routes_, auth::authenticated(authenticator, statistics_paths(),
                                                                         metrics.refusals("api"))))),
       health_(executor, small_requests(), health_routes_.handler()),
-      admin_(executor, small_requests(), make_admin_handler(std::move(admin))),
+      admin_(executor, small_requests(), make_admin_handler(admin), make_admin_gate(admin)),
       metrics_(executor, small_requests(), metrics_routes_.handler()) {}
 
 bool Servers::listen(http::Server& server, std::uint16_t port, const char* name, std::uint16_t& bound) const {

@@ -23,7 +23,7 @@ class Servers {
  public:
   // What is referred to must outlive them.
   Servers(boost::asio::any_io_executor executor, const Options& options, ServiceMetrics& metrics,
-          auth::Authenticator& authenticator, AdminContext admin);
+          auth::Authenticator& authenticator, const AdminContext& admin);
 
   // Where routes are added before listen().
   http::Router& api_routes() { return api_routes_; }

@@ -116,7 +116,6 @@ class Running:
             "config.yaml": f"generation: 1\npostgres: {{{target}}}\npool: {{{pool}}}\n",
             "credentials/username": USER,
             "credentials/password": self.server.password,
-            "token": "of nobody",
         }
         for folder in ("credentials", "state"):
             (self.root / folder).mkdir()
@@ -129,7 +128,7 @@ class Running:
             where = [f"--port={self.server.port}", f"--database={DATABASE}", f"--connections={self.connections}"]
             return [self.service.program, credentials, *where]
         ports = [f"--{name}-port=0" for name in ("api", "health", "admin", "metrics")]
-        files = [f"--config={self.root}/config.yaml", f"--admin-token-file={self.root}/token"]
+        files = [f"--config={self.root}/config.yaml"]
         state = f"--state-dir={self.root}/state"
         flags = ["--listen-address=127.0.0.1", "--drain-delay=0s", *self.flags]
         return [self.service.program, credentials, *files, state, *flags, *ports]

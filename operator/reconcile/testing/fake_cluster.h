@@ -25,7 +25,7 @@ struct FakePod {
   settings::SettingsReport report;
   settings::FactsReport facts;
   bool reachable = true;
-  std::string token;  // that it accepts; empty: any
+  bool refuses = false;  // what the operator signs
 };
 
 class FakeCluster final : public Cluster, public pods::Pods {
@@ -93,7 +93,8 @@ class FakeCluster final : public Cluster, public pods::Pods {
     std::string all;
     for (const auto& [id, object] : objects) all += object.dump();
     for (const auto& [address, pod] : pods)
-      all += (pod.reachable ? address : "") + pod.token + to_json(pod.report) + to_json(pod.facts);
+      all += (pod.reachable ? address : "") + (pod.refuses ? "refuses" : "") + to_json(pod.report) +
+             to_json(pod.facts);
     return std::hash<std::string>{}(all);
   }
   kube::ObjectPtr cached(const kube::ResourceType& type, const kube::ObjectKey& key) const override {
@@ -184,10 +185,8 @@ class FakeCluster final : public Cluster, public pods::Pods {
               .failure = "its administration port does not answer (DeadlineExceeded)"};
     }
     const FakePod& pod = found->second;
-    const auto last = wanted.find(pool);
-    if (!pod.token.empty() && last != wanted.end() && pod.token != last->second.token) {
-      return {.outcome = pods::Outcome::kUnauthorized, .failure = "it refuses the operator's token"};
-    }
+    if (pod.refuses)
+      return {.outcome = pods::Outcome::kUnauthorized, .failure = "it refuses what the operator signs"};
     pods::Answer answer{
         .outcome = pods::Outcome::kAnswered, .report = pod.report, .facts = pod.facts, .asked = asked};
     if (answer.facts->reachable && tells_sessions) {

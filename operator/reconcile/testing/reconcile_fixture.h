@@ -41,11 +41,11 @@ class Reconcile : public ::testing::Test {
               {"postgres",
                {{"host", "db"}, {"database", "audit"}, {"credentialsSecretRef", {{"name", "creds"}}}}}}}};
   }
-  void restart_operator() {
+  void restart_operator(const std::string& operator_key = "k4.public.of-the-test") {
     reconciler_ = std::make_unique<Reconciler>(
         cluster_, cluster_,
         Options{.default_image = "img:1",
-                .admin_key = std::string(32, 'k'),
+                .operator_key = operator_key,
                 .resync = 10s,
                 .wake = [this](const kube::ObjectKey& key) { woken_.push_back(key.name); }});
   }

@@ -40,6 +40,14 @@ std::string encode_base64(std::string_view bytes) {
   return text;
 }
 
+std::string encode_base64url(std::string_view bytes) {
+  std::string text = encode_base64(bytes);
+  text.resize(text.find_last_not_of('=') + 1);
+  std::replace(text.begin(), text.end(), '+', '-');
+  std::replace(text.begin(), text.end(), '/', '_');
+  return text;
+}
+
 tl::expected<std::string, std::string> decode_base64(std::string_view text) {
   std::string decoded;
   std::uint32_t bits = 0;

@@ -19,4 +19,7 @@ std::string encode_base64(std::string_view bytes);
 // Padding required, white space ignored. The error never shows the text, which may be a secret.
 tl::expected<std::string, std::string> decode_base64(std::string_view text);
 
+// base64url (RFC 4648, section 5), without padding.
+std::string encode_base64url(std::string_view bytes);
+
 }  // namespace storagepool::encoding

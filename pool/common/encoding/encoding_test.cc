@@ -46,5 +46,13 @@ TEST(DecodeBase64, TheErrorDoesNotShowTheText) {
   EXPECT_EQ(decode_base64("hunter2!").error(), "not base64");
 }
 
+TEST(EncodingTest, Base64UrlHasNoPaddingAndItsOwnTwoDigits) {
+  EXPECT_EQ(encode_base64url(""), "");
+  EXPECT_EQ(encode_base64url("f"), "Zg");
+  EXPECT_EQ(encode_base64url("fo"), "Zm8");
+  EXPECT_EQ(encode_base64url("foo"), "Zm9v");
+  EXPECT_EQ(encode_base64url("\xfb\xff\xbf"), "-_-_");
+}
+
 }  // namespace
 }  // namespace storagepool::encoding

@@ -1,4 +1,4 @@
-// Starting, finding and awaiting the processes of the test server, private to this folder.
+// Starting, finding and awaiting the processes of servers and proxies that tests run.
 #pragma once
 
 #include <filesystem>

@@ -70,13 +70,17 @@ void add_places(CLI::App& app, Options& options) {
   app.add_option("--ca-file", options.ca_file,
                  "CA that signed PostgreSQL's certificate (PEM), for sslMode verify-*")
       ->capture_default_str();
-  app.add_option("--admin-token-file", options.admin_token_file, "Bearer token of the administration port")
+  app.add_option(
+         "--operator-keys", options.operator_keys,
+         "File with the public keys of the operator, whose signed requests the administration port takes")
       ->capture_default_str();
   app.add_option("--state-dir", options.state_dir,
                  "Folder that keeps the settings in force and the journal across restarts")
       ->capture_default_str();
   app.add_option("--pod-uid", options.pod_uid,
-                 "UID of the pod: told to leave, it is on its way out also after a restart of its container");
+                 "UID of the pod: what the operator signs is for it alone; told to leave, it is on its way "
+                 "out also after "
+                 "a restart of its container");
   app.add_option("--session-name", options.session_name,
                  "Name of this pod, and of no other, among the sessions of PostgreSQL: those that a process "
                  "before has left behind count in maxOpenConns until PostgreSQL lets them go")

@@ -20,9 +20,9 @@ struct Options {
   std::string config_file = "/etc/storagepool/config/config.yaml";
   std::string credentials_dir = "/etc/storagepool/credentials";  // files "username" and "password"
   std::string ca_file = "/etc/storagepool/ca/ca.crt";
-  std::string admin_token_file = "/etc/storagepool/admin/token";
+  std::string operator_keys = "/etc/storagepool/config/operator-keys";
   std::string state_dir = "/var/lib/storagepool";
-  std::string pod_uid;       // tells the pods apart that have state_dir one after the other
+  std::string pod_uid;  // tells the pods apart that have state_dir one after the other; the operator names it
   std::string session_name;  // of the pod at PostgreSQL
   auth::AuthMode auth_mode = auth::AuthMode::kNone;
   std::string auth_dir = "/etc/storagepool/auth";  // tokens or public keys

@@ -42,7 +42,7 @@ TEST_F(OptionsTest, ReadsEveryFlag) {
   const auto options = parse({"--config=c",
                               "--credentials-dir=d",
                               "--ca-file=a",
-                              "--admin-token-file=t",
+                              "--operator-keys=t",
                               "--state-dir=s",
                               "--listen-address=127.0.0.1",
                               "--tls-dir=l",
@@ -69,7 +69,7 @@ TEST_F(OptionsTest, ReadsEveryFlag) {
   EXPECT_EQ(options->config_file, "c");
   EXPECT_EQ(options->credentials_dir, "d");
   EXPECT_EQ(options->ca_file, "a");
-  EXPECT_EQ(options->admin_token_file, "t");
+  EXPECT_EQ(options->operator_keys, "t");
   EXPECT_EQ(options->state_dir, "s");
   EXPECT_EQ(options->listen_address, "127.0.0.1");
   EXPECT_EQ(options->tls_dir, "l");

@@ -57,7 +57,7 @@ class DataStorageFaultsTest : public testing::ProgramTest {
     EXPECT_THAT(text, Not(HasSubstr(server_->connect_options().password)));
     EXPECT_THAT(text, Not(HasSubstr(kWrongPassword)));
     EXPECT_THAT(text, Not(HasSubstr("password=")));
-    EXPECT_THAT(text, Not(HasSubstr("test-admin-token")));
+    EXPECT_THAT(text, Not(HasSubstr("v4.public")));
   }
   // Of a pod that has never reached PostgreSQL.
   void expect_not_ready(const std::string& fault) { expect_fault(fault, 503); }

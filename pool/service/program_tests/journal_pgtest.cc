@@ -113,7 +113,7 @@ TEST_F(DataStorageJournalTest, WhatIsSetAsideIsListedExportedPutBackAndGivenUp) 
   EXPECT_EQ(list().at("setAside").at("units"), 0);
 }
 
-TEST_F(DataStorageJournalTest, NobodyWithoutTheTokenAndNothingThatIsNotUnderstoodChangesIt) {
+TEST_F(DataStorageJournalTest, NobodyWithoutASignatureAndNothingThatIsNotUnderstoodChangesIt) {
   set_aside();
   const std::string all = R"({"action":"put-back","sequences":"all"})";
   for (const testing::HttpHeaders& headers :

@@ -55,11 +55,7 @@ class OpenApiTest : public ::testing::Test {
     pod.start({}, flags);
   }
 
-  // The token that an operation takes.
-  static std::string token(const Operation& operation) {
-    return operation.port == 8082 ? Pod::admin_token() : kAll;
-  }
-  static HttpHeaders headers(const Operation& operation, const std::string& bearer) {
+  static HttpHeaders headers(const Operation& operation, const std::string& authorization) {
     HttpHeaders all(operation.in_header.begin(), operation.in_header.end());
     // The example's key for one call, as each has a content of its own.
     static std::atomic<int> calls = 0;
@@ -67,9 +63,16 @@ class OpenApiTest : public ::testing::Test {
       if (name == "Idempotency-Key") value += "-" + std::to_string(++calls);
     }
     if (!operation.body.empty()) all.emplace_back("Content-Type", "application/json");
-    if (!bearer.empty()) all.emplace_back("Authorization", "Bearer " + bearer);
+    if (!authorization.empty()) all.emplace_back("Authorization", authorization);
     return all;
   }
+  // With what an operation takes from who may do all of it.
+  static HttpHeaders admitted(const Pod& pod, const Operation& operation, const std::string& target,
+                              const std::string& body) {
+    return headers(operation,
+                   operation.port == 8082 ? pod.authorization(operation.method, target, body) : bearer(kAll));
+  }
+  static std::string bearer(const std::string& token) { return token.empty() ? "" : "Bearer " + token; }
   // The example's body, of this moment.
   static std::string body(const Operation& operation) {
     if (operation.body.empty()) return {};
@@ -121,8 +124,9 @@ class OpenApiTest : public ::testing::Test {
     return response;
   }
   HttpResponse call(const Pod& pod, const Operation& operation, const Parameters& parameters = {}) {
-    return call(pod, operation, operation.target(parameters) + query(operation),
-                headers(operation, token(operation)), body(operation));
+    const std::string target = operation.target(parameters) + query(operation);
+    const std::string content = body(operation);
+    return call(pod, operation, target, admitted(pod, operation, target, content), content);
   }
   const Operation& find(const std::string& method, const std::string& path) const {
     const Operation* found = testing::find_operation(operations_, method, path);
@@ -176,22 +180,23 @@ void OpenApiTest::refusals(Pod& pod) {
     if (bad_body.empty() && bad_query.empty()) {
       parameters[operation->in_path.contains("event_id") ? "event_id" : "workspace"] = "Not_One";
     }
-    const auto response = call(pod, *operation, operation->target(parameters) + bad_query,
-                               headers(*operation, token(*operation)), bad_body);
+    const std::string target = operation->target(parameters) + bad_query;
+    const auto response =
+        call(pod, *operation, target, admitted(pod, *operation, target, bad_body), bad_body);
     EXPECT_EQ(response.status, 400U) << operation->method << " " << operation->path;
   }
   for (const Operation* operation : with(401)) {
-    for (const char* bearer : {"", "unknown-token"}) {
-      const auto response = call(pod, *operation, operation->target(), headers(*operation, bearer),
+    for (const char* unknown : {"", "unknown-token"}) {
+      const auto response = call(pod, *operation, operation->target(), headers(*operation, bearer(unknown)),
                                  operation->body.empty() ? "" : "{");
       EXPECT_EQ(response.status, 401U) << operation->method << " " << operation->path;
       EXPECT_TRUE(response.headers.contains("www-authenticate")) << operation->path;
     }
   }
   for (const Operation* operation : with(403)) {
-    const char* bearer = operation->method == "GET" ? kWriter : kReader;
+    const std::string other = bearer(operation->method == "GET" ? kWriter : kReader);
     const auto response =
-        call(pod, *operation, operation->target(), headers(*operation, bearer), body(*operation));
+        call(pod, *operation, operation->target(), headers(*operation, other), body(*operation));
     EXPECT_EQ(response.status, 403U) << operation->method << " " << operation->path;
   }
   for (const Operation* operation : with(404)) {
@@ -204,27 +209,29 @@ void OpenApiTest::refusals(Pod& pod) {
     EXPECT_EQ(response.status, 413U) << operation->method << " " << operation->path;
   }
   for (const Operation* operation : with(415)) {
-    HttpHeaders coded = headers(*operation, token(*operation));
+    const std::string content = body(*operation);
+    HttpHeaders coded = admitted(pod, *operation, operation->target(), content);
     coded.emplace_back("Content-Encoding", "br");
-    const auto response = call(pod, *operation, operation->target(), coded, body(*operation));
+    const auto response = call(pod, *operation, operation->target(), coded, content);
     EXPECT_EQ(response.status, 415U) << operation->method << " " << operation->path;
     EXPECT_TRUE(response.headers.contains("accept-encoding")) << operation->path;
   }
   const Operation& put_settings = find("PUT", "/admin/settings");
-  const auto conflict =
-      call(pod, put_settings, put_settings.target(), headers(put_settings, token(put_settings)),
-           R"({"generation":1,"settings":{"maxOpenConns":3}})");
+  const std::string again = R"({"generation":1,"settings":{"maxOpenConns":3}})";
+  const auto conflict = call(pod, put_settings, put_settings.target(),
+                             admitted(pod, put_settings, put_settings.target(), again), again);
   EXPECT_EQ(conflict.status, 409U);
   const Operation& change = find("POST", "/admin/journal");
-  const auto unconfirmed = call(pod, change, change.target(), headers(change, token(change)),
-                                R"({"action":"drop","sequences":[1]})");
+  const std::string drop = R"({"action":"drop","sequences":[1]})";
+  const auto unconfirmed =
+      call(pod, change, change.target(), admitted(pod, change, change.target(), drop), drop);
   EXPECT_EQ(unconfirmed.status, 409U);
 }
 
 void OpenApiTest::repeats_with_other_content(Pod& pod) {
   for (const Operation* operation : with(422)) {
     const std::string target = operation->target();
-    const HttpHeaders one_key = headers(*operation, token(*operation));
+    const HttpHeaders one_key = headers(*operation, bearer(kAll));
     EXPECT_EQ(call(pod, *operation, target, one_key, body(*operation)).status, 201U) << target;
     EXPECT_EQ(call(pod, *operation, target, one_key, body(*operation)).status, 422U) << target;
 
@@ -232,7 +239,7 @@ void OpenApiTest::repeats_with_other_content(Pod& pod) {
     json& event = with_id.is_array() ? with_id.at(0) : with_id;
     event["event_id"] = "3f0e8c1a-0000-4000-8000-" + std::to_string(100'000'000'000 + with_id.size());
     const auto create = [&] {
-      return call(pod, *operation, target, headers(*operation, token(*operation)), with_id.dump()).status;
+      return call(pod, *operation, target, headers(*operation, bearer(kAll)), with_id.dump()).status;
     };
     EXPECT_EQ(create(), 201U) << target;
     event["event_action"] = "other";
@@ -334,9 +341,9 @@ TEST_F(OpenApiTest, DescribesEveryMethodOfEveryPath) {
     if (operation.method == "GET") of_path.insert("HEAD");
   }
   for (const auto& [place, expected] : methods) {
-    const std::string token = place.first == 8082 ? Pod::admin_token() : kAll;
-    const auto response =
-        pod.send(place.first, "OPTIONS", place.second, {{"Authorization", "Bearer " + token}});
+    const std::string token = place.first == 8082 ? pod.authorization("OPTIONS", place.second) : bearer(kAll);
+    const HttpHeaders headers = {{"Authorization", token}};
+    const auto response = pod.send(place.first, "OPTIONS", place.second, headers);
     EXPECT_EQ(response.status, 204U) << place.second;
     std::string allow;
     for (const std::string& method : expected) allow += (allow.empty() ? "" : ", ") + method;

@@ -10,6 +10,7 @@
 #include <gmock/gmock.h>
 #include <gtest/gtest.h>
 
+#include "pool/auth/testing/operator_signer.h"
 #include "pool/service/program_tests/testing/program_test.h"
 #include "pool/service/program_tests/testing/table_lock.h"
 
@@ -176,7 +177,7 @@ TEST_F(DataStorageSettingsTest, RefusesToStartWithAWrongFileNamingTheKey) {
   EXPECT_EQ(pod_.run_to_end(), 2);
 }
 
-TEST_F(DataStorageSettingsTest, LetsNobodyInWithoutTheToken) {
+TEST_F(DataStorageSettingsTest, LetsNobodyInButTheOperator) {
   pod_.start();
   const std::string body = R"({"generation":9,"settings":{}})";
   const auto without = [&](const std::string& value) {
@@ -191,20 +192,37 @@ TEST_F(DataStorageSettingsTest, LetsNobodyInWithoutTheToken) {
   EXPECT_EQ(without(""), 401U);
   EXPECT_EQ(without("Bearer wrong"), 401U);
   EXPECT_EQ(without("Basic dGVzdA=="), 401U);
-  pod_.write("admin/token", "rotated-admin-token\n");
-  EXPECT_EQ(
-      pod_.admin_with({{"Authorization", "Bearer rotated-admin-token"}}, "GET", "/admin/settings").status,
-      200U);
-  pod_.write("admin/token", "");
-  EXPECT_EQ(without("Bearer "), 401U);
-  EXPECT_EQ(without("Bearer rotated-admin-token"), 401U);
-  pod_.remove("admin/token");
-  EXPECT_EQ(without("Bearer rotated-admin-token"), 401U);
+  EXPECT_EQ(without(pod_.authorization("GET", "/admin/elsewhere")), 401U) << "for another request";
   for (const auto& [reason, times] :
-       {std::pair{"missing", 4}, std::pair{"malformed", 8}, std::pair{"invalid", 12}}) {
+       {std::pair{"missing", 4}, std::pair{"malformed", 4}, std::pair{"invalid", 8}}) {
     const std::string labels = std::string("{reason=\"") + reason + "\",server=\"admin\"}";
     EXPECT_EQ(pod_.metric("storagepool_http_auth_refused_total" + labels), times) << reason;
   }
+  const std::string signed_put = pod_.authorization("PUT", "/admin/settings", body);
+  const auto put = [&](const std::string& sent) {
+    return pod_.admin_with({{"Authorization", signed_put}}, "PUT", "/admin/settings", sent).status;
+  };
+  EXPECT_EQ(put(body + " "), 401U) << "with another body";
+  EXPECT_EQ(put(body), 200U);
+}
+
+TEST_F(DataStorageSettingsTest, TheOperatorsKeysAreRotatedWhileThePodRuns) {
+  pod_.start();
+  const auth::testing::OperatorSigner next("test-pod", 8);
+  const auto by_next = [&] {
+    const testing::HttpHeaders headers{{"Authorization", next.authorization("GET", "/admin/settings")}};
+    return pod_.admin_with(headers, "GET", "/admin/settings").status;
+  };
+  const auto by_first = [&] { return pod_.admin("GET", "/admin/settings").status; };
+  EXPECT_EQ(by_next(), 401U);
+  pod_.write("config/operator-keys", pod_.read("config/operator-keys") + next.public_key() + "\n");
+  EXPECT_TRUE(testing::eventually([&] { return by_next() == 200; })) << pod_.log();
+  EXPECT_EQ(by_first(), 200U);
+  pod_.write("config/operator-keys", next.public_key() + "\n");
+  EXPECT_TRUE(testing::eventually([&] { return by_first() == 401; })) << pod_.log();
+  EXPECT_EQ(by_next(), 200U);
+  pod_.remove("config/operator-keys");
+  EXPECT_TRUE(testing::eventually([&] { return by_next() == 401; })) << pod_.log();
 }
 
 TEST_F(DataStorageSettingsTest, TellsTheLimitsOfTheServerRoleAndDatabase) {

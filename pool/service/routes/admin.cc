@@ -1,10 +1,9 @@
 #include "pool/service/routes/admin.h"
 
-#include <chrono>
 #include <memory>
+#include <optional>
 #include <utility>
 
-#include "pool/auth/token_file.h"
 #include "pool/common/http/problem.h"
 #include "pool/common/runtime/clock.h"
 #include "pool/service/routes/journal.h"
@@ -45,7 +44,6 @@ Response refused(const Refusal& refusal, const Request& request) {
 
 struct Admin {
   AdminContext context;
-  auth::TokenFile tokens;
   http::Router router;
 
   Response report() const { return json(settings::to_json(context.report())); }
@@ -67,15 +65,10 @@ struct Admin {
     co_return report();
   }
 
-  Response refuse(const Request& request, auth::Refusal refusal) const {
-    context.on_refused(refusal);
-    return auth::refused(request, refusal);
-  }
   awaitable<Response> serve(Request request) {
-    const auto token = auth::bearer_token(request);
-    if (!token) co_return refuse(request, token.error());
-    if (!tokens.holds(auth::digest_of(*token), runtime::steady_now())) {
-      co_return refuse(request, auth::Refusal::kInvalidToken);
+    if (!auth::is_body_of_token(request)) {
+      context.on_refused(auth::Refusal::kInvalidToken);
+      co_return auth::refused(request, auth::Refusal::kInvalidToken);
     }
     Response response = co_await router.handle(std::move(request));
     co_return response;
@@ -100,10 +93,18 @@ settings::SettingsReport make_report(std::int64_t generation, const engine::Engi
   return report;
 }
 
+http::Gate make_admin_gate(const AdminContext& context) {
+  return [&requests = context.operator_requests,
+          on_refused = context.on_refused](Request& head) -> std::optional<Response> {
+    const auto checked = requests.check_head(head, runtime::steady_now(), runtime::wall_now());
+    if (checked) return std::nullopt;
+    on_refused(checked.error());
+    return auth::refused(head, checked.error());
+  };
+}
+
 http::Handler make_admin_handler(AdminContext context) {
-  constexpr std::chrono::seconds kEveryTime{0};
-  auth::TokenFile tokens(context.token_file, kEveryTime);
-  const auto admin = std::make_shared<Admin>(Admin{std::move(context), std::move(tokens), {}});
+  const auto admin = std::make_shared<Admin>(Admin{std::move(context), {}});
   const Admin* routes = admin.get();  // the router belongs to the object its handlers call
   admin->router.add("GET", "/admin/settings",
                     [routes](Request r) { return routes->get_settings(std::move(r)); });

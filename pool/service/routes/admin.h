@@ -1,12 +1,11 @@
 // The administration port of a pod (8082), for the operator: pool/common/settings/admin_wire.h says what is
-// exchanged. Every request must carry a bearer token of the token file (pool/auth/token_file.h), which is
-// read anew for each; without one nobody is let in.
+// exchanged. Every request must be signed by the operator (pool/auth/operator_requests.h).
 #pragma once
 
 #include <functional>
-#include <string>
 
 #include "pool/auth/bearer.h"
+#include "pool/auth/operator_requests.h"
 #include "pool/common/http/router.h"
 #include "pool/common/settings/admin_wire.h"
 #include "pool/engine/engine.h"
@@ -19,7 +18,7 @@ namespace storagepool::service {
 settings::SettingsReport make_report(std::int64_t generation, const engine::Engine& engine);
 
 struct AdminContext {
-  std::string token_file;
+  auth::OperatorRequests& operator_requests;
   LiveSettings& settings;
   std::function<settings::SettingsReport()> report;
   std::function<settings::FactsReport()> facts;
@@ -28,7 +27,9 @@ struct AdminContext {
   auth::OnRefused on_refused;
 };
 
-// What `context` refers to must outlive the server.
+// What `context` refers to must outlive the server. The gate lets in whose head the operator has signed, the
+// handler behind it answers where that is so of the body, too.
+http::Gate make_admin_gate(const AdminContext& context);
 http::Handler make_admin_handler(AdminContext context);
 
 }  // namespace storagepool::service

@@ -108,6 +108,7 @@ class Reader {
     if (!response["description"]) throw std::runtime_error("an answer has no description");
     for (const auto& content : response["content"]) {
       result.content_type = content.first.as<std::string>();
+      if (!content.second["schema"]) continue;
       const YAML::Node schema = resolve(content.second["schema"]);
       for (const auto& name : schema["required"]) result.required.push_back(name.as<std::string>());
     }

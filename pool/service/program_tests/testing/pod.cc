@@ -14,6 +14,7 @@
 #include <stdexcept>
 #include <thread>
 
+#include "pool/auth/testing/operator_signer.h"
 #include "pool/common/runtime/timestamp.h"
 
 namespace storagepool::service::testing {
@@ -22,7 +23,7 @@ namespace {
 namespace fs = std::filesystem;
 using std::chrono::steady_clock;
 
-constexpr const char* kToken = "test-admin-token";
+constexpr std::string_view kPodUid = "--pod-uid=";
 
 settings::SslMode to_settings(postgres::SslMode mode) {
   switch (mode) {
@@ -53,12 +54,12 @@ Pod::Pod(const postgres::ConnectOptions& target) {
   config.generation = 1;
   config.postgres = {target.host, target.port, target.database, to_settings(target.ssl_mode)};
   config.pool = {{"maxOpenConns", 4}, {"maxIdleConns", 4}};
-  for (const char* sub : {"config", "credentials", "ca", "admin", "auth", "tls", "state"})
+  for (const char* sub : {"config", "credentials", "ca", "auth", "tls", "state"})
     fs::create_directory(folder_ / sub);
   write_config();
   write("credentials/username", target.user);
   write("credentials/password", target.password + "\n");
-  write("admin/token", kToken);
+  write("config/operator-keys", auth::testing::OperatorSigner(uid_).public_key() + "\n");
 }
 
 Pod::~Pod() {
@@ -96,7 +97,7 @@ void Pod::spawn(const std::map<std::string, std::string>& environment,
                                      "--config=" + base + "/config/config.yaml",
                                      "--credentials-dir=" + base + "/credentials",
                                      "--ca-file=" + base + "/ca/ca.crt",
-                                     "--admin-token-file=" + base + "/admin/token",
+                                     "--operator-keys=" + base + "/config/operator-keys",
                                      "--auth-dir=" + base + "/auth",
                                      "--access-file=" + base + "/config/access.json",
                                      "--state-dir=" + base + "/state",
@@ -110,6 +111,9 @@ void Pod::spawn(const std::map<std::string, std::string>& environment,
     if (std::ranges::none_of(flags, [&](const std::string& flag) { return flag.starts_with(name); }))
       arguments.push_back(usual);
   }
+  const auto uid = std::ranges::find_if(flags, [](const auto& flag) { return flag.starts_with(kPodUid); });
+  if (uid != flags.end()) uid_ = uid->substr(kPodUid.size());
+  if (uid == flags.end()) arguments.push_back(std::string(kPodUid) + uid_);
   std::vector<char*> argv;
   for (std::string& argument : arguments) argv.push_back(argument.data());
   argv.push_back(nullptr);
@@ -192,7 +196,7 @@ HttpResponse Pod::health(const std::string& path) const {
 }
 
 HttpResponse Pod::admin(const std::string& method, const std::string& target, const std::string& body) const {
-  return admin_with({{"Authorization", std::string("Bearer ") + kToken}}, method, target, body);
+  return admin_with({{"Authorization", authorization(method, target, body)}}, method, target, body);
 }
 
 HttpResponse Pod::admin_with(const HttpHeaders& headers, const std::string& method, const std::string& target,
@@ -211,8 +215,9 @@ HttpResponse Pod::send(std::uint16_t port, const std::string& method, const std:
   return http(ports_.at(kNames.at(port)), method, target, headers, body);
 }
 
-std::string Pod::admin_token() {
-  return kToken;
+std::string Pod::authorization(const std::string& method, const std::string& target,
+                               const std::string& body) const {
+  return auth::testing::OperatorSigner(uid_).authorization(method, target, body);
 }
 
 double Pod::metric(const std::string& name) const {

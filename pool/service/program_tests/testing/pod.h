@@ -66,7 +66,9 @@ class Pod {
   // To the server whose port is `port` (8080, 8081, 8082 or 9090) unless the kernel chooses it.
   HttpResponse send(std::uint16_t port, const std::string& method, const std::string& target,
                     const HttpHeaders& headers = {}, const std::string& body = {}) const;
-  static std::string admin_token();
+  // The value of Authorization that the operator sends with such a request to the administration port.
+  std::string authorization(const std::string& method, const std::string& target,
+                            const std::string& body = {}) const;
   double metric(const std::string& name) const;  // of a metric without labels
   nlohmann::json facts() const { return nlohmann::json::parse(admin("GET", "/admin/facts").body); }
   nlohmann::json settings() const { return nlohmann::json::parse(admin("GET", "/admin/settings").body); }
@@ -87,6 +89,7 @@ class Pod {
   void spawn(const std::map<std::string, std::string>& environment, const std::vector<std::string>& flags);
 
   runtime::testing::TemporaryFolder folder_;
+  std::string uid_ = "test-pod";
   pid_t pid_ = -1;
   std::map<std::string, std::uint16_t> ports_;
 };

@@ -1,4 +1,4 @@
-#include "operator/manager/admin_key.h"
+#include "operator/manager/operator_key.h"
 
 #include <gmock/gmock.h>
 #include <gtest/gtest.h>
@@ -17,18 +17,18 @@ using testing::HasSubstr;
 constexpr const char* kThirtyTwoAs = "QUFBQUFBQUFBQUFBQUFBQUFBQUFBQUFBQUFBQUFBQUE=";
 
 std::string secret(const std::string& key) {
-  return Json{{"metadata", {{"name", kAdminKeySecret}}}, {"data", {{"key", key}}}}.dump();
+  return Json{{"metadata", {{"name", kOperatorKeySecret}}}, {"data", {{"key", key}}}}.dump();
 }
 
-TEST(AdminKey, IsReadWhereItExists) {
+TEST(OperatorKey, IsReadWhereItExists) {
   kube::FakeTransport transport([](const ApiRequest&) { return secret(kThirtyTwoAs); });
   const kube::Client client(transport, "test");
-  EXPECT_EQ(load_or_create_admin_key(client, "system"), std::string(32, 'A'));
+  EXPECT_EQ(load_or_create_operator_key(client, "system"), std::string(32, 'A'));
   ASSERT_EQ(transport.requests().size(), 1U);
   EXPECT_EQ(transport.requests()[0].path, "/api/v1/namespaces/system/secrets/storagepool-operator-key");
 }
 
-TEST(AdminKey, IsMadeOnceOfRandomBytes) {
+TEST(OperatorKey, IsMadeOnceOfRandomBytes) {
   std::string stored;
   kube::FakeTransport transport([&](const ApiRequest& request) -> tl::expected<std::string, ApiError> {
     if (request.method == Method::kGet)
@@ -37,13 +37,13 @@ TEST(AdminKey, IsMadeOnceOfRandomBytes) {
     return request.body;
   });
   const kube::Client client(transport, "test");
-  const auto first = load_or_create_admin_key(client, "system");
+  const auto first = load_or_create_operator_key(client, "system");
   ASSERT_TRUE(first);
   EXPECT_EQ(first->size(), 32U);
-  EXPECT_NE(load_or_create_admin_key(client, "system").value(), *first);
+  EXPECT_NE(load_or_create_operator_key(client, "system").value(), *first);
 }
 
-TEST(AdminKey, WhoeverMadeItFirstWins) {
+TEST(OperatorKey, WhoeverMadeItFirstWins) {
   int gets = 0;
   kube::FakeTransport transport([&](const ApiRequest& request) -> tl::expected<std::string, ApiError> {
     if (request.method == Method::kPost)
@@ -52,14 +52,14 @@ TEST(AdminKey, WhoeverMadeItFirstWins) {
     return secret(kThirtyTwoAs);
   });
   const kube::Client client(transport, "test");
-  EXPECT_EQ(load_or_create_admin_key(client, "system"), std::string(32, 'A'));
+  EXPECT_EQ(load_or_create_operator_key(client, "system"), std::string(32, 'A'));
 }
 
-TEST(AdminKey, AnUnusableOneIsNamedAndNotShown) {
-  for (const char* key : {"c2hvcnQ=", "%%%", ""}) {
+TEST(OperatorKey, AnUnusableOneIsNamedAndNotShown) {
+  for (const char* key : {"c2hvcnQ=", "%%%", "", "QUFBQUFBQUFBQUFBQUFBQUFBQUFBQUFBQUFBQUFBQUFBQUFB"}) {
     kube::FakeTransport transport([&](const ApiRequest&) { return secret(key); });
     const kube::Client client(transport, "test");
-    const auto loaded = load_or_create_admin_key(client, "system");
+    const auto loaded = load_or_create_operator_key(client, "system");
     ASSERT_FALSE(loaded);
     EXPECT_THAT(loaded.error().message,
                 HasSubstr("storagepool-operator-key has no data key `key` of 32 bytes"));
@@ -67,12 +67,12 @@ TEST(AdminKey, AnUnusableOneIsNamedAndNotShown) {
   }
 }
 
-TEST(AdminKey, OtherErrorsAreReturned) {
+TEST(OperatorKey, OtherErrorsAreReturned) {
   kube::FakeTransport transport([](const ApiRequest&) -> tl::expected<std::string, ApiError> {
     return tl::unexpected(ApiError{.status = 403, .reason = "Forbidden", .message = ""});
   });
   const kube::Client client(transport, "test");
-  EXPECT_EQ(load_or_create_admin_key(client, "system").error().status, 403);
+  EXPECT_EQ(load_or_create_operator_key(client, "system").error().status, 403);
 }
 
 }  // namespace

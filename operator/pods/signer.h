@@ -1,0 +1,49 @@
+// Signs requests to the administration ports of pods: PASETO v4.public tokens (PASETO specification, version
+// 4; RFC 8032) that are for one request to one pod. pool/auth/operator_requests.h, which checks them, names
+// the claims. Pure but for the key; thread-safe.
+#pragma once
+
+#include <chrono>
+#include <cstddef>
+#include <memory>
+#include <string>
+#include <string_view>
+
+#include <openssl/evp.h>
+
+#include "pool/common/runtime/timestamp.h"
+
+namespace storagepool::pods {
+
+inline constexpr std::size_t kSeedBytes = 32;
+// How long a token is valid. A pod's clock may differ by another minute.
+inline constexpr std::chrono::seconds kTokenLife{30};
+
+struct SignedRequest {
+  std::string_view pod_uid;
+  std::string_view method;  // "GET"
+  std::string_view path;    // with its query, as in the request line
+  std::string_view body;
+};
+
+class Signer {
+ public:
+  // The key pair that belongs to a seed (RFC 8032, section 5.1.5) of kSeedBytes bytes.
+  explicit Signer(std::string_view seed);
+
+  // As PASERK: "k4.public.…".
+  std::string public_key() const;
+  // "v4.public.…" of any message.
+  std::string sign(std::string_view message, std::string_view footer = {},
+                   std::string_view implicit_assertion = {}) const;
+  // The token of a request that is sent now.
+  std::string token(const SignedRequest& request, runtime::Timestamp now) const;
+
+ private:
+  struct Free {
+    void operator()(EVP_PKEY* key) const { EVP_PKEY_free(key); }
+  };
+  std::unique_ptr<EVP_PKEY, Free> key_;
+};
+
+}  // namespace storagepool::pods

@@ -1,0 +1,98 @@
+#include "operator/pods/signer.h"
+
+#include <stdexcept>
+#include <string>
+#include <vector>
+
+#include <gtest/gtest.h>
+
+namespace storagepool::pods {
+namespace {
+
+// The official test vectors of version 4, as far as they concern v4.public.
+constexpr const char* kVectorSeed = "b4cbfb43df4ce210727d953e4a713307fa19bb7d9f85041438d9e11b942a3774";
+constexpr const char* kMessage = R"({"data":"this is a signed message","exp":"2022-01-01T00:00:00+00:00"})";
+constexpr const char* kFooter = R"({"kid":"zVhMiPBP9fRf2snEcT7gFTioeA9COcNy9DfgL1W60haN"})";
+
+struct Vector {
+  const char* name;
+  std::string footer;
+  std::string implicit_assertion;
+  std::string token;
+};
+const std::vector<Vector>& vectors() {
+  static const std::vector<Vector> all = {
+      {"4-S-1", "", "",
+       "v4.public."
+       "eyJkYXRhIjoidGhpcyBpcyBhIHNpZ25lZCBtZXNzYWdlIiwiZXhwIjoiMjAyMi0wMS0wMVQwMDowMDowMCswMDowMCJ9"
+       "bg_XBBzds8lTZShVlwwKSgeKpLT3yukTw6JUz3W4h_ExsQV-P0V54zemZDcAxFaSeef1QlXEFtkqxT1ciiQEDA"},
+      {"4-S-2", kFooter, "",
+       "v4.public."
+       "eyJkYXRhIjoidGhpcyBpcyBhIHNpZ25lZCBtZXNzYWdlIiwiZXhwIjoiMjAyMi0wMS0wMVQwMDowMDowMCswMDowMCJ9"
+       "v3Jt8mx_TdM2ceTGoqwrh4yDFn0XsHvvV_D0DtwQxVrJEBMl0F2caAdgnpKlt4p7xBnx1HcO-SPo8FPp214HDw."
+       "eyJraWQiOiJ6VmhNaVBCUDlmUmYyc25FY1Q3Z0ZUaW9lQTlDT2NOeTlEZmdMMVc2MGhhTiJ9"},
+      {"4-S-3", kFooter, R"({"test-vector":"4-S-3"})",
+       "v4.public."
+       "eyJkYXRhIjoidGhpcyBpcyBhIHNpZ25lZCBtZXNzYWdlIiwiZXhwIjoiMjAyMi0wMS0wMVQwMDowMDowMCswMDowMCJ9"
+       "NPWciuD3d0o5eXJXG5pJy-DiVEoyPYWs1YSTwWHNJq6DZD3je5gf-0M4JR9ipdUSJbIovzmBECeaWmaqcaP0DQ."
+       "eyJraWQiOiJ6VmhNaVBCUDlmUmYyc25FY1Q3Z0ZUaW9lQTlDT2NOeTlEZmdMMVc2MGhhTiJ9"},
+  };
+  return all;
+}
+
+std::string from_hex(std::string_view hex) {
+  std::string bytes;
+  for (std::size_t i = 0; i + 1 < hex.size(); i += 2) {
+    bytes += static_cast<char>(std::stoi(std::string(hex.substr(i, 2)), nullptr, 16));
+  }
+  return bytes;
+}
+
+TEST(Signer, MakesTheOfficialVectors) {
+  const Signer signer(from_hex(kVectorSeed));
+  for (const Vector& vector : vectors()) {
+    EXPECT_EQ(signer.sign(kMessage, vector.footer, vector.implicit_assertion), vector.token) << vector.name;
+  }
+}
+
+TEST(Signer, TellsItsPublicKeyAsPaserk) {
+  EXPECT_EQ(Signer(std::string(kSeedBytes, 'k')).public_key(),
+            "k4.public.gyClGXfYw4yopJJ8Zw31gh5El2GUXhXp77JqFQnSMOo");
+}
+
+TEST(Signer, WantsASeedOfThirtyTwoBytes) {
+  for (const std::size_t size : {0U, 31U, 33U, 64U}) {
+    EXPECT_THROW(Signer(std::string(size, 'k')), std::invalid_argument) << size;
+  }
+}
+
+// A pod is given the same one, by pool/auth/operator_requests_test.cc.
+constexpr const char* kToken =
+    "v4.public.eyJhdWQiOiJ1aWQtMSIsImJvZHkiOiJmMTJlMjRkY2U1ZGNjZjlhYzk2ZDEzNzc2MTY0ZmMxZW"
+    "FiODU4NTJmNjJmMjIwY2I0NzBhZTA3ODJkZTU1ODhkIiwiZXhwIjoiMjAyNi0wMy0wNFQwNTowNjozNy4xMj"
+    "M0NTZaIiwiaWF0IjoiMjAyNi0wMy0wNFQwNTowNjowNy4xMjM0NTZaIiwibWV0aG9kIjoiUFVUIiwibmJmIj"
+    "oiMjAyNi0wMy0wNFQwNTowNjowNy4xMjM0NTZaIiwicGF0aCI6Ii9hZG1pbi9zZXR0aW5ncz94PTEifVO62G"
+    "1IX7AgF5PtwtPuoWA7af9IjPa_lRC-GUse2NZ_-RxMV9XBLYMH6V3AkKQN-heh16b_PYCOgu1qBOlVgwY";
+
+TEST(Signer, SignsOneRequestToOnePod) {
+  const Signer signer(std::string(kSeedBytes, 'k'));
+  const runtime::Timestamp now = *runtime::parse_timestamp("2026-03-04T05:06:07.123456Z");
+  const SignedRequest request{"uid-1", "PUT", "/admin/settings?x=1", R"({"generation":3})"};
+  EXPECT_EQ(signer.token(request, now), kToken);
+}
+
+TEST(Signer, AnotherRequestHasAnotherToken) {
+  const Signer signer(std::string(kSeedBytes, 'k'));
+  const runtime::Timestamp now = *runtime::parse_timestamp("2026-03-04T05:06:07Z");
+  const SignedRequest request{"uid-1", "GET", "/admin/facts", ""};
+  const std::string token = signer.token(request, now);
+  EXPECT_EQ(signer.token(request, now), token);
+  EXPECT_NE(signer.token({"uid-2", "GET", "/admin/facts", ""}, now), token);
+  EXPECT_NE(signer.token({"uid-1", "PUT", "/admin/facts", ""}, now), token);
+  EXPECT_NE(signer.token({"uid-1", "GET", "/admin/settings", ""}, now), token);
+  EXPECT_NE(signer.token({"uid-1", "GET", "/admin/facts", "{}"}, now), token);
+  EXPECT_NE(signer.token(request, now + kTokenLife), token);
+}
+
+}  // namespace
+}  // namespace storagepool::pods
