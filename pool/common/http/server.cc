@@ -12,6 +12,7 @@
 #include "pool/common/http/context.h"
 #include "pool/common/runtime/coroutine.h"
 #include "pool/common/runtime/log.h"
+#include "pool/common/runtime/supervisor.h"
 
 namespace asio = boost::asio;
 using asio::ip::tcp;
@@ -101,7 +102,7 @@ tl::expected<std::uint16_t, std::string> Server::Impl::listen(const std::string&
   const std::uint16_t bound = acceptor.local_endpoint(error).port();
   if (error) return failed(error.message());
   acceptor_ = std::move(acceptor);
-  runtime::spawn(executor_, "http accept", accept_loop());
+  runtime::supervise(executor_, "http accept", [self = shared_from_this()] { return self->accept_loop(); });
   return bound;
 }
 
