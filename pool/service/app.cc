@@ -243,9 +243,13 @@ Snapshot App::snapshot() const {
   if (journal_) now.journal = journal_->statistics();
   now.workspaces = workspaces_.counts();
   now.stalls = recording_->stalls();
+  const http::Server& api = servers_.api();
+  now.http = {.rate_limited = api.rate_limited(),
+              .memory_held = api.memory_held(),
+              .memory_refused = api.memory_refused(),
+              .closed_for_new = api.closed_for_new()};
   now.loop_failures = runtime::loop_failures(runtime::steady_now()).failures;
   now.clock_ahead = monitor_.status().clock_ahead();
-  now.rate_limited = servers_.api().rate_limited();
   now.now = runtime::wall_now();
   return now;
 }

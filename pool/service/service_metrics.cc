@@ -46,8 +46,9 @@ double yes(const Snapshot& snapshot) {
 double workspace_databases(const Snapshot& snapshot) {
   return static_cast<double>(snapshot.workspace_databases);
 }
-double rate_limited(const Snapshot& snapshot) {
-  return static_cast<double>(snapshot.rate_limited);
+template <std::uint64_t HttpFigures::*member>
+double http_figure(const Snapshot& snapshot) {
+  return static_cast<double>(snapshot.http.*member);
 }
 double loop_failures(const Snapshot& snapshot) {
   return static_cast<double>(snapshot.loop_failures);
@@ -119,6 +120,8 @@ constexpr std::array kGauges = {
          journal<&journal::Statistics::disk_bytes>},
     Spec{"storagepool_journal_max_bytes", "Bound of the journal's files",
          journal<&journal::Statistics::max_bytes>},
+    Spec{"storagepool_http_memory_bytes", "Memory that requests and answers of the audit API hold",
+         http_figure<&HttpFigures::memory_held>},
     Spec{"storagepool_journal_used_ratio", "Share of the bound in use; at 1 events are refused",
          journal<&journal::Statistics::used>},
 };
@@ -180,7 +183,14 @@ constexpr std::array kCounters = {
     Spec{"storagepool_loop_failures_total",
          "Failures of work in the background, which was begun anew; each is in the log", loop_failures},
     Spec{"storagepool_http_rate_limited_total",
-         "Requests of the audit API refused because their client had made too many", rate_limited},
+         "Requests of the audit API refused because their client had made too many",
+         http_figure<&HttpFigures::rate_limited>},
+    Spec{"storagepool_http_memory_refused_total",
+         "Times that a request or answer of the audit API was refused memory",
+         http_figure<&HttpFigures::memory_refused>},
+    Spec{"storagepool_http_closed_for_new_total",
+         "Connections to the audit API closed for new ones, there being as many as may be",
+         http_figure<&HttpFigures::closed_for_new>},
 };
 
 constexpr std::array kLagBuckets = {0.1, 0.5, 1.0, 5.0, 30.0, 60.0, 300.0, 3600.0, 86'400.0};

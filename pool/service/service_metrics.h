@@ -26,6 +26,14 @@
 
 namespace storagepool::service {
 
+// Of the audit API's server.
+struct HttpFigures {
+  std::uint64_t rate_limited = 0;
+  std::uint64_t memory_held = 0;
+  std::uint64_t memory_refused = 0;
+  std::uint64_t closed_for_new = 0;
+};
+
 // What is exposed, as it is at one moment.
 struct Snapshot {
   bool ready = false;
@@ -37,7 +45,7 @@ struct Snapshot {
   ingest::Statistics ingest;
   std::optional<journal::Statistics> journal;             // none: the pod has no journal
   std::optional<workspaces::WorkspaceCounts> workspaces;  // none: not known
-  std::uint64_t rate_limited = 0;                         // requests of the audit API
+  HttpFigures http;
   std::uint64_t loop_failures = 0;
   std::chrono::milliseconds clock_ahead{0};  // PostgreSQL's, of the pod's
   recording::Stalls::Figures stalls;

@@ -131,10 +131,14 @@ struct Routes {
     query->sees_sensitive = request.access.sensitive;
     auto destination = co_await find_to_read(request);
     if (!destination) co_return std::move(destination.error());
-    auto page = co_await context.reader.list(destination->database, std::move(*query), context.deadline());
+    auto page = co_await context.reader.list(
+        destination->database, std::move(*query), context.deadline(),
+        [&request](std::int64_t bytes) { return request.reserve(static_cast<std::size_t>(bytes)); });
     if (page) {
       if (!request.access.sensitive) std::for_each(page->events.begin(), page->events.end(), reading::redact);
-      co_return json(200, reading::to_json(page->events, page->pagination));
+      Response response = json(200, {});
+      response.pieces = reading::to_json(std::move(*page));
+      co_return response;
     }
     Response response = co_await failure(page.error(), *destination, std::move(request));
     co_return response;
