@@ -45,7 +45,7 @@ class ClientsTest : public testing::ProgramTest {
   }
 
   void start_with_token() {
-    pod_.write("auth/token", std::string(kToken) + "\n");
+    pod_.write("auth/tokens", std::string(kToken) + " all:read,write,admin,sensitive\n");
     start({"--auth-mode=Token"});
   }
   std::string address(std::uint16_t port) const { return "http://127.0.0.1:" + std::to_string(port); }
