@@ -13,6 +13,15 @@ using boost::asio::awaitable;
 
 constexpr unsigned kForbiddenStatus = 403;
 
+// The authority that signed it says who may come in; what its holder may do besides, a token says.
+http::Access of_certificate(const std::string& name) {
+  http::Access access = http::no_access();
+  access.read = true;
+  access.write = true;
+  access.subject = "certificate:" + name;  // no token's
+  return access;
+}
+
 struct Guard {
   Authenticator& authenticator;
   std::vector<AdminPath> admin_paths;
@@ -94,6 +103,8 @@ tl::expected<http::Access, Refusal> Authenticator::admit_token(std::string_view 
 
 tl::expected<http::Access, Refusal> Authenticator::authenticate(const http::Request& request, Now now) {
   if (options_.mode == AuthMode::kNone) return http::Access{};
+  if (!request.peer_certificate.empty() && !request.header("Authorization"))
+    return of_certificate(request.peer_certificate);
   const auto token = bearer_token(request);
   if (!token) return tl::unexpected(token.error());
   if (options_.mode == AuthMode::kPaseto) return paseto_.admit(*token, now.steady, now.wall);
@@ -103,9 +114,10 @@ tl::expected<http::Access, Refusal> Authenticator::authenticate(const http::Requ
 }
 
 tl::expected<http::Access, Refusal> Authenticator::check_reader(const http::Request& request, Now now) {
-  const auto token = bearer_token(request);
-  if (!token) return tl::unexpected(token.error());
-  if (options_.mode == AuthMode::kNone) return tl::unexpected(Refusal::kInvalidToken);
+  if (options_.mode == AuthMode::kNone) {
+    const auto token = bearer_token(request);
+    return tl::unexpected(token ? Refusal::kInvalidToken : token.error());
+  }
   auto access = authenticate(request, now);
   if (!access) return access;
   access->figures = (access->read || access->admin) && !access->workspaces;

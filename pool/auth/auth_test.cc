@@ -75,6 +75,21 @@ TEST(AuthModeNames, AreThoseOfTheResource) {
   for (const char* other : {"", "none", "PASETO", "Basic"}) EXPECT_FALSE(parse_auth_mode(other)) << other;
 }
 
+TEST_F(AuthenticatorTest, AClientCertificateStandsForATokenUnlessThereIsOne) {
+  mounted_.mount({{"read", kReader}});
+  Authenticator authenticator = make(AuthMode::kToken);
+  http::Request request = request_with("");
+  request.peer_certificate = "shipper";
+  EXPECT_EQ(to_text(authenticator.authenticate(request, now_)), "rw certificate:shipper");
+  EXPECT_EQ(to_text(authenticator.check_reader(request, now_)), "rwf certificate:shipper");
+  http::Request with_token = request_with(kReader);
+  with_token.peer_certificate = "shipper";
+  EXPECT_EQ(to_text(authenticator.authenticate(with_token, now_)), "r");
+  http::Request with_bad_token = request_with("unknown-token-0123456789");
+  with_bad_token.peer_certificate = "shipper";
+  EXPECT_EQ(to_text(authenticator.authenticate(with_bad_token, now_)), "invalid");
+}
+
 TEST_F(AuthenticatorTest, NoneAdmitsEverybodyButToTheFigures) {
   Authenticator none = make(AuthMode::kNone);
   EXPECT_EQ(access(none, ""), "rws?");
