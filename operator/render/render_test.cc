@@ -229,7 +229,7 @@ TEST(Render, APodHasTimeForItsDelayAndItsDrain) {
     return std::pair(container_of(set)["args"].back().get<std::string>(),
                      set["spec"]["template"]["spec"]["terminationGracePeriodSeconds"].get<int>());
   };
-  EXPECT_EQ(rendered("5s"), std::pair(std::string("--state-dir=/var/lib/storagepool"), 35));
+  EXPECT_EQ(rendered("5s"), std::pair(std::string("--auth-mode=ServiceAccount"), 35));
   EXPECT_EQ(rendered("0s"), std::pair(std::string("--drain-delay=0s"), 30));
   EXPECT_EQ(rendered("1500ms"), std::pair(std::string("--drain-delay=1s500ms"), 32));
   EXPECT_EQ(rendered("5m").second, 330);
@@ -281,7 +281,7 @@ TEST(Render, EvictionsAreOneAtATimeOrNoneAtAll) {
 TEST(Render, DefaultsOfTheServiceLeaveTheTemplateAsItWas) {
   const Json bare = pods();
   EXPECT_EQ(pods({{"journal", {{"size", "1Gi"}}},
-                  {"auth", {{"mode", "None"}}},
+                  {"auth", {{"mode", "ServiceAccount"}}},
                   {"http", {{"keepAliveTimeout", "75s"}}},
                   {"drainDelay", "5s"}}),
             bare);

@@ -1,7 +1,7 @@
 #include "operator/render/token_issuer.h"
 
 #include <algorithm>
-#include <initializer_list>
+#include <array>
 #include <map>
 #include <utility>
 
@@ -36,8 +36,8 @@ std::optional<Json> usable_key(const Json& given) {
   if (!is_or_absent(given, "use", "sig") || !is_or_absent(given, "alg", algorithm)) return std::nullopt;
   Json key{{"kty", rsa ? "RSA" : "EC"}, {"alg", algorithm}, {"use", "sig"}};
   if (!rsa) key["crv"] = "P-256";
-  for (const char* name : rsa ? std::initializer_list<const char*>{"kid", "n", "e"}
-                              : std::initializer_list<const char*>{"kid", "x", "y"}) {
+  const std::array<const char*, 3> names = rsa ? std::array{"kid", "n", "e"} : std::array{"kid", "x", "y"};
+  for (const char* name : names) {
     auto text = bounded_text(given, name);
     if (!text) return std::nullopt;
     key[name] = std::move(*text);

@@ -58,7 +58,7 @@ TEST(TokenIssuer, AudiencesAreThoseOfATokenForTheApiServer) {
 
 TEST(TokenIssuer, KeysThatPodsCannotUseAreLeftOut) {
   const Json good{{"kty", "RSA"}, {"kid", "k"}, {"n", "modulus"}, {"e", "AQAB"}};
-  EXPECT_EQ(keys_of({good}), 1U);
+  EXPECT_EQ(keys_of(Json::array({good})), 1U);
   for (const Json& change :
        {Json{{"use", "enc"}}, Json{{"alg", "HS256"}}, Json{{"alg", "RS512"}}, Json{{"kty", "oct"}},
         Json{{"kid", ""}}, Json{{"kid", 1}}, Json{{"n", nullptr}}, Json{{"n", std::string(3000, 'n')}},
@@ -66,10 +66,10 @@ TEST(TokenIssuer, KeysThatPodsCannotUseAreLeftOut) {
         Json{{"kty", "EC"}, {"crv", "P-256"}}}) {
     Json key = good;
     key.update(change);
-    EXPECT_EQ(keys_of({key}), 0U) << key;
-    EXPECT_EQ(keys_of({key, good}), 1U) << key;
+    EXPECT_EQ(keys_of(Json::array({key})), 0U) << key;
+    EXPECT_EQ(keys_of(Json::array({key, good})), 1U) << key;
   }
-  EXPECT_EQ(keys_of({good, good, 1, "x", nullptr}), 1U);
+  EXPECT_EQ(keys_of(Json::array({good, good, 1, "x", nullptr})), 1U);
   Json many = Json::array();
   for (int i = 0; i < 100; ++i) {
     many.push_back(good);
@@ -78,7 +78,7 @@ TEST(TokenIssuer, KeysThatPodsCannotUseAreLeftOut) {
   EXPECT_EQ(keys_of(many), kMaxIssuerKeys);
   Json secret = good;
   secret["d"] = "private";
-  EXPECT_THAT(read_token_issuer(kDiscovery, Json{{"keys", {secret}}}.dump(), "")->keys.dump(),
+  EXPECT_THAT(read_token_issuer(kDiscovery, Json{{"keys", Json::array({secret})}}.dump(), "")->keys.dump(),
               ::testing::Not(HasSubstr("private")));
 }
 
