@@ -3,7 +3,6 @@
 
 #include <cstdint>
 #include <optional>
-#include <span>
 #include <string>
 #include <vector>
 
@@ -30,7 +29,8 @@ struct Page {
   Pagination pagination;
 };
 
-// The body of the answer, in the order of the wire contract.
-std::string to_json(std::span<const event::Event> events, const Pagination& pagination);
+// The body of the answer, in the order of the wire contract, in pieces of some 256 KiB. Each event's memory
+// goes as it is written, so that a large page is not held twice.
+std::vector<std::string> to_json(Page page);
 
 }  // namespace storagepool::reading

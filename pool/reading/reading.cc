@@ -21,6 +21,11 @@ tables::StoreError internal(std::string detail) {
   return {tables::StoreError::Kind::kInternal, std::move(detail), {}};
 }
 
+tables::StoreError no_memory() {
+  return {tables::StoreError::Kind::kUnavailable, "too many large answers at once, try again",
+          std::chrono::seconds{1}};
+}
+
 std::optional<Months> read_months(const postgres::Result& result) {
   const auto month = [&](std::size_t column) -> std::optional<std::chrono::year_month> {
     if (result.rows.empty() || column >= result.rows[0].size()) return std::nullopt;
@@ -132,7 +137,7 @@ awaitable<tl::expected<std::optional<Months>, tables::StoreError>> Reader::month
 }
 
 awaitable<tl::expected<Page, tables::StoreError>> Reader::list(std::string database, ListQuery query,
-                                                               Deadline deadline) {
+                                                               Deadline deadline, Reserve reserve) {
   Session session(*this, database, deadline);
   const auto months = co_await months_of(session, database);
   if (!months) co_return tl::unexpected(months.error());
@@ -142,6 +147,8 @@ awaitable<tl::expected<Page, tables::StoreError>> Reader::list(std::string datab
     if (!answer) co_return tl::unexpected(std::move(answer.error()));
     auto failure = walk.take(std::move(*answer));
     if (failure) co_return tl::unexpected(std::move(*failure));
+    if (walk.wanted() > 0 && !reserve(walk.wanted())) co_return tl::unexpected(no_memory());
+    walk.allow();
   }
   co_return walk.finish();
 }

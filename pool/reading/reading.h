@@ -12,6 +12,7 @@
 // nothing and costs the same on every page.
 #pragma once
 
+#include <functional>
 #include <memory>
 #include <optional>
 #include <string>
@@ -42,8 +43,14 @@ class Reader {
          const runtime::Clock& clock = runtime::system_clock())
       : engine_(engine), places_(std::make_shared<ReadPlaces>(std::move(system_database))), clock_(clock) {}
 
-  boost::asio::awaitable<tl::expected<Page, tables::StoreError>> list(std::string database, ListQuery query,
-                                                                      Deadline deadline);
+  // False: there is no memory for that many bytes more. Asked before a page that is larger than usual
+  // (kUsualPageBytes) is fetched.
+  using Reserve = std::function<bool(std::int64_t bytes)>;
+
+  // kUnavailable where `reserve` refuses.
+  boost::asio::awaitable<tl::expected<Page, tables::StoreError>> list(
+      std::string database, ListQuery query, Deadline deadline,
+      Reserve reserve = [](std::int64_t) { return true; });
   // `event_id` in canonical form.
   boost::asio::awaitable<tl::expected<std::optional<event::Event>, tables::StoreError>> get(
       std::string database, std::string event_id, Deadline deadline);

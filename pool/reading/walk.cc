@@ -42,7 +42,7 @@ std::optional<Statement> Walk::next() const {
   if (window_ == windows_.size()) return std::nullopt;
   const Window& window = windows_[window_];
   if (!found_ && !page_.pagination.has_more) {
-    return select_slice(query_, {window, skip_, room(), bytes_}, now_);
+    return select_slice(query_, {window, skip_, room(), std::min(bytes_, allowed_)}, now_);
   }
   if (!found_ && !counts()) return std::nullopt;
   return count_matches(query_, window, count_to(), now_);
@@ -61,6 +61,10 @@ std::optional<tables::StoreError> Walk::take_slice(postgres::Result answer) {
   const auto found = integer(answer, 1);
   if (!bytes || !found) return unreadable("a page cannot be read");
   if (*bytes > bytes_) return too_large(query_);
+  if (*bytes > allowed_) {
+    wanted_ = *bytes - allowed_;
+    return std::nullopt;
+  }
   const std::int64_t shown = std::min(*found, room());
   const bool shown_all = *found == shown && (*found > 0 || skip_ == 0);
   page_.pagination.has_more = *found > shown;
@@ -72,6 +76,7 @@ std::optional<tables::StoreError> Walk::take_slice(postgres::Result answer) {
     page_.events.push_back(std::move(*event));
   }
   bytes_ -= *bytes;
+  allowed_ -= *bytes;
   found_ = *found;
   const std::int64_t seen = skip_ + *found;
   if (shown_all || query_.cursor || (*found > 0 && seen >= count_to())) take_count(seen);

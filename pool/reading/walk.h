@@ -7,6 +7,7 @@
 #include <cstddef>
 #include <cstdint>
 #include <optional>
+#include <utility>
 #include <vector>
 
 #include "pool/postgres/connection.h"
@@ -21,12 +22,18 @@ namespace storagepool::reading {
 inline constexpr std::int64_t kMaxPageBytes =
     std::int64_t{32} * 1024 * 1024;  // of event_data and error_message
 
+// What is fetched without asking for memory.
+inline constexpr std::int64_t kUsualPageBytes = std::int64_t{256} * 1024;
+
 class Walk {
  public:
   Walk(ListQuery query, const std::optional<Months>& months, runtime::Timestamp now);
 
   // No value when the page is whole.
   std::optional<Statement> next() const;
+  // What the page holds more than kUsualPageBytes or was allowed; nothing of it is fetched before allow().
+  std::int64_t wanted() const { return wanted_; }
+  void allow() { allowed_ += std::exchange(wanted_, 0); }
   // The answer to what `next` gave.
   std::optional<tables::StoreError> take(postgres::Result answer);
   Page finish();
@@ -45,7 +52,9 @@ class Walk {
   std::optional<std::int64_t> found_;  // of its slice, when it is to be counted now
   std::int64_t skip_;
   std::int64_t bytes_ = kMaxPageBytes;  // that the page may still hold
-  std::int64_t total_ = 0;              // of what was counted so far
+  std::int64_t allowed_ = kUsualPageBytes;
+  std::int64_t wanted_ = 0;
+  std::int64_t total_ = 0;  // of what was counted so far
   Page page_;
 };
 

@@ -4,6 +4,7 @@
 #include <iterator>
 
 #include "pool/common/runtime/log.h"
+#include "pool/common/runtime/supervisor.h"
 
 namespace asio = boost::asio;
 
@@ -75,7 +76,7 @@ Replay::~Replay() {
 void Replay::start() {
   for (const Lane lane : {Lane::kFlowing, Lane::kFailing}) {
     ++lanes_;
-    runtime::spawn(executor_, "replay of the journal", run(lane));
+    runtime::supervise(executor_, "replay of the journal", [this, lane] { return run(lane); });
   }
 }
 
@@ -100,7 +101,15 @@ asio::awaitable<void> Replay::run(Lane lane) {
     const ReplayPacing::Action action = co_await next(lane);
     if (const auto* take = std::get_if<ReplayPacing::Take>(&action)) {
       const auto begun = clock_.now();
-      const Outcome outcome = co_await round(lane, *take);
+      std::string escaped;
+      Outcome outcome = Outcome::kDone;
+      try {
+        outcome = co_await round(lane, *take);
+      } catch (const std::exception& error) {
+        escaped = error.what();
+      }
+      if (!escaped.empty())
+        outcome = failed(Outcome::kPostgresqlFailed, "it failed for a reason on our side: " + escaped);
       end_round(take->workspace, outcome, begun);
       continue;
     }

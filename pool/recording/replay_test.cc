@@ -1,6 +1,7 @@
 #include "pool/recording/replay.h"
 
 #include <map>
+#include <new>
 #include <set>
 
 #include <gmock/gmock.h>
@@ -69,6 +70,10 @@ class ReplayTest : public journal::testing::JournalTest {
     const std::string& workspace = origin.workspace;
     Call& call = calls_.emplace_back(Call{workspace, {}, origin.incarnation});
     for (const event::Event& event : events) call.ids.push_back(event.event_id);
+    if (throws_ > 0) {
+      --throws_;
+      throw std::bad_alloc();
+    }
     if (stuck_.contains(workspace)) co_return error(Kind::kUnavailable, "the workspace is stuck");
     if (down_ != std::nullopt) co_return error(*down_, "PostgreSQL is away");
     if (missing_.contains(workspace)) co_return error(Kind::kDatabaseMissing, "no such workspace");
@@ -102,6 +107,7 @@ class ReplayTest : public journal::testing::JournalTest {
   std::set<std::string> stuck_;
   std::vector<std::string> noted_;
   std::optional<Kind> down_;
+  int throws_ = 0;  // of the next calls
   WallClock clock_;
   ReplayOptions options_;
   std::optional<JournalBacklog> backlog_;
@@ -124,6 +130,15 @@ TEST_F(ReplayTest, StoresWhatWasThereAndWhatComesInOrder) {
   EXPECT_EQ(calls_.size(), 6U);
   EXPECT_EQ(replay_->statistics().batches, 6);
   EXPECT_EQ(journal_->statistics().replayed.units, 31);
+}
+
+TEST_F(ReplayTest, GoesOnAfterAnException) {
+  for (int i = 0; i < 5; ++i) must_append(numbered_unit(1, i));
+  throws_ = 3;
+  start();
+  ASSERT_TRUE(run_until([&] { return emptied(); }));
+  EXPECT_EQ(stored_.size(), 5U);
+  EXPECT_EQ(replay_->statistics().failures, 3);
 }
 
 TEST_F(ReplayTest, BatchesAreOfOneWorkspaceEach) {

@@ -15,6 +15,7 @@
 #include "pool/common/runtime/clock.h"
 #include "pool/common/runtime/coroutine.h"
 #include "pool/common/runtime/log.h"
+#include "pool/common/runtime/supervisor.h"
 #include "pool/common/settings/duration.h"
 #include "pool/engine/engine.h"
 #include "pool/ingest/ingest.h"
@@ -97,6 +98,7 @@ class App {
   reading::Reader reader_;
   ingest::Ingest ingest_;
   workspaces::Workspaces workspaces_;
+  Validation validation_;
   recording::IngestStore event_store_;
   recording::Destinations destinations_;
   std::unique_ptr<journal::Journal> journal_;
@@ -157,7 +159,16 @@ void App::add_routes() {
   const auto deadline = [this] { return request_deadline(); };
   const auto away = [this] { return !postgres_usable(); };
   http::Router& api = servers_.api_routes();
-  add_audit_routes(api, {*recording_, reader_, destinations_, options_.event_times, deadline, away});
+  add_audit_routes(api, {.recording = *recording_,
+                         .reader = reader_,
+                         .destinations = destinations_,
+                         .event_times = options_.event_times,
+                         .now = [this] { return monitor_.status().judged_by(runtime::wall_now()); },
+                         .deadline = deadline,
+                         .away = away,
+                         .validation = validation_,
+                         .on_received = [this](auto lag) { metrics_.received(lag); },
+                         .on_acknowledged = [this](auto took) { metrics_.acknowledged(took); }});
   add_workspace_routes(api, {workspaces_, deadline, away});
   add_statistics_routes(api, [this] { return figures(); });
   add_openapi_route(api);
@@ -232,7 +243,13 @@ Snapshot App::snapshot() const {
   if (journal_) now.journal = journal_->statistics();
   now.workspaces = workspaces_.counts();
   now.stalls = recording_->stalls();
-  now.rate_limited = servers_.api().rate_limited();
+  const http::Server& api = servers_.api();
+  now.http = {.rate_limited = api.rate_limited(),
+              .memory_held = api.memory_held(),
+              .memory_refused = api.memory_refused(),
+              .closed_for_new = api.closed_for_new()};
+  now.loop_failures = runtime::loop_failures(runtime::steady_now()).failures;
+  now.clock_ahead = monitor_.status().clock_ahead();
   now.now = runtime::wall_now();
   return now;
 }
@@ -327,7 +344,7 @@ int App::run() {
   if (predecessor_.possible())
     monitor_.watch_predecessor([this](std::int64_t left) { follow_predecessor(left); });
   background_.start(executor_);
-  runtime::spawn(executor_, "workspaces", workspaces_.run());
+  runtime::supervise(executor_, "workspaces", [this] { return workspaces_.run(); });
   context_.run();
   return ending_->clean() ? 0 : 1;
 }

@@ -9,6 +9,7 @@
 #include "pool/common/runtime/coroutine.h"
 #include "pool/common/runtime/files.h"
 #include "pool/common/runtime/log.h"
+#include "pool/common/runtime/supervisor.h"
 #include "pool/service/facts.h"
 #include "pool/tables/partitions.h"
 
@@ -35,9 +36,9 @@ std::string joined(const std::vector<std::string>& names) {
 }  // namespace
 
 void Background::start(const boost::asio::any_io_executor& executor) {
-  runtime::spawn(executor, "configuration", watch_config());
-  runtime::spawn(executor, "tokens", watch_tokens());
-  runtime::spawn(executor, "maintenance", maintain());
+  runtime::supervise(executor, "configuration", [this] { return watch_config(); });
+  runtime::supervise(executor, "tokens", [this] { return watch_tokens(); });
+  runtime::supervise(executor, "maintenance", [this] { return maintain(); });
 }
 
 // The mounted files are how a change comes when the operator cannot reach the pod, and the only way for

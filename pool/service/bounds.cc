@@ -9,8 +9,8 @@ namespace storagepool::service {
 http::Limits small_requests() {
   http::Limits limits;
   limits.body_bytes = settings::kMaxConfigBytes;
+  limits.memory_bytes = std::size_t{16} * 1024 * 1024;
   limits.max_connections = 64;
-  limits.close_idle_for_new = true;  // whoever holds connections must not keep a probe or the operator out
   return limits;
 }
 

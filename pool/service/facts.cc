@@ -216,7 +216,17 @@ std::vector<std::string> PostgresStatus::to_mend() const {
   std::vector<std::string> all;
   for (const auto& [database, fault] : write_faults_) all.push_back(database + ": " + fault.detail);
   if (registry_fault_) all.push_back(registry_fault_->detail);
+  if (clocks_differ()) {
+    const auto seconds = std::chrono::round<std::chrono::seconds>(std::chrono::abs(clock_ahead_)).count();
+    all.push_back("the clock of this pod's node is " + std::to_string(seconds) + " s " +
+                  (clock_ahead_.count() > 0 ? "behind" : "ahead of") +
+                  " PostgreSQL's; the times of events are judged by PostgreSQL's");
+  }
   return all;
+}
+
+runtime::Timestamp PostgresStatus::judged_by(runtime::Timestamp wall) const {
+  return clocks_differ() ? wall + clock_ahead_ : wall;
 }
 
 std::optional<PostgresFault> PostgresStatus::fault() const {

@@ -14,6 +14,7 @@
 #include <boost/asio/awaitable.hpp>
 #include <tl/expected.hpp>
 
+#include "pool/common/runtime/timestamp.h"
 #include "pool/common/settings/admin_wire.h"
 #include "pool/postgres/connection.h"
 #include "pool/postgres/error.h"
@@ -52,11 +53,15 @@ class PostgresStatus {
   static constexpr std::chrono::seconds kRefusalMemory{10};
   // How long a write that failed is told of while nobody tries again: longer than a replay pauses.
   static constexpr std::chrono::seconds kWriteFaultMemory{300};
+  // By so much the clocks of the pod and of the server may differ without a word.
+  static constexpr std::chrono::seconds kClockTolerance{60};
   static constexpr std::size_t kMaxWriteFaults = 20;  // databases, more than people read
 
   void connected();  // a session was established
   void connect_failed(const postgres::Error& error, TimePoint now);
   void checked(settings::ServerFacts facts, TimePoint now, bool commits_early = false);
+  // How far the server's clock was found to be ahead of the pod's.
+  void compared_clocks(std::chrono::milliseconds ahead) { clock_ahead_ = ahead; }
   // Of each pod of the StoragePool, as FactsReport::sessions_by_pod; before `checked`, of the same moment.
   void counted(std::optional<std::map<std::string, std::int64_t>> sessions_by_pod);
   void check_failed(const postgres::Error& error);  // on an established session
@@ -86,6 +91,10 @@ class PostgresStatus {
   settings::FactsReport report(TimePoint now) const;
   // Why the pod is not ready for traffic; empty when it is.
   std::vector<std::string> not_ready() const;
+  // 0 while it is not known.
+  std::chrono::milliseconds clock_ahead() const { return clock_ahead_; }
+  // The server's time where the clocks differ by more than is tolerated, else the pod's.
+  runtime::Timestamp judged_by(runtime::Timestamp wall) const;
   // What a person has to mend while the server is usable.
   std::vector<std::string> to_mend() const;
 
@@ -99,6 +108,7 @@ class PostgresStatus {
     std::string detail;
     TimePoint at;
   };
+  bool clocks_differ() const { return std::chrono::abs(clock_ahead_) > kClockTolerance; }
   const Fault* first_to_mend() const;  // null: nothing is
 
   bool reachable_ = false;
@@ -109,6 +119,7 @@ class PostgresStatus {
   std::optional<settings::PostgresFault> fault_;
   std::string detail_ = "not tried yet";
   bool commits_early_ = false;
+  std::chrono::milliseconds clock_ahead_{0};
   std::map<std::string, Fault, std::less<>> write_faults_;  // by database
   std::optional<Fault> registry_fault_;
   std::optional<settings::ServerFacts> facts_;

@@ -4,6 +4,7 @@
 
 #include "pool/common/runtime/clock.h"
 #include "pool/common/runtime/log.h"
+#include "pool/common/runtime/supervisor.h"
 #include "pool/service/predecessor.h"
 #include "pool/tables/partitions.h"
 #include "pool/tables/tables.h"
@@ -56,7 +57,7 @@ void Monitor::start(engine::Engine& engine, std::string database, std::function<
   engine_ = &engine;
   database_ = std::move(database);
   on_schema_ = std::move(on_schema);
-  runtime::spawn(executor_, "monitor", run());
+  runtime::supervise(executor_, "monitor", [this] { return run(); });
 }
 
 void Monitor::stop() {
@@ -144,7 +145,9 @@ awaitable<Monitor::Checked> Monitor::check() {
 }
 
 awaitable<bool> Monitor::read_facts(postgres::Connection& connection, int moves) {
+  const auto asked = runtime::wall_now();
   auto parsed = co_await read_server_facts(connection, runtime::steady_now() + kFactsTimeout);
+  const auto between = asked + (runtime::wall_now() - asked) / 2;
   if (moves != moves_) co_return false;
   if (!parsed) {
     status_.check_failed(parsed.error());
@@ -161,6 +164,8 @@ awaitable<bool> Monitor::read_facts(postgres::Connection& connection, int moves)
     const bool counted = co_await count_sessions(connection, moves);
     if (!counted) co_return false;
   }
+  const runtime::Timestamp of_server{milliseconds{parsed->facts.read_at}};
+  status_.compared_clocks(std::chrono::floor<milliseconds>(of_server - between));
   status_.checked(std::move(parsed->facts), runtime::steady_now(), parsed->commits_early);
   co_return true;
 }

@@ -46,8 +46,15 @@ double yes(const Snapshot& snapshot) {
 double workspace_databases(const Snapshot& snapshot) {
   return static_cast<double>(snapshot.workspace_databases);
 }
-double rate_limited(const Snapshot& snapshot) {
-  return static_cast<double>(snapshot.rate_limited);
+template <std::uint64_t HttpFigures::*member>
+double http_figure(const Snapshot& snapshot) {
+  return static_cast<double>(snapshot.http.*member);
+}
+double loop_failures(const Snapshot& snapshot) {
+  return static_cast<double>(snapshot.loop_failures);
+}
+double clock_ahead(const Snapshot& snapshot) {
+  return std::chrono::duration<double>(snapshot.clock_ahead).count();
 }
 double stalled(const Snapshot& snapshot) {
   return static_cast<double>(snapshot.stalls.now);
@@ -70,6 +77,10 @@ constexpr std::array kGauges = {
          yes<&Snapshot::postgres_usable>},
     Spec{"storagepool_journal_takes_events", "1 while the journal is durable and has room",
          yes<&Snapshot::journal_takes_events>},
+    Spec{"storagepool_clock_offset_seconds",
+         "How far PostgreSQL's clock is ahead of the pod's; beyond 60 either way events are judged by "
+         "PostgreSQL's",
+         clock_ahead},
     Spec{"storagepool_leaving",
          "1 while the pod is to go: not ready, and after its delay its journal takes nothing new",
          yes<&Snapshot::leaving>},
@@ -109,6 +120,8 @@ constexpr std::array kGauges = {
          journal<&journal::Statistics::disk_bytes>},
     Spec{"storagepool_journal_max_bytes", "Bound of the journal's files",
          journal<&journal::Statistics::max_bytes>},
+    Spec{"storagepool_http_memory_bytes", "Memory that requests and answers of the audit API hold",
+         http_figure<&HttpFigures::memory_held>},
     Spec{"storagepool_journal_used_ratio", "Share of the bound in use; at 1 events are refused",
          journal<&journal::Statistics::used>},
 };
@@ -167,10 +180,21 @@ constexpr std::array kCounters = {
          journal<&journal::Statistics::refused>},
     Spec{"storagepool_journal_failures_total", "Operations that the journal's disk refused",
          journal<&journal::Statistics::failures>},
+    Spec{"storagepool_loop_failures_total",
+         "Failures of work in the background, which was begun anew; each is in the log", loop_failures},
     Spec{"storagepool_http_rate_limited_total",
-         "Requests of the audit API refused because their client had made too many", rate_limited},
+         "Requests of the audit API refused because their client had made too many",
+         http_figure<&HttpFigures::rate_limited>},
+    Spec{"storagepool_http_memory_refused_total",
+         "Times that a request or answer of the audit API was refused memory",
+         http_figure<&HttpFigures::memory_refused>},
+    Spec{"storagepool_http_closed_for_new_total",
+         "Connections to the audit API closed for new ones, there being as many as may be",
+         http_figure<&HttpFigures::closed_for_new>},
 };
 
+constexpr std::array kLagBuckets = {0.1, 0.5, 1.0, 5.0, 30.0, 60.0, 300.0, 3600.0, 86'400.0};
+constexpr std::array kWriteBuckets = {0.001, 0.0025, 0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1.0, 2.5, 5.0};
 constexpr std::array kWorkspaceStates = {std::pair{"creating", &workspaces::WorkspaceCounts::creating},
                                          std::pair{"ready", &workspaces::WorkspaceCounts::ready},
                                          std::pair{"deleting", &workspaces::WorkspaceCounts::deleting}};
@@ -231,7 +255,11 @@ ServiceMetrics::ServiceMetrics()
                          ingest::kBatchEventBuckets)),
       batch_seconds_(make(metrics_.registry(), "storagepool_ingest_batch_duration_seconds",
                           "Time from having a connection to a batch's commit, or its refusal",
-                          ingest::kBatchSecondBuckets)) {
+                          ingest::kBatchSecondBuckets)),
+      lag_(make(metrics_.registry(), "storagepool_event_lag_seconds",
+                "How long before it was received an event has been", kLagBuckets)),
+      write_seconds_(make(metrics_.registry(), "storagepool_write_duration_seconds",
+                          "Time from an acknowledged call's body to its answer", kWriteBuckets)) {
   for (const Spec& spec : kGauges) {
     gauges_.push_back(
         &prometheus::BuildGauge().Name(spec.name).Help(spec.help).Register(metrics_.registry()).Add({}));

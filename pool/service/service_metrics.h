@@ -4,6 +4,8 @@
 // (pool/service/routes/statistics.h).
 #pragma once
 
+#include <algorithm>
+#include <chrono>
 #include <cstdint>
 #include <map>
 #include <optional>
@@ -24,6 +26,14 @@
 
 namespace storagepool::service {
 
+// Of the audit API's server.
+struct HttpFigures {
+  std::uint64_t rate_limited = 0;
+  std::uint64_t memory_held = 0;
+  std::uint64_t memory_refused = 0;
+  std::uint64_t closed_for_new = 0;
+};
+
 // What is exposed, as it is at one moment.
 struct Snapshot {
   bool ready = false;
@@ -35,7 +45,9 @@ struct Snapshot {
   ingest::Statistics ingest;
   std::optional<journal::Statistics> journal;             // none: the pod has no journal
   std::optional<workspaces::WorkspaceCounts> workspaces;  // none: not known
-  std::uint64_t rate_limited = 0;                         // requests of the audit API
+  HttpFigures http;
+  std::uint64_t loop_failures = 0;
+  std::chrono::milliseconds clock_ahead{0};  // PostgreSQL's, of the pod's
   recording::Stalls::Figures stalls;
   runtime::Timestamp now;
 };
@@ -52,6 +64,10 @@ class ServiceMetrics {
   // Counts what the gate of a server refuses.
   auth::OnRefused refusals(const std::string& server);
 
+  // How long before it was received an event has been; how long an acknowledged call of events took.
+  void received(std::chrono::duration<double> lag) { lag_.Observe(std::max(0.0, lag.count())); }
+  void acknowledged(std::chrono::duration<double> took) { write_seconds_.Observe(took.count()); }
+
   std::string expose(const Snapshot& snapshot);
 
  private:
@@ -65,6 +81,8 @@ class ServiceMetrics {
   prometheus::Family<prometheus::Gauge>& workspaces_;
   prometheus::Histogram& batch_events_;
   prometheus::Histogram& batch_seconds_;
+  prometheus::Histogram& lag_;
+  prometheus::Histogram& write_seconds_;
   std::map<std::tuple<std::string, std::string_view, unsigned>, prometheus::Counter*> request_counters_;
   std::vector<prometheus::Gauge*> gauges_;      // in the order of the table of gauges
   std::vector<prometheus::Counter*> counters_;  // likewise

@@ -4,6 +4,7 @@
 #include <string>
 #include <string_view>
 #include <utility>
+#include <vector>
 
 #include <boost/asio/post.hpp>
 #include <boost/asio/use_awaitable.hpp>
@@ -137,7 +138,7 @@ asio::awaitable<std::optional<Response>> decode_body(Request& request, std::size
 }
 
 bool compressible(const Response& response) {
-  return response.body.size() >= kLeastCompressed &&
+  return body_size(response) >= kLeastCompressed &&
          std::none_of(response.headers.begin(), response.headers.end(), [](const auto& field) {
            return equals_ignoring_case(field.first, "Content-Encoding");
          });
@@ -145,15 +146,22 @@ bool compressible(const Response& response) {
 
 asio::awaitable<void> compress(Response& response) {
   GzipEncoder encoder;
+  std::size_t left = body_size(response);
+  std::vector<std::string> parts = std::exchange(response.pieces, {});
+  parts.insert(parts.begin(), std::exchange(response.body, {}));
   std::string compressed;
-  std::string_view rest = response.body;
-  while (!rest.empty()) {
-    const std::string_view slice = rest.substr(0, kCompressedSlice);
-    rest.remove_prefix(slice.size());
-    encoder.encode(slice, rest.empty(), compressed);
-    if (!rest.empty()) co_await asio::post(asio::use_awaitable);
+  for (std::string& part : parts) {
+    for (std::string_view rest = part; !rest.empty();) {
+      const std::string_view slice = rest.substr(0, kCompressedSlice);
+      rest.remove_prefix(slice.size());
+      left -= slice.size();
+      encoder.encode(slice, left == 0, compressed);
+      if (compressed.size() >= kCompressedSlice) response.pieces.push_back(std::exchange(compressed, {}));
+      if (left > 0) co_await asio::post(asio::use_awaitable);
+    }
+    part = {};
   }
-  response.body = std::move(compressed);
+  response.pieces.push_back(std::move(compressed));
   response.headers.emplace_back("Content-Encoding", "gzip");
 }
 

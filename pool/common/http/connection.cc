@@ -5,6 +5,9 @@
 #include <chrono>
 #include <exception>
 
+#include <netinet/in.h>
+#include <netinet/tcp.h>
+
 #include <boost/asio/redirect_error.hpp>
 #include <boost/asio/use_awaitable.hpp>
 
@@ -27,20 +30,40 @@ constexpr std::chrono::seconds kLingerTime{5};
 // How long a client may take to hear that an encrypted connection ends.
 constexpr std::chrono::seconds kFarewellTime{1};
 constexpr std::size_t kLingerBytes = std::size_t{64} * 1024 * 1024;
+// What the system takes of an answer beyond what the client's window has room for.
+constexpr int kUnsentBytes = 32 * 1024;
+// An answer of this size is always sent: it says what was done, or why not.
+constexpr std::size_t kAlwaysSent = std::size_t{64} * 1024;
+
+ClientKey client_of(asio::ip::tcp::socket& socket) {
+  error_code gone;  // noticed on the first read
+  return client_key(socket.remote_endpoint(gone).address());
+}
+
+Response busy(const std::string& detail, const std::string& path) {
+  Response refusal = problem(ProblemKind::kUnavailable, detail, path);
+  refusal.headers.emplace_back("Retry-After", "1");
+  return refusal;
+}
 
 }  // namespace
 
 Connection::Connection(asio::ip::tcp::socket socket, std::shared_ptr<Context> context)
     : context_(std::move(context)),
       socket_(std::make_shared<TimedSocket>(std::move(socket), context_->tls)),
-      reader_(socket_, context_) {}
+      member_(context_, client_of(socket_->socket())),
+      reader_(socket_, context_, member_) {
+  // So that a slow reader is seen to read, and the system keeps little of an answer.
+  ::setsockopt(socket_->socket().native_handle(), IPPROTO_TCP, TCP_NOTSENT_LOWAT, &kUnsentBytes,
+               sizeof kUnsentBytes);
+}
 
 asio::awaitable<void> Connection::serve() {
   bool first = true;
   bool open = true;
   if (socket_->encrypted()) open = co_await begin_tls();
   while (open) {
-    idle_since_ = runtime::steady_now();
+    waits_since_ = runtime::steady_now();
     open = co_await await_request(first);
     first = false;
     if (open) open = co_await serve_one();
@@ -53,7 +76,7 @@ asio::awaitable<void> Connection::serve() {
 }
 
 asio::awaitable<bool> Connection::begin_tls() {
-  idle_since_ = runtime::steady_now();
+  waits_since_ = runtime::steady_now();
   idle_ = true;
   socket_->set_deadline(context_->limits.header_timeout);
   error_code error;
@@ -71,13 +94,12 @@ asio::awaitable<bool> Connection::begin_tls() {
 }
 
 asio::awaitable<void> Connection::refuse() {
+  refused_ = true;
   if (socket_->encrypted()) co_return;  // a handshake is what there is no place for
-  Response busy =
-      problem(ProblemKind::kUnavailable,
-              "more than " + std::to_string(context_->limits.max_connections) + " connections", "");
-  busy.headers.emplace_back("Retry-After", "1");
+  Response refusal =
+      busy("more than " + std::to_string(context_->limits.max_connections) + " connections", "");
   const Outline unknown{"", "", request_id(std::nullopt)};
-  const bool written = co_await write(busy, unknown, false);
+  const bool written = co_await write(refusal, unknown, false, nullptr);
   if (written) co_await linger();
   socket_->close();
 }
@@ -88,8 +110,26 @@ void Connection::drain() {
 }
 
 void Connection::cut() {
-  idle_since_.reset();
+  waits_since_.reset();
+  answer_.reset();
   socket_->close();
+}
+
+std::optional<Standing> Connection::standing(runtime::TimePoint now) const {
+  if (refused_) return std::nullopt;
+  Standing standing;
+  standing.of_client = member_.share().connections;
+  if (answer_) {
+    standing.since = answer_->began();
+    standing.bytes_per_second = answer_->bytes_per_second(now);
+  } else if (waits_since_) {
+    standing.since = *waits_since_;
+    if (reader_.progress()) standing.bytes_per_second = reader_.progress()->bytes_per_second(now);
+  } else {
+    return std::nullopt;
+  }
+  standing.idle = standing.bytes_per_second < static_cast<double>(context_->limits.pace.bytes_per_second);
+  return standing;
 }
 
 asio::awaitable<bool> Connection::await_request(bool first) {
@@ -107,19 +147,25 @@ asio::awaitable<bool> Connection::await_request(bool first) {
 asio::awaitable<bool> Connection::serve_one() {
   auto incoming = co_await reader_.read();
   if (!incoming) {
-    const Rejected& rejected = incoming.error();
+    Rejected& rejected = incoming.error();
     if (!rejected.answer) co_return false;
     const bool keep_alive = rejected.keep_alive && !context_->closing;
     const Outline asked = outline_of(rejected.request);
-    const bool told = co_await write(*rejected.answer, asked, keep_alive);
+    waits_since_.reset();
+    const bool told = co_await write(*rejected.answer, asked, keep_alive, nullptr);
     if (told && !keep_alive) co_await linger();
     co_return told&& keep_alive;
   }
-  idle_since_.reset();
+  waits_since_.reset();
   const Outline asked = outline_of(incoming->request);
-  const Response response = co_await answer(*incoming, asked);
+  incoming->request.memory = &incoming->reservation;
+  Response response = co_await answer(*incoming, asked);
+  if (!pays_for(response, incoming->reservation)) {
+    response = busy("too many large answers at once, try again", asked.path);
+    pays_for(response, incoming->reservation);
+  }
   const bool keep_alive = incoming->keep_alive && !context_->closing;
-  const bool written = co_await write(response, asked, keep_alive);
+  const bool written = co_await write(response, asked, keep_alive, &incoming->reservation);
   if (!written) co_return false;
   if (!keep_alive && (reader_.has_buffered() || socket_->unread_bytes())) co_await linger();
   co_return keep_alive;
@@ -148,23 +194,57 @@ asio::awaitable<Response> Connection::handle(Incoming& incoming) {
   co_return response;
 }
 
-asio::awaitable<bool> Connection::write(const Response& response, const Outline& asked, bool keep_alive) {
+// The request's memory becomes the answer's.
+bool Connection::pays_for(const Response& response, Reservation& reservation) const {
+  const std::size_t size = body_size(response);
+  if (reservation.become(size)) return true;
+  if (size > kAlwaysSent) return false;
+  reservation.become(0);
+  reservation.count(size);
+  return true;
+}
+
+asio::awaitable<bool> Connection::write(Response& response, const Outline& asked, bool keep_alive,
+                                        Reservation* reservation) {
   const auto kept = keep_alive ? std::optional(context_->limits.keep_alive_timeout) : std::nullopt;
   const std::string head = format_head(response, asked.request_id, kept, runtime::wall_now());
   const bool with_body = asked.method != "HEAD" && may_have_body(response.status);
+  answer_.emplace(context_->limits.pace, runtime::steady_now());
   TimedSocket::Parts parts = {asio::buffer(head),
                               with_body ? asio::buffer(response.body) : asio::const_buffer()};
+  bool written = co_await write_all(parts);
+  std::size_t left = body_size(response) - response.body.size();
+  for (std::string& piece : response.pieces) {
+    if (!written || !with_body) break;
+    parts = {asio::buffer(piece), asio::const_buffer()};
+    written = co_await write_all(parts);
+    left -= piece.size();
+    piece = {};
+    if (reservation != nullptr) reservation->become(left);
+  }
+  answer_.reset();
+  co_return written;
+}
+
+asio::awaitable<bool> Connection::write_all(TimedSocket::Parts parts) {
   // Most answers fit into the socket's buffer at once, and then there is nothing to wait for.
   error_code error;
-  if (socket_->write_at_once(parts, error)) co_return true;
-  if (error) co_return false;
-  socket_->set_deadline(context_->limits.write_timeout);
-  co_await socket_->write(parts, error);
+  bool done = socket_->write_at_once(parts, error);
+  while (!done && !error && answer_) {
+    socket_->set_deadline(answer_->deadline() - runtime::steady_now());
+    const std::size_t sent = co_await socket_->write_some(parts, error);
+    if (answer_) answer_->moved(sent, runtime::steady_now());
+    const std::size_t of_first = std::min(sent, parts[0].size());
+    parts[0] += of_first;
+    parts[1] += sent - of_first;
+    done = parts[0].size() + parts[1].size() == 0;
+  }
   socket_->clear_deadline();
-  co_return !error;
+  co_return done;
 }
 
 asio::awaitable<void> Connection::linger() {
+  waits_since_ = runtime::steady_now();
   error_code error;
   socket_->set_deadline(kLingerTime);
   co_await socket_->end_output();

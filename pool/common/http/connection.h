@@ -11,6 +11,7 @@
 #include "pool/common/http/context.h"
 #include "pool/common/http/failure.h"
 #include "pool/common/http/request_reader.h"
+#include "pool/common/http/room.h"
 #include "pool/common/http/timed_socket.h"
 #include "pool/common/runtime/clock.h"
 
@@ -30,8 +31,8 @@ class Connection {
   void drain();
   void cut();
 
-  // Since when it is served without having sent a whole request; none while it is owed an answer.
-  std::optional<runtime::TimePoint> idle_since() const { return idle_since_; }
+  // How it stands where one must be closed; none while it is with the handler, or is closed already.
+  std::optional<Standing> standing(runtime::TimePoint now) const;
 
  private:
   boost::asio::awaitable<bool> begin_tls();
@@ -39,14 +40,21 @@ class Connection {
   boost::asio::awaitable<bool> serve_one();
   boost::asio::awaitable<Response> answer(Incoming& incoming, const Outline& asked);
   boost::asio::awaitable<Response> handle(Incoming& incoming);
-  boost::asio::awaitable<bool> write(const Response& response, const Outline& asked, bool keep_alive);
+  bool pays_for(const Response& response, Reservation& reservation) const;
+  // Frees the pieces as they are sent.
+  boost::asio::awaitable<bool> write(Response& response, const Outline& asked, bool keep_alive,
+                                     Reservation* reservation);
+  boost::asio::awaitable<bool> write_all(TimedSocket::Parts parts);
   boost::asio::awaitable<void> linger();
 
   std::shared_ptr<Context> context_;
   std::shared_ptr<TimedSocket> socket_;
+  Member member_;
   RequestReader reader_;
-  bool idle_ = false;  // nothing of a request has come
-  std::optional<runtime::TimePoint> idle_since_;
+  bool refused_ = false;
+  bool idle_ = false;                              // nothing of a request has come
+  std::optional<runtime::TimePoint> waits_since_;  // while it is served and has not sent a whole request
+  std::optional<Progress> answer_;                 // while one is being sent
 };
 
 }  // namespace storagepool::http

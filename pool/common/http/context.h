@@ -8,6 +8,7 @@
 #include <optional>
 #include <utility>
 
+#include "pool/common/http/memory_budget.h"
 #include "pool/common/http/rate_limit.h"
 #include "pool/common/http/server.h"
 #include "pool/common/runtime/clock.h"
@@ -16,7 +17,10 @@ namespace storagepool::http {
 
 struct Context {
   Context(const Limits& given_limits, Handler given_handler, Gate given_gate)
-      : limits(given_limits), handler(std::move(given_handler)), gate(std::move(given_gate)) {
+      : limits(given_limits),
+        handler(std::move(given_handler)),
+        gate(std::move(given_gate)),
+        memory(limits.memory_bytes) {
     if (limits.requests_per_second > 0) rate_limiter_.emplace(limits.requests_per_second, limits.burst);
   }
 
@@ -34,7 +38,7 @@ struct Context {
   const Gate gate;                        // may be empty
   bool encrypted = false;                 // with `tls`, or not at all
   std::shared_ptr<const TlsContext> tls;  // of connections to come
-  std::size_t all_bodies_bytes = 0;
+  MemoryBudget memory;
   std::uint64_t rate_limited = 0;  // requests refused by take_token
   bool closing = false;            // answers from now on are the last of their connection
   bool draining = false;           // and connections without a request are closed
@@ -43,28 +47,59 @@ struct Context {
   std::optional<RateLimiter> rate_limiter_;
 };
 
-// One request's share of Limits::all_bodies_bytes, given back when it is destroyed.
-class BodyReservation {
+// A connection's place among those of its client's address.
+class Member {
  public:
-  explicit BodyReservation(std::shared_ptr<Context> context) : context_(std::move(context)) {}
-  BodyReservation(BodyReservation&& other) noexcept
-      : context_(std::move(other.context_)), bytes_(std::exchange(other.bytes_, 0)) {}
-  BodyReservation& operator=(BodyReservation&&) = delete;
-  ~BodyReservation() {
-    if (bytes_ > 0) context_->all_bodies_bytes -= bytes_;
+  Member(std::shared_ptr<Context> context, const ClientKey& client)
+      : context_(std::move(context)), client_(client), share_(context_->memory.enter(client)) {}
+  ~Member() { context_->memory.leave(client_); }
+  Member(const Member&) = delete;
+  Member& operator=(const Member&) = delete;
+
+  const ClientKey& client() const { return client_; }
+  ClientShare& share() const { return share_; }
+
+ private:
+  std::shared_ptr<Context> context_;
+  const ClientKey client_;
+  ClientShare& share_;
+};
+
+// What one request holds of Limits::memory_bytes, from its head until its answer is sent; given back when it
+// is destroyed, which must be before the Member is.
+class Reservation {
+ public:
+  Reservation(std::shared_ptr<Context> context, const Member& member)
+      : context_(std::move(context)), share_(&member.share()) {}
+  Reservation(Reservation&& other) noexcept
+      : context_(std::move(other.context_)), share_(other.share_), bytes_(std::exchange(other.bytes_, 0)) {}
+  Reservation& operator=(Reservation&&) = delete;
+  ~Reservation() {
+    if (bytes_ > 0) context_->memory.give_back(*share_, bytes_);
   }
 
-  // False, and nothing reserved, when all connections together would hold too much.
+  // False, and nothing reserved, when too much would be held.
   bool grow(std::size_t bytes) {
-    const std::size_t all = context_->all_bodies_bytes + bytes;
-    if (all > context_->limits.all_bodies_bytes) return false;
-    context_->all_bodies_bytes = all;
+    if (!context_->memory.take(*share_, bytes)) return false;
     bytes_ += bytes;
     return true;
+  }
+  // Has it hold this much instead. False, and all stays as it was, when that were too much.
+  bool become(std::size_t bytes) {
+    if (bytes > bytes_) return grow(bytes - bytes_);
+    context_->memory.give_back(*share_, bytes_ - bytes);
+    bytes_ = bytes;
+    return true;
+  }
+  // For what is there and is to go all the same.
+  void count(std::size_t bytes) {
+    context_->memory.count(*share_, bytes);
+    bytes_ += bytes;
   }
 
  private:
   std::shared_ptr<Context> context_;
+  ClientShare* share_;
   std::size_t bytes_ = 0;
 };
 

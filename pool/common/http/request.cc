@@ -1,5 +1,7 @@
 #include <algorithm>
+#include <numeric>
 
+#include "pool/common/http/context.h"
 #include "pool/common/http/fields.h"
 #include "pool/common/http/server.h"
 
@@ -17,6 +19,15 @@ std::optional<std::string_view> Request::query_value(std::string_view name) cons
                                   [&](const auto& parameter) { return parameter.first == name; });
   if (found == query.end()) return std::nullopt;
   return found->second;
+}
+
+bool Request::reserve(std::size_t bytes) const {
+  return memory == nullptr || memory->grow(bytes);
+}
+
+std::size_t body_size(const Response& response) {
+  return std::accumulate(response.pieces.begin(), response.pieces.end(), response.body.size(),
+                         [](std::size_t size, const std::string& piece) { return size + piece.size(); });
 }
 
 }  // namespace storagepool::http

@@ -45,6 +45,7 @@ class Conversation {
  public:
   Conversation(const Limits& limits, std::string_view bytes, Step step)
       : context_(std::make_shared<Context>(limits, Handler(), Gate())),
+        member_(context_, ClientKey()),
         input_(RequestParser::input_bytes(limits)),
         bytes_(bytes),
         step_(std::move(step)) {}
@@ -58,16 +59,16 @@ class Conversation {
       auto taken = parser.take_header(input_);
       while (taken && !*taken && receive(parser)) taken = parser.take_header(input_);
       if (!finished(taken, parser)) break;
-      BodyReservation reservation(context_);
+      Reservation reservation(context_, member_);
       taken = parser.take_body(input_, reservation);
       while (taken && !*taken && receive(parser)) taken = parser.take_body(input_, reservation);
       if (!finished(taken, parser)) break;
       const bool keep_alive = parser.keep_alive();
       requests.push_back(parser.take_request());
-      require(context_->all_bodies_bytes >= requests.back().body.size(), "a body's memory is accounted for");
+      require(context_->memory.held() >= requests.back().body.size(), "a body's memory is accounted for");
       if (!keep_alive) break;
     }
-    require(context_->all_bodies_bytes == 0, "all memory is given back");
+    require(context_->memory.held() == 0, "all memory is given back");
     return requests;
   }
 
@@ -99,6 +100,7 @@ class Conversation {
   }
 
   std::shared_ptr<Context> context_;
+  Member member_;
   boost::beast::flat_buffer input_;
   std::string_view bytes_;
   Step step_;

@@ -128,7 +128,7 @@ bool RequestParser::expects_continue() const {
 }
 
 // Memory grows with what has arrived, not with what was announced.
-bool RequestParser::grow(BodyReservation& reservation) {
+bool RequestParser::grow(Reservation& reservation) {
   std::size_t step = std::clamp(body_size_, kFirstBodyStep, kLargestBodyStep);
   if (announced_) step = std::min(step, *announced_ - body_size_);
   if (!reservation.grow(step)) return false;
@@ -136,10 +136,10 @@ bool RequestParser::grow(BodyReservation& reservation) {
   return true;
 }
 
-tl::expected<bool, Rejected> RequestParser::take_body(flat_buffer& input, BodyReservation& reservation) {
+tl::expected<bool, Rejected> RequestParser::take_body(flat_buffer& input, Reservation& reservation) {
   if (!announced_) return take_chunks(input, reservation);
   while (!done()) {
-    if (body_size_ == request_.body.size() && !grow(reservation)) return tl::unexpected(too_much_buffered());
+    if (body_size_ == request_.body.size() && !grow(reservation)) return tl::unexpected(too_much_memory());
     if (input.size() == 0) return false;
     const std::size_t bytes = std::min(input.size(), request_.body.size() - body_size_);
     std::memcpy(request_.body.data() + body_size_, view(input).data(), bytes);
@@ -154,10 +154,10 @@ asio::mutable_buffer RequestParser::room() {
   return asio::buffer(request_.body.data() + body_size_, request_.body.size() - body_size_);
 }
 
-tl::expected<bool, Rejected> RequestParser::take_chunks(flat_buffer& input, BodyReservation& reservation) {
+tl::expected<bool, Rejected> RequestParser::take_chunks(flat_buffer& input, Reservation& reservation) {
   while (!parser_->is_done()) {
     if (input.size() == 0) return false;
-    if (body_size_ == request_.body.size() && !grow(reservation)) return tl::unexpected(too_much_buffered());
+    if (body_size_ == request_.body.size() && !grow(reservation)) return tl::unexpected(too_much_memory());
     auto& window = parser_->get().body();
     window.data = request_.body.data() + body_size_;
     window.size = request_.body.size() - body_size_;
@@ -216,7 +216,8 @@ Rejected RequestParser::header_too_large() {
                 "the request header is larger than " + std::to_string(limits_.header_bytes) + " bytes");
 }
 
-Rejected RequestParser::too_much_buffered() {
+Rejected RequestParser::too_much_memory() {
+  if (!header_done_) understand();
   return reject(ProblemKind::kUnavailable, "too many large requests at once, try again",
                 std::chrono::seconds{1});
 }
@@ -233,9 +234,13 @@ Rejected RequestParser::ended() {
 
 Rejected RequestParser::timed_out() {
   if (!header_done_) understand();
-  const auto timeout = header_done_ ? limits_.body_timeout : limits_.header_timeout;
-  return reject(ProblemKind::kRequestTimeout, "the request " + std::string(part()) +
-                                                  " was not complete within " + in_milliseconds(timeout));
+  if (header_done_) {
+    return reject(ProblemKind::kRequestTimeout,
+                  "the request body came too slowly: nothing for " + in_milliseconds(limits_.pace.silence) +
+                      ", or less than " + std::to_string(limits_.pace.bytes_per_second) + " bytes a second");
+  }
+  return reject(ProblemKind::kRequestTimeout,
+                "the request header was not complete within " + in_milliseconds(limits_.header_timeout));
 }
 
 Rejected RequestParser::explain(const error_code& error, std::string_view unread) {

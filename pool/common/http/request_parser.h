@@ -47,7 +47,7 @@ class RequestParser {
   tl::expected<bool, Rejected> take_header(boost::beast::flat_buffer& input);
 
   // Takes what is there of the body, with memory from `reservation`; false when more is needed.
-  tl::expected<bool, Rejected> take_body(boost::beast::flat_buffer& input, BodyReservation& reservation);
+  tl::expected<bool, Rejected> take_body(boost::beast::flat_buffer& input, Reservation& reservation);
   // Where the next bytes of the body may be written instead of into an empty input; may be empty. filled()
   // says how many were.
   boost::asio::mutable_buffer room();
@@ -66,20 +66,21 @@ class RequestParser {
   Rejected ended();
   Rejected timed_out();
   Rejected gone();  // it cannot be told
+  Rejected too_much_memory();
+  std::size_t header_bytes() const { return header_size_; }  // of what was taken so far
 
  private:
   struct Parser;
 
   bool done() const;
   std::optional<std::string> understand();
-  tl::expected<bool, Rejected> take_chunks(boost::beast::flat_buffer& input, BodyReservation& reservation);
-  bool grow(BodyReservation& reservation);
+  tl::expected<bool, Rejected> take_chunks(boost::beast::flat_buffer& input, Reservation& reservation);
+  bool grow(Reservation& reservation);
   std::string_view part() const;
   Rejected reject(ProblemKind kind, std::string_view detail,
                   std::optional<std::chrono::seconds> retry_after = {});
   Rejected explain(const boost::system::error_code& error, std::string_view unread);
   Rejected header_too_large();
-  Rejected too_much_buffered();
 
   const Limits& limits_;
   std::unique_ptr<Parser> parser_;

@@ -7,6 +7,7 @@
 
 #include "pool/common/http/body_coding.h"
 #include "pool/common/http/failure.h"
+#include "pool/common/runtime/clock.h"
 
 namespace asio = boost::asio;
 using boost::system::error_code;
@@ -20,14 +21,12 @@ constexpr std::size_t kMoreBytes = std::size_t{8} * 1024;
 
 }  // namespace
 
-RequestReader::RequestReader(std::shared_ptr<TimedSocket> socket, std::shared_ptr<Context> context)
+RequestReader::RequestReader(std::shared_ptr<TimedSocket> socket, std::shared_ptr<Context> context,
+                             const Member& member)
     : socket_(std::move(socket)),
       context_(std::move(context)),
-      buffer_(RequestParser::input_bytes(context_->limits)) {
-  if (!context_->limits_rate()) return;
-  error_code gone;  // noticed on the first read
-  client_ = client_key(socket_->socket().remote_endpoint(gone).address());
-}
+      member_(member),
+      buffer_(RequestParser::input_bytes(context_->limits)) {}
 
 asio::awaitable<bool> RequestReader::wait(std::chrono::milliseconds timeout) {
   if (buffer_.capacity() > kFirstBytes) buffer_.shrink_to_fit();
@@ -41,35 +40,55 @@ asio::awaitable<bool> RequestReader::wait(std::chrono::milliseconds timeout) {
 
 asio::awaitable<tl::expected<Incoming, Rejected>> RequestReader::read() {
   RequestParser parser(context_->limits);
+  Reservation reservation(context_, member_);
+  const auto header = co_await read_header(parser, reservation);
+  if (!header) co_return tl::unexpected(header.error());
+  if (auto refused = judge(parser)) co_return tl::unexpected(std::move(*refused));
+  const auto body = co_await read_body(parser, reservation);
+  progress_.reset();
+  if (!body) co_return tl::unexpected(body.error());
+  const bool keep_alive = parser.keep_alive();
+  co_return Incoming{parser.take_request(), keep_alive, std::move(reservation)};
+}
+
+// Its memory counts twice while it is read: as it came and as it is understood.
+asio::awaitable<tl::expected<void, Rejected>> RequestReader::read_header(RequestParser& parser,
+                                                                         Reservation& reservation) {
   auto taken = parser.take_header(buffer_);
   if (taken && !*taken) socket_->set_deadline(context_->limits.header_timeout);
   while (taken && !*taken) {
-    auto more = co_await read_more(parser);
-    if (!more) co_return tl::unexpected(std::move(more.error()));
+    if (!reservation.grow(kMoreBytes)) co_return tl::unexpected(parser.too_much_memory());
+    const auto more = co_await read_more(parser);
+    if (!more) co_return tl::unexpected(more.error());
     taken = parser.take_header(buffer_);
   }
   if (!taken) co_return tl::unexpected(std::move(taken.error()));
-  if (auto refused = judge(parser)) co_return tl::unexpected(std::move(*refused));
+  if (!reservation.grow(parser.header_bytes())) co_return tl::unexpected(parser.too_much_memory());
+  co_return tl::expected<void, Rejected>();
+}
 
+asio::awaitable<tl::expected<void, Rejected>> RequestReader::read_body(RequestParser& parser,
+                                                                       Reservation& reservation) {
   const bool asks_first = parser.expects_continue() && buffer_.size() == 0;
-  BodyReservation reservation(context_);
-  taken = parser.take_body(buffer_, reservation);
+  auto taken = parser.take_body(buffer_, reservation);
   if (taken && !*taken) {
-    socket_->set_deadline(context_->limits.body_timeout);
+    progress_.emplace(context_->limits.pace, runtime::steady_now());
     if (asks_first) {
+      socket_->set_deadline(context_->limits.pace.silence);
       const bool sent = co_await send_continue();
       if (!sent) co_return tl::unexpected(parser.gone());
     }
   }
   while (taken && !*taken) {
-    auto more = co_await read_more(parser);
-    if (!more) co_return tl::unexpected(std::move(more.error()));
+    socket_->set_deadline(progress_->deadline() - runtime::steady_now());
+    const auto more = co_await read_more(parser);
+    if (!more) co_return tl::unexpected(more.error());
+    progress_->moved(*more, runtime::steady_now());
     taken = parser.take_body(buffer_, reservation);
   }
   if (!taken) co_return tl::unexpected(std::move(taken.error()));
   socket_->clear_deadline();
-  const bool keep_alive = parser.keep_alive();
-  co_return Incoming{parser.take_request(), keep_alive, std::move(reservation)};
+  co_return tl::expected<void, Rejected>();
 }
 
 // What is known before the body is read.
@@ -78,14 +97,14 @@ std::optional<Rejected> RequestReader::judge(RequestParser& parser) {
   if (auto refusal = pass_gate(context_->gate, parser.head()))
     return parser.refuse(buffer_, std::move(*refusal));
   if (context_->limits_rate()) {
-    const auto retry_after = context_->take_token(client_);
+    const auto retry_after = context_->take_token(member_.client());
     if (retry_after.count() > 0) return parser.refuse_rate(buffer_, retry_after);
   }
   if (auto refusal = refuse_coding(parser.head())) return parser.refuse(buffer_, std::move(*refusal));
   return std::nullopt;
 }
 
-asio::awaitable<tl::expected<void, Rejected>> RequestReader::read_more(RequestParser& parser) {
+asio::awaitable<tl::expected<std::size_t, Rejected>> RequestReader::read_more(RequestParser& parser) {
   const asio::mutable_buffer room = parser.room();
   const bool direct = room.size() > 0;
   const asio::mutable_buffer target =
@@ -97,7 +116,7 @@ asio::awaitable<tl::expected<void, Rejected>> RequestReader::read_more(RequestPa
   } else {
     buffer_.commit(got);
   }
-  if (!error) co_return tl::expected<void, Rejected>();
+  if (!error) co_return got;
   if (error == asio::error::eof) co_return tl::unexpected(parser.ended());
   if (error == asio::error::operation_aborted && socket_->expired())
     co_return tl::unexpected(parser.timed_out());

@@ -10,6 +10,7 @@
 #include <tl/expected.hpp>
 
 #include "pool/common/http/context.h"
+#include "pool/common/http/progress.h"
 #include "pool/common/http/request_parser.h"
 #include "pool/common/http/server.h"
 #include "pool/common/http/timed_socket.h"
@@ -19,12 +20,13 @@ namespace storagepool::http {
 struct Incoming {
   Request request;
   bool keep_alive = false;  // the client allows another request after this one
-  BodyReservation reservation;
+  Reservation reservation;
 };
 
 class RequestReader {
  public:
-  RequestReader(std::shared_ptr<TimedSocket> socket, std::shared_ptr<Context> context);
+  // `member` outlives the reader.
+  RequestReader(std::shared_ptr<TimedSocket> socket, std::shared_ptr<Context> context, const Member& member);
 
   // Waits for the first bytes of a request; false when the client closed or nothing came in time.
   boost::asio::awaitable<bool> wait(std::chrono::milliseconds timeout);
@@ -36,14 +38,22 @@ class RequestReader {
   // Bytes of a next, pipelined request are there already.
   bool has_buffered() const { return buffer_.size() > 0; }
 
+  // Of the request whose body is being read.
+  const std::optional<Progress>& progress() const { return progress_; }
+
  private:
   std::optional<Rejected> judge(RequestParser& parser);
-  boost::asio::awaitable<tl::expected<void, Rejected>> read_more(RequestParser& parser);
+  boost::asio::awaitable<tl::expected<void, Rejected>> read_header(RequestParser& parser,
+                                                                   Reservation& reservation);
+  boost::asio::awaitable<tl::expected<void, Rejected>> read_body(RequestParser& parser,
+                                                                 Reservation& reservation);
+  boost::asio::awaitable<tl::expected<std::size_t, Rejected>> read_more(RequestParser& parser);
   boost::asio::awaitable<bool> send_continue();
 
   std::shared_ptr<TimedSocket> socket_;
   std::shared_ptr<Context> context_;
-  ClientKey client_;
+  const Member& member_;
+  std::optional<Progress> progress_;
   boost::beast::flat_buffer buffer_;
 };
 

@@ -90,7 +90,7 @@ std::string format_head(const Response& response, std::string_view request_id,
   append_field(head, "X-Request-Id", request_id);
   if (may_have_body(response.status)) {
     if (!response.content_type.empty()) append_field(head, "Content-Type", response.content_type);
-    append_field(head, "Content-Length", std::to_string(response.body.size()));
+    append_field(head, "Content-Length", std::to_string(body_size(response)));
   }
   append_field(head, "Connection", keep_alive ? "keep-alive" : "close");
   if (keep_alive) {

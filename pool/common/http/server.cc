@@ -10,8 +10,11 @@
 
 #include "pool/common/http/connection.h"
 #include "pool/common/http/context.h"
+#include "pool/common/http/room.h"
+#include "pool/common/runtime/clock.h"
 #include "pool/common/runtime/coroutine.h"
 #include "pool/common/runtime/log.h"
+#include "pool/common/runtime/supervisor.h"
 
 namespace asio = boost::asio;
 using asio::ip::tcp;
@@ -66,12 +69,13 @@ struct Server::Impl : std::enable_shared_from_this<Server::Impl> {
     context_->encrypted = true;
     context_->tls = std::move(tls);
   }
-  std::uint64_t rate_limited() const { return context_->rate_limited; }
+  const Context& context() const { return *context_; }
+  std::uint64_t closed_for_new() const { return closed_for_new_; }
 
  private:
   asio::awaitable<void> accept_loop();
   void admit(tcp::socket socket);
-  bool close_longest_idle();
+  bool make_room();
   asio::awaitable<void> run(std::shared_ptr<Connection> connection, bool served);
   void forget(const std::shared_ptr<Connection>& connection, bool served);
   void close_acceptor();
@@ -82,6 +86,7 @@ struct Server::Impl : std::enable_shared_from_this<Server::Impl> {
   std::unordered_set<std::shared_ptr<Connection>> connections_;  // served and refused ones
   std::size_t served_ = 0;
   bool over_bound_ = false;
+  std::uint64_t closed_for_new_ = 0;
   runtime::Notification gone_;  // a connection ended
 };
 
@@ -101,7 +106,7 @@ tl::expected<std::uint16_t, std::string> Server::Impl::listen(const std::string&
   const std::uint16_t bound = acceptor.local_endpoint(error).port();
   if (error) return failed(error.message());
   acceptor_ = std::move(acceptor);
-  runtime::spawn(executor_, "http accept", accept_loop());
+  runtime::supervise(executor_, "http accept", [self = shared_from_this()] { return self->accept_loop(); });
   return bound;
 }
 
@@ -128,8 +133,7 @@ void Server::Impl::admit(tcp::socket socket) {
   if (context_->encrypted && !context_->tls) return;
   error_code ignored;  // a client that is already gone is noticed on the first read
   socket.set_option(tcp::no_delay(true), ignored);
-  const bool at_bound = served_ >= context_->limits.max_connections;
-  const bool full = at_bound && !(context_->limits.close_idle_for_new && close_longest_idle());
+  const bool full = served_ >= context_->limits.max_connections && !make_room();
   if (full != over_bound_) {
     over_bound_ = full;
     if (full)
@@ -142,14 +146,21 @@ void Server::Impl::admit(tcp::socket socket) {
   runtime::spawn(executor_, "http connection", run(std::move(connection), !full));
 }
 
-bool Server::Impl::close_longest_idle() {
-  std::shared_ptr<Connection> longest;
+// False when every connection is with the handler.
+bool Server::Impl::make_room() {
+  const auto now = runtime::steady_now();
+  std::shared_ptr<Connection> first;
+  std::optional<Standing> standing_of_first;
   for (const auto& connection : connections_) {
-    if (!connection->idle_since()) continue;
-    if (!longest || *connection->idle_since() < *longest->idle_since()) longest = connection;
+    const auto standing = connection->standing(now);
+    if (!standing || (standing_of_first && !closed_before(*standing, *standing_of_first))) continue;
+    first = connection;
+    standing_of_first = standing;
   }
-  if (longest) longest->cut();
-  return longest != nullptr;
+  if (!first) return false;
+  first->cut();
+  ++closed_for_new_;
+  return true;
 }
 
 asio::awaitable<void> Server::Impl::run(std::shared_ptr<Connection> connection, bool served) {
@@ -223,7 +234,19 @@ void Server::use_tls(std::shared_ptr<const TlsContext> tls) {
 }
 
 std::uint64_t Server::rate_limited() const {
-  return impl_->rate_limited();
+  return impl_->context().rate_limited;
+}
+
+std::size_t Server::memory_held() const {
+  return impl_->context().memory.held();
+}
+
+std::uint64_t Server::memory_refused() const {
+  return impl_->context().memory.refused();
+}
+
+std::uint64_t Server::closed_for_new() const {
+  return impl_->closed_for_new();
 }
 
 }  // namespace storagepool::http

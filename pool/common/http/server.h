@@ -1,7 +1,8 @@
 // A bounded HTTP/1.1 server over Boost.Beast (RFC 9110, RFC 9112). It parses and limits; what a request means
 // is the handler's business, and who may make it the gate's. Limits are set on the parser before anything is
-// read, every read and write has a deadline, and a connection over the bound is refused with 503. Malformed
-// requests answer 400, 408, 413 or 431 as fits (as problem details, RFC 9457) and the process lives on.
+// read, every read and write has a deadline, and for a connection over the bound an idle one is closed.
+// Malformed requests answer 400, 408, 413 or 431 as fits (as problem details, RFC 9457) and the process lives
+// on.
 //
 // A client that is gone frees its connection when the handler has answered, not before: so many clients that
 // connect, ask and vanish never have more handlers under way than there may be connections.
@@ -24,8 +25,11 @@
 #include <tl/expected.hpp>
 
 #include "pool/common/http/access.h"
+#include "pool/common/http/progress.h"
 
 namespace storagepool::http {
+
+class Reservation;
 
 struct Request {
   std::string method;                                      // "GET"
@@ -36,10 +40,14 @@ struct Request {
   std::string request_id;                         // X-Request-Id as given (if sane) or made
   std::map<std::string, std::string> parameters;  // path parameters, filled by the router
   Access access;                                  // filled by the gate
-  std::string peer_certificate;  // name in the client's verified certificate, see tls.h; or ""
+  std::string peer_certificate;   // name in the client's verified certificate, see tls.h; or ""
+  Reservation* memory = nullptr;  // what it holds; null where nobody counts
 
   std::optional<std::string_view> header(std::string_view name) const;       // case-insensitive, the first
   std::optional<std::string_view> query_value(std::string_view name) const;  // the first
+  // Before memory beyond that of the body is used, until the answer is sent. False: there is none left, and
+  // the answer is 503 with `Retry-After`.
+  bool reserve(std::size_t bytes) const;
 };
 
 // The server adds Content-Length, Date, X-Request-Id, Connection and Keep-Alive; a handler's own fields of
@@ -49,8 +57,10 @@ struct Response {
   unsigned status = 200;
   std::string content_type = "application/json";
   std::string body;
+  std::vector<std::string> pieces;  // the body goes on in them; each is freed when it is sent
   std::vector<std::pair<std::string, std::string>> headers;
 };
+std::size_t body_size(const Response& response);  // with its pieces
 
 // Runs on the connection's strand. An exception that leaves it is logged (never with the body) and answered
 // with 500.
@@ -61,19 +71,20 @@ using Handler = std::function<boost::asio::awaitable<Response>(Request)>;
 using Gate = std::function<std::optional<Response>(Request& head)>;
 
 struct Limits {
-  std::size_t header_bytes = std::size_t{16} * 1024;              // request line and fields; over it: 431
-  std::size_t body_bytes = std::size_t{5} * 1024 * 1024;          // after chunked decoding; over it: 413
-  std::size_t all_bodies_bytes = std::size_t{128} * 1024 * 1024;  // of all connections; over it: 503
-  std::size_t max_connections = 4096;                             // over it: 503 with `Retry-After`
-  // Over max_connections, the one that has been without a request for the longest is closed instead.
-  bool close_idle_for_new = false;
+  std::size_t header_bytes = std::size_t{16} * 1024;      // request line and fields; over it: 431
+  std::size_t body_bytes = std::size_t{5} * 1024 * 1024;  // after chunked decoding; over it: 413
+  // Of all connections: heads, bodies, what handlers reserve, and answers until they are sent
+  // (memory_budget.h). Over it, or over its client's share: 503 with `Retry-After`.
+  std::size_t memory_bytes = std::size_t{128} * 1024 * 1024;
+  // Over it one is closed for the new one, idle ones first (room.h); only where all are with the handler the
+  // new one is 503 with `Retry-After`.
+  std::size_t max_connections = 4096;
   std::chrono::milliseconds header_timeout{10'000};  // first to last byte of the header, then 408
-  std::chrono::milliseconds body_timeout{30'000};    // the whole body, then 408
+  Pace pace{};                                       // of bodies, then 408, and of answers, then closed
   // Idle between requests, as every answer tells (`Keep-Alive: timeout=`, in whole seconds); then closed, but
   // for the grace: who goes by what it was told has closed first, so that no request meets our close.
   std::chrono::milliseconds keep_alive_timeout{75'000};
   std::chrono::milliseconds keep_alive_grace{1'000};
-  std::chrono::milliseconds write_timeout{30'000};  // a whole response, then closed
   // Of one client (an IPv4 address or an IPv6 /64), of requests that the gate lets through, over it: 429 with
   // `Retry-After`, before the body is read.
   // Behind a proxy all its clients are one.
@@ -114,6 +125,11 @@ class Server {
 
   // How many requests were refused because their client had made too many (Limits::requests_per_second).
   std::uint64_t rate_limited() const;
+  // What is held now of Limits::memory_bytes, and how often more was refused.
+  std::size_t memory_held() const;
+  std::uint64_t memory_refused() const;
+  // How many connections were closed for new ones.
+  std::uint64_t closed_for_new() const;
 
  private:
   struct Impl;

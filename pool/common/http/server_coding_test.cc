@@ -97,7 +97,7 @@ TEST(ServerCoding, ABodyCountsAsItIsDecoded) {
 
 TEST(ServerCoding, ABombCostsNoMoreThanTheMemoryThereIs) {
   Limits limits;
-  limits.all_bodies_bytes = std::size_t{1} << 20;
+  limits.memory_bytes = std::size_t{1} << 20;
   const LoopbackServer server(limits, echo);
   const std::string zeros(std::size_t{64} << 20, '\0');
   for (const std::string& bomb : {post("gzip", gzipped(zeros)), post("zstd", zstandard(zeros))}) {

@@ -178,7 +178,7 @@ TEST(Hostile, AbortsInTheMiddleOfAResponse) {
   EXPECT_TRUE(server.drain(60s));  // nothing of the aborted ones is left
 }
 
-TEST(Hostile, AFloodOfConnectionsIsRefusedAndForgotten) {
+TEST(Hostile, AFloodOfConnectionsClosesItsOwnAndIsForgotten) {
   Limits limits;
   limits.max_connections = 4;
   LoopbackServer server(limits, echo);
@@ -191,11 +191,11 @@ TEST(Hostile, AFloodOfConnectionsIsRefusedAndForgotten) {
     int served = 0;
     for (const auto& client : flood) {
       const auto answer = client->read();
-      if (!answer) continue;  // beyond the refusals answered at a time a connection is just closed
+      if (!answer) continue;  // closed for a later one
       EXPECT_THAT(answer->status, ::testing::AnyOf(200U, 503U));
       if (answer->status == 200) ++served;
     }
-    EXPECT_EQ(served, 4);
+    EXPECT_GE(served, 4);
   }
   EXPECT_TRUE(testing::eventually([&] {
     Client client(server.port());

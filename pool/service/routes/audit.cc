@@ -111,21 +111,15 @@ Response conflict(const Request& request, const StoreError& error, const std::st
 struct Routes {
   AuditContext context;
 
-  awaitable<Response> create(Request request) const {
+  awaitable<Response> create(Request request, event::Call call) const {
     if (auto refusal = refuse_content(request)) co_return std::move(*refusal);
-    auto event = event::validate_event(request.body, wall_clock(), context.event_times);
-    if (!event) co_return invalid(event.error(), request);
-    Events unit;
-    unit.push_back(std::move(*event));
-    Response response = co_await record(std::move(request), std::move(unit), event::Call::kSingle);
-    co_return response;
-  }
-
-  awaitable<Response> create_batch(Request request) const {
-    if (auto refusal = refuse_content(request)) co_return std::move(*refusal);
-    auto unit = event::validate_batch(request.body, wall_clock(), context.event_times);
+    const auto began = runtime::steady_now();
+    const auto now = context.now();
+    auto unit = co_await context.validation.read(call, std::move(request.body), now, context.event_times);
     if (!unit) co_return invalid(unit.error(), request);
-    Response response = co_await record(std::move(request), std::move(*unit), event::Call::kBatch);
+    for (const Event& event : *unit) context.on_received(now - event.event_timestamp);
+    Response response = co_await record(std::move(request), std::move(*unit), call);
+    if (response.status < 300) context.on_acknowledged(runtime::steady_now() - began);
     co_return response;
   }
 
@@ -134,8 +128,14 @@ struct Routes {
     if (!query) co_return invalid(query.error(), request);
     auto destination = co_await find_to_read(request);
     if (!destination) co_return std::move(destination.error());
-    auto page = co_await context.reader.list(destination->database, std::move(*query), context.deadline());
-    if (page) co_return json(200, reading::to_json(page->events, page->pagination));
+    auto page = co_await context.reader.list(
+        destination->database, std::move(*query), context.deadline(),
+        [&request](std::int64_t bytes) { return request.reserve(static_cast<std::size_t>(bytes)); });
+    if (page) {
+      Response response = json(200, {});
+      response.pieces = reading::to_json(std::move(*page));
+      co_return response;
+    }
     Response response = co_await failure(page.error(), *destination, std::move(request));
     co_return response;
   }
@@ -250,10 +250,12 @@ bool is_json_content(std::string_view content_type) {
 void add_audit_routes(http::Router& router, AuditContext context) {
   const auto routes = std::make_shared<const Routes>(Routes{std::move(context)});
   for (const std::string base : {"/api/v1/audit/events", "/api/v1/workspaces/{workspace}/audit/events"}) {
-    router.add("POST", base, [routes](Request request) { return routes->create(std::move(request)); });
+    router.add("POST", base, [routes](Request request) {
+      return routes->create(std::move(request), event::Call::kSingle);
+    });
     router.add("GET", base, [routes](Request request) { return routes->list(std::move(request)); });
     router.add("POST", base + "/batch",
-               [routes](Request request) { return routes->create_batch(std::move(request)); });
+               [routes](Request request) { return routes->create(std::move(request), event::Call::kBatch); });
     router.add("GET", base + "/{event_id}",
                [routes](Request request) { return routes->get(std::move(request)); });
   }

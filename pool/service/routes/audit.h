@@ -3,6 +3,7 @@
 // PostgreSQL is there to be read (503), whether its workspace is there (404, 409).
 #pragma once
 
+#include <chrono>
 #include <functional>
 #include <string_view>
 
@@ -11,6 +12,7 @@
 #include "pool/reading/reading.h"
 #include "pool/recording/destinations.h"
 #include "pool/recording/recording.h"
+#include "pool/service/routes/validation.h"
 
 namespace storagepool::service {
 
@@ -19,8 +21,13 @@ struct AuditContext {
   reading::Reader& reader;
   recording::Destinations& destinations;
   event::TimeLimits event_times;
+  std::function<runtime::Timestamp()> now;              // that they are about
   std::function<reading::Reader::Deadline()> deadline;  // of a request that begins now
   std::function<bool()> away;  // PostgreSQL is known not to answer: what needs it is not to wait
+  Validation& validation;
+  // How long before it was received an event has been, and how long an acknowledged call took.
+  std::function<void(std::chrono::duration<double> lag)> on_received;
+  std::function<void(std::chrono::duration<double> took)> on_acknowledged;
 };
 
 // What `context` refers to must outlive the router's server.

@@ -8,6 +8,7 @@
 #include <nlohmann/json.hpp>
 
 #include "pool/common/runtime/clock.h"
+#include "pool/common/runtime/supervisor.h"
 #include "pool/common/runtime/timestamp.h"
 
 namespace storagepool::service {
@@ -24,8 +25,13 @@ Response status(unsigned code, const nlohmann::ordered_json& body) {
   return response;
 }
 
+// A loop that is stuck answers nothing at all, which ends the pod as well.
 awaitable<Response> livez(Request) {
-  co_return status(200, {{"status", "alive"}});
+  const std::vector<std::string> down = runtime::loop_failures(runtime::steady_now()).down;
+  if (down.empty()) co_return status(200, {{"status", "alive"}});
+  std::vector<std::string> reasons;
+  for (const std::string& name : down) reasons.push_back("keeps failing: " + name);
+  co_return status(503, {{"status", "failing"}, {"reasons", reasons}});
 }
 
 awaitable<Response> healthz(Request) {

@@ -137,7 +137,7 @@ TEST(ServiceMetrics, CountsRefusalsByServerAndReasonFromZero) {
   for (int i = 0; i < 2; ++i) api(auth::Refusal::kExpiredToken);
   admin(auth::Refusal::kMissingHeader);
   Snapshot now;
-  now.rate_limited = 3;
+  now.http.rate_limited = 3;
   const std::string text = metrics.expose(now);
   EXPECT_TRUE(has(text, "storagepool_http_rate_limited_total 3")) << text;
   for (const char* server : {"api", "admin"}) {

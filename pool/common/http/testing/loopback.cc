@@ -39,6 +39,12 @@ struct LoopbackServer::Impl {
   Impl(const Limits& limits, Handler handler, Gate gate)
       : server(loop.get_executor(), limits, std::move(handler), std::move(gate)) {}
 
+  std::uint64_t figure(std::uint64_t (Server::*of)() const) {
+    std::promise<std::uint64_t> answer;
+    boost::asio::post(loop, [&] { answer.set_value((server.*of)()); });
+    return answer.get_future().get();
+  }
+
   boost::asio::io_context loop;
   boost::asio::executor_work_guard<boost::asio::io_context::executor_type> work{loop.get_executor()};
   Server server;
@@ -88,9 +94,15 @@ bool LoopbackServer::drain(std::chrono::steady_clock::duration timeout) {
 }
 
 std::uint64_t LoopbackServer::rate_limited() const {
-  std::promise<std::uint64_t> answer;
-  boost::asio::post(impl_->loop, [&] { answer.set_value(impl_->server.rate_limited()); });
-  return answer.get_future().get();
+  return impl_->figure(&Server::rate_limited);
+}
+
+std::size_t LoopbackServer::memory_held() const {
+  return impl_->figure(&Server::memory_held);
+}
+
+std::uint64_t LoopbackServer::closed_for_new() const {
+  return impl_->figure(&Server::closed_for_new);
 }
 
 std::string Answer::header(const std::string& name) const {

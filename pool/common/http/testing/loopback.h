@@ -32,6 +32,8 @@ class LoopbackServer {
   void use_tls(std::shared_ptr<const TlsContext> tls);
   bool drain(std::chrono::steady_clock::duration timeout);
   std::uint64_t rate_limited() const;
+  std::size_t memory_held() const;
+  std::uint64_t closed_for_new() const;
 
  private:
   struct Impl;
