@@ -1,9 +1,10 @@
-// Who may use the API is said in the StoragePool: with tokens nobody comes in without one, a rotated Secret
-// is in force without a restart, and without them everybody does again; journal and rate limit are as asked
-// for.
+// Who may use the API is said in the StoragePool: by default the service accounts of its namespace, and
+// others as it says; with tokens nobody comes in without one, a rotated Secret is in force without a restart,
+// and without them everybody does again; journal and rate limit are as asked for.
 #include <chrono>
 #include <sstream>
 #include <string>
+#include <utility>
 
 #include <gmock/gmock.h>
 #include <gtest/gtest.h>
@@ -20,6 +21,8 @@ using ::testing::HasSubstr;
 using ::testing::Not;
 using namespace std::chrono_literals;
 
+// Until the kubelet has mounted a changed ConfigMap.
+constexpr auto kMountDeadline = 150s;
 constexpr const char* kSecret = "audit-clients";
 constexpr const char* kFirst = "first-token-of-the-scenario";
 constexpr const char* kSecond = "second-token-of-the-scenario";
@@ -29,7 +32,7 @@ class AuthIsAskedFor : public Scenario {
   // A POST of one event: the status, or what the transport says.
   static std::string post(HttpClient& client, const std::string& token = {}) {
     HttpRequest request = post_event(sample_event("auth", 1));
-    if (!token.empty()) request.headers["Authorization"] = "Bearer " + token;
+    request.headers["Authorization"] = token.empty() ? "" : "Bearer " + token;
     const auto answer = client.send(request);
     return answer ? std::to_string(answer->status) : answer.error();
   }
@@ -48,6 +51,73 @@ class AuthIsAskedFor : public Scenario {
     return name;
   }
 };
+
+// A namespace with a service account, beside the scenario's.
+class OtherNamespace {
+ public:
+  explicit OtherNamespace(std::string name) : name_(std::move(name)) {
+    kubectl_out({"create", "namespace", name_});
+    kubectl_out({"-n", name_, "create", "serviceaccount", "caller"});
+  }
+  ~OtherNamespace() { remove(); }
+  OtherNamespace(const OtherNamespace&) = delete;
+  OtherNamespace& operator=(const OtherNamespace&) = delete;
+
+  std::string token() const {
+    std::string text = kubectl_out({"-n", name_, "create", "token", "caller", "--duration=2h"});
+    text.erase(text.find_last_not_of('\n') + 1);
+    return text;
+  }
+  void remove() const { kubectl({"delete", "namespace", name_, "--ignore-not-found", "--timeout=60s"}); }
+
+ private:
+  std::string name_;
+};
+
+TEST_F(AuthIsAskedFor, OfServiceAccountsByDefault) {
+  const Postgres postgres(name_space(), 40);
+  apply(pool("audit", 1));
+  ASSERT_TRUE(becomes_ready("audit", 1));
+  EXPECT_EQ(condition(get("storagepool", "audit"), "AuthenticationOff").value("reason", ""),
+            "ServiceAccount");
+  const OtherNamespace other(name_space() + "-other");
+  const std::string own = service_account_token();
+  const std::string theirs = other.token();
+  const std::string started = pod_uid();
+  const auto becomes = [&](HttpClient& client, const std::string& token, const std::string& wanted) {
+    return eventually(kMountDeadline, [&]() -> std::string {
+      const std::string status = post(client, token);
+      return status == wanted ? "" : status + ", not " + wanted;
+    });
+  };
+  {
+    const PortForward forward(name_space(), "svc/audit", 8080);
+    HttpClient client(forward.port());
+    EXPECT_EQ(post(client), "401");
+    EXPECT_EQ(post(client, own), "201");
+    EXPECT_EQ(post(client, service_account_token("default", {"--audience=elsewhere"})), "401");
+    EXPECT_EQ(post(client, service_account_token("default",
+                                                 {"--audience=storagepool.dev/" + name_space() + "/audit"})),
+              "201");
+    EXPECT_EQ(post(client, service_account_token("default",
+                                                 {"--audience=storagepool.dev/" + name_space() + "/other"})),
+              "401");
+    EXPECT_EQ(post(client, own.substr(0, own.size() - 8) + "AAAAAAAA"), "401");
+    EXPECT_EQ(post(client, theirs), "403");
+
+    patch("audit",
+          {{"spec",
+            {{"auth",
+              {{"serviceAccounts",
+                {{{"scopes", {"read"}}},
+                 {{"namespace", name_space() + "-*"}, {"name", "call*"}, {"scopes", {"write"}}}}}}}}}});
+    EXPECT_TRUE(becomes(client, theirs, "201"));
+    EXPECT_EQ(post(client, own), "403") << "it may read";
+    other.remove();
+    EXPECT_TRUE(becomes(client, theirs, "401")) << "its namespace is gone";
+  }
+  EXPECT_EQ(pod_uid(), started) << "no pod is replaced for it";
+}
 
 TEST_F(AuthIsAskedFor, AndNoLongerWhenTheSpecSaysSo) {
   const Postgres postgres(name_space(), 40);
@@ -80,11 +150,14 @@ TEST_F(AuthIsAskedFor, AndNoLongerWhenTheSpecSaysSo) {
   }
 
   constexpr int kBurst = 3;
-  apply(
-      pool("audit", 1,
-           {{"spec", {{"journal", journal}, {"rateLimit", {{"requestsPerSecond", 1}, {"burst", kBurst}}}}}}));
+  apply(pool("audit", 1,
+             {{"spec",
+               {{"journal", journal},
+                {"auth", {{"mode", "None"}}},
+                {"rateLimit", {{"requestsPerSecond", 1}, {"burst", kBurst}}}}}}));
   ASSERT_TRUE(eventually(kReadyDeadline, [&] { return pod_uid() != asking ? "" : "the pod as it was"; }));
   ASSERT_TRUE(becomes_ready("audit", 1));
+  EXPECT_EQ(condition(get("storagepool", "audit"), "AuthenticationOff").value("reason", ""), "ModeNone");
   const PortForward forward(name_space(), "svc/audit", 8080);
   HttpClient client(forward.port());
   for (int i = 0; i < kBurst; ++i) EXPECT_EQ(post(client), "201");

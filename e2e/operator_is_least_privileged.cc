@@ -99,6 +99,7 @@ const std::vector<Allowed>& allowed_everywhere() {
       {"", "services", {"list", "watch", "create", "patch"}},
       {"", "serviceaccounts", {"list", "watch", "create", "patch"}},
       {"", "pods", {"list", "watch"}},
+      {"", "namespaces", {"list", "watch"}},
       {"", "persistentvolumeclaims", {"list", "watch", "delete"}},
       {"events.k8s.io", "events", {"list", "create", "patch"}},
   };

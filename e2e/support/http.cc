@@ -12,6 +12,16 @@ namespace asio = boost::asio;
 namespace beast = boost::beast;
 namespace http = boost::beast::http;
 
+namespace {
+
+std::string default_token;
+
+}  // namespace
+
+void use_token(std::string token) {
+  default_token = std::move(token);
+}
+
 struct HttpClient::Impl {
   asio::ip::tcp::endpoint endpoint;
   asio::io_context context;
@@ -45,7 +55,9 @@ tl::expected<HttpResponse, std::string> HttpClient::send(const HttpRequest& requ
   message.version(11);
   message.set(http::field::host,
               impl_->endpoint.address().to_string() + ":" + std::to_string(impl_->endpoint.port()));
+  if (!default_token.empty()) message.set(http::field::authorization, "Bearer " + default_token);
   for (const auto& [name, value] : request.headers) message.set(name, value);
+  if (message[http::field::authorization].empty()) message.erase(http::field::authorization);
   if (!request.body.empty() && message.find(http::field::content_type) == message.end()) {
     message.set(http::field::content_type, "application/json");
   }

@@ -21,8 +21,11 @@ struct HttpRequest {
   std::string method = "GET";
   std::string target = "/";
   std::string body;
-  std::map<std::string, std::string> headers;
+  std::map<std::string, std::string> headers;  // an empty one is not sent
 };
+
+// The bearer token of every request that brings no Authorization of its own; empty: none. Before any is sent.
+void use_token(std::string token);
 
 class HttpClient {
  public:

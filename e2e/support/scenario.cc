@@ -52,6 +52,7 @@ void Scenario::SetUp() {
       namespace_of(::testing::UnitTest::GetInstance()->current_test_info()->test_suite_name());
   kubectl_out({"create", "namespace", name});
   namespace_ = name;
+  use_token(service_account_token());
 }
 
 void Scenario::TearDown() {
@@ -152,6 +153,20 @@ std::vector<std::string> Scenario::events_about(const std::string& name) {
     }
   }
   return lines;
+}
+
+std::string Scenario::service_account_token(const std::string& account,
+                                            const std::vector<std::string>& more) {
+  std::vector<std::string> command{"-n", namespace_, "create", "token", account, "--duration=2h"};
+  command.insert(command.end(), more.begin(), more.end());
+  Result made;
+  // A new namespace has its service account a moment later.
+  EXPECT_TRUE(eventually(kLiveDeadline, [&] {
+    made = kubectl(command);
+    return made.ok() ? "" : made.err;
+  }));
+  made.out.erase(made.out.find_last_not_of('\n') + 1);
+  return made.out;
 }
 
 tl::expected<HttpResponse, std::string> Scenario::ask_admin(const std::string& pod, const std::string& path) {

@@ -1,6 +1,7 @@
-// The fixture of every scenario: a namespace of its own, gone with everything in it when the test ends. When
-// the test failed, what the namespace held (objects, events, logs) is first written to the folder
-// $STORAGEPOOL_E2E_ARTIFACTS, if that is set, and the StoragePools and events to the test's output.
+// The fixture of every scenario: a namespace of its own, gone with everything in it when the test ends.
+// Requests carry the token of its service account unless they bring another. When the test failed, what the
+// namespace held (objects, events, logs) is first written to the folder $STORAGEPOOL_E2E_ARTIFACTS, if that
+// is set, and the StoragePools and events to the test's output.
 //
 // Wants KUBECONFIG to name a cluster in which the operator is installed and to which the images of hack/image
 // were given; `hack/e2e` sees to both.
@@ -57,6 +58,9 @@ class Scenario : public ::testing::Test {
   ::testing::AssertionResult restarts(const std::string& pod);
   // Events about the StoragePool: "Reason: message".
   std::vector<std::string> events_about(const std::string& name);
+  // A token of a service account of this namespace, which there is by default, or of another.
+  std::string service_account_token(const std::string& account = "default",
+                                    const std::vector<std::string>& more = {});
   // Asks the administration port of a pod, as a person who may run the operator's program does.
   tl::expected<HttpResponse, std::string> ask_admin(const std::string& pod, const std::string& path);
 

@@ -10,8 +10,10 @@
 #include <boost/asio/io_context.hpp>
 #include <boost/asio/post.hpp>
 
+#include "operator/kube/object.h"
 #include "operator/kube/transport/cpprest_transport.h"
 #include "operator/manager/controller.h"
+#include "operator/manager/issuer_watch.h"
 #include "operator/manager/operator_key.h"
 #include "operator/pods/live_pods.h"
 #include "operator/reconcile/kube_cluster.h"
@@ -36,6 +38,8 @@ using http::Response;
 
 constexpr auto kKeyRetry = 1s;
 constexpr auto kSyncPoll = 20ms;
+// So long the first ConfigMap waits for who signs the tokens of service accounts.
+constexpr auto kIssuerPatience = 3s;
 constexpr auto kDrainDeadline = 2s;
 constexpr const char* kFieldManager = "storagepool-operator";
 
@@ -90,10 +94,11 @@ awaitable<void> drain(http::Server& health, http::Server& pages, boost::asio::io
 // What runs beside the event loop: everything that blocks.
 class Work {
  public:
-  Work(const Options& options, std::string name_space, kube::Transport& transport, runtime::Metrics& metrics,
-       Readiness& readiness)
+  Work(const Options& options, const kube::ClientConfig& config, kube::Transport& transport,
+       runtime::Metrics& metrics, Readiness& readiness)
       : options_(options),
-        name_space_(std::move(name_space)),
+        config_(config),
+        name_space_(name_space_of(options, config)),
         transport_(transport),
         metrics_(metrics),
         readiness_(readiness),
@@ -111,7 +116,10 @@ class Work {
         transport_, client, recorder, metrics_,
         [this](const kube::ObjectKey& pool, kube::Priority priority) { queue_.add(pool, priority); });
     cluster.start();
+    IssuerWatch issuer(
+        transport_, [this] { return own_token(); }, [&] { wake_all(cluster); });
     if (!wait_for_caches(cluster, stop)) return true;
+    if (!issuer.wait(kIssuerPatience, stop)) log::warn("going on without the keys of service-account tokens");
     log::info("caches are filled, reconciling");
     readiness_.set("");
     pods::LivePods pods(render::kAdminPort, signer, metrics_,
@@ -120,6 +128,7 @@ class Work {
         cluster, pods,
         {.default_image = options_.default_image,
          .operator_key = signer.public_key(),
+         .token_issuer = [&issuer] { return issuer.current(); },
          .resync = options_.resync,
          .wake = [this](const kube::ObjectKey& pool) { queue_.add(pool, kube::Priority::kChange); }});
     Controller(queue_, reconciler, metrics_).run(options_.max_concurrent_reconciles);
@@ -147,6 +156,12 @@ class Work {
     return std::nullopt;
   }
 
+  void wake_all(const reconcile::KubeCluster& cluster) {
+    for (const kube::ObjectPtr& object : cluster.cached_storage_pools()) {
+      queue_.add(kube::key_of(*object), kube::Priority::kChange);
+    }
+  }
+
   bool wait_for_caches(const reconcile::KubeCluster& cluster, const std::stop_token& stop) {
     for (std::string kinds = cluster.waiting_for(); !kinds.empty(); kinds = cluster.waiting_for()) {
       readiness_.set("waiting for the first list of " + kinds);
@@ -155,7 +170,14 @@ class Work {
     return true;
   }
 
+  // A token that the API server has issued, if that is how the operator logs in.
+  std::string own_token() const {
+    if (config_.token_file.empty()) return config_.token;
+    return kube::read_config_file(config_.token_file).value_or("");
+  }
+
   const Options& options_;
+  const kube::ClientConfig& config_;
   std::string name_space_;
   kube::Transport& transport_;
   runtime::Metrics& metrics_;
@@ -207,10 +229,9 @@ int run(const Options& options) {
   log::info("listening",
             {{"healthPort", *health_port}, {"metricsPort", *metrics_port}, {"version", STORAGEPOOL_VERSION}});
 
-  const std::string name_space = name_space_of(options, *config);
   std::atomic<bool> well = true;
   worker = std::jthread([&](const std::stop_token& stop) {
-    Work work(options, name_space, **transport, metrics, readiness);
+    Work work(options, *config, **transport, metrics, readiness);
     well = work.run(stop);
     if (!well) boost::asio::post(context, [&] { context.stop(); });
   });

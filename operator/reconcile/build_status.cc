@@ -123,8 +123,8 @@ std::vector<kube::Event> transition_events(const Status& before, const Status& a
                       .action = "Reconcile",
                       .note = condition.message});
   };
-  for (const char* type :
-       {kStalled, kPostgresReachable, kBudgetExceeded, kRolloutBlocked, kJournalNotDurable, kPodsFailing}) {
+  for (const char* type : {kStalled, kPostgresReachable, kBudgetExceeded, kRolloutBlocked, kJournalNotDurable,
+                           kPodsFailing, kAuthenticationOff}) {
     const Condition* was = find_condition(before, type);
     const Condition* is = find_condition(after, type);
     if (is == nullptr) continue;

@@ -31,7 +31,8 @@ class Cluster {
   Cluster& operator=(const Cluster&) = delete;
   virtual ~Cluster() = default;
 
-  // Another number whenever an object of the StoragePool in the caches, itself or a child, has changed.
+  // Another number whenever an object of the StoragePool in the caches, itself or a child, has changed, or a
+  // namespace has come or gone.
   virtual std::uint64_t version(const kube::ObjectKey& pool) const = 0;
   // From the cache, or as it was written if that is newer; null: not there.
   virtual kube::ObjectPtr cached(const kube::ResourceType& type, const kube::ObjectKey& key) const = 0;
@@ -39,6 +40,8 @@ class Cluster {
   // The pods with `pool`'s labels.
   virtual std::vector<kube::ObjectPtr> cached_pods(const kube::ObjectKey& pool) const = 0;
   virtual std::vector<kube::ObjectPtr> cached_claims(const kube::ObjectKey& pool) const = 0;
+  // Those that exist, in order.
+  virtual std::vector<std::string> cached_namespaces() const = 0;
   // The HorizontalPodAutoscalers that scale it.
   virtual std::vector<kube::ObjectPtr> cached_autoscalers(const kube::ObjectKey& pool) const = 0;
 

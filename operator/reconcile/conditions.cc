@@ -231,6 +231,23 @@ Condition pods_failing(const Seen& seen) {
   return condition(kPodsFailing, Truth::kFalse, "NotFailing", "nothing keeps pods from starting");
 }
 
+Condition authentication_off(const Seen& seen) {
+  if (seen.spec.auth_mode == "None") {
+    return condition(kAuthenticationOff, Truth::kTrue, "ModeNone",
+                     "spec.auth.mode is None: whoever reaches the Service reads and writes all events; "
+                     "ServiceAccount, Token and Paseto ask for a token");
+  }
+  return condition(kAuthenticationOff, Truth::kFalse, seen.spec.auth_mode, "every request needs a token");
+}
+
+// Pods that ask for tokens whose signatures they cannot check admit nobody.
+std::optional<Reason> issuer_unknown(const Seen& seen) {
+  if (!seen.no_issuer) return std::nullopt;
+  return Reason{"TokenIssuerUnknown",
+                "the API server has not told who signs the tokens of service accounts (" + *seen.no_issuer +
+                    "): the pods answer every request with 401 until it does"};
+}
+
 // What time alone does not mend, once it has had some.
 std::optional<Reason> hopeless(const StatusInput& input, const Seen& seen) {
   const auto& trouble = seen.trouble;
@@ -269,6 +286,7 @@ Condition ready(const StatusInput& input, const Seen& seen, const Condition& pos
   if (const auto unreachable = admin_port_unreachable(seen)) {
     return condition(kReady, Truth::kFalse, *unreachable);
   }
+  if (const auto unknown = issuer_unknown(seen)) return condition(kReady, Truth::kFalse, *unknown);
   if (wanted_replicas_ready(seen) && seen.step.unconfirmed.empty()) {
     return condition(kReady, Truth::kTrue, "Ready", progress(seen) + set_aside(seen));
   }
@@ -318,7 +336,8 @@ std::vector<Condition> seen_conditions(const StatusInput& input, const Seen& see
           rollout_blocked(seen.step),
           postgres,
           journal_not_durable(seen),
-          pods_failing(seen)};
+          pods_failing(seen),
+          authentication_off(seen)};
 }
 
 }  // namespace

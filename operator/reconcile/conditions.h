@@ -17,6 +17,7 @@ inline constexpr const char* kRolloutBlocked = "RolloutBlockedByConnections";
 inline constexpr const char* kPostgresReachable = "PostgresReachable";
 inline constexpr const char* kJournalNotDurable = "JournalNotDurable";
 inline constexpr const char* kPodsFailing = "PodsFailing";
+inline constexpr const char* kAuthenticationOff = "AuthenticationOff";
 
 // Quotas are counted anew some seconds after a pod has gone, and a registry may be away for a moment: so long
 // what time does not mend keeps pods from starting before it is Stalled.
@@ -29,7 +30,7 @@ inline constexpr const char* kRequestFailed = "RequestFailed";
 // A reason of the first and of PostgresReachable.
 inline constexpr const char* kAdminPortUnreachable = "AdminPortUnreachable";
 
-// All eight, in that order, or the first three where nothing was seen. The time of the last transition is
+// All nine, in that order, or the first three where nothing was seen. The time of the last transition is
 // kept from `input.previous` where the status has not changed.
 std::vector<Condition> build_conditions(const StatusInput& input);
 

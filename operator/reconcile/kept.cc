@@ -35,6 +35,7 @@ const Pointers kOfPods =
                      "/status/conditions", "/status/containerStatuses", "/status/initContainerStatuses"});
 const Pointers kOfClaims = with(kOfOthers, {"/spec/volumeName", "/spec/storageClassName"});
 const Pointers kOfAutoscalers = with(kOfOthers, {"/spec/scaleTargetRef", "/spec/maxReplicas"});
+const Pointers kOfNamespaces{"/metadata/name", "/metadata/uid", "/metadata/resourceVersion"};
 const Pointers kOfConfigMaps = with(kOfChildren, {"/data"});
 const Pointers kOfStatefulSets =
     with(kOfChildren,
@@ -88,6 +89,7 @@ void keep_what_is_read(const kube::ResourceType& type, Json& object) {
   if (kind == kube::resources::kStoragePools.kind) return keep_of_storage_pool(object);
   if (kind == kube::resources::kPods.kind) return keep_of_pod(object);
   if (kind == kube::resources::kPersistentVolumeClaims.kind) return keep(object, kOfClaims);
+  if (kind == kube::resources::kNamespaces.kind) return keep(object, kOfNamespaces);
   if (kind == kube::resources::kHorizontalPodAutoscalers.kind) return keep(object, kOfAutoscalers);
   if (kind == kube::resources::kConfigMaps.kind) return keep(object, kOfConfigMaps);
   if (kind != kube::resources::kStatefulSets.kind) return keep(object, kOfChildren);

@@ -1,11 +1,13 @@
 #include "operator/reconcile/kube_cluster.h"
 
+#include <algorithm>
 #include <utility>
 
 #include "operator/kube/object.h"
 #include "operator/reconcile/kept.h"
 #include "operator/reconcile/view.h"
 #include "operator/render/render.h"
+#include "pool/common/json/json.h"
 
 namespace storagepool::reconcile {
 namespace {
@@ -18,7 +20,8 @@ const kube::ResourceType kWatched[] = {kube::resources::kStoragePools,
                                        kube::resources::kServiceAccounts,
                                        kube::resources::kPodDisruptionBudgets,
                                        kube::resources::kPersistentVolumeClaims,
-                                       kube::resources::kHorizontalPodAutoscalers};
+                                       kube::resources::kHorizontalPodAutoscalers,
+                                       kube::resources::kNamespaces};
 
 constexpr std::string_view kInstanceLabel = "app.kubernetes.io/instance";
 
@@ -28,6 +31,10 @@ bool is_storage_pool(const kube::ResourceType& type) {
 
 bool is_autoscaler(const kube::ResourceType& type) {
   return type.kind == kube::resources::kHorizontalPodAutoscalers.kind;
+}
+
+bool is_namespace(const kube::ResourceType& type) {
+  return type.kind == kube::resources::kNamespaces.kind;
 }
 
 // The StoragePool that an object in a cache is of; without a name where it is of none.
@@ -95,6 +102,28 @@ kube::InformerHandlers KubeCluster::of_storage_pools() {
   return handlers;
 }
 
+kube::InformerHandlers KubeCluster::of_namespaces() {
+  kube::InformerHandlers handlers;
+  handlers.on_upsert = [this](const kube::ObjectPtr& before, const kube::ObjectPtr&) {
+    if (!before) namespaces_changed();
+  };
+  handlers.on_delete = [this](const kube::ObjectPtr&) { namespaces_changed(); };
+  return handlers;
+}
+
+// Of interest where service accounts of other namespaces are named.
+void KubeCluster::namespaces_changed() {
+  {
+    const std::lock_guard lock(mutex_);
+    ++namespaces_version_;
+  }
+  for (const kube::ObjectPtr& object : cached_storage_pools()) {
+    if (json::at(*object, "/spec/auth/serviceAccounts").is_null()) continue;
+    changed_(kube::key_of(*object),
+             priority_of_change(kube::resources::kNamespaces, kube::Priority::kChange));
+  }
+}
+
 kube::InformerHandlers KubeCluster::of_children(const kube::ResourceType& type) {
   kube::InformerHandlers handlers;
   handlers.on_upsert = [this, type](const kube::ObjectPtr& before, const kube::ObjectPtr& object) {
@@ -133,7 +162,9 @@ kube::Priority KubeCluster::priority_of_change(const kube::ResourceType& type,
 
 void KubeCluster::watch(kube::Transport& transport, const kube::ResourceType& type) {
   const auto seed = static_cast<std::uint32_t>(caches_.size() + 1);
-  kube::InformerHandlers handlers = is_storage_pool(type) ? of_storage_pools() : of_children(type);
+  kube::InformerHandlers handlers = is_storage_pool(type) ? of_storage_pools()
+                                    : is_namespace(type)  ? of_namespaces()
+                                                          : of_children(type);
   handlers.on_skip = [&counter = malformed_.Add({{"kind", std::string(type.kind)}})](int count) {
     counter.Increment(count);
   };
@@ -142,8 +173,9 @@ void KubeCluster::watch(kube::Transport& transport, const kube::ResourceType& ty
                  transport,
                  kube::InformerOptions{
                      .type = type,
-                     .label_selector =
-                         is_storage_pool(type) || is_autoscaler(type) ? "" : render::managed_selector(),
+                     .label_selector = is_storage_pool(type) || is_autoscaler(type) || is_namespace(type)
+                                           ? ""
+                                           : render::managed_selector(),
                      .prune = [type](kube::Json& object) { keep_what_is_read(type, object); }},
                  std::move(handlers), seed)});
 }
@@ -184,7 +216,7 @@ std::vector<kube::ObjectPtr> KubeCluster::cached_storage_pools() const {
 std::uint64_t KubeCluster::version(const kube::ObjectKey& pool) const {
   const std::lock_guard lock(mutex_);
   const auto known = owned_.find(pool);
-  return known == owned_.end() ? 0 : known->second.version;
+  return known == owned_.end() ? 0 : known->second.version + namespaces_version_;
 }
 
 std::vector<kube::ObjectPtr> KubeCluster::of_pool(const kube::ResourceType& type,
@@ -210,6 +242,15 @@ std::vector<kube::ObjectPtr> KubeCluster::cached_pods(const kube::ObjectKey& poo
 }
 std::vector<kube::ObjectPtr> KubeCluster::cached_claims(const kube::ObjectKey& pool) const {
   return of_pool(kube::resources::kPersistentVolumeClaims, pool);
+}
+
+std::vector<std::string> KubeCluster::cached_namespaces() const {
+  std::vector<std::string> names;
+  for (const kube::ObjectPtr& object : cache_of(kube::resources::kNamespaces)->list()) {
+    names.push_back(kube::metadata_string(*object, "name"));
+  }
+  std::sort(names.begin(), names.end());
+  return names;
 }
 
 std::vector<kube::ObjectPtr> KubeCluster::cached_autoscalers(const kube::ObjectKey& pool) const {

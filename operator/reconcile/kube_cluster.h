@@ -1,6 +1,6 @@
 // The Cluster over real Kubernetes: one informer per kind (only objects with the operator's label, and all
-// StoragePools and autoscalers), and the API client for writes, whose answers the caches show from then on.
-// Says which StoragePool to look at when something of it has changed.
+// StoragePools, autoscalers and namespaces), and the API client for writes, whose answers the caches show
+// from then on. Says which StoragePool to look at when something of it has changed.
 #pragma once
 
 #include <cstdint>
@@ -39,6 +39,7 @@ class KubeCluster final : public Cluster {
   std::vector<kube::ObjectPtr> cached_storage_pools() const override;
   std::vector<kube::ObjectPtr> cached_pods(const kube::ObjectKey& pool) const override;
   std::vector<kube::ObjectPtr> cached_claims(const kube::ObjectKey& pool) const override;
+  std::vector<std::string> cached_namespaces() const override;
   std::vector<kube::ObjectPtr> cached_autoscalers(const kube::ObjectKey& pool) const override;
   Result<PodList> list_pods(const kube::ObjectKey& pool) override;
   Result<std::vector<kube::Json>> list_events(const std::string& name_space, const std::string& kind,
@@ -66,6 +67,8 @@ class KubeCluster final : public Cluster {
   };
   void watch(kube::Transport& transport, const kube::ResourceType& type);
   kube::InformerHandlers of_storage_pools();
+  kube::InformerHandlers of_namespaces();
+  void namespaces_changed();
   kube::InformerHandlers of_children(const kube::ResourceType& type);
   void child_changed(const kube::ResourceType& type, const kube::ObjectPtr& object, bool there);
   kube::Priority priority_of_change(const kube::ResourceType& type, kube::Priority otherwise) const;
@@ -80,6 +83,7 @@ class KubeCluster final : public Cluster {
   std::vector<Cache> caches_;
   mutable std::mutex mutex_;  // guards what follows
   std::uint64_t last_version_ = 0;
+  std::uint64_t namespaces_version_ = 0;
   std::map<kube::ObjectKey, Owned> owned_;  // by StoragePool, also of one that is gone before them
 };
 

@@ -48,6 +48,7 @@ Look::Look(Cluster& cluster, pods::Pods& pods, const Options& options, SharedLed
       object_(std::move(object)),
       now_(now),
       identity_(render::identity_of(*object_)),
+      issuer_(options.token_issuer()),
       deleting_(kube::is_deleting(*object_)),
       previous_(memory.status.view().value_or(Status{})) {
   auto spec = read_spec(cluster, *object_);
@@ -271,6 +272,7 @@ Look::Failure Look::write_status() {
     seen.filled = filled_journals(desired(), observed());
     seen.facts = memory_.facts;
     seen.trouble = find_trouble();
+    if (spec_.auth_mode == "ServiceAccount" && access().empty()) seen.no_issuer = issuer_.failure;
   }
   status_ = build_status(input);
 

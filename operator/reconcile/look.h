@@ -47,6 +47,7 @@ class Look {
   Failure ensure_stateful_set();
   Json stateful_set(const Scale& numbers) const;
   Json config_map(const Granted& granted) const;
+  std::string access() const;
   Failure write_status();
   void record(kube::Event event);
   Failure refused_or(const kube::ApiError& error, const std::string& what);
@@ -86,6 +87,7 @@ class Look {
 
   render::Identity identity_;
   render::Spec spec_;
+  KnownIssuer issuer_;
   bool valid_ = false;  // the spec
   bool deleting_ = false;
   bool finished_ = false;  // deletion is complete

@@ -5,6 +5,7 @@
 #include "operator/reconcile/holding.h"
 #include "operator/reconcile/look.h"
 #include "operator/render/render.h"
+#include "operator/render/token_issuer.h"
 
 namespace storagepool::reconcile {
 
@@ -92,6 +93,18 @@ Look::Failure Look::forget_servers() {
   return std::nullopt;
 }
 
+// What pods are told of who may ask them. What the API server said last stays while it says nothing.
+std::string Look::access() const {
+  const std::string live = memory_.config.view().value_or(ConfigView{}).access;
+  if (!valid_) return live;
+  if (spec_.auth_mode != "ServiceAccount") return {};
+  const auto issuer = issuer_.issuer ? std::optional(*issuer_.issuer) : render::issuer_in(live, identity_);
+  if (!issuer) return {};
+  std::optional<std::vector<std::string>> namespaces;
+  if (render::needs_namespaces(identity_, spec_)) namespaces = cluster_.cached_namespaces();
+  return render::access_text(identity_, spec_, *issuer, namespaces);
+}
+
 Json Look::config_map(const Granted& granted) const {
   const std::string led_to = server_name(granted.postgres, identity_);
   std::vector<std::string> leaving = memory_.leaving;
@@ -105,7 +118,8 @@ Json Look::config_map(const Granted& granted) const {
                                         .candidate = granted.candidate,
                                         .leaving = std::move(leaving),
                                         .tried = memory_.tried,
-                                        .operator_key = options_.operator_key});
+                                        .operator_key = options_.operator_key,
+                                        .access = access()});
 }
 
 // Where a grant lets pods be is counted from now on, whatever becomes of the write, until the pods say that

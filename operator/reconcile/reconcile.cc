@@ -99,7 +99,7 @@ void Reconciler::wake(const std::vector<std::string>& uids) {
 bool Reconciler::is_settled(const kube::ObjectKey& key, const Known& known, const Moment& now) {
   const auto& settled = known.settled;
   return settled && now.steady < settled->until && settled->objects == cluster_.version(key) &&
-         settled->reports == pods_.version(key) &&
+         settled->reports == pods_.version(key) && settled->issuer == options_.token_issuer().issuer &&
          settled->outlook == ledger_.outlook(known.memory.uid, now.steady);
 }
 
@@ -111,6 +111,7 @@ tl::expected<Outcome, kube::ApiError> Reconciler::reconcile(const kube::ObjectKe
   // Before anything is read: what changes meanwhile is looked at once more.
   Settled seen{.objects = cluster_.version(key),
                .reports = pods_.version(key),
+               .issuer = options_.token_issuer().issuer,
                .outlook = {},
                .until = {},
                .outcome = {}};

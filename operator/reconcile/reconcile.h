@@ -11,6 +11,7 @@
 #include <chrono>
 #include <functional>
 #include <map>
+#include <memory>
 #include <mutex>
 #include <optional>
 #include <string>
@@ -20,14 +21,22 @@
 #include "operator/reconcile/cluster.h"
 #include "operator/reconcile/memory.h"
 #include "operator/reconcile/shared_ledger.h"
+#include "operator/render/token_issuer.h"
 #include "pool/common/runtime/clock.h"
 
 namespace storagepool::reconcile {
 
+// Who signs the tokens of service accounts, as far as the API server has told.
+struct KnownIssuer {
+  std::shared_ptr<const render::TokenIssuer> issuer;  // null: not yet
+  std::string failure;                                // why it was not read last, one clause; else empty
+};
+
 struct Options {
   std::string default_image;
-  std::string operator_key;                  // "k4.public.…": with which requests to pods are signed
-  std::chrono::milliseconds resync{10'000};  // a look at least this often
+  std::string operator_key;                   // "k4.public.…": with which requests to pods are signed
+  std::function<KnownIssuer()> token_issuer;  // thread-safe
+  std::chrono::milliseconds resync{10'000};   // a look at least this often
   // Called for a StoragePool that has something to act upon because of another; from any worker.
   std::function<void(const kube::ObjectKey&)> wake = {};
 };
@@ -65,6 +74,7 @@ class Reconciler {
   struct Settled {
     std::uint64_t objects = 0;
     std::uint64_t reports = 0;
+    std::shared_ptr<const render::TokenIssuer> issuer;
     sizing::Outlook outlook;
     runtime::TimePoint until;  // not for ever, whatever the caches say
     Outcome outcome;

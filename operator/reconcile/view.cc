@@ -4,6 +4,7 @@
 
 #include "operator/kube/object.h"
 #include "operator/render/render.h"
+#include "operator/render/token_issuer.h"
 #include "pool/common/json/json.h"
 
 namespace storagepool::reconcile {
@@ -97,7 +98,8 @@ std::optional<ConfigView> read_config_map(const Json& object) {
                                 .postgres = config->postgres,
                                 .candidate = candidate ? std::optional(*candidate) : std::nullopt},
                     .leaving = render::parse_servers(kube::annotation(object, render::kLeavingAnnotation)),
-                    .tried = render::parse_servers(kube::annotation(object, render::kTriedAnnotation))};
+                    .tried = render::parse_servers(kube::annotation(object, render::kTriedAnnotation)),
+                    .access = text_at(object, ("/data/" + std::string(render::kAccessFile)).c_str())};
 }
 
 std::optional<WorkloadView> read_stateful_set(const Json& object) {

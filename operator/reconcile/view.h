@@ -40,6 +40,7 @@ struct ConfigView {
   Granted granted;
   std::vector<std::string> leaving = {};  // render::kLeavingAnnotation
   std::vector<std::string> tried = {};    // render::kTriedAnnotation
+  std::string access = {};                // text of render::kAccessFile
 };
 // Nothing when the ConfigMap is not one that a pod would accept.
 std::optional<ConfigView> read_config_map(const Json& object);

@@ -53,6 +53,9 @@ class GuardedCluster final : public Cluster, public pods::Pods {
   std::vector<kube::ObjectPtr> cached_claims(const kube::ObjectKey& pool) const override {
     return with([&](FakeCluster& c) { return c.cached_claims(pool); });
   }
+  std::vector<std::string> cached_namespaces() const override {
+    return with([&](FakeCluster& c) { return c.cached_namespaces(); });
+  }
   std::vector<kube::ObjectPtr> cached_autoscalers(const kube::ObjectKey& pool) const override {
     return with([&](FakeCluster& c) { return c.cached_autoscalers(pool); });
   }
@@ -139,7 +142,10 @@ TEST(Workers, ShareOneServerAndNeverClaimMoreThanItGives) {
     for (const std::string& name : kNames) c.put(storage_pool_named(name, 2));
   });
   Reconciler reconciler(cluster, cluster,
-                        {.default_image = "img:1", .operator_key = "k4.public.of-the-test", .resync = 10s});
+                        {.default_image = "img:1",
+                         .operator_key = "k4.public.of-the-test",
+                         .token_issuer = [] { return KnownIssuer{}; },
+                         .resync = 10s});
   runtime::Metrics metrics;
   kube::WorkQueue queue(metrics, "storagepool");
   std::atomic<int> looks{0};

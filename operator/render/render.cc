@@ -1,6 +1,7 @@
 #include "operator/render/render.h"
 
 #include "operator/render/object.h"
+#include "operator/render/token_issuer.h"
 #include "pool/common/encoding/sha256.h"
 
 namespace storagepool::render {
@@ -94,6 +95,7 @@ Json config_map(const Identity& pool, const ConfigMapInput& input) {
                                                              .postgres = input.postgres,
                                                              .pool = settings::to_given(input.settings)})},
                     {"operator-keys", input.operator_key + "\n"}};
+  if (!input.access.empty()) object["data"][std::string(kAccessFile)] = input.access;
   if (const auto& candidate = input.candidate)
     object["data"][std::string(settings::kCandidateFile)] = settings::render_target(*candidate);
   return object;

@@ -67,6 +67,7 @@ struct ConfigMapInput {
   std::vector<std::string> leaving{};                   // see kLeavingAnnotation
   std::vector<std::string> tried{};                     // see kTriedAnnotation
   std::string operator_key{};                           // "k4.public.…": whose requests pods take
+  std::string access{};                                 // text of access.json; empty: there is none
 };
 struct StatefulSetInput {
   std::int64_t replicas = 0;

@@ -142,7 +142,28 @@ TEST(Render, ClientsAreAskedForWhatIsInTheSecret) {
                  {{"name", "auth"},
                   {"secret", {{"secretName", "clients"}, {"optional", true}, {"defaultMode", 0440}}}}));
   }
-  EXPECT_THAT(pods().dump(), Not(HasSubstr("auth")));
+  EXPECT_THAT(pods({{"auth", {{"mode", "None"}}}}).dump(), Not(HasSubstr("auth")));
+}
+
+TEST(Render, ServiceAccountsAreAskedForByDefaultAndNamedInTheConfigMap) {
+  EXPECT_TRUE(contains(container_of(pods())["args"], "--auth-mode=ServiceAccount"));
+  EXPECT_EQ(pods({{"auth", {{"serviceAccounts", {{{"scopes", {"read"}}}}}}}}), pods())
+      << "no pod is replaced for who may do what";
+  ConfigMapInput input;
+  input.access = "{}";
+  EXPECT_EQ(config_map(kPool, input)["data"]["access.json"], "{}");
+  input.access = "";
+  EXPECT_FALSE(config_map(kPool, input)["data"].contains("access.json"));
+}
+
+TEST(Render, PasetoTokensAreAskedForTheirParties) {
+  const Json set = pods({{"auth",
+                          {{"mode", "Paseto"},
+                           {"secretRef", {{"name", "keys"}}},
+                           {"issuer", "https://i"},
+                           {"audience", "audit"}}}});
+  EXPECT_TRUE(contains(container_of(set)["args"], "--auth-issuer=https://i"));
+  EXPECT_TRUE(contains(container_of(set)["args"], "--auth-audience=audit"));
 }
 
 Json ephemeral_pods(const Json& overrides = Json::object()) {
@@ -208,7 +229,7 @@ TEST(Render, APodHasTimeForItsDelayAndItsDrain) {
     return std::pair(container_of(set)["args"].back().get<std::string>(),
                      set["spec"]["template"]["spec"]["terminationGracePeriodSeconds"].get<int>());
   };
-  EXPECT_EQ(rendered("5s"), std::pair(std::string("--state-dir=/var/lib/storagepool"), 35));
+  EXPECT_EQ(rendered("5s"), std::pair(std::string("--auth-mode=ServiceAccount"), 35));
   EXPECT_EQ(rendered("0s"), std::pair(std::string("--drain-delay=0s"), 30));
   EXPECT_EQ(rendered("1500ms"), std::pair(std::string("--drain-delay=1s500ms"), 32));
   EXPECT_EQ(rendered("5m").second, 330);
@@ -260,7 +281,7 @@ TEST(Render, EvictionsAreOneAtATimeOrNoneAtAll) {
 TEST(Render, DefaultsOfTheServiceLeaveTheTemplateAsItWas) {
   const Json bare = pods();
   EXPECT_EQ(pods({{"journal", {{"size", "1Gi"}}},
-                  {"auth", {{"mode", "None"}}},
+                  {"auth", {{"mode", "ServiceAccount"}}},
                   {"http", {{"keepAliveTimeout", "75s"}}},
                   {"drainDelay", "5s"}}),
             bare);
@@ -272,7 +293,8 @@ TEST(Render, DefaultsOfTheServiceLeaveTheTemplateAsItWas) {
             Json::array({"--config=/etc/storagepool/config/config.yaml",
                          "--credentials-dir=/etc/storagepool/credentials",
                          "--operator-keys=/etc/storagepool/config/operator-keys", "--pod-uid=$(POD_UID)",
-                         "--session-name=$(POD_NAME).u-1", "--state-dir=/var/lib/storagepool"}));
+                         "--session-name=$(POD_NAME).u-1", "--state-dir=/var/lib/storagepool",
+                         "--auth-mode=ServiceAccount"}));
   EXPECT_EQ(volumes_of(bare).size(), 2U);
 }
 

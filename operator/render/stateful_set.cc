@@ -95,8 +95,10 @@ void add_service(const Spec& spec, Json& arguments, Json& mounts) {
   const auto add = [&](const char* flag, const std::string& value) {
     arguments.push_back(std::string(flag) + "=" + value);
   };
+  if (spec.auth_mode != "None") add("--auth-mode", spec.auth_mode);
+  if (!spec.auth_issuer.empty()) add("--auth-issuer", spec.auth_issuer);
+  if (!spec.auth_audience.empty()) add("--auth-audience", spec.auth_audience);
   if (!spec.auth_secret.empty()) {
-    add("--auth-mode", spec.auth_mode);
     add("--auth-dir", "/etc/storagepool/auth");
     mounts.push_back({{"name", "auth"}, {"mountPath", "/etc/storagepool/auth"}, {"readOnly", true}});
   }

@@ -4,6 +4,8 @@
 #include <array>
 #include <utility>
 
+#include "operator/render/auth.h"
+#include "operator/render/fields.h"
 #include "pool/common/json/json.h"
 #include "pool/common/settings/bytes.h"
 #include "pool/common/settings/duration.h"
@@ -18,31 +20,9 @@ struct Profile {
 };
 constexpr std::array kProfiles{Profile{"Low", 25, 5}, Profile{"Medium", 50, 10}, Profile{"High", 100, 25}};
 
-constexpr std::size_t kMaxShown = 64;
 constexpr std::size_t kMaxImage = 1024;
 
 using json::member;
-using Accepts = bool (*)(std::string_view text);
-
-bool is_lower(char c) {
-  return (c >= 'a' && c <= 'z');
-}
-bool is_digit(char c) {
-  return c >= '0' && c <= '9';
-}
-bool is_alphanumeric(char c) {
-  return is_lower(c) || (c >= 'A' && c <= 'Z') || is_digit(c);
-}
-
-template <typename Each>
-bool made_of(std::string_view text, std::size_t longest, Each each) {
-  return !text.empty() && text.size() <= longest && std::all_of(text.begin(), text.end(), each);
-}
-bool lower_case_name(std::string_view text, std::size_t longest, std::string_view also) {
-  const auto edge = [](char c) { return is_lower(c) || is_digit(c); };
-  return made_of(text, longest, [&](char c) { return edge(c) || also.find(c) != also.npos; }) &&
-         edge(text.front()) && edge(text.back());
-}
 
 bool accepts_host(std::string_view text) {
   return made_of(text, 253, [](char c) {
@@ -56,104 +36,12 @@ bool accepts_database(std::string_view text) {
                  }) &&
          (is_alphanumeric(text.front()) || text.front() == '_');
 }
-bool accepts_secret(std::string_view text) {
-  return lower_case_name(text, 253, "-.");
-}
 bool accepts_pool_name(std::string_view text) {
   return lower_case_name(text, 52, "-") && is_lower(text.front());
 }
 bool accepts_image(std::string_view text) {
   return made_of(text, kMaxImage, [](char c) { return c > ' ' && c < 0x7f; });
 }
-
-std::string shown(const Json& value) {
-  std::string text = value.is_string() ? value.get<std::string>()
-                                       : value.dump(-1, ' ', false, Json::error_handler_t::replace);
-  if (text.size() > kMaxShown) text = text.substr(0, kMaxShown) + "...";
-  return text;
-}
-
-// Reads the members of one object of the spec and collects problems.
-class Fields {
- public:
-  Fields(const Json& object, std::string path, FieldProblems& problems)
-      : object_(object), path_(std::move(path)), problems_(problems) {
-    if (!object.is_object() && !object.is_null()) refuse("", object, "an object");
-  }
-
-  const Json& at(std::string_view key) const { return member(object_, key); }
-  bool has(std::string_view key) const { return !at(key).is_null(); }
-
-  std::int64_t integer(std::string_view key, std::int64_t fallback, std::int64_t minimum,
-                       std::int64_t maximum) {
-    const Json& value = at(key);
-    if (value.is_null()) return fallback;
-    if (!value.is_number_integer() || value < minimum || value > maximum) {
-      refuse(key, value, "a whole number from " + std::to_string(minimum) + " to " + std::to_string(maximum));
-      return fallback;
-    }
-    return value.get<std::int64_t>();
-  }
-
-  std::string text(std::string_view key, Accepts accepts, std::string_view allowed) {
-    const Json& value = at(key);
-    if (value.is_string() && accepts(value.get_ref<const std::string&>())) return value.get<std::string>();
-    refuse(key, value, allowed);
-    return {};
-  }
-
-  std::chrono::milliseconds duration(std::string_view key, std::chrono::milliseconds fallback,
-                                     std::chrono::milliseconds minimum, std::chrono::milliseconds maximum) {
-    const Json& value = at(key);
-    if (value.is_null()) return fallback;
-    const auto given = value.is_string() ? settings::parse_duration(value.get_ref<const std::string&>())
-                                         : std::optional<std::chrono::milliseconds>();
-    if (given && *given >= minimum && *given <= maximum) return *given;
-    refuse(key, value,
-           "a duration from " + settings::format_duration(minimum) + " to " +
-               settings::format_duration(maximum));
-    return fallback;
-  }
-
-  // One of a few words; the first one when absent.
-  std::string word(std::string_view key, std::initializer_list<std::string_view> words) {
-    const Json& value = at(key);
-    if (value.is_null()) return std::string(*words.begin());
-    std::string allowed;
-    for (const std::string_view candidate : words) {
-      if (value == candidate) return std::string(candidate);
-      allowed += (allowed.empty() ? "" : ", ") + std::string(candidate);
-    }
-    refuse(key, value, allowed);
-    return std::string(*words.begin());
-  }
-
-  bool boolean(std::string_view key) {
-    const Json& value = at(key);
-    if (!value.is_null() && !value.is_boolean()) refuse(key, value, "true or false");
-    return value == true;
-  }
-
-  Json pass(std::string_view key, Json::value_t type, std::string_view allowed) {
-    const Json& value = at(key);
-    if (!value.is_null() && value.type() != type) refuse(key, value, allowed);
-    return value;
-  }
-
-  void refuse(std::string_view key, const Json& value, std::string_view allowed) {
-    std::string field = path_;
-    if (!key.empty()) field += "." + std::string(key);
-    problems_.push_back(field + (value.is_null() ? " is missing" : " is " + shown(value)) +
-                        "; allowed: " + std::string(allowed));
-  }
-
- private:
-  const Json& object_;
-  std::string path_;
-  FieldProblems& problems_;
-};
-
-constexpr const char* kSecretNameAllowed = "1 to 253 lower case letters, digits, - and .";
 
 void read_postgres(const Json& object, Spec& spec, FieldProblems& problems) {
   Fields fields(object, "spec.postgres", problems);
@@ -267,19 +155,6 @@ void read_http(const Json& object, Spec& spec, FieldProblems& problems) {
                                             settings::kMinKeepAliveTimeout, settings::kMaxKeepAliveTimeout);
 }
 
-void read_auth(const Json& object, Spec& spec, FieldProblems& problems) {
-  Fields fields(object, "spec.auth", problems);
-  spec.auth_mode = fields.word("mode", {"None", "Token", "Paseto"});
-  const bool asks = spec.auth_mode != "None";
-  if (fields.has("secretRef")) {
-    Fields secret(fields.at("secretRef"), "spec.auth.secretRef", problems);
-    spec.auth_secret = secret.text("name", accepts_secret, kSecretNameAllowed);
-    if (!asks) fields.refuse("mode", spec.auth_mode, "with secretRef, Token or Paseto");
-  } else if (asks) {
-    fields.refuse("secretRef", nullptr, "the name of a Secret, which mode " + spec.auth_mode + " needs");
-  }
-}
-
 void read_tls(const Json& object, Spec& spec, FieldProblems& problems) {
   Fields fields(object, "spec.tls", problems);
   const auto secret = [&](const char* key) {
@@ -311,7 +186,7 @@ tl::expected<Spec, FieldProblems> parse_spec(const Json& object) {
   Spec spec;
   const Identity identity = identity_of(object);
   if (!accepts_pool_name(identity.name)) {
-    problems.push_back("metadata.name is " + shown(identity.name) +
+    problems.push_back("metadata.name is " + identity.name.substr(0, kMaxImage) +
                        "; allowed: 1 to 52 lower case letters, digits and -, starting with a letter");
   }
   Fields fields(member(object, "spec"), "spec", problems);
@@ -321,7 +196,7 @@ tl::expected<Spec, FieldProblems> parse_spec(const Json& object) {
   read_pool(fields.at("pool"), spec, problems);
   read_budget(fields.at("budget"), spec, problems);
   read_journal(fields.at("journal"), spec, problems);
-  read_auth(fields.at("auth"), spec, problems);
+  read_auth(fields.at("auth"), identity, spec, problems);
   read_tls(fields.at("tls"), spec, problems);
   read_rate_limit(fields.at("rateLimit"), spec, problems);
   read_http(fields.at("http"), spec, problems);

@@ -31,6 +31,14 @@ struct Identity {
   std::string uid;
 };
 
+// Service accounts, and what they may do. Namespace and name are globs.
+struct ServiceAccounts {
+  std::string name_space;
+  std::string name;
+  std::vector<std::string> scopes;                     // read, write, admin, sensitive
+  std::optional<std::vector<std::string>> workspaces;  // globs, or _system; absent: everywhere
+};
+
 struct Spec {
   settings::PostgresTarget postgres;
   std::string credentials_secret;
@@ -42,8 +50,11 @@ struct Spec {
   std::string storage_class;  // of that volume; empty: the cluster's default
   std::chrono::milliseconds keep_alive_timeout = settings::kDefaultKeepAliveTimeout;
   std::chrono::milliseconds drain_delay = settings::kDefaultDrainDelay;
-  std::string auth_mode = "None";        // or Token, Paseto
-  std::string auth_secret;               // with the tokens or public keys; empty with None
+  std::string auth_mode = "ServiceAccount";       // or None, Token, Paseto
+  std::string auth_secret;                        // with the tokens or public keys, of Token and Paseto
+  std::vector<ServiceAccounts> service_accounts;  // of ServiceAccount
+  std::string auth_issuer;                        // asked of PASETO tokens; empty: of none
+  std::string auth_audience;
   std::string tls_secret;                // with the certificate of the API's port; empty: clear text
   std::string client_ca_secret;          // that clients' certificates are verified with; empty: none are
   std::int64_t requests_per_second = 0;  // of one client to one pod; 0: no limit

@@ -38,7 +38,7 @@ TEST(ParseSpec, FillsInDefaults) {
   EXPECT_EQ(spec->storage_class, "");
   EXPECT_EQ(spec->keep_alive_timeout, std::chrono::seconds{75});
   EXPECT_EQ(spec->drain_delay, std::chrono::seconds{5});
-  EXPECT_EQ(spec->auth_mode, "None");
+  EXPECT_EQ(spec->auth_mode, "ServiceAccount");
   EXPECT_EQ(spec->auth_secret, "");
   EXPECT_EQ(spec->requests_per_second, 0);
 }
@@ -159,11 +159,8 @@ TEST(ParseSpec, RefusesWhatTheServiceWouldRefuse) {
             "spec.tls.secretRef is missing; allowed: the name of a Secret, with clientCASecretRef");
   EXPECT_THAT(with("tls", R"({"secretRef": {"name": "../x"}})"),
               HasSubstr("spec.tls.secretRef.name is ../x"));
-  EXPECT_EQ(with("auth", R"({"mode": "Basic"})"), "spec.auth.mode is Basic; allowed: None, Token, Paseto");
   EXPECT_EQ(with("auth", R"({"mode": "Token"})"),
             "spec.auth.secretRef is missing; allowed: the name of a Secret, which mode Token needs");
-  EXPECT_EQ(with("auth", R"({"mode": "None", "secretRef": {"name": "t"}})"),
-            "spec.auth.mode is None; allowed: with secretRef, Token or Paseto");
   EXPECT_THAT(with("auth", R"({"mode": "Token", "secretRef": {"name": "../x"}})"),
               HasSubstr("spec.auth.secretRef.name is ../x"));
   EXPECT_EQ(with("rateLimit", "{}"),

@@ -48,6 +48,7 @@ class FakeCluster final : public Cluster, public pods::Pods {
   bool pods_have_news = false;                             // since the last look
   bool tells_sessions = true;                              // PostgreSQL, to the pods
   std::map<std::string, std::int64_t> left_behind;         // sessions of pods that are gone
+  std::vector<std::string> namespaces{"ops", "team"};
 
   Json& get(const std::string& kind, const std::string& name) { return objects.at({kind, name}); }
   bool has(const std::string& kind, const std::string& name) const { return objects.contains({kind, name}); }
@@ -90,7 +91,7 @@ class FakeCluster final : public Cluster, public pods::Pods {
   }
 
   std::uint64_t version(const kube::ObjectKey&) const override {
-    std::string all;
+    std::string all = std::to_string(namespaces.size());
     for (const auto& [id, object] : objects) all += object.dump();
     for (const auto& [address, pod] : pods)
       all += (pod.reachable ? address : "") + (pod.refuses ? "refuses" : "") + to_json(pod.report) +
@@ -114,6 +115,7 @@ class FakeCluster final : public Cluster, public pods::Pods {
   std::vector<kube::ObjectPtr> cached_claims(const kube::ObjectKey&) const override {
     return all(kube::resources::kPersistentVolumeClaims);
   }
+  std::vector<std::string> cached_namespaces() const override { return namespaces; }
   std::vector<kube::ObjectPtr> cached_autoscalers(const kube::ObjectKey&) const override {
     return all(kube::resources::kHorizontalPodAutoscalers);
   }

@@ -32,6 +32,12 @@ class Reconcile : public ::testing::Test {
     restart_operator();
   }
 
+  static std::shared_ptr<const render::TokenIssuer> issuer_with_key(const std::string& id) {
+    return std::make_shared<const render::TokenIssuer>(
+        render::TokenIssuer{.issuer = "https://kubernetes",
+                            .audiences = {"https://kubernetes"},
+                            .keys = {{{"kty", "RSA"}, {"kid", id}, {"n", "n"}, {"e", "AQAB"}}}});
+  }
   static Json storage_pool(const std::string& name, int replicas) {
     return {{"apiVersion", "storagepool.dev/v1alpha1"},
             {"kind", "StoragePool"},
@@ -46,6 +52,7 @@ class Reconcile : public ::testing::Test {
         cluster_, cluster_,
         Options{.default_image = "img:1",
                 .operator_key = operator_key,
+                .token_issuer = [this] { return issuer_; },
                 .resync = 10s,
                 .wake = [this](const kube::ObjectKey& key) { woken_.push_back(key.name); }});
   }
@@ -96,6 +103,7 @@ class Reconcile : public ::testing::Test {
   Moment now_{.steady = std::chrono::steady_clock::time_point(1h),
               .wall = runtime::Timestamp(1'790'000'000s)};
   std::vector<std::string> woken_;  // because of another
+  KnownIssuer issuer_{.issuer = issuer_with_key("k1"), .failure = {}};
   std::unique_ptr<Reconciler> reconciler_;
 };
 

@@ -75,4 +75,14 @@ tl::expected<std::string, std::string> decode_base64(std::string_view text) {
   return decoded;
 }
 
+tl::expected<std::string, std::string> decode_base64url(std::string_view text) {
+  std::string standard(text);
+  if (standard.find_first_of("+/= \t\r\n") != std::string::npos)
+    return tl::unexpected(std::string("not base64url"));
+  std::replace(standard.begin(), standard.end(), '-', '+');
+  std::replace(standard.begin(), standard.end(), '_', '/');
+  standard.append((4 - standard.size() % 4) % 4, '=');
+  return decode_base64(standard);
+}
+
 }  // namespace storagepool::encoding

@@ -21,5 +21,6 @@ tl::expected<std::string, std::string> decode_base64(std::string_view text);
 
 // base64url (RFC 4648, section 5), without padding.
 std::string encode_base64url(std::string_view bytes);
+tl::expected<std::string, std::string> decode_base64url(std::string_view text);
 
 }  // namespace storagepool::encoding

@@ -52,6 +52,11 @@ TEST(EncodingTest, Base64UrlHasNoPaddingAndItsOwnTwoDigits) {
   EXPECT_EQ(encode_base64url("fo"), "Zm8");
   EXPECT_EQ(encode_base64url("foo"), "Zm9v");
   EXPECT_EQ(encode_base64url("\xfb\xff\xbf"), "-_-_");
+  for (const std::string bytes : {"", "f", "fo", "foo", "foob", "\xfb\xff\xbf"}) {
+    EXPECT_EQ(decode_base64url(encode_base64url(bytes)), bytes);
+  }
+  for (const char* other : {"Zg==", "Zm8=", "+/+/", "Z", "Zg Zg"})
+    EXPECT_FALSE(decode_base64url(other)) << other;
 }
 
 }  // namespace
