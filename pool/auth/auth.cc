@@ -13,10 +13,6 @@ using boost::asio::awaitable;
 
 constexpr unsigned kForbiddenStatus = 403;
 
-http::Access nothing() {
-  return {.read = false, .write = false, .admin = false, .subject = {}};
-}
-
 struct Guard {
   Authenticator& authenticator;
   std::vector<AdminPath> admin_paths;
@@ -30,6 +26,7 @@ struct Guard {
                            : authenticator.authenticate(request, current_time());
     if (!access) {
       on_refused(access.error());
+      request.access = http::no_access();
       return is_admin ? admin->refuse(request, access.error()) : refused(request, access.error());
     }
     request.access = std::move(*access);
@@ -51,7 +48,7 @@ struct Routes {
 }  // namespace
 
 std::optional<AuthMode> parse_auth_mode(std::string_view name) {
-  for (const AuthMode mode : {AuthMode::kNone, AuthMode::kToken, AuthMode::kPaseto}) {
+  for (const AuthMode mode : kAuthModes) {
     if (to_string(mode) == name) return mode;
   }
   return std::nullopt;
@@ -63,6 +60,8 @@ std::string_view to_string(AuthMode mode) {
       return "Token";
     case AuthMode::kPaseto:
       return "Paseto";
+    case AuthMode::kServiceAccount:
+      return "ServiceAccount";
     case AuthMode::kNone:
       break;
   }
@@ -78,15 +77,18 @@ Authenticator::Authenticator(AuthOptions options)
       readers_(options_.dir + "/read", options_.reread),
       writers_(options_.dir + "/write", options_.reread),
       both_(options_.dir + "/token", options_.reread),
-      paseto_(options_.dir, options_.reread) {}
+      named_(TokenFile::named(options_.dir + "/tokens", options_.reread)),
+      paseto_(options_.dir, options_.parties, options_.reread),
+      service_accounts_(options_.access_file, options_.reread) {}
 
-std::optional<http::Access> Authenticator::admit_token(std::string_view token, Now now) {
+tl::expected<http::Access, Refusal> Authenticator::admit_token(std::string_view token, Now now) {
   const TokenDigest digest = digest_of(token);
+  if (auto named = named_.find(digest, now.steady)) return std::move(*named);
   const bool both = both_.holds(digest, now.steady);
-  http::Access access = nothing();
+  http::Access access = http::no_access();
   access.read = readers_.holds(digest, now.steady) || both;
   access.write = writers_.holds(digest, now.steady) || both;
-  if (!access.read && !access.write) return std::nullopt;
+  if (!access.read && !access.write) return tl::unexpected(Refusal::kInvalidToken);
   return access;
 }
 
@@ -95,9 +97,9 @@ tl::expected<http::Access, Refusal> Authenticator::authenticate(const http::Requ
   const auto token = bearer_token(request);
   if (!token) return tl::unexpected(token.error());
   if (options_.mode == AuthMode::kPaseto) return paseto_.admit(*token, now.steady, now.wall);
-  auto access = admit_token(*token, now);
-  if (!access) return tl::unexpected(Refusal::kInvalidToken);
-  return std::move(*access);
+  if (options_.mode == AuthMode::kServiceAccount)
+    return service_accounts_.admit(*token, now.steady, now.wall);
+  return admit_token(*token, now);
 }
 
 tl::expected<http::Access, Refusal> Authenticator::check_reader(const http::Request& request, Now now) {
@@ -106,8 +108,8 @@ tl::expected<http::Access, Refusal> Authenticator::check_reader(const http::Requ
   if (options_.mode == AuthMode::kNone) return tl::unexpected(Refusal::kInvalidToken);
   auto access = authenticate(request, now);
   if (!access) return access;
-  if (!access->read) return tl::unexpected(Refusal::kForbidden);
-  access->admin = true;
+  access->figures = (access->read || access->admin) && !access->workspaces;
+  if (!access->figures) return tl::unexpected(Refusal::kForbidden);
   return access;
 }
 
@@ -127,15 +129,16 @@ std::vector<std::string> Authenticator::status(Now now) {
     found.insert(found.end(), more.begin(), more.end());
   };
   if (options_.mode == AuthMode::kPaseto) add(paseto_.problems(now.steady));
+  if (options_.mode == AuthMode::kServiceAccount) add(service_accounts_.problems(now.steady));
   if (options_.mode != AuthMode::kToken) return found;
   std::size_t tokens = 0;
-  for (TokenFile* file : {&readers_, &writers_, &both_}) {
+  for (TokenFile* file : {&readers_, &writers_, &both_, &named_}) {
     if (file->exists()) add(file->problems(now.steady));
     tokens += file->size(now.steady);
   }
   if (tokens == 0) {
     found.push_back("no token admits anybody: " + options_.dir +
-                    " holds none in its files read, write and token");
+                    " holds none in its files read, write, token and tokens");
   }
   return found;
 }

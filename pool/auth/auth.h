@@ -1,11 +1,13 @@
-// Who may send requests to the API: everybody (None), holders of mounted tokens (Token) or of PASETO
-// v4.public tokens that a trusted key signed (Paseto). Readers and writers are told apart. The
-// administration's numbers are never open: they take a reader's token, and nobody's where there are none.
+// Who may send requests to the API, and what: everybody (None), holders of mounted tokens (Token), of PASETO
+// v4.public tokens that a trusted key signed (Paseto) or of Kubernetes service-account tokens
+// (ServiceAccount). What a token gives is in scopes.h. The figures of the connection pool are never open:
+// they take somebody who is known, not confined to workspaces, and may read or is an administrator.
 //
 // Tokens and keys are mounted files, read anew about every second, so that they are rotated without a
 // restart. Nothing that is refused or reported holds a token.
 #pragma once
 
+#include <array>
 #include <chrono>
 #include <functional>
 #include <optional>
@@ -17,21 +19,27 @@
 
 #include "pool/auth/bearer.h"
 #include "pool/auth/paseto_verifier.h"
+#include "pool/auth/service_account.h"
 #include "pool/auth/token_file.h"
 #include "pool/common/http/access.h"
 #include "pool/common/http/server.h"
 
 namespace storagepool::auth {
 
-enum class AuthMode { kNone, kToken, kPaseto };
-std::optional<AuthMode> parse_auth_mode(std::string_view name);  // "None", "Token" or "Paseto"
+enum class AuthMode { kNone, kToken, kPaseto, kServiceAccount };
+inline constexpr std::array kAuthModes = {AuthMode::kNone, AuthMode::kToken, AuthMode::kPaseto,
+                                          AuthMode::kServiceAccount};
+std::optional<AuthMode> parse_auth_mode(
+    std::string_view name);  // "None", "Token", "Paseto", "ServiceAccount"
 std::string_view to_string(AuthMode mode);
 
 struct AuthOptions {
   AuthMode mode = AuthMode::kNone;
-  // Token: the files "read" (tokens that may read), "write" (that may write) and "token" (that may do both),
-  // each of which may be absent. Paseto: files of public keys.
+  // Token: the files "read" (tokens that may read), "write" (that may write), "token" (that may do both) and
+  // "tokens" (named ones, see token_file.h), each of which may be absent. Paseto: files of public keys.
   std::string dir = "/etc/storagepool/auth";
+  Parties parties{};                       // of PASETO tokens
+  std::string access_file{};               // ServiceAccount: see access_file.h
   std::chrono::milliseconds reread{1000};  // how long files are taken to hold what they held
 };
 
@@ -49,20 +57,22 @@ class Authenticator {
   // What the sender of the request may do. An admitted sender may still lack the right that a route needs.
   tl::expected<http::Access, Refusal> authenticate(const http::Request& request, Now now);
 
-  // Admits a reader's token, and nobody when the mode is None.
+  // The same of a request for the figures of the connection pool: Access::figures is set, or it is refused.
   tl::expected<http::Access, Refusal> check_reader(const http::Request& request, Now now);
 
   // What is wrong with the mounted files, one sentence each; empty when nothing is.
   std::vector<std::string> status(Now now);
 
  private:
-  std::optional<http::Access> admit_token(std::string_view token, Now now);
+  tl::expected<http::Access, Refusal> admit_token(std::string_view token, Now now);
 
   AuthOptions options_;
   TokenFile readers_;
   TokenFile writers_;
   TokenFile both_;
+  TokenFile named_;
   PasetoVerifier paseto_;
+  ServiceAccountVerifier service_accounts_;
 };
 
 // A path that check_reader guards instead, and how its refusals are answered.
@@ -72,7 +82,7 @@ struct AdminPath {
 };
 
 // The gate in front of the routes: refuses (401), or lets the request on with its Access filled.
-// Access::admin is true only of requests to an admin path whose sender was admitted to it, and the route
+// Access::figures is true only of requests to an admin path whose sender was admitted to it, and the route
 // there must ask for it. `on_refused` is told of its refusals. The authenticator must outlive the gate.
 http::Gate authenticated(Authenticator& authenticator, std::vector<AdminPath> admin_paths,
                          OnRefused on_refused);

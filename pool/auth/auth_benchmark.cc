@@ -1,17 +1,19 @@
-// What it costs to find out who sends a request: the modes of the API, and a PASETO token whose signature is
-// verified each time beside the same token remembered.
+// What it costs to find out who sends a request: the modes of the API, and PASETO and service-account tokens
+// whose signature is verified each time beside the same token remembered.
 #include <benchmark/benchmark.h>
 
 #include <string>
 #include <vector>
 
 #include "pool/auth/auth.h"
+#include "pool/auth/testing/jwt_issuer.h"
 #include "pool/auth/testing/mounted_folder.h"
 #include "pool/auth/testing/paseto_issuer.h"
 
 namespace storagepool::auth {
 namespace {
 
+using testing::JwtIssuer;
 using testing::MountedFolder;
 using testing::PasetoIssuer;
 using Files = MountedFolder::Files;
@@ -32,7 +34,8 @@ http::Request request_with(const std::string& token) {
 
 void authenticate(benchmark::State& state, AuthMode mode, const MountedFolder& folder,
                   const std::string& token) {
-  Authenticator authenticator({.mode = mode, .dir = folder.path()});
+  Authenticator authenticator(
+      {.mode = mode, .dir = folder.path(), .access_file = folder.path("access.json")});
   const http::Request request = request_with(token);
   if (!authenticator.authenticate(request, current_time())) {
     state.SkipWithError("the token is not admitted");
@@ -82,6 +85,72 @@ void BM_PasetoRefused(benchmark::State& state) {
   }
 }
 BENCHMARK(BM_PasetoRefused);
+
+// A token as the API server mounts it, and the file that admits it.
+struct ServiceAccountCase {
+  explicit ServiceAccountCase(JwtIssuer::Kind kind)
+      : issuer(kind, "a-key-id-of-a-common-length-0123456789abcdef") {}
+
+  std::string token() const {
+    const auto now =
+        std::chrono::duration_cast<std::chrono::seconds>(current_time().wall.time_since_epoch()).count();
+    return issuer.token(
+        {{"aud", {kIssuer}},
+         {"exp", now + 3607},
+         {"iat", now},
+         {"iss", kIssuer},
+         {"jti", "3b9e4f6c-0d8a-4f38-9a0b-7c54d1e7a5f1"},
+         {"kubernetes.io",
+          {{"namespace", "storage"},
+           {"node", {{"name", "n1"}, {"uid", "6d1f0d8c-7c8f-4a34-8e8e-2f1b4b6f8a11"}}},
+           {"pod", {{"name", "client-0"}, {"uid", "0a2c3d4e-7c8f-4a34-8e8e-2f1b4b6f8a11"}}},
+           {"serviceaccount", {{"name", "client"}, {"uid", "c3a14b5c-7c8f-4a34-8e8e-2f1b4b6f8a11"}}},
+           {"warnafter", now + 3607}}},
+         {"nbf", now},
+         {"sub", "system:serviceaccount:storage:client"}});
+  }
+  std::string access_file() const {
+    return nlohmann::json{
+        {"issuer", kIssuer},
+        {"audiences", {kIssuer}},
+        {"keys", {{"keys", nlohmann::json::array({issuer.jwk()})}}},
+        {"serviceAccounts", {{{"namespace", "storage"}, {"name", "*"}, {"scopes", {"read", "write"}}}}}}
+        .dump();
+  }
+
+  static constexpr const char* kIssuer = "https://kubernetes.default.svc.cluster.local";
+  JwtIssuer issuer;
+};
+
+void BM_ServiceAccountRemembered(benchmark::State& state) {
+  const ServiceAccountCase given(JwtIssuer::Kind::kRsa);
+  authenticate(state, AuthMode::kServiceAccount, MountedFolder(Files{{"access.json", given.access_file()}}),
+               given.token());
+}
+BENCHMARK(BM_ServiceAccountRemembered);
+
+void verify_each_time(benchmark::State& state, JwtIssuer::Kind kind) {
+  const ServiceAccountCase given(kind);
+  const AccessFile file = parse_access_file(given.access_file()).value();
+  const std::string token = given.token();
+  if (!genuine_claims(token, file)) {
+    state.SkipWithError("the token is not genuine");
+    return;
+  }
+  for (auto _ : state) {
+    benchmark::DoNotOptimize(genuine_claims(token, file));
+  }
+}
+
+void BM_ServiceAccountVerifiedRs256(benchmark::State& state) {
+  verify_each_time(state, JwtIssuer::Kind::kRsa);
+}
+BENCHMARK(BM_ServiceAccountVerifiedRs256);
+
+void BM_ServiceAccountVerifiedEs256(benchmark::State& state) {
+  verify_each_time(state, JwtIssuer::Kind::kEc);
+}
+BENCHMARK(BM_ServiceAccountVerifiedEs256);
 
 }  // namespace
 }  // namespace storagepool::auth

@@ -4,6 +4,7 @@
 
 #include <gmock/gmock.h>
 
+#include "pool/auth/testing/jwt_issuer.h"
 #include "pool/auth/testing/mounted_folder.h"
 #include "pool/auth/testing/paseto_issuer.h"
 
@@ -15,6 +16,7 @@ using ::testing::AllOf;
 using ::testing::ElementsAre;
 using ::testing::HasSubstr;
 using ::testing::IsEmpty;
+using testing::JwtIssuer;
 using testing::MountedFolder;
 using ::testing::Not;
 using testing::PasetoIssuer;
@@ -35,6 +37,7 @@ http::Request request_with(const std::string& token) {
 std::string to_text(const tl::expected<http::Access, Refusal>& access) {
   if (access) {
     return std::string(access->read ? "r" : "") + (access->write ? "w" : "") + (access->admin ? "a" : "") +
+           (access->sensitive ? "s" : "") + (access->figures ? "f" : "") + (access->known ? "" : "?") +
            (access->subject.empty() ? "" : " " + access->subject);
   }
   return std::string(to_string(access.error()));
@@ -64,17 +67,18 @@ class AuthenticatorTest : public ::testing::Test {
 };
 
 TEST(AuthModeNames, AreThoseOfTheResource) {
-  for (const AuthMode mode : {AuthMode::kNone, AuthMode::kToken, AuthMode::kPaseto}) {
+  for (const AuthMode mode : kAuthModes) {
     EXPECT_EQ(parse_auth_mode(to_string(mode)), mode);
   }
   EXPECT_EQ(to_string(AuthMode::kPaseto), "Paseto");
+  EXPECT_EQ(to_string(AuthMode::kServiceAccount), "ServiceAccount");
   for (const char* other : {"", "none", "PASETO", "Basic"}) EXPECT_FALSE(parse_auth_mode(other)) << other;
 }
 
 TEST_F(AuthenticatorTest, NoneAdmitsEverybodyButToTheFigures) {
   Authenticator none = make(AuthMode::kNone);
-  EXPECT_EQ(access(none, ""), "rw");
-  EXPECT_EQ(access(none, "whatever"), "rw");
+  EXPECT_EQ(access(none, ""), "rws?");
+  EXPECT_EQ(access(none, "whatever"), "rws?");
   EXPECT_EQ(figures(none, ""), "missing");
   EXPECT_EQ(figures(none, "whatever"), "invalid");
   EXPECT_THAT(none.status(now_), IsEmpty());
@@ -100,6 +104,59 @@ TEST_F(AuthenticatorTest, ATokenInTwoFilesHasTheRightsOfBoth) {
   Authenticator token = make(AuthMode::kToken);
   EXPECT_EQ(access(token, kReader), "rw");
   EXPECT_EQ(access(token, kWriter), "w");
+}
+
+TEST_F(AuthenticatorTest, ANamedTokenGivesWhatItsLineSays) {
+  mounted_.mount(
+      {{"read", std::string(kReader) + "\n" + kBoth},
+       {"tokens", std::string(kBoth) + " ops:admin,sensitive\n" + kWriter + " a:read,write:team-a\n"}});
+  Authenticator token = make(AuthMode::kToken);
+  EXPECT_EQ(access(token, kReader), "r");
+  EXPECT_EQ(access(token, kBoth), "as ops");  // whatever the other files say of it
+  EXPECT_EQ(access(token, kWriter), "rw a");
+  EXPECT_THAT(token.authenticate(request_with(kWriter), now_)->workspaces.value(), ElementsAre("team-a"));
+  EXPECT_EQ(figures(token, kBoth), "asf ops");
+  EXPECT_EQ(figures(token, kWriter), "forbidden");  // they are of all workspaces
+  EXPECT_THAT(token.status(now_), IsEmpty());
+}
+
+TEST_F(AuthenticatorTest, PasetoIsBetweenTheConfiguredParties) {
+  mounted_.mount({{"issuer.pub", issuer_.public_key()}});
+  Authenticator paseto({.mode = AuthMode::kPaseto, .dir = mounted_.path(), .parties = {"us", {"pool"}}});
+  EXPECT_EQ(access(paseto, issuer_.token(claims(R"("scope":"read","iss":"us","aud":"pool")"))), "r");
+  EXPECT_EQ(access(paseto, issuer_.token(claims(R"("scope":"read","iss":"us","aud":"x")"))), "invalid");
+  EXPECT_EQ(access(paseto, issuer_.token(claims(R"("scope":"read","iss":"us")"))), "invalid");
+  EXPECT_EQ(access(paseto, issuer_.token(claims(R"("scope":"read","aud":"pool")"))), "invalid");
+}
+
+TEST_F(AuthenticatorTest, ServiceAccountTakesTheIssuersTokensOnly) {
+  const JwtIssuer api_server(JwtIssuer::Kind::kEc, "k");
+  const nlohmann::json file = {
+      {"issuer", "i"},
+      {"audiences", {"a"}},
+      {"keys", {{"keys", nlohmann::json::array({api_server.jwk()})}}},
+      {"serviceAccounts", {{{"namespace", "n"}, {"name", "*"}, {"scopes", {"read"}}}}}};
+  mounted_.mount({{"access.json", file.dump()}, {"token", kBoth}});
+  Authenticator authenticator({.mode = AuthMode::kServiceAccount,
+                               .dir = mounted_.path(),
+                               .access_file = mounted_.path("access.json")});
+  const auto exp = std::chrono::duration_cast<seconds>(now_.wall.time_since_epoch()).count() + 600;
+  const std::string token = api_server.token(
+      {{"iss", "i"},
+       {"aud", "a"},
+       {"exp", exp},
+       {"sub", "system:serviceaccount:n:s"},
+       {"kubernetes.io", {{"namespace", "n"}, {"serviceaccount", {{"name", "s"}, {"uid", "u"}}}}}});
+  EXPECT_EQ(access(authenticator, token), "r system:serviceaccount:n:s");
+  EXPECT_EQ(figures(authenticator, token), "rf system:serviceaccount:n:s");
+  EXPECT_EQ(access(authenticator, ""), "missing");
+  EXPECT_EQ(access(authenticator, kBoth), "invalid");
+  EXPECT_THAT(authenticator.status(now_), IsEmpty());
+  mounted_.mount({{"access.json", "s3cret"}});
+  pass(seconds(1));
+  EXPECT_EQ(access(authenticator, token), "r system:serviceaccount:n:s");
+  EXPECT_THAT(authenticator.status(now_),
+              ElementsAre(AllOf(HasSubstr("access.json"), Not(HasSubstr("s3cret")))));
 }
 
 TEST_F(AuthenticatorTest, TokensAreRotatedLive) {
@@ -131,7 +188,7 @@ TEST_F(AuthenticatorTest, TheFiguresTakeAReadersToken) {
   Authenticator token = make(AuthMode::kToken);
   EXPECT_EQ(figures(token, ""), "missing");
   EXPECT_EQ(figures(token, "whatever"), "invalid");
-  EXPECT_EQ(figures(token, kReader), "ra");
+  EXPECT_EQ(figures(token, kReader), "rf");
   EXPECT_EQ(figures(token, kWriter), "forbidden");
 }
 
@@ -143,7 +200,7 @@ TEST_F(AuthenticatorTest, PasetoGivesWhatTheScopeSays) {
     EXPECT_EQ(access(paseto, issuer_.token(claims(R"("scope":"read write")"), "a footer")), "rw");
     EXPECT_EQ(access(paseto, issuer_.token(claims(""))), "");
     EXPECT_EQ(figures(paseto, issuer_.token(claims(""))), "forbidden");
-    EXPECT_EQ(figures(paseto, issuer_.token(claims(R"("scope":"read")"))), "ra");
+    EXPECT_EQ(figures(paseto, issuer_.token(claims(R"("scope":"read")"))), "rf");
   }
   EXPECT_EQ(access(paseto, ""), "missing");
   EXPECT_THAT(paseto.status(now_), IsEmpty());

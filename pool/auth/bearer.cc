@@ -69,9 +69,19 @@ http::Response refused(const http::Request& request, Refusal refusal) {
 
 http::Response forbidden(const http::Request& request, std::string_view scope) {
   const std::string name(scope);
-  return challenge(request, http::ProblemKind::kForbidden,
-                   "the token lacks the scope \"" + name + "\", which this request needs",
+  const std::string lacking = request.access.known
+                                  ? "the token lacks the scope \"" + name + "\", which this request needs"
+                                  : "this request needs the scope \"" + name +
+                                        "\", which nobody has while nobody is told apart (auth.mode None)";
+  return challenge(request, http::ProblemKind::kForbidden, lacking,
                    "Bearer error=\"insufficient_scope\", scope=\"" + name + "\"");
+}
+
+http::Response forbidden_place(const http::Request& request, std::string_view workspace) {
+  const std::string place =
+      workspace.empty() ? "the system database" : "the workspace " + std::string(workspace);
+  return challenge(request, http::ProblemKind::kForbidden, "the token is not for " + place,
+                   "Bearer error=\"insufficient_scope\"");
 }
 
 }  // namespace storagepool::auth

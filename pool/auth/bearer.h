@@ -34,7 +34,11 @@ tl::expected<std::string_view, Refusal> bearer_token(const http::Request& reques
 // taken for want of the scope "read".
 http::Response refused(const http::Request& request, Refusal refusal);
 
-// The 403 for a known sender who lacks the scope "read" or "write".
+// The 403 for who lacks the scope "read", "write" or "admin"; where nobody is told apart it says that nobody
+// can have it.
 http::Response forbidden(const http::Request& request, std::string_view scope);
+
+// The 403 for who is confined to other places than this workspace; empty: the system database.
+http::Response forbidden_place(const http::Request& request, std::string_view workspace);
 
 }  // namespace storagepool::auth

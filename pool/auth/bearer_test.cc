@@ -53,7 +53,9 @@ TEST(Refused, AnswersAsTheContractSays) {
                   {Refusal::kForbidden, 403, "the token lacks the scope \"read\", which this request needs",
                    "Bearer error=\"insufficient_scope\", scope=\"read\""}};
   for (const auto& each : expected) {
-    const http::Response response = refused(with_authorization({"Bearer given-token"}), each.refusal);
+    http::Request request = with_authorization({"Bearer given-token"});
+    request.access = http::no_access();
+    const http::Response response = refused(request, each.refusal);
     EXPECT_EQ(response.status, each.status);
     ASSERT_EQ(response.headers.size(), 1U);
     EXPECT_EQ(response.headers[0].first, "WWW-Authenticate");
@@ -66,10 +68,29 @@ TEST(Refused, AnswersAsTheContractSays) {
 }
 
 TEST(Forbidden, NamesTheMissingScope) {
-  const http::Response response = forbidden(with_authorization({}), "write");
+  http::Request request = with_authorization({});
+  request.access = http::no_access();
+  const http::Response response = forbidden(request, "write");
   EXPECT_EQ(response.status, 403U);
   EXPECT_EQ(response.headers[0].second, "Bearer error=\"insufficient_scope\", scope=\"write\"");
   EXPECT_EQ(nlohmann::json::parse(response.body)["type"], "https://storagepool.dev/problems/forbidden");
+}
+
+TEST(Forbidden, SaysThatNobodyHasAScopeWhereNobodyIsToldApart) {
+  const http::Response response = forbidden(with_authorization({}), "admin");
+  EXPECT_EQ(response.status, 403U);
+  EXPECT_EQ(
+      nlohmann::json::parse(response.body)["detail"],
+      "this request needs the scope \"admin\", which nobody has while nobody is told apart (auth.mode None)");
+}
+
+TEST(ForbiddenPlace, NamesTheWorkspaceOrTheSystemDatabase) {
+  const http::Response response = forbidden_place(with_authorization({}), "team-a");
+  EXPECT_EQ(response.status, 403U);
+  EXPECT_EQ(response.headers[0].second, "Bearer error=\"insufficient_scope\"");
+  EXPECT_EQ(nlohmann::json::parse(response.body)["detail"], "the token is not for the workspace team-a");
+  EXPECT_EQ(nlohmann::json::parse(forbidden_place(with_authorization({}), "").body)["detail"],
+            "the token is not for the system database");
 }
 
 }  // namespace

@@ -39,7 +39,7 @@ boost::asio::awaitable<http::Response> write_something(http::Request request) {
   co_return response;
 }
 boost::asio::awaitable<http::Response> numbers(http::Request request) {
-  if (!request.access.admin) co_return refused(request, Refusal::kInvalidToken);
+  if (!request.access.figures) co_return refused(request, Refusal::kInvalidToken);
   co_return http::Response{};
 }
 boost::asio::awaitable<http::Response> fail(http::Request) {
@@ -148,7 +148,10 @@ TEST_F(GuardTest, The401SaysWhichOfThreeThingsIsWrong) {
 
 TEST_F(GuardTest, AnAdminPathTakesReaders) {
   EXPECT_EQ(send("GET /numbers", kReaderToken).status, 200U);
-  EXPECT_EQ(send("GET /numbers", kWriterToken).status, 403U);
+  const Answer forbidden = send("GET /numbers", kWriterToken);
+  EXPECT_EQ(forbidden.status, 403U);
+  EXPECT_EQ(json::parse(forbidden.body)["detail"],
+            "the token lacks the scope \"read\", which this request needs");
   EXPECT_EQ(send("POST /numbers", "").status, 401U);
   EXPECT_EQ(send("GET /unguarded", kReaderToken).status, 401U);
 }

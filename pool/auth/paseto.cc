@@ -4,8 +4,8 @@
 
 #include <sodium.h>
 
+#include "pool/auth/base64url.h"
 #include "pool/common/encoding/pre_authentication.h"
-#include "pool/common/http/fields.h"
 
 namespace storagepool::auth {
 namespace {
@@ -13,24 +13,6 @@ namespace {
 constexpr std::string_view kHeader = "v4.public.";
 constexpr std::string_view kPublicKeyHeader = "k4.public.";
 constexpr std::string_view kSecretKeyHeader = "k4.secret.";
-
-bool is_base64url(char c) {
-  return http::is_alphanumeric(c) || c == '-' || c == '_';
-}
-
-std::optional<std::string> decode_base64url(std::string_view text) {
-  // libsodium 1.0.18 takes bytes above 0x7f for '-' where char is signed.
-  if (!std::all_of(text.begin(), text.end(), is_base64url)) return std::nullopt;
-  std::string bytes(text.size(), '\0');
-  std::size_t size = 0;
-  if (sodium_base642bin(reinterpret_cast<unsigned char*>(bytes.data()), bytes.size(), text.data(),
-                        text.size(), nullptr, &size, nullptr,
-                        sodium_base64_VARIANT_URLSAFE_NO_PADDING) != 0) {
-    return std::nullopt;
-  }
-  bytes.resize(size);
-  return bytes;
-}
 
 std::optional<std::string> decode_hex(std::string_view text) {
   std::string bytes(text.size() / 2, '\0');

@@ -18,8 +18,8 @@ std::string with(const std::string& more) {
 
 TEST(ReadClaims, TakesOurClaimsAndIgnoresOthers) {
   const auto claims = read_claims(
-      R"({"aud":["a",{"exp":1}],"nbf":"2026-02-28T10:00:00+01:00","iat":"2026-02-28T09:00:00.5Z","sub":"agent-7",)"
-      R"("scope":"read write","exp":"2026-03-01T12:00:00Z","n":1,"x":{"scope":"admin"},"t":true,"u":null,"f":1.5})");
+      R"({"aud":["a"],"iss":"b","nbf":"2026-02-28T10:00:00+01:00","iat":"2026-02-28T09:00:00.5Z","sub":"agent-7",)"
+      R"("scope":"read write","exp":"2026-03-01T12:00:00Z","n":1,"x":{"scope":"admin","y":[{"exp":1}]},"t":true,"u":null,"f":1.5})");
   ASSERT_TRUE(claims);
   EXPECT_EQ(claims->expires, at("2026-03-01T12:00:00Z"));
   EXPECT_EQ(claims->not_before, at("2026-02-28T09:00:00Z"));
@@ -28,6 +28,40 @@ TEST(ReadClaims, TakesOurClaimsAndIgnoresOthers) {
   EXPECT_TRUE(claims->access.read);
   EXPECT_TRUE(claims->access.write);
   EXPECT_FALSE(claims->access.admin);
+}
+
+TEST(ReadClaims, TheListOfWorkspacesConfines) {
+  EXPECT_FALSE(read_claims(with(""))->access.workspaces);
+  const auto confined = read_claims(with(R"("workspaces":["team-a","dev-*","_system"])"));
+  EXPECT_THAT(confined->access.workspaces.value(), ::testing::ElementsAre("team-a", "dev-*", "_system"));
+  EXPECT_TRUE(read_claims(with(R"("workspaces":[])"))->access.workspaces->empty());
+  std::string many = "\"a\"";
+  for (int i = 0; i < 64; ++i) many += ",\"a\"";
+  for (const std::string& bad :
+       {std::string("null"), std::string("\"team-a\""), std::string("{}"), std::string("[1]"),
+        std::string("[\"A\"]"), std::string("[\"\"]"), "[" + many + "]"}) {
+    EXPECT_FALSE(read_claims(with("\"workspaces\":" + bad))) << bad;
+  }
+}
+
+TEST(ReadClaims, IssuerAndAudienceAreAsAsked) {
+  const auto taken = [](const std::string& more, const Parties& parties) {
+    return read_claims(with(more), parties).has_value();
+  };
+  const Parties ours{"us", {"pool", "other-pool"}};
+  EXPECT_TRUE(taken(R"("iss":"us","aud":"pool")", ours));
+  EXPECT_TRUE(taken(R"("iss":"us","aud":["x","other-pool"])", ours));
+  for (const char* bad : {"", R"("iss":"us")", R"("aud":"pool")", R"("iss":"them","aud":"pool")",
+                          R"("iss":"us","aud":"x")", R"("iss":"us","aud":[])", R"("iss":"us","aud":["x"])",
+                          R"("iss":["us"],"aud":"pool")", R"("iss":"us","aud":["pool",1])"}) {
+    EXPECT_FALSE(taken(bad, ours)) << bad;
+  }
+  EXPECT_TRUE(taken("", {}));
+  EXPECT_TRUE(taken(R"("iss":"them","aud":"x")", {}));
+  EXPECT_TRUE(taken(R"("iss":"us")", {"us", {}}));
+  EXPECT_TRUE(taken(R"("aud":"pool")", {"", {"pool"}}));
+  EXPECT_FALSE(taken(R"("iss":1)", {}));
+  EXPECT_FALSE(taken(R"("aud":{"a":1})", {}));
 }
 
 TEST(ReadClaims, WithoutAScopeNothingIsAllowed) {
@@ -44,13 +78,16 @@ TEST(ReadClaims, TheScopeIsWordsSeparatedByBlanks) {
   const auto given = [](const std::string& scope) -> std::string {
     const auto claims = read_claims(with(R"("scope":")" + scope + "\""));
     if (!claims) return "invalid";
-    return std::string(claims->access.read ? "r" : "") + (claims->access.write ? "w" : "");
+    return std::string(claims->access.read ? "r" : "") + (claims->access.write ? "w" : "") +
+           (claims->access.admin ? "a" : "") + (claims->access.sensitive ? "s" : "");
   };
   EXPECT_EQ(given("read"), "r");
   EXPECT_EQ(given("write"), "w");
   EXPECT_EQ(given("write read"), "rw");
   EXPECT_EQ(given("  read   openid read "), "r");
-  for (const char* none : {"", " ", "READ", "reader", "read,write", "read\\twrite", "read\\u0000", "admin"}) {
+  EXPECT_EQ(given("admin"), "a");
+  EXPECT_EQ(given("sensitive admin write read"), "rwas");
+  for (const char* none : {"", " ", "READ", "reader", "read,write", "read\\twrite", "read\\u0000", "Admin"}) {
     EXPECT_EQ(given(none), "") << none;
   }
 }
@@ -78,6 +115,7 @@ TEST(ReadClaims, RefusesWhatIsNotSound) {
                                  with(R"("scope":["read","write"])"),
                                  with(R"("scope":{})"),
                                  with(R"("scope":"read","scope":"write")"),
+                                 with(R"("x":{"a":1,"a":1})"),
                                  with(R"("nbf":"soon")"),
                                  with(R"("iat":"")"),
                                  with(R"("nbf":1709200000)"),
@@ -103,7 +141,7 @@ TEST(ReadClaims, AnEscapedNameIsTheSameName) {
 }
 
 TEST(ValidAt, BoundsTheClockSkew) {
-  PasetoClaims claims;
+  Claims claims;
   claims.expires = at("2026-03-01T12:00:00Z");
   EXPECT_TRUE(valid_at(claims, at("2026-03-01T11:59:59Z")));
   EXPECT_TRUE(valid_at(claims, at("2026-03-01T12:00:59.999999Z")));
@@ -119,7 +157,7 @@ TEST(ValidAt, BoundsTheClockSkew) {
 }
 
 TEST(ValidAt, TheFirstAndTheLastYearDoNotOverflow) {
-  PasetoClaims claims;
+  Claims claims;
   claims.expires = at("9999-12-31T23:59:59Z");
   claims.not_before = at("0001-01-01T00:00:00Z");
   EXPECT_TRUE(valid_at(claims, at("2026-03-01T12:00:00Z")));

@@ -23,6 +23,7 @@ void require(bool holds) {
 
 void check_claims(std::string_view text) {
   const auto claims = read_claims(text);
+  if (claims) require(claims->access.known && !claims->access.figures);
   if (claims) require(!valid_at(*claims, claims->expires + kMaxClockSkew));
 }
 
@@ -58,6 +59,7 @@ extern "C" int LLVMFuzzerTestOneInput(const std::uint8_t* data, std::size_t size
   check_header(text);
   static_cast<void>(parse_public_key(text));
   const auto lines = static_cast<std::size_t>(std::count(text.begin(), text.end(), '\n')) + 1;
-  require(parse_tokens(text).digests.size() <= lines);
+  require(parse_tokens(text).tokens.size() <= lines);
+  for (const Token& token : parse_named_tokens(text).tokens) require(!token.access.subject.empty());
   return 0;
 }

@@ -3,7 +3,13 @@
 // lead to it. A file that is gone, unreadable or empty admits nobody.
 //
 // A token is 16 or more visible ASCII characters; blanks around it and empty lines do not count. A line that
-// is no such token admits nobody and is reported by its number, never by what it holds.
+// is no such token admits nobody and is reported by its number, never by what it holds. In a file of named
+// tokens a line says after the token, and a blank, whose it is and what it gives:
+//
+//   TOKEN NAME:SCOPES[:WORKSPACES]        e.g. 0123456789abcdef team-a:read,write:team-a,team-a-*
+//
+// NAME, the subject, has at most 255 bytes and no colon; SCOPES and WORKSPACES are those of scopes.h,
+// separated by commas. Without WORKSPACES they are for everywhere.
 #pragma once
 
 #include <chrono>
@@ -11,29 +17,47 @@
 #include <optional>
 #include <string>
 #include <string_view>
+#include <utility>
 #include <vector>
 
+#include "pool/auth/rereading.h"
 #include "pool/auth/token_digest.h"
+#include "pool/common/http/access.h"
 
 namespace storagepool::auth {
 
 inline constexpr std::size_t kMinTokenBytes = 16;
 inline constexpr std::size_t kMaxTokenFileBytes = std::size_t{8} * 1024;  // of a larger file nothing is taken
 
+inline constexpr std::size_t kMaxNamedTokenFileBytes = std::size_t{64} * 1024;
+
+struct Token {
+  TokenDigest digest{};
+  http::Access access;  // of a plain token nothing: its file says what it gives
+};
 struct Tokens {
-  std::vector<TokenDigest> digests;
+  std::vector<Token> tokens;
   std::vector<std::string> problems;  // e.g. "line 2: a token has at least 16 characters, this one 5"
 };
 Tokens parse_tokens(std::string_view text);
+Tokens parse_named_tokens(std::string_view text);
 
 // Blocking reads of a small local file. For one thread.
 class TokenFile {
  public:
   // The file is read on the first question, and again when `reread` has passed.
-  TokenFile(std::string path, std::chrono::steady_clock::duration reread);
+  TokenFile(std::string path, std::chrono::steady_clock::duration reread)
+      : TokenFile(std::move(path), parse_tokens, kMaxTokenFileBytes, reread) {}
+  static TokenFile named(std::string path, std::chrono::steady_clock::duration reread) {
+    return {std::move(path), parse_named_tokens, kMaxNamedTokenFileBytes, reread};
+  }
 
-  // Whether one of the tokens has this digest; compares with all of them in constant time.
-  bool holds(const TokenDigest& token, std::chrono::steady_clock::time_point now);
+  // What the token of this digest gives; compares with all of them in constant time. Of two lines with one
+  // token the last counts.
+  std::optional<http::Access> find(const TokenDigest& token, std::chrono::steady_clock::time_point now);
+  bool holds(const TokenDigest& token, std::chrono::steady_clock::time_point now) {
+    return find(token, now).has_value();
+  }
 
   std::size_t size(std::chrono::steady_clock::time_point now);  // usable tokens
   // What is wrong with the file, naming its path; empty when nothing is.
@@ -41,12 +65,11 @@ class TokenFile {
   bool exists() const;
 
  private:
-  const Tokens& current(std::chrono::steady_clock::time_point now);
+  TokenFile(std::string path, Tokens (*parse)(std::string_view), std::size_t max_bytes,
+            std::chrono::steady_clock::duration reread);
 
   std::string path_;
-  std::chrono::steady_clock::duration reread_;
-  std::optional<std::chrono::steady_clock::time_point> read_at_;
-  Tokens tokens_;
+  Rereading<Tokens> tokens_;
 };
 
 }  // namespace storagepool::auth

@@ -32,17 +32,23 @@ class TokenFileTest : public ::testing::Test {
   std::chrono::steady_clock::time_point now_{};
 };
 
+std::vector<TokenDigest> digests_of(const Tokens& tokens) {
+  std::vector<TokenDigest> digests;
+  for (const Token& token : tokens.tokens) digests.push_back(token.digest);
+  return digests;
+}
+
 TEST(ParseTokens, OnePerLineWithoutTheBlanksAround) {
   const Tokens tokens =
       parse_tokens(std::string("\n") + kFirst + "\r\n\n \t" + kSecond + " \n  \n" + kSixteen);
-  EXPECT_THAT(tokens.digests, ElementsAre(digest_of(kFirst), digest_of(kSecond), digest_of(kSixteen)));
+  EXPECT_THAT(digests_of(tokens), ElementsAre(digest_of(kFirst), digest_of(kSecond), digest_of(kSixteen)));
   EXPECT_THAT(tokens.problems, IsEmpty());
 }
 
 TEST(ParseTokens, ReportsWhatIsNoTokenByItsLineOnly) {
   const Tokens tokens = parse_tokens(std::string(kFirst) +
                                      "\nshort-s3cret\ntwo words in-one-l1ne\nnon-ascii-\xC3\xA9-s3cret-0\n");
-  EXPECT_THAT(tokens.digests, ElementsAre(digest_of(kFirst)));
+  EXPECT_THAT(digests_of(tokens), ElementsAre(digest_of(kFirst)));
   EXPECT_THAT(tokens.problems, ElementsAre("line 2: a token has at least 16 characters, this one 12",
                                            "line 3: a token consists of visible ASCII characters only",
                                            "line 4: a token consists of visible ASCII characters only"));
@@ -51,9 +57,71 @@ TEST(ParseTokens, ReportsWhatIsNoTokenByItsLineOnly) {
 TEST(ParseTokens, NothingIsAProblemToo) {
   for (const char* text : {"", "\n", " \r\n\t\n"}) {
     const Tokens tokens = parse_tokens(text);
-    EXPECT_THAT(tokens.digests, IsEmpty());
+    EXPECT_THAT(digests_of(tokens), IsEmpty());
     EXPECT_THAT(tokens.problems, ElementsAre("holds no token"));
   }
+}
+
+// Whose the only token of the text is and what it gives, or what is wrong with its only line.
+std::string named(const std::string& line) {
+  const Tokens tokens = parse_named_tokens(line);
+  if (tokens.tokens.size() + tokens.problems.size() != 1) return "none or many";
+  if (!tokens.problems.empty()) return tokens.problems.front();
+  const http::Access& access = tokens.tokens.front().access;
+  EXPECT_EQ(tokens.tokens.front().digest, digest_of(kFirst));
+  EXPECT_TRUE(access.known);
+  EXPECT_FALSE(access.figures);
+  std::string text = access.subject + " " + (access.read ? "r" : "") + (access.write ? "w" : "") +
+                     (access.admin ? "a" : "") + (access.sensitive ? "s" : "");
+  if (!access.workspaces) return text;
+  for (const std::string& place : *access.workspaces) text += " " + place;
+  return text;
+}
+
+TEST(ParseNamedTokens, SayWhoseTheyAreAndWhatTheyGive) {
+  const std::string token = kFirst;
+  EXPECT_EQ(named(token + " team-a:read"), "team-a r");
+  EXPECT_EQ(named(token + " \tteam-a:write,read,admin,sensitive"), "team-a rwas");
+  EXPECT_EQ(named(token + " ops@example.org:read:team-a"), "ops@example.org r team-a");
+  EXPECT_EQ(named(token + " x:read,write:team-a,dev-*,_system\r\n"), "x rw team-a dev-* _system");
+}
+
+TEST(ParseNamedTokens, ReportWhatIsAmissByItsLineOnly) {
+  const std::string token = kFirst;
+  for (const char* bad : {"", " ", " :read", " two words:read", " caf\xC3\xA9:read"}) {
+    EXPECT_EQ(named(token + bad),
+              "line 1: a token is followed by a blank and NAME:SCOPES or NAME:SCOPES:WORKSPACES")
+        << bad;
+  }
+  for (const char* bad :
+       {" a", " a:", " a::team-a", " a:root", " a:read,,write", " a:read write", " a:Read"}) {
+    EXPECT_EQ(named(token + bad),
+              "line 1: the scopes are read, write, admin and sensitive, separated by commas")
+        << bad;
+  }
+  std::string many = " a:read:";
+  for (int i = 0; i < 65; ++i) many += "w,";
+  for (const std::string& bad :
+       {std::string(" a:read:"), std::string(" a:read:A"), std::string(" a:read:b,,c"),
+        std::string(" a:read:b:c"), std::string(" a:read:b c"), many}) {
+    EXPECT_EQ(named(token + bad),
+              "line 1: the workspaces are names, globs or _system, separated by commas, 64 at most")
+        << bad;
+  }
+  EXPECT_EQ(named("short a:read"), "line 1: a token has at least 16 characters, this one 5");
+  EXPECT_EQ(named(token + " " + std::string(256, 'n') + ":read").substr(0, 26), "line 1: a token is followe");
+  EXPECT_THAT(parse_named_tokens("").problems, ElementsAre("holds no token"));
+}
+
+TEST(NamedTokenFile, TellsWhatEachGivesAndTheLastLineOfATokenCounts) {
+  const MountedFolder folder(
+      {{"tokens", std::string(kFirst) + " a:read\n" + kSecond + " b:write\n" + kFirst + " c:admin\n"}});
+  TokenFile file = TokenFile::named(folder.path("tokens"), seconds(1));
+  EXPECT_EQ(file.find(digest_of(kFirst), {})->subject, "c");
+  EXPECT_FALSE(file.find(digest_of(kFirst), {})->read);
+  EXPECT_EQ(file.find(digest_of(kSecond), {})->subject, "b");
+  EXPECT_FALSE(file.find(digest_of(kSixteen), {}));
+  EXPECT_EQ(file.size({}), 3U);
 }
 
 TEST(Digest, IsSha256) {

@@ -193,6 +193,7 @@ TEST_F(ListTest, AppliesEveryFilter) {
   EXPECT_EQ(ids({.detail = DetailFilter{"number", "1.50"}}), only_marked);
   EXPECT_TRUE(ids({.detail = DetailFilter{"key", "old"}}).empty());
   EXPECT_TRUE(ids({.detail = DetailFilter{"key", "x"}}).empty());
+  EXPECT_EQ(ids({.detail = DetailFilter{"key", "value"}, .sees_sensitive = false}), only_marked);
   EXPECT_TRUE(ids({.event_type = "t2", .severity = "info"}).empty());
   EXPECT_EQ(ids({.event_type = "t2",
                  .event_category = "c2",
@@ -206,6 +207,22 @@ TEST_F(ListTest, AppliesEveryFilter) {
   const Page none = list({.event_type = "none"});
   EXPECT_TRUE(none.events.empty());
   EXPECT_EQ(none.pagination, (Pagination{.limit = 50, .offset = 0, .total = 0, .has_more = false}));
+}
+
+TEST_F(ListTest, FindsNoSensitiveEventByWhatItHoldsForWhoMayNotSeeIt) {
+  event::Event open = smallest("2026-02-28T10:00:00Z");
+  event::Event sensitive = smallest("2026-02-28T11:00:00Z");
+  open.event_data = sensitive.event_data = R"({"key":"value"})";
+  sensitive.is_sensitive = true;
+  must_insert(open);
+  must_insert(sensitive);
+  const std::vector<std::string> both{sensitive.event_id, open.event_id};
+  const std::vector<std::string> only_open{open.event_id};
+  const auto detail = DetailFilter{"key", "value"};
+  EXPECT_EQ(ids({.detail = detail}), both);
+  EXPECT_EQ(ids({.detail = detail, .sees_sensitive = false}), only_open);
+  EXPECT_EQ(list({.detail = detail, .sees_sensitive = false}).pagination.total, 1);
+  EXPECT_EQ(ids({.sees_sensitive = false}), both);
 }
 
 TEST_F(ListTest, HidesWhatHasBeenKeptForLongEnough) {

@@ -54,6 +54,7 @@ void add_filters(Builder& builder, const ListQuery& query, const Window& window,
   if (query.detail) {
     const std::string key = builder.text(query.detail->key);
     builder.where("event_data ->> " + key + " = " + builder.text(query.detail->value));
+    if (!query.sees_sensitive) builder.where("NOT is_sensitive");
   }
   if (query.cursor) {
     // Partitions are told by the first condition alone.

@@ -142,7 +142,7 @@ App::App(const Options& options, Startup startup)
       workspaces_(executor_, engine_, system_database_, workspace_options(options)),
       event_store_(ingest_, [this] { return !postgres_usable(); }),
       destinations_(workspaces_, system_database_),
-      authenticator_({.mode = options.auth_mode, .dir = options.auth_dir}),
+      authenticator_(auth_options(options)),
       operator_requests_(options.operator_keys, options.pod_uid, kRereadKeys),
       background_({options, settings_, engine_, authenticator_, operator_requests_,
                    partition_settings(options), [this] { return postgres_usable(); },

@@ -45,7 +45,8 @@ const std::string kRow =
 
 const std::string kFind = "SELECT" + kRow + "FROM storagepool_workspaces WHERE name = $1::text";
 const std::string kList = "SELECT" + kRow + R"sql(FROM storagepool_workspaces
-WHERE name > $1::text AND state <> 'deleted' ORDER BY name LIMIT $2::bigint)sql";
+WHERE name > $1::text AND state <> 'deleted' AND ($3::text IS NULL OR name ~ $3::text)
+ORDER BY name LIMIT $2::bigint)sql";
 constexpr std::string_view kCount = R"sql(
 SELECT count(*) FILTER (WHERE state = 'creating'), count(*) FILTER (WHERE state = 'ready'),
   count(*) FILTER (WHERE state = 'deleting') FROM storagepool_workspaces)sql";
@@ -175,6 +176,25 @@ std::vector<Parameter> incarnation_of(WorkspaceRow row) {
   return {std::move(row.name), std::move(row.incarnation)};
 }
 
+// Of the names that match one of the globs. What stands in no name stands for `_`, which does not either.
+std::string regular_expression(const std::vector<std::string>& globs) {
+  const auto in_names = [](char c) { return (c >= 'a' && c <= 'z') || (c >= '0' && c <= '9') || c == '-'; };
+  std::string alternatives;
+  for (const std::string& glob : globs) {
+    if (!alternatives.empty()) alternatives += '|';
+    for (const char c : glob) {
+      if (c == '*') {
+        alternatives += ".*";
+      } else if (c == '?') {
+        alternatives += '.';
+      } else {
+        alternatives += in_names(c) ? c : '_';
+      }
+    }
+  }
+  return "^(?:" + alternatives + ")$";
+}
+
 }  // namespace
 
 std::string_view to_string(WorkspaceState state) {
@@ -204,8 +224,10 @@ Answer<FoundRow> find(Connection& connection, std::string name, Deadline deadlin
 }
 
 Answer<std::vector<WorkspaceRow>> list(Connection& connection, std::int64_t limit, std::string after,
-                                       Deadline deadline) {
-  std::vector<Parameter> parameters{std::move(after), std::to_string(limit)};
+                                       Deadline deadline, std::optional<std::vector<std::string>> globs) {
+  std::optional<std::string> pattern;
+  if (globs) pattern = regular_expression(*globs);
+  std::vector<Parameter> parameters{std::move(after), std::to_string(limit), std::move(pattern)};
   const auto result = co_await run(connection, kList, std::move(parameters), deadline);
   if (!result) co_return tl::unexpected(result.error());
   std::vector<WorkspaceRow> rows;

@@ -61,9 +61,11 @@ using Answer = boost::asio::awaitable<tl::expected<T, postgres::Error>>;
 using FoundRow = std::optional<WorkspaceRow>;
 
 Answer<FoundRow> find(postgres::Connection& connection, std::string name, postgres::Deadline deadline);
-// By name, bytewise, those behind `after`; without the deleted ones.
+// By name, bytewise, those behind `after` that match one of the globs, if any are given; without the deleted
+// ones.
 Answer<std::vector<WorkspaceRow>> list(postgres::Connection& connection, std::int64_t limit,
-                                       std::string after, postgres::Deadline deadline);
+                                       std::string after, postgres::Deadline deadline,
+                                       std::optional<std::vector<std::string>> globs);
 Answer<WorkspaceCounts> count(postgres::Connection& connection, postgres::Deadline deadline);
 // The row as it is now: `creating` if there was none or it was deleted.
 Answer<FoundRow> begin_creation(postgres::Connection& connection, std::string name,

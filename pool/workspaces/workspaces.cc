@@ -202,9 +202,10 @@ void Workspaces::tell_registry(const Error* error) const {
 }
 
 Workspaces::Answer<std::vector<Workspace>> Workspaces::list(std::int64_t limit, std::string after,
-                                                            Deadline deadline) {
+                                                            Deadline deadline,
+                                                            std::optional<std::vector<std::string>> globs) {
   const Operation<std::vector<WorkspaceRow>> look = [&](postgres::Connection& connection) {
-    return registry::list(connection, limit, after, deadline);
+    return registry::list(connection, limit, after, deadline, globs);
   };
   const auto rows = co_await call(engine_, system_database_, look, deadline);
   if (!rows) co_return tl::unexpected(rows.error());

@@ -87,8 +87,10 @@ class Workspaces {
   // Makes the workspace unless it is there. A creation that failed half-way is finished by the next call or,
   // after `finish_after`, by any pod's `run`.
   Answer<CreatedWorkspace> create(std::string name, Deadline deadline);
-  // At most `limit`, by name (bytewise), those behind `after`.
-  Answer<std::vector<Workspace>> list(std::int64_t limit, std::string after, Deadline deadline);
+  // At most `limit`, by name (bytewise), those behind `after` that match one of the globs (of `*` and `?`);
+  // without globs all of them.
+  Answer<std::vector<Workspace>> list(std::int64_t limit, std::string after, Deadline deadline,
+                                      std::optional<std::vector<std::string>> globs = std::nullopt);
   Answer<Workspace> get(std::string name, Deadline deadline);
   // kDropping: from now on nobody may use it, and a `run` drops it. kGone: it was dropped within the last
   // day.

@@ -2,15 +2,33 @@
 // the routes look at it after they have validated the request, so that a bad request is 400 before it is 403.
 #pragma once
 
+#include <optional>
 #include <string>
+#include <vector>
 
 namespace storagepool::http {
 
+// By default what everybody may do where nobody is told apart.
 struct Access {
   bool read = true;
   bool write = true;
-  bool admin = false;   // may see the administration's numbers; never so by default
-  std::string subject;  // who sent it, as far as its token says; "" when it does not
+  bool admin = false;     // may drop workspaces
+  bool sensitive = true;  // is shown what events marked is_sensitive hold
+  bool figures = false;   // of the connection pool; only of requests to their paths (pool/auth/auth.h)
+  bool known = false;     // told apart from others
+  std::string subject;    // who sent it, as far as its token says; "" when it does not
+  // Where it may go: names of workspaces or globs (pool/auth/scopes.h). Without a value: everywhere.
+  std::optional<std::vector<std::string>> workspaces;
 };
+
+// Of somebody who is known and has been given nothing yet.
+inline Access no_access() {
+  Access access;
+  access.read = false;
+  access.write = false;
+  access.sensitive = false;
+  access.known = true;
+  return access;
+}
 
 }  // namespace storagepool::http

@@ -116,12 +116,19 @@ void add_authentication(CLI::App& app, Options& options) {
          [&options](const std::string& text) {
            options.auth_mode = auth::parse_auth_mode(text).value_or(options.auth_mode);
          },
-         "Who may use the audit API: everyone (None), holders of a token of the mounted file (Token), or of "
-         "a PASETO v4.public token (Paseto)")
-      ->check(CLI::IsMember({"None", "Token", "Paseto"}))
+         "Who may use the audit API: everyone (None), holders of a token of the mounted files (Token), of a "
+         "PASETO v4.public token (Paseto), or of a Kubernetes service-account token (ServiceAccount)")
+      ->check(CLI::IsMember({"None", "Token", "Paseto", "ServiceAccount"}))
       ->default_str(std::string(auth::to_string(options.auth_mode)));
   app.add_option("--auth-dir", options.auth_dir, "Folder with the tokens or public keys of --auth-mode")
       ->capture_default_str();
+  app.add_option("--access-file", options.access_file,
+                 "File with the issuer, its keys and the rights of service accounts (JSON)")
+      ->capture_default_str();
+  app.add_option("--auth-issuer", options.auth_issuer,
+                 "What PASETO tokens must have as iss; not checked by default");
+  app.add_option("--auth-audience", options.auth_audience,
+                 "What PASETO tokens must have as aud, or among it; not checked by default");
 }
 
 void add_limits(CLI::App& app, Options& options) {
@@ -153,6 +160,14 @@ void add_limits(CLI::App& app, Options& options) {
 }
 
 }  // namespace
+
+auth::AuthOptions auth_options(const Options& options) {
+  auth::AuthOptions chosen{
+      .mode = options.auth_mode, .dir = options.auth_dir, .access_file = options.access_file};
+  chosen.parties.issuer = options.auth_issuer;
+  if (!options.auth_audience.empty()) chosen.parties.audiences = {options.auth_audience};
+  return chosen;
+}
 
 tl::expected<Options, int> parse_options(int argc, const char* const* argv, std::ostream& out,
                                          std::ostream& error) {

@@ -27,10 +27,13 @@ struct Options {
   std::string session_name;  // of the pod at PostgreSQL
   auth::AuthMode auth_mode = auth::AuthMode::kNone;
   std::string auth_dir = "/etc/storagepool/auth";  // tokens or public keys
-  std::string tls_dir;                             // tls.crt and tls.key of the API port; empty: clear text
-  std::string tls_client_ca;                       // of clients' certificates; empty: none are asked for
-  std::string listen_address = "::";               // and IPv4
-  std::uint16_t api_port = 8080;                   // each: 0 lets the kernel choose
+  std::string access_file = "/etc/storagepool/config/access.json";
+  std::string auth_issuer;  // of PASETO tokens; "": anybody
+  std::string auth_audience;
+  std::string tls_dir;                // tls.crt and tls.key of the API port; empty: clear text
+  std::string tls_client_ca;          // of clients' certificates; empty: none are asked for
+  std::string listen_address = "::";  // and IPv4
+  std::uint16_t api_port = 8080;      // each: 0 lets the kernel choose
   std::uint16_t health_port = 8081;
   std::uint16_t admin_port = 8082;
   std::uint16_t metrics_port = 9090;
@@ -44,6 +47,8 @@ struct Options {
   settings::AccessLog access_log;
   log::Level log_level = log::Level::kInfo;
 };
+
+auth::AuthOptions auth_options(const Options& options);
 
 // The options, or the exit code when there is nothing to run: 0 after --help and --version (written to
 // `out`), 2 after an error (written to `error`).

@@ -58,6 +58,9 @@ TEST_F(OptionsTest, ReadsEveryFlag) {
                               "--drain-timeout=1m30s",
                               "--log-level=debug",
                               "--auth-mode=Paseto",
+                              "--access-file=f",
+                              "--auth-issuer=i",
+                              "--auth-audience=u",
                               "--auth-dir=k",
                               "--journal-max-bytes=64Mi",
                               "--event-max-future=5m",
@@ -83,6 +86,9 @@ TEST_F(OptionsTest, ReadsEveryFlag) {
   EXPECT_EQ(options->drain_timeout, std::chrono::seconds{90});
   EXPECT_EQ(options->log_level, log::Level::kDebug);
   EXPECT_EQ(options->auth_mode, auth::AuthMode::kPaseto);
+  EXPECT_EQ(options->access_file, "f");
+  EXPECT_EQ(options->auth_issuer, "i");
+  EXPECT_EQ(options->auth_audience, "u");
   EXPECT_EQ(options->auth_dir, "k");
   EXPECT_EQ(options->journal_max_bytes, 64 << 20);
   EXPECT_EQ(options->event_times.future, std::chrono::minutes{5});

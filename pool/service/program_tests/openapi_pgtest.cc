@@ -39,7 +39,7 @@ using Seen = std::set<std::tuple<std::string, std::string, unsigned>>;
 
 constexpr const char* kReader = "reader-token-0123456789abcdef0123456789";
 constexpr const char* kWriter = "writer-token-0123456789abcdef0123456789";
-constexpr const char* kBoth = "both-token-0123456789abcdef01234567890";
+constexpr const char* kAll = "token-of-all-0123456789abcdef0123456789";
 const std::vector<std::string> kTokens = {"--auth-mode=Token"};
 
 class OpenApiTest : public ::testing::Test {
@@ -51,7 +51,7 @@ class OpenApiTest : public ::testing::Test {
   void start(Pod& pod, const std::vector<std::string>& flags) {
     pod.write("auth/read", std::string(kReader) + "\n");
     pod.write("auth/write", std::string(kWriter) + "\n");
-    pod.write("auth/token", std::string(kBoth) + "\n");
+    pod.write("auth/tokens", std::string(kAll) + " all:read,write,admin,sensitive\n");
     pod.start({}, flags);
   }
 
@@ -69,8 +69,8 @@ class OpenApiTest : public ::testing::Test {
   // With what an operation takes from who may do all of it.
   static HttpHeaders admitted(const Pod& pod, const Operation& operation, const std::string& target,
                               const std::string& body) {
-    return headers(operation, operation.port == 8082 ? pod.authorization(operation.method, target, body)
-                                                     : bearer(kBoth));
+    return headers(operation,
+                   operation.port == 8082 ? pod.authorization(operation.method, target, body) : bearer(kAll));
   }
   static std::string bearer(const std::string& token) { return token.empty() ? "" : "Bearer " + token; }
   // The example's body, of this moment.
@@ -231,7 +231,7 @@ void OpenApiTest::refusals(Pod& pod) {
 void OpenApiTest::repeats_with_other_content(Pod& pod) {
   for (const Operation* operation : with(422)) {
     const std::string target = operation->target();
-    const HttpHeaders one_key = headers(*operation, bearer(kBoth));
+    const HttpHeaders one_key = headers(*operation, bearer(kAll));
     EXPECT_EQ(call(pod, *operation, target, one_key, body(*operation)).status, 201U) << target;
     EXPECT_EQ(call(pod, *operation, target, one_key, body(*operation)).status, 422U) << target;
 
@@ -239,7 +239,7 @@ void OpenApiTest::repeats_with_other_content(Pod& pod) {
     json& event = with_id.is_array() ? with_id.at(0) : with_id;
     event["event_id"] = "3f0e8c1a-0000-4000-8000-" + std::to_string(100'000'000'000 + with_id.size());
     const auto create = [&] {
-      return call(pod, *operation, target, headers(*operation, bearer(kBoth)), with_id.dump()).status;
+      return call(pod, *operation, target, headers(*operation, bearer(kAll)), with_id.dump()).status;
     };
     EXPECT_EQ(create(), 201U) << target;
     event["event_action"] = "other";
@@ -341,8 +341,7 @@ TEST_F(OpenApiTest, DescribesEveryMethodOfEveryPath) {
     if (operation.method == "GET") of_path.insert("HEAD");
   }
   for (const auto& [place, expected] : methods) {
-    const std::string token =
-        place.first == 8082 ? pod.authorization("OPTIONS", place.second) : bearer(kBoth);
+    const std::string token = place.first == 8082 ? pod.authorization("OPTIONS", place.second) : bearer(kAll);
     const HttpHeaders headers = {{"Authorization", token}};
     const auto response = pod.send(place.first, "OPTIONS", place.second, headers);
     EXPECT_EQ(response.status, 204U) << place.second;

@@ -21,9 +21,14 @@ class DataStorageRegistryTest : public testing::LoneProgramTest {
   static inline const std::string kWorkspace = "/api/v1/workspaces/team-a";
   static inline const std::string kTheirs = kWorkspace + "/audit/events";
 
+  void start_who_may_drop() {
+    pod_.token = "admin-0123456789abcdef0123456789abcdef";
+    pod_.write("auth/tokens", pod_.token + " admin:read,write,admin\n");
+    start({"--auth-mode=Token"});
+  }
   void start_with_workspace() {
     server_.superuser("ALTER ROLE app CREATEDB");
-    start();
+    start_who_may_drop();
     ASSERT_EQ(pod_.api("PUT", kWorkspace).status, 201U);
     ASSERT_EQ(pod_.api("POST", kTheirs, valid_event().dump()).status, 201U);
   }
@@ -33,7 +38,7 @@ class DataStorageRegistryTest : public testing::LoneProgramTest {
     EXPECT_EQ(pod_.api("GET", kTheirs).status, 200U);
     EXPECT_EQ(pod_.api("POST", kTheirs, valid_event().dump()).status, 201U);
     EXPECT_EQ(pod_.stop(), 0) << pod_.log();
-    start();
+    start_who_may_drop();
     for (const auto& [method, path] :
          {std::pair{"GET", kTheirs}, std::pair{"GET", kWorkspace}, std::pair{"PUT", kWorkspace},
           std::pair{"DELETE", kWorkspace}, std::pair{"GET", std::string("/api/v1/workspaces")}}) {

@@ -9,6 +9,7 @@
 #include <vector>
 
 #include "pool/auth/bearer.h"
+#include "pool/auth/scopes.h"
 #include "pool/common/http/problem.h"
 #include "pool/common/runtime/clock.h"
 #include "pool/event/idempotency.h"
@@ -16,6 +17,7 @@
 #include "pool/event/text.h"
 #include "pool/event/uuid.h"
 #include "pool/reading/query.h"
+#include "pool/reading/redaction.h"
 #include "pool/service/routes/answers.h"
 #include "pool/workspaces/name.h"
 
@@ -126,12 +128,14 @@ struct Routes {
   awaitable<Response> list(Request request) const {
     auto query = reading::parse_list_query(request.query, wall_clock());
     if (!query) co_return invalid(query.error(), request);
+    query->sees_sensitive = request.access.sensitive;
     auto destination = co_await find_to_read(request);
     if (!destination) co_return std::move(destination.error());
     auto page = co_await context.reader.list(
         destination->database, std::move(*query), context.deadline(),
         [&request](std::int64_t bytes) { return request.reserve(static_cast<std::size_t>(bytes)); });
     if (page) {
+      if (!request.access.sensitive) std::for_each(page->events.begin(), page->events.end(), reading::redact);
       Response response = json(200, {});
       response.pieces = reading::to_json(std::move(*page));
       co_return response;
@@ -147,15 +151,16 @@ struct Routes {
       co_return invalid({{"event_id", "got " + event::quoted(given) + "; allowed: a UUID"}}, request);
     auto destination = co_await find_to_read(request);
     if (!destination) co_return std::move(destination.error());
-    const auto event = co_await context.reader.get(destination->database, *event_id, context.deadline());
+    auto event = co_await context.reader.get(destination->database, *event_id, context.deadline());
     if (!event) {
       Response response = co_await failure(event.error(), *destination, std::move(request));
       co_return response;
     }
-    const std::optional<Event>& found = *event;
+    std::optional<Event>& found = *event;
     if (!found) {
       co_return http::problem(ProblemKind::kNotFound, "there is no audit event " + *event_id, request.path);
     }
+    if (!request.access.sensitive) reading::redact(*found);
     co_return json(200, event::to_json(*found));
   }
 
@@ -163,6 +168,8 @@ struct Routes {
   std::optional<Response> refuse(const Request& request, bool allowed, std::string_view scope) const {
     if (auto refusal = refuse_workspace(request, context.destinations.system_database())) return refusal;
     if (!allowed) return auth::forbidden(request, scope);
+    const std::string workspace = workspace_of(request);
+    if (!auth::may_go_to(request.access, workspace)) return auth::forbidden_place(request, workspace);
     return std::nullopt;
   }
 

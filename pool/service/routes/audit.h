@@ -1,6 +1,6 @@
 // The audit API of the wire contract on port 8080: create, list and get events, in the system database and in
-// workspaces. A request is checked in this order: what it says (400), whether its sender may (403), whether
-// PostgreSQL is there to be read (503), whether its workspace is there (404, 409).
+// workspaces. A request is checked in this order: what it says (400), whether its sender may, and may there
+// (403), whether PostgreSQL is there to be read (503), whether its workspace is there (404, 409).
 #pragma once
 
 #include <chrono>

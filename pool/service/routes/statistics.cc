@@ -121,7 +121,7 @@ void add_statistics_routes(http::Router& router, std::function<PoolFigures()> fi
                     shared = std::make_shared<const std::function<PoolFigures()>>(std::move(figures))](
                        const char* path, std::string (*to_json)(const PoolFigures&)) {
     router.add("GET", path, [shared, to_json](const Request& request) {
-      if (!request.access.admin) return refuse(auth::forbidden(request, "read"));
+      if (!request.access.figures) return refuse(auth::forbidden(request, "read"));
       return answer(to_json((*shared)()));
     });
   };

@@ -1,7 +1,7 @@
-// The figures of this pod's connection pool for people and dashboards, on port 8080 behind the token of a
-// reader: `GET /admin/metrics/database` and, in the shape that existing dashboards read,
-// `GET /api/admin.connectionStats`. Figures of single databases are only here, never in the Prometheus
-// metrics, whose cardinality they would unbound.
+// The figures of this pod's connection pool for people and dashboards, on port 8080 for readers and
+// administrators who are not confined to workspaces: `GET /admin/metrics/database` and, in the shape that
+// existing dashboards read, `GET /api/admin.connectionStats`. Figures of single databases are only here,
+// never in the Prometheus metrics, whose cardinality they would unbound.
 #pragma once
 
 #include <functional>

@@ -3,9 +3,11 @@
 #include <charconv>
 #include <memory>
 #include <string>
+#include <string_view>
 #include <utility>
 
 #include "pool/auth/bearer.h"
+#include "pool/auth/scopes.h"
 #include "pool/event/text.h"
 #include "pool/service/routes/answers.h"
 #include "pool/workspaces/name.h"
@@ -34,9 +36,15 @@ tl::expected<std::int64_t, event::FieldErrors> read_limit(const Request& request
                                        std::to_string(kMaxLimit)}});
 }
 
-std::optional<Response> refuse_name(const Request& request, const std::string& name) {
-  if (workspaces::is_workspace_name(name)) return std::nullopt;
-  return invalid({{"workspace", "got " + event::quoted(name) + "; allowed: " + kName}}, request);
+// Refuses what is no name, who is not allowed, for want of the scope, and who may not do it there.
+std::optional<Response> refuse(const Request& request, const std::string& name, bool allowed,
+                               std::string_view scope) {
+  if (!workspaces::is_workspace_name(name)) {
+    return invalid({{"workspace", "got " + event::quoted(name) + "; allowed: " + kName}}, request);
+  }
+  if (!allowed) return auth::forbidden(request, scope);
+  if (!auth::may_go_to(request.access, name)) return auth::forbidden_place(request, name);
+  return std::nullopt;
 }
 
 struct Routes {
@@ -52,15 +60,15 @@ struct Routes {
     }
     if (!request.access.read) co_return auth::forbidden(request, "read");
     if (context.away()) co_return postgres_away(request);
-    const auto found = co_await context.workspaces.list(*limit, std::move(after), context.deadline());
+    const auto found = co_await context.workspaces.list(*limit, std::move(after), context.deadline(),
+                                                        request.access.workspaces);
     if (!found) co_return failed(found.error(), request);
     co_return json(200, to_json(*found));
   }
 
   awaitable<Response> get(Request request) const {
     const std::string name = request.parameters["workspace"];
-    if (auto refusal = refuse_name(request, name)) co_return std::move(*refusal);
-    if (!request.access.read) co_return auth::forbidden(request, "read");
+    if (auto refusal = refuse(request, name, request.access.read, "read")) co_return std::move(*refusal);
     if (context.away()) co_return postgres_away(request);
     const auto found = co_await context.workspaces.get(name, context.deadline());
     if (!found) co_return failed(found.error(), request);
@@ -69,8 +77,8 @@ struct Routes {
 
   awaitable<Response> create(Request request) const {
     const std::string name = request.parameters["workspace"];
-    if (auto refusal = refuse_name(request, name)) co_return std::move(*refusal);
-    if (!request.access.write) co_return auth::forbidden(request, "write");
+    const bool allowed = request.access.write || request.access.admin;
+    if (auto refusal = refuse(request, name, allowed, "write")) co_return std::move(*refusal);
     if (context.away()) co_return postgres_away(request);
     const auto made = co_await context.workspaces.create(name, context.deadline());
     if (!made) co_return failed(made.error(), request);
@@ -79,8 +87,7 @@ struct Routes {
 
   awaitable<Response> remove(Request request) const {
     const std::string name = request.parameters["workspace"];
-    if (auto refusal = refuse_name(request, name)) co_return std::move(*refusal);
-    if (!request.access.write) co_return auth::forbidden(request, "write");
+    if (auto refusal = refuse(request, name, request.access.admin, "admin")) co_return std::move(*refusal);
     if (context.away()) co_return postgres_away(request);
     const auto removal = co_await context.workspaces.remove(name, context.deadline());
     if (!removal) co_return failed(removal.error(), request);

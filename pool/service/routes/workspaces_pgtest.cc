@@ -34,6 +34,7 @@ class WorkspaceRoutesTest : public workspaces::testing::WorkspaceTest {
     request.method = method;
     request.path = parsed->path;
     request.query = parsed->query;
+    request.access = access_;
     return run(router_.handle(std::move(request)));
   }
   // The detail of a problem of this status.
@@ -46,8 +47,15 @@ class WorkspaceRoutesTest : public workspaces::testing::WorkspaceTest {
     return body["detail"];
   }
 
+  static http::Access all() {
+    http::Access access;
+    access.admin = true;
+    return access;
+  }
+
   std::unique_ptr<workspaces::testing::Pod> pod_;
   http::Router router_;
+  http::Access access_ = all();
 };
 
 TEST_F(WorkspaceRoutesTest, CreateDescribeListAndDelete) {
@@ -81,6 +89,52 @@ TEST_F(WorkspaceRoutesTest, CreateDescribeListAndDelete) {
   EXPECT_EQ(gone.status, 204U);
   EXPECT_EQ(gone.body, "");
   refused(404, "GET", "/team-a");
+}
+
+TEST_F(WorkspaceRoutesTest, TakeTheScopesThatTheyNeed) {
+  ASSERT_EQ(ask("PUT", "/team-a").status, 201U);
+  access_ = http::no_access();
+  for (const char* method : {"PUT", "GET", "DELETE"}) refused(403, method, "/team-a");
+  refused(403, "GET", "");
+  access_.read = true;
+  EXPECT_EQ(ask("GET", "/team-a").status, 200U);
+  EXPECT_EQ(ask("GET", "").status, 200U);
+  access_.write = true;
+  EXPECT_EQ(ask("PUT", "/team-a").status, 200U);
+  EXPECT_EQ(refused(403, "DELETE", "/team-a"),
+            "the token lacks the scope \"admin\", which this request needs");
+  refused(400, "DELETE", "/Team");
+  access_ = http::no_access();
+  access_.admin = true;
+  EXPECT_EQ(ask("PUT", "/team-b").status, 201U);
+  refused(403, "GET", "/team-b");
+  EXPECT_EQ(ask("DELETE", "/team-b").status, 202U);
+}
+
+TEST_F(WorkspaceRoutesTest, AreThoseThatATokenIsFor) {
+  for (const char* name : {"team-a", "team-b", "dev-1", "dev-2"}) {
+    ASSERT_EQ(ask("PUT", "/" + std::string(name)).status, 201U);
+  }
+  access_.known = true;
+  access_.workspaces = {"team-a", "dev-?", "new", "_system", "%"};
+  const auto names = [&](const std::string& query) {
+    std::string all;
+    const json body = json::parse(ask("GET", query).body);
+    for (const json& workspace : body["workspaces"]) all += workspace["name"].get<std::string>() + " ";
+    return all;
+  };
+  EXPECT_EQ(names(""), "dev-1 dev-2 team-a ");
+  EXPECT_EQ(names("?limit=2"), "dev-1 dev-2 ");
+  EXPECT_EQ(names("?limit=2&after=dev-2"), "team-a ");
+  for (const char* method : {"PUT", "GET", "DELETE"}) {
+    EXPECT_EQ(refused(403, method, "/team-b"), "the token is not for the workspace team-b");
+    EXPECT_EQ(refused(403, method, "/nowhere"), "the token is not for the workspace nowhere");
+  }
+  EXPECT_EQ(ask("GET", "/team-a").status, 200U);
+  EXPECT_EQ(ask("PUT", "/new").status, 201U);
+  EXPECT_EQ(ask("DELETE", "/dev-1").status, 202U);
+  access_.workspaces.emplace();
+  EXPECT_EQ(names(""), "");
 }
 
 TEST_F(WorkspaceRoutesTest, PageTheList) {

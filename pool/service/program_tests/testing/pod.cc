@@ -99,6 +99,7 @@ void Pod::spawn(const std::map<std::string, std::string>& environment,
                                      "--ca-file=" + base + "/ca/ca.crt",
                                      "--operator-keys=" + base + "/config/operator-keys",
                                      "--auth-dir=" + base + "/auth",
+                                     "--access-file=" + base + "/config/access.json",
                                      "--state-dir=" + base + "/state",
                                      "--api-port=0",
                                      "--health-port=0",
@@ -184,8 +185,9 @@ int Pod::stop() {
 }
 
 HttpResponse Pod::api(const std::string& method, const std::string& target, const std::string& body) const {
-  const HttpHeaders headers =
-      body.empty() ? HttpHeaders{} : HttpHeaders{{"Content-Type", "application/json"}};
+  HttpHeaders headers;
+  if (!body.empty()) headers.emplace_back("Content-Type", "application/json");
+  if (!token.empty()) headers.emplace_back("Authorization", "Bearer " + token);
   return http(ports_.at("apiPort"), method, target, headers, body);
 }
 

@@ -36,6 +36,7 @@ class Pod {
   Pod& operator=(const Pod&) = delete;
 
   settings::Config config;  // what `write_config` mounts
+  std::string token;        // that `api` sends, none when it is empty
   void write_config() const;
   void write(const std::string& file, const std::string& contents) const;  // below the pod's folder
   void remove(const std::string& file) const;
