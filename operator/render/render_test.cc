@@ -263,8 +263,10 @@ TEST(Render, TlsIsForTheApiAlone) {
 }
 
 TEST(Render, ConnectionsAreKeptAsTheSpecSays) {
-  const Json set = pods({{"http", {{"keepAliveTimeout", "620s"}}}});
-  EXPECT_EQ(container_of(set)["args"].back(), "--keep-alive-timeout=10m20s");
+  const Json set = pods({{"http", {{"keepAliveTimeout", "620s"}, {"accessLog", "100"}}}});
+  const Json arguments = container_of(set)["args"];
+  EXPECT_TRUE(contains(arguments, "--keep-alive-timeout=10m20s"));
+  EXPECT_TRUE(contains(arguments, "--access-log=100"));
 }
 
 TEST(Render, EvictionsAreOneAtATimeOrNoneAtAll) {
@@ -282,7 +284,7 @@ TEST(Render, DefaultsOfTheServiceLeaveTheTemplateAsItWas) {
   const Json bare = pods();
   EXPECT_EQ(pods({{"journal", {{"size", "1Gi"}}},
                   {"auth", {{"mode", "ServiceAccount"}}},
-                  {"http", {{"keepAliveTimeout", "75s"}}},
+                  {"http", {{"keepAliveTimeout", "75s"}, {"accessLog", "off"}}},
                   {"drainDelay", "5s"}}),
             bare);
   EXPECT_EQ(

@@ -159,6 +159,7 @@ TEST_F(Schema, DefaultsAreThoseOfTheOperator) {
   EXPECT_EQ(
       settings::parse_duration(spec()["http"]["properties"]["keepAliveTimeout"]["default"].as<std::string>()),
       bare->keep_alive_timeout);
+  EXPECT_EQ(spec()["http"]["properties"]["accessLog"]["default"].as<std::string>(), bare->access_log);
   EXPECT_EQ(spec()["auth"]["properties"]["mode"]["default"].as<std::string>(), bare->auth_mode);
   EXPECT_FALSE(spec()["rateLimit"]["default"]);
   EXPECT_EQ(bare->requests_per_second, 0);

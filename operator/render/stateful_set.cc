@@ -117,6 +117,7 @@ void add_service(const Spec& spec, Json& arguments, Json& mounts) {
   if (spec.keep_alive_timeout != settings::kDefaultKeepAliveTimeout) {
     add("--keep-alive-timeout", settings::format_duration(spec.keep_alive_timeout));
   }
+  if (spec.access_log != "off") add("--access-log", spec.access_log);
   if (spec.drain_delay != settings::kDefaultDrainDelay) {
     add("--drain-delay", settings::format_duration(spec.drain_delay));
   }

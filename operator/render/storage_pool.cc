@@ -7,6 +7,7 @@
 #include "operator/render/auth.h"
 #include "operator/render/fields.h"
 #include "pool/common/json/json.h"
+#include "pool/common/settings/access_log.h"
 #include "pool/common/settings/bytes.h"
 #include "pool/common/settings/duration.h"
 
@@ -35,6 +36,9 @@ bool accepts_database(std::string_view text) {
                    return is_alphanumeric(c) || std::string_view("_$.-").find(c) != std::string_view::npos;
                  }) &&
          (is_alphanumeric(text.front()) || text.front() == '_');
+}
+bool accepts_access_log(std::string_view text) {
+  return settings::parse_access_log(text).has_value();
 }
 bool accepts_pool_name(std::string_view text) {
   return lower_case_name(text, 52, "-") && is_lower(text.front());
@@ -153,6 +157,8 @@ void read_http(const Json& object, Spec& spec, FieldProblems& problems) {
   Fields fields(object, "spec.http", problems);
   spec.keep_alive_timeout = fields.duration("keepAliveTimeout", spec.keep_alive_timeout,
                                             settings::kMinKeepAliveTimeout, settings::kMaxKeepAliveTimeout);
+  if (!fields.has("accessLog")) return;
+  spec.access_log = fields.text("accessLog", accepts_access_log, settings::kAllowedAccessLog);
 }
 
 void read_tls(const Json& object, Spec& spec, FieldProblems& problems) {

@@ -49,6 +49,7 @@ struct Spec {
   bool journal_is_persistent = true;                            // on a volume that outlives the pod
   std::string storage_class;  // of that volume; empty: the cluster's default
   std::chrono::milliseconds keep_alive_timeout = settings::kDefaultKeepAliveTimeout;
+  std::string access_log = "off";  // or errors, or one in so many
   std::chrono::milliseconds drain_delay = settings::kDefaultDrainDelay;
   std::string auth_mode = "ServiceAccount";       // or None, Token, Paseto
   std::string auth_secret;                        // with the tokens or public keys, of Token and Paseto

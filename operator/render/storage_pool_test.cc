@@ -102,6 +102,7 @@ TEST(ParseSpec, ReadsWhatTheServiceIsTold) {
   object["spec"]["journal"] = {{"size", "1.5Gi"}, {"storageClassName", "fast"}};
   object["spec"]["tls"] = {{"secretRef", {{"name", "certificate"}}},
                            {"clientCASecretRef", {{"name", "clients"}}}};
+  object["spec"]["http"]["accessLog"] = "errors";
   object["spec"]["http"]["keepAliveTimeout"] = "620s";
   object["spec"]["drainDelay"] = "1500ms";
   object["spec"]["auth"] = {{"mode", "Paseto"}, {"secretRef", {{"name", "keys"}}}};
@@ -110,6 +111,7 @@ TEST(ParseSpec, ReadsWhatTheServiceIsTold) {
   ASSERT_TRUE(spec);
   EXPECT_EQ(spec->journal_bytes, 3 << 29);
   EXPECT_EQ(spec->storage_class, "fast");
+  EXPECT_EQ(spec->access_log, "errors");
   EXPECT_EQ(spec->tls_secret, "certificate");
   EXPECT_EQ(spec->client_ca_secret, "clients");
   EXPECT_EQ(spec->keep_alive_timeout, std::chrono::seconds{620});
@@ -155,6 +157,8 @@ TEST(ParseSpec, RefusesWhatTheServiceWouldRefuse) {
     EXPECT_EQ(with("http", (R"({"keepAliveTimeout": )" + std::string(kept) + "}").c_str()),
               "spec.http.keepAliveTimeout is " + std::string(shown) + "; allowed: a duration from 1s to 1h");
   }
+  EXPECT_EQ(with("http", R"({"accessLog": "all"})"),
+            "spec.http.accessLog is all; allowed: off, errors or a whole number from 1 to 1000000");
   EXPECT_EQ(with("tls", R"({"clientCASecretRef": {"name": "clients"}})"),
             "spec.tls.secretRef is missing; allowed: the name of a Secret, with clientCASecretRef");
   EXPECT_THAT(with("tls", R"({"secretRef": {"name": "../x"}})"),

@@ -1,7 +1,7 @@
 // Who may send requests to the API, and what: everybody (None), holders of mounted tokens (Token), of PASETO
 // v4.public tokens that a trusted key signed (Paseto) or of Kubernetes service-account tokens
-// (ServiceAccount), and who comes without one and with a client certificate (spec.tls.clientCASecretRef), who may read
-// and write. What a token gives is in scopes.h. The figures of the connection pool are never open:
+// (ServiceAccount), and who comes without one and with a client certificate (spec.tls.clientCASecretRef), who
+// may read and write. What a token gives is in scopes.h. The figures of the connection pool are never open:
 // they take somebody who is known, not confined to workspaces, and may read or is an administrator.
 //
 // Tokens and keys are mounted files, read anew about every second, so that they are rotated without a

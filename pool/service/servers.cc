@@ -3,8 +3,10 @@
 #include <chrono>
 #include <utility>
 
+#include "pool/common/runtime/clock.h"
 #include "pool/common/runtime/coroutine.h"
 #include "pool/common/runtime/log.h"
+#include "pool/common/runtime/supervisor.h"
 #include "pool/service/bounds.h"
 #include "pool/service/routes/health.h"
 #include "pool/service/routes/statistics.h"
@@ -21,6 +23,7 @@ Servers::Servers(boost::asio::any_io_executor executor, const Options& options, 
     : executor_(executor),
       options_(options),
       tls_(options.tls_dir, options.tls_client_ca),
+      access_log_(options.access_log, api_routes_, to_standard_output()),
       api_(executor, api_limits(options),
            with_health(health_routes_,
                        metrics.counted(api_routes_, auth::telling_of_forbidden(api_routes_.handler(),
@@ -56,10 +59,14 @@ boost::asio::awaitable<void> Servers::watch_tls(Servers* self) {
 }
 
 bool Servers::listen() {
+  if (options_.access_log != settings::AccessLog{}) {
+    api_.observe(
+        [this](const http::Exchange& exchange) { access_log_.record(exchange, runtime::wall_now()); });
+  }
   if (tls_.wanted()) {
     api_.use_tls(nullptr);  // never in clear text
     follow_tls();
-    runtime::spawn(executor_, "TLS", watch_tls(this));
+    runtime::supervise(executor_, "TLS", [this] { return watch_tls(this); });
   }
   std::uint16_t api = 0;
   std::uint16_t health = 0;

@@ -12,6 +12,7 @@
 #include "pool/auth/auth.h"
 #include "pool/common/http/router.h"
 #include "pool/common/http/server.h"
+#include "pool/service/access_log.h"
 #include "pool/service/config/options.h"
 #include "pool/service/routes/admin.h"
 #include "pool/service/service_metrics.h"
@@ -48,6 +49,7 @@ class Servers {
   const Options& options_;
   TlsFiles tls_;
   http::Router api_routes_;
+  AccessLog access_log_;
   http::Router health_routes_;
   http::Router metrics_routes_;
   http::Server api_;

@@ -145,6 +145,7 @@ asio::awaitable<bool> Connection::await_request(bool first) {
 
 // True when the connection can take another request.
 asio::awaitable<bool> Connection::serve_one() {
+  const auto began = runtime::steady_now();
   auto incoming = co_await reader_.read();
   if (!incoming) {
     Rejected& rejected = incoming.error();
@@ -152,23 +153,46 @@ asio::awaitable<bool> Connection::serve_one() {
     const bool keep_alive = rejected.keep_alive && !context_->closing;
     const Outline asked = outline_of(rejected.request);
     waits_since_.reset();
+    auto exchange = to_observe(rejected.request);
+    const unsigned status = rejected.answer->status;
+    const std::size_t size = body_size(*rejected.answer);
     const bool told = co_await write(*rejected.answer, asked, keep_alive, nullptr);
+    observed(std::move(exchange), status, size, began);
     if (told && !keep_alive) co_await linger();
     co_return told&& keep_alive;
   }
   waits_since_.reset();
   const Outline asked = outline_of(incoming->request);
+  auto exchange = to_observe(incoming->request);
   incoming->request.memory = &incoming->reservation;
   Response response = co_await answer(*incoming, asked);
   if (!pays_for(response, incoming->reservation)) {
     response = busy("too many large answers at once, try again", asked.path);
     pays_for(response, incoming->reservation);
   }
+  response.headers.emplace_back("Server-Timing", server_timing(runtime::steady_now() - began));
   const bool keep_alive = incoming->keep_alive && !context_->closing;
+  const std::size_t size = body_size(response);
   const bool written = co_await write(response, asked, keep_alive, &incoming->reservation);
+  observed(std::move(exchange), response.status, size, began);
   if (!written) co_return false;
   if (!keep_alive && (reader_.has_buffered() || socket_->unread_bytes())) co_await linger();
   co_return keep_alive;
+}
+
+std::optional<Exchange> Connection::to_observe(const Request& request) {
+  if (!context_->observer) return std::nullopt;
+  error_code gone;  // of a client that is, nobody knows the address any more
+  return exchange_of(request, socket_->socket().remote_endpoint(gone).address());
+}
+
+void Connection::observed(std::optional<Exchange> exchange, unsigned status, std::size_t bytes_out,
+                          runtime::TimePoint began) {
+  if (!exchange) return;
+  exchange->status = status;
+  exchange->bytes_out = exchange->method == "HEAD" ? 0 : bytes_out;
+  exchange->duration = runtime::steady_now() - began;
+  context_->observer(*exchange);
 }
 
 asio::awaitable<Response> Connection::answer(Incoming& incoming, const Outline& asked) {

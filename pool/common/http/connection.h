@@ -9,6 +9,7 @@
 #include <boost/asio/ip/tcp.hpp>
 
 #include "pool/common/http/context.h"
+#include "pool/common/http/exchange.h"
 #include "pool/common/http/failure.h"
 #include "pool/common/http/request_reader.h"
 #include "pool/common/http/room.h"
@@ -44,6 +45,9 @@ class Connection {
   // Frees the pieces as they are sent.
   boost::asio::awaitable<bool> write(Response& response, const Outline& asked, bool keep_alive,
                                      Reservation* reservation);
+  std::optional<Exchange> to_observe(const Request& request);
+  void observed(std::optional<Exchange> exchange, unsigned status, std::size_t bytes_out,
+                runtime::TimePoint began);
   boost::asio::awaitable<bool> write_all(TimedSocket::Parts parts);
   boost::asio::awaitable<void> linger();
 

@@ -38,6 +38,7 @@ struct Context {
   const Gate gate;                        // may be empty
   bool encrypted = false;                 // with `tls`, or not at all
   std::shared_ptr<const TlsContext> tls;  // of connections to come
+  Observer observer;                      // may be empty
   MemoryBudget memory;
   std::uint64_t rate_limited = 0;  // requests refused by take_token
   bool closing = false;            // answers from now on are the last of their connection

@@ -16,6 +16,7 @@ void log_failure(const Outline& request, const std::string& type, const std::str
   log::error("request handler failed", {{"method", request.method},
                                         {"path", request.path},
                                         {"requestId", request.request_id},
+                                        {"traceId", request.trace_id},
                                         {"exception", type},
                                         {"error", what}});
 }
@@ -36,7 +37,7 @@ void log_thrown(const Outline& request, const std::exception_ptr& thrown) {
 }  // namespace
 
 Outline outline_of(const Request& request) {
-  return {request.method, request.path, request.request_id};
+  return {request.method, request.path, request.request_id, request.trace_id};
 }
 
 Response failed(const Outline& request, const std::exception_ptr& thrown) {

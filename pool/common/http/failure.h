@@ -14,6 +14,7 @@ struct Outline {
   std::string method;
   std::string path;
   std::string request_id;
+  std::string trace_id = {};
 };
 Outline outline_of(const Request& request);
 

@@ -7,6 +7,7 @@
 
 #include "pool/common/http/body_coding.h"
 #include "pool/common/http/failure.h"
+#include "pool/common/http/trace_context.h"
 #include "pool/common/runtime/clock.h"
 
 namespace asio = boost::asio;
@@ -94,6 +95,7 @@ asio::awaitable<tl::expected<void, Rejected>> RequestReader::read_body(RequestPa
 // What is known before the body is read.
 std::optional<Rejected> RequestReader::judge(RequestParser& parser) {
   parser.head().peer_certificate = socket_->peer_certificate();
+  parser.head().trace_id = trace_id(parser.head());
   if (auto refusal = pass_gate(context_->gate, parser.head()))
     return parser.refuse(buffer_, std::move(*refusal));
   if (context_->limits_rate()) {

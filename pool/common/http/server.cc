@@ -65,6 +65,7 @@ struct Server::Impl : std::enable_shared_from_this<Server::Impl> {
   void stop();
   const asio::any_io_executor& executor() const { return executor_; }
   void close_after_answers(bool close) { context_->closing = close; }
+  void observe(Observer observer) { context_->observer = std::move(observer); }
   void use_tls(std::shared_ptr<const TlsContext> tls) {
     context_->encrypted = true;
     context_->tls = std::move(tls);
@@ -227,6 +228,10 @@ asio::awaitable<bool> Server::drain(std::chrono::steady_clock::time_point deadli
 
 void Server::close_after_answers(bool close) {
   impl_->close_after_answers(close);
+}
+
+void Server::observe(Observer observer) {
+  impl_->observe(std::move(observer));
 }
 
 void Server::use_tls(std::shared_ptr<const TlsContext> tls) {

@@ -41,6 +41,7 @@ struct Request {
   std::map<std::string, std::string> parameters;  // path parameters, filled by the router
   Access access;                                  // filled by the gate
   std::string peer_certificate;   // name in the client's verified certificate, see tls.h; or ""
+  std::string trace_id;           // of a valid traceparent, see trace_context.h; or ""
   Reservation* memory = nullptr;  // what it holds; null where nobody counts
 
   std::optional<std::string_view> header(std::string_view name) const;       // case-insensitive, the first
@@ -93,6 +94,9 @@ struct Limits {
 };
 
 class TlsContext;
+struct Exchange;
+// Hears of each request that was read as far as its head, once its answer was sent.
+using Observer = std::function<void(const Exchange&)>;
 
 // Lives on one serial executor (a context that one thread runs, or a strand) and must be used on it, but for
 // its destruction. Requests are served one at a time per connection: of pipelined ones at most the larger of
@@ -114,6 +118,8 @@ class Server {
   // Connections that are accepted from now on speak TLS with this; those that are there go on as they began.
   // Null: there is nothing to speak it with, and they are closed. Without TLS unless this is called.
   void use_tls(std::shared_ptr<const TlsContext> tls);
+
+  void observe(Observer observer);
 
   // Whether from now on every answer says `Connection: close`, so that clients go elsewhere with their next
   // request. Those that come are served as before. Not after drain().

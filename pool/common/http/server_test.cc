@@ -199,7 +199,8 @@ TEST(Server, AnExceptionInAHandlerIsA500LoggedWithoutTheBody) {
   const std::string log = ::testing::internal::GetCapturedStderr();
   EXPECT_THAT(
       log,
-      HasSubstr(R"("path":"/std","requestId":"r1","exception":"std::runtime_error","error":"out of luck")"));
+      HasSubstr(
+          R"("path":"/std","requestId":"r1","traceId":"","exception":"std::runtime_error","error":"out of luck")"));
   EXPECT_THAT(log, HasSubstr(R"("path":"/json")"));
   EXPECT_THAT(log, HasSubstr(R"("path":"/int")"));
   EXPECT_THAT(log, Not(HasSubstr("secret")));

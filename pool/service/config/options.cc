@@ -181,6 +181,19 @@ tl::expected<Options, int> parse_options(int argc, const char* const* argv, std:
   add_ports(app, options);
   add_authentication(app, options);
   add_limits(app, options);
+  app.add_option_function<std::string>(
+         "--access-log",
+         [&options](const std::string& text) {
+           options.access_log = settings::parse_access_log(text).value_or(options.access_log);
+         },
+         "Which requests to the audit API have a line of JSON on standard output: none (off), those answered "
+         "with 400 "
+         "or above (errors), or one in so many")
+      ->check([](const std::string& text) -> std::string {
+        if (settings::parse_access_log(text)) return {};
+        return "got \"" + text + "\"; allowed: " + std::string(settings::kAllowedAccessLog);
+      })
+      ->default_str("off");
   command_line::add_log_level(app, options.log_level);
 
   try {

@@ -11,6 +11,7 @@
 
 #include "pool/auth/auth.h"
 #include "pool/common/runtime/log.h"
+#include "pool/common/settings/access_log.h"
 #include "pool/common/settings/service_limits.h"
 #include "pool/event/validate.h"
 
@@ -43,6 +44,7 @@ struct Options {
   event::TimeLimits event_times;
   double requests_per_second = 0;  // of one client; 0: no limit
   std::size_t request_burst = settings::kDefaultRequestBurst;
+  settings::AccessLog access_log;
   log::Level log_level = log::Level::kInfo;
 };
 

@@ -28,6 +28,7 @@ TEST_F(OptionsTest, HasDefaults) {
   EXPECT_EQ(options->api_port, 8080);
   EXPECT_EQ(options->listen_address, "::");
   EXPECT_EQ(options->keep_alive_timeout, std::chrono::seconds{75});
+  EXPECT_EQ(options->access_log, settings::AccessLog{});
   EXPECT_EQ(options->drain_delay, std::chrono::seconds{5});
   EXPECT_EQ(options->drain_timeout, std::chrono::seconds{25});
   EXPECT_EQ(options->log_level, log::Level::kInfo);
@@ -45,6 +46,7 @@ TEST_F(OptionsTest, ReadsEveryFlag) {
                               "--operator-keys=t",
                               "--state-dir=s",
                               "--listen-address=127.0.0.1",
+                              "--access-log=100",
                               "--tls-dir=l",
                               "--tls-client-ca=m",
                               "--api-port=1",
@@ -72,6 +74,7 @@ TEST_F(OptionsTest, ReadsEveryFlag) {
   EXPECT_EQ(options->operator_keys, "t");
   EXPECT_EQ(options->state_dir, "s");
   EXPECT_EQ(options->listen_address, "127.0.0.1");
+  EXPECT_EQ(options->access_log, (settings::AccessLog{.one_in = 100}));
   EXPECT_EQ(options->tls_dir, "l");
   EXPECT_EQ(options->tls_client_ca, "m");
   EXPECT_EQ(options->api_port, 1);
@@ -116,6 +119,8 @@ TEST_F(OptionsTest, RefusesWhatItDoesNotKnow) {
                           "--api-port=x",
                           "--keep-alive-timeout=999ms",
                           "--keep-alive-timeout=61m",
+                          "--access-log=all",
+                          "--access-log=0",
                           "--drain-delay=-1s",
                           "--drain-delay=6m",
                           "--drain-timeout=5",

@@ -173,6 +173,21 @@ TEST_F(DataStorageFlagsTest, TellsHowLongConnectionsAreKept) {
   EXPECT_EQ(client("close"), "");
 }
 
+TEST_F(DataStorageFlagsTest, TheAccessLogHasRequestsAndNoToken) {
+  pod_.write("auth/token", "both-0123456789abcdef0123456789abcdef01234567\n");
+  start({"--auth-mode=Token", "--access-log=1"});
+  const std::string token = "both-0123456789abcdef0123456789abcdef01234567";
+  EXPECT_EQ(send("GET", kEvents + "?limit=3&detail_value=" + token, token).status, 400U);
+  EXPECT_EQ(send("GET", "/" + token + token, token + "x").status, 401U);
+  EXPECT_TRUE(eventually([&] { return pod_.log().find("\"status\":401") != std::string::npos; }))
+      << pod_.log();
+  EXPECT_THAT(
+      pod_.log(),
+      HasSubstr(
+          R"("route":"/api/v1/audit/events","path":"/api/v1/audit/events","query":"limit=3&detail_value=*","status":400)"));
+  EXPECT_THAT(pod_.log(), Not(HasSubstr(token)));
+}
+
 TEST_F(DataStorageFlagsTest, MonthsAreMadeBeforeTheFirstEvent) {
   server_->empty("audit");
   start();

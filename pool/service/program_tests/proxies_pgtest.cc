@@ -156,7 +156,8 @@ void DataStorageProxiesTest::run(ProxyKind kind, const Times& times, std::int64_
             << settings::format_duration(kept) << "): " << answered << " requests, " << statuses_[502]
             << " answered 502, up to " << idle_ << " connections idle at the boundary\n";
   EXPECT_GT(idle_, 0U);
-  EXPECT_EQ(statuses_[201], answered) << ::testing::PrintToString(statuses_);
+  // A PostgreSQL that is slow for a moment makes it 202; neither is a word of the proxy's.
+  EXPECT_EQ(statuses_[201] + statuses_[202], answered) << ::testing::PrintToString(statuses_);
 }
 
 TEST_F(DataStorageProxiesTest, NginxWithItsDefaults) {

@@ -87,6 +87,15 @@ void LoopbackServer::use_tls(std::shared_ptr<const TlsContext> tls) {
   done.get_future().get();
 }
 
+void LoopbackServer::observe(Observer observer) {
+  std::promise<void> done;
+  boost::asio::post(impl_->loop, [&] {
+    impl_->server.observe(std::move(observer));
+    done.set_value();
+  });
+  done.get_future().get();
+}
+
 bool LoopbackServer::drain(std::chrono::steady_clock::duration timeout) {
   return boost::asio::co_spawn(impl_->loop, impl_->server.drain(std::chrono::steady_clock::now() + timeout),
                                boost::asio::use_future)

@@ -30,6 +30,7 @@ class LoopbackServer {
   std::uint16_t port() const;
   void close_after_answers(bool close);
   void use_tls(std::shared_ptr<const TlsContext> tls);
+  void observe(Observer observer);  // called on the server's thread
   bool drain(std::chrono::steady_clock::duration timeout);
   std::uint64_t rate_limited() const;
   std::size_t memory_held() const;

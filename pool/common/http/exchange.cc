@@ -1,0 +1,34 @@
+#include "pool/common/http/exchange.h"
+
+#include <string_view>
+
+namespace storagepool::http {
+namespace {
+
+constexpr std::int64_t kMicrosecondsEach = 1000;
+
+}  // namespace
+
+Exchange exchange_of(const Request& request, const boost::asio::ip::address& client) {
+  namespace ip = boost::asio::ip;
+  const bool mapped = client.is_v6() && client.to_v6().is_v4_mapped();
+  Exchange exchange;
+  exchange.method = request.method;
+  exchange.path = request.path;
+  exchange.query = request.query;
+  exchange.client =
+      mapped ? ip::make_address_v4(ip::v4_mapped, client.to_v6()).to_string() : client.to_string();
+  exchange.request_id = request.request_id;
+  exchange.trace_id = request.trace_id;
+  exchange.subject = request.access.subject;
+  exchange.bytes_in = request.body.size();
+  return exchange;
+}
+
+std::string server_timing(std::chrono::steady_clock::duration total) {
+  const auto microseconds = std::chrono::duration_cast<std::chrono::microseconds>(total).count();
+  const std::string fraction = std::to_string(kMicrosecondsEach + microseconds % kMicrosecondsEach);
+  return "total;dur=" + std::to_string(microseconds / kMicrosecondsEach) + "." + fraction.substr(1);
+}
+
+}  // namespace storagepool::http
