@@ -12,6 +12,7 @@ namespace {
 
 constexpr const char* kDiscovery = "/.well-known/openid-configuration";
 constexpr const char* kKeySet = "/openid/v1/jwks";
+constexpr const char* kKeySetType = "application/jwk-set+json";  // all that the API server has it in
 
 }  // namespace
 
@@ -49,7 +50,7 @@ void IssuerWatch::run(const std::stop_token& stop) {
 tl::expected<render::TokenIssuer, std::string> IssuerWatch::read(const std::stop_token& stop) {
   const auto discovery = transport_.request({.path = kDiscovery, .stop = stop});
   if (!discovery) return tl::unexpected(std::string(kDiscovery) + ": " + discovery.error().to_string());
-  const auto keys = transport_.request({.path = kKeySet, .stop = stop});
+  const auto keys = transport_.request({.path = kKeySet, .accept = kKeySetType, .stop = stop});
   if (!keys) return tl::unexpected(std::string(kKeySet) + ": " + keys.error().to_string());
   return render::read_token_issuer(*discovery, *keys, own_token_());
 }

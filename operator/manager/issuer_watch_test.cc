@@ -27,6 +27,7 @@ class IssuerWatchTest : public ::testing::Test {
       return tl::unexpected(ApiError{.status = 503, .reason = "ServiceUnavailable", .message = "away"});
     if (request.path == "/.well-known/openid-configuration") return std::string(R"({"issuer":"https://i"})");
     EXPECT_EQ(request.path, "/openid/v1/jwks");
+    EXPECT_EQ(request.accept, "application/jwk-set+json") << "it answers 406 to any other";
     return R"({"keys":[{"kty":"RSA","kid":")" + std::to_string(generation_) + R"(","n":"n","e":"AQAB"}]})";
   }
   // Polls, with a deadline.

@@ -57,8 +57,8 @@ class CpprestTransport final : public Transport {
         streams_(config.server, client_config(config, kMaxSilence)) {}
 
   tl::expected<std::string, ApiError> request(const ApiRequest& request) override {
-    auto message =
-        prepare(to_string(request.method), target_of(config_.path_prefix, request.path, request.query));
+    auto message = prepare(to_string(request.method),
+                           target_of(config_.path_prefix, request.path, request.query), request.accept);
     if (!message) return tl::unexpected(message.error());
     if (!request.content_type.empty()) message->set_body(request.body, request.content_type);
     const auto deadline =
@@ -95,14 +95,15 @@ class CpprestTransport final : public Transport {
   }
 
  private:
-  tl::expected<http_request, ApiError> prepare(std::string_view method, const std::string& target) {
+  tl::expected<http_request, ApiError> prepare(std::string_view method, const std::string& target,
+                                               const std::string& accept = "application/json") {
     auto token = token_.token(runtime::steady_now());
     if (!token) {
       return tl::unexpected(ApiError{.status = 401, .reason = "Unauthorized", .message = token.error()});
     }
     http_request message{std::string(method)};
     message.set_request_uri(web::uri(target));
-    message.headers().add("Accept", "application/json");
+    message.headers().add("Accept", accept);
     message.headers().add("User-Agent", "storagepool-operator/" STORAGEPOOL_VERSION);
     if (!token->empty()) message.headers().add("Authorization", "Bearer " + *token);
     // The library takes the name to find in the certificate from this header.

@@ -32,6 +32,7 @@ struct ApiRequest {
   std::string path = {};  // absolute, its segments already escaped: see resource.h
   Query query = {};
   std::string content_type = {};  // of the body; empty without a body
+  std::string accept = "application/json";
   std::string body = {};
   std::chrono::milliseconds deadline = kDefaultDeadline;  // for the whole exchange, at most 1 minute
   std::stop_token stop = {};                              // a requested stop ends it as kReasonCancelled

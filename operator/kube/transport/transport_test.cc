@@ -45,6 +45,16 @@ TEST(TransportTest, SendsWhatWasAsked) {
   EXPECT_THAT(seen, HasSubstr("Accept:application/json\r\n"));
 }
 
+TEST(TransportTest, AsksForTheContentTypeThatIsWanted) {
+  std::string seen;
+  LoopbackServer server([&](const LoopbackConnection& connection, const std::string& request) {
+    seen = request;
+    connection.send("HTTP/1.1 200 OK\r\nContent-Length: 2\r\n\r\n{}");
+  });
+  ASSERT_TRUE(to(server)->request({.path = "/openid/v1/jwks", .accept = "application/jwk-set+json"}));
+  EXPECT_THAT(seen, HasSubstr("Accept:application/jwk-set+json\r\n"));
+}
+
 TEST(TransportTest, AConnectionIsUsedAgain) {
   std::atomic<int> answered{0};
   LoopbackServer server([&](const LoopbackConnection& connection, const std::string&) {
