@@ -26,6 +26,7 @@
 #include "pool/common/runtime/log.h"
 #include "pool/common/runtime/metrics.h"
 #include "pool/common/runtime/pause.h"
+#include "pool/common/runtime/startup_code.h"
 #include "pool/common/runtime/stop_signal.h"
 
 namespace storagepool::manager {
@@ -121,6 +122,7 @@ class Work {
     if (!wait_for_caches(cluster, stop)) return true;
     if (!issuer.wait(kIssuerPatience, stop)) log::warn("going on without the keys of service-account tokens");
     log::info("caches are filled, reconciling");
+    runtime::release_startup_code();
     readiness_.set("");
     pods::LivePods pods(render::kAdminPort, signer, metrics_,
                         [this](const kube::ObjectKey& pool) { queue_.add(pool, kube::Priority::kChange); });

@@ -15,6 +15,7 @@
 #include "pool/common/runtime/clock.h"
 #include "pool/common/runtime/coroutine.h"
 #include "pool/common/runtime/log.h"
+#include "pool/common/runtime/startup_code.h"
 #include "pool/common/runtime/supervisor.h"
 #include "pool/common/settings/duration.h"
 #include "pool/engine/engine.h"
@@ -339,7 +340,10 @@ int App::run() {
                               .journal = journal_,
                               .engine = engine_},
                   [this] { context_.stop(); });
-  monitor_.start(engine_, system_database_, [this] { schema_mark_.set(); });
+  monitor_.start(engine_, system_database_, [this] {
+    schema_mark_.set();
+    runtime::release_startup_code();
+  });
   monitor_.watch_sessions([this] { changeover_.admitted(); });
   if (predecessor_.possible())
     monitor_.watch_predecessor([this](std::int64_t left) { follow_predecessor(left); });

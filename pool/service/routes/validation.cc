@@ -35,7 +35,8 @@ boost::asio::awaitable<Validation::Events> Validation::read(event::Call call, st
                                                             event::TimeLimits limits) {
   if (body.size() <= kAtOnce) co_return read_now(call, body, now, limits);
   runtime::Promise<Outcome> promise(co_await boost::asio::this_coro::executor);
-  boost::asio::post(large_, [giver = promise.giver(), call, body = std::move(body), now, limits]() mutable {
+  if (!large_) large_.emplace(1);
+  boost::asio::post(*large_, [giver = promise.giver(), call, body = std::move(body), now, limits]() mutable {
     if (!giver.wanted()) return;
     Outcome outcome;
     try {

@@ -3,6 +3,7 @@
 #pragma once
 
 #include <cstddef>
+#include <optional>
 #include <string>
 #include <utility>
 #include <vector>
@@ -30,7 +31,7 @@ class Validation {
                                       event::TimeLimits limits);
 
  private:
-  boost::asio::thread_pool large_{1};
+  std::optional<boost::asio::thread_pool> large_;  // as soon as something is
 };
 
 }  // namespace storagepool::service
