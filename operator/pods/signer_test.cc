@@ -2,43 +2,18 @@
 
 #include <stdexcept>
 #include <string>
-#include <vector>
 
 #include <gtest/gtest.h>
+
+#include "pool/common/encoding/testing/paseto_vectors.h"
 
 namespace storagepool::pods {
 namespace {
 
-// The official test vectors of version 4, as far as they concern v4.public.
-constexpr const char* kVectorSeed = "b4cbfb43df4ce210727d953e4a713307fa19bb7d9f85041438d9e11b942a3774";
-constexpr const char* kMessage = R"({"data":"this is a signed message","exp":"2022-01-01T00:00:00+00:00"})";
-constexpr const char* kFooter = R"({"kid":"zVhMiPBP9fRf2snEcT7gFTioeA9COcNy9DfgL1W60haN"})";
-
-struct Vector {
-  const char* name;
-  std::string footer;
-  std::string implicit_assertion;
-  std::string token;
-};
-const std::vector<Vector>& vectors() {
-  static const std::vector<Vector> all = {
-      {"4-S-1", "", "",
-       "v4.public."
-       "eyJkYXRhIjoidGhpcyBpcyBhIHNpZ25lZCBtZXNzYWdlIiwiZXhwIjoiMjAyMi0wMS0wMVQwMDowMDowMCswMDowMCJ9"
-       "bg_XBBzds8lTZShVlwwKSgeKpLT3yukTw6JUz3W4h_ExsQV-P0V54zemZDcAxFaSeef1QlXEFtkqxT1ciiQEDA"},
-      {"4-S-2", kFooter, "",
-       "v4.public."
-       "eyJkYXRhIjoidGhpcyBpcyBhIHNpZ25lZCBtZXNzYWdlIiwiZXhwIjoiMjAyMi0wMS0wMVQwMDowMDowMCswMDowMCJ9"
-       "v3Jt8mx_TdM2ceTGoqwrh4yDFn0XsHvvV_D0DtwQxVrJEBMl0F2caAdgnpKlt4p7xBnx1HcO-SPo8FPp214HDw."
-       "eyJraWQiOiJ6VmhNaVBCUDlmUmYyc25FY1Q3Z0ZUaW9lQTlDT2NOeTlEZmdMMVc2MGhhTiJ9"},
-      {"4-S-3", kFooter, R"({"test-vector":"4-S-3"})",
-       "v4.public."
-       "eyJkYXRhIjoidGhpcyBpcyBhIHNpZ25lZCBtZXNzYWdlIiwiZXhwIjoiMjAyMi0wMS0wMVQwMDowMDowMCswMDowMCJ9"
-       "NPWciuD3d0o5eXJXG5pJy-DiVEoyPYWs1YSTwWHNJq6DZD3je5gf-0M4JR9ipdUSJbIovzmBECeaWmaqcaP0DQ."
-       "eyJraWQiOiJ6VmhNaVBCUDlmUmYyc25FY1Q3Z0ZUaW9lQTlDT2NOeTlEZmdMMVc2MGhhTiJ9"},
-  };
-  return all;
-}
+using encoding::testing::kVectorMessage;
+using encoding::testing::kVectorSeed;
+using encoding::testing::paseto_vectors;
+using encoding::testing::PasetoVector;
 
 std::string from_hex(std::string_view hex) {
   std::string bytes;
@@ -50,8 +25,9 @@ std::string from_hex(std::string_view hex) {
 
 TEST(Signer, MakesTheOfficialVectors) {
   const Signer signer(from_hex(kVectorSeed));
-  for (const Vector& vector : vectors()) {
-    EXPECT_EQ(signer.sign(kMessage, vector.footer, vector.implicit_assertion), vector.token) << vector.name;
+  for (const PasetoVector& vector : paseto_vectors()) {
+    EXPECT_EQ(signer.sign(kVectorMessage, vector.footer, vector.implicit_assertion), vector.token)
+        << vector.name;
   }
 }
 

@@ -5,49 +5,24 @@
 #include <gmock/gmock.h>
 
 #include "pool/auth/testing/paseto_issuer.h"
+#include "pool/common/encoding/testing/paseto_vectors.h"
 
 namespace storagepool::auth {
 namespace {
 
+using encoding::testing::kVectorFooter;
+using encoding::testing::kVectorMessage;
+using encoding::testing::kVectorPublicKey;
+using encoding::testing::kVectorSeed;
+using encoding::testing::paseto_vectors;
+using encoding::testing::PasetoVector;
 using testing::base64url;
 using ::testing::HasSubstr;
 using ::testing::Not;
 using testing::PasetoIssuer;
 
-// The official test vectors of version 4, as far as they concern v4.public.
-constexpr const char* kSeed = "b4cbfb43df4ce210727d953e4a713307fa19bb7d9f85041438d9e11b942a3774";
-constexpr const char* kPublicKey = "1eb9dbbbbc047c03fd70604e0071f0987e16b28b757225c11f00415d0e20b1a2";
-constexpr const char* kMessage = R"({"data":"this is a signed message","exp":"2022-01-01T00:00:00+00:00"})";
-constexpr const char* kFooter = R"({"kid":"zVhMiPBP9fRf2snEcT7gFTioeA9COcNy9DfgL1W60haN"})";
-
-struct Vector {
-  const char* name;
-  std::string footer;
-  std::string implicit_assertion;
-  std::string token;
-};
-const std::vector<Vector>& vectors() {
-  static const std::vector<Vector> all = {
-      {"4-S-1", "", "",
-       "v4.public."
-       "eyJkYXRhIjoidGhpcyBpcyBhIHNpZ25lZCBtZXNzYWdlIiwiZXhwIjoiMjAyMi0wMS0wMVQwMDowMDowMCswMDowMCJ9"
-       "bg_XBBzds8lTZShVlwwKSgeKpLT3yukTw6JUz3W4h_ExsQV-P0V54zemZDcAxFaSeef1QlXEFtkqxT1ciiQEDA"},
-      {"4-S-2", kFooter, "",
-       "v4.public."
-       "eyJkYXRhIjoidGhpcyBpcyBhIHNpZ25lZCBtZXNzYWdlIiwiZXhwIjoiMjAyMi0wMS0wMVQwMDowMDowMCswMDowMCJ9"
-       "v3Jt8mx_TdM2ceTGoqwrh4yDFn0XsHvvV_D0DtwQxVrJEBMl0F2caAdgnpKlt4p7xBnx1HcO-SPo8FPp214HDw."
-       "eyJraWQiOiJ6VmhNaVBCUDlmUmYyc25FY1Q3Z0ZUaW9lQTlDT2NOeTlEZmdMMVc2MGhhTiJ9"},
-      {"4-S-3", kFooter, R"({"test-vector":"4-S-3"})",
-       "v4.public."
-       "eyJkYXRhIjoidGhpcyBpcyBhIHNpZ25lZCBtZXNzYWdlIiwiZXhwIjoiMjAyMi0wMS0wMVQwMDowMDowMCswMDowMCJ9"
-       "NPWciuD3d0o5eXJXG5pJy-DiVEoyPYWs1YSTwWHNJq6DZD3je5gf-0M4JR9ipdUSJbIovzmBECeaWmaqcaP0DQ."
-       "eyJraWQiOiJ6VmhNaVBCUDlmUmYyc25FY1Q3Z0ZUaW9lQTlDT2NOeTlEZmdMMVc2MGhhTiJ9"},
-  };
-  return all;
-}
-
 PublicKey vector_key() {
-  return *parse_public_key(kPublicKey);
+  return *parse_public_key(kVectorPublicKey);
 }
 bool admits(std::string_view token, const PublicKey& key, std::string_view implicit_assertion = {}) {
   const auto parsed = parse_paseto(token);
@@ -55,10 +30,10 @@ bool admits(std::string_view token, const PublicKey& key, std::string_view impli
 }
 
 TEST(Paseto, VerifiesTheOfficialVectors) {
-  for (const Vector& vector : vectors()) {
+  for (const PasetoVector& vector : paseto_vectors()) {
     const auto token = parse_paseto(vector.token);
     ASSERT_TRUE(token) << vector.name;
-    EXPECT_EQ(token->message, kMessage) << vector.name;
+    EXPECT_EQ(token->message, kVectorMessage) << vector.name;
     EXPECT_EQ(token->footer, vector.footer) << vector.name;
     EXPECT_TRUE(verify(*token, vector_key(), vector.implicit_assertion)) << vector.name;
     EXPECT_FALSE(verify(*token, vector_key(), "x")) << vector.name;
@@ -67,11 +42,12 @@ TEST(Paseto, VerifiesTheOfficialVectors) {
 
 TEST(Paseto, TheIssuerOfTheTestsMakesTheOfficialTokens) {
   PasetoIssuer::Seed seed{};
-  ASSERT_EQ(sodium_hex2bin(seed.data(), seed.size(), kSeed, 64, nullptr, nullptr, nullptr), 0);
+  ASSERT_EQ(sodium_hex2bin(seed.data(), seed.size(), kVectorSeed, 64, nullptr, nullptr, nullptr), 0);
   const PasetoIssuer issuer(seed);
-  EXPECT_EQ(issuer.public_key_hex(), kPublicKey);
-  for (const Vector& vector : vectors()) {
-    EXPECT_EQ(issuer.token(kMessage, vector.footer, vector.implicit_assertion), vector.token) << vector.name;
+  EXPECT_EQ(issuer.public_key_hex(), kVectorPublicKey);
+  for (const PasetoVector& vector : paseto_vectors()) {
+    EXPECT_EQ(issuer.token(kVectorMessage, vector.footer, vector.implicit_assertion), vector.token)
+        << vector.name;
   }
 }
 
@@ -103,7 +79,7 @@ TEST(Paseto, RefusesTheOfficialVectorsThatMustFail) {
 }
 
 TEST(Paseto, NoChangeOfOneCharacterIsTaken) {
-  const std::string& token = vectors()[1].token;
+  const std::string& token = paseto_vectors()[1].token;
   ASSERT_TRUE(admits(token, vector_key()));
   for (std::size_t i = 0; i < token.size(); ++i) {
     std::string changed = token;

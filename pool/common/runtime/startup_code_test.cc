@@ -21,7 +21,7 @@ TEST(StartupCode, LeavesTheResidentSetAndComesBackAsItIsUsed) {
   const long before = resident_from_files();
   release_startup_code();
   EXPECT_LT(resident_from_files(), before);
-  EXPECT_EQ(std::to_string(before), std::to_string(before)) << "code runs on";
+  EXPECT_GT(resident_from_files(), 0) << "what runs is there again";
 }
 
 }  // namespace
