@@ -3,8 +3,8 @@
 # the checkout. The folder's name is a hash of all pins, so a changed pin makes
 # a new folder, and a program that is there is complete.
 
-BUILD_FLAGS=(-mod=readonly -trimpath -buildvcs=false)
-GO_NEEDED=1.25
+# shellcheck source=hack/lib/go.sh
+. "$HERE/../lib/go.sh"
 
 # Version of module $2 as go/$1/go.mod pins it.
 pinned_version() {
@@ -31,7 +31,7 @@ pins_hash() {
   (
     cd "$HERE/go" || exit
     {
-      printf '%s\n' "${BUILD_FLAGS[@]}" "$(link_flags)" "$(uname -m)"
+      printf '%s\n' "${GO_BUILD_FLAGS[@]}" "$(link_flags)" "$(uname -m)"
       find . -name '*.go' -o -name go.mod -o -name go.sum | LC_ALL=C sort | xargs sha256sum
     } | sha256sum | cut -c1-16
   )
@@ -44,73 +44,12 @@ find_cache() {
   BIN=$CACHE/bin
 }
 
-require_go() {
-  local found
-  command -v go >/dev/null ||
-    die "go is not installed; go $GO_NEEDED or newer is needed to build the cluster's programs"
-  found=$(cd / && GOTOOLCHAIN=local go env GOVERSION)
-  if [[ $(printf '%s\n' "$GO_NEEDED" "${found#go}" | sort -V | head -n 1) != "$GO_NEEDED" ]]; then
-    die "$(command -v go) is ${found#go}; go $GO_NEEDED or newer is needed to build the cluster's programs"
-  fi
-}
-
-# build_program MODULE PACKAGE NAME: builds PACKAGE of go/MODULE as $BIN/NAME,
-# saying every ten seconds how far it is.
+# build_program MODULE PACKAGE NAME: builds PACKAGE of go/MODULE as $BIN/NAME.
 build_program() {
-  local module=$1 package=$2 name=$3 log=$SCRATCH/$3.log start last=0 seconds
+  local module=$1 package=$2 name=$3
   [[ ! -x $BIN/$name ]] || return 0
-  say "building $name"
-  start=$(now_ms)
-  (
-    cd "$HERE/go/$module" || exit
-    export CGO_ENABLED=0 GOWORK=off GOFLAGS='' GOCACHE=$SCRATCH/gocache GOTMPDIR=$SCRATCH
-    exec setsid go build "${BUILD_FLAGS[@]}" -v -ldflags "$(link_flags)" -o "$SCRATCH/$name" "$package"
-  ) >"$log" 2>&1 &
-  COMPILER=$!
-  while process_start "$COMPILER" >/dev/null; do
-    sleep 0.2
-    seconds=$((($(now_ms) - start) / 1000))
-    if ((seconds >= last + 10)); then
-      last=$seconds
-      say "building $name: $seconds s, $(grep -vc '^go: ' "$log") packages compiled"
-    fi
-  done
-  if ! wait "$COMPILER"; then
-    tail -n 20 "$log" >&2
-    die "go could not build $name from $HERE/go/$module (the last lines above)"
-  fi
-  COMPILER=
+  go_build "$name" "$HERE/go/$module" -ldflags "$(link_flags)" -o "$SCRATCH/$name" "$package"
   mv "$SCRATCH/$name" "$BIN/$name"
-  say "built $name in $((($(now_ms) - start) / 1000)) s"
-}
-
-end_scratch() {
-  trap - EXIT INT TERM
-  if [[ -n ${COMPILER:-} ]]; then
-    kill -- -"$COMPILER" 2>/dev/null || true
-    wait "$COMPILER" 2>/dev/null || true
-  fi
-  rm -rf "${SCRATCH:-}"
-}
-
-# with_scratch FUNCTION: runs FUNCTION alone on the cache, with a scratch folder
-# that is gone afterwards (Go's build cache of some 4 GB is in it).
-with_scratch() {
-  local lock
-  mkdir -p "$BIN"
-  exec {lock}>"$CACHE/lock"
-  if ! flock -n "$lock"; then
-    say "another build is at work on $CACHE: waiting for it"
-    flock "$lock"
-  fi
-  rm -rf "$CACHE"/scratch.* # of a build that was killed
-  trap end_scratch EXIT
-  trap 'exit 130' INT
-  trap 'exit 143' TERM
-  SCRATCH=$(mktemp -d "$CACHE/scratch.XXXXXX")
-  "$1"
-  end_scratch
-  exec {lock}>&-
 }
 
 have_programs() {
@@ -124,7 +63,7 @@ CLIENTS=(kubectl helm)
 COMPONENTS=(kube-apiserver kube-controller-manager kube-scheduler kube-proxy kubelet)
 
 compile_clients() {
-  require_go
+  require_go "the cluster's programs"
   build_program kubernetes k8s.io/kubernetes/cmd/kubectl kubectl
   build_program kubernetes helm.sh/helm/v3/cmd/helm helm
 }
