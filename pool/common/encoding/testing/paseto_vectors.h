@@ -7,7 +7,8 @@
 namespace storagepool::encoding::testing {
 
 inline constexpr const char* kVectorSeed = "b4cbfb43df4ce210727d953e4a713307fa19bb7d9f85041438d9e11b942a3774";
-inline constexpr const char* kVectorPublicKey = "1eb9dbbbbc047c03fd70604e0071f0987e16b28b757225c11f00415d0e20b1a2";
+inline constexpr const char* kVectorPublicKey =
+    "1eb9dbbbbc047c03fd70604e0071f0987e16b28b757225c11f00415d0e20b1a2";
 inline constexpr const char* kVectorMessage =
     R"({"data":"this is a signed message","exp":"2022-01-01T00:00:00+00:00"})";
 inline constexpr const char* kVectorFooter = R"({"kid":"zVhMiPBP9fRf2snEcT7gFTioeA9COcNy9DfgL1W60haN"})";
