@@ -5,12 +5,14 @@
 #include <sstream>
 #include <string>
 #include <utility>
+#include <vector>
 
 #include <gmock/gmock.h>
 #include <gtest/gtest.h>
 #include <nlohmann/json.hpp>
 
 #include "e2e/support/port_forward.h"
+#include "e2e/support/process.h"
 #include "e2e/support/scenario.h"
 
 namespace storagepool::e2e {
@@ -117,6 +119,44 @@ TEST_F(AuthIsAskedFor, OfServiceAccountsByDefault) {
     EXPECT_TRUE(becomes(client, theirs, "401")) << "its namespace is gone";
   }
   EXPECT_EQ(pod_uid(), started) << "no pod is replaced for it";
+}
+
+// Through the Service, under its name in the cluster.
+TEST_F(AuthIsAskedFor, OverTlsWhereTheSpecNamesACertificate) {
+  const Postgres postgres(name_space(), 40);
+  const std::string host = "audit." + name_space() + ".svc";
+  const Result made = run({"openssl", "req", "-x509", "-newkey", "ec", "-pkeyopt", "ec_paramgen_curve:P-256",
+                           "-nodes", "-days", "2", "-subj", "/CN=audit", "-addext",
+                           "subjectAltName=DNS:" + host, "-keyout", "/dev/stdout", "-out", "/dev/stdout"});
+  const std::size_t split = made.out.find("-----BEGIN CERTIFICATE");
+  ASSERT_NE(split, std::string::npos) << made.err;
+  const std::string certificate = made.out.substr(split);
+  apply({{"apiVersion", "v1"},
+         {"kind", "Secret"},
+         {"type", "kubernetes.io/tls"},
+         {"metadata", {{"name", "audit-tls"}, {"namespace", name_space()}}},
+         {"stringData", {{"tls.crt", certificate}, {"tls.key", made.out.substr(0, split)}}}});
+  apply(pool("audit", 1, {{"spec", {{"tls", {{"secretRef", {{"name", "audit-tls"}}}}}}}}));
+  ASSERT_TRUE(becomes_ready("audit", 1));
+
+  const json service = get("service", "audit");
+  const std::string address = service.at("spec").at("clusterIP");
+  const auto curl = [&](const std::string& scheme, const std::vector<std::string>& more) {
+    std::vector<std::string> argv{"curl",       "-sS", "--max-time", "10", "-o", "/dev/null", "-w",
+                                  "%{http_code}", "--resolve",  host + ":8080:" + address};
+    argv.insert(argv.end(), more.begin(), more.end());
+    argv.push_back(scheme + "://" + host + ":8080/api/v1/audit/events");
+    return run(argv, certificate);
+  };
+  const std::vector<std::string> event{"-H", "Content-Type: application/json", "-H",
+                                       "Authorization: Bearer " + service_account_token(), "-d",
+                                       sample_event("tls", 1).dump()};
+  auto trusting = event;
+  trusting.insert(trusting.end(), {"--cacert", "/dev/stdin"});
+  EXPECT_EQ(curl("https", trusting).out, "201");
+  EXPECT_EQ(curl("https", event).exit_code, 60) << "a certificate that curl does not trust";
+  EXPECT_EQ(curl("http", event).out, "400") << "in clear text";
+  EXPECT_EQ(service.at("spec").at("ports").at(0).value("appProtocol", ""), "https");
 }
 
 TEST_F(AuthIsAskedFor, AndNoLongerWhenTheSpecSaysSo) {

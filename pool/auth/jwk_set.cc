@@ -14,7 +14,7 @@
 #include <openssl/rsa.h>
 #include <tl/expected.hpp>
 
-#include "pool/auth/base64url.h"
+#include "pool/common/encoding/encoding.h"
 
 namespace storagepool::auth {
 namespace {
@@ -49,9 +49,9 @@ Number number_of(std::string_view bytes) {
 }
 
 std::optional<std::string> bytes_in(const Json& jwk, const char* name) {
-  auto bytes = decode_base64url(json::text_of(json::member(jwk, name)));
-  if (bytes && bytes->empty()) return std::nullopt;
-  return bytes;
+  auto bytes = encoding::decode_base64url(json::text_of(json::member(jwk, name)));
+  if (!bytes || bytes->empty()) return std::nullopt;
+  return std::move(*bytes);
 }
 
 // A key of these parameters that OpenSSL finds sound; else null.

@@ -2,8 +2,8 @@
 
 #include <utility>
 
-#include "pool/auth/base64url.h"
 #include "pool/auth/strict_json.h"
+#include "pool/common/encoding/encoding.h"
 #include "pool/common/http/fields.h"
 
 namespace storagepool::auth {
@@ -45,9 +45,9 @@ std::optional<Jwt> parse_jwt(std::string_view token) {
   if (first == last || token.substr(first + 1, last - first - 1).find('.') != std::string_view::npos) {
     return std::nullopt;
   }
-  const auto header = decode_base64url(token.substr(0, first));
-  auto payload = decode_base64url(token.substr(first + 1, last - first - 1));
-  auto signature = decode_base64url(token.substr(last + 1));
+  const auto header = encoding::decode_base64url(token.substr(0, first));
+  auto payload = encoding::decode_base64url(token.substr(first + 1, last - first - 1));
+  auto signature = encoding::decode_base64url(token.substr(last + 1));
   Jwt parsed;
   if (!header || !payload || !signature || signature->empty() || !read_header(*header, parsed)) {
     return std::nullopt;

@@ -1,7 +1,7 @@
 // Signed JSON Web Tokens (RFC 7519) as Kubernetes issues them for service accounts: JWS in compact form (RFC
 // 7515), signed with RS256 or ES256 (RFC 7518) and nothing else, as RFC 8725 advises.
 //
-// Parsing is strict, so that one token has one spelling: three parts of base64url (base64url.h), a header of
+// Parsing is strict, so that one token has one spelling: three parts of base64url (encoding.h), a header of
 // strict JSON (strict_json.h). What a header says of keys (`jwk`, `jku`, `x5c`, `x5u`) is not looked at, and
 // `crit` is refused: we understand no extension. A payload is worth nothing before verify() (jwk_set.h) said
 // whose it is.

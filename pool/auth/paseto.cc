@@ -4,7 +4,7 @@
 
 #include <sodium.h>
 
-#include "pool/auth/base64url.h"
+#include "pool/common/encoding/encoding.h"
 #include "pool/common/encoding/pre_authentication.h"
 
 namespace storagepool::auth {
@@ -31,11 +31,11 @@ std::optional<Paseto> parse_paseto(std::string_view token) {
   if (token.size() > kMaxPasetoBytes || !token.starts_with(kHeader)) return std::nullopt;
   token.remove_prefix(kHeader.size());
   const std::size_t dot = token.find('.');
-  auto body = decode_base64url(token.substr(0, dot));
+  auto body = encoding::decode_base64url(token.substr(0, dot));
   Paseto parsed;
   if (!body || body->size() <= parsed.signature.size()) return std::nullopt;
   if (dot != std::string_view::npos) {
-    auto footer = decode_base64url(token.substr(dot + 1));
+    auto footer = encoding::decode_base64url(token.substr(dot + 1));
     if (!footer || footer->empty()) return std::nullopt;
     parsed.footer = std::move(*footer);
   }
@@ -58,14 +58,17 @@ tl::expected<PublicKey, std::string> parse_public_key(std::string_view text) {
   if (text.starts_with(kSecretKeyHeader)) {
     return tl::unexpected(std::string("is a secret key, which must not be here: give its k4.public one"));
   }
-  const auto bytes = text.starts_with(kPublicKeyHeader)
-                         ? decode_base64url(text.substr(kPublicKeyHeader.size()))
-                         : decode_hex(text);
+  std::string bytes;
+  if (text.starts_with(kPublicKeyHeader)) {
+    bytes = encoding::decode_base64url(text.substr(kPublicKeyHeader.size())).value_or("");
+  } else {
+    bytes = decode_hex(text).value_or("");
+  }
   PublicKey key{};
-  if (!bytes || bytes->size() != key.size()) {
+  if (bytes.size() != key.size()) {
     return tl::unexpected(std::string("is not a public key: k4.public.… (PASERK) or 64 hexadecimal digits"));
   }
-  std::copy(bytes->begin(), bytes->end(), key.begin());
+  std::copy(bytes.begin(), bytes.end(), key.begin());
   if (crypto_core_ed25519_is_valid_point(key.data()) != 1) {
     return tl::unexpected(std::string("is not a point that Ed25519 signs with"));
   }

@@ -1,6 +1,7 @@
 #include "pool/common/encoding/encoding.h"
 
 #include <algorithm>
+#include <array>
 #include <cstddef>
 
 namespace storagepool::encoding {
@@ -8,6 +9,17 @@ namespace {
 
 constexpr std::string_view kHexDigits = "0123456789abcdef";
 constexpr std::string_view kBase64Digits = "ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789+/";
+
+constexpr std::array<std::int8_t, 256> base64url_values() {
+  std::array<std::int8_t, 256> values{};
+  for (std::int8_t& value : values) value = -1;
+  for (std::size_t i = 0; i < kBase64Digits.size(); ++i) {
+    const char digit = kBase64Digits[i] == '+' ? '-' : kBase64Digits[i] == '/' ? '_' : kBase64Digits[i];
+    values[static_cast<std::uint8_t>(digit)] = static_cast<std::int8_t>(i);
+  }
+  return values;
+}
+constexpr auto kBase64UrlValues = base64url_values();
 
 }  // namespace
 
@@ -76,13 +88,22 @@ tl::expected<std::string, std::string> decode_base64(std::string_view text) {
 }
 
 tl::expected<std::string, std::string> decode_base64url(std::string_view text) {
-  std::string standard(text);
-  if (standard.find_first_of("+/= \t\r\n") != std::string::npos)
-    return tl::unexpected(std::string("not base64url"));
-  std::replace(standard.begin(), standard.end(), '-', '+');
-  std::replace(standard.begin(), standard.end(), '_', '/');
-  standard.append((4 - standard.size() % 4) % 4, '=');
-  return decode_base64(standard);
+  std::string decoded;
+  decoded.reserve(text.size() / 4 * 3 + 2);
+  std::uint32_t bits = 0;
+  unsigned have = 0;
+  for (const char c : text) {
+    const std::int8_t value = kBase64UrlValues[static_cast<std::uint8_t>(c)];
+    if (value < 0) return tl::unexpected(std::string("not base64url"));
+    bits = bits << 6 | static_cast<std::uint32_t>(value);
+    have += 6;
+    if (have < 8) continue;
+    have -= 8;
+    decoded += static_cast<char>(bits >> have & 255);
+  }
+  const std::uint32_t left = bits & ((1U << have) - 1);
+  if (have == 6 || left != 0) return tl::unexpected(std::string("not base64url: truncated"));
+  return decoded;
 }
 
 }  // namespace storagepool::encoding

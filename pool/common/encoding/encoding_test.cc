@@ -55,7 +55,7 @@ TEST(EncodingTest, Base64UrlHasNoPaddingAndItsOwnTwoDigits) {
   for (const std::string bytes : {"", "f", "fo", "foo", "foob", "\xfb\xff\xbf"}) {
     EXPECT_EQ(decode_base64url(encode_base64url(bytes)), bytes);
   }
-  for (const char* other : {"Zg==", "Zm8=", "+/+/", "Z", "Zg Zg"})
+  for (const char* other : {"Zg==", "Zm8=", "+/+/", "Z", "Zm9vZ", "Zg Zg", "Zh", "Zm9", "Zm9v\n", "Zm9\xff"})
     EXPECT_FALSE(decode_base64url(other)) << other;
 }
 

@@ -96,6 +96,7 @@ class Conversation {
     require(rejected.answer && rejected.answer->status >= 400 && sendable(*rejected.answer),
             "a rejection has an answer that can be sent");
     require(!rejected.request.request_id.empty(), "a rejection has a request id");
+    require(rejected.request.body.capacity() == std::string().capacity(), "a rejection holds no body");
     return false;
   }
 

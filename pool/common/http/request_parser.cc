@@ -23,7 +23,7 @@ namespace {
 
 constexpr std::size_t kLeastInput = std::size_t{8} * 1024;
 constexpr std::size_t kFirstBodyStep = std::size_t{8} * 1024;
-constexpr std::size_t kLargestBodyStep = std::size_t{256} * 1024;
+constexpr std::size_t kLargestBodyStep = std::size_t{256} * 1024;  // of a body of known length
 constexpr std::size_t kUsualFields = 12;
 // A chunk of one byte takes six as it is sent; what takes far more is sent to make work.
 constexpr std::size_t kMaxChunkOverhead = 16;
@@ -127,12 +127,17 @@ bool RequestParser::expects_continue() const {
   return expect && equals_ignoring_case(*expect, "100-continue") && parser_->get().version() == 11 && !done();
 }
 
-// Memory grows with what has arrived, not with what was announced.
+// Memory grows with what has arrived, not with what was announced: of a body of known length the place is
+// reserved at once, which costs nothing until it is written to, and so nothing is ever copied.
 bool RequestParser::grow(Reservation& reservation) {
-  std::size_t step = std::clamp(body_size_, kFirstBodyStep, kLargestBodyStep);
-  if (announced_) step = std::min(step, *announced_ - body_size_);
+  std::string& body = request_.body;
+  std::size_t step = std::max(body_size_, kFirstBodyStep);
+  if (announced_) {
+    step = std::min({step, kLargestBodyStep, *announced_ - body_size_});
+    body.reserve(*announced_);
+  }
   if (!reservation.grow(step)) return false;
-  request_.body.resize(body_size_ + step);
+  body.resize(body_size_ + step);
   return true;
 }
 
@@ -186,7 +191,7 @@ Rejected RequestParser::refuse(flat_buffer& input, Response answer) {
   const std::size_t rest = announced_.value_or(0) - body_size_;
   const bool whole = parser_->is_done() || (announced_ && input.size() >= rest);
   if (whole) input.consume(rest);
-  return {std::move(answer), std::move(request_), whole && keep_alive()};
+  return {std::move(answer), give_up(), whole && keep_alive()};
 }
 
 Rejected RequestParser::refuse_rate(flat_buffer& input, std::chrono::nanoseconds retry_after) {
@@ -204,11 +209,17 @@ std::string_view RequestParser::part() const {
   return header_done_ ? "body" : "header";
 }
 
+// The memory of what came of its body is given back while the answer is on its way.
+Request RequestParser::give_up() {
+  std::string().swap(request_.body);  // an assignment would keep it
+  return std::move(request_);
+}
+
 Rejected RequestParser::reject(ProblemKind kind, std::string_view detail,
                                std::optional<std::chrono::seconds> retry_after) {
   Response answer = problem(kind, detail, request_.path);
   if (retry_after) answer.headers.emplace_back("Retry-After", std::to_string(retry_after->count()));
-  return Rejected{std::move(answer), std::move(request_)};
+  return Rejected{std::move(answer), give_up()};
 }
 
 Rejected RequestParser::header_too_large() {
@@ -224,7 +235,7 @@ Rejected RequestParser::too_much_memory() {
 
 Rejected RequestParser::gone() {
   if (!header_done_) understand();
-  return {std::nullopt, std::move(request_), false};
+  return {std::nullopt, give_up(), false};
 }
 
 Rejected RequestParser::ended() {

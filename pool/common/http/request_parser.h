@@ -28,7 +28,7 @@ namespace storagepool::http {
 // Why there is no request. Where the client is still there to be told, with an answer.
 struct Rejected {
   std::optional<Response> answer;
-  Request request;          // as far as it was understood; request_id is always set
+  Request request;          // as far as it was understood, without a body; request_id is always set
   bool keep_alive = false;  // the next request can be told from the rest of this one
 };
 
@@ -77,6 +77,7 @@ class RequestParser {
   tl::expected<bool, Rejected> take_chunks(boost::beast::flat_buffer& input, Reservation& reservation);
   bool grow(Reservation& reservation);
   std::string_view part() const;
+  Request give_up();
   Rejected reject(ProblemKind kind, std::string_view detail,
                   std::optional<std::chrono::seconds> retry_after = {});
   Rejected explain(const boost::system::error_code& error, std::string_view unread);

@@ -7,6 +7,7 @@
 
 #include <algorithm>
 #include <cerrno>
+#include <cstdlib>
 #include <filesystem>
 #include <fstream>
 #include <iterator>
@@ -93,7 +94,8 @@ std::string Pod::read(const std::string& file) const {
 void Pod::spawn(const std::map<std::string, std::string>& environment,
                 const std::vector<std::string>& flags) {
   const std::string base = folder_.path().string();
-  std::vector<std::string> arguments{STORAGEPOOL_DATASTORAGE,
+  const char* const shipped = std::getenv("STORAGEPOOL_DATASTORAGE");
+  std::vector<std::string> arguments{shipped != nullptr ? shipped : STORAGEPOOL_DATASTORAGE,
                                      "--config=" + base + "/config/config.yaml",
                                      "--credentials-dir=" + base + "/credentials",
                                      "--ca-file=" + base + "/ca/ca.crt",
