@@ -1,6 +1,6 @@
-// An upgrade from the chart before this one, which had the CRD in its folder crds/ (e2e/previous_chart), under constant
-// writes through the Service: the CRD is upgraded too, the pods are left alone, every write is acknowledged and stored
-// once. Uninstalling keeps StoragePools, and the next installation goes on with them.
+// An upgrade from the chart before this one, which had the CRD in its folder crds/ (e2e/previous_chart),
+// under constant writes through the Service: the CRD is upgraded too, the pods are left alone, every write is
+// acknowledged and stored once. Uninstalling keeps StoragePools, and the next installation goes on with them.
 #include <filesystem>
 #include <fstream>
 #include <iostream>
@@ -36,8 +36,8 @@ class ChartUpgradeLosesNothing : public Scenario {
     return run(arguments, {}, kHelmDeadline);
   }
   static Result upgrade(const std::vector<std::string>& more = {}) {
-    std::vector<std::string> arguments{"upgrade", "storagepool", STORAGEPOOL_SOURCE_DIR "/charts/storagepool", "--wait",
-                                       "--timeout", "120s"};
+    std::vector<std::string> arguments{"upgrade", "storagepool", STORAGEPOOL_SOURCE_DIR "/charts/storagepool",
+                                       "--wait",  "--timeout",   "120s"};
     arguments.insert(arguments.end(), more.begin(), more.end());
     return helm(arguments);
   }
@@ -79,7 +79,8 @@ class ChartUpgradeLosesNothing : public Scenario {
   // The uids of the StoragePool and its pods.
   std::set<std::string> uids() {
     std::set<std::string> found{get("storagepool", "audit").at("metadata").at("uid")};
-    for (const json& pod : list("pods", "app.kubernetes.io/instance=audit")) found.insert(pod.at("metadata").at("uid"));
+    for (const json& pod : list("pods", "app.kubernetes.io/instance=audit"))
+      found.insert(pod.at("metadata").at("uid"));
     return found;
   }
 
@@ -94,7 +95,9 @@ class ChartUpgradeLosesNothing : public Scenario {
     const std::size_t before = writers.outcome().stored.size();
     return eventually(30s, [&]() -> std::string {
       const auto outcome = writers.outcome();
-      return outcome.stored.size() > before + 50 ? "" : std::to_string(outcome.stored.size()) + " events are stored";
+      return outcome.stored.size() > before + 50
+                 ? ""
+                 : std::to_string(outcome.stored.size()) + " events are stored";
     });
   }
 

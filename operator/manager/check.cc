@@ -61,12 +61,13 @@ asio::awaitable<tl::expected<unsigned, std::string>> status_of(std::string host,
 }  // namespace
 
 tl::expected<void, std::string> check_storage_pools(kube::Transport& transport) {
-  const auto listed =
-      transport.request({.path = kube::collection_path(kube::resources::kStoragePools, ""), .query = {{"limit", "1"}}});
+  const auto listed = transport.request(
+      {.path = kube::collection_path(kube::resources::kStoragePools, ""), .query = {{"limit", "1"}}});
   if (listed) return {};
   if (listed.error().is_not_found()) {
-    return tl::unexpected("the CRD storagepools.storagepool.dev is not installed, or serves another version than " +
-                          kube::resources::kStoragePools.api_version());
+    return tl::unexpected(
+        "the CRD storagepools.storagepool.dev is not installed, or serves another version than " +
+        kube::resources::kStoragePools.api_version());
   }
   return tl::unexpected(listed.error().to_string());
 }

@@ -34,7 +34,8 @@ TEST(Check, SaysThatTheCrdIsMissing) {
 }
 
 TEST(Check, HasTheServersWordsForAllElse) {
-  EXPECT_THAT(why_not({.status = 403, .reason = "Forbidden", .message = "may not list"}), HasSubstr("may not list"));
+  EXPECT_THAT(why_not({.status = 403, .reason = "Forbidden", .message = "may not list"}),
+              HasSubstr("may not list"));
 }
 
 tl::expected<void, std::string> metrics_answer(const std::string& answer) {
