@@ -57,7 +57,9 @@ void add_troubles(const Pool& pool, PoolReport& report) {
          "app.kubernetes.io/name=storagepool-operator"});
   for (const auto& condition : pool.status.conditions) {
     const std::string status(reconcile::to_string(condition.status));
-    std::string remedy = remedy_for(condition.type, status, condition.reason);
+    // A paused StoragePool may well be Ready, and is still to be told of.
+    const bool paused = condition.type == reconcile::kReady && condition.reason == reconcile::kPaused;
+    std::string remedy = remedy_for(condition.type, paused ? "False" : status, condition.reason);
     const bool not_ready = condition.type == reconcile::kReady && condition.status != reconcile::Truth::kTrue;
     if (remedy.empty() && !not_ready) continue;
     // What Ready has taken over is said once, by the condition that it comes from.

@@ -78,6 +78,12 @@ TEST(StatusReport, TellsWhatIsWrongAndWhatToDoOnce) {
   EXPECT_THAT(troubles[0].remedy, HasSubstr("mend the Secret"));
 }
 
+TEST(StatusReport, APausedOneIsToldOfAlsoWhenItIsReady) {
+  const auto troubles = troubles_of(with_conditions(Json::array({condition("Ready", "True", "Paused")})));
+  ASSERT_EQ(troubles.size(), 1U);
+  EXPECT_THAT(troubles[0].remedy, HasSubstr("nothing is changed"));
+}
+
 TEST(StatusReport, WithNothingWrongSaysNothing) {
   EXPECT_THAT(troubles_of(pool_of(storage_pool("audit", settled_status()))), IsEmpty());
 }
