@@ -142,15 +142,15 @@ TEST_F(AuthIsAskedFor, OverTlsWhereTheSpecNamesACertificate) {
   const json service = get("service", "audit");
   const std::string address = service.at("spec").at("clusterIP");
   const auto curl = [&](const std::string& scheme, const std::vector<std::string>& more) {
-    std::vector<std::string> argv{"curl",       "-sS", "--max-time", "10", "-o", "/dev/null", "-w",
-                                  "%{http_code}", "--resolve",  host + ":8080:" + address};
+    std::vector<std::string> argv{"curl",      "-sS", "--max-time",   "10",        "-o",
+                                  "/dev/null", "-w",  "%{http_code}", "--resolve", host + ":8080:" + address};
     argv.insert(argv.end(), more.begin(), more.end());
     argv.push_back(scheme + "://" + host + ":8080/api/v1/audit/events");
     return run(argv, certificate);
   };
-  const std::vector<std::string> event{"-H", "Content-Type: application/json", "-H",
-                                       "Authorization: Bearer " + service_account_token(), "-d",
-                                       sample_event("tls", 1).dump()};
+  const std::vector<std::string> event{"-H", "Content-Type: application/json",
+                                       "-H", "Authorization: Bearer " + service_account_token(),
+                                       "-d", sample_event("tls", 1).dump()};
   auto trusting = event;
   trusting.insert(trusting.end(), {"--cacert", "/dev/stdin"});
   EXPECT_EQ(curl("https", trusting).out, "201");

@@ -19,8 +19,8 @@ std::string encode_base64(std::string_view bytes);
 // Padding required, white space ignored. The error never shows the text, which may be a secret.
 tl::expected<std::string, std::string> decode_base64(std::string_view text);
 
-// base64url (RFC 4648, section 5), without padding; decoded strictly (no white space, no stray bits at the end),
-// so that some bytes have one spelling.
+// base64url (RFC 4648, section 5), without padding; decoded strictly (no white space, no stray bits at the
+// end), so that some bytes have one spelling.
 std::string encode_base64url(std::string_view bytes);
 tl::expected<std::string, std::string> decode_base64url(std::string_view text);
 
