@@ -65,11 +65,10 @@ install_operator() {
   before=$(loaded_images)
   after=$(images_id)
   say "installing the operator"
-  # Helm installs the CRD of a new release only; this also upgrades it.
-  kubectl apply --server-side --force-conflicts --field-manager=storagepool-hack -f crds/storagepool.yaml >/dev/null
-  kubectl wait --for=condition=Established crd/storagepools.storagepool.dev --timeout=30s >/dev/null
-  helm upgrade --install storagepool charts/storagepool --namespace "$SYSTEM" --create-namespace \
+  # A CRD may be there that no release owns.
+  helm upgrade --install --take-ownership storagepool charts/storagepool --namespace "$SYSTEM" --create-namespace \
     --wait --timeout 120s >/dev/null
+  kubectl wait --for=condition=Established crd/storagepools.storagepool.dev --timeout=30s >/dev/null
   if [[ -n $before && $before != "$after" ]]; then
     say "the images changed: starting the pods again"
     kubectl -n "$SYSTEM" rollout restart deployment/storagepool-operator >/dev/null

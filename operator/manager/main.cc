@@ -5,6 +5,7 @@
 #include <exception>
 #include <iostream>
 
+#include "operator/manager/check.h"
 #include "operator/manager/manager.h"
 #include "operator/manager/options.h"
 #include "operator/manager/sign.h"
@@ -26,6 +27,7 @@ int main(int argc, char** argv) {
     if (!options) return options.error();
     storagepool::log::configure("storagepool-operator", options->log_level);
     if (options->to_sign) return storagepool::manager::print_token(*options, std::cout, std::cerr);
+    if (options->to_check) return storagepool::manager::check(*options, std::cout, std::cerr);
     return storagepool::manager::run(*options);
   } catch (const std::exception& error) {
     storagepool::log::error("unexpected failure", {{"detail", error.what()}});

@@ -29,6 +29,14 @@ CLI::App& add_sign(CLI::App& app, RequestToSign& request) {
   return *sign.fallthrough();
 }
 
+CLI::App& add_check(CLI::App& app, Check& check) {
+  CLI::App& command =
+      *app.add_subcommand("check", "Says whether an installation works: what `helm test` runs");
+  command.add_option("--metrics-host", check.metrics_host,
+                     "Also whether an operator is ready behind this host, at --metrics-port");
+  return *command.fallthrough();
+}
+
 }  // namespace
 
 tl::expected<Options, int> parse_options(int argc, const char* const* argv, std::ostream& out,
@@ -66,6 +74,8 @@ tl::expected<Options, int> parse_options(int argc, const char* const* argv, std:
   command_line::add_log_level(app, options.log_level);
   RequestToSign to_sign;
   const CLI::App& sign = add_sign(app, to_sign);
+  Check to_check;
+  const CLI::App& check = add_check(app, to_check);
 
   try {
     app.parse(argc, argv);
@@ -73,6 +83,7 @@ tl::expected<Options, int> parse_options(int argc, const char* const* argv, std:
     return tl::unexpected(app.exit(problem, out, error) == 0 ? 0 : kUsageError);
   }
   if (sign.parsed()) options.to_sign = std::move(to_sign);
+  if (check.parsed()) options.to_check = std::move(to_check);
   options.resync = settings::parse_duration(resync).value_or(options.resync);
   return options;
 }

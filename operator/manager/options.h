@@ -22,6 +22,11 @@ struct RequestToSign {
   std::string body;
 };
 
+// Whether an installation works.
+struct Check {
+  std::string metrics_host;  // of the Service of its metrics; empty: that is not looked at
+};
+
 struct Options {
   std::string kubeconfig;  // empty: $KUBECONFIG, else the pod's service account
   std::string name_space;  // the operator's own; empty: that of the kubeconfig's context or of the pod
@@ -33,6 +38,7 @@ struct Options {
   int max_concurrent_reconciles = 4;
   log::Level log_level = log::Level::kInfo;
   std::optional<RequestToSign> to_sign;  // instead of running
+  std::optional<Check> to_check;         // likewise
 };
 
 // The options, or the exit code when there is nothing to run: 0 after --help and --version (written to

@@ -48,6 +48,15 @@ TEST_F(ParseOptions, EveryFlagIsRead) {
   EXPECT_EQ(options->log_level, log::Level::kDebug);
 }
 
+TEST_F(ParseOptions, CheckTakesTheHostOfTheMetrics) {
+  EXPECT_FALSE(parse({})->to_check);
+  const auto options = parse({"check", "--metrics-host=m.svc", "--metrics-port=1"});
+  ASSERT_TRUE(options) << error_.str();
+  ASSERT_TRUE(options->to_check);
+  EXPECT_EQ(options->to_check->metrics_host, "m.svc");
+  EXPECT_EQ(options->metrics_port, 1);
+}
+
 TEST_F(ParseOptions, SignTakesOneRequest) {
   EXPECT_FALSE(parse({})->to_sign);
   const auto options = parse({"sign", "uid-1", "POST", "/admin/journal?x=1", "--body={}", "--namespace=n"});

@@ -233,7 +233,7 @@ asio::awaitable<bool> Connection::write(Response& response, const Outline& asked
   const auto kept = keep_alive ? std::optional(context_->limits.keep_alive_timeout) : std::nullopt;
   const std::string head = format_head(response, asked.request_id, kept, runtime::wall_now());
   const bool with_body = asked.method != "HEAD" && may_have_body(response.status);
-  answer_.emplace(context_->limits.pace, runtime::steady_now());
+  answer_.emplace(pace_of_sending(context_->limits.pace), runtime::steady_now());
   TimedSocket::Parts parts = {asio::buffer(head),
                               with_body ? asio::buffer(response.body) : asio::const_buffer()};
   bool written = co_await write_all(parts);

@@ -4,6 +4,10 @@
 
 namespace storagepool::http {
 
+Pace pace_of_sending(const Pace& peer) {
+  return {.silence = 2 * peer.silence, .bytes_per_second = peer.bytes_per_second, .window = 2 * peer.window};
+}
+
 Progress::Progress(const Pace& pace, TimePoint now)
     : pace_(pace),
       enough_(pace.bytes_per_second * static_cast<std::size_t>(pace.window.count()) / 1000),

@@ -17,6 +17,11 @@ struct Pace {
   std::chrono::milliseconds window{30'000};
 };
 
+// The pace of what is sent to a peer of that pace. What a full receiver drops, TCP sends again after twice as
+// long each time (RFC 6298, 5.5), so that a peer that has taken nothing for a while may be seen to take
+// something twice as late.
+Pace pace_of_sending(const Pace& peer);
+
 class Progress {
  public:
   using TimePoint = runtime::TimePoint;

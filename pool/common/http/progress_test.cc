@@ -47,6 +47,15 @@ TEST(Progress, WhatFlowsIsNotCutHoweverLongItTakes) {
   EXPECT_EQ(cut_after(60'000, 29s, 1'000'000), std::nullopt);  // in bursts
 }
 
+// A client that pauses for 26 s with a full buffer: TCP, which sends again after 0.2 s and then after twice
+// as long each time, does so after 25.4 s and then after 51 s.
+TEST(Progress, AnAnswerIsNotCutBetweenTwoAttemptsOfTcp) {
+  Progress progress(pace_of_sending(Pace()), kBegin);
+  progress.moved(4'000'000, kBegin + 1s);
+  EXPECT_GT(progress.deadline(), kBegin + 1s + 51s);
+  EXPECT_EQ(progress.deadline(), kBegin + 61s);
+}
+
 TEST(Progress, AShortBodyMayBeSlowForOneWindow) {
   EXPECT_EQ(cut_after(10, 1s, 200), std::nullopt);
 }
