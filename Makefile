@@ -10,9 +10,9 @@ help: ## Show this list
 setup: ## Install what is missing on Debian 12; elsewhere name it
 	@hack/setup
 
-build: setup ## Build both programs as the image ships them (build/release)
+build: setup ## Build the programs as they are shipped (build/release)
 	@cmake --preset release
-	@cmake --build build/release --target datastorage storagepool-operator
+	@cmake --build build/release --target datastorage storagepool-operator kubectl-storagepool
 
 test: setup ## Build and run every test: units, PostgreSQL, thread sanitizer, cluster scenarios
 	@hack/test

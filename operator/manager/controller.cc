@@ -56,16 +56,7 @@ Controller::Controller(kube::WorkQueue& queue, reconcile::Reconciler& reconciler
                   .Add(kController)),
       workers_(gauge(metrics.registry(), "controller_runtime_max_concurrent_reconciles", "Workers")
                    .Add(kController)),
-      pools_(gauge(metrics.registry(), "storagepool_managed", "StoragePools with a known budget").Add({})),
-      usable_(gauge(metrics.registry(), "storagepool_connections_usable",
-                    "Connections of the server that StoragePools may use")),
-      share_(
-          gauge(metrics.registry(), "storagepool_connections_share",
-                "Connections that the pods of a StoragePool are to hold beside the others' on their server")),
-      granted_(gauge(metrics.registry(), "storagepool_connections_granted",
-                     "Connections that the pods of a StoragePool may hold")),
-      per_pod_(
-          gauge(metrics.registry(), "storagepool_connections_per_pod", "Connections granted to each pod")) {}
+      pools_(metrics) {}
 
 void Controller::run(int workers) {
   workers_.Set(workers);
@@ -132,35 +123,7 @@ void Controller::handle(const kube::ObjectKey& key) {
   succeeded_.Increment();
   queue_.forget(key);
   if (const auto& delay = outcome->requeue_after) queue_.add_after(key, kube::Priority::kResync, *delay);
-  publish(key, *outcome);
-}
-
-void Controller::publish(const kube::ObjectKey& key, const reconcile::Outcome& outcome) {
-  const std::lock_guard lock(mutex_);
-  const auto known = budgets_.find(key);
-  if (!outcome.requeue_after) {
-    if (known != budgets_.end()) {
-      usable_.Remove(known->second.usable);
-      share_.Remove(known->second.share);
-      granted_.Remove(known->second.granted);
-      per_pod_.Remove(known->second.per_pod);
-      budgets_.erase(known);
-    }
-  } else if (const auto& budget = outcome.budget) {
-    const std::map<std::string, std::string> labels{{"namespace", key.name_space}, {"name", key.name}};
-    const BudgetGauges gauges =
-        known != budgets_.end()
-            ? known->second
-            : budgets_
-                  .emplace(key, BudgetGauges{&usable_.Add(labels), &share_.Add(labels), &granted_.Add(labels),
-                                             &per_pod_.Add(labels)})
-                  .first->second;
-    gauges.usable->Set(static_cast<double>(budget->usable));
-    gauges.share->Set(static_cast<double>(budget->share));
-    gauges.granted->Set(static_cast<double>(budget->granted));
-    gauges.per_pod->Set(static_cast<double>(budget->per_pod));
-  }
-  pools_.Set(static_cast<double>(budgets_.size()));
+  pools_.publish(key, *outcome);
 }
 
 }  // namespace storagepool::manager

@@ -2,10 +2,10 @@
 // them, and count under controller-runtime's metric names, so that existing dashboards work.
 #pragma once
 
-#include <map>
 #include <mutex>
 
 #include "operator/kube/workqueue.h"
+#include "operator/manager/pool_metrics.h"
 #include "operator/reconcile/reconcile.h"
 #include "pool/common/runtime/clock.h"
 #include "pool/common/runtime/metrics.h"
@@ -22,16 +22,9 @@ class Controller {
   void run(int workers);
 
  private:
-  struct BudgetGauges {
-    prometheus::Gauge* usable;
-    prometheus::Gauge* share;
-    prometheus::Gauge* granted;
-    prometheus::Gauge* per_pod;
-  };
   void work();
   void handle(const kube::ObjectKey& key);
   void give_memory_back();
-  void publish(const kube::ObjectKey& key, const reconcile::Outcome& outcome);
 
   kube::WorkQueue& queue_;
   reconcile::Reconciler& reconciler_;
@@ -41,14 +34,9 @@ class Controller {
   prometheus::Histogram& seconds_;
   prometheus::Gauge& active_;
   prometheus::Gauge& workers_;
-  prometheus::Gauge& pools_;
-  prometheus::Family<prometheus::Gauge>& usable_;
-  prometheus::Family<prometheus::Gauge>& share_;
-  prometheus::Family<prometheus::Gauge>& granted_;
-  prometheus::Family<prometheus::Gauge>& per_pod_;
+  PoolMetrics pools_;
   std::mutex mutex_;  // guards what follows
   runtime::TimePoint gave_back_at_{};
-  std::map<kube::ObjectKey, BudgetGauges> budgets_;
 };
 
 }  // namespace storagepool::manager

@@ -1,5 +1,7 @@
 #include "operator/reconcile/build_status.h"
 
+#include <algorithm>
+
 #include <gmock/gmock.h>
 #include <gtest/gtest.h>
 
@@ -150,6 +152,30 @@ TEST(TransitionEvents, TellWhatHasChanged) {
   EXPECT_THAT(reasons(transition_events(blocked, well)), ElementsAre("NotBlocked"));
   in.seen->step.blocked = Reason{"MinimumDoesNotFit", "m"};
   EXPECT_THAT(reasons(transition_events(blocked, build_status(in))), ElementsAre("MinimumDoesNotFit"));
+}
+
+TEST(Complaints, AreTheConditionsThatAreNotAsTheyShouldBe) {
+  StatusInput well = input();
+  well.seen->facts = facts_read(100, 1);
+  well.seen->workload.volumes = true;
+  well.seen->spec.journal_bytes = 1;
+  well.seen->spec.auth_mode = "Token";
+  auto conditions = build_conditions(well);
+  const auto of = [&](const char* type) -> Condition& {
+    return *std::ranges::find(conditions, std::string(type), &Condition::type);
+  };
+  of(kPostgresReachable).status = Truth::kTrue;
+  EXPECT_THAT(complaints_of(conditions), ElementsAre());
+  of(kReconciling).status = Truth::kTrue;
+  EXPECT_THAT(complaints_of(conditions), ElementsAre()) << "that work goes on is none";
+  of(kReady) = {.type = kReady, .status = Truth::kFalse, .reason = "Progressing", .message = "1 of 2"};
+  of(kBudgetExceeded) = {
+      .type = kBudgetExceeded, .status = Truth::kUnknown, .reason = "ServerLimitsUnknown", .message = ""};
+  of(kPodsFailing) = {.type = kPodsFailing, .status = Truth::kTrue, .reason = "OOMKilled", .message = ""};
+  EXPECT_THAT(complaints_of(conditions),
+              ElementsAre(Complaint{"Ready", "False", "Progressing"},
+                          Complaint{"BudgetExceeded", "Unknown", "ServerLimitsUnknown"},
+                          Complaint{"PodsFailing", "True", "OOMKilled"}));
 }
 
 }  // namespace

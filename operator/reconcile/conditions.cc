@@ -355,4 +355,15 @@ std::vector<Condition> build_conditions(const StatusInput& input) {
   return conditions;
 }
 
+std::vector<Complaint> complaints_of(const std::vector<Condition>& conditions) {
+  std::vector<Complaint> complaints;
+  for (const Condition& condition : conditions) {
+    const bool says_well = condition.type == kReady || condition.type == kPostgresReachable;
+    const bool well = condition.status == (says_well ? Truth::kTrue : Truth::kFalse);
+    if (well || condition.type == kReconciling) continue;
+    complaints.push_back({condition.type, std::string(to_string(condition.status)), condition.reason});
+  }
+  return complaints;
+}
+
 }  // namespace storagepool::reconcile

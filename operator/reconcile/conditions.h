@@ -3,6 +3,7 @@
 #pragma once
 
 #include <chrono>
+#include <string>
 #include <vector>
 
 #include "operator/reconcile/build_status.h"
@@ -33,5 +34,16 @@ inline constexpr const char* kAdminPortUnreachable = "AdminPortUnreachable";
 // All nine, in that order, or the first three where nothing was seen. The time of the last transition is
 // kept from `input.previous` where the status has not changed.
 std::vector<Condition> build_conditions(const StatusInput& input);
+
+// A condition that is not as it should be, without its message, as metrics have it.
+struct Complaint {
+  std::string type;
+  std::string status;
+  std::string reason;
+  friend bool operator==(const Complaint&, const Complaint&) = default;
+};
+
+// Of all but Reconciling: that work goes on is no complaint.
+std::vector<Complaint> complaints_of(const std::vector<Condition>& conditions);
 
 }  // namespace storagepool::reconcile

@@ -81,10 +81,12 @@ tl::expected<Outcome, kube::ApiError> Look::run() {
   }
   if (failure) return tl::unexpected(std::move(*failure));
   memory_.failing_since.reset();
-  Outcome outcome{.requeue_after = requeue_after(), .budget = {}};
+  Outcome outcome{
+      .requeue_after = requeue_after(), .budget = {}, .complaints = complaints_of(status_.conditions)};
   if (const auto& pods = status_.pods) {
     const ConnectionBudget& budget = pods->budget;
-    outcome.budget = BudgetNumbers{.usable = budget.server ? budget.server->usable : 0,
+    outcome.budget = BudgetNumbers{.server = server_label(),
+                                   .usable = budget.server ? budget.server->usable : 0,
                                    .share = budget.server ? budget.server->share : 0,
                                    .granted = budget.granted,
                                    .per_pod = budget.per_pod};
@@ -92,6 +94,11 @@ tl::expected<Outcome, kube::ApiError> Look::run() {
   const bool in_doubt = memory_.ceiling_in_doubt || memory_.peak_in_doubt;
   outcome.settled = has_condition(status_, kReady, Truth::kTrue) && !cut_short_ && !in_doubt;
   return outcome;
+}
+
+std::string Look::server_label() const {
+  const auto& known = status_.server_facts;
+  return known && !known->facts.system_identifier.empty() ? known->facts.system_identifier : memory_.server;
 }
 
 Look::Failure Look::work() {

@@ -25,6 +25,7 @@ class Look {
  private:
   using Failure = std::optional<kube::ApiError>;
 
+  std::string server_label() const;
   Failure work();
   Failure rest();
   bool is_paused() const { return !deleting_ && valid_ && spec_.sizing.paused; }

@@ -118,7 +118,7 @@ tl::expected<Outcome, kube::ApiError> Reconciler::reconcile(const kube::ObjectKe
   kube::ObjectPtr object = cluster_.cached(kube::resources::kStoragePools, key);
   if (!object) {
     if (forget(key, known.memory, now)) return Outcome{};
-    return Outcome{.requeue_after = options_.resync, .budget = {}};
+    return Outcome{.requeue_after = options_.resync, .budget = {}, .complaints = {}};
   }
   remember(key, known.memory, object, now);
   seen.outlook = ledger_.outlook(known.memory.uid, now.steady);

@@ -19,6 +19,7 @@
 
 #include "operator/pods/pods.h"
 #include "operator/reconcile/cluster.h"
+#include "operator/reconcile/conditions.h"
 #include "operator/reconcile/memory.h"
 #include "operator/reconcile/shared_ledger.h"
 #include "operator/render/token_issuer.h"
@@ -48,6 +49,7 @@ struct Moment {
 
 // For metrics.
 struct BudgetNumbers {
+  std::string server;  // its system identifier, or host:port where nobody has read that
   std::int64_t usable = 0;
   std::int64_t share = 0;
   std::int64_t granted = 0;
@@ -57,7 +59,8 @@ struct BudgetNumbers {
 struct Outcome {
   std::optional<std::chrono::milliseconds> requeue_after;  // until the next look; absent: it is gone
   std::optional<BudgetNumbers> budget;                     // absent: not known, or gone
-  bool settled = false;                                    // as wanted, and so until something changes
+  std::vector<Complaint> complaints;
+  bool settled = false;  // as wanted, and so until something changes
 };
 
 class Reconciler {

@@ -58,6 +58,9 @@ TEST_F(Reconcile, WhereNothingHasChangedNothingIsRead) {
   EXPECT_EQ(outcome->requeue_after, 10s);
   ASSERT_TRUE(outcome->budget);
   EXPECT_EQ(outcome->budget->granted, 27);
+  EXPECT_THAT(outcome->budget->server, Not(IsEmpty()));
+  EXPECT_THAT(outcome->complaints,
+              ::testing::ElementsAre(Complaint{"BudgetExceeded", "True", "LimitsReduced"}));
   EXPECT_EQ(cluster_.reads, 0);
   cluster_.pod("audit-1").report.closing = 30;
   ASSERT_TRUE(look());
