@@ -2,7 +2,7 @@
 SHELL := /bin/bash
 .DEFAULT_GOAL := help
 .PHONY: help setup build test simulate proxies fuzz demo demo-down chaos check bench bench-engine bench-report \
-        bench-service bench-service-report clean
+        bench-service bench-service-report release publish clean
 
 help: ## Show this list
 	@grep -hE '^[a-z-]+:.*##' $(MAKEFILE_LIST) | sed -E 's/:.*## /\t/' | awk -F'\t' '{printf "  make %-21s %s\n", $$1, $$2}'
@@ -10,9 +10,9 @@ help: ## Show this list
 setup: ## Install what is missing on Debian 12; elsewhere name it
 	@hack/setup
 
-build: setup ## Build both programs as the image ships them (build/release)
+build: setup ## Build the programs as they are shipped (build/release)
 	@cmake --preset release
-	@cmake --build build/release --target datastorage storagepool-operator
+	@cmake --build build/release --target datastorage storagepool-operator kubectl-storagepool
 
 test: setup ## Build and run every test: units, PostgreSQL, thread sanitizer, cluster scenarios
 	@hack/test
@@ -56,6 +56,13 @@ bench-service: setup ## Measure the service and a Go service side by side: QUICK
 
 bench-service-report: ## Write the figures of bench-service into docs/performance.md
 	@e2e/peers/service/report build/bench/service.json docs/performance.md
+
+release: build ## Make the files of a release: chart, image, SBOM, provenance, checksums: KEY=FILE signs
+	@rm -rf build/release-files
+	@hack/release/build $(if $(KEY),--key $(KEY))
+
+publish: ## Push the release to a registry: REGISTRY=registry.example.com/team
+	@hack/release/publish $(REGISTRY)
 
 clean: ## Remove build products (not the cached cluster binaries)
 	@rm -rf build

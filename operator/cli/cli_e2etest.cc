@@ -1,0 +1,101 @@
+// The program as it is built, with the real kubectl, beside a real API server.
+#include <gmock/gmock.h>
+#include <gtest/gtest.h>
+
+#include <chrono>
+#include <cstdlib>
+#include <fstream>
+#include <memory>
+#include <string>
+
+#include "operator/cli/process.h"
+#include "operator/cli/testing/recorded.h"
+#include "operator/kube/kube.h"
+#include "operator/manager/testing/control_plane.h"
+
+namespace storagepool::cli {
+namespace {
+
+using namespace std::chrono_literals;
+using ::testing::AllOf;
+using ::testing::HasSubstr;
+
+class Plugin : public ::testing::Test {
+ protected:
+  static void SetUpTestSuite() {
+    control_plane_ = std::make_unique<manager::testing::ControlPlane>();
+    kubectl({"apply", "-f", STORAGEPOOL_SOURCE_DIR "/crds/storagepool.yaml"});
+    kubectl({"wait", "--for=condition=Established", "--timeout=60s", "crd/storagepools.storagepool.dev"});
+    kubectl({"create", "namespace", "team"});
+    Json object = testing::storage_pool("audit", {});
+    object["metadata"].erase("uid");
+    object.erase("status");
+    kubectl({"apply", "-f", "-"}, object.dump());
+    const Json status{{"status", testing::settled_status()}};
+    kubectl({"patch", "storagepool", "audit", "-n", "team", "--subresource=status", "--type=merge", "-p",
+             status.dump()});
+  }
+  static void TearDownTestSuite() { control_plane_.reset(); }
+
+  static Finished ran(std::vector<std::string> words, std::string_view input = {}) {
+    words.push_back("--kubeconfig=" + control_plane_->kubeconfig());
+    const Finished finished = run_program(words, input, {.deadline = 120s});
+    EXPECT_FALSE(finished.timed_out);
+    return finished;
+  }
+  static void kubectl(std::vector<std::string> words, std::string_view input = {}) {
+    words.insert(words.begin(), "kubectl");
+    const Finished finished = ran(words, input);
+    EXPECT_EQ(finished.exit_code, 0) << finished.err;
+  }
+  static Finished plugin(std::vector<std::string> words) {
+    const char* given = std::getenv("STORAGEPOOL_PLUGIN");
+    words.insert(words.begin(), given != nullptr && *given != '\0' ? given : STORAGEPOOL_PLUGIN_PROGRAM);
+    return ran(std::move(words));
+  }
+
+  static inline std::unique_ptr<manager::testing::ControlPlane> control_plane_;
+};
+
+TEST_F(Plugin, ShowsTheStatusAlsoWhenNoPodAnswers) {
+  const Finished said = plugin({"status", "-A"});
+  EXPECT_EQ(said.exit_code, 0) << said.err;
+  EXPECT_THAT(said.out, AllOf(HasSubstr("db.team:5432 (PostgreSQL 16.10): 18 granted of 87 usable"),
+                              HasSubstr("team/audit-0 does not tell its numbers")));
+  const Finished json = plugin({"status", "audit", "-n", "team", "-o", "json"});
+  EXPECT_EQ(Json::parse(json.out)["servers"][0]["storagePools"][0]["perPod"], 9);
+}
+
+TEST_F(Plugin, SaysWhatIsNotThere) {
+  const Finished said = plugin({"status", "nobody", "-n", "team"});
+  EXPECT_EQ(said.exit_code, 2);
+  EXPECT_THAT(said.err, HasSubstr("\"nobody\" not found"));
+  EXPECT_EQ(plugin({"status", "--context", "none"}).exit_code, 2);
+}
+
+TEST_F(Plugin, PausesAndResumes) {
+  const auto paused = [] {
+    return control_plane_->client()
+        .get(kube::resources::kStoragePools, {"team", "audit"})
+        .map([](const Json& object) { return object["spec"]["paused"]; });
+  };
+  EXPECT_EQ(plugin({"pause", "audit", "-n", "team"}).exit_code, 0);
+  EXPECT_EQ(paused().value_or(Json()), true);
+  EXPECT_EQ(plugin({"resume", "audit", "-n", "team"}).exit_code, 0);
+  EXPECT_EQ(paused().value_or(Json()), false);
+}
+
+TEST_F(Plugin, CompletesNamesOfTheCluster) {
+  const Finished script = plugin({"completion", "bash"});
+  ASSERT_EQ(script.exit_code, 0);
+  // As bash does when TAB is pressed after `kubectl-storagepool status -n team --kubeconfig F a`.
+  const std::string program = STORAGEPOOL_PLUGIN_PROGRAM;
+  const std::string words = "COMP_WORDS=('" + program + "' status -n team --kubeconfig '" +
+                            control_plane_->kubeconfig() +
+                            "' a); COMP_CWORD=6; _kubectl_storagepool; echo \"${COMPREPLY[@]}\"";
+  const Finished offered = run_program({"bash", "-c", script.out + words}, {}, {.deadline = 60s});
+  EXPECT_EQ(offered.out, "audit\n") << offered.err;
+}
+
+}  // namespace
+}  // namespace storagepool::cli
