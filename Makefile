@@ -57,7 +57,7 @@ bench-service: setup ## Measure the service and a Go service side by side: QUICK
 bench-service-report: ## Write the figures of bench-service into docs/performance.md
 	@e2e/peers/service/report build/bench/service.json docs/performance.md
 
-release: build ## Make the files of a release: chart, image, SBOM, provenance, checksums: KEY=FILE signs
+release: build ## Make the files of a release: chart, image, plugin, SBOM, provenance, checksums: KEY=FILE signs
 	@rm -rf build/release-files
 	@hack/release/build $(if $(KEY),--key $(KEY))
 

@@ -12,6 +12,8 @@ OUT=build/release-files
 CHART_FILE=storagepool-$VERSION.tgz # as Helm names it
 # shellcheck disable=SC2034 # used by the scripts that include this
 IMAGE_FILE=storagepool-image-$VERSION-linux-amd64.tar
+# shellcheck disable=SC2034
+PLUGIN_FILE=kubectl-storagepool-$VERSION-linux-amd64.tar.gz
 
 # helm is the one that the cluster's tests use.
 helm() { "$(hack/cluster/cluster clients)/helm" "$@"; }
