@@ -12,11 +12,11 @@ namespace storagepool::manager {
 namespace {
 
 using namespace std::chrono_literals;
-using ::testing::HasSubstr;
-using ::testing::Not;
 using testing::Browser;
 using testing::Conduct;
 using testing::eventually;
+using ::testing::HasSubstr;
+using ::testing::Not;
 
 constexpr auto kPatience = 120s;
 
@@ -67,7 +67,8 @@ TEST_F(PageInABrowser, ShowsWhoHasATokenTheBudgetAndEachPod) {
 
   browser.type("#token", "not-a-token");
   browser.click("#enter");
-  ASSERT_TRUE(eventually([&] { return text(browser, "#news").find("401") != std::string::npos; }, kPatience, 50ms))
+  ASSERT_TRUE(
+      eventually([&] { return text(browser, "#news").find("401") != std::string::npos; }, kPatience, 50ms))
       << text(browser, "#news");
   EXPECT_EQ(text(browser, "#servers"), "");
 
@@ -84,8 +85,11 @@ TEST_F(PageInABrowser, ShowsWhoHasATokenTheBudgetAndEachPod) {
   browser.click("article:last-of-type summary");
   EXPECT_THAT(text(browser, "article:last-of-type table"), HasSubstr("says nothing"));
   browser.run("window.before = document.querySelector('#news').innerText");
-  EXPECT_TRUE(eventually([&] { return browser.run("return document.querySelector('#news').innerText != window.before") == true; },
-                         kPatience, 100ms))
+  EXPECT_TRUE(eventually(
+      [&] {
+        return browser.run("return document.querySelector('#news').innerText != window.before") == true;
+      },
+      kPatience, 100ms))
       << "it is drawn anew";
   EXPECT_TRUE(shown(browser, "article:last-of-type table")) << "what was unfolded stays so";
 

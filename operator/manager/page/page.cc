@@ -146,7 +146,8 @@ boost::asio::awaitable<Response> Page::state(Request request) {
   const auto outcome = co_await promise.wait_until(runtime::steady_now() + kDeadline);
   --waiting_;
   if (!outcome) {
-    co_return guarded(http::problem(ProblemKind::kUnavailable, "the API server did not answer in time", request.path));
+    co_return guarded(
+        http::problem(ProblemKind::kUnavailable, "the API server did not answer in time", request.path));
   }
   if (!*outcome) co_return guarded(refused(outcome->error(), request.path));
   Response response;

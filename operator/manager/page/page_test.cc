@@ -146,7 +146,8 @@ TEST_F(PageTest, ItsFilesLoadNothingFromElsewhere) {
       EXPECT_THAT(answer.body, Not(HasSubstr(other))) << path;
   }
   EXPECT_EQ(ask(server_->port(), get("/")).headers.at("location"), "/ui");
-  EXPECT_EQ(ask(server_->port(), "POST /ui/state HTTP/1.1\r\nHost: h\r\nContent-Length: 0\r\n\r\n").status, 405U);
+  EXPECT_EQ(ask(server_->port(), "POST /ui/state HTTP/1.1\r\nHost: h\r\nContent-Length: 0\r\n\r\n").status,
+            405U);
 }
 
 }  // namespace

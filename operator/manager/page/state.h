@@ -5,7 +5,8 @@
 //       "conditions": [{"type": ..., "status": ..., "reason": ..., "message": ..., "complaint": false}],
 //       "pods": [{"name": "audit-0", "ready": true, "silent": "", "limit": 29, "open": 4, "inUse": 1,
 //         "waiting": 0, "waitCount": 7, "generation": 3, "notReady": [],
-//         "journal": {"waiting": 0, "setAside": 0, "oldestSeconds": 0, "takesEvents": true, "reason": ""}}]}]}]}
+//         "journal": {"waiting": 0, "setAside": 0, "oldestSeconds": 0, "takesEvents": true, "reason":
+//         ""}}]}]}]}
 //
 // A pod that says nothing has `silent` (why) and no numbers; a server whose limits nobody has read yet no
 // `serverMax` and no `reserved`. Connections are counted in PostgreSQL's sessions.

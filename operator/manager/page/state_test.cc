@@ -19,19 +19,29 @@ Json condition(const std::string& type, const std::string& status, const std::st
 }
 
 Json storage_pool(const std::string& name, const std::string& host, const std::string& system_identifier) {
-  return {{"metadata", {{"namespace", "team"}, {"name", name}}},
-          {"spec", {{"postgres", {{"host", host}}}}},
-          {"status",
-           {{"conditions", {condition("Ready", "True", "Ready"), condition("Stalled", "False", "NotStalled")}},
-            {"replicas", 2},
-            {"ready", "2/2"},
-            {"settingsGeneration", 3},
-            {"pods", {{{"name", name + "-0"}, {"ready", true}}, {{"name", name + "-1"}, {"ready", true}}}},
-            {"connectionBudget",
-             {{"peakPods", 2}, {"perPod", 20}, {"granted", 40}, {"serverMax", 100}, {"reserved", 13},
-              {"usable", 87}, {"share", 40}, {"otherPools", 40}, {"maxSafeReplicas", 4}}},
-            {"serverFacts",
-             {{"target", host + ":5432/audit"}, {"systemIdentifier", system_identifier}, {"maxConnections", 100}}}}}};
+  return {
+      {"metadata", {{"namespace", "team"}, {"name", name}}},
+      {"spec", {{"postgres", {{"host", host}}}}},
+      {"status",
+       {{"conditions", {condition("Ready", "True", "Ready"), condition("Stalled", "False", "NotStalled")}},
+        {"replicas", 2},
+        {"ready", "2/2"},
+        {"settingsGeneration", 3},
+        {"pods", {{{"name", name + "-0"}, {"ready", true}}, {{"name", name + "-1"}, {"ready", true}}}},
+        {"connectionBudget",
+         {{"peakPods", 2},
+          {"perPod", 20},
+          {"granted", 40},
+          {"serverMax", 100},
+          {"reserved", 13},
+          {"usable", 87},
+          {"share", 40},
+          {"otherPools", 40},
+          {"maxSafeReplicas", 4}}},
+        {"serverFacts",
+         {{"target", host + ":5432/audit"},
+          {"systemIdentifier", system_identifier},
+          {"maxConnections", 100}}}}}};
 }
 
 pods::Answer answer(std::int64_t open, std::int64_t in_use) {
@@ -91,7 +101,8 @@ TEST(PageState, ServersWithComplaintsComeFirst) {
 TEST(PageState, PodsAreShownAsTheyLastAnswered) {
   const Json state = page_state({storage_pool("a", "a", "7")}, [](const kube::ObjectKey& key) -> Answers {
     EXPECT_EQ(key, (kube::ObjectKey{"team", "a"}));
-    return {{"a-0", answer(4, 2)}, {"a-1", {.outcome = pods::Outcome::kUnreachable, .failure = "it is silent"}}};
+    return {{"a-0", answer(4, 2)},
+            {"a-1", {.outcome = pods::Outcome::kUnreachable, .failure = "it is silent"}}};
   });
   const Json& pods = state["servers"][0]["storagePools"][0]["pods"];
   EXPECT_EQ(pods[0], Json({{"name", "a-0"},

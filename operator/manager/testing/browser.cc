@@ -19,8 +19,9 @@ constexpr const char* kElement = "element-6066-11e4-a52e-4f735466cecf";
 }  // namespace
 
 Browser::Browser() {
-  driver_ = std::make_unique<Process>(
-      std::vector<std::string>{"chromedriver", "--port=" + std::to_string(kPort)}, folder_ / "chromedriver.log");
+  driver_ =
+      std::make_unique<Process>(std::vector<std::string>{"chromedriver", "--port=" + std::to_string(kPort)},
+                                folder_ / "chromedriver.log");
   const auto deadline = std::chrono::steady_clock::now() + 60s;
   for (;; std::this_thread::sleep_for(20ms)) {
     try {
@@ -61,8 +62,7 @@ json Browser::command(const std::string& method, const std::string& path, const 
 }
 
 std::string Browser::element(const std::string& selector) {
-  const json found =
-      command("POST", session_ + "/element", {{"using", "css selector"}, {"value", selector}});
+  const json found = command("POST", session_ + "/element", {{"using", "css selector"}, {"value", selector}});
   return session_ + "/element/" + found.at(kElement).get<std::string>();
 }
 
