@@ -2,7 +2,7 @@
 SHELL := /bin/bash
 .DEFAULT_GOAL := help
 .PHONY: help setup build test simulate proxies fuzz demo demo-down chaos check bench bench-engine bench-report \
-        bench-service bench-service-report clean
+        bench-service bench-service-report release publish clean
 
 help: ## Show this list
 	@grep -hE '^[a-z-]+:.*##' $(MAKEFILE_LIST) | sed -E 's/:.*## /\t/' | awk -F'\t' '{printf "  make %-21s %s\n", $$1, $$2}'
@@ -56,6 +56,13 @@ bench-service: setup ## Measure the service and a Go service side by side: QUICK
 
 bench-service-report: ## Write the figures of bench-service into docs/performance.md
 	@e2e/peers/service/report build/bench/service.json docs/performance.md
+
+release: build ## Make the files of a release: chart, image, plugin, SBOM, provenance, checksums: KEY=FILE signs
+	@rm -rf build/release-files
+	@hack/release/build $(if $(KEY),--key $(KEY))
+
+publish: ## Push the release to a registry: REGISTRY=registry.example.com/team
+	@hack/release/publish $(REGISTRY)
 
 clean: ## Remove build products (not the cached cluster binaries)
 	@rm -rf build

@@ -15,8 +15,10 @@
 #include "operator/manager/controller.h"
 #include "operator/manager/issuer_watch.h"
 #include "operator/manager/operator_key.h"
+#include "operator/manager/page/page.h"
 #include "operator/pods/live_pods.h"
 #include "operator/reconcile/kube_cluster.h"
+#include "operator/reconcile/pod_state.h"
 #include "operator/reconcile/reconcile.h"
 #include "operator/render/render.h"
 #include "pool/common/http/router.h"
@@ -61,6 +63,36 @@ class Readiness {
   std::string reason_ = "starting";
 };
 
+// What the pods have said, for the page, while there is somebody who asks them.
+class Heard {
+ public:
+  Answers of(const kube::ObjectKey& storage_pool) const {
+    const std::lock_guard lock(mutex_);
+    return source_ ? source_(storage_pool) : Answers();
+  }
+  void from(AnswersOf source) {
+    const std::lock_guard lock(mutex_);
+    source_ = std::move(source);
+  }
+
+ private:
+  mutable std::mutex mutex_;
+  AnswersOf source_;
+};
+
+Answers answers_of(const kube::ObjectKey& storage_pool, const reconcile::KubeCluster& cluster,
+                   const pods::Pods& pods) {
+  std::vector<reconcile::PodState> states;
+  for (const kube::ObjectPtr& object : cluster.cached_pods(storage_pool)) {
+    if (auto view = reconcile::read_pod(*object, storage_pool.name))
+      states.push_back({.view = std::move(*view)});
+  }
+  Answers answers;
+  for (const reconcile::PodState& state : states)
+    answers[state.view.name] = pods.latest(storage_pool, reconcile::run_of(state.view, states));
+  return answers;
+}
+
 Response answer(unsigned status, const kube::Json& body) {
   Response response;
   response.status = status;
@@ -85,10 +117,10 @@ awaitable<Response> metrics_page(runtime::Metrics& metrics) {
   co_return response;
 }
 
-awaitable<void> drain(http::Server& health, http::Server& pages, boost::asio::io_context& context) {
+awaitable<void> drain(const std::vector<std::unique_ptr<http::Server>>& servers,
+                      boost::asio::io_context& context) {
   const auto deadline = runtime::steady_now() + kDrainDeadline;
-  co_await health.drain(deadline);
-  co_await pages.drain(deadline);
+  for (const auto& server : servers) co_await server->drain(deadline);
   context.stop();
 }
 
@@ -96,13 +128,14 @@ awaitable<void> drain(http::Server& health, http::Server& pages, boost::asio::io
 class Work {
  public:
   Work(const Options& options, const kube::ClientConfig& config, kube::Transport& transport,
-       runtime::Metrics& metrics, Readiness& readiness)
+       runtime::Metrics& metrics, Readiness& readiness, Heard& heard)
       : options_(options),
         config_(config),
         name_space_(name_space_of(options, config)),
         transport_(transport),
         metrics_(metrics),
         readiness_(readiness),
+        heard_(heard),
         queue_(metrics, "storagepool") {}
 
   // False: something is wrong that waiting does not cure.
@@ -133,7 +166,9 @@ class Work {
          .token_issuer = [&issuer] { return issuer.current(); },
          .resync = options_.resync,
          .wake = [this](const kube::ObjectKey& pool) { queue_.add(pool, kube::Priority::kChange); }});
+    heard_.from([&](const kube::ObjectKey& pool) { return answers_of(pool, cluster, pods); });
     Controller(queue_, reconciler, metrics_).run(options_.max_concurrent_reconciles);
+    heard_.from({});
     readiness_.set("stopping");
     return true;
   }
@@ -184,6 +219,7 @@ class Work {
   kube::Transport& transport_;
   runtime::Metrics& metrics_;
   Readiness& readiness_;
+  Heard& heard_;
   kube::WorkQueue queue_;
 };
 
@@ -197,13 +233,16 @@ int run(const Options& options) {
   }
   boost::asio::io_context context(1);
   std::jthread worker;
-  std::unique_ptr<http::Server> health;
-  std::unique_ptr<http::Server> pages;
+  runtime::Metrics metrics;
+  Readiness readiness;
+  Heard heard;
+  std::optional<Page> page;
+  std::vector<std::unique_ptr<http::Server>> servers;
   // Before any other thread is there, so that all of them leave the signals to it.
   runtime::StopSignal stop_signal(context.get_executor(), [&](int signal) {
     log::info("stopping", {{"signal", signal}});
     worker.request_stop();
-    runtime::spawn(context.get_executor(), "drain", drain(*health, *pages, context));
+    runtime::spawn(context.get_executor(), "drain", drain(servers, context));
   });
   kube::initialize_http_threads();
   const auto transport = kube::make_transport(*config);
@@ -212,28 +251,33 @@ int run(const Options& options) {
     return 2;
   }
 
-  runtime::Metrics metrics;
-  Readiness readiness;
   http::Router health_routes;
   health_routes.add("GET", "/healthz", healthz);
   health_routes.add("GET", "/readyz", [&](const Request&) { return readyz(readiness); });
   http::Router metrics_routes;
   metrics_routes.add("GET", "/metrics", [&](const Request&) { return metrics_page(metrics); });
-  const http::Limits limits{.body_bytes = 1024, .max_connections = 64};
-  health = std::make_unique<http::Server>(context.get_executor(), limits, health_routes.handler());
-  pages = std::make_unique<http::Server>(context.get_executor(), limits, metrics_routes.handler());
-  const auto health_port = health->listen(options.listen_address, options.health_port);
-  const auto metrics_port = pages->listen(options.listen_address, options.metrics_port);
-  if (!health_port || !metrics_port) {
-    log::error("cannot listen", {{"detail", health_port ? metrics_port.error() : health_port.error()}});
-    return 1;
+  http::Router page_routes;
+  const auto listen = [&](const char* what, const http::Router& routes, const std::string& address,
+                          std::uint16_t port) {
+    const http::Limits limits{.body_bytes = 1024, .max_connections = 64};
+    servers.push_back(std::make_unique<http::Server>(context.get_executor(), limits, routes.handler()));
+    const auto bound = servers.back()->listen(address, port);
+    if (bound) log::info("listening", {{"for", what}, {"port", *bound}, {"version", STORAGEPOOL_VERSION}});
+    if (!bound) log::error("cannot listen", {{"for", what}, {"detail", bound.error()}});
+    return bound.has_value();
+  };
+  if (!listen("health", health_routes, options.listen_address, options.health_port)) return 1;
+  if (!listen("metrics", metrics_routes, options.listen_address, options.metrics_port)) return 1;
+  if (options.page_port) {
+    page.emplace([&](const auto& who, const auto& stop) { return storage_pools_as(who, *config, stop); },
+                 [&](const kube::ObjectKey& pool) { return heard.of(pool); });
+    page->add_routes(page_routes);
+    if (!listen("page", page_routes, options.page_address, *options.page_port)) return 1;
   }
-  log::info("listening",
-            {{"healthPort", *health_port}, {"metricsPort", *metrics_port}, {"version", STORAGEPOOL_VERSION}});
 
   std::atomic<bool> well = true;
   worker = std::jthread([&](const std::stop_token& stop) {
-    Work work(options, *config, **transport, metrics, readiness);
+    Work work(options, *config, **transport, metrics, readiness, heard);
     well = work.run(stop);
     if (!well) boost::asio::post(context, [&] { context.stop(); });
   });

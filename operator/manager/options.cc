@@ -58,11 +58,19 @@ tl::expected<Options, int> parse_options(int argc, const char* const* argv, std:
   app.add_option("--default-image", options.default_image, "Image of pods whose StoragePool names none")
       ->capture_default_str();
   app.add_option("--listen-address", options.listen_address,
-                 "Address of both ports; ::, also IPv4, and IPv4 alone where the host has no IPv6")
+                 "Address of the ports for health and metrics; ::, also IPv4, and IPv4 alone where the host "
+                 "has no IPv6")
       ->capture_default_str();
   app.add_option("--health-port", options.health_port, "/healthz, /readyz; 0: the kernel chooses")
       ->capture_default_str();
   app.add_option("--metrics-port", options.metrics_port, "/metrics; 0: the kernel chooses")
+      ->capture_default_str();
+  app.add_option("--page-port", options.page_port,
+                 "Also a page for people, /ui; 0: the kernel chooses; without this there is none");
+  app.add_option(
+         "--page-address", options.page_address,
+         "Address of the page; as it is, kubectl port-forward leads to it and nothing else does. It speaks "
+         "plain HTTP and is sent tokens")
       ->capture_default_str();
   app.add_option("--resync", resync, "Every StoragePool is looked at at least this often, such as 10s")
       ->check(check_resync)

@@ -34,6 +34,8 @@ struct Options {
   std::string listen_address = "::";  // and IPv4
   std::uint16_t health_port = 8081;   // 0 lets the kernel choose
   std::uint16_t metrics_port = 9090;
+  std::optional<std::uint16_t> page_port;  // without one there is no page (page/page.h)
+  std::string page_address = "127.0.0.1";  // so that only `kubectl port-forward` leads to it
   std::chrono::milliseconds resync{10'000};
   int max_concurrent_reconciles = 4;
   log::Level log_level = log::Level::kInfo;

@@ -6,6 +6,8 @@
 #include <memory>
 #include <utility>
 
+#include "pool/common/runtime/clock.h"
+
 namespace storagepool::service {
 namespace {
 
@@ -195,6 +197,7 @@ constexpr std::array kCounters = {
 
 constexpr std::array kLagBuckets = {0.1, 0.5, 1.0, 5.0, 30.0, 60.0, 300.0, 3600.0, 86'400.0};
 constexpr std::array kWriteBuckets = {0.001, 0.0025, 0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1.0, 2.5, 5.0};
+constexpr std::array kRequestBuckets = {0.001, 0.005, 0.025, 0.1, 0.25, 0.5, 1.0, 2.5, 5.0, 10.0};
 constexpr std::array kWorkspaceStates = {std::pair{"creating", &workspaces::WorkspaceCounts::creating},
                                          std::pair{"ready", &workspaces::WorkspaceCounts::ready},
                                          std::pair{"deleting", &workspaces::WorkspaceCounts::deleting}};
@@ -241,6 +244,10 @@ ServiceMetrics::ServiceMetrics()
                     .Name("storagepool_http_requests_total")
                     .Help("Answered requests of the audit API")
                     .Register(metrics_.registry())),
+      request_seconds_(prometheus::BuildHistogram()
+                           .Name("storagepool_http_request_duration_seconds")
+                           .Help("Time from a request's body to its answer,")
+                           .Register(metrics_.registry())),
       refused_(prometheus::BuildCounter()
                    .Name("storagepool_http_auth_refused_total")
                    .Help("Requests refused for who sent them")
@@ -280,12 +287,25 @@ prometheus::Counter& ServiceMetrics::requests(const std::string& method, std::st
   return *counter;
 }
 
+prometheus::Histogram& ServiceMetrics::request_seconds(const std::string& method, std::string_view route) {
+  auto& histogram = request_histograms_[{method, route}];
+  if (histogram == nullptr) {
+    histogram = &request_seconds_.Add(
+        {{"method", method}, {"route", std::string(route)}},
+        prometheus::Histogram::BucketBoundaries(kRequestBuckets.begin(), kRequestBuckets.end()));
+  }
+  return *histogram;
+}
+
 http::Handler ServiceMetrics::counted(const http::Router& routes, http::Handler handler) {
   const auto serve = [](ServiceMetrics* self, const http::Router* router, const http::Handler* inner,
                         http::Request request) -> boost::asio::awaitable<http::Response> {
     const std::string method = known_method(request.method);
     const std::string_view route = route_of(*router, request);
+    const auto began = runtime::steady_now();
     http::Response response = co_await (*inner)(std::move(request));
+    const std::chrono::duration<double> took = runtime::steady_now() - began;
+    self->request_seconds(method, route).Observe(took.count());
     self->requests(method, route, response.status).Increment();
     co_return response;
   };

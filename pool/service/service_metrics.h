@@ -1,7 +1,7 @@
 // The metrics of a DataStorage pod, next to those of its process: the pool as database/sql counts it, the
-// ingest, the journal, workspaces by state, requests by route and status, and refused ones by reason. Every
-// label has a fixed set of values, whatever clients send; figures of single workspaces are not here
-// (pool/service/routes/statistics.h).
+// ingest, the journal, workspaces by state, requests by route and status and how long they took, and refused
+// ones by reason. Every label has a fixed set of values, whatever clients send; figures of single workspaces
+// are not here (pool/service/routes/statistics.h).
 #pragma once
 
 #include <algorithm>
@@ -12,6 +12,7 @@
 #include <string>
 #include <string_view>
 #include <tuple>
+#include <utility>
 #include <vector>
 
 #include "pool/auth/bearer.h"
@@ -72,11 +73,13 @@ class ServiceMetrics {
 
  private:
   prometheus::Counter& requests(const std::string& method, std::string_view route, unsigned status);
+  prometheus::Histogram& request_seconds(const std::string& method, std::string_view route);
 
   void expose_workspaces(const std::optional<workspaces::WorkspaceCounts>& counts);
 
   runtime::Metrics metrics_;
   prometheus::Family<prometheus::Counter>& requests_;
+  prometheus::Family<prometheus::Histogram>& request_seconds_;
   prometheus::Family<prometheus::Counter>& refused_;
   prometheus::Family<prometheus::Gauge>& workspaces_;
   prometheus::Histogram& batch_events_;
@@ -84,6 +87,7 @@ class ServiceMetrics {
   prometheus::Histogram& lag_;
   prometheus::Histogram& write_seconds_;
   std::map<std::tuple<std::string, std::string_view, unsigned>, prometheus::Counter*> request_counters_;
+  std::map<std::pair<std::string, std::string_view>, prometheus::Histogram*> request_histograms_;
   std::vector<prometheus::Gauge*> gauges_;      // in the order of the table of gauges
   std::vector<prometheus::Counter*> counters_;  // likewise
 };

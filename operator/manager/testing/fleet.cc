@@ -112,7 +112,8 @@ void Fleet::start_operator(const std::string& kubeconfig) {
   operator_ = std::make_unique<Process>(
       std::vector<std::string>{program, "--kubeconfig=" + kubeconfig, "--namespace=default",
                                "--listen-address=127.0.0.1", "--health-port=" + std::to_string(kHealthPort),
-                               "--metrics-port=" + std::to_string(kMetricsPort)},
+                               "--metrics-port=" + std::to_string(kMetricsPort),
+                               "--page-port=" + std::to_string(kPagePort)},
       log());
   ASSERT_TRUE(
       eventually([&] { return fetch(kHealthPort, "/readyz").find("200 OK") != std::string::npos; }, 60s))

@@ -37,6 +37,7 @@ class Fleet : public ::testing::Test {
   static constexpr int kClients = 6;
   static constexpr std::uint16_t kHealthPort = 18081;
   static constexpr std::uint16_t kMetricsPort = 19090;
+  static constexpr std::uint16_t kPagePort = 18088;
 
   // `conduct_of`: the pod of the StoragePool with this number, of up to `storage_pools`.
   Fleet(int storage_pools, Conduct (*conduct_of)(int number));

@@ -51,6 +51,11 @@ TEST(ServiceMetrics, CountsRequestsByPatternAndNeverByWhatClientsSend) {
         << line << "\n"
         << text;
   }
+  EXPECT_NE(
+      text.find(
+          "storagepool_http_request_duration_seconds_count{method=\"GET\",route=\"/events/{event_id}\"} 2\n"),
+      std::string::npos)
+      << text;
   EXPECT_EQ(text.find("such"), std::string::npos);
   EXPECT_EQ(text.find("BREW"), std::string::npos);
 }

@@ -184,10 +184,11 @@ std::optional<Answer> Client::read(bool with_body) {
   answer.status = static_cast<unsigned>(std::stoul(head.substr(head.find(' ') + 1)));
   for (std::size_t line = head.find("\r\n") + 2; line < head.size();) {
     const std::size_t line_end = head.find("\r\n", line);
-    const std::size_t colon = head.find(": ", line);
+    const std::size_t colon = head.find(':', line);
     std::string name = head.substr(line, colon - line);
     for (char& c : name) c = to_lower(c);
-    answer.headers[name] = head.substr(colon + 2, line_end - colon - 2);
+    const std::size_t value = head.find_first_not_of(' ', colon + 1);
+    answer.headers[name] = head.substr(value, line_end - value);
     line = line_end + 2;
   }
   const std::string length = answer.header("content-length");
