@@ -95,6 +95,9 @@ class Gatherer {
       items_.push_back(objects("operator/" + std::string(kind) + ".yaml", {kind, "-n", name_space}));
     const auto pods = get_items(*context_.cluster, {"pods", "-n", name_space});
     if (!pods) return;  // asked again with the rest, and told of there
+    if (std::none_of(pods->begin(), pods->end(), runs_operator))
+      gathered_.errors.push_back("operator: no pod of it is in the namespace " + name_space +
+                                 " (--operator-namespace)");
     for (const Json& pod : *pods) {
       if (!runs_operator(pod)) continue;
       add_logs(pod, "operator", input_.log_lines, items_);

@@ -194,7 +194,8 @@ void add_journal(CLI::App& app, Actions& actions) {
   add("list", "How much waits, and the units that are set aside with their reasons", list);
   const auto [back, given_back] = add("put-back", "Has units that are set aside tried again", put_back);
   back->add_option("--sequence", given_back->sequences, "Units of one pod, as listed; without it all")
-      ->delimiter(',');
+      ->delimiter(',')
+      ->allow_extra_args(false);
   const auto [out, given_out] = add("export", "Writes the events as lines of JSON", export_all);
   out->add_option("--part", given_out->part, "set-aside or waiting")
       ->check(CLI::IsMember({"set-aside", "waiting"}))

@@ -35,7 +35,9 @@ std::string shown(const Words& words) {
 // Lives as long as kubectl does.
 struct Forwarded : public Port {
   explicit Forwarded(const Words& words) : child(words) {}
-  tl::expected<PodAnswer, std::string> send(const PodRequest& request) override { return send_here(port, request); }
+  tl::expected<PodAnswer, std::string> send(const PodRequest& request) override {
+    return send_here(port, request);
+  }
 
   Child child;
   std::uint16_t port = 0;
@@ -64,7 +66,8 @@ Result<std::string> Kubectl::run(const Words& words, std::string_view input) con
 
 Result<std::unique_ptr<Port>> Kubectl::open_port(const std::string& name_space, const std::string& target,
                                                  int port) const {
-  const Words words{"port-forward", "-n", name_space, "--address=127.0.0.1", target, ":" + std::to_string(port)};
+  const Words words{"port-forward",        "-n",   name_space,
+                    "--address=127.0.0.1", target, ":" + std::to_string(port)};
   Words all = command(words);
   std::erase_if(all, [](const std::string& word) { return word.starts_with("--request-timeout"); });
   auto forward = std::make_unique<Forwarded>(all);
@@ -78,7 +81,8 @@ Result<std::unique_ptr<Port>> Kubectl::open_port(const std::string& name_space, 
     }
     said = *line;
   }
-  return tl::unexpected(Failure{kind_of(said), shown(words) + ": " + (said.empty() ? "it did not come up in time" : said)});
+  return tl::unexpected(
+      Failure{kind_of(said), shown(words) + ": " + (said.empty() ? "it did not come up in time" : said)});
 }
 
 Failure describe(const Words& words, const Finished& finished, const std::string& program) {

@@ -13,12 +13,17 @@
 #include <charconv>
 #include <cstring>
 #include <optional>
+#include <utility>
 
 #include "operator/cli/child.h"
 #include "pool/common/runtime/clock.h"
 
 namespace storagepool::cli {
 namespace {
+
+tl::unexpected<std::string> failed(std::string why) {
+  return tl::unexpected(std::move(why));
+}
 
 std::string reason() {
   return std::strerror(errno);
@@ -69,7 +74,7 @@ tl::expected<PodAnswer, std::string> parse_answer(std::string_view bytes) {
   PodAnswer answer;
   if (!bytes.starts_with("HTTP/1.") || head_end == std::string_view::npos || bytes.size() < 12 ||
       std::from_chars(bytes.data() + 9, bytes.data() + 12, answer.status).ec != std::errc{})
-    return tl::unexpected("the answer is not HTTP; does the port speak TLS?");
+    return failed("the answer is not HTTP; does the port speak TLS?");
   answer.body = bytes.substr(head_end + 4);
   const std::string head = lower(bytes.substr(0, head_end + 2));
   constexpr std::string_view kLength = "\r\ncontent-length:";
@@ -79,7 +84,7 @@ tl::expected<PodAnswer, std::string> parse_answer(std::string_view bytes) {
   while (begin < head.size() && head[begin] == ' ') ++begin;
   std::size_t length = 0;
   std::from_chars(head.data() + begin, head.data() + head.size(), length);
-  if (answer.body.size() < length) return tl::unexpected("the answer was cut off");
+  if (answer.body.size() < length) return failed("the answer was cut off");
   answer.body.resize(length);
   return answer;
 }
@@ -88,28 +93,26 @@ tl::expected<PodAnswer, std::string> send_here(std::uint16_t port, const PodRequ
                                                const HttpLimits& limits) {
   const auto until = runtime::steady_now() + limits.deadline;
   const Descriptor socket(::socket(AF_INET, SOCK_STREAM | SOCK_CLOEXEC, 0));
-  if (!socket.open()) return tl::unexpected("no socket: " + reason());
-  if (const auto failure = connect_here(socket.get(), port))
-    return tl::unexpected("no connection: " + *failure);
+  if (!socket.open()) return failed("no socket: " + reason());
+  if (const auto failure = connect_here(socket.get(), port)) return failed("no connection: " + *failure);
   const std::string text = format_request(request);
   for (std::size_t sent = 0; sent < text.size();) {
-    if (!is_ready(socket.get(), POLLOUT, until)) return tl::unexpected("the request was not taken in time");
+    if (!is_ready(socket.get(), POLLOUT, until)) return failed("the request was not taken in time");
     const ssize_t count = ::send(socket.get(), text.data() + sent, text.size() - sent, MSG_NOSIGNAL);
-    if (count < 0 && errno != EAGAIN && errno != EINTR)
-      return tl::unexpected("the connection was lost: " + reason());
+    if (count < 0 && errno != EAGAIN && errno != EINTR) return failed("the connection was lost: " + reason());
     if (count > 0) sent += static_cast<std::size_t>(count);
   }
   std::string bytes;
   while (true) {
-    if (!is_ready(socket.get(), POLLIN, until)) return tl::unexpected("no answer in time");
+    if (!is_ready(socket.get(), POLLIN, until)) return failed("no answer in time");
     std::array<char, 65536> buffer{};
     const ssize_t count = ::recv(socket.get(), buffer.data(), buffer.size(), 0);
     if (count < 0 && (errno == EAGAIN || errno == EINTR)) continue;
     if (count <= 0) break;
     bytes.append(buffer.data(), static_cast<std::size_t>(count));
-    if (bytes.size() > limits.most_bytes) return tl::unexpected("the answer is too long");
+    if (bytes.size() > limits.most_bytes) return failed("the answer is too long");
   }
-  if (bytes.empty()) return tl::unexpected("the connection was closed without an answer");
+  if (bytes.empty()) return failed("the connection was closed without an answer");
   return parse_answer(bytes);
 }
 

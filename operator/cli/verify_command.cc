@@ -44,6 +44,7 @@ void add_verify(CLI::App& app, Actions& actions) {
   command.add_option("--skip", given->skipped, "Checks to leave out")
       ->check(CLI::IsMember(check_names()))
       ->delimiter(',')
+      ->allow_extra_args(false)
       ->type_name("CHECK");
   command
       .add_option_function<std::string>(
