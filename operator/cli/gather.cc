@@ -1,9 +1,11 @@
 #include "operator/cli/gather.h"
 
 #include <algorithm>
+#include <array>
 #include <iterator>
 #include <utility>
 
+#include "operator/cli/admin.h"
 #include "operator/cli/progress.h"
 #include "operator/cli/redact.h"
 #include "operator/cli/status.h"
@@ -75,6 +77,7 @@ class Gatherer {
       gathered_.errors.push_back("storagepools: " + pools.error().message);
     }
     ask();
+    ask_admin_ports();
     std::string errors;
     for (std::string& error : gathered_.errors) {
       error = redact_text(error);
@@ -122,6 +125,7 @@ class Gatherer {
     if (!pods) return;
     for (const Json& pod : *pods) {
       const std::string name = json::text_at(pod, "/metadata/name");
+      pods_.push_back({pool.name_space, name, folder + "/pods/" + name});
       add_logs(pod, folder + "/pods", input_.log_lines, items_);
       items_.push_back(
           path_of_pod(folder + "/pods/" + name, pool.name_space, name, render::kMetricsPort, "metrics"));
@@ -150,8 +154,43 @@ class Gatherer {
     }
   }
 
+  // What is in force in each pod, and what PostgreSQL told it: limits, sessions.
+  void ask_admin_ports() {
+    if (pods_.empty()) return;
+    const auto signer = operator_signer(*context_.cluster, input_.operator_namespace);
+    if (!signer) {
+      gathered_.errors.push_back("settings and facts of the pods: " + signer.error().message);
+      return;
+    }
+    std::vector<std::vector<Result<std::string>>> answers(pods_.size());
+    Progress progress(context_.err(), context_.around.err_is_terminal, "asking the pods for their settings",
+                      pods_.size());
+    for_each_at_once(pods_.size(), [&](std::size_t i) {
+      auto port = AdminPort::open(*context_.cluster, **signer, pods_[i].name_space, pods_[i].name);
+      for (const char* path : kAdminPaths)
+        answers[i].push_back(port ? port->send("GET", std::string("/admin/") + path)
+                                  : tl::unexpected(port.error()));
+      progress.step();
+    });
+    for (std::size_t i = 0; i < pods_.size(); ++i) {
+      for (std::size_t n = 0; n < kAdminPaths.size(); ++n) {
+        const std::string file = pods_[i].folder + "/" + kAdminPaths[n] + ".json";
+        if (answers[i][n]) add(file, redact_text(*answers[i][n]));
+        if (!answers[i][n]) gathered_.errors.push_back(file + ": " + answers[i][n].error().message);
+      }
+    }
+  }
+
+  struct PodPlace {
+    std::string name_space;
+    std::string name;
+    std::string folder;
+  };
+  static constexpr std::array<const char*, 2> kAdminPaths{"settings", "facts"};
+
   const Context& context_;
   const GatherInput& input_;
+  std::vector<PodPlace> pods_;
   std::vector<Item> items_;
   Gathered gathered_;
 };

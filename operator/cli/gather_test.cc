@@ -12,6 +12,7 @@
 #include "operator/cli/tar.h"
 #include "operator/cli/testing/recorded.h"
 #include "operator/render/render.h"
+#include "pool/common/encoding/encoding.h"
 #include "pool/common/runtime/testing/temporary_folder.h"
 
 namespace storagepool::cli {
@@ -109,6 +110,7 @@ TEST_F(MustGather, HasWhatThereIsAndSaysWhatIsNot) {
   const std::string errors =
       run_program({"tar", "-xOf", folder_ / "t.tar", "--wildcards", "*/errors.txt"}).out;
   EXPECT_THAT(errors, HasSubstr("operator/pods.yaml: not recorded"));
+  EXPECT_THAT(errors, HasSubstr("settings and facts of the pods: not recorded"));
   EXPECT_THAT(errors, HasSubstr("storagepools/team/audit/pods/audit-0/log.previous.txt: not recorded"));
   EXPECT_THAT(errors, HasSubstr("storagepools/team/audit/pods/audit-0/readyz.txt: not recorded"));
 }
@@ -118,7 +120,26 @@ TEST_F(MustGather, HoldsNoSecret) {
   const std::string archive = text_of(folder_ / "t.tar");
   EXPECT_THAT(archive, HasSubstr("sent Authorization: "));
   EXPECT_THAT(archive, Not(HasSubstr(kPlanted)));
-  for (const std::string& asked : recording_.asked) EXPECT_THAT(asked, Not(HasSubstr("get secret")));
+  for (const std::string& asked : recording_.asked) {
+    EXPECT_TRUE(asked.find("get secret") == std::string::npos ||
+                asked.find("storagepool-operator-key") != std::string::npos)
+        << asked;
+  }
+}
+
+TEST_F(MustGather, HasWhatPodsSayToWhoMayReadTheOperatorsKey) {
+  const std::string seed = "0123456789abcdefghijklmnopqrstuv";
+  recording_.answer("get secret storagepool-operator-key -n storagepool-system -o json",
+                    Json{{"data", {{"key", encoding::encode_base64(seed)}}}}.dump());
+  recording_.answer("get pod audit-0 -n team -o json", std::string(R"({"metadata": {"uid": "u"}})"));
+  recording_.pods["team pod/audit-0:8082 GET /admin/facts"] = {200, R"({"sessions": 7})"};
+  gather_to(folder_ / "t.tar");
+  const std::string archive = text_of(folder_ / "t.tar");
+  EXPECT_THAT(archive, HasSubstr(R"({"sessions": 7})"));
+  EXPECT_THAT(archive, HasSubstr("audit-0/settings.json: audit-0: GET /admin/settings: not recorded"));
+  EXPECT_THAT(archive, Not(HasSubstr(seed)));
+  EXPECT_THAT(archive, Not(HasSubstr(encoding::encode_base64(seed))));
+  EXPECT_THAT(archive, Not(HasSubstr("v4.public.")));
 }
 
 TEST_F(MustGather, WithoutAClusterStillSaysWhy) {

@@ -53,8 +53,8 @@ void add_troubles(const Pool& pool, PoolReport& report) {
     report.troubles.push_back(
         {"", "NotLookedAt",
          "the operator has not looked at the newest spec (generation " + std::to_string(generation) + ") yet",
-         "if that stays so, see whether the operator runs: kubectl get pods -A -l "
-         "app.kubernetes.io/name=storagepool-operator"});
+         "if that stays so, see whether the operator runs: kubectl get deployments -A -l "
+         "app.kubernetes.io/name=storagepool,app.kubernetes.io/component=operator"});
   for (const auto& condition : pool.status.conditions) {
     const std::string status(reconcile::to_string(condition.status));
     // A paused StoragePool may well be Ready, and is still to be told of.

@@ -35,6 +35,7 @@ class RecordedPort : public Port {
  public:
   RecordedPort(Recording& recording, std::string place) : recording_(recording), place_(std::move(place)) {}
   tl::expected<PodAnswer, std::string> send(const PodRequest& request) override {
+    const std::lock_guard lock(recording_.mutex);
     recording_.sent.push_back(request);
     const auto found = recording_.pods.find(place_ + " " + request.method + " " + request.path);
     if (found != recording_.pods.end()) return found->second;
