@@ -1,4 +1,6 @@
 // `kubectl storagepool` beside real pods: what it says is what is so.
+#include <unistd.h>
+
 #include <cstdlib>
 #include <string>
 #include <utility>
@@ -33,6 +35,19 @@ class PluginTellsTheTruth : public Scenario {
     EXPECT_EQ(said.exit_code, exit_code) << said.err << said.out;
     return json::parse(said.out, nullptr, false);
   }
+  // What the Secrets of this namespace and of the operator's hold.
+  std::vector<std::string> secrets() {
+    std::vector<std::string> found;
+    for (const std::string& place : {name_space(), operator_namespace()}) {
+      for (const json& secret : kubectl_json({"get", "secrets", "-n", place}).at("items")) {
+        for (const auto& [key, value] : secret.value("data", json::object()).items()) {
+          const Result decoded = run({"base64", "-d"}, value.get<std::string>());
+          if (key != "username" && decoded.out.size() >= 8) found.push_back(decoded.out);
+        }
+      }
+    }
+    return found;
+  }
   // The only StoragePool of `status`.
   json status_of_pool() {
     return plugin_json({"status"}).value("/servers/0/storagePools/0"_json_pointer, json());
@@ -58,6 +73,30 @@ TEST_F(PluginTellsTheTruth, OfPodsThatRun) {
     EXPECT_EQ(pod.at("journal").at("waitingEvents"), 0) << status;
     EXPECT_EQ(pod.at("generation"), audit.at("generation")) << status;
   }
+
+  const json top = plugin_json({"top"});
+  ASSERT_EQ(top.at("pods").size(), static_cast<std::size_t>(kPods));
+  EXPECT_EQ(top.at("pods").at(0).at("limit"), 4) << top;
+
+  // What can be good here is; what this cluster and this StoragePool have not is told.
+  const json verified = plugin_json({"verify", "--watch", "1s"}, 1).at("storagePools").at(0).at("checks");
+  std::vector<std::string> failed;
+  for (const json& check : verified) {
+    if (check.at("result") != "pass") failed.push_back(check.at("name"));
+  }
+  EXPECT_THAT(failed, ::testing::UnorderedElementsAre("tls", "postgres-tls", "journal", "alerts"))
+      << verified;
+
+  const std::string archive = ::testing::TempDir() + name_space() + ".tar";
+  const json gathered =
+      plugin_json({"must-gather", "--file", archive, "--operator-namespace", operator_namespace()});
+  EXPECT_EQ(gathered.at("errors"), json::array());
+  const std::string text = run({"tar", "-xOf", archive}).out;
+  EXPECT_THAT(text, HasSubstr("storagepool_pool_max_open 4"));
+  EXPECT_THAT(text, HasSubstr("\"level\":\"info\""));
+  for (const std::string& secret : secrets())
+    EXPECT_EQ(text.find(secret), std::string::npos) << "a secret is in it";
+  ::unlink(archive.c_str());
 
   EXPECT_EQ(plugin({"pause", "audit"}).exit_code, 0);
   EXPECT_TRUE(eventually(kLiveDeadline, [this]() -> std::string {
