@@ -68,6 +68,13 @@ std::unique_ptr<CLI::App> make_app(Options& options, Actions& actions) {
   app->footer(kFooter);
   add_shared(*app, options);
   add_status(*app, actions);
+  add_top(*app, actions);
+  add_verify(*app, actions);
+  add_must_gather(*app, actions);
+  add_plan(*app, actions);
+  add_render(*app, actions);
+  add_events(*app, actions);
+  add_journal(*app, actions);
   add_pause(*app, actions);
   add_completion(*app, actions);
   return app;
@@ -90,7 +97,9 @@ int run(std::vector<std::string> arguments, const Surroundings& around) {
     return kError;
   }
   context.cluster = around.connect(context.options.access);
-  return actions.at(app->get_subcommands().front())(context);
+  const CLI::App* command = app->get_subcommands().front();
+  while (!command->get_subcommands().empty()) command = command->get_subcommands().front();
+  return actions.at(command)(context);
 }
 
 }  // namespace storagepool::cli

@@ -85,6 +85,38 @@ TEST_F(Plugin, PausesAndResumes) {
   EXPECT_EQ(paused().value_or(Json()), false);
 }
 
+TEST_F(Plugin, PlansBesideWhatThereIs) {
+  Json wanted = testing::storage_pool("audit", {});
+  wanted.erase("status");
+  wanted["spec"]["postgres"]["host"] = "db.team";  // as the status has it
+  wanted["spec"]["replicas"] = 4;
+  wanted["spec"]["pool"] = {{"maxOpenConns", 9}};
+  const std::string file = control_plane_->file("wanted.json");
+  std::ofstream(file) << wanted;
+  const Finished said = plugin({"plan", "-f", file});
+  EXPECT_EQ(said.exit_code, 0) << said.err << said.out;
+  EXPECT_THAT(said.out,
+              AllOf(HasSubstr("team/audit"), HasSubstr("scales from 2 to 4 pods"), HasSubstr("36 of 87")));
+}
+
+TEST_F(Plugin, VerifiesWithExitCodes) {
+  const Finished said = plugin({"verify", "-A", "--watch", "0s"});
+  EXPECT_EQ(said.exit_code, 1) << said.err;
+  EXPECT_THAT(said.out, AllOf(HasSubstr("there is no PodDisruptionBudget audit"),
+                              HasSubstr("knows no PrometheusRules"), HasSubstr("does not tell its numbers")));
+}
+
+TEST_F(Plugin, GathersWhatThereIsWithoutAnOperator) {
+  const std::string file = control_plane_->file("gathered.tar");
+  const Finished said = plugin({"must-gather", "-A", "--file", file});
+  EXPECT_EQ(said.exit_code, 1) << said.err;
+  EXPECT_THAT(run_program({"tar", "-xOf", file, "--wildcards", "*/errors.txt"}).out,
+              HasSubstr("no pod of it is in the namespace storagepool-system"));
+  const std::string names = run_program({"tar", "-tf", file}).out;
+  EXPECT_THAT(names, AllOf(HasSubstr("/storagepools/team/audit/storagepool.yaml\n"),
+                           HasSubstr("/customresourcedefinition.yaml\n"), HasSubstr("/errors.txt\n")));
+}
+
 TEST_F(Plugin, CompletesNamesOfTheCluster) {
   const Finished script = plugin({"completion", "bash"});
   ASSERT_EQ(script.exit_code, 0);

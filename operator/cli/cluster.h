@@ -2,12 +2,15 @@
 // the plugin can, with the same kubeconfig, credentials and proxies. Tests answer with recorded objects.
 #pragma once
 
+#include <memory>
 #include <string>
 #include <string_view>
 #include <vector>
 
 #include <nlohmann/json.hpp>
 #include <tl/expected.hpp>
+
+#include "operator/cli/port.h"
 
 namespace storagepool::cli {
 
@@ -37,6 +40,9 @@ class Cluster {
   virtual ~Cluster() = default;
   // What `kubectl WORDS` prints. Thread-safe.
   virtual Result<std::string> run(const Words& words, std::string_view input = {}) const = 0;
+  // A port of "pod/NAME" or "service/NAME", as long as the result lives, within the thread that asked.
+  virtual Result<std::unique_ptr<Port>> open_port(const std::string& name_space, const std::string& target,
+                                                  int port) const = 0;
 };
 
 // One object, or a list, of `kubectl get WORDS -o json`.

@@ -59,6 +59,13 @@ using Actions = std::map<const CLI::App*, std::function<int(Context&)>>;
 
 // Each adds a command to the command line, and what it does.
 void add_status(CLI::App& app, Actions& actions);
+void add_plan(CLI::App& app, Actions& actions);
+void add_render(CLI::App& app, Actions& actions);
+void add_verify(CLI::App& app, Actions& actions);
+void add_top(CLI::App& app, Actions& actions);
+void add_must_gather(CLI::App& app, Actions& actions);
+void add_events(CLI::App& app, Actions& actions);
+void add_journal(CLI::App& app, Actions& actions);
 void add_pause(CLI::App& app, Actions& actions);
 void add_completion(CLI::App& app, Actions& actions);
 

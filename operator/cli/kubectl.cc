@@ -1,8 +1,12 @@
 #include "operator/cli/kubectl.h"
 
 #include <algorithm>
+#include <charconv>
+#include <cstdint>
 #include <utility>
 
+#include "operator/cli/child.h"
+#include "pool/common/runtime/clock.h"
 #include "pool/common/settings/duration.h"
 
 namespace storagepool::cli {
@@ -28,6 +32,17 @@ std::string shown(const Words& words) {
   return text;
 }
 
+// Lives as long as kubectl does.
+struct Forwarded : public Port {
+  explicit Forwarded(const Words& words) : child(words) {}
+  tl::expected<PodAnswer, std::string> send(const PodRequest& request) override {
+    return send_here(port, request);
+  }
+
+  Child child;
+  std::uint16_t port = 0;
+};
+
 }  // namespace
 
 Kubectl::Kubectl(std::string program, Access access)
@@ -47,6 +62,27 @@ Result<std::string> Kubectl::run(const Words& words, std::string_view input) con
   Finished finished = run_program(command(words), input, limits);
   if (finished.ok()) return std::move(finished.out);
   return tl::unexpected(describe(words, finished, program_));
+}
+
+Result<std::unique_ptr<Port>> Kubectl::open_port(const std::string& name_space, const std::string& target,
+                                                 int port) const {
+  const Words words{"port-forward",        "-n",   name_space,
+                    "--address=127.0.0.1", target, ":" + std::to_string(port)};
+  Words all = command(words);
+  std::erase_if(all, [](const std::string& word) { return word.starts_with("--request-timeout"); });
+  auto forward = std::make_unique<Forwarded>(all);
+  const auto until = runtime::steady_now() + access_.request_timeout + kGrace;
+  std::string said;
+  while (const auto line = forward->child.read_line(until)) {
+    constexpr std::string_view kBefore = "Forwarding from 127.0.0.1:";
+    if (line->starts_with(kBefore)) {
+      std::from_chars(line->data() + kBefore.size(), line->data() + line->size(), forward->port);
+      return std::unique_ptr<Port>(std::move(forward));
+    }
+    said = *line;
+  }
+  return tl::unexpected(
+      Failure{kind_of(said), shown(words) + ": " + (said.empty() ? "it did not come up in time" : said)});
 }
 
 Failure describe(const Words& words, const Finished& finished, const std::string& program) {

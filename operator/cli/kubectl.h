@@ -22,6 +22,8 @@ class Kubectl : public Cluster {
   Kubectl(std::string program, Access access);
 
   Result<std::string> run(const Words& words, std::string_view input = {}) const override;
+  Result<std::unique_ptr<Port>> open_port(const std::string& name_space, const std::string& target,
+                                          int port) const override;
   // The whole command of `kubectl WORDS`.
   Words command(const Words& words) const;
 

@@ -63,7 +63,7 @@ std::size_t width_of(std::string_view text) {
       std::count_if(text.begin(), text.end(), [](char c) { return (c & 0xC0) != 0x80; }));
 }
 
-void Table::add(const std::vector<std::string>& row) {
+void Table::add_texts(const std::vector<std::string>& row) {
   std::vector<Cell> cells;
   cells.reserve(row.size());
   for (const std::string& text : row) cells.push_back({text});

@@ -35,7 +35,7 @@ class Table {
     Color color = Color::kPlain;
   };
   void add(std::vector<Cell> row) { rows_.push_back(std::move(row)); }
-  void add(const std::vector<std::string>& row);
+  void add_texts(const std::vector<std::string>& row);
   std::string text(const Paint& paint) const;
 
  private:

@@ -27,7 +27,7 @@ TEST(Output, YamlKeepsTextsTexts) {
 
 TEST(Output, ColumnsAreAlignedWithoutSpacesAtTheEnd) {
   Table table;
-  table.add(std::vector<std::string>{"A", "LONG", "C"});
+  table.add_texts({"A", "LONG", "C"});
   table.add({{"└─ x"}, {"1", Color::kBad}, {""}});
   EXPECT_EQ(table.text(Paint(false)), "A     LONG  C\n└─ x  1\n");
   EXPECT_EQ(table.text(Paint(true)), "A     LONG  C\n└─ x  \033[31m1\033[0m\n");

@@ -248,7 +248,7 @@ std::string to_table(const StatusReport& report, const Paint& paint) {
   for (const ServerReport& server : report.servers) {
     text += server_text(server) + "\n";
     Table table;
-    table.add({"", "READY", "LIMIT", "OPEN", "IN USE", "WAITING", "GENERATION", "JOURNAL", "STATUS"});
+    table.add_texts({"", "READY", "LIMIT", "OPEN", "IN USE", "WAITING", "GENERATION", "JOURNAL", "STATUS"});
     for (const PoolReport& pool : server.pools) add_pool(table, pool, &pool == &server.pools.back());
     text += table.text(paint);
     for (const PoolReport& pool : server.pools) {

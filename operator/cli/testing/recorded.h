@@ -24,9 +24,26 @@ inline std::string joined(const Words& words) {
 struct Recording {
   std::map<std::string, Result<std::string>> answers;
   std::vector<std::string> asked{};
+  std::map<std::string, PodAnswer> pods{};  // by "NAMESPACE TARGET:PORT METHOD PATH"
+  std::vector<PodRequest> sent{};
   std::mutex mutex{};
 
   void answer(const std::string& words, Result<std::string> answer) { answers[words] = std::move(answer); }
+};
+
+class RecordedPort : public Port {
+ public:
+  RecordedPort(Recording& recording, std::string place) : recording_(recording), place_(std::move(place)) {}
+  tl::expected<PodAnswer, std::string> send(const PodRequest& request) override {
+    recording_.sent.push_back(request);
+    const auto found = recording_.pods.find(place_ + " " + request.method + " " + request.path);
+    if (found != recording_.pods.end()) return found->second;
+    return tl::unexpected("not recorded: " + place_ + " " + request.method + " " + request.path);
+  }
+
+ private:
+  Recording& recording_;
+  std::string place_;
 };
 
 class RecordedCluster : public Cluster {
@@ -39,6 +56,11 @@ class RecordedCluster : public Cluster {
     const auto found = recording_.answers.find(joined(words));
     if (found != recording_.answers.end()) return found->second;
     return tl::unexpected(Failure{FailureKind::kNotFound, "not recorded: " + joined(words)});
+  }
+
+  Result<std::unique_ptr<Port>> open_port(const std::string& name_space, const std::string& target,
+                                          int port) const override {
+    return std::make_unique<RecordedPort>(recording_, name_space + " " + target + ":" + std::to_string(port));
   }
 
  private:
@@ -90,7 +112,8 @@ inline Json settled_status() {
     "pods": [{"name": "audit-0", "ready": true, "appliedGeneration": 12, "maxOpenConns": 9},
              {"name": "audit-1", "ready": true, "appliedGeneration": 11, "maxOpenConns": 9}],
     "serverFacts": {"target": "db.team:5432/d", "systemIdentifier": "77", "serverVersion": 160010, "maxConnections": 100,
-        "superuserReservedConnections": 3, "reservedConnections": 0},
+        "superuserReservedConnections": 3, "reservedConnections": 0,
+        "observedAt": "2026-01-31T12:00:00Z"},
     "conditions": [{"type": "Ready", "status": "True", "reason": "Ready", "message": "m",
                     "observedGeneration": 2, "lastTransitionTime": "2026-01-31T12:00:01Z"}]})");
 }
