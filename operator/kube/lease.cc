@@ -38,7 +38,8 @@ std::optional<Json> Election::next(const Json& read, TimePoint now, runtime::Tim
             {"leaseDurationSeconds", kDuration.count()},
             {"acquireTime", mine ? json::text_at(read, "/spec/acquireTime") : time},
             {"renewTime", time},
-            {"leaseTransitions", json::integer_at(read, "/spec/leaseTransitions", 0) + (mine || read.is_null() ? 0 : 1)}};
+            {"leaseTransitions",
+             json::integer_at(read, "/spec/leaseTransitions", 0) + (mine || read.is_null() ? 0 : 1)}};
   if (spec["acquireTime"] == "") spec["acquireTime"] = time;
   return Json{{"metadata",
                {{"name", lease_.name},

@@ -3,9 +3,10 @@
 // says, and tells when it had sent what was written.
 //
 // Clocks of machines are not compared: a candidate measures by its own for how long the Lease has not
-// changed, and takes it over after kDuration. Who leads counts from when it *sent* its last renewal, and gives
-// up kDuration - kRenewDeadline earlier than anybody may take over. That holds also when somebody deletes the
-// Lease, once within kDuration, but for a candidate that has never seen it: it cannot know of a holder.
+// changed, and takes it over after kDuration. Who leads counts from when it *sent* its last renewal, and
+// gives up kDuration - kRenewDeadline earlier than anybody may take over. That holds also when somebody
+// deletes the Lease, once within kDuration, but for a candidate that has never seen it: it cannot know of a
+// holder.
 #pragma once
 
 #include <chrono>

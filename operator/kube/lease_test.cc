@@ -143,12 +143,13 @@ TEST(Election, NeverDoTwoLead) {
     Stored stored;
     struct Process {
       Election election;
-      std::chrono::milliseconds ahead;   // of its clock
+      std::chrono::milliseconds ahead;  // of its clock
       runtime::TimePoint wakes = kStart;
     };
     std::vector<Process> processes;
     for (const char* name : {"a", "b", "c"})
-      processes.push_back({candidate(name), std::chrono::milliseconds(random() % 3'600'000), kStart + std::chrono::milliseconds(random() % 2000)});
+      processes.push_back({candidate(name), std::chrono::milliseconds(random() % 3'600'000),
+                           kStart + std::chrono::milliseconds(random() % 2000)});
     int led = 0;
     auto removed = kStart;
     for (auto now = kStart; now < kStart + 300s; now += 100ms) {
@@ -168,7 +169,8 @@ TEST(Election, NeverDoTwoLead) {
         process.election.written(own);
       }
       int leaders = 0;
-      for (const Process& process : processes) leaders += process.election.leads_until() > now + process.ahead;
+      for (const Process& process : processes)
+        leaders += process.election.leads_until() > now + process.ahead;
       ASSERT_LE(leaders, 1) << "after " << (now - kStart) / 1ms << " ms";
       led += leaders;
     }

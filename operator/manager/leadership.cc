@@ -15,7 +15,9 @@ namespace {
 
 using kube::Election;
 
-constexpr std::chrono::seconds kRequestDeadline{5};
+// A connection that nothing comes through any more costs one of these, and there is time for the next.
+constexpr std::chrono::seconds kRequestDeadline{4};
+constexpr std::chrono::milliseconds kRetryAfterFailure{500};
 constexpr const char* kFieldManager = "storagepool-operator";
 
 }  // namespace
@@ -45,7 +47,8 @@ bool Leadership::wait(const std::stop_token& stop,
   std::string told;
   while (!stop.stop_requested() && leads_until() <= runtime::steady_now()) {
     if (!holder_.empty() && holder_ != told) waits_for(told = holder_);
-    changed_.wait_for(lock, stop, Election::kRetryPeriod, [&] { return leads_until() > runtime::steady_now(); });
+    changed_.wait_for(lock, stop, Election::kRetryPeriod,
+                      [&] { return leads_until() > runtime::steady_now(); });
   }
   return !stop.stop_requested();
 }
@@ -65,7 +68,10 @@ void Leadership::run(const std::stop_token& stop) {
       return;
     }
     led = leads;
-  } while (runtime::pause_for(Election::kRetryPeriod * (800 + static_cast<int>(random() % 400)) / 1000, stop));
+  } while (runtime::pause_for(failure_.empty()
+                                  ? Election::kRetryPeriod * (800 + static_cast<int>(random() % 400)) / 1000
+                                  : kRetryAfterFailure,
+                              stop));
   if (led) release();
 }
 
@@ -81,7 +87,8 @@ void Leadership::attempt() {
   if (next) {
     const auto written = write(*lease, std::move(*next));
     if (written) election_.written(sent);
-    if (!written && !written.error().is_conflict() && !written.error().is_already_exists()) return fail(written.error());
+    if (!written && !written.error().is_conflict() && !written.error().is_already_exists())
+      return fail(written.error());
   }
   failure_.clear();
   until_ = election_.leads_until();
@@ -94,8 +101,8 @@ void Leadership::release() {
   until_ = runtime::TimePoint::min();
   leads_.Set(0);
   const auto lease = read();
-  const auto released = lease ? write(*lease, election_.released(*lease, runtime::wall_now()))
-                              : tl::unexpected(lease.error());
+  const auto released =
+      lease ? write(*lease, election_.released(*lease, runtime::wall_now())) : tl::unexpected(lease.error());
   if (!released) {
     log::warn("could not give the lease back: the next operator waits for its end",
               {{"lease", lease_.to_string()}, {"detail", released.error().to_string()}});

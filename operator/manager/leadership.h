@@ -25,7 +25,8 @@ inline constexpr const char* kLease = "storagepool-operator";
 class Leadership {
  public:
   // `lost` is called once, from a thread of this, when a place that was held is held no more. Transport and
-  // metrics outlive this.
+  // metrics outlive this; a transport of its own keeps renewals from waiting for connections that others
+  // found dead.
   Leadership(kube::Transport& transport, runtime::Metrics& metrics, const std::string& name_space,
              std::string identity, std::function<void()> lost);
   ~Leadership();  // gives the place to the next, if it is held
@@ -68,8 +69,8 @@ class Fence final : public kube::Transport {
       : transport_(transport), leads_until_(std::move(leads_until)) {}
 
   tl::expected<std::string, kube::ApiError> request(const kube::ApiRequest& request) override;
-  tl::expected<void, kube::ApiError> stream(const kube::StreamRequest& request, const kube::LineHandler& on_line,
-                                            std::stop_token stop) override {
+  tl::expected<void, kube::ApiError> stream(const kube::StreamRequest& request,
+                                            const kube::LineHandler& on_line, std::stop_token stop) override {
     return transport_.stream(request, on_line, std::move(stop));
   }
 

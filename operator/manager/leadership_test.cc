@@ -35,7 +35,8 @@ bool eventually(const std::function<bool()>& condition) {
 class Leases {
  public:
   std::unique_ptr<kube::FakeTransport> transport() {
-    return std::make_unique<kube::FakeTransport>([this](const ApiRequest& request) { return answer(request); });
+    return std::make_unique<kube::FakeTransport>(
+        [this](const ApiRequest& request) { return answer(request); });
   }
   std::string holder() {
     const std::lock_guard lock(mutex_);
@@ -50,7 +51,8 @@ class Leases {
 
  private:
   tl::expected<std::string, ApiError> answer(const ApiRequest& request) {
-    if (fails_) return tl::unexpected(ApiError{.reason = std::string(kube::kReasonTransport), .message = "away"});
+    if (fails_)
+      return tl::unexpected(ApiError{.reason = std::string(kube::kReasonTransport), .message = "away"});
     const std::lock_guard lock(mutex_);
     if (request.method == Method::kGet) {
       if (lease_.is_null()) return tl::unexpected(ApiError{.status = 404, .reason = "NotFound"});

@@ -2,6 +2,7 @@
 
 #include <atomic>
 #include <chrono>
+#include <cstdlib>
 #include <memory>
 #include <mutex>
 #include <thread>
@@ -260,8 +261,10 @@ int run(const Options& options) {
   });
   kube::initialize_http_threads();
   const auto transport = kube::make_transport(*config);
-  if (!transport) {
-    log::error("no way to the Kubernetes API", {{"detail", transport.error()}});
+  const auto of_lease = kube::make_transport(*config);
+  if (!transport || !of_lease) {
+    log::error("no way to the Kubernetes API",
+               {{"detail", transport ? of_lease.error() : transport.error()}});
     return 2;
   }
 
@@ -290,11 +293,10 @@ int run(const Options& options) {
   }
 
   std::atomic<bool> well = true;
-  Leadership leadership(**transport, metrics, name_space_of(options, *config), leader_identity(options.pod_name),
-                        [&] {
-                          well = false;
-                          boost::asio::post(context, [&] { context.stop(); });
-                        });
+  // Who has lost its place ends at once: its threads may wait for the API server for long, and what they
+  // would write then is another's.
+  Leadership leadership(**of_lease, metrics, name_space_of(options, *config),
+                        leader_identity(options.pod_name), [] { std::_Exit(1); });
   worker = std::jthread([&](const std::stop_token& stop) {
     Work work(options, *config, **transport, leadership, metrics, readiness, heard);
     if (work.run(stop)) return;
