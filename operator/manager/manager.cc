@@ -2,6 +2,7 @@
 
 #include <atomic>
 #include <chrono>
+#include <cstdlib>
 #include <memory>
 #include <mutex>
 #include <thread>
@@ -14,6 +15,7 @@
 #include "operator/kube/transport/cpprest_transport.h"
 #include "operator/manager/controller.h"
 #include "operator/manager/issuer_watch.h"
+#include "operator/manager/leadership.h"
 #include "operator/manager/operator_key.h"
 #include "operator/manager/page/page.h"
 #include "operator/pods/live_pods.h"
@@ -128,11 +130,13 @@ awaitable<void> drain(const std::vector<std::unique_ptr<http::Server>>& servers,
 class Work {
  public:
   Work(const Options& options, const kube::ClientConfig& config, kube::Transport& transport,
-       runtime::Metrics& metrics, Readiness& readiness, Heard& heard)
+       Leadership& leadership, runtime::Metrics& metrics, Readiness& readiness, Heard& heard)
       : options_(options),
         config_(config),
         name_space_(name_space_of(options, config)),
         transport_(transport),
+        leadership_(leadership),
+        fence_(transport, [this] { return leadership_.leads_until(); }),
         metrics_(metrics),
         readiness_(readiness),
         heard_(heard),
@@ -141,13 +145,14 @@ class Work {
   // False: something is wrong that waiting does not cure.
   bool run(const std::stop_token& stop) {
     const std::stop_callback shut_down(stop, [this] { queue_.shut_down(); });
-    const kube::Client client(transport_, kFieldManager);
+    if (!wait_for_place(stop)) return true;
+    const kube::Client client(fence_, kFieldManager);
     const auto key = operator_key(client, stop);
     if (!key) return stop.stop_requested();
     const pods::Signer signer(*key);
     kube::EventRecorder recorder(client, "storagepool.dev/operator", kFieldManager);
     reconcile::KubeCluster cluster(
-        transport_, client, recorder, metrics_,
+        fence_, client, recorder, metrics_,
         [this](const kube::ObjectKey& pool, kube::Priority priority) { queue_.add(pool, priority); });
     cluster.start();
     IssuerWatch issuer(
@@ -174,6 +179,14 @@ class Work {
   }
 
  private:
+  // An operator that waits for another's end is as it should be.
+  bool wait_for_place(const std::stop_token& stop) {
+    return leadership_.wait(stop, [this](const std::string& holder) {
+      log::info("another operator leads, waiting for its place", {{"holder", holder}});
+      readiness_.set("");
+    });
+  }
+
   std::optional<std::string> operator_key(const kube::Client& client, const std::stop_token& stop) {
     bool warned = false;
     while (!stop.stop_requested()) {
@@ -217,6 +230,8 @@ class Work {
   const kube::ClientConfig& config_;
   std::string name_space_;
   kube::Transport& transport_;
+  Leadership& leadership_;
+  Fence fence_;
   runtime::Metrics& metrics_;
   Readiness& readiness_;
   Heard& heard_;
@@ -246,8 +261,10 @@ int run(const Options& options) {
   });
   kube::initialize_http_threads();
   const auto transport = kube::make_transport(*config);
-  if (!transport) {
-    log::error("no way to the Kubernetes API", {{"detail", transport.error()}});
+  const auto of_lease = kube::make_transport(*config);
+  if (!transport || !of_lease) {
+    log::error("no way to the Kubernetes API",
+               {{"detail", transport ? of_lease.error() : transport.error()}});
     return 2;
   }
 
@@ -276,10 +293,15 @@ int run(const Options& options) {
   }
 
   std::atomic<bool> well = true;
+  // Who has lost its place ends at once: its threads may wait for the API server for long, and what they
+  // would write then is another's.
+  Leadership leadership(**of_lease, metrics, name_space_of(options, *config),
+                        leader_identity(options.pod_name), [] { std::_Exit(1); });
   worker = std::jthread([&](const std::stop_token& stop) {
-    Work work(options, *config, **transport, metrics, readiness, heard);
-    well = work.run(stop);
-    if (!well) boost::asio::post(context, [&] { context.stop(); });
+    Work work(options, *config, **transport, leadership, metrics, readiness, heard);
+    if (work.run(stop)) return;
+    well = false;
+    boost::asio::post(context, [&] { context.stop(); });
   });
   context.run();
   worker.request_stop();

@@ -55,6 +55,9 @@ tl::expected<Options, int> parse_options(int argc, const char* const* argv, std:
          "--namespace", options.name_space,
          "The operator's own namespace, where it keeps its key; without it that of the kubeconfig or the pod")
       ->envname("POD_NAMESPACE");
+  app.add_option("--pod-name", options.pod_name,
+                 "The operator's pod, by whose name others see that it leads; without it a name of its own")
+      ->envname("POD_NAME");
   app.add_option("--default-image", options.default_image, "Image of pods whose StoragePool names none")
       ->capture_default_str();
   app.add_option("--listen-address", options.listen_address,

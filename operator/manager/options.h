@@ -30,6 +30,7 @@ struct Check {
 struct Options {
   std::string kubeconfig;  // empty: $KUBECONFIG, else the pod's service account
   std::string name_space;  // the operator's own; empty: that of the kubeconfig's context or of the pod
+  std::string pod_name;    // the operator's own; empty: it runs in none
   std::string default_image = "docker.io/storagepool/storagepool:" STORAGEPOOL_VERSION;
   std::string listen_address = "::";  // and IPv4
   std::uint16_t health_port = 8081;   // 0 lets the kernel choose

@@ -1,5 +1,7 @@
 // The operator's program beside an API server that is killed, whose storage is restored from a backup, or
 // that it does not reach any more without being told: it goes on by itself.
+#include <signal.h>
+
 #include <map>
 #include <set>
 #include <string>
@@ -109,6 +111,32 @@ TEST_F(Restarts, AfterARestoreOfTheStorageItActsOnWhatIsThere) {
   expect_change_is_acted_on(3, 4);
   EXPECT_TRUE(eventually([&] { return all_ready(); }, kDeadline, 200ms));
   EXPECT_TRUE(comes_to_rest());
+}
+
+// Stopped for longer than its place is good for, the first comes back to another that leads.
+TEST_F(Restarts, WhoComesBackAfterItsPlaceIsGoneWritesNothing) {
+  start_operator(control_plane_->kubeconfig());
+  settle();
+  const std::string second_log = control_plane_->file("second.log");
+  const auto second = operator_at(kHealthPort + 100, control_plane_->kubeconfig(), second_log);
+  const auto said = [](const std::string& log, const std::string& text) {
+    return testing::tail_of(log, std::string::npos).find(text) != std::string::npos;
+  };
+  ASSERT_TRUE(eventually([&] { return said(second_log, "another operator leads"); }, kDeadline, 50ms));
+  expect_change_is_acted_on(1, 5);
+  EXPECT_FALSE(said(second_log, "\"leads\""));
+
+  operator_->signal(SIGSTOP);
+  ASSERT_TRUE(eventually([&] { return said(second_log, "\"leads\""); }, kDeadline, 50ms));
+  expect_change_is_acted_on(2, 6);
+  ASSERT_TRUE(eventually([&] { return all_ready(); }, kDeadline, 200ms));
+  const auto before = versions();
+  operator_->signal(SIGCONT);
+  ASSERT_TRUE(eventually([&] { return !operator_->running(); }, kDeadline, 50ms));
+  EXPECT_EQ(operator_->exit_code(), 1) << testing::tail_of(log());
+  EXPECT_TRUE(said(log(), "leads no more"));
+  EXPECT_EQ(versions(), before);
+  expect_change_is_acted_on(3, 7);
 }
 
 TEST_F(Restarts, AHalfOpenConnectionIsNoticed) {

@@ -93,6 +93,16 @@ void Process::kill() {
   while (running() && std::chrono::steady_clock::now() < deadline) std::this_thread::sleep_for(1ms);
 }
 
+void Process::signal(int number) const {
+  ::kill(pid_, number);
+}
+
+int Process::exit_code() {
+  siginfo_t info{};
+  check(::waitid(P_PID, static_cast<id_t>(pid_), &info, WEXITED | WNOWAIT) == 0, "waitid");
+  return info.si_code == CLD_EXITED ? info.si_status : 128 + info.si_status;
+}
+
 ControlPlane::ControlPlane() {
   static std::once_flag entered;  // threads of libraries outlive a control plane
   std::call_once(entered, enter_own_network);

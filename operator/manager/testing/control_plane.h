@@ -27,6 +27,9 @@ class Process {
 
   bool running() const;
   void kill();  // at once; it is still to be destroyed
+  void signal(int number) const;
+  // Of one that has ended; waits for it.
+  int exit_code();
 
  private:
   pid_t pid_ = -1;

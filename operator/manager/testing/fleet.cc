@@ -105,16 +105,21 @@ Json Fleet::storage_pool(int number) {
               {"credentialsSecretRef", {{"name", "creds"}}}}}}}};
 }
 
-void Fleet::start_operator(const std::string& kubeconfig) {
+std::unique_ptr<Process> Fleet::operator_at(std::uint16_t first_port, const std::string& kubeconfig,
+                                            const std::string& log) const {
   const char* given = std::getenv("STORAGEPOOL_OPERATOR");
   const std::string program = given != nullptr && *given != '\0' ? given : STORAGEPOOL_OPERATOR_PROGRAM;
-  operator_.reset();
-  operator_ = std::make_unique<Process>(
+  return std::make_unique<Process>(
       std::vector<std::string>{program, "--kubeconfig=" + kubeconfig, "--namespace=default",
-                               "--listen-address=127.0.0.1", "--health-port=" + std::to_string(kHealthPort),
-                               "--metrics-port=" + std::to_string(kMetricsPort),
-                               "--page-port=" + std::to_string(kPagePort)},
-      log());
+                               "--listen-address=127.0.0.1", "--health-port=" + std::to_string(first_port),
+                               "--metrics-port=" + std::to_string(first_port + 1),
+                               "--page-port=" + std::to_string(first_port + 2)},
+      log);
+}
+
+void Fleet::start_operator(const std::string& kubeconfig) {
+  operator_.reset();
+  operator_ = operator_at(kHealthPort, kubeconfig, log());
   ASSERT_TRUE(
       eventually([&] { return fetch(kHealthPort, "/readyz").find("200 OK") != std::string::npos; }, 60s))
       << tail_of(log());

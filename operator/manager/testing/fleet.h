@@ -36,8 +36,8 @@ class Fleet : public ::testing::Test {
  protected:
   static constexpr int kClients = 6;
   static constexpr std::uint16_t kHealthPort = 18081;
-  static constexpr std::uint16_t kMetricsPort = 19090;
-  static constexpr std::uint16_t kPagePort = 18088;
+  static constexpr std::uint16_t kMetricsPort = kHealthPort + 1;
+  static constexpr std::uint16_t kPagePort = kHealthPort + 2;
 
   // `conduct_of`: the pod of the StoragePool with this number, of up to `storage_pools`.
   Fleet(int storage_pools, Conduct (*conduct_of)(int number));
@@ -48,6 +48,9 @@ class Fleet : public ::testing::Test {
   static kube::Json storage_pool(int number);
 
   void start_operator(const std::string& kubeconfig);
+  // One that has the ports from this on: health, metrics, page.
+  std::unique_ptr<Process> operator_at(std::uint16_t first_port, const std::string& kubeconfig,
+                                       const std::string& log) const;
   std::string log() const { return control_plane_->file("operator.log"); }
   void make_storage_pools(int count);
   // Of p<number>, which is there.
