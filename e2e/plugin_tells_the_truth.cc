@@ -39,8 +39,10 @@ class PluginTellsTheTruth : public Scenario {
   std::vector<std::string> secrets() {
     std::vector<std::string> found;
     for (const std::string& place : {name_space(), operator_namespace()}) {
-      for (const json& secret : kubectl_json({"get", "secrets", "-n", place}).at("items")) {
-        for (const auto& [key, value] : secret.value("data", json::object()).items()) {
+      const json list = kubectl_json({"get", "secrets", "-n", place});
+      for (const json& secret : list.at("items")) {
+        const json data = secret.value("data", json::object());
+        for (const auto& [key, value] : data.items()) {
           const Result decoded = run({"base64", "-d"}, value.get<std::string>());
           if (key != "username" && decoded.out.size() >= 8) found.push_back(decoded.out);
         }
@@ -84,8 +86,7 @@ TEST_F(PluginTellsTheTruth, OfPodsThatRun) {
   for (const json& check : verified) {
     if (check.at("result") != "pass") failed.push_back(check.at("name"));
   }
-  EXPECT_THAT(failed, ::testing::UnorderedElementsAre("tls", "postgres-tls", "journal", "alerts"))
-      << verified;
+  EXPECT_THAT(failed, ::testing::UnorderedElementsAre("tls", "postgres-tls", "alerts")) << verified;
 
   const std::string archive = ::testing::TempDir() + name_space() + ".tar";
   const json gathered =
