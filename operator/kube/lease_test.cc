@@ -121,9 +121,10 @@ TEST(Election, ADeletedLeaseIsItsHoldersForAWholeDuration) {
   stored.remove();
   EXPECT_FALSE(tries(b, stored, kStart + 1s));
   EXPECT_TRUE(tries(a, stored, kStart + 2s));
+  EXPECT_FALSE(tries(b, stored, kStart + 3s));
   stored.remove();
-  for (auto now = kStart + 3s; now < kStart + 18s; now += 2s) EXPECT_FALSE(tries(b, stored, now));
-  EXPECT_TRUE(tries(b, stored, kStart + 19s));
+  for (auto now = kStart + 5s; now < kStart + 20s; now += 2s) EXPECT_FALSE(tries(b, stored, now));
+  EXPECT_TRUE(tries(b, stored, kStart + 21s));
 }
 
 TEST(Election, ALeaseWithoutShapeIsTaken) {

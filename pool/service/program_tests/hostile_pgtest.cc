@@ -44,7 +44,7 @@ constexpr std::size_t kMiB = std::size_t{1} << 20;
 // Nobody waits behind others for longer than the shortest deadline of the design, that of a head.
 constexpr auto kShortestDeadline = 10s;
 // What an idle pod takes, 4,096 connections of some 12 KiB, and what PostgreSQL's answers and the queue hold.
-constexpr std::size_t kBaseBytes = 112 * kMiB;
+constexpr std::size_t kBaseBytes = 144 * kMiB;
 constexpr std::size_t kBudgetBytes = http::Limits().memory_bytes;
 
 // Of the program as it ships (STORAGEPOOL_DATASTORAGE); a sanitizer keeps what was freed.
