@@ -54,7 +54,7 @@ tl::expected<ListPage, ApiError> parse_list_page(std::string_view body, const Re
 
 ApiRequest list_request(const ResourceType& type, const ListOptions& options,
                         const std::string& continue_token) {
-  ApiRequest request{.path = collection_path(type, options.name_space)};
+  ApiRequest request{.path = collection_path(type, options.name_space), .stop = options.stop};
   request.query.emplace_back("limit", std::to_string(options.page_size));
   if (!options.label_selector.empty()) request.query.emplace_back("labelSelector", options.label_selector);
   if (!options.field_selector.empty()) request.query.emplace_back("fieldSelector", options.field_selector);

@@ -5,6 +5,7 @@
 #pragma once
 
 #include <chrono>
+#include <stop_token>
 #include <string>
 #include <string_view>
 #include <vector>
@@ -21,6 +22,7 @@ struct ListOptions {
   std::string label_selector = {};  // as kubectl's -l
   std::string field_selector = {};
   int page_size = 500;
+  std::stop_token stop = {};  // a requested stop ends it as kReasonCancelled
 };
 
 struct ObjectList {

@@ -5,11 +5,6 @@
 #include "pool/common/json/json.h"
 
 namespace storagepool::kube {
-namespace {
-
-constexpr const char* kHolder = "/spec/holderIdentity";
-
-}  // namespace
 
 Election::Election(ObjectKey lease, std::string identity)
     : lease_(std::move(lease)), identity_(std::move(identity)) {}
@@ -24,7 +19,7 @@ std::optional<Json> Election::next(const Json& read, TimePoint now, runtime::Tim
     seen_at_ = now;
   }
   looked_at_ = now;
-  holder_ = json::text_at(read, kHolder);
+  holder_ = json::text_at(read, "/spec/holderIdentity");
   const bool mine = read.is_null() ? leads_until() > now : holder_ == identity_;
   // Who had a Lease that somebody has deleted may not know it yet.
   const bool given_up = read.is_null() ? first : holder_.empty();
@@ -41,11 +36,7 @@ std::optional<Json> Election::next(const Json& read, TimePoint now, runtime::Tim
             {"leaseTransitions",
              json::integer_at(read, "/spec/leaseTransitions", 0) + (mine || read.is_null() ? 0 : 1)}};
   if (spec["acquireTime"] == "") spec["acquireTime"] = time;
-  return Json{{"metadata",
-               {{"name", lease_.name},
-                {"namespace", lease_.name_space},
-                {"resourceVersion", json::text_at(read, "/metadata/resourceVersion")}}},
-              {"spec", std::move(spec)}};
+  return over(read, std::move(spec));
 }
 
 void Election::written(TimePoint sent) {
@@ -58,16 +49,21 @@ Election::TimePoint Election::leads_until() const {
 }
 
 Json Election::released(const Json& read, runtime::Timestamp wall) const {
+  const std::string time = runtime::format_microseconds(wall);
+  return over(read, {{"holderIdentity", ""},
+                     {"leaseDurationSeconds", 1},
+                     {"renewTime", time},
+                     {"acquireTime", time},
+                     {"leaseTransitions", json::integer_at(read, "/spec/leaseTransitions", 0)}});
+}
+
+// The Lease with this spec, as long as it is as it was read.
+Json Election::over(const Json& read, Json spec) const {
   return {{"metadata",
            {{"name", lease_.name},
             {"namespace", lease_.name_space},
             {"resourceVersion", json::text_at(read, "/metadata/resourceVersion")}}},
-          {"spec",
-           {{"holderIdentity", ""},
-            {"leaseDurationSeconds", 1},
-            {"renewTime", runtime::format_microseconds(wall)},
-            {"acquireTime", runtime::format_microseconds(wall)},
-            {"leaseTransitions", json::integer_at(read, "/spec/leaseTransitions", 0)}}}};
+          {"spec", std::move(spec)}};
 }
 
 }  // namespace storagepool::kube

@@ -35,8 +35,6 @@ class Election {
   // Nothing: somebody else leads.
   std::optional<Json> next(const Json& read, TimePoint now, runtime::Timestamp wall);
   void written(TimePoint sent);
-  // Somebody else has it, or the place was given up.
-  void lost() { led_from_.reset(); }
 
   // Until when this process leads if it writes nothing more; long ago: it does not.
   TimePoint leads_until() const;
@@ -46,6 +44,8 @@ class Election {
   Json released(const Json& read, runtime::Timestamp wall) const;
 
  private:
+  Json over(const Json& read, Json spec) const;
+
   ObjectKey lease_;
   std::string identity_;
   std::string holder_;

@@ -25,7 +25,6 @@ constexpr const char* kFieldManager = "storagepool-operator";
 Leadership::Leadership(kube::Transport& transport, runtime::Metrics& metrics, const std::string& name_space,
                        std::string identity, std::function<void()> lost)
     : transport_(transport),
-      client_(transport, kFieldManager),
       lease_{name_space, kLease},
       lost_(std::move(lost)),
       leads_(prometheus::BuildGauge()

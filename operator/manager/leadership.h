@@ -44,7 +44,6 @@ class Leadership {
   tl::expected<void, kube::ApiError> write(const kube::Json& read, kube::Json lease);
 
   kube::Transport& transport_;
-  const kube::Client client_;
   const kube::ObjectKey lease_;
   const std::function<void()> lost_;
   prometheus::Gauge& leads_;

@@ -130,7 +130,12 @@ TEST_F(Restarts, WhoComesBackAfterItsPlaceIsGoneWritesNothing) {
   ASSERT_TRUE(eventually([&] { return said(second_log, "\"leads\""); }, kDeadline, 50ms));
   expect_change_is_acted_on(2, 6);
   ASSERT_TRUE(eventually([&] { return all_ready(); }, kDeadline, 200ms));
-  const auto before = versions();
+  Versions before;  // once the second has ended what the change asks of it
+  const auto rests = [&] {
+    const Versions seen = versions();
+    return !eventually([&] { return (before = versions()) != seen; }, 3s, 200ms);
+  };
+  ASSERT_TRUE(eventually(rests, kDeadline));
   operator_->signal(SIGCONT);
   ASSERT_TRUE(eventually([&] { return !operator_->running(); }, kDeadline, 50ms));
   EXPECT_EQ(operator_->exit_code(), 1) << testing::tail_of(log());

@@ -43,12 +43,12 @@ void WatchDriver::run(const Sink& sink, const std::stop_token& stop) {
 
 void WatchDriver::fetch(const WatchMachine::FetchPage& action, const Sink& sink,
                         const std::stop_token& stop) {
-  ApiRequest request = list_request(options_.type,
-                                    {.name_space = options_.name_space,
-                                     .label_selector = options_.label_selector,
-                                     .page_size = options_.page_size},
-                                    action.continue_token);
-  request.stop = stop;
+  const ApiRequest request = list_request(options_.type,
+                                          {.name_space = options_.name_space,
+                                           .label_selector = options_.label_selector,
+                                           .page_size = options_.page_size,
+                                           .stop = stop},
+                                          action.continue_token);
   const auto asked = runtime::steady_now();
   auto body = transport_.request(request);
   auto page = body ? parse_list_page(*body, options_.type) : tl::unexpected(body.error());
@@ -69,8 +69,8 @@ void WatchDriver::fetch(const WatchMachine::FetchPage& action, const Sink& sink,
 
 // The version comes with any list, however short.
 void WatchDriver::ask_version(const std::stop_token& stop) {
-  ApiRequest request = list_request(options_.type, {.name_space = options_.name_space, .page_size = 1}, {});
-  request.stop = stop;
+  const ApiRequest request =
+      list_request(options_.type, {.name_space = options_.name_space, .page_size = 1, .stop = stop}, {});
   const auto body = transport_.request(request);
   const auto page = body ? parse_list_page(*body, options_.type) : tl::unexpected(body.error());
   if (page) return machine_.version_told(page->resource_version);

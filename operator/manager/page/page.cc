@@ -87,19 +87,10 @@ StoragePools storage_pools_as(const Onlooker& who, const kube::ClientConfig& con
     return tl::unexpected(
         kube::ApiError{.reason = std::string(kube::kReasonTransport), .message = transport.error()});
   }
-  std::vector<kube::Json> all;
-  std::string next;
-  do {
-    auto request = kube::list_request(kube::resources::kStoragePools, {.name_space = who.name_space}, next);
-    request.stop = stop;
-    const auto body = (*transport)->request(request);
-    if (!body) return tl::unexpected(body.error());
-    auto page = kube::parse_list_page(*body, kube::resources::kStoragePools);
-    if (!page) return tl::unexpected(page.error());
-    next = page->continue_token;
-    for (kube::Json& object : page->items) all.push_back(std::move(object));
-  } while (!next.empty());
-  return all;
+  auto list = kube::Client(**transport, "storagepool-operator")
+                  .list(kube::resources::kStoragePools, {.name_space = who.name_space, .stop = stop});
+  if (!list) return tl::unexpected(std::move(list.error()));
+  return std::move(list->items);
 }
 
 Page::Page(Read read, AnswersOf answers_of) : read_(std::move(read)), answers_of_(std::move(answers_of)) {}
