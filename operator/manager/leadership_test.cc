@@ -96,8 +96,10 @@ TEST(Leadership, TheNextLeadsAsSoonAsTheFirstHasGivenItsPlaceBack) {
   Operator first(leases, "a");
   const std::stop_source stop;
   ASSERT_TRUE(first.leadership->wait(stop.get_token(), [](const std::string&) { FAIL(); }));
-  EXPECT_NE(first.metrics.serialize().find("leader_election_master_status{name=\"storagepool-operator\"} 1"),
-            std::string::npos);
+  EXPECT_TRUE(eventually([&] {
+    return first.metrics.serialize().find("leader_election_master_status{name=\"storagepool-operator\"} 1") !=
+           std::string::npos;
+  }));
 
   Operator second(leases, "b");
   std::string holder;
