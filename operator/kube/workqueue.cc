@@ -1,46 +1,105 @@
 #include "operator/kube/workqueue.h"
 
+#include <algorithm>
 #include <utility>
+
+#include <prometheus/collectable.h>
 
 #include "pool/common/runtime/clock.h"
 
 namespace storagepool::kube {
 namespace {
 
-// client-go's: 10 ns to 10 s in powers of ten would be mostly empty here; these keep its upper half.
-const prometheus::Histogram::BucketBoundaries kSeconds{1e-5, 1e-4, 1e-3, 1e-2, 1e-1, 1, 10, 100, 1000};
+// client-go's.
+const prometheus::Histogram::BucketBoundaries kSeconds{1e-8, 1e-7, 1e-6, 1e-5, 1e-4, 1e-3,
+                                                       1e-2, 1e-1, 1,    10,   100,  1000};
+
+std::map<std::string, std::string> labels(const std::string& name) {
+  return {{"controller", name}, {"name", name}};
+}
 
 prometheus::Gauge& gauge(prometheus::Registry& registry, const char* metric, const char* help,
                          const std::string& name) {
-  return prometheus::BuildGauge().Name(metric).Help(help).Register(registry).Add({{"name", name}});
+  return prometheus::BuildGauge().Name(metric).Help(help).Register(registry).Add(labels(name));
 }
 
 prometheus::Counter& counter(prometheus::Registry& registry, const char* metric, const char* help,
                              const std::string& name) {
-  return prometheus::BuildCounter().Name(metric).Help(help).Register(registry).Add({{"name", name}});
+  return prometheus::BuildCounter().Name(metric).Help(help).Register(registry).Add(labels(name));
 }
 
 prometheus::Histogram& histogram(prometheus::Registry& registry, const char* metric, const char* help,
                                  const std::string& name) {
-  return prometheus::BuildHistogram().Name(metric).Help(help).Register(registry).Add({{"name", name}},
-                                                                                     kSeconds);
+  return prometheus::BuildHistogram().Name(metric).Help(help).Register(registry).Add(labels(name), kSeconds);
 }
 
 double seconds(std::chrono::steady_clock::duration duration) {
   return std::chrono::duration<double>(duration).count();
 }
 
+prometheus::MetricFamily gauge_now(const char* metric, const char* help, const std::string& name,
+                                   double value) {
+  prometheus::ClientMetric sample;
+  for (const auto& [label, text] : labels(name)) sample.label.push_back({label, text});
+  sample.gauge.value = value;
+  return {metric, help, prometheus::MetricType::Gauge, {std::move(sample)}};
+}
+
 }  // namespace
 
+// What workers have taken and not given back, and for how long, as of the moment somebody asks.
+class InWork final : public prometheus::Collectable {
+ public:
+  explicit InWork(std::string name) : name_(std::move(name)) {}
+
+  void begin(const ObjectKey& key, WorkQueueCore::TimePoint now) {
+    const std::lock_guard lock(mutex_);
+    started_[key] = now;
+  }
+  // How long it took; nothing: it was not begun.
+  std::optional<WorkQueueCore::Duration> end(const ObjectKey& key, WorkQueueCore::TimePoint now) {
+    const std::lock_guard lock(mutex_);
+    const auto started = started_.find(key);
+    if (started == started_.end()) return std::nullopt;
+    const auto took = now - started->second;
+    started_.erase(started);
+    return took;
+  }
+  std::vector<prometheus::MetricFamily> Collect() const override {
+    const auto now = runtime::steady_now();
+    WorkQueueCore::Duration sum{};
+    WorkQueueCore::Duration longest{};
+    {
+      const std::lock_guard lock(mutex_);
+      for (const auto& [key, since] : started_) {
+        sum += now - since;
+        longest = std::max(longest, now - since);
+      }
+    }
+    return {gauge_now("workqueue_unfinished_work_seconds",
+                      "Seconds of work that is in progress, over all workers.", name_, seconds(sum)),
+            gauge_now("workqueue_longest_running_processor_seconds",
+                      "How long the longest of the looks in progress has taken.", name_, seconds(longest))};
+  }
+
+ private:
+  const std::string name_;
+  mutable std::mutex mutex_;
+  std::map<ObjectKey, WorkQueueCore::TimePoint> started_;
+};
+
 WorkQueue::WorkQueue(runtime::Metrics& metrics, const std::string& name)
-    : depth_(gauge(metrics.registry(), "workqueue_depth", "Objects waiting to be reconciled.", name)),
+    : in_work_(std::make_shared<InWork>(name)),
+      depth_(gauge(metrics.registry(), "workqueue_depth", "Objects waiting to be reconciled.", name)),
       adds_(counter(metrics.registry(), "workqueue_adds_total", "Objects added to the queue.", name)),
       retries_(counter(metrics.registry(), "workqueue_retries_total", "Objects added again after a failure.",
                        name)),
       queue_seconds_(histogram(metrics.registry(), "workqueue_queue_duration_seconds",
                                "How long an object waited in the queue.", name)),
       work_seconds_(histogram(metrics.registry(), "workqueue_work_duration_seconds",
-                              "How long reconciling an object took.", name)) {}
+                              "How long reconciling an object took.", name)) {
+  metrics.add(in_work_);
+}
 
 void WorkQueue::add(const ObjectKey& key, Priority priority) {
   const std::lock_guard lock(mutex_);
@@ -75,7 +134,7 @@ std::optional<ObjectKey> WorkQueue::get() {
     if (shut_down_) return std::nullopt;
     const auto now = runtime::steady_now();
     if (auto taken = core_.take(now)) {
-      started_[taken->key] = now;
+      in_work_->begin(taken->key, now);
       queue_seconds_.Observe(seconds(taken->waited));
       publish();
       return std::move(taken->key);
@@ -91,10 +150,7 @@ std::optional<ObjectKey> WorkQueue::get() {
 void WorkQueue::done(const ObjectKey& key) {
   const std::lock_guard lock(mutex_);
   const auto now = runtime::steady_now();
-  if (const auto started = started_.find(key); started != started_.end()) {
-    work_seconds_.Observe(seconds(now - started->second));
-    started_.erase(started);
-  }
+  if (const auto took = in_work_->end(key, now)) work_seconds_.Observe(seconds(*took));
   core_.done(key, now);
   publish();
   ready_.notify_one();

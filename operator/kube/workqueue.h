@@ -11,6 +11,7 @@
 #include <condition_variable>
 #include <cstdint>
 #include <map>
+#include <memory>
 #include <mutex>
 #include <optional>
 #include <random>
@@ -82,9 +83,11 @@ class WorkQueueCore {
   std::uint64_t adds_ = 0;
 };
 
+class InWork;
+
 class WorkQueue {
  public:
-  // `name` is the metrics' label, e.g. "storagepool".
+  // `name` is the metrics' labels `name` and `controller`, e.g. "storagepool".
   WorkQueue(runtime::Metrics& metrics, const std::string& name);
 
   void add(const ObjectKey& key, Priority priority);
@@ -104,7 +107,7 @@ class WorkQueue {
   std::mutex mutex_;
   std::condition_variable ready_;
   WorkQueueCore core_;
-  std::map<ObjectKey, std::chrono::steady_clock::time_point> started_;
+  std::shared_ptr<InWork> in_work_;
   bool shut_down_ = false;
   std::uint64_t adds_published_ = 0;
   prometheus::Gauge& depth_;

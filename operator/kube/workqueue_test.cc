@@ -79,21 +79,58 @@ TEST(WorkQueueTest, WorkersNeverShareAKey) {
   EXPECT_GE(handled, 4);
 }
 
+// As controller-runtime has them: pkg/metrics/workqueue.go.
 TEST(WorkQueueTest, PublishesControllerRuntimesMetrics) {
   runtime::Metrics metrics;
   WorkQueue queue(metrics, "storagepool");
+  const auto published = [&](const std::string& metric, const std::string& value) {
+    EXPECT_THAT(metrics.serialize(),
+                HasSubstr("\n" + metric + "{controller=\"storagepool\",name=\"storagepool\"} " + value));
+  };
   queue.add(kKey, Priority::kUser);
   queue.add({"n", "b"}, Priority::kResync);
-  EXPECT_THAT(metrics.serialize(), HasSubstr("workqueue_depth{name=\"storagepool\"} 2"));
+  published("workqueue_depth", "2\n");
   queue.get();
   queue.add_rate_limited(kKey, 0ms);
   queue.done(kKey);
-  const std::string text = metrics.serialize();
-  EXPECT_THAT(text, HasSubstr("workqueue_depth{name=\"storagepool\"} 1"));
-  EXPECT_THAT(text, HasSubstr("workqueue_adds_total{name=\"storagepool\"} 2"));
-  EXPECT_THAT(text, HasSubstr("workqueue_retries_total{name=\"storagepool\"} 1"));
-  EXPECT_THAT(text, HasSubstr("workqueue_queue_duration_seconds_count{name=\"storagepool\"} 1"));
-  EXPECT_THAT(text, HasSubstr("workqueue_work_duration_seconds_count{name=\"storagepool\"} 1"));
+  published("workqueue_depth", "1\n");
+  published("workqueue_adds_total", "2\n");
+  published("workqueue_retries_total", "1\n");
+  published("workqueue_queue_duration_seconds_count", "1\n");
+  published("workqueue_work_duration_seconds_count", "1\n");
+  for (const char* metric : {"workqueue_queue_duration_seconds", "workqueue_work_duration_seconds"}) {
+    EXPECT_THAT(
+        metrics.serialize(),
+        HasSubstr(metric +
+                  std::string("_bucket{controller=\"storagepool\",name=\"storagepool\",le=\"1e-08\"}")));
+  }
+}
+
+TEST(WorkQueueTest, WhatIsInWorkGrowsOlderAtEachLookAndEndsWithIt) {
+  runtime::Metrics metrics;
+  WorkQueue queue(metrics, "storagepool");
+  const auto value = [&](const std::string& metric) {
+    const std::string text = metrics.serialize();
+    const std::string name = "\n" + metric + "{controller=\"storagepool\",name=\"storagepool\"} ";
+    const std::size_t at = text.find(name);
+    return at == std::string::npos ? -1 : std::stod(text.substr(at + name.size()));
+  };
+  EXPECT_EQ(value("workqueue_unfinished_work_seconds"), 0);
+  EXPECT_EQ(value("workqueue_longest_running_processor_seconds"), 0);
+  queue.add(kKey, Priority::kUser);
+  queue.get();
+  const double first = value("workqueue_longest_running_processor_seconds");
+  EXPECT_GT(first, 0);
+  EXPECT_GT(value("workqueue_longest_running_processor_seconds"), first);
+  const ObjectKey other{"n", "b"};
+  queue.add(other, Priority::kUser);
+  queue.get();
+  const double longest = value("workqueue_longest_running_processor_seconds");
+  EXPECT_GT(value("workqueue_unfinished_work_seconds"), longest);
+  queue.done(kKey);
+  queue.done(other);
+  EXPECT_EQ(value("workqueue_unfinished_work_seconds"), 0);
+  EXPECT_EQ(value("workqueue_longest_running_processor_seconds"), 0);
 }
 
 }  // namespace

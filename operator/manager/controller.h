@@ -29,6 +29,7 @@ class Controller {
   kube::WorkQueue& queue_;
   reconcile::Reconciler& reconciler_;
   prometheus::Counter& succeeded_;
+  prometheus::Counter& to_go_on_;
   prometheus::Counter& failed_;
   prometheus::Counter& errors_;
   prometheus::Histogram& seconds_;

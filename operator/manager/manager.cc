@@ -260,8 +260,8 @@ int run(const Options& options) {
     runtime::spawn(context.get_executor(), "drain", drain(servers, context));
   });
   kube::initialize_http_threads();
-  const auto transport = kube::make_transport(*config);
-  const auto of_lease = kube::make_transport(*config);
+  const auto transport = kube::make_transport(*config, &metrics);
+  const auto of_lease = kube::make_transport(*config, &metrics);
   if (!transport || !of_lease) {
     log::error("no way to the Kubernetes API",
                {{"detail", transport ? of_lease.error() : transport.error()}});

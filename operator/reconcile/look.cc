@@ -68,8 +68,7 @@ tl::expected<Outcome, kube::ApiError> Look::run() {
   if (finished_) return Outcome{};
   if (failure && !is_worth_telling(*failure)) return tl::unexpected(std::move(*failure));
   if (auto unwritten = write_status()) {
-    log::warn("the status was not written",
-              {{"storagepool", kube::key_of(*object_).to_string()}, {"detail", unwritten->to_string()}});
+    log::warn("the status was not written", {{"detail", unwritten->to_string()}});
     if (!failure && is_worth_telling(*unwritten)) {
       record({.regarding = {},
               .type = kube::EventType::kWarning,

@@ -65,8 +65,7 @@ std::optional<Trouble> Look::find_trouble() {
     if (events) {
       memory_.inquiry.answered(*events);
     } else {
-      log::warn("events cannot be listed", {{"storagepool", kube::key_of(*object_).to_string()},
-                                            {"detail", events.error().to_string()}});
+      log::warn("events cannot be listed", {{"detail", events.error().to_string()}});
     }
   }
   const std::int64_t replicas = workload ? workload->workload.replicas : 0;
@@ -101,7 +100,7 @@ Look::Failure Look::finish_deletion() {
   if (!patched && !patched.error().is_not_found())
     return refused_or(patched.error(), "StoragePool " + identity_.name);
   finished_ = true;
-  log::info("drained and released", {{"storagepool", kube::key_of(*object_).to_string()}});
+  log::info("drained and released");
   return std::nullopt;
 }
 
@@ -110,8 +109,7 @@ void Look::report_kept_volumes() {
   std::string names;
   for (const ClaimView& claim : claims_) names += (names.empty() ? "" : ", ") + claim.name;
   if (names.empty()) return;
-  log::warn("volumes with events are kept",
-            {{"storagepool", kube::key_of(*object_).to_string()}, {"claims", names}});
+  log::warn("volumes with events are kept", {{"claims", names}});
   cluster_.record({.regarding = kube::reference_to(*object_),
                    .type = kube::EventType::kWarning,
                    .reason = "VolumesKept",
@@ -193,8 +191,7 @@ Look::Failure Look::write_grant(const WriteGrant& action) {
   follow_servers(memory_, subject(), previous_, now_.steady);
   memory_.ceiling_in_doubt.reset();
   pods_listed_.reset();
-  log::info("settings granted", {{"storagepool", kube::key_of(*object_).to_string()},
-                                 {"generation", granted.generation},
+  log::info("settings granted", {{"generation", granted.generation},
                                  {"maxOpenConns", granted.settings.max_open_conns},
                                  {"ceiling", granted.ceiling}});
   return std::nullopt;
@@ -211,7 +208,7 @@ void Look::tell(const Tell& action) {
   for (const std::size_t index : action.pods) {
     pods_[index].leaving = action.leaving;
     log::info(action.leaving ? "a pod is told to leave" : "a pod is told to stay",
-              {{"storagepool", kube::key_of(*object_).to_string()}, {"pod", pods_[index].view.name}});
+              {{"pod", pods_[index].view.name}});
   }
 }
 
@@ -258,10 +255,8 @@ Look::Failure Look::scale(const Scale& action) {
   see_objects(memory_, cluster_, identity_, now_.steady);
   memory_.peak_in_doubt.reset();
   pods_listed_.reset();
-  log::info("scaled", {{"storagepool", kube::key_of(*object_).to_string()},
-                       {"replicas", action.replicas},
-                       {"partition", action.partition},
-                       {"peakPods", action.peak_pods}});
+  log::info("scaled",
+            {{"replicas", action.replicas}, {"partition", action.partition}, {"peakPods", action.peak_pods}});
   return std::nullopt;
 }
 

@@ -22,6 +22,7 @@ using web::http::client::http_client_config;
 
 constexpr std::chrono::minutes kMaxDeadline{1};
 constexpr std::chrono::minutes kMaxSilence{10};
+constexpr int kOk = 200;
 constexpr std::size_t kPieceBytes = 64u << 10;
 
 std::string target_of(const std::string& prefix, const std::string& path, const Query& query) {
@@ -48,10 +49,44 @@ http_client_config client_config(const ClientConfig& config, std::chrono::millis
   return settings;
 }
 
+// With its port, as the configuration has it.
+std::string host_of(const std::string& server) {
+  const std::size_t scheme = server.find("://");
+  const std::size_t begin = scheme == std::string::npos ? 0 : scheme + 3;
+  return server.substr(begin, server.find('/', begin) - begin);
+}
+
+// client-go's counter of answers.
+class RequestCounter {
+ public:
+  RequestCounter(const std::string& server, runtime::Metrics* metrics)
+      : host_(host_of(server)),
+        requests_(metrics ? &prometheus::BuildCounter()
+                                 .Name("rest_client_requests_total")
+                                 .Help("Requests to the API server, by status, method and host")
+                                 .Register(metrics->registry())
+                          : nullptr) {}
+
+  // `status` 0: there was no answer.
+  void count(int status, std::string_view method) const {
+    if (!requests_) return;
+    requests_
+        ->Add({{"code", status == 0 ? "<error>" : std::to_string(status)},
+               {"method", std::string(method)},
+               {"host", host_}})
+        .Increment();
+  }
+
+ private:
+  const std::string host_;
+  prometheus::Family<prometheus::Counter>* const requests_;
+};
+
 class CpprestTransport final : public Transport {
  public:
-  explicit CpprestTransport(const ClientConfig& config)
+  CpprestTransport(const ClientConfig& config, runtime::Metrics* metrics)
       : config_(config),
+        counter_(config.server, metrics),
         token_(config.token, config.token_file, read_config_file),
         requests_(config.server, client_config(config, kMaxDeadline)),
         streams_(config.server, client_config(config, kMaxSilence)) {}
@@ -64,6 +99,7 @@ class CpprestTransport final : public Transport {
     const auto deadline =
         runtime::steady_now() + std::min<std::chrono::milliseconds>(request.deadline, kMaxDeadline);
     auto response = exchange(requests_, *message, deadline, kMaxResponseBytes, request.stop);
+    counter_.count(response ? response->head.status : 0, to_string(request.method));
     if (!response) return tl::unexpected(name_server(response.error()));
     if (response->head.status < 200 || response->head.status > 299) {
       return tl::unexpected(
@@ -78,13 +114,16 @@ class CpprestTransport final : public Transport {
     if (!message) return tl::unexpected(message.error());
     LineFramer framer(kMaxWatchLineBytes);
     LineFramer::Result framed = LineFramer::Result::kMore;
+    bool answered = false;
     auto done = exchange_stream(
         streams_, *message, std::min<std::chrono::milliseconds>(request.silence, kMaxSilence),
         [&](std::string_view piece) {
+          if (!std::exchange(answered, true)) counter_.count(kOk, "GET");
           framed = framer.feed(piece, on_line);
           return framed == LineFramer::Result::kMore;
         },
         stop);
+    if (!answered) counter_.count(done ? kOk : done.error().status, "GET");
     if (framed == LineFramer::Result::kTooLong) {
       return tl::unexpected(ApiError{
           .reason = std::string(kReasonTooLarge),
@@ -128,6 +167,7 @@ class CpprestTransport final : public Transport {
   }
 
   ClientConfig config_;
+  RequestCounter counter_;
   TokenSource token_;
   http_client requests_;
   http_client streams_;
@@ -155,10 +195,11 @@ void initialize_http_threads() {
   crossplat::threadpool::initialize_with_threads(2);
 }
 
-tl::expected<std::unique_ptr<Transport>, std::string> make_transport(const ClientConfig& config) {
+tl::expected<std::unique_ptr<Transport>, std::string> make_transport(const ClientConfig& config,
+                                                                     runtime::Metrics* metrics) {
   if (auto usable = check_tls(config); !usable) return tl::unexpected(usable.error());
   try {
-    return std::make_unique<CpprestTransport>(config);
+    return std::make_unique<CpprestTransport>(config, metrics);
   } catch (const std::exception& error) {
     return tl::unexpected("server: \"" + config.server + "\": " + error.what());
   }

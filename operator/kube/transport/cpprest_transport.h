@@ -9,6 +9,7 @@
 
 #include "operator/kube/transport/config.h"
 #include "operator/kube/transport/transport.h"
+#include "pool/common/runtime/metrics.h"
 
 namespace storagepool::kube {
 
@@ -16,7 +17,9 @@ namespace storagepool::kube {
 // main.
 void initialize_http_threads();
 
-// Checks certificates and keys now; does not connect. The error names the field at fault.
-tl::expected<std::unique_ptr<Transport>, std::string> make_transport(const ClientConfig& config);
+// Checks certificates and keys now; does not connect. The error names the field at fault. `metrics`, which
+// outlives it: where requests are counted, under client-go's name.
+tl::expected<std::unique_ptr<Transport>, std::string> make_transport(const ClientConfig& config,
+                                                                     runtime::Metrics* metrics = nullptr);
 
 }  // namespace storagepool::kube

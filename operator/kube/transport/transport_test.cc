@@ -55,6 +55,32 @@ TEST(TransportTest, AsksForTheContentTypeThatIsWanted) {
   EXPECT_THAT(seen, HasSubstr("Accept:application/jwk-set+json\r\n"));
 }
 
+// As client-go has it: tools/metrics, "<error>" where no answer came.
+TEST(TransportTest, CountsRequestsAsClientGoDoes) {
+  runtime::Metrics metrics;
+  LoopbackServer server([&](const LoopbackConnection& connection, const std::string& request) {
+    if (request.starts_with("GET /watch")) connection.send("HTTP/1.1 200 OK\r\n\r\na\nb\n");
+    if (request.starts_with("POST")) connection.send("HTTP/1.1 201 Created\r\nContent-Length: 2\r\n\r\n{}");
+    if (request.starts_with("DELETE")) connection.send("HTTP/1.1 404 Not Found\r\nContent-Length: 0\r\n\r\n");
+  });
+  const auto transport = make_transport({.server = server.base()}, &metrics);
+  ASSERT_TRUE(transport) << transport.error();
+  EXPECT_TRUE((*transport)->request({.method = Method::kPost, .path = "/x", .body = "{}"}));
+  EXPECT_FALSE((*transport)->request({.method = Method::kDelete, .path = "/x"}));
+  EXPECT_FALSE((*transport)->request({.path = "/cut"}));
+  EXPECT_TRUE(
+      (*transport)->stream({.path = "/watch", .silence = 5s}, [](std::string_view) { return true; }, {}));
+  const std::string host = server.base().substr(server.base().find("//") + 2);
+  const auto counted = [&](const std::string& code, const std::string& method) {
+    EXPECT_THAT(metrics.serialize(), HasSubstr("rest_client_requests_total{code=\"" + code + "\",host=\"" +
+                                               host + "\",method=\"" + method + "\"} 1\n"));
+  };
+  counted("201", "POST");
+  counted("404", "DELETE");
+  counted("<error>", "GET");
+  counted("200", "GET");
+}
+
 TEST(TransportTest, AConnectionIsUsedAgain) {
   std::atomic<int> answered{0};
   LoopbackServer server([&](const LoopbackConnection& connection, const std::string&) {

@@ -11,6 +11,7 @@
 #include "pool/common/runtime/check.h"
 #include "pool/common/runtime/clock.h"
 #include "pool/common/runtime/log_format.h"
+#include "pool/common/runtime/log_scope.h"
 
 namespace storagepool::log {
 namespace {
@@ -59,10 +60,16 @@ Current& current() {
   return instance;
 }
 
+std::vector<Field>& scoped() {
+  thread_local std::vector<Field> fields;
+  return fields;
+}
+
 void write(Level level, std::string_view message, Fields fields) {
   const auto logger = current().get();
   if (!logger->should_log(to_spdlog(level))) return;
-  const std::string line = format_line(runtime::wall_now(), level, logger->name(), message, fields);
+  const std::string line =
+      format_line(runtime::wall_now(), level, logger->name(), message, fields, scoped_fields());
   logger->log(to_spdlog(level), spdlog::string_view_t(line.data(), line.size()));
 }
 
@@ -87,6 +94,18 @@ void report(const check::Violation& violation) {
 void configure(std::string_view component, Level lowest) {
   current().set(make_logger(component, lowest));
   check::report_to(&report);
+}
+
+Scope::Scope(Fields fields) : outer_(scoped().size()) {
+  scoped().insert(scoped().end(), fields.begin(), fields.end());
+}
+
+Scope::~Scope() {
+  scoped().erase(scoped().begin() + static_cast<std::ptrdiff_t>(outer_), scoped().end());
+}
+
+const std::vector<Field>& scoped_fields() {
+  return scoped();
 }
 
 void debug(std::string_view message, Fields fields) {

@@ -44,17 +44,19 @@ std::string format_time(std::chrono::system_clock::time_point time) {
 }
 
 std::string format_line(std::chrono::system_clock::time_point time, Level level, std::string_view component,
-                        std::string_view message, Fields fields) {
+                        std::string_view message, Fields fields, std::span<const Field> of_scope) {
   nlohmann::ordered_json line;
   line["time"] = format_time(time);
   line["level"] = to_string(level);
   if (!component.empty()) line["component"] = component;
   line["message"] = message;
-  for (const Field& field : fields) {
+  const auto add = [&](const Field& field) {
     std::string key(field.key);
     while (line.contains(key)) key += '_';
     std::visit([&](const auto& value) { line[key] = value; }, field.value);
-  }
+  };
+  for (const Field& field : fields) add(field);
+  for (const Field& field : of_scope) add(field);
   return line.dump(-1, ' ', false, nlohmann::ordered_json::error_handler_t::replace);
 }
 

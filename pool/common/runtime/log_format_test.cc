@@ -1,6 +1,9 @@
 #include "pool/common/runtime/log_format.h"
 
+#include "pool/common/runtime/log_scope.h"
+
 #include <cmath>
+#include <thread>
 
 #include <gmock/gmock.h>
 #include <nlohmann/json.hpp>
@@ -20,6 +23,24 @@ TEST(LogFormat, WritesTheFixedFieldsFirstThenTheGivenOnes) {
                         {{"generation", 7}, {"live", true}, {"ratio", 0.5}, {"host", "db"}}),
             R"({"time":"2024-02-29T23:59:59.007Z","level":"info","component":"datastorage",)"
             R"("message":"settings in force","generation":7,"live":true,"ratio":0.5,"host":"db"})");
+}
+
+TEST(LogFormat, FieldsOfTheScopesAroundComeLastAndEndWithThem) {
+  const auto line = [] {
+    return format_line(at(0), Level::kInfo, "", "m", {{"name", "own"}}, scoped_fields());
+  };
+  constexpr const char* kBegin =
+      R"({"time":"1970-01-01T00:00:00.000Z","level":"info","message":"m","name":"own")";
+  {
+    const Scope outer({{"id", std::string("1")}});
+    {
+      const Scope inner({{"name", "audit"}});
+      EXPECT_EQ(line(), kBegin + std::string(R"(,"id":"1","name_":"audit"})"));
+      std::jthread([&] { EXPECT_EQ(line(), kBegin + std::string("}")); });
+    }
+    EXPECT_EQ(line(), kBegin + std::string(R"(,"id":"1"})"));
+  }
+  EXPECT_EQ(line(), kBegin + std::string("}"));
 }
 
 TEST(LogFormat, LeavesOutAnEmptyComponent) {

@@ -1,6 +1,7 @@
 #include "pool/common/runtime/metrics.h"
 
 #include <iterator>
+#include <utility>
 
 #include <prometheus/text_serializer.h>
 
@@ -21,8 +22,23 @@ prometheus::MetricFamily violated_checks() {
 
 }  // namespace
 
+void Metrics::add(std::weak_ptr<prometheus::Collectable> collectable) {
+  const std::lock_guard lock(mutex_);
+  collectables_.push_back(std::move(collectable));
+}
+
 std::string Metrics::serialize() {
   auto families = registry_.Collect();
+  {
+    const std::lock_guard lock(mutex_);
+    for (const auto& weak : collectables_) {
+      const auto collectable = weak.lock();
+      if (!collectable) continue;
+      auto more = collectable->Collect();
+      families.insert(families.end(), std::make_move_iterator(more.begin()),
+                      std::make_move_iterator(more.end()));
+    }
+  }
   auto process = process_metrics();
   families.insert(families.end(), std::make_move_iterator(process.begin()),
                   std::make_move_iterator(process.end()));

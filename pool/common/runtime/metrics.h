@@ -4,8 +4,11 @@
 #pragma once
 
 #include <memory>
+#include <mutex>
 #include <string>
+#include <vector>
 
+#include <prometheus/collectable.h>
 #include <prometheus/counter.h>
 #include <prometheus/gauge.h>
 #include <prometheus/histogram.h>
@@ -16,6 +19,8 @@ namespace storagepool::runtime {
 class Metrics {
  public:
   prometheus::Registry& registry() { return registry_; }
+  // Asked at each exposition, until its owner is gone: for what is a matter of the moment, such as ages.
+  void add(std::weak_ptr<prometheus::Collectable> collectable);
   // The exposition of everything registered, plus `process_resident_memory_bytes`, `process_open_fds` and
   // `process_start_time_seconds` read from /proc at this moment, and the violations of checks (check.h).
   std::string serialize();
@@ -23,6 +28,8 @@ class Metrics {
 
  private:
   prometheus::Registry registry_;
+  std::mutex mutex_;  // guards what follows
+  std::vector<std::weak_ptr<prometheus::Collectable>> collectables_;
 };
 
 }  // namespace storagepool::runtime
