@@ -9,7 +9,7 @@
 #include <string>
 #include <vector>
 
-#include "operator/cli/command.h"
+#include "operator/cli/commands/command.h"
 
 namespace storagepool::cli {
 

@@ -8,7 +8,7 @@
 #include <memory>
 #include <string>
 
-#include "operator/cli/process.h"
+#include "operator/cli/cluster/process.h"
 #include "operator/cli/testing/recorded.h"
 #include "operator/kube/kube.h"
 #include "operator/manager/testing/control_plane.h"

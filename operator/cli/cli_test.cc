@@ -12,7 +12,7 @@
 #include <streambuf>
 #include <string>
 
-#include "operator/cli/progress.h"
+#include "operator/cli/output/progress.h"
 #include "operator/cli/testing/recorded.h"
 
 namespace storagepool::cli {

@@ -7,7 +7,7 @@
 
 #include <CLI/CLI.hpp>
 
-#include "operator/cli/pools.h"
+#include "operator/cli/commands/pools.h"
 #include "pool/common/json/json.h"
 
 namespace storagepool::cli {

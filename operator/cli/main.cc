@@ -9,7 +9,7 @@
 #include <vector>
 
 #include "operator/cli/cli.h"
-#include "operator/cli/kubectl.h"
+#include "operator/cli/cluster/kubectl.h"
 
 namespace {
 

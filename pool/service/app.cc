@@ -251,6 +251,11 @@ Snapshot App::snapshot() const {
               .closed_for_new = api.closed_for_new()};
   now.loop_failures = runtime::loop_failures(runtime::steady_now()).failures;
   now.clock_ahead = monitor_.status().clock_ahead();
+  now.settings = engine_.in_force();
+  now.server_version = monitor_.status().server_version();
+  now.encoding = monitor_.status().encoding();
+  now.locks_needed = background_.upkeep().locks_of_all;
+  now.locks_available = background_.upkeep().locks_of_server;
   now.now = runtime::wall_now();
   return now;
 }

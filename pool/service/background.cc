@@ -195,6 +195,7 @@ awaitable<std::chrono::milliseconds> Background::maintain_once() {
     co_return kMaintenanceRetry;
   }
   if (!done->skipped) {
+    upkeep_ = *done;
     log::info("the partitions were looked after", {{"created", joined(done->created)},
                                                    {"dropped", joined(done->dropped)},
                                                    {"postponed", joined(done->postponed)},

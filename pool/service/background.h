@@ -46,6 +46,8 @@ class Background {
   void start(const boost::asio::any_io_executor& executor);
   // Nothing new is begun.
   void stop() { stopped_ = true; }
+  // What the upkeep of the partitions that this pod did last found; of other pods' it knows nothing.
+  const tables::Maintenance& upkeep() const { return upkeep_; }
   // The generation of the mounted configuration as it was read last; 0: not yet.
   std::int64_t mounted_generation() const { return mounted_generation_; }
 
@@ -63,6 +65,7 @@ class Background {
   BackgroundContext context_;
   settings::PostgresTarget mounted_;  // as far as it can be followed without a restart
   std::int64_t mounted_generation_ = 0;
+  tables::Maintenance upkeep_;
   std::string logged_refusal_;
   bool stopped_ = false;
 };

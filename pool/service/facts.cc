@@ -25,16 +25,17 @@ SELECT current_setting('server_version_num'),
        (current_setting('transaction_read_only') = 'on')::int,
        (SELECT (reset_val = 'off')::int FROM pg_settings WHERE name = 'synchronous_commit'),
        floor(extract(epoch FROM pg_postmaster_start_time()) * 1000)::bigint,
-       floor(extract(epoch FROM clock_timestamp()) * 1000)::bigint
+       floor(extract(epoch FROM clock_timestamp()) * 1000)::bigint,
+       current_setting('server_encoding')
 FROM pg_roles r, pg_database d
 WHERE r.rolname = session_user AND d.datname = current_database())sql";
 
 const std::string_view kSystemIdentifierSql = "SELECT system_identifier FROM pg_control_system()";
 
 tl::expected<ParsedFacts, std::string> parse_facts(const postgres::Result& result) {
-  constexpr std::size_t kColumns = 12;
+  constexpr std::size_t kColumns = 13;
   if (result.rows.size() != 1 || result.rows[0].size() != kColumns) {
-    return tl::unexpected(std::string("the server's facts are not one row of twelve columns"));
+    return tl::unexpected(std::string("the server's facts are not one row of thirteen columns"));
   }
   const auto& row = result.rows[0];
   bool readable = true;
@@ -64,6 +65,7 @@ tl::expected<ParsedFacts, std::string> parse_facts(const postgres::Result& resul
   parsed.commits_early = integer(9) != 0;
   parsed.facts.started_at = integer(10);
   parsed.facts.read_at = integer(11);
+  parsed.encoding = row[12].value_or("");
   if (!readable) return tl::unexpected(std::string("the server's facts hold something that is no count"));
   return parsed;
 }

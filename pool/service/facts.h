@@ -35,6 +35,7 @@ struct ParsedFacts {
   bool read_only = false;  // a standby, or default_transaction_read_only is on
   // synchronous_commit as it would be: off for the role, the database or the server.
   bool commits_early = false;
+  std::string encoding;  // of the database: server_encoding, such as UTF8
 };
 tl::expected<ParsedFacts, std::string> parse_facts(const postgres::Result& result);
 
@@ -62,6 +63,8 @@ class PostgresStatus {
   void checked(settings::ServerFacts facts, TimePoint now, bool commits_early = false);
   // How far the server's clock was found to be ahead of the pod's.
   void compared_clocks(std::chrono::milliseconds ahead) { clock_ahead_ = ahead; }
+  // server_encoding of the system database.
+  void told_encoding(std::string encoding) { encoding_ = std::move(encoding); }
   // Of each pod of the StoragePool, as FactsReport::sessions_by_pod; before `checked`, of the same moment.
   void counted(std::optional<std::map<std::string, std::int64_t>> sessions_by_pod);
   void check_failed(const postgres::Error& error);  // on an established session
@@ -93,6 +96,10 @@ class PostgresStatus {
   std::vector<std::string> not_ready() const;
   // 0 while it is not known.
   std::chrono::milliseconds clock_ahead() const { return clock_ahead_; }
+  // Empty while it is not known.
+  const std::string& encoding() const { return encoding_; }
+  // server_version_num, as it was last read; 0: not yet.
+  std::int64_t server_version() const { return facts_ ? facts_->server_version : 0; }
   // The server's time where the clocks differ by more than is tolerated, else the pod's.
   runtime::Timestamp judged_by(runtime::Timestamp wall) const;
   // What a person has to mend while the server is usable.
@@ -120,6 +127,7 @@ class PostgresStatus {
   std::string detail_ = "not tried yet";
   bool commits_early_ = false;
   std::chrono::milliseconds clock_ahead_{0};
+  std::string encoding_;
   std::map<std::string, Fault, std::less<>> write_faults_;  // by database
   std::optional<Fault> registry_fault_;
   std::optional<settings::ServerFacts> facts_;

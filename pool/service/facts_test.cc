@@ -27,8 +27,8 @@ postgres::Error error(ErrorClass error_class, const std::string& detail) {
 }
 
 TEST(ParseFacts, ReadsTheLimits) {
-  const auto parsed = parse_facts(rows(
-      {"150008", "100", "3", "0", "17", std::nullopt, "5", "1", "0", "0", "1769774400000", "1769774400123"}));
+  const auto parsed = parse_facts(rows({"150008", "100", "3", "0", "17", std::nullopt, "5", "1", "0", "0",
+                                        "1769774400000", "1769774400123", "UTF8"}));
   ASSERT_TRUE(parsed);
   settings::ServerFacts expected;
   expected.server_version = 150008;
@@ -39,23 +39,27 @@ TEST(ParseFacts, ReadsTheLimits) {
   expected.started_at = 1'769'774'400'000;
   expected.read_at = 1'769'774'400'123;
   EXPECT_EQ(parsed->facts, expected);
+  EXPECT_EQ(parsed->encoding, "UTF8");
   EXPECT_TRUE(parsed->may_read_system_identifier);
   EXPECT_FALSE(parsed->read_only);
-  EXPECT_TRUE(
-      parse_facts(rows({"150008", "100", "3", "0", "17", "18", "5", "1", "1", "1", "1", "2"}))->read_only);
+  EXPECT_TRUE(parse_facts(rows({"150008", "100", "3", "0", "17", "18", "5", "1", "1", "1", "1", "2", "UTF8"}))
+                  ->read_only);
   EXPECT_FALSE(parsed->commits_early);
-  EXPECT_EQ(parse_facts(rows({"150008", "100", "3", "2", std::nullopt, "0", "5", "0", "0", "0", "1", "2"}))
-                ->facts.database_limit,
-            0);
+  EXPECT_EQ(
+      parse_facts(rows({"150008", "100", "3", "2", std::nullopt, "0", "5", "0", "0", "0", "1", "2", "UTF8"}))
+          ->facts.database_limit,
+      0);
 }
 
 TEST(ParseFacts, RefusesRowsThatAreNone) {
   EXPECT_FALSE(parse_facts({}));
   EXPECT_FALSE(parse_facts(rows({"150008"})));
-  EXPECT_FALSE(parse_facts(rows({"150008", "many", "3", "0", "17", "18", "5", "1", "0", "0", "1", "2"})));
   EXPECT_FALSE(
-      parse_facts(rows({"150008", std::nullopt, "3", "0", "17", "18", "5", "1", "0", "0", "1", "2"})));
-  EXPECT_FALSE(parse_facts(rows({"150008", "100", "3", "0", "-2", "18", "5", "1", "0", "0", "1", "2"})));
+      parse_facts(rows({"150008", "many", "3", "0", "17", "18", "5", "1", "0", "0", "1", "2", "UTF8"})));
+  EXPECT_FALSE(parse_facts(
+      rows({"150008", std::nullopt, "3", "0", "17", "18", "5", "1", "0", "0", "1", "2", "UTF8"})));
+  EXPECT_FALSE(
+      parse_facts(rows({"150008", "100", "3", "0", "-2", "18", "5", "1", "0", "0", "1", "2", "UTF8"})));
 }
 
 TEST(PostgresStatus, StartsUnreachableWithoutAFault) {

@@ -166,6 +166,7 @@ awaitable<bool> Monitor::read_facts(postgres::Connection& connection, int moves)
   }
   const runtime::Timestamp of_server{milliseconds{parsed->facts.read_at}};
   status_.compared_clocks(std::chrono::floor<milliseconds>(of_server - between));
+  status_.told_encoding(std::move(parsed->encoding));
   status_.checked(std::move(parsed->facts), runtime::steady_now(), parsed->commits_early);
   co_return true;
 }

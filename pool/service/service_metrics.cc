@@ -58,6 +58,10 @@ double loop_failures(const Snapshot& snapshot) {
 double clock_ahead(const Snapshot& snapshot) {
   return std::chrono::duration<double>(snapshot.clock_ahead).count();
 }
+template <std::int64_t Snapshot::*member>
+double locks(const Snapshot& snapshot) {
+  return static_cast<double>(snapshot.*member);
+}
 double stalled(const Snapshot& snapshot) {
   return static_cast<double>(snapshot.stalls.now);
 }
@@ -83,6 +87,12 @@ constexpr std::array kGauges = {
          "How far PostgreSQL's clock is ahead of the pod's; beyond 60 either way events are judged by "
          "PostgreSQL's",
          clock_ahead},
+    Spec{"storagepool_postgres_locks_needed",
+         "Locks of a statement on all months of the system database with their indexes, as a dump's",
+         locks<&Snapshot::locks_needed>},
+    Spec{"storagepool_postgres_locks_available",
+         "Locks that PostgreSQL has room for; 0 in a pod that has not looked after the partitions",
+         locks<&Snapshot::locks_available>},
     Spec{"storagepool_leaving",
          "1 while the pod is to go: not ready, and after its delay its journal takes nothing new",
          yes<&Snapshot::leaving>},
@@ -226,6 +236,38 @@ void advance(prometheus::Histogram& histogram, const runtime::Histogram<bounds>&
   histogram.ObserveMultiple(more, now.sum() - before.sample_sum);
 }
 
+// A sample whose labels say what is so.
+prometheus::ClientMetric info(std::vector<prometheus::ClientMetric::Label> labels) {
+  prometheus::ClientMetric sample;
+  sample.label = std::move(labels);
+  sample.gauge.value = 1;
+  return sample;
+}
+
+prometheus::MetricFamily settings_info(const Snapshot& snapshot) {
+  prometheus::MetricFamily family{"storagepool_pool_setting_info",
+                                  "Settings of the pool in force, as they are written in a StoragePool",
+                                  prometheus::MetricType::Gauge,
+                                  {}};
+  for (const auto& [key, value] : settings::to_given(snapshot.settings)) {
+    const std::string text = settings::format_value(*settings::find(key), value);
+    family.metric.push_back(info({{"key", key}, {"value", text}}));
+  }
+  return family;
+}
+
+prometheus::MetricFamily postgres_info(const Snapshot& snapshot) {
+  prometheus::MetricFamily family{"storagepool_postgres_info",
+                                  "The server (server_version_num) and the encoding of the system database",
+                                  prometheus::MetricType::Gauge,
+                                  {}};
+  if (snapshot.server_version > 0) {
+    family.metric.push_back(
+        info({{"encoding", snapshot.encoding}, {"version", std::to_string(snapshot.server_version)}}));
+  }
+  return family;
+}
+
 std::string known_method(const std::string& method) {
   constexpr std::array<std::string_view, 7> kMethods = {"GET",    "HEAD",  "POST",   "PUT",
                                                         "DELETE", "PATCH", "OPTIONS"};
@@ -348,7 +390,7 @@ std::string ServiceMetrics::expose(const Snapshot& snapshot) {
   advance(batch_events_, snapshot.ingest.counters.batch_events);
   advance(batch_seconds_, snapshot.ingest.counters.batch_seconds);
   expose_workspaces(snapshot.workspaces);
-  return metrics_.serialize();
+  return metrics_.serialize({settings_info(snapshot), postgres_info(snapshot)});
 }
 
 }  // namespace storagepool::service

@@ -19,6 +19,7 @@
 #include "pool/common/http/router.h"
 #include "pool/common/runtime/metrics.h"
 #include "pool/common/runtime/timestamp.h"
+#include "pool/common/settings/settings.h"
 #include "pool/engine/engine.h"
 #include "pool/ingest/ingest.h"
 #include "pool/journal/journal.h"
@@ -49,6 +50,11 @@ struct Snapshot {
   HttpFigures http;
   std::uint64_t loop_failures = 0;
   std::chrono::milliseconds clock_ahead{0};  // PostgreSQL's, of the pod's
+  settings::Settings settings;               // in force
+  std::int64_t server_version = 0;           // server_version_num; 0: not known
+  std::string encoding;                      // of the system database; empty: not known
+  std::int64_t locks_needed = 0;             // tables::Maintenance::locks_of_all
+  std::int64_t locks_available = 0;          // tables::Maintenance::locks_of_server; 0: not known
   recording::Stalls::Figures stalls;
   runtime::Timestamp now;
 };

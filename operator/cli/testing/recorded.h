@@ -10,7 +10,7 @@
 #include <vector>
 
 #include "operator/cli/cli.h"
-#include "operator/cli/cluster.h"
+#include "operator/cli/cluster/cluster.h"
 
 namespace storagepool::cli::testing {
 
@@ -26,6 +26,7 @@ struct Recording {
   std::vector<std::string> asked{};
   std::map<std::string, PodAnswer> pods{};  // by "NAMESPACE TARGET:PORT METHOD PATH"
   std::vector<PodRequest> sent{};
+  std::optional<Tls> tls{};  // of the port that was opened last
   std::mutex mutex{};
 
   void answer(const std::string& words, Result<std::string> answer) { answers[words] = std::move(answer); }
@@ -59,8 +60,10 @@ class RecordedCluster : public Cluster {
     return tl::unexpected(Failure{FailureKind::kNotFound, "not recorded: " + joined(words)});
   }
 
-  Result<std::unique_ptr<Port>> open_port(const std::string& name_space, const std::string& target,
-                                          int port) const override {
+  Result<std::unique_ptr<Port>> open_port(const std::string& name_space, const std::string& target, int port,
+                                          const std::optional<Tls>& tls = {}) const override {
+    const std::lock_guard lock(recording_.mutex);
+    recording_.tls = tls;
     return std::make_unique<RecordedPort>(recording_, name_space + " " + target + ":" + std::to_string(port));
   }
 

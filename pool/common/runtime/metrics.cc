@@ -27,8 +27,10 @@ void Metrics::add(std::weak_ptr<prometheus::Collectable> collectable) {
   collectables_.push_back(std::move(collectable));
 }
 
-std::string Metrics::serialize() {
+std::string Metrics::serialize(std::vector<prometheus::MetricFamily> beside) {
   auto families = registry_.Collect();
+  families.insert(families.end(), std::make_move_iterator(beside.begin()),
+                  std::make_move_iterator(beside.end()));
   {
     const std::lock_guard lock(mutex_);
     for (const auto& weak : collectables_) {

@@ -12,6 +12,7 @@
 #include <prometheus/counter.h>
 #include <prometheus/gauge.h>
 #include <prometheus/histogram.h>
+#include <prometheus/metric_family.h>
 #include <prometheus/registry.h>
 
 namespace storagepool::runtime {
@@ -21,9 +22,10 @@ class Metrics {
   prometheus::Registry& registry() { return registry_; }
   // Asked at each exposition, until its owner is gone: for what is a matter of the moment, such as ages.
   void add(std::weak_ptr<prometheus::Collectable> collectable);
-  // The exposition of everything registered, plus `process_resident_memory_bytes`, `process_open_fds` and
-  // `process_start_time_seconds` read from /proc at this moment, and the violations of checks (check.h).
-  std::string serialize();
+  // The exposition of everything registered and of what is given, plus `process_resident_memory_bytes`,
+  // `process_open_fds` and `process_start_time_seconds` read from /proc at this moment, and the violations of
+  // checks (check.h).
+  std::string serialize(std::vector<prometheus::MetricFamily> beside = {});
   static constexpr const char* kContentType = "text/plain; version=0.0.4; charset=utf-8";
 
  private:

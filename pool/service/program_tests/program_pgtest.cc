@@ -179,6 +179,12 @@ TEST_F(DataStorageTest, AnswersHealthAndMetrics) {
   EXPECT_GE(pod_->metric("storagepool_pool_open_high_water"), 1);
 }
 
+TEST_F(DataStorageTest, TellsOfThePostgresItIsOn) {
+  EXPECT_THAT(pod_->metrics(), HasSubstr("storagepool_postgres_info{encoding=\"UTF8\",version=\"1"));
+  ASSERT_TRUE(eventually([&] { return pod_->metric("storagepool_postgres_locks_available") > 0; }));
+  EXPECT_GT(pod_->metric("storagepool_postgres_locks_needed"), 1);
+}
+
 TEST_F(DataStorageTest, TellsHowLargeBatchesAreAndHowLongTheyTake) {
   const std::string events = "storagepool_ingest_batch_events";
   const std::string duration = "storagepool_ingest_batch_duration_seconds";

@@ -67,6 +67,7 @@ TEST_F(DataStorageSettingsTest, ChangesLiveAndConfirmsAShrink) {
     EXPECT_EQ(confirmed.at(key), pod_.settings().at(key)) << key;
   EXPECT_EQ(pod_.settings().at("appliedGeneration"), 2);
   EXPECT_EQ(pod_.settings().at("settings").at("statementTimeout"), "7s");
+  EXPECT_EQ(pod_.metric(R"(storagepool_pool_setting_info{key="statementTimeout",value="7s"})"), 1);
   fill_the_pool(16);
   EXPECT_EQ(pod_.settings().at("openHighWater"), 8);
   EXPECT_EQ(pod_.metric("storagepool_pool_max_open"), 8);

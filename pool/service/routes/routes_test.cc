@@ -121,6 +121,39 @@ TEST(ServiceMetrics, ExposesBatchesAsHistogramsThatGrow) {
   }
 }
 
+TEST(ServiceMetrics, ExposesEachSettingOnceAsItIsInForce) {
+  ServiceMetrics metrics;
+  Snapshot now;
+  std::string text = metrics.expose(now);
+  EXPECT_TRUE(has(text, R"(storagepool_pool_setting_info{key="connMaxLifetime",value="5m"} 1)")) << text;
+  EXPECT_TRUE(has(text, R"(storagepool_pool_setting_info{key="maxOpenConns",value="25"} 1)")) << text;
+  now.settings.max_open_conns = 9;
+  text = metrics.expose(now);
+  EXPECT_TRUE(has(text, R"(storagepool_pool_setting_info{key="maxOpenConns",value="9"} 1)")) << text;
+  for (const settings::Setting& setting : settings::table()) {
+    const std::string sample = "storagepool_pool_setting_info{key=\"" + std::string(setting.key) + "\"";
+    const std::size_t first = text.find(sample);
+    ASSERT_NE(first, std::string::npos) << sample;
+    EXPECT_EQ(text.find(sample, first + 1), std::string::npos) << text;
+  }
+}
+
+TEST(ServiceMetrics, ExposesTheServerOnceItIsKnown) {
+  ServiceMetrics metrics;
+  EXPECT_EQ(metrics.expose({}).find("storagepool_postgres_info{"), std::string::npos);
+  Snapshot now;
+  now.server_version = 150008;
+  now.encoding = "UTF8";
+  now.locks_needed = 70;
+  now.locks_available = 6400;
+  const std::string text = metrics.expose(now);
+  for (const char* line :
+       {R"(storagepool_postgres_info{encoding="UTF8",version="150008"} 1)",
+        "storagepool_postgres_locks_needed 70", "storagepool_postgres_locks_available 6400"}) {
+    EXPECT_TRUE(has(text, line)) << line << "\n" << text;
+  }
+}
+
 TEST(ServiceMetrics, ExposesWorkspacesOnlyWhileTheirNumberIsKnown) {
   ServiceMetrics metrics;
   EXPECT_FALSE(has(metrics.expose({}), "storagepool_workspaces{state=\"ready\"} 0"));

@@ -1,0 +1,82 @@
+#include "operator/cli/commands/events.h"
+
+#include <algorithm>
+#include <array>
+#include <cctype>
+
+#include "pool/common/json/json.h"
+#include "pool/common/runtime/timestamp.h"
+
+namespace storagepool::cli {
+namespace {
+
+std::string encoded(const std::string& text) {
+  constexpr std::string_view kDigits = "0123456789ABCDEF";
+  std::string result;
+  for (const char c : text) {
+    const auto byte = static_cast<unsigned char>(c);
+    if (std::isalnum(byte) != 0 || std::string_view("-_.~").find(c) != std::string_view::npos) {
+      result += c;
+    } else {
+      result += '%';
+      result += kDigits[byte >> 4U];
+      result += kDigits[byte & 15U];
+    }
+  }
+  return result;
+}
+
+}  // namespace
+
+std::string path_of(const EventQuery& query, const std::vector<std::pair<std::string, std::string>>& more) {
+  std::string path = "/api/v1/";
+  if (!query.workspace.empty()) path += "workspaces/" + encoded(query.workspace) + "/";
+  path += "audit/events?limit=" + std::to_string(query.limit);
+  for (const auto* filters : {&query.filters, &more}) {
+    for (const auto& [key, value] : *filters) path += "&" + key + "=" + encoded(value);
+  }
+  return path;
+}
+
+std::string event_table(const std::vector<Json>& events, const Paint& paint, bool head) {
+  Table table;
+  if (head) table.add_texts({"TIME", "TYPE", "ACTION", "OUTCOME", "ACTOR", "CORRELATION ID", "EVENT ID"});
+  for (const Json& event : events) {
+    const std::string outcome = json::text_at(event, "/event_outcome");
+    table.add({{json::text_at(event, "/event_timestamp")},
+               {json::text_at(event, "/event_type")},
+               {json::text_at(event, "/event_action")},
+               {outcome, outcome == "failure" ? Color::kBad : Color::kPlain},
+               {json::text_at(event, "/actor_id")},
+               {json::text_at(event, "/correlation_id")},
+               {json::text_at(event, "/event_id")}});
+  }
+  return table.text(paint);
+}
+
+std::vector<Json> Follower::take(const Json& page) {
+  std::vector<Json> fresh;
+  const Json& data = json::member(page, "data");
+  if (!data.is_array()) return fresh;
+  for (const Json& event : data) {
+    const std::string id = json::text_at(event, "/event_id");
+    if (!seen_.insert(id).second) continue;
+    order_.push_back(id);
+    newest_ = std::max(newest_, json::text_at(event, "/event_timestamp"));
+    fresh.push_back(event);
+  }
+  while (order_.size() > kMostRemembered) {
+    seen_.erase(order_.front());
+    order_.pop_front();
+  }
+  std::reverse(fresh.begin(), fresh.end());
+  return fresh;
+}
+
+std::optional<std::string> Follower::since() const {
+  const auto newest = runtime::parse_timestamp(newest_);
+  if (!newest) return std::nullopt;
+  return runtime::format_timestamp(*newest - std::chrono::minutes(1));
+}
+
+}  // namespace storagepool::cli

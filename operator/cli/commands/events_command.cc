@@ -1,0 +1,237 @@
+// `events`: audit events of a StoragePool, through its Service and with a token of a service account.
+#include <cctype>
+#include <chrono>
+#include <memory>
+#include <ostream>
+#include <thread>
+
+#include <CLI/CLI.hpp>
+
+#include "operator/cli/cluster/admin.h"
+#include "operator/cli/commands/command.h"
+#include "operator/cli/commands/events.h"
+#include "operator/cli/commands/pools.h"
+#include "operator/render/render.h"
+#include "pool/common/encoding/encoding.h"
+#include "pool/common/json/json.h"
+#include "pool/common/runtime/files.h"
+
+namespace storagepool::cli {
+namespace {
+
+constexpr std::chrono::seconds kBetweenLooks{2};
+constexpr std::size_t kMostTokenBytes = 16'384;
+constexpr std::size_t kMostCertificateBytes = 1 << 20;
+constexpr int kMostPages = 1'000'000;
+constexpr std::int64_t kMostAtOnce = 1000;  // events of a page, as the API allows
+
+struct Given {
+  std::string name;
+  std::string service_account = "default";
+  std::string token_file;
+  std::string ca_file;
+  std::string server_name;
+  EventQuery query{};
+};
+
+// Whom to trust, where the API speaks TLS: --ca-file, else `ca.crt` of its Secret, as cert-manager writes it,
+// else the certificate in it.
+Result<std::optional<Tls>> tls_of(const Cluster& cluster, const Pool& pool, const Given& given) {
+  const std::string secret = json::text_at(pool.object, "/spec/tls/secretRef/name");
+  if (secret.empty()) return std::nullopt;
+  Tls tls{.trusted = {},
+          .server_name =
+              given.server_name.empty() ? pool.name + "." + pool.name_space + ".svc" : given.server_name};
+  if (!given.ca_file.empty()) {
+    const auto text = runtime::read_file(given.ca_file, kMostCertificateBytes);
+    if (!text) return tl::unexpected(Failure{FailureKind::kUnreadable, text.error()});
+    tls.trusted = *text;
+    return tls;
+  }
+  for (const char* key : {"ca\\.crt", "tls\\.crt"}) {
+    // Not the whole Secret: its key is nobody's business here.
+    auto text = cluster.run(
+        {"get", "secret", secret, "-n", pool.name_space, std::string("-o=jsonpath={.data.") + key + "}"});
+    if (!text) {
+      if (text.error().kind == FailureKind::kForbidden)
+        text.error().message += "; give the authority of the API's certificate by --ca-file";
+      return tl::unexpected(text.error());
+    }
+    const auto decoded = encoding::decode_base64(*text);
+    if (!decoded || decoded->empty()) continue;
+    tls.trusted = *decoded;
+    return tls;
+  }
+  return tl::unexpected(Failure{FailureKind::kUnreadable, "the Secret " + secret + " in " + pool.name_space +
+                                                              " has neither ca.crt nor tls.crt"});
+}
+
+// The API of one StoragePool. The token is made anew when it has expired.
+class Api {
+ public:
+  static Result<Api> open(const Context& context, const Given& given) {
+    const auto pools = get_pools(context, {given.name});
+    if (!pools) return tl::unexpected(pools.error());
+    if (pools->empty())
+      return tl::unexpected(Failure{FailureKind::kNotFound, "there is no StoragePool " + given.name});
+    const Pool& pool = pools->front();
+    const auto tls = tls_of(*context.cluster, pool, given);
+    if (!tls) return tl::unexpected(tls.error());
+    Api api(context, given, pool.name_space);
+    if (auto failure = api.renew_token()) return tl::unexpected(std::move(*failure));
+    auto port = context.cluster->open_port(pool.name_space, "service/" + pool.name, render::kApiPort, *tls);
+    if (!port) return tl::unexpected(port.error());
+    api.port_ = std::move(*port);
+    return api;
+  }
+
+  Result<Json> page(const std::vector<std::pair<std::string, std::string>>& more) {
+    const PodRequest request{.path = path_of(given_->query, more), .token = token_};
+    auto answer = port_->send(request);
+    if (answer && answer->status == 401 && given_->token_file.empty()) {
+      if (auto failure = renew_token()) return tl::unexpected(std::move(*failure));
+      answer = port_->send({.path = request.path, .token = token_});
+    }
+    if (!answer)
+      return tl::unexpected(Failure{FailureKind::kOther, "GET " + request.path + ": " + answer.error()});
+    if (answer->status != 200)
+      return tl::unexpected(Failure{FailureKind::kOther, "GET " + request.path + ": " + words_of(*answer)});
+    Json body = Json::parse(answer->body, nullptr, false);
+    if (!body.is_object()) return tl::unexpected(Failure{FailureKind::kUnreadable, "the answer is no JSON"});
+    return body;
+  }
+
+ private:
+  Api(const Context& context, const Given& given, std::string name_space)
+      : context_(&context), given_(&given), name_space_(std::move(name_space)) {}
+
+  std::optional<Failure> renew_token() {
+    Result<std::string> token;
+    if (given_->token_file.empty()) {
+      token = context_->cluster->run({"create", "token", given_->service_account, "-n", name_space_,
+                                      "--audience=storagepool.dev/" + name_space_ + "/" + given_->name});
+      if (!token && token.error().kind == FailureKind::kForbidden)
+        token.error().message +=
+            "; the right that is missing is create of serviceaccounts/token, or give a --token-file";
+    } else {
+      const auto text = runtime::read_file(given_->token_file, kMostTokenBytes);
+      if (!text) return Failure{FailureKind::kUnreadable, text.error()};
+      token = *text;
+    }
+    if (!token) return token.error();
+    token_ = *token;
+    while (!token_.empty() && std::isspace(static_cast<unsigned char>(token_.back())) != 0) token_.pop_back();
+    return std::nullopt;
+  }
+
+  const Context* context_;
+  const Given* given_;
+  std::string name_space_;
+  std::string token_;
+  std::unique_ptr<Port> port_;
+};
+
+std::vector<Json> data_of(const Json& page) {
+  const Json& data = json::member(page, "data");
+  return data.is_array() ? data.get<std::vector<Json>>() : std::vector<Json>{};
+}
+
+void print_lines(std::ostream& out, const std::vector<Json>& events) {
+  for (const Json& event : events) out << event.dump(-1, ' ', false, Json::error_handler_t::replace) << "\n";
+  out << std::flush;
+}
+
+int query(Context& context, const Given& given) {
+  auto api = Api::open(context, given);
+  if (!api) return context.fail(api.error());
+  const auto page = api->page({});
+  if (!page) return context.fail(page.error());
+  context.out() << formatted(context.options.format, *page,
+                             event_table(data_of(*page), context.paint(), true));
+  return kGood;
+}
+
+int export_all(Context& context, const Given& given) {
+  auto api = Api::open(context, given);
+  if (!api) return context.fail(api.error());
+  std::vector<std::pair<std::string, std::string>> more;
+  for (int count = 0; count < kMostPages && context.out().good(); ++count) {
+    const auto page = api->page(more);
+    if (!page) return context.fail(page.error());
+    print_lines(context.out(), data_of(*page));
+    const std::string next = json::text_at(*page, "/pagination/next");
+    if (next.empty()) return kGood;
+    more = {{"cursor", next}};
+  }
+  return context.fail({FailureKind::kOther, "the events cannot be written"});
+}
+
+int follow(Context& context, const Given& asked) {
+  Given given = asked;
+  auto api = Api::open(context, given);
+  if (!api) return context.fail(api.error());
+  Follower follower;
+  for (bool first = true; context.out().good(); first = false) {
+    std::vector<std::pair<std::string, std::string>> more;
+    if (const auto since = follower.since()) more = {{"since", *since}};
+    const auto page = api->page(more);
+    if (!page) return context.fail(page.error());
+    const auto fresh = follower.take(*page);
+    given.query.limit = kMostAtOnce;
+    if (context.options.format == Format::kTable) {
+      context.out() << event_table(fresh, context.paint(), first) << std::flush;
+    } else {
+      print_lines(context.out(), fresh);
+    }
+    std::this_thread::sleep_for(kBetweenLooks);  // until Ctrl-C
+  }
+  return kGood;
+}
+
+void add_filters(CLI::App& command, const std::shared_ptr<Given>& given) {
+  const auto filter = [&](const char* flag, const std::string& key, const char* help) {
+    command.add_option_function<std::string>(
+        flag, [given, key](const std::string& value) { given->query.filters.emplace_back(key, value); },
+        help);
+  };
+  filter("--type", "event_type", "event_type");
+  filter("--category", "event_category", "event_category");
+  filter("--outcome", "event_outcome", "success, failure or pending");
+  filter("--severity", "severity", "severity");
+  filter("--correlation-id", "correlation_id", "correlation_id");
+  filter("--since", "since", "A time (RFC 3339), or how long ago: 30m, 24h, 7d");
+  filter("--until", "until", "Likewise");
+  command.add_option("--workspace", given->query.workspace, "Without it the system database");
+  command.add_option("--limit", given->query.limit, "Events of one page")
+      ->check(CLI::Range(std::int64_t{1}, kMostAtOnce))
+      ->capture_default_str();
+  command.add_option("--service-account", given->service_account, "Whose token is made for it")
+      ->capture_default_str();
+  command.add_option("--token-file", given->token_file, "File with a token, instead");
+  command.add_option("--ca-file", given->ca_file,
+                     "File with the authority of the API's certificate; without it the StoragePool's Secret");
+  command.add_option("--server-name", given->server_name,
+                     "Name in the API's certificate (NAME.NAMESPACE.svc)");
+}
+
+}  // namespace
+
+void add_events(CLI::App& app, Actions& actions) {
+  CLI::App& events = *app.add_subcommand("events", "Audit events of a StoragePool, the newest first");
+  events.require_subcommand(1);
+  events.fallthrough();
+  const auto add = [&](const char* word, const char* help, std::int64_t limit,
+                       int (*action)(Context&, const Given&)) {
+    auto given = std::make_shared<Given>();
+    given->query.limit = limit;
+    CLI::App& command = *events.add_subcommand(word, help);
+    command.add_option("NAME", given->name, "StoragePool")->required();
+    add_filters(command, given);
+    actions[&command] = [given, action](Context& context) { return action(context, *given); };
+  };
+  add("query", "One page", 50, query);
+  add("follow", "The last ones, and then new ones as they come, by their time", 50, follow);
+  add("export", "All, as lines of JSON", kMostAtOnce, export_all);
+}
+
+}  // namespace storagepool::cli

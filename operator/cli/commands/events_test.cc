@@ -1,0 +1,130 @@
+#include "operator/cli/commands/events.h"
+
+#include <fstream>
+
+#include <gmock/gmock.h>
+#include <gtest/gtest.h>
+
+#include "operator/cli/testing/recorded.h"
+#include "pool/common/encoding/encoding.h"
+#include "pool/common/runtime/testing/temporary_folder.h"
+
+namespace storagepool::cli {
+namespace {
+
+using ::testing::AllOf;
+using ::testing::HasSubstr;
+using ::testing::Not;
+using ::testing::SizeIs;
+using namespace testing;
+
+Json event(const std::string& id, const std::string& time) {
+  return {{"event_id", id},       {"event_timestamp", time},    {"event_type", "t"},
+          {"event_action", "a"},  {"event_outcome", "failure"}, {"actor_id", "x"},
+          {"correlation_id", "c"}};
+}
+
+TEST(EventQueries, AreEncoded) {
+  EXPECT_EQ(path_of({.workspace = "", .filters = {{"event_type", "a&b c"}}, .limit = 7}, {{"cursor", "x="}}),
+            "/api/v1/audit/events?limit=7&event_type=a%26b%20c&cursor=x%3D");
+  EXPECT_EQ(path_of({.workspace = "team-a", .filters = {}}),
+            "/api/v1/workspaces/team-a/audit/events?limit=50");
+}
+
+TEST(Following, ShowsEachEventOnceTheOldestFirst) {
+  Follower follower;
+  EXPECT_FALSE(follower.since());
+  const auto first =
+      follower.take({{"data", {event("b", "2026-01-31T12:00:02Z"), event("a", "2026-01-31T12:00:01Z")}}});
+  ASSERT_THAT(first, SizeIs(2));
+  EXPECT_EQ(first[0]["event_id"], "a");
+  EXPECT_EQ(follower.since(), "2026-01-31T11:59:02Z");
+  const auto late =
+      follower.take({{"data", {event("b", "2026-01-31T12:00:02Z"), event("c", "2026-01-31T11:59:30Z")}}});
+  ASSERT_THAT(late, SizeIs(1));
+  EXPECT_EQ(late[0]["event_id"], "c");
+  EXPECT_THAT(follower.take(Json::object()), SizeIs(0));
+}
+
+class EventsCommand : public ::testing::Test {
+ protected:
+  EventsCommand() {
+    recording_.answer("get storagepools.storagepool.dev audit -n team -o json",
+                      storage_pool("audit", settled_status()).dump());
+    recording_.answer("create token default -n team --audience=storagepool.dev/team/audit",
+                      std::string("hunter2token\n"));
+  }
+  void says(const std::string& path, const Json& page, int status = 200) {
+    recording_.pods["team service/audit:8080 GET " + path] = {status, page.dump()};
+  }
+  Said events(Words words) {
+    words.insert(words.begin(), "events");
+    words.insert(words.end(), {"audit", "-n", "team"});
+    Said said = run_recorded(recording_, words);
+    EXPECT_THAT(said.out + said.err, Not(HasSubstr("hunter2token")));
+    return said;
+  }
+
+  Recording recording_;
+};
+
+TEST_F(EventsCommand, ShowsAPageWithATokenForThisStoragePoolAlone) {
+  says("/api/v1/audit/events?limit=2&event_outcome=failure",
+       {{"data", {event("a", "t1"), event("b", "t2")}}});
+  const Said said = events({"query", "--limit", "2", "--outcome", "failure"});
+  EXPECT_EQ(said.exit_code, kGood) << said.err;
+  EXPECT_THAT(said.out, AllOf(HasSubstr("TIME"), HasSubstr("t1"), HasSubstr("t2")));
+  EXPECT_EQ(recording_.sent.back().token, "hunter2token");
+}
+
+TEST_F(EventsCommand, ExportsEveryPageAsLines) {
+  says("/api/v1/audit/events?limit=1000",
+       {{"data", Json::array({event("a", "t1")})}, {"pagination", {{"next", "n="}}}});
+  says("/api/v1/audit/events?limit=1000&cursor=n%3D",
+       {{"data", Json::array({event("b", "t2")})}, {"pagination", Json::object()}});
+  const Said said = events({"export"});
+  EXPECT_EQ(said.exit_code, kGood) << said.err;
+  EXPECT_EQ(said.out, event("a", "t1").dump() + "\n" + event("b", "t2").dump() + "\n");
+}
+
+TEST_F(EventsCommand, ARefusalIsToldInThePodsWords) {
+  says("/api/v1/audit/events?limit=50", {{"detail", "this token may not read"}}, 403);
+  const Said said = events({"query"});
+  EXPECT_EQ(said.exit_code, kError);
+  EXPECT_THAT(said.err, HasSubstr("403: this token may not read"));
+}
+
+TEST_F(EventsCommand, RefusesAPageWithoutEvents) {
+  EXPECT_THAT(events({"query", "--limit", "0"}).err, HasSubstr("--limit"));
+}
+
+TEST_F(EventsCommand, TrustsByWhatTheSecretHasOfItsCertificate) {
+  Json object = storage_pool("audit", settled_status());
+  object["spec"]["tls"] = {{"secretRef", {{"name", "cert"}}}};
+  recording_.answer("get storagepools.storagepool.dev audit -n team -o json", object.dump());
+  says("/api/v1/audit/events?limit=50", {{"data", {event("a", "t1")}}});
+  EXPECT_THAT(events({"query"}).err, HasSubstr("get secret cert -n team"));
+  const std::string get = "get secret cert -n team -o=jsonpath={.data.";
+  recording_.answer(get + "ca\\.crt}", std::string());
+  recording_.answer(get + "tls\\.crt}", std::string());
+  EXPECT_THAT(events({"query"}).err, HasSubstr("the Secret cert in team has neither ca.crt nor tls.crt"));
+  recording_.answer(get + "tls\\.crt}", encoding::encode_base64("leaf"));
+  EXPECT_EQ(events({"query"}).exit_code, kGood);
+  ASSERT_TRUE(recording_.tls);
+  EXPECT_EQ(recording_.tls->trusted, "leaf");
+  EXPECT_EQ(recording_.tls->server_name, "audit.team.svc");
+  recording_.answer(get + "ca\\.crt}", encoding::encode_base64("authority"));
+  EXPECT_EQ(events({"query", "--server-name", "events.example"}).exit_code, kGood);
+  EXPECT_EQ(recording_.tls->trusted, "authority");
+  EXPECT_EQ(recording_.tls->server_name, "events.example");
+  recording_.answer(get + "ca\\.crt}", tl::unexpected(Failure{FailureKind::kForbidden, "Forbidden"}));
+  EXPECT_THAT(events({"query"}).err, HasSubstr("--ca-file"));
+  const runtime::testing::TemporaryFolder folder;
+  std::ofstream(folder / "ca.crt") << "from a file";
+  EXPECT_EQ(events({"query", "--ca-file", folder / "ca.crt"}).exit_code, kGood);
+  EXPECT_EQ(recording_.tls->trusted, "from a file");
+  EXPECT_EQ(events({"query", "--ca-file", folder / "none"}).exit_code, kError);
+}
+
+}  // namespace
+}  // namespace storagepool::cli
