@@ -4,12 +4,15 @@
 #include <utility>
 
 #include "operator/kube/object.h"
+#include "pool/common/runtime/bounded_work.h"
 #include "pool/common/runtime/clock.h"
 #include "pool/common/json/json.h"
 #include "pool/common/runtime/log.h"
 
 namespace storagepool::kube {
 namespace {
+
+constexpr std::chrono::minutes kWriteLimit{3};  // three requests
 
 // How often an Event as stored has happened.
 std::uint64_t count_of(const Json& stored) {
@@ -65,6 +68,7 @@ void EventRecorder::run(const std::stop_token& stop) {
 }
 
 tl::expected<void, ApiError> EventRecorder::write(const EventSeries::Write& write) {
+  const runtime::BoundedWork work("writing an event", kWriteLimit);
   const std::string time = runtime::format_microseconds(runtime::wall_now());
   const Json object = event_object(write, time, controller_, instance_);
   const ObjectKey key = key_of(object);

@@ -11,6 +11,7 @@
 #include <boost/uuid/uuid_io.hpp>
 
 #include "operator/kube/resource.h"
+#include "pool/common/runtime/bounded_work.h"
 #include "pool/common/runtime/clock.h"
 #include "pool/common/runtime/log.h"
 #include "pool/common/runtime/log_scope.h"
@@ -125,6 +126,7 @@ void Controller::handle(const kube::ObjectKey& key) {
                           {"namespace", key.name_space},
                           {"name", key.name},
                           {"reconcileID", new_id()}});
+  const runtime::BoundedWork work("a look at " + key.to_string(), kLookLimit);
   const auto start = runtime::steady_now();
   const reconcile::Moment now{.steady = start, .wall = runtime::wall_now()};
   const auto outcome = reconciler_.reconcile(key, now);

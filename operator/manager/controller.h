@@ -2,6 +2,7 @@
 // them, and count under controller-runtime's metric names, so that existing dashboards work.
 #pragma once
 
+#include <chrono>
 #include <mutex>
 
 #include "operator/kube/workqueue.h"
@@ -11,6 +12,9 @@
 #include "pool/common/runtime/metrics.h"
 
 namespace storagepool::manager {
+
+// A look sends some ten requests at most, one after the other, each with 20 s.
+inline constexpr std::chrono::minutes kLookLimit{5};
 
 class Controller {
  public:

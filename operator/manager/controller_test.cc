@@ -1,5 +1,6 @@
 #include "operator/manager/controller.h"
 
+#include <algorithm>
 #include <map>
 #include <sstream>
 #include <thread>
@@ -23,19 +24,21 @@ class ControllerTest : public testing::Test {
   static constexpr int kWorkers = 2;
 
   ControllerTest() {
-    cluster_.put({{"apiVersion", "storagepool.dev/v1alpha1"},
-                  {"kind", "StoragePool"},
-                  {"metadata", {{"name", "audit"}, {"namespace", "team"}}},
-                  {"spec",
-                   {{"replicas", 3},
-                    {"postgres",
-                     {{"host", "db"}, {"database", "audit"}, {"credentialsSecretRef", {{"name", "creds"}}}}}}}});
+    cluster_.put(
+        {{"apiVersion", "storagepool.dev/v1alpha1"},
+         {"kind", "StoragePool"},
+         {"metadata", {{"name", "audit"}, {"namespace", "team"}}},
+         {"spec",
+          {{"replicas", 3},
+           {"postgres",
+            {{"host", "db"}, {"database", "audit"}, {"credentialsSecretRef", {{"name", "creds"}}}}}}}});
   }
   // Lets the workers work until `metric`, with its labels, has this value, and ends them.
   void run_until(const std::string& metric, int value) {
     std::jthread workers([&] { controller_.run(kWorkers); });
     const auto deadline = std::chrono::steady_clock::now() + 10s;
-    while (published(metric) < value && std::chrono::steady_clock::now() < deadline) std::this_thread::yield();
+    while (published(metric) < value && std::chrono::steady_clock::now() < deadline)
+      std::this_thread::yield();
     queue_.shut_down();
     workers.join();
     EXPECT_GE(published(metric), value) << metric;
@@ -53,11 +56,12 @@ class ControllerTest : public testing::Test {
   kube::WorkQueue queue_{metrics_, "storagepool"};
   reconcile::Reconciler reconciler_{
       cluster_, cluster_,
-      reconcile::Options{.default_image = "img:1",
-                         .operator_key = "k4.public.of-the-test",
-                         .token_issuer = [] { return reconcile::KnownIssuer{.issuer = {}, .failure = "none"}; },
-                         .resync = 10s,
-                         .wake = {}}};
+      reconcile::Options{
+          .default_image = "img:1",
+          .operator_key = "k4.public.of-the-test",
+          .token_issuer = [] { return reconcile::KnownIssuer{.issuer = {}, .failure = "none"}; },
+          .resync = 10s,
+          .wake = {}}};
   Controller controller_{queue_, reconciler_, metrics_};
 };
 
@@ -92,11 +96,9 @@ TEST_F(ControllerTest, ALookThatFailsIsAnErrorAndTriedAgain) {
 
 // As controller-runtime logs them.
 TEST_F(ControllerTest, AllLinesOfOneLookHaveOneId) {
-  cluster_.refuse_kind = "*";
-  cluster_.refuse = kube::ApiError{.status = 503, .reason = "ServiceUnavailable"};
   testing::internal::CaptureStderr();
   queue_.add(pool_, kube::Priority::kUser);
-  run_until("controller_runtime_reconcile_errors_total{controller=\"storagepool\"}", 2);
+  run_until(kTotal + std::string("\"requeue_after\"}"), 1);
   std::istringstream lines(testing::internal::GetCapturedStderr());
   std::map<std::string, int> lines_of;
   for (std::string text; std::getline(lines, text);) {
@@ -108,11 +110,12 @@ TEST_F(ControllerTest, AllLinesOfOneLookHaveOneId) {
     EXPECT_EQ(line.value("name", ""), "audit") << text;
     ++lines_of[line.value("reconcileID", "")];
   }
-  EXPECT_GE(lines_of.size(), 2U);
+  int most = 0;
   for (const auto& [id, count] : lines_of) {
     EXPECT_THAT(id, MatchesRegex("[0-9a-f]{8}-[0-9a-f]{4}-4[0-9a-f]{3}-[89ab][0-9a-f]{3}-[0-9a-f]{12}"));
-    EXPECT_GE(count, 1);
+    most = std::max(most, count);
   }
+  EXPECT_GE(most, 2) << "settings granted, scaled";
 }
 
 }  // namespace

@@ -4,12 +4,14 @@
 #include <memory>
 #include <utility>
 
+#include "pool/common/runtime/bounded_work.h"
 #include "pool/common/runtime/log.h"
 #include "pool/common/runtime/pause.h"
 
 namespace storagepool::manager {
 namespace {
 
+constexpr std::chrono::minutes kReadLimit{3};  // two requests
 constexpr const char* kDiscovery = "/.well-known/openid-configuration";
 constexpr const char* kKeySet = "/openid/v1/jwks";
 constexpr const char* kKeySetType = "application/jwk-set+json";  // all that the API server has it in
@@ -41,6 +43,7 @@ reconcile::KnownIssuer IssuerWatch::current() const {
 
 void IssuerWatch::run(const std::stop_token& stop) {
   do {
+    const runtime::BoundedWork work("reading who signs tokens", kReadLimit);
     auto found = read(stop);
     if (stop.stop_requested()) return;
     take(std::move(found));

@@ -7,6 +7,7 @@
 #include <random>
 #include <utility>
 
+#include "pool/common/runtime/bounded_work.h"
 #include "pool/common/runtime/log.h"
 #include "pool/common/runtime/pause.h"
 
@@ -17,6 +18,7 @@ using kube::Election;
 
 // A connection that nothing comes through any more costs one of these, and there is time for the next.
 constexpr std::chrono::seconds kRequestDeadline{4};
+constexpr std::chrono::minutes kAttemptLimit{1};  // two of them
 constexpr std::chrono::milliseconds kRetryAfterFailure{500};
 constexpr const char* kFieldManager = "storagepool-operator";
 
@@ -75,6 +77,7 @@ void Leadership::run(const std::stop_token& stop) {
 }
 
 void Leadership::attempt() {
+  const runtime::BoundedWork work("renewing the Lease", kAttemptLimit);
   const auto sent = runtime::steady_now();
   const auto lease = read();
   const auto fail = [&](const kube::ApiError& error) {

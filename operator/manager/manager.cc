@@ -14,6 +14,7 @@
 #include "operator/kube/object.h"
 #include "operator/kube/transport/cpprest_transport.h"
 #include "operator/manager/controller.h"
+#include "operator/manager/health.h"
 #include "operator/manager/issuer_watch.h"
 #include "operator/manager/leadership.h"
 #include "operator/manager/operator_key.h"
@@ -103,7 +104,7 @@ Response answer(unsigned status, const kube::Json& body) {
 }
 
 awaitable<Response> healthz(Request) {
-  co_return answer(200, {{"status", "healthy"}});
+  co_return liveness(runtime::steady_now());
 }
 
 awaitable<Response> readyz(const Readiness& readiness) {

@@ -10,6 +10,7 @@
 #include <boost/asio/post.hpp>
 
 #include "operator/pods/client.h"
+#include "pool/common/runtime/bounded_work.h"
 #include "pool/common/runtime/clock.h"
 #include "pool/common/runtime/coroutine.h"
 #include "pool/common/runtime/log.h"
@@ -18,6 +19,9 @@ namespace storagepool::pods {
 namespace {
 
 namespace asio = boost::asio;
+
+// Nothing on the loop waits for a pod.
+constexpr std::chrono::minutes kStepLimit{1};
 
 const char* name_of(Outcome outcome) {
   switch (outcome) {
@@ -93,6 +97,7 @@ void LivePods::follow(const kube::ObjectKey& storage_pool, const Wanted& wanted)
 
 // On the loop.
 void LivePods::ask_due() {
+  const runtime::BoundedWork work("asking pods", kStepLimit);
   posted_ = false;
   std::vector<Task> tasks;
   std::optional<Schedule::TimePoint> next;
@@ -125,6 +130,7 @@ asio::awaitable<void> LivePods::ask(Task task) {
 }
 
 void LivePods::finish(std::uint64_t id, Answer answer) {
+  const runtime::BoundedWork work("taking a pod's answer", kStepLimit);
   asked_.Add({{"result", name_of(answer.outcome)}}).Increment();
   Schedule::Finished finished;
   {

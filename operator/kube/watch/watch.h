@@ -24,6 +24,7 @@
 #include "operator/kube/kube.h"
 #include "operator/kube/resource.h"
 #include "operator/kube/transport/transport.h"
+#include "pool/common/runtime/bounded_work.h"
 
 namespace storagepool::kube {
 
@@ -134,6 +135,9 @@ struct WatchOptions {
   std::chrono::seconds timeout{18};
 };
 
+// A request and what is done with its answer; of a watch, from one line to the next.
+inline constexpr std::chrono::minutes kPieceLimit{3};
+
 class WatchDriver {
  public:
   using Sink = std::function<void(WatchEvent)>;
@@ -146,7 +150,8 @@ class WatchDriver {
  private:
   void fetch(const WatchMachine::FetchPage& action, const Sink& sink, const std::stop_token& stop);
   void ask_version(const std::stop_token& stop);
-  void watch(const WatchMachine::OpenWatch& action, const Sink& sink, const std::stop_token& stop);
+  void watch(const WatchMachine::OpenWatch& action, const Sink& sink, runtime::BoundedWork& work,
+             const std::stop_token& stop);
   void warn(const char* what, const ApiError& error) const;
 
   Transport& transport_;

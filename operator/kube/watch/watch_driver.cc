@@ -29,14 +29,17 @@ WatchDriver::WatchDriver(Transport& transport, WatchOptions options, std::uint32
 void WatchDriver::run(const Sink& sink, const std::stop_token& stop) {
   while (!stop.stop_requested()) {
     const WatchMachine::Action action = machine_.next(runtime::steady_now());
+    if (const auto* wait = std::get_if<WatchMachine::Wait>(&action)) {
+      runtime::pause_until(wait->until, stop);
+      continue;
+    }
+    runtime::BoundedWork work("the watch of " + std::string(options_.type.plural), kPieceLimit);
     if (const auto* page = std::get_if<WatchMachine::FetchPage>(&action)) {
       fetch(*page, sink, stop);
     } else if (std::holds_alternative<WatchMachine::AskVersion>(action)) {
       ask_version(stop);
-    } else if (const auto* open = std::get_if<WatchMachine::OpenWatch>(&action)) {
-      watch(*open, sink, stop);
     } else {
-      runtime::pause_until(std::get<WatchMachine::Wait>(action).until, stop);
+      watch(std::get<WatchMachine::OpenWatch>(action), sink, work, stop);
     }
   }
 }
@@ -79,7 +82,7 @@ void WatchDriver::ask_version(const std::stop_token& stop) {
   machine_.list_failed(page.error(), runtime::steady_now());
 }
 
-void WatchDriver::watch(const WatchMachine::OpenWatch& action, const Sink& sink,
+void WatchDriver::watch(const WatchMachine::OpenWatch& action, const Sink& sink, runtime::BoundedWork& work,
                         const std::stop_token& stop) {
   std::uniform_int_distribution<std::int64_t> more(0, options_.timeout.count() / 3);
   const std::chrono::seconds timeout = options_.timeout + std::chrono::seconds(more(random_));
@@ -96,6 +99,7 @@ void WatchDriver::watch(const WatchMachine::OpenWatch& action, const Sink& sink,
   auto done = transport_.stream(
       request,
       [&](std::string_view text) {
+        work.moved();
         auto line = parse_watch_line(text);
         if (!line) {
           failure = line.error();
