@@ -1,6 +1,6 @@
-// The worked examples of docs/budget.md are what the planner and the Ledger make of them. A block ```yaml
-// that names a server is an example: what its StoragePools ask for as in their specs, then in comments what
-// comes of it.
+// The worked examples of docs/budget.md and docs/applications.md are what the planner and the Ledger make of
+// them. A block ```yaml that names a server is an example: what its StoragePools ask for as in their specs,
+// then in comments what comes of it.
 #include <cmath>
 #include <fstream>
 #include <map>
@@ -109,8 +109,8 @@ struct Example {
   std::string results;  // comments at its end
 };
 
-std::vector<Example> examples() {
-  std::ifstream page(STORAGEPOOL_SOURCE_DIR "/docs/budget.md");
+std::vector<Example> examples(const std::string& name) {
+  std::ifstream page(STORAGEPOOL_SOURCE_DIR "/docs/" + name);
   std::vector<Example> found;
   bool inside = false;
   for (std::string line; std::getline(page, line);) {
@@ -124,13 +124,21 @@ std::vector<Example> examples() {
   return found;
 }
 
-TEST(BudgetPage, ExamplesAreWhatThePlannerSays) {
-  const std::vector<Example> all = examples();
-  ASSERT_GE(all.size(), 8U) << "the examples of docs/budget.md were not found";
+void expect_as_planned(const std::string& page, std::size_t at_least) {
+  const std::vector<Example> all = examples(page);
+  ASSERT_GE(all.size(), at_least) << "the examples of docs/" << page << " were not found";
   for (const Example& example : all) {
     SCOPED_TRACE(example.text);
     EXPECT_EQ(example.results, results_of(YAML::Load(example.text)));
   }
+}
+
+TEST(BudgetPage, ExamplesAreWhatThePlannerSays) {
+  expect_as_planned("budget.md", 8);
+}
+
+TEST(BudgetPage, ExampleOfOtherApplicationsIsWhatThePlannerSays) {
+  expect_as_planned("applications.md", 1);
 }
 
 }  // namespace
