@@ -22,8 +22,8 @@ UnderWay& under_way() {
 BoundedWork::BoundedWork(std::string name, TimePoint::duration limit) {
   UnderWay& all = under_way();
   const std::lock_guard lock(all.mutex);
-  piece_ = all.pieces.insert(all.pieces.end(),
-                             {.name = std::move(name), .limit = limit, .since = steady_now()});
+  piece_ =
+      all.pieces.insert(all.pieces.end(), {.name = std::move(name), .limit = limit, .since = steady_now()});
 }
 
 BoundedWork::~BoundedWork() {

@@ -32,7 +32,8 @@ class BoundedWork {
   std::list<Piece>::iterator piece_;
 };
 
-// Of all that are under way in this process, those that are beyond their limit: "NAME for 301 s". Thread-safe.
+// Of all that are under way in this process, those that are beyond their limit: "NAME for 301 s".
+// Thread-safe.
 std::vector<std::string> hung_work(TimePoint now);
 
 }  // namespace storagepool::runtime
