@@ -1,5 +1,5 @@
-// What the programs of release 0.1.0 say on the administration port, as they said it: it stands for that
-// release's image.
+// What release 0.1.0 writes to the administration port, made by its own admin_wire.cc (of a2438f0, the first
+// commit whose changelog has it): it stands for that release's image, which no test runs.
 #include <nlohmann/json.hpp>
 
 #include <gmock/gmock.h>
@@ -30,7 +30,8 @@ TEST(Released, ReportsOfItsPodsAreReadWithWhatTheyDoNotKnow) {
   EXPECT_EQ(report->settings.max_open_conns, 9);
   EXPECT_EQ(report->sockets(), 4);
   EXPECT_THAT(report->not_known, Contains("stallAfter"));
-  EXPECT_TRUE(has_in_force(*report, resolve({{"maxOpenConns", 9}, {"maxIdleConns", 3}, {"stallAfter", 3000}}).value()));
+  EXPECT_TRUE(has_in_force(
+      *report, resolve({{"maxOpenConns", 9}, {"maxIdleConns", 3}, {"stallAfter", 3000}}).value()));
   const auto facts = parse_facts_report(kFacts);
   ASSERT_TRUE(facts) << to_string(facts.error());
   ASSERT_TRUE(facts->facts);
