@@ -38,6 +38,8 @@ inline constexpr ResourceType kHorizontalPodAutoscalers{"autoscaling", "v2", "ho
                                                         "HorizontalPodAutoscaler"};
 inline constexpr ResourceType kEvents{"events.k8s.io", "v1", "events", "Event"};
 inline constexpr ResourceType kLeases{"coordination.k8s.io", "v1", "leases", "Lease"};
+inline constexpr ResourceType kCustomResourceDefinitions{
+    "apiextensions.k8s.io", "v1", "customresourcedefinitions", "CustomResourceDefinition", false};
 inline constexpr ResourceType kStoragePools{"storagepool.dev", "v1alpha1", "storagepools", "StoragePool"};
 }  // namespace resources
 

@@ -17,10 +17,16 @@ namespace {
 using kube::Election;
 
 // A connection that nothing comes through any more costs one of these, and there is time for the next.
-constexpr std::chrono::seconds kRequestDeadline{4};
-constexpr std::chrono::minutes kAttemptLimit{1};  // two of them
+constexpr std::chrono::seconds kRequestDeadline{3};
+constexpr std::chrono::minutes kAttemptLimit{1};  // some of them
 constexpr std::chrono::milliseconds kRetryAfterFailure{500};
 constexpr const char* kFieldManager = "storagepool-operator";
+// The CRD's schema is not looked at.
+constexpr const char* kMetadataOnly = "application/json;as=PartialObjectMetadata;g=meta.k8s.io;v=v1";
+
+std::string path_of_definition() {
+  return kube::object_path(kube::resources::kCustomResourceDefinitions, {"", kStoragePoolsDefinition});
+}
 
 }  // namespace
 
@@ -34,7 +40,14 @@ Leadership::Leadership(kube::Transport& transport, runtime::Metrics& metrics, co
                  .Help("Whether this process leads: client-go's name")
                  .Register(metrics.registry())
                  .Add({{"name", kLease}})),
+      other_installation_(
+          prometheus::BuildGauge()
+              .Name("storagepool_other_installation")
+              .Help("Whether the StoragePools of the cluster are another installation's, and so left alone")
+              .Register(metrics.registry())
+              .Add({})),
       election_(lease_, std::move(identity)),
+      installation_(lease_.to_string()),
       thread_([this](const std::stop_token& stop) { run(stop); }) {}
 
 Leadership::~Leadership() {
@@ -42,12 +55,11 @@ Leadership::~Leadership() {
   thread_.join();
 }
 
-bool Leadership::wait(const std::stop_token& stop,
-                      const std::function<void(const std::string& holder)>& waits_for) {
+bool Leadership::wait(const std::stop_token& stop, const std::function<void(const Hindrance&)>& waits) {
   std::unique_lock lock(mutex_);
-  std::string told;
+  Hindrance told;
   while (!stop.stop_requested() && leads_until() <= runtime::steady_now()) {
-    if (!holder_.empty() && holder_ != told) waits_for(told = holder_);
+    if (hindrance_ != told) waits(told = hindrance_);
     changed_.wait_for(lock, stop, Election::kRetryPeriod,
                       [&] { return leads_until() > runtime::steady_now(); });
   }
@@ -58,44 +70,104 @@ bool Leadership::wait(const std::stop_token& stop,
 void Leadership::run(const std::stop_token& stop) {
   std::minstd_rand random(std::random_device{}());
   bool led = false;
+  bool well = false;
   do {
-    attempt();
+    well = attempt();
     const bool leads = leads_until() > runtime::steady_now();
     leads_.Set(leads ? 1 : 0);
     if (leads && !led) log::info("leads", {{"lease", lease_.to_string()}});
     if (led && !leads) {
-      log::error("leads no more", {{"lease", lease_.to_string()}, {"holder", election_.holder()}});
+      log::error(
+          "leads no more",
+          {{"lease", lease_.to_string()}, {"holder", election_.holder()}, {"installation", found_.owner}});
       lost_();
       return;
     }
     led = leads;
-  } while (runtime::pause_for(failure_.empty()
-                                  ? Election::kRetryPeriod * (800 + static_cast<int>(random() % 400)) / 1000
-                                  : kRetryAfterFailure,
-                              stop));
+  } while (runtime::pause_for(
+      well ? Election::kRetryPeriod * (800 + static_cast<int>(random() % 400)) / 1000 : kRetryAfterFailure,
+      stop));
   if (led) release();
 }
 
-void Leadership::attempt() {
+// False: to be tried again soon. Where it cannot be told whether the place is still good, it runs out.
+bool Leadership::attempt() {
   const runtime::BoundedWork work("renewing the Lease", kAttemptLimit);
   const auto sent = runtime::steady_now();
-  const auto lease = read();
-  const auto fail = [&](const kube::ApiError& error) {
-    if (std::exchange(failure_, error.to_string()) != failure_)
-      log::warn("cannot renew the lease", {{"lease", lease_.to_string()}, {"detail", failure_}});
-  };
-  if (!lease) return fail(lease.error());
-  auto next = election_.next(*lease, sent, runtime::wall_now());
-  if (next) {
-    const auto written = write(*lease, std::move(*next));
-    if (written) election_.written(sent);
-    if (!written && !written.error().is_conflict() && !written.error().is_already_exists())
-      return fail(written.error());
+  auto failure = elect(sent);
+  if (!failure) failure = look_at_mark(runtime::steady_now());
+  if (failure) {
+    tell({.trouble = std::move(*failure)});
+    return false;
   }
-  failure_.clear();
-  until_ = election_.leads_until();
+  until_ = std::min(election_.leads_until(), marked_until_);
+  const bool elected = election_.leads_until() > runtime::steady_now();
+  Hindrance hindrance{.holder = elected ? "" : election_.holder(), .owner = found_.owner};
+  if (found_.taking_over) {
+    hindrance.trouble = "takes over the StoragePools of this cluster once no other installation can act";
+  } else if (!found_.owner.empty()) {
+    hindrance.trouble =
+        "the StoragePools of this cluster are those of the installation " + found_.owner +
+        " (its Lease), and this one leaves them alone. To hand them over to it: " + installation_.remedy();
+  }
+  tell(std::move(hindrance));
+  return !found_.patch;
+}
+
+// Why not, for people.
+std::optional<std::string> Leadership::elect(runtime::TimePoint sent) {
+  const auto failed = [&](const kube::ApiError& error) {
+    return "the Lease " + lease_.to_string() + ": " + error.to_string();
+  };
+  const auto lease = read();
+  if (!lease) return failed(lease.error());
+  auto next = election_.next(*lease, sent, runtime::wall_now());
+  if (!next) return std::nullopt;
+  const auto written = write(*lease, std::move(*next));
+  if (written) election_.written(sent);
+  const bool lost = !written && (written.error().is_conflict() || written.error().is_already_exists());
+  if (!written && !lost) return failed(written.error());
+  return std::nullopt;
+}
+
+// Likewise. Who does not lead only looks.
+std::optional<std::string> Leadership::look_at_mark(runtime::TimePoint sent) {
+  const auto failed = [&](const kube::ApiError& error) {
+    return std::string("the mark of the installation on the CRD ") + kStoragePoolsDefinition + ": " +
+           error.to_string();
+  };
+  const auto body = transport_.request(
+      {.path = path_of_definition(), .accept = kMetadataOnly, .deadline = kRequestDeadline});
+  if (!body && body.error().is_not_found())
+    return std::string("there is no CRD ") + kStoragePoolsDefinition + ": the chart brings it";
+  if (!body) return failed(body.error());
+  const auto definition = kube::parse_object(*body);
+  if (!definition) return failed(definition.error());
+  found_ = installation_.look(*definition, sent);
+  marked_until_ = found_.ours ? sent + Election::kRenewDeadline : runtime::TimePoint::min();
+  if (!found_.patch || election_.leads_until() <= sent) return std::nullopt;
+  const auto claimed = transport_.request({.method = kube::Method::kPatch,
+                                           .path = path_of_definition(),
+                                           .query = {{"fieldManager", kFieldManager}},
+                                           .content_type = "application/merge-patch+json",
+                                           .accept = kMetadataOnly,
+                                           .body = found_.patch->dump(),
+                                           .deadline = kRequestDeadline});
+  if (!claimed) return failed(claimed.error());
+  log::info("the StoragePools of this cluster are this installation's",
+            {{"installation", lease_.to_string()}});
+  found_ = {.ours = true};
+  marked_until_ = sent + Election::kRenewDeadline;
+  return std::nullopt;
+}
+
+void Leadership::tell(Hindrance hindrance) {
+  other_installation_.Set(hindrance.owner.empty() ? 0 : 1);
   const std::lock_guard lock(mutex_);
-  holder_ = election_.holder();
+  if (!hindrance.trouble.empty() && hindrance.trouble != hindrance_.trouble)
+    log::warn("cannot have or renew the place",
+              {{"lease", lease_.to_string()}, {"detail", hindrance.trouble}});
+  hindrance_ = std::move(hindrance);
   changed_.notify_all();
 }
 

@@ -1,5 +1,6 @@
 // One of several operators leads (operator/kube/lease.h): the others wait, and write nothing. Holds the Lease
-// `storagepool-operator` of the operator's namespace.
+// `storagepool-operator` of the operator's namespace. Its place is good only while the StoragePools of the
+// cluster are those of its installation (installation.h): both are looked at in the same rhythm.
 //
 // A fence is before every write: without a place that is still good it does not leave this process, and it is
 // not waited for longer than the place is good. What a write that is on its way may do to an object after
@@ -10,17 +11,27 @@
 #include <condition_variable>
 #include <functional>
 #include <mutex>
+#include <optional>
 #include <stop_token>
 #include <string>
 #include <thread>
 
 #include "operator/kube/kube.h"
 #include "operator/kube/lease.h"
+#include "operator/manager/installation.h"
 #include "pool/common/runtime/metrics.h"
 
 namespace storagepool::manager {
 
 inline constexpr const char* kLease = "storagepool-operator";
+
+// What keeps an operator from leading.
+struct Hindrance {
+  std::string holder = {};   // another of its installation leads: as it should be
+  std::string owner = {};    // another installation has the StoragePools of the cluster
+  std::string trouble = {};  // for people: that, or what is missing; empty: all is as it should be
+  friend bool operator==(const Hindrance&, const Hindrance&) = default;
+};
 
 class Leadership {
  public:
@@ -31,14 +42,18 @@ class Leadership {
              std::string identity, std::function<void()> lost);
   ~Leadership();  // gives the place to the next, if it is held
 
-  // Blocks until this process leads; false: the stop came first. `waits_for` is told of who leads meanwhile.
-  bool wait(const std::stop_token& stop, const std::function<void(const std::string& holder)>& waits_for);
+  // Blocks until this process leads; false: the stop came first. `waits` is told what it waits for, and of
+  // each change.
+  bool wait(const std::stop_token& stop, const std::function<void(const Hindrance&)>& waits);
   // Until when it leads at least; thread-safe.
   runtime::TimePoint leads_until() const { return until_.load(); }
 
  private:
   void run(const std::stop_token& stop);
-  void attempt();
+  bool attempt();
+  std::optional<std::string> elect(runtime::TimePoint sent);
+  std::optional<std::string> look_at_mark(runtime::TimePoint sent);
+  void tell(Hindrance hindrance);
   void release();
   tl::expected<kube::Json, kube::ApiError> read();
   tl::expected<void, kube::ApiError> write(const kube::Json& read, kube::Json lease);
@@ -47,12 +62,16 @@ class Leadership {
   const kube::ObjectKey lease_;
   const std::function<void()> lost_;
   prometheus::Gauge& leads_;
-  kube::Election election_;  // of the thread
-  std::string failure_;      // likewise, what was last logged
+  prometheus::Gauge& other_installation_;
+  // Of the thread.
+  kube::Election election_;
+  Installation installation_;
+  Installation::Finding found_;
+  runtime::TimePoint marked_until_ = runtime::TimePoint::min();
   std::atomic<runtime::TimePoint> until_{runtime::TimePoint::min()};
   std::mutex mutex_;
   std::condition_variable_any changed_;
-  std::string holder_;  // guarded by the mutex
+  Hindrance hindrance_;  // guarded by the mutex
   std::jthread thread_;
 };
 

@@ -10,6 +10,7 @@
 
 #include <gtest/gtest.h>
 
+#include "operator/kube/object.h"
 #include "operator/kube/testing/fake_transport.h"
 #include "pool/common/json/json.h"
 
@@ -31,7 +32,7 @@ bool eventually(const std::function<bool()>& condition) {
   return true;
 }
 
-// The Lease as an API server keeps it, for several who compete for it.
+// The Lease and the CRD as an API server keeps them, for several who compete for them.
 class Leases {
  public:
   std::unique_ptr<kube::FakeTransport> transport() {
@@ -48,12 +49,32 @@ class Leases {
     lease_["metadata"]["resourceVersion"] = std::to_string(++version_);
   }
   void fail(bool fails) { fails_ = fails; }
+  // What is forbidden: the reads of paths with this in them.
+  void forbid(const std::string& part) {
+    const std::lock_guard lock(mutex_);
+    forbidden_ = part;
+  }
+  void annotate(const char* annotation, const Json& value) {
+    const std::lock_guard lock(mutex_);
+    definition_.merge_patch(
+        {{"metadata",
+          {{"resourceVersion", std::to_string(++version_)}, {"annotations", {{annotation, value}}}}}});
+  }
+  std::string annotation(const char* name) {
+    const std::lock_guard lock(mutex_);
+    return kube::annotation(definition_, name);
+  }
 
  private:
   tl::expected<std::string, ApiError> answer(const ApiRequest& request) {
     if (fails_)
       return tl::unexpected(ApiError{.reason = std::string(kube::kReasonTransport), .message = "away"});
     const std::lock_guard lock(mutex_);
+    if (!forbidden_.empty() && request.path.find(forbidden_) != std::string::npos) {
+      return tl::unexpected(
+          ApiError{.status = 403, .reason = "Forbidden", .message = "cannot get " + forbidden_});
+    }
+    if (request.path.find("/customresourcedefinitions/") != std::string::npos) return of_definition(request);
     if (request.method == Method::kGet) {
       if (lease_.is_null()) return tl::unexpected(ApiError{.status = 404, .reason = "NotFound"});
       return lease_.dump();
@@ -72,8 +93,22 @@ class Leases {
     return lease_.dump();
   }
 
+  tl::expected<std::string, ApiError> of_definition(const ApiRequest& request) {
+    EXPECT_EQ(request.path,
+              "/apis/apiextensions.k8s.io/v1/customresourcedefinitions/storagepools.storagepool.dev");
+    if (request.method == Method::kGet) return definition_.dump();
+    Json patch = Json::parse(request.body);
+    if (patch["metadata"]["resourceVersion"] != definition_["metadata"]["resourceVersion"])
+      return tl::unexpected(ApiError{.status = 409, .reason = "Conflict"});
+    patch["metadata"]["resourceVersion"] = std::to_string(++version_);
+    definition_.merge_patch(patch);
+    return definition_.dump();
+  }
+
   std::mutex mutex_;
   Json lease_;
+  Json definition_{{"metadata", {{"name", kStoragePoolsDefinition}, {"resourceVersion", "0"}}}};
+  std::string forbidden_;
   int version_ = 0;
   std::atomic<bool> fails_{false};
 };
@@ -95,7 +130,7 @@ TEST(Leadership, TheNextLeadsAsSoonAsTheFirstHasGivenItsPlaceBack) {
   Leases leases;
   Operator first(leases, "a");
   const std::stop_source stop;
-  ASSERT_TRUE(first.leadership->wait(stop.get_token(), [](const std::string&) { FAIL(); }));
+  ASSERT_TRUE(first.leadership->wait(stop.get_token(), [](const Hindrance&) { FAIL(); }));
   EXPECT_TRUE(eventually([&] {
     return first.metrics.serialize().find("leader_election_master_status{name=\"storagepool-operator\"} 1") !=
            std::string::npos;
@@ -105,9 +140,11 @@ TEST(Leadership, TheNextLeadsAsSoonAsTheFirstHasGivenItsPlaceBack) {
   std::string holder;
   std::atomic<bool> leads = false;
   std::jthread waiting([&] {
-    leads = second.leadership->wait(stop.get_token(), [&](const std::string& other) { holder = other; });
+    leads = second.leadership->wait(stop.get_token(), [&](const Hindrance& hindrance) {
+      if (!hindrance.holder.empty()) holder = hindrance.holder;
+    });
   });
-  ASSERT_TRUE(eventually([&] { return second.transport->requests().size() >= 2; }));
+  ASSERT_TRUE(eventually([&] { return second.transport->requests().size() >= 4; }));
   EXPECT_FALSE(second.leads());
   first.leadership.reset();
   EXPECT_TRUE(eventually([&] { return leads.load(); }));
@@ -145,10 +182,84 @@ TEST(Leadership, AWaitEndsWhenItIsStopped) {
   std::stop_source stop;
   std::atomic<bool> waits = false;
   std::jthread waiting([&] {
-    EXPECT_FALSE(second.leadership->wait(stop.get_token(), [&](const std::string&) { waits = true; }));
+    EXPECT_FALSE(second.leadership->wait(stop.get_token(), [&](const Hindrance&) { waits = true; }));
   });
   ASSERT_TRUE(eventually([&] { return waits.load(); }));
   stop.request_stop();
+}
+
+TEST(Leadership, WhoLeadsMarksTheStoragePoolsAndMarksThemAgain) {
+  Leases leases;
+  Operator one(leases, "a");
+  ASSERT_TRUE(eventually([&] { return one.leads(); }));
+  EXPECT_EQ(leases.annotation(kInstallationAnnotation), "system/storagepool-operator");
+  leases.annotate(kInstallationAnnotation, nullptr);
+  EXPECT_TRUE(eventually([&] { return !leases.annotation(kInstallationAnnotation).empty(); }));
+  EXPECT_TRUE(one.leads());
+  EXPECT_FALSE(one.lost);
+}
+
+TEST(Leadership, ThatOfAnotherInstallationIsWaitedForWithWords) {
+  Leases leases;
+  leases.annotate(kInstallationAnnotation, "first/storagepool-operator");
+  Operator second(leases, "b");
+  std::stop_source stop;
+  std::mutex mutex;
+  Hindrance told;
+  std::jthread waiting([&] {
+    second.leadership->wait(stop.get_token(), [&](const Hindrance& hindrance) {
+      const std::lock_guard lock(mutex);
+      told = hindrance;
+    });
+  });
+  const auto owner = [&] {
+    const std::lock_guard lock(mutex);
+    return told.owner;
+  };
+  ASSERT_TRUE(eventually([&] { return owner() == "first/storagepool-operator"; }));
+  EXPECT_NE(told.trouble.find("kubectl annotate crd storagepools.storagepool.dev --overwrite "
+                              "storagepool.dev/hand-over-to=system/storagepool-operator"),
+            std::string::npos)
+      << told.trouble;
+  EXPECT_NE(second.metrics.serialize().find("storagepool_other_installation 1"), std::string::npos);
+  EXPECT_FALSE(second.leads());
+  EXPECT_EQ(leases.annotation(kInstallationAnnotation), "first/storagepool-operator");
+  stop.request_stop();
+}
+
+TEST(Leadership, WhoIsToHandOverLeadsNoMore) {
+  Leases leases;
+  Operator one(leases, "a");
+  ASSERT_TRUE(eventually([&] { return one.leads(); }));
+  leases.annotate(kHandOverAnnotation, "second/storagepool-operator");
+  EXPECT_TRUE(eventually([&] { return one.lost.load(); }));
+  EXPECT_FALSE(one.leads());
+}
+
+TEST(Leadership, WhoCannotSeeTheMarkLeadsNoMore) {
+  Leases leases;
+  Operator one(leases, "a");
+  ASSERT_TRUE(eventually([&] { return one.leads(); }));
+  leases.forbid("customresourcedefinitions");
+  EXPECT_TRUE(eventually([&] { return one.lost.load(); }));
+}
+
+TEST(Leadership, AMissingRightIsNamed) {
+  for (const std::string right : {"customresourcedefinitions", "leases"}) {
+    Leases leases;
+    leases.forbid(right);
+    Operator one(leases, "a");
+    std::stop_source stop;
+    std::string trouble;
+    std::jthread waiting([&] {
+      one.leadership->wait(stop.get_token(), [&](const Hindrance& hindrance) {
+        trouble = hindrance.trouble;
+        stop.request_stop();
+      });
+    });
+    waiting.join();
+    EXPECT_NE(trouble.find("403 Forbidden: cannot get " + right), std::string::npos) << trouble;
+  }
 }
 
 TEST(Fence, LetsNoWriteThroughWithoutAPlace) {

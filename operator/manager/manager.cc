@@ -11,6 +11,7 @@
 #include <boost/asio/io_context.hpp>
 #include <boost/asio/post.hpp>
 
+#include "operator/kube/events.h"
 #include "operator/kube/object.h"
 #include "operator/kube/transport/cpprest_transport.h"
 #include "operator/manager/controller.h"
@@ -182,9 +183,21 @@ class Work {
  private:
   // An operator that waits for another's end is as it should be.
   bool wait_for_place(const std::stop_token& stop) {
-    return leadership_.wait(stop, [this](const std::string& holder) {
-      log::info("another operator leads, waiting for its place", {{"holder", holder}});
-      readiness_.set("");
+    const kube::Client client(transport_, kFieldManager);
+    kube::EventRecorder recorder(client, "storagepool.dev/operator", kFieldManager);
+    return leadership_.wait(stop, [&](const Hindrance& hindrance) {
+      const bool is_next = hindrance.trouble.empty() && !hindrance.holder.empty();
+      readiness_.set(is_next || !hindrance.trouble.empty() ? hindrance.trouble : "waiting for the Lease");
+      if (is_next) log::info("another operator leads, waiting for its place", {{"holder", hindrance.holder}});
+      if (hindrance.owner.empty()) return;
+      recorder.record({.regarding = {{"apiVersion", kube::resources::kLeases.api_version()},
+                                     {"kind", kube::resources::kLeases.kind},
+                                     {"namespace", name_space_},
+                                     {"name", kLease}},
+                       .type = kube::EventType::kWarning,
+                       .reason = "OtherInstallation",
+                       .action = "Lead",
+                       .note = hindrance.trouble});
     });
   }
 

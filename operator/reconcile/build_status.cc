@@ -85,6 +85,7 @@ bool is_bad(const Condition* condition) {
   if (condition->type == kPostgresReachable) {
     return condition->status == Truth::kFalse || condition->reason == kAdminPortUnreachable;
   }
+  if (condition->type == kAwaitingTurn && condition->reason != kRolloutStopped) return false;
   return condition->type != kReady && condition->type != kReconciling && condition->status == Truth::kTrue;
 }
 
@@ -124,7 +125,7 @@ std::vector<kube::Event> transition_events(const Status& before, const Status& a
                       .note = condition.message});
   };
   for (const char* type : {kStalled, kPostgresReachable, kBudgetExceeded, kRolloutBlocked, kJournalNotDurable,
-                           kPodsFailing, kAuthenticationOff}) {
+                           kPodsFailing, kAuthenticationOff, kAwaitingTurn}) {
     const Condition* was = find_condition(before, type);
     const Condition* is = find_condition(after, type);
     if (is == nullptr) continue;

@@ -299,6 +299,11 @@ Condition stalled(const std::optional<Reason>& why) {
   return condition(kStalled, Truth::kFalse, "NotStalled", "nothing stands in the way");
 }
 
+Condition awaiting_turn(const Seen& seen) {
+  if (const auto& why = seen.awaits_turn) return condition(kAwaitingTurn, Truth::kTrue, *why);
+  return condition(kAwaitingTurn, Truth::kFalse, "UpToDate", "the pods are as this operator makes them");
+}
+
 std::vector<Condition> unseen_conditions(const StatusInput& input) {
   if (const auto& failure = input.failure; failure && !input.stall) {
     return {condition(kReady, Truth::kFalse, *failure), condition(kReconciling, Truth::kTrue, *failure),
@@ -329,15 +334,18 @@ std::vector<Condition> seen_conditions(const StatusInput& input, const Seen& see
                             : Reason{"Settled", "nothing is left to do"};
   const Condition reconciling =
       busy ? condition(kReconciling, Truth::kTrue, why) : condition(kReconciling, Truth::kFalse, idle);
-  return {is_ready,
-          reconciling,
-          is_stalled,
-          budget_exceeded(seen.step.plan),
-          rollout_blocked(seen.step),
-          postgres,
-          journal_not_durable(seen),
-          pods_failing(seen),
-          authentication_off(seen)};
+  std::vector<Condition> conditions{is_ready,
+                                    reconciling,
+                                    is_stalled,
+                                    budget_exceeded(seen.step.plan),
+                                    rollout_blocked(seen.step),
+                                    postgres,
+                                    journal_not_durable(seen),
+                                    pods_failing(seen),
+                                    authentication_off(seen)};
+  const bool awaited = has_condition(input.previous, kAwaitingTurn, Truth::kTrue);
+  if (seen.awaits_turn || (awaited && !rests)) conditions.push_back(awaiting_turn(seen));
+  return conditions;
 }
 
 }  // namespace

@@ -19,6 +19,7 @@ inline constexpr const char* kPostgresReachable = "PostgresReachable";
 inline constexpr const char* kJournalNotDurable = "JournalNotDurable";
 inline constexpr const char* kPodsFailing = "PodsFailing";
 inline constexpr const char* kAuthenticationOff = "AuthenticationOff";
+inline constexpr const char* kAwaitingTurn = "AwaitingTurn";
 
 // Quotas are counted anew some seconds after a pod has gone, and a registry may be away for a moment: so long
 // what time does not mend keeps pods from starting before it is Stalled.
@@ -28,11 +29,13 @@ inline constexpr std::chrono::seconds kTimeToMend{30};
 inline constexpr const char* kPaused = "Paused";
 // The reason while a request to the API server fails that may succeed later.
 inline constexpr const char* kRequestFailed = "RequestFailed";
+// The reason of AwaitingTurn while one that is rolled out before does not come back.
+inline constexpr const char* kRolloutStopped = "RolloutStopped";
 // A reason of the first and of PostgresReachable.
 inline constexpr const char* kAdminPortUnreachable = "AdminPortUnreachable";
 
-// All nine, in that order, or the first three where nothing was seen. The time of the last transition is
-// kept from `input.previous` where the status has not changed.
+// All but the last, in that order, and that one where it is, or was, True; or the first three where nothing
+// was seen. The time of the last transition is kept from `input.previous` where the status has not changed.
 std::vector<Condition> build_conditions(const StatusInput& input);
 
 // A condition that is not as it should be, without its message, as metrics have it.

@@ -298,7 +298,9 @@ Cluster::Result<kube::Json> KubeCluster::apply_status(const kube::Json& object) 
 }
 Cluster::Result<kube::Json> KubeCluster::merge_patch(const kube::ResourceType& type,
                                                      const kube::ObjectKey& key, const kube::Json& patch) {
-  return shown(type, client_.merge_patch(type, key, patch));
+  auto stored = shown(type, client_.merge_patch(type, key, patch));
+  const bool applied_else = type.kind == kube::resources::kStatefulSets.kind;
+  return stored && applied_else ? shown(type, client_.own_as_applied(type, std::move(*stored))) : stored;
 }
 Cluster::Result<void> KubeCluster::remove(const kube::ResourceType& type, const kube::ObjectKey& key,
                                           const std::string& uid) {

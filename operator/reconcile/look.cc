@@ -38,12 +38,13 @@ std::string join(const render::FieldProblems& problems) {
 
 }  // namespace
 
-Look::Look(Cluster& cluster, pods::Pods& pods, const Options& options, SharedLedger& ledger, Memory& memory,
-           kube::ObjectPtr object, const Moment& now)
+Look::Look(Cluster& cluster, pods::Pods& pods, const Options& options, SharedLedger& ledger, Turns& turns,
+           Memory& memory, kube::ObjectPtr object, const Moment& now)
     : cluster_(cluster),
       reports_(pods),
       options_(options),
       ledger_(ledger),
+      turns_(turns),
       memory_(memory),
       object_(std::move(object)),
       now_(now),
@@ -79,6 +80,7 @@ tl::expected<Outcome, kube::ApiError> Look::run() {
     if (!failure) failure = std::move(unwritten);
   }
   if (failure) return tl::unexpected(std::move(*failure));
+  follow_turn();
   memory_.failing_since.reset();
   Outcome outcome{
       .requeue_after = requeue_after(), .budget = {}, .complaints = complaints_of(status_.conditions)};
@@ -91,7 +93,9 @@ tl::expected<Outcome, kube::ApiError> Look::run() {
                                    .per_pod = budget.per_pod};
   }
   const bool in_doubt = memory_.ceiling_in_doubt || memory_.peak_in_doubt;
-  outcome.settled = has_condition(status_, kReady, Truth::kTrue) && !cut_short_ && !in_doubt;
+  const auto& workload = memory_.workload.view();
+  const bool rolls_out = !held_.empty() || (workload && !workload->rollout.empty());
+  outcome.settled = has_condition(status_, kReady, Truth::kTrue) && !cut_short_ && !in_doubt && !rolls_out;
   return outcome;
 }
 
@@ -278,6 +282,7 @@ Look::Failure Look::write_status() {
     seen.filled = filled_journals(desired(), observed());
     seen.facts = memory_.facts;
     seen.trouble = find_trouble();
+    seen.awaits_turn = awaits_turn();
     if (spec_.auth_mode == "ServiceAccount" && access().empty()) seen.no_issuer = issuer_.failure;
   }
   status_ = build_status(input);

@@ -12,13 +12,14 @@
 #include "operator/reconcile/pod_state.h"
 #include "operator/reconcile/reconcile.h"
 #include "operator/reconcile/status.h"
+#include "operator/reconcile/turns.h"
 
 namespace storagepool::reconcile {
 
 class Look {
  public:
-  Look(Cluster& cluster, pods::Pods& pods, const Options& options, SharedLedger& ledger, Memory& memory,
-       kube::ObjectPtr object, const Moment& now);
+  Look(Cluster& cluster, pods::Pods& pods, const Options& options, SharedLedger& ledger, Turns& turns,
+       Memory& memory, kube::ObjectPtr object, const Moment& now);
 
   tl::expected<Outcome, kube::ApiError> run();
 
@@ -46,10 +47,20 @@ class Look {
   Failure ensure_disruption_budget();
   Failure ensure_config_map();
   Failure ensure_stateful_set();
-  Json stateful_set(const Scale& numbers) const;
+  std::optional<Json> stateful_set(const Scale& numbers);
   Json config_map(const Granted& granted) const;
   std::string access() const;
   Failure write_status();
+
+  // What is replaced because of a newer operator, in look_rollout.cc.
+  std::string rollout(const std::string& rendered);
+  bool is_asked_for(const std::string& rendered);
+  bool pods_are_back() const;
+  bool has_come_back() const;
+  Failure await_turn();
+  Turns::Place place(Turns::Stage stage) const;
+  void follow_turn();
+  std::optional<Reason> awaits_turn() const;
   void record(kube::Event event);
   Failure refused_or(const kube::ApiError& error, const std::string& what);
   bool is_worth_telling(const kube::ApiError& failure);
@@ -82,6 +93,7 @@ class Look {
   pods::Pods& reports_;
   const Options& options_;
   SharedLedger& ledger_;
+  Turns& turns_;
   Memory& memory_;
   kube::ObjectPtr object_;
   Moment now_;
@@ -95,6 +107,7 @@ class Look {
   bool refused_ = false;   // the API server has refused a write for good
   bool observed_pods_ = false;
   bool cut_short_ = false;  // there was more to do
+  std::string held_;        // the template that is rendered, as render::kTemplateAnnotation, while it waits
   bool overtaken_ = false;  // others have claimed what a write was to allow
   std::optional<Reason> stall_;
   std::optional<Reason> failure_;  // what may pass

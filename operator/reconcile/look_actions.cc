@@ -22,6 +22,22 @@ bool may_have_been_done(const kube::ApiError& error) {
   return error.status == 0 || error.status == 409 || error.status >= 500;
 }
 
+// The numbers alone, with the template as it is.
+Json numbers_patch(const Scale& numbers, std::uint64_t version) {
+  return {{"metadata",
+           {{"resourceVersion", std::to_string(version)},
+            {"annotations",
+             {{render::kPeakPodsAnnotation, std::to_string(numbers.peak_pods)},
+              {render::kEmptiedAnnotation, render::format_ordinals(numbers.emptied)}}}}},
+          {"spec", {{"replicas", numbers.replicas}}}};
+}
+
+Json held_patch(const Scale& numbers, std::uint64_t version) {
+  Json patch = numbers_patch(numbers, version);
+  patch["spec"]["updateStrategy"] = {{"rollingUpdate", {{"partition", numbers.partition}}}};
+  return patch;
+}
+
 }  // namespace
 
 // What the API server refuses for good, or what is somebody else's, stalls this StoragePool until somebody
@@ -234,18 +250,14 @@ Look::Failure Look::scale(const Scale& action) {
   Cluster::Result<Json> stored = tl::unexpected(kube::ApiError{});
   if (deleting_) {
     // Enough to drain, even where the spec is no longer one that could be rendered.
-    const Json patch{{"metadata",
-                      {{"resourceVersion", std::to_string(version)},
-                       {"annotations",
-                        {{render::kPeakPodsAnnotation, std::to_string(action.peak_pods)},
-                         {render::kEmptiedAnnotation, render::format_ordinals(action.emptied)}}}}},
-                     {"spec", {{"replicas", action.replicas}}}};
-    stored = cluster_.merge_patch(kube::resources::kStatefulSets, key, patch);
+    stored = cluster_.merge_patch(kube::resources::kStatefulSets, key, numbers_patch(action, version));
   } else {
     // A new pod reads the ConfigMap: it has to be right before there is one.
     if (auto failure = ensure_config_map()) return failure;
     if (refused_) return std::nullopt;
-    stored = memory_.children.write(cluster_, kube::resources::kStatefulSets, stateful_set(action), version);
+    auto object = stateful_set(action);
+    stored = object ? memory_.children.write(cluster_, kube::resources::kStatefulSets, *object, version)
+                    : cluster_.merge_patch(kube::resources::kStatefulSets, key, held_patch(action, version));
   }
   if (!stored) {
     if (may_have_been_done(stored.error()))
@@ -282,16 +294,23 @@ Look::Failure Look::ensure_config_map() {
   return std::nullopt;
 }
 
-Json Look::stateful_set(const Scale& numbers) const {
+// Nothing: the template that is rendered waits for its turn.
+std::optional<Json> Look::stateful_set(const Scale& numbers) {
   const auto& live = memory_.workload.view();
-  return render::stateful_set(identity_, spec_,
-                              {.replicas = numbers.replicas,
-                               .peak_pods = numbers.peak_pods,
-                               .default_image = options_.default_image,
-                               .volumes = live ? live->workload.volumes : render::wants_volumes(spec_),
-                               .partition = numbers.partition,
-                               .live_template = live ? live->pod_template : "",
-                               .emptied = numbers.emptied});
+  Json object = render::stateful_set(identity_, spec_,
+                                     {.replicas = numbers.replicas,
+                                      .peak_pods = numbers.peak_pods,
+                                      .default_image = options_.default_image,
+                                      .volumes = live ? live->workload.volumes : render::wants_volumes(spec_),
+                                      .partition = numbers.partition,
+                                      .live_template = live ? live->pod_template : "",
+                                      .emptied = numbers.emptied});
+  Json& annotations = object["metadata"]["annotations"];
+  const std::string rendered = annotations[std::string(render::kTemplateAnnotation)];
+  const std::string named = rollout(rendered);
+  if (!held_.empty()) return std::nullopt;
+  if (!named.empty()) annotations[std::string(render::kRolloutAnnotation)] = named;
+  return object;
 }
 
 Look::Failure Look::ensure_stateful_set() {
@@ -302,9 +321,10 @@ Look::Failure Look::ensure_stateful_set() {
                       .partition = known->partition,
                       .emptied = known->emptied};
   if (memory_.peak_in_doubt) return scale(numbers);
-  const Json object = stateful_set(numbers);
+  const auto object = stateful_set(numbers);
+  if (!object) return await_turn();
   const auto written =
-      memory_.children.ensure(cluster_, kube::resources::kStatefulSets, object, memory_.workload.version());
+      memory_.children.ensure(cluster_, kube::resources::kStatefulSets, *object, memory_.workload.version());
   if (!written) return refused_or(written.error(), "StatefulSet " + identity_.name);
   if (*written) see_objects(memory_, cluster_, identity_, now_.steady);
   return std::nullopt;

@@ -67,6 +67,7 @@ struct Memory {
   Departed departed;
   // Since when each look has ended with a request that failed and may pass.
   std::optional<std::chrono::steady_clock::time_point> failing_since;
+  std::string own_template;     // that a change of the spec has asked for, as render::kTemplateAnnotation
   std::int64_t generation = 0;  // metadata.generation when it was last looked at
   std::optional<Doubt> ceiling_in_doubt;
   std::optional<Doubt> peak_in_doubt;

@@ -54,6 +54,7 @@ void Reconciler::remember(const kube::ObjectKey& key, Memory& memory, const kube
   ledger_.put(account_of(memory, subject, observed));
   // Not before: in between, others could take what both hold.
   if (before == identity.uid) return;
+  turns_.remove(before);
   wake(ledger_.remove(before, now.steady));
   const std::lock_guard lock(mutex_);
   key_by_uid_.erase(before);
@@ -68,7 +69,16 @@ std::size_t Reconciler::count_pods(const kube::ObjectKey& key) const {
 void Reconciler::prime(const Moment& now) {
   for (const kube::ObjectPtr& object : cluster_.cached_storage_pools()) {
     const kube::ObjectKey key = kube::key_of(*object);
-    remember(key, known(key).memory, object, now);
+    Memory& memory = known(key).memory;
+    remember(key, memory, object, now);
+    const auto& workload = memory.workload.view();
+    if (!workload || workload->rollout.empty() || kube::is_deleting(*object)) continue;
+    const bool rolls = workload->rollout == workload->pod_template;
+    turns_.put(memory.uid,
+               {.key = key,
+                .stage = rolls ? Turns::Stage::kRolls : Turns::Stage::kWaits,
+                .ready = rolls && workload->was_ready},
+               now.steady);
   }
 }
 
@@ -76,6 +86,8 @@ void Reconciler::prime(const Moment& now) {
 bool Reconciler::forget(const kube::ObjectKey& key, const Memory& memory, const Moment& now) {
   if (!memory.uid.empty() && count_pods(key) > 0) return false;
   pods_.follow(key, {});
+  turns_.remove(memory.uid);
+  wake(turns_.next());
   wake(ledger_.remove(memory.uid, now.steady));
   const std::lock_guard lock(mutex_);
   key_by_uid_.erase(memory.uid);
@@ -122,8 +134,9 @@ tl::expected<Outcome, kube::ApiError> Reconciler::reconcile(const kube::ObjectKe
   }
   remember(key, known.memory, object, now);
   seen.outlook = ledger_.outlook(known.memory.uid, now.steady);
-  auto outcome = Look(cluster_, pods_, options_, ledger_, known.memory, std::move(object), now).run();
+  auto outcome = Look(cluster_, pods_, options_, ledger_, turns_, known.memory, std::move(object), now).run();
   wake(ledger_.concerned(known.memory.uid, now.steady));
+  wake(turns_.next());
   if (outcome && outcome->settled) {
     seen.until = now.steady + kSettledAtMost;
     seen.outcome = *outcome;

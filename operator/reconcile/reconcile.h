@@ -5,7 +5,8 @@
 // look at a StoragePool costs no request, and where nothing has changed since it was found settled, next to
 // nothing.
 //
-// Threads: any number of them, one StoragePool never in two at once. They share the Ledger, and nothing else.
+// Threads: any number of them, one StoragePool never in two at once. They share the Ledger and
+// whose turn it is (turns.h), and nothing else.
 #pragma once
 
 #include <chrono>
@@ -22,6 +23,7 @@
 #include "operator/reconcile/conditions.h"
 #include "operator/reconcile/memory.h"
 #include "operator/reconcile/shared_ledger.h"
+#include "operator/reconcile/turns.h"
 #include "operator/render/token_issuer.h"
 #include "pool/common/runtime/clock.h"
 
@@ -98,6 +100,7 @@ class Reconciler {
   pods::Pods& pods_;
   Options options_;
   SharedLedger ledger_;
+  Turns turns_;
   std::once_flag primed_;
   std::mutex mutex_;  // guards the maps; each entry of the first is for whose turn its StoragePool is
   std::map<kube::ObjectKey, Known> known_;

@@ -51,6 +51,8 @@ struct WorkloadView {
   std::int64_t generation = 0;
   std::string revision = {};      // of the pod template it has, when its controller has seen it; else empty
   std::string pod_template = {};  // render::kTemplateAnnotation
+  std::string rollout = {};       // render::kRolloutAnnotation, the template
+  bool was_ready = true;          // when that began
 };
 std::optional<WorkloadView> read_stateful_set(const Json& object);
 

@@ -44,6 +44,11 @@ inline constexpr std::string_view kPeakPodsAnnotation = "storagepool.dev/peak-po
 inline constexpr std::string_view kEmptiedAnnotation = "storagepool.dev/emptied-claims";
 // Changes with the pod template that the operator renders.
 inline constexpr std::string_view kTemplateAnnotation = "storagepool.dev/template";
+// The kTemplateAnnotation of a template that a newer operator makes of the same spec: while another is in the
+// StatefulSet, it waits for its turn; once it is in it, until all pods are back (operator/reconcile/turns.h),
+// with kWasNotReady behind it where the StoragePool was not Ready when that began.
+inline constexpr std::string_view kRolloutAnnotation = "storagepool.dev/rollout";
+inline constexpr std::string_view kWasNotReady = "/not-ready";
 // Changes with what of PostgreSQL pods are replaced for: the database, and the Secrets. Host, port and
 // sslMode they take up while they run.
 inline constexpr std::string_view kPostgresHashAnnotation = "storagepool.dev/postgres-hash";

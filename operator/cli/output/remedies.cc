@@ -62,6 +62,9 @@ constexpr auto kRemedies = std::to_array<Remedy>({
     {"", "`Ephemeral`, `EventsAtRisk`",
      "`persistence: Ephemeral`: journals go with their pods; the message names those that hold events"},
     {"`AuthenticationOff=True`", "`ModeNone`", "`spec.auth.mode` is `None`: everybody reads and writes"},
+    {"`AwaitingTurn=True`", "`OthersFirst`, `RolloutStopped`",
+     "after an upgrade of the operator: its pods stay as they are until the StoragePool that the message "
+     "names is Ready again ([upgrade](docs/operations.md#upgrade))"},
     {"`Ready=False`", "`Progressing`, `Paused`",
      "pods are starting; `spec.paused` is true: [nothing is changed](docs/reference/spec.md#paused)"},
     {"", "`TokenIssuerUnknown`",

@@ -110,7 +110,11 @@ ControlPlane::ControlPlane() {
   Process key({"openssl", "genrsa", "-out", file("key.pem"), "2048"}, file("openssl.log"));
   const auto deadline = std::chrono::steady_clock::now() + 30s;
   while (key.running() && std::chrono::steady_clock::now() < deadline) std::this_thread::sleep_for(10ms);
-  write(file("tokens.csv"), "secret,admin,1,system:masters\n");
+  write(file("tokens.csv"),
+        "secret,admin,1,system:masters\nfirst,first,2,system:masters\nsecond,second,3,system:masters\n");
+  write(file("audit-policy.yaml"),
+        "apiVersion: audit.k8s.io/v1\nkind: Policy\nomitStages: [RequestReceived]\nrules:\n"
+        "  - {level: Metadata, verbs: [create, update, patch, delete]}\n  - {level: None}\n");
   write(kubeconfig(), kubeconfig_text(kPort));
   start_etcd();
   start_api_server();
@@ -122,12 +126,20 @@ std::string ControlPlane::kubeconfig_by(std::uint16_t port) {
   return other;
 }
 
-std::string ControlPlane::kubeconfig_text(std::uint16_t port) const {
+std::string ControlPlane::kubeconfig_as(const std::string& user) {
+  const std::string other = kubeconfig() + "-" + user;
+  write(other, kubeconfig_text(kPort, user));
+  return other;
+}
+
+std::string ControlPlane::kubeconfig_text(std::uint16_t port, const std::string& token) const {
   return "apiVersion: v1\nkind: Config\ncurrent-context: test\n"
          "clusters: [{name: test, cluster: {server: 'https://127.0.0.1:" +
          std::to_string(port) + "', certificate-authority: '" + file("certificates") +
          "/apiserver.crt'}}]\n"
-         "users: [{name: test, user: {token: secret}}]\n"
+         "users: [{name: test, user: {token: " +
+         token +
+         "}}]\n"
          "contexts: [{name: test, context: {cluster: test, user: test, namespace: default}}]\n";
 }
 
@@ -146,6 +158,7 @@ void ControlPlane::start_api_server() {
           "--cert-dir=" + file("certificates"), "--service-account-issuer=https://kubernetes.default.svc",
           "--service-account-signing-key-file=" + file("key.pem"),
           "--service-account-key-file=" + file("key.pem"), "--token-auth-file=" + file("tokens.csv"),
+          "--audit-policy-file=" + file("audit-policy.yaml"), "--audit-log-path=" + audit_log(),
           "--authorization-mode=AlwaysAllow", "--endpoint-reconciler-type=none",
           "--disable-admission-plugins=ServiceAccount", "--service-cluster-ip-range=10.0.0.0/16"},
       file("api-server.log"));

@@ -47,6 +47,8 @@ class ControlPlane {
   std::string kubeconfig() const { return folder_ / "kubeconfig"; }
   // The same by way of another port.
   std::string kubeconfig_by(std::uint16_t port);
+  // The same as another user, "first" or "second".
+  std::string kubeconfig_as(const std::string& user);
 
   void kill_api_server() { api_server_->kill(); }
   // Where there is none that runs. Waits until it answers.
@@ -55,12 +57,14 @@ class ControlPlane {
   void back_up_storage();
   void restore_storage();  // REQUIRES: there is a backup
 
+  // What the API server keeps of each write, an Event of audit.k8s.io in a line (testing/audit_log.h).
+  std::string audit_log() const { return file("audit.log"); }
   std::string file(const std::string& name) const { return folder_ / name; }
   kube::Transport& transport() { return *transport_; }
   const kube::Client& client() const { return *client_; }
 
  private:
-  std::string kubeconfig_text(std::uint16_t port) const;
+  std::string kubeconfig_text(std::uint16_t port, const std::string& token = "secret") const;
   void connect();
   void start_etcd();
   void wait_for_api_server();

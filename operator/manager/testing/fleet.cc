@@ -22,25 +22,6 @@ namespace {
 using namespace std::chrono_literals;
 using kube::Json;
 
-// The whole answer to a GET on a port of this machine; empty when there is none.
-std::string fetch(std::uint16_t port, const std::string& path) {
-  const int socket = ::socket(AF_INET, SOCK_STREAM | SOCK_CLOEXEC, 0);
-  sockaddr_in address{};
-  address.sin_family = AF_INET;
-  address.sin_port = htons(port);
-  address.sin_addr.s_addr = htonl(INADDR_LOOPBACK);
-  const std::string request = "GET " + path + " HTTP/1.1\r\nHost: x\r\nConnection: close\r\n\r\n";
-  std::string answer;
-  if (::connect(socket, reinterpret_cast<sockaddr*>(&address), sizeof address) == 0 &&
-      ::send(socket, request.data(), request.size(), MSG_NOSIGNAL) > 0) {
-    char buffer[16384];
-    for (ssize_t got = 0; (got = ::recv(socket, buffer, sizeof buffer, 0)) > 0;)
-      answer.append(buffer, static_cast<std::size_t>(got));
-  }
-  ::close(socket);
-  return answer;
-}
-
 std::string host_of(int number) {
   return "db" + std::to_string(number);
 }
@@ -94,6 +75,24 @@ void Fleet::SetUp() {
       kClients);
 }
 
+std::string Fleet::fetch(std::uint16_t port, const std::string& path) {
+  const int socket = ::socket(AF_INET, SOCK_STREAM | SOCK_CLOEXEC, 0);
+  sockaddr_in address{};
+  address.sin_family = AF_INET;
+  address.sin_port = htons(port);
+  address.sin_addr.s_addr = htonl(INADDR_LOOPBACK);
+  const std::string request = "GET " + path + " HTTP/1.1\r\nHost: x\r\nConnection: close\r\n\r\n";
+  std::string answer;
+  if (::connect(socket, reinterpret_cast<sockaddr*>(&address), sizeof address) == 0 &&
+      ::send(socket, request.data(), request.size(), MSG_NOSIGNAL) > 0) {
+    char buffer[16384];
+    for (ssize_t got = 0; (got = ::recv(socket, buffer, sizeof buffer, 0)) > 0;)
+      answer.append(buffer, static_cast<std::size_t>(got));
+  }
+  ::close(socket);
+  return answer;
+}
+
 Json Fleet::storage_pool(int number) {
   return {{"metadata", {{"name", name_of(number)}, {"namespace", "default"}}},
           {"spec",
@@ -106,12 +105,14 @@ Json Fleet::storage_pool(int number) {
 }
 
 std::unique_ptr<Process> Fleet::operator_at(std::uint16_t first_port, const std::string& kubeconfig,
-                                            const std::string& log) const {
+                                            const std::string& log, const std::string& name_space,
+                                            const std::string& default_image) const {
   const char* given = std::getenv("STORAGEPOOL_OPERATOR");
   const std::string program = given != nullptr && *given != '\0' ? given : STORAGEPOOL_OPERATOR_PROGRAM;
   return std::make_unique<Process>(
-      std::vector<std::string>{program, "--kubeconfig=" + kubeconfig, "--namespace=default",
-                               "--listen-address=127.0.0.1", "--health-port=" + std::to_string(first_port),
+      std::vector<std::string>{program, "--kubeconfig=" + kubeconfig, "--namespace=" + name_space,
+                               "--default-image=" + default_image, "--listen-address=127.0.0.1",
+                               "--health-port=" + std::to_string(first_port),
                                "--metrics-port=" + std::to_string(first_port + 1),
                                "--page-port=" + std::to_string(first_port + 2)},
       log);

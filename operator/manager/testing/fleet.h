@@ -50,7 +50,10 @@ class Fleet : public ::testing::Test {
   void start_operator(const std::string& kubeconfig);
   // One that has the ports from this on: health, metrics, page.
   std::unique_ptr<Process> operator_at(std::uint16_t first_port, const std::string& kubeconfig,
-                                       const std::string& log) const;
+                                       const std::string& log, const std::string& name_space = "default",
+                                       const std::string& default_image = "example.invalid/pods:1") const;
+  // The whole answer to a GET on a port of this machine; empty when there is none.
+  static std::string fetch(std::uint16_t port, const std::string& path);
   std::string log() const { return control_plane_->file("operator.log"); }
   void make_storage_pools(int count);
   // Of p<number>, which is there.

@@ -55,6 +55,16 @@ void listen(tcp::acceptor& acceptor, const tcp::endpoint& endpoint, int waiting)
   acceptor.listen(waiting);
 }
 
+std::string revision_of(const Json& set) {
+  return kube::annotation(set, render::kTemplateAnnotation);
+}
+
+Json ready_conditions(const Json& set) {
+  const std::string image = json::text_at(set, "/spec/template/spec/containers/0/image");
+  const bool ready = image.find("broken") == std::string::npos;
+  return Json::array({{{"type", "Ready"}, {"status", ready ? "True" : "False"}}});
+}
+
 }  // namespace
 
 AdminPorts::AdminPorts(std::uint16_t port) {
@@ -192,8 +202,8 @@ void StatefulSets::handle(const kube::ObjectPtr& object) {
   const Json status{{"status",
                      {{"observedGeneration", kube::generation(set)},
                       {"replicas", replicas},
-                      {"updateRevision", "1"},
-                      {"currentRevision", "1"}}}};
+                      {"updateRevision", revision_of(set)},
+                      {"currentRevision", revision_of(set)}}}};
   const auto written = client_.merge_patch(kube::resources::kStatefulSets, key, status, "status");
   EXPECT_TRUE(written) << written.error().to_string();
 }
@@ -202,21 +212,26 @@ void StatefulSets::handle(const kube::ObjectPtr& object) {
 bool StatefulSets::make_pod(const Json& set, const kube::ObjectKey& key) {
   const kube::ObjectKey name{key.name_space, key.name + "-0"};
   Json labels = json::at(set, "/spec/template/metadata/labels");
-  labels["controller-revision-hash"] = "1";
+  labels["controller-revision-hash"] = revision_of(set);
+  {
+    const std::lock_guard lock(mutex_);
+    if (std::exchange(revisions_[key], revision_of(set)) == revision_of(set)) return true;
+  }
   const auto made = client_.create(
       kube::resources::kPods,
       {{"metadata", {{"name", name.name}, {"namespace", name.name_space}, {"labels", std::move(labels)}}},
        {"spec",
         {{"nodeName", "none"},
          {"containers", {{{"name", "datastorage"}, {"image", "example.invalid/none:1"}}}}}}});
-  if (!made) return made.error().is_already_exists();
+  if (!made && made.error().is_already_exists()) return replace_pod(set, name);
+  if (!made) return false;
   const std::string address = address_of_(key);
   const auto ready = client_.merge_patch(kube::resources::kPods, name,
                                          {{"status",
                                            {{"phase", "Running"},
                                             {"podIP", address},
                                             {"podIPs", {{{"ip", address}}}},
-                                            {"conditions", {{{"type", "Ready"}, {"status", "True"}}}},
+                                            {"conditions", ready_conditions(set)},
                                             {"containerStatuses",
                                              {{{"name", "datastorage"},
                                                {"image", "example.invalid/none:1"},
@@ -227,6 +242,15 @@ bool StatefulSets::make_pod(const Json& set, const kube::ObjectKey& key) {
                                          "status");
   pods_ += ready.has_value();
   return ready.has_value();
+}
+
+bool StatefulSets::replace_pod(const Json& set, const kube::ObjectKey& pod) {
+  const auto labelled =
+      client_.merge_patch(kube::resources::kPods, pod,
+                          {{"metadata", {{"labels", {{"controller-revision-hash", revision_of(set)}}}}}});
+  const auto changed = client_.merge_patch(kube::resources::kPods, pod,
+                                           {{"status", {{"conditions", ready_conditions(set)}}}}, "status");
+  return labelled.has_value() && changed.has_value();
 }
 
 }  // namespace storagepool::manager::testing

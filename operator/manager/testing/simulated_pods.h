@@ -64,7 +64,8 @@ class AdminPorts {
   std::jthread thread_;
 };
 
-// Makes the pods that each StatefulSet wants, ready at once.
+// Makes the pods that each StatefulSet wants, ready at once, and takes them for replaced as soon as the
+// template has changed. Those of an image with "broken" in its name are not ready.
 class StatefulSets {
  public:
   using AddressOf = std::function<std::string(const kube::ObjectKey& stateful_set)>;
@@ -79,6 +80,7 @@ class StatefulSets {
   void work(const std::stop_token& stop);
   void handle(const kube::ObjectPtr& object);
   bool make_pod(const kube::Json& set, const kube::ObjectKey& key);
+  bool replace_pod(const kube::Json& set, const kube::ObjectKey& pod);
 
   const kube::Client& client_;
   AddressOf address_of_;
@@ -86,6 +88,7 @@ class StatefulSets {
   std::mutex mutex_;
   std::condition_variable_any wake_;
   std::deque<kube::ObjectPtr> queue_;
+  std::map<kube::ObjectKey, std::string> revisions_;  // that the pods have
   kube::Informer informer_;
   std::vector<std::jthread> threads_;
 };

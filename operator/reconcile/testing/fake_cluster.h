@@ -49,6 +49,7 @@ class FakeCluster final : public Cluster, public pods::Pods {
   bool tells_sessions = true;                              // PostgreSQL, to the pods
   std::map<std::string, std::int64_t> left_behind;         // sessions of pods that are gone
   std::vector<std::string> namespaces{"ops", "team"};
+  bool versions_tell = false;  // objects are changed by put() and run_controller() alone: quick with many
 
   Json& get(const std::string& kind, const std::string& name) { return objects.at({kind, name}); }
   bool has(const std::string& kind, const std::string& name) const { return objects.contains({kind, name}); }
@@ -92,7 +93,8 @@ class FakeCluster final : public Cluster, public pods::Pods {
 
   std::uint64_t version(const kube::ObjectKey&) const override {
     std::string all = std::to_string(namespaces.size());
-    for (const auto& [id, object] : objects) all += object.dump();
+    for (const auto& [id, object] : objects)
+      all += versions_tell ? kube::metadata_string(object, "resourceVersion") : object.dump();
     for (const auto& [address, pod] : pods)
       all += (pod.reachable ? address : "") + (pod.refuses ? "refuses" : "") + to_json(pod.report) +
              to_json(pod.facts);

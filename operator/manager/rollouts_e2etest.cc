@@ -1,0 +1,142 @@
+// The operator's program replaced by one with another default image, on a real API server.
+#include <algorithm>
+#include <map>
+#include <set>
+#include <string>
+
+#include <gtest/gtest.h>
+
+#include "operator/kube/object.h"
+#include "operator/manager/testing/fleet.h"
+#include "operator/reconcile/conditions.h"
+#include "operator/render/render.h"
+#include "pool/common/json/json.h"
+
+namespace storagepool::manager {
+namespace {
+
+using namespace std::chrono_literals;
+using testing::Conduct;
+using testing::eventually;
+
+constexpr int kRolled = 6;
+constexpr auto kLong = 180s;
+constexpr const char* kFirstImage = "example.invalid/pods:1";
+constexpr const char* kBrokenImage = "example.invalid/broken:2";
+constexpr const char* kLastImage = "example.invalid/pods:3";
+
+class Rollouts : public testing::Fleet {
+ protected:
+  Rollouts() : Fleet(kRolled, [](int) { return Conduct::kAnswers; }) {}
+
+  void start(const std::string& image) {
+    operator_.reset();
+    operator_ = operator_at(kHealthPort, control_plane_->kubeconfig(), log(), "default", image);
+    ASSERT_TRUE(eventually([&] { return fetch(kHealthPort, "/readyz").find("200 OK") != std::string::npos; },
+                           kLong, 20ms))
+        << testing::tail_of(log());
+  }
+  std::map<std::string, kube::Json> sets() const {
+    std::map<std::string, kube::Json> sets;
+    const auto list = control_plane_->client().list(kube::resources::kStatefulSets);
+    EXPECT_TRUE(list) << list.error().to_string();
+    for (const kube::Json& set : list ? list->items : std::vector<kube::Json>())
+      sets[kube::metadata_string(set, "name")] = set;
+    return sets;
+  }
+  // How many StatefulSets have each image.
+  std::map<std::string, int> images() const {
+    std::map<std::string, int> images;
+    for (const auto& [name, set] : sets())
+      ++images[json::text_at(set, "/spec/template/spec/containers/0/image")];
+    return images;
+  }
+  std::string image_of(int number) const {
+    return json::text_at(sets().at(name_of(number)), "/spec/template/spec/containers/0/image");
+  }
+  // Whose pods are being replaced, as the objects have it.
+  std::set<std::string> rolling() const {
+    std::set<std::string> rolling;
+    for (const auto& [name, set] : sets()) {
+      const std::string rollout = kube::annotation(set, render::kRolloutAnnotation);
+      if (!rollout.empty() && rollout == kube::annotation(set, render::kTemplateAnnotation))
+        rolling.insert(name);
+    }
+    return rolling;
+  }
+  // How many StoragePools there are with each reason of AwaitingTurn, and a message.
+  std::map<std::string, int> waits(std::string* message = nullptr) const {
+    std::map<std::string, int> counts;
+    const auto list = control_plane_->client().list(kube::resources::kStoragePools);
+    for (const kube::Json& pool : list ? list->items : std::vector<kube::Json>()) {
+      const reconcile::Status status = reconcile::parse_status(json::member(pool, "status"));
+      const auto* found = reconcile::find_condition(status, reconcile::kAwaitingTurn);
+      if (found == nullptr) continue;
+      ++counts[found->reason];
+      if (message != nullptr && found->reason == reconcile::kRolloutStopped) *message = found->message;
+    }
+    return counts;
+  }
+  bool all_ready() const { return reasons() == std::map<std::string, int>{{"Ready", kRolled}}; }
+};
+
+TEST_F(Rollouts, StopAtTheFirstThatDoesNotComeBackAndGoOnOneByOneWithABetterRelease) {
+  start(kFirstImage);
+  make_storage_pools(kRolled);
+  ASSERT_TRUE(eventually([&] { return all_ready(); }, kLong, 100ms)) << testing::tail_of(log());
+
+  start(kBrokenImage);
+  const std::map<std::string, int> one_broken{{kBrokenImage, 1}, {kFirstImage, kRolled - 1}};
+  ASSERT_TRUE(eventually([&] { return waits()["OthersFirst"] == kRolled - 1; }, kLong, 50ms))
+      << ::testing::PrintToString(waits()) << testing::tail_of(log());
+  ASSERT_TRUE(eventually([&] { return images() == one_broken && rolling().size() == 1; }, kLong, 20ms))
+      << ::testing::PrintToString(images());
+  const std::string stuck = *rolling().begin();
+
+  // What is no matter of the operator's release goes on; a restart changes nothing.
+  const int another = stuck == name_of(1) ? 2 : 1;
+  const int mine = stuck == name_of(3) ? 4 : 3;
+  ASSERT_TRUE(set_limit(another, 4));
+  EXPECT_TRUE(eventually([&] { return limit_in_force(another) == 4; }, kLong, 20ms));
+  start(kBrokenImage);
+  ASSERT_TRUE(control_plane_->client().merge_patch(kube::resources::kStoragePools, key_of(mine),
+                                                   {{"spec", {{"image", "example.invalid/mine:1"}}}}));
+  EXPECT_TRUE(eventually([&] { return image_of(mine) == "example.invalid/mine:1"; }, kLong, 20ms))
+      << testing::tail_of(log());
+  std::string message;
+  ASSERT_TRUE(
+      eventually([&] { return waits(&message)[reconcile::kRolloutStopped] >= kRolled - 2; }, kLong, 200ms))
+      << ::testing::PrintToString(waits());
+  EXPECT_NE(message.find("default/" + stuck), std::string::npos) << message;
+  EXPECT_EQ(images()[kBrokenImage], 1);
+
+  start(kFirstImage);  // gone back to
+  EXPECT_TRUE(eventually(
+      [&] {
+        const auto all = sets();
+        const bool none_waits = std::all_of(all.begin(), all.end(), [](const auto& known) {
+          return kube::annotation(known.second, render::kRolloutAnnotation).empty();
+        });
+        return none_waits && images()[kFirstImage] == kRolled - 1 && all_ready();
+      },
+      kLong, 50ms))
+      << ::testing::PrintToString(images()) << testing::tail_of(log());
+
+  start(kLastImage);
+  std::set<std::string> seen;
+  ASSERT_TRUE(eventually(
+      [&] {
+        const auto now = rolling();
+        EXPECT_LE(now.size(), 1U) << ::testing::PrintToString(now);
+        seen.insert(now.begin(), now.end());
+        return images()[kLastImage] == kRolled - 1 && all_ready() && rolling().empty();
+      },
+      kLong, 1ms))
+      << ::testing::PrintToString(images()) << testing::tail_of(log());
+  EXPECT_TRUE(seen.contains(stuck));
+  EXPECT_TRUE(eventually([&] { return waits()["UpToDate"] == kRolled - 1; }, kLong, 50ms))
+      << ::testing::PrintToString(waits());
+}
+
+}  // namespace
+}  // namespace storagepool::manager
