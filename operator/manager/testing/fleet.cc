@@ -39,6 +39,8 @@ settings::FactsReport facts_of(int number) {
   return report;
 }
 
+}  // namespace
+
 void make_resource_definition(ControlPlane& control_plane) {
   std::ifstream file(STORAGEPOOL_SOURCE_DIR "/crds/storagepool.yaml");
   const std::string yaml{std::istreambuf_iterator<char>(file), {}};
@@ -53,7 +55,10 @@ void make_resource_definition(ControlPlane& control_plane) {
       [&] { return control_plane.client().list(kube::resources::kStoragePools).has_value(); }, 60s, 50ms));
 }
 
-}  // namespace
+std::string operator_program() {
+  const char* given = std::getenv("STORAGEPOOL_OPERATOR");
+  return given != nullptr && *given != '\0' ? given : STORAGEPOOL_OPERATOR_PROGRAM;
+}
 
 Fleet::Fleet(int storage_pools, Conduct (*conduct_of)(int number))
     : count_(storage_pools), conduct_of_(conduct_of) {}
@@ -107,10 +112,8 @@ Json Fleet::storage_pool(int number) {
 std::unique_ptr<Process> Fleet::operator_at(std::uint16_t first_port, const std::string& kubeconfig,
                                             const std::string& log, const std::string& name_space,
                                             const std::string& default_image) const {
-  const char* given = std::getenv("STORAGEPOOL_OPERATOR");
-  const std::string program = given != nullptr && *given != '\0' ? given : STORAGEPOOL_OPERATOR_PROGRAM;
   return std::make_unique<Process>(
-      std::vector<std::string>{program, "--kubeconfig=" + kubeconfig, "--namespace=" + name_space,
+      std::vector<std::string>{operator_program(), "--kubeconfig=" + kubeconfig, "--namespace=" + name_space,
                                "--default-image=" + default_image, "--listen-address=127.0.0.1",
                                "--health-port=" + std::to_string(first_port),
                                "--metrics-port=" + std::to_string(first_port + 1),

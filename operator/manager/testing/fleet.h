@@ -31,6 +31,10 @@ bool eventually(Condition condition, Clock::duration limit,
   return true;
 }
 
+// Waits until StoragePools can be listed.
+void make_resource_definition(ControlPlane& control_plane);
+std::string operator_program();
+
 // StoragePools p0, p1, ... of one pod with 10 connections each, every one on a server of its own.
 class Fleet : public ::testing::Test {
  protected:

@@ -67,7 +67,12 @@ Json ready_conditions(const Json& set) {
 
 }  // namespace
 
-AdminPorts::AdminPorts(std::uint16_t port) {
+AdminPorts::AdminPorts(std::uint16_t port)
+    : AdminPorts(port, [this](const auto& address, const auto& method, const auto& path, const auto& body) {
+        return obey(address, method, path, body);
+      }) {}
+
+AdminPorts::AdminPorts(std::uint16_t port, Answer answer) : answer_(std::move(answer)) {
   listen(full_, {asio::ip::make_address(kDroppingAddress), port}, 0);
   listen(acceptor_, {asio::ip::address_v4::any(), port}, 4096);
   runtime::spawn(loop_.get_executor(), "accepting", accept());
@@ -128,7 +133,8 @@ asio::awaitable<void> AdminPorts::serve(tcp::socket socket) {
     if (error) co_return;
     http::response<http::string_body> response(http::status::ok, 11);
     response.body() =
-        answer(address, std::string(request.method_string()), std::string(request.target()), request.body());
+        answer_(address, std::string(request.method_string()), std::string(request.target()), request.body());
+    if (response.body().empty()) co_return;
     response.prepare_payload();
     co_await http::async_write(socket, response, asio::redirect_error(asio::use_awaitable, error));
     if (error) co_return;
@@ -136,8 +142,8 @@ asio::awaitable<void> AdminPorts::serve(tcp::socket socket) {
   }
 }
 
-std::string AdminPorts::answer(const std::string& address, const std::string& method, const std::string& path,
-                               const std::string& body) {
+std::string AdminPorts::obey(const std::string& address, const std::string& method, const std::string& path,
+                             const std::string& body) {
   const std::lock_guard lock(mutex_);
   Pod& pod = pods_.at(address);
   if (path == "/admin/facts") return settings::to_json(pod.facts);

@@ -35,7 +35,13 @@ enum class Conduct {
 
 class AdminPorts {
  public:
+  // The body for a request; empty: the connection ends without one. From the thread of this.
+  using Answer = std::function<std::string(const std::string& address, const std::string& method,
+                                           const std::string& path, const std::string& body)>;
+
+  // Pods that are as they are told to be, by `add`; or as `answer` has them.
   explicit AdminPorts(std::uint16_t port);
+  AdminPorts(std::uint16_t port, Answer answer);
   ~AdminPorts();
 
   // Of the pod with this number, 0 to 65,533.
@@ -52,9 +58,10 @@ class AdminPorts {
   };
   boost::asio::awaitable<void> accept();
   boost::asio::awaitable<void> serve(boost::asio::ip::tcp::socket socket);
-  std::string answer(const std::string& address, const std::string& method, const std::string& path,
-                     const std::string& body);
+  std::string obey(const std::string& address, const std::string& method, const std::string& path,
+                   const std::string& body);
 
+  const Answer answer_;
   boost::asio::io_context loop_{1};
   boost::asio::ip::tcp::acceptor acceptor_{loop_};
   boost::asio::ip::tcp::acceptor full_{loop_};  // nobody takes connections from its queue of one
