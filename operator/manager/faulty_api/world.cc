@@ -222,7 +222,7 @@ void World::end_pods() {
     if (!kube::is_deleting(*object)) continue;
     const std::string address = json::text_at(*object, "/status/podIP");
     const auto [ended, first] =
-        ended_.try_emplace(kube::metadata_string(*object, "uid"), std::chrono::steady_clock::now());
+        ended_.try_emplace(kube::metadata_string(*object, "uid"), runtime::steady_now());
     if (first) {
       {
         const std::lock_guard lock(mutex_);
@@ -230,7 +230,7 @@ void World::end_pods() {
       }
       static_cast<void>(client_.merge_patch(kube::resources::kPods, kube::key_of(*object),
                                             status_of_pod(address, true), "status"));
-    } else if (std::chrono::steady_clock::now() >= ended->second + kSeenEnded) {
+    } else if (runtime::steady_now() >= ended->second + kSeenEnded) {
       remove_now(kube::resources::kPods, *object);
     }
   }
@@ -306,9 +306,8 @@ settings::FactsReport World::facts(const Pod& pod) const {
   facts.max_connections = kMaxConnections;
   facts.superuser_reserved_connections = kReserved;
   facts.started_at = 1;
-  facts.read_at = std::chrono::duration_cast<std::chrono::milliseconds>(
-                      std::chrono::system_clock::now().time_since_epoch())
-                      .count();
+  facts.read_at =
+      std::chrono::floor<std::chrono::milliseconds>(runtime::wall_now()).time_since_epoch().count();
   settings::FactsReport report;
   report.target = pod.server.substr(pod.server.find('/') + 1) + ":5432/audit";
   report.reachable = true;

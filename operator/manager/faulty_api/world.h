@@ -14,6 +14,7 @@
 #include <thread>
 #include <vector>
 
+#include "pool/common/runtime/clock.h"
 #include "operator/kube/kube.h"
 #include "operator/kube/watch/informer.h"
 #include "operator/manager/testing/control_plane.h"
@@ -73,7 +74,7 @@ class World {
 
   // Uids of pods, of the thread.
   std::set<std::string> started_;
-  std::map<std::string, std::chrono::steady_clock::time_point> ended_;
+  std::map<std::string, runtime::TimePoint> ended_;
   testing::AdminPorts admin_ports_;
   std::vector<std::unique_ptr<kube::Informer>> informers_;
   std::jthread thread_;
