@@ -5,6 +5,7 @@
 #include <cmath>
 #include <cstdint>
 #include <functional>
+#include <optional>
 
 #include "operator/cli/commands/command.h"
 #include "operator/reconcile/conditions.h"
@@ -95,18 +96,22 @@ Finding check_limits(const Evidence& evidence) {
   return finding;
 }
 
+// What follows `beginning`, which ends within a label's value, up to that value's end; of the first such
+// sample.
+std::optional<std::string> label_after(const Samples& samples, const std::string& beginning) {
+  const auto found = samples.lower_bound(beginning);
+  if (found == samples.end() || !found->first.starts_with(beginning)) return std::nullopt;
+  const std::string rest = found->first.substr(beginning.size());
+  return rest.substr(0, rest.find('"'));
+}
+
 // Empty where the setting is in force with this value.
 std::string setting_problem(const Samples& samples, const settings::Setting& setting, std::int64_t wanted) {
-  const std::string sample =
-      "storagepool_pool_setting_info{key=\"" + std::string(setting.key) + "\",value=\"";
+  const std::string key(setting.key);
   const std::string value = settings::format_value(setting, wanted);
-  if (samples.contains(sample + value + "\"}")) return "";
-  const auto found = samples.lower_bound(sample);
-  if (found == samples.end() || !found->first.starts_with(sample))
-    return "does not tell its " + std::string(setting.key);
-  const std::string in_force = found->first.substr(sample.size());
-  return "has " + std::string(setting.key) + " " + in_force.substr(0, in_force.find('"')) + " in force, " +
-         value + " is granted";
+  const auto in_force = label_after(samples, "storagepool_pool_setting_info{key=\"" + key + "\",value=\"");
+  if (!in_force) return "does not tell its " + key;
+  return *in_force == value ? "" : "has " + key + " " + *in_force + " in force, " + value + " is granted";
 }
 
 Finding check_settings(const Evidence& evidence) {
@@ -222,14 +227,11 @@ Finding check_encoding(const Evidence& evidence) {
   return by_pods(
       evidence,
       [](const reconcile::PodStatus&, const Samples&, const Samples& after) -> std::string {
-        const std::string sample = "storagepool_postgres_info{encoding=\"";
-        const auto found = after.lower_bound(sample);
-        if (found == after.end() || !found->first.starts_with(sample)) return "does not tell the encoding";
-        const std::string name = found->first.substr(sample.size());
-        const std::string encoding = name.substr(0, name.find('"'));
-        return encoding == "UTF8" ? ""
-                                  : "is on a database with the encoding " + encoding +
-                                        ": it refuses events with other characters; make it with UTF8";
+        const auto encoding = label_after(after, "storagepool_postgres_info{encoding=\"");
+        if (!encoding) return "does not tell the encoding";
+        return *encoding == "UTF8" ? ""
+                                   : "is on a database with the encoding " + *encoding +
+                                         ": it refuses events with other characters; make it with UTF8";
       },
       "UTF8");
 }

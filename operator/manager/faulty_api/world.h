@@ -14,11 +14,11 @@
 #include <thread>
 #include <vector>
 
-#include "pool/common/runtime/clock.h"
 #include "operator/kube/kube.h"
 #include "operator/kube/watch/informer.h"
 #include "operator/manager/testing/control_plane.h"
 #include "operator/manager/testing/simulated_pods.h"
+#include "pool/common/runtime/clock.h"
 
 namespace storagepool::manager::faulty_api {
 
