@@ -100,9 +100,9 @@ int check(const Options& options, std::ostream& out, std::ostream& error) {
     out << (found ? "ok      " : "failed  ") << what << (found ? "" : ": " + found.error()) << "\n";
   };
   report("StoragePools can be listed", check_storage_pools(**transport));
-  if (const std::string& host = options.to_check->metrics_host; !host.empty()) {
-    report("an operator is ready behind " + host + ":" + std::to_string(options.metrics_port),
-           check_metrics(host, options.metrics_port));
+  if (const auto& metrics = options.to_check->metrics) {
+    report("an operator is ready behind " + metrics->host + ":" + std::to_string(metrics->port),
+           check_metrics(metrics->host, metrics->port));
   }
   return well ? 0 : 1;
 }

@@ -288,22 +288,22 @@ int run(const Options& options) {
   http::Router metrics_routes;
   metrics_routes.add("GET", "/metrics", [&](const Request&) { return metrics_page(metrics); });
   http::Router page_routes;
-  const auto listen = [&](const char* what, const http::Router& routes, const std::string& address,
-                          std::uint16_t port) {
+  const auto listen = [&](const char* what, const http::Router& routes, const std::optional<Address>& at) {
+    if (!at) return true;
     const http::Limits limits{.body_bytes = 1024, .max_connections = 64};
     servers.push_back(std::make_unique<http::Server>(context.get_executor(), limits, routes.handler()));
-    const auto bound = servers.back()->listen(address, port);
+    const auto bound = servers.back()->listen(at->host, at->port);
     if (bound) log::info("listening", {{"for", what}, {"port", *bound}, {"version", STORAGEPOOL_VERSION}});
     if (!bound) log::error("cannot listen", {{"for", what}, {"detail", bound.error()}});
     return bound.has_value();
   };
-  if (!listen("health", health_routes, options.listen_address, options.health_port)) return 1;
-  if (!listen("metrics", metrics_routes, options.listen_address, options.metrics_port)) return 1;
-  if (options.page_port) {
+  if (!listen("health", health_routes, options.health)) return 1;
+  if (!listen("metrics", metrics_routes, options.metrics)) return 1;
+  if (options.page) {
     page.emplace([&](const auto& who, const auto& stop) { return storage_pools_as(who, *config, stop); },
                  [&](const kube::ObjectKey& pool) { return heard.of(pool); });
     page->add_routes(page_routes);
-    if (!listen("page", page_routes, options.page_address, *options.page_port)) return 1;
+    if (!listen("page", page_routes, options.page)) return 1;
   }
 
   std::atomic<bool> well = true;

@@ -1,8 +1,12 @@
 #include "operator/manager/options.h"
 
+#include <charconv>
 #include <ostream>
+#include <string_view>
+#include <utility>
 
 #include <CLI/CLI.hpp>
+#include <boost/asio/ip/address.hpp>
 
 #include "pool/common/runtime/command_line.h"
 #include "pool/common/settings/duration.h"
@@ -16,6 +20,51 @@ std::string check_resync(const std::string& text) {
   const auto duration = settings::parse_duration(text);
   const bool fits = duration && *duration >= std::chrono::seconds{1} && *duration <= std::chrono::hours{1};
   return fits ? std::string() : "got \"" + text + "\"; allowed: a duration from 1s to 1h";
+}
+
+// HOST:PORT and :PORT, an IPv6 address in brackets.
+std::optional<Address> parse_address(std::string_view text) {
+  const std::size_t colon = text.rfind(':');
+  if (colon == std::string_view::npos) return std::nullopt;
+  std::string_view host = text.substr(0, colon);
+  if (host.starts_with('[') && host.ends_with(']')) {
+    host = host.substr(1, host.size() - 2);
+  } else if (host.find(':') != std::string_view::npos) {
+    return std::nullopt;
+  }
+  Address address{std::string(host)};
+  const char* const end = text.data() + text.size();
+  const auto [rest, error] = std::from_chars(text.data() + colon + 1, end, address.port);
+  if (error != std::errc() || rest != end) return std::nullopt;
+  return address;
+}
+
+std::optional<Address> parse_bind_address(const std::string& text) {
+  auto address = parse_address(text);
+  if (!address) return std::nullopt;
+  if (address->host.empty()) address->host = "::";
+  boost::system::error_code error;
+  boost::asio::ip::make_address(address->host, error);
+  return error ? std::nullopt : address;
+}
+
+void add_bind_address(CLI::App& app, const std::string& flag, std::optional<Address>& bind,
+                      const std::string& what) {
+  const std::string unset = bind ? ":" + std::to_string(bind->port) : "0";
+  app.add_option_function<std::string>(
+         flag,
+         [flag, &bind](const std::string& text) {
+           bind = text == "0" ? std::nullopt : parse_bind_address(text);
+           if (text != "0" && !bind) {
+             throw CLI::ValidationError(flag,
+                                        "got \"" + text +
+                                            "\"; allowed: :PORT, IP:PORT, [IPV6]:PORT with a port from 0 "
+                                            "to 65535 (0: the kernel chooses), or 0 for none");
+           }
+         },
+         what)
+      ->type_name("[IP]:PORT")
+      ->default_str(unset);
 }
 
 CLI::App& add_sign(CLI::App& app, RequestToSign& request) {
@@ -32,8 +81,17 @@ CLI::App& add_sign(CLI::App& app, RequestToSign& request) {
 CLI::App& add_check(CLI::App& app, Check& check) {
   CLI::App& command =
       *app.add_subcommand("check", "Says whether an installation works: what `helm test` runs");
-  command.add_option("--metrics-host", check.metrics_host,
-                     "Also whether an operator is ready behind this host, at --metrics-port");
+  command
+      .add_option_function<std::string>(
+          "--metrics-address",
+          [&check](const std::string& text) {
+            check.metrics = parse_address(text);
+            if (!check.metrics || check.metrics->host.empty()) {
+              throw CLI::ValidationError("--metrics-address", "got \"" + text + "\"; allowed: HOST:PORT");
+            }
+          },
+          "Also whether an operator is ready behind this")
+      ->type_name("HOST:PORT");
   return *command.fallthrough();
 }
 
@@ -60,21 +118,14 @@ tl::expected<Options, int> parse_options(int argc, const char* const* argv, std:
       ->envname("POD_NAME");
   app.add_option("--default-image", options.default_image, "Image of pods whose StoragePool names none")
       ->capture_default_str();
-  app.add_option("--listen-address", options.listen_address,
-                 "Address of the ports for health and metrics; ::, also IPv4, and IPv4 alone where the host "
-                 "has no IPv6")
-      ->capture_default_str();
-  app.add_option("--health-port", options.health_port, "/healthz, /readyz; 0: the kernel chooses")
-      ->capture_default_str();
-  app.add_option("--metrics-port", options.metrics_port, "/metrics; 0: the kernel chooses")
-      ->capture_default_str();
-  app.add_option("--page-port", options.page_port,
-                 "Also a page for people, /ui; 0: the kernel chooses; without this there is none");
-  app.add_option(
-         "--page-address", options.page_address,
-         "Address of the page; as it is, kubectl port-forward leads to it and nothing else does. It speaks "
-         "plain HTTP and is sent tokens")
-      ->capture_default_str();
+  add_bind_address(
+      app, "--health-probe-bind-address", options.health,
+      "Where /healthz and /readyz are; without an IP all of the host's, IPv6 and IPv4; port 0: the "
+      "kernel chooses; 0: nowhere");
+  add_bind_address(app, "--metrics-bind-address", options.metrics, "Where /metrics is, likewise");
+  add_bind_address(app, "--page-bind-address", options.page,
+                   "Where a page for people is, /ui, likewise. It speaks plain HTTP and is sent tokens: to "
+                   "127.0.0.1:PORT leads kubectl port-forward, and nothing else");
   app.add_option("--resync", resync, "Every StoragePool is looked at at least this often, such as 10s")
       ->check(check_resync)
       ->capture_default_str();

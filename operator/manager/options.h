@@ -22,9 +22,17 @@ struct RequestToSign {
   std::string body;
 };
 
+// A host and a port, HOST:PORT. As an address to listen on the host is an IP address, "::" if it is left out
+// (which takes IPv4 too), and port 0 lets the kernel choose.
+struct Address {
+  std::string host;
+  std::uint16_t port = 0;
+  bool operator==(const Address&) const = default;
+};
+
 // Whether an installation works.
 struct Check {
-  std::string metrics_host;  // of the Service of its metrics; empty: that is not looked at
+  std::optional<Address> metrics;  // of the Service of its metrics; none: that is not looked at
 };
 
 struct Options {
@@ -32,11 +40,9 @@ struct Options {
   std::string name_space;  // the operator's own; empty: that of the kubeconfig's context or of the pod
   std::string pod_name;    // the operator's own; empty: it runs in none
   std::string default_image = "docker.io/storagepool/storagepool:" STORAGEPOOL_VERSION;
-  std::string listen_address = "::";  // and IPv4
-  std::uint16_t health_port = 8081;   // 0 lets the kernel choose
-  std::uint16_t metrics_port = 9090;
-  std::optional<std::uint16_t> page_port;  // without one there is no page (page/page.h)
-  std::string page_address = "127.0.0.1";  // so that only `kubectl port-forward` leads to it
+  std::optional<Address> health{{"::", 8081}};  // where to listen; none: not at all
+  std::optional<Address> metrics{{"::", 9090}};
+  std::optional<Address> page;  // page/page.h
   std::chrono::milliseconds resync{10'000};
   int max_concurrent_reconciles = 4;
   log::Level log_level = log::Level::kInfo;

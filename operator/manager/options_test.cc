@@ -24,9 +24,9 @@ class ParseOptions : public testing::Test {
 TEST_F(ParseOptions, Defaults) {
   const auto options = parse({});
   ASSERT_TRUE(options);
-  EXPECT_EQ(options->listen_address, "::");
-  EXPECT_EQ(options->health_port, 8081);
-  EXPECT_EQ(options->metrics_port, 9090);
+  EXPECT_EQ(options->health, (Address{"::", 8081}));
+  EXPECT_EQ(options->metrics, (Address{"::", 9090}));
+  EXPECT_FALSE(options->page);
   EXPECT_EQ(options->resync, std::chrono::seconds{10});
   EXPECT_EQ(options->max_concurrent_reconciles, 4);
   EXPECT_THAT(options->default_image, HasSubstr(STORAGEPOOL_VERSION));
@@ -34,27 +34,36 @@ TEST_F(ParseOptions, Defaults) {
 
 TEST_F(ParseOptions, EveryFlagIsRead) {
   const auto options = parse({"--kubeconfig=/k", "--namespace=n", "--default-image=i:1",
-                              "--listen-address=127.0.0.1", "--health-port=0", "--metrics-port=1",
-                              "--resync=2s", "--log-level=debug", "--max-concurrent-reconciles=9"});
+                              "--health-probe-bind-address=127.0.0.1:0", "--metrics-bind-address=:1",
+                              "--page-bind-address=[::1]:65535", "--resync=2s", "--log-level=debug",
+                              "--max-concurrent-reconciles=9"});
   ASSERT_TRUE(options);
   EXPECT_EQ(options->kubeconfig, "/k");
   EXPECT_EQ(options->name_space, "n");
   EXPECT_EQ(options->default_image, "i:1");
-  EXPECT_EQ(options->listen_address, "127.0.0.1");
-  EXPECT_EQ(options->health_port, 0);
-  EXPECT_EQ(options->metrics_port, 1);
+  EXPECT_EQ(options->health, (Address{"127.0.0.1", 0}));
+  EXPECT_EQ(options->metrics, (Address{"::", 1}));
+  EXPECT_EQ(options->page, (Address{"::1", 65535}));
   EXPECT_EQ(options->resync, std::chrono::seconds{2});
   EXPECT_EQ(options->max_concurrent_reconciles, 9);
   EXPECT_EQ(options->log_level, log::Level::kDebug);
 }
 
-TEST_F(ParseOptions, CheckTakesTheHostOfTheMetrics) {
+TEST_F(ParseOptions, APortThatIsZeroAloneIsNone) {
+  const auto options = parse({"--health-probe-bind-address=0", "--metrics-bind-address=0"});
+  ASSERT_TRUE(options) << error_.str();
+  EXPECT_FALSE(options->health);
+  EXPECT_FALSE(options->metrics);
+}
+
+TEST_F(ParseOptions, CheckTakesTheAddressOfTheMetrics) {
   EXPECT_FALSE(parse({})->to_check);
-  const auto options = parse({"check", "--metrics-host=m.svc", "--metrics-port=1"});
+  const auto options = parse({"check", "--metrics-address=m.svc:1"});
   ASSERT_TRUE(options) << error_.str();
   ASSERT_TRUE(options->to_check);
-  EXPECT_EQ(options->to_check->metrics_host, "m.svc");
-  EXPECT_EQ(options->metrics_port, 1);
+  EXPECT_EQ(options->to_check->metrics, (Address{"m.svc", 1}));
+  EXPECT_EQ(parse({"check", "--metrics-address=:1"}).error(), 2);
+  EXPECT_THAT(error_.str(), HasSubstr("--metrics-address: got \":1\"; allowed: HOST:PORT"));
 }
 
 TEST_F(ParseOptions, SignTakesOneRequest) {
@@ -80,7 +89,13 @@ TEST_F(ParseOptions, HelpAndVersionEndWell) {
 TEST_F(ParseOptions, MistakesAreNamed) {
   EXPECT_EQ(parse({"--resync=1ms"}).error(), 2);
   EXPECT_THAT(error_.str(), HasSubstr("allowed: a duration from 1s to 1h"));
-  EXPECT_EQ(parse({"--health-port=70000"}).error(), 2);
+  for (const char* address : {"9090", ":", "1.2.3.4", "1.2.3.4:", ":65536", ":-1", ":1 ", "localhost:1",
+                              "::1", "::1:80", "[::1]", "[::1:80", "[]:80x"}) {
+    error_.str("");
+    EXPECT_EQ(parse({("--metrics-bind-address=" + std::string(address)).c_str()}).error(), 2) << address;
+    EXPECT_THAT(error_.str(),
+                HasSubstr("--metrics-bind-address: got \"" + std::string(address) + "\"; allowed: :PORT"));
+  }
   EXPECT_EQ(parse({"--log-level=loud"}).error(), 2);
   EXPECT_EQ(parse({"--max-concurrent-reconciles=0"}).error(), 2);
   EXPECT_EQ(parse({"--what"}).error(), 2);

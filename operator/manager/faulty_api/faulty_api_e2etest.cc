@@ -122,9 +122,8 @@ class FaultyApiServer : public ::testing::Test {
             "--kubeconfig=" + control_plane_.kubeconfig_by(run.api.port()),
             "--namespace=" + run.name_space,
             "--pod-name=operator",  // one after the other has the place at once
-            "--listen-address=127.0.0.1",
-            "--health-port=0",
-            "--metrics-port=0",
+            "--health-probe-bind-address=127.0.0.1:0",
+            "--metrics-bind-address=127.0.0.1:0",
             kResync};
   }
   Snapshot snapshot(const Run& run) { return snapshot_of(control_plane_.client(), run.name_space); }

@@ -80,12 +80,12 @@ void Fleet::SetUp() {
       kClients);
 }
 
-std::string Fleet::fetch(std::uint16_t port, const std::string& path) {
+std::string Fleet::fetch(std::uint16_t port, const std::string& path, const std::string& ip) {
   const int socket = ::socket(AF_INET, SOCK_STREAM | SOCK_CLOEXEC, 0);
   sockaddr_in address{};
   address.sin_family = AF_INET;
   address.sin_port = htons(port);
-  address.sin_addr.s_addr = htonl(INADDR_LOOPBACK);
+  address.sin_addr.s_addr = ::inet_addr(ip.c_str());
   const std::string request = "GET " + path + " HTTP/1.1\r\nHost: x\r\nConnection: close\r\n\r\n";
   std::string answer;
   if (::connect(socket, reinterpret_cast<sockaddr*>(&address), sizeof address) == 0 &&
@@ -112,12 +112,11 @@ Json Fleet::storage_pool(int number) {
 std::unique_ptr<Process> Fleet::operator_at(std::uint16_t first_port, const std::string& kubeconfig,
                                             const std::string& log, const std::string& name_space,
                                             const std::string& default_image) const {
+  const auto at = [first_port](int index) { return "127.0.0.1:" + std::to_string(first_port + index); };
   return std::make_unique<Process>(
       std::vector<std::string>{operator_program(), "--kubeconfig=" + kubeconfig, "--namespace=" + name_space,
-                               "--default-image=" + default_image, "--listen-address=127.0.0.1",
-                               "--health-port=" + std::to_string(first_port),
-                               "--metrics-port=" + std::to_string(first_port + 1),
-                               "--page-port=" + std::to_string(first_port + 2)},
+                               "--default-image=" + default_image, "--health-probe-bind-address=" + at(0),
+                               "--metrics-bind-address=" + at(1), "--page-bind-address=" + at(2)},
       log);
 }
 

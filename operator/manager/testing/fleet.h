@@ -57,7 +57,7 @@ class Fleet : public ::testing::Test {
                                        const std::string& log, const std::string& name_space = "default",
                                        const std::string& default_image = "example.invalid/pods:1") const;
   // The whole answer to a GET on a port of this machine; empty when there is none.
-  static std::string fetch(std::uint16_t port, const std::string& path);
+  static std::string fetch(std::uint16_t port, const std::string& path, const std::string& ip = "127.0.0.1");
   std::string log() const { return control_plane_->file("operator.log"); }
   void make_storage_pools(int count);
   // Of p<number>, which is there.
