@@ -4,6 +4,7 @@
 
 #include <chrono>
 #include <cstdlib>
+#include <filesystem>
 #include <fstream>
 #include <memory>
 #include <string>
@@ -48,10 +49,31 @@ class Plugin : public ::testing::Test {
     const Finished finished = ran(words, input);
     EXPECT_EQ(finished.exit_code, 0) << finished.err;
   }
-  static Finished plugin(std::vector<std::string> words) {
+  static std::string program() {
     const char* given = std::getenv("STORAGEPOOL_PLUGIN");
-    words.insert(words.begin(), given != nullptr && *given != '\0' ? given : STORAGEPOOL_PLUGIN_PROGRAM);
+    return given != nullptr && *given != '\0' ? given : STORAGEPOOL_PLUGIN_PROGRAM;
+  }
+  static Finished plugin(std::vector<std::string> words) {
+    words.insert(words.begin(), program());
     return ran(std::move(words));
+  }
+  // Where the shell's completion is, and the program by its name; the line that ends where TAB is pressed.
+  static std::string completion_for(const std::string& shell) {
+    const Finished script = plugin({"completion", shell});
+    EXPECT_EQ(script.exit_code, 0) << script.err;
+    const std::string file = control_plane_->file("completion." + shell);
+    std::ofstream(file) << script.out;
+    return file;
+  }
+  static std::string line_to_complete() {
+    return "kubectl-storagepool status -n team --kubeconfig " + control_plane_->kubeconfig() + " a";
+  }
+  static Finished ran_by(const std::string& shell, const std::string& script) {
+    const std::string file = control_plane_->file("run." + shell);
+    std::ofstream(file) << script;
+    const std::string path =
+        std::filesystem::path(program()).parent_path().string() + ":" + std::getenv("PATH");
+    return run_program({"env", "PATH=" + path, "TERM=dumb", shell, file}, {}, {.deadline = 60s});
   }
 
   static inline std::unique_ptr<manager::testing::ControlPlane> control_plane_;
@@ -117,16 +139,32 @@ TEST_F(Plugin, GathersWhatThereIsWithoutAnOperator) {
                            HasSubstr("/customresourcedefinition.yaml\n"), HasSubstr("/errors.txt\n")));
 }
 
-TEST_F(Plugin, CompletesNamesOfTheCluster) {
-  const Finished script = plugin({"completion", "bash"});
-  ASSERT_EQ(script.exit_code, 0);
-  // As bash does when TAB is pressed after `kubectl-storagepool status -n team --kubeconfig F a`.
-  const std::string program = STORAGEPOOL_PLUGIN_PROGRAM;
-  const std::string words = "COMP_WORDS=('" + program + "' status -n team --kubeconfig '" +
-                            control_plane_->kubeconfig() +
-                            "' a); COMP_CWORD=6; _kubectl_storagepool; echo \"${COMPREPLY[@]}\"";
-  const Finished offered = run_program({"bash", "-c", script.out + words}, {}, {.deadline = 60s});
+// As each shell does when TAB is pressed.
+TEST_F(Plugin, CompletesNamesOfTheClusterInBash) {
+  const Finished offered =
+      ran_by("bash", ". '" + completion_for("bash") + "'\nCOMP_WORDS=(" + line_to_complete() +
+                         "); COMP_CWORD=6; _kubectl_storagepool; echo \"${COMPREPLY[@]}\"");
   EXPECT_EQ(offered.out, "audit\n") << offered.err;
+}
+
+TEST_F(Plugin, CompletesNamesOfTheClusterInFish) {
+  const Finished offered =
+      ran_by("fish", "source '" + completion_for("fish") + "'\ncomplete -C '" + line_to_complete() + "'");
+  EXPECT_EQ(offered.out, "audit\n") << offered.err;
+}
+
+TEST_F(Plugin, CompletesNamesOfTheClusterInZsh) {
+  // In an interactive shell on a terminal of its own, wide enough for the line; TAB is typed there.
+  const Finished offered = ran_by("zsh", R"(
+zmodload zsh/zpty
+zpty shell zsh -f -i
+zpty -w shell "stty columns 400; PS1='>'; autoload -Uz compinit; compinit -u -D; source ')" +
+                                             completion_for("zsh") + R"('; echo rea''dy"
+zpty -r -m shell shown '*ready*'
+zpty -w -n shell $')" + line_to_complete() + R"(\t'
+zpty -r -m shell shown '*audit*' && print completed
+)");
+  EXPECT_EQ(offered.out, "completed\n") << offered.err;
 }
 
 }  // namespace

@@ -61,7 +61,8 @@ TEST_F(BindAddresses, WithoutAnAddressAPortIsOnAll) {
 }
 
 TEST_F(BindAddresses, ZeroIsNoPort) {
-  start({"--health-probe-bind-address=0", "--metrics-bind-address=0", "--page-bind-address=127.0.0.1:0"}, "page");
+  start({"--health-probe-bind-address=0", "--metrics-bind-address=0", "--page-bind-address=127.0.0.1:0"},
+        "page");
   EXPECT_EQ(port("health"), 0);
   EXPECT_EQ(port("metrics"), 0);
 }
