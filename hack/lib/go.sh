@@ -22,7 +22,7 @@ go_build() {
   start=$(now_ms)
   (
     cd "$folder" || exit
-    export CGO_ENABLED=0 GOWORK=off GOFLAGS='' GOCACHE=$SCRATCH/gocache GOTMPDIR=$SCRATCH
+    export CGO_ENABLED=0 GOWORK=off GOFLAGS='' GOTMPDIR=$SCRATCH
     exec setsid go build "${GO_BUILD_FLAGS[@]}" -v "$@"
   ) >"$log" 2>&1 &
   COMPILER=$!
@@ -51,8 +51,8 @@ end_scratch() {
   rm -rf "${SCRATCH:-}"
 }
 
-# with_scratch COMMAND...: runs the command alone on the cache, with a scratch folder that is gone afterwards (Go's build
-# cache, of gigabytes, is in it).
+# with_scratch COMMAND...: runs the command alone on the cache, with a scratch folder that is gone afterwards. (What is
+# compiled stays in Go's own build cache, which the modules share and Go trims.)
 with_scratch() {
   local lock
   mkdir -p "$BIN"
