@@ -151,6 +151,24 @@ std::int64_t Fleet::limit_in_force(int number) const {
   return admin_ports_->report(addresses_.at(number)).settings.max_open_conns;
 }
 
+std::int64_t Fleet::replicas_wanted(int number) const {
+  const auto set = control_plane_->client().get(kube::resources::kStatefulSets, key_of(number));
+  return set ? json::integer_at(*set, "/spec/replicas", -1) : -1;
+}
+
+void Fleet::end_pod(int number) {
+  const kube::ObjectKey pod{"default", name_of(number) + "-0"};
+  const auto ended = control_plane_->client().merge_patch(
+      kube::resources::kPods, pod, {{"status", {{"phase", "Succeeded"}, {"containerStatuses", nullptr}}}},
+      "status");
+  EXPECT_TRUE(ended) << ended.error().to_string();
+  const auto gone =
+      control_plane_->transport().request({.method = kube::Method::kDelete,
+                                           .path = kube::object_path(kube::resources::kPods, pod),
+                                           .query = {{"gracePeriodSeconds", "0"}}});
+  EXPECT_TRUE(gone) << gone.error().to_string();
+}
+
 std::map<std::string, int> Fleet::reasons() const {
   const auto list = control_plane_->client().list(kube::resources::kStoragePools);
   EXPECT_TRUE(list) << list.error().to_string();
@@ -163,8 +181,8 @@ std::map<std::string, int> Fleet::reasons() const {
   return counts;
 }
 
-double Fleet::metric(const std::string& name) {
-  std::istringstream lines(fetch(kMetricsPort, "/metrics"));
+double Fleet::metric(const std::string& name, std::uint16_t port) {
+  std::istringstream lines(fetch(port, "/metrics"));
   double sum = 0;
   for (std::string line; std::getline(lines, line);) {
     if (line.starts_with(name + " ") || line.starts_with(name + "{"))

@@ -63,10 +63,14 @@ class Fleet : public ::testing::Test {
   // Of p<number>, which is there.
   kube::Client::Result<kube::Json> set_limit(int number, std::int64_t limit);
   std::int64_t limit_in_force(int number) const;
+  // Of its StatefulSet; -1: there is none.
+  std::int64_t replicas_wanted(int number) const;
+  // The pod of p<number>, which is no longer wanted, has ended well and is gone, as a kubelet would have it.
+  void end_pod(int number);
   // How many StoragePools there are with each reason of Ready.
   std::map<std::string, int> reasons() const;
-  // A metric's value, its lines added up; 0 when it is not there.
-  static double metric(const std::string& name);
+  // A metric's value, of the operator or of who has this port, its lines added up; 0 when it is not there.
+  static double metric(const std::string& name, std::uint16_t port = kMetricsPort);
 
   const int count_;
   Conduct (*const conduct_of_)(int number);
