@@ -1,7 +1,7 @@
 # Everything a person runs, in one place; each recipe is one script that also answers --help.
 SHELL := /bin/bash
 .DEFAULT_GOAL := help
-.PHONY: help setup build test simulate proxies fuzz demo demo-down chaos check bench bench-engine bench-report \
+.PHONY: help setup build test simulate proxies flux fuzz demo demo-down chaos check bench bench-engine bench-report \
         bench-service bench-service-report release publish clean
 
 help: ## Show this list
@@ -23,6 +23,9 @@ simulate: setup ## Run more schedules of the simulated pool engine than `test` d
 proxies: ## Send requests through nginx and HAProxy when their connections have been idle for long: REQUESTS=100000
 	@hack/setup build
 	@hack/proxies --requests $(or $(REQUESTS),100000)
+
+flux: setup ## Run Flux's kustomize-controller over StoragePools (needs Go)
+	@hack/flux
 
 fuzz: ## Run the fuzz targets under libFuzzer: SECONDS=60 TARGET=http/request (default: each)
 	@hack/setup build fuzz
