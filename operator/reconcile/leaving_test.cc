@@ -207,6 +207,18 @@ TEST_F(Leaving, DeletionWaitsAWhileThenKeepsTheVolumesOfFilledJournals) {
   EXPECT_THAT(expect<DeleteClaims>().ordinals, ElementsAre(0, 2));
 }
 
+TEST_F(Leaving, ADeletionIsNotStalledByWhatDoesNotFit) {
+  desired_.request.policy = sizing::Policy::kStrict;
+  desired_.request.max_open_conns = 1000;
+  expect<Done>();
+  EXPECT_TRUE(step_.stalled);
+  EXPECT_TRUE(step_.blocked);
+  desired_.deleting = true;
+  expect<Tell>();
+  EXPECT_FALSE(step_.stalled);
+  EXPECT_FALSE(step_.blocked);
+}
+
 TEST_F(Leaving, WithoutVolumesDeletionWaitsUntilTheEventsAreStoredOrGivenUp) {
   ephemeral();
   desired_.deleting = true;

@@ -61,10 +61,11 @@ class Stepper {
       step_.blocked = refused;
     } else if (const auto& lingering = observed_.lingering; lingering && !lingering->empty()) {
       step_.blocked = Reason{"SessionsOfGonePods", *lingering};
-    } else if (!step_.blocked && !desired_.request.paused && leaves_out_pods(step_.plan, desired_.request)) {
+    } else if (!step_.blocked && !desired_.deleting && !desired_.request.paused &&
+               leaves_out_pods(step_.plan, desired_.request)) {
       step_.blocked = shortage();
     }
-    step_.stalled = stalled();
+    if (!desired_.deleting) step_.stalled = stalled();
     return std::move(step_);
   }
 
