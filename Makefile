@@ -2,7 +2,7 @@
 SHELL := /bin/bash
 .DEFAULT_GOAL := help
 .PHONY: help setup build test simulate proxies flux fuzz demo demo-down chaos check bench bench-engine bench-report \
-        bench-service bench-service-report release publish clean
+        bench-service bench-service-report bench-operator bench-operator-report release publish clean
 
 help: ## Show this list
 	@grep -hE '^[a-z-]+:.*##' $(MAKEFILE_LIST) | sed -E 's/:.*## /\t/' | awk -F'\t' '{printf "  make %-21s %s\n", $$1, $$2}'
@@ -59,6 +59,12 @@ bench-service: setup ## Measure the service and a Go service side by side: QUICK
 
 bench-service-report: ## Write the figures of bench-service into docs/performance.md
 	@e2e/peers/service/report build/bench/service.json docs/performance.md
+
+bench-operator: setup ## Measure the operator and one of controller-runtime side by side: STORAGE_POOLS=2000, ROUNDS=1
+	@e2e/peers/operator/bench $(if $(STORAGE_POOLS),--storage-pools $(STORAGE_POOLS)) $(if $(ROUNDS),--rounds $(ROUNDS))
+
+bench-operator-report: ## Write the figures of bench-operator into docs/performance.md
+	@e2e/peers/operator/report build/bench/operator.json docs/performance.md
 
 release: build ## Make the files of a release: chart, image, plugin, SBOM, provenance, checksums: KEY=FILE signs
 	@rm -rf build/release-files

@@ -15,6 +15,7 @@ namespace {
 
 using namespace std::chrono_literals;
 using testing::eventually;
+using testing::fetch;
 
 class BindAddresses : public testing::Fleet {
  protected:

@@ -24,6 +24,7 @@ using namespace std::chrono_literals;
 using testing::AuditLog;
 using testing::Conduct;
 using testing::eventually;
+using testing::fetch;
 
 constexpr int kSome = 12;
 constexpr auto kLimit = 120s;

@@ -22,6 +22,7 @@ namespace {
 using namespace std::chrono_literals;
 using testing::Conduct;
 using testing::eventually;
+using testing::fetch;
 
 constexpr int kRolled = 6;
 constexpr auto kLong = 180s;

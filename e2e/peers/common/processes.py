@@ -38,7 +38,7 @@ class Process:
         *,
         cwd: Path | None = None,
         output: IO[bytes] | int = subprocess.PIPE,
-        errors: int = subprocess.PIPE,
+        errors: int | None = subprocess.PIPE,
         user: str | None = None,
     ) -> None:
         as_user = [f"--reuid={user}", f"--regid={user}", "--clear-groups"] if user else []

@@ -113,7 +113,7 @@ class FaultyApiServer : public ::testing::Test {
   };
 
   FaultyApiServer() {
-    testing::make_resource_definition(control_plane_);
+    control_plane_.define_storage_pools();
     world_.emplace(control_plane_);
   }
 

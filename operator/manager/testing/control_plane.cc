@@ -165,6 +165,24 @@ void ControlPlane::start_api_server() {
   wait_for_api_server();
 }
 
+void ControlPlane::define_storage_pools() {
+  std::ifstream definition(STORAGEPOOL_SOURCE_DIR "/crds/storagepool.yaml");
+  const std::string yaml{std::istreambuf_iterator<char>(definition), {}};
+  const auto made = transport_->request(
+      {.method = kube::Method::kPatch,
+       .path = "/apis/apiextensions.k8s.io/v1/customresourcedefinitions/storagepools.storagepool.dev",
+       .query = {{"fieldManager", "test"}},
+       .content_type = "application/apply-patch+yaml",
+       .body = yaml});
+  if (!made) throw std::runtime_error("the CRD: " + made.error().to_string());
+  const auto deadline = std::chrono::steady_clock::now() + 60s;
+  while (!client_->list(kube::resources::kStoragePools)) {
+    if (std::chrono::steady_clock::now() > deadline)
+      throw std::runtime_error("the API server does not serve StoragePools");
+    std::this_thread::sleep_for(50ms);
+  }
+}
+
 void ControlPlane::stop() {
   api_server_->kill();
   api_server_.reset();

@@ -25,6 +25,7 @@ class Process {
   Process(const Process&) = delete;
   Process& operator=(const Process&) = delete;
 
+  pid_t pid() const { return pid_; }
   bool running() const;
   void kill();  // at once; it is still to be destroyed
   void signal(int number) const;
@@ -50,6 +51,9 @@ class ControlPlane {
   // The same as another user, "first" or "second".
   std::string kubeconfig_as(const std::string& user);
 
+  // The CRD, until the API server serves it.
+  void define_storage_pools();
+
   void kill_api_server() { api_server_->kill(); }
   // Where there is none that runs. Waits until it answers.
   void start_api_server();
@@ -60,7 +64,7 @@ class ControlPlane {
   // What the API server keeps of each write, an Event of audit.k8s.io in a line (testing/audit_log.h).
   std::string audit_log() const { return file("audit.log"); }
   std::string file(const std::string& name) const { return folder_ / name; }
-  kube::Transport& transport() { return *transport_; }
+  kube::Transport& transport() const { return *transport_; }
   const kube::Client& client() const { return *client_; }
 
  private:

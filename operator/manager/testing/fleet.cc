@@ -1,14 +1,7 @@
 #include "operator/manager/testing/fleet.h"
 
-#include <arpa/inet.h>
-#include <sys/socket.h>
-#include <unistd.h>
-
 #include <atomic>
 #include <cstdlib>
-#include <fstream>
-#include <iterator>
-#include <sstream>
 #include <utility>
 #include <vector>
 
@@ -26,34 +19,7 @@ std::string host_of(int number) {
   return "db" + std::to_string(number);
 }
 
-settings::FactsReport facts_of(int number) {
-  settings::ServerFacts facts;
-  facts.system_identifier = std::to_string(number);
-  facts.server_version = 150008;
-  facts.max_connections = 100;
-  facts.superuser_reserved_connections = 3;
-  settings::FactsReport report;
-  report.target = host_of(number) + ":5432/audit";
-  report.reachable = true;
-  report.facts = facts;
-  return report;
-}
-
 }  // namespace
-
-void make_resource_definition(ControlPlane& control_plane) {
-  std::ifstream file(STORAGEPOOL_SOURCE_DIR "/crds/storagepool.yaml");
-  const std::string yaml{std::istreambuf_iterator<char>(file), {}};
-  const auto made = control_plane.transport().request(
-      {.method = kube::Method::kPatch,
-       .path = "/apis/apiextensions.k8s.io/v1/customresourcedefinitions/storagepools.storagepool.dev",
-       .query = {{"fieldManager", "test"}},
-       .content_type = "application/apply-patch+yaml",
-       .body = yaml});
-  ASSERT_TRUE(made) << made.error().to_string();
-  ASSERT_TRUE(eventually(
-      [&] { return control_plane.client().list(kube::resources::kStoragePools).has_value(); }, 60s, 50ms));
-}
 
 std::string operator_program() {
   const char* given = std::getenv("STORAGEPOOL_OPERATOR");
@@ -65,37 +31,21 @@ Fleet::Fleet(int storage_pools, Conduct (*conduct_of)(int number))
 
 void Fleet::SetUp() {
   control_plane_.emplace();
-  make_resource_definition(*control_plane_);
+  control_plane_->define_storage_pools();
   for (int i = 0; i < count_; ++i) {
     if (conduct_of_(i) == Conduct::kAnswers) addresses_.emplace(i, AdminPorts::address(Conduct::kAnswers, i));
   }
   admin_ports_.emplace(render::kAdminPort);
-  for (const auto& [number, address] : addresses_) admin_ports_->add(address, facts_of(number));
+  for (const auto& [number, address] : addresses_)
+    admin_ports_->add(address, facts_of(host_of(number), number));
   stateful_sets_.emplace(
       control_plane_->transport(), control_plane_->client(),
-      [this](const kube::ObjectKey& key) {
+      [this](const kube::ObjectKey& key, std::int64_t ordinal) -> std::string {
+        if (ordinal > 0) return {};
         const int number = std::stoi(key.name.substr(1));
         return AdminPorts::address(conduct_of_(number), number);
       },
       kClients);
-}
-
-std::string Fleet::fetch(std::uint16_t port, const std::string& path, const std::string& ip) {
-  const int socket = ::socket(AF_INET, SOCK_STREAM | SOCK_CLOEXEC, 0);
-  sockaddr_in address{};
-  address.sin_family = AF_INET;
-  address.sin_port = htons(port);
-  address.sin_addr.s_addr = ::inet_addr(ip.c_str());
-  const std::string request = "GET " + path + " HTTP/1.1\r\nHost: x\r\nConnection: close\r\n\r\n";
-  std::string answer;
-  if (::connect(socket, reinterpret_cast<sockaddr*>(&address), sizeof address) == 0 &&
-      ::send(socket, request.data(), request.size(), MSG_NOSIGNAL) > 0) {
-    char buffer[16384];
-    for (ssize_t got = 0; (got = ::recv(socket, buffer, sizeof buffer, 0)) > 0;)
-      answer.append(buffer, static_cast<std::size_t>(got));
-  }
-  ::close(socket);
-  return answer;
 }
 
 Json Fleet::storage_pool(int number) {
@@ -182,13 +132,7 @@ std::map<std::string, int> Fleet::reasons() const {
 }
 
 double Fleet::metric(const std::string& name, std::uint16_t port) {
-  std::istringstream lines(fetch(port, "/metrics"));
-  double sum = 0;
-  for (std::string line; std::getline(lines, line);) {
-    if (line.starts_with(name + " ") || line.starts_with(name + "{"))
-      sum += std::stod(line.substr(line.rfind(' ')));
-  }
-  return sum;
+  return sum_of(fetch(port, "/metrics"), name);
 }
 
 }  // namespace storagepool::manager::testing

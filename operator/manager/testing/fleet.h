@@ -14,6 +14,7 @@
 
 #include "operator/kube/kube.h"
 #include "operator/manager/testing/control_plane.h"
+#include "operator/manager/testing/scrape.h"
 #include "operator/manager/testing/simulated_pods.h"
 
 namespace storagepool::manager::testing {
@@ -31,8 +32,6 @@ bool eventually(Condition condition, Clock::duration limit,
   return true;
 }
 
-// Waits until StoragePools can be listed.
-void make_resource_definition(ControlPlane& control_plane);
 std::string operator_program();
 
 // StoragePools p0, p1, ... of one pod with 10 connections each, every one on a server of its own.
@@ -56,8 +55,6 @@ class Fleet : public ::testing::Test {
   std::unique_ptr<Process> operator_at(std::uint16_t first_port, const std::string& kubeconfig,
                                        const std::string& log, const std::string& name_space = "default",
                                        const std::string& default_image = "example.invalid/pods:1") const;
-  // The whole answer to a GET on a port of this machine; empty when there is none.
-  static std::string fetch(std::uint16_t port, const std::string& path, const std::string& ip = "127.0.0.1");
   std::string log() const { return control_plane_->file("operator.log"); }
   void make_storage_pools(int count);
   // Of p<number>, which is there.

@@ -70,6 +70,7 @@ asio::awaitable<void> Proxy::copy(std::shared_ptr<Connection> connection, Socket
     const std::size_t got =
         co_await from.async_read_some(asio::buffer(buffer), asio::redirect_error(asio::use_awaitable, error));
     if (!error && !connection->cut) {
+      bytes_ += static_cast<std::int64_t>(got);
       co_await asio::async_write(to, asio::buffer(buffer.data(), got),
                                  asio::redirect_error(asio::use_awaitable, error));
     }

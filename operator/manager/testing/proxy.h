@@ -23,6 +23,8 @@ class Proxy {
   ~Proxy();
 
   std::uint16_t port() const { return acceptor_.local_endpoint().port(); }
+  // That have come through, both ways.
+  std::int64_t bytes() const { return bytes_; }
   // Nothing comes through the connections of now; those that follow are served. How many they are.
   int cut();
 
@@ -43,6 +45,7 @@ class Proxy {
   boost::asio::ip::tcp::endpoint target_;
   boost::asio::io_context loop_{1};
   boost::asio::ip::tcp::acceptor acceptor_;
+  std::atomic<std::int64_t> bytes_{0};
   std::mutex mutex_;
   std::vector<std::shared_ptr<Connection>> connections_;
   std::jthread thread_;

@@ -67,6 +67,19 @@ Json ready_conditions(const Json& set) {
 
 }  // namespace
 
+settings::FactsReport facts_of(const std::string& host, int number) {
+  settings::ServerFacts facts;
+  facts.system_identifier = std::to_string(number);
+  facts.server_version = 150008;
+  facts.max_connections = 100;
+  facts.superuser_reserved_connections = 3;
+  settings::FactsReport report;
+  report.target = host + ":5432/audit";
+  report.reachable = true;
+  report.facts = facts;
+  return report;
+}
+
 AdminPorts::AdminPorts(std::uint16_t port)
     : AdminPorts(port, [this](const auto& address, const auto& method, const auto& path, const auto& body) {
         return obey(address, method, path, body);
@@ -201,8 +214,9 @@ void StatefulSets::handle(const kube::ObjectPtr& object) {
   const kube::ObjectKey key = kube::key_of(set);
   const std::int64_t replicas = json::integer_at(set, "/spec/replicas", 0);
   if (json::integer_at(set, "/status/observedGeneration", 0) >= kube::generation(set)) return;
-  if (replicas > 0 && !make_pod(set, key)) {
-    ADD_FAILURE() << "no pod for " << key.to_string();
+  for (std::int64_t ordinal = 0; ordinal < replicas; ++ordinal) {
+    if (address_of_(key, ordinal).empty() || make_pod(set, key, ordinal)) continue;
+    ADD_FAILURE() << "no pod " << ordinal << " for " << key.to_string();
     return;
   }
   const Json status{{"status",
@@ -214,14 +228,13 @@ void StatefulSets::handle(const kube::ObjectPtr& object) {
   EXPECT_TRUE(written) << written.error().to_string();
 }
 
-// The only one of its StatefulSet.
-bool StatefulSets::make_pod(const Json& set, const kube::ObjectKey& key) {
-  const kube::ObjectKey name{key.name_space, key.name + "-0"};
+bool StatefulSets::make_pod(const Json& set, const kube::ObjectKey& key, std::int64_t ordinal) {
+  const kube::ObjectKey name{key.name_space, key.name + "-" + std::to_string(ordinal)};
   Json labels = json::at(set, "/spec/template/metadata/labels");
   labels["controller-revision-hash"] = revision_of(set);
   {
     const std::lock_guard lock(mutex_);
-    if (std::exchange(revisions_[key], revision_of(set)) == revision_of(set)) return true;
+    if (std::exchange(revisions_[name], revision_of(set)) == revision_of(set)) return true;
   }
   const auto made = client_.create(
       kube::resources::kPods,
@@ -231,7 +244,7 @@ bool StatefulSets::make_pod(const Json& set, const kube::ObjectKey& key) {
          {"containers", {{{"name", "datastorage"}, {"image", "example.invalid/none:1"}}}}}}});
   if (!made && made.error().is_already_exists()) return replace_pod(set, name);
   if (!made) return false;
-  const std::string address = address_of_(key);
+  const std::string address = address_of_(key, ordinal);
   const auto ready = client_.merge_patch(kube::resources::kPods, name,
                                          {{"status",
                                            {{"phase", "Running"},

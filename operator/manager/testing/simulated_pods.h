@@ -33,6 +33,9 @@ enum class Conduct {
   kDrops,    // what would open a connection, as a network policy does
 };
 
+// A server of its own, of 100 connections, at `host`.
+settings::FactsReport facts_of(const std::string& host, int number);
+
 class AdminPorts {
  public:
   // The body for a request; empty: the connection ends without one. From the thread of this.
@@ -75,7 +78,8 @@ class AdminPorts {
 // template has changed. Those of an image with "broken" in its name are not ready.
 class StatefulSets {
  public:
-  using AddressOf = std::function<std::string(const kube::ObjectKey& stateful_set)>;
+  // Empty: there is no such pod.
+  using AddressOf = std::function<std::string(const kube::ObjectKey& stateful_set, std::int64_t ordinal)>;
 
   // `threads`: that make pods at the same time.
   StatefulSets(kube::Transport& transport, const kube::Client& client, AddressOf address_of, int threads);
@@ -86,7 +90,7 @@ class StatefulSets {
  private:
   void work(const std::stop_token& stop);
   void handle(const kube::ObjectPtr& object);
-  bool make_pod(const kube::Json& set, const kube::ObjectKey& key);
+  bool make_pod(const kube::Json& set, const kube::ObjectKey& key, std::int64_t ordinal);
   bool replace_pod(const kube::Json& set, const kube::ObjectKey& pod);
 
   const kube::Client& client_;
@@ -95,7 +99,7 @@ class StatefulSets {
   std::mutex mutex_;
   std::condition_variable_any wake_;
   std::deque<kube::ObjectPtr> queue_;
-  std::map<kube::ObjectKey, std::string> revisions_;  // that the pods have
+  std::map<kube::ObjectKey, std::string> revisions_;  // by the pod
   kube::Informer informer_;
   std::vector<std::jthread> threads_;
 };
