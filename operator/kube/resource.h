@@ -31,6 +31,7 @@ inline constexpr ResourceType kPersistentVolumeClaims{"", "v1", "persistentvolum
 inline constexpr ResourceType kSecrets{"", "v1", "secrets", "Secret"};
 inline constexpr ResourceType kServiceAccounts{"", "v1", "serviceaccounts", "ServiceAccount"};
 inline constexpr ResourceType kNamespaces{"", "v1", "namespaces", "Namespace", false};
+inline constexpr ResourceType kDeployments{"apps", "v1", "deployments", "Deployment"};
 inline constexpr ResourceType kStatefulSets{"apps", "v1", "statefulsets", "StatefulSet"};
 inline constexpr ResourceType kPodDisruptionBudgets{"policy", "v1", "poddisruptionbudgets",
                                                     "PodDisruptionBudget"};

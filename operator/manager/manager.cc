@@ -20,6 +20,7 @@
 #include "operator/manager/leadership.h"
 #include "operator/manager/operator_key.h"
 #include "operator/manager/page/page.h"
+#include "operator/manager/workload_metrics.h"
 #include "operator/pods/live_pods.h"
 #include "operator/reconcile/kube_cluster.h"
 #include "operator/reconcile/pod_state.h"
@@ -154,7 +155,7 @@ class Work {
     const pods::Signer signer(*key);
     kube::EventRecorder recorder(client, "storagepool.dev/operator", kFieldManager);
     reconcile::KubeCluster cluster(
-        fence_, client, recorder, metrics_,
+        fence_, client, recorder, metrics_, options_.other_workloads,
         [this](const kube::ObjectKey& pool, kube::Priority priority) { queue_.add(pool, priority); });
     cluster.start();
     IssuerWatch issuer(
@@ -166,13 +167,15 @@ class Work {
     readiness_.set("");
     pods::LivePods pods(render::kAdminPort, signer, metrics_,
                         [this](const kube::ObjectKey& pool) { queue_.add(pool, kube::Priority::kChange); });
+    WorkloadMetrics workload_metrics(metrics_);
     reconcile::Reconciler reconciler(
         cluster, pods,
         {.default_image = options_.default_image,
          .operator_key = signer.public_key(),
          .token_issuer = [&issuer] { return issuer.current(); },
          .resync = options_.resync,
-         .wake = [this](const kube::ObjectKey& pool) { queue_.add(pool, kube::Priority::kChange); }});
+         .wake = [this](const kube::ObjectKey& pool) { queue_.add(pool, kube::Priority::kChange); },
+         .tell_workloads = [&](const auto& workloads) { workload_metrics.publish(workloads); }});
     heard_.from([&](const kube::ObjectKey& pool) { return answers_of(pool, cluster, pods); });
     Controller(queue_, reconciler, metrics_).run(options_.max_concurrent_reconciles);
     heard_.from({});

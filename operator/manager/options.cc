@@ -133,6 +133,10 @@ tl::expected<Options, int> parse_options(int argc, const char* const* argv, std:
                  "StoragePools that are looked at at the same time, 1 to 64")
       ->check(CLI::Range(1, 64))
       ->capture_default_str();
+  app.add_flag(
+      "--other-workloads", options.other_workloads,
+      "Deployments and StatefulSets of all namespaces with the annotations storagepool.dev/server and "
+      "storagepool.dev/connections-per-pod count on their server; needs list and watch of both");
   command_line::add_log_level(app, options.log_level);
   RequestToSign to_sign;
   const CLI::App& sign = add_sign(app, to_sign);

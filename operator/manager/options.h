@@ -45,6 +45,7 @@ struct Options {
   std::optional<Address> page;  // page/page.h
   std::chrono::milliseconds resync{10'000};
   int max_concurrent_reconciles = 4;
+  bool other_workloads = false;  // count by what they declare
   log::Level log_level = log::Level::kInfo;
   std::optional<RequestToSign> to_sign;  // instead of running
   std::optional<Check> to_check;         // likewise

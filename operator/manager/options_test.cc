@@ -29,6 +29,7 @@ TEST_F(ParseOptions, Defaults) {
   EXPECT_FALSE(options->page);
   EXPECT_EQ(options->resync, std::chrono::seconds{10});
   EXPECT_EQ(options->max_concurrent_reconciles, 4);
+  EXPECT_FALSE(options->other_workloads);
   EXPECT_THAT(options->default_image, HasSubstr(STORAGEPOOL_VERSION));
 }
 
@@ -36,7 +37,7 @@ TEST_F(ParseOptions, EveryFlagIsRead) {
   const auto options = parse({"--kubeconfig=/k", "--namespace=n", "--default-image=i:1",
                               "--health-probe-bind-address=127.0.0.1:0", "--metrics-bind-address=:1",
                               "--page-bind-address=[::1]:65535", "--resync=2s", "--log-level=debug",
-                              "--max-concurrent-reconciles=9"});
+                              "--max-concurrent-reconciles=9", "--other-workloads"});
   ASSERT_TRUE(options);
   EXPECT_EQ(options->kubeconfig, "/k");
   EXPECT_EQ(options->name_space, "n");
@@ -46,6 +47,7 @@ TEST_F(ParseOptions, EveryFlagIsRead) {
   EXPECT_EQ(options->page, (Address{"::1", 65535}));
   EXPECT_EQ(options->resync, std::chrono::seconds{2});
   EXPECT_EQ(options->max_concurrent_reconciles, 9);
+  EXPECT_TRUE(options->other_workloads);
   EXPECT_EQ(options->log_level, log::Level::kDebug);
 }
 

@@ -35,6 +35,7 @@ ConnectionBudget connection_budget(const Seen& seen) {
                                  .usable = budget->usable,
                                  .share = budget->share,
                                  .other_pools = budget->other_pools,
+                                 .other_workloads = budget->other_workloads,
                                  .max_safe_replicas = budget->max_safe_replicas};
   }
   return result;

@@ -21,6 +21,13 @@ struct PodList {
   runtime::TimePoint answered;  // by when they had been listed
 };
 
+// A Deployment or StatefulSet that is no StoragePool's and declares what it holds (other_workload.h).
+struct DeclaredWorkload {
+  kube::ResourceType type;
+  kube::ObjectPtr object;
+  std::int64_t max_replicas = 0;  // that an autoscaler may ask for; 0: there is none
+};
+
 class Cluster {
  public:
   template <typename T>
@@ -44,6 +51,11 @@ class Cluster {
   virtual std::vector<std::string> cached_namespaces() const = 0;
   // The HorizontalPodAutoscalers that scale it.
   virtual std::vector<kube::ObjectPtr> cached_autoscalers(const kube::ObjectKey& pool) const = 0;
+
+  // All that there are; none where they are not watched.
+  virtual std::vector<DeclaredWorkload> cached_workloads() const = 0;
+  // Another number whenever those may be others; 0: there never was one.
+  virtual std::uint64_t workloads_version() const = 0;
 
   virtual Result<PodList> list_pods(const kube::ObjectKey& pool) = 0;
   // About the object of this kind ("Pod") with this uid.

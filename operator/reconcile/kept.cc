@@ -5,6 +5,8 @@
 #include <utility>
 #include <vector>
 
+#include "operator/reconcile/other_workload.h"
+
 namespace storagepool::reconcile {
 namespace {
 
@@ -41,6 +43,14 @@ const Pointers kOfStatefulSets =
     with(kOfChildren,
          {"/spec/replicas", "/spec/updateStrategy/rollingUpdate/partition", "/spec/volumeClaimTemplates",
           "/status/replicas", "/status/observedGeneration", "/status/updateRevision"});
+
+const Pointers kOfOtherWorkloads =
+    with(kOfNamespaces, {"/metadata/namespace", "/metadata/annotations/storagepool.dev~1server",
+                         "/metadata/annotations/storagepool.dev~1connections-per-pod", "/spec/replicas",
+                         "/spec/strategy/type", "/spec/strategy/rollingUpdate/maxSurge",
+                         "/spec/template/spec/terminationGracePeriodSeconds", "/status/replicas",
+                         "/status/terminatingReplicas"});
+const Pointers kOfStrangers = with(kOfNamespaces, {"/metadata/namespace"});
 
 void keep(Json& object, const Pointers& pointers) {
   Json kept = Json::object();
@@ -95,6 +105,10 @@ void keep_what_is_read(const kube::ResourceType& type, Json& object) {
   if (kind != kube::resources::kStatefulSets.kind) return keep(object, kOfChildren);
   keep(object, kOfStatefulSets);
   keep_in_each(object, "/spec/volumeClaimTemplates", {});  // that there are some is enough
+}
+
+void keep_of_other_workload(Json& object) {
+  keep(object, declares(object) ? kOfOtherWorkloads : kOfStrangers);
 }
 
 }  // namespace storagepool::reconcile

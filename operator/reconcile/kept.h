@@ -8,5 +8,8 @@ namespace storagepool::reconcile {
 
 // Takes everything else away from an object of this type. What has another shape than expected stays so.
 void keep_what_is_read(const kube::ResourceType& type, kube::Json& object);
+// Likewise of a Deployment or StatefulSet of somebody else (other_workload.h): next to nothing of one that
+// declares nothing.
+void keep_of_other_workload(kube::Json& object);
 
 }  // namespace storagepool::reconcile

@@ -59,7 +59,8 @@ bool changed_by_user(const kube::ObjectPtr& before, const kube::ObjectPtr& objec
 }  // namespace
 
 KubeCluster::KubeCluster(kube::Transport& transport, const kube::Client& client,
-                         kube::EventRecorder& recorder, runtime::Metrics& metrics, Changed changed)
+                         kube::EventRecorder& recorder, runtime::Metrics& metrics, bool other_workloads,
+                         Changed changed)
     : client_(client),
       recorder_(recorder),
       malformed_(
@@ -68,6 +69,10 @@ KubeCluster::KubeCluster(kube::Transport& transport, const kube::Client& client,
               .Help("What the API server listed or told of that is no object with a name and a version")
               .Register(metrics.registry())),
       changed_(std::move(changed)) {
+  if (other_workloads) {
+    workloads_.emplace(transport, malformed_,
+                       [this](kube::Priority priority) { workloads_changed(priority); });
+  }
   for (const kube::ResourceType& type : kWatched) watch(transport, type);
 }
 
@@ -124,15 +129,29 @@ void KubeCluster::namespaces_changed() {
   }
 }
 
+// Whom that concerns the Ledger knows.
+void KubeCluster::workloads_changed(kube::Priority priority) {
+  std::vector<kube::ObjectKey> storage_pools;
+  {
+    const std::lock_guard lock(mutex_);
+    for (const auto& [key, owned] : owned_) storage_pools.push_back(key);
+  }
+  for (const kube::ObjectKey& key : storage_pools) changed_(key, priority);
+}
+
 kube::InformerHandlers KubeCluster::of_children(const kube::ResourceType& type) {
   kube::InformerHandlers handlers;
   handlers.on_upsert = [this, type](const kube::ObjectPtr& before, const kube::ObjectPtr& object) {
+    if (workloads_ && is_autoscaler(type)) workloads_->see_autoscaler(before, object);
     const bool same_pool = before && pool_of(type, before) == pool_of(type, object);
     if (same_pool && tells_the_same(type, before, object)) return;
     if (before && !same_pool) child_changed(type, before, false);
     child_changed(type, object, true);
   };
-  handlers.on_delete = [this, type](const kube::ObjectPtr& object) { child_changed(type, object, false); };
+  handlers.on_delete = [this, type](const kube::ObjectPtr& object) {
+    if (workloads_ && is_autoscaler(type)) workloads_->see_autoscaler(object, nullptr);
+    child_changed(type, object, false);
+  };
   return handlers;
 }
 
@@ -182,9 +201,11 @@ void KubeCluster::watch(kube::Transport& transport, const kube::ResourceType& ty
 
 void KubeCluster::start() {
   for (Cache& cache : caches_) cache.informer->start();
+  if (workloads_) workloads_->start();
 }
 
 void KubeCluster::stop() {
+  if (workloads_) workloads_->stop();
   for (Cache& cache : caches_) cache.informer->stop();
 }
 
@@ -194,6 +215,8 @@ std::string KubeCluster::waiting_for() const {
     if (cache.informer->has_synced()) continue;
     kinds += (kinds.empty() ? "" : ", ") + std::string(cache.type.kind);
   }
+  if (const std::string more = workloads_ ? workloads_->waiting_for() : ""; !more.empty())
+    kinds += (kinds.empty() ? "" : ", ") + more;
   return kinds;
 }
 
@@ -255,6 +278,13 @@ std::vector<std::string> KubeCluster::cached_namespaces() const {
 
 std::vector<kube::ObjectPtr> KubeCluster::cached_autoscalers(const kube::ObjectKey& pool) const {
   return of_pool(kube::resources::kHorizontalPodAutoscalers, pool);
+}
+
+std::vector<DeclaredWorkload> KubeCluster::cached_workloads() const {
+  return workloads_ ? workloads_->list() : std::vector<DeclaredWorkload>();
+}
+std::uint64_t KubeCluster::workloads_version() const {
+  return workloads_ ? workloads_->version() : 0;
 }
 
 Cluster::Result<PodList> KubeCluster::list_pods(const kube::ObjectKey& pool) {

@@ -1,6 +1,7 @@
 // The Cluster over real Kubernetes: one informer per kind (only objects with the operator's label, and all
 // StoragePools, autoscalers and namespaces), and the API client for writes, whose answers the caches show
-// from then on. Says which StoragePool to look at when something of it has changed.
+// from then on. Says which StoragePool to look at when something of it has changed, and all of them when
+// another workload has.
 #pragma once
 
 #include <cstdint>
@@ -8,6 +9,7 @@
 #include <map>
 #include <memory>
 #include <mutex>
+#include <optional>
 #include <set>
 #include <string_view>
 #include <utility>
@@ -15,6 +17,7 @@
 
 #include "operator/kube/workqueue.h"
 #include "operator/reconcile/cluster.h"
+#include "operator/reconcile/workload_caches.h"
 #include "pool/common/runtime/metrics.h"
 
 namespace storagepool::reconcile {
@@ -24,9 +27,9 @@ class KubeCluster final : public Cluster {
   // Called from informer threads.
   using Changed = std::function<void(const kube::ObjectKey& storage_pool, kube::Priority priority)>;
 
-  // All outlive the cluster.
+  // All outlive the cluster. `other_workloads`: they are watched too.
   KubeCluster(kube::Transport& transport, const kube::Client& client, kube::EventRecorder& recorder,
-              runtime::Metrics& metrics, Changed changed);
+              runtime::Metrics& metrics, bool other_workloads, Changed changed);
   ~KubeCluster() override;
 
   void start();
@@ -41,6 +44,8 @@ class KubeCluster final : public Cluster {
   std::vector<kube::ObjectPtr> cached_claims(const kube::ObjectKey& pool) const override;
   std::vector<std::string> cached_namespaces() const override;
   std::vector<kube::ObjectPtr> cached_autoscalers(const kube::ObjectKey& pool) const override;
+  std::vector<DeclaredWorkload> cached_workloads() const override;
+  std::uint64_t workloads_version() const override;
   Result<PodList> list_pods(const kube::ObjectKey& pool) override;
   Result<std::vector<kube::Json>> list_events(const std::string& name_space, const std::string& kind,
                                               const std::string& uid) override;
@@ -70,6 +75,7 @@ class KubeCluster final : public Cluster {
   kube::InformerHandlers of_namespaces();
   void namespaces_changed();
   kube::InformerHandlers of_children(const kube::ResourceType& type);
+  void workloads_changed(kube::Priority priority);
   void child_changed(const kube::ResourceType& type, const kube::ObjectPtr& object, bool there);
   kube::Priority priority_of_change(const kube::ResourceType& type, kube::Priority otherwise) const;
   kube::Informer* cache_of(const kube::ResourceType& type) const;
@@ -81,6 +87,7 @@ class KubeCluster final : public Cluster {
   prometheus::Family<prometheus::Counter>& malformed_;
   Changed changed_;
   std::vector<Cache> caches_;
+  std::optional<WorkloadCaches> workloads_;
   mutable std::mutex mutex_;  // guards what follows
   std::uint64_t last_version_ = 0;
   std::uint64_t namespaces_version_ = 0;

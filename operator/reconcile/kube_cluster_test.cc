@@ -5,6 +5,7 @@
 #include <chrono>
 #include <condition_variable>
 #include <mutex>
+#include <set>
 
 #include <gtest/gtest.h>
 
@@ -34,6 +35,8 @@ class KubeClusterTest : public ::testing::Test {
   tl::expected<std::string, ApiError> answer(const kube::ApiRequest& request) {
     if (request.method == kube::Method::kGet && request.path.ends_with("/horizontalpodautoscalers"))
       return autoscalers().dump();
+    if (request.method == kube::Method::kGet && request.path.ends_with("/deployments"))
+      return workloads().dump();
     if (request.method == kube::Method::kGet) return R"({"metadata":{"resourceVersion":"5"},"items":[]})";
     ++writes_;
     Json stored = Json::parse(request.body);
@@ -47,6 +50,15 @@ class KubeClusterTest : public ::testing::Test {
     held_.wait(lock, stop, [] { return false; });
     return tl::unexpected(ApiError{.reason = std::string(kube::kReasonCancelled)});
   }
+  // "audit" declares what it holds, "plain" nothing.
+  static Json workloads() {
+    Json list = Json::parse(R"({"metadata":{"resourceVersion":"5"},"items":[]})");
+    for (const char* name : {"audit", "plain"})
+      list["items"].push_back(
+          {{"metadata", {{"name", name}, {"namespace", "team"}, {"resourceVersion", "4"}}}});
+    list["items"][0]["metadata"]["annotations"]["storagepool.dev/server"] = "db:5432";
+    return list;
+  }
   static Json autoscalers() {
     Json list = Json::parse(R"({"metadata":{"resourceVersion":"5"},"items":[]})");
     for (const char* kind : {"StoragePool", "Deployment"}) {
@@ -55,7 +67,9 @@ class KubeClusterTest : public ::testing::Test {
            {"spec",
             {{"maxReplicas", 7},
              {"scaleTargetRef",
-              {{"apiVersion", "storagepool.dev/v1"}, {"kind", kind}, {"name", "audit"}}}}}});
+              {{"apiVersion", kind == std::string_view("Deployment") ? "apps/v1" : "storagepool.dev/v1"},
+               {"kind", kind},
+               {"name", "audit"}}}}}});
     }
     return list;
   }
@@ -73,7 +87,7 @@ class KubeClusterTest : public ::testing::Test {
   kube::Client client_{transport_, "me"};
   kube::EventRecorder recorder_{client_, "storagepool.dev/operator", "me"};
   runtime::Metrics metrics_;
-  KubeCluster cluster_{transport_, client_, recorder_, metrics_, [](const auto&, kube::Priority) {}};
+  KubeCluster cluster_{transport_, client_, recorder_, metrics_, true, [](const auto&, kube::Priority) {}};
 };
 
 TEST_F(KubeClusterTest, WhatWasWrittenIsReadAtOnce) {
@@ -97,6 +111,23 @@ TEST_F(KubeClusterTest, AnAutoscalerIsOfTheStoragePoolThatItScales) {
   ASSERT_EQ(autoscalers.size(), 1U);
   EXPECT_EQ(kube::metadata_string(*autoscalers.front(), "name"), "StoragePool");
   EXPECT_TRUE(cluster_.cached_autoscalers({"other", "audit"}).empty());
+}
+
+TEST_F(KubeClusterTest, OtherWorkloadsAreThoseThatDeclareWithWhatAnAutoscalerMayAskFor) {
+  const auto found = cluster_.cached_workloads();
+  ASSERT_EQ(found.size(), 1U);
+  EXPECT_EQ(found.front().type.kind, "Deployment");
+  EXPECT_EQ(kube::key_of(*found.front().object), (kube::ObjectKey{"team", "audit"}));
+  EXPECT_EQ(found.front().max_replicas, 7);
+  EXPECT_GT(cluster_.workloads_version(), 0U);
+  // Those of StoragePools are in caches of their own.
+  std::set<std::string> selectors;
+  for (const kube::ApiRequest& request : transport_.requests()) {
+    if (request.path == "/apis/apps/v1/statefulsets")
+      selectors.insert(kube::parameter(request.query, "labelSelector"));
+  }
+  EXPECT_EQ(selectors, (std::set<std::string>{"app.kubernetes.io/managed-by=storagepool-operator",
+                                              "app.kubernetes.io/managed-by!=storagepool-operator"}));
 }
 
 TEST_F(KubeClusterTest, WhatIsNeverReadIsNotKept) {

@@ -9,6 +9,7 @@
 #include "operator/reconcile/look.h"
 #include "operator/render/render.h"
 #include "pool/common/json/json.h"
+#include "pool/common/runtime/log.h"
 
 namespace storagepool::reconcile {
 namespace {
@@ -115,8 +116,46 @@ bool Reconciler::is_settled(const kube::ObjectKey& key, const Known& known, cons
          settled->outlook == ledger_.outlook(known.memory.uid, now.steady);
 }
 
+std::optional<runtime::TimePoint> Reconciler::follow_workloads(const Moment& now) {
+  const std::lock_guard lock(workloads_mutex_);
+  const std::uint64_t version = cluster_.workloads_version();
+  const auto next = workloads_.next();
+  const bool is_due = next && *next <= now.steady;
+  if (version == workloads_version_ && !is_due) return next;
+  workloads_version_ = version;
+  workloads_.follow(
+      cluster_.cached_workloads(), [&](const std::string& server) { return ledger_.has_server(server); },
+      now.steady);
+  const std::vector<CountedWorkload> counted = workloads_.counted();
+  std::vector<sizing::OtherWorkload> counts;
+  for (const CountedWorkload& workload : counted) counts.push_back(workload.counts);
+  ledger_.put_workloads(std::move(counts));
+  for (const kube::Event& event : workloads_.take_events()) {
+    if (event.type == kube::EventType::kWarning) {
+      log::warn("what a workload declares cannot be read",
+                {{"kind", json::text_of(event.regarding["kind"])},
+                 {"workload", kube::key_of({{"metadata", event.regarding}}).to_string()},
+                 {"detail", event.note}});
+    }
+    cluster_.record(event);
+  }
+  if (options_.tell_workloads) options_.tell_workloads(counted);
+  return workloads_.next();
+}
+
+// Less that others hold is noticed without a change.
 tl::expected<Outcome, kube::ApiError> Reconciler::reconcile(const kube::ObjectKey& key, const Moment& now) {
   std::call_once(primed_, [&] { prime(now); });
+  const auto until = follow_workloads(now);
+  auto outcome = look_at(key, now);
+  if (until && outcome && outcome->requeue_after) {
+    outcome->requeue_after =
+        std::min(*outcome->requeue_after, std::chrono::ceil<std::chrono::milliseconds>(*until - now.steady));
+  }
+  return outcome;
+}
+
+tl::expected<Outcome, kube::ApiError> Reconciler::look_at(const kube::ObjectKey& key, const Moment& now) {
   Known& known = this->known(key);
   if (is_settled(key, known, now)) return known.settled->outcome;
   known.settled.reset();

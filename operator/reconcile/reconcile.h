@@ -22,6 +22,7 @@
 #include "operator/reconcile/cluster.h"
 #include "operator/reconcile/conditions.h"
 #include "operator/reconcile/memory.h"
+#include "operator/reconcile/other_workloads.h"
 #include "operator/reconcile/shared_ledger.h"
 #include "operator/reconcile/turns.h"
 #include "operator/render/token_issuer.h"
@@ -42,6 +43,8 @@ struct Options {
   std::chrono::milliseconds resync{10'000};   // a look at least this often
   // Called for a StoragePool that has something to act upon because of another; from any worker.
   std::function<void(const kube::ObjectKey&)> wake = {};
+  // Called whenever others count, or with other numbers; from any worker, one at a time.
+  std::function<void(const std::vector<CountedWorkload>&)> tell_workloads = {};
 };
 
 struct Moment {
@@ -88,6 +91,9 @@ class Reconciler {
     Memory memory;
     std::optional<Settled> settled;
   };
+  tl::expected<Outcome, kube::ApiError> look_at(const kube::ObjectKey& key, const Moment& now);
+  // Until when what other workloads count with is as it is; absent: until one changes.
+  std::optional<runtime::TimePoint> follow_workloads(const Moment& now);
   Known& known(const kube::ObjectKey& key);
   bool is_settled(const kube::ObjectKey& key, const Known& known, const Moment& now);
   void remember(const kube::ObjectKey& key, Memory& memory, const kube::ObjectPtr& object, const Moment& now);
@@ -102,6 +108,9 @@ class Reconciler {
   SharedLedger ledger_;
   Turns turns_;
   std::once_flag primed_;
+  std::mutex workloads_mutex_;  // guards the next two
+  OtherWorkloads workloads_;
+  std::uint64_t workloads_version_ = 0;
   std::mutex mutex_;  // guards the maps; each entry of the first is for whose turn its StoragePool is
   std::map<kube::ObjectKey, Known> known_;
   std::map<std::string, kube::ObjectKey> key_by_uid_;

@@ -49,6 +49,15 @@ class SharedLedger {
     return ledger_.raise(uid, peak_pods, ceiling, now);
   }
 
+  void put_workloads(std::vector<sizing::OtherWorkload> workloads) {
+    const std::lock_guard lock(mutex_);
+    ledger_.put_workloads(std::move(workloads));
+  }
+  bool has_server(const std::string& server) {
+    const std::lock_guard lock(mutex_);
+    return ledger_.has_server(server);
+  }
+
   bool raise_tried(const std::string& uid, Now now) {
     const std::lock_guard lock(mutex_);
     return ledger_.raise_tried(uid, now);

@@ -83,6 +83,7 @@ ConnectionBudget parse_budget(const Json& json) {
                                  .usable = integer_at(json, "/usable", 0),
                                  .share = integer_at(json, "/share", 0),
                                  .other_pools = integer_at(json, "/otherPools", 0),
+                                 .other_workloads = integer_at(json, "/otherWorkloads", 0),
                                  .max_safe_replicas = integer_at(json, "/maxSafeReplicas", 0)};
   }
   return budget;
@@ -99,6 +100,7 @@ Json to_json(const ConnectionBudget& budget) {
   json["usable"] = server->usable;
   json["share"] = server->share;
   json["otherPools"] = server->other_pools;
+  if (server->other_workloads > 0) json["otherWorkloads"] = server->other_workloads;
   json["maxSafeReplicas"] = server->max_safe_replicas;
   return json;
 }

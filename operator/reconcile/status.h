@@ -57,6 +57,7 @@ struct ServerBudget {
   std::int64_t usable = 0;
   std::int64_t share = 0;
   std::int64_t other_pools = 0;
+  std::int64_t other_workloads = 0;
   std::int64_t max_safe_replicas = 0;
   friend bool operator==(const ServerBudget&, const ServerBudget&) = default;
 };

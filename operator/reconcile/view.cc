@@ -138,11 +138,10 @@ std::optional<ClaimView> read_claim(const Json& object, const std::string& pool)
   return claim;
 }
 
-std::string scaled_by(const Json& autoscaler) {
+std::string scaled_by(const Json& autoscaler, const kube::ResourceType& type) {
   const Json& target = json::at(autoscaler, "/spec/scaleTargetRef");
   const std::string version = text_at(target, "/apiVersion");
   const std::string_view group = std::string_view(version).substr(0, version.find('/'));
-  const kube::ResourceType& type = kube::resources::kStoragePools;
   return group == type.group && text_at(target, "/kind") == type.kind ? text_at(target, "/name") : "";
 }
 

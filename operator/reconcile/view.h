@@ -66,8 +66,9 @@ struct ClaimView {
 // Nothing when the object is not the claim of a pod of the StoragePool's StatefulSet, or is being deleted.
 std::optional<ClaimView> read_claim(const Json& object, const std::string& pool);
 
-// The name of the StoragePool that a HorizontalPodAutoscaler scales; empty: it scales something else.
-std::string scaled_by(const Json& autoscaler);
+// The name of the object of this type that a HorizontalPodAutoscaler scales; empty: it scales something else.
+std::string scaled_by(const Json& autoscaler,
+                      const kube::ResourceType& type = kube::resources::kStoragePools);
 // Up to how many replicas one of them may ask for; 0: there is none.
 std::int64_t max_replicas_of(const std::vector<kube::ObjectPtr>& autoscalers);
 

@@ -59,6 +59,12 @@ class GuardedCluster final : public Cluster, public pods::Pods {
   std::vector<kube::ObjectPtr> cached_autoscalers(const kube::ObjectKey& pool) const override {
     return with([&](FakeCluster& c) { return c.cached_autoscalers(pool); });
   }
+  std::vector<DeclaredWorkload> cached_workloads() const override {
+    return with([](FakeCluster& c) { return c.cached_workloads(); });
+  }
+  std::uint64_t workloads_version() const override {
+    return with([](FakeCluster& c) { return c.workloads_version(); });
+  }
   Result<PodList> list_pods(const kube::ObjectKey& pool) override {
     return with([&](FakeCluster& c) { return c.list_pods(pool); });
   }

@@ -29,6 +29,12 @@ bool accepts_secret(std::string_view text) {
   return lower_case_name(text, 253, "-.");
 }
 
+bool accepts_host(std::string_view text) {
+  return made_of(text, 253, [](char c) {
+    return is_alphanumeric(c) || std::string_view("_.:-").find(c) != std::string_view::npos;
+  });
+}
+
 Fields::Fields(const Json& object, std::string path, FieldProblems& problems)
     : object_(object), path_(std::move(path)), problems_(problems) {
   if (!object.is_object() && !object.is_null()) refuse("", object, "an object");

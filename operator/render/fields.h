@@ -36,6 +36,7 @@ bool lower_case_name(std::string_view text, std::size_t longest, std::string_vie
 
 inline constexpr const char* kSecretNameAllowed = "1 to 253 lower case letters, digits, - and .";
 bool accepts_secret(std::string_view text);
+bool accepts_host(std::string_view text);  // a DNS name or an IP address, without brackets
 
 class Fields {
  public:

@@ -26,6 +26,10 @@ std::string managed_selector() {
   return "app.kubernetes.io/managed-by=" + std::string(kManager);
 }
 
+std::string unmanaged_selector() {
+  return "app.kubernetes.io/managed-by!=" + std::string(kManager);
+}
+
 std::string pod_selector(const std::string& pool) {
   return "app.kubernetes.io/name=" + std::string(kApplication) + ",app.kubernetes.io/instance=" + pool;
 }

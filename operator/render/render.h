@@ -58,8 +58,9 @@ std::string pods_service_name(const std::string& pool);
 // The PersistentVolumeClaim of the pod with this ordinal.
 std::string claim_name(const std::string& pool, std::int64_t ordinal);
 
-// As kubectl's -l: all objects of all StoragePools; the pods of one.
+// As kubectl's -l: all objects of all StoragePools; all others; the pods of one.
 std::string managed_selector();
+std::string unmanaged_selector();
 std::string pod_selector(const std::string& pool);
 std::string postgres_hash(const Spec& spec);
 

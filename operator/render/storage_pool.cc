@@ -25,11 +25,6 @@ constexpr std::size_t kMaxImage = 1024;
 
 using json::member;
 
-bool accepts_host(std::string_view text) {
-  return made_of(text, 253, [](char c) {
-    return is_alphanumeric(c) || std::string_view("_.:-").find(c) != std::string_view::npos;
-  });
-}
 bool accepts_database(std::string_view text) {
   return made_of(text, 63,
                  [](char c) {

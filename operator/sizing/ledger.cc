@@ -123,6 +123,30 @@ void Ledger::regroup() {
     for (const std::string& server : tried_servers(*account))
       add(server, server == account->destination ? Tie::kDestination : Tie::kTried);
   }
+  count_workloads();
+}
+
+void Ledger::put_workloads(std::vector<OtherWorkload> workloads) {
+  workloads_ = std::move(workloads);
+  if (!regroup_) count_workloads();
+}
+
+void Ledger::count_workloads() {
+  std::vector<OtherWorkloads> sums(books_.size());
+  for (const OtherWorkload& workload : workloads_) {
+    const auto book = book_by_server_.find(workload.server);
+    if (book == book_by_server_.end()) continue;
+    OtherWorkloads& sum = sums[book->second];
+    ++sum.count;
+    sum.pods += workload.pods;
+    sum.hold += workload.connections;
+  }
+  for (std::size_t i = 0; i < sums.size(); ++i) books_[i]->put_workloads(sums[i]);
+}
+
+bool Ledger::has_server(const std::string& server) {
+  regroup();
+  return book_by_server_.contains(server);
 }
 
 std::vector<ServerBook*> Ledger::books_of(const Account& account, bool limited) {

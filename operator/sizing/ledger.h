@@ -17,6 +17,10 @@
 // the claim of those that do neither here: with policy Observe, paused, with a spec that cannot be read, in
 // deletion, or that have left for another server.
 //
+// Other workloads are no StoragePools: they hold what they declare, under the server's limit alone, and
+// nobody asks the ledger before they grow. What they hold is taken off the shares and is never available, so
+// that the StoragePools give way. They count on the server that an account has by the name that they declare.
+//
 // A server is what has one system identifier, or else one host:port. Of its limits the least counts that one
 // of the StoragePools on it tells (known_facts.h); of reserves the greatest that one of them asks for. A
 // limit of a role or database binds those that share it: roles are the same behind the same Secret, and for
@@ -64,6 +68,15 @@ struct Account {
   friend bool operator==(const Account&, const Account&) = default;
 };
 
+// A Deployment or StatefulSet of somebody else that declares what its pods hold
+// (operator/reconcile/other_workload.h).
+struct OtherWorkload {
+  std::string server;            // host:port, the host qualified with its namespace
+  std::int64_t pods = 0;         // that may exist
+  std::int64_t connections = 0;  // that they may hold together
+  friend bool operator==(const OtherWorkload&, const OtherWorkload&) = default;
+};
+
 class ServerBook;  // server_book.h
 
 class Ledger {
@@ -81,6 +94,10 @@ class Ledger {
   void put(Account account);
   void remove(const std::string& uid);
   bool has(const std::string& uid) const { return accounts_.contains(uid); }
+  // In place of all that were put before.
+  void put_workloads(std::vector<OtherWorkload> workloads);
+  // Whether an account has a server by this host:port.
+  bool has_server(const std::string& server);
 
   // Costs microseconds while nothing changes on the server. REQUIRES: has(uid).
   Outlook outlook(const std::string& uid, Now now);
@@ -95,17 +112,19 @@ class Ledger {
   // The others that count on its servers. REQUIRES: has(uid).
   std::vector<std::string> neighbours(const std::string& uid);
 
-  // Connections that all StoragePools may hold on the server that has this host:port.
+  // Connections that all StoragePools and other workloads may hold on the server that has this host:port.
   std::int64_t claimed(const std::string& server);
   // How often shares were computed, for tests.
   std::int64_t computations() const;
 
  private:
   void regroup();
+  void count_workloads();
   // The first server's first, each once; `limited`: those where the ceiling counts.
   std::vector<ServerBook*> books_of(const Account& account, bool limited = false);
 
   std::map<std::string, Account> accounts_;
+  std::vector<OtherWorkload> workloads_;
   std::vector<std::unique_ptr<ServerBook>> books_;
   std::map<std::string, std::size_t> book_by_server_;
   bool regroup_ = false;

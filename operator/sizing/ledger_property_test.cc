@@ -1,5 +1,6 @@
 // Seeded random fleets of StoragePools on one to three servers, from any start: whoever is looked at goes one
-// step to where its plan leads, in random order, while limits are confirmed and pods go late.
+// step to where its plan leads, in random order, while limits are confirmed and pods go late, and other
+// workloads on the servers come, grow and go.
 //   S1  no claim is raised above what the server, its role or its database can give
 //   S2  all come to their shares and stay there; the shares are the same in whatever order accounts are put
 //   S3  never less than minConnsPerPod, and what is not had has a reason
@@ -37,6 +38,7 @@ class Fleet {
     const std::int64_t pools = number(1, 7);
     for (std::int64_t i = 0; i < pools; ++i) open_account(i);
     for (const Account& account : accounts_) ledger_.put(account);
+    change_workloads();
   }
 
   void run() {
@@ -116,7 +118,7 @@ class Fleet {
 
   void event() {
     Account& account = any_account();
-    switch (number(0, 5)) {
+    switch (number(0, 6)) {
       case 0:
         return confirm(account);
       case 1:
@@ -127,9 +129,26 @@ class Fleet {
         if (account.request->policy == Policy::kObserve) account.request->policy = Policy::kFit;
         ledger_.put(account);
         return;
+      case 3:
+        return change_workloads();
       default:
         return look(account);
     }
+  }
+  void change_workloads() {
+    workloads_.clear();
+    for (const TrueServer& server : servers_) {
+      for (int i = 0; chance(40) && i < 2; ++i)
+        workloads_.push_back({.server = server.name, .pods = number(0, 5), .connections = number(0, 120)});
+    }
+    ledger_.put_workloads(workloads_);
+  }
+  std::int64_t held_by_workloads(const std::string& server) const {
+    std::int64_t sum = 0;
+    for (const OtherWorkload& workload : workloads_) {
+      if (workload.server == server) sum += workload.connections;
+    }
+    return sum;
   }
   void confirm(Account& account) {
     account.ceiling = account.existing.limit;
@@ -214,12 +233,15 @@ class Fleet {
         return account.servers.front() == servers_[i].name && ledger_.outlook(account.uid, {}).lone_pod;
       };
       if (observers_[i] || std::any_of(accounts_.begin(), accounts_.end(), is_lone)) continue;
-      ASSERT_LE(ledger_.claimed(servers_[i].name), usable(servers_[i].name)) << "S1";
+      // Nobody can have other workloads hold less.
+      const std::string& name = servers_[i].name;
+      ASSERT_LE(ledger_.claimed(name), std::max(usable(name), held_by_workloads(name))) << "S1";
     }
   }
   void expect_any_order() {
     std::shuffle(accounts_.begin(), accounts_.end(), random_);
     Ledger again;
+    again.put_workloads(workloads_);
     for (const Account& account : accounts_) again.put(account);
     for (const Account& account : accounts_) {
       ASSERT_EQ(again.outlook(account.uid, {}).share, ledger_.outlook(account.uid, {}).share)
@@ -259,6 +281,7 @@ class Fleet {
   std::vector<TrueServer> servers_;
   std::vector<bool> observers_;
   std::vector<Account> accounts_;
+  std::vector<OtherWorkload> workloads_;
   Ledger ledger_;
 };
 

@@ -103,6 +103,11 @@ void ServerBook::remember_first_pod(std::optional<Now> since) {
   first_pod_since_ = first_pod_since_ ? std::min(*first_pod_since_, *since) : *since;
 }
 
+void ServerBook::put_workloads(const OtherWorkloads& workloads) {
+  if (workloads_ != workloads) fresh_ = false;
+  workloads_ = workloads;
+}
+
 void ServerBook::changed(const Account& before, const Account& account) {
   if (!fresh_) return;
   const Place& place = place_of(account);
@@ -228,11 +233,14 @@ void ServerBook::add_up() {
     pods_ += place.account->existing.peak_pods;
     for (const std::size_t limit : place.limits) limits_[limit].claimed += place.claim();
   }
+  limits_[0].claimed += workloads_.hold;
+  limits_[0].least += workloads_.hold;
 }
 
 void ServerBook::share_out() {
   std::vector<std::int64_t> left;
   for (const Limit& limit : limits_) left.push_back(limit.most);
+  left[0] -= workloads_.hold;
   std::vector<Asker> askers;
   std::vector<std::size_t> sharing;
   for (std::size_t i = 0; i < places_.size(); ++i) {
@@ -342,8 +350,9 @@ Outlook ServerBook::outlook(const Account& account, Now now) {
   outlook.share = place.share;
   outlook.others = {.pools = static_cast<std::int64_t>(places_.size()) - 1,
                     .pods = pods_ - account.existing.peak_pods,
-                    .hold = limits_[0].claimed - account.claim(),
-                    .least = limits_[0].least - place.least};
+                    .hold = limits_[0].claimed - workloads_.hold - account.claim(),
+                    .least = limits_[0].least - workloads_.hold - place.least};
+  outlook.workloads = workloads_;
   if (!facts_) {
     outlook.lone_pod = may_start(place, now);
     if (outlook.lone_pod) outlook.share.pods = 1;
@@ -371,7 +380,7 @@ void ServerBook::add_uids(std::set<std::string>& uids) const {
 }
 
 std::int64_t ServerBook::claimed() const {
-  std::int64_t sum = 0;
+  std::int64_t sum = workloads_.hold;
   for (const Place& place : places_) sum += place.claim();
   return sum;
 }

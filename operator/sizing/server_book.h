@@ -30,6 +30,8 @@ class ServerBook {
   void remember_first_pod(std::optional<Now> since);
   std::optional<Now> first_pod_since() const { return first_pod_since_; }
 
+  void put_workloads(const OtherWorkloads& workloads);
+
   // The account is no more as it was.
   void changed(const Account& before, const Account& account);
 
@@ -90,6 +92,7 @@ class ServerBook {
   const Place& place_of(const Account& account) const { return places_[place_by_uid_.at(account.uid)]; }
 
   std::vector<Place> places_;
+  OtherWorkloads workloads_;
   std::unordered_map<std::string, std::size_t> place_by_uid_;
   bool fresh_ = false;
   Now computed_at_ = {};

@@ -18,6 +18,14 @@ std::string describe_others(const Outlook& outlook, std::int64_t share) {
          std::to_string(share);
 }
 
+std::string describe_workloads(const OtherWorkloads& workloads) {
+  std::string who = "other workloads";
+  if (workloads.pods > 0)
+    who = counted(workloads.count, "other workload", "other workloads") + " with " +
+          counted(workloads.pods, "pod", "pods");
+  return "; " + who + " may hold " + std::to_string(workloads.hold);
+}
+
 std::string describe_asked(const Request& request) {
   const std::int64_t pods = request.sized_for();
   std::string text = std::to_string(pods) + " pods";
@@ -38,6 +46,9 @@ std::string describe_safe(const Request& request, const Outlook& outlook) {
 
 // The limit that binds, and how to raise it.
 std::string raise_the_least(const Request& request, const Outlook& outlook) {
+  const std::int64_t hold = outlook.workloads.hold;
+  if (hold > 0 && outlook.server_max - outlook.reserved - hold < outlook.usable)
+    return "raise the server's max_connections, or let other workloads hold less";
   if (request.max_connections == outlook.usable) return "raise spec.budget.maxConnections";
   if (outlook.database_limit == outlook.usable) return "raise the database's CONNECTION LIMIT";
   if (outlook.role_limit == outlook.usable) return "raise the role's CONNECTION LIMIT";
@@ -70,6 +81,7 @@ std::string describe(const Request& request, const Outlook& outlook, const Plan&
   text += ")";
   const Share& share = outlook.share;
   const std::int64_t all = request.paused ? plan.share : (share.pods + share.room) * share.per_pod;
+  if (outlook.workloads.count > 0) text += describe_workloads(outlook.workloads);
   if (outlook.others.pools > 0) text += describe_others(outlook, all);
   text += "; planned are " + counted(plan.replicas, "pod", "pods") + " with " + std::to_string(plan.per_pod) +
           " each" + describe_safe(request, outlook);
@@ -197,6 +209,7 @@ Plan plan(const Request& request, const Outlook& outlook, const Existing& existi
                        .usable = outlook.usable,
                        .share = plan.share,
                        .other_pools = outlook.others.hold,
+                       .other_workloads = outlook.workloads.hold,
                        .max_safe_replicas = outlook.max_safe_replicas};
   plan.message = describe(request, outlook, plan);
   return plan;

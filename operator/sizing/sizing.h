@@ -5,7 +5,7 @@
 //               reserved_connections - reserve), the role's limit, the database's limit, and
 //               spec.budget.maxConnections
 //   share     = this StoragePool's part of it beside all others (shares.h): pods x connections
-//   available = usable less what the others may hold now
+//   available = usable less what the others may hold now, and other workloads under the server's limit
 //
 // A limit above the share comes down to it at once. What is below it grows up to it as far as it is
 // available: as the others come down to their shares, and have confirmed it.
@@ -81,6 +81,14 @@ struct Others {
   friend bool operator==(const Others&, const Others&) = default;
 };
 
+// Workloads on the server that are no StoragePools' and declare what they hold, added up.
+struct OtherWorkloads {
+  std::int64_t count = 0;
+  std::int64_t pods = 0;  // that may exist; 0 also where only the next is known
+  std::int64_t hold = 0;  // connections, under the server's limit alone
+  friend bool operator==(const OtherWorkloads&, const OtherWorkloads&) = default;
+};
+
 // Of the server that the pods are to go to, while they serve from another.
 struct Destination {
   bool known = false;          // its limits
@@ -109,6 +117,7 @@ struct Outlook {
   // out, or there would be none on the server to see it grow again.
   bool lone_pod = false;
   Others others;
+  OtherWorkloads workloads;
   std::optional<Destination> destination = {};
   // Pods for one connection each of which there is room on servers that they try.
   std::int64_t pods_that_may_try = INT64_MAX;
@@ -138,6 +147,7 @@ struct Budget {
   std::int64_t usable = 0;
   std::int64_t share = 0;  // connections of this StoragePool's pods together
   std::int64_t other_pools = 0;
+  std::int64_t other_workloads = 0;
   std::int64_t max_safe_replicas = 0;
 };
 

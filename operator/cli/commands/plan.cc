@@ -2,6 +2,7 @@
 
 #include <algorithm>
 #include <limits>
+#include <map>
 #include <utility>
 
 #include "operator/kube/object.h"
@@ -79,6 +80,27 @@ Actor actor_of(const PlannedPool& pool, const Pool* live, const PlanInput& input
   return actor;
 }
 
+// On each server, as the statuses of the StoragePools there have it: all of them tell the same.
+std::vector<sizing::OtherWorkload> other_workloads(const PlanInput& input) {
+  std::map<std::string, std::int64_t> most;
+  std::map<std::string, std::string> name_by_identifier;
+  for (const Pool& live : input.live) {
+    const auto spec = render::parse_spec(live.object);
+    const auto& pods = live.status.pods;
+    if (!spec || !pods || !pods->budget.server) continue;
+    std::string server = reconcile::server_name(spec->postgres, render::identity_of(live.object));
+    const auto& facts = live.status.server_facts;
+    if (facts && !facts->facts.system_identifier.empty())
+      server = name_by_identifier.emplace(facts->facts.system_identifier, server).first->second;
+    most[server] = std::max(most[server], pods->budget.server->other_workloads);
+  }
+  std::vector<sizing::OtherWorkload> workloads;
+  for (const auto& [server, connections] : most) {
+    if (connections > 0) workloads.push_back({.server = server, .pods = 0, .connections = connections});
+  }
+  return workloads;
+}
+
 PlannedPool planned(const render::Identity& identity, render::Spec spec, const Pool* live, bool wanted) {
   PlannedPool pool{
       .identity = identity, .spec = std::move(spec), .wanted = wanted, .server = {}, .outcome = {}};
@@ -154,7 +176,7 @@ Result<PlanReport> make_plan(const PlanInput& input) {
     if (std::any_of(actors.begin(), end, [&](const Actor& other) { return same_server(actor, other); }))
       add(std::move(pool), &live);
   }
-  Rehearsal rehearsal = rehearse(std::move(actors));
+  Rehearsal rehearsal = rehearse(std::move(actors), other_workloads(input));
   report.steps = std::move(rehearsal.steps);
   for (std::size_t i = 0; i < report.pools.size(); ++i)
     report.pools[i].outcome = std::move(rehearsal.outcomes[i]);

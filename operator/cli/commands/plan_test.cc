@@ -69,6 +69,16 @@ void expect_within(const PlanReport& report, std::int64_t usable) {
   for (const RehearsedStep& step : report.steps) EXPECT_LE(step.claimed, usable) << step.what;
 }
 
+TEST(Plan, WhatOtherWorkloadsHoldByTheStatusesIsNobodysToGrant) {
+  Pool live = runs("orders", 3, 9, 9);
+  live.status.pods->budget.server->other_workloads = 40;
+  const PlanReport report =
+      plan({.wanted = {asks("audit", 2, 50)}, .live = {live}, .told = server_with(100)});
+  EXPECT_EQ(report.pools[0].outcome.granted.settings.max_open_conns, 11);  // (87 - 40 - 27 + 3 x 1) / 2
+  EXPECT_THAT(report.pools[0].outcome.plan.message, HasSubstr("; other workloads may hold 40;"));
+  expect_within(report, 87);
+}
+
 TEST(Plan, ANewOneFindsTheLimitsOutAndThenHasItsShare) {
   const PlanReport report = plan({.wanted = {asks("audit", 3, 50)}, .told = server_with(100)});
   EXPECT_THAT(

@@ -44,6 +44,7 @@ struct Rehearsal {
   std::vector<Outcome> outcomes;  // of each actor
 };
 
-Rehearsal rehearse(std::vector<Actor> actors);
+// `workloads`: what others hold throughout.
+Rehearsal rehearse(std::vector<Actor> actors, std::vector<sizing::OtherWorkload> workloads = {});
 
 }  // namespace storagepool::cli

@@ -91,6 +91,12 @@ Finding check_limits(const Evidence& evidence) {
   const std::string sum =
       std::to_string(holds) + " may be held of " + std::to_string(pods->budget.server->usable) + " usable";
   if (holds > pods->budget.server->usable) return fail(sum);
+  const auto& server = *pods->budget.server;
+  const std::int64_t all = holds + server.other_workloads;
+  if (all > server.server_max - server.reserved)
+    return fail(std::to_string(all) + " may be held of the server's " +
+                std::to_string(server.server_max - server.reserved) + ", by other workloads " +
+                std::to_string(server.other_workloads));
   Finding finding = by_condition(evidence, reconcile::kBudgetExceeded, Truth::kFalse);
   if (finding.verdict == Verdict::kPass) finding.reason = sum;
   return finding;

@@ -93,6 +93,7 @@ TEST(Verify, EachTroubleFailsItsCheckAlone) {
       {"ready fail", [](Evidence& e) { set(e, "/status/conditions/0/status", "False"); }},
       {"replicas fail", [](Evidence& e) { set(e, "/spec/replicas", 1); }},
       {"limits fail", [](Evidence& e) { set(e, "/status/connectionBudget/otherPools", 70); }},
+      {"limits fail", [](Evidence& e) { set(e, "/status/connectionBudget/otherWorkloads", 70); }},
       {"limits fail", [](Evidence& e) { set(e, "/status/conditions/1/status", "True"); }},
       {"limits unknown", [](Evidence& e) { set(e, "/status/connectionBudget/serverMax", nullptr); }},
       {"settings fail", [](Evidence& e) { set(e, "/status/pods/0/appliedGeneration", 11); }},

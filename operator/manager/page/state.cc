@@ -122,7 +122,7 @@ Json page_state(const std::vector<Json>& storage_pools, const AnswersOf& answers
              {"storagePools", std::move(server.storage_pools)}};
     if (server.budget) {
       one["serverMax"] = server.budget->server_max;
-      one["reserved"] = server.budget->reserved;
+      one["reserved"] = server.budget->reserved + server.budget->other_workloads;
     }
     shown.push_back(std::move(one));
   }

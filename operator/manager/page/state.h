@@ -8,6 +8,7 @@
 //         "journal": {"waiting": 0, "setAside": 0, "oldestSeconds": 0, "takesEvents": true, "reason":
 //         ""}}]}]}]}
 //
+// `reserved` is what is not the StoragePools': in reserve, or declared by other workloads.
 // A pod that says nothing has `silent` (why) and no numbers; a server whose limits nobody has read yet no
 // `serverMax` and no `reserved`. Connections are counted in PostgreSQL's sessions.
 #pragma once

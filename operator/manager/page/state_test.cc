@@ -37,6 +37,7 @@ Json storage_pool(const std::string& name, const std::string& host, const std::s
           {"usable", 87},
           {"share", 40},
           {"otherPools", 40},
+          {"otherWorkloads", 5},
           {"maxSafeReplicas", 4}}},
         {"serverFacts",
          {{"target", host + ":5432/audit"},
@@ -68,7 +69,7 @@ TEST(PageState, OneServerHasTheStoragePoolsOfAllItsAddresses) {
   const Json& server = state["servers"][0];
   EXPECT_EQ(server["name"], "primary:5432");
   EXPECT_EQ(server["serverMax"], 100);
-  EXPECT_EQ(server["reserved"], 13);
+  EXPECT_EQ(server["reserved"], 13 + 5);
   EXPECT_EQ(server["granted"], 80);
   EXPECT_EQ(server["storagePools"].size(), 2U);
 }

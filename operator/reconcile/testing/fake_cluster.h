@@ -14,6 +14,7 @@
 #include "operator/pods/pods.h"
 #include "operator/reconcile/cluster.h"
 #include "operator/reconcile/kept.h"
+#include "operator/reconcile/other_workload.h"
 #include "operator/render/render.h"
 #include "pool/common/settings/admin_wire.h"
 
@@ -120,6 +121,24 @@ class FakeCluster final : public Cluster, public pods::Pods {
   std::vector<std::string> cached_namespaces() const override { return namespaces; }
   std::vector<kube::ObjectPtr> cached_autoscalers(const kube::ObjectKey&) const override {
     return all(kube::resources::kHorizontalPodAutoscalers);
+  }
+  std::vector<DeclaredWorkload> cached_workloads() const override {
+    std::vector<DeclaredWorkload> found;
+    for (const kube::ResourceType& type : {kube::resources::kDeployments, kube::resources::kStatefulSets}) {
+      for (const auto& [id, object] : objects) {
+        const bool managed = kube::label(object, "app.kubernetes.io/managed-by") == render::kManager;
+        if (id.first != type.kind || managed || !declares(object)) continue;
+        Json kept = object;
+        keep_of_other_workload(kept);
+        found.push_back({.type = type, .object = std::make_shared<const Json>(std::move(kept))});
+      }
+    }
+    return found;
+  }
+  std::uint64_t workloads_version() const override {
+    std::string all;
+    for (const DeclaredWorkload& workload : cached_workloads()) all += workload.object->dump();
+    return all.empty() ? 0 : std::hash<std::string>{}(all);
   }
   Result<PodList> list_pods(const kube::ObjectKey&) override {
     PodList list{.pods = {}, .answered = asked};
