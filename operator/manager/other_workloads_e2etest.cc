@@ -16,6 +16,7 @@ using namespace std::chrono_literals;
 using kube::Json;
 using testing::Conduct;
 using testing::eventually;
+using testing::fetch;
 
 constexpr auto kComesWithin = 120s;
 // max_connections 100, 3 for superusers, 10 in reserve.
