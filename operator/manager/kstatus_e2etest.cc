@@ -80,16 +80,19 @@ class Kstatus : public testing::Fleet {
     const auto found = verdicts({got->dump()});
     return found.empty() ? "" : found.front();
   }
-  // The verdicts on all versions so far, one for each row of equal ones.
-  std::vector<std::string> history() const {
+  // The verdicts on all versions so far, one for each row of equal ones; and what the first of each row was.
+  std::vector<std::string> history(std::string* words = nullptr) const {
     std::vector<std::string> objects;
     {
       const std::lock_guard lock(mutex_);
       objects = seen_;
     }
     std::vector<std::string> history;
-    for (const std::string& found : verdicts(objects)) {
-      if (history.empty() || history.back() != found) history.push_back(found);
+    const std::vector<std::string> found = verdicts(objects);
+    for (std::size_t i = 0; i < found.size(); ++i) {
+      if (!history.empty() && history.back() == found[i]) continue;
+      history.push_back(found[i]);
+      if (words != nullptr) *words += found[i] + ": " + objects[i] + "\n";
     }
     return history;
   }
@@ -133,7 +136,11 @@ TEST_F(Kstatus, IsRightAtEveryStageAndInBetween) {
   await(reconcile::kReady, Truth::kTrue, "Ready");
   EXPECT_EQ(verdict(), "Current");
   start_operator(control_plane_->kubeconfig());
-  EXPECT_EQ(verdict(), "Current") << "the operator was started anew";
+  ASSERT_TRUE(eventually([&] { return metric("controller_runtime_reconcile_total") >= 3; }, kLimit, 20ms));
+  std::string words;
+  EXPECT_THAT(history(&words), ::testing::ElementsAre("InProgress", "Current"))
+      << "the operator was started anew\n"
+      << words;
 
   change({{"pool", {{"maxOpenConns", 5}}}});
   ASSERT_TRUE(eventually([&] { return limit_in_force(0) == 5; }, kLimit));
@@ -160,12 +167,14 @@ TEST_F(Kstatus, IsRightAtEveryStageAndInBetween) {
   end_pod(0);
   ASSERT_TRUE(eventually([&] { return verdict().empty(); }, kLimit, 100ms)) << testing::tail_of(log());
 
-  EXPECT_THAT(history(),
+  words.clear();
+  EXPECT_THAT(history(&words),
               ::testing::ElementsAre("InProgress", "Current",                          // made
                                      "InProgress", "Current",                          // less for a pod
                                      "InProgress", "Current",                          // a pod more, and less
                                      "InProgress", "Failed", "InProgress", "Current",  // refused, and mended
-                                     "Terminating"));
+                                     "Terminating"))
+      << words;
 }
 
 }  // namespace

@@ -262,6 +262,15 @@ void Look::follow_pods() {
   reports_.follow(kube::key_of(*object_), wanted);
 }
 
+// A pod that can be asked and has not been yet: of what is so only the status of before tells, also after the
+// operator was started anew.
+bool Look::awaits_first_answers() const {
+  return std::any_of(pods_.begin(), pods_.end(), [&](const PodState& pod) {
+    return pod.view.ready && pod.answer.outcome == pods::Outcome::kNotAsked &&
+           !run_of(pod.view, pods_).ip.empty();
+  });
+}
+
 Look::Failure Look::write_status() {
   StatusInput input;
   input.name = identity_.name;
@@ -286,6 +295,8 @@ Look::Failure Look::write_status() {
     if (spec_.auth_mode == "ServiceAccount" && access().empty()) seen.no_issuer = issuer_.failure;
   }
   status_ = build_status(input);
+  const bool is_news = kube::generation(*object_) != previous_.observed_generation || stall_ || failure_;
+  if (!is_news && !deleting_ && awaits_first_answers()) return std::nullopt;
 
   const Difference changed = difference(previous_, status_);
   const bool due = now_.steady - memory_.status_written_at >= kVolatileStatusPeriod;

@@ -84,6 +84,7 @@ class Look {
   Desired desired() const;
   void follow_pods();
   bool awaits_pods() const;
+  bool awaits_first_answers() const;
   bool awaits_departed() const;
   std::chrono::milliseconds report_period() const;
   std::chrono::milliseconds requeue_after() const;

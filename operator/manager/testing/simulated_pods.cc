@@ -1,5 +1,6 @@
 #include "operator/manager/testing/simulated_pods.h"
 
+#include <algorithm>
 #include <utility>
 
 #include <boost/asio/redirect_error.hpp>
@@ -201,11 +202,21 @@ void StatefulSets::work(const std::stop_token& stop) {
     kube::ObjectPtr object;
     {
       std::unique_lock lock(mutex_);
-      if (!wake_.wait(lock, stop, [this] { return !queue_.empty(); })) return;
-      object = std::move(queue_.front());
-      queue_.pop_front();
+      auto next = queue_.end();
+      const auto is_free = [this](const kube::ObjectPtr& set) { return !busy_.contains(kube::key_of(*set)); };
+      const auto found = [&] {
+        next = std::find_if(queue_.begin(), queue_.end(), is_free);
+        return next != queue_.end();
+      };
+      if (!wake_.wait(lock, stop, found)) return;
+      object = std::move(*next);
+      queue_.erase(next);
+      busy_.insert(kube::key_of(*object));
     }
     handle(object);
+    const std::lock_guard lock(mutex_);
+    busy_.erase(kube::key_of(*object));
+    wake_.notify_all();
   }
 }
 

@@ -10,6 +10,7 @@
 #include <functional>
 #include <map>
 #include <mutex>
+#include <set>
 #include <string>
 #include <thread>
 #include <utility>
@@ -99,6 +100,7 @@ class StatefulSets {
   std::mutex mutex_;
   std::condition_variable_any wake_;
   std::deque<kube::ObjectPtr> queue_;
+  std::set<kube::ObjectKey> busy_;                    // their versions are handled one after the other
   std::map<kube::ObjectKey, std::string> revisions_;  // by the pod
   kube::Informer informer_;
   std::vector<std::jthread> threads_;
