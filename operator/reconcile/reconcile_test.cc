@@ -37,6 +37,33 @@ TEST_F(Reconcile, FirstStartIsOnePodThenAllWithWhatFits) {
   EXPECT_THAT(events(), Contains("Ready"));
 }
 
+TEST_F(Reconcile, AStartOfTheOperatorLeavesTheStatusAsItIsUntilThePodsWereAsked) {
+  settle();
+  const Json before = status();
+  cluster_.events.clear();
+  restart_operator();
+  for (auto& [address, pod] : cluster_.pods) pod.asked = false;
+  ASSERT_TRUE(look());
+  EXPECT_EQ(status(), before);
+  for (auto& [address, pod] : cluster_.pods) pod.asked = true;
+  settle();
+  EXPECT_EQ(status(), before);
+  EXPECT_THAT(events(), IsEmpty());
+
+  restart_operator();
+  for (auto& [address, pod] : cluster_.pods) pod.asked = false;
+  change_spec("/spec/pool", {{"maxOpenConns", 5}});
+  ASSERT_TRUE(look());
+  EXPECT_EQ(status()["observedGeneration"], pool()["metadata"]["generation"]) << "a change is told of at once";
+  EXPECT_EQ(condition(kReady), "False Progressing");
+  for (auto& [address, pod] : cluster_.pods) {
+    pod.asked = true;
+    pod.reachable = false;
+  }
+  settle();
+  EXPECT_EQ(condition(kReady), "False AdminPortUnreachable");
+}
+
 TEST_F(Reconcile, NothingIsWrittenWhenNothingChanges) {
   settle();
   cluster_.writes.clear();

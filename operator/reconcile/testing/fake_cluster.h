@@ -25,6 +25,7 @@ using kube::Json;
 struct FakePod {
   settings::SettingsReport report;
   settings::FactsReport facts;
+  bool asked = true;  // at least once
   bool reachable = true;
   bool refuses = false;  // what the operator signs
 };
@@ -97,7 +98,7 @@ class FakeCluster final : public Cluster, public pods::Pods {
     for (const auto& [id, object] : objects)
       all += versions_tell ? kube::metadata_string(object, "resourceVersion") : object.dump();
     for (const auto& [address, pod] : pods)
-      all += (pod.reachable ? address : "") + (pod.refuses ? "refuses" : "") + to_json(pod.report) +
+      all += (pod.reachable ? address : "") + (pod.asked ? "" : "not asked") + (pod.refuses ? "refuses" : "") + to_json(pod.report) +
              to_json(pod.facts);
     return std::hash<std::string>{}(all);
   }
@@ -208,6 +209,7 @@ class FakeCluster final : public Cluster, public pods::Pods {
               .failure = "its administration port does not answer (DeadlineExceeded)"};
     }
     const FakePod& pod = found->second;
+    if (!pod.asked) return {.failure = "it has not been asked yet"};
     if (pod.refuses)
       return {.outcome = pods::Outcome::kUnauthorized, .failure = "it refuses what the operator signs"};
     pods::Answer answer{
