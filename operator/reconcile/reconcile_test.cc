@@ -54,7 +54,8 @@ TEST_F(Reconcile, AStartOfTheOperatorLeavesTheStatusAsItIsUntilThePodsWereAsked)
   for (auto& [address, pod] : cluster_.pods) pod.asked = false;
   change_spec("/spec/pool", {{"maxOpenConns", 5}});
   ASSERT_TRUE(look());
-  EXPECT_EQ(status()["observedGeneration"], pool()["metadata"]["generation"]) << "a change is told of at once";
+  EXPECT_EQ(status()["observedGeneration"], pool()["metadata"]["generation"])
+      << "a change is told of at once";
   EXPECT_EQ(condition(kReady), "False Progressing");
   for (auto& [address, pod] : cluster_.pods) {
     pod.asked = true;

@@ -98,8 +98,8 @@ class FakeCluster final : public Cluster, public pods::Pods {
     for (const auto& [id, object] : objects)
       all += versions_tell ? kube::metadata_string(object, "resourceVersion") : object.dump();
     for (const auto& [address, pod] : pods)
-      all += (pod.reachable ? address : "") + (pod.asked ? "" : "not asked") + (pod.refuses ? "refuses" : "") + to_json(pod.report) +
-             to_json(pod.facts);
+      all += (pod.reachable ? address : "") + (pod.asked ? "" : "not asked") +
+             (pod.refuses ? "refuses" : "") + to_json(pod.report) + to_json(pod.facts);
     return std::hash<std::string>{}(all);
   }
   kube::ObjectPtr cached(const kube::ResourceType& type, const kube::ObjectKey& key) const override {
