@@ -94,8 +94,7 @@ Json restart(World& world) {
       "the operator is ready", [&] { return world.operator_ready(); }, 5ms);
   const double ready = seconds(Clock::now() - before.at);
   world.wait_for(
-      "all StoragePools were looked at", [&] { return world.looks() >= world.options().storage_pools; },
-      100ms);
+      "all StoragePools were looked at", [&] { return world.has_looked_at_all(); }, 100ms);
   Json json = with_changes(world, before, changes);
   json["until_ready"] = ready;
   return json;

@@ -100,6 +100,12 @@ std::int64_t World::looks() const {
                                                             "controller_runtime_reconcile_total"));
 }
 
+bool World::has_looked_at_all() const {
+  const std::string metrics = manager::testing::fetch(kMetricsPort, "/metrics");
+  return manager::testing::sum_of(metrics, "controller_runtime_reconcile_total") >= options_.storage_pools &&
+         manager::testing::sum_of(metrics, "workqueue_depth") == 0;
+}
+
 std::string World::metrics_of_api_server() const {
   auto text = control_plane_.transport().request({.path = "/metrics", .accept = "*/*"});
   if (!text) throw std::runtime_error("the API server's metrics: " + text.error().to_string());

@@ -46,6 +46,8 @@ class World {
   void stop_operator();
   bool operator_ready() const;
   std::int64_t looks() const;  // that the running one has had
+  // As many looks as there are StoragePools, and none waits to be looked at.
+  bool has_looked_at_all() const;
   Reading read() const;
   // Since `before`, which the same process has seen, or its start if it has been started since.
   kube::Json since(const Reading& before, int patches) const;
