@@ -69,10 +69,10 @@ Answer essence(Answer answer) {
       for (auto& [pod, count] : *sessions) count = std::min<std::int64_t>(count, 1);
     }
     if (auto& refused = facts->refused) refused->count = refused->at = 0;
-    if (facts->facts) facts->facts->sessions = facts->facts->read_at = 0;
+    if (facts->facts) facts->facts->forget_moment();
     if (auto& trial = facts->trial) {
       trial->facts_age_seconds = 0;
-      if (trial->facts) trial->facts->sessions = trial->facts->read_at = 0;
+      if (trial->facts) trial->facts->forget_moment();
     }
   }
   answer.asked = {};

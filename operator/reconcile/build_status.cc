@@ -12,7 +12,7 @@ namespace {
 FactsStatus server_facts(const Seen& seen, const sizing::KnownFacts& known, runtime::Timestamp wall,
                          const std::optional<FactsStatus>& before) {
   FactsStatus now{.target = settings::target_of(led_to(seen)), .facts = known.facts};
-  now.facts.sessions = now.facts.read_at = 0;
+  now.facts.forget_moment();
   // The time is that of the values, so that reading them again changes nothing.
   const bool same = before && before->target == now.target && before->facts == now.facts;
   const runtime::Timestamp server{std::chrono::milliseconds(known.facts.read_at)};
@@ -126,7 +126,7 @@ std::vector<kube::Event> transition_events(const Status& before, const Status& a
                       .note = condition.message});
   };
   for (const char* type : {kStalled, kPostgresReachable, kBudgetExceeded, kRolloutBlocked, kJournalNotDurable,
-                           kPodsFailing, kAuthenticationOff, kAwaitingTurn}) {
+                           kPodsFailing, kAuthenticationOff, kReserveTooSmall, kAwaitingTurn}) {
     const Condition* was = find_condition(before, type);
     const Condition* is = find_condition(after, type);
     if (is == nullptr) continue;

@@ -28,6 +28,7 @@ struct Seen {
   std::vector<std::string> filled;          // see filled_journals
   std::optional<sizing::KnownFacts> facts;  // this StoragePool's own
   std::optional<Trouble> trouble;           // of its pods
+  std::optional<Reason> reserve_too_small;  // for what others have
   std::optional<Reason> awaits_turn;        // why pods are not made as this operator makes them
   std::optional<std::string> no_issuer;     // why pods know no keys of service-account tokens
 };

@@ -299,6 +299,12 @@ Condition stalled(const std::optional<Reason>& why) {
   return condition(kStalled, Truth::kFalse, "NotStalled", "nothing stands in the way");
 }
 
+Condition reserve_too_small(const Seen& seen) {
+  if (const auto& why = seen.reserve_too_small) return condition(kReserveTooSmall, Truth::kTrue, *why);
+  return condition(kReserveTooSmall, Truth::kFalse, "ReserveSuffices",
+                   "others than StoragePools have no more sessions than is left to them");
+}
+
 Condition awaiting_turn(const Seen& seen) {
   if (const auto& why = seen.awaits_turn) return condition(kAwaitingTurn, Truth::kTrue, *why);
   return condition(kAwaitingTurn, Truth::kFalse, "UpToDate", "the pods are as this operator makes them");
@@ -343,6 +349,8 @@ std::vector<Condition> seen_conditions(const StatusInput& input, const Seen& see
                                     journal_not_durable(seen),
                                     pods_failing(seen),
                                     authentication_off(seen)};
+  if (seen.reserve_too_small || has_condition(input.previous, kReserveTooSmall, Truth::kTrue))
+    conditions.push_back(reserve_too_small(seen));
   const bool awaited = has_condition(input.previous, kAwaitingTurn, Truth::kTrue);
   if (seen.awaits_turn || (awaited && !rests)) conditions.push_back(awaiting_turn(seen));
   return conditions;

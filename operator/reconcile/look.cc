@@ -291,6 +291,7 @@ Look::Failure Look::write_status() {
     seen.filled = filled_journals(desired(), observed());
     seen.facts = memory_.facts;
     seen.trouble = find_trouble();
+    seen.reserve_too_small = reserve_too_small();
     seen.awaits_turn = awaits_turn();
     if (spec_.auth_mode == "ServiceAccount" && access().empty()) seen.no_issuer = issuer_.failure;
   }

@@ -61,6 +61,7 @@ class Look {
   Turns::Place place(Turns::Stage stage) const;
   void follow_turn();
   std::optional<Reason> awaits_turn() const;
+  std::optional<Reason> reserve_too_small();
   void record(kube::Event event);
   Failure refused_or(const kube::ApiError& error, const std::string& what);
   bool is_worth_telling(const kube::ApiError& failure);

@@ -2,6 +2,8 @@
 #include <algorithm>
 #include <utility>
 
+#include "operator/kube/object.h"
+#include "operator/reconcile/conditions.h"
 #include "operator/reconcile/holding.h"
 #include "operator/reconcile/look.h"
 #include "operator/render/render.h"
@@ -43,6 +45,38 @@ void Look::follow_departed() {
     departed.read(*told->sessions_by_pod,
                   pod.answer.asked - std::chrono::seconds(told->facts_age_seconds + 1));
   }
+}
+
+// With all that StoragePools may hold there now, others would find the server full. What is said of it stays
+// until it is over or the spec is changed: sessions come and go, and each word would be written.
+std::optional<Reason> Look::reserve_too_small() {
+  const Condition* before = find_condition(previous_, kReserveTooSmall);
+  const bool was = before != nullptr && before->status == Truth::kTrue;
+  if (!memory_.reserve) memory_.reserve.emplace(was);
+  const auto& budget = step_->plan.budget;
+  const auto& config = memory_.config.view();
+  const auto& workload = memory_.workload.view();
+  const auto others = memory_.facts ? memory_.facts->facts.other_sessions : std::nullopt;
+  const bool known = budget && config && workload && others;
+  if (!known) return was ? std::optional(Reason{before->reason, before->message}) : std::nullopt;
+  const settings::ServerFacts& facts = memory_.facts->facts;
+  const std::int64_t gives =
+      facts.max_connections - facts.superuser_reserved_connections - facts.reserved_connections;
+  const std::int64_t held = workload->workload.peak_pods * config->granted.ceiling + budget->other_pools;
+  memory_.reserve->read(*others + held <= gives, memory_.facts->read);
+  if (!memory_.reserve->is_too_small()) return std::nullopt;
+  if (was && kube::generation(*object_) == previous_.observed_generation)
+    return Reason{before->reason, before->message};
+  const std::int64_t needed = std::max<std::int64_t>(*others - budget->other_workloads, 0);
+  std::string text = "others than StoragePools have " + std::to_string(*others) + " sessions on " +
+                     memory_.target + ", and StoragePools may hold " + std::to_string(held) +
+                     ": together more than the " + std::to_string(gives) +
+                     " that the server gives, so that some are refused (53300) when all are in use. Set "
+                     "spec.postgres.reserve to " +
+                     std::to_string(needed) + " or more";
+  if (budget->other_workloads > 0)
+    text += " (" + std::to_string(budget->other_workloads) + " are declared by workloads, and counted)";
+  return Reason{"OthersHoldMore", std::move(text)};
 }
 
 std::optional<DestinationObserved> Look::destination() const {

@@ -12,6 +12,7 @@
 #include "operator/reconcile/children.h"
 #include "operator/reconcile/departed.h"
 #include "operator/reconcile/inquiry.h"
+#include "operator/reconcile/reserve_watch.h"
 #include "operator/reconcile/status.h"
 #include "operator/reconcile/view.h"
 #include "operator/sizing/known_facts.h"
@@ -76,6 +77,7 @@ struct Memory {
   std::int64_t last_peak = 0;
   std::string target;                       // host:port/database where the pods are led to
   std::optional<sizing::KnownFacts> facts;  // of it, from the StoragePool's own pods
+  std::optional<ReserveWatch> reserve;      // likewise; absent: not looked at yet
   // As the ledger names servers: where the pods are led to, where they may be besides, and what they may try.
   std::string server;
   std::vector<std::string> leaving;

@@ -82,8 +82,8 @@ struct PodsStatus {
 };
 
 struct FactsStatus {
-  std::string target;           // host:port/database where they were read
-  settings::ServerFacts facts;  // `sessions` and `read_at` are 0: they change by themselves
+  std::string target;                                  // host:port/database where they were read
+  settings::ServerFacts facts;                         // after forget_moment()
   std::optional<runtime::Timestamp> observed_at = {};  // when these values were first seen, by the server
   friend bool operator==(const FactsStatus&, const FactsStatus&) = default;
 };

@@ -20,7 +20,7 @@ std::int64_t unreserved(const settings::ServerFacts& facts) {
 settings::ServerFacts told(const std::optional<KnownFacts>& known) {
   if (!known) return {};
   settings::ServerFacts facts = known->facts;
-  facts.sessions = facts.read_at = 0;
+  facts.forget_moment();
   return facts;
 }
 

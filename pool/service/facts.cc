@@ -10,7 +10,7 @@ using settings::PostgresFault;
 
 // Limits of the session's role and database do not bind superusers. Of other users' sessions an ordinary role
 // sees neither kind nor state, but a session with a database and a user that is not known to be otherwise is
-// a client's.
+// a client's. The name of the application it sees of each: pods' end as Predecessor makes them.
 const std::string_view kFactsSql = R"sql(
 SELECT current_setting('server_version_num'),
        current_setting('max_connections'),
@@ -18,24 +18,27 @@ SELECT current_setting('server_version_num'),
        coalesce(current_setting('reserved_connections', true), '0'),
        CASE WHEN r.rolconnlimit >= 0 AND NOT r.rolsuper THEN r.rolconnlimit END,
        CASE WHEN d.datconnlimit >= 0 AND NOT r.rolsuper THEN d.datconnlimit END,
-       (SELECT count(*) FROM pg_stat_activity
-        WHERE datid IS NOT NULL AND usesysid IS NOT NULL
-          AND (backend_type IS NULL OR backend_type = 'client backend')),
+       s.clients,
        has_function_privilege('pg_control_system()', 'EXECUTE')::int,
        (current_setting('transaction_read_only') = 'on')::int,
        (SELECT (reset_val = 'off')::int FROM pg_settings WHERE name = 'synchronous_commit'),
        floor(extract(epoch FROM pg_postmaster_start_time()) * 1000)::bigint,
        floor(extract(epoch FROM clock_timestamp()) * 1000)::bigint,
-       current_setting('server_encoding')
-FROM pg_roles r, pg_database d
+       current_setting('server_encoding'),
+       s.others
+FROM pg_roles r, pg_database d,
+     (SELECT count(*) AS clients, count(*) FILTER (WHERE application_name !~ '#[0-9a-f]{8}$') AS others
+      FROM pg_stat_activity
+      WHERE datid IS NOT NULL AND usesysid IS NOT NULL
+        AND (backend_type IS NULL OR backend_type = 'client backend')) s
 WHERE r.rolname = session_user AND d.datname = current_database())sql";
 
 const std::string_view kSystemIdentifierSql = "SELECT system_identifier FROM pg_control_system()";
 
 tl::expected<ParsedFacts, std::string> parse_facts(const postgres::Result& result) {
-  constexpr std::size_t kColumns = 13;
+  constexpr std::size_t kColumns = 14;
   if (result.rows.size() != 1 || result.rows[0].size() != kColumns) {
-    return tl::unexpected(std::string("the server's facts are not one row of thirteen columns"));
+    return tl::unexpected(std::string("the server's facts are not one row of fourteen columns"));
   }
   const auto& row = result.rows[0];
   bool readable = true;
@@ -66,6 +69,7 @@ tl::expected<ParsedFacts, std::string> parse_facts(const postgres::Result& resul
   parsed.facts.started_at = integer(10);
   parsed.facts.read_at = integer(11);
   parsed.encoding = row[12].value_or("");
+  parsed.facts.other_sessions = integer(13);
   if (!readable) return tl::unexpected(std::string("the server's facts hold something that is no count"));
   return parsed;
 }

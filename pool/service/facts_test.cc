@@ -28,7 +28,7 @@ postgres::Error error(ErrorClass error_class, const std::string& detail) {
 
 TEST(ParseFacts, ReadsTheLimits) {
   const auto parsed = parse_facts(rows({"150008", "100", "3", "0", "17", std::nullopt, "5", "1", "0", "0",
-                                        "1769774400000", "1769774400123", "UTF8"}));
+                                        "1769774400000", "1769774400123", "UTF8", "4"}));
   ASSERT_TRUE(parsed);
   settings::ServerFacts expected;
   expected.server_version = 150008;
@@ -36,30 +36,32 @@ TEST(ParseFacts, ReadsTheLimits) {
   expected.superuser_reserved_connections = 3;
   expected.role_limit = 17;
   expected.sessions = 5;
+  expected.other_sessions = 4;
   expected.started_at = 1'769'774'400'000;
   expected.read_at = 1'769'774'400'123;
   EXPECT_EQ(parsed->facts, expected);
   EXPECT_EQ(parsed->encoding, "UTF8");
   EXPECT_TRUE(parsed->may_read_system_identifier);
   EXPECT_FALSE(parsed->read_only);
-  EXPECT_TRUE(parse_facts(rows({"150008", "100", "3", "0", "17", "18", "5", "1", "1", "1", "1", "2", "UTF8"}))
-                  ->read_only);
+  EXPECT_TRUE(
+      parse_facts(rows({"150008", "100", "3", "0", "17", "18", "5", "1", "1", "1", "1", "2", "UTF8", "0"}))
+          ->read_only);
   EXPECT_FALSE(parsed->commits_early);
-  EXPECT_EQ(
-      parse_facts(rows({"150008", "100", "3", "2", std::nullopt, "0", "5", "0", "0", "0", "1", "2", "UTF8"}))
-          ->facts.database_limit,
-      0);
+  EXPECT_EQ(parse_facts(rows({"150008", "100", "3", "2", std::nullopt, "0", "5", "0", "0", "0", "1", "2",
+                              "UTF8", "0"}))
+                ->facts.database_limit,
+            0);
 }
 
 TEST(ParseFacts, RefusesRowsThatAreNone) {
   EXPECT_FALSE(parse_facts({}));
   EXPECT_FALSE(parse_facts(rows({"150008"})));
   EXPECT_FALSE(
-      parse_facts(rows({"150008", "many", "3", "0", "17", "18", "5", "1", "0", "0", "1", "2", "UTF8"})));
+      parse_facts(rows({"150008", "many", "3", "0", "17", "18", "5", "1", "0", "0", "1", "2", "UTF8", "0"})));
   EXPECT_FALSE(parse_facts(
-      rows({"150008", std::nullopt, "3", "0", "17", "18", "5", "1", "0", "0", "1", "2", "UTF8"})));
+      rows({"150008", std::nullopt, "3", "0", "17", "18", "5", "1", "0", "0", "1", "2", "UTF8", "0"})));
   EXPECT_FALSE(
-      parse_facts(rows({"150008", "100", "3", "0", "-2", "18", "5", "1", "0", "0", "1", "2", "UTF8"})));
+      parse_facts(rows({"150008", "100", "3", "0", "-2", "18", "5", "1", "0", "0", "1", "2", "UTF8", "0"})));
 }
 
 TEST(PostgresStatus, StartsUnreachableWithoutAFault) {

@@ -62,6 +62,10 @@ constexpr auto kRemedies = std::to_array<Remedy>({
     {"", "`Ephemeral`, `EventsAtRisk`",
      "`persistence: Ephemeral`: journals go with their pods; the message names those that hold events"},
     {"`AuthenticationOff=True`", "`ModeNone`", "`spec.auth.mode` is `None`: everybody reads and writes"},
+    {"`ReserveTooSmall=True`", "`OthersHoldMore`",
+     "others have more sessions on the server than is left to them: set `postgres.reserve` to what the "
+     "message "
+     "says, or let them [declare what they hold](docs/applications.md)"},
     {"`AwaitingTurn=True`", "`OthersFirst`, `RolloutStopped`",
      "after an upgrade of the operator: its pods stay as they are until the StoragePool that the message "
      "names is Ready again ([upgrade](docs/operations.md#upgrade))"},

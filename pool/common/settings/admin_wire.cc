@@ -70,6 +70,7 @@ ServerFacts read_facts(Reader& reader) {
   facts.role_limit = reader.optional_integer("roleLimit");
   facts.database_limit = reader.optional_integer("databaseLimit");
   facts.sessions = reader.integer("sessions");
+  facts.other_sessions = reader.optional_integer("otherSessions");
   facts.started_at = reader.integer_or_zero("startedAt");
   facts.read_at = reader.integer_or_zero("readAt");
   return facts;
@@ -85,6 +86,7 @@ Json facts_json(const ServerFacts& facts) {
   if (facts.role_limit) json["roleLimit"] = *facts.role_limit;
   if (facts.database_limit) json["databaseLimit"] = *facts.database_limit;
   json["sessions"] = facts.sessions;
+  if (facts.other_sessions) json["otherSessions"] = *facts.other_sessions;
   if (facts.started_at > 0) json["startedAt"] = facts.started_at;
   if (facts.read_at > 0) json["readAt"] = facts.read_at;
   return json;

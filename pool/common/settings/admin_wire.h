@@ -85,6 +85,12 @@ struct ServerFacts {
   // By the server's own clock, in milliseconds of Unix time; 0 from pods that are too old to tell.
   std::int64_t started_at = 0;  // pg_postmaster_start_time()
   std::int64_t read_at = 0;     // when these were read
+  // Of the sessions those of others than StoragePools' pods; absent from pods that are too old to tell.
+  std::optional<std::int64_t> other_sessions{};
+  void forget_moment() {  // what changes by itself
+    sessions = read_at = 0;
+    other_sessions.reset();
+  }
   friend bool operator==(const ServerFacts&, const ServerFacts&) = default;
 };
 

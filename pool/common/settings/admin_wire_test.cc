@@ -101,8 +101,8 @@ TEST(AdminWire, AReportOfAnOlderPodHasNoJournal) {
 TEST(AdminWire, FactsReadBackTheSame) {
   FactsReport report;
   report.reachable = true;
-  report.facts =
-      ServerFacts{"7460123", 150'008, 100, 3, 0, 40, std::nullopt, 12, 1'769'774'400'000, 1'769'774'400'123};
+  report.facts = ServerFacts{"7460123",         150'008,           100, 3, 0, 40, std::nullopt, 12,
+                             1'769'774'400'000, 1'769'774'400'123, 9};
   report.facts_age_seconds = 4;
   report.target = "db.example:5432/audit";
   report.elsewhere = 2;
@@ -133,6 +133,7 @@ TEST(AdminWire, AnOlderPodDoesNotTellTheServersTime) {
   report.facts = ServerFacts{"7460123", 150'008, 100, 3, 0, 40, std::nullopt, 12};
   EXPECT_EQ(to_json(report).find("startedAt"), std::string::npos);
   EXPECT_EQ(to_json(report).find("readAt"), std::string::npos);
+  EXPECT_EQ(to_json(report).find("otherSessions"), std::string::npos);
   EXPECT_EQ(parse_facts_report(to_json(report)).value(), report);
 }
 

@@ -81,6 +81,9 @@ TEST_F(DataStoragePredecessorTest, SessionsOfOtherPodsAreToldAfterTheyWereAskedF
   };
   EXPECT_TRUE(eventually([&] { return told("audit-1") == 3; }));
   EXPECT_GE(told("audit-2"), 1);
+  EXPECT_TRUE(eventually([&] { return pod_.facts()["facts"]["otherSessions"] == 0; })) << pod_.facts();
+  leave_sessions(2, "reports");
+  EXPECT_TRUE(eventually([&] { return pod_.facts()["facts"]["otherSessions"] == 2; }));
   left_.clear();
   EXPECT_TRUE(eventually([&] { return told("audit-1") == 0; }));
 }
