@@ -56,19 +56,19 @@ std::optional<Reason> Look::reserve_too_small() {
   const auto& budget = step_->plan.budget;
   const auto& config = memory_.config.view();
   const auto& workload = memory_.workload.view();
-  const auto others = memory_.facts ? memory_.facts->facts.other_sessions : std::nullopt;
-  const bool known = budget && config && workload && others;
+  const bool known = budget && config && workload && memory_.facts && memory_.facts->facts.other_sessions;
   if (!known) return was ? std::optional(Reason{before->reason, before->message}) : std::nullopt;
   const settings::ServerFacts& facts = memory_.facts->facts;
+  const std::int64_t others = facts.other_sessions.value_or(0);
   const std::int64_t gives =
       facts.max_connections - facts.superuser_reserved_connections - facts.reserved_connections;
   const std::int64_t held = workload->workload.peak_pods * config->granted.ceiling + budget->other_pools;
-  memory_.reserve->read(*others + held <= gives, memory_.facts->read);
+  memory_.reserve->read(others + held <= gives, memory_.facts->read);
   if (!memory_.reserve->is_too_small()) return std::nullopt;
   if (was && kube::generation(*object_) == previous_.observed_generation)
     return Reason{before->reason, before->message};
-  const std::int64_t needed = std::max<std::int64_t>(*others - budget->other_workloads, 0);
-  std::string text = "others than StoragePools have " + std::to_string(*others) + " sessions on " +
+  const std::int64_t needed = std::max<std::int64_t>(others - budget->other_workloads, 0);
+  std::string text = "others than StoragePools have " + std::to_string(others) + " sessions on " +
                      memory_.target + ", and StoragePools may hold " + std::to_string(held) +
                      ": together more than the " + std::to_string(gives) +
                      " that the server gives, so that some are refused (53300) when all are in use. Set "

@@ -55,10 +55,11 @@ TEST_F(ReserveTooSmall, SaysHowLargeItMustBeBeforeAnybodyIsRefused) {
   EXPECT_EQ(condition_of(kReserveTooSmall).type, "") << "not for half a minute";
   others_have(17, 10s);
   EXPECT_EQ(condition(kReserveTooSmall), "True OthersHoldMore");
-  EXPECT_EQ(message(kReserveTooSmall),
-            "others than StoragePools have 17 sessions on db:5432/audit, and StoragePools may hold 27: together "
-            "more than the 37 that the server gives, so that some are refused (53300) when all are in use. Set "
-            "spec.postgres.reserve to 17 or more");
+  EXPECT_EQ(
+      message(kReserveTooSmall),
+      "others than StoragePools have 17 sessions on db:5432/audit, and StoragePools may hold 27: together "
+      "more than the 37 that the server gives, so that some are refused (53300) when all are in use. Set "
+      "spec.postgres.reserve to 17 or more");
   EXPECT_EQ(condition(kReady), "True Ready");
   EXPECT_THAT(events(), ::testing::Contains("OthersHoldMore").Times(1));
 
@@ -90,8 +91,9 @@ TEST_F(ReserveTooSmall, WhatIsDeclaredIsCountedAlready) {
   others_have(16, 60s);
   EXPECT_EQ(condition_of(kReserveTooSmall).type, "");
   others_have(17, 60s);
-  EXPECT_THAT(message(kReserveTooSmall),
-              HasSubstr("Set spec.postgres.reserve to 11 or more (6 are declared by workloads, and counted)"));
+  EXPECT_THAT(
+      message(kReserveTooSmall),
+      HasSubstr("Set spec.postgres.reserve to 11 or more (6 are declared by workloads, and counted)"));
 }
 
 TEST_F(ReserveTooSmall, PodsThatDoNotTellSayNothing) {
