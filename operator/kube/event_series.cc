@@ -1,4 +1,5 @@
 #include <algorithm>
+#include <utility>
 
 #include "operator/kube/events.h"
 #include "operator/kube/object.h"
@@ -63,6 +64,7 @@ bool EventSeries::record(const Event& event, TimePoint now) {
   if (const auto found = series_.find(name); found != series_.end()) {
     ++found->second.pending;
     found->second.last_seen = now;
+    waiting_.emplace(found->second.due, name);
     return true;
   }
   if (series_.size() >= kMaxSeries) return false;
@@ -73,33 +75,33 @@ bool EventSeries::record(const Event& event, TimePoint now) {
   if (bucket.tokens < 1) return false;
   bucket.tokens -= 1;
   series_.emplace(name, Series{.event = event, .due = now, .last_seen = now});
+  waiting_.emplace(now, name);
   return true;
 }
 
 std::vector<EventSeries::Write> EventSeries::take_due(TimePoint now) {
   std::vector<Write> writes;
-  for (auto& [name, series] : series_) {
-    const bool something = !series.written || series.pending > 0;
-    if (!something || series.due > now) continue;
+  while (!waiting_.empty() && waiting_.begin()->first <= now) {
+    const std::string name = std::move(waiting_.extract(waiting_.begin()).value().second);
+    Series& series = series_.at(name);
     // The first write carries no count: what was repeated before it is told with the next one.
     const std::uint64_t repeated = series.written ? std::exchange(series.pending, 0) : 0;
     writes.push_back({name, series.event, repeated});
     series.written = true;
     series.due = now + kInterval;
+    if (series.pending > 0) waiting_.emplace(series.due, name);
   }
   return writes;
 }
 
 std::optional<EventSeries::TimePoint> EventSeries::next_due() const {
-  auto earliest = TimePoint::max();
-  for (const auto& [name, series] : series_) {
-    if (!series.written || series.pending > 0) earliest = std::min(earliest, series.due);
-  }
-  if (earliest == TimePoint::max()) return std::nullopt;
-  return earliest;
+  if (waiting_.empty()) return std::nullopt;
+  return waiting_.begin()->first;
 }
 
 void EventSeries::forget_old(TimePoint now) {
+  if (now < swept_ + kSweep) return;
+  swept_ = now;
   std::erase_if(series_, [&](const auto& entry) {
     const Series& series = entry.second;
     return series.written && series.pending == 0 && now - series.last_seen >= kForgetAfter;

@@ -11,9 +11,11 @@
 #include <map>
 #include <mutex>
 #include <optional>
+#include <set>
 #include <stop_token>
 #include <string>
 #include <thread>
+#include <utility>
 #include <vector>
 
 #include "operator/kube/kube.h"
@@ -45,6 +47,7 @@ class EventSeries {
   static constexpr int kBurst = 25;
   static constexpr std::chrono::seconds kRefill{20};
   static constexpr std::size_t kMaxSeries = 4096;
+  static constexpr std::chrono::seconds kSweep{1};  // how often the old are looked for, through all
 
   struct Write {
     std::string name;  // of the Event object
@@ -72,7 +75,9 @@ class EventSeries {
   };
   void forget_old(TimePoint now);
 
-  std::map<std::string, Series> series_;
+  std::map<std::string, Series> series_;                 // by the Event's name
+  std::set<std::pair<TimePoint, std::string>> waiting_;  // those with something to write, by when it is due
+  TimePoint swept_ = TimePoint::min();
   std::map<std::string, Bucket> buckets_;  // by object UID
 };
 

@@ -59,6 +59,24 @@ TEST(EventSeriesTest, AFirstOccurrenceIsWrittenAtOnceAndRepetitionsOncePerInterv
   EXPECT_EQ(writes[0].repeated, 7u);
 }
 
+TEST(EventSeriesTest, EachSeriesIsWrittenWhenItIsDue) {
+  EventSeries series;
+  series.record(event("a"), kFirstEvent);
+  series.record(event("a"), kFirstEvent);
+  EXPECT_EQ(series.take_due(kFirstEvent).size(), 1u);
+  EXPECT_EQ(series.next_due(), kFirstEvent + EventSeries::kInterval)
+      << "what was repeated before is yet to be told";
+  series.record(event("b"), kFirstEvent + 5s);
+  series.record(event("b"), kFirstEvent + 6s);
+  EXPECT_EQ(series.next_due(), kFirstEvent + 5s);
+  EXPECT_EQ(series.take_due(kFirstEvent + 6s).size(), 1u);
+  const auto due = series.take_due(kFirstEvent + EventSeries::kInterval);
+  ASSERT_EQ(due.size(), 1u);
+  EXPECT_EQ(due[0].event.note, "a");
+  EXPECT_EQ(due[0].repeated, 1u);
+  EXPECT_EQ(series.next_due(), kFirstEvent + 6s + EventSeries::kInterval);
+}
+
 TEST(EventSeriesTest, AnObjectThatNeverStopsChangingItsStoryIsBounded) {
   EventSeries series;
   int taken = 0;
