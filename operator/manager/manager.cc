@@ -105,7 +105,7 @@ Response answer(unsigned status, const kube::Json& body) {
   return response;
 }
 
-awaitable<Response> healthz(Request) {
+awaitable<Response> healthz(Request&) {
   co_return liveness(runtime::steady_now());
 }
 

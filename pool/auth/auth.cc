@@ -47,8 +47,8 @@ struct Routes {
   http::Handler handler;
   OnRefused on_refused;
 
-  awaitable<http::Response> serve(http::Request request) const {
-    http::Response response = co_await handler(std::move(request));
+  awaitable<http::Response> serve(http::Request& request) const {
+    http::Response response = co_await handler(request);
     if (response.status == kForbiddenStatus) on_refused(Refusal::kForbidden);
     co_return response;
   }
@@ -132,7 +132,7 @@ http::Gate authenticated(Authenticator& authenticator, std::vector<AdminPath> ad
 
 http::Handler telling_of_forbidden(http::Handler routes, OnRefused on_refused) {
   const auto told = std::make_shared<const Routes>(Routes{std::move(routes), std::move(on_refused)});
-  return [told](http::Request request) { return told->serve(std::move(request)); };
+  return [told](http::Request& request) { return told->serve(request); };
 }
 
 std::vector<std::string> Authenticator::status(Now now) {

@@ -30,7 +30,7 @@ constexpr const char* kReaderToken = "reader-token-0123456789";
 constexpr const char* kWriterToken = "writer-token-0123456789";
 
 // As the real routes: validation first, then the right to do it.
-boost::asio::awaitable<http::Response> write_something(http::Request request) {
+boost::asio::awaitable<http::Response> write_something(http::Request& request) {
   if (request.body != "good")
     co_return http::problem(http::ProblemKind::kValidationError, "body", request.path);
   if (!request.access.write) co_return forbidden(request, "write");
@@ -38,11 +38,11 @@ boost::asio::awaitable<http::Response> write_something(http::Request request) {
   response.status = 201;
   co_return response;
 }
-boost::asio::awaitable<http::Response> numbers(http::Request request) {
+boost::asio::awaitable<http::Response> numbers(http::Request& request) {
   if (!request.access.figures) co_return refused(request, Refusal::kInvalidToken);
   co_return http::Response{};
 }
-boost::asio::awaitable<http::Response> fail(http::Request) {
+boost::asio::awaitable<http::Response> fail(http::Request&) {
   throw std::runtime_error("out of luck");
   co_return http::Response{};
 }

@@ -115,9 +115,12 @@ JsonMembers::JsonMembers(std::span<const std::string_view> wanted)
     : wanted_(wanted), values_(wanted.size()) {}
 
 std::optional<std::size_t> JsonMembers::index_of(std::string_view name) const {
-  const auto found = std::find(wanted_.begin(), wanted_.end(), name);
-  if (found == wanted_.end()) return std::nullopt;
-  return static_cast<std::size_t>(found - wanted_.begin());
+  for (std::size_t left = wanted_.size(); left > 0; --left) {
+    const std::size_t index = next_;
+    next_ = index + 1 == wanted_.size() ? 0 : index + 1;
+    if (wanted_[index] == name) return index;
+  }
+  return std::nullopt;
 }
 
 JsonValue* JsonMembers::at(std::size_t index) {

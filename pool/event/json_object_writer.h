@@ -1,4 +1,4 @@
-// Writes a JSON object, member after member, into a string. Names are written as they are.
+// Writes a JSON object (RFC 8259), member after member, into a string. Names are written as they are.
 #pragma once
 
 #include <cstdint>
@@ -6,27 +6,32 @@
 #include <string_view>
 #include <utility>
 
-#include <nlohmann/json.hpp>
-
 namespace storagepool::event {
 
 class JsonObjectWriter {
  public:
   void raw(std::string_view name, std::string_view json) {
-    out_ += out_.empty() ? "{\"" : ",\"";
-    out_ += name;
-    out_ += "\":";
+    begin(name);
     out_ += json;
   }
   // `value` is UTF-8.
-  void text(std::string_view name, const std::string& value) { raw(name, nlohmann::json(value).dump()); }
+  void text(std::string_view name, std::string_view value);
   void integer(std::string_view name, std::int64_t value) { raw(name, std::to_string(value)); }
   void boolean(std::string_view name, bool value) { raw(name, value ? "true" : "false"); }
 
   // REQUIRES: at least one member was written.
-  std::string take() { return std::move(out_) + "}"; }
+  std::string take() {
+    out_ += '}';
+    return std::move(out_);
+  }
 
  private:
+  void begin(std::string_view name) {
+    out_ += out_.empty() ? "{\"" : ",\"";
+    out_ += name;
+    out_ += "\":";
+  }
+
   std::string out_;
 };
 

@@ -1,6 +1,7 @@
 #include "pool/event/text.h"
 
 #include <cstdint>
+#include <cstring>
 
 namespace storagepool::event {
 namespace {
@@ -27,10 +28,22 @@ std::size_t code_point_bytes(std::string_view text) {
   return 0;
 }
 
+// At the start of `text`; all of them, or all but the last few.
+std::size_t ascii_bytes(std::string_view text) {
+  constexpr std::uint64_t kHighBits = 0x8080'8080'8080'8080;
+  std::size_t bytes = 0;
+  for (std::uint64_t eight = 0; bytes + sizeof eight <= text.size(); bytes += sizeof eight) {
+    std::memcpy(&eight, text.data() + bytes, sizeof eight);
+    if ((eight & kHighBits) != 0) break;
+  }
+  return bytes;
+}
+
 }  // namespace
 
 std::optional<std::size_t> utf8_length(std::string_view text) {
-  std::size_t length = 0;
+  std::size_t length = ascii_bytes(text);
+  text.remove_prefix(length);
   while (!text.empty()) {
     const std::size_t bytes = code_point_bytes(text);
     if (bytes == 0) return std::nullopt;

@@ -1,12 +1,9 @@
 #include "pool/event/uuid.h"
 
-#include <sys/random.h>
-
-#include <cerrno>
 #include <charconv>
-#include <system_error>
 
 #include "pool/common/encoding/encoding.h"
+#include "pool/common/runtime/random.h"
 
 namespace storagepool::event {
 
@@ -29,8 +26,11 @@ std::optional<std::string> parse_uuid(std::string_view text) {
 }
 
 std::string format_uuid(std::span<const std::uint8_t, 16> bytes) {
-  std::string uuid = encoding::encode_hex(bytes);
-  for (const std::size_t dash : {8U, 13U, 18U, 23U}) uuid.insert(dash, 1, '-');
+  const std::string digits = encoding::encode_hex(bytes);
+  std::string uuid(kNilUuid);
+  for (std::size_t i = 0, next = 0; i < uuid.size(); ++i) {
+    if (uuid[i] != '-') uuid[i] = digits[next++];
+  }
   return uuid;
 }
 
@@ -47,12 +47,7 @@ std::string make_uuid7(std::chrono::sys_time<std::chrono::milliseconds> time,
 
 std::string new_event_id(runtime::Timestamp event_timestamp) {
   std::array<std::uint8_t, 10> random{};
-  ssize_t got = -1;
-  do {
-    got = getrandom(random.data(), random.size(), 0);
-  } while (got < 0 && errno == EINTR);
-  if (got != static_cast<ssize_t>(random.size()))
-    throw std::system_error(errno, std::generic_category(), "getrandom");
+  runtime::fill_random(random);
   return make_uuid7(std::chrono::floor<std::chrono::milliseconds>(event_timestamp), random);
 }
 

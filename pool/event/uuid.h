@@ -15,6 +15,8 @@
 
 namespace storagepool::event {
 
+inline constexpr std::string_view kNilUuid = "00000000-0000-0000-0000-000000000000";
+
 // The canonical form of a UUID of any version; no value for anything else, including braces and urn:
 // prefixes.
 std::optional<std::string> parse_uuid(std::string_view text);
@@ -35,7 +37,5 @@ std::string new_event_id(runtime::Timestamp event_timestamp);
 // for an id that is not of version 7 or tells a time after the year 9999. Of a client's id of version 7 it
 // tells nothing for sure.
 std::optional<std::pair<runtime::Timestamp, runtime::Timestamp>> id_time_range(std::string_view uuid);
-
-inline constexpr std::string_view kNilUuid = "00000000-0000-0000-0000-000000000000";
 
 }  // namespace storagepool::event

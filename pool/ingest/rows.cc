@@ -159,10 +159,17 @@ class Column {
   Array array_;
 };
 
+constexpr std::array<std::int8_t, 256> hex_values() {
+  std::array<std::int8_t, 256> values{};
+  for (std::int8_t& value : values) value = -1;
+  for (std::int8_t digit = 0; digit < 16; ++digit)
+    values.at(static_cast<std::uint8_t>("0123456789abcdef"[digit])) = digit;
+  return values;
+}
+constexpr auto kHexValues = hex_values();
+
 int hex_digit(char c) {
-  if (c >= '0' && c <= '9') return c - '0';
-  if (c >= 'a' && c <= 'f') return c - 'a' + 10;
-  return -1;
+  return kHexValues[static_cast<std::uint8_t>(c)];
 }
 
 // What `row_parameters` gives, and the arrays of `more` types and names, as a table.

@@ -24,6 +24,7 @@ awaitable<tl::expected<Destination, workspaces::Error>> Destinations::find(std::
 awaitable<tl::expected<Destination, workspaces::Error>> Destinations::find_for_write(std::string workspace,
                                                                                      Deadline deadline) {
   constexpr std::chrono::seconds kPatience{1};
+  if (workspace.empty()) co_return Destination{"", system_database_, ""};
   auto found = co_await find(workspace, std::min(deadline, runtime::steady_now() + kPatience));
   if (found || found.error().kind != workspaces::Error::Kind::kUnavailable) co_return found;
   co_return Destination{std::move(workspace), "", ""};

@@ -28,7 +28,7 @@ Names exposed() {
   metrics.refusals("api")(auth::Refusal::kMissingHeader);
   http::Request request;
   request.path = "/";
-  boost::asio::co_spawn(loop, handler(std::move(request)), boost::asio::use_future);
+  boost::asio::co_spawn(loop, handler(request), boost::asio::use_future);
   loop.run();
   Snapshot now;
   now.workspaces.emplace();

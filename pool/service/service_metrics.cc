@@ -341,19 +341,19 @@ prometheus::Histogram& ServiceMetrics::request_seconds(const std::string& method
 
 http::Handler ServiceMetrics::counted(const http::Router& routes, http::Handler handler) {
   const auto serve = [](ServiceMetrics* self, const http::Router* router, const http::Handler* inner,
-                        http::Request request) -> boost::asio::awaitable<http::Response> {
+                        http::Request& request) -> boost::asio::awaitable<http::Response> {
     const std::string method = known_method(request.method);
     const std::string_view route = route_of(*router, request);
     const auto began = runtime::steady_now();
-    http::Response response = co_await (*inner)(std::move(request));
+    http::Response response = co_await (*inner)(request);
     const std::chrono::duration<double> took = runtime::steady_now() - began;
     self->request_seconds(method, route).Observe(took.count());
     self->requests(method, route, response.status).Increment();
     co_return response;
   };
   auto inner = std::make_shared<const http::Handler>(std::move(handler));
-  return [this, serve, inner, router = &routes](http::Request request) {
-    return serve(this, router, inner.get(), std::move(request));
+  return [this, serve, inner, router = &routes](http::Request& request) {
+    return serve(this, router, inner.get(), request);
   };
 }
 

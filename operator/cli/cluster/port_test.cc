@@ -43,7 +43,7 @@ TEST(Port, WhyThereIsNoAnswerIsSaid) {
   EXPECT_THAT(send_here(slow.port(), {.path = "/"}, {}, {.deadline = 50ms}).error(),
               HasSubstr("no answer in time"));
   barrier->open = true;
-  const LoopbackServer large({}, [](http::Request) -> boost::asio::awaitable<http::Response> {
+  const LoopbackServer large({}, [](http::Request&) -> boost::asio::awaitable<http::Response> {
     http::Response response;
     response.body = std::string(1000, 'x');
     co_return response;

@@ -40,7 +40,7 @@ Response guarded(Response response) {
 }
 
 void add_file(http::Router& router, std::string_view path, std::string_view type, std::string_view text) {
-  router.add("GET", path, [type, text](Request) -> boost::asio::awaitable<Response> {
+  router.add("GET", path, [type, text](Request&) -> boost::asio::awaitable<Response> {
     Response response;
     response.content_type = type;
     response.body = text;
@@ -48,7 +48,7 @@ void add_file(http::Router& router, std::string_view path, std::string_view type
   });
 }
 
-boost::asio::awaitable<Response> to_the_page(Request) {
+boost::asio::awaitable<Response> to_the_page(Request&) {
   Response response;
   response.status = 302;
   response.headers.emplace_back("Location", "/ui");
@@ -105,10 +105,10 @@ void Page::add_routes(http::Router& router) {
   add_file(router, "/ui", "text/html; charset=utf-8", page_html());
   add_file(router, "/ui/page.css", "text/css; charset=utf-8", page_css());
   add_file(router, "/ui/page.js", "text/javascript; charset=utf-8", page_js());
-  router.add("GET", "/ui/state", [this](Request request) { return state(std::move(request)); });
+  router.add("GET", "/ui/state", [this](Request& request) { return state(request); });
 }
 
-boost::asio::awaitable<Response> Page::state(Request request) {
+boost::asio::awaitable<Response> Page::state(Request& request) {
   std::string token = token_of(request);
   if (token.empty()) {
     Response response = http::problem(ProblemKind::kUnauthorized,

@@ -52,7 +52,7 @@ class Page {
   void add_routes(http::Router& router);
 
  private:
-  boost::asio::awaitable<http::Response> state(http::Request request);
+  boost::asio::awaitable<http::Response> state(http::Request& request);
 
   const Read read_;
   const AnswersOf answers_of_;

@@ -121,11 +121,13 @@ std::optional<Response> refuse_coding(const Request& head) {
   return refused;
 }
 
+bool is_coded(const Request& request) {
+  return request_coding(request).value_or(Coding::kIdentity) != Coding::kIdentity && !request.body.empty();
+}
+
 asio::awaitable<std::optional<Response>> decode_body(Request& request, std::size_t limit,
                                                      const Reserve& reserve) {
-  const auto coding = request_coding(request);
-  if (!coding || *coding == Coding::kIdentity || request.body.empty()) co_return std::nullopt;
-  Decoding decoding(request, *coding, limit, reserve);
+  Decoding decoding(request, *request_coding(request), limit, reserve);
   while (!decoding.done()) {
     auto refusal = decoding.slice();
     if (refusal) co_return refusal;

@@ -98,7 +98,8 @@ asio::awaitable<void> Connection::refuse() {
   if (socket_->encrypted()) co_return;  // a handshake is what there is no place for
   Response refusal =
       busy("more than " + std::to_string(context_->limits.max_connections) + " connections", "");
-  const Outline unknown{"", "", request_id(std::nullopt)};
+  Request unknown;
+  unknown.request_id = request_id(std::nullopt);
   const bool written = co_await write(refusal, unknown, false, nullptr);
   if (written) co_await linger();
   socket_->close();
@@ -151,29 +152,28 @@ asio::awaitable<bool> Connection::serve_one() {
     Rejected& rejected = incoming.error();
     if (!rejected.answer) co_return false;
     const bool keep_alive = rejected.keep_alive && !context_->closing;
-    const Outline asked = outline_of(rejected.request);
     waits_since_.reset();
     auto exchange = to_observe(rejected.request);
     const unsigned status = rejected.answer->status;
     const std::size_t size = body_size(*rejected.answer);
-    const bool told = co_await write(*rejected.answer, asked, keep_alive, nullptr);
+    const bool told = co_await write(*rejected.answer, rejected.request, keep_alive, nullptr);
     observed(std::move(exchange), status, size, began);
     if (told && !keep_alive) co_await linger();
     co_return told&& keep_alive;
   }
   waits_since_.reset();
-  const Outline asked = outline_of(incoming->request);
-  auto exchange = to_observe(incoming->request);
-  incoming->request.memory = &incoming->reservation;
-  Response response = co_await answer(*incoming, asked);
+  Request& request = incoming->request;
+  auto exchange = to_observe(request);
+  request.memory = &incoming->reservation;
+  Response response = co_await answer(*incoming);
   if (!pays_for(response, incoming->reservation)) {
-    response = busy("too many large answers at once, try again", asked.path);
+    response = busy("too many large answers at once, try again", request.path);
     pays_for(response, incoming->reservation);
   }
   response.headers.emplace_back("Server-Timing", server_timing(runtime::steady_now() - began));
   const bool keep_alive = incoming->keep_alive && !context_->closing;
   const std::size_t size = body_size(response);
-  const bool written = co_await write(response, asked, keep_alive, &incoming->reservation);
+  const bool written = co_await write(response, request, keep_alive, &incoming->reservation);
   observed(std::move(exchange), response.status, size, began);
   if (!written) co_return false;
   if (!keep_alive && (reader_.has_buffered() || socket_->unread_bytes())) co_await linger();
@@ -195,27 +195,26 @@ void Connection::observed(std::optional<Exchange> exchange, unsigned status, std
   context_->observer(*exchange);
 }
 
-asio::awaitable<Response> Connection::answer(Incoming& incoming, const Outline& asked) {
+asio::awaitable<Response> Connection::answer(Incoming& incoming) {
+  Request& request = incoming.request;
   std::exception_ptr thrown;
   try {
-    Response response = co_await handle(incoming);
+    const bool gzip = prefers_gzip(request);
+    if (is_coded(request)) {
+      const Reserve reserve = [&](std::size_t bytes) { return incoming.reservation.grow(bytes); };
+      auto refusal = co_await decode_body(request, context_->limits.body_bytes, reserve);
+      if (refusal) co_return std::move(*refusal);
+    }
+    Response response = co_await context_->handler(request);
+    if (compressible(response)) {
+      response.headers.emplace_back("Vary", "Accept-Encoding");
+      if (gzip) co_await compress(response);
+    }
     if (sendable(response)) co_return response;
   } catch (...) {
     thrown = std::current_exception();
   }
-  co_return failed(asked, thrown);
-}
-
-asio::awaitable<Response> Connection::handle(Incoming& incoming) {
-  const bool gzip = prefers_gzip(incoming.request);
-  const Reserve reserve = [&](std::size_t bytes) { return incoming.reservation.grow(bytes); };
-  auto refusal = co_await decode_body(incoming.request, context_->limits.body_bytes, reserve);
-  if (refusal) co_return std::move(*refusal);
-  Response response = co_await context_->handler(std::move(incoming.request));
-  if (!compressible(response)) co_return response;
-  response.headers.emplace_back("Vary", "Accept-Encoding");
-  if (gzip) co_await compress(response);
-  co_return response;
+  co_return failed(request, thrown);
 }
 
 // The request's memory becomes the answer's.
@@ -228,20 +227,22 @@ bool Connection::pays_for(const Response& response, Reservation& reservation) co
   return true;
 }
 
-asio::awaitable<bool> Connection::write(Response& response, const Outline& asked, bool keep_alive,
+asio::awaitable<bool> Connection::write(Response& response, const Request& request, bool keep_alive,
                                         Reservation* reservation) {
   const auto kept = keep_alive ? std::optional(context_->limits.keep_alive_timeout) : std::nullopt;
-  const std::string head = format_head(response, asked.request_id, kept, runtime::wall_now());
-  const bool with_body = asked.method != "HEAD" && may_have_body(response.status);
+  const std::string head = format_head(response, request.request_id, kept, runtime::wall_now());
+  const bool with_body = request.method != "HEAD" && may_have_body(response.status);
   answer_.emplace(pace_of_sending(context_->limits.pace), runtime::steady_now());
   TimedSocket::Parts parts = {asio::buffer(head),
                               with_body ? asio::buffer(response.body) : asio::const_buffer()};
-  bool written = co_await write_all(parts);
+  // Most answers fit into the socket's buffer at once, and then there is nothing to wait for.
+  error_code error;
+  bool written = socket_->write_at_once(parts, error);
+  if (!written && !error) written = co_await write_slowly(parts);
   std::size_t left = body_size(response) - response.body.size();
   for (std::string& piece : response.pieces) {
     if (!written || !with_body) break;
-    parts = {asio::buffer(piece), asio::const_buffer()};
-    written = co_await write_all(parts);
+    written = co_await write_slowly({asio::buffer(piece), asio::const_buffer()});
     left -= piece.size();
     piece = {};
     if (reservation != nullptr) reservation->become(left);
@@ -250,10 +251,9 @@ asio::awaitable<bool> Connection::write(Response& response, const Outline& asked
   co_return written;
 }
 
-asio::awaitable<bool> Connection::write_all(TimedSocket::Parts parts) {
-  // Most answers fit into the socket's buffer at once, and then there is nothing to wait for.
+asio::awaitable<bool> Connection::write_slowly(TimedSocket::Parts parts) {
   error_code error;
-  bool done = socket_->write_at_once(parts, error);
+  bool done = false;
   while (!done && !error && answer_) {
     socket_->set_deadline(answer_->deadline() - runtime::steady_now());
     const std::size_t sent = co_await socket_->write_some(parts, error);

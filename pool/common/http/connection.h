@@ -39,16 +39,15 @@ class Connection {
   boost::asio::awaitable<bool> begin_tls();
   boost::asio::awaitable<bool> await_request(bool first);
   boost::asio::awaitable<bool> serve_one();
-  boost::asio::awaitable<Response> answer(Incoming& incoming, const Outline& asked);
-  boost::asio::awaitable<Response> handle(Incoming& incoming);
+  boost::asio::awaitable<Response> answer(Incoming& incoming);
   bool pays_for(const Response& response, Reservation& reservation) const;
   // Frees the pieces as they are sent.
-  boost::asio::awaitable<bool> write(Response& response, const Outline& asked, bool keep_alive,
+  boost::asio::awaitable<bool> write(Response& response, const Request& request, bool keep_alive,
                                      Reservation* reservation);
   std::optional<Exchange> to_observe(const Request& request);
   void observed(std::optional<Exchange> exchange, unsigned status, std::size_t bytes_out,
                 runtime::TimePoint began);
-  boost::asio::awaitable<bool> write_all(TimedSocket::Parts parts);
+  boost::asio::awaitable<bool> write_slowly(TimedSocket::Parts parts);
   boost::asio::awaitable<void> linger();
 
   std::shared_ptr<Context> context_;

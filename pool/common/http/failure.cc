@@ -12,7 +12,7 @@
 namespace storagepool::http {
 namespace {
 
-void log_failure(const Outline& request, const std::string& type, const std::string& what) {
+void log_failure(const Request& request, const std::string& type, const std::string& what) {
   log::error("request handler failed", {{"method", request.method},
                                         {"path", request.path},
                                         {"requestId", request.request_id},
@@ -21,7 +21,7 @@ void log_failure(const Outline& request, const std::string& type, const std::str
                                         {"error", what}});
 }
 
-void log_thrown(const Outline& request, const std::exception_ptr& thrown) {
+void log_thrown(const Request& request, const std::exception_ptr& thrown) {
   try {
     std::rethrow_exception(thrown);
   } catch (const nlohmann::json::exception& error) {
@@ -36,11 +36,7 @@ void log_thrown(const Outline& request, const std::exception_ptr& thrown) {
 
 }  // namespace
 
-Outline outline_of(const Request& request) {
-  return {request.method, request.path, request.request_id, request.trace_id};
-}
-
-Response failed(const Outline& request, const std::exception_ptr& thrown) {
+Response failed(const Request& request, const std::exception_ptr& thrown) {
   if (thrown) {
     log_thrown(request, thrown);
   } else {
@@ -57,9 +53,9 @@ std::optional<Response> pass_gate(const Gate& gate, Request& head) {
     auto refusal = gate(head);
     if (!refusal || sendable(*refusal)) return refusal;
   } catch (...) {
-    return failed(outline_of(head), std::current_exception());
+    return failed(head, std::current_exception());
   }
-  return failed(outline_of(head), nullptr);
+  return failed(head, nullptr);
 }
 
 }  // namespace storagepool::http

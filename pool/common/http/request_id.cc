@@ -2,13 +2,10 @@
 
 #include <algorithm>
 #include <array>
-#include <cerrno>
 #include <cstdint>
-#include <system_error>
-
-#include <unistd.h>
 
 #include "pool/common/encoding/encoding.h"
+#include "pool/common/runtime/random.h"
 
 namespace storagepool::http {
 namespace {
@@ -25,9 +22,7 @@ bool sane(std::string_view id) {
 std::string request_id(std::optional<std::string_view> given) {
   if (given && sane(*given)) return std::string(*given);
   std::array<std::uint8_t, 16> random{};
-  if (::getentropy(random.data(), random.size()) != 0) {
-    throw std::system_error(errno, std::generic_category(), "getentropy");
-  }
+  runtime::fill_random(random);
   return encoding::encode_hex(random);
 }
 

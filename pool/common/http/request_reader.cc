@@ -42,54 +42,54 @@ asio::awaitable<bool> RequestReader::wait(std::chrono::milliseconds timeout) {
 asio::awaitable<tl::expected<Incoming, Rejected>> RequestReader::read() {
   RequestParser parser(context_->limits);
   Reservation reservation(context_, member_);
-  const auto header = co_await read_header(parser, reservation);
-  if (!header) co_return tl::unexpected(header.error());
+  // A header's memory counts twice while it is read: as it came and as it is understood.
+  auto header = parser.take_header(buffer_);
+  if (header && !*header) header = co_await wait_for_header(parser, reservation);
+  if (!header) co_return tl::unexpected(std::move(header.error()));
+  if (!reservation.grow(parser.header_bytes())) co_return tl::unexpected(parser.too_much_memory());
   if (auto refused = judge(parser)) co_return tl::unexpected(std::move(*refused));
-  const auto body = co_await read_body(parser, reservation);
+
+  const bool asks_first = parser.expects_continue() && buffer_.size() == 0;
+  auto body = parser.take_body(buffer_, reservation);
+  if (body && !*body) body = co_await wait_for_body(parser, reservation, asks_first);
   progress_.reset();
-  if (!body) co_return tl::unexpected(body.error());
+  if (!body) co_return tl::unexpected(std::move(body.error()));
+  socket_->clear_deadline();
   const bool keep_alive = parser.keep_alive();
   co_return Incoming{parser.take_request(), keep_alive, std::move(reservation)};
 }
 
-// Its memory counts twice while it is read: as it came and as it is understood.
-asio::awaitable<tl::expected<void, Rejected>> RequestReader::read_header(RequestParser& parser,
-                                                                         Reservation& reservation) {
-  auto taken = parser.take_header(buffer_);
-  if (taken && !*taken) socket_->set_deadline(context_->limits.header_timeout);
+asio::awaitable<tl::expected<bool, Rejected>> RequestReader::wait_for_header(RequestParser& parser,
+                                                                             Reservation& reservation) {
+  tl::expected<bool, Rejected> taken = false;
+  socket_->set_deadline(context_->limits.header_timeout);
   while (taken && !*taken) {
     if (!reservation.grow(kMoreBytes)) co_return tl::unexpected(parser.too_much_memory());
-    const auto more = co_await read_more(parser);
-    if (!more) co_return tl::unexpected(more.error());
+    auto more = co_await read_more(parser);
+    if (!more) co_return tl::unexpected(std::move(more.error()));
     taken = parser.take_header(buffer_);
   }
-  if (!taken) co_return tl::unexpected(std::move(taken.error()));
-  if (!reservation.grow(parser.header_bytes())) co_return tl::unexpected(parser.too_much_memory());
-  co_return tl::expected<void, Rejected>();
+  co_return taken;
 }
 
-asio::awaitable<tl::expected<void, Rejected>> RequestReader::read_body(RequestParser& parser,
-                                                                       Reservation& reservation) {
-  const bool asks_first = parser.expects_continue() && buffer_.size() == 0;
-  auto taken = parser.take_body(buffer_, reservation);
-  if (taken && !*taken) {
-    progress_.emplace(context_->limits.pace, runtime::steady_now());
-    if (asks_first) {
-      socket_->set_deadline(context_->limits.pace.silence);
-      const bool sent = co_await send_continue();
-      if (!sent) co_return tl::unexpected(parser.gone());
-    }
+asio::awaitable<tl::expected<bool, Rejected>> RequestReader::wait_for_body(RequestParser& parser,
+                                                                           Reservation& reservation,
+                                                                           bool asks_first) {
+  tl::expected<bool, Rejected> taken = false;
+  progress_.emplace(context_->limits.pace, runtime::steady_now());
+  if (asks_first) {
+    socket_->set_deadline(context_->limits.pace.silence);
+    const bool sent = co_await send_continue();
+    if (!sent) co_return tl::unexpected(parser.gone());
   }
   while (taken && !*taken) {
     socket_->set_deadline(progress_->deadline() - runtime::steady_now());
-    const auto more = co_await read_more(parser);
-    if (!more) co_return tl::unexpected(more.error());
+    auto more = co_await read_more(parser);
+    if (!more) co_return tl::unexpected(std::move(more.error()));
     progress_->moved(*more, runtime::steady_now());
     taken = parser.take_body(buffer_, reservation);
   }
-  if (!taken) co_return tl::unexpected(std::move(taken.error()));
-  socket_->clear_deadline();
-  co_return tl::expected<void, Rejected>();
+  co_return taken;
 }
 
 // What is known before the body is read.

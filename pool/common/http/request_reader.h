@@ -43,10 +43,12 @@ class RequestReader {
 
  private:
   std::optional<Rejected> judge(RequestParser& parser);
-  boost::asio::awaitable<tl::expected<void, Rejected>> read_header(RequestParser& parser,
-                                                                   Reservation& reservation);
-  boost::asio::awaitable<tl::expected<void, Rejected>> read_body(RequestParser& parser,
-                                                                 Reservation& reservation);
+  // Of what has not come whole: until the header is taken, or the body.
+  boost::asio::awaitable<tl::expected<bool, Rejected>> wait_for_header(RequestParser& parser,
+                                                                       Reservation& reservation);
+  boost::asio::awaitable<tl::expected<bool, Rejected>> wait_for_body(RequestParser& parser,
+                                                                     Reservation& reservation,
+                                                                     bool asks_first);
   boost::asio::awaitable<tl::expected<std::size_t, Rejected>> read_more(RequestParser& parser);
   boost::asio::awaitable<bool> send_continue();
 

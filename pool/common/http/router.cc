@@ -9,28 +9,27 @@
 namespace storagepool::http {
 namespace {
 
-// "/a/b" is {"a", "b"}; "/" is {""} and "/a/" is {"a", ""}, so that a trailing slash names another resource.
-std::vector<std::string_view> split(std::string_view path) {
-  std::vector<std::string_view> segments;
-  if (!path.starts_with('/')) return segments;
-  while (!path.empty()) {
-    path.remove_prefix(1);
-    const std::size_t end = std::min(path.find('/'), path.size());
-    segments.push_back(path.substr(0, end));
-    path.remove_prefix(end);
+// The segments of a path, one after the other: "/a/b" has "a" and "b"; "/" has "" and "/a/" has "a" and "",
+// so that a trailing slash names another resource.
+class Segments {
+ public:
+  explicit Segments(std::string_view path) : rest_(path) {}
+
+  bool done() const { return rest_.empty(); }
+  // Of a path that starts with "/" and is not done.
+  std::string_view next() {
+    rest_.remove_prefix(1);
+    const std::string_view segment = rest_.substr(0, rest_.find('/'));
+    rest_.remove_prefix(segment.size());
+    return segment;
   }
-  return segments;
-}
+
+ private:
+  std::string_view rest_;
+};
 
 bool is_parameter(std::string_view segment) {
   return segment.starts_with('{') && segment.ends_with('}');
-}
-
-bool matches(const std::vector<std::string>& pattern, const std::vector<std::string_view>& path) {
-  return std::equal(pattern.begin(), pattern.end(), path.begin(), path.end(),
-                    [](const std::string& expected, std::string_view given) {
-                      return is_parameter(expected) ? !given.empty() : expected == given;
-                    });
 }
 
 // For each segment whether it is a parameter: the smallest such list belongs to the most literal pattern.
@@ -47,34 +46,52 @@ Response no_content(std::string allow) {
   return response;
 }
 
+boost::asio::awaitable<Response> answered(Response response) {
+  co_return response;
+}
+
 }  // namespace
 
 void Router::add(std::string_view method, std::string_view pattern, Handler handler) {
-  Route route{std::string(method), std::string(pattern), {}, std::move(handler)};
-  for (const std::string_view segment : split(pattern)) route.segments.emplace_back(segment);
-  routes_.push_back(std::move(route));
-}
-
-std::vector<const Router::Route*> Router::match(const std::vector<std::string_view>& path) const {
-  std::vector<const Route*> best;
-  for (const Route& route : routes_) {
-    if (!matches(route.segments, path)) continue;
-    if (!best.empty()) {
-      const auto mine = shape(route.segments);
-      const auto theirs = shape(best.front()->segments);
-      if (theirs < mine) continue;
-      if (mine < theirs) best.clear();
-    }
-    best.push_back(&route);
+  routes_.emplace_back(method, pattern);
+  auto known = std::find_if(resources_.begin(), resources_.end(),
+                            [&](const Resource& resource) { return resource.pattern == pattern; });
+  if (known == resources_.end()) {
+    Resource resource{std::string(pattern), std::string(pattern.substr(0, pattern.find('{'))), {}, {}};
+    for (Segments segments(pattern); !segments.done();) resource.segments.emplace_back(segments.next());
+    const auto place = std::find_if(resources_.begin(), resources_.end(), [&](const Resource& other) {
+      return shape(resource.segments) < shape(other.segments);
+    });
+    known = resources_.insert(place, std::move(resource));
   }
-  return best;
+  known->handlers.emplace_back(method, std::move(handler));
 }
 
-std::string Router::allow(const std::vector<const Route*>& routes) {
+bool Router::matches(const Resource& resource, std::string_view path) {
+  if (!path.starts_with(resource.literal)) return false;
+  if (resource.literal.size() == resource.pattern.size()) return path.size() == resource.literal.size();
+  Segments given(path);
+  for (const std::string& expected : resource.segments) {
+    if (given.done()) return false;
+    const std::string_view segment = given.next();
+    if (is_parameter(expected) ? segment.empty() : expected != segment) return false;
+  }
+  return given.done();
+}
+
+const Router::Resource* Router::match(std::string_view path) const {
+  const auto found = std::find_if(resources_.begin(), resources_.end(),
+                                  [&](const Resource& resource) { return matches(resource, path); });
+  return found == resources_.end() ? nullptr : &*found;
+}
+
+// Of all resources, when it is none of them.
+std::string Router::allow(const Resource* resource) const {
   std::set<std::string_view> methods = {"OPTIONS"};
-  for (const Route* route : routes) {
-    methods.insert(route->method);
-    if (route->method == "GET") methods.insert("HEAD");
+  for (const auto& [method, pattern] : routes_) {
+    if (resource != nullptr && pattern != resource->pattern) continue;
+    methods.insert(method);
+    if (method == "GET") methods.insert("HEAD");
   }
   std::string list;
   for (const std::string_view method : methods) {
@@ -84,58 +101,44 @@ std::string Router::allow(const std::vector<const Route*>& routes) {
   return list;
 }
 
-boost::asio::awaitable<Response> Router::handle(Request request) const {
-  std::vector<const Route*> routes;
-  if (request.path == "*" && request.method == "OPTIONS") {
-    for (const Route& route : routes_) routes.push_back(&route);
-  } else {
-    routes = match(split(request.path));
-  }
-  if (routes.empty()) {
-    co_return problem(ProblemKind::kNotFound, "there is no resource " + request.path, request.path);
+boost::asio::awaitable<Response> Router::handle(Request& request) const {
+  if (request.path == "*" && request.method == "OPTIONS") return answered(no_content(allow(nullptr)));
+  const Resource* resource = match(request.path);
+  if (resource == nullptr) {
+    return answered(problem(ProblemKind::kNotFound, "there is no resource " + request.path, request.path));
   }
   const auto with_method = [&](std::string_view method) {
-    return std::find_if(routes.begin(), routes.end(),
-                        [&](const Route* route) { return route->method == method; });
+    return std::find_if(resource->handlers.begin(), resource->handlers.end(),
+                        [&](const auto& handler) { return handler.first == method; });
   };
   auto found = with_method(request.method);
-  if (found == routes.end() && request.method == "HEAD") found = with_method("GET");
-  if (found == routes.end()) {
-    const std::string allowed = allow(routes);
-    if (request.method == "OPTIONS") co_return no_content(allowed);
+  if (found == resource->handlers.end() && request.method == "HEAD") found = with_method("GET");
+  if (found == resource->handlers.end()) {
+    const std::string allowed = allow(resource);
+    if (request.method == "OPTIONS") return answered(no_content(allowed));
     Response refusal = problem(
         ProblemKind::kMethodNotAllowed,
         request.method + " is not allowed on " + request.path + "; allowed: " + allowed, request.path);
     refusal.headers.emplace_back("Allow", allowed);
-    co_return refusal;
+    return answered(std::move(refusal));
   }
 
-  const Route& route = **found;
-  const auto path = split(request.path);
-  std::map<std::string, std::string> parameters;
-  for (std::size_t i = 0; i < path.size(); ++i) {
-    const std::string& segment = route.segments[i];
-    if (is_parameter(segment)) parameters[segment.substr(1, segment.size() - 2)] = path[i];
+  request.parameters.clear();
+  Segments given(request.path);
+  for (const std::string& segment : resource->segments) {
+    const std::string_view value = given.next();
+    if (is_parameter(segment)) request.parameters[segment.substr(1, segment.size() - 2)] = value;
   }
-  request.parameters = std::move(parameters);
-  Response response = co_await route.handler(std::move(request));
-  co_return response;
+  return found->second(request);
 }
 
 Handler Router::handler() const {
-  return [this](Request request) { return handle(std::move(request)); };
+  return [this](Request& request) { return handle(request); };
 }
 
 std::string_view Router::pattern_of(std::string_view path) const {
-  const auto routes = match(split(path));
-  return routes.empty() ? std::string_view() : routes.front()->pattern;
-}
-
-std::vector<std::pair<std::string, std::string>> Router::routes() const {
-  std::vector<std::pair<std::string, std::string>> all;
-  all.reserve(routes_.size());
-  for (const Route& route : routes_) all.emplace_back(route.method, route.pattern);
-  return all;
+  const Resource* resource = match(path);
+  return resource == nullptr ? std::string_view() : resource->pattern;
 }
 
 }  // namespace storagepool::http

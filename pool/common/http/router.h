@@ -1,6 +1,6 @@
 // Maps method and path to handlers. Patterns are literal segments and `{name}` parameters. An unknown path
 // answers 404, a known one with another method 405 with `Allow`; HEAD is answered by GET's handler without
-// its body, OPTIONS with `Allow`.
+// its body, OPTIONS with `Allow`. Where several patterns match, the one counts that is literal for longest.
 #pragma once
 
 #include <string>
@@ -16,27 +16,30 @@ class Router {
  public:
   // A pattern starts with "/"; e.g. add("GET", "/api/v1/audit/events/{event_id}", ...).
   void add(std::string_view method, std::string_view pattern, Handler handler);
-  boost::asio::awaitable<Response> handle(Request request) const;
+  // `request` must live until it is answered.
+  boost::asio::awaitable<Response> handle(Request& request) const;
   // For use as a server's handler; the router must outlive the server.
   Handler handler() const;
 
   // The pattern that the path of a request matches, as it was given to `add`; empty when none does.
   std::string_view pattern_of(std::string_view path) const;
   // Method and pattern of every route, in the order added.
-  std::vector<std::pair<std::string, std::string>> routes() const;
+  const std::vector<std::pair<std::string, std::string>>& routes() const { return routes_; }
 
  private:
-  struct Route {
-    std::string method;
+  // What a pattern names, with a handler for each method.
+  struct Resource {
     std::string pattern;
+    std::string literal;  // the pattern up to its first parameter
     std::vector<std::string> segments;
-    Handler handler;
+    std::vector<std::pair<std::string, Handler>> handlers;
   };
-  // Every route of the best matching pattern; empty when none matches.
-  std::vector<const Route*> match(const std::vector<std::string_view>& path) const;
-  static std::string allow(const std::vector<const Route*>& routes);
+  static bool matches(const Resource& resource, std::string_view path);
+  const Resource* match(std::string_view path) const;
+  std::string allow(const Resource* resource) const;
 
-  std::vector<Route> routes_;
+  std::vector<Resource> resources_;                          // of those that match, the first counts
+  std::vector<std::pair<std::string, std::string>> routes_;  // as routes() returns them
 };
 
 }  // namespace storagepool::http

@@ -8,7 +8,7 @@
 namespace storagepool::http {
 namespace {
 
-boost::asio::awaitable<Response> answer(std::string name, Request request) {
+boost::asio::awaitable<Response> answer(std::string name, Request& request) {
   Response response;
   response.body = name;
   for (const auto& [key, value] : request.parameters) response.body += " " + key + "=" + value;
@@ -16,7 +16,7 @@ boost::asio::awaitable<Response> answer(std::string name, Request request) {
 }
 
 Handler named(const std::string& name) {
-  return [name](Request request) { return answer(name, std::move(request)); };
+  return [name](Request& request) { return answer(name, request); };
 }
 
 class RouterTest : public ::testing::Test {
@@ -34,8 +34,7 @@ class RouterTest : public ::testing::Test {
     Request request;
     request.method = method;
     request.path = path;
-    auto response =
-        boost::asio::co_spawn(loop, router_.handler()(std::move(request)), boost::asio::use_future);
+    auto response = boost::asio::co_spawn(loop, router_.handler()(request), boost::asio::use_future);
     loop.run();
     return response.get();
   }

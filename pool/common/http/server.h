@@ -63,9 +63,9 @@ struct Response {
 };
 std::size_t body_size(const Response& response);  // with its pieces
 
-// Runs on the connection's strand. An exception that leaves it is logged (never with the body) and answered
-// with 500.
-using Handler = std::function<boost::asio::awaitable<Response>(Request)>;
+// Runs on the connection's strand; the request lives until it is answered. An exception that leaves it is
+// logged (never with the body) and answered with 500.
+using Handler = std::function<boost::asio::awaitable<Response>(Request&)>;
 
 // Judges a request by its head (`body` is empty) before its body is read: fills `access`, or refuses with an
 // answer. An exception is answered as one of the handler's.

@@ -26,13 +26,13 @@ std::string post(const std::string& path, std::size_t size) {
 
 constexpr std::size_t kLarge = std::size_t{64} << 20;
 
-boost::asio::awaitable<Response> large(Request) {
+boost::asio::awaitable<Response> large(Request&) {
   Response response;
   response.body.assign(kLarge, 'x');
   co_return response;
 }
 
-boost::asio::awaitable<Response> middling(Request) {
+boost::asio::awaitable<Response> middling(Request&) {
   Response response;
   response.body.assign(std::size_t{256} << 10, 'x');
   co_return response;

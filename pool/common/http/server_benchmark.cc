@@ -47,7 +47,7 @@ constexpr const char* kAnswer =
     R"({"event_id":"019a5b60-0000-7000-8000-000000000000","event_timestamp":"2026-11-21T12:00:00Z",)"
     R"("message":"Audit event created successfully"})";
 
-boost::asio::awaitable<Response> created(Request request) {
+boost::asio::awaitable<Response> created(Request& request) {
   benchmark::DoNotOptimize(request.body.data());
   Response response;
   response.status = 201;

@@ -115,7 +115,7 @@ TEST(ServerCoding, WhatIsOutOfAllProportionIsRefused) {
   EXPECT_THAT(detail_of(refused), HasSubstr("more than 200 times its size"));
 }
 
-boost::asio::awaitable<Response> page_of(Request request) {
+boost::asio::awaitable<Response> page_of(Request& request) {
   Response response;
   response.body.assign(request.path == "/small" ? 100 : std::size_t{1} << 20, 'x');
   if (request.path == "/coded") response.headers.emplace_back("Content-Encoding", "br");

@@ -35,7 +35,7 @@ std::optional<Response> names_only(Request& head) {
   return std::nullopt;
 }
 
-boost::asio::awaitable<Response> greet(Request request) {
+boost::asio::awaitable<Response> greet(Request& request) {
   Response response;
   response.body = request.access.subject + " sent " + std::to_string(request.body.size());
   co_return response;

@@ -160,7 +160,7 @@ TEST(Hostile, ClientsThatVanishAtAnyMoment) {
   EXPECT_EQ(ask(server.port(), kGet).status, 200U);
 }
 
-boost::asio::awaitable<Response> huge(Request request) {
+boost::asio::awaitable<Response> huge(Request& request) {
   Response response;
   if (request.path == "/huge") response.body.assign(std::size_t{16} << 20, 'x');
   co_return response;

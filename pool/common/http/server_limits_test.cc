@@ -229,7 +229,7 @@ TEST(Limits, AnAnswerThatClosesTellsNoKeepAlive) {
   EXPECT_EQ(last.header("keep-alive"), "");
 }
 
-boost::asio::awaitable<Response> huge_answer(Request) {
+boost::asio::awaitable<Response> huge_answer(Request&) {
   Response response;
   response.body.assign(std::size_t{64} << 20, 'x');
   co_return response;

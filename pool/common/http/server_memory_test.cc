@@ -29,7 +29,7 @@ std::string incomplete(std::size_t announced, std::size_t sent) {
 }
 
 // "/large" answers kPieces MiB after it has asked for the memory.
-boost::asio::awaitable<Response> large(Request request) {
+boost::asio::awaitable<Response> large(Request& request) {
   Response response;
   if (request.path != "/large") co_return response;
   if (!request.reserve(kPieces * kMiB)) {

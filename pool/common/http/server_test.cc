@@ -172,7 +172,7 @@ TEST(Server, RefusesATooLargeBodyInsteadOfContinue) {
       413U);
 }
 
-boost::asio::awaitable<Response> throwing(Request request) {
+boost::asio::awaitable<Response> throwing(Request& request) {
   if (request.path == "/json") request.body = json::parse(request.body).dump();
   if (request.path == "/int") throw 7;
   throw std::runtime_error("out of luck");
@@ -206,7 +206,7 @@ TEST(Server, AnExceptionInAHandlerIsA500LoggedWithoutTheBody) {
   EXPECT_THAT(log, Not(HasSubstr("secret")));
 }
 
-boost::asio::awaitable<Response> splitting(Request request) {
+boost::asio::awaitable<Response> splitting(Request& request) {
   Response response;
   response.headers.emplace_back("Location", *request.query_value("to"));
   co_return response;

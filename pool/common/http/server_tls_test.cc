@@ -29,7 +29,7 @@ std::shared_ptr<const TlsContext> context_of(const TlsMaterial& material) {
   return *context;
 }
 
-boost::asio::awaitable<Response> say_who(Request request) {
+boost::asio::awaitable<Response> say_who(Request& request) {
   Response response;
   response.body = "<" + request.peer_certificate + ">" + request.body;
   co_return response;

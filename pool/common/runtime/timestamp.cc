@@ -1,6 +1,7 @@
 #include "pool/common/runtime/timestamp.h"
 
-#include <cstdio>
+#include <array>
+#include <cstdlib>
 
 namespace storagepool::runtime {
 namespace {
@@ -85,12 +86,35 @@ std::optional<minutes> read_offset(Cursor& cursor) {
   return ahead ? offset : -offset;
 }
 
-std::string clock_text(Timestamp time) {
+// In decimal, with zeros in front up to `width` characters; as printf's "%0*d".
+void append_padded(std::string& text, int value, std::size_t width) {
+  std::array<char, 12> digits{};
+  std::size_t first = digits.size();
+  const std::size_t sign = value < 0 ? 1 : 0;
+  for (unsigned rest = static_cast<unsigned>(std::abs(value));
+       rest > 0 || digits.size() - first + sign < width; rest /= 10) {
+    digits.at(--first) = static_cast<char>('0' + rest % 10);
+  }
+  if (sign > 0) text += '-';
+  text.append(&digits.at(first), digits.size() - first);
+}
+
+// "2026-02-28T11:22:33"
+std::string text_of(Timestamp time) {
   const std::chrono::hh_mm_ss clock{floor<seconds>(time - floor<days>(time))};
-  char text[32];
-  std::snprintf(text, sizeof text, "T%02d:%02d:%02d", static_cast<int>(clock.hours().count()),
-                static_cast<int>(clock.minutes().count()), static_cast<int>(clock.seconds().count()));
+  std::string text = format_date(date_of(time));
+  text += 'T';
+  append_padded(text, static_cast<int>(clock.hours().count()), 2);
+  text += ':';
+  append_padded(text, static_cast<int>(clock.minutes().count()), 2);
+  text += ':';
+  append_padded(text, static_cast<int>(clock.seconds().count()), 2);
   return text;
+}
+
+void append_fraction(std::string& text, Timestamp time) {
+  text += '.';
+  append_padded(text, static_cast<int>((time - floor<seconds>(time)).count()), 6);
 }
 
 }  // namespace
@@ -127,33 +151,37 @@ std::optional<Date> parse_date(std::string_view text) {
 
 std::string format_date(Date date) {
   const std::chrono::year_month_day parts{date};
-  char text[32];
-  std::snprintf(text, sizeof text, "%04d-%02u-%02u", static_cast<int>(parts.year()),
-                static_cast<unsigned>(parts.month()), static_cast<unsigned>(parts.day()));
+  std::string text;
+  text.reserve(sizeof "2026-02-28T11:22:33.123456Z");
+  append_padded(text, static_cast<int>(parts.year()), 4);
+  text += '-';
+  append_padded(text, static_cast<int>(static_cast<unsigned>(parts.month())), 2);
+  text += '-';
+  append_padded(text, static_cast<int>(static_cast<unsigned>(parts.day())), 2);
   return text;
 }
 
 std::string format_seconds(Timestamp time) {
-  return format_date(date_of(time)) + clock_text(time) + "Z";
+  std::string text = text_of(time);
+  text += 'Z';
+  return text;
 }
 
 std::string format_microseconds(Timestamp time) {
-  const auto fraction = time - floor<seconds>(time);
-  char digits[32];
-  std::snprintf(digits, sizeof digits, ".%06dZ", static_cast<int>(fraction.count()));
-  return format_date(date_of(time)) + clock_text(time) + digits;
+  std::string text = text_of(time);
+  append_fraction(text, time);
+  text += 'Z';
+  return text;
 }
 
 std::string format_timestamp(Timestamp time) {
-  std::string text = format_date(date_of(time)) + clock_text(time);
-  const auto fraction = time - floor<seconds>(time);
-  if (fraction != microseconds{0}) {
-    char digits[32];
-    std::snprintf(digits, sizeof digits, ".%06d", static_cast<int>(fraction.count()));
-    text += digits;
+  std::string text = text_of(time);
+  if (time != floor<seconds>(time)) {
+    append_fraction(text, time);
     text.erase(text.find_last_not_of('0') + 1);
   }
-  return text + "Z";
+  text += 'Z';
+  return text;
 }
 
 }  // namespace storagepool::runtime

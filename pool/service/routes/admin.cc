@@ -48,9 +48,9 @@ struct Admin {
 
   Response report() const { return json(settings::to_json(context.report())); }
 
-  awaitable<Response> get_settings(Request) const { co_return report(); }
-  awaitable<Response> get_facts(Request) const { co_return json(settings::to_json(context.facts())); }
-  awaitable<Response> put_settings(Request request) const {
+  awaitable<Response> get_settings(Request&) const { co_return report(); }
+  awaitable<Response> get_facts(Request&) const { co_return json(settings::to_json(context.facts())); }
+  awaitable<Response> put_settings(Request& request) const {
     const auto change = settings::parse_settings_change(request.body);
     if (!change) co_return invalid(change.error(), request);
     const auto changed =
@@ -58,19 +58,19 @@ struct Admin {
     if (!changed) co_return refused(changed.error(), request);
     co_return report();
   }
-  awaitable<Response> put_leaving(Request request) const {
+  awaitable<Response> put_leaving(Request& request) const {
     const auto change = settings::parse_leaving_change(request.body);
     if (!change) co_return invalid(change.error(), request);
     context.leave(change->leaving);
     co_return report();
   }
 
-  awaitable<Response> serve(Request request) {
+  awaitable<Response> serve(Request& request) {
     if (!auth::is_body_of_token(request)) {
       context.on_refused(auth::Refusal::kInvalidToken);
       co_return auth::refused(request, auth::Refusal::kInvalidToken);
     }
-    Response response = co_await router.handle(std::move(request));
+    Response response = co_await router.handle(request);
     co_return response;
   }
 };
@@ -106,15 +106,12 @@ http::Gate make_admin_gate(const AdminContext& context) {
 http::Handler make_admin_handler(AdminContext context) {
   const auto admin = std::make_shared<Admin>(Admin{std::move(context), {}});
   const Admin* routes = admin.get();  // the router belongs to the object its handlers call
-  admin->router.add("GET", "/admin/settings",
-                    [routes](Request r) { return routes->get_settings(std::move(r)); });
-  admin->router.add("PUT", "/admin/settings",
-                    [routes](Request r) { return routes->put_settings(std::move(r)); });
-  admin->router.add("PUT", "/admin/leaving",
-                    [routes](Request r) { return routes->put_leaving(std::move(r)); });
-  admin->router.add("GET", "/admin/facts", [routes](Request r) { return routes->get_facts(std::move(r)); });
+  admin->router.add("GET", "/admin/settings", [routes](Request& r) { return routes->get_settings(r); });
+  admin->router.add("PUT", "/admin/settings", [routes](Request& r) { return routes->put_settings(r); });
+  admin->router.add("PUT", "/admin/leaving", [routes](Request& r) { return routes->put_leaving(r); });
+  admin->router.add("GET", "/admin/facts", [routes](Request& r) { return routes->get_facts(r); });
   add_journal_routes(admin->router, admin->context.journal);
-  return [admin](Request request) { return admin->serve(std::move(request)); };
+  return [admin](Request& request) { return admin->serve(request); };
 }
 
 }  // namespace storagepool::service

@@ -113,19 +113,34 @@ Response conflict(const Request& request, const StoreError& error, const std::st
 struct Routes {
   AuditContext context;
 
-  awaitable<Response> create(Request request, event::Call call) const {
+  awaitable<Response> create(Request& request, event::Call call) const {
     if (auto refusal = refuse_content(request)) co_return std::move(*refusal);
     const auto began = runtime::steady_now();
     const auto now = context.now();
     auto unit = co_await context.validation.read(call, std::move(request.body), now, context.event_times);
     if (!unit) co_return invalid(unit.error(), request);
+    request.body = {};
     for (const Event& event : *unit) context.on_received(now - event.event_timestamp);
-    Response response = co_await record(std::move(request), std::move(*unit), call);
-    if (response.status < 300) context.on_acknowledged(runtime::steady_now() - began);
-    co_return response;
+    const std::vector<std::string> given = given_ids(*unit);
+    if (auto refusal = identify(request, *unit, call)) co_return std::move(*refusal);
+    auto destination = co_await find_to_write(request);
+    if (!destination) co_return std::move(destination.error());
+    const std::vector<std::string> ids = ids_of(*unit);
+    auto recorded = co_await context.recording.record(*destination, std::move(*unit), context.deadline());
+    if (!recorded && recorded.error().kind == StoreError::Kind::kConflict) {
+      co_return conflict(request, recorded.error(), given.at(recorded.error().index), call);
+    }
+    if (!recorded) {
+      Response response = co_await failure(recorded.error(), *destination, request);
+      co_return response;
+    }
+    context.on_acknowledged(runtime::steady_now() - began);
+    if (call == event::Call::kBatch) co_return json(201, batch_json(ids, recorded->journalled));
+    if (recorded->journalled) co_return json(202, accepted_json(ids.front()));
+    co_return json(201, event::created_json(ids.front(), recorded->stored.front().event_timestamp));
   }
 
-  awaitable<Response> list(Request request) const {
+  awaitable<Response> list(Request& request) const {
     auto query = reading::parse_list_query(request.query, wall_clock());
     if (!query) co_return invalid(query.error(), request);
     query->sees_sensitive = request.access.sensitive;
@@ -140,11 +155,11 @@ struct Routes {
       response.pieces = reading::to_json(std::move(*page));
       co_return response;
     }
-    Response response = co_await failure(page.error(), *destination, std::move(request));
+    Response response = co_await failure(page.error(), *destination, request);
     co_return response;
   }
 
-  awaitable<Response> get(Request request) const {
+  awaitable<Response> get(Request& request) const {
     const std::string given = request.parameters["event_id"];
     const auto event_id = event::parse_uuid(given);
     if (!event_id)
@@ -153,7 +168,7 @@ struct Routes {
     if (!destination) co_return std::move(destination.error());
     auto event = co_await context.reader.get(destination->database, *event_id, context.deadline());
     if (!event) {
-      Response response = co_await failure(event.error(), *destination, std::move(request));
+      Response response = co_await failure(event.error(), *destination, request);
       co_return response;
     }
     std::optional<Event>& found = *event;
@@ -194,26 +209,6 @@ struct Routes {
     co_return std::move(*destination);
   }
 
-  awaitable<Response> record(Request request, Events unit, event::Call call) const {
-    const std::vector<std::string> given = given_ids(unit);
-    if (auto refusal = identify(request, unit, call)) co_return std::move(*refusal);
-    request.body = {};
-    auto destination = co_await find_to_write(request);
-    if (!destination) co_return std::move(destination.error());
-    const std::vector<std::string> ids = ids_of(unit);
-    auto recorded = co_await context.recording.record(*destination, std::move(unit), context.deadline());
-    if (!recorded && recorded.error().kind == StoreError::Kind::kConflict) {
-      co_return conflict(request, recorded.error(), given.at(recorded.error().index), call);
-    }
-    if (!recorded) {
-      Response response = co_await failure(recorded.error(), *destination, std::move(request));
-      co_return response;
-    }
-    if (call == event::Call::kBatch) co_return json(201, batch_json(ids, recorded->journalled));
-    if (recorded->journalled) co_return json(202, accepted_json(ids.front()));
-    co_return json(201, event::created_json(ids.front(), recorded->stored.front().event_timestamp));
-  }
-
   // Gives every event an id: its own, one made of its own text or from the Idempotency-Key, or a new one.
   std::optional<Response> identify(const Request& request, Events& unit, event::Call call) const {
     const auto key = request.header("Idempotency-Key");
@@ -236,7 +231,8 @@ struct Routes {
     return std::nullopt;
   }
 
-  awaitable<Response> failure(StoreError error, recording::Destination destination, Request request) const {
+  awaitable<Response> failure(StoreError error, recording::Destination destination,
+                              const Request& request) const {
     const auto explained =
         co_await context.destinations.explain(std::move(destination), error.kind, context.deadline());
     co_return explained ? failed(*explained, request) : failed(error, request);
@@ -257,14 +253,12 @@ bool is_json_content(std::string_view content_type) {
 void add_audit_routes(http::Router& router, AuditContext context) {
   const auto routes = std::make_shared<const Routes>(Routes{std::move(context)});
   for (const std::string base : {"/api/v1/audit/events", "/api/v1/workspaces/{workspace}/audit/events"}) {
-    router.add("POST", base, [routes](Request request) {
-      return routes->create(std::move(request), event::Call::kSingle);
-    });
-    router.add("GET", base, [routes](Request request) { return routes->list(std::move(request)); });
+    router.add("POST", base,
+               [routes](Request& request) { return routes->create(request, event::Call::kSingle); });
+    router.add("GET", base, [routes](Request& request) { return routes->list(request); });
     router.add("POST", base + "/batch",
-               [routes](Request request) { return routes->create(std::move(request), event::Call::kBatch); });
-    router.add("GET", base + "/{event_id}",
-               [routes](Request request) { return routes->get(std::move(request)); });
+               [routes](Request& request) { return routes->create(request, event::Call::kBatch); });
+    router.add("GET", base + "/{event_id}", [routes](Request& request) { return routes->get(request); });
   }
 }
 

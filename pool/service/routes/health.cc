@@ -26,7 +26,7 @@ Response status(unsigned code, const nlohmann::ordered_json& body) {
 }
 
 // A loop that is stuck answers nothing at all, which ends the pod as well.
-awaitable<Response> livez(Request) {
+awaitable<Response> livez(Request&) {
   const std::vector<std::string> down = runtime::loop_failures(runtime::steady_now()).down;
   if (down.empty()) co_return status(200, {{"status", "alive"}});
   std::vector<std::string> reasons;
@@ -34,7 +34,7 @@ awaitable<Response> livez(Request) {
   co_return status(503, {{"status", "failing"}, {"reasons", reasons}});
 }
 
-awaitable<Response> healthz(Request) {
+awaitable<Response> healthz(Request&) {
   const auto now = runtime::wall_now();
   co_return status(200, {{"status", "healthy"}, {"timestamp", runtime::format_seconds(now)}});
 }
@@ -57,9 +57,9 @@ void add_health_routes(http::Router& router, std::function<Readiness()> readines
 }
 
 http::Handler with_health(const http::Router& health, http::Handler next) {
-  return [router = &health, answer = health.handler(), next = std::move(next)](Request request) {
+  return [router = &health, answer = health.handler(), next = std::move(next)](Request& request) {
     const bool of_health = !router->pattern_of(request.path).empty();
-    return of_health ? answer(std::move(request)) : next(std::move(request));
+    return of_health ? answer(request) : next(request);
   };
 }
 

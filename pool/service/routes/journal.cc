@@ -200,7 +200,7 @@ struct Routes {
                          request.path);
   }
 
-  awaitable<Response> get(Request request) const {
+  awaitable<Response> get(Request& request) const {
     journal::Journal* kept = journal();
     if (kept == nullptr) co_return without_journal(request);
     const auto query = read_query(request);
@@ -235,13 +235,13 @@ struct Routes {
     if (!units.empty()) body["next"] = units.back().sequence;
   }
 
-  awaitable<Response> post(Request request) const {
+  awaitable<Response> post(Request& request) const {
     journal::Journal* kept = journal();
     if (kept == nullptr) co_return without_journal(request);
     auto wish = read_wish(request.body);
     if (!wish) co_return invalid(wish.error(), request);
     if (wish->drop) {
-      auto dropped = co_await drop(*kept, std::move(request), *wish->sequences, wish->confirmed);
+      auto dropped = co_await drop(*kept, request, *wish->sequences, wish->confirmed);
       co_return dropped;
     }
     auto putting = wish->sequences ? kept->put_back(std::move(*wish->sequences)) : put_back_all(*kept);
@@ -268,7 +268,7 @@ struct Routes {
     }
   }
 
-  static awaitable<Response> drop(journal::Journal& kept, Request request, Sequences sequences,
+  static awaitable<Response> drop(journal::Journal& kept, const Request& request, Sequences sequences,
                                   std::optional<std::int64_t> confirmed) {
     const auto drop = co_await kept.drop(std::move(sequences), confirmed.value_or(-1));
     if (!drop) co_return failure(drop.error(), request);
@@ -298,9 +298,8 @@ struct Routes {
 
 void add_journal_routes(http::Router& router, std::function<journal::Journal*()> journal) {
   const auto routes = std::make_shared<const Routes>(Routes{std::move(journal)});
-  router.add("GET", "/admin/journal", [routes](Request request) { return routes->get(std::move(request)); });
-  router.add("POST", "/admin/journal",
-             [routes](Request request) { return routes->post(std::move(request)); });
+  router.add("GET", "/admin/journal", [routes](Request& request) { return routes->get(request); });
+  router.add("POST", "/admin/journal", [routes](Request& request) { return routes->post(request); });
 }
 
 }  // namespace storagepool::service

@@ -31,7 +31,7 @@ class JournalRoutesTest : public journal::testing::JournalTest {
     request.query = std::move(query);
     request.body = body;
     if (!accept.empty()) request.headers = {{"Accept", accept}};
-    return run(context_, router_.handle(std::move(request)));
+    return run(context_, router_.handle(request));
   }
   json get(std::vector<std::pair<std::string, std::string>> query = {}) {
     const auto response = ask("GET", std::move(query));

@@ -3,7 +3,7 @@
 namespace storagepool::service {
 namespace {
 
-boost::asio::awaitable<http::Response> serve(http::Request) {
+boost::asio::awaitable<http::Response> serve(http::Request&) {
   http::Response response;
   response.content_type = "application/yaml";  // RFC 9512
   response.body = openapi_document();

@@ -50,7 +50,7 @@ std::optional<Response> refuse(const Request& request, const std::string& name, 
 struct Routes {
   WorkspaceContext context;
 
-  awaitable<Response> list(Request request) const {
+  awaitable<Response> list(Request& request) const {
     const auto limit = read_limit(request);
     if (!limit) co_return invalid(limit.error(), request);
     std::string after(request.query_value("after").value_or(""));
@@ -66,7 +66,7 @@ struct Routes {
     co_return json(200, to_json(*found));
   }
 
-  awaitable<Response> get(Request request) const {
+  awaitable<Response> get(Request& request) const {
     const std::string name = request.parameters["workspace"];
     if (auto refusal = refuse(request, name, request.access.read, "read")) co_return std::move(*refusal);
     if (context.away()) co_return postgres_away(request);
@@ -75,7 +75,7 @@ struct Routes {
     co_return json(200, to_json(*found));
   }
 
-  awaitable<Response> create(Request request) const {
+  awaitable<Response> create(Request& request) const {
     const std::string name = request.parameters["workspace"];
     const bool allowed = request.access.write || request.access.admin;
     if (auto refusal = refuse(request, name, allowed, "write")) co_return std::move(*refusal);
@@ -85,7 +85,7 @@ struct Routes {
     co_return json(made->created ? 201 : 200, to_json(made->workspace));
   }
 
-  awaitable<Response> remove(Request request) const {
+  awaitable<Response> remove(Request& request) const {
     const std::string name = request.parameters["workspace"];
     if (auto refusal = refuse(request, name, request.access.admin, "admin")) co_return std::move(*refusal);
     if (context.away()) co_return postgres_away(request);
@@ -102,10 +102,10 @@ void add_workspace_routes(http::Router& router, WorkspaceContext context) {
   const auto routes = std::make_shared<const Routes>(Routes{std::move(context)});
   constexpr const char* kAll = "/api/v1/workspaces";
   constexpr const char* kOne = "/api/v1/workspaces/{workspace}";
-  router.add("GET", kAll, [routes](Request request) { return routes->list(std::move(request)); });
-  router.add("GET", kOne, [routes](Request request) { return routes->get(std::move(request)); });
-  router.add("PUT", kOne, [routes](Request request) { return routes->create(std::move(request)); });
-  router.add("DELETE", kOne, [routes](Request request) { return routes->remove(std::move(request)); });
+  router.add("GET", kAll, [routes](Request& request) { return routes->list(request); });
+  router.add("GET", kOne, [routes](Request& request) { return routes->get(request); });
+  router.add("PUT", kOne, [routes](Request& request) { return routes->create(request); });
+  router.add("DELETE", kOne, [routes](Request& request) { return routes->remove(request); });
 }
 
 }  // namespace storagepool::service

@@ -35,7 +35,7 @@ class WorkspaceRoutesTest : public workspaces::testing::WorkspaceTest {
     request.path = parsed->path;
     request.query = parsed->query;
     request.access = access_;
-    return run(router_.handle(std::move(request)));
+    return run(router_.handle(request));
   }
   // The detail of a problem of this status.
   std::string refused(unsigned status, const std::string& method, const std::string& target) {

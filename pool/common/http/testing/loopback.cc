@@ -232,7 +232,7 @@ Answer ask(std::uint16_t port, std::string_view request) {
   return *answer;
 }
 
-boost::asio::awaitable<Response> echo(Request request) {
+boost::asio::awaitable<Response> echo(Request& request) {
   nlohmann::ordered_json seen;
   seen["method"] = request.method;
   seen["path"] = request.path;

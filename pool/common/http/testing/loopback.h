@@ -81,7 +81,7 @@ class Client {
 Answer ask(std::uint16_t port, std::string_view request);
 
 // Answers 200 with method, path, query, headers and body as a JSON object.
-boost::asio::awaitable<Response> echo(Request request);
+boost::asio::awaitable<Response> echo(Request& request);
 
 // Where requests wait in their handler until it is open.
 struct Barrier {
