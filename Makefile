@@ -2,7 +2,7 @@
 SHELL := /bin/bash
 .DEFAULT_GOAL := help
 .PHONY: help setup build test simulate proxies flux fuzz demo demo-down chaos check bench bench-engine bench-report \
-        bench-service bench-service-report bench-operator bench-operator-report release publish clean
+        bench-service bench-service-report bench-operator bench-operator-report profile-service release publish clean
 
 help: ## Show this list
 	@grep -hE '^[a-z-]+:.*##' $(MAKEFILE_LIST) | sed -E 's/:.*## /\t/' | awk -F'\t' '{printf "  make %-21s %s\n", $$1, $$2}'
@@ -59,6 +59,10 @@ bench-service: setup ## Measure the service and a Go service side by side: QUICK
 
 bench-service-report: ## Write the figures of bench-service into docs/performance.md
 	@e2e/peers/service/report build/bench/service.json docs/performance.md
+
+profile-service: setup ## Show where a request's time goes: CASE=post|batch|list, CLIENTS=64, EVENTS=100 (of a batch)
+	@hack/setup profile
+	@e2e/peers/service/profile $(if $(CASE),--case $(CASE)) $(if $(CLIENTS),--clients $(CLIENTS)) $(if $(EVENTS),--events $(EVENTS))
 
 bench-operator: setup ## Measure the operator and one of controller-runtime side by side: STORAGE_POOLS=2000, ROUNDS=1
 	@e2e/peers/operator/bench $(if $(STORAGE_POOLS),--storage-pools $(STORAGE_POOLS)) $(if $(ROUNDS),--rounds $(ROUNDS))
