@@ -16,8 +16,10 @@ std::string written(std::string_view text) {
 
 TEST(JsonObjectWriter, EscapesEveryCharacterAsAJsonLibraryDoes) {
   for (int c = 0; c < 0x80; ++c) {
-    const std::string text = std::string("a") + static_cast<char>(c) + "é" + static_cast<char>(c);
-    EXPECT_EQ(written(text), (nlohmann::json{{"t", text}}.dump())) << c;
+    for (std::size_t before = 0; before < 18; ++before) {
+      const std::string text = std::string(before, 'a') + static_cast<char>(c) + "é" + static_cast<char>(c);
+      EXPECT_EQ(written(text), (nlohmann::json{{"t", text}}.dump())) << c << " after " << before;
+    }
   }
   EXPECT_EQ(written(""), R"({"t":""})");
 }

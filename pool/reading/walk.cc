@@ -68,10 +68,9 @@ std::optional<tables::StoreError> Walk::take_slice(postgres::Result answer) {
   const std::int64_t shown = std::min(*found, room());
   const bool shown_all = *found == shown && (*found > 0 || skip_ == 0);
   page_.pagination.has_more = *found > shown;
+  page_.events.reserve(page_.events.size() + static_cast<std::size_t>(shown));
   for (std::int64_t at = 0; at < shown; ++at) {
-    auto& row = answer.rows.at(static_cast<std::size_t>(at));
-    row.erase(row.begin(), row.begin() + kSliceColumns);
-    auto event = tables::read_event(std::move(row));
+    auto event = tables::read_event(std::move(answer.rows.at(static_cast<std::size_t>(at))), kSliceColumns);
     if (!event) return unreadable("a stored event cannot be read");
     page_.events.push_back(std::move(*event));
   }

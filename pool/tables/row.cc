@@ -40,7 +40,8 @@ std::string selected(const std::string& column, event::kind::Unsent) {
 // Reads the columns of a row one after the other.
 class Row {
  public:
-  explicit Row(std::vector<std::optional<std::string>> columns) : columns_(std::move(columns)) {}
+  Row(std::vector<std::optional<std::string>> columns, std::size_t first)
+      : columns_(std::move(columns)), next_(first) {}
 
   bool complete() const { return readable_ && next_ == columns_.size(); }
 
@@ -82,7 +83,7 @@ class Row {
   }
 
   std::vector<std::optional<std::string>> columns_;
-  std::size_t next_ = 0;
+  std::size_t next_;
   bool readable_ = true;
 };
 
@@ -92,8 +93,8 @@ const std::string kEventColumns = event::comma_list([](const auto& field) {
   return field.column.empty() ? std::string() : selected(std::string(field.name), field.kind);
 });
 
-std::optional<event::Event> read_event(std::vector<std::optional<std::string>> columns) {
-  Row row(std::move(columns));
+std::optional<event::Event> read_event(std::vector<std::optional<std::string>> columns, std::size_t first) {
+  Row row(std::move(columns), first);
   event::Event event;
   event::for_each_field([&](const auto& field) {
     if (!field.column.empty()) row.read(event.*field.member);

@@ -3,6 +3,7 @@
 // pool/ingest/rows.h.
 #pragma once
 
+#include <cstddef>
 #include <optional>
 #include <string>
 #include <vector>
@@ -18,7 +19,7 @@ extern const std::string kEventColumns;
 // later. In days of 24 hours: one of timestamptz may have 23 or 25, by the session's time zone.
 inline const std::string kExpiresAt = "event_timestamp + retention_days * interval '24 hours'";
 
-// No value when the row is not one of `kEventColumns`.
-std::optional<event::Event> read_event(std::vector<std::optional<std::string>> row);
+// No value when the row, from its column `first` on, is not one of `kEventColumns`.
+std::optional<event::Event> read_event(std::vector<std::optional<std::string>> row, std::size_t first = 0);
 
 }  // namespace storagepool::tables

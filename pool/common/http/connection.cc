@@ -233,19 +233,23 @@ asio::awaitable<bool> Connection::write(Response& response, const Request& reque
   const std::string head = format_head(response, request.request_id, kept, runtime::wall_now());
   const bool with_body = request.method != "HEAD" && may_have_body(response.status);
   answer_.emplace(pace_of_sending(context_->limits.pace), runtime::steady_now());
-  TimedSocket::Parts parts = {asio::buffer(head),
-                              with_body ? asio::buffer(response.body) : asio::const_buffer()};
+  std::size_t left = body_size(response);
+  const auto sent = [&left, reservation](std::string& piece) {
+    left -= piece.size();
+    piece = {};
+    if (reservation != nullptr) reservation->become(left);
+  };
+  auto next = response.pieces.begin();
+  std::string& first = response.body.empty() && next != response.pieces.end() ? *next++ : response.body;
+  TimedSocket::Parts parts = {asio::buffer(head), with_body ? asio::buffer(first) : asio::const_buffer()};
   // Most answers fit into the socket's buffer at once, and then there is nothing to wait for.
   error_code error;
   bool written = socket_->write_at_once(parts, error);
   if (!written && !error) written = co_await write_slowly(parts);
-  std::size_t left = body_size(response) - response.body.size();
-  for (std::string& piece : response.pieces) {
-    if (!written || !with_body) break;
-    written = co_await write_slowly({asio::buffer(piece), asio::const_buffer()});
-    left -= piece.size();
-    piece = {};
-    if (reservation != nullptr) reservation->become(left);
+  if (written) sent(first);
+  for (; written && with_body && next != response.pieces.end(); ++next) {
+    written = co_await write_slowly({asio::buffer(*next), asio::const_buffer()});
+    if (written) sent(*next);
   }
   answer_.reset();
   co_return written;
