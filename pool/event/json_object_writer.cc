@@ -3,6 +3,8 @@
 #include <cstdint>
 #include <cstring>
 
+#include "pool/common/encoding/encoding.h"
+
 namespace storagepool::event {
 namespace {
 
@@ -33,16 +35,13 @@ std::size_t plain_bytes(std::string_view text) {
 
 void append_escape(std::string& out, char c) {
   constexpr std::string_view kShort = "\"\"\\\\\bb\ff\nn\rr\tt";  // a character, then what stands for it
-  constexpr std::string_view kHexDigits = "0123456789abcdef";
   for (std::size_t i = 0; i < kShort.size(); i += 2) {
     if (kShort[i] != c) continue;
     out += '\\';
     out += kShort[i + 1];
     return;
   }
-  out += "\\u00";
-  out += kHexDigits[static_cast<unsigned char>(c) >> 4];
-  out += kHexDigits[static_cast<unsigned char>(c) & 15];
+  out += "\\u00" + encoding::encode_hex(std::string_view(&c, 1));
 }
 
 }  // namespace

@@ -1,7 +1,6 @@
 #include "pool/event/json_plain.h"
 
 #include <algorithm>
-#include <charconv>
 #include <cstdint>
 #include <string>
 #include <utility>
@@ -35,8 +34,7 @@ std::string_view trimmed(std::string_view token) {
 class PlainReader {
  public:
   std::optional<JsonMembers> read(std::string_view text, std::span<const std::string_view> wanted) {
-    if (padded_.size() < text.size() + simdjson::SIMDJSON_PADDING)
-      padded_.resize(std::max(2 * padded_.size(), text.size() + simdjson::SIMDJSON_PADDING));
+    padded_.resize(std::max(padded_.size(), text.size() + simdjson::SIMDJSON_PADDING));
     std::copy(text.begin(), text.end(), padded_.begin());
     ondemand::document document;
     ondemand::object object;

@@ -36,17 +36,15 @@ def read_callgrind(path: Path) -> Costs:
     """A file in callgrind's format (valgrind manual, "Callgrind Format Specification")."""
     costs = Costs()
     names: dict[tuple[str, str], str] = {}
-    place = {"ob": "", "fn": "", "cob": "", "cfn": ""}
+    place = {"ob": "", "fn": "", "cfn": ""}
     of_call = False  # the next line of numbers is what a call took, which its function counts itself
     for line in path.read_text(errors="replace").splitlines():
         if match := re.match(r"^(ob|fn|cob|cfn)=(\(\d+\))(?: (.*))?$", line):
             kind, number, name = match.groups()
-            key = (kind[-2:], number)
+            key = (kind[-2:], number)  # calls share the names' numbers
             if name:
                 names[key] = name
             place[kind] = names.get(key, "")
-            if kind == "fn":
-                place["cob"] = ""
         elif line.startswith("calls="):
             if ALLOCATIONS.match(place["cfn"]) and not ALLOCATIONS.match(place["fn"]):
                 costs.allocations += int(line[len("calls=") :].split()[0])
@@ -67,8 +65,7 @@ def room_of(library: str, function: str) -> str:
     if "malloc" in name:
         return "allocation"
     if match := NAMESPACES.search(function):
-        ours, boost, other, std = match.groups()
-        return f"{ours}" if ours else (boost or other or std)
+        return next(group for group in match.groups() if group)
     if re.match(r"_*(mem|str)\w*", function) and name.startswith("libc."):
         return "copying and comparing"
     return name.partition(".so")[0] or "unknown"

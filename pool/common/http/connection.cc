@@ -251,6 +251,7 @@ asio::awaitable<bool> Connection::write(Response& response, const Request& reque
     written = co_await write_slowly({asio::buffer(*next), asio::const_buffer()});
     if (written) sent(*next);
   }
+  socket_->clear_deadline();
   answer_.reset();
   co_return written;
 }
@@ -267,7 +268,6 @@ asio::awaitable<bool> Connection::write_slowly(TimedSocket::Parts parts) {
     parts[1] += sent - of_first;
     done = parts[0].size() + parts[1].size() == 0;
   }
-  socket_->clear_deadline();
   co_return done;
 }
 

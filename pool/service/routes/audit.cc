@@ -119,7 +119,6 @@ struct Routes {
     const auto now = context.now();
     auto unit = co_await context.validation.read(call, std::move(request.body), now, context.event_times);
     if (!unit) co_return invalid(unit.error(), request);
-    request.body = {};
     for (const Event& event : *unit) context.on_received(now - event.event_timestamp);
     const std::vector<std::string> given = given_ids(*unit);
     if (auto refusal = identify(request, *unit, call)) co_return std::move(*refusal);
