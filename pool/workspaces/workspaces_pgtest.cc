@@ -111,7 +111,7 @@ TEST_F(WorkspacesTest, AreCountedByStateWhileTheRegistryCanBeRead) {
   auto options = testing::hasty();
   options.drop_after = 1h;
   options.finish_after = 1h;
-  Pod pod(context_, *server_, {.acquire_timeout = 200ms}, options);
+  Pod pod(context_, *server_, {.acquire_timeout = 2s}, options);
   EXPECT_EQ(pod.workspaces.counts(), std::nullopt);
   pod.start();
   wait_until([&] { return pod.workspaces.counts().has_value(); });
