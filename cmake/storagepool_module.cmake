@@ -15,6 +15,7 @@
 #
 #   storagepool_program(datastorage SOURCES main.cc DEPENDS storagepool::service)
 #   storagepool_e2e(TESTS ... DEPENDS ...)   scenarios on a cluster; tier "e2e", or the one that TIER names
+#   _storagepool_tests(x_e2etest control-plane 900 SOURCES ... DEPENDS ...)   beside an API server of their own; that tier
 #
 # A room has one test binary for each tier, `<room>_test` and `<room>_pgtest`, where the room is its path below pool/ or
 # operator/ with `_` for `/` and without `common`: http_test, engine_core_test, ingest_pgtest; and `<room>_<file>` for what
@@ -90,6 +91,8 @@ function(_storagepool_unite result target)
   set("${result}" ${united} PARENT_SCOPE)
 endfunction()
 
+add_custom_target(scenarios) # what runs beside all the rest, and so is built first (hack/test)
+
 # Makes the tests of one binary as many CTest tests as it has source files, each a part of the suites in a process of its
 # own, so that none of them is what all others wait for.
 function(_storagepool_tests target tier timeout)
@@ -121,6 +124,9 @@ function(_storagepool_tests target tier timeout)
   endforeach()
   _storagepool_room(room)
   _storagepool_add_to_room("${room}" "${target}")
+  if(tier STREQUAL "e2e")
+    add_dependencies(scenarios "${target}")
+  endif()
 endfunction()
 
 function(storagepool_module name)

@@ -6,6 +6,7 @@
 #include <utility>
 
 #include "e2e/support/kubectl.h"
+#include "e2e/support/objects.h"
 #include "e2e/support/poll.h"
 
 namespace storagepool::e2e {
@@ -44,7 +45,7 @@ Postgres::Postgres(std::string name_space, int max_connections) : namespace_(std
 void Postgres::wait_until_it_answers() const {
   must(eventually(kStartDeadline,
                   [&]() -> std::string {
-                    const auto deployment = kubectl_json({"-n", namespace_, "get", "deployment", "postgres"});
+                    const auto deployment = get_object(namespace_, "deployment", "postgres");
                     if (deployment["status"].value("readyReplicas", 0) != 1) {
                       return "deployment postgres: " + deployment["status"].dump();
                     }
@@ -87,9 +88,9 @@ void Postgres::cut_off() const {
              superuser(
                  std::string("select pg_terminate_backend(pid) from pg_stat_activity where usename = '") +
                  kRole + "'");
-             const auto slices = kubectl_json({"-n", namespace_, "get", "endpointslices", "-l",
-                                               "kubernetes.io/service-name in (postgres,postgres-direct)"});
-             for (const auto& slice : slices["items"]) {
+             const auto slices = list_objects(namespace_, "endpointslices",
+                                              "kubernetes.io/service-name%20in%20(postgres,postgres-direct)");
+             for (const auto& slice : slices) {
                if (slice.contains("endpoints") && slice["endpoints"].is_array() &&
                    !slice["endpoints"].empty()) {
                  return "a Service still has endpoints";
@@ -107,9 +108,8 @@ void Postgres::restore() const {
 
 void Postgres::crash() const {
   const auto restarts = [&] {
-    const auto pods =
-        kubectl_json({"-n", namespace_, "get", "pods", "-l", "app.kubernetes.io/name=postgres"});
-    return pods.at("items").at(0).at("status").at("containerStatuses").at(0).at("restartCount").get<int>();
+    const auto pods = list_objects(namespace_, "pods", "app.kubernetes.io/name=postgres");
+    return pods.at(0).at("status").at("containerStatuses").at(0).at("restartCount").get<int>();
   };
   const int before = restarts();
   // How the shell in the dying container ends is not known: whether the container did is looked at below.

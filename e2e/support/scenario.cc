@@ -10,6 +10,7 @@
 #include <utility>
 
 #include "e2e/support/node.h"
+#include "e2e/support/objects.h"
 #include "e2e/support/port_forward.h"
 
 namespace storagepool::e2e {
@@ -69,8 +70,9 @@ void Scenario::TearDown() {
                R"({"metadata":{"finalizers":null}})"});
     }
   }
-  const Result gone = kubectl({"delete", "namespace", namespace_, "--timeout=120s"}, {}, kDeleteDeadline);
-  EXPECT_TRUE(gone.ok()) << gone.err;
+  // hack/e2e waits until it is gone, once for all.
+  const Result deleted = kubectl({"delete", "namespace", namespace_, "--wait=false"});
+  EXPECT_TRUE(deleted.ok()) << deleted.err;
 }
 
 json Scenario::pool(const std::string& name, int replicas, const json& changes) {
@@ -103,11 +105,11 @@ void Scenario::patch(const std::string& name, const json& changes) {
 }
 
 json Scenario::get(const std::string& kind, const std::string& name) {
-  return kubectl_json({"-n", namespace_, "get", kind, name});
+  return get_object(namespace_, kind, name);
 }
 
 json Scenario::list(const std::string& kind, const std::string& selector) {
-  return std::move(kubectl_json({"-n", namespace_, "get", kind, "-l", selector}).at("items"));
+  return list_objects(namespace_, kind, selector);
 }
 
 ::testing::AssertionResult Scenario::becomes_ready(const std::string& name, int replicas,
@@ -145,8 +147,7 @@ pid_t Scenario::process_of(const std::string& pod) {
 
 std::vector<std::string> Scenario::events_about(const std::string& name) {
   std::vector<std::string> lines;
-  const json events = kubectl_json({"-n", namespace_, "get", "events.events.k8s.io"});
-  for (const auto& event : events["items"]) {
+  for (const json& event : list_objects(namespace_, "events", "")) {
     const json regarding = event.value("regarding", json::object());
     if (regarding.value("kind", "") == "StoragePool" && regarding.value("name", "") == name) {
       lines.push_back(event.value("reason", "") + ": " + event.value("note", ""));
@@ -200,8 +201,7 @@ void Scenario::write_artifacts() {
       "storagepools,statefulsets,deployments,pods,services,configmaps,poddisruptionbudgets,events.events.k8s."
       "io";
   write("objects.yaml", kubectl({"-n", namespace_, "get", kKinds, "-o", "yaml"}));
-  const json pods = kubectl_json({"-n", namespace_, "get", "pods"});
-  for (const auto& pod : pods["items"]) {
+  for (const json& pod : list("pods", "")) {
     const std::string name = pod["metadata"]["name"];
     write(name + ".log", kubectl({"-n", namespace_, "logs", name, "--all-containers"}));
     write(name + ".previous.log",

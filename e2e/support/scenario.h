@@ -1,4 +1,4 @@
-// The fixture of every scenario: a namespace of its own, gone with everything in it when the test ends.
+// The fixture of every scenario: a namespace of its own, which goes with everything in it when the test ends.
 // Requests carry the token of its service account unless they bring another. When the test failed, what the
 // namespace held (objects, events, logs) is first written to the folder $STORAGEPOOL_E2E_ARTIFACTS, if that
 // is set, and the StoragePools and events to the test's output.

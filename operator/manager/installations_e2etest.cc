@@ -56,12 +56,17 @@ class Installations : public testing::Fleet {
   }
 };
 
-// Changes limits all the time.
+// Changes limits all the time, at a pace that leaves something to write at any moment.
 class Changes {
+  static constexpr auto kPace = 20ms;
+
  public:
   explicit Changes(std::function<void(int number, std::int64_t limit)> change)
       : thread_([change = std::move(change)](const std::stop_token& stop) {
-          for (int i = 0; !stop.stop_requested(); ++i) change(i % kSome, 3 + i % 7);
+          for (int i = 0; !stop.stop_requested(); ++i) {
+            change(i % kSome, 3 + i % 7);
+            std::this_thread::sleep_for(kPace);
+          }
         }) {}
 
  private:

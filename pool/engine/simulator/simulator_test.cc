@@ -10,11 +10,7 @@
 namespace storagepool::engine::simulator {
 namespace {
 
-#ifdef __SANITIZE_THREAD__
-constexpr std::uint64_t kSchedules = 10000;
-#else
 constexpr std::uint64_t kSchedules = 40000;
-#endif
 
 TEST(CoreSimulator, KeepsItsInvariantsThroughRandomSchedules) {
   Coverage seen;
