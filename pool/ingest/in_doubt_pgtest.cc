@@ -78,6 +78,14 @@ TEST_F(IngestInDoubtTest, EveryCutIsSurvivedWithEachEventStoredOnce) {
   expect_exact();
 }
 
+TEST_F(IngestInDoubtTest, WhatIsThereAlreadyIsLeftAndTheRestIsStored) {
+  Pod& pod = make_pod();
+  std::vector<event::Event> events = must_store(pod.ingest, some_events(false)).events;
+  events.push_back(new_event());
+  must_store(pod.ingest, events);
+  EXPECT_EQ(count(), "3");
+}
+
 TEST_F(IngestInDoubtTest, ACommitThatAFailoverHasLostIsMadeAgain) {
   const postgres::testing::Server next;
   {

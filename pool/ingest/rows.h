@@ -20,9 +20,12 @@ namespace storagepool::ingest {
 // The sixteen bytes of a UUID in its canonical form; no value for any other text.
 std::optional<std::array<char, 16>> uuid_bytes(std::string_view canonical);
 
-// Stores rows under ids that no client made. A row that is there already, which can only come from an earlier
-// attempt with the same batch, is left as it is. Returns nothing.
+// Stores rows under ids that no client made. Returns nothing. Ends with kThere, having done nothing, when a
+// row is there already, which can only come from an earlier attempt with the same events; kInsertMissingRows
+// leaves such a row as it is and stores the others, and costs the server a sixth more.
 extern const std::string kInsertRows;
+extern const std::string kInsertMissingRows;
+inline constexpr std::string_view kThere = "23505";  // unique_violation
 
 // Stores rows whose ids may be a client's: such an id is claimed first, in the order of ids so that two of
 // these statements cannot deadlock, and its row is stored only if it was free. Nothing is stored of a unit
@@ -32,7 +35,8 @@ extern const std::string kInsertRows;
 extern const std::string kClaimAndInsertRows;
 inline constexpr std::string_view kRaced = "2201W";  // a LIMIT below zero
 
-// The parameters of kInsertRows. Every event's `event_id` and `parent_event_id` must be canonical.
+// The parameters of kInsertRows and kInsertMissingRows. Every event's `event_id` and `parent_event_id` must
+// be canonical.
 std::vector<postgres::Parameter> row_parameters(std::span<const event::Event* const> events);
 // Those of kClaimAndInsertRows; `units`: which unit each event belongs to.
 std::vector<postgres::Parameter> claim_parameters(std::span<const event::Event* const> events,

@@ -73,17 +73,18 @@ TEST(InsertRows, NamesEveryColumnAndEveryArray) {
       "severity, "
       "actor_id, actor_type, retention_days::integer, is_sensitive, event_data, namespace, cluster_id, "
       "actor_ip::inet, duration_ms, error_code, error_message, client_event_id, parent_missing "
-      "FROM unnest($1::uuid[], $2::timestamptz[], $3::text[], $4::text[], $5::text[], $6::text[], "
-      "$7::text[], "
-      "$8::text[], $9::uuid[], $10::date[], $11::text[], $12::text[], $13::text[], $14::text[], $15::text[], "
-      "$16::bigint[], $17::boolean[], $18::json[], $19::text[], $20::text[], $21::text[], $22::bigint[], "
-      "$23::text[], $24::text[], $25::text[], $26::boolean[], $27::boolean[]) "
-      "AS given(event_id, event_timestamp, event_type, version, event_category, event_action, "
-      "event_outcome, correlation_id, parent_event_id, parent_event_date, resource_type, resource_id, "
-      "severity, "
-      "actor_id, actor_type, retention_days, is_sensitive, event_data, namespace, cluster_id, actor_ip, "
-      "duration_ms, error_code, error_message, client_event_id, id_from_client, parent_missing) ON CONFLICT "
-      "DO NOTHING");
+      "FROM (SELECT unnest($1::uuid[]) AS event_id, unnest($2::timestamptz[]) AS event_timestamp, "
+      "unnest($3::text[]) AS event_type, unnest($4::text[]) AS version, unnest($5::text[]) AS "
+      "event_category, unnest($6::text[]) AS event_action, unnest($7::text[]) AS event_outcome, "
+      "unnest($8::text[]) AS correlation_id, unnest($9::uuid[]) AS parent_event_id, "
+      "unnest($10::date[]) AS parent_event_date, unnest($11::text[]) AS resource_type, "
+      "unnest($12::text[]) AS resource_id, unnest($13::text[]) AS severity, unnest($14::text[]) AS "
+      "actor_id, unnest($15::text[]) AS actor_type, unnest($16::bigint[]) AS retention_days, "
+      "unnest($17::boolean[]) AS is_sensitive, unnest($18::json[]) AS event_data, "
+      "unnest($19::text[]) AS namespace, unnest($20::text[]) AS cluster_id, unnest($21::text[]) AS "
+      "actor_ip, unnest($22::bigint[]) AS duration_ms, unnest($23::text[]) AS error_code, "
+      "unnest($24::text[]) AS error_message, unnest($25::text[]) AS client_event_id, "
+      "unnest($26::boolean[]) AS id_from_client, unnest($27::boolean[]) AS parent_missing) AS given");
 }
 
 TEST(InsertRows, NamesEveryColumnThatIsRead) {

@@ -185,7 +185,9 @@ awaitable<Writer::Failure> Writer::attempt(postgres::Connection& connection, std
   std::vector<postgres::Parameter> parameters =
       claims ? claim_parameters(events, numbers_of(units)) : row_parameters(events);
   const std::string& sql = claims ? kClaimAndInsertRows : kInsertRows;
-  const auto written = co_await connection.query(sql, std::move(parameters), deadline_);
+  auto written = co_await connection.query(sql, std::move(parameters), deadline_);
+  if (!written && !claims && written.error().sqlstate == kThere)
+    written = co_await connection.query(kInsertMissingRows, row_parameters(events), deadline_);
   if (!written) co_return written.error();
 
   StoredIds before;
