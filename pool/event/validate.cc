@@ -1,7 +1,5 @@
 #include "pool/event/validate.h"
 
-#include <arpa/inet.h>
-
 #include <array>
 #include <charconv>
 #include <cmath>
@@ -12,6 +10,7 @@
 #include <utility>
 
 #include "pool/common/settings/duration.h"
+#include "pool/event/address.h"
 #include "pool/event/fields.h"
 #include "pool/event/json_members.h"
 #include "pool/event/text.h"
@@ -71,12 +70,6 @@ std::optional<std::int64_t> whole_number(const JsonValue& value) {
   std::from_chars(value.text.data(), value.text.data() + value.text.size(), number);
   if (std::abs(number) > kMostExact || number != std::trunc(number)) return std::nullopt;
   return static_cast<std::int64_t>(number);
-}
-
-bool is_address(const std::string& text) {
-  std::array<unsigned char, sizeof(in6_addr)> address{};
-  return inet_pton(AF_INET, text.c_str(), address.data()) == 1 ||
-         inet_pton(AF_INET6, text.c_str(), address.data()) == 1;
 }
 
 // Reads the fields into an event, one after the other, and collects what is wrong.
@@ -187,8 +180,9 @@ class Reader {
   template <typename Value>
   void take(const Field<kind::Address, Value>& field, JsonValue& value, Value& member) {
     if (is_empty(value)) return fill_in(field.absence, member);
-    if (value.kind != JsonKind::kString || !is_address(value.text)) return refuse(field, value);
-    member = std::move(value.text);
+    auto address = value.kind == JsonKind::kString ? canonical_address(value.text) : std::nullopt;
+    if (!address) return refuse(field, value);
+    member = std::move(*address);
   }
   template <typename Value>
   void take(const Field<kind::Integer, Value>& field, const JsonValue& value, Value& member) {

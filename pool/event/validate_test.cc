@@ -197,6 +197,7 @@ TEST(ValidateEvent, KnowsTheOutcomes) {
 TEST(ValidateEvent, TakesAddressesOnly) {
   for (const char* good : {"192.0.2.7", "::1", "2001:DB8::1", "::ffff:192.0.2.7"})
     EXPECT_TRUE(with("actor_ip", good));
+  EXPECT_EQ(with("actor_ip", "2001:DB8:0::1")->actor_ip, "2001:db8::1") << "as it is stored and read back";
   for (const char* bad :
        {"zzz", "192.0.2.256", "192.0.2", "1.2.3.4/8", "fe80::1%eth0", "localhost", "1.2.3.4 "}) {
     EXPECT_THAT(refusal("actor_ip", bad), HasSubstr("allowed: an IPv4 or IPv6 address")) << bad;
