@@ -10,6 +10,10 @@ namespace storagepool::event {
 
 class JsonObjectWriter {
  public:
+  JsonObjectWriter() = default;
+  // Writes into the room of `buffer`, whose text is dropped.
+  explicit JsonObjectWriter(std::string buffer) : out_(std::move(buffer)) { out_.clear(); }
+
   void raw(std::string_view name, std::string_view json) {
     begin(name);
     out_ += json;

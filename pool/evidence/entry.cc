@@ -1,0 +1,98 @@
+#include "pool/evidence/entry.h"
+
+#include <algorithm>
+#include <chrono>
+#include <limits>
+#include <type_traits>
+
+#include "pool/common/runtime/check.h"
+
+namespace storagepool::evidence {
+namespace {
+
+constexpr char kForm = 0x01;
+
+template <typename T>
+void put(std::string& out, T value) {
+  auto bits = static_cast<std::make_unsigned_t<T>>(value);
+  for (std::size_t left = sizeof bits; left > 0; --left) out += static_cast<char>(bits >> (8 * (left - 1)) & 0xFF);
+}
+
+template <std::size_t size>
+void put(std::string& out, const std::array<std::uint8_t, size>& bytes) {
+  out.append(reinterpret_cast<const char*>(bytes.data()), size);
+}
+
+int digit_of(char c) {
+  if (c >= '0' && c <= '9') return c - '0';
+  return c >= 'a' && c <= 'f' ? c - 'a' + 10 : -1;
+}
+
+void put_uuid(std::string& out, std::string_view uuid) {
+  constexpr std::size_t kUuidBytes = 16;
+  const std::size_t begin = out.size();
+  int high = -1;
+  bool canonical = true;
+  for (const char c : uuid) {
+    if (c == '-') continue;
+    const int digit = digit_of(c);
+    canonical = canonical && digit >= 0;
+    if (high < 0) {
+      high = digit;
+    } else {
+      out += static_cast<char>(high << 4 | digit);
+      high = -1;
+    }
+  }
+  STORAGEPOOL_INVARIANT(canonical && out.size() - begin == kUuidBytes, "an event without a canonical id",
+                        {"characters", uuid.size()});
+}
+
+template <std::size_t size>
+std::array<std::uint8_t, size> first_of(const Sha256& digest) {
+  std::array<std::uint8_t, size> first;
+  std::copy_n(digest.begin(), size, first.begin());
+  return first;
+}
+
+}  // namespace
+
+Keys make_keys(std::string_view seed) {
+  return {.mac = derive_key(seed, "mac"), .tag = derive_key(seed, "tag")};
+}
+
+std::int64_t batch_id(runtime::Timestamp now, std::uint16_t random) {
+  constexpr int kRandomBits = 12;
+  constexpr runtime::Timestamp kBegin{std::chrono::sys_days{std::chrono::year{2020} / 1 / 1}};
+  constexpr std::int64_t kMost = std::numeric_limits<std::int64_t>::max() >> kRandomBits;
+  const std::int64_t microseconds = std::clamp<std::int64_t>((now - kBegin).count(), 0, kMost);
+  return microseconds << kRandomBits | (random & ((1 << kRandomBits) - 1));
+}
+
+EntryWriter::EntryWriter(const Keys& keys) : macs_(keys.mac), tags_(keys.tag) {}
+
+void EntryWriter::append(std::string& entries, const event::Event& event, const Reception& reception) {
+  const std::size_t begin = entries.size();
+  STORAGEPOOL_INVARIANT(event.retention_days >= 0 && event.retention_days <= 0xFFFF, "retention beyond 16 bits",
+                        {"days", event.retention_days});
+  entries += kForm;
+  put_uuid(entries, event.event_id);
+  put(entries, std::int64_t{event.event_timestamp.time_since_epoch().count()});
+  put(entries, static_cast<std::uint16_t>(event.retention_days));
+  put(entries, tag(event.correlation_id));
+  put(entries, heads_.digester().sha256(heads_.write(event, reception)));
+  STORAGEPOOL_INVARIANT(entries.size() - begin == kEntryBytes, "an entry of another size",
+                        {"bytes", entries.size() - begin});
+}
+
+std::array<std::uint8_t, kMacBytes> EntryWriter::mac(std::int64_t batch, std::string_view entries) {
+  std::string id;
+  put(id, batch);
+  return first_of<kMacBytes>(macs_.mac(id, entries));
+}
+
+std::array<std::uint8_t, kTagBytes> EntryWriter::tag(std::string_view correlation_id) {
+  return first_of<kTagBytes>(tags_.mac(correlation_id));
+}
+
+}  // namespace storagepool::evidence

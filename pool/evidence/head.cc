@@ -1,0 +1,128 @@
+#include "pool/evidence/head.h"
+
+#include <algorithm>
+#include <array>
+#include <cstdint>
+#include <optional>
+#include <tuple>
+#include <type_traits>
+#include <utility>
+
+#include <simdjson.h>
+
+#include "pool/common/encoding/encoding.h"
+#include "pool/common/runtime/check.h"
+#include "pool/event/address.h"
+#include "pool/event/fields.h"
+#include "pool/event/json_object_writer.h"
+
+namespace storagepool::evidence {
+namespace {
+
+namespace kind = event::kind;
+
+// A member of the head: a field of the event by its place in the table, or one of the reception, which come after those.
+struct Member {
+  std::string_view name{};
+  std::size_t of = 0;
+};
+constexpr std::array<std::string_view, 4> kReception = {"principal", "received_at", "received_from", "salt"};
+
+template <typename Kind, typename Value>
+constexpr std::string_view name_of(const event::Field<Kind, Value>& field) {
+  if constexpr (std::is_same_v<Kind, kind::Unsent>) return {};
+  if constexpr (std::is_same_v<Kind, kind::Object>) return "event_data_sha256";
+  return field.name == "error_message" ? "error_message_sha256" : field.name;
+}
+
+constexpr std::size_t kShownFields = std::apply(
+    [](const auto&... fields) { return (std::size_t{!name_of(fields).empty()} + ...); }, event::kFields);
+
+// In the order of the head: by name, all of which are ASCII.
+constexpr auto kMembers = [] {
+  std::array<Member, kShownFields + kReception.size()> members{};
+  std::size_t next = 0;
+  std::size_t at = 0;
+  event::for_each_field([&](const auto& field) {
+    if (!name_of(field).empty()) members.at(next++) = {name_of(field), at};
+    ++at;
+  });
+  for (const std::string_view name : kReception) members.at(next++) = {name, at++};
+  std::ranges::sort(members, {}, &Member::name);
+  return members;
+}();
+
+class MemberWriter {
+ public:
+  MemberWriter(std::string buffer, Digester& digester, std::string& compact)
+      : object_(std::move(buffer)), digester_(digester), compact_(compact) {}
+
+  template <typename Kind, typename Value>
+  void write(std::string_view name, const Kind& kind, const std::optional<Value>& value) {
+    if (value) write(name, kind, *value);
+  }
+  template <typename Kind>
+  void write(std::string_view name, const Kind&, const std::string& value) {
+    object_.text(name, value);
+  }
+  void write(std::string_view name, kind::Address, const std::string& value) {
+    object_.text(name, event::canonical_address(value).value_or(value));
+  }
+  void write(std::string_view name, kind::Object, const std::string& value) {
+    compact_.resize(value.size());
+    std::size_t size = 0;
+    const auto failed = simdjson::minify(value.data(), value.size(), compact_.data(), size);
+    STORAGEPOOL_INVARIANT(!failed, "event_data is not JSON", {"error", failed});
+    digest(name, std::string_view(compact_).substr(0, size));
+  }
+  void write(std::string_view name, kind::Time, runtime::Timestamp value) {
+    object_.text(name, runtime::format_timestamp(value));
+  }
+  void write(std::string_view name, kind::Date, runtime::Date value) {
+    object_.text(name, runtime::format_timestamp(value));
+  }
+  void write(std::string_view name, const kind::Integer&, std::int64_t value) { object_.integer(name, value); }
+  void write(std::string_view name, kind::Boolean, bool value) { object_.boolean(name, value); }
+
+  void digest(std::string_view name, std::string_view text) {
+    object_.text(name, encoding::encode_hex(digester_.sha256(text)));
+  }
+  std::string take() { return object_.take(); }
+
+ private:
+  event::JsonObjectWriter object_;
+  Digester& digester_;
+  std::string& compact_;
+};
+
+template <std::size_t at>
+void write_member(MemberWriter& writer, const event::Event& event, const Reception& reception) {
+  constexpr Member kMember = kMembers[at];
+  if constexpr (kMember.name == "error_message_sha256") {
+    if (event.error_message) writer.digest(kMember.name, *event.error_message);
+  } else if constexpr (kMember.of < event::kFieldCount) {
+    constexpr auto& kField = std::get<kMember.of>(event::kFields);
+    writer.write(kMember.name, kField.kind, event.*kField.member);
+  } else if constexpr (kMember.name == "principal") {
+    writer.write(kMember.name, kind::Shown{}, reception.principal);
+  } else if constexpr (kMember.name == "received_at") {
+    writer.write(kMember.name, kind::Time{}, reception.received_at);
+  } else if constexpr (kMember.name == "received_from") {
+    writer.write(kMember.name, kind::Shown{}, reception.received_from);
+  } else if (!reception.salt.empty()) {
+    writer.write(kMember.name, kind::Shown{}, encoding::encode_base64(reception.salt));
+  }
+}
+
+}  // namespace
+
+std::string_view HeadWriter::write(const event::Event& event, const Reception& reception) {
+  MemberWriter writer(std::move(head_), digester_, compact_);
+  [&]<std::size_t... at>(std::index_sequence<at...>) {
+    (write_member<at>(writer, event, reception), ...);
+  }(std::make_index_sequence<kMembers.size()>());
+  head_ = writer.take();
+  return head_;
+}
+
+}  // namespace storagepool::evidence
