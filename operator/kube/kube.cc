@@ -10,6 +10,9 @@ namespace {
 constexpr int kMaxListAttempts = 3;
 constexpr int kMaxOwnAttempts = 5;
 constexpr std::size_t kMaxPages = 100000;
+// No object has it, for an etcd that has never been written to is at 1. The API server compares it with that
+// of an object that is there, and makes one that is not without a look at it.
+constexpr const char* kVersionOfNone = "1";
 
 tl::unexpected<ApiError> malformed(std::string message) {
   return tl::unexpected(ApiError{.reason = std::string(kReasonMalformed), .message = std::move(message)});
@@ -107,6 +110,11 @@ Client::Result<Json> Client::apply(const ResourceType& type, Json object, const 
                      .content_type = "application/apply-patch+yaml",
                      .body = to_body(object)};
   return send(request);
+}
+
+Client::Result<Json> Client::apply_new(const ResourceType& type, Json object) const {
+  object["metadata"]["resourceVersion"] = kVersionOfNone;
+  return apply(type, std::move(object));
 }
 
 Client::Result<Json> Client::merge_patch(const ResourceType& type, const ObjectKey& key, const Json& patch,

@@ -60,6 +60,9 @@ class Client {
   Result<Json> apply_status(const ResourceType& type, Json object) const {
     return apply(type, std::move(object), {.force = true, .subresource = "status"});
   }
+  // The same for an object that must not be there yet: 409 Conflict if there is one of that name. Other
+  // things conflict too (a quota that is being counted): peek() tells.
+  Result<Json> apply_new(const ResourceType& type, Json object) const;
   // JSON merge patch (RFC 7386). With metadata.resourceVersion in `patch` it fails with 409 if the object has
   // changed.
   Result<Json> merge_patch(const ResourceType& type, const ObjectKey& key, const Json& patch,
@@ -69,8 +72,9 @@ class Client {
   // The object as it is, for who may patch objects of this type and not read them: an apply of nothing that
   // is not carried out. An object that is not there is an error of any kind.
   Result<Json> peek(const ResourceType& type, const ObjectKey& key) const;
-  // What was set by create() counts as set by apply(), so that a later apply() takes away what it leaves out
-  // (as client-go's csaupgrade does for kubectl). `stored` is an answer of either; writes only where needed.
+  // What was set by create() or merge_patch() counts as set by apply(), so that a later apply() takes away
+  // what it leaves out (as client-go's csaupgrade does for kubectl). `stored` is an answer of any of them;
+  // writes only where needed.
   Result<Json> own_as_applied(const ResourceType& type, Json stored) const;
   // 404 is an error as any other: test `is_not_found()`.
   Result<void> delete_(const ResourceType& type, const ObjectKey& key,

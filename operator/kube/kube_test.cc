@@ -136,6 +136,21 @@ TEST(ClientTest, ApplyPatchesWithTheFieldManager) {
             "/apis/storagepool.dev/v1alpha1/namespaces/n/storagepools/a/status");
 }
 
+TEST(ClientTest, WhatMustNotBeThereYetIsAppliedInOneRequest) {
+  bool there = false;
+  FakeTransport transport([&](const ApiRequest& request) -> tl::expected<std::string, ApiError> {
+    if (there) return tl::unexpected(ApiError{.status = 409, .reason = "Conflict"});
+    return request.body;
+  });
+  const Client client(transport, "me");
+  const Json object = {{"metadata", {{"name", "a"}, {"namespace", "n"}}}};
+  ASSERT_TRUE(client.apply_new(resources::kConfigMaps, object));
+  EXPECT_EQ(transport.requests().size(), 1u);
+  EXPECT_EQ(Json::parse(transport.requests()[0].body)["metadata"]["resourceVersion"], "1");
+  there = true;
+  EXPECT_TRUE(client.apply_new(resources::kConfigMaps, object).error().is_conflict());
+}
+
 TEST(ClientTest, MergePatchCreateAndDelete) {
   FakeTransport transport([](const ApiRequest&) { return R"({"metadata":{"name":"a"}})"; });
   const Client client(transport, "me");

@@ -39,6 +39,20 @@ TEST_F(ClientTest, AnApplyAfterACreateIsHealedToo) {
   EXPECT_FALSE(client_->apply(resources::kConfigMaps, less)->contains("data"));
 }
 
+TEST_F(ClientTest, WhatMustNotBeThereYetIsMadeAndOwnedByOneApply) {
+  const auto made = client_->apply_new(resources::kConfigMaps, config_map("new"));
+  ASSERT_TRUE(made) << made.error().to_string();
+  const auto owned = client_->own_as_applied(resources::kConfigMaps, *made);
+  ASSERT_TRUE(owned);
+  EXPECT_EQ(metadata_string(*owned, "resourceVersion"), metadata_string(*made, "resourceVersion"))
+      << "nothing to do, nothing written";
+  const auto again = client_->apply_new(resources::kConfigMaps, config_map("new", "other"));
+  ASSERT_FALSE(again);
+  EXPECT_TRUE(again.error().is_conflict()) << again.error().to_string();
+  const auto live = client_->get(resources::kConfigMaps, key("new"));
+  EXPECT_EQ(metadata_string(*live, "resourceVersion"), metadata_string(*made, "resourceVersion"));
+}
+
 TEST_F(ClientTest, PeeksAtWhatItMayNotRead) {
   Json secret{{"metadata", {{"name", "s"}, {"namespace", namespace_}}}, {"stringData", {{"k", "v"}}}};
   const auto made = client_->create(resources::kSecrets, secret);

@@ -73,12 +73,14 @@ Cluster::Result<Json> Children::store(Cluster& cluster, const kube::ResourceType
   const kube::ObjectKey key = kube::key_of(object);
   kube::ObjectPtr live = cluster.cached(type, key);
   if (!live) {
+    Cluster::Result<Json> created;
     if (expected.value_or(0) == 0) {
-      auto created = cluster.create(type, object);
-      if (created || !created.error().is_already_exists()) return created;
+      created = cluster.create(type, object);
+      if (created || !created.error().is_conflict()) return created;
     }
     auto found = cluster.peek(type, key);
-    if (!found) return found;
+    // Of another thing than one that is there, a quota as it may be.
+    if (!found) return created ? found : created;
     live = std::make_shared<const Json>(std::move(*found));
   }
   if (kube::controller_uid(*live) != kube::controller_uid(object))

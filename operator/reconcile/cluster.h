@@ -61,7 +61,7 @@ class Cluster {
   // About the object of this kind ("Pod") with this uid.
   virtual Result<std::vector<kube::Json>> list_events(const std::string& name_space, const std::string& kind,
                                                       const std::string& uid) = 0;
-  // Fails with 409 AlreadyExists when there is one.
+  // Fails with 409 Conflict when there is one.
   virtual Result<kube::Json> create(const kube::ResourceType& type, const kube::Json& object) = 0;
   // As it is now, without a right to read it.
   virtual Result<kube::Json> peek(const kube::ResourceType& type, const kube::ObjectKey& key) = 0;

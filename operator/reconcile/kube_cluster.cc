@@ -311,10 +311,9 @@ Cluster::Result<kube::Json> KubeCluster::shown(const kube::ResourceType& type, R
   return stored;
 }
 
-// Whose fields are whose is told apart only by what was applied, also after a create whose end was not seen.
+// Whose fields are whose is told apart only by what was applied.
 Cluster::Result<kube::Json> KubeCluster::create(const kube::ResourceType& type, const kube::Json& object) {
-  auto stored = shown(type, client_.create(type, object));
-  return stored ? shown(type, client_.own_as_applied(type, std::move(*stored))) : stored;
+  return shown(type, client_.apply_new(type, object));
 }
 Cluster::Result<kube::Json> KubeCluster::peek(const kube::ResourceType& type, const kube::ObjectKey& key) {
   return client_.peek(type, key);

@@ -95,6 +95,8 @@ TEST_F(KubeClusterTest, WhatWasWrittenIsReadAtOnce) {
       {"metadata", {{"name", "audit"}, {"namespace", "team"}, {"managedFields", Json::array()}}}};
   EXPECT_EQ(version_of(kube::resources::kServices), "none");
   ASSERT_TRUE(cluster_.create(kube::resources::kServices, object));
+  EXPECT_EQ(transport_.requests().back().content_type, "application/apply-patch+yaml")
+      << "owned as applied from the start";
   EXPECT_EQ(version_of(kube::resources::kServices), "11");
   ASSERT_TRUE(cluster_.apply(kube::resources::kServices, object));
   EXPECT_EQ(version_of(kube::resources::kServices), "12");

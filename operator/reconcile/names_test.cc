@@ -74,6 +74,19 @@ TEST_F(Names, AnObjectThatTookTheNameMeanwhileIsLeftAlone) {
   EXPECT_EQ(condition(kStalled), "True NameTaken");
 }
 
+TEST_F(Names, AConflictOverSomethingElseIsTriedAgain) {
+  start_anew();
+  cluster_.refuse_kind = "Service";
+  cluster_.refuse =
+      kube::ApiError{.status = 409, .reason = "Conflict", .message = "resourcequotas: modified"};
+  const auto outcome = look();
+  ASSERT_FALSE(outcome);
+  EXPECT_TRUE(outcome.error().is_conflict()) << outcome.error().to_string();
+  cluster_.refuse.reset();
+  settle();
+  EXPECT_EQ(condition(kReady), "True Ready");
+}
+
 TEST_F(Names, WhatIsForeignOutlivesTheStoragePool) {
   for (const auto& [kind, name] : kChildren) {
     SCOPED_TRACE(std::string(kind) + " " + name);

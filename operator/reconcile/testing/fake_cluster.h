@@ -153,7 +153,7 @@ class FakeCluster final : public Cluster, public pods::Pods {
   }
   Result<Json> create(const kube::ResourceType& type, const Json& object) override {
     const Id id{std::string(type.kind), object["metadata"]["name"]};
-    if (objects.contains(id)) return tl::unexpected(kube::ApiError{.status = 409, .reason = "AlreadyExists"});
+    if (objects.contains(id)) return tl::unexpected(kube::ApiError{.status = 409, .reason = "Conflict"});
     return write("create", id, [&](Json& stored) { stored = object; });
   }
   Result<Json> peek(const kube::ResourceType& type, const kube::ObjectKey& key) override {
