@@ -1,10 +1,10 @@
 // The operator's work queue: which objects to reconcile next. A key is queued once however often it is added;
 // a key added while it is being worked on comes again afterwards; failures come back with exponential
-// back-off, of a minute at most; a user's change goes ahead of what pods and controllers have done, and both
-// ahead of resyncs and of what a start of the operator finds. Metric names as those of client-go's workqueue,
-// so existing dashboards work. WorkQueueCore is pure and single-threaded (`now` is passed in); WorkQueue is
-// the blocking, thread-safe wrapper. The queue is bounded by the number of distinct keys, that is of objects
-// in the cluster.
+// back-off, of a minute at most; a user's change goes ahead of new objects, those of what pods and
+// controllers have done, and all of them ahead of resyncs and of what a start of the operator finds. Metric
+// names as those of client-go's workqueue, so existing dashboards work. WorkQueueCore is pure and
+// single-threaded (`now` is passed in); WorkQueue is the blocking, thread-safe wrapper. The queue is bounded
+// by the number of distinct keys, that is of objects in the cluster.
 #pragma once
 
 #include <chrono>
@@ -25,8 +25,9 @@
 namespace storagepool::kube {
 
 enum class Priority {
-  kUser,    // a spec was made, changed or deleted
-  kChange,  // a child object or a pod's report has changed, or a failure is tried again
+  kUser,    // a spec was changed or deleted
+  kNew,     // one was made: thousands that come at once keep no user's change waiting
+  kChange,  // a child object or a pod's report has changed, or what failed is tried again
   kResync,  // nothing is known to have changed
 };
 
@@ -47,7 +48,8 @@ class WorkQueueCore {
   // Later; the earlier of two times wins. A delay of 0 or less adds at once.
   void add_after(const ObjectKey& key, Priority priority, Duration delay, TimePoint now);
   // After the key's back-off, or `at_least` if that is longer: kBackoffBase times four with each call, up to
-  // kBackoffMax, less up to a fifth by chance; in place of what add_after was told before. Returns the delay.
+  // kBackoffMax, less up to a fifth by chance; in place of what add_after was told before. As urgent as what
+  // has failed, a user's change is not acted on yet. Returns the delay.
   Duration add_rate_limited(const ObjectKey& key, Duration at_least, TimePoint now);
   void forget(const ObjectKey& key);  // success: back-off starts anew
 
@@ -74,7 +76,7 @@ class WorkQueueCore {
   std::map<ObjectKey, Ready> ready_;
   std::map<std::pair<Priority, std::uint64_t>, ObjectKey> order_;  // of the ready keys
   std::uint64_t next_sequence_ = 0;
-  std::set<ObjectKey> in_work_;
+  std::map<ObjectKey, Priority> in_work_;
   std::map<ObjectKey, Priority> again_;  // added while in work
   std::map<ObjectKey, Delayed> delayed_;
   std::set<std::pair<TimePoint, ObjectKey>> by_due_;

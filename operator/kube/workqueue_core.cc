@@ -46,12 +46,16 @@ WorkQueueCore::Duration WorkQueueCore::add_rate_limited(const ObjectKey& key, Du
   std::uniform_int_distribution<Duration::rep> some(longest.count() * 4 / 5, longest.count());
   failures = std::min(failures + 1, kMost);
   const Duration delay = std::max(Duration(some(random_)), at_least);
+  auto priority = Priority::kChange;
+  if (const auto failed = in_work_.find(key); failed != in_work_.end())
+    priority = std::min(priority, failed->second);
   // What was planned before this failure is not sooner.
   if (const auto planned = delayed_.find(key); planned != delayed_.end()) {
+    priority = std::min(priority, planned->second.priority);
     by_due_.erase({planned->second.due, key});
     delayed_.erase(planned);
   }
-  add_after(key, Priority::kChange, delay, now);
+  add_after(key, priority, delay, now);
   return delay;
 }
 
@@ -66,8 +70,8 @@ std::optional<WorkQueueCore::Taken> WorkQueueCore::take(TimePoint now) {
   order_.erase(order_.begin());
   const auto entry = ready_.find(taken.key);
   taken.waited = now - entry->second.since;
+  in_work_.emplace(taken.key, entry->second.priority);
   ready_.erase(entry);
-  in_work_.insert(taken.key);
   return taken;
 }
 

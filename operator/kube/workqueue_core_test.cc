@@ -65,10 +65,12 @@ TEST(WorkQueueCoreTest, AUsersChangeIsNextHoweverMuchWaits) {
   for (int i = 0; i < 2000; ++i) queue.add({"n", std::to_string(i)}, Priority::kResync, kOpening);
   for (int i = 0; i < 500; ++i) queue.add({"n", std::to_string(i)}, Priority::kChange, kOpening);
   for (int i = 0; i < 500; ++i) queue.add_rate_limited({"m", std::to_string(i)}, 0ms, kOpening);
+  queue.add({"n", "made"}, Priority::kNew, kOpening);
   queue.add(kA, Priority::kUser, kOpening + 1s);
   queue.add({"n", "1999"}, Priority::kUser, kOpening + 1s);
   EXPECT_EQ(taken(queue, kOpening + 1s), "a");
   EXPECT_EQ(taken(queue, kOpening + 1s), "1999");
+  EXPECT_EQ(taken(queue, kOpening + 1s), "made");
   EXPECT_EQ(taken(queue, kOpening + 1s), "0") << "then the pods' news";
 }
 
@@ -95,6 +97,29 @@ TEST(WorkQueueCoreTest, WhatTheServerAskedToWaitIsWaited) {
   EXPECT_EQ(queue.next_due(), kOpening + 3min);
   queue.add(kA, Priority::kUser, kOpening);
   EXPECT_EQ(taken(queue, kOpening), "a") << "not by a user's change";
+}
+
+TEST(WorkQueueCoreTest, WhatFailedIsAsUrgentWhenItIsTriedAgain) {
+  WorkQueueCore queue;
+  queue.add(kA, Priority::kUser, kOpening);
+  EXPECT_EQ(taken(queue, kOpening), "a");
+  queue.add_rate_limited(kA, 0ms, kOpening);
+  queue.add(kA, Priority::kChange, kOpening);  // a child of it comes, and it fails again
+  queue.done(kA, kOpening);
+  EXPECT_EQ(taken(queue, kOpening), "a");
+  queue.add_rate_limited(kA, 0ms, kOpening);
+  queue.done(kA, kOpening);
+  queue.add(kB, Priority::kNew, kOpening);
+  queue.add(kC, Priority::kResync, kOpening);
+  EXPECT_EQ(taken(queue, kOpening + 1s), "a");
+  EXPECT_EQ(taken(queue, kOpening + 1s), "b");
+  EXPECT_EQ(taken(queue, kOpening + 1s), "c");
+  queue.add_rate_limited(kC, 0ms, kOpening + 1s);
+  queue.done(kC, kOpening + 1s);
+  queue.add({"n", "later"}, Priority::kChange, kOpening + 2s);
+  queue.add({"n", "resync"}, Priority::kResync, kOpening + 1s);
+  EXPECT_EQ(taken(queue, kOpening + 2s), "later");
+  EXPECT_EQ(taken(queue, kOpening + 2s), "c") << "before a resync, for it has failed";
 }
 
 TEST(WorkQueueCoreTest, WhatFailedAtOnceDoesNotComeBackAtOnce) {

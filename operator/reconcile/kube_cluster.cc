@@ -88,8 +88,9 @@ kube::InformerHandlers KubeCluster::of_storage_pools() {
       const std::lock_guard lock(mutex_);
       owned_[key].version = ++last_version_;
     }
-    if (changed_by_user(before, object))
-      changed_(key, priority_of_change(kube::resources::kStoragePools, kube::Priority::kUser));
+    if (!changed_by_user(before, object)) return;
+    const auto priority = before ? kube::Priority::kUser : kube::Priority::kNew;
+    changed_(key, priority_of_change(kube::resources::kStoragePools, priority));
   };
   handlers.on_delete = [this](const kube::ObjectPtr& object) {
     const kube::ObjectKey key = kube::key_of(*object);

@@ -4,8 +4,13 @@
 #include <atomic>
 #include <chrono>
 #include <condition_variable>
+#include <map>
 #include <mutex>
+#include <optional>
 #include <set>
+#include <string>
+#include <utility>
+#include <vector>
 
 #include <gtest/gtest.h>
 
@@ -20,7 +25,7 @@ using namespace std::chrono_literals;
 using kube::ApiError;
 using kube::Json;
 
-// Lists nothing; tells of no change until it is let go, and then that all is gone.
+// Lists next to nothing; watches tell what a test has them tell.
 class KubeClusterTest : public ::testing::Test {
  protected:
   KubeClusterTest() {
@@ -45,10 +50,39 @@ class KubeClusterTest : public ::testing::Test {
     stored["metadata"]["namespace"] = "team";
     return stored.dump();
   }
-  tl::expected<void, ApiError> stream(const std::stop_token& stop) {
+  tl::expected<void, ApiError> stream(const kube::StreamRequest& request, const kube::LineHandler& on_line,
+                                      const std::stop_token& stop) {
     std::unique_lock lock(mutex_);
-    held_.wait(lock, stop, [] { return false; });
+    while (held_.wait(lock, stop, [&] { return !told_[request.path].empty(); })) {
+      const auto lines = std::exchange(told_[request.path], {});
+      lock.unlock();
+      for (const std::string& line : lines) on_line(line);
+      lock.lock();
+    }
     return tl::unexpected(ApiError{.reason = std::string(kube::kReasonCancelled)});
+  }
+  // The watch of StoragePools tells of one; with which priority it is to be looked at.
+  kube::Priority told(const char* type, int version, int generation) {
+    const Json event{{"type", type},
+                     {"object",
+                      {{"apiVersion", "storagepool.dev/v1alpha1"},
+                       {"kind", "StoragePool"},
+                       {"metadata",
+                        {{"name", "audit"},
+                         {"namespace", "team"},
+                         {"resourceVersion", std::to_string(version)},
+                         {"generation", generation}}}}}};
+    std::unique_lock lock(mutex_);
+    priority_.reset();
+    told_[kube::collection_path(kube::resources::kStoragePools, "")].push_back(event.dump());
+    held_.notify_all();
+    EXPECT_TRUE(held_.wait_for(lock, 30s, [&] { return priority_.has_value(); }));
+    return priority_.value_or(kube::Priority::kResync);
+  }
+  void changed(kube::Priority priority) {
+    const std::lock_guard lock(mutex_);
+    priority_ = priority;
+    held_.notify_all();
   }
   // "audit" declares what it holds, "plain" nothing.
   static Json workloads() {
@@ -80,14 +114,20 @@ class KubeClusterTest : public ::testing::Test {
 
   std::mutex mutex_;
   std::condition_variable_any held_;
+  std::map<std::string, std::vector<std::string>> told_;  // by path
+  std::optional<kube::Priority> priority_;
   std::atomic<int> writes_{0};
   kube::FakeTransport transport_{
       [this](const kube::ApiRequest& request) { return answer(request); },
-      [this](const auto&, const auto&, const std::stop_token& stop) { return stream(stop); }};
+      [this](const auto& request, const auto& on_line, const std::stop_token& stop) {
+        return stream(request, on_line, stop);
+      }};
   kube::Client client_{transport_, "me"};
   kube::EventRecorder recorder_{client_, "storagepool.dev/operator", "me"};
   runtime::Metrics metrics_;
-  KubeCluster cluster_{transport_, client_, recorder_, metrics_, true, [](const auto&, kube::Priority) {}};
+  KubeCluster cluster_{transport_, client_,
+                       recorder_,  metrics_,
+                       true,       [this](const auto&, kube::Priority priority) { changed(priority); }};
 };
 
 TEST_F(KubeClusterTest, WhatWasWrittenIsReadAtOnce) {
@@ -106,6 +146,12 @@ TEST_F(KubeClusterTest, WhatWasWrittenIsReadAtOnce) {
   EXPECT_EQ(version_of(kube::resources::kStoragePools), "14");
   EXPECT_FALSE((*cluster_.cached(kube::resources::kServices, {"team", "audit"}))["metadata"].contains(
       "managedFields"));
+}
+
+TEST_F(KubeClusterTest, AUsersChangeGoesAheadOfNewStoragePools) {
+  EXPECT_EQ(told("ADDED", 21, 1), kube::Priority::kNew);
+  EXPECT_EQ(told("MODIFIED", 22, 2), kube::Priority::kUser);
+  EXPECT_EQ(told("DELETED", 23, 2), kube::Priority::kUser);
 }
 
 TEST_F(KubeClusterTest, AnAutoscalerIsOfTheStoragePoolThatItScales) {
