@@ -2,6 +2,7 @@
 // that it does not reach any more without being told: it goes on by itself.
 #include <signal.h>
 
+#include <algorithm>
 #include <map>
 #include <set>
 #include <string>
@@ -10,9 +11,11 @@
 #include <gtest/gtest.h>
 
 #include "operator/kube/object.h"
+#include "operator/manager/testing/audit_log.h"
 #include "operator/manager/testing/fleet.h"
 #include "operator/manager/testing/proxy.h"
 #include "operator/render/render.h"
+#include "pool/common/json/json.h"
 
 namespace storagepool::manager {
 namespace {
@@ -90,6 +93,16 @@ class Restarts : public testing::Fleet {
         << name_of(number) << " has " << limit_in_force(number) << "\n"
         << testing::tail_of(log());
   }
+  // Objects but events that the operator has written, from this place in the log on.
+  static std::set<std::string> written(testing::AuditLog& audit, std::size_t from) {
+    std::set<std::string> objects;
+    const auto& writes = audit.writes();
+    for (std::size_t i = from; i < writes.size(); ++i) {
+      if (writes[i].user == "first" && !writes[i].object.starts_with("events"))
+        objects.insert(writes[i].object);
+    }
+    return objects;
+  }
   bool logged(const std::string& text) const {
     return testing::tail_of(log(), std::string::npos).find(text) != std::string::npos;
   }
@@ -108,6 +121,52 @@ TEST_F(Restarts, AKilledApiServerCostsNoWrite) {
                                       "ConfigMap/" + render::config_map_name(name_of(1))};
   for (const auto& [object, version] : versions())
     EXPECT_EQ(version != before.at(object), changed.contains(object)) << object;
+}
+
+TEST_F(Restarts, OfItsOwnApplyWhatSomebodyChangedMeanwhileAndNothingElse) {
+  const std::string kubeconfig = control_plane_->kubeconfig_as("first");
+  testing::AuditLog audit(control_plane_->audit_log());
+  start_operator(kubeconfig);
+  settle();
+  operator_.reset();
+  std::size_t before = audit.writes().size();
+  start_operator(kubeconfig);
+  ASSERT_TRUE(comes_to_rest());
+  EXPECT_EQ(written(audit, before), std::set<std::string>());
+
+  operator_.reset();
+  const auto& client = control_plane_->client();
+  const auto change = [&](const kube::ResourceType& type, int number, const kube::Json& patch) {
+    const auto as_applied = client.get(type, key_of(number));
+    EXPECT_TRUE(as_applied);
+    EXPECT_TRUE(client.merge_patch(type, key_of(number), patch));
+    return as_applied.value_or(kube::Json());
+  };
+  const kube::Json value_changed =
+      change(kube::resources::kPodDisruptionBudgets, 0, {{"spec", {{"maxUnavailable", 3}}}});
+  const kube::Json label_removed =
+      change(kube::resources::kServiceAccounts, 1,
+             {{"metadata", {{"labels", {{"app.kubernetes.io/name", nullptr}}}}}});
+  const kube::Json theirs = {{"name", "theirs"}, {"port", 1}};
+  const kube::Json item_removed =
+      change(kube::resources::kServices, 2, {{"spec", {{"ports", kube::Json::array({theirs})}}}});
+  change(kube::resources::kServices, 3, {{"spec", {{"sessionAffinity", "ClientIP"}}}});
+  before = audit.writes().size();
+  start_operator(kubeconfig);
+  ASSERT_TRUE(comes_to_rest());
+  EXPECT_EQ(written(audit, before),
+            (std::set<std::string>{"poddisruptionbudgets default/p0", "serviceaccounts default/p1",
+                                   "services default/p2"}));
+  const auto now = [&](const kube::ResourceType& type, int number, const char* pointer) {
+    return json::at(client.get(type, key_of(number)).value_or(kube::Json()), pointer);
+  };
+  EXPECT_EQ(now(kube::resources::kPodDisruptionBudgets, 0, "/spec"), value_changed.at("spec"));
+  EXPECT_EQ(now(kube::resources::kServiceAccounts, 1, "/metadata/labels"),
+            label_removed.at("metadata").at("labels"));
+  const kube::Json ports = now(kube::resources::kServices, 2, "/spec/ports");
+  for (const kube::Json& port : item_removed.at("spec").at("ports"))
+    EXPECT_NE(std::find(ports.begin(), ports.end(), port), ports.end()) << ports;
+  EXPECT_EQ(now(kube::resources::kServices, 3, "/spec/sessionAffinity"), "ClientIP") << "it is theirs";
 }
 
 // What was written after the backup has never been; the pods have not gone back.

@@ -1,14 +1,18 @@
 #include "operator/reconcile/children.h"
 
+#include <algorithm>
 #include <functional>
 #include <memory>
 #include <utility>
 
 #include "operator/kube/object.h"
+#include "pool/common/encoding/sha256.h"
 #include "pool/common/json/json.h"
 
 namespace storagepool::reconcile {
 namespace {
+
+constexpr std::string_view kOurs = "storagepool.dev/";
 
 std::size_t hash_of(const Json& object) {
   return std::hash<std::string>{}(object.dump());
@@ -25,6 +29,33 @@ std::size_t fingerprint(const Json& object) {
   const std::string version =
       generation > 0 ? std::to_string(generation) : kube::metadata_string(object, "resourceVersion");
   return std::hash<std::string>{}(version + kube::metadata_string(object, "uid") + parts.dump());
+}
+
+// Lists have all where they are as long. What the API server or somebody else has added does not matter.
+bool has_all(const Json& live, const Json& wanted) {
+  if (wanted.is_array())
+    return live.is_array() && std::equal(live.begin(), live.end(), wanted.begin(), wanted.end(), has_all);
+  if (!wanted.is_object()) return live == wanted;
+  for (auto member = wanted.begin(); member != wanted.end(); ++member) {
+    const auto found = live.find(member.key());
+    if (found == live.end() || !has_all(*found, *member)) return false;
+  }
+  return live.is_object();
+}
+
+// To apply it once more would change nothing. Annotations of ours that a patch has left count as well.
+bool is_as_applied(const Json& live, Json wanted) {
+  if (kube::annotation(live, kAppliedAnnotation) != encoding::sha256_hex(wanted.dump())) return false;
+  wanted.erase("apiVersion");
+  wanted.erase("kind");
+  if (!has_all(live, wanted)) return false;
+  const Json& ours = json::member(json::member(wanted, "metadata"), "annotations");
+  const Json& all = json::member(json::member(live, "metadata"), "annotations");
+  for (auto member = all.begin(); member != all.end(); ++member) {
+    const std::string& name = member.key();
+    if (name.starts_with(kOurs) && name != kAppliedAnnotation && !ours.contains(name)) return false;
+  }
+  return true;
 }
 
 kube::ApiError name_taken(const kube::ResourceType& type, const Json& live) {
@@ -56,10 +87,16 @@ std::string Children::id(const kube::ResourceType& type, const std::string& name
 Cluster::Result<bool> Children::ensure(Cluster& cluster, const kube::ResourceType& type, const Json& object,
                                        Expected expected) {
   const kube::ObjectKey key = kube::key_of(object);
-  const auto known = applied_.find(id(type, key.name));
-  if (known != applied_.end() && known->second.rendering == hash_of(object)) {
+  const std::string name = id(type, key.name);
+  const auto known = applied_.find(name);
+  const std::size_t rendering = hash_of(object);
+  if (known == applied_.end() || known->second.rendering == rendering) {
     const kube::ObjectPtr live = cluster.cached(type, key);
-    if (live && fingerprint(*live) == known->second.live) return false;
+    const bool started = known == applied_.end();
+    if (live && (started ? is_as_applied(*live, object) : fingerprint(*live) == known->second.live)) {
+      if (started) applied_[name] = {.rendering = rendering, .live = fingerprint(*live)};
+      return false;
+    }
   }
   const auto stored = write(cluster, type, object, expected);
   if (!stored) return tl::unexpected(stored.error());
@@ -100,6 +137,7 @@ Cluster::Result<Json> Children::write(Cluster& cluster, const kube::ResourceType
                                       Expected expected) {
   const std::string name = id(type, kube::key_of(object).name);
   const std::size_t rendering = hash_of(object);
+  object["metadata"]["annotations"][std::string(kAppliedAnnotation)] = encoding::sha256_hex(object.dump());
   auto stored = store(cluster, type, std::move(object), expected);
   if (!stored) return stored;
   applied_[name] = {.rendering = rendering, .live = fingerprint(*stored)};

@@ -1,7 +1,8 @@
 // Keeps the child objects of one StoragePool as rendered, with writes only where they are needed: an object
-// is applied when its rendering has changed since it was last applied, when the live object was changed or
-// deleted by somebody else, and once after the operator has started. An object of that name which this
-// StoragePool does not control is never touched: then every call fails with kNameTaken.
+// is applied when its rendering has changed since it was last applied and when the live object was changed or
+// deleted by somebody else; after a start, when it tells another rendering or lacks anything of this one. An
+// object of that name which this StoragePool does not control is never touched: then every call fails with
+// kNameTaken.
 #pragma once
 
 #include <cstdint>
@@ -18,6 +19,9 @@ using kube::Json;
 
 // The reason of an error that says which object is somebody else's.
 inline constexpr std::string_view kNameTaken = "NameTaken";
+
+// SHA-256 of the rendering that was applied last, in hexadecimal: what an older one had besides is gone.
+inline constexpr std::string_view kAppliedAnnotation = "storagepool.dev/applied";
 
 // From the cache, if the owner with this uid controls it; else null.
 kube::ObjectPtr cached_own(const Cluster& cluster, const kube::ResourceType& type, const kube::ObjectKey& key,

@@ -14,10 +14,19 @@ using kube::Json;
 
 using Pointers = std::vector<std::string>;  // JSON pointers
 
-// Of the children that are kept as rendered.
-const Pointers kOfChildren{"/metadata/name",       "/metadata/namespace",       "/metadata/uid",
-                           "/metadata/generation", "/metadata/resourceVersion", "/metadata/deletionTimestamp",
-                           "/metadata/labels",     "/metadata/annotations",     "/metadata/ownerReferences"};
+// Of the children that are kept as rendered: all that is rendered, which a start compares.
+const Pointers kOfChildren{"/metadata/name",
+                           "/metadata/namespace",
+                           "/metadata/uid",
+                           "/metadata/generation",
+                           "/metadata/resourceVersion",
+                           "/metadata/deletionTimestamp",
+                           "/metadata/labels",
+                           "/metadata/annotations",
+                           "/metadata/ownerReferences",
+                           "/automountServiceAccountToken",
+                           "/data",
+                           "/spec"};
 // Of what Kubernetes makes.
 const Pointers kOfOthers{"/metadata/name",
                          "/metadata/namespace",
@@ -38,11 +47,8 @@ const Pointers kOfPods =
 const Pointers kOfClaims = with(kOfOthers, {"/spec/volumeName", "/spec/storageClassName"});
 const Pointers kOfAutoscalers = with(kOfOthers, {"/spec/scaleTargetRef", "/spec/maxReplicas"});
 const Pointers kOfNamespaces{"/metadata/name", "/metadata/uid", "/metadata/resourceVersion"};
-const Pointers kOfConfigMaps = with(kOfChildren, {"/data"});
 const Pointers kOfStatefulSets =
-    with(kOfChildren,
-         {"/spec/replicas", "/spec/updateStrategy/rollingUpdate/partition", "/spec/volumeClaimTemplates",
-          "/status/replicas", "/status/observedGeneration", "/status/updateRevision"});
+    with(kOfChildren, {"/status/replicas", "/status/observedGeneration", "/status/updateRevision"});
 
 const Pointers kOfOtherWorkloads =
     with(kOfNamespaces, {"/metadata/namespace", "/metadata/annotations/storagepool.dev~1server",
@@ -101,10 +107,7 @@ void keep_what_is_read(const kube::ResourceType& type, Json& object) {
   if (kind == kube::resources::kPersistentVolumeClaims.kind) return keep(object, kOfClaims);
   if (kind == kube::resources::kNamespaces.kind) return keep(object, kOfNamespaces);
   if (kind == kube::resources::kHorizontalPodAutoscalers.kind) return keep(object, kOfAutoscalers);
-  if (kind == kube::resources::kConfigMaps.kind) return keep(object, kOfConfigMaps);
-  if (kind != kube::resources::kStatefulSets.kind) return keep(object, kOfChildren);
-  keep(object, kOfStatefulSets);
-  keep_in_each(object, "/spec/volumeClaimTemplates", {});  // that there are some is enough
+  keep(object, kind == kube::resources::kStatefulSets.kind ? kOfStatefulSets : kOfChildren);
 }
 
 void keep_of_other_workload(Json& object) {

@@ -35,17 +35,17 @@ TEST(KeptTest, OfAPodNothingOfItsTemplateIsKept) {
                     {"containerStatuses", Json::array({{{"ready", true}}, 7})}}}}));
 }
 
-TEST(KeptTest, OfAStatefulSetNothingOfItsTemplateIsKept) {
-  const Json set = {{"metadata", {{"name", "a"}, {"labels", {{"x", "y"}}}}},
-                    {"spec",
-                     {{"replicas", 3},
-                      {"template", {{"spec", 1}}},
-                      {"volumeClaimTemplates", Json::array({{{"spec", 1}}})}}},
+TEST(KeptTest, OfAChildWhatIsRenderedIsKept) {
+  const Json set = {{"metadata", {{"name", "a"}, {"labels", {{"x", "y"}}}, {"managedFields", 1}}},
+                    {"spec", {{"replicas", 3}, {"template", {{"spec", 1}}}}},
                     {"status", {{"observedGeneration", 2}, {"conditions", Json::array()}}}};
   EXPECT_EQ(kept(kube::resources::kStatefulSets, set),
             (Json{{"metadata", {{"name", "a"}, {"labels", {{"x", "y"}}}}},
-                  {"spec", {{"replicas", 3}, {"volumeClaimTemplates", Json::array({Json::object()})}}},
+                  {"spec", {{"replicas", 3}, {"template", {{"spec", 1}}}}},
                   {"status", {{"observedGeneration", 2}}}}));
+  const Json budget = {{"metadata", {{"name", "a"}}}, {"spec", {{"minAvailable", 1}}}, {"status", 1}};
+  EXPECT_EQ(kept(kube::resources::kPodDisruptionBudgets, budget),
+            (Json{{"metadata", {{"name", "a"}}}, {"spec", {{"minAvailable", 1}}}}));
 }
 
 TEST(KeptTest, AStoragePoolIsKeptButForWhatOthersNoted) {

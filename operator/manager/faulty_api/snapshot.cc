@@ -6,6 +6,7 @@
 
 #include "operator/kube/object.h"
 #include "operator/manager/faulty_api/world.h"
+#include "operator/reconcile/children.h"
 #include "operator/reconcile/view.h"
 #include "operator/render/render.h"
 #include "pool/common/json/json.h"
@@ -71,9 +72,10 @@ Json compared(Json object) {
     object["metadata"].erase("generation");
     object["status"].erase("observedGeneration");
   }
-  erase_members(object, {"uid", "resourceVersion", "creationTimestamp", "managedFields", "lastTransitionTime",
-                         "observedAt", "clusterIP", "clusterIPs", "updateRevision", "currentRevision",
-                         "collisionCount", "operator-keys", "access.json"});
+  erase_members(
+      object, {"uid", "resourceVersion", "creationTimestamp", "managedFields", "lastTransitionTime",
+               "observedAt", "clusterIP", "clusterIPs", "updateRevision", "currentRevision", "collisionCount",
+               "operator-keys", "access.json", std::string(reconcile::kAppliedAnnotation)});
   return object;
 }
 
