@@ -30,19 +30,19 @@ void Informer::stop() {
 }
 
 ObjectPtr Informer::get(const ObjectKey& key) const {
-  std::string text;
+  std::string packed;
   {
     const std::lock_guard lock(mutex_);
     if (ObjectPtr written = overlay_.find(key, runtime::steady_now())) return written;
     const auto found = store_.find(key);
     if (found == store_.end()) return nullptr;
-    text = found->second.text;
+    packed = found->second.packed;
   }
-  return read(text);
+  return read(packed);
 }
 
-ObjectPtr Informer::read(const std::string& text) {
-  return std::make_shared<const Json>(Json::parse(text));
+ObjectPtr Informer::read(const std::string& packed) const {
+  return std::make_shared<const Json>(Json::parse(packer_.unpack(packed)));
 }
 
 void Informer::written(Json object) {
@@ -59,7 +59,7 @@ std::vector<ObjectPtr> Informer::list(const std::string& name_space) const {
   std::vector<ObjectPtr> objects;
   auto at = name_space.empty() ? store_.begin() : store_.lower_bound({name_space, {}});
   for (; at != store_.end() && (name_space.empty() || at->first.name_space == name_space); ++at) {
-    objects.push_back(read(at->second.text));
+    objects.push_back(read(at->second.packed));
   }
   return objects;
 }
@@ -69,7 +69,8 @@ void Informer::take(WatchEvent event) {
     replace(std::move(*replaced));
     synced_ = true;
   } else if (auto* upserted = std::get_if<Upserted>(&event)) {
-    upsert(std::move(upserted->object));
+    const std::string text = upserted->object.dump();
+    upsert(std::move(upserted->object), text);
   } else if (const auto* deleted = std::get_if<Deleted>(&event)) {
     erase(key_of(deleted->object), resource_version(deleted->object));
   } else if (handlers_.on_skip) {
@@ -84,16 +85,18 @@ void Informer::replace(Replaced list) {
     overlay_.listed(list.version, list.began);
     for (const auto& [key, stored] : store_) gone.insert(key);
   }
-  for (Json& item : list.items) {
+  for (std::string& text : list.items) {
+    Json item = Json::parse(text);
     gone.erase(key_of(item));
-    upsert(std::move(item));
+    upsert(std::move(item), text);
+    text = {};  // what is left takes less and less
   }
   for (const ObjectKey& key : gone) erase(key, 0);
 }
 
-void Informer::upsert(Json object) {
+void Informer::upsert(Json object, const std::string& text) {
   const ObjectKey key = key_of(object);
-  Stored stored{.text = object.dump(), .version = resource_version(object)};
+  Stored stored{.packed = packer_.pack(text), .version = resource_version(object)};
   const std::uint64_t version = stored.version;
   Stored before;
   {
@@ -101,9 +104,9 @@ void Informer::upsert(Json object) {
     before = std::exchange(store_[key], std::move(stored));
     overlay_.seen(key, version);
   }
-  const bool same = !before.text.empty() && before.version == version;
+  const bool same = !before.packed.empty() && before.version == version;
   if (same || !handlers_.on_upsert) return;
-  handlers_.on_upsert(before.text.empty() ? nullptr : read(before.text),
+  handlers_.on_upsert(before.packed.empty() ? nullptr : read(before.packed),
                       std::make_shared<const Json>(std::move(object)));
 }
 
@@ -117,7 +120,7 @@ void Informer::erase(const ObjectKey& key, std::uint64_t version) {
     gone = std::move(found->second);
     store_.erase(found);
   }
-  if (handlers_.on_delete) handlers_.on_delete(read(gone.text));
+  if (handlers_.on_delete) handlers_.on_delete(read(gone.packed));
 }
 
 }  // namespace storagepool::kube

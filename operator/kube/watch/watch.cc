@@ -55,7 +55,7 @@ WatchMachine::Action WatchMachine::next(TimePoint now) const {
 std::optional<Replaced> WatchMachine::page(ListPage page, TimePoint asked) {
   wait_until_.reset();
   if (continue_token_.empty()) list_began_ = asked;
-  std::move(page.items.begin(), page.items.end(), std::back_inserter(items_));
+  for (const Json& item : page.items) items_.push_back(item.dump());
   continue_token_ = std::move(page.continue_token);
   if (!continue_token_.empty()) return std::nullopt;
   resource_version_ = std::move(page.resource_version);

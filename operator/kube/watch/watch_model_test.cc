@@ -97,7 +97,8 @@ class Server {
     if (!second && snapshot_.second.size() > 3) answer.continue_token = "second";
     if (auto replaced = machine_.page(std::move(answer), now_)) {
       copy_.clear();
-      for (const Json& item : replaced->items) {
+      for (const std::string& text : replaced->items) {
+        const Json item = Json::parse(text);
         copy_[metadata_string(item, "name")] = std::stoi(metadata_string(item, "resourceVersion"));
       }
       seen_ = snapshot_.first;
