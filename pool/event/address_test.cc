@@ -26,7 +26,8 @@ TEST(CanonicalAddress, IsOneSpellingOfEachAddress) {
 }
 
 TEST(CanonicalAddress, IsOfAddressesOnly) {
-  for (const char* bad : {"", "zzz", "192.0.2.256", "192.0.2", "1.2.3.4/8", "fe80::1%eth0", "localhost", "1.2.3.4 ", "::1::"})
+  for (const char* bad :
+       {"", "zzz", "192.0.2.256", "192.0.2", "1.2.3.4/8", "fe80::1%eth0", "localhost", "1.2.3.4 ", "::1::"})
     EXPECT_EQ(canonical_address(bad), std::nullopt) << bad;
 }
 

@@ -40,7 +40,8 @@ Sha256 Digester::sha256(std::string_view bytes) {
 }
 
 Authenticator::Authenticator(std::string_view key) {
-  const std::unique_ptr<EVP_MAC, detail::Free<EVP_MAC_free>> algorithm(EVP_MAC_fetch(nullptr, "HMAC", nullptr));
+  const std::unique_ptr<EVP_MAC, detail::Free<EVP_MAC_free>> algorithm(
+      EVP_MAC_fetch(nullptr, "HMAC", nullptr));
   require(algorithm != nullptr);
   context_.reset(EVP_MAC_CTX_new(algorithm.get()));
   const std::array<OSSL_PARAM, 2> parameters = {
@@ -60,12 +61,14 @@ Sha256 Authenticator::mac(std::string_view first, std::string_view second) {
 
 std::string derive_key(std::string_view seed, std::string_view info) {
   constexpr std::size_t kKeyBytes = 32;
-  const std::unique_ptr<EVP_KDF, detail::Free<EVP_KDF_free>> algorithm(EVP_KDF_fetch(nullptr, "HKDF", nullptr));
+  const std::unique_ptr<EVP_KDF, detail::Free<EVP_KDF_free>> algorithm(
+      EVP_KDF_fetch(nullptr, "HKDF", nullptr));
   require(algorithm != nullptr);
-  const std::unique_ptr<EVP_KDF_CTX, detail::Free<EVP_KDF_CTX_free>> context(EVP_KDF_CTX_new(algorithm.get()));
+  const std::unique_ptr<EVP_KDF_CTX, detail::Free<EVP_KDF_CTX_free>> context(
+      EVP_KDF_CTX_new(algorithm.get()));
   const std::array<OSSL_PARAM, 4> parameters = {
-      OSSL_PARAM_construct_utf8_string(OSSL_KDF_PARAM_DIGEST, kSha256Name, 0), octets(OSSL_KDF_PARAM_KEY, seed),
-      octets(OSSL_KDF_PARAM_INFO, info), OSSL_PARAM_construct_end()};
+      OSSL_PARAM_construct_utf8_string(OSSL_KDF_PARAM_DIGEST, kSha256Name, 0),
+      octets(OSSL_KDF_PARAM_KEY, seed), octets(OSSL_KDF_PARAM_INFO, info), OSSL_PARAM_construct_end()};
   std::string key(kKeyBytes, '\0');
   require(context && EVP_KDF_derive(context.get(), reinterpret_cast<unsigned char*>(key.data()), key.size(),
                                     parameters.data()) == 1);

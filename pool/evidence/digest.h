@@ -1,5 +1,5 @@
-// SHA-256 and HMAC-SHA256 (RFC 2104) of many texts, one after the other: OpenSSL's algorithm is looked up and its contexts
-// are made once, which costs more than a short text's digest. One thread at a time.
+// SHA-256 and HMAC-SHA256 (RFC 2104) of many texts, one after the other: OpenSSL's algorithm is looked up and
+// its contexts are made once, which costs more than a short text's digest. One thread at a time.
 #pragma once
 
 #include <memory>

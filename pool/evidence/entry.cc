@@ -15,7 +15,8 @@ constexpr char kForm = 0x01;
 template <typename T>
 void put(std::string& out, T value) {
   auto bits = static_cast<std::make_unsigned_t<T>>(value);
-  for (std::size_t left = sizeof bits; left > 0; --left) out += static_cast<char>(bits >> (8 * (left - 1)) & 0xFF);
+  for (std::size_t left = sizeof bits; left > 0; --left)
+    out += static_cast<char>(bits >> (8 * (left - 1)) & 0xFF);
 }
 
 template <std::size_t size>
@@ -73,8 +74,8 @@ EntryWriter::EntryWriter(const Keys& keys) : macs_(keys.mac), tags_(keys.tag) {}
 
 void EntryWriter::append(std::string& entries, const event::Event& event, const Reception& reception) {
   const std::size_t begin = entries.size();
-  STORAGEPOOL_INVARIANT(event.retention_days >= 0 && event.retention_days <= 0xFFFF, "retention beyond 16 bits",
-                        {"days", event.retention_days});
+  STORAGEPOOL_INVARIANT(event.retention_days >= 0 && event.retention_days <= 0xFFFF,
+                        "retention beyond 16 bits", {"days", event.retention_days});
   entries += kForm;
   put_uuid(entries, event.event_id);
   put(entries, std::int64_t{event.event_timestamp.time_since_epoch().count()});

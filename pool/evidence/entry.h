@@ -1,4 +1,5 @@
-// Entries of the log, and the batches in which they are stored beside the events. Pure: the clock and random bits are given.
+// Entries of the log, and the batches in which they are stored beside the events. Pure: the clock and random
+// bits are given.
 #pragma once
 
 #include <array>
@@ -15,18 +16,18 @@ inline constexpr std::size_t kEntryBytes = 67;
 inline constexpr std::size_t kTagBytes = 8;
 inline constexpr std::size_t kMacBytes = 16;
 
-// The secrets made of the seed (32 bytes) of the log's signing key: HKDF(seed, "mac") authenticates batches, HKDF(seed,
-// "tag") makes correlation tags. Two, because a client chooses correlation ids and a tag is public: under one key a tag could
-// give half of a MAC away. Entries keep the tags of their key for ever, so a seed that was replaced is still needed to find
-// entries by correlation.
+// The secrets made of the seed (32 bytes) of the log's signing key: HKDF(seed, "mac") authenticates batches,
+// HKDF(seed, "tag") makes correlation tags. Two, because a client chooses correlation ids and a tag is
+// public: under one key a tag could give half of a MAC away. Entries keep the tags of their key for ever, so
+// a seed that was replaced is still needed to find entries by correlation.
 struct Keys {
   std::string mac;
   std::string tag;
 };
 Keys make_keys(std::string_view seed);
 
-// The id of a batch: µs since 2020 << 12 | the lower 12 random bits. Ids of a later µs are greater, so months are ranges of
-// them; `now` counts as 2020 before and as 2091-05-09 after what 51 bits tell.
+// The id of a batch: µs since 2020 << 12 | the lower 12 random bits. Ids of a later µs are greater, so months
+// are ranges of them; `now` counts as 2020 before and as 2091-05-09 after what 51 bits tell.
 std::int64_t batch_id(runtime::Timestamp now, std::uint16_t random);
 
 // Makes entries and MACs; some µs for the first, about one for each event after it. One thread at a time.
@@ -34,13 +35,15 @@ class EntryWriter {
  public:
   explicit EntryWriter(const Keys& keys);
 
-  // Appends the event's entry, kEntryBytes. REQUIRES: as HeadWriter::write; event_id is a UUID; retention_days <= 65,535.
+  // Appends the event's entry, kEntryBytes. REQUIRES: as HeadWriter::write; event_id is a UUID;
+  // retention_days <= 65,535.
   void append(std::string& entries, const event::Event& event, const Reception& reception);
 
-  // The first half of HMAC-SHA256(mac key, `batch` as int64, big-endian ‖ `entries`), over all entries that are offered.
+  // The first half of HMAC-SHA256(mac key, `batch` as int64, big-endian ‖ `entries`), over all entries that
+  // are offered.
   std::array<std::uint8_t, kMacBytes> mac(std::int64_t batch, std::string_view entries);
-  // The first 8 bytes of HMAC-SHA256(tag key, correlation_id): equal for events that belong together, and tells those who
-  // have no key nothing else.
+  // The first 8 bytes of HMAC-SHA256(tag key, correlation_id): equal for events that belong together, and
+  // tells those who have no key nothing else.
   std::array<std::uint8_t, kTagBytes> tag(std::string_view correlation_id);
 
  private:

@@ -26,9 +26,8 @@ event::Event some_event() {
   return event;
 }
 
-const Reception kReception = {.principal = "system:serviceaccount:payments:gateway",
-                              .received_at = kNow,
-                              .received_from = "10.0.12.7"};
+const Reception kReception = {
+    .principal = "system:serviceaccount:payments:gateway", .received_at = kNow, .received_from = "10.0.12.7"};
 
 void BM_Entry(benchmark::State& state) {
   EntryWriter writer(make_keys(std::string(32, 's')));

@@ -23,14 +23,19 @@ std::string entry_of(const event::Event& event, const Reception& reception = {})
 }
 
 TEST(Entry, IsOfTheFrozenVectors) {
-  EXPECT_EQ(encode_hex(make_keys(kSeed).mac), "f088cad15d7505da87001275da2bf5d20385fee2af45c89801748c6c7b87677b");
-  EXPECT_EQ(encode_hex(make_keys(kSeed).tag), "34e38b1c44c2c563027f68584cffa70236f541dba02d2e44da016ebbf568da33");
-  EXPECT_EQ(encode_hex(entry_of(testing::smallest())), "010190a6e29b7c7def8123456789abcdef00064be091eb124809fb32f44c93efb15b32f8baeabe16"
+  EXPECT_EQ(encode_hex(make_keys(kSeed).mac),
+            "f088cad15d7505da87001275da2bf5d20385fee2af45c89801748c6c7b87677b");
+  EXPECT_EQ(encode_hex(make_keys(kSeed).tag),
+            "34e38b1c44c2c563027f68584cffa70236f541dba02d2e44da016ebbf568da33");
+  EXPECT_EQ(encode_hex(entry_of(testing::smallest())),
+            "010190a6e29b7c7def8123456789abcdef00064be091eb124809fb32f44c93efb15b32f8baeabe16"
             "58da99f77bd42954854360ef76ec24ec5a5d50d2cbc3d271553ae5");
-  EXPECT_EQ(encode_hex(entry_of(testing::fullest(), testing::full_reception())), "010190a6e29b7c7def8123456789abcdef00064be091eb1248001e29a3b4d5a59ff8cb74c7e78267"
+  EXPECT_EQ(encode_hex(entry_of(testing::fullest(), testing::full_reception())),
+            "010190a6e29b7c7def8123456789abcdef00064be091eb1248001e29a3b4d5a59ff8cb74c7e78267"
             "fe9793ab631ad815272e8e80065f7aeff1306fd28f92c6cb161190");
   EntryWriter writer(make_keys(kSeed));
-  EXPECT_EQ(encode_hex(writer.mac(795743999999999999, entry_of(testing::smallest()))), "69e847a301929293877226810c417a85");
+  EXPECT_EQ(encode_hex(writer.mac(795743999999999999, entry_of(testing::smallest()))),
+            "69e847a301929293877226810c417a85");
 }
 
 TEST(Entry, IsAppendedToThoseBefore) {
@@ -72,7 +77,8 @@ TEST(BatchId, IsOrderedByTime) {
   const auto at = [](const char* time) { return *runtime::parse_timestamp(time); };
   EXPECT_EQ(batch_id(at("2020-01-01T00:00:00Z"), 0), 0);
   EXPECT_EQ(batch_id(at("2020-01-01T00:00:00.000001Z"), 0xFABC), 4096 + 0xABC);
-  EXPECT_LT(batch_id(at("2026-02-28T11:22:33.000001Z"), 0xFFF), batch_id(at("2026-02-28T11:22:33.000002Z"), 0));
+  EXPECT_LT(batch_id(at("2026-02-28T11:22:33.000001Z"), 0xFFF),
+            batch_id(at("2026-02-28T11:22:33.000002Z"), 0));
   EXPECT_EQ(batch_id(at("1970-01-01T00:00:00Z"), 7), 7);
   EXPECT_EQ(batch_id(at("9999-01-01T00:00:00Z"), 0xFFF), std::numeric_limits<std::int64_t>::max());
 }

@@ -1,9 +1,11 @@
-// The room of what makes the store evidence, which does no I/O and depends on the event alone: each stored event has an
-// entry in a log, 67 bytes that commit to all that its item shows without showing it, so that an entry outlives its event.
-// This is form 1, which is frozen: the vectors of entry_test.cc may never change; another form has another first byte.
+// The room of what makes the store evidence, which does no I/O and depends on the event alone: each stored
+// event has an entry in a log, 67 bytes that commit to all that its item shows without showing it, so that an
+// entry outlives its event. This is form 1, which is frozen: the vectors of entry_test.cc may never change;
+// another form has another first byte.
 //
 //   head   the members of the event's item as one canonical text (head.h)
-//   entry  0x01, event_id (16), event_timestamp (int64, µs since 1970), retention_days (uint16), correlation tag (8),
+//   entry  0x01, event_id (16), event_timestamp (int64, µs since 1970), retention_days (uint16), correlation
+//   tag (8),
 //          SHA-256 of the head; numbers big-endian (entry.h)
 //   batch  the entries that one commit offers, with an id and a MAC whose key no database has (entry.h)
 #pragma once
@@ -17,10 +19,10 @@ namespace storagepool::evidence {
 
 // What the pod knows of how an event came, whatever its client says in it.
 struct Reception {
-  std::optional<std::string> principal{};      // who sent it: a token's subject, a user
+  std::optional<std::string> principal{};  // who sent it: a token's subject, a user
   std::optional<runtime::Timestamp> received_at{};
   std::optional<std::string> received_from{};  // canonical address (pool/event/address.h)
-  std::string salt{};                          // kSaltBytes random bytes of a sensitive event; otherwise empty
+  std::string salt{};  // kSaltBytes random bytes of a sensitive event; otherwise empty
 };
 
 inline constexpr std::size_t kSaltBytes = 16;

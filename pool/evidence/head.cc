@@ -21,7 +21,8 @@ namespace {
 
 namespace kind = event::kind;
 
-// A member of the head: a field of the event by its place in the table, or one of the reception, which come after those.
+// A member of the head: a field of the event by its place in the table, or one of the reception, which come
+// after those.
 struct Member {
   std::string_view name{};
   std::size_t of = 0;
@@ -81,7 +82,9 @@ class MemberWriter {
   void write(std::string_view name, kind::Date, runtime::Date value) {
     object_.text(name, runtime::format_timestamp(value));
   }
-  void write(std::string_view name, const kind::Integer&, std::int64_t value) { object_.integer(name, value); }
+  void write(std::string_view name, const kind::Integer&, std::int64_t value) {
+    object_.integer(name, value);
+  }
   void write(std::string_view name, kind::Boolean, bool value) { object_.boolean(name, value); }
 
   void digest(std::string_view name, std::string_view text) {

@@ -1,5 +1,5 @@
-// The head of an event: what its entry commits to, as one text that is the same however the event was written, stored and
-// read back. Pure.
+// The head of an event: what its entry commits to, as one text that is the same however the event was
+// written, stored and read back. Pure.
 #pragma once
 
 #include <string>
@@ -13,11 +13,11 @@ namespace storagepool::evidence {
 // Writes heads; keeps what it needs for that between calls. One thread at a time.
 class HeadWriter {
  public:
-  // A JSON object as RFC 8785 (JCS) writes it, but integers with all their digits: the members of the event's item without
-  // event_date, none that is null, and those of the reception, `salt` in base64. Instead of `event_data` there is
-  // `event_data_sha256`, of the JSON text without insignificant white space, numbers and escapes as the client sent them;
-  // instead of `error_message` there is `error_message_sha256`, of its text in UTF-8; both in hexadecimal: redaction and
-  // erasure keep the proof. Valid until the next call.
+  // A JSON object as RFC 8785 (JCS) writes it, but integers with all their digits: the members of the event's
+  // item without event_date, none that is null, and those of the reception, `salt` in base64. Instead of
+  // `event_data` there is `event_data_sha256`, of the JSON text without insignificant white space, numbers
+  // and escapes as the client sent them; instead of `error_message` there is `error_message_sha256`, of its
+  // text in UTF-8; both in hexadecimal: redaction and erasure keep the proof. Valid until the next call.
   //
   // REQUIRES: `event` is as it is stored: validated, parent_event_date filled in.
   std::string_view write(const event::Event& event, const Reception& reception);

@@ -51,7 +51,8 @@ TEST(Head, HasTheMembersOfTheItem) {
     event.event_data = R"({"a":1})";  // which the reader below keeps as it is
     nlohmann::json item = nlohmann::json::parse(event::to_json(event));
     item.erase("event_date");
-    std::erase_if(item.get_ref<nlohmann::json::object_t&>(), [](const auto& member) { return member.second.is_null(); });
+    std::erase_if(item.get_ref<nlohmann::json::object_t&>(),
+                  [](const auto& member) { return member.second.is_null(); });
     item["event_data_sha256"] = encoding::sha256_hex(nlohmann::json::parse(event.event_data).dump());
     item.erase("event_data");
     if (event.error_message) item["error_message_sha256"] = encoding::sha256_hex(*event.error_message);
@@ -87,7 +88,8 @@ TEST(Head, IsTheSameHoweverTheEventIsWritten) {
 TEST(Head, OfEventDataLeavesOutWhiteSpaceAlone) {
   const std::string plain = head_of_body(body_with("", R"({"a":[1,-0.0,1e-20000,"\u00e9 x"],"a":{}})"));
   ASSERT_NE(plain, "refused");
-  EXPECT_EQ(head_of_body(body_with("", " {\t\"a\" :[ 1 ,-0.0,\r\n1e-20000, \"\\u00e9 x\" ] , \"a\":{ } } ")), plain);
+  EXPECT_EQ(head_of_body(body_with("", " {\t\"a\" :[ 1 ,-0.0,\r\n1e-20000, \"\\u00e9 x\" ] , \"a\":{ } } ")),
+            plain);
   const std::set<std::string> all{
       plain,
       head_of_body(body_with("", R"({"a":[1,-0.0,1e-20000,"\u00e9  x"],"a":{}})")),
@@ -103,7 +105,8 @@ TEST(Head, OfEventDataLeavesOutWhiteSpaceAlone) {
 // Against a walk of its own through random texts of every length around the widths of vector instructions.
 TEST(Head, FindsInsignificantWhiteSpaceAtEveryPlace) {
   std::mt19937 random(1);  // NOLINT(cert-msc51-cpp): the same texts every time
-  const std::vector<std::string> parts = {" ", "\t", "\n", "\r", "  ", R"("x y")", R"("\\")", R"("\" ")", "[]", "{ }", "12", "\"é\t\""};
+  const std::vector<std::string> parts = {" ",       "\t",       "\n", "\r",  "  ", R"("x y")",
+                                          R"("\\")", R"("\" ")", "[]", "{ }", "12", "\"é\t\""};
   event::Event event = testing::smallest();
   for (int round = 0; round < 3000; ++round) {
     std::string text = "{\"k\":[0";
@@ -176,7 +179,8 @@ TEST(Head, HasOneSpellingOfAnAddress) {
 }
 
 TEST(Head, HasIntegersInFullDigits) {
-  EXPECT_NE(head_of_body(body_with(R"("duration_ms":9223372036854775807,)")).find(R"("duration_ms":9223372036854775807,)"),
+  EXPECT_NE(head_of_body(body_with(R"("duration_ms":9223372036854775807,)"))
+                .find(R"("duration_ms":9223372036854775807,)"),
             std::string::npos);
 }
 

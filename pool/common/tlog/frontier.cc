@@ -9,7 +9,8 @@ tl::expected<Frontier, std::string> Frontier::read(std::uint64_t size, std::stri
   const auto roots = static_cast<std::size_t>(std::popcount(size));
   if (bytes.size() != roots * sizeof(Hash)) {
     return tl::unexpected("the frontier of a tree of " + std::to_string(size) + " leaves has " +
-                          std::to_string(bytes.size()) + " bytes; allowed: " + std::to_string(roots * sizeof(Hash)));
+                          std::to_string(bytes.size()) +
+                          " bytes; allowed: " + std::to_string(roots * sizeof(Hash)));
   }
   Frontier frontier;
   frontier.size_ = size;

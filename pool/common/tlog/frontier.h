@@ -1,4 +1,5 @@
-// What has to be kept of a tree to append to it: the roots of the full subtrees that it consists of, at most 63. Pure.
+// What has to be kept of a tree to append to it: the roots of the full subtrees that it consists of, at
+// most 63. Pure.
 #pragma once
 
 #include <cstdint>

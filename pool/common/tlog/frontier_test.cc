@@ -16,14 +16,15 @@ using testing::NaiveTree;
 
 // RFC 6962's tree hash of the eight entries that certificate-transparency's own tests use.
 TEST(Frontier, HasTheRootsOfThePublishedVectors) {
-  const std::vector<std::string> entries = {std::string(),
-                                            std::string(1, '\0'),
-                                            "\x10",
-                                            "\x20\x21",
-                                            "\x30\x31",
-                                            "\x40\x41\x42\x43",
-                                            "\x50\x51\x52\x53\x54\x55\x56\x57",
-                                            "\x60\x61\x62\x63\x64\x65\x66\x67\x68\x69\x6a\x6b\x6c\x6d\x6e\x6f"};
+  const std::vector<std::string> entries = {
+      std::string(),
+      std::string(1, '\0'),
+      "\x10",
+      "\x20\x21",
+      "\x30\x31",
+      "\x40\x41\x42\x43",
+      "\x50\x51\x52\x53\x54\x55\x56\x57",
+      "\x60\x61\x62\x63\x64\x65\x66\x67\x68\x69\x6a\x6b\x6c\x6d\x6e\x6f"};
   Hasher hasher;
   Frontier frontier;
   std::vector<LevelNode> full;
@@ -64,7 +65,8 @@ TEST(Frontier, HasTheRootOfTheNaiveTreeAtEverySize) {
   std::set<std::pair<unsigned, std::uint64_t>> seen;
   for (const LevelNode& node : full) {
     const std::uint64_t leaves = std::uint64_t{1} << (kTileHeight * node.level);
-    EXPECT_EQ(node.hash, tree.root(node.index * leaves, (node.index + 1) * leaves)) << node.level << " " << node.index;
+    EXPECT_EQ(node.hash, tree.root(node.index * leaves, (node.index + 1) * leaves))
+        << node.level << " " << node.index;
     EXPECT_TRUE(seen.insert({node.level, node.index}).second);
   }
   EXPECT_TRUE(seen.contains({2, 0}));

@@ -9,7 +9,8 @@
 namespace storagepool::tlog {
 namespace {
 
-// The full subtrees that the leaves from `begin` until `end` consist of, where `begin` is where the RFC splits a tree.
+// The full subtrees that the leaves from `begin` until `end` consist of, where `begin` is where the RFC
+// splits a tree.
 std::vector<Subtree> covering(std::uint64_t begin, std::uint64_t end) {
   std::vector<Subtree> subtrees;
   while (begin < end) {
@@ -47,7 +48,8 @@ Plan inclusion_plan(std::uint64_t index, std::uint64_t size) {
 }
 
 Plan consistency_plan(std::uint64_t old_size, std::uint64_t size) {
-  STORAGEPOOL_INVARIANT(old_size > 0 && old_size <= size, "no such tree", {"old size", old_size}, {"size", size});
+  STORAGEPOOL_INVARIANT(old_size > 0 && old_size <= size, "no such tree", {"old size", old_size},
+                        {"size", size});
   Plan plan;
   std::uint64_t begin = 0;
   std::uint64_t end = size;

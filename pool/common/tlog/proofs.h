@@ -1,6 +1,6 @@
-// Proofs of RFC 6962, 2.1 (RFC 9162, 2.1.3 and 2.1.4): that a leaf is in a tree, and that a tree begins with a smaller one.
-// Pure: what hashes a proof needs is known from sizes alone, so they are named first (a plan), read at once from wherever
-// they are kept, and then put together.
+// Proofs of RFC 6962, 2.1 (RFC 9162, 2.1.3 and 2.1.4): that a leaf is in a tree, and that a tree begins with
+// a smaller one. Pure: what hashes a proof needs is known from sizes alone, so they are named first (a plan),
+// read at once from wherever they are kept, and then put together.
 #pragma once
 
 #include <cstdint>
@@ -23,7 +23,8 @@ Plan consistency_plan(std::uint64_t old_size, std::uint64_t size);
 // One hash: the root of the tree of this size. REQUIRES: size > 0.
 Plan root_plan(std::uint64_t size);
 
-// The hashes below a full subtree that are kept: those of 256^level leaves each, `first` to `first + count - 1`.
+// The hashes below a full subtree that are kept: those of 256^level leaves each, `first` to `first + count -
+// 1`.
 struct Kept {
   unsigned level = 0;
   std::uint64_t first = 0;

@@ -1,6 +1,6 @@
-// A transparency log as C2SP's documents describe it (c2sp.org/tlog-tiles): a Merkle tree over entries that only grows, as in
-// RFC 6962 and RFC 9162, 2.1. Pure; one thread at a time for each Hasher. This file has its hashes; frontier.h appends,
-// proofs.h proves.
+// A transparency log as C2SP's documents describe it (c2sp.org/tlog-tiles): a Merkle tree over entries that
+// only grows, as in RFC 6962 and RFC 9162, 2.1. Pure; one thread at a time for each Hasher. This file has its
+// hashes; frontier.h appends, proofs.h proves.
 #pragma once
 
 #include <compare>
@@ -29,9 +29,9 @@ class Hasher {
  public:
   Hasher();
 
-  Hash leaf(std::string_view entry);                 // SHA-256(0x00 ‖ entry)
-  Hash node(const Hash& left, const Hash& right);    // SHA-256(0x01 ‖ left ‖ right)
-  Hash empty();                                      // the root of no leaves
+  Hash leaf(std::string_view entry);               // SHA-256(0x00 ‖ entry)
+  Hash node(const Hash& left, const Hash& right);  // SHA-256(0x01 ‖ left ‖ right)
+  Hash empty();                                    // the root of no leaves
   // Of the full subtree over these, from left to right. REQUIRES: a power of two of them.
   Hash subtree(std::span<const Hash> hashes);
 

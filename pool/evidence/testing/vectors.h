@@ -63,7 +63,9 @@ inline constexpr std::string_view kFullestHead =
     R"(,"parent_event_id":"0190a6e2-9b7c-7def-8123-456789abcdee")"
     R"(,"principal":"system:serviceaccount:payments:gateway")"
     R"(,"received_at":"2026-02-28T11:22:34Z","received_from":"192.0.2.7")"
-    R"(,"resource_id":"\"\\/\b\f\n\r\t\u0001)" "\x7F" R"(","resource_type":"c","retention_days":30)"
+    R"(,"resource_id":"\"\\/\b\f\n\r\t\u0001)"
+    "\x7F"
+    R"(","resource_type":"c","retention_days":30)"
     R"(,"salt":"MDEyMzQ1Njc4OWFiY2RlZg==","severity":"info","version":"1.0"})";
 
 }  // namespace storagepool::evidence::testing

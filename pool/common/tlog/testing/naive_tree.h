@@ -16,7 +16,8 @@ namespace storagepool::tlog::testing {
 class NaiveTree {
  public:
   explicit NaiveTree(std::uint64_t size) {
-    for (std::uint64_t index = 0; index < size; ++index) leaves_.push_back(digest(std::string(1, '\0') + entry(index)));
+    for (std::uint64_t index = 0; index < size; ++index)
+      leaves_.push_back(digest(std::string(1, '\0') + entry(index)));
   }
 
   static std::string entry(std::uint64_t index) { return "entry " + std::to_string(index); }
