@@ -31,7 +31,8 @@ tl::expected<Checkpoint, std::string> Checkpoint::read(std::string_view text) {
 }
 
 std::string Checkpoint::write() const {
-  return origin + "\n" + std::to_string(size) + "\n" + encoding::encode_base64(std::string(root.begin(), root.end())) + "\n";
+  return origin + "\n" + std::to_string(size) + "\n" +
+         encoding::encode_base64(std::string(root.begin(), root.end())) + "\n";
 }
 
 }  // namespace storagepool::tlog

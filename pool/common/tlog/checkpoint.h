@@ -1,4 +1,5 @@
-// The text of the note by which a log says what it holds (c2sp.org/tlog-checkpoint). Pure; takes hostile text.
+// The text of the note by which a log says what it holds (c2sp.org/tlog-checkpoint). Pure; takes hostile
+// text.
 #pragma once
 
 #include <cstdint>

@@ -31,7 +31,8 @@ tl::expected<NoteSignature, std::string> read_line(std::string_view line) {
   line.remove_prefix(kDash.size());
   const std::size_t space = line.find(' ');
   const std::string_view name = line.substr(0, space);
-  if (space == std::string_view::npos || !is_key_name(name)) return wrong("a signature of a note has no name of a key");
+  if (space == std::string_view::npos || !is_key_name(name))
+    return wrong("a signature of a note has no name of a key");
   const std::string_view coded = line.substr(space + 1);
   const auto bytes = encoding::decode_base64(coded);
   if (!bytes || bytes->size() <= kKeyIdBytes || encoding::encode_base64(*bytes) != coded) {
@@ -53,7 +54,8 @@ bool is_key_name(std::string_view name) {
 
 tl::expected<Note, std::string> Note::read(std::string_view note) {
   if (note.size() > kMaxNoteBytes) {
-    return wrong("a note has " + std::to_string(note.size()) + " bytes; allowed: " + std::to_string(kMaxNoteBytes));
+    return wrong("a note has " + std::to_string(note.size()) +
+                 " bytes; allowed: " + std::to_string(kMaxNoteBytes));
   }
   if (!is_utf8(note)) return wrong("a note is not UTF-8");
   if (std::ranges::any_of(note, [](char c) { return static_cast<std::uint8_t>(c) < 0x20 && c != '\n'; })) {

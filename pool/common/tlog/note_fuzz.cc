@@ -1,5 +1,5 @@
-// libFuzzer target: signed notes, their keys and checkpoints, as witnesses and pods send them. What is read is written back
-// the same, and no key verifies what it has not signed.
+// libFuzzer target: signed notes, their keys and checkpoints, as witnesses and pods send them. What is read
+// is written back the same, and no key verifies what it has not signed.
 #include <cstddef>
 #include <cstdint>
 #include <string>
@@ -46,7 +46,8 @@ extern "C" int LLVMFuzzerTestOneInput(const std::uint8_t* data, std::size_t size
     require(checkpoint->write() == text, "a checkpoint that is read is written back the same");
   }
   if (const auto key = NoteKey::read(text)) {
-    require(text.starts_with("PRIVATE+KEY+") || key->public_text() == text, "a key that is read is written back the same");
+    require(text.starts_with("PRIVATE+KEY+") || key->public_text() == text,
+            "a key that is read is written back the same");
   }
   return 0;
 }

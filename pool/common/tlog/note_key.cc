@@ -35,7 +35,8 @@ std::string cosigned(std::uint64_t time, std::string_view text) {
 }
 
 tl::expected<void, std::string> check(std::string_view name, std::string_view bytes) {
-  if (!is_key_name(name)) return tl::unexpected(std::string("a note key's name is empty, not UTF-8, or has + or white space"));
+  if (!is_key_name(name))
+    return tl::unexpected(std::string("a note key's name is empty, not UTF-8, or has + or white space"));
   if (bytes.size() != kKeyBytes) return tl::unexpected(std::string("a note key does not have 32 bytes"));
   return {};
 }
@@ -45,23 +46,26 @@ tl::expected<void, std::string> check(std::string_view name, std::string_view by
 NoteKey::NoteKey(KeyKind kind, std::string_view name, EVP_PKEY* key)
     : kind_(kind), name_(name), key_(key), public_key_(kKeyBytes, '\0') {
   std::size_t size = public_key_.size();
-  if (!key_ ||
-      EVP_PKEY_get_raw_public_key(key_.get(), reinterpret_cast<unsigned char*>(public_key_.data()), &size) != 1) {
+  if (!key_ || EVP_PKEY_get_raw_public_key(key_.get(), reinterpret_cast<unsigned char*>(public_key_.data()),
+                                           &size) != 1) {
     throw std::runtime_error("Ed25519 is not available in this OpenSSL");
   }
-  const encoding::Sha256 digest =
-      encoding::sha256(name_ + "\n" + static_cast<char>(kind) + public_key_);
+  const encoding::Sha256 digest = encoding::sha256(name_ + "\n" + static_cast<char>(kind) + public_key_);
   for (std::size_t i = 0; i < sizeof id_; ++i) id_ = id_ << 8 | digest.at(i);
 }
 
-tl::expected<NoteKey, std::string> NoteKey::of_public(KeyKind kind, std::string_view name, std::string_view bytes) {
+tl::expected<NoteKey, std::string> NoteKey::of_public(KeyKind kind, std::string_view name,
+                                                      std::string_view bytes) {
   if (auto good = check(name, bytes); !good) return tl::unexpected(good.error());
-  return NoteKey(kind, name, EVP_PKEY_new_raw_public_key(EVP_PKEY_ED25519, nullptr, bytes_of(bytes), bytes.size()));
+  return NoteKey(kind, name,
+                 EVP_PKEY_new_raw_public_key(EVP_PKEY_ED25519, nullptr, bytes_of(bytes), bytes.size()));
 }
 
-tl::expected<NoteKey, std::string> NoteKey::of_seed(KeyKind kind, std::string_view name, std::string_view seed) {
+tl::expected<NoteKey, std::string> NoteKey::of_seed(KeyKind kind, std::string_view name,
+                                                    std::string_view seed) {
   if (auto good = check(name, seed); !good) return tl::unexpected(good.error());
-  return NoteKey(kind, name, EVP_PKEY_new_raw_private_key(EVP_PKEY_ED25519, nullptr, bytes_of(seed), seed.size()));
+  return NoteKey(kind, name,
+                 EVP_PKEY_new_raw_private_key(EVP_PKEY_ED25519, nullptr, bytes_of(seed), seed.size()));
 }
 
 tl::expected<NoteKey, std::string> NoteKey::read(std::string_view text) {
@@ -73,9 +77,11 @@ tl::expected<NoteKey, std::string> NoteKey::read(std::string_view text) {
   if (second == text.npos) return wrong("a note key is not of the form name+id+base64");
   const std::string_view coded = text.substr(second + 1);
   const auto bytes = encoding::decode_base64(coded);
-  if (!bytes || bytes->empty() || encoding::encode_base64(*bytes) != coded) return wrong("a note key is not base64");
+  if (!bytes || bytes->empty() || encoding::encode_base64(*bytes) != coded)
+    return wrong("a note key is not base64");
   const auto kind = static_cast<KeyKind>(bytes->front());
-  if (kind != KeyKind::kLog && kind != KeyKind::kWitness) return wrong("a note key is of an unknown algorithm");
+  if (kind != KeyKind::kLog && kind != KeyKind::kWitness)
+    return wrong("a note key is of an unknown algorithm");
   auto key = is_private ? of_seed(kind, text.substr(0, first), bytes->substr(1))
                         : of_public(kind, text.substr(0, first), bytes->substr(1));
   if (key && id_text(key->id()) != text.substr(first + 1, second - first - 1)) {
@@ -115,7 +121,8 @@ std::optional<Verified> NoteKey::verify(const Note& note) const {
     std::string message = note.text;
     Verified verified;
     if (kind_ == KeyKind::kWitness) {
-      if (bytes.size() != kTimeBytes + kSignatureBytes || static_cast<std::uint8_t>(bytes[0]) > 0x7F) return std::nullopt;
+      if (bytes.size() != kTimeBytes + kSignatureBytes || static_cast<std::uint8_t>(bytes[0]) > 0x7F)
+        return std::nullopt;
       std::uint64_t time = 0;
       for (const char c : bytes.substr(0, kTimeBytes)) time = time << 8 | static_cast<std::uint8_t>(c);
       bytes.remove_prefix(kTimeBytes);
@@ -125,7 +132,8 @@ std::optional<Verified> NoteKey::verify(const Note& note) const {
     if (bytes.size() != kSignatureBytes) return std::nullopt;
     const Context context(EVP_MD_CTX_new());
     if (!context || EVP_DigestVerifyInit(context.get(), nullptr, nullptr, nullptr, key_.get()) != 1 ||
-        EVP_DigestVerify(context.get(), bytes_of(bytes), bytes.size(), bytes_of(message), message.size()) != 1) {
+        EVP_DigestVerify(context.get(), bytes_of(bytes), bytes.size(), bytes_of(message), message.size()) !=
+            1) {
       return std::nullopt;
     }
     return verified;

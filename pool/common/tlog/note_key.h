@@ -1,6 +1,6 @@
-// Keys of signed notes, in Go's form (golang.org/x/mod/sumdb/note), Ed25519 from OpenSSL: `name+id+base64` for who verifies,
-// `PRIVATE+KEY+name+id+base64` for who signs. Of two kinds: those of logs sign a note's text as it is; those of witnesses
-// say when (c2sp.org/tlog-cosignature, v1). Pure: the clock is given.
+// Keys of signed notes, in Go's form (golang.org/x/mod/sumdb/note), Ed25519 from OpenSSL: `name+id+base64`
+// for who verifies, `PRIVATE+KEY+name+id+base64` for who signs. Of two kinds: those of logs sign a note's
+// text as it is; those of witnesses say when (c2sp.org/tlog-cosignature, v1). Pure: the clock is given.
 #pragma once
 
 #include <chrono>
@@ -27,9 +27,12 @@ struct Verified {
 
 class NoteKey {
  public:
-  // Of 32 bytes, the public key, or the seed of the pair (RFC 8032, 5.1.5). The name must be one: is_key_name.
-  static tl::expected<NoteKey, std::string> of_public(KeyKind kind, std::string_view name, std::string_view bytes);
-  static tl::expected<NoteKey, std::string> of_seed(KeyKind kind, std::string_view name, std::string_view seed);
+  // Of 32 bytes, the public key, or the seed of the pair (RFC 8032, 5.1.5). The name must be one:
+  // is_key_name.
+  static tl::expected<NoteKey, std::string> of_public(KeyKind kind, std::string_view name,
+                                                      std::string_view bytes);
+  static tl::expected<NoteKey, std::string> of_seed(KeyKind kind, std::string_view name,
+                                                    std::string_view seed);
   // Either text. The error never shows it.
   static tl::expected<NoteKey, std::string> read(std::string_view text);
 

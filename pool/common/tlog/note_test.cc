@@ -14,11 +14,13 @@ using std::chrono::sys_seconds;
 
 // The key and the note of golang.org/x/mod/sumdb/note's documentation.
 constexpr const char* kGoKey = "PeterNeumann+c74f20a3+ARpc2QcUPDhMQegwxbzhKqiBfsVkmqq/LDE4izWy10TW";
-constexpr const char* kGoPrivateKey = "PRIVATE+KEY+PeterNeumann+c74f20a3+AYEKFALVFGyNhPJEMzD1QIDr+Y7hfZx09iUvxdXHKDFz";
+constexpr const char* kGoPrivateKey =
+    "PRIVATE+KEY+PeterNeumann+c74f20a3+AYEKFALVFGyNhPJEMzD1QIDr+Y7hfZx09iUvxdXHKDFz";
 constexpr const char* kGoText =
     "If you think cryptography is the answer to your problem,\nthen you don't know what your problem is.\n";
 constexpr const char* kGoSignature =
-    "\u2014 PeterNeumann x08go/ZJkuBS9UG/SffcvIAQxVBtiFupLLr8pAcElZInNIuGUgYN1FFYC2pZSNXgKvqfqdngotpRZb6KE6RyyBwJnAM=\n";
+    "\u2014 PeterNeumann "
+    "x08go/ZJkuBS9UG/SffcvIAQxVBtiFupLLr8pAcElZInNIuGUgYN1FFYC2pZSNXgKvqfqdngotpRZb6KE6RyyBwJnAM=\n";
 
 const std::string kGoNote = std::string(kGoText) + "\n" + kGoSignature;
 constexpr sys_seconds kNow{seconds{1679315147}};
@@ -84,9 +86,10 @@ TEST(NoteKey, OfAWitnessSaysWhen) {
 TEST(NoteKey, IsRefusedUnlessAllOfItFits) {
   const std::string good = kGoKey;
   for (const std::string& bad :
-       {std::string(), std::string("+"), std::string("++"), good.substr(1), good + "=", good + "\n", " " + good,
-        good.substr(0, good.size() - 4), "PeterNeumann+c74f20a4" + good.substr(21), "PRIVATE+KEY+" + good,
-        std::string("n+00000000+"), std::string("n+c74f20a3+AQ=="), std::string("n+c74f20a3+/w==")}) {
+       {std::string(), std::string("+"), std::string("++"), good.substr(1), good + "=", good + "\n",
+        " " + good, good.substr(0, good.size() - 4), "PeterNeumann+c74f20a4" + good.substr(21),
+        "PRIVATE+KEY+" + good, std::string("n+00000000+"), std::string("n+c74f20a3+AQ=="),
+        std::string("n+c74f20a3+/w==")}) {
     EXPECT_FALSE(NoteKey::read(bad)) << bad;
   }
   EXPECT_FALSE(NoteKey::of_seed(KeyKind::kLog, "a+b", std::string(32, 's')));
@@ -95,7 +98,8 @@ TEST(NoteKey, IsRefusedUnlessAllOfItFits) {
 
 TEST(Note, ReadsAndWritesSeveralSignatures) {
   std::string note = "a\n\nb\n\n";
-  for (std::size_t i = 0; i < kMaxNoteSignatures; ++i) note += "\u2014 k\u00e9y" + std::to_string(i) + " AAAAAQE=\n";
+  for (std::size_t i = 0; i < kMaxNoteSignatures; ++i)
+    note += "\u2014 k\u00e9y" + std::to_string(i) + " AAAAAQE=\n";
   const auto read = Note::read(note);
   ASSERT_TRUE(read) << read.error();
   EXPECT_EQ(read->text, "a\n\nb\n");
@@ -108,20 +112,37 @@ TEST(Note, ReadsAndWritesSeveralSignatures) {
 TEST(Note, OfHostileTextIsRefused) {
   const std::string good = "a\n\n\u2014 key AAAAAQE=\n";
   ASSERT_TRUE(Note::read(good));
-  for (const std::string& bad :
-       {std::string(), std::string("\n"), std::string("\n\n"), std::string("a\n\n"), std::string("a\n\u2014 key AAAAAQE=\n"),
-        good.substr(0, good.size() - 1), good + "x", good + "\n", "a\x01" + good, "a\r" + good, "\xFF" + good,
-        std::string("a\n\n- key AAAAAQE=\n"), std::string("a\n\n\u2014key AAAAAQE=\n"), std::string("a\n\n\u2014 key\n"),
-        std::string("a\n\n\u2014  AAAAAQE=\n"), std::string("a\n\n\u2014 k+y AAAAAQE=\n"), std::string("a\n\n\u2014 k\u00a0y AAAAAQE=\n"),
-        std::string("a\n\n\u2014 key AAAAAQF=\n"), std::string("a\n\n\u2014 key AAAAAQ==\n"), std::string("a\n\n\u2014 key  AAAAAQE=\n"),
-        std::string("a\n\n\u2014 key AAAAAQE= \n"), std::string("a\n\n\u2014 key AAAAAQE\n"), std::string(kMaxNoteBytes, 'a') + good}) {
+  for (const std::string& bad : {std::string(),
+                                 std::string("\n"),
+                                 std::string("\n\n"),
+                                 std::string("a\n\n"),
+                                 std::string("a\n\u2014 key AAAAAQE=\n"),
+                                 good.substr(0, good.size() - 1),
+                                 good + "x",
+                                 good + "\n",
+                                 "a\x01" + good,
+                                 "a\r" + good,
+                                 "\xFF" + good,
+                                 std::string("a\n\n- key AAAAAQE=\n"),
+                                 std::string("a\n\n\u2014key AAAAAQE=\n"),
+                                 std::string("a\n\n\u2014 key\n"),
+                                 std::string("a\n\n\u2014  AAAAAQE=\n"),
+                                 std::string("a\n\n\u2014 k+y AAAAAQE=\n"),
+                                 std::string("a\n\n\u2014 k\u00a0y AAAAAQE=\n"),
+                                 std::string("a\n\n\u2014 key AAAAAQF=\n"),
+                                 std::string("a\n\n\u2014 key AAAAAQ==\n"),
+                                 std::string("a\n\n\u2014 key  AAAAAQE=\n"),
+                                 std::string("a\n\n\u2014 key AAAAAQE= \n"),
+                                 std::string("a\n\n\u2014 key AAAAAQE\n"),
+                                 std::string(kMaxNoteBytes, 'a') + good}) {
     EXPECT_FALSE(Note::read(bad)) << bad.substr(0, 80);
   }
 }
 
 TEST(Checkpoint, IsReadAndWritten) {
   // The example of c2sp.org/tlog-checkpoint.
-  const std::string text = "example.com/behind-the-sofa\n20852163\nCsUYapGGPo4dkMgIAUqom/Xajj7h2fB2MPA3j2jxq2I=\n";
+  const std::string text =
+      "example.com/behind-the-sofa\n20852163\nCsUYapGGPo4dkMgIAUqom/Xajj7h2fB2MPA3j2jxq2I=\n";
   const auto checkpoint = Checkpoint::read(text);
   ASSERT_TRUE(checkpoint) << checkpoint.error();
   EXPECT_EQ(checkpoint->origin, "example.com/behind-the-sofa");
@@ -137,8 +158,9 @@ TEST(Checkpoint, OfHostileTextIsRefused) {
   for (const std::string& bad :
        {std::string(), std::string("\n\n\n"), "o\n0\n" + root, "\n0\n" + root + "\n", "o\n\n" + root + "\n",
         "o\n00\n" + root + "\n", "o\n-1\n" + root + "\n", "o\n+1\n" + root + "\n", "o\n 1\n" + root + "\n",
-        "o\n18446744073709551616\n" + root + "\n", "o\n0\n" + root + "\nextension\n", "o\n0\n" + root.substr(4) + "\n",
-        "o\n0\n " + root + "\n", std::string("o\n0\n\n"), "o\n0x1\n" + root + "\n"}) {
+        "o\n18446744073709551616\n" + root + "\n", "o\n0\n" + root + "\nextension\n",
+        "o\n0\n" + root.substr(4) + "\n", "o\n0\n " + root + "\n", std::string("o\n0\n\n"),
+        "o\n0x1\n" + root + "\n"}) {
     EXPECT_FALSE(Checkpoint::read(bad)) << bad;
   }
 }
