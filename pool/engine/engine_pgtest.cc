@@ -189,7 +189,7 @@ TEST_F(EngineTest, StatementAndLockTimeoutAndCacheSizeChangeLive) {
 
 TEST_F(EngineTest, ConnectTimeoutBoundsAnAttempt) {
   int failed = 0;
-  make({.connect_timeout = 100ms},
+  make({.connect_timeout = 1s},
        {.on_connected = {},
         .on_connect_failed = [&](std::string_view, const postgres::Error&) { ++failed; },
         .on_connection_lost = {}});
@@ -257,7 +257,7 @@ TEST_F(EngineTest, AKilledServerComesBackWithoutHelp) {
   { Lease used = lease(); }
   server_->kill();
   outwait_trust();
-  auto away = acquire(300ms);
+  auto away = acquire(2s);
   ASSERT_FALSE(away);
   EXPECT_EQ(away.error().reason, Reason::kConnectFailed);
   server_->start();

@@ -177,11 +177,11 @@ TEST_F(EngineFaultsTest, E7AQueryWhoseCoroutineIsDestroyedEndsOnTheServer) {
 }
 
 TEST_F(EngineFaultsTest, E9ADatabasesOwnFaultHoldsUpNoOther) {
-  make({.max_open_conns = 4, .max_conns_per_database = 1, .acquire_timeout = 300ms});
+  make({.max_open_conns = 4, .max_conns_per_database = 1});
   for (const char* fault :
        {"CONNECTION LIMIT 0", "ALLOW_CONNECTIONS false", "SET default_transaction_read_only = on"}) {
     server_->superuser(std::string("ALTER DATABASE audit_ws_a ") + fault);
-    const auto refused = acquire(300ms, "audit_ws_a");
+    const auto refused = acquire(2s, "audit_ws_a");
     ASSERT_FALSE(refused) << fault;
     EXPECT_EQ(refused.error().reason, Reason::kConnectFailed) << fault;
     EXPECT_NE(refused.error().detail.find("audit_ws_a"), std::string::npos) << refused.error().detail;
@@ -194,10 +194,10 @@ TEST_F(EngineFaultsTest, E9ADatabasesOwnFaultHoldsUpNoOther) {
 }
 
 TEST_F(EngineFaultsTest, E9AFaultOfTheServerNamesNobodysDatabase) {
-  make({.acquire_timeout = 300ms});
+  make({});
   server_->superuser("ALTER ROLE app CONNECTION LIMIT 0");
-  EXPECT_FALSE(acquire(300ms, "audit_ws_a"));
-  const auto refused = acquire(300ms, "audit");
+  EXPECT_FALSE(acquire(2s, "audit_ws_a"));
+  const auto refused = acquire(2s, "audit");
   ASSERT_FALSE(refused);
   EXPECT_EQ(refused.error().detail.find("audit"), std::string::npos) << refused.error().detail;
   EXPECT_NE(refused.error().detail.find("53300"), std::string::npos) << refused.error().detail;

@@ -255,7 +255,7 @@ TEST_F(WorkspaceRecoveryTest, UpkeepThatFailsIsTriedAgainWithinTheHour) {
   must_create(pod, "w");
   sql("UPDATE storagepool_workspaces SET upkeep_due = now()", "audit");
   sql("DROP DATABASE audit_ws_w WITH (FORCE)");
-  EXPECT_EQ(*run(pod.workspaces.maintain(now(), in(300ms))), true);
+  EXPECT_EQ(*run(pod.workspaces.maintain(now(), in(3s))), true);
   EXPECT_EQ(*run(pod.workspaces.maintain(now(), in(20s))), false);
   EXPECT_EQ(sql("SELECT upkeep_due BETWEEN now() + interval '50 minutes' AND now() + interval '1 hour' FROM "
                 "storagepool_workspaces",

@@ -193,7 +193,7 @@ TEST_F(WorkspacesTest, NeverTakeOrDropWhatIsAnotherSystemDatabases) {
 TEST_F(WorkspacesTest, AreKnownWithoutAskingWhileTheServerIsAway) {
   auto options = testing::hasty();
   options.recheck_after = 0ms;
-  Pod pod(context_, *server_, {.acquire_timeout = 200ms}, options);
+  Pod pod(context_, *server_, {.acquire_timeout = 2s}, options);
   must_create(pod, "w");
   server_->stop();
   const auto known = run(pod.workspaces.resolve("w", in(20s)));
@@ -265,7 +265,7 @@ TEST_F(WorkspacesTest, WithoutTheirDatabaseAreUnavailable) {
   must_create(pod, "w");
   sql("DROP DATABASE audit_ws_w WITH (FORCE)");
   Pod other(context_, *server_);
-  const auto lost = run(other.workspaces.resolve("w", in(500ms)));
+  const auto lost = run(other.workspaces.resolve("w", in(3s)));
   ASSERT_EQ(kind(lost), Kind::kUnavailable);
   EXPECT_THAT(lost.error().detail, HasSubstr("the database does not exist"));
 }

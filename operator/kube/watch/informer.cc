@@ -30,19 +30,19 @@ void Informer::stop() {
 }
 
 ObjectPtr Informer::get(const ObjectKey& key) const {
-  std::string packed;
+  Stored stored;
   {
     const std::lock_guard lock(mutex_);
     if (ObjectPtr written = overlay_.find(key, runtime::steady_now())) return written;
     const auto found = store_.find(key);
     if (found == store_.end()) return nullptr;
-    packed = found->second.packed;
+    stored = found->second;
   }
-  return read(packed);
+  return read(stored);
 }
 
-ObjectPtr Informer::read(const std::string& packed) const {
-  return std::make_shared<const Json>(Json::parse(packer_.unpack(packed)));
+ObjectPtr Informer::read(const Stored& stored) const {
+  return std::make_shared<const Json>(Json::parse(stored.packed ? packer_.unpack(stored.text) : stored.text));
 }
 
 void Informer::written(Json object) {
@@ -59,7 +59,7 @@ std::vector<ObjectPtr> Informer::list(const std::string& name_space) const {
   std::vector<ObjectPtr> objects;
   auto at = name_space.empty() ? store_.begin() : store_.lower_bound({name_space, {}});
   for (; at != store_.end() && (name_space.empty() || at->first.name_space == name_space); ++at) {
-    objects.push_back(read(at->second.packed));
+    objects.push_back(read(at->second));
   }
   return objects;
 }
@@ -96,7 +96,9 @@ void Informer::replace(Replaced list) {
 
 void Informer::upsert(Json object, const std::string& text) {
   const ObjectKey key = key_of(object);
-  Stored stored{.packed = packer_.pack(text), .version = resource_version(object)};
+  const bool packed = store_.size() >= kFew;  // only this thread writes it
+  Stored stored{
+      .text = packed ? packer_.pack(text) : text, .packed = packed, .version = resource_version(object)};
   const std::uint64_t version = stored.version;
   Stored before;
   {
@@ -104,9 +106,9 @@ void Informer::upsert(Json object, const std::string& text) {
     before = std::exchange(store_[key], std::move(stored));
     overlay_.seen(key, version);
   }
-  const bool same = !before.packed.empty() && before.version == version;
+  const bool same = !before.text.empty() && before.version == version;
   if (same || !handlers_.on_upsert) return;
-  handlers_.on_upsert(before.packed.empty() ? nullptr : read(before.packed),
+  handlers_.on_upsert(before.text.empty() ? nullptr : read(before),
                       std::make_shared<const Json>(std::move(object)));
 }
 
@@ -120,7 +122,7 @@ void Informer::erase(const ObjectKey& key, std::uint64_t version) {
     gone = std::move(found->second);
     store_.erase(found);
   }
-  if (handlers_.on_delete) handlers_.on_delete(read(gone.packed));
+  if (handlers_.on_delete) handlers_.on_delete(read(gone));
 }
 
 }  // namespace storagepool::kube

@@ -103,6 +103,34 @@ TEST(InformerTest, FollowsListWatchAndRelist) {
   EXPECT_FALSE((*informer.get({"n", "b"}))["metadata"].contains("managedFields"));
 }
 
+TEST(InformerTest, AHundredAreReadAsAFewAre) {
+  constexpr std::size_t kMany = 250;  // those beyond a hundred are packed
+  std::vector<Json> items;
+  for (std::size_t i = 0; i < kMany; ++i)
+    items.push_back(served_object("o" + std::to_string(i), std::to_string(i + 1)));
+  FakeTransport transport([&](const ApiRequest&) { return list_of("300", items); },
+                          [&](const StreamRequest&, const LineHandler& on_line, const std::stop_token& stop) {
+                            EXPECT_TRUE(on_line(line("MODIFIED", served_object("o1", "301"))));
+                            EXPECT_TRUE(on_line(line("MODIFIED", served_object("o249", "302"))));
+                            EXPECT_TRUE(on_line(line("DELETED", served_object("o2", "303"))));
+                            EXPECT_TRUE(on_line(line("DELETED", served_object("o248", "304"))));
+                            return hold(stop);
+                          });
+  Log log;
+  Informer informer(transport, {.type = resources::kPods}, log.handlers(), 1);
+  informer.start();
+  ASSERT_TRUE(log.wait_for(kMany + 4));
+  informer.stop();
+  EXPECT_EQ(informer.list().size(), kMany - 2);
+  const auto version = [&](const std::string& name) {
+    return metadata_string(*informer.get({"n", name}), "resourceVersion");
+  };
+  EXPECT_EQ(version("o0"), "1");
+  EXPECT_EQ(version("o1"), "301");
+  EXPECT_EQ(version("o249"), "302");
+  EXPECT_EQ(version("o200"), "201");
+}
+
 TEST(InformerTest, StopsAtOnceFromEachState) {
   const auto refuse = [](const ApiRequest&) -> tl::expected<std::string, ApiError> {
     return tl::unexpected(ApiError{.reason = std::string(kReasonTransport), .message = "refused"});
