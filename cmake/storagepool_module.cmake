@@ -91,8 +91,6 @@ function(_storagepool_unite result target)
   set("${result}" ${united} PARENT_SCOPE)
 endfunction()
 
-add_custom_target(scenarios) # what runs beside all the rest, and so is built first (hack/test)
-
 # Makes the tests of one binary as many CTest tests as it has source files, each a part of the suites in a process of its
 # own, so that none of them is what all others wait for.
 function(_storagepool_tests target tier timeout)
@@ -124,9 +122,6 @@ function(_storagepool_tests target tier timeout)
   endforeach()
   _storagepool_room(room)
   _storagepool_add_to_room("${room}" "${target}")
-  if(tier STREQUAL "e2e")
-    add_dependencies(scenarios "${target}")
-  endif()
 endfunction()
 
 function(storagepool_module name)
