@@ -16,6 +16,7 @@
 #   storagepool_program(datastorage SOURCES main.cc DEPENDS storagepool::service)
 #   storagepool_e2e(TESTS ... DEPENDS ...)   scenarios on a cluster; tier "e2e", or the one that TIER names
 #   _storagepool_tests(x_e2etest control-plane 900 SOURCES ... DEPENDS ...)   beside an API server of their own; that tier
+#   _storagepool_tests(x_packagetest package 900 SOURCES ... DEPENDS ...)   judged by tools of hack/tools/build; that tier
 #
 # A room has one test binary for each tier, `<room>_test` and `<room>_pgtest`, where the room is its path below pool/ or
 # operator/ with `_` for `/` and without `common`: http_test, engine_core_test, ingest_pgtest; and `<room>_<file>` for what
