@@ -20,6 +20,7 @@ type claims struct {
 	Roots         []root        `json:"roots"`       // of trees over the first entries
 	Inclusions    []inclusion   `json:"inclusions"`  // of entries in such trees
 	Consistencies []consistency `json:"consistencies"`
+	Trees         []tree        `json:"trees"`
 	Notes         []signed      `json:"notes"`
 	ToSign        []toSign      `json:"to_sign"` // by a new key of this name
 }
@@ -42,6 +43,11 @@ type consistency struct {
 	Proof   []tlog.Hash `json:"proof"`
 }
 
+type tree struct {
+	root
+	Tiles string `json:"tiles"` // a folder of all its tiles as c2sp.org/tlog-tiles has them, by their paths below tile/
+}
+
 type signed struct {
 	Key  string `json:"key"`
 	Note string `json:"note"`
@@ -56,6 +62,7 @@ type verdicts struct {
 	Roots         []string     `json:"roots"`
 	Inclusions    []string     `json:"inclusions"`
 	Consistencies []string     `json:"consistencies"`
+	Trees         []string     `json:"trees"`
 	Notes         []string     `json:"notes"`
 	Signed        []signedByGo `json:"signed"`
 }
@@ -91,6 +98,9 @@ func judge(claims claims) error {
 	}
 	for _, claim := range claims.Consistencies {
 		verdicts.Consistencies = append(verdicts.Consistencies, said(log.consistency(claim)))
+	}
+	for _, claim := range claims.Trees {
+		verdicts.Trees = append(verdicts.Trees, said(log.tree(claim)))
 	}
 	for _, claim := range claims.Notes {
 		verdicts.Notes = append(verdicts.Notes, said(open(claim)))

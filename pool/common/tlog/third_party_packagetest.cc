@@ -16,6 +16,7 @@
 #include "pool/common/tlog/checkpoint.h"
 #include "pool/common/tlog/note_key.h"
 #include "pool/common/tlog/testing/kept_tree.h"
+#include "pool/common/tlog/tile.h"
 
 namespace storagepool::tlog {
 namespace {
@@ -147,14 +148,53 @@ class LogByGo : public ThirdParty {
                        holds);
   }
 
+  // All tiles of the tree of this size, in a folder that is a mirror's; unless it holds, one bit of one
+  // tile is another.
+  void add_tree(std::uint64_t size, bool holds) {
+    const std::filesystem::path tiles = folder_ / ("tiles" + std::to_string(trees_.hold.size()));
+    std::filesystem::create_directory(tiles);
+    std::vector<std::filesystem::path> files;
+    const auto add = [&](std::optional<unsigned> level) {
+      Tile tile{level};
+      for (; tile.is_in(size); ++tile.index) files.push_back(write_tile(tiles, tile));
+      do --tile.width;
+      while (tile.width > 0 && !tile.is_in(size));
+      if (tile.width > 0) files.push_back(write_tile(tiles, tile));
+    };
+    add(std::nullopt);
+    for (unsigned level = 0; size >> (kTileHeight * level) > 0; ++level) add(level);
+    if (!holds) spoil(files[below(files.size())]);
+    trees_.add({{"size", size}, {"root", coded(tree_.root(size))}, {"tiles", tiles.string()}}, holds);
+  }
+
   std::string entries_;
   testing::KeptTree tree_;
   Hasher hasher_;
   Claims roots_;
   Claims inclusions_;
   Claims consistencies_;
+  Claims trees_;
 
  private:
+  std::filesystem::path write_tile(const std::filesystem::path& tiles, const Tile& tile) {
+    const Kept kept = tile.kept();
+    std::string bytes;
+    if (tile.level) {
+      bytes = tile_of(tree_.hashes(kept));
+    } else {
+      for (std::uint64_t at = kept.first; at < kept.first + kept.count; ++at)
+        append_entry(bytes, std::string_view(entries_).substr(at * kEntryBytes, kEntryBytes));
+    }
+    const std::filesystem::path file = tiles / tile.path();
+    std::filesystem::create_directories(file.parent_path());
+    write(file, bytes);
+    return file;
+  }
+  void spoil(const std::filesystem::path& file) {
+    std::string bytes = *runtime::read_file(file, std::size_t{1} << 20);
+    bytes[below(bytes.size())] ^= static_cast<char>(1 << below(8));
+    write(file, bytes);
+  }
   bool spared(Proof& proof, Hash& root) {
     if (below(8) != 0) return true;
     const std::uint64_t at = below(proof.size() + 1);
@@ -187,6 +227,19 @@ TEST_F(LogByGo, HasItsRootsAndProofs) {
   roots_.compare(verdicts["roots"]);
   inclusions_.compare(verdicts["inclusions"]);
   consistencies_.compare(verdicts["consistencies"]);
+}
+
+TEST_F(LogByGo, IsReadFromItsTiles) {
+  for (const std::uint64_t size : {std::uint64_t{1}, std::uint64_t{255}, std::uint64_t{256},
+                                   std::uint64_t{257}, std::uint64_t{65'536}, entries()}) {
+    add_tree(size, true);
+    add_tree(size, false);
+  }
+  for (int i = 0; i < 3; ++i) add_tree(1 + below(entries()), i == 0);
+  const json verdicts = judged(
+      {{"entries", (folder_ / "entries").string()}, {"entry_bytes", kEntryBytes}, {"trees", trees_.texts}});
+  ASSERT_TRUE(verdicts.is_object());
+  trees_.compare(verdicts["trees"]);
 }
 
 class NotesByOthers : public ThirdParty {
