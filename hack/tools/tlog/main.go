@@ -21,6 +21,7 @@ type claims struct {
 	Inclusions    []inclusion   `json:"inclusions"`  // of entries in such trees
 	Consistencies []consistency `json:"consistencies"`
 	Trees         []tree        `json:"trees"`
+	Proofs        []proof       `json:"proofs"`
 	Notes         []signed      `json:"notes"`
 	ToSign        []toSign      `json:"to_sign"` // by a new key of this name
 }
@@ -48,6 +49,12 @@ type tree struct {
 	Tiles string `json:"tiles"` // a folder of all its tiles as c2sp.org/tlog-tiles has them, by their paths below tile/
 }
 
+type proof struct {
+	Key   string `json:"key"`
+	Index int64  `json:"index"` // of the entry that it is said to be of
+	Proof string `json:"proof"` // as c2sp.org/tlog-proof has it, with index and checkpoint
+}
+
 type signed struct {
 	Key  string `json:"key"`
 	Note string `json:"note"`
@@ -63,6 +70,7 @@ type verdicts struct {
 	Inclusions    []string     `json:"inclusions"`
 	Consistencies []string     `json:"consistencies"`
 	Trees         []string     `json:"trees"`
+	Proofs        []string     `json:"proofs"`
 	Notes         []string     `json:"notes"`
 	Signed        []signedByGo `json:"signed"`
 }
@@ -101,6 +109,9 @@ func judge(claims claims) error {
 	}
 	for _, claim := range claims.Trees {
 		verdicts.Trees = append(verdicts.Trees, said(log.tree(claim)))
+	}
+	for _, claim := range claims.Proofs {
+		verdicts.Proofs = append(verdicts.Proofs, said(log.proof(claim)))
 	}
 	for _, claim := range claims.Notes {
 		verdicts.Notes = append(verdicts.Notes, said(open(claim)))

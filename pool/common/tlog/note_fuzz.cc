@@ -1,5 +1,5 @@
-// libFuzzer target: signed notes, their keys and checkpoints, as witnesses and pods send them. What is read
-// is written back the same, and no key verifies what it has not signed.
+// libFuzzer target: signed notes, their keys, checkpoints and inclusion proofs, as witnesses, pods and
+// clients send them. What is read is written back the same, and no key verifies what it has not signed.
 #include <cstddef>
 #include <cstdint>
 #include <string>
@@ -7,6 +7,7 @@
 
 #include "pool/common/fuzzing/require.h"
 #include "pool/common/tlog/checkpoint.h"
+#include "pool/common/tlog/inclusion_proof.h"
 #include "pool/common/tlog/note.h"
 #include "pool/common/tlog/note_key.h"
 
@@ -48,6 +49,15 @@ extern "C" int LLVMFuzzerTestOneInput(const std::uint8_t* data, std::size_t size
   if (const auto key = NoteKey::read(text)) {
     require(text.starts_with("PRIVATE+KEY+") || key->public_text() == text,
             "a key that is read is written back the same");
+  }
+  if (const auto proof = InclusionProof::read(text)) {
+    require(proof->write() == text, "an inclusion proof that is read is written back the same");
+    require(proof->extra.size() <= kMaxExtraBytes && proof->path.size() <= kMaxProofHashes,
+            "an inclusion proof is bounded");
+    Hasher hasher;
+    require(!verify_inclusion(hasher, hasher.leaf("an entry"), proof->index, ~std::uint64_t{0}, proof->path,
+                              hasher.leaf("a root")),
+            "nobody has a path there");
   }
   return 0;
 }

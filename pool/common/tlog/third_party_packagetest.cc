@@ -14,6 +14,7 @@
 #include "pool/common/runtime/files.h"
 #include "pool/common/runtime/testing/temporary_folder.h"
 #include "pool/common/tlog/checkpoint.h"
+#include "pool/common/tlog/inclusion_proof.h"
 #include "pool/common/tlog/note_key.h"
 #include "pool/common/tlog/testing/kept_tree.h"
 #include "pool/common/tlog/tile.h"
@@ -240,6 +241,30 @@ TEST_F(LogByGo, IsReadFromItsTiles) {
       {{"entries", (folder_ / "entries").string()}, {"entry_bytes", kEntryBytes}, {"trees", trees_.texts}});
   ASSERT_TRUE(verdicts.is_object());
   trees_.compare(verdicts["trees"]);
+}
+
+TEST_F(LogByGo, ShowsItsEntriesOffline) {
+  Claims claims;
+  for (int i = 0; i < 50; ++i) {
+    const NoteKey key = *NoteKey::of_seed(KeyKind::kLog, "log.example.com", bytes(32));
+    const std::uint64_t size = 2 + below(entries() - 1);
+    Note note{Checkpoint{.origin = key.name(), .size = size, .root = tree_.root(size)}.write(), {}};
+    note.signatures = {key.sign(note.text, kNow)};
+    const std::uint64_t index = below(size);
+    const InclusionProof proof{.extra = bytes(below(3) * 100),
+                               .index = index,
+                               .path = tree_.prove(inclusion_plan(index, size)),
+                               .checkpoint = note};
+    const auto add = [&](std::uint64_t of, bool holds) {
+      claims.add({{"key", key.public_text()}, {"index", of}, {"proof", proof.write()}}, holds);
+    };
+    add(index, true);
+    add((index + 1) % size, false);
+  }
+  const json verdicts = judged(
+      {{"entries", (folder_ / "entries").string()}, {"entry_bytes", kEntryBytes}, {"proofs", claims.texts}});
+  ASSERT_TRUE(verdicts.is_object());
+  claims.compare(verdicts["proofs"]);
 }
 
 class NotesByOthers : public ThirdParty {
