@@ -6,6 +6,22 @@
 #include "pool/common/runtime/random.h"
 
 namespace storagepool::event {
+namespace {
+
+constexpr std::array<std::int8_t, 256> hex_values() {
+  std::array<std::int8_t, 256> values{};
+  for (std::int8_t& value : values) value = -1;
+  for (std::int8_t digit = 0; digit < 16; ++digit)
+    values.at(static_cast<std::uint8_t>("0123456789abcdef"[digit])) = digit;
+  return values;
+}
+constexpr auto kHexValues = hex_values();
+
+int hex_digit(char c) {
+  return kHexValues[static_cast<std::uint8_t>(c)];
+}
+
+}  // namespace
 
 std::optional<std::string> parse_uuid(std::string_view text) {
   if (text.size() != kNilUuid.size()) return std::nullopt;
@@ -32,6 +48,23 @@ std::string format_uuid(std::span<const std::uint8_t, 16> bytes) {
     if (uuid[i] != '-') uuid[i] = digits[next++];
   }
   return uuid;
+}
+
+std::optional<std::array<char, 16>> uuid_bytes(std::string_view canonical) {
+  if (canonical.size() != kNilUuid.size()) return std::nullopt;
+  std::array<char, 16> bytes{};
+  std::size_t next = 0;
+  for (std::size_t i = 0; i < canonical.size(); ++i) {
+    if (kNilUuid[i] == '-') {
+      if (canonical[i] != '-') return std::nullopt;
+      continue;
+    }
+    const int high = hex_digit(canonical[i]);
+    const int low = hex_digit(canonical[++i]);  // groups have an even number of digits
+    if (high < 0 || low < 0) return std::nullopt;
+    bytes[next++] = static_cast<char>(high << 4 | low);
+  }
+  return bytes;
 }
 
 std::string make_uuid7(std::chrono::sys_time<std::chrono::milliseconds> time,

@@ -24,6 +24,9 @@ std::optional<std::string> parse_uuid(std::string_view text);
 // The canonical form of the 16 bytes of a UUID.
 std::string format_uuid(std::span<const std::uint8_t, 16> bytes);
 
+// The 16 bytes of a UUID in its canonical form; no value for any other text.
+std::optional<std::array<char, 16>> uuid_bytes(std::string_view canonical);
+
 // Version 7: ordered by time, so that new rows go to the end of the primary key.
 std::string make_uuid7(std::chrono::sys_time<std::chrono::milliseconds> time,
                        const std::array<std::uint8_t, 10>& random);

@@ -21,6 +21,19 @@ TEST(ParseUuid, RefusesAnythingElse) {
   }
 }
 
+TEST(UuidBytes, AreOfTheCanonicalForm) {
+  const auto bytes = uuid_bytes("0190a6e2-9b7c-7def-8123-456789abcdef");
+  ASSERT_TRUE(bytes);
+  EXPECT_EQ(std::string(bytes->begin(), bytes->end()),
+            "\x01\x90\xa6\xe2\x9b\x7c\x7d\xef\x81\x23\x45\x67\x89\xab\xcd\xef");
+  for (const char* other :
+       {"", "zzz", "0190a6e29b7c7def8123456789abcdef", "0190A6E2-9B7C-7DEF-8123-456789ABCDEF",
+        "0190a6e2-9b7c-7def-8123-456789abcdeg", "0190a6e2-9b7c-7def-8123-456789abcdef ",
+        "0190a6e2-9b7c-7def-8123_456789abcdef", "0190a6e2-9b7c-7def-812-3456789abcdef"}) {
+    EXPECT_FALSE(uuid_bytes(other)) << other;
+  }
+}
+
 // The example of RFC 9562, appendix A.6.
 TEST(MakeUuid7, MatchesTheExampleOfTheStandard) {
   const std::chrono::sys_time<std::chrono::milliseconds> time{std::chrono::milliseconds{0x017F22E279B0}};

@@ -6,6 +6,7 @@
 #include <type_traits>
 
 #include "pool/common/runtime/check.h"
+#include "pool/event/uuid.h"
 
 namespace storagepool::evidence {
 namespace {
@@ -24,29 +25,10 @@ void put(std::string& out, const std::array<std::uint8_t, size>& bytes) {
   out.append(reinterpret_cast<const char*>(bytes.data()), size);
 }
 
-int digit_of(char c) {
-  if (c >= '0' && c <= '9') return c - '0';
-  return c >= 'a' && c <= 'f' ? c - 'a' + 10 : -1;
-}
-
 void put_uuid(std::string& out, std::string_view uuid) {
-  constexpr std::size_t kUuidBytes = 16;
-  const std::size_t begin = out.size();
-  int high = -1;
-  bool canonical = true;
-  for (const char c : uuid) {
-    if (c == '-') continue;
-    const int digit = digit_of(c);
-    canonical = canonical && digit >= 0;
-    if (high < 0) {
-      high = digit;
-    } else {
-      out += static_cast<char>(high << 4 | digit);
-      high = -1;
-    }
-  }
-  STORAGEPOOL_INVARIANT(canonical && out.size() - begin == kUuidBytes, "an event without a canonical id",
-                        {"characters", uuid.size()});
+  const auto bytes = event::uuid_bytes(uuid);
+  STORAGEPOOL_INVARIANT(bytes, "an event without a canonical id", {"characters", uuid.size()});
+  out.append(bytes->data(), bytes->size());
 }
 
 template <std::size_t size>

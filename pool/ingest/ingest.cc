@@ -13,6 +13,7 @@
 #include "pool/common/runtime/coroutine.h"
 #include "pool/common/runtime/log.h"
 #include "pool/common/runtime/promise.h"
+#include "pool/event/uuid.h"
 #include "pool/ingest/rows.h"
 
 namespace asio = boost::asio;
@@ -29,7 +30,8 @@ constexpr std::chrono::milliseconds kRetryAfter{1000};
 std::optional<tables::StoreError> refusal(const std::vector<event::Event>& unit) {
   std::unordered_set<std::string_view> ids;
   for (const event::Event& event : unit) {
-    if (!uuid_bytes(event.event_id) || (event.parent_event_id && !uuid_bytes(*event.parent_event_id)))
+    if (!event::uuid_bytes(event.event_id) ||
+        (event.parent_event_id && !event::uuid_bytes(*event.parent_event_id)))
       return tables::StoreError{Kind::kRejected, "an event id is not a UUID in its canonical form", {}};
     if (unit.size() > 1 && !ids.insert(event.event_id).second)
       return tables::StoreError{Kind::kRejected, "two events of one call have the id " + event.event_id, {}};

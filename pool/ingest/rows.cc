@@ -1,6 +1,7 @@
 #include "pool/ingest/rows.h"
 
 #include <algorithm>
+#include <array>
 #include <chrono>
 #include <concepts>
 #include <initializer_list>
@@ -72,7 +73,8 @@ class Array {
     put_int4(static_cast<std::uint32_t>((value - runtime::date_of(kPostgresEpoch)).count()));
   }
   void add_uuid(std::string_view canonical) {
-    const std::array<char, kUuidBytes> bytes = uuid_bytes(canonical).value_or(std::array<char, kUuidBytes>{});
+    const std::array<char, kUuidBytes> bytes =
+        event::uuid_bytes(canonical).value_or(std::array<char, kUuidBytes>{});
     add(std::string_view(bytes.data(), bytes.size()));
   }
 
@@ -159,19 +161,6 @@ class Column {
   Array array_;
 };
 
-constexpr std::array<std::int8_t, 256> hex_values() {
-  std::array<std::int8_t, 256> values{};
-  for (std::int8_t& value : values) value = -1;
-  for (std::int8_t digit = 0; digit < 16; ++digit)
-    values.at(static_cast<std::uint8_t>("0123456789abcdef"[digit])) = digit;
-  return values;
-}
-constexpr auto kHexValues = hex_values();
-
-int hex_digit(char c) {
-  return kHexValues[static_cast<std::uint8_t>(c)];
-}
-
 // What `row_parameters` gives, and the arrays of `more` types and names, as a table. They are unnested in the
 // list of what is selected, beside each other: as functions in FROM each would fill a store of its own, which
 // costs a commit of a few events a quarter of the server's work.
@@ -247,23 +236,6 @@ const std::string kFindStored = R"sql(
 SELECT event_id, to_char(event_timestamp AT TIME ZONE 'UTC', 'YYYY-MM-DD"T"HH24:MI:SS.US"Z"'),
        encode(content_digest, 'hex')
 FROM audit_event_ids WHERE event_id = ANY($1::uuid[]))sql";
-
-std::optional<std::array<char, 16>> uuid_bytes(std::string_view canonical) {
-  if (canonical.size() != event::kNilUuid.size()) return std::nullopt;
-  std::array<char, 16> bytes{};
-  std::size_t next = 0;
-  for (std::size_t i = 0; i < canonical.size(); ++i) {
-    if (event::kNilUuid[i] == '-') {
-      if (canonical[i] != '-') return std::nullopt;
-      continue;
-    }
-    const int high = hex_digit(canonical[i]);
-    const int low = hex_digit(canonical[++i]);  // groups have an even number of digits
-    if (high < 0 || low < 0) return std::nullopt;
-    bytes[next++] = static_cast<char>(high << 4 | low);
-  }
-  return bytes;
-}
 
 std::vector<postgres::Parameter> row_parameters(std::span<const event::Event* const> events) {
   std::vector<postgres::Parameter> parameters;

@@ -4,7 +4,6 @@
 // of rows.
 #pragma once
 
-#include <array>
 #include <cstdint>
 #include <optional>
 #include <span>
@@ -16,9 +15,6 @@
 #include "pool/postgres/connection.h"
 
 namespace storagepool::ingest {
-
-// The sixteen bytes of a UUID in its canonical form; no value for any other text.
-std::optional<std::array<char, 16>> uuid_bytes(std::string_view canonical);
 
 // Stores rows under ids that no client made. Returns nothing. Ends with kThere, having done nothing, when a
 // row is there already, which can only come from an earlier attempt with the same events; kInsertMissingRows
