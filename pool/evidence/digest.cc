@@ -20,24 +20,12 @@ OSSL_PARAM octets(const char* name, std::string_view value) {
 }
 
 void require(bool done) {
-  if (!done) throw std::runtime_error("SHA-256 or HMAC is not available in this OpenSSL");
+  if (!done) throw std::runtime_error("HMAC-SHA256 is not available in this OpenSSL");
 }
 
 char kSha256Name[] = "SHA256";
 
 }  // namespace
-
-Digester::Digester() : algorithm_(EVP_MD_fetch(nullptr, kSha256Name, nullptr)), context_(EVP_MD_CTX_new()) {
-  require(algorithm_ && context_ && EVP_DigestInit_ex2(context_.get(), algorithm_.get(), nullptr) == 1);
-}
-
-Sha256 Digester::sha256(std::string_view bytes) {
-  Sha256 digest;
-  require(EVP_DigestInit_ex2(context_.get(), nullptr, nullptr) == 1 &&
-          EVP_DigestUpdate(context_.get(), bytes.data(), bytes.size()) == 1 &&
-          EVP_DigestFinal_ex(context_.get(), digest.data(), nullptr) == 1);
-  return digest;
-}
 
 Authenticator::Authenticator(std::string_view key) {
   const std::unique_ptr<EVP_MAC, detail::Free<EVP_MAC_free>> algorithm(

@@ -1,9 +1,8 @@
-// SHA-256 and HMAC-SHA256 (RFC 2104) of many texts, one after the other: OpenSSL's algorithm is looked up and
-// its contexts are made once, which costs more than a short text's digest. One thread at a time.
+// HMAC-SHA256 (RFC 2104) of many texts, one after the other: OpenSSL's algorithm is looked up and its context
+// made once, which costs more than a short text's MAC. One thread at a time.
 #pragma once
 
 #include <memory>
-#include <span>
 #include <string>
 #include <string_view>
 
@@ -24,17 +23,6 @@ struct Free {
   }
 };
 }  // namespace detail
-
-class Digester {
- public:
-  Digester();  // throws std::runtime_error where OpenSSL has no SHA-256
-
-  Sha256 sha256(std::string_view bytes);
-
- private:
-  std::unique_ptr<EVP_MD, detail::Free<EVP_MD_free>> algorithm_;
-  std::unique_ptr<EVP_MD_CTX, detail::Free<EVP_MD_CTX_free>> context_;
-};
 
 class Authenticator {
  public:

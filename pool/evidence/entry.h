@@ -8,6 +8,7 @@
 #include <string>
 #include <string_view>
 
+#include "pool/evidence/digest.h"
 #include "pool/evidence/head.h"
 
 namespace storagepool::evidence {

@@ -55,7 +55,7 @@ constexpr auto kMembers = [] {
 
 class MemberWriter {
  public:
-  MemberWriter(std::string buffer, Digester& digester, std::string& compact)
+  MemberWriter(std::string buffer, encoding::Digester& digester, std::string& compact)
       : object_(std::move(buffer)), digester_(digester), compact_(compact) {}
 
   template <typename Kind, typename Value>
@@ -94,7 +94,7 @@ class MemberWriter {
 
  private:
   event::JsonObjectWriter object_;
-  Digester& digester_;
+  encoding::Digester& digester_;
   std::string& compact_;
 };
 

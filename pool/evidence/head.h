@@ -4,8 +4,8 @@
 
 #include <string>
 
+#include "pool/common/encoding/sha256.h"
 #include "pool/event/event.h"
-#include "pool/evidence/digest.h"
 #include "pool/evidence/evidence.h"
 
 namespace storagepool::evidence {
@@ -22,10 +22,10 @@ class HeadWriter {
   // REQUIRES: `event` is as it is stored: validated, parent_event_date filled in.
   std::string_view write(const event::Event& event, const Reception& reception);
 
-  Digester& digester() { return digester_; }
+  encoding::Digester& digester() { return digester_; }
 
  private:
-  Digester digester_;
+  encoding::Digester digester_;
   std::string head_;
   std::string compact_;  // event_data without white space
 };

@@ -16,5 +16,14 @@ TEST(Sha256, TakesBytesThatAreNoText) {
   EXPECT_NE(sha256(std::string_view("a\0b", 3)), sha256("a"));
 }
 
+TEST(Digester, GivesTheSameForEachText) {
+  Digester digester;
+  for (const std::string& text : {std::string(), std::string("abc"), std::string(1000, 'x'), std::string()})
+    EXPECT_EQ(digester.sha256(text), sha256(text));
+  EXPECT_EQ(digester.sha256("a", "b", "c"), sha256("abc"));
+  EXPECT_EQ(digester.sha256("", "abc"), sha256("abc"));
+  EXPECT_EQ(digester.sha256("ab", "", "c"), sha256("abc"));
+}
+
 }  // namespace
 }  // namespace storagepool::encoding

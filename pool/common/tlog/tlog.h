@@ -5,11 +5,8 @@
 
 #include <compare>
 #include <cstdint>
-#include <memory>
 #include <span>
 #include <string_view>
-
-#include <openssl/evp.h>
 
 #include "pool/common/encoding/sha256.h"
 
@@ -24,11 +21,8 @@ struct Subtree {
   friend auto operator<=>(const Subtree&, const Subtree&) = default;
 };
 
-// SHA-256 from OpenSSL, looked up and made ready once. Throws std::runtime_error where OpenSSL has none.
 class Hasher {
  public:
-  Hasher();
-
   Hash leaf(std::string_view entry);               // SHA-256(0x00 ‖ entry)
   Hash node(const Hash& left, const Hash& right);  // SHA-256(0x01 ‖ left ‖ right)
   Hash empty();                                    // the root of no leaves
@@ -36,14 +30,7 @@ class Hasher {
   Hash subtree(std::span<const Hash> hashes);
 
  private:
-  struct Free {
-    void operator()(EVP_MD* algorithm) const { EVP_MD_free(algorithm); }
-    void operator()(EVP_MD_CTX* context) const { EVP_MD_CTX_free(context); }
-  };
-  Hash digest(std::string_view prefix, std::string_view first, std::string_view second = {});
-
-  std::unique_ptr<EVP_MD, Free> algorithm_;
-  std::unique_ptr<EVP_MD_CTX, Free> context_;
+  encoding::Digester digester_;
 };
 
 }  // namespace storagepool::tlog
