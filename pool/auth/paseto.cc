@@ -14,17 +14,6 @@ constexpr std::string_view kHeader = "v4.public.";
 constexpr std::string_view kPublicKeyHeader = "k4.public.";
 constexpr std::string_view kSecretKeyHeader = "k4.secret.";
 
-std::optional<std::string> decode_hex(std::string_view text) {
-  std::string bytes(text.size() / 2, '\0');
-  std::size_t size = 0;
-  if (sodium_hex2bin(reinterpret_cast<unsigned char*>(bytes.data()), bytes.size(), text.data(), text.size(),
-                     nullptr, &size, nullptr) != 0) {
-    return std::nullopt;
-  }
-  bytes.resize(size);
-  return bytes;
-}
-
 }  // namespace
 
 std::optional<Paseto> parse_paseto(std::string_view token) {
@@ -62,7 +51,7 @@ tl::expected<PublicKey, std::string> parse_public_key(std::string_view text) {
   if (text.starts_with(kPublicKeyHeader)) {
     bytes = encoding::decode_base64url(text.substr(kPublicKeyHeader.size())).value_or("");
   } else {
-    bytes = decode_hex(text).value_or("");
+    bytes = encoding::decode_hex(text).value_or("");
   }
   PublicKey key{};
   if (bytes.size() != key.size()) {

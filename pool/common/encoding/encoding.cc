@@ -19,6 +19,16 @@ constexpr std::array<std::int8_t, 256> base64url_values() {
   }
   return values;
 }
+constexpr std::array<std::int8_t, 256> hex_values() {
+  std::array<std::int8_t, 256> values{};
+  for (std::int8_t& value : values) value = -1;
+  for (int digit = 0; digit < 16; ++digit) {
+    values[static_cast<std::uint8_t>(kHexDigits[digit])] = static_cast<std::int8_t>(digit);
+    values[static_cast<std::uint8_t>("0123456789ABCDEF"[digit])] = static_cast<std::int8_t>(digit);
+  }
+  return values;
+}
+constexpr auto kHexValues = hex_values();
 constexpr auto kBase64UrlValues = base64url_values();
 
 }  // namespace
@@ -34,6 +44,20 @@ std::string encode_hex(std::span<const std::uint8_t> bytes) {
 
 std::string encode_hex(std::string_view bytes) {
   return encode_hex({reinterpret_cast<const std::uint8_t*>(bytes.data()), bytes.size()});
+}
+
+std::optional<std::string> decode_hex(std::string_view text) {
+  if (text.size() % 2 != 0) return std::nullopt;
+  std::string bytes(text.size() / 2, '\0');
+  int bad = 0;  // negative as soon as one digit is none
+  for (std::size_t i = 0; i < bytes.size(); ++i) {
+    const int high = kHexValues[static_cast<std::uint8_t>(text[2 * i])];
+    const int low = kHexValues[static_cast<std::uint8_t>(text[2 * i + 1])];
+    bad |= high | low;
+    bytes[i] = static_cast<char>((high & 15) << 4 | (low & 15));
+  }
+  if (bad < 0) return std::nullopt;
+  return bytes;
 }
 
 std::string encode_base64(std::string_view bytes) {

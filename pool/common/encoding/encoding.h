@@ -2,6 +2,7 @@
 #pragma once
 
 #include <cstdint>
+#include <optional>
 #include <span>
 #include <string>
 #include <string_view>
@@ -13,6 +14,8 @@ namespace storagepool::encoding {
 // In lower case.
 std::string encode_hex(std::span<const std::uint8_t> bytes);
 std::string encode_hex(std::string_view bytes);
+// In either case; no value for anything else than pairs of digits.
+std::optional<std::string> decode_hex(std::string_view text);
 
 // Standard base64 (RFC 4648, section 4), with padding.
 std::string encode_base64(std::string_view bytes);

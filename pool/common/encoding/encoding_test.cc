@@ -13,6 +13,15 @@ TEST(EncodeHex, TwoDigitsForEachByte) {
   EXPECT_EQ(encode_hex(std::string_view("\0\n\xff", 3)), "000aff");
 }
 
+TEST(DecodeHex, IsTheInverseInEitherCase) {
+  std::string bytes;
+  for (int i = 0; i < 256; ++i) bytes += static_cast<char>(i);
+  EXPECT_EQ(decode_hex(encode_hex(bytes)), bytes);
+  EXPECT_EQ(decode_hex("fFaB"), "\xff\xab");
+  EXPECT_EQ(decode_hex(""), "");
+  for (const char* bad : {"0", "0g", "g0", " 0", "0x", "00 ", "-1"}) EXPECT_FALSE(decode_hex(bad)) << bad;
+}
+
 TEST(EncodeBase64, AsTheStandardSays) {
   // RFC 4648, section 10.
   EXPECT_EQ(encode_base64(""), "");

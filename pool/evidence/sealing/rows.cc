@@ -1,0 +1,283 @@
+#include "pool/evidence/sealing/rows.h"
+
+#include <charconv>
+#include <limits>
+#include <utility>
+
+#include "pool/common/encoding/encoding.h"
+
+namespace storagepool::evidence {
+namespace {
+
+using postgres::Parameter;
+using Field = std::optional<std::string>;
+using Row = std::vector<Field>;
+
+// Whether the log has the batch: ids are times, so the seal is one of the first that end after it. Bounded,
+// because a batch of long ago has many seals after it.
+constexpr std::string_view kSealedBefore = R"sql(EXISTS (
+  SELECT FROM (SELECT lo, batches FROM audit_seals WHERE hi >= audit_batches.batch ORDER BY hi LIMIT 20) AS near
+  WHERE lo <= audit_batches.batch AND audit_batches.batch = ANY (batches)))sql";
+
+template <typename Number>
+bool read_number(const Field& field, Number& number) {
+  if (!field) return false;
+  const char* const end = field->data() + field->size();
+  const auto parsed = std::from_chars(field->data(), end, number);
+  return parsed.ec == std::errc{} && parsed.ptr == end;
+}
+
+bool read_bytes(const Field& field, std::string& bytes) {
+  auto decoded = encoding::decode_hex(field.value_or("-"));
+  if (decoded) bytes = *std::move(decoded);
+  return decoded.has_value();
+}
+
+// A one-dimensional array without NULL.
+bool read_numbers(std::string_view text, std::vector<std::int64_t>& numbers) {
+  if (!text.starts_with('{') || !text.ends_with('}') || text.size() < 2) return false;
+  text = text.substr(1, text.size() - 2);
+  while (!text.empty()) {
+    std::int64_t number = 0;
+    const auto parsed = std::from_chars(text.data(), text.data() + text.size(), number);
+    if (parsed.ec != std::errc{}) return false;
+    text.remove_prefix(static_cast<std::size_t>(parsed.ptr - text.data()));
+    numbers.push_back(number);
+    if (text.empty()) return true;
+    if (text.front() != ',' || text.size() == 1) return false;
+    text.remove_prefix(1);
+  }
+  return true;
+}
+
+template <typename Range, typename Write>
+std::string array_of(const Range& range, Write write) {
+  std::string text = "{";
+  for (const auto& one : range) {
+    if (text.size() > 1) text += ',';
+    text += write(one);
+  }
+  return text + "}";
+}
+
+template <typename Number>
+std::string text_of(Number number) {
+  return std::to_string(number);
+}
+
+std::string_view read_state(const Row& row, std::size_t at, StateRow& read) {
+  LogState& state = read.state;
+  std::uint64_t size = 0;
+  std::string frontier;
+  state.origin = row[at].value_or("");
+  if (state.origin.empty() || state.origin.find('\n') != std::string::npos) return "its origin is not a line";
+  if (!read_number(row[at + 1], state.epoch) || !read_number(row[at + 2], state.incarnation) ||
+      !read_number(row[at + 3], state.last.tx) || !read_number(row[at + 4], state.last.batch) ||
+      !read_number(row[at + 5], size) || !read_number(row[at + 7], state.min_index) ||
+      !read_number(row[at + 9], state.written_by))
+    return "it has a number that is none, or negative";
+  if (size > std::numeric_limits<std::int64_t>::max()) return "its size is negative";
+  if (!read_bytes(row[at + 6], frontier) || !read_bytes(row[at + 10], read.mac))
+    return "its frontier or MAC cannot be read";
+  auto known = tlog::Frontier::read(size, frontier);
+  if (!known) return "its frontier is not that of its size";
+  state.frontier = *std::move(known);
+  state.published = row[at + 8];
+  return {};
+}
+
+Batch read_batch(const Row& row, std::size_t at) {
+  Batch batch;
+  if (!read_number(row[at], batch.at.tx) || !read_number(row[at + 1], batch.at.batch) ||
+      !read_number(row[at + 2], batch.events)) {
+    batch.fault = "it cannot be read";
+    return batch;
+  }
+  const Field& kept = row[at + 3];
+  batch.sealed_before = row[at + 6] == "t";
+  if (row[at + 7] == "t" || !row[at + 4]) {
+    batch.fault = "it is too large";
+  } else if (kept && !read_numbers(*kept, batch.kept.emplace())) {
+    batch.fault = "what it keeps is not a list of numbers";
+  } else if (!read_bytes(row[at + 4], batch.entries) || !read_bytes(row[at + 5], batch.mac)) {
+    batch.fault = "it cannot be read";
+  }
+  return batch;
+}
+
+template <typename T>
+tl::expected<T, std::string> unreadable(const char* what) {
+  return tl::unexpected(std::string(what) + " cannot be read");
+}
+
+}  // namespace
+
+const std::string kReadFacts = R"sql(
+SELECT pg_snapshot_xmax(pg_current_snapshot()),
+  (SELECT substring(pg_get_expr(adbin, adrelid) FROM '[0-9]+') FROM pg_attrdef
+   JOIN pg_attribute ON attrelid = adrelid AND attnum = adnum
+   WHERE adrelid = 'audit_batches'::regclass AND attname = 'incarnation'),
+  (SELECT first_seq + size FROM audit_seals ORDER BY first_seq DESC LIMIT 1),
+  state.xmin, origin, epoch, incarnation, last_tx, last_batch, size, encode(frontier, 'hex'), min_index, published,
+  written_by, encode(mac, 'hex')
+FROM (VALUES (1)) AS always LEFT JOIN audit_log AS state ON true)sql";
+
+tl::expected<LogFacts, std::string> read_facts(const postgres::Result& result) {
+  constexpr std::size_t kStateAt = 4;
+  if (result.rows.size() != 1 || result.rows[0].size() != kStateAt + 11)
+    return unreadable<LogFacts>("the state of the log");
+  const Row& row = result.rows[0];
+  LogFacts facts;
+  const bool known = read_number(row[0], facts.next_tx) && read_number(row[1], facts.incarnation) &&
+                     (!row[2] || read_number(row[2], facts.sealed));
+  if (!known) return unreadable<LogFacts>("what new batches get as their incarnation, or the last seal,");
+  if (!row[3]) return facts;
+  StateRow& state = facts.row.emplace();
+  if (!read_number(row[3], state.xmin)) return unreadable<LogFacts>("who wrote the state of the log");
+  state.fault = read_state(row, kStateAt, state);
+  return facts;
+}
+
+// `too_large` and what is before keep one sealing, whatever the rows say, within bounds.
+const std::string kReadBatches = R"sql(
+SELECT cut,
+  EXISTS (SELECT FROM audit_batches WHERE incarnation = $1::smallint
+          AND (tx, batch) > ($2::xid8, $3::bigint) AND tx >= cut AND tx < next_tx),
+  CASE WHEN $4 <> 'none' THEN (SELECT batch FROM audit_batches
+    WHERE incarnation = $1::smallint AND tx >= next_tx ORDER BY tx, batch LIMIT 1) END,
+  tx, batch, events, kept, entries, mac, sealed_before, too_large
+FROM (SELECT pg_snapshot_xmin(pg_current_snapshot()) AS cut,
+             pg_snapshot_xmax(pg_current_snapshot()) AS next_tx) AS now
+LEFT JOIN LATERAL (
+  SELECT tx, batch, events, CASE WHEN NOT too_large THEN kept::text END AS kept,
+    CASE WHEN NOT too_large THEN encode(entries, 'hex') END AS entries,
+    encode(substring(mac FOR 17), 'hex') AS mac, sealed_before, too_large
+  FROM (
+    SELECT *, bytes > )sql" + text_of(kMaxBatchEntries * std::int64_t{kEntryBytes}) +
+                                 " OR coalesce(cardinality(kept), 0) > " + text_of(kMaxBatchEntries) + R"sql(
+        AS too_large, sum(bytes) OVER (ORDER BY tx, batch ROWS UNBOUNDED PRECEDING) - bytes AS before
+    FROM (
+      SELECT tx, batch, events, kept, entries, mac, octet_length(entries) AS bytes, )sql" +
+                                 std::string(kSealedBefore) + R"sql( AS sealed_before
+      FROM audit_batches
+      WHERE incarnation = $1::smallint AND (tx, batch) > ($2::xid8, $3::bigint)
+        AND tx < CASE $4 WHEN 'cut' THEN cut WHEN 'fence' THEN next_tx ELSE '18446744073709551615' END
+      ORDER BY tx, batch LIMIT )sql" +
+                                 text_of(kMaxSealBatches) + R"sql() AS next) AS measured
+  WHERE before <= )sql" + text_of(kMaxSealBytes) +
+                                 R"sql() AS final ON true
+ORDER BY tx, batch)sql";
+
+std::vector<Parameter> batch_parameters(const LogState& state, Bound bound) {
+  const char* const name = bound == Bound::kCut ? "cut" : bound == Bound::kFence ? "fence" : "none";
+  return {text_of(state.incarnation), text_of(state.last.tx), text_of(state.last.batch), name};
+}
+
+tl::expected<Batches, std::string> read_batches(const postgres::Result& result) {
+  constexpr std::size_t kBatchAt = 3;
+  Batches read;
+  std::int64_t bytes = 0;
+  for (const Row& row : result.rows) {
+    if (row.size() != kBatchAt + 8 || !read_number(row[0], read.cut)) return unreadable<Batches>("the cut");
+    read.waiting = row[1] == "t";
+    if (row[2] && !read_number(row[2], read.future.emplace())) return unreadable<Batches>("a batch");
+    if (!row[kBatchAt]) continue;
+    read.final.push_back(read_batch(row, kBatchAt));
+    bytes += static_cast<std::int64_t>(read.final.back().entries.size());
+  }
+  if (result.rows.empty()) return unreadable<Batches>("the cut");
+  read.more = bytes > kMaxSealBytes || static_cast<std::int64_t>(read.final.size()) >= kMaxSealBatches;
+  return read;
+}
+
+const std::string kWriteSeal = R"sql(
+WITH sealed AS (
+  INSERT INTO audit_seals (first_seq, size, batches, counts, lo, hi)
+  VALUES ($1::bigint, $2::bigint, $3::bigint[], $4::integer[], $5::bigint, $6::bigint)),
+nodes AS (
+  INSERT INTO audit_nodes (level, index, hash)
+  SELECT level, index, decode(hash, 'hex')
+  FROM unnest($7::smallint[], $8::bigint[], $9::text[]) AS node (level, index, hash))
+INSERT INTO audit_expiry AS known (month, expires, events, first_seq, last_seq)
+SELECT * FROM unnest($10::date[], $11::date[], $12::bigint[], $13::bigint[], $14::bigint[])
+ON CONFLICT (month, expires) DO UPDATE SET events = known.events + excluded.events,
+  first_seq = least(known.first_seq, excluded.first_seq),
+  last_seq = greatest(known.last_seq, excluded.last_seq))sql";
+
+std::vector<Parameter> seal_parameters(const Sealed& sealed) {
+  const Seal& seal = *sealed.seal;
+  const auto nodes = [&](const auto& write) { return array_of(sealed.nodes, write); };
+  const auto expiry = [&](const auto& write) { return array_of(sealed.expiry, write); };
+  return {
+      text_of(seal.first_seq),
+      text_of(seal.size),
+      array_of(seal.batches, text_of<std::int64_t>),
+      array_of(seal.counts, text_of<std::int64_t>),
+      text_of(seal.lo),
+      text_of(seal.hi),
+      nodes([](const tlog::LevelNode& node) { return text_of(node.level); }),
+      nodes([](const tlog::LevelNode& node) { return text_of(node.index); }),
+      nodes([](const tlog::LevelNode& node) { return encoding::encode_hex(node.hash); }),
+      expiry([](const Expiry& one) { return runtime::format_date(one.month); }),
+      expiry([](const Expiry& one) { return runtime::format_date(one.expires); }),
+      expiry([](const Expiry& one) { return text_of(one.events); }),
+      expiry([](const Expiry& one) { return text_of(one.first_seq); }),
+      expiry([](const Expiry& one) { return text_of(one.last_seq); }),
+  };
+}
+
+tl::expected<std::uint64_t, std::string> read_one(const postgres::Result& result) {
+  std::uint64_t number = 0;
+  if (result.rows.size() != 1 || result.rows[0].empty() || !read_number(result.rows[0][0], number))
+    return unreadable<std::uint64_t>("the one number that was asked for");
+  return number;
+}
+
+const std::string kWriteState = R"sql(
+INSERT INTO audit_log (origin, epoch, incarnation, last_tx, last_batch, size, frontier, min_index, published,
+                       written_by, mac)
+VALUES ($1, $2::integer, $3::smallint, $4::xid8, $5::bigint, $6::bigint, $7::bytea, $8::bigint, $9, $10::xid8, $11::bytea)
+ON CONFLICT (one) DO UPDATE SET origin = excluded.origin, epoch = excluded.epoch,
+  incarnation = excluded.incarnation, last_tx = excluded.last_tx, last_batch = excluded.last_batch,
+  size = excluded.size, frontier = excluded.frontier, min_index = excluded.min_index,
+  published = excluded.published, written_by = excluded.written_by, mac = excluded.mac)sql";
+
+std::vector<Parameter> state_parameters(const LogState& state, const Mac& mac) {
+  return {state.origin,
+          text_of(state.epoch),
+          text_of(state.incarnation),
+          text_of(state.last.tx),
+          text_of(state.last.batch),
+          text_of(state.size()),
+          Parameter::binary(state.frontier.bytes()),
+          text_of(state.min_index),
+          state.published,
+          text_of(state.written_by),
+          Parameter::binary({mac.begin(), mac.end()})};
+}
+
+std::string set_incarnation(std::int64_t incarnation) {
+  return "ALTER TABLE audit_batches ALTER incarnation SET DEFAULT " + text_of(incarnation);
+}
+
+// A row that was written here has the id of its own transaction; one of a dump has not, unless its id
+// happens to be that of the transaction that restored it: it is no news then that the log has it.
+const std::string kMoveBatches = R"sql(
+UPDATE audit_batches SET incarnation = $3::smallint
+WHERE incarnation = $1::smallint AND tx > $2::xid8 AND tx < pg_snapshot_xmax(pg_current_snapshot())
+  AND xmin = tx::xid AND NOT )sql" +
+                                 std::string(kSealedBefore);
+
+const std::string kNextIncarnation = R"sql(
+SELECT coalesce(min(incarnation), $2::smallint) FROM audit_batches
+WHERE incarnation > $1::smallint AND incarnation <= $2::smallint)sql";
+
+const std::string kFindHolder = R"sql(
+SELECT 'the backend with the pid ' || pid || coalesce(' in the database ' || quote_ident(datname), '')
+FROM pg_stat_activity WHERE backend_xid = $1::xid8::xid
+UNION ALL
+SELECT 'the prepared transaction ' || quote_literal(gid) || ' in the database ' || quote_ident(database)
+FROM pg_prepared_xacts WHERE transaction = $1::xid8::xid
+LIMIT 1)sql";
+
+}  // namespace storagepool::evidence

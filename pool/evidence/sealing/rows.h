@@ -1,0 +1,67 @@
+// The statements of sealing, and their rows read into what is decided on. Pure. Nothing of a row is trusted:
+// what cannot be read is told as a fault of it.
+#pragma once
+
+#include <cstdint>
+#include <optional>
+#include <string>
+#include <string_view>
+#include <vector>
+
+#include <tl/expected.hpp>
+
+#include "pool/evidence/sealing/judge.h"
+#include "pool/evidence/sealing/seal.h"
+#include "pool/postgres/connection.h"
+
+namespace storagepool::evidence {
+
+// Bytes of entries that one sealing takes, and one batch more.
+inline constexpr std::int64_t kMaxSealBytes = std::int64_t{16} * 1024 * 1024;
+inline constexpr std::int64_t kMaxSealBatches = 10'000;
+
+// Which batches of an incarnation after the last that was looked at are final.
+enum class Bound {
+  kCut,    // those of transactions before the oldest that is still running
+  kFence,  // those of transactions that have begun, under a lock that nobody holds who has not ended
+  kNone,   // all: nothing is added to the incarnation any more
+};
+
+extern const std::string kReadFacts;
+tl::expected<LogFacts, std::string> read_facts(const postgres::Result& result);
+
+// Cut and batches of one snapshot, which it must be: a batch that is committed between two would be passed.
+// REQUIRES: nothing was written in the transaction, whose own id would be the cut.
+extern const std::string kReadBatches;
+std::vector<postgres::Parameter> batch_parameters(const LogState& state, Bound bound);
+struct Batches {
+  std::uint64_t cut = 0;
+  bool waiting = false;                  // there are committed ones that are not before the cut
+  std::optional<std::int64_t> future{};  // one of a transaction that has not begun
+  std::vector<Batch> final{};            // in their order
+  bool more = false;                     // there are more than one sealing takes
+};
+tl::expected<Batches, std::string> read_batches(const postgres::Result& result);
+
+// Adds a seal, its nodes and its expiry.
+extern const std::string kWriteSeal;
+std::vector<postgres::Parameter> seal_parameters(const Sealed& sealed);
+
+inline constexpr std::string_view kOwnId = "SELECT pg_current_xact_id()";
+// The number that a statement gives in one row.
+tl::expected<std::uint64_t, std::string> read_one(const postgres::Result& result);
+
+extern const std::string kWriteState;
+std::vector<postgres::Parameter> state_parameters(const LogState& state, const Mac& mac);
+
+// Has new batches get this incarnation.
+std::string set_incarnation(std::int64_t incarnation);
+// Moves batches of incarnation $1 that were written here, in transactions after $2, to incarnation $3.
+extern const std::string kMoveBatches;
+// The first incarnation after $1, up to $2, that has batches; otherwise $2.
+extern const std::string kNextIncarnation;
+
+// Which transaction has the id $1, if the role may see it: a phrase.
+extern const std::string kFindHolder;
+
+}  // namespace storagepool::evidence

@@ -1,0 +1,144 @@
+#include "pool/evidence/sealing/seal.h"
+
+#include <algorithm>
+#include <map>
+#include <utility>
+
+namespace storagepool::evidence {
+namespace {
+
+constexpr char kForm = 0x01;
+constexpr std::size_t kTimeAt = 17;
+constexpr std::size_t kRetentionAt = 25;
+
+std::uint64_t number_at(std::string_view bytes, std::size_t at, std::size_t size) {
+  std::uint64_t number = 0;
+  for (const char byte : bytes.substr(at, size)) number = number << 8 | static_cast<std::uint8_t>(byte);
+  return number;
+}
+
+// What an entry says of its event. No value for another form and for years outside 0001 to 9999.
+struct Term {
+  runtime::Date month{};
+  runtime::Date expires{};
+  auto operator<=>(const Term&) const = default;
+};
+std::optional<Term> term_of(std::string_view entry) {
+  using std::chrono::sys_days, std::chrono::year;
+  constexpr runtime::Timestamp kFirst{sys_days{year{1} / 1 / 1}};
+  constexpr runtime::Timestamp kEnd{sys_days{year{10'000} / 1 / 1}};
+  const runtime::Timestamp time{
+      std::chrono::microseconds{static_cast<std::int64_t>(number_at(entry, kTimeAt, 8))}};
+  if (entry.front() != kForm || time < kFirst || time >= kEnd) return std::nullopt;
+  const std::chrono::days retention{number_at(entry, kRetentionAt, 2)};
+  const std::chrono::year_month_day day{runtime::date_of(time)};
+  return Term{sys_days{day.year() / day.month() / 1}, runtime::date_of(time) + retention};
+}
+
+std::string_view entry_at(const Batch& batch, std::int64_t ordinal) {
+  return std::string_view(batch.entries).substr(static_cast<std::size_t>(ordinal) * kEntryBytes, kEntryBytes);
+}
+
+// Why what a batch says of itself does not agree; empty: it does.
+std::string_view fault_of(const Batch& batch) {
+  if (!batch.fault.empty()) return batch.fault;
+  if (batch.at.batch < 0) return "its id is negative";
+  if (batch.entries.empty() || batch.entries.size() % kEntryBytes != 0) return "its entries are not whole";
+  const auto offered = static_cast<std::int64_t>(batch.entries.size() / kEntryBytes);
+  if (offered > kMaxBatchEntries) return "it has too many entries";
+  std::int64_t before = 0;
+  for (const std::int64_t ordinal : batch.kept.value_or(std::vector<std::int64_t>())) {
+    if (ordinal <= before || ordinal > offered) return "it keeps entries that it does not have";
+    before = ordinal;
+  }
+  const std::int64_t kept = batch.kept ? static_cast<std::int64_t>(batch.kept->size()) : offered;
+  if (kept != batch.events || kept == 0) return "it counts other events than it keeps";
+  for (std::int64_t ordinal = 0; ordinal < offered; ++ordinal) {
+    if (!term_of(entry_at(batch, ordinal))) return "its entries are of no known form";
+  }
+  return {};
+}
+
+class Sealing {
+ public:
+  Sealing(LogState state, LogMacs& macs, tlog::Hasher& hasher)
+      : macs_(macs), hasher_(hasher), sealed_{.state = std::move(state)} {}
+
+  void take(const Batch& batch) {
+    sealed_.state.last = batch.at;
+    const std::string_view fault = fault_of(batch);
+    if (!fault.empty()) return leave_out(batch, Alarm::Kind::kMalformedBatch, fault);
+    if (!macs_.is_of_batch(batch.at.batch, batch.entries, batch.mac))
+      return leave_out(batch, Alarm::Kind::kForgedBatch, "its MAC is of no key of this log");
+    if (batch.sealed_before)
+      return leave_out(batch, Alarm::Kind::kRepeatedBatch, "the log has it already, under another commit");
+    append(batch);
+  }
+  void stop_before(const Batch& batch) {
+    leave_out(batch, Alarm::Kind::kOutOfOrder, "audit_batches gives it after one that comes later");
+  }
+
+  Sealed take_result() {
+    for (auto& [term, expiry] : expiry_) sealed_.expiry.push_back(expiry);
+    return std::move(sealed_);
+  }
+
+ private:
+  void leave_out(const Batch& batch, Alarm::Kind kind, std::string_view why) {
+    sealed_.alarms.push_back(
+        {.kind = kind,
+         .batch = batch.at.batch,
+         .detail = "batch " + std::to_string(batch.at.batch) + " is left out: " + std::string(why)});
+  }
+
+  void append(const Batch& batch) {
+    const std::int64_t id = batch.at.batch;
+    if (!sealed_.seal)
+      sealed_.seal = {.first_seq = sealed_.state.size(), .batches = {}, .counts = {}, .lo = id, .hi = id};
+    if (batch.kept) {
+      for (const std::int64_t ordinal : *batch.kept) append(entry_at(batch, ordinal - 1));
+    } else {
+      for (std::int64_t ordinal = 0; ordinal < batch.events; ++ordinal) append(entry_at(batch, ordinal));
+    }
+    Seal& seal = *sealed_.seal;
+    seal.batches.push_back(id);
+    seal.counts.push_back(batch.events);
+    seal.size += static_cast<std::uint64_t>(batch.events);
+    seal.lo = std::min(seal.lo, id);
+    seal.hi = std::max(seal.hi, id);
+  }
+
+  void append(std::string_view entry) {
+    const std::uint64_t seq = sealed_.state.size();
+    sealed_.state.frontier.append(hasher_, hasher_.leaf(entry), sealed_.nodes);
+    const Term term = *term_of(entry);
+    const auto [found, is_new] = expiry_.try_emplace(term);
+    Expiry& expiry = found->second;
+    if (is_new) expiry = {.month = term.month, .expires = term.expires, .first_seq = seq};
+    ++expiry.events;
+    expiry.last_seq = seq;
+  }
+
+  LogMacs& macs_;
+  tlog::Hasher& hasher_;
+  Sealed sealed_;
+  std::map<Term, Expiry> expiry_;
+};
+
+}  // namespace
+
+Sealed seal(LogState state, std::span<const Batch> batches, LogMacs& macs, tlog::Hasher& hasher) {
+  BatchPlace last = state.last;
+  Sealing sealing(std::move(state), macs, hasher);
+  for (const Batch& batch : batches) {
+    if (batch.at <= last) {
+      sealing.stop_before(batch);
+      break;
+    }
+    last = batch.at;
+    sealing.take(batch);
+  }
+  return sealing.take_result();
+}
+
+}  // namespace storagepool::evidence

@@ -1,0 +1,228 @@
+#include "pool/evidence/sealing/sealer.h"
+
+#include <algorithm>
+#include <string_view>
+
+namespace storagepool::evidence {
+namespace {
+
+using boost::asio::awaitable;
+using Did = SealingResult::Did;
+using Next = Judgement::Next;
+using Rows = tl::expected<postgres::Result, postgres::Error>;
+using Done = tl::expected<void, postgres::Error>;
+
+// The key of the advisory lock: "sp-seal!" in ASCII, so that it can be told from others in pg_locks; a sealer
+// that is lost keeps it until its COMMIT is decided. Writers wait behind a lock that waits: not for longer
+// than 200 ms. Each statement has a snapshot of its own, also where a role or database says otherwise.
+constexpr std::string_view kBegin = R"sql(
+BEGIN ISOLATION LEVEL READ COMMITTED READ WRITE;
+SET LOCAL lock_timeout = '200ms';
+SET LOCAL idle_in_transaction_session_timeout = '10s';
+SELECT pg_try_advisory_xact_lock(8318198485398678561)::int)sql";
+
+// Writers lock the table before they have an id, each in one statement: once nobody holds it, the batches
+// that are there are all that there will be of ids given so far.
+constexpr std::string_view kFence = "LOCK TABLE ONLY audit_batches IN SHARE MODE";
+constexpr std::string_view kCloseOff = "LOCK TABLE ONLY audit_batches IN ACCESS EXCLUSIVE MODE";
+
+postgres::Error error_of(const std::string& what) {
+  postgres::Error error;
+  error.detail = "sealing: " + what;
+  return error;
+}
+
+template <typename... Number>
+std::vector<postgres::Parameter> numbers(Number... number) {
+  return {std::to_string(number)...};
+}
+
+bool is_in_the_way(const postgres::Error& error) {
+  return error.sqlstate == "55P03" || error.sqlstate == "40P01";
+}
+
+}  // namespace
+
+// One call of `seal`. After an error a transaction may be open.
+class Sealer::Pass {
+ public:
+  Pass(Sealer& sealer, postgres::Connection& connection, postgres::Deadline deadline)
+      : sealer_(sealer), connection_(connection), deadline_(deadline) {}
+
+  SealingResult take_result() { return std::move(result_); }
+
+  awaitable<Done> run() {
+    const auto locked = co_await execute(kBegin);
+    if (!locked) co_return tl::unexpected(locked.error());
+    if (locked->rows.empty() || locked->rows[0].empty() || locked->rows[0][0] != "1")
+      co_return co_await end(Did::kBusy);
+    const auto found = co_await execute(kReadFacts);
+    if (!found) co_return tl::unexpected(found.error());
+    const auto facts = read_facts(*found);
+    if (!facts) co_return tl::unexpected(error_of(facts.error()));
+    Judgement judgement = judge(*facts, sealer_.origin_, sealer_.floor_, sealer_.macs_, sealer_.hasher_);
+    if (judgement.alarm) result_.alarms.push_back(*std::move(judgement.alarm));
+    if (judgement.next == Next::kRefuse) co_return co_await end(Did::kRefused);
+    result_.size = judgement.state.size();
+    if (facts->row) sealer_.committed(judgement.state);
+    if (judgement.next == Next::kClose)
+      co_return co_await close(std::move(judgement.state), facts->incarnation, judgement.closed_after);
+    if (judgement.next == Next::kFinish)
+      co_return co_await finish(std::move(judgement.state), facts->incarnation);
+    co_return co_await seal_by_cut(std::move(judgement.state));
+  }
+
+ private:
+  awaitable<Rows> execute(std::string_view sql) { co_return co_await connection_.execute(sql, deadline_); }
+  awaitable<Rows> query(std::string_view sql, std::vector<postgres::Parameter> parameters) {
+    co_return co_await connection_.query(sql, std::move(parameters), deadline_);
+  }
+  awaitable<Done> end(Did did) {
+    const auto ended = co_await execute("ROLLBACK");
+    if (!ended) co_return tl::unexpected(ended.error());
+    result_.did = did;
+    co_return Done();
+  }
+
+  awaitable<tl::expected<Batches, postgres::Error>> read(const LogState& state, Bound bound) {
+    const auto found = co_await query(kReadBatches, batch_parameters(state, bound));
+    if (!found) co_return tl::unexpected(found.error());
+    auto batches = read_batches(*found);
+    if (!batches) co_return tl::unexpected(error_of(batches.error()));
+    co_return *std::move(batches);
+  }
+
+  awaitable<Done> seal_by_cut(LogState state) {
+    auto batches = co_await read(state, Bound::kCut);
+    if (!batches) co_return tl::unexpected(batches.error());
+    CutWatch& watch = sealer_.watch_;
+    const auto now = sealer_.clock_.now();
+    watch.look(now, batches->cut, batches->waiting);
+    result_.cut_age = watch.age(now);
+    if (watch.over(now) && batches->final.empty()) {
+      watch.fenced(now);
+      const Done known = co_await find_holder(batches->cut);
+      if (!known) co_return known;
+      const auto locked = co_await execute(kFence);
+      if (!locked && !(is_in_the_way(locked.error()) && connection_.usable()))
+        co_return tl::unexpected(locked.error());
+      if (!locked) co_return co_await end(Did::kNothing);
+      batches = co_await read(state, Bound::kFence);
+      if (!batches) co_return tl::unexpected(batches.error());
+      result_.fenced = true;
+    }
+    if (batches->future)
+      result_.alarms.push_back({.kind = Alarm::Kind::kFutureBatch,
+                                .batch = batches->future,
+                                .detail = "batch " + std::to_string(*batches->future) +
+                                          " is left out: no transaction with its id has begun"});
+    if (batches->final.empty()) co_return co_await end(Did::kNothing);
+    co_return co_await write(std::move(state), *batches);
+  }
+
+  awaitable<Done> write(LogState state, const Batches& batches) {
+    const BatchPlace before = state.last;
+    Sealed sealed = evidence::seal(std::move(state), batches.final, sealer_.macs_, sealer_.hasher_);
+    std::ranges::move(sealed.alarms, std::back_inserter(result_.alarms));
+    if (sealed.state.last == before) co_return co_await end(Did::kRefused);
+    if (sealed.seal) {
+      result_.batches = static_cast<std::int64_t>(sealed.seal->batches.size());
+      const auto written = co_await query(kWriteSeal, seal_parameters(sealed));
+      if (!written) co_return tl::unexpected(written.error());
+    }
+    result_.again = batches.more;
+    co_return co_await commit(std::move(sealed.state));
+  }
+
+  // Nothing of the new state is signed or told before its COMMIT is acknowledged.
+  awaitable<Done> commit(LogState state) {
+    const auto found = co_await execute(kOwnId);
+    if (!found) co_return tl::unexpected(found.error());
+    const auto id = read_one(*found);
+    if (!id) co_return tl::unexpected(error_of(id.error()));
+    state.written_by = *id;
+    const auto written = co_await query(kWriteState, state_parameters(state, sealer_.macs_.of_state(state)));
+    if (!written) co_return tl::unexpected(written.error());
+    const auto committed = co_await execute("COMMIT");
+    if (!committed) co_return tl::unexpected(committed.error());
+    sealer_.committed(state);
+    result_.did = Did::kSealed;
+    result_.size = state.size();
+    co_return Done();
+  }
+
+  // New batches get the next incarnation, as do those that were written here since the dump was restored.
+  awaitable<Done> close(LogState state, std::int64_t incarnation, std::uint64_t closed_after) {
+    const std::int64_t next = std::max(state.incarnation, incarnation) + 1;
+    const auto locked = co_await execute(kCloseOff);
+    if (!locked && is_in_the_way(locked.error()) && connection_.usable()) co_return co_await end(Did::kBusy);
+    if (!locked) co_return tl::unexpected(locked.error());
+    auto of = numbers(incarnation, closed_after, next);
+    const auto moved = co_await query(kMoveBatches, std::move(of));
+    if (!moved) co_return tl::unexpected(moved.error());
+    const auto set = co_await execute(set_incarnation(next));
+    if (!set) co_return tl::unexpected(set.error());
+    result_.again = true;
+    co_return co_await commit(std::move(state));
+  }
+
+  // What is left of an incarnation that was closed, then the next.
+  awaitable<Done> finish(LogState state, std::int64_t newest) {
+    const auto batches = co_await read(state, Bound::kNone);
+    if (!batches) co_return tl::unexpected(batches.error());
+    if (!batches->final.empty()) {
+      const Done written = co_await write(std::move(state), *batches);
+      result_.again = result_.did == Did::kSealed;
+      co_return written;
+    }
+    auto between = numbers(state.incarnation, newest);
+    const auto found = co_await query(kNextIncarnation, std::move(between));
+    if (!found) co_return tl::unexpected(found.error());
+    const auto next = read_one(*found);
+    if (!next) co_return tl::unexpected(error_of(next.error()));
+    state.incarnation = static_cast<std::int64_t>(*next);
+    state.last = {};
+    result_.again = true;
+    co_return co_await commit(std::move(state));
+  }
+
+  awaitable<Done> find_holder(std::uint64_t cut) {
+    auto id = numbers(cut);
+    const auto found = co_await query(kFindHolder, std::move(id));
+    if (!found) co_return tl::unexpected(found.error());
+    if (!found->rows.empty()) result_.holder = found->rows[0].at(0).value_or("");
+    co_return Done();
+  }
+
+  Sealer& sealer_;
+  postgres::Connection& connection_;
+  postgres::Deadline deadline_;
+  SealingResult result_;
+};
+
+Sealer::Sealer(std::string origin, std::span<const Keys> keys, const tlog::NoteKey& note_key,
+               const runtime::Clock& clock)
+    : origin_(std::move(origin)), macs_(keys), note_key_(note_key), clock_(clock) {}
+
+void Sealer::raise_floor(const Floor& floor) {
+  if (!floor_ || floor.size > floor_->size) floor_ = floor;
+}
+
+void Sealer::committed(const LogState& state) {
+  if (checkpoint_ && signed_size_ == state.size()) return;
+  const tlog::Checkpoint now = checkpoint_of(state, hasher_);
+  raise_floor({now.size, now.root});
+  checkpoint_ = sign(now, note_key_);
+  signed_size_ = now.size;
+}
+
+awaitable<tl::expected<SealingResult, postgres::Error>> Sealer::seal(postgres::Connection& connection,
+                                                                     postgres::Deadline deadline) {
+  Pass pass(*this, connection, deadline);
+  const Done done = co_await pass.run();
+  if (done) co_return pass.take_result();
+  if (connection.usable() && connection.in_transaction()) co_await connection.execute("ROLLBACK", deadline);
+  co_return tl::unexpected(done.error());
+}
+
+}  // namespace storagepool::evidence

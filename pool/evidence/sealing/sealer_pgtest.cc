@@ -1,0 +1,223 @@
+#include "pool/evidence/sealing/sealer.h"
+
+#include <string>
+#include <vector>
+
+#include <gmock/gmock.h>
+#include <gtest/gtest.h>
+
+#include "pool/evidence/sealing/testing/log_database.h"
+
+namespace storagepool::evidence {
+namespace {
+
+using namespace std::chrono_literals;
+using ::testing::ElementsAre;
+using testing::FaultyConnection;
+using ::testing::HasSubstr;
+using testing::insert_batch;
+using ::testing::IsEmpty;
+using ::testing::Not;
+
+class SealerTest : public testing::LogDatabaseTest {
+ protected:
+  static void kill(postgres::Session& session, const std::string& pid) {
+    server_->terminate("pid = " + pid);
+    (void)session;
+  }
+  std::string pid_of(postgres::Session& session) { return query(session, "SELECT pg_backend_pid()").at(0); }
+};
+
+TEST_F(SealerTest, SealsWhatWasCommittedInItsOrder) {
+  EXPECT_EQ(seal().did, Did::kNothing);
+  EXPECT_FALSE(sealer_->checkpoint());
+  commit(50, 1, 2);
+  commit(40, 3);
+  const SealingResult first = seal();
+  EXPECT_EQ(first.did, Did::kSealed);
+  EXPECT_EQ(first.batches, 2);
+  EXPECT_EQ(first.size, 3U);
+  EXPECT_FALSE(first.again);
+  EXPECT_THAT(log(), ElementsAre(1, 2, 3));
+  const auto shown = sealer_->checkpoint();
+  EXPECT_EQ(seal().did, Did::kNothing);
+  EXPECT_EQ(sealer_->checkpoint(), shown);
+  commit(45, 4, 300);
+  EXPECT_EQ(seal().size, 303U);
+  EXPECT_EQ(log().back(), 303U);
+  EXPECT_EQ(value("SELECT level || ' ' || index FROM audit_nodes"), "1 0");
+  EXPECT_FALSE(session_->in_transaction());
+}
+
+TEST_F(SealerTest, AnotherPodSignsTheSame) {
+  commit(1, 1);
+  seal();
+  const auto shown = sealer_->checkpoint();
+  sealer_ = make_sealer();
+  EXPECT_EQ(seal().did, Did::kNothing);
+  EXPECT_EQ(sealer_->checkpoint(), shown);
+}
+
+TEST_F(SealerTest, OnlyKeepsWhatWasStored) {
+  execute(*session_, insert_batch(1, 10, 4));
+  superuser("UPDATE audit_batches SET kept = '{2,4}', events = 2");
+  seal();
+  EXPECT_THAT(log(), ElementsAre(11, 13));
+}
+
+TEST_F(SealerTest, WaitsForTransactionsThatBeganBefore) {
+  const auto writer = open();
+  execute(*writer, "BEGIN");
+  execute(*writer, insert_batch(1, 1));
+  commit(2, 2);
+  const SealingResult waits = seal();
+  EXPECT_EQ(waits.did, Did::kNothing);
+  EXPECT_FALSE(waits.fenced);
+  execute(*writer, "COMMIT");
+  seal();
+  EXPECT_THAT(log(), ElementsAre(1, 2));
+}
+
+TEST_F(SealerTest, SealsInPortions) {
+  constexpr int kBatches = kMaxSealBatches + 100;
+  const Batch one = testing::batch_of({0, 1}, 1);
+  superuser("INSERT INTO audit_batches (batch, events, entries, mac) SELECT i, 1, '\\x" +
+            encoding::encode_hex(one.entries) + "', '\\x" + encoding::encode_hex(one.mac) +
+            "' FROM generate_series(1, " + std::to_string(kBatches) + ") AS i");
+  const SealingResult first = seal();
+  EXPECT_TRUE(first.again);
+  EXPECT_EQ(first.alarms.size(), static_cast<std::size_t>(kMaxSealBatches - 1));  // of one MAC
+  const SealingResult second = seal();
+  EXPECT_FALSE(second.again);
+  EXPECT_EQ(second.alarms.size(), 100U);
+  EXPECT_THAT(log(), ElementsAre(1));
+  EXPECT_EQ(value("SELECT last_batch FROM audit_log"), std::to_string(kBatches));
+}
+
+TEST_F(SealerTest, FindsBatchesByIndex) {
+  superuser(
+      "INSERT INTO audit_batches (batch, events, entries, mac) SELECT i, 1, '\\x00', '\\x00' FROM "
+      "generate_series(1, 20000) AS i");
+  superuser(
+      "INSERT INTO audit_seals (first_seq, size, batches, counts, lo, hi) SELECT i, 1, ARRAY[i], '{1}', i, i "
+      "FROM generate_series(1, 5000) AS i");
+  std::string plan;
+  LogState state;
+  state.last = {1, 1};
+  for (const std::string& line :
+       query(*session_, "EXPLAIN (COSTS OFF) " + kReadBatches, batch_parameters(state, Bound::kCut)))
+    plan += line + '\n';
+  EXPECT_THAT(plan, Not(HasSubstr("Seq Scan"))) << plan;
+  EXPECT_THAT(plan, HasSubstr("Index Scan using audit_seals_by_batch")) << plan;
+}
+
+TEST_F(SealerTest, IsOneAtATime) {
+  commit(1, 1);
+  const auto other = open();
+  execute(*other, "BEGIN; SELECT pg_advisory_xact_lock(8318198485398678561)");
+  EXPECT_EQ(seal().did, Did::kBusy);
+  EXPECT_FALSE(session_->in_transaction());
+  execute(*other, "COMMIT");
+  EXPECT_EQ(seal().did, Did::kSealed);
+}
+
+TEST_F(SealerTest, HasASnapshotForEachStatementWhateverTheRoleSays) {
+  superuser("ALTER ROLE app SET default_transaction_isolation = 'serializable'");
+  superuser("ALTER ROLE app SET bytea_output = 'escape'");
+  session_ = open();
+  commit(1, 1);
+  EXPECT_EQ(seal().did, Did::kSealed);
+  EXPECT_THAT(log(), ElementsAre(1));
+  superuser("ALTER ROLE app RESET ALL");
+}
+
+TEST_F(SealerTest, FencesOffALongTransaction) {
+  const auto foreign = open();
+  execute(*foreign, "BEGIN; CREATE TABLE elsewhere (i int)");
+  commit(1, 1);
+  EXPECT_EQ(seal().did, Did::kNothing);
+  clock_.pass(4999ms);
+  const SealingResult waits = seal();
+  EXPECT_EQ(waits.cut_age, 4999ms);
+  EXPECT_FALSE(waits.fenced);
+  clock_.pass(1ms);
+  const SealingResult fenced = seal();
+  EXPECT_TRUE(fenced.fenced);
+  EXPECT_EQ(fenced.did, Did::kSealed);
+  EXPECT_EQ(fenced.holder, "the backend with the pid " + pid_of(*foreign) + " in the database audit");
+  commit(2, 2);
+  EXPECT_EQ(seal().did, Did::kNothing) << "the next only after as long";
+  clock_.pass(5s);
+  EXPECT_TRUE(seal().fenced);
+  execute(*foreign, "COMMIT");
+  commit(3, 3);
+  seal();
+  EXPECT_THAT(log(), ElementsAre(1, 2, 3));
+}
+
+TEST_F(SealerTest, TheFenceWaitsForWritersThatHaveNotEnded) {
+  const auto writer = open();
+  execute(*writer, "BEGIN");
+  execute(*writer, insert_batch(1, 1));
+  execute(*writer, "PREPARE TRANSACTION 'held'");
+  commit(2, 2);
+  seal();
+  clock_.pass(5s);
+  const SealingResult waits = seal();
+  EXPECT_EQ(waits.did, Did::kNothing);
+  EXPECT_FALSE(waits.fenced);
+  EXPECT_EQ(waits.holder, "the prepared transaction 'held' in the database audit");
+  execute(*writer, "COMMIT PREPARED 'held'");
+  seal();
+  EXPECT_THAT(log(), ElementsAre(1, 2));
+}
+
+TEST_F(SealerTest, LosesNothingWhereverItIsKilled) {
+  std::vector<std::uint64_t> expected;
+  std::vector<std::string> hit;
+  for (int at = 1;; ++at) {
+    expected.push_back(static_cast<std::uint64_t>(at));
+    commit(at, expected.back());
+    const auto shown = sealer_->checkpoint();
+    const auto victim = open();
+    FaultyConnection faulty(*victim, at, FaultyConnection::Fault::kKilledBefore,
+                            [&, pid = pid_of(*victim)] { kill(*victim, pid); });
+    const auto sealed = try_seal(faulty);
+    if (faulty.hit().empty()) break;  // there are no more statements
+    hit.push_back(faulty.hit());
+    EXPECT_FALSE(sealed) << hit.back();
+    EXPECT_EQ(sealer_->checkpoint(), shown) << "signed what was never committed";
+    EXPECT_EQ(seal().did, Did::kSealed) << hit.back();
+    EXPECT_EQ(log(), expected);
+  }
+  EXPECT_EQ(log(), expected);
+  EXPECT_EQ(hit.back(), "COMMIT");
+}
+
+TEST_F(SealerTest, ReadsBackACommitInDoubt) {
+  commit(1, 1);
+  const auto victim = open();
+  FaultyConnection counting(*session_, 0, FaultyConnection::Fault::kAnswerLost, [] {});
+  must(try_seal(counting));
+  commit(2, 2);
+  const auto shown = sealer_->checkpoint();
+  FaultyConnection faulty(*victim, counting.statements(), FaultyConnection::Fault::kAnswerLost, [] {});
+  EXPECT_FALSE(try_seal(faulty));
+  ASSERT_EQ(faulty.hit(), "COMMIT");
+  EXPECT_EQ(sealer_->checkpoint(), shown) << "nobody knows yet";
+  const SealingResult next = seal();
+  EXPECT_EQ(next.did, Did::kNothing);
+  EXPECT_EQ(next.size, 2U);
+  EXPECT_THAT(log(), ElementsAre(1, 2));
+}
+
+TEST_F(SealerTest, TellsWhatIsWrongWithTheTables) {
+  superuser("DROP TABLE audit_batches");
+  const auto sealed = try_seal(*session_);
+  ASSERT_FALSE(sealed);
+  EXPECT_EQ(sealed.error().sqlstate, "42P01");
+  EXPECT_FALSE(session_->in_transaction());
+}
+
+}  // namespace
+}  // namespace storagepool::evidence

@@ -1,0 +1,217 @@
+// A test with a PostgreSQL server, a database of this release, and what writes batches, seals them, and reads
+// the log back.
+#pragma once
+
+#include <algorithm>
+#include <chrono>
+#include <memory>
+#include <optional>
+#include <string>
+#include <utility>
+#include <vector>
+
+#include <gmock/gmock.h>
+#include <gtest/gtest.h>
+
+#include "pool/common/encoding/encoding.h"
+#include "pool/evidence/sealing/sealer.h"
+#include "pool/evidence/sealing/testing/batches.h"
+#include "pool/tables/testing/migrated_database.h"
+
+namespace storagepool::evidence::testing {
+
+inline constexpr const char* kTables = R"sql(
+CREATE TABLE IF NOT EXISTS audit_batches (
+  batch bigint PRIMARY KEY,
+  incarnation smallint NOT NULL DEFAULT 1,
+  tx xid8 NOT NULL DEFAULT pg_current_xact_id(),
+  events integer NOT NULL,
+  kept integer[],
+  entries bytea NOT NULL,
+  mac bytea NOT NULL
+);
+ALTER TABLE audit_batches ALTER entries SET STORAGE EXTERNAL;
+CREATE INDEX IF NOT EXISTS audit_batches_by_commit ON audit_batches (incarnation, tx, batch);
+CREATE TABLE IF NOT EXISTS audit_seals (first_seq bigint PRIMARY KEY, size bigint NOT NULL, batches bigint[] NOT NULL, counts integer[] NOT NULL, lo bigint NOT NULL, hi bigint NOT NULL, sealed_at timestamptz NOT NULL DEFAULT clock_timestamp());
+CREATE INDEX IF NOT EXISTS audit_seals_by_batch ON audit_seals (hi);
+CREATE TABLE IF NOT EXISTS audit_nodes (level smallint, index bigint, hash bytea NOT NULL, PRIMARY KEY (level, index));
+CREATE TABLE IF NOT EXISTS audit_log (one boolean PRIMARY KEY DEFAULT true CHECK (one), origin text NOT NULL, epoch integer NOT NULL, incarnation smallint NOT NULL, last_tx xid8 NOT NULL, last_batch bigint NOT NULL, size bigint NOT NULL, frontier bytea NOT NULL, min_index bigint NOT NULL DEFAULT 0, published text, written_by xid8 NOT NULL, mac bytea NOT NULL);
+CREATE TABLE IF NOT EXISTS audit_expiry (month date, expires date, events bigint NOT NULL, first_seq bigint NOT NULL, last_seq bigint NOT NULL, PRIMARY KEY (month, expires));
+)sql";
+
+// A clock that a test sets by hand.
+class HandClock : public runtime::Clock {
+ public:
+  runtime::TimePoint now() const override { return now_; }
+  runtime::Timestamp wall() const override { return {}; }
+  void pass(std::chrono::milliseconds time) { now_ += time; }
+
+ private:
+  runtime::TimePoint now_{std::chrono::hours{1}};
+};
+
+inline const tlog::NoteKey& note_key() {
+  static const auto key = tlog::NoteKey::of_seed(tlog::KeyKind::kLog, kOrigin, kSeed);
+  return *key;
+}
+
+// The statement of a batch of events with the numbers from `first`.
+inline std::string insert_batch(std::int64_t batch, std::uint64_t first, std::int64_t events = 1) {
+  const Batch made = batch_of({0, batch}, first, events);
+  return "INSERT INTO audit_batches (batch, events, entries, mac) VALUES (" + std::to_string(batch) + ", " +
+         std::to_string(events) + ", '\\x" + encoding::encode_hex(made.entries) + "', '\\x" +
+         encoding::encode_hex(made.mac) + "')";
+}
+
+class LogDatabaseTest : public tables::testing::MigratedDatabaseTest {
+ protected:
+  using Did = SealingResult::Did;
+  using Kind = Alarm::Kind;
+
+  static void SetUpTestSuite() {
+    server_ = std::make_unique<postgres::testing::Server>(
+        postgres::testing::ServerOptions{.settings = {"max_prepared_transactions=8", "max_connections=80"}});
+  }
+  void SetUp() override {
+    MigratedDatabaseTest::SetUp();
+    execute(*session_, kTables);
+    sealer_ = make_sealer();
+  }
+
+  std::unique_ptr<Sealer> make_sealer(const std::string& seed = kSeed) {
+    const std::vector<Keys> keys{make_keys(seed)};
+    return std::make_unique<Sealer>(kOrigin, keys, note_key(), clock_);
+  }
+  tl::expected<SealingResult, postgres::Error> try_seal(postgres::Connection& connection) {
+    return postgres::testing::run(context_, sealer_->seal(connection, deadline()));
+  }
+  SealingResult seal() { return must(try_seal(*session_)); }
+  // Until there is nothing more to be done at once; the last result, with all alarms.
+  SealingResult seal_all() {
+    SealingResult all;
+    do {
+      SealingResult one = seal();
+      one.alarms.insert(one.alarms.begin(), all.alarms.begin(), all.alarms.end());
+      one.batches += all.batches;
+      all = std::move(one);
+    } while (all.again);
+    return all;
+  }
+  static std::vector<Kind> kinds_of(const SealingResult& result) {
+    std::vector<Kind> kinds;
+    for (const Alarm& alarm : result.alarms) kinds.push_back(alarm.kind);
+    return kinds;
+  }
+  void commit(std::int64_t batch, std::uint64_t first, std::int64_t events = 1) {
+    execute(*session_, insert_batch(batch, first, events));
+  }
+  // What whoever may write rows does, and what comes of it.
+  void expect_refused(const std::string& attack, Kind kind) {
+    const auto shown = sealer_->checkpoint();
+    superuser(attack);
+    const SealingResult result = seal();
+    EXPECT_EQ(result.did, Did::kRefused);
+    EXPECT_THAT(kinds_of(result), ::testing::ElementsAre(kind));
+    EXPECT_EQ(sealer_->checkpoint(), shown);
+  }
+
+  static std::string value(const std::string& sql) {
+    const auto rows = superuser(sql);
+    return rows.empty() ? "" : rows[0];
+  }
+  // The numbers of the log's events in its order, as seals and batches have them. Their roots must be those
+  // of the state, and of what the sealer has signed.
+  std::vector<std::uint64_t> log() {
+    const auto rows = superuser(R"sql(
+      SELECT encode(substring(entries FROM (o - 1)::int * 67 + 1 FOR 67), 'hex')
+      FROM audit_seals AS s, unnest(batches, counts) WITH ORDINALITY AS u (id, n, place)
+      JOIN audit_batches AS b ON b.batch = u.id,
+      unnest(coalesce(b.kept, ARRAY(SELECT generate_series(1, octet_length(entries) / 67))))
+        WITH ORDINALITY AS k (o, at)
+      ORDER BY first_seq, place, at)sql");
+    std::vector<std::uint64_t> numbers;
+    std::vector<std::string> entries;
+    for (const std::string& row : rows) {
+      entries.push_back(encoding::decode_hex(row).value());
+      std::uint64_t number = 0;
+      for (const char byte : entries.back().substr(9, 8))
+        number = number << 8 | static_cast<std::uint8_t>(byte);
+      numbers.push_back(number);
+    }
+    const LogState state = state_of(entries);
+    EXPECT_EQ(value("SELECT encode(frontier, 'hex') FROM audit_log"),
+              encoding::encode_hex(state.frontier.bytes()));
+    EXPECT_EQ(value("SELECT size FROM audit_log"), std::to_string(entries.size()));
+    EXPECT_EQ(value("SELECT coalesce(sum(events), 0) FROM audit_expiry"), std::to_string(entries.size()));
+    EXPECT_EQ(value("SELECT count(*) FROM audit_nodes"), std::to_string(entries.size() / 256));
+    EXPECT_EQ(
+        value(
+            "SELECT count(*) FROM (SELECT first_seq, sum(size) OVER (ORDER BY first_seq) - size AS expected "
+            "FROM audit_seals) AS seals WHERE first_seq <> expected"),
+        "0");
+    if (sealer_->checkpoint()) {
+      tlog::Hasher hasher;
+      EXPECT_EQ(sealer_->checkpoint()->text, checkpoint_of(state, hasher).write());
+      EXPECT_TRUE(note_key().verify(*sealer_->checkpoint()));
+    }
+    return numbers;
+  }
+
+  HandClock clock_;
+  std::unique_ptr<Sealer> sealer_;
+};
+
+// Ends its backend before a statement is sent; or loses the answer of one that was carried out.
+class FaultyConnection : public postgres::Connection {
+ public:
+  enum class Fault { kKilledBefore, kAnswerLost };
+  // `at`: counted from 1. `kill` ends the backend.
+  FaultyConnection(postgres::Connection& connection, int at, Fault fault, std::function<void()> kill)
+      : connection_(connection), at_(at), fault_(fault), kill_(std::move(kill)) {}
+
+  using Answer = boost::asio::awaitable<tl::expected<postgres::Result, postgres::Error>>;
+  Answer query(std::string_view sql, std::vector<postgres::Parameter> parameters,
+               postgres::Deadline deadline) override {
+    return perform(sql, connection_.query(sql, std::move(parameters), deadline));
+  }
+  Answer query_once(std::string_view sql, std::vector<postgres::Parameter> parameters,
+                    postgres::Deadline deadline) override {
+    return perform(sql, connection_.query_once(sql, std::move(parameters), deadline));
+  }
+  Answer execute(std::string_view sql, postgres::Deadline deadline) override {
+    return perform(sql, connection_.execute(sql, deadline));
+  }
+  bool usable() const override { return connection_.usable() && !lost_; }
+  bool in_transaction() const override { return connection_.in_transaction(); }
+  void set_limits(std::chrono::milliseconds, std::chrono::milliseconds, std::size_t) override {}
+  void set_synchronous_commit(std::string) override {}
+
+  int statements() const { return count_; }
+  const std::string& hit() const { return hit_; }  // the statement that met the fault
+
+ private:
+  Answer perform(std::string_view sql, Answer statement) {
+    const bool now = ++count_ == at_;
+    if (now) hit_ = sql;
+    if (now && fault_ == Fault::kKilledBefore) kill_();
+    auto answer = co_await std::move(statement);
+    if (now && fault_ == Fault::kAnswerLost) {
+      kill_();
+      lost_ = true;
+      postgres::Error error;
+      error.error_class = postgres::ErrorClass::kConnectionLost;
+      co_return tl::unexpected(std::move(error));
+    }
+    co_return answer;
+  }
+
+  postgres::Connection& connection_;
+  int at_;
+  Fault fault_;
+  std::function<void()> kill_;
+  int count_ = 0;
+  bool lost_ = false;
+  std::string hit_;
+};
+
+}  // namespace storagepool::evidence::testing
