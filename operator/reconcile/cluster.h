@@ -63,6 +63,8 @@ class Cluster {
                                                       const std::string& uid) = 0;
   // Fails with 409 Conflict when there is one.
   virtual Result<kube::Json> create(const kube::ResourceType& type, const kube::Json& object) = 0;
+  // Makes a Secret, with no right but that; fails with 409 AlreadyExists when there is one.
+  virtual Result<void> create_secret(const kube::Json& secret) = 0;
   // As it is now, without a right to read it.
   virtual Result<kube::Json> peek(const kube::ResourceType& type, const kube::ObjectKey& key) = 0;
   virtual Result<kube::Json> apply(const kube::ResourceType& type, const kube::Json& object) = 0;

@@ -316,6 +316,11 @@ Cluster::Result<kube::Json> KubeCluster::shown(const kube::ResourceType& type, R
 Cluster::Result<kube::Json> KubeCluster::create(const kube::ResourceType& type, const kube::Json& object) {
   return shown(type, client_.apply_new(type, object));
 }
+Cluster::Result<void> KubeCluster::create_secret(const kube::Json& secret) {
+  const auto made = client_.create(kube::resources::kSecrets, secret);
+  if (!made) return tl::unexpected(made.error());
+  return {};
+}
 Cluster::Result<kube::Json> KubeCluster::peek(const kube::ResourceType& type, const kube::ObjectKey& key) {
   return client_.peek(type, key);
 }

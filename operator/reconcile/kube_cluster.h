@@ -50,6 +50,7 @@ class KubeCluster final : public Cluster {
   Result<std::vector<kube::Json>> list_events(const std::string& name_space, const std::string& kind,
                                               const std::string& uid) override;
   Result<kube::Json> create(const kube::ResourceType& type, const kube::Json& object) override;
+  Result<void> create_secret(const kube::Json& secret) override;
   Result<kube::Json> peek(const kube::ResourceType& type, const kube::ObjectKey& key) override;
   Result<kube::Json> apply(const kube::ResourceType& type, const kube::Json& object) override;
   Result<kube::Json> apply_status(const kube::Json& object) override;

@@ -34,6 +34,7 @@ class Look {
   Failure add_finalizer();
   Failure finish_deletion();
   void report_kept_volumes();
+  Failure make_log_key();
   Failure apply_fixed_children();
   void observe();
   Failure carry_out(const Action& action);

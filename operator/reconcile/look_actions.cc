@@ -1,13 +1,19 @@
 // The writes of a Look.
 #include <algorithm>
+#include <array>
+#include <stdexcept>
 #include <utility>
+
+#include <openssl/rand.h>
 
 #include "operator/kube/object.h"
 #include "operator/reconcile/conditions.h"
 #include "operator/reconcile/leaving.h"
 #include "operator/reconcile/look.h"
 #include "operator/render/render.h"
+#include "pool/common/runtime/check.h"
 #include "pool/common/runtime/log.h"
+#include "pool/common/tlog/note_key.h"
 
 namespace storagepool::reconcile {
 namespace {
@@ -30,6 +36,16 @@ Json numbers_patch(const Scale& numbers, std::uint64_t version) {
              {{render::kPeakPodsAnnotation, std::to_string(numbers.peak_pods)},
               {render::kEmptiedAnnotation, render::format_ordinals(numbers.emptied)}}}}},
           {"spec", {{"replicas", numbers.replicas}}}};
+}
+
+std::string new_log_key(const std::string& origin) {
+  std::array<unsigned char, tlog::kSeedBytes> seed{};
+  if (RAND_bytes(seed.data(), seed.size()) != 1)
+    throw std::runtime_error("no random numbers to make a key from");
+  const std::string_view bytes(reinterpret_cast<const char*>(seed.data()), seed.size());
+  const auto key = tlog::NoteKey::of_seed(tlog::KeyKind::kLog, origin, bytes);
+  STORAGEPOOL_INVARIANT(key, "no key of a log can be made", {"characters", origin.size()});
+  return key->private_text();
 }
 
 Json held_patch(const Scale& numbers, std::uint64_t version) {
@@ -132,6 +148,18 @@ void Look::report_kept_volumes() {
                    .action = "Delete",
                    .note = "events that PostgreSQL has not taken are, or may be, on the claims " + names +
                            "; a StoragePool with this name stores them"});
+}
+
+// Before there is a pod that mounts it. One that is there already is left as it is, whoever made it.
+Look::Failure Look::make_log_key() {
+  const auto& workload = memory_.workload.view();
+  if (memory_.log_key_made || (workload && workload->has_log_key)) return std::nullopt;
+  const auto made =
+      cluster_.create_secret(render::log_key(identity_, new_log_key(render::log_origin(identity_))));
+  if (!made && !made.error().is_already_exists())
+    return refused_or(made.error(), "Secret " + render::log_key_name(identity_.name));
+  memory_.log_key_made = true;
+  return std::nullopt;
 }
 
 Look::Failure Look::apply_fixed_children() {

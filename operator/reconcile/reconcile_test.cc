@@ -352,12 +352,6 @@ TEST_F(Reconcile, PodsAreToldWhoseRequestsTheyTake) {
   EXPECT_EQ(cluster_.get("StatefulSet", "audit")["spec"]["template"], pods) << "no pod is replaced for it";
 }
 
-TEST_F(Reconcile, ThereIsNoSecret) {
-  settle();
-  for (const auto& [id, object] : cluster_.objects) EXPECT_NE(id.first, "Secret") << id.second;
-  EXPECT_THAT(cluster_.writes, Not(Contains(HasSubstr("Secret"))));
-}
-
 TEST_F(Reconcile, ScaledToZeroIsReady) {
   settle();
   change_spec("/spec/replicas", 0);

@@ -110,6 +110,7 @@ std::optional<WorkloadView> read_stateful_set(const Json& object) {
   view.rollout = kube::annotation(object, render::kRolloutAnnotation);
   view.was_ready = !view.rollout.ends_with(render::kWasNotReady);
   if (!view.was_ready) view.rollout.resize(view.rollout.size() - render::kWasNotReady.size());
+  view.has_log_key = !kube::annotation(object, render::kLogKeyAnnotation).empty();
   view.workload.volumes = !json::at(object, "/spec/volumeClaimTemplates").empty();
   view.workload.partition = integer_at(object, "/spec/updateStrategy/rollingUpdate/partition", 0);
   view.workload.replicas = integer_at(object, "/spec/replicas", 1);

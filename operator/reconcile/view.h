@@ -53,6 +53,7 @@ struct WorkloadView {
   std::string pod_template = {};  // render::kTemplateAnnotation
   std::string rollout = {};       // render::kRolloutAnnotation, the template
   bool was_ready = true;          // when that began
+  bool has_log_key = false;       // render::kLogKeyAnnotation
 };
 std::optional<WorkloadView> read_stateful_set(const Json& object);
 

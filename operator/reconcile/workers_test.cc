@@ -72,6 +72,9 @@ class GuardedCluster final : public Cluster, public pods::Pods {
                                         const std::string& uid) override {
     return with([&](FakeCluster& c) { return c.list_events(name_space, kind, uid); });
   }
+  Result<void> create_secret(const Json& secret) override {
+    return write([&](FakeCluster& c) { return c.create_secret(secret); });
+  }
   Result<Json> create(const kube::ResourceType& type, const Json& object) override {
     return write([&](FakeCluster& c) { return c.create(type, object); });
   }

@@ -18,6 +18,12 @@ std::string config_map_name(const std::string& pool) {
 std::string pods_service_name(const std::string& pool) {
   return pool + "-pods";
 }
+std::string log_key_name(const std::string& pool) {
+  return pool + "-log-key";
+}
+std::string log_origin(const Identity& pool) {
+  return "storagepool.dev/" + pool.name_space + "/" + pool.name;
+}
 std::string claim_name(const std::string& pool, std::int64_t ordinal) {
   return std::string(kStateVolume) + "-" + pool + "-" + std::to_string(ordinal);
 }
@@ -103,6 +109,17 @@ Json config_map(const Identity& pool, const ConfigMapInput& input) {
   if (const auto& candidate = input.candidate)
     object["data"][std::string(settings::kCandidateFile)] = settings::render_target(*candidate);
   return object;
+}
+
+Json log_key(const Identity& pool, const std::string& key) {
+  return {{"apiVersion", "v1"},
+          {"kind", "Secret"},
+          {"metadata",
+           {{"name", log_key_name(pool.name)},
+            {"namespace", pool.name_space},
+            {"labels", pod_labels(pool.name)}}},
+          {"type", "Opaque"},
+          {"stringData", {{"key", key}}}};
 }
 
 Json service(const Identity& pool, const Spec& spec) {

@@ -10,6 +10,8 @@
 //   StatefulSet NAME          the pods; its controller makes a claim state-NAME-<ordinal> for each that has
 //                             its journal on a volume
 //   PodDisruptionBudget NAME  one pod at a time, or none
+//   Secret NAME-log-key       the key of the log, made once and not read back; it has no owner, for what the
+//                             database holds is proven with it, whatever becomes of the StoragePool
 //
 // Pure: the same input gives the same bytes.
 #pragma once
@@ -49,12 +51,17 @@ inline constexpr std::string_view kTemplateAnnotation = "storagepool.dev/templat
 // with kWasNotReady behind it where the StoragePool was not Ready when that began.
 inline constexpr std::string_view kRolloutAnnotation = "storagepool.dev/rollout";
 inline constexpr std::string_view kWasNotReady = "/not-ready";
+// Of a StatefulSet whose Secret with the key of the log was made.
+inline constexpr std::string_view kLogKeyAnnotation = "storagepool.dev/log-key";
 // Changes with what of PostgreSQL pods are replaced for: the database, and the Secrets. Host, port and
 // sslMode they take up while they run.
 inline constexpr std::string_view kPostgresHashAnnotation = "storagepool.dev/postgres-hash";
 
 std::string config_map_name(const std::string& pool);
 std::string pods_service_name(const std::string& pool);
+std::string log_key_name(const std::string& pool);
+// Of the log in the StoragePool's own database, which its key bears as well.
+std::string log_origin(const Identity& pool);
 // The PersistentVolumeClaim of the pod with this ordinal.
 std::string claim_name(const std::string& pool, std::int64_t ordinal);
 
@@ -94,6 +101,8 @@ bool wants_volumes(const Spec& spec);
 
 Json service_account(const Identity& pool);
 Json config_map(const Identity& pool, const ConfigMapInput& input);
+// `key`: a private note key of a log.
+Json log_key(const Identity& pool, const std::string& key);
 Json service(const Identity& pool, const Spec& spec);
 Json pods_service(const Identity& pool);
 // `evictions`: one pod at a time, and any that is not ready; otherwise none at all.

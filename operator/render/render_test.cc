@@ -177,12 +177,25 @@ Json ephemeral_pods(const Json& overrides = Json::object()) {
 TEST(Render, JournalIsAsLargeAsAskedAndItsVolumeLarger) {
   const auto rendered = [](const char* size) {
     const Json set = ephemeral_pods({{"journal", {{"size", size}}}});
-    return std::pair(container_of(set)["args"].back(), volumes_of(set)[2]["emptyDir"]["sizeLimit"]);
+    return std::pair(container_of(set)["args"].back(), volumes_of(set)[3]["emptyDir"]["sizeLimit"]);
   };
   EXPECT_EQ(rendered("512Mi"), std::pair(Json("--journal-max-bytes=512Mi"), Json("1088Mi")));
   EXPECT_EQ(rendered("1.5G"), std::pair(Json("--journal-max-bytes=1500000000"), Json("3067108864")));
   EXPECT_EQ(rendered("0"), std::pair(Json("--journal-max-bytes=0"), Json("64Mi")));
   EXPECT_EQ(pods({{"journal", {{"size", "524288Ki"}}}}), pods({{"journal", {{"size", "512Mi"}}}}));
+}
+
+TEST(Render, TheKeyOfTheLogIsASecretOfItsOwnThatPodsMount) {
+  const Json secret = log_key(kPool, "PRIVATE+KEY+x");
+  EXPECT_EQ(secret["metadata"]["name"], log_key_name(kPool.name));
+  EXPECT_EQ(secret["stringData"], (Json{{"key", "PRIVATE+KEY+x"}}));
+  EXPECT_FALSE(secret["metadata"].contains("ownerReferences")) << "it outlives the StoragePool";
+  const Json set = ephemeral_pods();
+  const Json volume = volumes_of(set)[2]["secret"];
+  EXPECT_EQ(volume["secretName"], log_key_name(kPool.name));
+  EXPECT_EQ(volume["optional"], true) << "events are stored without it";
+  EXPECT_TRUE(contains(container_of(set)["volumeMounts"],
+                       {{"name", "log-key"}, {"mountPath", "/etc/storagepool/log"}, {"readOnly", true}}));
 }
 
 TEST(Render, RateLimitIsOffUnlessAskedFor) {
@@ -297,7 +310,7 @@ TEST(Render, DefaultsOfTheServiceLeaveTheTemplateAsItWas) {
                          "--operator-keys=/etc/storagepool/config/operator-keys", "--pod-uid=$(POD_UID)",
                          "--session-name=$(POD_NAME).u-1", "--state-dir=/var/lib/storagepool",
                          "--auth-mode=ServiceAccount"}));
-  EXPECT_EQ(volumes_of(bare).size(), 2U);
+  EXPECT_EQ(volumes_of(bare).size(), 3U);
 }
 
 TEST(Render, EveryFieldOfTheSpecReachesThePods) {

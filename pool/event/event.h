@@ -16,6 +16,8 @@ namespace storagepool::event {
 
 inline constexpr std::int64_t kDefaultRetentionDays = 2555;  // seven years
 
+inline constexpr std::size_t kSaltBytes = 16;
+
 // A member added here is a row in fields.h as well.
 struct Event {
   std::string event_id{};       // canonical UUID; empty until one is made for an event whose client sent none
@@ -47,6 +49,13 @@ struct Event {
       client_event_id{};          // the client's text for an id, no UUID, that event_id is made of
   bool parent_missing = false;    // acknowledged, but stored without its parent, which never came
   std::int64_t keyed_events = 0;  // in its call, of whose Idempotency-Key its id was made; 0: it was not
+
+  // How it came, which the pod knows, whatever the client says in it; nothing in events of earlier releases.
+  std::optional<std::string> principal{};  // who sent it: the subject of a token
+  std::optional<runtime::Timestamp> received_at{};
+  std::optional<std::string> received_from{};  // canonical address
+  std::optional<std::string> salt{};  // of a sensitive event: kSaltBytes random ones in base64, so that who
+                                      // has its digest alone cannot guess it
   friend bool operator==(const Event&, const Event&) = default;
 };
 

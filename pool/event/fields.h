@@ -46,6 +46,7 @@ struct Integer {    // a number
 struct Boolean {};
 struct Object {};  // kept as sent
 struct Shown {};   // a string that is written, but not read from a client's JSON
+struct Kept {};    // a string that is neither read from a client's JSON nor written into it, but proven
 struct Unsent {};  // none: neither read from a client's JSON nor written into it
 }  // namespace kind
 
@@ -138,6 +139,10 @@ inline constexpr std::tuple kFields{
     field("error_code", &Event::error_code, kOpenText, "text", kLeftOut, {19, 24}),
     field("error_message", &Event::error_message, kind::Text{}, "text", kLeftOut, {20, 25}),
     field("client_event_id", &Event::client_event_id, kind::Shown{}, "text", kLeftOut, {0, 28}),
+    field("principal", &Event::principal, kind::Shown{}, "text", kLeftOut, {0, 29}),
+    field("received_at", &Event::received_at, kind::Time{}, "timestamptz", kLeftOut, {0, 30}),
+    field("received_from", &Event::received_from, kind::Shown{}, "inet", kLeftOut, {0, 31}),
+    field("salt", &Event::salt, kind::Kept{}, "text", kLeftOut, {0, 32}),
     field("id_from_client", &Event::id_from_client, kind::Unsent{}, "", otherwise(false), {0, 2}),
     field("parent_missing", &Event::parent_missing, kind::Unsent{}, "boolean", otherwise(false), {0, 26}),
     field("keyed_events", &Event::keyed_events, kind::Unsent{}, "", otherwise(std::int64_t{0}), {0, 27}),

@@ -18,13 +18,13 @@ using ::testing::ElementsAre;
 using Names = std::vector<std::string_view>;
 
 template <typename Kind, typename Value>
-constexpr bool is_sent(const Field<Kind, Value>&) {
-  return !std::is_same_v<Kind, kind::Unsent> && !std::is_same_v<Kind, kind::Shown>;
+constexpr bool is_shown(const Field<Kind, Value>&) {
+  return !std::is_same_v<Kind, kind::Unsent> && !std::is_same_v<Kind, kind::Kept>;
 }
 
 template <typename Kind, typename Value>
-constexpr bool is_shown(const Field<Kind, Value>&) {
-  return !std::is_same_v<Kind, kind::Unsent>;
+constexpr bool is_sent(const Field<Kind, Value>& field) {
+  return is_shown(field) && !std::is_same_v<Kind, kind::Shown> && field.name != "received_at";
 }
 
 template <typename Kind, typename Value>
@@ -53,8 +53,8 @@ TEST(Fields, HoldEveryMemberOnce) {
   auto& [event_id, id_from_client, event_timestamp, version, event_type, event_category, event_action,
          event_outcome, correlation_id, parent_event_id, parent_event_date, resource_type, resource_id,
          severity, actor_id, actor_type, retention_days, is_sensitive, event_data, namespace_name, cluster_id,
-         actor_ip, duration_ms, error_code, error_message, client_event_id, parent_missing, keyed_events] =
-      event;
+         actor_ip, duration_ms, error_code, error_message, client_event_id, parent_missing, keyed_events,
+         principal, received_at, received_from, salt] = event;
   std::vector<const void*> held;
   for_each_field([&](const auto& field) { held.push_back(&(event.*field.member)); });
   EXPECT_THAT(held, ::testing::UnorderedElementsAre(
@@ -62,7 +62,8 @@ TEST(Fields, HoldEveryMemberOnce) {
                         &event_action, &event_outcome, &correlation_id, &parent_event_id, &parent_event_date,
                         &resource_type, &resource_id, &severity, &actor_id, &actor_type, &retention_days,
                         &is_sensitive, &event_data, &namespace_name, &cluster_id, &actor_ip, &duration_ms,
-                        &error_code, &error_message, &client_event_id, &parent_missing, &keyed_events));
+                        &error_code, &error_message, &client_event_id, &parent_missing, &keyed_events,
+                        &principal, &received_at, &received_from, &salt));
 }
 
 TEST(Fields, AreInTheOrderInWhichTheyAreShown) {
@@ -75,7 +76,7 @@ TEST(Fields, AreInTheOrderInWhichTheyAreShown) {
                                  "parent_event_date", "resource_type", "resource_id", "severity", "actor_id",
                                  "actor_type", "retention_days", "is_sensitive", "event_data", "namespace",
                                  "cluster_id", "actor_ip", "duration_ms", "error_code", "error_message",
-                                 "client_event_id"));
+                                 "client_event_id", "principal", "received_at", "received_from"));
 }
 
 TEST(Fields, AreCheckedInTheOrderThatClientsKnow) {
@@ -95,7 +96,8 @@ TEST(Fields, KeepTheirPlacesInTheRecord) {
                   "event_action", "event_outcome", "correlation_id", "parent_event_id", "parent_event_date",
                   "resource_type", "resource_id", "severity", "actor_id", "actor_type", "retention_days",
                   "is_sensitive", "event_data", "namespace", "cluster_id", "actor_ip", "duration_ms",
-                  "error_code", "error_message", "parent_missing", "keyed_events", "client_event_id"));
+                  "error_code", "error_message", "parent_missing", "keyed_events", "client_event_id",
+                  "principal", "received_at", "received_from", "salt"));
 }
 
 TEST(Fields, TakeEachPlaceOnce) {

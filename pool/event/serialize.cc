@@ -33,7 +33,7 @@ class FieldWriter {
   }
   void put(std::string_view name, kind::Time, runtime::Timestamp value) {
     object_.text(name, runtime::format_timestamp(value));
-    object_.text("event_date", runtime::format_date(runtime::date_of(value)));
+    if (name == "event_timestamp") object_.text("event_date", runtime::format_date(runtime::date_of(value)));
   }
   void put(std::string_view name, kind::Date, runtime::Date value) {
     object_.text(name, runtime::format_timestamp(value));
@@ -41,6 +41,7 @@ class FieldWriter {
   void put(std::string_view name, const kind::Integer&, std::int64_t value) { object_.integer(name, value); }
   void put(std::string_view name, kind::Boolean, bool value) { object_.boolean(name, value); }
   void put(std::string_view name, kind::Object, const std::string& value) { object_.raw(name, value); }
+  void put(std::string_view, kind::Kept, const std::string&) {}
   template <typename Value>
   void put(std::string_view, kind::Unsent, Value) {}
 

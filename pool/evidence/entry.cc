@@ -54,7 +54,7 @@ std::int64_t batch_id(runtime::Timestamp now, std::uint16_t random) {
 
 EntryWriter::EntryWriter(const Keys& keys) : macs_(keys.mac), tags_(keys.tag) {}
 
-void EntryWriter::append(std::string& entries, const event::Event& event, const Reception& reception) {
+void EntryWriter::append(std::string& entries, const event::Event& event) {
   const std::size_t begin = entries.size();
   STORAGEPOOL_INVARIANT(event.retention_days >= 0 && event.retention_days <= 0xFFFF,
                         "retention beyond 16 bits", {"days", event.retention_days});
@@ -63,9 +63,17 @@ void EntryWriter::append(std::string& entries, const event::Event& event, const 
   put(entries, std::int64_t{event.event_timestamp.time_since_epoch().count()});
   put(entries, static_cast<std::uint16_t>(event.retention_days));
   put(entries, tag(event.correlation_id));
-  put(entries, heads_.digester().sha256(heads_.write(event, reception)));
+  put(entries, heads_.digester().sha256(heads_.write(event)));
   STORAGEPOOL_INVARIANT(entries.size() - begin == kEntryBytes, "an entry of another size",
                         {"bytes", entries.size() - begin});
+}
+
+Batch EntryWriter::batch(std::int64_t id, std::span<const event::Event* const> events) {
+  Batch batch{.id = id};
+  batch.entries.reserve(events.size() * kEntryBytes);
+  for (const event::Event* event : events) append(batch.entries, *event);
+  batch.mac = mac(id, batch.entries);
+  return batch;
 }
 
 std::array<std::uint8_t, kMacBytes> EntryWriter::mac(std::int64_t batch, std::string_view entries) {

@@ -5,6 +5,7 @@
 #include <array>
 #include <cstddef>
 #include <cstdint>
+#include <span>
 #include <string>
 #include <string_view>
 
@@ -31,6 +32,13 @@ Keys make_keys(std::string_view seed);
 // are ranges of them; `now` counts as 2020 before and as 2091-05-09 after what 51 bits tell.
 std::int64_t batch_id(runtime::Timestamp now, std::uint16_t random);
 
+// What one commit offers to the log.
+struct Batch {
+  std::int64_t id = 0;
+  std::string entries{};
+  std::array<std::uint8_t, kMacBytes> mac{};  // EntryWriter::mac
+};
+
 // Makes entries and MACs: some 2 µs for each event (entry_benchmark). One thread at a time.
 class EntryWriter {
  public:
@@ -38,7 +46,8 @@ class EntryWriter {
 
   // Appends the event's entry, kEntryBytes. REQUIRES: as HeadWriter::write; event_id is a UUID;
   // retention_days <= 65,535.
-  void append(std::string& entries, const event::Event& event, const Reception& reception);
+  void append(std::string& entries, const event::Event& event);
+  Batch batch(std::int64_t id, std::span<const event::Event* const> events);
 
   // The first half of HMAC-SHA256(mac key, `batch` as int64, big-endian ‖ `entries`), over all entries that
   // are offered.

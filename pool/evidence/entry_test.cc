@@ -15,10 +15,10 @@ using encoding::encode_hex;
 
 const std::string kSeed = "abcdefghijklmnopqrstuvwxyz012345";
 
-std::string entry_of(const event::Event& event, const Reception& reception = {}) {
+std::string entry_of(const event::Event& event) {
   EntryWriter writer(make_keys(kSeed));
   std::string entry;
-  writer.append(entry, event, reception);
+  writer.append(entry, event);
   return entry;
 }
 
@@ -30,7 +30,7 @@ TEST(Entry, IsOfTheFrozenVectors) {
   EXPECT_EQ(encode_hex(entry_of(testing::smallest())),
             "010190a6e29b7c7def8123456789abcdef00064be091eb124809fb32f44c93efb15b32f8baeabe16"
             "58da99f77bd42954854360ef76ec24ec5a5d50d2cbc3d271553ae5");
-  EXPECT_EQ(encode_hex(entry_of(testing::fullest(), testing::full_reception())),
+  EXPECT_EQ(encode_hex(entry_of(testing::fullest())),
             "010190a6e29b7c7def8123456789abcdef00064be091eb1248001e29a3b4d5a59ff8cb74c7e78267"
             "fe9793ab631ad815272e8e80065f7aeff1306fd28f92c6cb161190");
   EntryWriter writer(make_keys(kSeed));
@@ -41,11 +41,11 @@ TEST(Entry, IsOfTheFrozenVectors) {
 TEST(Entry, IsAppendedToThoseBefore) {
   EntryWriter writer(make_keys(kSeed));
   std::string entries;
-  writer.append(entries, testing::smallest(), {});
-  writer.append(entries, testing::fullest(), testing::full_reception());
-  writer.append(entries, testing::smallest(), {});
-  EXPECT_EQ(entries, entry_of(testing::smallest()) + entry_of(testing::fullest(), testing::full_reception()) +
-                         entry_of(testing::smallest()));
+  writer.append(entries, testing::smallest());
+  writer.append(entries, testing::fullest());
+  writer.append(entries, testing::smallest());
+  EXPECT_EQ(entries,
+            entry_of(testing::smallest()) + entry_of(testing::fullest()) + entry_of(testing::smallest()));
   EXPECT_EQ(entries.size(), 3 * kEntryBytes);
 }
 

@@ -4,27 +4,7 @@
 // another form has another first byte.
 //
 //   head   the members of the event's item as one canonical text (head.h)
-//   entry  0x01, event_id (16), event_timestamp (int64, µs since 1970), retention_days (uint16), correlation
-//   tag (8),
-//          SHA-256 of the head; numbers big-endian (entry.h)
+//   entry  0x01, event_id (16), event_timestamp (int64, µs since 1970), retention_days (uint16),
+//          correlation tag (8), SHA-256 of the head; numbers big-endian (entry.h)
 //   batch  the entries that one commit offers, with an id and a MAC whose key no database has (entry.h)
 #pragma once
-
-#include <optional>
-#include <string>
-
-#include "pool/common/runtime/timestamp.h"
-
-namespace storagepool::evidence {
-
-// What the pod knows of how an event came, whatever its client says in it.
-struct Reception {
-  std::optional<std::string> principal{};  // who sent it: a token's subject, a user
-  std::optional<runtime::Timestamp> received_at{};
-  std::optional<std::string> received_from{};  // canonical address (pool/event/address.h)
-  std::string salt{};  // kSaltBytes random bytes of a sensitive event; otherwise empty
-};
-
-inline constexpr std::size_t kSaltBytes = 16;
-
-}  // namespace storagepool::evidence

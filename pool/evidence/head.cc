@@ -21,13 +21,11 @@ namespace {
 
 namespace kind = event::kind;
 
-// A member of the head: a field of the event by its place in the table, or one of the reception, which come
-// after those.
+// A member of the head, and the place of its field in the table.
 struct Member {
   std::string_view name{};
   std::size_t of = 0;
 };
-constexpr std::array<std::string_view, 4> kReception = {"principal", "received_at", "received_from", "salt"};
 
 template <typename Kind, typename Value>
 constexpr std::string_view name_of(const event::Field<Kind, Value>& field) {
@@ -36,19 +34,18 @@ constexpr std::string_view name_of(const event::Field<Kind, Value>& field) {
   return field.name == "error_message" ? "error_message_sha256" : field.name;
 }
 
-constexpr std::size_t kShownFields = std::apply(
+constexpr std::size_t kProvenFields = std::apply(
     [](const auto&... fields) { return (std::size_t{!name_of(fields).empty()} + ...); }, event::kFields);
 
 // In the order of the head: by name, all of which are ASCII.
 constexpr auto kMembers = [] {
-  std::array<Member, kShownFields + kReception.size()> members{};
+  std::array<Member, kProvenFields> members{};
   std::size_t next = 0;
   std::size_t at = 0;
   event::for_each_field([&](const auto& field) {
     if (!name_of(field).empty()) members.at(next++) = {name_of(field), at};
     ++at;
   });
-  for (const std::string_view name : kReception) members.at(next++) = {name, at++};
   std::ranges::sort(members, {}, &Member::name);
   return members;
 }();
@@ -99,30 +96,22 @@ class MemberWriter {
 };
 
 template <std::size_t at>
-void write_member(MemberWriter& writer, const event::Event& event, const Reception& reception) {
+void write_member(MemberWriter& writer, const event::Event& event) {
   constexpr Member kMember = kMembers[at];
   if constexpr (kMember.name == "error_message_sha256") {
     if (event.error_message) writer.digest(kMember.name, *event.error_message);
-  } else if constexpr (kMember.of < event::kFieldCount) {
+  } else {
     constexpr auto& kField = std::get<kMember.of>(event::kFields);
     writer.write(kMember.name, kField.kind, event.*kField.member);
-  } else if constexpr (kMember.name == "principal") {
-    writer.write(kMember.name, kind::Shown{}, reception.principal);
-  } else if constexpr (kMember.name == "received_at") {
-    writer.write(kMember.name, kind::Time{}, reception.received_at);
-  } else if constexpr (kMember.name == "received_from") {
-    writer.write(kMember.name, kind::Shown{}, reception.received_from);
-  } else if (!reception.salt.empty()) {
-    writer.write(kMember.name, kind::Shown{}, encoding::encode_base64(reception.salt));
   }
 }
 
 }  // namespace
 
-std::string_view HeadWriter::write(const event::Event& event, const Reception& reception) {
+std::string_view HeadWriter::write(const event::Event& event) {
   MemberWriter writer(std::move(head_), digester_, compact_);
   [&]<std::size_t... at>(std::index_sequence<at...>) {
-    (write_member<at>(writer, event, reception), ...);
+    (write_member<at>(writer, event), ...);
   }(std::make_index_sequence<kMembers.size()>());
   head_ = writer.take();
   return head_;

@@ -14,13 +14,13 @@ namespace storagepool::evidence {
 class HeadWriter {
  public:
   // A JSON object as RFC 8785 (JCS) writes it, but integers with all their digits: the members of the event's
-  // item without event_date, none that is null, and those of the reception, `salt` in base64. Instead of
+  // item without event_date, none that is null, and `salt` of a sensitive one. Instead of
   // `event_data` there is `event_data_sha256`, of the JSON text without insignificant white space, numbers
   // and escapes as the client sent them; instead of `error_message` there is `error_message_sha256`, of its
   // text in UTF-8; both in hexadecimal: redaction and erasure keep the proof. Valid until the next call.
   //
   // REQUIRES: `event` is as it is stored: validated, parent_event_date filled in.
-  std::string_view write(const event::Event& event, const Reception& reception);
+  std::string_view write(const event::Event& event);
 
   encoding::Digester& digester() { return digester_; }
 

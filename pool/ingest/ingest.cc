@@ -59,6 +59,9 @@ class Ingest::State : public std::enable_shared_from_this<State> {
   awaitable<bool> drain(Deadline deadline);
   void on_outcome(OnOutcome listener) { outcome_ = std::move(listener); }
   double fill(const std::string& database) const { return queue_.fill(database); }
+  void set_log_keys(const std::optional<evidence::Keys>& keys) {
+    entries_ = keys ? std::make_shared<evidence::EntryWriter>(*keys) : nullptr;
+  }
   Statistics statistics() const { return {queue_.load(), counters_}; }
 
  private:
@@ -75,6 +78,7 @@ class Ingest::State : public std::enable_shared_from_this<State> {
   Counters counters_;
   std::unordered_map<std::uint64_t, runtime::Promise<Answer>::Giver> waiting_;  // by unit, until answered
   OnOutcome outcome_;
+  std::shared_ptr<evidence::EntryWriter> entries_;  // shared with batches that are being written
   runtime::Notification idle_;
   bool draining_ = false;
 };
@@ -154,8 +158,9 @@ awaitable<void> Ingest::State::write(std::string database, engine::Lease lease, 
   std::vector<std::uint64_t> ids;
   ids.reserve(units.size());
   for (const Unit& unit : units) ids.push_back(unit.id);
+  const auto entries = entries_;
   Writer writer(
-      engine_, database, first->deadline + limits_.grace,
+      engine_, entries.get(), database, first->deadline + limits_.grace,
       [this, &database](const Unit& unit, Answer answer) {
         if (outcome_) outcome_(database, answer ? nullptr : &answer.error());
         this->answer(unit, std::move(answer));
@@ -205,6 +210,10 @@ awaitable<Answer> Ingest::store(std::string database, std::vector<event::Event> 
 
 void Ingest::on_outcome(OnOutcome listener) {
   state_->on_outcome(std::move(listener));
+}
+
+void Ingest::set_log_keys(const std::optional<evidence::Keys>& keys) {
+  state_->set_log_keys(keys);
 }
 
 double Ingest::fill(const std::string& database) const {

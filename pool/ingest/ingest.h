@@ -15,6 +15,7 @@
 
 #include <functional>
 #include <memory>
+#include <optional>
 #include <string>
 #include <utility>
 #include <vector>
@@ -63,6 +64,9 @@ class Ingest {
 
   // What waits and is being written, as a share of what one database may have here.
   double fill(const std::string& database) const;
+
+  // Each event that is stored from now on gets an entry in the log, under these keys; without a value: none.
+  void set_log_keys(const std::optional<evidence::Keys>& keys);
 
   Statistics statistics() const;
 

@@ -27,7 +27,7 @@ TEST(Load, CountsEveryTextOfAnEvent) {
   event::for_each_field([&](const auto& field) { fill(events[1].*field.member); });
   const Load load = load_of(events);
   EXPECT_EQ(load.events, 2U);
-  EXPECT_EQ(load.bytes, empty + 20 * 100);
+  EXPECT_EQ(load.bytes, empty + 23 * 100);
 }
 
 }  // namespace

@@ -105,6 +105,8 @@ constexpr Type kGivenAs<event::kind::Object> = kJson;
 template <>
 constexpr Type kGivenAs<event::kind::Unsent> = kBoolean;
 
+constexpr int kIdParameter = 1;  // of the fields' arrays the first
+
 template <typename Kind, typename Value>
 constexpr Type given_as(const event::Field<Kind, Value>&) {
   return kGivenAs<Kind>;
@@ -177,7 +179,17 @@ std::string given(std::initializer_list<std::pair<Type, std::string_view>> more 
   return "(SELECT " + columns + ") AS given";
 }
 
-std::string insert_given() {
+constexpr int kFieldArrays = std::apply(
+    [](const auto&... fields) { return (static_cast<int>(is_given(fields)) + ...); }, event::kFields);
+constexpr int kClaimArrays = kFieldArrays + 2;
+
+// A parameter of a statement, by its number.
+std::string parameter(int number, std::string_view type) {
+  return "$" + std::to_string(number) + "::" + std::string(type);
+}
+
+// `batch`: the number of the parameter with its id.
+std::string insert_given(int batch) {
   const std::string columns = event::comma_list(
       [](const auto& field) { return std::string(field.column.empty() ? "" : field.name); });
   const std::string values = event::comma_list([](const auto& field) {
@@ -185,13 +197,59 @@ std::string insert_given() {
     if (!value.empty() && field.column != given_as(field).name) value += "::" + std::string(field.column);
     return value;
   });
-  return "INSERT INTO audit_events (" + columns + ") SELECT " + values + " FROM ";
+  return "INSERT INTO audit_events (" + columns + ", batch) SELECT " + values + ", " +
+         parameter(batch, "bigint") + " FROM ";
+}
+
+// Records the batch, which has the parameters from `first` on, of which all was stored.
+std::string insert_batch(int first) {
+  const std::string id = parameter(first, "bigint");
+  return "INSERT INTO audit_batches (batch, events, entries, mac) SELECT " + id + ", cardinality(" +
+         parameter(kIdParameter, "uuid[]") + "), " + parameter(first + 1, "bytea") + ", " +
+         parameter(first + 2, "bytea") + " WHERE " + id + " IS NOT NULL";
+}
+
+// Of which the ids in `stored` were stored, if any. Of an id that was offered twice it was the first.
+std::string insert_what_is_kept(int first) {
+  const std::string id = parameter(first, "bigint");
+  const std::string ids = parameter(kIdParameter, "uuid[]");
+  return "INSERT INTO audit_batches (batch, events, kept, entries, mac) SELECT " + id +
+         ", events, CASE WHEN events < cardinality(" + ids +
+         ") THEN ARRAY(SELECT min(ordinal)::integer FROM unnest(" + ids +
+         ") WITH ORDINALITY AS offered(event_id, ordinal) WHERE event_id IN (SELECT event_id FROM stored) "
+         "GROUP BY event_id ORDER BY 1) END, " +
+         parameter(first + 1, "bytea") + ", " + parameter(first + 2, "bytea") +
+         " FROM (SELECT count(*)::integer AS events FROM stored) AS counted WHERE events > 0 AND " + id +
+         " IS NOT NULL";
+}
+
+// As insert_batch names them.
+void add_batch(std::vector<postgres::Parameter>& parameters, const evidence::Batch* batch) {
+  if (batch == nullptr) {
+    parameters.insert(parameters.end(), 3, postgres::Parameter());
+    return;
+  }
+  parameters.emplace_back(std::to_string(batch->id));
+  parameters.push_back(postgres::Parameter::binary(batch->entries));
+  parameters.push_back(postgres::Parameter::binary(std::string(batch->mac.begin(), batch->mac.end())));
+}
+
+std::vector<postgres::Parameter> field_arrays(std::span<const event::Event* const> events) {
+  std::vector<postgres::Parameter> parameters;
+  parameters.reserve(kClaimArrays + 3);
+  event::for_each_field([&](const auto& field) {
+    if (is_given(field)) parameters.push_back(Column(field, events).take());
+  });
+  return parameters;
 }
 
 }  // namespace
 
-const std::string kInsertRows = insert_given() + given();
-const std::string kInsertMissingRows = kInsertRows + " ON CONFLICT DO NOTHING";
+const std::string kInsertRows =
+    "WITH stored AS (" + insert_given(kFieldArrays + 1) + given() + ") " + insert_batch(kFieldArrays + 1);
+const std::string kInsertMissingRows = "WITH stored AS (" + insert_given(kFieldArrays + 1) + given() +
+                                       " ON CONFLICT DO NOTHING RETURNING event_id) " +
+                                       insert_what_is_kept(kFieldArrays + 1);
 
 // The known ids are looked up by scalar subqueries, one index entry each: see kFindParents. Digests are
 // compared as event::compare_digests does.
@@ -205,9 +263,11 @@ const std::string kClaimAndInsertRows =
     "), claimed AS (INSERT INTO audit_event_ids (event_id, event_timestamp, content_digest) "
     "SELECT event_id, event_timestamp, content_digest FROM taken WHERE id_from_client ORDER BY event_id "
     "ON CONFLICT DO NOTHING RETURNING event_id), stored AS (" +
-    insert_given() +
+    insert_given(kClaimArrays + 1) +
     "taken WHERE NOT id_from_client OR event_id IN (SELECT event_id FROM claimed) "
-    "ON CONFLICT DO NOTHING) SELECT event_id, NULL FROM claimed "
+    "ON CONFLICT DO NOTHING RETURNING event_id), recorded AS (" +
+    insert_what_is_kept(kClaimArrays + 1) +
+    ") SELECT event_id, NULL FROM claimed "
     "UNION ALL SELECT NULL, unit FROM (SELECT DISTINCT unit FROM refused) AS units "
     "LIMIT (SELECT -1 FROM taken WHERE id_from_client AND event_id NOT IN (SELECT event_id FROM claimed) "
     "AND (SELECT true FROM audit_event_ids AS known WHERE known.event_id = taken.event_id) IS NULL LIMIT 1)";
@@ -237,18 +297,17 @@ SELECT event_id, to_char(event_timestamp AT TIME ZONE 'UTC', 'YYYY-MM-DD"T"HH24:
        encode(content_digest, 'hex')
 FROM audit_event_ids WHERE event_id = ANY($1::uuid[]))sql";
 
-std::vector<postgres::Parameter> row_parameters(std::span<const event::Event* const> events) {
-  std::vector<postgres::Parameter> parameters;
-  parameters.reserve(event::kFieldCount);
-  event::for_each_field([&](const auto& field) {
-    if (is_given(field)) parameters.push_back(Column(field, events).take());
-  });
+std::vector<postgres::Parameter> row_parameters(std::span<const event::Event* const> events,
+                                                const evidence::Batch* batch) {
+  std::vector<postgres::Parameter> parameters = field_arrays(events);
+  add_batch(parameters, batch);
   return parameters;
 }
 
 std::vector<postgres::Parameter> claim_parameters(std::span<const event::Event* const> events,
-                                                  std::span<const std::int64_t> units) {
-  std::vector<postgres::Parameter> parameters = row_parameters(events);
+                                                  std::span<const std::int64_t> units,
+                                                  const evidence::Batch* batch) {
+  std::vector<postgres::Parameter> parameters = field_arrays(events);
   Array digests(kBytea, events.size(), events.size() * event::kKeyedDigestBytes);
   Array numbers(kBigint, units.size(), units.size() * sizeof(std::int64_t));
   for (const event::Event* event : events) {
@@ -257,6 +316,7 @@ std::vector<postgres::Parameter> claim_parameters(std::span<const event::Event* 
   for (const std::int64_t unit : units) numbers.add(unit);
   parameters.push_back(digests.take());
   parameters.push_back(numbers.take());
+  add_batch(parameters, batch);
   return parameters;
 }
 

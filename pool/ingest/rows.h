@@ -12,13 +12,16 @@
 #include <vector>
 
 #include "pool/event/event.h"
+#include "pool/evidence/entry.h"
 #include "pool/postgres/connection.h"
 
 namespace storagepool::ingest {
 
 // Stores rows under ids that no client made. Returns nothing. Ends with kThere, having done nothing, when a
 // row is there already, which can only come from an earlier attempt with the same events; kInsertMissingRows
-// leaves such a row as it is and stores the others, and costs the server a sixth more.
+// leaves such a row as it is and stores the others, and costs the server a sixth more. Both record the batch,
+// if one is given and a row is stored, and which of its entries are of rows that were stored; so does the
+// next one.
 extern const std::string kInsertRows;
 extern const std::string kInsertMissingRows;
 inline constexpr std::string_view kThere = "23505";  // unique_violation
@@ -32,11 +35,13 @@ extern const std::string kClaimAndInsertRows;
 inline constexpr std::string_view kRaced = "2201W";  // a LIMIT below zero
 
 // The parameters of kInsertRows and kInsertMissingRows. Every event's `event_id` and `parent_event_id` must
-// be canonical.
-std::vector<postgres::Parameter> row_parameters(std::span<const event::Event* const> events);
+// be canonical. `batch` is of the same events; null: they get no entries in the log.
+std::vector<postgres::Parameter> row_parameters(std::span<const event::Event* const> events,
+                                                const evidence::Batch* batch);
 // Those of kClaimAndInsertRows; `units`: which unit each event belongs to.
 std::vector<postgres::Parameter> claim_parameters(std::span<const event::Event* const> events,
-                                                  std::span<const std::int64_t> units);
+                                                  std::span<const std::int64_t> units,
+                                                  const evidence::Batch* batch);
 
 // An event that is looked for.
 struct Reference {

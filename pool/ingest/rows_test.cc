@@ -22,7 +22,7 @@ event::Event some_event() {
 // The bytes of the array that is given for a field of `event`.
 std::string given(const event::Event& event, std::string_view name) {
   const std::vector<const event::Event*> events{&event};
-  const auto parameters = row_parameters(events);
+  const auto parameters = row_parameters(events, nullptr);
   std::size_t at = 0;
   std::string bytes;
   event::for_each_field([&](const auto& field) {
@@ -30,7 +30,7 @@ std::string given(const event::Event& event, std::string_view name) {
     if (field.name == name) bytes = *parameters.at(at).value();
     ++at;
   });
-  EXPECT_EQ(parameters.size(), at);
+  EXPECT_EQ(parameters.size(), at + 3);  // and what stands for the batch
   return bytes;
 }
 
@@ -62,17 +62,20 @@ std::vector<std::string> columns_of(const std::string& list) {
 TEST(InsertRows, NamesEveryColumnAndEveryArray) {
   EXPECT_EQ(
       kInsertRows,
-      "INSERT INTO audit_events (event_id, event_timestamp, event_type, version, event_category, "
+      "WITH stored AS (INSERT INTO audit_events (event_id, event_timestamp, event_type, version, "
+      "event_category, "
       "event_action, "
       "event_outcome, correlation_id, parent_event_id, parent_event_date, resource_type, resource_id, "
       "severity, "
       "actor_id, actor_type, retention_days, is_sensitive, event_data, namespace, cluster_id, actor_ip, "
-      "duration_ms, error_code, error_message, client_event_id, parent_missing) "
+      "duration_ms, error_code, error_message, client_event_id, principal, received_at, received_from, salt, "
+      "parent_missing, batch) "
       "SELECT event_id, event_timestamp, event_type, version, event_category, event_action, "
       "event_outcome, correlation_id, parent_event_id, parent_event_date, resource_type, resource_id, "
       "severity, "
       "actor_id, actor_type, retention_days::integer, is_sensitive, event_data, namespace, cluster_id, "
-      "actor_ip::inet, duration_ms, error_code, error_message, client_event_id, parent_missing "
+      "actor_ip::inet, duration_ms, error_code, error_message, client_event_id, principal, received_at, "
+      "received_from::inet, salt, parent_missing, $32::bigint "
       "FROM (SELECT unnest($1::uuid[]) AS event_id, unnest($2::timestamptz[]) AS event_timestamp, "
       "unnest($3::text[]) AS event_type, unnest($4::text[]) AS version, unnest($5::text[]) AS "
       "event_category, unnest($6::text[]) AS event_action, unnest($7::text[]) AS event_outcome, "
@@ -84,13 +87,19 @@ TEST(InsertRows, NamesEveryColumnAndEveryArray) {
       "unnest($19::text[]) AS namespace, unnest($20::text[]) AS cluster_id, unnest($21::text[]) AS "
       "actor_ip, unnest($22::bigint[]) AS duration_ms, unnest($23::text[]) AS error_code, "
       "unnest($24::text[]) AS error_message, unnest($25::text[]) AS client_event_id, "
-      "unnest($26::boolean[]) AS id_from_client, unnest($27::boolean[]) AS parent_missing) AS given");
+      "unnest($26::text[]) AS principal, unnest($27::timestamptz[]) AS received_at, "
+      "unnest($28::text[]) AS received_from, unnest($29::text[]) AS salt, "
+      "unnest($30::boolean[]) AS id_from_client, unnest($31::boolean[]) AS parent_missing) AS given) "
+      "INSERT INTO audit_batches (batch, events, entries, mac) SELECT $32::bigint, cardinality($1::uuid[]), "
+      "$33::bytea, $34::bytea WHERE $32::bigint IS NOT NULL");
 }
 
 TEST(InsertRows, NamesEveryColumnThatIsRead) {
   const std::string& insert = kInsertRows;
-  const std::size_t begin = insert.find('(') + 1;
-  const auto inserted = columns_of(insert.substr(begin, insert.find(')') - begin));
+  const std::size_t begin = insert.find("audit_events (") + 14;
+  auto inserted = columns_of(insert.substr(begin, insert.find(')') - begin));
+  EXPECT_EQ(inserted.back(), "batch");  // which no event has
+  inserted.pop_back();
   EXPECT_EQ(inserted.size(), event::kFieldCount - 2);  // nobody keeps whose id it is
   EXPECT_THAT(columns_of(tables::kEventColumns), ::testing::UnorderedElementsAreArray(inserted));
 }
@@ -131,7 +140,7 @@ TEST(RowParameters, HoldAnElementForEachEvent) {
   event::Event second = some_event();
   second.version = "22";
   const std::vector<const event::Event*> events{&first, &second};
-  EXPECT_EQ(row_parameters(events).at(3).value(),
+  EXPECT_EQ(row_parameters(events, nullptr).at(3).value(),
             "\0\0\0\1\0\0\0\1\0\0\0\x19\0\0\0\2\0\0\0\1\0\0\0\1"
             "1\0\0\0\2"
             "22"s);

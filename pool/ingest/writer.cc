@@ -1,6 +1,7 @@
 #include "pool/ingest/writer.h"
 
 #include <algorithm>
+#include <array>
 #include <charconv>
 #include <chrono>
 #include <iterator>
@@ -8,6 +9,7 @@
 
 #include "pool/common/encoding/encoding.h"
 #include "pool/common/runtime/clock.h"
+#include "pool/common/runtime/random.h"
 #include "pool/event/idempotency.h"
 #include "pool/event/uuid.h"
 #include "pool/ingest/rows.h"
@@ -147,7 +149,9 @@ void Writer::handle(const postgres::Error& error, Part part) {
     return;
   }
   const postgres::Disposition disposition = postgres::disposition_of(error);
-  if (disposition.repeat && !part.repeated) {
+  // Rows that are there are left alone: what is there twice can only be the id of the batch.
+  const bool repeat = disposition.repeat || error.sqlstate == kThere;
+  if (repeat && !part.repeated) {
     ++counters_.repeats;
     part.repeated = true;
     parts_.push_back(std::move(part));
@@ -182,12 +186,7 @@ awaitable<Writer::Failure> Writer::attempt(postgres::Connection& connection, std
     auto unclaimed = co_await claim_stored(connection, events);
     if (unclaimed) co_return unclaimed;
   }
-  std::vector<postgres::Parameter> parameters =
-      claims ? claim_parameters(events, numbers_of(units)) : row_parameters(events);
-  const std::string& sql = claims ? kClaimAndInsertRows : kInsertRows;
-  auto written = co_await connection.query(sql, std::move(parameters), deadline_);
-  if (!written && !claims && written.error().sqlstate == kThere)
-    written = co_await connection.query(kInsertMissingRows, row_parameters(events), deadline_);
+  auto written = co_await store_rows(connection, events, units, claims);
   if (!written) co_return written.error();
 
   StoredIds before;
@@ -206,6 +205,32 @@ awaitable<Writer::Failure> Writer::attempt(postgres::Connection& connection, std
   }
   for (std::size_t i = 0; i < units.size(); ++i) answer(units[i], before, refused[i]);
   co_return std::nullopt;
+}
+
+awaitable<tl::expected<postgres::Result, postgres::Error>> Writer::store_rows(
+    postgres::Connection& connection, const std::vector<const event::Event*>& events,
+    const std::vector<Unit>& units, bool claims) {
+  std::optional<evidence::Batch> batch = batch_of(events);
+  const auto given = [&] { return batch ? &*batch : nullptr; };
+  if (claims) {
+    auto claimed = co_await connection.query(kClaimAndInsertRows,
+                                             claim_parameters(events, numbers_of(units), given()), deadline_);
+    co_return claimed;
+  }
+  auto written = co_await connection.query(kInsertRows, row_parameters(events, given()), deadline_);
+  if (!written && written.error().sqlstate == kThere) {
+    batch = batch_of(events);
+    written = co_await connection.query(kInsertMissingRows, row_parameters(events, given()), deadline_);
+  }
+  co_return written;
+}
+
+std::optional<evidence::Batch> Writer::batch_of(const std::vector<const event::Event*>& events) const {
+  if (entries_ == nullptr) return std::nullopt;
+  std::array<std::uint8_t, 2> random{};
+  runtime::fill_random(random);
+  const auto bits = static_cast<std::uint16_t>(random[0] << 8 | random[1]);
+  return entries_->batch(evidence::batch_id(runtime::wall_now(), bits), events);
 }
 
 awaitable<Writer::Failure> Writer::claim_stored(postgres::Connection& connection,

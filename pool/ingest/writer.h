@@ -6,6 +6,8 @@
 // is split in halves between units until the one at fault is alone and refused; the others are stored. One
 // that may well succeed at once, as after a lost connection or a deadlock, is tried once more: rows stored by
 // the first attempt are found by their primary key. Everything else is kUnavailable.
+//
+// Each attempt offers the log an entry for each event, in the same statement as its row (pool/evidence).
 #pragma once
 
 #include <array>
@@ -23,6 +25,7 @@
 
 #include "pool/common/runtime/histogram.h"
 #include "pool/engine/engine.h"
+#include "pool/evidence/entry.h"
 #include "pool/ingest/queue.h"
 #include "pool/tables/store_error.h"
 
@@ -59,10 +62,12 @@ class Writer {
   using TimePoint = Unit::TimePoint;
   using OnAnswer = std::function<void(const Unit&, Answer)>;
 
-  // Everything is answered soon after `deadline`. `engine` and `counters` must outlive the writer.
-  Writer(engine::Engine& engine, std::string database, TimePoint deadline, OnAnswer on_answer,
-         Counters& counters)
+  // Everything is answered soon after `deadline`. `entries` makes those of the log, unless it is null.
+  // `engine`, `entries` and `counters` must outlive the writer.
+  Writer(engine::Engine& engine, evidence::EntryWriter* entries, std::string database, TimePoint deadline,
+         OnAnswer on_answer, Counters& counters)
       : engine_(engine),
+        entries_(entries),
         database_(std::move(database)),
         deadline_(deadline),
         on_answer_(std::move(on_answer)),
@@ -87,6 +92,12 @@ class Writer {
 
   // Answers all units, or says what failed and leaves the unanswered ones in `units`.
   boost::asio::awaitable<Failure> attempt(postgres::Connection& connection, std::vector<Unit>& units);
+  // Stores the rows by the statement that suits the ids.
+  boost::asio::awaitable<tl::expected<postgres::Result, postgres::Error>> store_rows(
+      postgres::Connection& connection, const std::vector<const event::Event*>& events,
+      const std::vector<Unit>& units, bool claims);
+  // Of these events, under an id of its own; no value where nobody makes entries.
+  std::optional<evidence::Batch> batch_of(const std::vector<const event::Event*>& events) const;
   // Answers the units that lack a parent and takes them out.
   boost::asio::awaitable<Failure> check_parents(postgres::Connection& connection, std::vector<Unit>& units);
   // An id that a pod made for a stored event is found from now on as one that a client made: its client knows
@@ -103,6 +114,7 @@ class Writer {
   void refuse(const Unit& unit, const tables::StoreError& error);
 
   engine::Engine& engine_;
+  evidence::EntryWriter* entries_;
   std::string database_;
   TimePoint deadline_;
   OnAnswer on_answer_;

@@ -111,6 +111,20 @@ constexpr std::string_view kFourthForm =
     "7204000000696e666f09000000632d736572766963650700000073657276696365fb0900000000000000020000007b7d0000"
     "00000000000000000000000000008bbba773";
 
+// And in form 8, which has how the event came behind that.
+constexpr std::string_view kEighthForm =
+    "08020000002400000030313932663063312d326333642d376534662d386135622d303132333435363738396162018012eb91"
+    "e04b060003000000322e3004000000747970650800000063617465676f727906000000616374696f6e0700000070656e6469"
+    "6e670b000000636f7272656c6174696f6e012400000030313932663063312d326333642d376534662d386135622d30313233"
+    "343536373839616301c606f5ffffffffff0d0000007265736f7572636520747970650b0000007265736f7572636520696408"
+    "000000637269746963616c050000006163746f720a0000006163746f722074797065010000000000000001240000007b225c"
+    "7530303030223a2022f09d849e227d002061667465722061207a65726f2062797401000000000107000000636c7573746572"
+    "010b000000323030313a6462383a3a3101010000000000008001020000004531010500000062726f6b650000000000000000"
+    "0000000000002400000030313932663063312d326333642d376534662d386135622d303132333435363738396162008012eb"
+    "91e04b060003000000312e300100000074010000006301000000610700000073756363657373010000007200000100000063"
+    "010000007204000000696e666f09000000632d736572766963650700000073657276696365fb090000000000000002000000"
+    "7b7d000000000000000000000000000000000000000042e29a12";
+
 std::string with_checksum(std::string body) {
   boost::crc_32_type crc;
   crc.process_bytes(body.data(), body.size());
@@ -132,17 +146,28 @@ TEST(EventRecord, ReadsEarlierForms) {
   EXPECT_EQ(decode_unit(from_hex(kFirstForm)), unit);
   EXPECT_EQ(decode_unit(from_hex(kSecondForm)), unit);
   EXPECT_EQ(decode_unit(from_hex(kThirdForm)), unit);
+  EXPECT_EQ(decode_unit(from_hex(kFourthForm)), unit);
 }
 
-TEST(EventRecord, WritesTheFourthForm) {
+TEST(EventRecord, WritesTheEighthForm) {
   const std::vector<event::Event> unit{fullest(), smallest()};
-  EXPECT_EQ(encoding::encode_hex(encode_unit(unit)), kFourthForm);
-  EXPECT_EQ(decode_unit(from_hex(kFourthForm)), unit);
+  EXPECT_EQ(encoding::encode_hex(encode_unit(unit)), kEighthForm);
+  EXPECT_EQ(decode_unit(from_hex(kEighthForm)), unit);
 }
 
 TEST(EventRecord, KeepsThatAParentIsMissing) {
   std::vector<event::Event> unit{smallest()};
   unit[0].parent_missing = true;
+  EXPECT_EQ(decode_unit(encode_unit(unit)), unit);
+}
+
+// Replayed, it has the same entry in the log.
+TEST(EventRecord, KeepsHowTheEventCame) {
+  std::vector<event::Event> unit{smallest()};
+  unit[0].principal = "system:serviceaccount:payments:gateway";
+  unit[0].received_at = runtime::parse_timestamp("2026-02-28T11:22:34.5Z");
+  unit[0].received_from = "192.0.2.7";
+  unit[0].salt = "MDEyMzQ1Njc4OWFiY2RlZg==";
   EXPECT_EQ(decode_unit(encode_unit(unit)), unit);
 }
 
@@ -207,8 +232,8 @@ TEST(EventRecord, RefusesCountsAndLengthsBeyondTheRecord) {
 TEST(EventRecord, SaysThatANewerFormIsNotKnown) {
   std::string body = encode_unit({});
   body.resize(body.size() - 4);
-  body[0] = 5;
-  EXPECT_EQ(decode_unit(with_checksum(body)).error(), "the record has form 5, this program reads form 4");
+  body[0] = 9;
+  EXPECT_EQ(decode_unit(with_checksum(body)).error(), "the record has form 9, this program reads form 8");
 }
 
 }  // namespace

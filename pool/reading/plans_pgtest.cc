@@ -78,12 +78,13 @@ TEST_F(PlansTest, OpenNoMoreTablesAsMonthsGoBy) {
   // Inserts, and the look-up of their parents.
   const event::Event event = event::testing::smallest_event(id, runtime::format_timestamp(recent));
   const std::vector<const event::Event*> events{&event};
-  EXPECT_THAT(tables_of({ingest::kInsertRows, ingest::row_parameters(events)}), ElementsAre(in_april));
+  EXPECT_THAT(tables_of({ingest::kInsertRows, ingest::row_parameters(events, nullptr)}),
+              ElementsAre(in_april));
   event::Event of_client = event;
   of_client.id_from_client = true;
   const std::vector<const event::Event*> claimed{&event, &of_client};
   EXPECT_THAT(tables_of({ingest::kClaimAndInsertRows,
-                         ingest::claim_parameters(claimed, std::vector<std::int64_t>{0, 0})}),
+                         ingest::claim_parameters(claimed, std::vector<std::int64_t>{0, 0}, nullptr)}),
               ElementsAre(in_april));
   const std::vector<ingest::Reference> parents{
       {id, {}}, {"aaaaaaaa-9b7c-4def-8123-456789abcdef", {}}, {id, runtime::date_of(recent)}};

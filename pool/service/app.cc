@@ -36,6 +36,7 @@
 #include "pool/service/config/startup.h"
 #include "pool/service/ending.h"
 #include "pool/service/leaving.h"
+#include "pool/service/log_key_file.h"
 #include "pool/service/monitor.h"
 #include "pool/service/predecessor.h"
 #include "pool/service/routes/admin.h"
@@ -72,6 +73,7 @@ class App {
   void follow_predecessor(std::int64_t left);
   void leave(bool leaving);
   void add_routes();
+  void look_at_log_key();
   postgres::ConnectOptions options_for(const Access& access);
   bool postgres_usable() const { return monitor_.status().usable(); }
   Situation situation() const;
@@ -101,6 +103,7 @@ class App {
   workspaces::Workspaces workspaces_;
   Validation validation_;
   recording::IngestStore event_store_;
+  LogKeyFile log_key_;
   recording::Destinations destinations_;
   std::unique_ptr<journal::Journal> journal_;
   std::optional<recording::JournalBacklog> backlog_;
@@ -142,14 +145,15 @@ App::App(const Options& options, Startup startup)
       ingest_(executor_, engine_, ingest_limits(options)),
       workspaces_(executor_, engine_, system_database_, workspace_options(options)),
       event_store_(ingest_, [this] { return !postgres_usable(); }),
+      log_key_(options.log_key_file),
       destinations_(workspaces_, system_database_),
       authenticator_(auth_options(options)),
       operator_requests_(options.operator_keys, options.pod_uid, kRereadKeys),
       background_({options, settings_, engine_, authenticator_, operator_requests_,
                    partition_settings(options), [this] { return postgres_usable(); },
                    [this] { return monitor_.status().reachable(); }, changeover_,
-                   [this](const Access& access) { return options_for(access); },
-                   [this] { monitor_.moved(); }}),
+                   [this](const Access& access) { return options_for(access); }, [this] { monitor_.moved(); },
+                   [this] { look_at_log_key(); }}),
       servers_(executor_, options, metrics_, authenticator_,
                {operator_requests_, settings_, [this] { return report(); },
                 [this] { return monitor_.look(), facts(); }, [this] { return journal_.get(); },
@@ -175,6 +179,11 @@ void App::add_routes() {
   add_openapi_route(api);
   add_health_routes(servers_.health_routes(), [this] { return judge(situation()); });
   servers_.metrics_routes().add("GET", "/metrics", [this](const http::Request&) { return metrics(this); });
+}
+
+void App::look_at_log_key() {
+  if (log_key_.look())
+    ingest_.set_log_keys(log_key_.key()->keys);  // NOLINT(bugprone-unchecked-optional-access)
 }
 
 // What an earlier run acknowledged is brought into PostgreSQL, also when the journal takes nothing new. A
@@ -328,6 +337,7 @@ int App::run() {
   if (const auto written = settings_.persist(); !written) {
     log::warn("the settings in force could not be persisted", {{"detail", written.error()}});
   }
+  look_at_log_key();
   start_journal();
   recording_.emplace(event_store_, options_.journal_max_bytes > 0 ? &*backlog_ : nullptr,
                      runtime::system_clock(), recording_options());

@@ -152,6 +152,7 @@ void Background::log_refusal() {
 awaitable<void> Background::watch_tokens() {
   std::string seen;
   while (!stopped_) {
+    context_.look_at_log_key();
     const auth::Now now = auth::current_time();
     std::vector<std::string> found = context_.authenticator.status(now);
     for (const std::string& problem : context_.operator_requests.problems(now.steady))

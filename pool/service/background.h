@@ -1,6 +1,6 @@
-// What the program does while nobody asks: follows the mounted configuration, credentials and tokens (what to
-// do about another server or other credentials is changeover.h's to decide), keeps the partitions of the
-// system database ahead of time and drops what has been kept for long enough. Runs on one executor.
+// What the program does while nobody asks: follows the mounted configuration, credentials, tokens and keys
+// (what to do about another server or other credentials is changeover.h's to decide), keeps the partitions of
+// the system database ahead of time and drops what has been kept for long enough. Runs on one executor.
 #pragma once
 
 #include <chrono>
@@ -35,6 +35,7 @@ struct BackgroundContext {
   Changeover& changeover;
   std::function<postgres::ConnectOptions(const Access&)> connect_options;
   std::function<void()> moved;  // sessions are opened to another server from now on
+  std::function<void()> look_at_log_key;
 };
 
 class Background {

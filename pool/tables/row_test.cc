@@ -30,6 +30,8 @@ Row smallest_row() {
           std::nullopt, std::nullopt,
           std::nullopt, std::nullopt,
           std::nullopt, std::nullopt,
+          std::nullopt, std::nullopt,
+          std::nullopt, std::nullopt,
           std::nullopt, "0"};
 }
 
@@ -40,7 +42,8 @@ TEST(EventColumns, AreSelectedAsTextOfOneForm) {
       "event_type, version, event_category, event_action, event_outcome, correlation_id, "
       "parent_event_id, to_char(parent_event_date, 'YYYY-MM-DD'), resource_type, resource_id, severity, "
       "actor_id, actor_type, retention_days, is_sensitive::int, event_data, namespace, cluster_id, "
-      "host(actor_ip), duration_ms, error_code, error_message, client_event_id, "
+      "host(actor_ip), duration_ms, error_code, error_message, client_event_id, principal, "
+      "to_char(received_at AT TIME ZONE 'UTC', 'YYYY-MM-DD\"T\"HH24:MI:SS.US\"Z\"'), received_from, salt, "
       "parent_missing::int");
 }
 
@@ -60,6 +63,10 @@ TEST(ReadEvent, ReadsEveryValue) {
   row[22] = "E1";
   row[23] = "broke";
   row[24] = "order 4711";
+  row[25] = "someone";
+  row[26] = "2026-02-28T11:22:34.000001Z";
+  row[27] = "192.0.2.7";
+  row[28] = "MDEyMzQ1Njc4OWFiY2RlZg==";
   event::Event expected = event::testing::smallest_event(kId, "2026-02-28T11:22:33.123456Z");
   expected.parent_event_id = "0190a6e2-9b7c-7def-8123-456789abcdee";
   expected.parent_event_date = runtime::parse_date("2026-02-27");
@@ -71,6 +78,10 @@ TEST(ReadEvent, ReadsEveryValue) {
   expected.error_code = "E1";
   expected.error_message = "broke";
   expected.client_event_id = "order 4711";
+  expected.principal = "someone";
+  expected.received_at = runtime::parse_timestamp("2026-02-28T11:22:34.000001Z");
+  expected.received_from = "192.0.2.7";
+  expected.salt = "MDEyMzQ1Njc4OWFiY2RlZg==";
   EXPECT_EQ(read_event(row), expected);
 }
 

@@ -24,7 +24,8 @@ using boost::asio::awaitable;
 //   time or another filter with it.
 // - term: without the longest one, which is the default: events of that end with their month.
 // audit_event_ids: BRIN, because it is asked by time only when a month is dropped.
-constexpr std::array<Migration, 4> kMigrations = {{
+// audit_batches: one row for each commit, never updated, whose entries are hashes, which do not compress.
+constexpr std::array<Migration, 5> kMigrations = {{
     {1, "audit events", R"sql(
 CREATE TABLE audit_events (
   event_id          uuid NOT NULL,
@@ -90,6 +91,72 @@ COMMENT ON COLUMN audit_events.client_event_id IS
     {4, "events that expire before their month does", R"sql(
 CREATE INDEX audit_events_by_term ON audit_events (retention_days, event_timestamp)
   WHERE retention_days <> 2555;
+)sql"},
+    {5, "evidence", R"sql(
+ALTER TABLE audit_events
+  ADD COLUMN principal     text,
+  ADD COLUMN received_at   timestamptz,
+  ADD COLUMN received_from inet,
+  ADD COLUMN salt          text,
+  ADD COLUMN batch         bigint;
+COMMENT ON COLUMN audit_events.principal IS 'who sent the event, by its token';
+COMMENT ON COLUMN audit_events.salt IS 'random bits that keep the digest of a sensitive event from being guessed';
+COMMENT ON COLUMN audit_events.batch IS 'of audit_batches, with its entry of the log; NULL: it has none';
+CREATE TABLE audit_batches (
+  batch       bigint PRIMARY KEY,
+  incarnation smallint NOT NULL DEFAULT 1,
+  tx          xid8 NOT NULL DEFAULT pg_current_xact_id(),
+  events      integer NOT NULL,
+  kept        integer[],
+  entries     bytea NOT NULL,
+  mac         bytea NOT NULL
+);
+ALTER TABLE audit_batches ALTER entries SET STORAGE EXTERNAL;
+COMMENT ON TABLE audit_batches IS 'what the log commits to, for each commit of events';
+COMMENT ON COLUMN audit_batches.kept IS 'which of the entries, counted from 1, were stored; NULL: all';
+CREATE INDEX audit_batches_by_commit ON audit_batches (incarnation, tx, batch);
+CREATE TABLE audit_seals (
+  first_seq bigint PRIMARY KEY,
+  size      bigint NOT NULL,
+  batches   bigint[] NOT NULL,
+  counts    integer[] NOT NULL,
+  lo        bigint NOT NULL,
+  hi        bigint NOT NULL,
+  sealed_at timestamptz NOT NULL DEFAULT clock_timestamp()
+);
+COMMENT ON TABLE audit_seals IS 'which batches, in which order, are in the log, and where';
+CREATE INDEX audit_seals_by_batch ON audit_seals (hi);
+CREATE TABLE audit_nodes (
+  level smallint,
+  index bigint,
+  hash  bytea NOT NULL,
+  PRIMARY KEY (level, index)
+);
+COMMENT ON TABLE audit_nodes IS 'hashes of the log''s full subtrees of 256^level entries';
+CREATE TABLE audit_log (
+  one         boolean PRIMARY KEY DEFAULT true CHECK (one),
+  origin      text NOT NULL,
+  epoch       integer NOT NULL,
+  incarnation smallint NOT NULL,
+  last_tx     xid8 NOT NULL,
+  last_batch  bigint NOT NULL,
+  size        bigint NOT NULL,
+  frontier    bytea NOT NULL,
+  min_index   bigint NOT NULL DEFAULT 0,
+  published   text,
+  written_by  xid8 NOT NULL,
+  mac         bytea NOT NULL
+);
+COMMENT ON TABLE audit_log IS 'the state of the log, authenticated by a key that is not in this database';
+CREATE TABLE audit_expiry (
+  month     date,
+  expires   date,
+  events    bigint NOT NULL,
+  first_seq bigint NOT NULL,
+  last_seq  bigint NOT NULL,
+  PRIMARY KEY (month, expires)
+);
+COMMENT ON TABLE audit_expiry IS 'how many entries of a month expire on a day, and where they are in the log';
 )sql"},
 }};
 

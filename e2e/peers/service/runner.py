@@ -17,7 +17,7 @@ Figures = dict[str, Any]
 
 PATIENCE = 90  # seconds over its time for the load generator, which waits 30 s for the last answers
 SAMPLE_SECONDS = 0.1
-TABLES = ("audit_events", "audit_event_ids")
+TABLES = ("audit_events", "audit_event_ids", "audit_batches")
 
 
 def load_command(port: int, case: Case, seconds: float, prefix: str, **options: int | str) -> list[str | Path]:

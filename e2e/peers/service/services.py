@@ -26,6 +26,7 @@ PEER_PROGRAM = ROOT / "build/peers/go/service-peer"
 BUILD_TIMEOUT = 3600  # seconds; a first build takes long
 START_TIMEOUT = 60  # seconds, until a service takes requests
 STOP_TIMEOUT = 60
+LOG_KEY = "PRIVATE+KEY+storagepool.dev/bench+17b22568+AWJiYmJiYmJiYmJiYmJiYmJiYmJiYmJiYmJiYmJiYmJi"
 TICKS_PER_SECOND = os.sysconf("SC_CLK_TCK")
 
 
@@ -116,6 +117,7 @@ class Running:
             "config.yaml": f"generation: 1\npostgres: {{{target}}}\npool: {{{pool}}}\n",
             "credentials/username": USER,
             "credentials/password": self.server.password,
+            "log-key": LOG_KEY,
         }
         for folder in ("credentials", "state"):
             (self.root / folder).mkdir()
@@ -128,7 +130,7 @@ class Running:
             where = [f"--port={self.server.port}", f"--database={DATABASE}", f"--connections={self.connections}"]
             return [self.service.program, credentials, *where]
         ports = [f"--{name}-port=0" for name in ("api", "health", "admin", "metrics")]
-        files = [f"--config={self.root}/config.yaml"]
+        files = [f"--config={self.root}/config.yaml", f"--log-key-file={self.root}/log-key"]
         state = f"--state-dir={self.root}/state"
         flags = ["--listen-address=127.0.0.1", "--drain-delay=0s", *self.flags]
         return [self.service.program, credentials, *files, state, *flags, *ports]

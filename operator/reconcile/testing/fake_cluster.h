@@ -156,6 +156,13 @@ class FakeCluster final : public Cluster, public pods::Pods {
     if (objects.contains(id)) return tl::unexpected(kube::ApiError{.status = 409, .reason = "Conflict"});
     return write("create", id, [&](Json& stored) { stored = object; });
   }
+  Result<void> create_secret(const Json& secret) override {
+    const Id id{"Secret", secret["metadata"]["name"]};
+    if (objects.contains(id)) return tl::unexpected(kube::ApiError{.status = 409, .reason = "AlreadyExists"});
+    const auto made = write("create", id, [&](Json& stored) { stored = secret; });
+    if (!made) return tl::unexpected(made.error());
+    return {};
+  }
   Result<Json> peek(const kube::ResourceType& type, const kube::ObjectKey& key) override {
     const Id id{std::string(type.kind), key.name};
     if (!objects.contains(id)) return tl::unexpected(kube::ApiError{.status = 404, .reason = "NotFound"});

@@ -35,9 +35,9 @@ constexpr int kUnsentBytes = 32 * 1024;
 // An answer of this size is always sent: it says what was done, or why not.
 constexpr std::size_t kAlwaysSent = std::size_t{64} * 1024;
 
-ClientKey client_of(asio::ip::tcp::socket& socket) {
+asio::ip::address client_of(asio::ip::tcp::socket& socket) {
   error_code gone;  // noticed on the first read
-  return client_key(socket.remote_endpoint(gone).address());
+  return socket.remote_endpoint(gone).address();
 }
 
 Response busy(const std::string& detail, const std::string& path) {
@@ -182,8 +182,7 @@ asio::awaitable<bool> Connection::serve_one() {
 
 std::optional<Exchange> Connection::to_observe(const Request& request) {
   if (!context_->observer) return std::nullopt;
-  error_code gone;  // of a client that is, nobody knows the address any more
-  return exchange_of(request, socket_->socket().remote_endpoint(gone).address());
+  return exchange_of(request);
 }
 
 void Connection::observed(std::optional<Exchange> exchange, unsigned status, std::size_t bytes_out,

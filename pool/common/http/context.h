@@ -51,17 +51,22 @@ struct Context {
 // A connection's place among those of its client's address.
 class Member {
  public:
-  Member(std::shared_ptr<Context> context, const ClientKey& client)
-      : context_(std::move(context)), client_(client), share_(context_->memory.enter(client)) {}
+  Member(std::shared_ptr<Context> context, const boost::asio::ip::address& address)
+      : context_(std::move(context)),
+        address_(client_text(address)),
+        client_(client_key(address)),
+        share_(context_->memory.enter(client_)) {}
   ~Member() { context_->memory.leave(client_); }
   Member(const Member&) = delete;
   Member& operator=(const Member&) = delete;
 
+  const std::string& address() const { return address_; }
   const ClientKey& client() const { return client_; }
   ClientShare& share() const { return share_; }
 
  private:
   std::shared_ptr<Context> context_;
+  const std::string address_;
   const ClientKey client_;
   ClientShare& share_;
 };

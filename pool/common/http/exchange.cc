@@ -9,15 +9,12 @@ constexpr std::int64_t kMicrosecondsEach = 1000;
 
 }  // namespace
 
-Exchange exchange_of(const Request& request, const boost::asio::ip::address& client) {
-  namespace ip = boost::asio::ip;
-  const bool mapped = client.is_v6() && client.to_v6().is_v4_mapped();
+Exchange exchange_of(const Request& request) {
   Exchange exchange;
   exchange.method = request.method;
   exchange.path = request.path;
   exchange.query = request.query;
-  exchange.client =
-      mapped ? ip::make_address_v4(ip::v4_mapped, client.to_v6()).to_string() : client.to_string();
+  exchange.client = request.client;
   exchange.request_id = request.request_id;
   exchange.trace_id = request.trace_id;
   exchange.subject = request.access.subject;

@@ -7,8 +7,6 @@
 #include <utility>
 #include <vector>
 
-#include <boost/asio/ip/address.hpp>
-
 #include "pool/common/http/server.h"
 
 namespace storagepool::http {
@@ -17,7 +15,7 @@ struct Exchange {
   std::string method;
   std::string path;
   std::vector<std::pair<std::string, std::string>> query;
-  std::string client;      // its IP address; of a proxy's clients, the proxy's
+  std::string client;      // see Request
   std::string request_id;  // never empty
   std::string trace_id;
   std::string subject;        // who sent it, as far as its token says
@@ -28,7 +26,7 @@ struct Exchange {
 };
 
 // What is known when the request has been read.
-Exchange exchange_of(const Request& request, const boost::asio::ip::address& client);
+Exchange exchange_of(const Request& request);
 
 // The value of Server-Timing, e.g. "total;dur=12.345" (in milliseconds, as the W3C has it).
 std::string server_timing(std::chrono::steady_clock::duration total);

@@ -26,6 +26,15 @@ ClientKey client_key(const boost::asio::ip::address& address) {
   return {true, first_bits(bytes, 8)};
 }
 
+std::string client_text(const boost::asio::ip::address& address) {
+  namespace ip = boost::asio::ip;
+  if (address.is_v4()) return address.to_string();
+  ip::address_v6 v6 = address.to_v6();
+  if (v6.is_v4_mapped()) return ip::make_address_v4(ip::v4_mapped, v6).to_string();
+  v6.scope_id(0);
+  return v6.to_string();
+}
+
 RateLimiter::RateLimiter(double per_second, std::size_t burst, std::size_t max_clients)
     : interval_(std::max<std::int64_t>(1, static_cast<std::int64_t>(1e9 / per_second))),
       slack_(interval_ * static_cast<std::int64_t>(std::max<std::size_t>(burst, 1) - 1)),

@@ -12,6 +12,7 @@
 #include <cstdint>
 #include <map>
 #include <set>
+#include <string>
 #include <utility>
 
 #include <boost/asio/ip/address.hpp>
@@ -26,6 +27,9 @@ struct ClientKey {
   friend auto operator<=>(const ClientKey&, const ClientKey&) = default;
 };
 ClientKey client_key(const boost::asio::ip::address& address);
+
+// An IPv4 address as one, also where it came to a socket of both; an IPv6 one without its zone.
+std::string client_text(const boost::asio::ip::address& address);
 
 class RateLimiter {
  public:

@@ -45,7 +45,7 @@ class Conversation {
  public:
   Conversation(const Limits& limits, std::string_view bytes, Step step)
       : context_(std::make_shared<Context>(limits, Handler(), Gate())),
-        member_(context_, ClientKey()),
+        member_(context_, boost::asio::ip::address()),
         input_(RequestParser::input_bytes(limits)),
         bytes_(bytes),
         step_(std::move(step)) {}

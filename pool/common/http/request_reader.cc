@@ -41,6 +41,7 @@ asio::awaitable<bool> RequestReader::wait(std::chrono::milliseconds timeout) {
 
 asio::awaitable<tl::expected<Incoming, Rejected>> RequestReader::read() {
   RequestParser parser(context_->limits);
+  parser.head().client = member_.address();
   Reservation reservation(context_, member_);
   // A header's memory counts twice while it is read: as it came and as it is understood.
   auto header = parser.take_header(buffer_);

@@ -40,6 +40,7 @@ struct Request {
   std::string request_id;                         // X-Request-Id as given (if sane) or made
   std::map<std::string, std::string> parameters;  // path parameters, filled by the router
   Access access;                                  // filled by the gate
+  std::string client;             // the IP address it came from; of a proxy's clients, the proxy's
   std::string peer_certificate;   // name in the client's verified certificate, see tls.h; or ""
   std::string trace_id;           // of a valid traceparent, see trace_context.h; or ""
   Reservation* memory = nullptr;  // what it holds; null where nobody counts

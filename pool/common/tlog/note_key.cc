@@ -11,7 +11,7 @@ namespace storagepool::tlog {
 namespace {
 
 constexpr std::string_view kPrivate = "PRIVATE+KEY+";
-constexpr std::size_t kKeyBytes = 32;
+constexpr std::size_t kKeyBytes = kSeedBytes;  // as many of the public key
 constexpr std::size_t kSignatureBytes = 64;
 constexpr std::size_t kTimeBytes = 8;
 
@@ -90,8 +90,23 @@ tl::expected<NoteKey, std::string> NoteKey::read(std::string_view text) {
   return key;
 }
 
+std::string NoteKey::text_of(const std::string& bytes) const {
+  return name_ + "+" + id_text(id_) + "+" + encoding::encode_base64(static_cast<char>(kind_) + bytes);
+}
+
 std::string NoteKey::public_text() const {
-  return name_ + "+" + id_text(id_) + "+" + encoding::encode_base64(static_cast<char>(kind_) + public_key_);
+  return text_of(public_key_);
+}
+
+std::string NoteKey::seed() const {
+  std::string seed(kKeyBytes, '\0');
+  std::size_t size = seed.size();
+  const auto bytes = reinterpret_cast<unsigned char*>(seed.data());
+  return EVP_PKEY_get_raw_private_key(key_.get(), bytes, &size) == 1 ? seed : std::string();
+}
+
+std::string NoteKey::private_text() const {
+  return std::string(kPrivate) + text_of(seed());
 }
 
 NoteSignature NoteKey::sign(std::string_view text, std::chrono::sys_seconds now) const {

@@ -19,6 +19,8 @@ namespace storagepool::tlog {
 
 enum class KeyKind : std::uint8_t { kLog = 0x01, kWitness = 0x04 };
 
+inline constexpr std::size_t kSeedBytes = 32;
+
 // Of a good signature.
 struct Verified {
   std::optional<std::chrono::sys_seconds> at{};  // by the witness's clock; a log's signature does not say
@@ -41,6 +43,9 @@ class NoteKey {
   std::uint32_t id() const { return id_; }
   // What others verify with.
   std::string public_text() const;
+  // The 32 bytes that it is made of; empty of a public key. A secret, as is the text that has it.
+  std::string seed() const;
+  std::string private_text() const;  // REQUIRES: made of a seed
 
   // REQUIRES: made of a seed; `now`, which a log's key does not look at, is not before 1970.
   NoteSignature sign(std::string_view text, std::chrono::sys_seconds now) const;
@@ -52,6 +57,7 @@ class NoteKey {
     void operator()(EVP_PKEY* key) const { EVP_PKEY_free(key); }
   };
   NoteKey(KeyKind kind, std::string_view name, EVP_PKEY* key);
+  std::string text_of(const std::string& bytes) const;
 
   KeyKind kind_;
   std::string name_;

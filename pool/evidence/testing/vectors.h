@@ -32,14 +32,11 @@ inline event::Event fullest() {
   event.error_code = "E1";
   event.error_message = "broke: \u00e9\n";
   event.client_event_id = "order 4711";
+  event.principal = "system:serviceaccount:payments:gateway";
+  event.received_at = runtime::parse_timestamp("2026-02-28T11:22:34Z");
+  event.received_from = "192.0.2.7";
+  event.salt = "MDEyMzQ1Njc4OWFiY2RlZg==";
   return event;
-}
-
-inline Reception full_reception() {
-  return {.principal = "system:serviceaccount:payments:gateway",
-          .received_at = runtime::parse_timestamp("2026-02-28T11:22:34Z"),
-          .received_from = "192.0.2.7",
-          .salt = "0123456789abcdef"};
 }
 
 inline constexpr std::string_view kSmallestHead =

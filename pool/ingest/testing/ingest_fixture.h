@@ -95,7 +95,7 @@ class IngestTest : public ::testing::Test {
 
   void SetUp() override {
     for (const char* database : kDatabases)
-      server_->superuser("TRUNCATE audit_events, audit_event_ids", database);
+      server_->superuser("TRUNCATE audit_events, audit_event_ids, audit_batches", database);
   }
   void TearDown() override {
     for (const auto& pod : pods_) {

@@ -131,6 +131,14 @@ void add_authentication(CLI::App& app, Options& options) {
                  "What PASETO tokens must have as aud, or among it; not checked by default");
 }
 
+void add_evidence(CLI::App& app, Options& options) {
+  app.add_option(
+         "--log-key-file", options.log_key_file,
+         "File with the private key of the log (PRIVATE+KEY+name+id+base64): each event that is stored "
+         "gets an entry in the log; read anew when it changes. Without it: no entries")
+      ->capture_default_str();
+}
+
 void add_limits(CLI::App& app, Options& options) {
   using std::chrono::hours;
   using std::chrono::seconds;
@@ -180,6 +188,7 @@ tl::expected<Options, int> parse_options(int argc, const char* const* argv, std:
   add_places(app, options);
   add_ports(app, options);
   add_authentication(app, options);
+  add_evidence(app, options);
   add_limits(app, options);
   app.add_option_function<std::string>(
          "--access-log",

@@ -30,10 +30,11 @@ struct Options {
   std::string access_file = "/etc/storagepool/config/access.json";
   std::string auth_issuer;  // of PASETO tokens; "": anybody
   std::string auth_audience;
-  std::string tls_dir;                // tls.crt and tls.key of the API port; empty: clear text
-  std::string tls_client_ca;          // of clients' certificates; empty: none are asked for
-  std::string listen_address = "::";  // and IPv4
-  std::uint16_t api_port = 8080;      // each: 0 lets the kernel choose
+  std::string tls_dir;        // tls.crt and tls.key of the API port; empty: clear text
+  std::string tls_client_ca;  // of clients' certificates; empty: none are asked for
+  std::string log_key_file = "/etc/storagepool/log/key";  // absent: events get no entries in the log
+  std::string listen_address = "::";                      // and IPv4
+  std::uint16_t api_port = 8080;                          // each: 0 lets the kernel choose
   std::uint16_t health_port = 8081;
   std::uint16_t admin_port = 8082;
   std::uint16_t metrics_port = 9090;

@@ -62,6 +62,7 @@ TEST_F(OptionsTest, ReadsEveryFlag) {
                               "--auth-issuer=i",
                               "--auth-audience=u",
                               "--auth-dir=k",
+                              "--log-key-file=y",
                               "--journal-max-bytes=64Mi",
                               "--event-max-future=5m",
                               "--event-max-past=24h",
@@ -90,6 +91,7 @@ TEST_F(OptionsTest, ReadsEveryFlag) {
   EXPECT_EQ(options->auth_issuer, "i");
   EXPECT_EQ(options->auth_audience, "u");
   EXPECT_EQ(options->auth_dir, "k");
+  EXPECT_EQ(options->log_key_file, "y");
   EXPECT_EQ(options->journal_max_bytes, 64 << 20);
   EXPECT_EQ(options->event_times.future, std::chrono::minutes{5});
   EXPECT_EQ(options->event_times.past, std::chrono::hours{24});

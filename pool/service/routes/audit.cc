@@ -1,6 +1,7 @@
 #include "pool/service/routes/audit.h"
 
 #include <algorithm>
+#include <array>
 #include <chrono>
 #include <memory>
 #include <optional>
@@ -10,8 +11,11 @@
 
 #include "pool/auth/bearer.h"
 #include "pool/auth/scopes.h"
+#include "pool/common/encoding/encoding.h"
 #include "pool/common/http/problem.h"
 #include "pool/common/runtime/clock.h"
+#include "pool/common/runtime/random.h"
+#include "pool/event/address.h"
 #include "pool/event/idempotency.h"
 #include "pool/event/serialize.h"
 #include "pool/event/text.h"
@@ -110,6 +114,28 @@ Response conflict(const Request& request, const StoreError& error, const std::st
   return http::problem(kind, field + ": " + message, request.path, {{field, message}});
 }
 
+// As PostgreSQL takes it, which a token's subject need not be.
+std::string principal_of(const std::string& subject) {
+  return event::storable_text(subject) ? subject : "base64:" + encoding::encode_base64(subject);
+}
+
+std::string new_salt() {
+  std::array<std::uint8_t, event::kSaltBytes> bytes{};
+  runtime::fill_random(bytes);
+  return encoding::encode_base64({reinterpret_cast<const char*>(bytes.data()), bytes.size()});
+}
+
+// What is known of how the events came.
+void note_reception(const Request& request, Events& unit, runtime::Timestamp now) {
+  const auto from = event::canonical_address(request.client);
+  for (Event& event : unit) {
+    if (!request.access.subject.empty()) event.principal = principal_of(request.access.subject);
+    event.received_at = now;
+    event.received_from = from;
+    if (event.is_sensitive) event.salt = new_salt();
+  }
+}
+
 struct Routes {
   AuditContext context;
 
@@ -122,6 +148,7 @@ struct Routes {
     for (const Event& event : *unit) context.on_received(now - event.event_timestamp);
     const std::vector<std::string> given = given_ids(*unit);
     if (auto refusal = identify(request, *unit, call)) co_return std::move(*refusal);
+    note_reception(request, *unit, now);
     auto destination = co_await find_to_write(request);
     if (!destination) co_return std::move(destination.error());
     const std::vector<std::string> ids = ids_of(*unit);

@@ -17,6 +17,7 @@
 
 #include "pool/auth/testing/operator_signer.h"
 #include "pool/common/runtime/timestamp.h"
+#include "pool/common/tlog/note_key.h"
 
 namespace storagepool::service::testing {
 namespace {
@@ -55,11 +56,14 @@ Pod::Pod(const postgres::ConnectOptions& target) {
   config.generation = 1;
   config.postgres = {target.host, target.port, target.database, to_settings(target.ssl_mode)};
   config.pool = {{"maxOpenConns", 4}, {"maxIdleConns", 4}};
-  for (const char* sub : {"config", "credentials", "ca", "auth", "tls", "state"})
+  for (const char* sub : {"config", "credentials", "ca", "auth", "keys", "tls", "state"})
     fs::create_directory(folder_ / sub);
   write_config();
   write("credentials/username", target.user);
   write("credentials/password", target.password + "\n");
+  const std::string seed(32, 's');
+  write("keys/log",
+        tlog::NoteKey::of_seed(tlog::KeyKind::kLog, "storagepool.dev/test/audit", seed)->private_text());
   write("config/operator-keys", auth::testing::OperatorSigner(uid_).public_key() + "\n");
 }
 
@@ -101,6 +105,7 @@ void Pod::spawn(const std::map<std::string, std::string>& environment,
                                      "--ca-file=" + base + "/ca/ca.crt",
                                      "--operator-keys=" + base + "/config/operator-keys",
                                      "--auth-dir=" + base + "/auth",
+                                     "--log-key-file=" + base + "/keys/log",
                                      "--access-file=" + base + "/config/access.json",
                                      "--state-dir=" + base + "/state",
                                      "--api-port=0",

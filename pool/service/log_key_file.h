@@ -1,0 +1,37 @@
+// The key of the log as it is mounted: a private note key of a log in Go's form
+// (pool/common/tlog/note_key.h), of whose seed the secrets of entries are made. What is mounted and cannot be
+// used never takes the place of what is in force.
+#pragma once
+
+#include <optional>
+#include <string>
+#include <utility>
+
+#include "pool/common/tlog/note_key.h"
+#include "pool/evidence/entry.h"
+
+namespace storagepool::service {
+
+struct LogKey {
+  tlog::NoteKey signer;
+  evidence::Keys keys;
+};
+
+class LogKeyFile {
+ public:
+  explicit LogKeyFile(std::string path) : path_(std::move(path)) {}
+
+  // Reads the file. True when another key is in force than before.
+  bool look();
+  // No value: none has been in force yet.
+  const std::optional<LogKey>& key() const { return key_; }
+
+ private:
+  tl::expected<LogKey, std::string> read() const;
+
+  std::string path_;
+  std::optional<LogKey> key_;
+  std::string refusal_;  // why what is mounted is not in force; empty: it is
+};
+
+}  // namespace storagepool::service
