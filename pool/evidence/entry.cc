@@ -68,8 +68,8 @@ void EntryWriter::append(std::string& entries, const event::Event& event) {
                         {"bytes", entries.size() - begin});
 }
 
-Batch EntryWriter::batch(std::int64_t id, std::span<const event::Event* const> events) {
-  Batch batch{.id = id};
+NewBatch EntryWriter::batch(std::int64_t id, std::span<const event::Event* const> events) {
+  NewBatch batch{.id = id};
   batch.entries.reserve(events.size() * kEntryBytes);
   for (const event::Event* event : events) append(batch.entries, *event);
   batch.mac = mac(id, batch.entries);

@@ -33,7 +33,7 @@ Keys make_keys(std::string_view seed);
 std::int64_t batch_id(runtime::Timestamp now, std::uint16_t random);
 
 // What one commit offers to the log.
-struct Batch {
+struct NewBatch {
   std::int64_t id = 0;
   std::string entries{};
   std::array<std::uint8_t, kMacBytes> mac{};  // EntryWriter::mac
@@ -47,7 +47,7 @@ class EntryWriter {
   // Appends the event's entry, kEntryBytes. REQUIRES: as HeadWriter::write; event_id is a UUID;
   // retention_days <= 65,535.
   void append(std::string& entries, const event::Event& event);
-  Batch batch(std::int64_t id, std::span<const event::Event* const> events);
+  NewBatch batch(std::int64_t id, std::span<const event::Event* const> events);
 
   // The first half of HMAC-SHA256(mac key, `batch` as int64, big-endian ‖ `entries`), over all entries that
   // are offered.

@@ -224,7 +224,7 @@ std::string insert_what_is_kept(int first) {
 }
 
 // As insert_batch names them.
-void add_batch(std::vector<postgres::Parameter>& parameters, const evidence::Batch* batch) {
+void add_batch(std::vector<postgres::Parameter>& parameters, const evidence::NewBatch* batch) {
   if (batch == nullptr) {
     parameters.insert(parameters.end(), 3, postgres::Parameter());
     return;
@@ -298,7 +298,7 @@ SELECT event_id, to_char(event_timestamp AT TIME ZONE 'UTC', 'YYYY-MM-DD"T"HH24:
 FROM audit_event_ids WHERE event_id = ANY($1::uuid[]))sql";
 
 std::vector<postgres::Parameter> row_parameters(std::span<const event::Event* const> events,
-                                                const evidence::Batch* batch) {
+                                                const evidence::NewBatch* batch) {
   std::vector<postgres::Parameter> parameters = field_arrays(events);
   add_batch(parameters, batch);
   return parameters;
@@ -306,7 +306,7 @@ std::vector<postgres::Parameter> row_parameters(std::span<const event::Event* co
 
 std::vector<postgres::Parameter> claim_parameters(std::span<const event::Event* const> events,
                                                   std::span<const std::int64_t> units,
-                                                  const evidence::Batch* batch) {
+                                                  const evidence::NewBatch* batch) {
   std::vector<postgres::Parameter> parameters = field_arrays(events);
   Array digests(kBytea, events.size(), events.size() * event::kKeyedDigestBytes);
   Array numbers(kBigint, units.size(), units.size() * sizeof(std::int64_t));

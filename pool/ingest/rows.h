@@ -37,11 +37,11 @@ inline constexpr std::string_view kRaced = "2201W";  // a LIMIT below zero
 // The parameters of kInsertRows and kInsertMissingRows. Every event's `event_id` and `parent_event_id` must
 // be canonical. `batch` is of the same events; null: they get no entries in the log.
 std::vector<postgres::Parameter> row_parameters(std::span<const event::Event* const> events,
-                                                const evidence::Batch* batch);
+                                                const evidence::NewBatch* batch);
 // Those of kClaimAndInsertRows; `units`: which unit each event belongs to.
 std::vector<postgres::Parameter> claim_parameters(std::span<const event::Event* const> events,
                                                   std::span<const std::int64_t> units,
-                                                  const evidence::Batch* batch);
+                                                  const evidence::NewBatch* batch);
 
 // An event that is looked for.
 struct Reference {

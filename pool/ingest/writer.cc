@@ -210,7 +210,7 @@ awaitable<Writer::Failure> Writer::attempt(postgres::Connection& connection, std
 awaitable<tl::expected<postgres::Result, postgres::Error>> Writer::store_rows(
     postgres::Connection& connection, const std::vector<const event::Event*>& events,
     const std::vector<Unit>& units, bool claims) {
-  std::optional<evidence::Batch> batch = batch_of(events);
+  std::optional<evidence::NewBatch> batch = batch_of(events);
   const auto given = [&] { return batch ? &*batch : nullptr; };
   if (claims) {
     auto claimed = co_await connection.query(kClaimAndInsertRows,
@@ -225,7 +225,7 @@ awaitable<tl::expected<postgres::Result, postgres::Error>> Writer::store_rows(
   co_return written;
 }
 
-std::optional<evidence::Batch> Writer::batch_of(const std::vector<const event::Event*>& events) const {
+std::optional<evidence::NewBatch> Writer::batch_of(const std::vector<const event::Event*>& events) const {
   if (entries_ == nullptr) return std::nullopt;
   std::array<std::uint8_t, 2> random{};
   runtime::fill_random(random);

@@ -97,7 +97,7 @@ class Writer {
       postgres::Connection& connection, const std::vector<const event::Event*>& events,
       const std::vector<Unit>& units, bool claims);
   // Of these events, under an id of its own; no value where nobody makes entries.
-  std::optional<evidence::Batch> batch_of(const std::vector<const event::Event*>& events) const;
+  std::optional<evidence::NewBatch> batch_of(const std::vector<const event::Event*>& events) const;
   // Answers the units that lack a parent and takes them out.
   boost::asio::awaitable<Failure> check_parents(postgres::Connection& connection, std::vector<Unit>& units);
   // An id that a pod made for a stored event is found from now on as one that a client made: its client knows
