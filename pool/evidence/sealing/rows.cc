@@ -1,64 +1,21 @@
 #include "pool/evidence/sealing/rows.h"
 
-#include <charconv>
 #include <limits>
 #include <utility>
 
 #include "pool/common/encoding/encoding.h"
+#include "pool/evidence/proving/columns.h"
 
 namespace storagepool::evidence {
 namespace {
 
 using postgres::Parameter;
-using Field = std::optional<std::string>;
-using Row = std::vector<Field>;
 
 // Whether the log has the batch: ids are times, so the seal is one of the first that end after it. Bounded,
 // because a batch of long ago has many seals after it.
 constexpr std::string_view kSealedBefore = R"sql(EXISTS (
   SELECT FROM (SELECT lo, batches FROM audit_seals WHERE hi >= audit_batches.batch ORDER BY hi LIMIT 20) AS near
   WHERE lo <= audit_batches.batch AND audit_batches.batch = ANY (batches)))sql";
-
-template <typename Number>
-bool read_number(const Field& field, Number& number) {
-  if (!field) return false;
-  const char* const end = field->data() + field->size();
-  const auto parsed = std::from_chars(field->data(), end, number);
-  return parsed.ec == std::errc{} && parsed.ptr == end;
-}
-
-bool read_bytes(const Field& field, std::string& bytes) {
-  auto decoded = encoding::decode_hex(field.value_or("-"));
-  if (decoded) bytes = *std::move(decoded);
-  return decoded.has_value();
-}
-
-// A one-dimensional array without NULL.
-bool read_numbers(std::string_view text, std::vector<std::int64_t>& numbers) {
-  if (!text.starts_with('{') || !text.ends_with('}') || text.size() < 2) return false;
-  text = text.substr(1, text.size() - 2);
-  while (!text.empty()) {
-    std::int64_t number = 0;
-    const auto parsed = std::from_chars(text.data(), text.data() + text.size(), number);
-    if (parsed.ec != std::errc{}) return false;
-    text.remove_prefix(static_cast<std::size_t>(parsed.ptr - text.data()));
-    numbers.push_back(number);
-    if (text.empty()) return true;
-    if (text.front() != ',' || text.size() == 1) return false;
-    text.remove_prefix(1);
-  }
-  return true;
-}
-
-template <typename Range, typename Write>
-std::string array_of(const Range& range, Write write) {
-  std::string text = "{";
-  for (const auto& one : range) {
-    if (text.size() > 1) text += ',';
-    text += write(one);
-  }
-  return text + "}";
-}
 
 template <typename Number>
 std::string text_of(Number number) {
@@ -93,11 +50,11 @@ Batch read_batch(const Row& row, std::size_t at) {
     batch.fault = "it cannot be read";
     return batch;
   }
-  const Field& kept = row[at + 3];
+  const Column& kept = row[at + 3];
   batch.sealed_before = row[at + 6] == "t";
   if (row[at + 7] == "t" || !row[at + 4]) {
     batch.fault = "it is too large";
-  } else if (kept && !read_numbers(*kept, batch.kept.emplace())) {
+  } else if (kept && !read_numbers(kept, batch.kept.emplace())) {
     batch.fault = "what it keeps is not a list of numbers";
   } else if (!read_bytes(row[at + 4], batch.entries) || !read_bytes(row[at + 5], batch.mac)) {
     batch.fault = "it cannot be read";

@@ -6,6 +6,7 @@
 #include <gtest/gtest.h>
 
 #include "pool/common/encoding/encoding.h"
+#include "pool/evidence/proving/columns.h"
 #include "pool/evidence/sealing/testing/batches.h"
 
 namespace storagepool::evidence {
@@ -13,7 +14,6 @@ namespace {
 
 using ::testing::ElementsAre;
 using testing::entry;
-using Row = std::vector<std::optional<std::string>>;
 
 postgres::Result result_of(std::vector<Row> rows) {
   postgres::Result result;
@@ -112,8 +112,7 @@ TEST(Rows, OfBatchesAreRead) {
 }
 
 TEST(Rows, OfBatchesThatCannotBeReadSayWhy) {
-  for (const char* kept :
-       {"{1,NULL}", "{{1},{2}}", "[0:1]={1,2}", "{1,}", "{,1}", "{", "}", "", "{1 2}", "{1,2"}) {
+  for (const char* kept : {"{1,NULL}", "{{1},{2}}", ""}) {
     EXPECT_NE(read_batches(result_of({batch_row(kept)}))->final.at(0).fault, "") << kept;
   }
   for (const auto& [column, value] :

@@ -4,6 +4,8 @@
 #include <map>
 #include <utility>
 
+#include "pool/evidence/proving/columns.h"
+
 namespace storagepool::evidence {
 namespace {
 
@@ -46,11 +48,7 @@ std::string_view fault_of(const Batch& batch) {
   if (batch.entries.empty() || batch.entries.size() % kEntryBytes != 0) return "its entries are not whole";
   const auto offered = static_cast<std::int64_t>(batch.entries.size() / kEntryBytes);
   if (offered > kMaxBatchEntries) return "it has too many entries";
-  std::int64_t before = 0;
-  for (const std::int64_t ordinal : batch.kept.value_or(std::vector<std::int64_t>())) {
-    if (ordinal <= before || ordinal > offered) return "it keeps entries that it does not have";
-    before = ordinal;
-  }
+  if (batch.kept && !is_kept_of(*batch.kept, offered)) return "it keeps entries that it does not have";
   const std::int64_t kept = batch.kept ? static_cast<std::int64_t>(batch.kept->size()) : offered;
   if (kept != batch.events || kept == 0) return "it counts other events than it keeps";
   for (std::int64_t ordinal = 0; ordinal < offered; ++ordinal) {

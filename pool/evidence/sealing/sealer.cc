@@ -64,6 +64,9 @@ class Sealer::Pass {
     if (judgement.alarm) result_.alarms.push_back(*std::move(judgement.alarm));
     if (judgement.next == Next::kRefuse) co_return co_await end(Did::kRefused);
     result_.size = judgement.state.size();
+    const auto grown = co_await has_grown_from_floor(judgement.state);
+    if (!grown) co_return tl::unexpected(grown.error());
+    if (!*grown) co_return co_await end(Did::kRefused);
     if (facts->row) sealer_.committed(judgement.state);
     if (judgement.next == Next::kClose)
       co_return co_await close(std::move(judgement.state), facts->incarnation, judgement.closed_after);
@@ -82,6 +85,23 @@ class Sealer::Pass {
     if (!ended) co_return tl::unexpected(ended.error());
     result_.did = did;
     co_return Done();
+  }
+
+  // Whether the log begins with what it was shown with, as far as that is not known yet.
+  awaitable<tl::expected<bool, postgres::Error>> has_grown_from_floor(const LogState& state) {
+    if (!sealer_.floor_ || sealer_.floor_proven_ || sealer_.floor_->size == 0) co_return true;
+    const Floor floor = *sealer_.floor_;
+    LogReader reader(connection_, deadline_);
+    const auto root = co_await reader.root(floor.size);
+    if (!root && root.error().kind == LogError::Kind::kUnavailable)
+      co_return tl::unexpected(root.error().postgres);
+    sealer_.floor_proven_ = root && *root == floor.root && state.size() >= floor.size;
+    if (sealer_.floor_proven_) co_return true;
+    result_.alarms.push_back({.kind = Alarm::Kind::kLogRolledBack,
+                              .detail = "the log does not begin with the " + std::to_string(floor.size) +
+                                        " entries that it was shown with" +
+                                        (root ? std::string() : ": " + root.error().detail)});
+    co_return false;
   }
 
   awaitable<tl::expected<Batches, postgres::Error>> read(const LogState& state, Bound bound) {
@@ -205,13 +225,16 @@ Sealer::Sealer(std::string origin, std::span<const Keys> keys, const tlog::NoteK
     : origin_(std::move(origin)), macs_(keys), note_key_(note_key), clock_(clock) {}
 
 void Sealer::raise_floor(const Floor& floor) {
-  if (!floor_ || floor.size > floor_->size) floor_ = floor;
+  if (floor_ && floor.size <= floor_->size) return;
+  floor_ = floor;
+  floor_proven_ = false;
 }
 
 void Sealer::committed(const LogState& state) {
   if (checkpoint_ && signed_size_ == state.size()) return;
   const tlog::Checkpoint now = checkpoint_of(state, hasher_);
-  raise_floor({now.size, now.root});
+  floor_ = {now.size, now.root};
+  floor_proven_ = true;
   checkpoint_ = sign(now, note_key_);
   signed_size_ = now.size;
 }

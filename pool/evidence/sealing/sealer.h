@@ -14,6 +14,7 @@
 #include <tl/expected.hpp>
 
 #include "pool/common/runtime/clock.h"
+#include "pool/evidence/proving/proving.h"
 #include "pool/evidence/sealing/cut_watch.h"
 #include "pool/evidence/sealing/judge.h"
 #include "pool/evidence/sealing/rows.h"
@@ -57,8 +58,8 @@ class Sealer {
   // The log as this pod has last seen it committed, signed; no value before that.
   const std::optional<tlog::Note>& checkpoint() const { return checkpoint_; }
 
-  // What was shown of the log, by this pod or another: a state below it is refused. A lower floor than the
-  // one there is changes nothing.
+  // What was shown of the log, by this pod or another: a state below it is refused, and one whose log does
+  // not begin with it. A lower floor than the one there is changes nothing.
   void raise_floor(const Floor& floor);
 
  private:
@@ -72,6 +73,7 @@ class Sealer {
   tlog::Hasher hasher_;
   CutWatch watch_;
   std::optional<Floor> floor_;
+  bool floor_proven_ = false;  // of a log that was seen to have grown from it
   std::optional<tlog::Note> checkpoint_;
   std::uint64_t signed_size_ = 0;  // of it
 };

@@ -21,10 +21,6 @@ using ::testing::Not;
 
 class SealerTest : public testing::LogDatabaseTest {
  protected:
-  static void kill(postgres::Session& session, const std::string& pid) {
-    server_->terminate("pid = " + pid);
-    (void)session;
-  }
   std::string pid_of(postgres::Session& session) { return query(session, "SELECT pg_backend_pid()").at(0); }
 };
 
@@ -76,6 +72,26 @@ TEST_F(SealerTest, WaitsForTransactionsThatBeganBefore) {
   execute(*writer, "COMMIT");
   seal();
   EXPECT_THAT(log(), ElementsAre(1, 2));
+}
+
+// Whenever it commits: had cut and batches been read of two snapshots, the log would pass it.
+TEST_F(SealerTest, PassesNothingThatCommitsWhileItSeals) {
+  std::vector<std::uint64_t> expected;
+  for (int at = 1;; ++at) {
+    const auto writer = open();
+    execute(*writer, "BEGIN");
+    execute(*writer, insert_batch(2 * at, static_cast<std::uint64_t>(2 * at)));
+    commit(2 * at + 1, static_cast<std::uint64_t>(2 * at + 1));
+    FaultyConnection faulty(*session_, at, FaultyConnection::Fault::kBefore,
+                            [&] { execute(*writer, "COMMIT"); });
+    must(try_seal(faulty));
+    if (faulty.hit().empty()) break;  // there are no more statements
+    seal();
+    expected.push_back(static_cast<std::uint64_t>(2 * at));
+    expected.push_back(static_cast<std::uint64_t>(2 * at + 1));
+    EXPECT_EQ(log(), expected) << faulty.hit();
+  }
+  EXPECT_GT(expected.size(), 6U);
 }
 
 TEST_F(SealerTest, SealsInPortions) {
@@ -180,8 +196,8 @@ TEST_F(SealerTest, LosesNothingWhereverItIsKilled) {
     commit(at, expected.back());
     const auto shown = sealer_->checkpoint();
     const auto victim = open();
-    FaultyConnection faulty(*victim, at, FaultyConnection::Fault::kKilledBefore,
-                            [&, pid = pid_of(*victim)] { kill(*victim, pid); });
+    FaultyConnection faulty(*victim, at, FaultyConnection::Fault::kBefore,
+                            [pid = pid_of(*victim)] { server_->terminate("pid = " + pid); });
     const auto sealed = try_seal(faulty);
     if (faulty.hit().empty()) break;  // there are no more statements
     hit.push_back(faulty.hit());

@@ -20,25 +20,6 @@
 
 namespace storagepool::evidence::testing {
 
-inline constexpr const char* kTables = R"sql(
-CREATE TABLE IF NOT EXISTS audit_batches (
-  batch bigint PRIMARY KEY,
-  incarnation smallint NOT NULL DEFAULT 1,
-  tx xid8 NOT NULL DEFAULT pg_current_xact_id(),
-  events integer NOT NULL,
-  kept integer[],
-  entries bytea NOT NULL,
-  mac bytea NOT NULL
-);
-ALTER TABLE audit_batches ALTER entries SET STORAGE EXTERNAL;
-CREATE INDEX IF NOT EXISTS audit_batches_by_commit ON audit_batches (incarnation, tx, batch);
-CREATE TABLE IF NOT EXISTS audit_seals (first_seq bigint PRIMARY KEY, size bigint NOT NULL, batches bigint[] NOT NULL, counts integer[] NOT NULL, lo bigint NOT NULL, hi bigint NOT NULL, sealed_at timestamptz NOT NULL DEFAULT clock_timestamp());
-CREATE INDEX IF NOT EXISTS audit_seals_by_batch ON audit_seals (hi);
-CREATE TABLE IF NOT EXISTS audit_nodes (level smallint, index bigint, hash bytea NOT NULL, PRIMARY KEY (level, index));
-CREATE TABLE IF NOT EXISTS audit_log (one boolean PRIMARY KEY DEFAULT true CHECK (one), origin text NOT NULL, epoch integer NOT NULL, incarnation smallint NOT NULL, last_tx xid8 NOT NULL, last_batch bigint NOT NULL, size bigint NOT NULL, frontier bytea NOT NULL, min_index bigint NOT NULL DEFAULT 0, published text, written_by xid8 NOT NULL, mac bytea NOT NULL);
-CREATE TABLE IF NOT EXISTS audit_expiry (month date, expires date, events bigint NOT NULL, first_seq bigint NOT NULL, last_seq bigint NOT NULL, PRIMARY KEY (month, expires));
-)sql";
-
 // A clock that a test sets by hand.
 class HandClock : public runtime::Clock {
  public:
@@ -70,11 +51,10 @@ class LogDatabaseTest : public tables::testing::MigratedDatabaseTest {
 
   static void SetUpTestSuite() {
     server_ = std::make_unique<postgres::testing::Server>(
-        postgres::testing::ServerOptions{.settings = {"max_prepared_transactions=8", "max_connections=80"}});
+        postgres::testing::ServerOptions{.settings = {"max_prepared_transactions=40", "max_connections=80"}});
   }
   void SetUp() override {
     MigratedDatabaseTest::SetUp();
-    execute(*session_, kTables);
     sealer_ = make_sealer();
   }
 
@@ -161,13 +141,14 @@ class LogDatabaseTest : public tables::testing::MigratedDatabaseTest {
   std::unique_ptr<Sealer> sealer_;
 };
 
-// Ends its backend before a statement is sent; or loses the answer of one that was carried out.
+// Has something done before a statement is sent, such as that its backend is ended; or loses the answer of
+// one that was carried out.
 class FaultyConnection : public postgres::Connection {
  public:
-  enum class Fault { kKilledBefore, kAnswerLost };
-  // `at`: counted from 1. `kill` ends the backend.
-  FaultyConnection(postgres::Connection& connection, int at, Fault fault, std::function<void()> kill)
-      : connection_(connection), at_(at), fault_(fault), kill_(std::move(kill)) {}
+  enum class Fault { kBefore, kAnswerLost };
+  // `at`: counted from 1. `act`: what is done then.
+  FaultyConnection(postgres::Connection& connection, int at, Fault fault, std::function<void()> act)
+      : connection_(connection), at_(at), fault_(fault), act_(std::move(act)) {}
 
   using Answer = boost::asio::awaitable<tl::expected<postgres::Result, postgres::Error>>;
   Answer query(std::string_view sql, std::vector<postgres::Parameter> parameters,
@@ -193,10 +174,10 @@ class FaultyConnection : public postgres::Connection {
   Answer perform(std::string_view sql, Answer statement) {
     const bool now = ++count_ == at_;
     if (now) hit_ = sql;
-    if (now && fault_ == Fault::kKilledBefore) kill_();
+    if (now && fault_ == Fault::kBefore) act_();
     auto answer = co_await std::move(statement);
     if (now && fault_ == Fault::kAnswerLost) {
-      kill_();
+      act_();
       lost_ = true;
       postgres::Error error;
       error.error_class = postgres::ErrorClass::kConnectionLost;
@@ -208,7 +189,7 @@ class FaultyConnection : public postgres::Connection {
   postgres::Connection& connection_;
   int at_;
   Fault fault_;
-  std::function<void()> kill_;
+  std::function<void()> act_;
   int count_ = 0;
   bool lost_ = false;
   std::string hit_;

@@ -1,0 +1,75 @@
+// The room of proving: reads a log back from its tables, over a connection that its caller has leased, and
+// makes of it what others verify: inclusion and consistency proofs, tiles. places.h says where an entry is,
+// pure.
+//
+// Nothing is believed: a proof is verified before it is given, and rows that do not agree are kBroken.
+#pragma once
+
+#include <cstdint>
+#include <map>
+#include <string>
+#include <string_view>
+#include <utility>
+#include <vector>
+
+#include <boost/asio/awaitable.hpp>
+#include <tl/expected.hpp>
+
+#include "pool/common/tlog/checkpoint.h"
+#include "pool/common/tlog/inclusion_proof.h"
+#include "pool/common/tlog/proofs.h"
+#include "pool/common/tlog/tile.h"
+#include "pool/evidence/proving/places.h"
+#include "pool/postgres/connection.h"
+
+namespace storagepool::evidence {
+
+struct LogError {
+  enum class Kind {
+    kNotSealed,    // no seal has the batch yet
+    kNoEntry,      // the batch is not there, or has no entry of the event
+    kNotIn,        // the log has not grown as far as what is asked for
+    kBroken,       // the tables do not agree with each other, or with what was signed
+    kUnavailable,  // `postgres` says why
+  };
+  Kind kind = Kind::kBroken;
+  std::string detail{};
+  postgres::Error postgres{};
+};
+
+class LogReader {
+ public:
+  template <typename T>
+  using Answer = boost::asio::awaitable<tl::expected<T, LogError>>;
+
+  // `connection` must outlive this. Everything is answered by `deadline`.
+  LogReader(postgres::Connection& connection, postgres::Deadline deadline)
+      : connection_(connection), deadline_(deadline) {}
+
+  // Of an event that is stored, by the batch that its row names.
+  Answer<EntryPlace> find(std::string event_id, std::int64_t batch);
+  // That the log has it, for whoever trusts the note. `note` is of `checkpoint`, a signed one.
+  Answer<tlog::InclusionProof> prove(EntryPlace place, tlog::Checkpoint checkpoint, tlog::Note note);
+  // That the log of `checkpoint` begins with that of `old`. REQUIRES: 0 < old.size <= checkpoint.size.
+  Answer<tlog::Proof> prove_growth(tlog::Checkpoint old, tlog::Checkpoint checkpoint);
+  // Of its first entries. REQUIRES: size > 0.
+  Answer<tlog::Hash> root(std::uint64_t size);
+  // As its file is, of a log that was shown with `size` entries.
+  Answer<std::string> tile(tlog::Tile tile, std::uint64_t size);
+  // One after the other, kEntryBytes each. REQUIRES: at most 256.
+  Answer<std::string> entries(std::uint64_t first, std::uint64_t count);
+
+ private:
+  using Hashes = std::map<std::pair<unsigned, std::uint64_t>, tlog::Hash>;  // by level and index
+
+  boost::asio::awaitable<tl::expected<postgres::Result, LogError>> query(
+      std::string_view sql, std::vector<postgres::Parameter> parameters);
+  Answer<Hashes> hashes(std::vector<tlog::Kept> wanted);
+  Answer<tlog::Proof> make(tlog::Plan plan);
+
+  postgres::Connection& connection_;
+  postgres::Deadline deadline_;
+  tlog::Hasher hasher_;
+};
+
+}  // namespace storagepool::evidence

@@ -1,0 +1,191 @@
+// What whoever may write rows, but has no key, does to batches and to the log's state, and what notices it.
+#include <string>
+#include <vector>
+
+#include <gmock/gmock.h>
+#include <gtest/gtest.h>
+
+#include "pool/evidence/sealing/testing/log_database.h"
+
+namespace storagepool::evidence {
+namespace {
+
+using namespace std::chrono_literals;
+using ::testing::ElementsAre;
+using testing::insert_batch;
+using ::testing::IsEmpty;
+
+class AttackTest : public testing::LogDatabaseTest {
+ protected:
+  // Three sealed batches, then 10, 11 and 12 that wait.
+  void SetUp() override {
+    LogDatabaseTest::SetUp();
+    for (int i = 1; i <= 3; ++i) commit(i, static_cast<std::uint64_t>(i));
+    seal();
+    for (int i = 10; i <= 12; ++i) commit(i, static_cast<std::uint64_t>(i));
+  }
+  // Of what waits, the batch 11 is changed, noticed and left out.
+  void expect_left_out(const std::string& attack, Kind kind) {
+    superuser(attack);
+    const SealingResult result = seal();
+    EXPECT_EQ(result.did, Did::kSealed);
+    ASSERT_THAT(kinds_of(result), ElementsAre(kind));
+    EXPECT_EQ(result.alarms[0].batch, 11) << result.alarms[0].detail;
+    EXPECT_THAT(log(), ElementsAre(1, 2, 3, 10, 12));
+    EXPECT_THAT(seal().alarms, IsEmpty()) << "told once";
+  }
+};
+
+TEST_F(AttackTest, AnEntryIsChanged) {
+  expect_left_out("UPDATE audit_batches SET entries = set_byte(entries, 30, 0) WHERE batch = 11",
+                  Kind::kForgedBatch);
+}
+
+TEST_F(AttackTest, AnEntryIsReplacedByThatOfAnotherBatch) {
+  expect_left_out(
+      "UPDATE audit_batches SET entries = (SELECT entries FROM audit_batches WHERE batch = 1) WHERE batch = "
+      "11",
+      Kind::kForgedBatch);
+}
+
+TEST_F(AttackTest, ABatchIsInvented) {
+  superuser("DELETE FROM audit_batches WHERE batch = 11");
+  expect_left_out(
+      "INSERT INTO audit_batches (batch, events, entries, mac) SELECT 11, events, entries, mac "
+      "FROM audit_batches WHERE batch = 1",
+      Kind::kForgedBatch);
+}
+
+TEST_F(AttackTest, WhatABatchKeepsIsChanged) {
+  expect_left_out("UPDATE audit_batches SET kept = '{}', events = 0 WHERE batch = 11", Kind::kMalformedBatch);
+}
+
+TEST_F(AttackTest, WhatABatchKeepsIsNoList) {
+  expect_left_out("UPDATE audit_batches SET kept = '{{1},{NULL}}' WHERE batch = 11", Kind::kMalformedBatch);
+}
+
+TEST_F(AttackTest, ABatchIsLargerThanMemory) {
+  expect_left_out("UPDATE audit_batches SET entries = decode(repeat('01', 3000000), 'hex') WHERE batch = 11",
+                  Kind::kMalformedBatch);
+}
+
+TEST_F(AttackTest, ASealedBatchIsSealedAgain) {
+  superuser("UPDATE audit_batches SET tx = pg_current_xact_id() WHERE batch = 2");
+  const SealingResult result = seal();
+  EXPECT_THAT(kinds_of(result), ElementsAre(Kind::kRepeatedBatch));
+  EXPECT_EQ(result.alarms.at(0).batch, 2);
+  EXPECT_THAT(log(), ElementsAre(1, 2, 3, 10, 11, 12));
+}
+
+TEST_F(AttackTest, ABatchIsPutIntoTheFuture) {
+  superuser("UPDATE audit_batches SET tx = '999999999999' WHERE batch = 11");
+  EXPECT_THAT(kinds_of(seal()), ElementsAre(Kind::kFutureBatch));
+  EXPECT_THAT(kinds_of(seal()), ElementsAre(Kind::kFutureBatch)) << "as long as it is so";
+  const auto foreign = open();
+  execute(*foreign, "BEGIN; SELECT pg_current_xact_id()");
+  commit(13, 13);
+  seal();
+  clock_.pass(10s);
+  const SealingResult fenced = seal();
+  EXPECT_TRUE(fenced.fenced);
+  EXPECT_THAT(kinds_of(fenced), ElementsAre(Kind::kFutureBatch));
+  EXPECT_THAT(log(), ElementsAre(1, 2, 3, 10, 12, 13));
+  EXPECT_EQ(value("SELECT last_batch FROM audit_log"), "13") << "it does not take the log with it";
+}
+
+TEST_F(AttackTest, TheStateIsChanged) {
+  expect_refused("UPDATE audit_log SET last_tx = pg_current_xact_id()", Kind::kForgedState);
+}
+
+TEST_F(AttackTest, TheFrontierIsChanged) {
+  expect_refused("UPDATE audit_log SET frontier = set_byte(frontier, 0, get_byte(frontier, 0) # 1)",
+                 Kind::kForgedState);
+}
+
+TEST_F(AttackTest, TheStateIsNonsense) {
+  expect_refused("UPDATE audit_log SET size = -1", Kind::kForgedState);
+}
+
+TEST_F(AttackTest, TheStateIsDeleted) {
+  expect_refused("DELETE FROM audit_log", Kind::kStateGone);
+}
+
+TEST_F(AttackTest, TheLogIsDeleted) {
+  expect_refused("TRUNCATE audit_log, audit_seals, audit_nodes, audit_expiry, audit_batches",
+                 Kind::kLogRolledBack);
+}
+
+TEST_F(AttackTest, SealsAreDeleted) {
+  expect_refused("DELETE FROM audit_seals", Kind::kSealsDisagree);
+}
+
+TEST_F(AttackTest, AnOlderStateIsRestored) {
+  superuser("CREATE TABLE saved AS TABLE audit_log");
+  const std::string back =
+      "DELETE FROM audit_log; INSERT INTO audit_log SELECT * FROM saved; DELETE FROM audit_seals WHERE "
+      "first_seq >= 3";
+  seal();
+  expect_refused(back, Kind::kLogRolledBack);
+  // A pod that starts knows only what it is told.
+  tlog::Hasher hasher;
+  std::vector<std::string> entries;
+  for (const std::uint64_t number : {1, 2, 3, 10}) entries.push_back(testing::entry(number));
+  const LogState shown = testing::state_of(entries);
+  sealer_ = make_sealer();
+  sealer_->raise_floor({shown.size(), shown.frontier.root(hasher)});
+  expect_refused(back, Kind::kLogRolledBack);
+}
+
+TEST_F(AttackTest, TheLogIsLargerThanWhatWasShownButAnotherOne) {
+  tlog::Hasher hasher;
+  const auto floor_of = [&](std::vector<std::uint64_t> numbers) {
+    std::vector<std::string> entries;
+    for (const std::uint64_t number : numbers) entries.push_back(testing::entry(number));
+    const LogState shown = testing::state_of(entries);
+    return Floor{shown.size(), shown.frontier.root(hasher)};
+  };
+  sealer_ = make_sealer();
+  sealer_->raise_floor(floor_of({1, 99}));
+  expect_refused("SELECT 1", Kind::kLogRolledBack);
+  EXPECT_THAT(kinds_of(seal()), ElementsAre(Kind::kLogRolledBack)) << "as long as it is so";
+  sealer_ = make_sealer();
+  sealer_->raise_floor(floor_of({1, 2}));
+  EXPECT_EQ(seal().did, Did::kSealed);
+}
+
+TEST_F(AttackTest, TheStateIsThatOfAnotherDatabase) {
+  sealer_ = std::make_unique<Sealer>("log.example/other", std::vector<Keys>{make_keys(testing::kSeed)},
+                                     testing::note_key(), clock_);
+  expect_refused("SELECT 1", Kind::kOtherLog);
+}
+
+TEST_F(AttackTest, BatchesAreOfAnotherKey) {
+  sealer_ = make_sealer(testing::kOtherSeed);
+  expect_refused("SELECT 1", Kind::kForgedState);
+}
+
+TEST_F(AttackTest, ABatchIsPutIntoAnotherIncarnation) {
+  superuser("UPDATE audit_batches SET incarnation = 3 WHERE batch = 11");
+  seal_all();
+  EXPECT_THAT(log(), ElementsAre(1, 2, 3, 10, 12)) << "who wrote it misses it in the log";
+}
+
+TEST_F(AttackTest, NewBatchesAreSentIntoALaterIncarnation) {
+  superuser("ALTER TABLE audit_batches ALTER incarnation SET DEFAULT 9");
+  commit(20, 20);
+  seal_all();
+  EXPECT_THAT(log(), ElementsAre(1, 2, 3, 10, 11, 12, 20));
+  EXPECT_EQ(value("SELECT incarnation FROM audit_log"), "9");
+}
+
+TEST_F(AttackTest, NewBatchesAreSentIntoAnEarlierIncarnation) {
+  superuser("ALTER TABLE audit_batches ALTER incarnation SET DEFAULT 0");
+  commit(20, 20);
+  EXPECT_THAT(kinds_of(seal_all()), ElementsAre(Kind::kNewIncarnation));
+  commit(21, 21);
+  seal_all();
+  EXPECT_THAT(log(), ElementsAre(1, 2, 3, 10, 11, 12, 20, 21));
+}
+
+}  // namespace
+}  // namespace storagepool::evidence
