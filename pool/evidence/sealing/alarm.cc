@@ -24,6 +24,10 @@ std::string_view name_of(Alarm::Kind kind) {
       return "OtherLog";
     case Alarm::Kind::kLogRolledBack:
       return "LogRolledBack";
+    case Alarm::Kind::kMissingBatch:
+      return "MissingBatch";
+    case Alarm::Kind::kAlteredBatch:
+      return "AlteredBatch";
     case Alarm::Kind::kNewIncarnation:
       return "NewIncarnation";
   }

@@ -5,6 +5,7 @@
 #include <gmock/gmock.h>
 #include <gtest/gtest.h>
 
+#include "pool/evidence/sealing/self_audit.h"
 #include "pool/evidence/sealing/testing/log_database.h"
 
 namespace storagepool::evidence {
@@ -164,10 +165,78 @@ TEST_F(AttackTest, BatchesAreOfAnotherKey) {
   expect_refused("SELECT 1", Kind::kForgedState);
 }
 
-TEST_F(AttackTest, ABatchIsPutIntoAnotherIncarnation) {
-  superuser("UPDATE audit_batches SET incarnation = 3 WHERE batch = 11");
-  seal_all();
-  EXPECT_THAT(log(), ElementsAre(1, 2, 3, 10, 12)) << "who wrote it misses it in the log";
+// Before it is sealed, only who committed it knows that there was such a batch.
+class HiddenBatchTest : public AttackTest {
+ protected:
+  void SetUp() override {
+    AttackTest::SetUp();
+    for (int i = 10; i <= 12; ++i) audit_.acknowledged({.batch = i, .events = 1}, clock_.now());
+  }
+  std::vector<Kind> audited() {
+    std::vector<Kind> kinds;
+    for (const Alarm& alarm :
+         must(postgres::testing::run(context_, audit_self(audit_, *session_, clock_.now(), deadline())))) {
+      EXPECT_EQ(alarm.batch, 11) << alarm.detail;
+      kinds.push_back(alarm.kind);
+    }
+    return kinds;
+  }
+  void expect_missed(const std::string& attack) {
+    EXPECT_THAT(audited(), IsEmpty());
+    superuser(attack);
+    seal_all();
+    EXPECT_THAT(audited(), IsEmpty());
+    EXPECT_EQ(audit_.waiting(), 1U);
+    clock_.pass(60s);
+    EXPECT_THAT(audited(), ElementsAre(Kind::kMissingBatch));
+    EXPECT_EQ(audit_.waiting(), 0U);
+  }
+  SelfAudit audit_;
+};
+
+TEST_F(HiddenBatchTest, IsMissedWhenItIsDeleted) {
+  expect_missed("DELETE FROM audit_batches WHERE batch = 11");
+}
+
+TEST_F(HiddenBatchTest, IsMissedWhenItsMacIsChanged) {
+  expect_missed("UPDATE audit_batches SET mac = '' WHERE batch = 11");
+}
+
+TEST_F(HiddenBatchTest, IsMissedInThePast) {
+  expect_missed("UPDATE audit_batches SET tx = '3' WHERE batch = 11");
+}
+
+TEST_F(HiddenBatchTest, IsMissedInTheFuture) {
+  expect_missed("UPDATE audit_batches SET tx = '999999999999' WHERE batch = 11");
+}
+
+TEST_F(HiddenBatchTest, IsMissedInAnotherIncarnation) {
+  expect_missed("UPDATE audit_batches SET incarnation = 3 WHERE batch = 11");
+}
+
+TEST_F(HiddenBatchTest, IsNoticedWhenLessOfItIsKept) {
+  execute(*session_, insert_batch(13, 20, 3));
+  superuser(
+      "DELETE FROM audit_batches WHERE batch = 11; UPDATE audit_batches SET batch = 11, kept = '{1,3}', "
+      "events = 2, mac = '\\x" +
+      encoding::encode_hex(testing::mac_of(11, testing::batch_of({0, 11}, 20, 3).entries)) +
+      "' WHERE batch = 13");
+  audit_ = {};
+  audit_.acknowledged({.batch = 11, .events = 3}, clock_.now());
+  seal();
+  EXPECT_THAT(audited(), ElementsAre(Kind::kAlteredBatch));
+}
+
+TEST_F(HiddenBatchTest, IsWaitedForBesideALongTransaction) {
+  const auto foreign = open();
+  execute(*foreign, "BEGIN; SELECT pg_current_xact_id()");
+  commit(20, 20);
+  audit_ = {};
+  audit_.acknowledged({.batch = 20, .events = 1}, clock_.now());
+  seal();
+  clock_.pass(1h);
+  EXPECT_THAT(audited(), IsEmpty());
+  EXPECT_EQ(audit_.waiting(), 1U);
 }
 
 TEST_F(AttackTest, NewBatchesAreSentIntoALaterIncarnation) {

@@ -71,9 +71,8 @@ tl::expected<T, std::string> unreadable(const char* what) {
 
 const std::string kReadFacts = R"sql(
 SELECT pg_snapshot_xmax(pg_current_snapshot()),
-  (SELECT substring(pg_get_expr(adbin, adrelid) FROM '[0-9]+') FROM pg_attrdef
-   JOIN pg_attribute ON attrelid = adrelid AND attnum = adnum
-   WHERE adrelid = 'audit_batches'::regclass AND attname = 'incarnation'),
+  ()sql" + std::string(kNewIncarnation) +
+                               R"sql(),
   (SELECT first_seq + size FROM audit_seals ORDER BY first_seq DESC LIMIT 1),
   state.xmin, origin, epoch, incarnation, last_tx, last_batch, size, encode(frontier, 'hex'), min_index, published,
   written_by, encode(mac, 'hex')

@@ -27,6 +27,12 @@ enum class Bound {
   kNone,   // all: nothing is added to the incarnation any more
 };
 
+// The incarnation that new batches get, as text.
+inline constexpr std::string_view kNewIncarnation = R"sql(
+SELECT substring(pg_get_expr(adbin, adrelid) FROM '[0-9]+')
+FROM pg_attrdef JOIN pg_attribute ON attrelid = adrelid AND attnum = adnum
+WHERE adrelid = 'audit_batches'::regclass AND attname = 'incarnation')sql";
+
 extern const std::string kReadFacts;
 tl::expected<LogFacts, std::string> read_facts(const postgres::Result& result);
 

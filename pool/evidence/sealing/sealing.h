@@ -47,6 +47,9 @@ struct Alarm {
     kSealsDisagree,  // the seals end elsewhere than the state
     kOtherLog,       // the state is that of another log
     kLogRolledBack,  // below the floor, or another history than its
+    // Of a batch, by who committed it (self_audit.h).
+    kMissingBatch,  // it is not in the log, which has passed it, or was deleted
+    kAlteredBatch,  // it is in the log with other events
     // Only to be known.
     kNewIncarnation,  // transaction ids start anew, as after a dump was restored
   };
