@@ -62,6 +62,7 @@ class Ingest::State : public std::enable_shared_from_this<State> {
   void set_log_keys(const std::optional<evidence::Keys>& keys) {
     entries_ = keys ? std::make_shared<evidence::EntryWriter>(*keys) : nullptr;
   }
+  void on_recorded(OnRecorded listener) { recorded_ = std::move(listener); }
   Statistics statistics() const { return {queue_.load(), counters_}; }
 
  private:
@@ -78,6 +79,7 @@ class Ingest::State : public std::enable_shared_from_this<State> {
   Counters counters_;
   std::unordered_map<std::uint64_t, runtime::Promise<Answer>::Giver> waiting_;  // by unit, until answered
   OnOutcome outcome_;
+  OnRecorded recorded_;
   std::shared_ptr<evidence::EntryWriter> entries_;  // shared with batches that are being written
   runtime::Notification idle_;
   bool draining_ = false;
@@ -165,6 +167,9 @@ awaitable<void> Ingest::State::write(std::string database, engine::Lease lease, 
         if (outcome_) outcome_(database, answer ? nullptr : &answer.error());
         this->answer(unit, std::move(answer));
       },
+      [this, &database](const Recorded& batch) {
+        if (recorded_) recorded_(database, batch);
+      },
       counters_);
   try {
     co_await writer.write(std::move(lease), std::move(units));
@@ -214,6 +219,10 @@ void Ingest::on_outcome(OnOutcome listener) {
 
 void Ingest::set_log_keys(const std::optional<evidence::Keys>& keys) {
   state_->set_log_keys(keys);
+}
+
+void Ingest::on_recorded(OnRecorded listener) {
+  state_->on_recorded(std::move(listener));
 }
 
 double Ingest::fill(const std::string& database) const {

@@ -67,6 +67,9 @@ class Ingest {
 
   // Each event that is stored from now on gets an entry in the log, under these keys; without a value: none.
   void set_log_keys(const std::optional<evidence::Keys>& keys);
+  // Called for each batch of entries that was committed, before its calls are answered.
+  using OnRecorded = std::function<void(const std::string& database, const Recorded& batch)>;
+  void on_recorded(OnRecorded listener);
 
   Statistics statistics() const;
 

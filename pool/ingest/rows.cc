@@ -183,6 +183,8 @@ constexpr int kFieldArrays = std::apply(
     [](const auto&... fields) { return (static_cast<int>(is_given(fields)) + ...); }, event::kFields);
 constexpr int kClaimArrays = kFieldArrays + 2;
 
+const std::string kReturning = " RETURNING tx, events, kept";
+
 // A parameter of a statement, by its number.
 std::string parameter(int number, std::string_view type) {
   return "$" + std::to_string(number) + "::" + std::string(type);
@@ -206,7 +208,7 @@ std::string insert_batch(int first) {
   const std::string id = parameter(first, "bigint");
   return "INSERT INTO audit_batches (batch, events, entries, mac) SELECT " + id + ", cardinality(" +
          parameter(kIdParameter, "uuid[]") + "), " + parameter(first + 1, "bytea") + ", " +
-         parameter(first + 2, "bytea") + " WHERE " + id + " IS NOT NULL";
+         parameter(first + 2, "bytea") + " WHERE " + id + " IS NOT NULL" + kReturning;
 }
 
 // Of which the ids in `stored` were stored, if any. Of an id that was offered twice it was the first.
@@ -220,7 +222,7 @@ std::string insert_what_is_kept(int first) {
          "GROUP BY event_id ORDER BY 1) END, " +
          parameter(first + 1, "bytea") + ", " + parameter(first + 2, "bytea") +
          " FROM (SELECT count(*)::integer AS events FROM stored) AS counted WHERE events > 0 AND " + id +
-         " IS NOT NULL";
+         " IS NOT NULL" + kReturning;
 }
 
 // As insert_batch names them.
@@ -267,8 +269,9 @@ const std::string kClaimAndInsertRows =
     "taken WHERE NOT id_from_client OR event_id IN (SELECT event_id FROM claimed) "
     "ON CONFLICT DO NOTHING RETURNING event_id), recorded AS (" +
     insert_what_is_kept(kClaimArrays + 1) +
-    ") SELECT event_id, NULL FROM claimed "
-    "UNION ALL SELECT NULL, unit FROM (SELECT DISTINCT unit FROM refused) AS units "
+    ") SELECT NULL::xid8, NULL::integer, NULL::integer[], event_id, NULL FROM claimed "
+    "UNION ALL SELECT NULL, NULL, NULL, NULL, unit FROM (SELECT DISTINCT unit FROM refused) AS units "
+    "UNION ALL SELECT tx, events, kept, NULL, NULL FROM recorded "
     "LIMIT (SELECT -1 FROM taken WHERE id_from_client AND event_id NOT IN (SELECT event_id FROM claimed) "
     "AND (SELECT true FROM audit_event_ids AS known WHERE known.event_id = taken.event_id) IS NULL LIMIT 1)";
 

@@ -17,20 +17,20 @@
 
 namespace storagepool::ingest {
 
-// Stores rows under ids that no client made. Returns nothing. Ends with kThere, having done nothing, when a
-// row is there already, which can only come from an earlier attempt with the same events; kInsertMissingRows
-// leaves such a row as it is and stores the others, and costs the server a sixth more. Both record the batch,
-// if one is given and a row is stored, and which of its entries are of rows that were stored; so does the
-// next one.
+// Stores rows under ids that no client made. Ends with kThere, having done nothing, when a row is there
+// already, which can only come from an earlier attempt with the same events; kInsertMissingRows leaves such a
+// row as it is and stores the others, and costs the server a sixth more. Both record the batch, if one is
+// given and a row is stored, and which of its entries are of rows that were stored, and return of it what
+// read_recorded reads; so does the next one.
 extern const std::string kInsertRows;
 extern const std::string kInsertMissingRows;
 inline constexpr std::string_view kThere = "23505";  // unique_violation
 
 // Stores rows whose ids may be a client's: such an id is claimed first, in the order of ids so that two of
 // these statements cannot deadlock, and its row is stored only if it was free. Nothing is stored of a unit
-// with an id that another event has, by the digest of its content. Returns the ids it claimed, and in rows
-// without an id the units it refused. Ends with kRaced, having done nothing, when an id was taken while it
-// ran: only when it begins anew does it see by what.
+// with an id that another event has, by the digest of its content. Returns in its fourth and fifth column the
+// ids it claimed and the units it refused. Ends with kRaced, having done nothing, when an id was taken while
+// it ran: only when it begins anew does it see by what.
 extern const std::string kClaimAndInsertRows;
 inline constexpr std::string_view kRaced = "2201W";  // a LIMIT below zero
 

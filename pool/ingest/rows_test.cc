@@ -91,7 +91,8 @@ TEST(InsertRows, NamesEveryColumnAndEveryArray) {
       "unnest($28::text[]) AS received_from, unnest($29::text[]) AS salt, "
       "unnest($30::boolean[]) AS id_from_client, unnest($31::boolean[]) AS parent_missing) AS given) "
       "INSERT INTO audit_batches (batch, events, entries, mac) SELECT $32::bigint, cardinality($1::uuid[]), "
-      "$33::bytea, $34::bytea WHERE $32::bigint IS NOT NULL");
+      "$33::bytea, $34::bytea WHERE $32::bigint IS NOT NULL "
+      "RETURNING tx, events, kept");
 }
 
 TEST(InsertRows, NamesEveryColumnThatIsRead) {

@@ -39,14 +39,13 @@ std::vector<std::int64_t> numbers_of(const std::vector<Unit>& units) {
   return numbers;
 }
 
-std::unordered_set<std::string_view> first_column(const postgres::Result& result) {
-  std::unordered_set<std::string_view> values;
+// Both as `kClaimAndInsertRows` tells them.
+std::unordered_set<std::string_view> claimed_ids(const postgres::Result& result) {
+  std::unordered_set<std::string_view> ids;
   for (const auto& row : result.rows) {
-    if (row.empty()) continue;
-    const std::optional<std::string>& value = row.front();
-    if (value) values.insert(*value);
+    if (row.size() == 5 && row[3]) ids.insert(*row[3]);
   }
-  return values;
+  return ids;
 }
 
 // The position that the server tells, or `end` when it is not before that.
@@ -56,12 +55,11 @@ std::size_t position_in(std::string_view text, std::size_t end) {
   return std::min(position, end);
 }
 
-// As `kClaimAndInsertRows` tells them.
 std::vector<bool> refused_units(const postgres::Result& result, std::size_t units) {
   std::vector<bool> refused(units);
   for (const auto& row : result.rows) {
-    if (row.size() != 2 || !row[1]) continue;
-    const std::size_t number = position_in(*row[1], units);
+    if (row.size() != 5 || !row[4]) continue;
+    const std::size_t number = position_in(*row[4], units);
     if (number < units) refused[number] = true;
   }
   return refused;
@@ -192,7 +190,7 @@ awaitable<Writer::Failure> Writer::attempt(postgres::Connection& connection, std
   StoredIds before;
   std::vector<bool> refused(units.size());
   if (claims) {
-    const auto claimed = first_column(*written);
+    const auto claimed = claimed_ids(*written);
     std::vector<std::string_view> taken;
     for (const event::Event* event : events) {
       if (event->id_from_client && !claimed.contains(event->event_id)) taken.emplace_back(event->event_id);
@@ -210,17 +208,27 @@ awaitable<Writer::Failure> Writer::attempt(postgres::Connection& connection, std
 awaitable<tl::expected<postgres::Result, postgres::Error>> Writer::store_rows(
     postgres::Connection& connection, const std::vector<const event::Event*>& events,
     const std::vector<Unit>& units, bool claims) {
-  std::optional<evidence::NewBatch> batch = batch_of(events);
-  const auto given = [&] { return batch ? &*batch : nullptr; };
   if (claims) {
-    auto claimed = co_await connection.query(kClaimAndInsertRows,
-                                             claim_parameters(events, numbers_of(units), given()), deadline_);
+    auto claimed = co_await record(connection, kClaimAndInsertRows, events, numbers_of(units));
     co_return claimed;
   }
-  auto written = co_await connection.query(kInsertRows, row_parameters(events, given()), deadline_);
-  if (!written && written.error().sqlstate == kThere) {
-    batch = batch_of(events);
-    written = co_await connection.query(kInsertMissingRows, row_parameters(events, given()), deadline_);
+  auto written = co_await record(connection, kInsertRows, events, {});
+  const bool there = !written && written.error().sqlstate == kThere;
+  if (there) written = co_await record(connection, kInsertMissingRows, events, {});
+  co_return written;
+}
+
+// `units`: of kClaimAndInsertRows.
+awaitable<tl::expected<postgres::Result, postgres::Error>> Writer::record(
+    postgres::Connection& connection, const std::string& sql, const std::vector<const event::Event*>& events,
+    const std::vector<std::int64_t>& units) {
+  const std::optional<evidence::NewBatch> batch = batch_of(events);
+  const evidence::NewBatch* const given = batch ? &*batch : nullptr;
+  auto parameters = units.empty() ? row_parameters(events, given) : claim_parameters(events, units, given);
+  auto written = co_await connection.query(sql, std::move(parameters), deadline_);
+  if (written && batch && on_recorded_) {
+    const auto recorded = read_recorded(*written, batch->id);
+    if (recorded) on_recorded_(*recorded);
   }
   co_return written;
 }

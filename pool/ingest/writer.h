@@ -27,6 +27,7 @@
 #include "pool/engine/engine.h"
 #include "pool/evidence/entry.h"
 #include "pool/ingest/queue.h"
+#include "pool/ingest/recorded.h"
 #include "pool/tables/store_error.h"
 
 namespace storagepool::ingest {
@@ -61,16 +62,19 @@ class Writer {
  public:
   using TimePoint = Unit::TimePoint;
   using OnAnswer = std::function<void(const Unit&, Answer)>;
+  using OnRecorded = std::function<void(const Recorded&)>;
 
-  // Everything is answered soon after `deadline`. `entries` makes those of the log, unless it is null.
-  // `engine`, `entries` and `counters` must outlive the writer.
+  // Everything is answered soon after `deadline`. `entries` makes those of the log, unless it is null, and
+  // `on_recorded` hears of each batch of them before its events are answered. `engine`, `entries` and
+  // `counters` must outlive the writer.
   Writer(engine::Engine& engine, evidence::EntryWriter* entries, std::string database, TimePoint deadline,
-         OnAnswer on_answer, Counters& counters)
+         OnAnswer on_answer, OnRecorded on_recorded, Counters& counters)
       : engine_(engine),
         entries_(entries),
         database_(std::move(database)),
         deadline_(deadline),
         on_answer_(std::move(on_answer)),
+        on_recorded_(std::move(on_recorded)),
         counters_(counters) {}
 
   // To be awaited while this lives.
@@ -96,6 +100,9 @@ class Writer {
   boost::asio::awaitable<tl::expected<postgres::Result, postgres::Error>> store_rows(
       postgres::Connection& connection, const std::vector<const event::Event*>& events,
       const std::vector<Unit>& units, bool claims);
+  boost::asio::awaitable<tl::expected<postgres::Result, postgres::Error>> record(
+      postgres::Connection& connection, const std::string& sql,
+      const std::vector<const event::Event*>& events, const std::vector<std::int64_t>& units);
   // Of these events, under an id of its own; no value where nobody makes entries.
   std::optional<evidence::NewBatch> batch_of(const std::vector<const event::Event*>& events) const;
   // Answers the units that lack a parent and takes them out.
@@ -118,6 +125,7 @@ class Writer {
   std::string database_;
   TimePoint deadline_;
   OnAnswer on_answer_;
+  OnRecorded on_recorded_;
   Counters& counters_;
   std::vector<Part> parts_;  // still to be written, the next one last
 };

@@ -37,6 +37,7 @@
 #include "pool/service/ending.h"
 #include "pool/service/leaving.h"
 #include "pool/service/log_key_file.h"
+#include "pool/service/log_upkeep.h"
 #include "pool/service/monitor.h"
 #include "pool/service/predecessor.h"
 #include "pool/service/routes/admin.h"
@@ -104,6 +105,7 @@ class App {
   Validation validation_;
   recording::IngestStore event_store_;
   LogKeyFile log_key_;
+  LogUpkeep log_;
   recording::Destinations destinations_;
   std::unique_ptr<journal::Journal> journal_;
   std::optional<recording::JournalBacklog> backlog_;
@@ -146,6 +148,8 @@ App::App(const Options& options, Startup startup)
       workspaces_(executor_, engine_, system_database_, workspace_options(options)),
       event_store_(ingest_, [this] { return !postgres_usable(); }),
       log_key_(options.log_key_file),
+      log_({engine_, system_database_, [this] { return postgres_usable(); },
+            [this](const evidence::Alarm& alarm) { metrics_.alarm(evidence::name_of(alarm.kind)); }}),
       destinations_(workspaces_, system_database_),
       authenticator_(auth_options(options)),
       operator_requests_(options.operator_keys, options.pod_uid, kRereadKeys),
@@ -182,8 +186,9 @@ void App::add_routes() {
 }
 
 void App::look_at_log_key() {
-  if (log_key_.look())
-    ingest_.set_log_keys(log_key_.key()->keys);  // NOLINT(bugprone-unchecked-optional-access)
+  if (!log_key_.look()) return;
+  ingest_.set_log_keys(log_key_.key()->keys);
+  log_.use(log_key_.key());
 }
 
 // What an earlier run acknowledged is brought into PostgreSQL, also when the journal takes nothing new. A
@@ -250,6 +255,8 @@ Snapshot App::snapshot() const {
     if (database.name != system_database_) ++now.workspace_databases;
   }
   now.ingest = ingest_.statistics();
+  now.log_key = log_key_.key() != nullptr;
+  now.log = log_.figures();
   if (journal_) now.journal = journal_->statistics();
   now.workspaces = workspaces_.counts();
   now.stalls = recording_->stalls();
@@ -348,6 +355,7 @@ int App::run() {
                   EndingParts{.api = servers_.api(),
                               .others = servers_.others(),
                               .background = background_,
+                              .log = log_,
                               .monitor = monitor_,
                               .workspaces = workspaces_,
                               .replay = replay_,
@@ -363,6 +371,10 @@ int App::run() {
   if (predecessor_.possible())
     monitor_.watch_predecessor([this](std::int64_t left) { follow_predecessor(left); });
   background_.start(executor_);
+  ingest_.on_recorded([this](const std::string& database, const ingest::Recorded&) {
+    if (database == system_database_) log_.wrote();
+  });
+  runtime::supervise(executor_, "log", [this] { return log_.run(); });
   runtime::supervise(executor_, "workspaces", [this] { return workspaces_.run(); });
   context_.run();
   return ending_->clean() ? 0 : 1;

@@ -24,6 +24,7 @@
 #include "pool/recording/replay.h"
 #include "pool/service/background.h"
 #include "pool/service/config/options.h"
+#include "pool/service/log_upkeep.h"
 #include "pool/service/monitor.h"
 #include "pool/workspaces/workspaces.h"
 
@@ -34,6 +35,7 @@ struct EndingParts {
   http::Server& api;
   std::array<http::Server*, 3> others;  // answer to the last
   Background& background;
+  LogUpkeep& log;
   Monitor& monitor;
   workspaces::Workspaces& workspaces;
   std::optional<recording::Replay>& replay;

@@ -33,7 +33,7 @@ bool LogKeyFile::look() {
   }
   refusal_.clear();
   if (key_ && key_->signer.public_text() == mounted->signer.public_text()) return false;
-  key_ = std::move(*mounted);
+  key_ = std::make_shared<const LogKey>(std::move(*mounted));
   log::info("events get entries in the log under the key that is mounted now",
             {{"key", key_->signer.public_text()}});
   return true;

@@ -3,7 +3,7 @@
 // used never takes the place of what is in force.
 #pragma once
 
-#include <optional>
+#include <memory>
 #include <string>
 #include <utility>
 
@@ -23,14 +23,14 @@ class LogKeyFile {
 
   // Reads the file. True when another key is in force than before.
   bool look();
-  // No value: none has been in force yet.
-  const std::optional<LogKey>& key() const { return key_; }
+  // Null: none has been in force yet.
+  const std::shared_ptr<const LogKey>& key() const { return key_; }
 
  private:
   tl::expected<LogKey, std::string> read() const;
 
   std::string path_;
-  std::optional<LogKey> key_;
+  std::shared_ptr<const LogKey> key_;
   std::string refusal_;  // why what is mounted is not in force; empty: it is
 };
 

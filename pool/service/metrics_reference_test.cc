@@ -26,6 +26,7 @@ Names exposed() {
   http::Router router;
   const http::Handler handler = metrics.counted(router, router.handler());
   metrics.refusals("api")(auth::Refusal::kMissingHeader);
+  metrics.alarm("ForgedState");
   http::Request request;
   request.path = "/";
   boost::asio::co_spawn(loop, handler(request), boost::asio::use_future);

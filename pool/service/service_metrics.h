@@ -24,6 +24,7 @@
 #include "pool/ingest/ingest.h"
 #include "pool/journal/journal.h"
 #include "pool/recording/stall.h"
+#include "pool/service/log_upkeep.h"
 #include "pool/workspaces/registry.h"
 
 namespace storagepool::service {
@@ -45,6 +46,8 @@ struct Snapshot {
   engine::Statistics pool;
   std::int64_t workspace_databases = 0;  // with a connection or a waiter
   ingest::Statistics ingest;
+  bool log_key = false;  // one is in force
+  LogFigures log;
   std::optional<journal::Statistics> journal;             // none: the pod has no journal
   std::optional<workspaces::WorkspaceCounts> workspaces;  // none: not known
   HttpFigures http;
@@ -71,6 +74,9 @@ class ServiceMetrics {
   // Counts what the gate of a server refuses.
   auth::OnRefused refusals(const std::string& server);
 
+  // Of the log of the system database, by name.
+  void alarm(std::string_view name) { alarms_.Add({{"alarm", std::string(name)}}).Increment(); }
+
   // How long before it was received an event has been; how long an acknowledged call of events took.
   void received(std::chrono::duration<double> lag) { lag_.Observe(std::max(0.0, lag.count())); }
   void acknowledged(std::chrono::duration<double> took) { write_seconds_.Observe(took.count()); }
@@ -87,6 +93,7 @@ class ServiceMetrics {
   prometheus::Family<prometheus::Counter>& requests_;
   prometheus::Family<prometheus::Histogram>& request_seconds_;
   prometheus::Family<prometheus::Counter>& refused_;
+  prometheus::Family<prometheus::Counter>& alarms_;
   prometheus::Family<prometheus::Gauge>& workspaces_;
   prometheus::Histogram& batch_events_;
   prometheus::Histogram& batch_seconds_;

@@ -96,5 +96,30 @@ TEST_F(DataStorageEvidenceTest, EntriesBeginWithTheKey) {
   EXPECT_THAT(pod_.log(), Not(HasSubstr(key.substr(key.rfind('+')))));
 }
 
+TEST_F(DataStorageEvidenceTest, TheLogGrowsSoonAfterWhatIsStored) {
+  start();
+  json batch = json::array();
+  for (int i = 0; i < 50; ++i) batch.push_back(valid_event());
+  ASSERT_EQ(pod_.api("POST", kEvents + "/batch", batch.dump()).status, 201U);
+  ASSERT_EQ(pod_.create(valid_event()).status, 201U);
+  EXPECT_TRUE(eventually([&] { return pod_.metric("storagepool_log_size") == 51; })) << pod_.log();
+  EXPECT_EQ(sql("SELECT origin || ' ' || size FROM audit_log"), "storagepool.dev/test/audit 51");
+  EXPECT_EQ(pod_.metric("storagepool_log_key"), 1);
+  EXPECT_EQ(pod_.metrics().find("storagepool_log_alarms_total{"), std::string::npos);
+}
+
+TEST_F(DataStorageEvidenceTest, AStateThatSomebodyWroteIsNotSealedOn) {
+  start();
+  ASSERT_EQ(pod_.create(valid_event()).status, 201U);
+  ASSERT_TRUE(eventually([&] { return pod_.metric("storagepool_log_size") == 1; })) << pod_.log();
+  server_.superuser("UPDATE audit_log SET last_batch = last_batch + 1", "audit");
+  ASSERT_EQ(pod_.create(valid_event()).status, 201U) << "events are stored all the same";
+  EXPECT_TRUE(eventually([&] {
+    return pod_.metrics().find("storagepool_log_alarms_total{alarm=\"ForgedState\"}") != std::string::npos;
+  })) << pod_.metrics();
+  EXPECT_EQ(sql("SELECT size FROM audit_log"), "1");
+  EXPECT_THAT(pod_.log(), HasSubstr("not as this StoragePool's pods have left it"));
+}
+
 }  // namespace
 }  // namespace storagepool::service

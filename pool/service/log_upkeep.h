@@ -1,0 +1,81 @@
+// Keeps the log of the system database sealed: what this pod has committed becomes the log's about a second
+// later, over a connection that is leased for it and given back, so that no write waits for it. Any number of
+// pods do the same; one of them seals. What another pod has left unsealed is found within a minute.
+#pragma once
+
+#include <chrono>
+#include <cstdint>
+#include <functional>
+#include <memory>
+#include <optional>
+#include <string>
+#include <utility>
+
+#include <boost/asio/awaitable.hpp>
+
+#include "pool/common/runtime/clock.h"
+#include "pool/engine/engine.h"
+#include "pool/evidence/sealing/sealer.h"
+#include "pool/service/log_key_file.h"
+
+namespace storagepool::service {
+
+struct LogFigures {
+  std::uint64_t size = 0;                // entries, as this pod has last seen it committed
+  std::uint64_t sealed_batches = 0;      // by this pod
+  std::uint64_t fences = 0;              // writers were held off for, likewise
+  std::chrono::milliseconds cut_age{0};  // how long batches have waited for some transaction to end
+};
+
+class LogUpkeep {
+ public:
+  using Deadline = engine::TimePoint;
+
+  struct Parts {
+    engine::Engine& engine;
+    std::string database;
+    std::function<bool()> has_schema;
+    std::function<void(const evidence::Alarm&)> on_alarm;  // each time that it is found
+  };
+  explicit LogUpkeep(Parts parts) : parts_(std::move(parts)) {}
+
+  // From the next sealing on.
+  void use(std::shared_ptr<const LogKey> key);
+  // A batch was committed.
+  void wrote() { wrote_ = true; }
+
+  // Until `stop`.
+  boost::asio::awaitable<void> run();
+  void stop() { stopped_ = true; }
+
+  // The newest of what is committed, signed; no value without a key, before the first entry, or when the log
+  // cannot be looked at by `deadline`, for which a database that is refused counts as well.
+  boost::asio::awaitable<std::optional<tlog::Note>> checkpoint(Deadline deadline);
+  const LogFigures& figures() const { return figures_; }
+
+ private:
+  // A key and what goes on with it, for as long as a sealing is under way.
+  struct Log {
+    explicit Log(std::shared_ptr<const LogKey> key);
+    std::shared_ptr<const LogKey> key;
+    evidence::Sealer sealer;
+    bool at_work = false;
+  };
+  bool is_due() const;
+  boost::asio::awaitable<void> look(Deadline deadline);
+  void take(const evidence::SealingResult& result);
+  void report(const evidence::Alarm& alarm);
+  void failed(const std::string& detail);
+
+  Parts parts_;
+  std::shared_ptr<Log> log_;
+  LogFigures figures_;
+  bool wrote_ = true;  // what an earlier run has left
+  bool stopped_ = false;
+  std::optional<runtime::TimePoint> looked_at_;
+  std::optional<runtime::TimePoint> refused_at_;
+  std::string failure_;  // logged last; empty: it has gone well since
+  std::string alarm_;    // likewise
+};
+
+}  // namespace storagepool::service
