@@ -94,7 +94,8 @@ tl::expected<LogFacts, std::string> read_facts(const postgres::Result& result) {
   return facts;
 }
 
-// `too_large` and what is before keep one sealing, whatever the rows say, within bounds.
+// The bytes of a batch are NULL where it is too large for any; that and what is before a batch keep one
+// sealing within bounds, whatever rows there are.
 const std::string kReadBatches = R"sql(
 SELECT cut,
   EXISTS (SELECT FROM audit_batches WHERE incarnation = $1::smallint
@@ -105,15 +106,17 @@ SELECT cut,
 FROM (SELECT pg_snapshot_xmin(pg_current_snapshot()) AS cut,
              pg_snapshot_xmax(pg_current_snapshot()) AS next_tx) AS now
 LEFT JOIN LATERAL (
-  SELECT tx, batch, events, CASE WHEN NOT too_large THEN kept::text END AS kept,
-    CASE WHEN NOT too_large THEN encode(entries, 'hex') END AS entries,
-    encode(substring(mac FOR 17), 'hex') AS mac, sealed_before, too_large
+  SELECT tx, batch, events, CASE WHEN bytes IS NOT NULL THEN kept::text END AS kept,
+    CASE WHEN bytes IS NOT NULL THEN encode(entries, 'hex') END AS entries,
+    encode(substring(mac FOR 17), 'hex') AS mac, sealed_before, bytes IS NULL AS too_large
   FROM (
-    SELECT *, bytes > )sql" + text_of(kMaxBatchEntries * std::int64_t{kEntryBytes}) +
-                                 " OR coalesce(cardinality(kept), 0) > " + text_of(kMaxBatchEntries) + R"sql(
-        AS too_large, sum(bytes) OVER (ORDER BY tx, batch ROWS UNBOUNDED PRECEDING) - bytes AS before
+    SELECT *, coalesce(sum(bytes) OVER (ORDER BY tx, batch ROWS BETWEEN UNBOUNDED PRECEDING AND 1 PRECEDING), 0)
+        AS before
     FROM (
-      SELECT tx, batch, events, kept, entries, mac, octet_length(entries) AS bytes, )sql" +
+      SELECT tx, batch, events, kept, entries, mac, CASE WHEN octet_length(entries) <= )sql" +
+                                 text_of(kMaxBatchEntries * std::int64_t{kEntryBytes}) +
+                                 R"sql(
+        AND coalesce(cardinality(kept), 0) <= octet_length(entries) / 67 THEN octet_length(entries) END AS bytes, )sql" +
                                  std::string(kSealedBefore) + R"sql( AS sealed_before
       FROM audit_batches
       WHERE incarnation = $1::smallint AND (tx, batch) > ($2::xid8, $3::bigint)

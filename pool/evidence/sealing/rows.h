@@ -16,9 +16,10 @@
 
 namespace storagepool::evidence {
 
-// Bytes of entries that one sealing takes, and one batch more.
-inline constexpr std::int64_t kMaxSealBytes = std::int64_t{16} * 1024 * 1024;
-inline constexpr std::int64_t kMaxSealBatches = 10'000;
+// What one sealing takes: bytes of entries, which one batch may exceed, and batches. It takes the pod's
+// thread some 10 ms; where there is more, another follows.
+inline constexpr std::int64_t kMaxSealBytes = std::int64_t{1024} * 1024;
+inline constexpr std::int64_t kMaxSealBatches = 2'000;
 
 // Which batches of an incarnation after the last that was looked at are final.
 enum class Bound {

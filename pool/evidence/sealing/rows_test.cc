@@ -131,8 +131,8 @@ TEST(Rows, TellWhenMoreIsLeftThanOneSealingTakes) {
   };
   EXPECT_FALSE(of(kMaxSealBatches - 1, 1));
   EXPECT_TRUE(of(kMaxSealBatches, 1));
-  EXPECT_FALSE(of(16, 15'000));
-  EXPECT_TRUE(of(17, 15'000));
+  EXPECT_FALSE(of(1, 15'000));
+  EXPECT_TRUE(of(2, 15'000));
 }
 
 TEST(Rows, OfASealAreWritten) {

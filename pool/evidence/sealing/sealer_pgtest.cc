@@ -110,6 +110,20 @@ TEST_F(SealerTest, SealsInPortions) {
   EXPECT_EQ(value("SELECT last_batch FROM audit_log"), std::to_string(kBatches));
 }
 
+TEST_F(SealerTest, TakesSoManyBytesAtOnce) {
+  constexpr std::int64_t kEvents = 2'000;
+  constexpr std::int64_t kBytes = kEvents * std::int64_t{kEntryBytes};
+  constexpr std::int64_t kBatches = kMaxSealBytes / kBytes + 3;
+  for (std::int64_t batch = 1; batch <= kBatches; ++batch)
+    commit(batch, static_cast<std::uint64_t>(batch * kEvents), kEvents);
+  const SealingResult first = seal();
+  EXPECT_TRUE(first.again);
+  EXPECT_EQ(first.batches, kMaxSealBytes / kBytes + 1);
+  const SealingResult second = seal();
+  EXPECT_FALSE(second.again);
+  EXPECT_EQ(second.size, static_cast<std::uint64_t>(kBatches * kEvents));
+}
+
 TEST_F(SealerTest, FindsBatchesByIndex) {
   superuser(
       "INSERT INTO audit_batches (batch, events, entries, mac) SELECT i, 1, '\\x00', '\\x00' FROM "
