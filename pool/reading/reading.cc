@@ -103,6 +103,17 @@ awaitable<tl::expected<std::optional<event::Event>, tables::StoreError>> Reader:
   co_return std::move(event);
 }
 
+awaitable<tl::expected<Reader::Leased, tables::StoreError>> Reader::lease(std::string database,
+                                                                          Deadline deadline) {
+  const settings::Settings settings = engine_.in_force();
+  const Deadline until = std::min(deadline, runtime::steady_now() + settings.acquire_timeout);
+  auto place = co_await places_->enter(database, settings, until);
+  if (!place) co_return tl::unexpected(tables::to_store_error(place.error()));
+  auto connection = co_await engine_.acquire(database, until);
+  if (!connection) co_return tl::unexpected(tables::to_store_error(connection.error()));
+  co_return Leased{std::move(*place), std::move(*connection)};
+}
+
 awaitable<tl::expected<std::optional<event::Event>, tables::StoreError>> Reader::get(std::string database,
                                                                                      std::string event_id,
                                                                                      Deadline deadline) {

@@ -51,6 +51,13 @@ class Reader {
   boost::asio::awaitable<tl::expected<Page, tables::StoreError>> list(
       std::string database, ListQuery query, Deadline deadline,
       Reserve reserve = [](std::int64_t) { return true; });
+  // A connection for other reads of this database, in the place of a list or an event.
+  struct Leased {
+    ReadPlaces::Place place;
+    engine::Lease connection;  // given back first
+  };
+  boost::asio::awaitable<tl::expected<Leased, tables::StoreError>> lease(std::string database,
+                                                                         Deadline deadline);
   // `event_id` in canonical form.
   boost::asio::awaitable<tl::expected<std::optional<event::Event>, tables::StoreError>> get(
       std::string database, std::string event_id, Deadline deadline);

@@ -42,6 +42,7 @@
 #include "pool/service/predecessor.h"
 #include "pool/service/routes/admin.h"
 #include "pool/service/routes/audit.h"
+#include "pool/service/routes/evidence.h"
 #include "pool/service/routes/health.h"
 #include "pool/service/routes/openapi.h"
 #include "pool/service/routes/readiness.h"
@@ -178,6 +179,9 @@ void App::add_routes() {
                          .validation = validation_,
                          .on_received = [this](auto lag) { metrics_.received(lag); },
                          .on_acknowledged = [this](auto took) { metrics_.acknowledged(took); }});
+  add_evidence_routes(
+      api, {reader_, system_database_, deadline, away, [this](auto until) { return log_.checkpoint(until); },
+            [this] { return log_key_.keys(); }, [this] { return log_key_.verifier(); }});
   add_workspace_routes(api, {workspaces_, deadline, away});
   add_statistics_routes(api, [this] { return figures(); });
   add_openapi_route(api);

@@ -25,6 +25,10 @@ class LogKeyFile {
   bool look();
   // Null: none has been in force yet.
   const std::shared_ptr<const LogKey>& key() const { return key_; }
+  std::shared_ptr<const evidence::Keys> keys() const {  // likewise
+    return key_ ? std::shared_ptr<const evidence::Keys>(key_, &key_->keys) : nullptr;
+  }
+  std::string verifier() const { return key_ ? key_->signer.public_text() : std::string(); }
 
  private:
   tl::expected<LogKey, std::string> read() const;

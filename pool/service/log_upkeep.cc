@@ -108,7 +108,7 @@ void LogUpkeep::failed(const std::string& detail) {
 awaitable<std::optional<tlog::Note>> LogUpkeep::checkpoint(Deadline deadline) {
   if (!log_ || !parts_.has_schema()) co_return std::nullopt;
   const auto log = log_;
-  if (!log->sealer.checkpoint()) co_await look(deadline);
+  if (!looked_at_ || runtime::steady_now() - *looked_at_ >= kPeriod) co_await look(deadline);
   co_return refused_at_ ? std::nullopt : log->sealer.checkpoint();
 }
 

@@ -48,8 +48,8 @@ class LogUpkeep {
   boost::asio::awaitable<void> run();
   void stop() { stopped_ = true; }
 
-  // The newest of what is committed, signed; no value without a key, before the first entry, or when the log
-  // cannot be looked at by `deadline`, for which a database that is refused counts as well.
+  // What is committed, at most a second old, signed; no value without a key, before the first entry, or when
+  // the log cannot be looked at by `deadline`, for which a database that is refused counts as well.
   boost::asio::awaitable<std::optional<tlog::Note>> checkpoint(Deadline deadline);
   const LogFigures& figures() const { return figures_; }
 

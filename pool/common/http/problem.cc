@@ -27,6 +27,10 @@ Kind describe(ProblemKind kind) {
       return {"request-timeout", 408, "Request Timeout"};
     case ProblemKind::kConflict:
       return {"conflict", 409, "Conflict"};
+    case ProblemKind::kNotSealedYet:
+      return {"not-sealed-yet", 409, "Not Sealed Yet"};
+    case ProblemKind::kNotProven:
+      return {"not-proven", 409, "Not Proven"};
     case ProblemKind::kIdempotencyKeyReused:
       return {"idempotency-key-reused", 422, "Idempotency Key Reused"};
     case ProblemKind::kRequestTooLarge:

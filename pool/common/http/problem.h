@@ -20,6 +20,8 @@ enum class ProblemKind {
   kMethodNotAllowed,
   kRequestTimeout,
   kConflict,
+  kNotSealedYet,  // 409, the log will have it soon
+  kNotProven,     // 409, what is stored is not what the log says, or has no entry in it
   kIdempotencyKeyReused,
   kRequestTooLarge,
   kHeaderTooLarge,

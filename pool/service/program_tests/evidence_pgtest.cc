@@ -1,13 +1,22 @@
 // What the running program keeps of how an event came, and that each event it stores has its entry in the
 // log.
+#include <cstdlib>
+#include <fstream>
+#include <iterator>
 #include <string>
 #include <vector>
 
 #include <gmock/gmock.h>
 #include <gtest/gtest.h>
 
+#include "pool/common/encoding/encoding.h"
+#include "pool/common/encoding/sha256.h"
 #include "pool/common/runtime/clock.h"
 #include "pool/common/runtime/timestamp.h"
+#include "pool/common/tlog/checkpoint.h"
+#include "pool/common/tlog/inclusion_proof.h"
+#include "pool/common/tlog/note_key.h"
+#include "pool/evidence/entry.h"
 #include "pool/service/program_tests/testing/program_test.h"
 
 namespace storagepool::service {
@@ -119,6 +128,83 @@ TEST_F(DataStorageEvidenceTest, AStateThatSomebodyWroteIsNotSealedOn) {
   })) << pod_.metrics();
   EXPECT_EQ(sql("SELECT size FROM audit_log"), "1");
   EXPECT_THAT(pod_.log(), HasSubstr("not as this StoragePool's pods have left it"));
+}
+
+// Verified as anybody can who knows the log's key.
+TEST_F(DataStorageEvidenceTest, AProofShowsThatTheLogHasTheEvent) {
+  start();
+  const auto nothing = pod_.api("GET", "/api/v1/audit/log/checkpoint");
+  EXPECT_TRUE(nothing.status == 503 || nothing.status == 200) << nothing.body;
+  for (int i = 0; i < 5; ++i) ASSERT_EQ(pod_.create(valid_event()).status, 201U);
+  const std::string id = json::parse(pod_.create(valid_event()).body).at("event_id");
+  testing::HttpResponse answer;
+  ASSERT_TRUE(eventually([&] {
+    answer = pod_.api("GET", kEvents + "/" + id + "/proof");
+    return answer.status == 200;
+  })) << answer.body;
+  EXPECT_EQ(answer.headers.at("content-type"), "text/plain; charset=utf-8");
+  const auto proof = tlog::InclusionProof::read(answer.body);
+  ASSERT_TRUE(proof) << proof.error() << answer.body;
+  const json status = json::parse(pod_.api("GET", "/api/v1/audit/log/status").body);
+  const auto key = tlog::NoteKey::read(status.at("vkeys").at(0).get<std::string>());
+  ASSERT_TRUE(key);
+  EXPECT_TRUE(key->verify(proof->checkpoint));
+  const auto checkpoint = tlog::Checkpoint::read(proof->checkpoint.text);
+  ASSERT_TRUE(checkpoint);
+  EXPECT_EQ(checkpoint->origin, "storagepool.dev/test/audit");
+  const std::string entry = proof->extra.substr(0, evidence::kEntryBytes);
+  const std::string head = proof->extra.substr(evidence::kEntryBytes);
+  tlog::Hasher hasher;
+  EXPECT_TRUE(tlog::verify_inclusion(hasher, hasher.leaf(entry), proof->index, checkpoint->size, proof->path,
+                                     checkpoint->root));
+  EXPECT_EQ(encoding::encode_hex(entry.substr(35)), encoding::sha256_hex(head));
+  EXPECT_EQ(json::parse(head).at("event_id"), id);
+}
+
+// What docs/evidence.md has an auditor do.
+TEST_F(DataStorageEvidenceTest, AnAuditorVerifiesAnEventByThePage) {
+  pod_.write("auth/tokens", "auditor-0123456789abcdef0123456789abcdef auditor:read,write,sensitive\n");
+  pod_.token = "auditor-0123456789abcdef0123456789abcdef";
+  start({"--auth-mode=Token"});
+  for (int i = 0; i < 10; ++i) ASSERT_EQ(pod_.create(valid_event()).status, 201U);
+  json event = valid_event();
+  event["is_sensitive"] = true;
+  const std::string id = json::parse(pod_.create(event).body).at("event_id");
+  for (int i = 0; i < 6; ++i) ASSERT_EQ(pod_.create(valid_event()).status, 201U);
+  ASSERT_TRUE(eventually([&] { return pod_.api("GET", kEvents + "/" + id + "/proof").status == 200; }));
+  const json status = json::parse(pod_.api("GET", "/api/v1/audit/log/status").body);
+  std::ifstream file(STORAGEPOOL_SOURCE_DIR "/docs/evidence.md");
+  const std::string page{std::istreambuf_iterator<char>(file), {}};
+  const std::size_t begin = page.find("```sh\n") + 6;
+  ASSERT_GT(begin, 6U);
+  pod_.write("steps", "set -euo pipefail\n" + page.substr(begin, page.find("\n```\n", begin) - begin) + "\n");
+  const auto verify = [&](const std::string& key) {
+    const std::string command =
+        "cd " + pod_.path("") + " && URL=http://127.0.0.1:" + std::to_string(pod_.api_port()) +
+        " TOKEN=" + pod_.token + " EVENT=" + id + " VKEY='" + key + "' bash steps > said 2>&1";
+    return std::system(command.c_str());
+  };
+  const std::string key = status.at("vkeys").at(0);
+  EXPECT_EQ(verify(key), 0) << pod_.read("said");
+  EXPECT_THAT(pod_.read("said"), HasSubstr("in storagepool.dev/test/audit"));
+  EXPECT_THAT(pod_.read("said"), HasSubstr("Signature Verified Successfully"));
+  EXPECT_THAT(pod_.read("said"), HasSubstr("\"principal\":\"auditor\""));
+  const auto other =
+      tlog::NoteKey::of_seed(tlog::KeyKind::kLog, "storagepool.dev/test/audit", std::string(32, 'x'));
+  EXPECT_NE(verify(other->public_text()), 0) << "of another key";
+}
+
+TEST_F(DataStorageEvidenceTest, AnEventThatSomebodyChangedIsNotProven) {
+  start();
+  const std::string id = json::parse(pod_.create(valid_event()).body).at("event_id");
+  const auto proof = [&] { return pod_.api("GET", kEvents + "/" + id + "/proof"); };
+  ASSERT_TRUE(eventually([&] { return proof().status == 200; })) << proof().body;
+  server_.superuser("UPDATE audit_events SET actor_id = 'nobody'", "audit");
+  EXPECT_EQ(proof().status, 409U);
+  EXPECT_THAT(proof().body, HasSubstr("not-proven"));
+  server_.superuser("UPDATE audit_events SET batch = NULL", "audit");
+  EXPECT_THAT(proof().body, HasSubstr("has no entry"));
+  EXPECT_EQ(pod_.api("GET", kEvents + "/0190a6e2-9b7c-7def-8123-456789abcdef/proof").status, 404U);
 }
 
 }  // namespace

@@ -1,0 +1,161 @@
+#include "pool/service/routes/evidence.h"
+
+#include <utility>
+
+#include <nlohmann/json.hpp>
+
+#include "pool/auth/bearer.h"
+#include "pool/auth/scopes.h"
+#include "pool/common/http/problem.h"
+#include "pool/common/runtime/log.h"
+#include "pool/event/text.h"
+#include "pool/event/uuid.h"
+#include "pool/evidence/head.h"
+#include "pool/evidence/proving/proving.h"
+#include "pool/service/routes/answers.h"
+
+namespace storagepool::service {
+namespace {
+
+using boost::asio::awaitable;
+using evidence::LogError;
+using http::ProblemKind;
+using http::Request;
+using http::Response;
+
+constexpr const char* kText = "text/plain; charset=utf-8";
+constexpr const char* kNow = "no-store";
+
+Response text(std::string body) {
+  Response response = json(200, std::move(body));
+  response.content_type = kText;
+  response.headers.emplace_back("Cache-Control", kNow);
+  return response;
+}
+
+Response no_log(const Request& request) {
+  return unavailable("the log cannot be told now: it has no key, no entry yet, or is not as it was left",
+                     std::chrono::seconds{1}, request);
+}
+
+Response not_sealed(const Request& request) {
+  Response response =
+      http::problem(ProblemKind::kNotSealedYet, "the log does not have the event yet", request.path);
+  response.headers.emplace_back("Retry-After", "1");
+  return response;
+}
+
+Response broken(const Request& request, const std::string& detail) {
+  log::error("an event cannot be proven", {{"detail", detail}});
+  return http::problem(ProblemKind::kNotProven, detail, request.path);
+}
+
+Response failed_with(const LogError& error, const Request& request) {
+  switch (error.kind) {
+    case LogError::Kind::kNotSealed:
+    case LogError::Kind::kNotIn:
+      return not_sealed(request);
+    case LogError::Kind::kUnavailable:
+      return failed(tables::to_store_error(error.postgres), request);
+    case LogError::Kind::kNoEntry:
+    case LogError::Kind::kBroken:
+      break;
+  }
+  return broken(request, error.detail);
+}
+
+struct Routes {
+  EvidenceContext context;
+
+  awaitable<Response> checkpoint(Request& request) const {
+    if (auto refusal = refuse(request)) co_return std::move(*refusal);
+    const auto note = co_await context.checkpoint(context.deadline());
+    co_return note ? text(note->write()) : no_log(request);
+  }
+
+  awaitable<Response> status(Request& request) const {
+    if (auto refusal = refuse(request)) co_return std::move(*refusal);
+    const auto note = co_await context.checkpoint(context.deadline());
+    if (!note) co_return no_log(request);
+    const auto now = tlog::Checkpoint::read(note->text);
+    if (!now) co_return broken(request, now.error());
+    const nlohmann::ordered_json body = {
+        {"origin", now->origin}, {"vkeys", {context.verifier()}}, {"size", now->size}};
+    co_return json(200, body.dump());
+  }
+
+  awaitable<Response> proof(Request& request) const {
+    const std::string given = request.parameters["event_id"];
+    const auto event_id = event::parse_uuid(given);
+    if (!event_id)
+      co_return invalid({{"event_id", "got " + event::quoted(given) + "; allowed: a UUID"}}, request);
+    if (auto refusal = refuse(request)) co_return std::move(*refusal);
+    const auto deadline = context.deadline();
+    const auto found = co_await context.reader.get(context.database, *event_id, deadline);
+    if (!found) co_return failed(found.error(), request);
+    if (!*found)
+      co_return http::problem(ProblemKind::kNotFound, "there is no audit event " + *event_id, request.path);
+    const auto note = co_await context.checkpoint(deadline);
+    if (!note) co_return no_log(request);
+    Response response = co_await prove(request, **found, *note, deadline);
+    co_return response;
+  }
+
+ private:
+  std::optional<Response> refuse(const Request& request) const {
+    if (!request.access.read) return auth::forbidden(request, "read");
+    if (!auth::may_go_to(request.access, "")) return auth::forbidden_place(request, "");
+    if (context.away()) return postgres_away(request);
+    return std::nullopt;
+  }
+
+  // By now the event may have been changed by who owns the database: its entry is made anew and compared.
+  awaitable<Response> prove(const Request& request, const event::Event& event, const tlog::Note& note,
+                            reading::Reader::Deadline deadline) const {
+    const auto keys = context.keys();
+    const auto checkpoint = tlog::Checkpoint::read(note.text);
+    if (!keys || !checkpoint) co_return no_log(request);
+    auto leased = co_await context.reader.lease(context.database, deadline);
+    if (!leased) co_return failed(leased.error(), request);
+    postgres::Connection& connection = *leased->connection;
+    std::vector<postgres::Parameter> of{event.event_id, runtime::format_timestamp(event.event_timestamp)};
+    const auto row = co_await connection.query(
+        "SELECT batch FROM audit_events WHERE event_id = $1::uuid AND event_timestamp = $2::timestamptz",
+        std::move(of), deadline);
+    if (!row) co_return failed(tables::to_store_error(row.error()), request);
+    std::int64_t batch = 0;
+    if (row->rows.size() != 1 || !evidence::read_number(row->rows[0].at(0), batch))
+      co_return http::problem(ProblemKind::kNotProven,
+                              "the event has no entry: it was stored by an earlier release or without a key",
+                              request.path);
+    evidence::LogReader reader(connection, deadline);
+    const auto place = co_await reader.find(event.event_id, batch);
+    if (!place) co_return failed_with(place.error(), request);
+    if (place->seq >= checkpoint->size) co_return not_sealed(request);
+    std::string entry;
+    evidence::EntryWriter writer(*keys);
+    writer.append(entry, event);
+    if (entry != place->entry)
+      co_return broken(request, "event " + event.event_id + " is not as it was stored: its entry is another");
+    auto proof = co_await reader.prove(*place, *checkpoint, note);
+    if (!proof) co_return failed_with(proof.error(), request);
+    evidence::HeadWriter heads;
+    proof->extra = entry;
+    if (request.access.sensitive || !event.is_sensitive) proof->extra += heads.write(event);
+    co_return text(proof->write());
+  }
+};
+
+}  // namespace
+
+void add_evidence_routes(http::Router& router, EvidenceContext context) {
+  const auto routes = std::make_shared<const Routes>(Routes{std::move(context)});
+  router.add("GET", "/api/v1/audit/log/checkpoint",
+             [routes](Request& request) { return routes->checkpoint(request); });
+  router.add("GET", "/api/v1/audit/log/status",
+             [routes](Request& request) { return routes->status(request); });
+  router.add("GET", "/api/v1/audit/events/{event_id}/proof",
+             [routes](Request& request) { return routes->proof(request); });
+}
+
+}  // namespace storagepool::service

@@ -1,0 +1,34 @@
+// What proves the events of the system database: the signed checkpoint of its log, and for each event that
+// the log has it, which anybody can verify who knows the log's key (docs/evidence.md).
+#pragma once
+
+#include <functional>
+#include <memory>
+#include <optional>
+#include <string>
+#include <utility>
+
+#include <boost/asio/awaitable.hpp>
+
+#include "pool/common/http/router.h"
+#include "pool/common/tlog/note.h"
+#include "pool/evidence/entry.h"
+#include "pool/reading/reading.h"
+
+namespace storagepool::service {
+
+struct EvidenceContext {
+  reading::Reader& reader;
+  std::string database;
+  std::function<reading::Reader::Deadline()> deadline;  // of a request that begins now
+  std::function<bool()> away;                           // PostgreSQL is known not to answer
+  // The newest that there is, about a second behind; no value where the log cannot be told.
+  std::function<boost::asio::awaitable<std::optional<tlog::Note>>(reading::Reader::Deadline)> checkpoint;
+  std::function<std::shared_ptr<const evidence::Keys>()> keys;  // null: there are none
+  std::function<std::string()> verifier;  // public text of the log's key; "": there is none
+};
+
+// What `context` refers to must outlive the router's server.
+void add_evidence_routes(http::Router& router, EvidenceContext context);
+
+}  // namespace storagepool::service
