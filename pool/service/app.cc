@@ -375,8 +375,8 @@ int App::run() {
   if (predecessor_.possible())
     monitor_.watch_predecessor([this](std::int64_t left) { follow_predecessor(left); });
   background_.start(executor_);
-  ingest_.on_recorded([this](const std::string& database, const ingest::Recorded&) {
-    if (database == system_database_) log_.wrote();
+  ingest_.on_recorded([this](const std::string& database, const ingest::Recorded& batch) {
+    if (database == system_database_) log_.wrote(batch);
   });
   runtime::supervise(executor_, "log", [this] { return log_.run(); });
   runtime::supervise(executor_, "workspaces", [this] { return workspaces_.run(); });

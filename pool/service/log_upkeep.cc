@@ -31,10 +31,16 @@ void LogUpkeep::use(std::shared_ptr<const LogKey> key) {
   refused_at_.reset();
 }
 
+void LogUpkeep::wrote(const ingest::Recorded& batch) {
+  wrote_ = true;
+  audit_.acknowledged({.batch = batch.batch, .events = batch.events, .kept = batch.kept},
+                      runtime::steady_now());
+}
+
 bool LogUpkeep::is_due() const {
   const auto now = runtime::steady_now();
   if (refused_at_ && now - *refused_at_ < kRefusedPeriod) return false;
-  return wrote_ || !looked_at_ || now - *looked_at_ >= kQuietPeriod;
+  return wrote_ || audit_.waiting() > 0 || !looked_at_ || now - *looked_at_ >= kQuietPeriod;
 }
 
 awaitable<void> LogUpkeep::run() {
@@ -67,6 +73,16 @@ awaitable<void> LogUpkeep::look(Deadline deadline) {
     }
     again = done && done->again;
   }
+  if ((*lease)->usable()) co_await audit(**lease);
+}
+
+awaitable<void> LogUpkeep::audit(postgres::Connection& connection) {
+  if (audit_.waiting() == 0) co_return;
+  const auto now = runtime::steady_now();
+  const auto alarms = co_await evidence::audit_self(audit_, connection, now, now + kSealTimeout);
+  figures_.unchecked = audit_.unchecked();
+  if (!alarms) failed(alarms.error().detail);
+  if (alarms) std::ranges::for_each(*alarms, [this](const evidence::Alarm& alarm) { report(alarm); });
 }
 
 void LogUpkeep::take(const evidence::SealingResult& result) {

@@ -1,6 +1,7 @@
 // Keeps the log of the system database sealed: what this pod has committed becomes the log's about a second
 // later, over a connection that is leased for it and given back, so that no write waits for it. Any number of
-// pods do the same; one of them seals. What another pod has left unsealed is found within a minute.
+// pods do the same; one of them seals. What another pod has left unsealed is found within a minute. Each
+// sees that what it has committed itself gets into the log as it was.
 #pragma once
 
 #include <chrono>
@@ -16,14 +17,17 @@
 #include "pool/common/runtime/clock.h"
 #include "pool/engine/engine.h"
 #include "pool/evidence/sealing/sealer.h"
+#include "pool/evidence/sealing/self_audit.h"
+#include "pool/ingest/recorded.h"
 #include "pool/service/log_key_file.h"
 
 namespace storagepool::service {
 
 struct LogFigures {
-  std::uint64_t size = 0;                // entries, as this pod has last seen it committed
-  std::uint64_t sealed_batches = 0;      // by this pod
-  std::uint64_t fences = 0;              // writers were held off for, likewise
+  std::uint64_t size = 0;            // entries, as this pod has last seen it committed
+  std::uint64_t sealed_batches = 0;  // by this pod
+  std::uint64_t fences = 0;          // writers were held off for, likewise
+  std::uint64_t unchecked = 0;  // batches of this pod of which it did not see whether they got into the log
   std::chrono::milliseconds cut_age{0};  // how long batches have waited for some transaction to end
 };
 
@@ -42,7 +46,7 @@ class LogUpkeep {
   // From the next sealing on.
   void use(std::shared_ptr<const LogKey> key);
   // A batch was committed.
-  void wrote() { wrote_ = true; }
+  void wrote(const ingest::Recorded& batch);
 
   // Until `stop`.
   boost::asio::awaitable<void> run();
@@ -63,12 +67,14 @@ class LogUpkeep {
   };
   bool is_due() const;
   boost::asio::awaitable<void> look(Deadline deadline);
+  boost::asio::awaitable<void> audit(postgres::Connection& connection);
   void take(const evidence::SealingResult& result);
   void report(const evidence::Alarm& alarm);
   void failed(const std::string& detail);
 
   Parts parts_;
   std::shared_ptr<Log> log_;
+  evidence::SelfAudit audit_;
   LogFigures figures_;
   bool wrote_ = true;  // what an earlier run has left
   bool stopped_ = false;

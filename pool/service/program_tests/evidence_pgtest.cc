@@ -130,6 +130,21 @@ TEST_F(DataStorageEvidenceTest, AStateThatSomebodyWroteIsNotSealedOn) {
   EXPECT_THAT(pod_.log(), HasSubstr("not as this StoragePool's pods have left it"));
 }
 
+// Only the pod that wrote a batch knows what of it was stored.
+TEST_F(DataStorageEvidenceTest, ABatchThatIsCutShortBeforeItIsSealedIsNoticed) {
+  start();
+  ASSERT_EQ(pod_.create(valid_event()).status, 201U);
+  ASSERT_TRUE(eventually([&] { return pod_.metric("storagepool_log_size") == 1; })) << pod_.log();
+  server_.superuser("ALTER TABLE audit_log RENAME TO elsewhere", "audit");
+  const json batch = {valid_event(), valid_event()};
+  ASSERT_EQ(pod_.api("POST", kEvents + "/batch", batch.dump()).status, 201U);
+  server_.superuser("UPDATE audit_batches SET events = 1, kept = '{1}' WHERE events = 2", "audit");
+  server_.superuser("ALTER TABLE elsewhere RENAME TO audit_log", "audit");
+  EXPECT_TRUE(eventually([&] {
+    return pod_.metrics().find("storagepool_log_alarms_total{alarm=\"AlteredBatch\"}") != std::string::npos;
+  })) << pod_.log();
+}
+
 // Verified as anybody can who knows the log's key.
 TEST_F(DataStorageEvidenceTest, AProofShowsThatTheLogHasTheEvent) {
   start();
