@@ -9,6 +9,7 @@
 #include "operator/manager/manager.h"
 #include "operator/manager/options.h"
 #include "operator/manager/sign.h"
+#include "pool/common/runtime/descriptors.h"
 #include "pool/common/runtime/log.h"
 
 int main(int argc, char** argv) {
@@ -18,6 +19,7 @@ int main(int argc, char** argv) {
   constexpr int kLargeBlockBytes = 64 * 1024;
   mallopt(M_MMAP_THRESHOLD, kLargeBlockBytes);
   mallopt(M_TRIM_THRESHOLD, kLargeBlockBytes);
+  storagepool::runtime::use_all_descriptors();
   // cpprestsdk loads the system's 140 authorities into every connection before the cluster's own replaces
   // them (operator/kube/transport/tls.h): milliseconds and megabytes for nothing.
   setenv("SSL_CERT_FILE", "/dev/null", 1);

@@ -4,10 +4,9 @@
 #include <string_view>
 #include <utility>
 
-#include <boost/asio/ip/tcp.hpp>
 #include <boost/asio/redirect_error.hpp>
 #include <boost/asio/use_awaitable.hpp>
-#include <boost/beast/http/parser.hpp>
+#include <boost/beast/core/flat_buffer.hpp>
 #include <boost/beast/http/read.hpp>
 #include <boost/beast/http/write.hpp>
 
@@ -51,6 +50,12 @@ Answer read_report(const Client::Result& response) {
   return {.outcome = Outcome::kAnswered, .report = std::move(*report)};
 }
 
+// A pod closes what was idle for long, and all when it ends.
+bool is_of_closed_connection(const error_code& error) {
+  return error == http::error::end_of_stream || error == asio::error::connection_reset ||
+         error == asio::error::broken_pipe;
+}
+
 // Whether more can be asked of it.
 bool answers(const Answer& answer) {
   return answer.outcome == Outcome::kNotAsked || answer.outcome == Outcome::kAnswered ||
@@ -66,8 +71,7 @@ Client::Client(const asio::any_io_executor& executor, std::string ip, std::uint1
       pod_uid_(std::move(pod_uid)),
       signer_(signer),
       deadline_(deadline),
-      stream_(executor),
-      buffer_(kMaxHeaderBytes + kMaxBodyBytes) {}
+      stream_(executor) {}
 
 Client::Request Client::request(http::verb verb, const std::string& path) const {
   Request request(verb, path, 11);
@@ -88,12 +92,14 @@ asio::awaitable<Client::Result> Client::put(std::string path, std::string body) 
   return send(std::move(put));
 }
 
-std::string Client::token_of(const Request& request) const {
-  return signer_.token({.pod_uid = pod_uid_,
-                        .method = {request.method_string().data(), request.method_string().size()},
-                        .path = {request.target().data(), request.target().size()},
-                        .body = request.body()},
-                       runtime::wall_now());
+std::string Client::token_of(const Request& request) {
+  const SignedRequest to_sign{.pod_uid = pod_uid_,
+                              .method = {request.method_string().data(), request.method_string().size()},
+                              .path = {request.target().data(), request.target().size()},
+                              .body = request.body()};
+  const auto now = runtime::wall_now();
+  return request.method() == http::verb::get ? tokens_.token(signer_, to_sign, now)
+                                             : signer_.token(to_sign, now);
 }
 
 kube::ApiError Client::describe(const error_code& error) const {
@@ -123,22 +129,34 @@ asio::awaitable<Client::Result> Client::send(Request request) {
   }
   request.set(http::field::authorization, "Bearer " + token_of(request));
   request.prepare_payload();
-  http::response_parser<http::string_body> parser;
-  parser.header_limit(kMaxHeaderBytes);
-  parser.body_limit(kMaxBodyBytes);
-  // Never extended: it bounds the three steps together.
+  // Never extended: it bounds all that follows together.
   stream_.expires_after(deadline_);
   const asio::ip::tcp::endpoint endpoint(address, port_);
-  if (!stream_.socket().is_open()) {
-    buffer_.clear();
-    co_await stream_.async_connect(endpoint, asio::redirect_error(asio::use_awaitable, error));
+  const bool kept = connected();
+  std::optional<Parser> parser(std::in_place);
+  error = co_await attempt(endpoint, request, *parser);
+  if (kept && is_of_closed_connection(error) && !parser->got_some()) {
+    parser.emplace();
+    error = co_await attempt(endpoint, request, *parser);
   }
+  if (error) co_return tl::unexpected(describe(error));
+  co_return Response{static_cast<int>(parser->get().result_int()), std::move(parser->get().body())};
+}
+
+asio::awaitable<error_code> Client::attempt(const asio::ip::tcp::endpoint& endpoint, Request& request,
+                                            Parser& parser) {
+  error_code error;
+  parser.header_limit(kMaxHeaderBytes);
+  parser.body_limit(kMaxBodyBytes);
+  beast::flat_buffer buffer(kMaxHeaderBytes + kMaxBodyBytes);
+  if (!connected())
+    co_await stream_.async_connect(endpoint, asio::redirect_error(asio::use_awaitable, error));
   if (!error) co_await http::async_write(stream_, request, asio::redirect_error(asio::use_awaitable, error));
   if (!error)
-    co_await http::async_read(stream_, buffer_, parser, asio::redirect_error(asio::use_awaitable, error));
-  if (error || !parser.keep_alive()) stream_.close();
-  if (error) co_return tl::unexpected(describe(error));
-  co_return Response{static_cast<int>(parser.get().result_int()), std::move(parser.get().body())};
+    co_await http::async_read(stream_, buffer, parser, asio::redirect_error(asio::use_awaitable, error));
+  const bool said_more = buffer.size() > 0;
+  if (error || said_more || !parser.keep_alive()) stream_.close();
+  co_return error;
 }
 
 asio::awaitable<Answer> exchange(Client& client, Task task) {

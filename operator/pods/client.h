@@ -11,9 +11,10 @@
 
 #include <boost/asio/any_io_executor.hpp>
 #include <boost/asio/awaitable.hpp>
-#include <boost/beast/core/flat_buffer.hpp>
+#include <boost/asio/ip/tcp.hpp>
 #include <boost/beast/core/tcp_stream.hpp>
 #include <boost/beast/http/message.hpp>
+#include <boost/beast/http/parser.hpp>
 #include <boost/beast/http/string_body.hpp>
 #include <tl/expected.hpp>
 
@@ -33,7 +34,8 @@ struct Response {
   std::string body = {};
 };
 
-// One request after the other, over one connection as long as the pod keeps it. Not thread-safe.
+// One request after the other, over one connection as long as the pod keeps it: where that was closed since
+// the last answer, what is asked or told is so once more over another. Not thread-safe.
 class Client {
  public:
   using Result = tl::expected<Response, kube::ApiError>;
@@ -47,11 +49,16 @@ class Client {
   // `body` is JSON.
   boost::asio::awaitable<Result> put(std::string path, std::string body);
 
+  bool connected() const { return stream_.socket().is_open(); }
+
  private:
   using Request = boost::beast::http::request<boost::beast::http::string_body>;
   Request request(boost::beast::http::verb verb, const std::string& path) const;
+  using Parser = boost::beast::http::response_parser<boost::beast::http::string_body>;
   boost::asio::awaitable<Result> send(Request request);
-  std::string token_of(const Request& request) const;
+  boost::asio::awaitable<boost::system::error_code> attempt(const boost::asio::ip::tcp::endpoint& endpoint,
+                                                            Request& request, Parser& parser);
+  std::string token_of(const Request& request);
   kube::ApiError describe(const boost::system::error_code& error) const;
 
   std::string ip_;
@@ -59,8 +66,8 @@ class Client {
   std::string pod_uid_;
   const Signer& signer_;
   std::chrono::milliseconds deadline_;
+  RepeatedTokens tokens_;
   boost::beast::tcp_stream stream_;
-  boost::beast::flat_buffer buffer_;
 };
 
 // Tells the pod what is wanted of it, and asks for its report, unless one came as an answer, and its facts.

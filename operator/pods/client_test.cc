@@ -1,6 +1,8 @@
 #include "operator/pods/client.h"
 
+#include <atomic>
 #include <fstream>
+#include <future>
 #include <optional>
 #include <utility>
 
@@ -181,6 +183,34 @@ TEST(ClientTest, ARefusedConnectionIsATransportError) {
     port = gone.port();
   }
   EXPECT_EQ(get("127.0.0.1", port).error().reason, kReasonTransport);
+}
+
+// Answers once over each connection and closes it then, as a pod does with one that was idle for long.
+TEST(ClientTest, AsksAgainOverAnotherConnectionWhereTheKeptOneWasClosed) {
+  std::promise<void> closed;
+  std::atomic<int> connections{0};
+  LoopbackServer server([&](const LoopbackConnection& connection, const std::string&) {
+    connection.send("HTTP/1.1 200 OK\r\nContent-Length: 2\r\n\r\n{}");
+    if (++connections == 1) connection.end(), closed.set_value();
+    connection.wait_for_close();
+  });
+  asio::io_context loop;
+  Client client(loop.get_executor(), "127.0.0.1", server.port(), "uid-1", test_signer());
+  ASSERT_TRUE(run(loop, client.get("/admin/facts")));
+  ASSERT_TRUE(client.connected());
+  closed.get_future().wait();
+  const auto again = run(loop, client.get("/admin/facts"));
+  ASSERT_TRUE(again) << again.error().to_string();
+  EXPECT_EQ(again->body, "{}");
+  EXPECT_EQ(connections, 2);
+}
+
+TEST(ClientTest, WhatAPodSaysUnaskedEndsItsConnection) {
+  LoopbackServer server(say("HTTP/1.1 200 OK\r\nContent-Length: 0\r\n\r\nHTTP/1.1 200 OK\r\n"));
+  asio::io_context loop;
+  Client client(loop.get_executor(), "127.0.0.1", server.port(), "uid-1", test_signer());
+  EXPECT_TRUE(run(loop, client.get("/admin/facts")));
+  EXPECT_FALSE(client.connected());
 }
 
 // The administration port of a pod, which keeps its connections.

@@ -13,6 +13,7 @@
 #include "pool/common/runtime/bounded_work.h"
 #include "pool/common/runtime/clock.h"
 #include "pool/common/runtime/coroutine.h"
+#include "pool/common/runtime/descriptors.h"
 #include "pool/common/runtime/log.h"
 
 namespace storagepool::pods {
@@ -63,7 +64,8 @@ LivePods::LivePods(std::uint16_t port, const Signer& signer, runtime::Metrics& m
       followed_(gauge(metrics.registry(), "storagepool_pods_followed", "Pods that are asked for reports")),
       silent_(gauge(metrics.registry(), "storagepool_pods_silent",
                     "Pods of those that do not answer, or refuse")),
-      schedule_(std::random_device{}()) {
+      schedule_(std::random_device{}()),
+      most_kept_(std::min(kMostKept, runtime::most_descriptors() / 2)) {
   thread_ = std::jthread([this] {
     const auto work = asio::make_work_guard(loop_);
     loop_.run();
@@ -100,12 +102,15 @@ void LivePods::ask_due() {
   const runtime::BoundedWork work("asking pods", kStepLimit);
   posted_ = false;
   std::vector<Task> tasks;
+  std::vector<std::uint64_t> forgotten;
   std::optional<Schedule::TimePoint> next;
   {
     const std::lock_guard lock(mutex_);
+    forgotten = schedule_.take_forgotten();
     tasks = schedule_.take(runtime::steady_now());
     next = schedule_.next_due();
   }
+  for (const std::uint64_t id : forgotten) kept_.erase(id);
   for (Task& task : tasks) runtime::spawn(loop_.get_executor(), "asking a pod", ask(std::move(task)));
   if (!next) {
     due_.cancel();
@@ -120,16 +125,22 @@ void LivePods::ask_due() {
 asio::awaitable<void> LivePods::ask(Task task) {
   const std::uint64_t id = task.id;
   Answer answer{.outcome = Outcome::kUnreadable, .failure = "asking it failed"};
+  std::unique_ptr<Client> client = client_for(task);
   try {
-    Client client(loop_.get_executor(), task.ip, port_, task.uid, signer_);
-    answer = co_await exchange(client, std::move(task));
+    answer = co_await exchange(*client, std::move(task));
   } catch (const std::exception& error) {
+    client.reset();
     log::error("asking a pod failed", {{"detail", error.what()}});
   }
-  finish(id, std::move(answer));
+  finish(id, std::move(answer), std::move(client));
 }
 
-void LivePods::finish(std::uint64_t id, Answer answer) {
+std::unique_ptr<Client> LivePods::client_for(const Task& task) {
+  if (auto kept = kept_.extract(task.id)) return std::move(kept.mapped());
+  return std::make_unique<Client>(loop_.get_executor(), task.ip, port_, task.uid, signer_);
+}
+
+void LivePods::finish(std::uint64_t id, Answer answer, std::unique_ptr<Client> client) {
   const runtime::BoundedWork work("taking a pod's answer", kStepLimit);
   asked_.Add({{"result", name_of(answer.outcome)}}).Increment();
   Schedule::Finished finished;
@@ -138,6 +149,9 @@ void LivePods::finish(std::uint64_t id, Answer answer) {
     finished = schedule_.finished(id, std::move(answer), runtime::steady_now());
     silent_.Set(static_cast<double>(schedule_.silent()));
   }
+  const bool soon = finished.next && *finished.next <= kKeptUntilNext;
+  if (soon && client && client->connected() && kept_.size() < most_kept_)
+    kept_.emplace(id, std::move(client));
   if (const auto& age = finished.age) age_.Observe(std::chrono::duration<double>(*age).count());
   if (const auto& changed = finished.changed) changed_(*changed);
   ask_due();

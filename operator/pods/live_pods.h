@@ -2,8 +2,12 @@
 #pragma once
 
 #include <atomic>
+#include <chrono>
+#include <cstddef>
 #include <cstdint>
 #include <functional>
+#include <map>
+#include <memory>
 #include <mutex>
 #include <thread>
 #include <utility>
@@ -18,6 +22,13 @@
 #include "pool/common/runtime/metrics.h"
 
 namespace storagepool::pods {
+
+// Connections to pods are kept while their pods are followed and asked again soon: so many, and not more than
+// half of the descriptors that the process may have.
+inline constexpr std::size_t kMostKept = 2048;
+inline constexpr std::chrono::seconds kKeptUntilNext{30};
+
+class Client;
 
 class LivePods final : public Pods {
  public:
@@ -35,7 +46,8 @@ class LivePods final : public Pods {
  private:
   void ask_due();
   boost::asio::awaitable<void> ask(Task task);
-  void finish(std::uint64_t id, Answer answer);
+  std::unique_ptr<Client> client_for(const Task& task);
+  void finish(std::uint64_t id, Answer answer, std::unique_ptr<Client> client);
 
   const std::uint16_t port_;
   const Signer& signer_;
@@ -51,6 +63,8 @@ class LivePods final : public Pods {
 
   boost::asio::io_context loop_{1};
   boost::asio::steady_timer due_{loop_};
+  const std::size_t most_kept_;
+  std::map<std::uint64_t, std::unique_ptr<Client>> kept_;  // by the task, while nothing is asked
   std::jthread thread_;
 };
 

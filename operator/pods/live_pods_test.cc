@@ -2,6 +2,7 @@
 
 #include <atomic>
 #include <condition_variable>
+#include <functional>
 #include <map>
 #include <mutex>
 
@@ -23,8 +24,10 @@ class LivePodsTest : public ::testing::Test {
       : server_([this](const kube::LoopbackConnection& peer, std::string request) {
           for (; !request.empty(); request = peer.receive()) {
             if (silent_) return peer.wait_for_close();
+            ++answers_;
             if (!peer.send(answer(request))) return;
           }
+          ++closed_;
         }),
         pods_(server_.port(), signer_, metrics_, [this](const kube::ObjectKey& key) {
           const std::lock_guard lock(mutex_);
@@ -47,6 +50,14 @@ class LivePodsTest : public ::testing::Test {
     return changed_.wait_for(lock, 10s, [&] { return changes_["audit"] >= count; });
   }
 
+  static bool wait_until(const std::function<bool()>& condition) {
+    const auto deadline = std::chrono::steady_clock::now() + 10s;
+    while (!condition() && std::chrono::steady_clock::now() < deadline) std::this_thread::yield();
+    return condition();
+  }
+
+  std::atomic<int> answers_{0};
+  std::atomic<int> closed_{0};  // connections, by the operator
   std::atomic<bool> silent_{false};
   std::atomic<std::int64_t> generation_{3};
   std::mutex mutex_;
@@ -80,9 +91,24 @@ TEST_F(LivePodsTest, APodIsAskedToldAndFoundSilent) {
 TEST_F(LivePodsTest, EndsWhileAPodIsBeingAsked) {
   silent_ = true;
   pods_.follow(audit_, wanted());
-  const auto deadline = std::chrono::steady_clock::now() + 10s;
-  while (server_.requests() == 0 && std::chrono::steady_clock::now() < deadline) std::this_thread::yield();
-  EXPECT_GT(server_.requests(), 0);
+  EXPECT_TRUE(wait_until([&] { return server_.requests() > 0; }));
+}
+
+TEST_F(LivePodsTest, AConnectionIsKeptUntilItsPodGoes) {
+  pods_.follow(audit_, wanted());
+  ASSERT_TRUE(wait_until([&] { return answers_ >= 20; }));
+  EXPECT_EQ(server_.requests(), 1) << "connections";
+  EXPECT_EQ(closed_, 0);
+  pods_.follow(audit_, {});
+  EXPECT_TRUE(wait_until([&] { return closed_ == 1; }));
+}
+
+TEST_F(LivePodsTest, NoneIsKeptForAPodThatIsAskedSeldom) {
+  Wanted seldom = wanted();
+  seldom.period = 1h;
+  pods_.follow(audit_, seldom);
+  EXPECT_TRUE(wait_until([&] { return closed_ == 1; }));
+  EXPECT_EQ(server_.requests(), 1);
 }
 
 }  // namespace

@@ -136,6 +136,7 @@ void Schedule::forget(std::uint64_t id) {
   take_out(pod, id);
   if (is_silent(pod.answer)) --silent_;
   pods_.erase(id);
+  forgotten_.push_back(id);
 }
 
 void Schedule::take_out(Pod& pod, std::uint64_t id) {
@@ -203,9 +204,11 @@ Schedule::Finished Schedule::finished(std::uint64_t id, Answer answer, TimePoint
   trim(answer);
   const Answer before = essence(pod.answer);
   const bool was_silent = is_silent(pod.answer);
-  const milliseconds delay = take_answer(pod, std::move(answer));
+  const milliseconds delay = jittered(take_answer(pod, std::move(answer)));
   silent_ += static_cast<std::size_t>(is_silent(pod.answer)) - static_cast<std::size_t>(was_silent);
-  ask_at(pod, id, std::exchange(pod.again, false) ? kAtOnce : now + jittered(delay));
+  const bool again = std::exchange(pod.again, false);
+  ask_at(pod, id, again ? kAtOnce : now + delay);
+  finished.next = again ? milliseconds(0) : delay;
   if (essence(pod.answer) != before) {
     finished.changed = pod.storage_pool;
     storage_pools_.at(pod.storage_pool).version = ++last_version_;

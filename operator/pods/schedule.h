@@ -55,10 +55,13 @@ class Schedule {
   // Those that are due, as far as there are places. Each ends with `finished`.
   std::vector<Task> take(TimePoint now);
   struct Finished {
-    std::optional<kube::ObjectKey> changed;             // the StoragePool, if what reconciling reads differs
-    std::optional<std::chrono::milliseconds> age = {};  // of the report whose place another has taken
+    std::optional<kube::ObjectKey> changed;              // the StoragePool, if what reconciling reads differs
+    std::optional<std::chrono::milliseconds> age = {};   // of the report whose place another has taken
+    std::optional<std::chrono::milliseconds> next = {};  // until it is due again; absent: it was forgotten
   };
   Finished finished(std::uint64_t id, Answer answer, TimePoint now);
+  // Tasks of which none comes again, since this was called last.
+  std::vector<std::uint64_t> take_forgotten() { return std::exchange(forgotten_, {}); }
   // When `take` gives something next, unless something changes.
   std::optional<TimePoint> next_due() const;
 
@@ -96,7 +99,8 @@ class Schedule {
   std::chrono::milliseconds jittered(std::chrono::milliseconds delay);
 
   std::map<kube::ObjectKey, StoragePool> storage_pools_;
-  std::map<std::uint64_t, Pod> pods_;
+  std::map<std::uint64_t, Pod> pods_;  // by the id of their tasks
+  std::vector<std::uint64_t> forgotten_;
   std::uint64_t last_id_ = 0;
   std::uint64_t last_version_ = 0;
   std::array<std::set<std::pair<TimePoint, std::uint64_t>>, 2> queues_;

@@ -261,5 +261,20 @@ TEST_F(ScheduleTest, AShorterPeriodHoldsFromTheLastAnswerOn) {
   taken();
 }
 
+TEST_F(ScheduleTest, SaysWhenAPodIsDueAgainAndWhichTasksDoNotComeAgain) {
+  follow({pod("1"), pod("2")});
+  const std::vector<Task> tasks = schedule_.take(now_);
+  ASSERT_THAT(tasks, SizeIs(2));
+  const auto next = schedule_.finished(tasks[0].id, says(3), now_).next;
+  ASSERT_TRUE(next);
+  EXPECT_GE(*next, 9s);
+  EXPECT_LE(*next, 11s);
+  EXPECT_THAT(schedule_.take_forgotten(), IsEmpty());
+  follow({pod("3", 1)});
+  EXPECT_THAT(schedule_.take_forgotten(), ::testing::UnorderedElementsAre(tasks[0].id, tasks[1].id));
+  EXPECT_THAT(schedule_.take_forgotten(), IsEmpty());
+  EXPECT_FALSE(schedule_.finished(tasks[1].id, says(3), now_).next);
+}
+
 }  // namespace
 }  // namespace storagepool::pods

@@ -71,4 +71,14 @@ std::string Signer::token(const SignedRequest& request, runtime::Timestamp now) 
   return sign(claims.dump(-1, ' ', false, nlohmann::json::error_handler_t::replace));
 }
 
+const std::string& RepeatedTokens::token(const Signer& signer, const SignedRequest& request,
+                                         runtime::Timestamp now) {
+  auto known = by_path_.find(request.path);
+  if (known == by_path_.end()) known = by_path_.emplace(request.path, Signed()).first;
+  Signed& last = known->second;
+  const bool fresh = last.at <= now && now - last.at < kTokenReuse;  // a clock may be set back
+  if (last.token.empty() || !fresh) last = {now, signer.token(request, now)};
+  return last.token;
+}
+
 }  // namespace storagepool::pods

@@ -5,6 +5,7 @@
 
 #include <chrono>
 #include <cstddef>
+#include <map>
 #include <memory>
 #include <string>
 #include <string_view>
@@ -18,6 +19,8 @@ namespace storagepool::pods {
 inline constexpr std::size_t kSeedBytes = 32;
 // How long a token is valid. A pod's clock may differ by another minute.
 inline constexpr std::chrono::seconds kTokenLife{30};
+// How long one is sent again with the same request: it stays valid for as long as a pod takes to read it.
+inline constexpr std::chrono::seconds kTokenReuse{20};
 
 struct SignedRequest {
   std::string_view pod_uid;
@@ -44,6 +47,21 @@ class Signer {
     void operator()(EVP_PKEY* key) const { EVP_PKEY_free(key); }
   };
   std::unique_ptr<EVP_PKEY, Free> key_;
+};
+
+// The tokens of the requests without a body that one pod is sent again and again. A signature takes longer
+// than all else of a request. Not thread-safe.
+class RepeatedTokens {
+ public:
+  // `request.path` is one of a few.
+  const std::string& token(const Signer& signer, const SignedRequest& request, runtime::Timestamp now);
+
+ private:
+  struct Signed {
+    runtime::Timestamp at{};
+    std::string token;
+  };
+  std::map<std::string, Signed, std::less<>> by_path_;
 };
 
 }  // namespace storagepool::pods

@@ -70,5 +70,29 @@ TEST(Signer, AnotherRequestHasAnotherToken) {
   EXPECT_NE(signer.token(request, now + kTokenLife), token);
 }
 
+TEST(RepeatedTokens, ARequestIsSignedAnewWhileItsTokenHasLifeLeft) {
+  const Signer signer(std::string(kSeedBytes, 'k'));
+  RepeatedTokens tokens;
+  const runtime::Timestamp now = *runtime::parse_timestamp("2026-03-04T05:06:07Z");
+  const SignedRequest request{"uid-1", "GET", "/admin/settings", ""};
+  const std::string first = tokens.token(signer, request, now);
+  EXPECT_EQ(first, signer.token(request, now));
+  EXPECT_EQ(tokens.token(signer, request, now + kTokenReuse - std::chrono::milliseconds(1)), first);
+  EXPECT_EQ(tokens.token(signer, request, now + kTokenReuse), signer.token(request, now + kTokenReuse));
+  EXPECT_LT(kTokenReuse, kTokenLife);
+}
+
+TEST(RepeatedTokens, EachPathHasItsOwnAndAClockThatWasSetBackSignsAnew) {
+  const Signer signer(std::string(kSeedBytes, 'k'));
+  RepeatedTokens tokens;
+  const runtime::Timestamp now = *runtime::parse_timestamp("2026-03-04T05:06:07Z");
+  const SignedRequest report{"uid-1", "GET", "/admin/settings", ""};
+  const SignedRequest facts{"uid-1", "GET", "/admin/facts", ""};
+  tokens.token(signer, report, now);
+  EXPECT_EQ(tokens.token(signer, facts, now), signer.token(facts, now));
+  const auto earlier = now - std::chrono::seconds(1);
+  EXPECT_EQ(tokens.token(signer, report, earlier), signer.token(report, earlier));
+}
+
 }  // namespace
 }  // namespace storagepool::pods

@@ -1,31 +1,18 @@
 // datastorage: the program in every managed pod. See pool/service/app.h.
 #include <malloc.h>
-#include <sys/resource.h>
 
 #include <exception>
 #include <iostream>
 
+#include "pool/common/runtime/descriptors.h"
 #include "pool/common/runtime/log.h"
 #include "pool/postgres/connect.h"
 #include "pool/service/app.h"
 #include "pool/service/config/options.h"
 
-namespace {
-
-// Container runtimes start programs with 1,024, which is less than there may be connections; without any left
-// no port accepts, that of health neither.
-void use_all_descriptors() {
-  rlimit limit{};
-  if (::getrlimit(RLIMIT_NOFILE, &limit) != 0) return;
-  limit.rlim_cur = limit.rlim_max;
-  ::setrlimit(RLIMIT_NOFILE, &limit);
-}
-
-}  // namespace
-
 int main(int argc, char** argv) {
   mallopt(M_ARENA_MAX, 1);  // one thread does the work; further arenas would only hold memory
-  use_all_descriptors();
+  storagepool::runtime::use_all_descriptors();
   try {
     storagepool::postgres::forget_libpq_environment();
     const auto options = storagepool::service::parse_options(argc, argv, std::cout, std::cerr);

@@ -34,6 +34,8 @@ class LoopbackConnection {
     }
     return true;
   }
+  // The other side finds the end after what was sent.
+  void end() const { ::shutdown(socket_, SHUT_WR); }
   // Until the other side closes.
   void wait_for_close() const {
     char byte = 0;
