@@ -59,8 +59,12 @@ Look::Look(Cluster& cluster, pods::Pods& pods, const Options& options, SharedLed
   } else {
     stall_ = Reason{"InvalidSpec", join(spec.error())};
   }
-  if (memory_.generation != kube::generation(*object_)) memory_.progressed_at = now.steady;
-  memory_.generation = kube::generation(*object_);
+  // After a start nothing has just changed where all is as the status says.
+  const bool known = memory_.generation > 0 || has_condition(previous_, kReady, Truth::kTrue);
+  const std::int64_t before = memory_.generation > 0 ? memory_.generation : previous_.observed_generation;
+  const std::int64_t generation = kube::generation(*object_);
+  if (!known || before != generation) memory_.progressed_at = now.steady;
+  memory_.generation = generation;
 }
 
 tl::expected<Outcome, kube::ApiError> Look::run() {

@@ -222,6 +222,24 @@ TEST_F(Reconcile, PodsAreAskedMoreOftenWhileSomethingIsAwaitedOfThem) {
   EXPECT_EQ(report_period(), 2s);
 }
 
+TEST_F(Reconcile, AStartOfTheOperatorIsNoReasonToAskPodsMoreOftenWhereAllIsReady) {
+  settle();
+  restart_operator();
+  ASSERT_TRUE(look());
+  EXPECT_EQ(report_period(), 10s);
+  change_spec("/spec/pool", {{"maxOpenConns", 4}});
+  restart_operator();
+  ASSERT_TRUE(look());
+  EXPECT_NE(report_period(), 10s) << "what was changed meanwhile";
+  settle();
+  now_.steady += 60s;
+  cluster_.pods.begin()->second.reachable = false;
+  settle();
+  restart_operator();
+  ASSERT_TRUE(look());
+  EXPECT_EQ(report_period(), 500ms) << "what is not Ready may be soon";
+}
+
 TEST_F(Reconcile, WhatWasGrantedIsSentEvenWhereTheLookFails) {
   settle();
   change_spec("/spec/pool", {{"maxOpenConns", 4}});
