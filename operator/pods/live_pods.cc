@@ -87,7 +87,7 @@ std::uint64_t LivePods::version(const kube::ObjectKey& storage_pool) const {
   return schedule_.version(storage_pool);
 }
 
-void LivePods::follow(const kube::ObjectKey& storage_pool, const Wanted& wanted) {
+void LivePods::follow(const kube::ObjectKey& storage_pool, const WantedPods& wanted) {
   {
     const std::lock_guard lock(mutex_);
     schedule_.follow(storage_pool, wanted, runtime::steady_now());

@@ -41,7 +41,7 @@ class LivePods final : public Pods {
 
   Answer latest(const kube::ObjectKey& storage_pool, const PodRun& run) const override;
   std::uint64_t version(const kube::ObjectKey& storage_pool) const override;
-  void follow(const kube::ObjectKey& storage_pool, const Wanted& wanted) override;
+  void follow(const kube::ObjectKey& storage_pool, const WantedPods& wanted) override;
 
  private:
   void ask_due();

@@ -44,7 +44,7 @@ class LivePodsTest : public ::testing::Test {
                                  : settings::to_json(report);
     return "HTTP/1.1 200 OK\r\nContent-Length: " + std::to_string(body.size()) + "\r\n\r\n" + body;
   }
-  static Wanted wanted() { return {.period = 10ms, .pods = {{.run = {.uid = "u", .ip = "127.0.0.1"}}}}; }
+  static WantedPods wanted() { return {{.run = {.uid = "u", .ip = "127.0.0.1"}, .period = 10ms}}; }
   bool wait_for_changes(int count) {
     std::unique_lock lock(mutex_);
     return changed_.wait_for(lock, 10s, [&] { return changes_["audit"] >= count; });
@@ -71,17 +71,17 @@ class LivePodsTest : public ::testing::Test {
 };
 
 TEST_F(LivePodsTest, APodIsAskedToldAndFoundSilent) {
-  Wanted change = wanted();
+  WantedPods change = wanted();
   pods_.follow(audit_, change);
   ASSERT_TRUE(wait_for_changes(1));
-  EXPECT_EQ(pods_.latest(audit_, change.pods[0].run).report->applied_generation, 3);
-  change.pods[0].settings = settings::SettingsChange{4, {}};
+  EXPECT_EQ(pods_.latest(audit_, change[0].run).report->applied_generation, 3);
+  change[0].settings = settings::SettingsChange{4, {}};
   pods_.follow(audit_, change);
   ASSERT_TRUE(wait_for_changes(2));
-  EXPECT_EQ(pods_.latest(audit_, change.pods[0].run).report->applied_generation, 4);
+  EXPECT_EQ(pods_.latest(audit_, change[0].run).report->applied_generation, 4);
   silent_ = true;
   ASSERT_TRUE(wait_for_changes(3));
-  EXPECT_EQ(pods_.latest(audit_, change.pods[0].run).outcome, Outcome::kUnreachable);
+  EXPECT_EQ(pods_.latest(audit_, change[0].run).outcome, Outcome::kUnreachable);
   EXPECT_THAT(metrics_.serialize(), HasSubstr("storagepool_pods_silent 1"));
   EXPECT_THAT(metrics_.serialize(), HasSubstr("storagepool_pod_reports_total{result=\"answered\"}"));
   pods_.follow(audit_, {});
@@ -104,8 +104,8 @@ TEST_F(LivePodsTest, AConnectionIsKeptUntilItsPodGoes) {
 }
 
 TEST_F(LivePodsTest, NoneIsKeptForAPodThatIsAskedSeldom) {
-  Wanted seldom = wanted();
-  seldom.period = 1h;
+  WantedPods seldom = wanted();
+  seldom[0].period = 1h;
   pods_.follow(audit_, seldom);
   EXPECT_TRUE(wait_until([&] { return closed_ == 1; }));
   EXPECT_EQ(server_.requests(), 1);

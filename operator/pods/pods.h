@@ -46,17 +46,15 @@ struct PodRun {
 
 struct WantedPod {
   PodRun run;
-  bool ready = false;  // in Kubernetes; a change of it is a reason to ask at once
+  bool ready = false;                        // in Kubernetes; a change of it is a reason to ask at once
+  std::chrono::milliseconds period{10'000};  // while it answers it is asked this often
   // To be put in force, of which the pod is sent the settings that it knows, and whether it leaves. Tried
   // until a report shows it or a look no longer wants it.
   std::optional<settings::SettingsChange> settings = {};
   std::optional<bool> leaving = {};
 };
 
-struct Wanted {
-  std::chrono::milliseconds period{10'000};  // a pod that answers is asked about this often
-  std::vector<WantedPod> pods;               // with different uids
-};
+using WantedPods = std::vector<WantedPod>;  // with different uids
 
 // Thread-safe; no call blocks for longer than a lock.
 class Pods {
@@ -72,7 +70,7 @@ class Pods {
   // Another number whenever a pod's word differs in what reconciling reads.
   virtual std::uint64_t version(const kube::ObjectKey& storage_pool) const = 0;
   // Takes the place of what was wanted before. Pods that are not named are forgotten.
-  virtual void follow(const kube::ObjectKey& storage_pool, const Wanted& wanted) = 0;
+  virtual void follow(const kube::ObjectKey& storage_pool, const WantedPods& wanted) = 0;
 };
 
 }  // namespace storagepool::pods

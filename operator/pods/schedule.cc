@@ -85,23 +85,17 @@ bool is_silent(const Answer& answer) {
 
 }  // namespace
 
-void Schedule::follow(const kube::ObjectKey& storage_pool, const Wanted& wanted, TimePoint now) {
+void Schedule::follow(const kube::ObjectKey& storage_pool, const WantedPods& wanted, TimePoint now) {
   StoragePool& known = storage_pools_[storage_pool];
-  const bool sooner = wanted.period < known.period;
-  known.period = wanted.period;
   std::map<std::string, std::uint64_t> before = std::exchange(known.pods, {});
-  for (const WantedPod& next : wanted.pods) {
+  for (const WantedPod& next : wanted) {
     const auto found = before.find(next.run.uid);
     if (found == before.end() || pods_.at(found->second).wanted.run != next.run) {
       known.pods.emplace(next.run.uid, add(storage_pool, next, now));
       continue;
     }
     const std::uint64_t id = found->second;
-    Pod& pod = pods_.at(id);
-    update(pod, id, next);
-    if (sooner && pod.queued && pod.failures == 0) {
-      ask_at(pod, id, std::min(pod.queued->second, pod.ended + known.period));
-    }
+    update(pods_.at(id), id, next);
     known.pods.emplace(next.run.uid, id);
     before.erase(found);
   }
@@ -123,7 +117,9 @@ void Schedule::update(Pod& pod, std::uint64_t id, const WantedPod& wanted) {
   const bool leaving_changed = pod.wanted.leaving != wanted.leaving;
   const bool at_once = leaving_changed || (wanted.settings && pod.wanted.settings != wanted.settings) ||
                        pod.wanted.ready != wanted.ready;
+  const bool sooner = wanted.period < pod.wanted.period && pod.queued && pod.failures == 0;
   pod.wanted = wanted;
+  if (sooner) ask_at(pod, id, std::min(pod.queued->second, pod.ended + wanted.period));
   if (leaving_changed) {
     pod.superseded = pod.under_way;
     if (wanted.leaving == false && pod.answer.report) pod.answer.report->leaving = false;
@@ -218,7 +214,7 @@ Schedule::Finished Schedule::finished(std::uint64_t id, Answer answer, TimePoint
 
 // How long until the pod is asked again.
 milliseconds Schedule::take_answer(Pod& pod, Answer answer) {
-  const milliseconds period = storage_pools_.at(pod.storage_pool).period;
+  const milliseconds period = pod.wanted.period;
   if (!answer.report) {
     pod.superseded = false;
     ++pod.failures;

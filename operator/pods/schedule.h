@@ -2,8 +2,8 @@
 // carries tasks out and says how they ended.
 //
 // A pod has one exchange under way at most. It is asked at once when it is new, has come to another address
-// or run, becomes ready or ceases to be, or something else is wanted of it; else after the StoragePool's
-// period, or, while it does not answer or do what it is told, after a back-off of its own. Pods that answered
+// or run, becomes ready or ceases to be, or something else is wanted of it; else after its period,
+// or, while it does not answer or do what it is told, after a back-off of its own. Pods that answered
 // last time and all others have places of their own, so that silent ones take nobody's time but each
 // other's.
 #pragma once
@@ -48,7 +48,7 @@ class Schedule {
   // `seed`: of the jitter, a tenth up or down.
   explicit Schedule(std::uint32_t seed) : random_(seed) {}
 
-  void follow(const kube::ObjectKey& storage_pool, const Wanted& wanted, TimePoint now);
+  void follow(const kube::ObjectKey& storage_pool, const WantedPods& wanted, TimePoint now);
   Answer latest(const kube::ObjectKey& storage_pool, const PodRun& run) const;
   std::uint64_t version(const kube::ObjectKey& storage_pool) const;
 
@@ -84,7 +84,6 @@ class Schedule {
     bool superseded = false;  // what is under way began before it was last said whether the pod leaves
   };
   struct StoragePool {
-    std::chrono::milliseconds period{};
     std::uint64_t version = 0;
     std::map<std::string, std::uint64_t> pods;  // by uid
   };

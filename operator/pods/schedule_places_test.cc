@@ -99,7 +99,7 @@ TEST_F(ScheduleTest, RandomCallsLoseNoPod) {
             if (!pods.empty() && random() % 3 == 0) pods.back().leaving = random() % 2 == 0;
             if (!pods.empty() && random() % 3 == 0) pods.back().ready = true;
           }
-          schedule.follow(kAudit, {.period = 10s, .pods = pods}, now_);
+          schedule.follow(kAudit, pods, now_);
           // What was under way for one that was forgotten ends some time; a new one may be asked meanwhile.
           for (const auto& [ip, task] : std::exchange(under_way, {}))
             schedule.finished(task.id, silence(), now_);

@@ -116,7 +116,7 @@ TEST_F(ClaimsOf, WhatIsGoneIsForgottenOnceItsPodsAreGone) {
   outcome = look();
   ASSERT_TRUE(outcome);
   EXPECT_FALSE(outcome->requeue_after);
-  EXPECT_THAT(cluster_.wanted.at(kAudit).pods, IsEmpty());
+  EXPECT_THAT(cluster_.wanted.at(kAudit), IsEmpty());
 }
 
 TEST_F(ClaimsOf, AnInvalidSpecKeepsItsClaimAfterARestart) {

@@ -257,13 +257,16 @@ void Look::take_pods(const std::vector<kube::ObjectPtr>& objects) {
 
 // Also where the look has failed: what was granted before that is in force.
 void Look::follow_pods() {
-  pods::Wanted wanted{.period = report_period(), .pods = {}};
+  pods::WantedPods wanted;
+  const std::chrono::milliseconds usual = report_period(awaits_pods());
+  const std::chrono::milliseconds awaited = report_period(true);
   for (const PodState& pod : pods_) {
     if (finished_) break;
-    wanted.pods.push_back({.run = run_of(pod.view, pods_),
-                           .ready = pod.view.ready,
-                           .settings = pod.settings,
-                           .leaving = pod.leaving});
+    wanted.push_back({.run = run_of(pod.view, pods_),
+                      .ready = pod.view.ready,
+                      .period = awaits(pod.view) ? awaited : usual,
+                      .settings = pod.settings,
+                      .leaving = pod.leaving});
   }
   reports_.follow(kube::key_of(*object_), wanted);
 }
@@ -329,11 +332,17 @@ void Look::record(kube::Event event) {
   cluster_.record(event);
 }
 
-// Something is awaited that a report shows.
+// Something is awaited that the report of any pod may show.
 bool Look::awaits_pods() const {
   if (!step_) return false;
-  return !step_->unconfirmed.empty() || step_->leaving || step_->awaits_journal || awaits_departed() ||
+  return step_->leaving || step_->awaits_journal || awaits_departed() ||
          step_->plan.shortage == sizing::Shortage::kFactsUnknown;
+}
+
+// That of this one alone does.
+bool Look::awaits(const PodView& pod) const {
+  return step_ && std::find(step_->unconfirmed.begin(), step_->unconfirmed.end(), pod.name) !=
+                      step_->unconfirmed.end();
 }
 
 // The claim cannot be lowered for them.
@@ -344,7 +353,7 @@ bool Look::awaits_departed() const {
   return departed.may_linger(now_.steady) || (ceiling_is_high && departed.has_vanished(now_.steady));
 }
 
-std::chrono::milliseconds Look::report_period() const {
+std::chrono::milliseconds Look::report_period(bool awaited) const {
   const bool away = std::any_of(pods_.begin(), pods_.end(), [](const PodState& pod) {
     const auto& facts = pod.answer.facts;
     return facts && (!facts->reachable || facts->refused);
@@ -353,8 +362,8 @@ std::chrono::milliseconds Look::report_period() const {
   const auto& workload = memory_.workload.view();
   const bool watchful = workload && !workload->workload.volumes && spec_.journal_bytes > 0;
   const bool recent = now_.steady - memory_.progressed_at < kProgressPeriod;
-  if (awaits_pods() && recent) return std::min<std::chrono::milliseconds>(kProgressing, options_.resync);
-  if (awaits_pods() || away || watchful || recent)
+  if (awaited && recent) return std::min<std::chrono::milliseconds>(kProgressing, options_.resync);
+  if (awaited || away || watchful || recent)
     return std::min<std::chrono::milliseconds>(kWaiting, options_.resync);
   return options_.resync;
 }

@@ -86,9 +86,10 @@ class Look {
   Desired desired() const;
   void follow_pods();
   bool awaits_pods() const;
+  bool awaits(const PodView& pod) const;
   bool awaits_first_answers() const;
   bool awaits_departed() const;
-  std::chrono::milliseconds report_period() const;
+  std::chrono::milliseconds report_period(bool awaited) const;
   std::chrono::milliseconds requeue_after() const;
   kube::ObjectKey child(const std::string& name) const { return {identity_.name_space, name}; }
 

@@ -216,10 +216,12 @@ TEST_F(Reconcile, PodsAreAskedMoreOftenWhileSomethingIsAwaitedOfThem) {
   cluster_.pod("audit-1").report.open = 9;
   change_spec("/spec/pool", {{"maxOpenConns", 4}});
   ASSERT_TRUE(look());
-  EXPECT_EQ(report_period(), 500ms);
+  EXPECT_EQ(report_period(1), 500ms);
+  EXPECT_EQ(report_period(0), 2s) << "it has confirmed";
   now_.steady += 60s;
   ASSERT_TRUE(look());
-  EXPECT_EQ(report_period(), 2s);
+  EXPECT_EQ(report_period(1), 2s);
+  EXPECT_EQ(report_period(0), 10s);
 }
 
 TEST_F(Reconcile, AStartOfTheOperatorIsNoReasonToAskPodsMoreOftenWhereAllIsReady) {
@@ -238,6 +240,7 @@ TEST_F(Reconcile, AStartOfTheOperatorIsNoReasonToAskPodsMoreOftenWhereAllIsReady
   restart_operator();
   ASSERT_TRUE(look());
   EXPECT_EQ(report_period(), 500ms) << "what is not Ready may be soon";
+  EXPECT_EQ(report_period(1), 2s);
 }
 
 TEST_F(Reconcile, WhatWasGrantedIsSentEvenWhereTheLookFails) {

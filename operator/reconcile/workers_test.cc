@@ -101,7 +101,7 @@ class GuardedCluster final : public Cluster, public pods::Pods {
   pods::Answer latest(const kube::ObjectKey& pool, const pods::PodRun& run) const override {
     return with([&](FakeCluster& c) { return c.latest(pool, run); });
   }
-  void follow(const kube::ObjectKey& pool, const pods::Wanted& wanted) override {
+  void follow(const kube::ObjectKey& pool, const pods::WantedPods& wanted) override {
     with([&](FakeCluster& c) { c.follow(pool, wanted); });
   }
 

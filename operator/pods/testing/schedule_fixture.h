@@ -36,7 +36,8 @@ class ScheduleTest : public ::testing::Test {
     return {.run = {.uid = name, .ip = "10.0.0." + name, .restarts = restarts}};
   }
   void follow(std::vector<WantedPod> pods, std::chrono::milliseconds period = 10s) {
-    schedule_.follow(kAudit, {.period = period, .pods = std::move(pods)}, now_);
+    for (WantedPod& pod : pods) pod.period = period;
+    schedule_.follow(kAudit, pods, now_);
   }
   // Exactly one task is due.
   Task taken() {

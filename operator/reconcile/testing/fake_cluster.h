@@ -46,7 +46,7 @@ class FakeCluster final : public Cluster, public pods::Pods {
   settings::FactsReport new_pods_say;
   std::map<std::string, settings::ServerFacts> admitting;  // candidates, by "host:port/database"
   runtime::TimePoint asked{};                              // when pods were asked for what they say
-  std::map<kube::ObjectKey, pods::Wanted> wanted;          // of the last look at each
+  std::map<kube::ObjectKey, pods::WantedPods> wanted;      // of the last look at each
   bool pods_have_news = false;                             // since the last look
   bool tells_sessions = true;                              // PostgreSQL, to the pods
   std::map<std::string, std::int64_t> left_behind;         // sessions of pods that are gone
@@ -229,9 +229,9 @@ class FakeCluster final : public Cluster, public pods::Pods {
     }
     return answer;
   }
-  void follow(const kube::ObjectKey& pool, const pods::Wanted& change) override {
+  void follow(const kube::ObjectKey& pool, const pods::WantedPods& change) override {
     wanted[pool] = change;
-    for (const pods::WantedPod& pod : change.pods) {
+    for (const pods::WantedPod& pod : change) {
       const auto found = pods.find(pod.run.ip);
       if (found != pods.end() && found->second.reachable) tell(found->second.report, pod);
     }

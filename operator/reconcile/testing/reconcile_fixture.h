@@ -79,7 +79,10 @@ class Reconcile : public ::testing::Test {
     object[Json::json_pointer(pointer)] = value;
     cluster_.put(object);
   }
-  std::chrono::milliseconds report_period() const { return cluster_.wanted.at(kAudit).period; }
+  // How often that pod is asked.
+  std::chrono::milliseconds report_period(std::size_t pod = 0) const {
+    return cluster_.wanted.at(kAudit).at(pod).period;
+  }
   Json& pool() { return cluster_.get("StoragePool", "audit"); }
   Json status() { return pool()["status"]; }
   std::string condition(const char* type) {
