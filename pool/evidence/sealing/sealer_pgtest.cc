@@ -185,6 +185,34 @@ TEST_F(SealerTest, FencesOffALongTransaction) {
   EXPECT_THAT(log(), ElementsAre(1, 2, 3));
 }
 
+// Also where a role's transactions have one snapshot: what is read once the lock is had is what counts.
+TEST_F(SealerTest, TheFencePassesNothingThatCommitsBeforeItHasTheLock) {
+  superuser("ALTER ROLE app SET default_transaction_isolation = 'repeatable read'");
+  session_ = open();
+  const auto foreign = open();
+  execute(*foreign, "BEGIN; SELECT pg_current_xact_id()");
+  std::vector<std::uint64_t> expected;
+  for (int at = 1;; ++at) {
+    const auto writer = open();
+    execute(*writer, "BEGIN");
+    execute(*writer, insert_batch(2 * at, static_cast<std::uint64_t>(2 * at)));
+    commit(2 * at + 1, static_cast<std::uint64_t>(2 * at + 1));
+    seal();
+    clock_.pass(5s);
+    FaultyConnection faulty(*session_, at, FaultyConnection::Fault::kBefore,
+                            [&] { execute(*writer, "COMMIT"); });
+    must(try_seal(faulty));
+    expected.push_back(static_cast<std::uint64_t>(2 * at));
+    expected.push_back(static_cast<std::uint64_t>(2 * at + 1));
+    if (faulty.hit().empty() || at == 8) break;
+    clock_.pass(5s);
+    seal();
+    EXPECT_EQ(log(), expected) << faulty.hit();
+  }
+  execute(*foreign, "COMMIT");
+  superuser("ALTER ROLE app RESET ALL");
+}
+
 TEST_F(SealerTest, TheFenceWaitsForWritersThatHaveNotEnded) {
   const auto writer = open();
   execute(*writer, "BEGIN");

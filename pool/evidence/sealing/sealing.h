@@ -12,7 +12,8 @@
 //
 // The order of batches is (incarnation, tx, batch): a function of what is stored, without gaps in the log,
 // and what was acknowledged before another event was sent comes before it. An incarnation is a time in which
-// the server counted its transactions on: a dump that is restored elsewhere begins another.
+// the server counted its transactions on: a dump that is restored elsewhere begins another. Why so:
+// docs/decisions/sealed-behind-the-writers.md.
 #pragma once
 
 #include <compare>
