@@ -35,8 +35,7 @@ TEST_F(Paused, NothingIsWrittenButTheStatus) {
   const Json set = cluster_.get("StatefulSet", "audit");
   for (int i = 0; i < 60; ++i) {
     ASSERT_TRUE(look());
-    EXPECT_THAT(cluster_.wanted.at(kAudit),
-                Each(::testing::Field(&pods::WantedPod::settings, std::nullopt)));
+    EXPECT_THAT(cluster_.wanted.at(kAudit), Each(::testing::Field(&pods::WantedPod::settings, std::nullopt)));
   }
   EXPECT_THAT(cluster_.writes, Each(StartsWith("status ")));
   EXPECT_LE(cluster_.writes.size(), 3U);
