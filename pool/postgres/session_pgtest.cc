@@ -92,6 +92,12 @@ TEST_F(SessionTest, NoSessionCommitsEarlierThanIsDurable) {
   server_->superuser("SELECT pg_reload_conf()");
 }
 
+TEST_F(SessionTest, StatementsAreNotCompiled) {
+  server_->superuser("ALTER ROLE app SET jit = on");
+  EXPECT_EQ(execute(*open(), "SHOW jit")->rows.at(0).at(0), "off");
+  server_->superuser("ALTER ROLE app RESET jit");
+}
+
 TEST_F(SessionTest, LimitsThatTheServerRefusesAreNoStatementsFault) {
   auto session = open();
   session->set_limits(std::chrono::hours{24 * 365}, 0ms, 200);
