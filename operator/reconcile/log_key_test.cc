@@ -66,6 +66,20 @@ TEST_F(LogKey, IsMadeForPodsThatAreThere) {
   EXPECT_THAT(cluster_.writes, Contains(kMake));
 }
 
+TEST_F(LogKey, ThatWasLostIsMadeAgainWhenAsked) {
+  settle();
+  cluster_.objects.erase({"Secret", "audit-log-key"});
+  cluster_.writes.clear();
+  settle();
+  EXPECT_THAT(cluster_.writes, IsEmpty()) << "another key is another log, which is for a person to say";
+  Json set = cluster_.get("StatefulSet", "audit");
+  set["metadata"]["annotations"].erase("storagepool.dev/log-key");
+  cluster_.put(set);
+  settle();
+  EXPECT_EQ(std::ranges::count(cluster_.writes, kMake), 1);
+  EXPECT_TRUE(cluster_.has("Secret", "audit-log-key"));
+}
+
 TEST_F(LogKey, ThatMayNotBeMadeStallsTheStoragePool) {
   cluster_.refuse = kube::ApiError{.status = 403, .reason = "Forbidden", .message = "not with these rights"};
   cluster_.refuse_kind = "Secret";

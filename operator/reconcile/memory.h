@@ -82,7 +82,7 @@ struct Memory {
   std::string server;
   std::vector<std::string> leaving;
   std::vector<std::string> tried;
-  bool log_key_made = false;  // or found
+  bool log_key_made = false;  // or found, while the StatefulSet does not say so
   bool read_servers = false;  // the last two, from the ConfigMap, once
   // Where the spec leads while that is another server; else empty.
   std::string destination;

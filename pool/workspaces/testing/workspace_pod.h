@@ -106,9 +106,7 @@ class WorkspaceTest : public ::testing::Test {
   static bool has_schema(const std::string& database) {
     return sql("SELECT to_regclass('audit_events') IS NOT NULL", database).at(0) == "t";
   }
-  static void lose_schema(const std::string& database) {
-    sql("DROP TABLE audit_events, audit_event_ids, storagepool_schema", database);
-  }
+  static void lose_schema(const std::string& database) { sql("DROP OWNED BY app", database); }
   CreatedWorkspace must_create(Pod& pod, const std::string& name) {
     auto created = run(pod.workspaces.create(name, in(30s)));
     if (!created) throw std::runtime_error(created.error().detail);
