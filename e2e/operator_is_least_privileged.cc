@@ -98,6 +98,7 @@ const std::vector<Allowed>& allowed_everywhere() {
       {"", "configmaps", {"list", "watch", "create", "patch"}},
       {"", "services", {"list", "watch", "create", "patch"}},
       {"", "serviceaccounts", {"list", "watch", "create", "patch"}},
+      {"", "secrets", {"create"}},
       {"", "pods", {"list", "watch"}},
       {"", "namespaces", {"list", "watch"}},
       {"", "persistentvolumeclaims", {"list", "watch", "delete"}},

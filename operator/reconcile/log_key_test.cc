@@ -39,6 +39,13 @@ TEST_F(LogKey, IsMadeOnceBeforeThePods) {
   EXPECT_THAT(cluster_.writes, IsEmpty()) << "neither after a restart";
 }
 
+TEST_F(LogKey, IsNotMadeWhereThereWillBeNoPods) {
+  cluster_.put({{"kind", "Service"}, {"metadata", {{"name", "audit"}, {"namespace", "team"}}}});
+  settle();
+  EXPECT_EQ(condition(kStalled), "True NameTaken");
+  EXPECT_FALSE(cluster_.has("Secret", "audit-log-key"));
+}
+
 TEST_F(LogKey, IsAnotherForEachStoragePool) {
   settle();
   cluster_.put(storage_pool("other", 1));

@@ -120,9 +120,9 @@ Look::Failure Look::work() {
   if (!deleting_) {
     if (auto failure = add_finalizer()) return failure;
     if (refused_) return std::nullopt;
-    if (auto failure = make_log_key()) return failure;
-    if (refused_) return std::nullopt;
     if (auto failure = apply_fixed_children()) return failure;
+    if (refused_) return std::nullopt;
+    if (auto failure = make_log_key()) return failure;
     if (refused_) return std::nullopt;
   }
   observe();

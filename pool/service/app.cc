@@ -150,7 +150,7 @@ App::App(const Options& options, Startup startup)
       event_store_(ingest_, [this] { return !postgres_usable(); }),
       log_key_(options.log_key_file),
       log_({engine_, system_database_, [this] { return postgres_usable(); },
-            [this](const evidence::Alarm& alarm) { metrics_.alarm(evidence::name_of(alarm.kind)); }}),
+            [this](const evidence::Alarm& alarm) { metrics_.alarm(alarm.kind); }}),
       destinations_(workspaces_, system_database_),
       authenticator_(auth_options(options)),
       operator_requests_(options.operator_keys, options.pod_uid, kRereadKeys),

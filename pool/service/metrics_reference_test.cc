@@ -26,7 +26,6 @@ Names exposed() {
   http::Router router;
   const http::Handler handler = metrics.counted(router, router.handler());
   metrics.refusals("api")(auth::Refusal::kMissingHeader);
-  metrics.alarm("ForgedState");
   http::Request request;
   request.path = "/";
   boost::asio::co_spawn(loop, handler(request), boost::asio::use_future);

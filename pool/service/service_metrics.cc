@@ -121,6 +121,8 @@ ServiceMetrics::ServiceMetrics()
                 "How long before it was received an event has been", kLagBuckets)),
       write_seconds_(make(metrics_.registry(), "storagepool_write_duration_seconds",
                           "Time from an acknowledged call's body to its answer", kWriteBuckets)) {
+  for (const evidence::Alarm::Kind kind : evidence::kAlarmKinds)  // at 0 from the start
+    alarms_.Add({{"alarm", std::string(evidence::name_of(kind))}});
   for (const Figure& figure : gauge_figures()) {
     gauges_.push_back(
         &prometheus::BuildGauge().Name(figure.name).Help(figure.help).Register(metrics_.registry()).Add({}));

@@ -74,8 +74,10 @@ class ServiceMetrics {
   // Counts what the gate of a server refuses.
   auth::OnRefused refusals(const std::string& server);
 
-  // Of the log of the system database, by name.
-  void alarm(std::string_view name) { alarms_.Add({{"alarm", std::string(name)}}).Increment(); }
+  // Of the log of the system database.
+  void alarm(evidence::Alarm::Kind kind) {
+    alarms_.Add({{"alarm", std::string(evidence::name_of(kind))}}).Increment();
+  }
 
   // How long before it was received an event has been; how long an acknowledged call of events took.
   void received(std::chrono::duration<double> lag) { lag_.Observe(std::max(0.0, lag.count())); }

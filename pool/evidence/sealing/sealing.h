@@ -16,6 +16,7 @@
 // docs/decisions/sealed-behind-the-writers.md.
 #pragma once
 
+#include <array>
 #include <compare>
 #include <cstdint>
 #include <optional>
@@ -59,6 +60,13 @@ struct Alarm {
   std::string detail{};  // one sentence; no text of a client
   friend bool operator==(const Alarm&, const Alarm&) = default;
 };
+
+inline constexpr std::array kAlarmKinds{
+    Alarm::Kind::kForgedBatch,   Alarm::Kind::kMalformedBatch, Alarm::Kind::kRepeatedBatch,
+    Alarm::Kind::kFutureBatch,   Alarm::Kind::kOutOfOrder,     Alarm::Kind::kForgedState,
+    Alarm::Kind::kStateGone,     Alarm::Kind::kSealsDisagree,  Alarm::Kind::kOtherLog,
+    Alarm::Kind::kLogRolledBack, Alarm::Kind::kMissingBatch,   Alarm::Kind::kAlteredBatch,
+    Alarm::Kind::kNewIncarnation};
 
 // As in metrics and events: "ForgedBatch".
 std::string_view name_of(Alarm::Kind kind);
