@@ -26,7 +26,7 @@ constexpr const char* kLogKey = "audit-log-key";
 class DeleteLeavesNothing : public Scenario {
  protected:
   // What was made for the StoragePool audit and is there, but for the key of its log.
-  std::string left() const {
+  std::string left() {
     std::string names;
     for (const auto& object : list(kKinds, kSelector)) {
       const std::string name = object.at("metadata").at("name");
