@@ -13,6 +13,7 @@
 
 #include "pool/common/encoding/encoding.h"
 #include "pool/evidence/entry.h"
+#include "pool/postgres/connection.h"
 
 namespace storagepool::evidence {
 
@@ -63,6 +64,12 @@ std::string array_of(const Range& range, Write write) {
     text += write(one);
   }
   return text + "}";
+}
+
+// As parameters, one after the other.
+template <typename... Number>
+std::vector<postgres::Parameter> numbers(Number... number) {
+  return {std::to_string(number)...};
 }
 
 // Whether `kept` is what a batch of so many entries can keep: ordinals from 1, ascending.

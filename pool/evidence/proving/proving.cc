@@ -54,11 +54,6 @@ std::unordered_map<std::int64_t, std::string> read_kept(const postgres::Result& 
   return by_batch;
 }
 
-template <typename... Number>
-std::vector<postgres::Parameter> numbers(Number... number) {
-  return {std::to_string(number)...};
-}
-
 }  // namespace
 
 awaitable<tl::expected<postgres::Result, LogError>> LogReader::query(

@@ -3,6 +3,8 @@
 #include <algorithm>
 #include <string_view>
 
+#include "pool/evidence/proving/columns.h"
+
 namespace storagepool::evidence {
 namespace {
 
@@ -30,11 +32,6 @@ postgres::Error error_of(const std::string& what) {
   postgres::Error error;
   error.detail = "sealing: " + what;
   return error;
-}
-
-template <typename... Number>
-std::vector<postgres::Parameter> numbers(Number... number) {
-  return {std::to_string(number)...};
 }
 
 bool is_in_the_way(const postgres::Error& error) {
