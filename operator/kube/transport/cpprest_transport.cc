@@ -9,6 +9,7 @@
 
 #include "operator/kube/transport/exchange.h"
 #include "operator/kube/transport/line_framer.h"
+#include "operator/kube/transport/request_body.h"
 #include "operator/kube/transport/tls.h"
 #include "operator/kube/transport/url.h"
 #include "pool/common/runtime/clock.h"
@@ -56,6 +57,12 @@ std::string host_of(const std::string& server) {
   return server.substr(begin, server.find('/', begin) - begin);
 }
 
+Concurrency::streams::istream body_of(const ApiRequest& request,
+                                      std::chrono::steady_clock::time_point deadline) {
+  using Concurrency::streams::streambuf;
+  return streambuf<std::uint8_t>(std::make_shared<RequestBody>(request.body, deadline)).create_istream();
+}
+
 // client-go's counter of answers.
 class RequestCounter {
  public:
@@ -95,9 +102,11 @@ class CpprestTransport final : public Transport {
     auto message = prepare(to_string(request.method),
                            target_of(config_.path_prefix, request.path, request.query), request.accept);
     if (!message) return tl::unexpected(message.error());
-    if (!request.content_type.empty()) message->set_body(request.body, request.content_type);
     const auto deadline =
         runtime::steady_now() + std::min<std::chrono::milliseconds>(request.deadline, kMaxDeadline);
+    if (!request.content_type.empty()) {
+      message->set_body(body_of(request, deadline), request.body.size(), request.content_type);
+    }
     auto response = exchange(requests_, *message, deadline, kMaxResponseBytes, request.stop);
     counter_.count(response ? response->head.status : 0, to_string(request.method));
     if (!response) return tl::unexpected(name_server(response.error()));

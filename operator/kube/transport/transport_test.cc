@@ -145,6 +145,38 @@ TEST(TransportTest, SilenceEndsAtTheDeadline) {
   EXPECT_TRUE(error.is_transient());
 }
 
+// So that a process that was stopped for long does not write when it goes on (operator/manager/leadership.h).
+TEST(TransportTest, WhatIsTooLateIsNotSentWhole) {
+  constexpr int kTimes = 30;
+  std::mutex mutex;
+  std::string seen;
+  {
+    LoopbackServer server([&](const LoopbackConnection& connection, const std::string& request) {
+      std::string all = request;
+      for (std::string more = "-"; !more.empty(); all += more) {
+        if (all.ends_with("IN TIME")) connection.send("HTTP/1.1 200 OK\r\nContent-Length: 2\r\n\r\n{}");
+        more = connection.receive_some();
+      }
+      const std::lock_guard lock(mutex);
+      seen += all;
+    });
+    const auto transport = to(server);
+    for (int i = 0; i < kTimes; ++i) {
+      ASSERT_TRUE(transport->request(
+          {.method = Method::kPut, .path = "/x", .content_type = "application/json", .body = "IN TIME"}));
+      const auto refused = transport->request({.method = Method::kPatch,
+                                               .path = "/x",
+                                               .content_type = "application/json",
+                                               .body = "TOO LATE",
+                                               .deadline = 0ms});
+      ASSERT_FALSE(refused);
+      EXPECT_EQ(refused.error().reason, kReasonTimeout);
+    }
+  }
+  EXPECT_THAT(seen, Not(HasSubstr("TOO LATE")));
+  EXPECT_THAT(seen, HasSubstr("IN TIME"));
+}
+
 TEST(TransportTest, ARequestCanBeStopped) {
   std::promise<void> arrived;
   LoopbackServer server([&](const LoopbackConnection& connection, const std::string&) {

@@ -42,14 +42,18 @@ class LoopbackConnection {
     while (::recv(socket_, &byte, 1, 0) > 0) {
     }
   }
+  // What comes next; empty: the other side is gone.
+  std::string receive_some() const {
+    char buffer[4096];
+    const auto got = ::recv(socket_, buffer, sizeof buffer, 0);
+    return got <= 0 ? "" : std::string(buffer, static_cast<std::size_t>(got));
+  }
   // The request's header, and what came with it of its body.
   std::string receive() const {
     std::string request;
-    char buffer[4096];
-    while (request.find("\r\n\r\n") == std::string::npos) {
-      const auto got = ::recv(socket_, buffer, sizeof buffer, 0);
-      if (got <= 0) break;
-      request.append(buffer, static_cast<std::size_t>(got));
+    for (std::string more = "-"; !more.empty() && request.find("\r\n\r\n") == std::string::npos;) {
+      more = receive_some();
+      request += more;
     }
     return request;
   }
