@@ -65,6 +65,7 @@ void add_verify(CLI::App& app, Actions& actions);
 void add_top(CLI::App& app, Actions& actions);
 void add_must_gather(CLI::App& app, Actions& actions);
 void add_events(CLI::App& app, Actions& actions);
+void add_events_verify(CLI::App& events, Actions& actions);
 void add_journal(CLI::App& app, Actions& actions);
 void add_pause(CLI::App& app, Actions& actions);
 void add_completion(CLI::App& app, Actions& actions);

@@ -4,6 +4,7 @@
 #include <memory>
 #include <ostream>
 #include <thread>
+#include <utility>
 
 #include <CLI/CLI.hpp>
 
@@ -11,6 +12,8 @@
 #include "operator/cli/commands/command.h"
 #include "operator/cli/commands/events.h"
 #include "operator/cli/commands/pools.h"
+#include "operator/cli/commands/proofs.h"
+#include "operator/cli/output/progress.h"
 #include "operator/render/render.h"
 #include "pool/common/encoding/encoding.h"
 #include "pool/common/json/json.h"
@@ -24,6 +27,12 @@ constexpr std::size_t kMostTokenBytes = 16'384;
 constexpr std::size_t kMostCertificateBytes = 1 << 20;
 constexpr int kMostPages = 1'000'000;
 constexpr std::int64_t kMostAtOnce = 1000;  // events of a page, as the API allows
+constexpr int kOk = 200;
+constexpr int kNotFound = 404;
+constexpr int kConflict = 409;
+// What was stored is in the log about a second later.
+constexpr std::chrono::milliseconds kUntilSealed{500};
+constexpr int kMostLooks = 20;
 
 struct Given {
   std::string name;
@@ -31,6 +40,7 @@ struct Given {
   std::string token_file;
   std::string ca_file;
   std::string server_name;
+  bool proofs = false;
   EventQuery query{};
 };
 
@@ -85,18 +95,30 @@ class Api {
     return api;
   }
 
-  Result<Json> page(const std::vector<std::pair<std::string, std::string>>& more) {
-    const PodRequest request{.path = path_of(given_->query, more), .token = token_};
-    auto answer = port_->send(request);
+  // Whatever its status.
+  Result<PodAnswer> get(const std::string& path) {
+    auto answer = port_->send({.path = path, .token = token_});
     if (answer && answer->status == 401 && given_->token_file.empty()) {
       if (auto failure = renew_token()) return tl::unexpected(std::move(*failure));
-      answer = port_->send({.path = request.path, .token = token_});
+      answer = port_->send({.path = path, .token = token_});
     }
-    if (!answer)
-      return tl::unexpected(Failure{FailureKind::kOther, "GET " + request.path + ": " + answer.error()});
-    if (answer->status != 200)
-      return tl::unexpected(Failure{FailureKind::kOther, "GET " + request.path + ": " + words_of(*answer)});
-    Json body = Json::parse(answer->body, nullptr, false);
+    if (!answer) return tl::unexpected(Failure{FailureKind::kOther, "GET " + path + ": " + answer.error()});
+    return std::move(*answer);
+  }
+
+  // The body of an answer of 200.
+  Result<std::string> read(const std::string& path) {
+    auto answer = get(path);
+    if (!answer) return tl::unexpected(answer.error());
+    if (answer->status != kOk)
+      return tl::unexpected(Failure{FailureKind::kOther, "GET " + path + ": " + words_of(*answer)});
+    return std::move(answer->body);
+  }
+
+  Result<Json> page(const std::vector<std::pair<std::string, std::string>>& more) {
+    const auto text = read(path_of(given_->query, more));
+    if (!text) return tl::unexpected(text.error());
+    Json body = Json::parse(*text, nullptr, false);
     if (!body.is_object()) return tl::unexpected(Failure{FailureKind::kUnreadable, "the answer is no JSON"});
     return body;
   }
@@ -151,19 +173,96 @@ int query(Context& context, const Given& given) {
   return kGood;
 }
 
+// The proof of an event; empty: it has none, and `why` says so. What is not in the log yet is waited for.
+Result<std::string> proof_of(Api& api, const std::string& event_id, std::string& why) {
+  for (int looks = 1;; ++looks) {
+    auto answer = api.get("/api/v1/audit/events/" + event_id + "/proof");
+    if (!answer) return tl::unexpected(answer.error());
+    if (answer->status == kOk) return std::move(answer->body);
+    why = words_of(*answer);
+    const bool soon = answer->status == kConflict && answer->body.find("not-sealed-yet") != std::string::npos;
+    if (answer->status != kConflict && answer->status != kNotFound)
+      return tl::unexpected(Failure{FailureKind::kOther, "the proof of event " + event_id + ": " + why});
+    if (!soon || looks == kMostLooks) return std::string();
+    std::this_thread::sleep_for(kUntilSealed);
+  }
+}
+
+// Lines with their proofs, and a last one that says how many there are.
+class ProvenExport {
+ public:
+  explicit ProvenExport(Api& api) : api_(api) {}
+
+  Result<std::string> line(std::string item, const std::string& event_id) {
+    ++events_;
+    std::string why;
+    const auto proof = proof_of(api_, event_id, why);
+    if (!proof) return tl::unexpected(proof.error());
+    if (proof->empty()) {
+      if (first_without_.empty()) first_without_ = event_id + ": " + why;
+      return item;
+    }
+    ++proven_;
+    return proven_line(std::move(item), *proof);
+  }
+  std::string last() const { return last_line(events_, proven_); }
+  // For people; empty: all have one.
+  std::string without() const {
+    if (proven_ == events_) return {};
+    return std::to_string(events_ - proven_) + " of " + std::to_string(events_) +
+           " events have no proof, the first " + first_without_;
+  }
+
+ private:
+  Api& api_;
+  std::int64_t events_ = 0;
+  std::int64_t proven_ = 0;
+  std::string first_without_;
+};
+
 int export_all(Context& context, const Given& given) {
+  if (given.proofs && !given.query.workspace.empty()) {
+    return context.fail({FailureKind::kOther,
+                         "--proofs: the events of workspaces have no proofs yet; leave out --workspace"});
+  }
   auto api = Api::open(context, given);
   if (!api) return context.fail(api.error());
+  ProvenExport proven(*api);
+  const Progress progress(context.err(), context.around.err_is_terminal, "exporting the events");
   std::vector<std::pair<std::string, std::string>> more;
   for (int count = 0; count < kMostPages && context.out().good(); ++count) {
-    const auto page = api->page(more);
-    if (!page) return context.fail(page.error());
-    print_lines(context.out(), data_of(*page));
-    const std::string next = json::text_at(*page, "/pagination/next");
-    if (next.empty()) return kGood;
-    more = {{"cursor", next}};
+    const auto body = api->read(path_of(given.query, more));
+    if (!body) return context.fail(body.error());
+    auto page = read_page(*body);
+    if (!page) return context.fail({FailureKind::kUnreadable, page.error()});
+    for (std::size_t i = 0; i < page->items.size() && context.out().good(); ++i) {
+      Result<std::string> line = std::move(page->items[i]);
+      if (given.proofs) line = proven.line(std::move(*line), page->event_ids[i]);
+      if (!line) return context.fail(line.error());
+      context.out() << *line << "\n";
+    }
+    context.out() << std::flush;
+    if (page->next.empty()) {
+      if (given.proofs) context.out() << proven.last() << std::endl;
+      if (const std::string without = proven.without(); !without.empty()) context.err() << without << "\n";
+      return context.out().good() ? kGood : kError;
+    }
+    more = {{"cursor", page->next}};
   }
   return context.fail({FailureKind::kOther, "the events cannot be written"});
+}
+
+// As the API tells it: whoever wants to trust it gets it by a second way too.
+int tell_key(Context& context, const Given& given) {
+  auto api = Api::open(context, given);
+  if (!api) return context.fail(api.error());
+  const auto body = api->read("/api/v1/audit/log/status");
+  if (!body) return context.fail(body.error());
+  const Json status = Json::parse(*body, nullptr, false);
+  if (json::text_at(status, "/vkeys/0").empty())
+    return context.fail({FailureKind::kUnreadable, "the answer has no key"});
+  for (const Json& key : json::at(status, "/vkeys")) context.out() << key.get<std::string>() << "\n";
+  return kGood;
 }
 
 int follow(Context& context, const Given& asked) {
@@ -188,6 +287,16 @@ int follow(Context& context, const Given& asked) {
   return kGood;
 }
 
+void add_access(CLI::App& command, const std::shared_ptr<Given>& given) {
+  command.add_option("--service-account", given->service_account, "Whose token is made for it")
+      ->capture_default_str();
+  command.add_option("--token-file", given->token_file, "File with a token, instead");
+  command.add_option("--ca-file", given->ca_file,
+                     "File with the authority of the API's certificate; without it the StoragePool's Secret");
+  command.add_option("--server-name", given->server_name,
+                     "Name in the API's certificate (NAME.NAMESPACE.svc)");
+}
+
 void add_filters(CLI::App& command, const std::shared_ptr<Given>& given) {
   const auto filter = [&](const char* flag, const std::string& key, const char* help) {
     command.add_option_function<std::string>(
@@ -205,13 +314,6 @@ void add_filters(CLI::App& command, const std::shared_ptr<Given>& given) {
   command.add_option("--limit", given->query.limit, "Events of one page")
       ->check(CLI::Range(std::int64_t{1}, kMostAtOnce))
       ->capture_default_str();
-  command.add_option("--service-account", given->service_account, "Whose token is made for it")
-      ->capture_default_str();
-  command.add_option("--token-file", given->token_file, "File with a token, instead");
-  command.add_option("--ca-file", given->ca_file,
-                     "File with the authority of the API's certificate; without it the StoragePool's Secret");
-  command.add_option("--server-name", given->server_name,
-                     "Name in the API's certificate (NAME.NAMESPACE.svc)");
 }
 
 }  // namespace
@@ -220,18 +322,28 @@ void add_events(CLI::App& app, Actions& actions) {
   CLI::App& events = *app.add_subcommand("events", "Audit events of a StoragePool, the newest first");
   events.require_subcommand(1);
   events.fallthrough();
-  const auto add = [&](const char* word, const char* help, std::int64_t limit,
-                       int (*action)(Context&, const Given&)) {
+  const auto add = [&](const char* word, const char* help, int (*action)(Context&, const Given&)) {
     auto given = std::make_shared<Given>();
-    given->query.limit = limit;
     CLI::App& command = *events.add_subcommand(word, help);
     command.add_option("NAME", given->name, "StoragePool")->required();
-    add_filters(command, given);
+    add_access(command, given);
     actions[&command] = [given, action](Context& context) { return action(context, *given); };
+    return std::make_pair(&command, given);
   };
-  add("query", "One page", 50, query);
-  add("follow", "The last ones, and then new ones as they come, by their time", 50, follow);
-  add("export", "All, as lines of JSON", kMostAtOnce, export_all);
+  const auto add_query = [&](const char* word, const char* help, std::int64_t limit,
+                             int (*action)(Context&, const Given&)) {
+    auto [command, given] = add(word, help, action);
+    given->query.limit = limit;
+    add_filters(*command, given);
+    return std::make_pair(command, given);
+  };
+  add_query("query", "One page", 50, query);
+  add_query("follow", "The last ones, and then new ones as they come, by their time", 50, follow);
+  auto [exporting, exported] = add_query("export", "All, as lines of JSON", kMostAtOnce, export_all);
+  exporting->add_flag("--proofs", exported->proofs,
+                      "With the proof that the log has it in each line, for `events verify`");
+  add("key", "The keys that verify its log's proofs, as the API tells them", tell_key);
+  add_events_verify(events, actions);
 }
 
 }  // namespace storagepool::cli

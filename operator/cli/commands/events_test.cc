@@ -87,6 +87,40 @@ TEST_F(EventsCommand, ExportsEveryPageAsLines) {
   EXPECT_EQ(said.out, event("a", "t1").dump() + "\n" + event("b", "t2").dump() + "\n");
 }
 
+TEST_F(EventsCommand, ExportsWhatTheServerWroteByteForByte) {
+  const std::string item = R"({"event_id":"a","event_data":{"n":123456789012345678901234567890, "e":1.0e5}})";
+  recording_.pods["team service/audit:8080 GET /api/v1/audit/events?limit=1000"] = {
+      200, R"({"data":[)" + item + R"(],"pagination":{}})"};
+  EXPECT_EQ(events({"export"}).out, item + "\n");
+}
+
+TEST_F(EventsCommand, ExportsProofs) {
+  says("/api/v1/audit/events?limit=1000",
+       {{"data", Json::array({event("a", "t1"), event("b", "t2")})}, {"pagination", Json::object()}});
+  recording_.pods["team service/audit:8080 GET /api/v1/audit/events/a/proof"] = {200, "the\nproof"};
+  says("/api/v1/audit/events/b/proof", {{"detail", "the event has no entry"}}, 409);
+  const Said said = events({"export", "--proofs"});
+  EXPECT_EQ(said.exit_code, kGood) << said.err;
+  Json proven = event("a", "t1");
+  proven["proof"] = "the\nproof";
+  const std::string all = said.out;
+  const std::size_t second = all.find('\n') + 1;
+  EXPECT_EQ(Json::parse(all.substr(0, second)), proven);
+  EXPECT_EQ(all.substr(second),
+            event("b", "t2").dump() + "\n" + R"({"export":{"events":2,"proven":1}})" + "\n");
+  EXPECT_THAT(said.err, HasSubstr("1 of 2 events have no proof, the first b: 409: the event has no entry"));
+  EXPECT_THAT(events({"export", "--proofs", "--workspace", "w"}).err, HasSubstr("--workspace"));
+  says("/api/v1/audit/events/b/proof", {{"detail", "away"}}, 503);
+  EXPECT_EQ(events({"export", "--proofs"}).exit_code, kError) << "it is not whole";
+}
+
+TEST_F(EventsCommand, TellsTheLogsKeys) {
+  says("/api/v1/audit/log/status", {{"vkeys", {"log+1+key"}}});
+  EXPECT_EQ(events({"key"}).out, "log+1+key\n");
+  says("/api/v1/audit/log/status", {{"vkeys", Json::array()}});
+  EXPECT_EQ(events({"key"}).exit_code, kError);
+}
+
 TEST_F(EventsCommand, ARefusalIsToldInThePodsWords) {
   says("/api/v1/audit/events?limit=50", {{"detail", "this token may not read"}}, 403);
   const Said said = events({"query"});

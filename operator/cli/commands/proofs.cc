@@ -1,0 +1,263 @@
+#include "operator/cli/commands/proofs.h"
+
+#include <algorithm>
+#include <array>
+
+#include <simdjson.h>
+
+#include "pool/common/encoding/sha256.h"
+#include "pool/common/json/json.h"
+#include "pool/common/tlog/checkpoint.h"
+#include "pool/common/tlog/inclusion_proof.h"
+
+namespace storagepool::cli {
+namespace {
+
+// Of the layout of an entry (pool/evidence/entry.h): the SHA-256 of the head ends it.
+constexpr std::size_t kEntryBytes = 67;
+constexpr std::size_t kHeadDigestAt = 35;
+constexpr std::size_t kMostFindings = 1000;
+// Members of an item that its head does not have, or has as a digest.
+constexpr std::array<std::string_view, 4> kOfItemAlone{"event_date", "event_data", "error_message", "proof"};
+constexpr std::array<std::string_view, 3> kOfHeadAlone{"salt", "event_data_sha256", "error_message_sha256"};
+
+template <std::size_t n>
+bool is_one_of(const std::array<std::string_view, n>& names, std::string_view name) {
+  return std::find(names.begin(), names.end(), name) != names.end();
+}
+
+std::string_view trimmed(std::string_view text) {
+  const auto end = text.find_last_not_of(" \t\r\n");
+  return text.substr(0, end == std::string_view::npos ? 0 : end + 1);
+}
+
+// The text of event_data as it stands in the item, empty where there is none; nothing where a member is there
+// twice, of which readers may show either.
+std::optional<std::string> raw_data(const std::string& line, const Json& item) {
+  const simdjson::padded_string padded(line);
+  simdjson::ondemand::parser parser;
+  simdjson::ondemand::document document;
+  simdjson::ondemand::object object;
+  if (parser.iterate(padded).get(document) != simdjson::SUCCESS) return std::nullopt;
+  if (document.get_object().get(object) != simdjson::SUCCESS) return std::nullopt;
+  std::string data;
+  std::size_t members = 0;
+  for (auto field : object) {
+    std::string_view name;
+    std::string_view raw;
+    if (field.unescaped_key().get(name) != simdjson::SUCCESS) return std::nullopt;
+    const bool is_data = name == "event_data";
+    if (simdjson::to_json_string(field.value()).get(raw) != simdjson::SUCCESS) return std::nullopt;
+    if (is_data) data = trimmed(raw);
+    ++members;
+  }
+  return members == item.size() ? std::optional(data) : std::nullopt;
+}
+
+// Without insignificant white space.
+std::optional<std::string> compact(const std::string& text) {
+  std::string result(text.size(), '\0');
+  std::size_t size = 0;
+  if (simdjson::minify(text.data(), text.size(), result.data(), size) != simdjson::SUCCESS)
+    return std::nullopt;
+  result.resize(size);
+  return result;
+}
+
+struct Logged {
+  std::string entry{};
+  std::string head{};  // empty: not shown to who asked for the proof
+  std::uint64_t size = 0;
+};
+
+// What the key's log has, by the proof.
+tl::expected<Logged, std::string> logged(const tlog::NoteKey& key, std::string_view text) {
+  const auto refuse = [](const char* why) { return tl::unexpected(std::string(why)); };
+  const auto proof = tlog::InclusionProof::read(text);
+  if (!proof) return tl::unexpected(proof.error());
+  if (!key.verify(proof->checkpoint)) return refuse("no signature of this key is on the checkpoint");
+  const auto checkpoint = tlog::Checkpoint::read(proof->checkpoint.text);
+  if (!checkpoint) return tl::unexpected(checkpoint.error());
+  if (checkpoint->origin != key.name()) return refuse("the checkpoint is of another log than the key");
+  if (proof->extra.size() < kEntryBytes) return refuse("the proof has no entry");
+  Logged found{.entry = proof->extra.substr(0, kEntryBytes),
+               .head = proof->extra.substr(kEntryBytes),
+               .size = checkpoint->size};
+  tlog::Hasher hasher;
+  if (!tlog::verify_inclusion(hasher, hasher.leaf(found.entry), proof->index, checkpoint->size, proof->path,
+                              checkpoint->root)) {
+    return refuse("the path does not lead from the entry to the checkpoint's root");
+  }
+  const auto digest = encoding::sha256(found.head);
+  const bool same = std::equal(digest.begin(), digest.end(), found.entry.begin() + kHeadDigestAt,
+                               [](std::uint8_t a, char b) { return a == static_cast<std::uint8_t>(b); });
+  if (!found.head.empty() && !same) return refuse("the entry is of another event than the one it is shown with");
+  return found;
+}
+
+// Where the item is not the one of the head; nothing where it is.
+std::optional<std::string> difference(const std::string& line, const Json& item, const Json& head) {
+  for (const auto& [name, value] : head.items()) {
+    if (is_one_of(kOfHeadAlone, name)) continue;
+    if (json::member(item, name) != value) return name + " is not as it was logged";
+  }
+  for (const auto& [name, value] : item.items()) {
+    if (!is_one_of(kOfItemAlone, name) && !value.is_null() && !head.contains(name))
+      return name + " was not logged";
+  }
+  const auto digest_is = [&](const char* name, const std::optional<std::string>& text) {
+    const Json& logged = json::member(head, name);
+    return text ? logged == encoding::sha256_hex(*text) : logged.is_null();
+  };
+  const auto raw = raw_data(line, item);
+  if (!raw) return "it has a member twice";
+  const auto data = raw->empty() || *raw == "null" ? std::nullopt : compact(*raw);
+  if (!digest_is("event_data_sha256", data)) return "event_data is not as it was logged";
+  std::optional<std::string> message;
+  if (const Json& shown = json::member(item, "error_message"); shown.is_string())
+    message = shown.get<std::string>();
+  if (!digest_is("error_message_sha256", message)) return "error_message is not as it was logged";
+  return std::nullopt;
+}
+
+std::string counted(std::int64_t count, const char* one, const char* many) {
+  return std::to_string(count) + " " + (count == 1 ? one : many);
+}
+
+Json to_json(const std::vector<Finding>& findings) {
+  Json list = Json::array();
+  for (const Finding& finding : findings)
+    list.push_back({{"line", finding.line}, {"event_id", finding.event_id}, {"why", finding.why}});
+  return list;
+}
+
+std::string lines_of(const std::vector<Finding>& findings, const char* what) {
+  std::string text;
+  for (const Finding& finding : findings) {
+    text += "  line " + std::to_string(finding.line) + ": " +
+            (finding.event_id.empty() ? "" : "event " + finding.event_id + ": ") + what + finding.why + "\n";
+  }
+  return text;
+}
+
+}  // namespace
+
+tl::expected<RawPage, std::string> read_page(const std::string& body) {
+  const auto refuse = [] { return tl::unexpected(std::string("the answer is no page of events")); };
+  const simdjson::padded_string padded(body);
+  simdjson::ondemand::parser parser;
+  simdjson::ondemand::document document;
+  simdjson::ondemand::array data;
+  if (parser.iterate(padded).get(document) != simdjson::SUCCESS) return refuse();
+  RawPage page;
+  if (document["data"].get_array().get(data) != simdjson::SUCCESS) return refuse();
+  for (auto element : data) {
+    std::string_view raw;
+    simdjson::ondemand::object object;
+    if (element.get_object().get(object) != simdjson::SUCCESS) return refuse();
+    if (object.raw_json().get(raw) != simdjson::SUCCESS) return refuse();
+    raw = trimmed(raw);
+    if (!raw.starts_with('{') || !raw.ends_with('}')) return refuse();
+    page.items.emplace_back(raw);
+    const Json item = Json::parse(raw, nullptr, false);
+    if (item.is_discarded()) return refuse();
+    page.event_ids.push_back(json::text_at(item, "/event_id"));
+  }
+  std::string_view next;
+  document.rewind();
+  if (document["pagination"]["next"].get_string().get(next) == simdjson::SUCCESS) page.next = next;
+  return page;
+}
+
+std::string proven_line(std::string item, const std::string& proof) {
+  item.pop_back();
+  return item + (item.size() > 1 ? "," : "") + "\"proof\":" + Json(proof).dump() + "}";
+}
+
+std::string last_line(std::int64_t events, std::int64_t proven) {
+  return Json{{"export", {{"events", events}, {"proven", proven}}}}.dump();
+}
+
+tl::expected<std::string, std::string> Verifier::proof(std::string_view text) {
+  auto found = logged(key_, text);
+  if (!found) return tl::unexpected(found.error());
+  if (found->head.empty()) {
+    return tl::unexpected(
+        std::string("the log has the entry, but what it is of was not shown: the event is sensitive, and "
+                    "the proof was asked for without the scope that reads it"));
+  }
+  verdict_.size = std::max(verdict_.size, found->size);
+  return std::move(found->head);
+}
+
+void Verifier::event(const std::string& line, const Json& item) {
+  ++verdict_.events;
+  const std::string event_id = json::text_at(item, "/event_id");
+  const auto note = [&](std::vector<Finding>& findings, std::string why) {
+    if (findings.size() < kMostFindings) findings.push_back({lines_, event_id, std::move(why)});
+  };
+  const Json& text = json::member(item, "proof");
+  if (!text.is_string()) return note(verdict_.unproven, "");
+  const auto head = proof(text.get_ref<const std::string&>());
+  if (!head) return note(verdict_.wrong, head.error());
+  const Json members = Json::parse(*head, nullptr, false);
+  if (!members.is_object()) return note(verdict_.wrong, "what was logged is no item");
+  if (auto why = difference(line, item, members)) return note(verdict_.wrong, std::move(*why));
+  ++verdict_.proven;
+}
+
+void Verifier::line(std::string_view given) {
+  ++lines_;
+  const std::string text(trimmed(given));
+  if (text.empty()) return;
+  Json item = Json::parse(text, nullptr, false);
+  if (!item.is_object()) {
+    verdict_.incomplete = "line " + std::to_string(lines_) + " is no JSON object";
+  } else if (item.size() == 1 && item.contains("export")) {
+    last_ = std::move(item);
+  } else {
+    event(text, item);
+  }
+}
+
+Verdict Verifier::verdict() && {
+  if (!verdict_.incomplete.empty()) return std::move(verdict_);
+  if (!last_) {
+    verdict_.incomplete = "its last line is missing: it was cut off, or made without --proofs";
+  } else if (json::integer_at(*last_, "/export/events", -1) != verdict_.events) {
+    verdict_.incomplete = "its last line tells of " +
+                          std::to_string(json::integer_at(*last_, "/export/events", -1)) +
+                          " events: lines were added or taken away";
+  }
+  return std::move(verdict_);
+}
+
+std::string report(const Verdict& verdict, const std::string& origin, const Paint& paint) {
+  std::string text = paint(verdict.good() ? Color::kGood : Color::kBad,
+                           counted(verdict.events, "event", "events") + ": " +
+                               std::to_string(verdict.proven) + " proven, " +
+                               std::to_string(verdict.unproven.size()) + " without a proof, " +
+                               std::to_string(verdict.wrong.size()) + " WRONG") +
+                     "\n";
+  text += lines_of(verdict.wrong, "") + lines_of(verdict.unproven, "has no proof");
+  if (!verdict.incomplete.empty()) text += "The export is not whole: " + verdict.incomplete + ".\n";
+  if (verdict.proven > 0) {
+    text += "Proven: the log " + origin + " has these events just as they are shown (checkpoint of " +
+            counted(verdict.size, "entry", "entries") + ", signed by its key).\n";
+  }
+  return text +
+         "Not proven: that these are all events of the log, and what a client says of itself (actor_id, "
+         "event_timestamp).\n";
+}
+
+Json to_json(const Verdict& verdict, const std::string& origin) {
+  return {{"origin", origin},
+          {"events", verdict.events},
+          {"proven", verdict.proven},
+          {"unproven", to_json(verdict.unproven)},
+          {"wrong", to_json(verdict.wrong)},
+          {"incomplete", verdict.incomplete},
+          {"size", verdict.size}};
+}
+
+}  // namespace storagepool::cli

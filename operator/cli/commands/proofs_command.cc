@@ -1,0 +1,72 @@
+// `events verify`: what an export with proofs shows, offline.
+#include <fstream>
+#include <iostream>
+#include <memory>
+#include <utility>
+#include <vector>
+
+#include <CLI/CLI.hpp>
+
+#include "operator/cli/commands/command.h"
+#include "operator/cli/commands/proofs.h"
+#include "operator/cli/output/progress.h"
+
+namespace storagepool::cli {
+namespace {
+
+constexpr std::size_t kMostLineBytes = std::size_t{32} << 20;
+
+struct Trust {
+  std::string file;
+  std::string key;
+};
+
+int verify_proof(Context& context, Verifier& verifier, std::istream& in) {
+  std::string text(kMostLineBytes, '\0');
+  in.read(text.data(), static_cast<std::streamsize>(text.size()));
+  text.resize(static_cast<std::size_t>(in.gcount()));
+  const auto item = verifier.proof(text);
+  if (!item) {
+    context.err() << "not proven: " << item.error() << "\n";
+    return kBad;
+  }
+  context.out() << *item << "\n";
+  return kGood;
+}
+
+// Offline: neither the cluster nor the StoragePool is asked.
+int verify(Context& context, const Trust& trust) {
+  const auto key = tlog::NoteKey::read(trust.key);
+  if (!key) return context.fail({FailureKind::kUnreadable, "--key: " + key.error()});
+  std::ifstream file;
+  if (trust.file != "-") file.open(trust.file, std::ios::binary);
+  std::istream& in = trust.file == "-" ? std::cin : file;
+  if (!in) return context.fail({FailureKind::kUnreadable, trust.file + ": cannot be read"});
+  Verifier verifier(*key);
+  if (in.peek() != '{') return verify_proof(context, verifier, in);
+  const Progress progress(context.err(), context.around.err_is_terminal, "verifying");
+  std::vector<char> line(kMostLineBytes);
+  while (in.getline(line.data(), static_cast<std::streamsize>(line.size()))) verifier.line(line.data());
+  if (!in.eof()) {
+    return context.fail({FailureKind::kUnreadable, trust.file + ": cannot be read, or has a line of more than " +
+                                                       std::to_string(kMostLineBytes) + " bytes"});
+  }
+  const Verdict verdict = std::move(verifier).verdict();
+  context.out() << formatted(context.options.format, to_json(verdict, key->name()),
+                             report(verdict, key->name(), context.paint()));
+  return verdict.good() ? kGood : kBad;
+}
+
+}  // namespace
+
+void add_events_verify(CLI::App& events, Actions& actions) {
+  auto trust = std::make_shared<Trust>();
+  CLI::App& verifying = *events.add_subcommand(
+      "verify", "What an export with --proofs, or one proof, shows; asks nobody (exit status 0 all is proven, 1 not)");
+  verifying.add_option("FILE", trust->file, "The export, or the proof; -: standard input")->required();
+  verifying.add_option("--key", trust->key, "The log's key, got by a way that you trust (`events key`)")
+      ->required();
+  actions[&verifying] = [trust](Context& context) { return verify(context, *trust); };
+}
+
+}  // namespace storagepool::cli

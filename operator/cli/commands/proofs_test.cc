@@ -1,0 +1,225 @@
+#include "operator/cli/commands/proofs.h"
+
+#include <fstream>
+
+#include <gmock/gmock.h>
+#include <gtest/gtest.h>
+
+#include "operator/cli/commands/command.h"
+#include "operator/cli/testing/recorded.h"
+#include "pool/common/encoding/sha256.h"
+#include "pool/common/runtime/testing/temporary_folder.h"
+#include "pool/common/tlog/checkpoint.h"
+#include "pool/common/tlog/inclusion_proof.h"
+#include "pool/common/tlog/testing/kept_tree.h"
+
+namespace storagepool::cli {
+namespace {
+
+using ::testing::HasSubstr;
+using ::testing::IsEmpty;
+using ::testing::Not;
+using ::testing::SizeIs;
+using namespace testing;
+
+constexpr const char* kOrigin = "storagepool.dev/team/audit";
+
+// A log of some events, and what its API answers of them.
+class SmallLog {
+ public:
+  SmallLog()
+      : key_(*tlog::NoteKey::of_seed(tlog::KeyKind::kLog, kOrigin, std::string(tlog::kSeedBytes, 's'))) {}
+
+  // An event with this event_data; returns its number.
+  std::size_t add(const std::string& data, Json more = Json::object()) {
+    Json head{{"event_id", "id-" + std::to_string(items_.size())},
+              {"event_action", "create"},
+              {"event_data_sha256", encoding::sha256_hex(data)},
+              {"retention_days", 30}};
+    Json item = head;
+    item.erase("event_data_sha256");
+    item["event_date"] = "2026-01-31";
+    item["actor_id"] = nullptr;
+    for (const auto& [name, value] : more.items()) {
+      if (name == "salt") {
+        head[name] = value;
+      } else if (name == "error_message") {
+        item[name] = value;
+        head["error_message_sha256"] = encoding::sha256_hex(value.get<std::string>());
+      } else {
+        head[name] = item[name] = value;
+      }
+    }
+    std::string text = item.dump();
+    text.insert(text.size() - 1, ",\"event_data\":" + data);
+    items_.push_back(text);
+    heads_.push_back(head.dump());
+    const auto digest = encoding::sha256(heads_.back());
+    entries_.push_back(std::string(35, 'e') + std::string(digest.begin(), digest.end()));
+    tree_.append(entries_.back());
+    return items_.size() - 1;
+  }
+  const std::string& item(std::size_t event) const { return items_.at(event); }
+  std::string proof(std::size_t event, bool shows_head = true, const std::string& origin = kOrigin) {
+    const tlog::Checkpoint checkpoint{.origin = origin, .size = entries_.size(), .root = tree_.root()};
+    tlog::Note note{.text = checkpoint.write()};
+    note.signatures.push_back(key_.sign(note.text, {}));
+    return tlog::InclusionProof{.extra = entries_.at(event) + (shows_head ? heads_.at(event) : ""),
+                                .index = event,
+                                .path = tree_.prove(tlog::inclusion_plan(event, entries_.size())),
+                                .checkpoint = note}
+        .write();
+  }
+  std::string line(std::size_t event) { return proven_line(items_.at(event), proof(event)); }
+  const tlog::NoteKey& key() const { return key_; }
+
+ private:
+  tlog::NoteKey key_;
+  std::vector<std::string> items_;
+  std::vector<std::string> heads_;
+  std::vector<std::string> entries_;
+  tlog::testing::KeptTree tree_;
+};
+
+Verdict verdict_on(const tlog::NoteKey& key, const std::vector<std::string>& lines) {
+  Verifier verifier(key);
+  for (const std::string& line : lines) verifier.line(line);
+  return std::move(verifier).verdict();
+}
+
+std::string wrong_with(SmallLog& log, const std::string& line) {
+  const Verdict verdict = verdict_on(log.key(), {line, last_line(1, 1)});
+  EXPECT_EQ(verdict.proven, 0) << line;
+  return verdict.wrong.empty() ? "" : verdict.wrong.front().why;
+}
+
+std::string replaced(std::string text, const std::string& what, const std::string& by) {
+  const auto at = text.find(what);
+  EXPECT_NE(at, std::string::npos) << what;
+  return text.replace(at, what.size(), by);
+}
+
+TEST(Proofs, ShowThatEventsAreAsTheyWereLogged) {
+  SmallLog log;
+  log.add(R"({"big":123456789012345678901234567890,"e":1.0e5,"text":"\u0041"})");
+  log.add("{}", {{"error_message", "no \"disk\""}, {"is_sensitive", true}, {"salt", "00ff"}});
+  log.add("{\"a\":[1,2]}");
+  const Verdict verdict = verdict_on(log.key(), {log.line(0), log.line(1), log.line(2), last_line(3, 3)});
+  EXPECT_TRUE(verdict.good()) << report(verdict, kOrigin, Paint(false));
+  EXPECT_EQ(verdict.proven, 3);
+  EXPECT_EQ(verdict.size, 3u);
+  EXPECT_THAT(report(verdict, kOrigin, Paint(false)),
+              ::testing::AllOf(HasSubstr("3 events: 3 proven, 0 without a proof, 0 WRONG"),
+                               HasSubstr("checkpoint of 3 entries"), HasSubstr("Not proven: that these are all")));
+}
+
+TEST(Proofs, ShowWhatIsNotAsItWasLogged) {
+  SmallLog log;
+  log.add("{\"a\":1}", {{"error_message", "x"}});
+  log.add("{\"a\":2}");
+  const std::string line = log.line(0);
+  EXPECT_EQ(wrong_with(log, replaced(line, "\"create\"", "\"delete\"")), "event_action is not as it was logged");
+  EXPECT_EQ(wrong_with(log, replaced(line, "\"event_action\":\"create\",", "")),
+            "event_action is not as it was logged");
+  EXPECT_EQ(wrong_with(log, replaced(line, "\"actor_id\":null", "\"actor_id\":\"mallory\"")),
+            "actor_id was not logged");
+  EXPECT_EQ(wrong_with(log, replaced(line, "{\"a\":1}", "{\"a\":1.0}")), "event_data is not as it was logged");
+  EXPECT_EQ(wrong_with(log, replaced(line, "\"event_data\":{\"a\":1}", "\"event_data\":null")),
+            "event_data is not as it was logged");
+  EXPECT_EQ(wrong_with(log, replaced(line, "\"error_message\":\"x\"", "\"error_message\":null")),
+            "error_message is not as it was logged");
+  EXPECT_EQ(wrong_with(log, replaced(line, "\"event_data\":", "\"event_data\":{\"a\":1},\"event_data\":")),
+            "it has a member twice");
+  EXPECT_THAT(wrong_with(log, proven_line(log.item(0), log.proof(1))), HasSubstr("is not as it was logged"));
+}
+
+TEST(Proofs, ProveNothingByAnotherKeyLogOrTree) {
+  SmallLog log;
+  log.add("{}");
+  log.add("{}");
+  const auto stranger = *tlog::NoteKey::of_seed(tlog::KeyKind::kLog, kOrigin, std::string(tlog::kSeedBytes, 't'));
+  EXPECT_THAT(verdict_on(stranger, {log.line(0)}).wrong, SizeIs(1));
+  EXPECT_THAT(wrong_with(log, proven_line(log.item(0), log.proof(0, true, "another"))), HasSubstr("another log"));
+  auto proof = *tlog::InclusionProof::read(log.proof(0));
+  proof.index = 1;
+  EXPECT_THAT(wrong_with(log, proven_line(log.item(0), proof.write())), HasSubstr("the path does not lead"));
+  proof = *tlog::InclusionProof::read(log.proof(0));
+  proof.extra[3] ^= 1;
+  EXPECT_THAT(wrong_with(log, proven_line(log.item(0), proof.write())), HasSubstr("the path does not lead"));
+  proof = *tlog::InclusionProof::read(log.proof(0));
+  proof.extra.back() = ' ';
+  EXPECT_THAT(wrong_with(log, proven_line(log.item(0), proof.write())), HasSubstr("of another event"));
+  EXPECT_THAT(wrong_with(log, proven_line(log.item(0), log.proof(0, false))), HasSubstr("was not shown"));
+  EXPECT_FALSE(wrong_with(log, proven_line(log.item(0), "no proof")).empty());
+}
+
+TEST(Proofs, TellWhenLinesAreMissing) {
+  SmallLog log;
+  log.add("{}");
+  log.add("{}");
+  EXPECT_THAT(verdict_on(log.key(), {log.line(0)}).incomplete, HasSubstr("cut off"));
+  EXPECT_THAT(verdict_on(log.key(), {log.line(0), last_line(2, 2)}).incomplete, HasSubstr("tells of 2 events"));
+  EXPECT_THAT(verdict_on(log.key(), {log.line(0), "no json", last_line(1, 1)}).incomplete, HasSubstr("line 2"));
+  const Verdict without = verdict_on(log.key(), {log.line(0), log.item(1), last_line(2, 1)});
+  EXPECT_FALSE(without.good());
+  EXPECT_THAT(without.unproven, SizeIs(1));
+  EXPECT_EQ(without.unproven.front().line, 2);
+  EXPECT_FALSE(verdict_on(log.key(), {last_line(0, 0)}).good()) << "nothing is no proof";
+}
+
+TEST(Proofs, PagesKeepWhatTheServerWrote) {
+  const auto page = read_page(
+      R"({"data": [ {"event_id":"a","event_data":{"n": 1.0e5}} , {"event_id":"b"}],"pagination":{"next":"n="}})");
+  ASSERT_TRUE(page) << page.error();
+  EXPECT_THAT(page->items, ::testing::ElementsAre(R"({"event_id":"a","event_data":{"n": 1.0e5}})",
+                                                  R"({"event_id":"b"})"));
+  EXPECT_THAT(page->event_ids, ::testing::ElementsAre("a", "b"));
+  EXPECT_EQ(page->next, "n=");
+  EXPECT_THAT(read_page(R"({"data":[],"pagination":{}})")->next, IsEmpty());
+  for (const char* bad : {"", "[]", "{\"data\":1}", "{\"data\":[1]}", "{\"data\":[{]}"}) EXPECT_FALSE(read_page(bad)) << bad;
+}
+
+class VerifyEventsCommand : public ::testing::Test {
+ protected:
+  Said verify(const std::string& content, Words more = {}) {
+    std::ofstream(folder_ / "file", std::ios::binary) << content;
+    Words words{"events", "verify", folder_ / "file", "--key", log_.key().public_text()};
+    words.insert(words.end(), more.begin(), more.end());
+    Said said = run_recorded(recording_, words);
+    EXPECT_THAT(recording_.asked, IsEmpty()) << "it works offline";
+    EXPECT_THAT(recording_.sent, IsEmpty());
+    return said;
+  }
+  runtime::testing::TemporaryFolder folder_;
+  SmallLog log_;
+  Recording recording_;
+};
+
+TEST_F(VerifyEventsCommand, JudgesAnExportAndAProof) {
+  log_.add("{\"a\":1}");
+  const std::string good = log_.line(0) + "\n" + last_line(1, 1) + "\n";
+  EXPECT_EQ(verify(good).exit_code, kGood);
+  const Said bad = verify(replaced(good, "create", "delete"), {"-o", "json"});
+  EXPECT_EQ(bad.exit_code, kBad);
+  EXPECT_EQ(Json::parse(bad.out)["wrong"][0]["event_id"], "id-0") << bad.out;
+  const Said proof = verify(log_.proof(0));
+  EXPECT_EQ(proof.exit_code, kGood) << proof.err;
+  EXPECT_THAT(proof.out, HasSubstr("\"event_action\":\"create\""));
+  const Said broken = verify(replaced(log_.proof(0), "index 0", "index 1"));
+  EXPECT_EQ(broken.exit_code, kBad);
+  EXPECT_THAT(broken.err, HasSubstr("not proven: "));
+  EXPECT_EQ(verify("").exit_code, kBad);
+}
+
+TEST_F(VerifyEventsCommand, RefusesWhatIsNoKeyAndWhatCannotBeRead) {
+  Said said = run_recorded(recording_, {"events", "verify", folder_ / "none", "--key", log_.key().public_text()});
+  EXPECT_EQ(said.exit_code, kError);
+  EXPECT_THAT(said.err, HasSubstr("cannot be read"));
+  said = run_recorded(recording_, {"events", "verify", folder_ / "none", "--key", "no key"});
+  EXPECT_EQ(said.exit_code, kError);
+  EXPECT_THAT(said.err, HasSubstr("--key: "));
+  EXPECT_THAT(said.err, Not(HasSubstr("no key")));
+}
+
+}  // namespace
+}  // namespace storagepool::cli
