@@ -2,10 +2,10 @@
 // `storagepool-operator` of the operator's namespace. Its place is good only while the StoragePools of the
 // cluster are those of its installation (installation.h): both are looked at in the same rhythm.
 //
-// A fence is before every write: without a place that is still good it does not leave this process, also where
-// the process was stopped halfway (operator/kube/transport/request_body.h), and it is not waited for longer
-// than the place is good. What a write that is on its way may do to an object after that, its resourceVersion
-// bounds (operator/reconcile).
+// A fence is before every write: without a place that is still good it does not leave this process, also
+// where the process was stopped halfway (operator/kube/transport/request_body.h), and it is not waited for
+// longer than the place is good. What a write that is on its way may do to an object after that, its
+// resourceVersion bounds (operator/reconcile).
 #pragma once
 
 #include <atomic>

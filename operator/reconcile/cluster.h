@@ -58,6 +58,7 @@ class Cluster {
   virtual std::uint64_t workloads_version() const = 0;
 
   virtual Result<PodList> list_pods(const kube::ObjectKey& pool) = 0;
+  virtual Result<std::vector<kube::Json>> list_claims(const kube::ObjectKey& pool) = 0;
   // About the object of this kind ("Pod") with this uid.
   virtual Result<std::vector<kube::Json>> list_events(const std::string& name_space, const std::string& kind,
                                                       const std::string& uid) = 0;

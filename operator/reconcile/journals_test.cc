@@ -76,6 +76,19 @@ TEST_F(Reconcile, DeletionKeepsTheVolumesOfFilledJournalsAndSaysSo) {
   EXPECT_THAT(cluster_.events.back().note, HasSubstr("state-audit-1"));
 }
 
+TEST_F(Reconcile, DeletionReleasesVolumesThatNoCacheHasShown) {
+  settle();
+  pool()["metadata"]["deletionTimestamp"] = "2026-01-01T00:00:00Z";
+  cluster_.put(pool());
+  cluster_.claims_are_late = true;
+  for (int i = 0; i < 5 && cluster_.has("StoragePool", "audit"); ++i) {
+    ASSERT_TRUE(look());
+    cluster_.run_controller("audit");
+  }
+  EXPECT_FALSE(cluster_.has("StoragePool", "audit"));
+  EXPECT_FALSE(cluster_.has("PersistentVolumeClaim", "state-audit-0"));
+}
+
 TEST_F(Reconcile, WithoutVolumesARolloutWaitsForEachJournalAndEvictionsForAll) {
   change_spec("/spec/journal", {{"persistence", "Ephemeral"}});
   settle();

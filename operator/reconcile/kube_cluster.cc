@@ -295,6 +295,14 @@ Cluster::Result<PodList> KubeCluster::list_pods(const kube::ObjectKey& pool) {
   return PodList{.pods = std::move(listed->items), .answered = runtime::steady_now()};
 }
 
+Cluster::Result<std::vector<kube::Json>> KubeCluster::list_claims(const kube::ObjectKey& pool) {
+  auto listed =
+      client_.list(kube::resources::kPersistentVolumeClaims,
+                   {.name_space = pool.name_space, .label_selector = render::pod_selector(pool.name)});
+  if (!listed) return tl::unexpected(std::move(listed.error()));
+  return std::move(listed->items);
+}
+
 Cluster::Result<std::vector<kube::Json>> KubeCluster::list_events(const std::string& name_space,
                                                                   const std::string& kind,
                                                                   const std::string& uid) {

@@ -47,6 +47,7 @@ class KubeCluster final : public Cluster {
   std::vector<DeclaredWorkload> cached_workloads() const override;
   std::uint64_t workloads_version() const override;
   Result<PodList> list_pods(const kube::ObjectKey& pool) override;
+  Result<std::vector<kube::Json>> list_claims(const kube::ObjectKey& pool) override;
   Result<std::vector<kube::Json>> list_events(const std::string& name_space, const std::string& kind,
                                               const std::string& uid) override;
   Result<kube::Json> create(const kube::ResourceType& type, const kube::Json& object) override;

@@ -44,6 +44,7 @@ class Look {
   Failure scale(const Scale& action);
   Failure delete_claims(const DeleteClaims& action);
   Failure list_pods();
+  Failure list_claims();
   Failure forget_servers();
   Failure ensure_disruption_budget();
   Failure ensure_config_map();

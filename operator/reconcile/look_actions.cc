@@ -309,6 +309,17 @@ Look::Failure Look::list_pods() {
   for (Json& pod : listed->pods) objects.push_back(std::make_shared<const Json>(std::move(pod)));
   pods_listed_ = listed->answered;
   take_pods(objects);
+  // After a deletion nobody comes back for a claim that no cache has shown yet.
+  return deleting_ ? list_claims() : std::nullopt;
+}
+
+Look::Failure Look::list_claims() {
+  const auto listed = cluster_.list_claims(kube::key_of(*object_));
+  if (!listed) return refused_or(listed.error(), "the list of the claims");
+  claims_.clear();
+  for (const Json& object : *listed) {
+    if (auto claim = read_claim(object, identity_.name)) claims_.push_back(std::move(*claim));
+  }
   return std::nullopt;
 }
 

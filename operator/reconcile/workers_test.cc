@@ -68,6 +68,9 @@ class GuardedCluster final : public Cluster, public pods::Pods {
   Result<PodList> list_pods(const kube::ObjectKey& pool) override {
     return with([&](FakeCluster& c) { return c.list_pods(pool); });
   }
+  Result<std::vector<Json>> list_claims(const kube::ObjectKey& pool) override {
+    return with([&](FakeCluster& c) { return c.list_claims(pool); });
+  }
   Result<std::vector<Json>> list_events(const std::string& name_space, const std::string& kind,
                                         const std::string& uid) override {
     return with([&](FakeCluster& c) { return c.list_events(name_space, kind, uid); });

@@ -91,7 +91,8 @@ tl::expected<Logged, std::string> logged(const tlog::NoteKey& key, std::string_v
   const auto digest = encoding::sha256(found.head);
   const bool same = std::equal(digest.begin(), digest.end(), found.entry.begin() + kHeadDigestAt,
                                [](std::uint8_t a, char b) { return a == static_cast<std::uint8_t>(b); });
-  if (!found.head.empty() && !same) return refuse("the entry is of another event than the one it is shown with");
+  if (!found.head.empty() && !same)
+    return refuse("the entry is of another event than the one it is shown with");
   return found;
 }
 
@@ -233,12 +234,12 @@ Verdict Verifier::verdict() && {
 }
 
 std::string report(const Verdict& verdict, const std::string& origin, const Paint& paint) {
-  std::string text = paint(verdict.good() ? Color::kGood : Color::kBad,
-                           counted(verdict.events, "event", "events") + ": " +
-                               std::to_string(verdict.proven) + " proven, " +
-                               std::to_string(verdict.unproven.size()) + " without a proof, " +
-                               std::to_string(verdict.wrong.size()) + " WRONG") +
-                     "\n";
+  std::string text =
+      paint(verdict.good() ? Color::kGood : Color::kBad,
+            counted(verdict.events, "event", "events") + ": " + std::to_string(verdict.proven) + " proven, " +
+                std::to_string(verdict.unproven.size()) + " without a proof, " +
+                std::to_string(verdict.wrong.size()) + " WRONG") +
+      "\n";
   text += lines_of(verdict.wrong, "") + lines_of(verdict.unproven, "has no proof");
   if (!verdict.incomplete.empty()) text += "The export is not whole: " + verdict.incomplete + ".\n";
   if (verdict.proven > 0) {

@@ -22,8 +22,8 @@ struct RawPage {
 };
 tl::expected<RawPage, std::string> read_page(const std::string& body);
 
-// A line of an export: the item with its proof (c2sp.org/tlog-proof) as the last member; without one as it is.
-// REQUIRES: `item` is of a RawPage.
+// A line of an export: the item with its proof (c2sp.org/tlog-proof) as the last member; without one as it
+// is. REQUIRES: `item` is of a RawPage.
 std::string proven_line(std::string item, const std::string& proof);
 // The last one, by whose absence an export is known to be cut off.
 std::string last_line(std::int64_t events, std::int64_t proven);

@@ -48,7 +48,8 @@ int verify(Context& context, const Trust& trust) {
   std::vector<char> line(kMostLineBytes);
   while (in.getline(line.data(), static_cast<std::streamsize>(line.size()))) verifier.line(line.data());
   if (!in.eof()) {
-    return context.fail({FailureKind::kUnreadable, trust.file + ": cannot be read, or has a line of more than " +
+    return context.fail({FailureKind::kUnreadable, trust.file +
+                                                       ": cannot be read, or has a line of more than " +
                                                        std::to_string(kMostLineBytes) + " bytes"});
   }
   const Verdict verdict = std::move(verifier).verdict();
@@ -62,7 +63,8 @@ int verify(Context& context, const Trust& trust) {
 void add_events_verify(CLI::App& events, Actions& actions) {
   auto trust = std::make_shared<Trust>();
   CLI::App& verifying = *events.add_subcommand(
-      "verify", "What an export with --proofs, or one proof, shows; asks nobody (exit status 0 all is proven, 1 not)");
+      "verify",
+      "What an export with --proofs, or one proof, shows; asks nobody (exit status 0 all is proven, 1 not)");
   verifying.add_option("FILE", trust->file, "The export, or the proof; -: standard input")->required();
   verifying.add_option("--key", trust->key, "The log's key, got by a way that you trust (`events key`)")
       ->required();

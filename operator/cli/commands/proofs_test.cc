@@ -108,9 +108,10 @@ TEST(Proofs, ShowThatEventsAreAsTheyWereLogged) {
   EXPECT_TRUE(verdict.good()) << report(verdict, kOrigin, Paint(false));
   EXPECT_EQ(verdict.proven, 3);
   EXPECT_EQ(verdict.size, 3u);
-  EXPECT_THAT(report(verdict, kOrigin, Paint(false)),
-              ::testing::AllOf(HasSubstr("3 events: 3 proven, 0 without a proof, 0 WRONG"),
-                               HasSubstr("checkpoint of 3 entries"), HasSubstr("Not proven: that these are all")));
+  EXPECT_THAT(
+      report(verdict, kOrigin, Paint(false)),
+      ::testing::AllOf(HasSubstr("3 events: 3 proven, 0 without a proof, 0 WRONG"),
+                       HasSubstr("checkpoint of 3 entries"), HasSubstr("Not proven: that these are all")));
 }
 
 TEST(Proofs, ShowWhatIsNotAsItWasLogged) {
@@ -118,12 +119,14 @@ TEST(Proofs, ShowWhatIsNotAsItWasLogged) {
   log.add("{\"a\":1}", {{"error_message", "x"}});
   log.add("{\"a\":2}");
   const std::string line = log.line(0);
-  EXPECT_EQ(wrong_with(log, replaced(line, "\"create\"", "\"delete\"")), "event_action is not as it was logged");
+  EXPECT_EQ(wrong_with(log, replaced(line, "\"create\"", "\"delete\"")),
+            "event_action is not as it was logged");
   EXPECT_EQ(wrong_with(log, replaced(line, "\"event_action\":\"create\",", "")),
             "event_action is not as it was logged");
   EXPECT_EQ(wrong_with(log, replaced(line, "\"actor_id\":null", "\"actor_id\":\"mallory\"")),
             "actor_id was not logged");
-  EXPECT_EQ(wrong_with(log, replaced(line, "{\"a\":1}", "{\"a\":1.0}")), "event_data is not as it was logged");
+  EXPECT_EQ(wrong_with(log, replaced(line, "{\"a\":1}", "{\"a\":1.0}")),
+            "event_data is not as it was logged");
   EXPECT_EQ(wrong_with(log, replaced(line, "\"event_data\":{\"a\":1}", "\"event_data\":null")),
             "event_data is not as it was logged");
   EXPECT_EQ(wrong_with(log, replaced(line, "\"error_message\":\"x\"", "\"error_message\":null")),
@@ -137,9 +140,11 @@ TEST(Proofs, ProveNothingByAnotherKeyLogOrTree) {
   SmallLog log;
   log.add("{}");
   log.add("{}");
-  const auto stranger = *tlog::NoteKey::of_seed(tlog::KeyKind::kLog, kOrigin, std::string(tlog::kSeedBytes, 't'));
+  const auto stranger =
+      *tlog::NoteKey::of_seed(tlog::KeyKind::kLog, kOrigin, std::string(tlog::kSeedBytes, 't'));
   EXPECT_THAT(verdict_on(stranger, {log.line(0)}).wrong, SizeIs(1));
-  EXPECT_THAT(wrong_with(log, proven_line(log.item(0), log.proof(0, true, "another"))), HasSubstr("another log"));
+  EXPECT_THAT(wrong_with(log, proven_line(log.item(0), log.proof(0, true, "another"))),
+              HasSubstr("another log"));
   auto proof = *tlog::InclusionProof::read(log.proof(0));
   proof.index = 1;
   EXPECT_THAT(wrong_with(log, proven_line(log.item(0), proof.write())), HasSubstr("the path does not lead"));
@@ -158,8 +163,10 @@ TEST(Proofs, TellWhenLinesAreMissing) {
   log.add("{}");
   log.add("{}");
   EXPECT_THAT(verdict_on(log.key(), {log.line(0)}).incomplete, HasSubstr("cut off"));
-  EXPECT_THAT(verdict_on(log.key(), {log.line(0), last_line(2, 2)}).incomplete, HasSubstr("tells of 2 events"));
-  EXPECT_THAT(verdict_on(log.key(), {log.line(0), "no json", last_line(1, 1)}).incomplete, HasSubstr("line 2"));
+  EXPECT_THAT(verdict_on(log.key(), {log.line(0), last_line(2, 2)}).incomplete,
+              HasSubstr("tells of 2 events"));
+  EXPECT_THAT(verdict_on(log.key(), {log.line(0), "no json", last_line(1, 1)}).incomplete,
+              HasSubstr("line 2"));
   const Verdict without = verdict_on(log.key(), {log.line(0), log.item(1), last_line(2, 1)});
   EXPECT_FALSE(without.good());
   EXPECT_THAT(without.unproven, SizeIs(1));
@@ -171,12 +178,13 @@ TEST(Proofs, PagesKeepWhatTheServerWrote) {
   const auto page = read_page(
       R"({"data": [ {"event_id":"a","event_data":{"n": 1.0e5}} , {"event_id":"b"}],"pagination":{"next":"n="}})");
   ASSERT_TRUE(page) << page.error();
-  EXPECT_THAT(page->items, ::testing::ElementsAre(R"({"event_id":"a","event_data":{"n": 1.0e5}})",
-                                                  R"({"event_id":"b"})"));
+  EXPECT_THAT(page->items,
+              ::testing::ElementsAre(R"({"event_id":"a","event_data":{"n": 1.0e5}})", R"({"event_id":"b"})"));
   EXPECT_THAT(page->event_ids, ::testing::ElementsAre("a", "b"));
   EXPECT_EQ(page->next, "n=");
   EXPECT_THAT(read_page(R"({"data":[],"pagination":{}})")->next, IsEmpty());
-  for (const char* bad : {"", "[]", "{\"data\":1}", "{\"data\":[1]}", "{\"data\":[{]}"}) EXPECT_FALSE(read_page(bad)) << bad;
+  for (const char* bad : {"", "[]", "{\"data\":1}", "{\"data\":[1]}", "{\"data\":[{]}"})
+    EXPECT_FALSE(read_page(bad)) << bad;
 }
 
 class VerifyEventsCommand : public ::testing::Test {
@@ -212,7 +220,8 @@ TEST_F(VerifyEventsCommand, JudgesAnExportAndAProof) {
 }
 
 TEST_F(VerifyEventsCommand, RefusesWhatIsNoKeyAndWhatCannotBeRead) {
-  Said said = run_recorded(recording_, {"events", "verify", folder_ / "none", "--key", log_.key().public_text()});
+  Said said =
+      run_recorded(recording_, {"events", "verify", folder_ / "none", "--key", log_.key().public_text()});
   EXPECT_EQ(said.exit_code, kError);
   EXPECT_THAT(said.err, HasSubstr("cannot be read"));
   said = run_recorded(recording_, {"events", "verify", folder_ / "none", "--key", "no key"});

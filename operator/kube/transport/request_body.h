@@ -1,6 +1,6 @@
-// The body of a request, which does not leave this process after a deadline: as long as the server has not got
-// it whole, it carries nothing out. A process that was stopped and goes on finds here that its time is over
-// (operator/manager/leadership.h). Included only by the translation units that use cpprestsdk.
+// The body of a request, which does not leave this process after a deadline: as long as the server has not
+// got it whole, it carries nothing out. A process that was stopped and goes on finds here that its time is
+// over (operator/manager/leadership.h). Included only by the translation units that use cpprestsdk.
 #pragma once
 
 #include <algorithm>

@@ -3,6 +3,7 @@
 // never been. STORAGEPOOL_TEST_SEED is the first seed, STORAGEPOOL_TEST_SEEDS how many.
 #include <signal.h>
 
+#include <algorithm>
 #include <cstdio>
 #include <cstdlib>
 #include <future>
@@ -15,12 +16,14 @@
 
 #include <gtest/gtest.h>
 
+#include "operator/kube/object.h"
 #include "operator/manager/faulty_api/faulty_api.h"
 #include "operator/manager/faulty_api/schedule.h"
 #include "operator/manager/faulty_api/snapshot.h"
 #include "operator/manager/faulty_api/world.h"
 #include "operator/manager/testing/control_plane.h"
 #include "operator/manager/testing/fleet.h"
+#include "pool/common/json/json.h"
 
 namespace storagepool::manager::faulty_api {
 namespace {
@@ -127,7 +130,21 @@ class FaultyApiServer : public ::testing::Test {
             kResync};
   }
   Snapshot snapshot(const Run& run) { return snapshot_of(control_plane_.client(), run.name_space); }
+  // All that was asked for is done: of an operator that has not begun there are no writes either.
+  bool is_done(const Run& run) {
+    const auto pools =
+        control_plane_.client().list(kube::resources::kStoragePools, {.name_space = run.name_space});
+    return pools && std::all_of(pools->items.begin(), pools->items.end(), [](const kube::Json& pool) {
+             for (const kube::Json& condition : json::at(pool, "/status/conditions")) {
+               if (json::text_at(condition, "/type") == "Ready")
+                 return json::integer_at(condition, "/observedGeneration", 0) == kube::generation(pool) &&
+                        json::text_at(condition, "/status") == "True";
+             }
+             return false;
+           });
+  }
   bool rests(const Run& run) {
+    if (!is_done(run)) return false;
     const int before = run.api.writes();
     return !eventually([&] { return run.api.writes() != before; }, kRest, 20ms);
   }
@@ -165,14 +182,14 @@ void FaultyApiServer::try_seed(std::uint64_t seed) {
     }
   }
   for (const Run* run : all) ASSERT_EQ(run->failure, "") << of(*run);
-  ASSERT_TRUE(eventually([&] { return rests(clean); }, kDeadline, 0ms)) << of(clean);
+  ASSERT_TRUE(eventually([&] { return rests(clean); }, kDeadline, 20ms)) << of(clean);
   for (const Run* run : {&faulty, &killed}) {
     const auto same = [&] { return difference(snapshot(clean), snapshot(*run)).empty(); };
     ASSERT_TRUE(eventually(same, kDeadline, 250ms))
-        << difference(snapshot(clean), snapshot(*run)) << of(*run);
+        << difference(snapshot(clean), snapshot(*run)) << of(clean) << of(*run);
   }
   for (const Run* run : {&faulty, &killed}) {
-    ASSERT_TRUE(eventually([&] { return rests(*run); }, kDeadline, 0ms)) << of(*run);
+    ASSERT_TRUE(eventually([&] { return rests(*run); }, kDeadline, 20ms)) << of(*run);
     EXPECT_EQ(difference(snapshot(clean), snapshot(*run)), "") << of(*run);
   }
   for (const Run* run : all) expect_good_manners(*run);

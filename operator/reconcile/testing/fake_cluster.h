@@ -51,7 +51,8 @@ class FakeCluster final : public Cluster, public pods::Pods {
   bool tells_sessions = true;                              // PostgreSQL, to the pods
   std::map<std::string, std::int64_t> left_behind;         // sessions of pods that are gone
   std::vector<std::string> namespaces{"ops", "team"};
-  bool versions_tell = false;  // objects are changed by put() and run_controller() alone: quick with many
+  bool versions_tell = false;    // objects are changed by put() and run_controller() alone: quick with many
+  bool claims_are_late = false;  // the cache does not show them yet
 
   Json& get(const std::string& kind, const std::string& name) { return objects.at({kind, name}); }
   bool has(const std::string& kind, const std::string& name) const { return objects.contains({kind, name}); }
@@ -117,7 +118,7 @@ class FakeCluster final : public Cluster, public pods::Pods {
     return all(kube::resources::kPods);
   }
   std::vector<kube::ObjectPtr> cached_claims(const kube::ObjectKey&) const override {
-    return all(kube::resources::kPersistentVolumeClaims);
+    return claims_are_late ? std::vector<kube::ObjectPtr>() : all(kube::resources::kPersistentVolumeClaims);
   }
   std::vector<std::string> cached_namespaces() const override { return namespaces; }
   std::vector<kube::ObjectPtr> cached_autoscalers(const kube::ObjectKey&) const override {
@@ -145,6 +146,12 @@ class FakeCluster final : public Cluster, public pods::Pods {
     PodList list{.pods = {}, .answered = asked};
     for (const kube::ObjectPtr& pod : all(kube::resources::kPods)) list.pods.push_back(*pod);
     return list;
+  }
+  Result<std::vector<Json>> list_claims(const kube::ObjectKey&) override {
+    std::vector<Json> claims;
+    for (const kube::ObjectPtr& claim : all(kube::resources::kPersistentVolumeClaims))
+      claims.push_back(*claim);
+    return claims;
   }
   Result<std::vector<Json>> list_events(const std::string&, const std::string& kind,
                                         const std::string& uid) override {
