@@ -8,12 +8,11 @@ namespace storagepool::event {
 
 std::optional<std::string> canonical_address(const std::string& text) {
   std::array<unsigned char, sizeof(in6_addr)> bytes{};
+  if (inet_pton(AF_INET, text.c_str(), bytes.data()) == 1) return text.c_str();  // it has one spelling only
   std::array<char, INET6_ADDRSTRLEN> spelt{};
-  for (const int family : {AF_INET, AF_INET6}) {
-    if (inet_pton(family, text.c_str(), bytes.data()) == 1 &&
-        inet_ntop(family, bytes.data(), spelt.data(), spelt.size()) != nullptr) {
-      return std::string(spelt.data());
-    }
+  if (inet_pton(AF_INET6, text.c_str(), bytes.data()) == 1 &&
+      inet_ntop(AF_INET6, bytes.data(), spelt.data(), spelt.size()) != nullptr) {
+    return spelt.data();
   }
   return std::nullopt;
 }

@@ -27,7 +27,8 @@ TEST(CanonicalAddress, IsOneSpellingOfEachAddress) {
 
 TEST(CanonicalAddress, IsOfAddressesOnly) {
   for (const char* bad :
-       {"", "zzz", "192.0.2.256", "192.0.2", "1.2.3.4/8", "fe80::1%eth0", "localhost", "1.2.3.4 ", "::1::"})
+       {"", "zzz", "192.0.2.256", "192.0.2", "1.2.3.4/8", "fe80::1%eth0", "localhost", "1.2.3.4 ",
+        "::1::", "192.0.02.7", "00.0.0.0", "0x1.2.3.4", "16909060", "192.0.2.7\n"})
     EXPECT_EQ(canonical_address(bad), std::nullopt) << bad;
 }
 

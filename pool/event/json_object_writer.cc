@@ -24,40 +24,43 @@ bool any_escaped(std::uint64_t bytes) {
 
 // How many bytes at the start of `text` stand as they are.
 std::size_t plain_bytes(std::string_view text) {
+  constexpr std::size_t kStep = sizeof(std::uint64_t);
+  const auto escapes = [&](std::size_t at) {
+    std::uint64_t bytes = 0;
+    std::memcpy(&bytes, text.data() + at, kStep);
+    return any_escaped(bytes);
+  };
   std::size_t at = 0;
-  for (std::uint64_t bytes = 0; at + sizeof bytes <= text.size(); at += sizeof bytes) {
-    std::memcpy(&bytes, text.data() + at, sizeof bytes);
-    if (any_escaped(bytes)) break;
-  }
+  while (at + kStep <= text.size() && !escapes(at)) at += kStep;
+  if (at >= kStep && at + kStep > text.size() && !escapes(text.size() - kStep)) return text.size();
   while (at < text.size() && !is_escaped(text[at])) ++at;
   return at;
 }
 
-void append_escape(std::string& out, char c) {
+std::string escaped(char c) {
   constexpr std::string_view kShort = "\"\"\\\\\bb\ff\nn\rr\tt";  // a character, then what stands for it
   for (std::size_t i = 0; i < kShort.size(); i += 2) {
-    if (kShort[i] != c) continue;
-    out += '\\';
-    out += kShort[i + 1];
-    return;
+    if (kShort[i] == c) return {'\\', kShort[i + 1]};
   }
-  out += "\\u00" + encoding::encode_hex(std::string_view(&c, 1));
+  return "\\u00" + encoding::encode_hex(std::string_view(&c, 1));
 }
 
 }  // namespace
 
 void JsonObjectWriter::text(std::string_view name, std::string_view value) {
-  begin(name);
-  out_ += '"';
-  while (!value.empty()) {
+  begin(name, value.size() + 2);
+  put("\"");
+  while (true) {
     const std::size_t plain = plain_bytes(value);
-    out_ += value.substr(0, plain);
+    put(value.substr(0, plain));
     value.remove_prefix(plain);
     if (value.empty()) break;
-    append_escape(out_, value.front());
+    const std::string escape = escaped(value.front());
     value.remove_prefix(1);
+    make_room(escape.size() + value.size() + 1);
+    put(escape);
   }
-  out_ += '"';
+  put("\"");
 }
 
 }  // namespace storagepool::event

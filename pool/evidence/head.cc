@@ -14,7 +14,6 @@
 #include "pool/common/runtime/check.h"
 #include "pool/event/address.h"
 #include "pool/event/fields.h"
-#include "pool/event/json_object_writer.h"
 
 namespace storagepool::evidence {
 namespace {
@@ -52,8 +51,8 @@ constexpr auto kMembers = [] {
 
 class MemberWriter {
  public:
-  MemberWriter(std::string buffer, encoding::Digester& digester, std::string& compact)
-      : object_(std::move(buffer)), digester_(digester), compact_(compact) {}
+  MemberWriter(event::JsonObjectWriter& object, encoding::Digester& digester, std::string& compact)
+      : object_(object), digester_(digester), compact_(compact) {}
 
   template <typename Kind, typename Value>
   void write(std::string_view name, const Kind& kind, const std::optional<Value>& value) {
@@ -87,10 +86,9 @@ class MemberWriter {
   void digest(std::string_view name, std::string_view text) {
     object_.text(name, encoding::encode_hex(digester_.sha256(text)));
   }
-  std::string take() { return object_.take(); }
 
  private:
-  event::JsonObjectWriter object_;
+  event::JsonObjectWriter& object_;
   encoding::Digester& digester_;
   std::string& compact_;
 };
@@ -109,12 +107,12 @@ void write_member(MemberWriter& writer, const event::Event& event) {
 }  // namespace
 
 std::string_view HeadWriter::write(const event::Event& event) {
-  MemberWriter writer(std::move(head_), digester_, compact_);
+  head_.clear();
+  MemberWriter writer(head_, digester_, compact_);
   [&]<std::size_t... at>(std::index_sequence<at...>) {
     (write_member<at>(writer, event), ...);
   }(std::make_index_sequence<kMembers.size()>());
-  head_ = writer.take();
-  return head_;
+  return head_.close();
 }
 
 }  // namespace storagepool::evidence

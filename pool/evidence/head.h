@@ -6,6 +6,7 @@
 
 #include "pool/common/encoding/sha256.h"
 #include "pool/event/event.h"
+#include "pool/event/json_object_writer.h"
 #include "pool/evidence/evidence.h"
 
 namespace storagepool::evidence {
@@ -26,7 +27,7 @@ class HeadWriter {
 
  private:
   encoding::Digester digester_;
-  std::string head_;
+  event::JsonObjectWriter head_;
   std::string compact_;  // event_data without white space
 };
 

@@ -62,6 +62,43 @@ TEST_F(IngestTest, GivesBackEveryFieldAsItWas) {
             std::vector<std::string>{"-1 192.0.2.7"});
 }
 
+TEST_F(IngestTest, GivesBackWhatAllEventsOfACallHaveAndWhatOnlySomeHave) {
+  Pod& pod = make_pod();
+  std::vector<event::Event> events(3, new_event());
+  for (event::Event& event : events) {
+    event = new_event();
+    event.namespace_name = "payments";
+    event.actor_ip = "2001:db8::1";
+    event.duration_ms = 9223372036854775807;
+    event.retention_days = 2000;
+    event.parent_event_date = runtime::parse_date("2026-02-28");
+    event.principal = "it's \"\\";
+    event.received_at = runtime::parse_timestamp("2026-02-28T11:22:34.000001Z");
+    event.received_from = "192.0.2.7";
+  }
+  const auto expect_stored = [&] {
+    must_store(pod.ingest, events);
+    reading::Reader reader(pod.engine, "audit");
+    for (const event::Event& expected : events) {
+      const auto found = run(context_, reader.get("audit", expected.event_id, in(20s)));
+      ASSERT_TRUE(found && *found) << expected.event_id;
+      EXPECT_EQ(**found, expected);
+    }
+  };
+  expect_stored();
+  for (event::Event& event : events) event.event_id = new_event().event_id;
+  events[1].namespace_name.reset();
+  events[1].actor_ip.reset();
+  events[1].duration_ms.reset();
+  events[1].retention_days = 2001;
+  events[1].is_sensitive = true;
+  events[1].received_at.reset();
+  events[2].received_from.reset();
+  events[2].principal.reset();
+  events[2].error_code = "E1";
+  expect_stored();
+}
+
 TEST_F(IngestTest, ManyCallsShareFewCommits) {
   Pod& pod = make_pod();
   for (int i = 0; i < 300; ++i) start(pod.ingest, {new_event()});

@@ -1,7 +1,6 @@
-// A batch of events as PostgreSQL takes it in one statement: an array per field (pool/event/fields.h)
-// in the binary format of arrays (`array_recv`), which spares the server the parsing of text, and the
-// statements that read them with `unnest`. All of them are prepared once per connection and serve any number
-// of rows.
+// The statements that store a batch of events, and their parameters: an array for each field in the binary
+// format of arrays (`array_recv`), which spares the server the parsing of text, or one value where all events
+// have the same (columns.h). All of them are prepared once per connection and serve any number of rows.
 #pragma once
 
 #include <cstdint>

@@ -86,36 +86,58 @@ std::optional<minutes> read_offset(Cursor& cursor) {
   return ahead ? offset : -offset;
 }
 
-// In decimal, with zeros in front up to `width` characters; as printf's "%0*d".
-void append_padded(std::string& text, int value, std::size_t width) {
-  std::array<char, 12> digits{};
-  std::size_t first = digits.size();
-  const std::size_t sign = value < 0 ? 1 : 0;
-  for (unsigned rest = static_cast<unsigned>(std::abs(value));
-       rest > 0 || digits.size() - first + sign < width; rest /= 10) {
-    digits.at(--first) = static_cast<char>('0' + rest % 10);
+// A text that is written from its beginning to its end, in its place.
+class Text {
+ public:
+  void put(char character) { text_[size_++] = character; }
+  // In decimal, with zeros in front up to `width` characters, of which there are 10 at most; as printf's
+  // "%0*d".
+  void put(int value, std::size_t width) {
+    constexpr std::array kPowers = {1U,       10U,        100U,        1'000U,       10'000U,
+                                    100'000U, 1'000'000U, 10'000'000U, 100'000'000U, 1'000'000'000U};
+    auto rest = static_cast<unsigned>(std::abs(value));
+    if (value < 0) {
+      put('-');
+      --width;
+    }
+    while (width < kPowers.size() && rest >= kPowers[width]) ++width;
+    size_ += width;
+    for (std::size_t at = size_; width > 0; --width, rest /= 10)
+      text_[--at] = static_cast<char>('0' + rest % 10);
   }
-  if (sign > 0) text += '-';
-  text.append(&digits.at(first), digits.size() - first);
-}
+  // "2026-02-28"
+  void put(Date date) {
+    const std::chrono::year_month_day parts{date};
+    put(static_cast<int>(parts.year()), 4);
+    put('-');
+    put(static_cast<int>(static_cast<unsigned>(parts.month())), 2);
+    put('-');
+    put(static_cast<int>(static_cast<unsigned>(parts.day())), 2);
+  }
+  // "2026-02-28T11:22:33"
+  void put(Timestamp time) {
+    put(date_of(time));
+    const std::chrono::hh_mm_ss clock{floor<seconds>(time - floor<days>(time))};
+    put('T');
+    put(static_cast<int>(clock.hours().count()), 2);
+    put(':');
+    put(static_cast<int>(clock.minutes().count()), 2);
+    put(':');
+    put(static_cast<int>(clock.seconds().count()), 2);
+  }
+  void put_fraction(Timestamp time) {
+    put('.');
+    put(static_cast<int>((time - floor<seconds>(time)).count()), 6);
+  }
+  void drop_zeros() {
+    while (text_[size_ - 1] == '0') --size_;
+  }
+  std::string string() const { return {text_.data(), size_}; }
 
-// "2026-02-28T11:22:33"
-std::string text_of(Timestamp time) {
-  const std::chrono::hh_mm_ss clock{floor<seconds>(time - floor<days>(time))};
-  std::string text = format_date(date_of(time));
-  text += 'T';
-  append_padded(text, static_cast<int>(clock.hours().count()), 2);
-  text += ':';
-  append_padded(text, static_cast<int>(clock.minutes().count()), 2);
-  text += ':';
-  append_padded(text, static_cast<int>(clock.seconds().count()), 2);
-  return text;
-}
-
-void append_fraction(std::string& text, Timestamp time) {
-  text += '.';
-  append_padded(text, static_cast<int>((time - floor<seconds>(time)).count()), 6);
-}
+ private:
+  std::array<char, 40> text_;
+  std::size_t size_ = 0;
+};
 
 }  // namespace
 
@@ -150,38 +172,35 @@ std::optional<Date> parse_date(std::string_view text) {
 }
 
 std::string format_date(Date date) {
-  const std::chrono::year_month_day parts{date};
-  std::string text;
-  text.reserve(sizeof "2026-02-28T11:22:33.123456Z");
-  append_padded(text, static_cast<int>(parts.year()), 4);
-  text += '-';
-  append_padded(text, static_cast<int>(static_cast<unsigned>(parts.month())), 2);
-  text += '-';
-  append_padded(text, static_cast<int>(static_cast<unsigned>(parts.day())), 2);
-  return text;
+  Text text;
+  text.put(date);
+  return text.string();
 }
 
 std::string format_seconds(Timestamp time) {
-  std::string text = text_of(time);
-  text += 'Z';
-  return text;
+  Text text;
+  text.put(time);
+  text.put('Z');
+  return text.string();
 }
 
 std::string format_microseconds(Timestamp time) {
-  std::string text = text_of(time);
-  append_fraction(text, time);
-  text += 'Z';
-  return text;
+  Text text;
+  text.put(time);
+  text.put_fraction(time);
+  text.put('Z');
+  return text.string();
 }
 
 std::string format_timestamp(Timestamp time) {
-  std::string text = text_of(time);
+  Text text;
+  text.put(time);
   if (time != floor<seconds>(time)) {
-    append_fraction(text, time);
-    text.erase(text.find_last_not_of('0') + 1);
+    text.put_fraction(time);
+    text.drop_zeros();
   }
-  text += 'Z';
-  return text;
+  text.put('Z');
+  return text.string();
 }
 
 }  // namespace storagepool::runtime
