@@ -70,6 +70,13 @@ function(_storagepool_room result)
   set("${result}" "${room}" PARENT_SCOPE)
 endfunction()
 
+# Takes the code of the JSON library from an optimized copy (pool/common/json/quick_json.cc), which the linker sees first.
+function(storagepool_quick_json target)
+  target_link_options("${target}" PRIVATE "$<TARGET_OBJECTS:storagepool_quick_json>")
+  set_property(TARGET "${target}" APPEND PROPERTY LINK_DEPENDS "$<TARGET_OBJECTS:storagepool_quick_json>")
+  add_dependencies("${target}" storagepool_quick_json)
+endfunction()
+
 # `<room>_tests` builds all tests of a room, for the sanitizer runs that cover only some.
 function(_storagepool_add_to_room room target)
   if(NOT TARGET "${room}_tests")
