@@ -16,7 +16,6 @@ namespace {
 // Of the layout of an entry (pool/evidence/entry.h): the SHA-256 of the head ends it.
 constexpr std::size_t kEntryBytes = 67;
 constexpr std::size_t kHeadDigestAt = 35;
-constexpr std::size_t kMostFindings = 1000;
 // Members of an item that its head does not have, or has as a digest.
 constexpr std::array<std::string_view, 4> kOfItemAlone{"event_date", "event_data", "error_message", "proof"};
 constexpr std::array<std::string_view, 3> kOfHeadAlone{"salt", "event_data_sha256", "error_message_sha256"};
@@ -125,22 +124,6 @@ std::string counted(std::int64_t count, const char* one, const char* many) {
   return std::to_string(count) + " " + (count == 1 ? one : many);
 }
 
-Json to_json(const std::vector<Finding>& findings) {
-  Json list = Json::array();
-  for (const Finding& finding : findings)
-    list.push_back({{"line", finding.line}, {"event_id", finding.event_id}, {"why", finding.why}});
-  return list;
-}
-
-std::string lines_of(const std::vector<Finding>& findings, const char* what) {
-  std::string text;
-  for (const Finding& finding : findings) {
-    text += "  line " + std::to_string(finding.line) + ": " +
-            (finding.event_id.empty() ? "" : "event " + finding.event_id + ": ") + what + finding.why + "\n";
-  }
-  return text;
-}
-
 }  // namespace
 
 tl::expected<RawPage, std::string> read_page(const std::string& body) {
@@ -194,11 +177,13 @@ tl::expected<std::string, std::string> Verifier::proof(std::string_view text) {
 void Verifier::event(const std::string& line, const Json& item) {
   ++verdict_.events;
   const std::string event_id = json::text_at(item, "/event_id");
-  const auto note = [&](std::vector<Finding>& findings, std::string why) {
-    if (findings.size() < kMostFindings) findings.push_back({lines_, event_id, std::move(why)});
+  const auto note = [&](std::int64_t& count, std::string why) {
+    ++count;
+    if (verdict_.findings.size() < kMostFindings)
+      verdict_.findings.push_back({lines_, event_id, std::move(why)});
   };
   const Json& text = json::member(item, "proof");
-  if (!text.is_string()) return note(verdict_.unproven, "");
+  if (!text.is_string()) return note(verdict_.unproven, "it has no proof");
   const auto head = proof(text.get_ref<const std::string&>());
   if (!head) return note(verdict_.wrong, head.error());
   const Json members = Json::parse(*head, nullptr, false);
@@ -237,14 +222,19 @@ std::string report(const Verdict& verdict, const std::string& origin, const Pain
   std::string text =
       paint(verdict.good() ? Color::kGood : Color::kBad,
             counted(verdict.events, "event", "events") + ": " + std::to_string(verdict.proven) + " proven, " +
-                std::to_string(verdict.unproven.size()) + " without a proof, " +
-                std::to_string(verdict.wrong.size()) + " WRONG") +
+                std::to_string(verdict.unproven) + " without a proof, " + std::to_string(verdict.wrong) +
+                " WRONG") +
       "\n";
-  text += lines_of(verdict.wrong, "") + lines_of(verdict.unproven, "has no proof");
+  for (const Finding& finding : verdict.findings) {
+    text += "  line " + std::to_string(finding.line) + ": " +
+            (finding.event_id.empty() ? "" : "event " + finding.event_id + ": ") + finding.why + "\n";
+  }
+  const auto more = verdict.unproven + verdict.wrong - static_cast<std::int64_t>(verdict.findings.size());
+  if (more > 0) text += "  and " + std::to_string(more) + " more\n";
   if (!verdict.incomplete.empty()) text += "The export is not whole: " + verdict.incomplete + ".\n";
   if (verdict.proven > 0) {
     text += "Proven: the log " + origin + " has these events just as they are shown (checkpoint of " +
-            counted(verdict.size, "entry", "entries") + ", signed by its key).\n";
+            counted(static_cast<std::int64_t>(verdict.size), "entry", "entries") + ", signed by its key).\n";
   }
   return text +
          "Not proven: that these are all events of the log, and what a client says of itself (actor_id, "
@@ -252,11 +242,15 @@ std::string report(const Verdict& verdict, const std::string& origin, const Pain
 }
 
 Json to_json(const Verdict& verdict, const std::string& origin) {
+  Json findings = Json::array();
+  for (const Finding& finding : verdict.findings)
+    findings.push_back({{"line", finding.line}, {"event_id", finding.event_id}, {"why", finding.why}});
   return {{"origin", origin},
           {"events", verdict.events},
           {"proven", verdict.proven},
-          {"unproven", to_json(verdict.unproven)},
-          {"wrong", to_json(verdict.wrong)},
+          {"unproven", verdict.unproven},
+          {"wrong", verdict.wrong},
+          {"findings", std::move(findings)},
           {"incomplete", verdict.incomplete},
           {"size", verdict.size}};
 }

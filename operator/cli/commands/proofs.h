@@ -28,6 +28,8 @@ std::string proven_line(std::string item, const std::string& proof);
 // The last one, by whose absence an export is known to be cut off.
 std::string last_line(std::int64_t events, std::int64_t proven);
 
+inline constexpr std::size_t kMostFindings = 1000;
+
 struct Finding {
   std::int64_t line = 0;  // from 1
   std::string event_id{};
@@ -38,8 +40,9 @@ struct Finding {
 struct Verdict {
   std::int64_t events = 0;
   std::int64_t proven = 0;
-  std::vector<Finding> unproven{};  // no proof is there
-  std::vector<Finding> wrong{};     // what is there is not what was logged, or proves nothing
+  std::int64_t unproven = 0;        // no proof is there
+  std::int64_t wrong = 0;           // what is there is not what was logged, or proves nothing
+  std::vector<Finding> findings{};  // of those that are not proven, the first kMostFindings
   std::string incomplete{};         // why the export is not whole; empty: it is
   std::uint64_t size = 0;           // of the greatest checkpoint that vouched for one
 

@@ -19,7 +19,6 @@ namespace {
 using ::testing::HasSubstr;
 using ::testing::IsEmpty;
 using ::testing::Not;
-using ::testing::SizeIs;
 using namespace testing;
 
 constexpr const char* kOrigin = "storagepool.dev/team/audit";
@@ -90,7 +89,7 @@ Verdict verdict_on(const tlog::NoteKey& key, const std::vector<std::string>& lin
 std::string wrong_with(SmallLog& log, const std::string& line) {
   const Verdict verdict = verdict_on(log.key(), {line, last_line(1, 1)});
   EXPECT_EQ(verdict.proven, 0) << line;
-  return verdict.wrong.empty() ? "" : verdict.wrong.front().why;
+  return verdict.wrong == 1 ? verdict.findings.at(0).why : "";
 }
 
 std::string replaced(std::string text, const std::string& what, const std::string& by) {
@@ -142,7 +141,7 @@ TEST(Proofs, ProveNothingByAnotherKeyLogOrTree) {
   log.add("{}");
   const auto stranger =
       *tlog::NoteKey::of_seed(tlog::KeyKind::kLog, kOrigin, std::string(tlog::kSeedBytes, 't'));
-  EXPECT_THAT(verdict_on(stranger, {log.line(0)}).wrong, SizeIs(1));
+  EXPECT_EQ(verdict_on(stranger, {log.line(0)}).wrong, 1);
   EXPECT_THAT(wrong_with(log, proven_line(log.item(0), log.proof(0, true, "another"))),
               HasSubstr("another log"));
   auto proof = *tlog::InclusionProof::read(log.proof(0));
@@ -169,9 +168,19 @@ TEST(Proofs, TellWhenLinesAreMissing) {
               HasSubstr("line 2"));
   const Verdict without = verdict_on(log.key(), {log.line(0), log.item(1), last_line(2, 1)});
   EXPECT_FALSE(without.good());
-  EXPECT_THAT(without.unproven, SizeIs(1));
-  EXPECT_EQ(without.unproven.front().line, 2);
+  EXPECT_EQ(without.unproven, 1);
+  EXPECT_EQ(without.findings.at(0).line, 2);
   EXPECT_FALSE(verdict_on(log.key(), {last_line(0, 0)}).good()) << "nothing is no proof";
+}
+
+TEST(Proofs, EverythingIsCountedAndTheFirstAreNamed) {
+  SmallLog log;
+  log.add("{}");
+  Verifier verifier(log.key());
+  for (std::size_t i = 0; i < kMostFindings + 5; ++i) verifier.line(log.item(0));
+  const Verdict verdict = std::move(verifier).verdict();
+  EXPECT_EQ(verdict.unproven, static_cast<std::int64_t>(kMostFindings) + 5);
+  EXPECT_THAT(report(verdict, kOrigin, Paint(false)), HasSubstr("  and 5 more\n"));
 }
 
 TEST(Proofs, PagesKeepWhatTheServerWrote) {
@@ -209,7 +218,7 @@ TEST_F(VerifyEventsCommand, JudgesAnExportAndAProof) {
   EXPECT_EQ(verify(good).exit_code, kGood);
   const Said bad = verify(replaced(good, "create", "delete"), {"-o", "json"});
   EXPECT_EQ(bad.exit_code, kBad);
-  EXPECT_EQ(Json::parse(bad.out)["wrong"][0]["event_id"], "id-0") << bad.out;
+  EXPECT_EQ(Json::parse(bad.out)["findings"][0]["event_id"], "id-0") << bad.out;
   const Said proof = verify(log_.proof(0));
   EXPECT_EQ(proof.exit_code, kGood) << proof.err;
   EXPECT_THAT(proof.out, HasSubstr("\"event_action\":\"create\""));
