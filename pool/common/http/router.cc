@@ -16,6 +16,8 @@ class Segments {
   explicit Segments(std::string_view path) : rest_(path) {}
 
   bool done() const { return rest_.empty(); }
+  // All that are left, of a path that starts with "/" and is not done.
+  std::string_view rest() const { return rest_.substr(1); }
   // Of a path that starts with "/" and is not done.
   std::string_view next() {
     rest_.remove_prefix(1);
@@ -52,19 +54,29 @@ boost::asio::awaitable<Response> answered(Response response) {
 
 }  // namespace
 
-void Router::add(std::string_view method, std::string_view pattern, Handler handler) {
+Router::Resource& Router::resource_of(std::string_view method, std::string_view pattern) {
   routes_.emplace_back(method, pattern);
   auto known = std::find_if(resources_.begin(), resources_.end(),
                             [&](const Resource& resource) { return resource.pattern == pattern; });
   if (known == resources_.end()) {
-    Resource resource{std::string(pattern), std::string(pattern.substr(0, pattern.find('{'))), {}, {}};
+    Resource resource{std::string(pattern), std::string(pattern.substr(0, pattern.find('{'))), {}, false, {}};
     for (Segments segments(pattern); !segments.done();) resource.segments.emplace_back(segments.next());
     const auto place = std::find_if(resources_.begin(), resources_.end(), [&](const Resource& other) {
       return shape(resource.segments) < shape(other.segments);
     });
     known = resources_.insert(place, std::move(resource));
   }
-  known->handlers.emplace_back(method, std::move(handler));
+  return *known;
+}
+
+void Router::add(std::string_view method, std::string_view pattern, Handler handler) {
+  resource_of(method, pattern).handlers.emplace_back(method, std::move(handler));
+}
+
+void Router::add_below(std::string_view method, std::string_view pattern, Handler handler) {
+  Resource& resource = resource_of(method, pattern);
+  resource.takes_rest = true;
+  resource.handlers.emplace_back(method, std::move(handler));
 }
 
 bool Router::matches(const Resource& resource, std::string_view path) {
@@ -73,6 +85,7 @@ bool Router::matches(const Resource& resource, std::string_view path) {
   Segments given(path);
   for (const std::string& expected : resource.segments) {
     if (given.done()) return false;
+    if (resource.takes_rest && &expected == &resource.segments.back()) return !given.rest().empty();
     const std::string_view segment = given.next();
     if (is_parameter(expected) ? segment.empty() : expected != segment) return false;
   }
@@ -126,7 +139,8 @@ boost::asio::awaitable<Response> Router::handle(Request& request) const {
   request.parameters.clear();
   Segments given(request.path);
   for (const std::string& segment : resource->segments) {
-    const std::string_view value = given.next();
+    const bool rest = resource->takes_rest && &segment == &resource->segments.back();
+    const std::string_view value = rest ? given.rest() : given.next();
     if (is_parameter(segment)) request.parameters[segment.substr(1, segment.size() - 2)] = value;
   }
   return found->second(request);

@@ -16,6 +16,8 @@ class Router {
  public:
   // A pattern starts with "/"; e.g. add("GET", "/api/v1/audit/events/{event_id}", ...).
   void add(std::string_view method, std::string_view pattern, Handler handler);
+  // The last segment, a parameter, takes all that is left of the path, slashes too.
+  void add_below(std::string_view method, std::string_view pattern, Handler handler);
   // `request` must live until it is answered.
   boost::asio::awaitable<Response> handle(Request& request) const;
   // For use as a server's handler; the router must outlive the server.
@@ -32,8 +34,10 @@ class Router {
     std::string pattern;
     std::string literal;  // the pattern up to its first parameter
     std::vector<std::string> segments;
+    bool takes_rest = false;  // its last segment
     std::vector<std::pair<std::string, Handler>> handlers;
   };
+  Resource& resource_of(std::string_view method, std::string_view pattern);
   static bool matches(const Resource& resource, std::string_view path);
   const Resource* match(std::string_view path) const;
   std::string allow(const Resource* resource) const;

@@ -28,6 +28,7 @@ class RouterTest : public ::testing::Test {
     router_.add("GET", "/events/{event_id}", named("get"));
     router_.add("POST", "/events/batch", named("batch"));
     router_.add("DELETE", "/w/{workspace}/events/{event_id}", named("drop"));
+    router_.add_below("GET", "/w/{workspace}/tile/{tile}", named("tile"));
   }
   Response handle(const std::string& method, const std::string& path) {
     boost::asio::io_context loop;
@@ -53,6 +54,15 @@ TEST_F(RouterTest, FindsTheHandlerAndItsParameters) {
   EXPECT_EQ(handle("DELETE", "/w/a b/events/7").body, "drop event_id=7 workspace=a b");
 }
 
+TEST_F(RouterTest, TheRestOfAPathMayHaveSlashes) {
+  EXPECT_EQ(handle("GET", "/w/a/tile/0/x001/067.p/3").body, "tile tile=0/x001/067.p/3 workspace=a");
+  EXPECT_EQ(handle("GET", "/w/a/tile/0").body, "tile tile=0 workspace=a");
+  EXPECT_EQ(handle("GET", "/w/a/tile/0/").body, "tile tile=0/ workspace=a");
+  EXPECT_EQ(handle("GET", "/w/a/tile/").status, 404U);
+  EXPECT_EQ(handle("GET", "/w/a/tile").status, 404U);
+  EXPECT_EQ(router_.pattern_of("/w/a/tile/0/001"), "/w/{workspace}/tile/{tile}");
+}
+
 TEST_F(RouterTest, LiteralsWinOverParameters) {
   EXPECT_EQ(handle("POST", "/events/batch").body, "batch");
   const Response refused = handle("GET", "/events/batch");
@@ -74,7 +84,8 @@ TEST_F(RouterTest, ListsItsRoutes) {
       ::testing::ElementsAre(::testing::Pair("GET", "/"), ::testing::Pair("GET", "/events"),
                              ::testing::Pair("POST", "/events"), ::testing::Pair("GET", "/events/{event_id}"),
                              ::testing::Pair("POST", "/events/batch"),
-                             ::testing::Pair("DELETE", "/w/{workspace}/events/{event_id}")));
+                             ::testing::Pair("DELETE", "/w/{workspace}/events/{event_id}"),
+                             ::testing::Pair("GET", "/w/{workspace}/tile/{tile}")));
 }
 
 TEST_F(RouterTest, UnknownPathsAreNotFoundWhateverTheMethod) {

@@ -14,6 +14,7 @@
 #include "pool/common/runtime/clock.h"
 #include "pool/common/runtime/timestamp.h"
 #include "pool/common/tlog/checkpoint.h"
+#include "pool/common/tlog/frontier.h"
 #include "pool/common/tlog/inclusion_proof.h"
 #include "pool/common/tlog/note_key.h"
 #include "pool/evidence/entry.h"
@@ -179,6 +180,53 @@ TEST_F(DataStorageEvidenceTest, AProofShowsThatTheLogHasTheEvent) {
                                      checkpoint->root));
   EXPECT_EQ(encoding::encode_hex(entry.substr(35)), encoding::sha256_hex(head));
   EXPECT_EQ(json::parse(head).at("event_id"), id);
+}
+
+// From its tiles alone anybody can build the whole tree anew.
+TEST_F(DataStorageEvidenceTest, TilesHaveTheWholeLog) {
+  start();
+  json batch = json::array();
+  for (int i = 0; i < 100; ++i) batch.push_back(valid_event());
+  for (int i = 0; i < 3; ++i) {
+    for (json& event : batch) event = valid_event();
+    ASSERT_EQ(pod_.api("POST", kEvents + "/batch", batch.dump()).status, 201U);
+  }
+  ASSERT_TRUE(eventually([&] { return pod_.metric("storagepool_log_size") == 300; })) << pod_.log();
+  const auto tile = [&](const std::string& path) {
+    return pod_.api("GET", "/api/v1/audit/log/tile/" + path);
+  };
+  ASSERT_TRUE(eventually([&] { return tile("entries/001.p/44").status == 200; }));
+  const auto whole = tile("0/000");
+  EXPECT_EQ(whole.headers.at("content-type"), "application/octet-stream");
+  EXPECT_THAT(whole.headers.at("cache-control"), HasSubstr("immutable"));
+  const std::string hashes = whole.body + tile("0/001.p/44").body;
+  const std::string entries = tile("entries/000").body + tile("entries/001.p/44").body;
+  constexpr std::size_t kLength = 2;
+  ASSERT_EQ(hashes.size(), 300U * 32);
+  ASSERT_EQ(entries.size(), 300U * (kLength + evidence::kEntryBytes));
+  tlog::Hasher hasher;
+  tlog::Frontier tree;
+  std::vector<tlog::LevelNode> full;
+  for (std::size_t i = 0; i < 300; ++i) {
+    const tlog::Hash leaf = hasher.leaf(std::string_view(entries).substr(
+        i * (kLength + evidence::kEntryBytes) + kLength, evidence::kEntryBytes));
+    EXPECT_EQ(std::string(leaf.begin(), leaf.end()), hashes.substr(i * leaf.size(), leaf.size())) << i;
+    tree.append(hasher, leaf, full);
+  }
+  const auto note = tlog::Note::read(pod_.api("GET", "/api/v1/audit/log/checkpoint").body);
+  ASSERT_TRUE(note);
+  const auto checkpoint = tlog::Checkpoint::read(note->text);
+  ASSERT_TRUE(checkpoint);
+  EXPECT_EQ(checkpoint->size, 300U);
+  EXPECT_EQ(tree.root(hasher), checkpoint->root);
+  const std::string upper = tile("1/000.p/1").body;
+  ASSERT_EQ(full.size(), 1U);
+  EXPECT_EQ(upper, std::string(full[0].hash.begin(), full[0].hash.end()));
+  for (const char* absent : {"0/001", "0/001.p/45", "1/000.p/2", "2/000.p/1", "entries/002"})
+    EXPECT_EQ(tile(absent).status, 404U) << absent;
+  for (const char* wrong :
+       {"0", "0/", "0/000/", "0/0", "64/000", "0/000.p/0", "0/000.p/256", "x/000", "entries"})
+    EXPECT_EQ(tile(wrong).status, 404U) << wrong;
 }
 
 // What docs/evidence.md has an auditor do.

@@ -45,6 +45,10 @@ Response not_sealed(const Request& request) {
   return response;
 }
 
+Response no_tile(const Request& request, const std::string& why) {
+  return http::problem(ProblemKind::kNotFound, "there is no such tile: " + why, request.path);
+}
+
 Response broken(const Request& request, const std::string& detail) {
   log::error("an event cannot be proven", {{"detail", detail}});
   return http::problem(ProblemKind::kNotProven, detail, request.path);
@@ -82,6 +86,29 @@ struct Routes {
     const nlohmann::ordered_json body = {
         {"origin", now->origin}, {"vkeys", {context.verifier()}}, {"size", now->size}};
     co_return json(200, body.dump());
+  }
+
+  // What a checkpoint has shown once stays the same.
+  awaitable<Response> tile(Request& request) const {
+    if (auto refusal = refuse(request)) co_return std::move(*refusal);
+    const auto tile = tlog::Tile::read(request.parameters["tile"]);
+    if (!tile) co_return no_tile(request, tile.error());
+    const auto deadline = context.deadline();
+    const auto note = co_await context.checkpoint(deadline);
+    if (!note) co_return no_log(request);
+    const auto checkpoint = tlog::Checkpoint::read(note->text);
+    if (!checkpoint) co_return broken(request, checkpoint.error());
+    if (!tile->is_in(checkpoint->size))
+      co_return no_tile(request, "the log has " + std::to_string(checkpoint->size) + " entries");
+    auto leased = co_await context.reader.lease(context.database, deadline);
+    if (!leased) co_return failed(leased.error(), request);
+    evidence::LogReader reader(*leased->connection, deadline);
+    auto bytes = co_await reader.tile(*tile, checkpoint->size);
+    if (!bytes) co_return failed_with(bytes.error(), request);
+    Response response = json(200, std::move(*bytes));
+    response.content_type = "application/octet-stream";
+    response.headers.emplace_back("Cache-Control", "private, max-age=31536000, immutable");
+    co_return response;
   }
 
   awaitable<Response> proof(Request& request) const {
@@ -154,6 +181,8 @@ void add_evidence_routes(http::Router& router, EvidenceContext context) {
              [routes](Request& request) { return routes->checkpoint(request); });
   router.add("GET", "/api/v1/audit/log/status",
              [routes](Request& request) { return routes->status(request); });
+  router.add_below("GET", "/api/v1/audit/log/tile/{tile}",
+                   [routes](Request& request) { return routes->tile(request); });
   router.add("GET", "/api/v1/audit/events/{event_id}/proof",
              [routes](Request& request) { return routes->proof(request); });
 }
