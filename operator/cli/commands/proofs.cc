@@ -198,7 +198,8 @@ void Verifier::line(std::string_view given) {
   if (text.empty()) return;
   Json item = Json::parse(text, nullptr, false);
   if (!item.is_object()) {
-    verdict_.incomplete = "line " + std::to_string(lines_) + " is no JSON object";
+    if (verdict_.incomplete.empty())
+      verdict_.incomplete = "line " + std::to_string(lines_) + " is no JSON object";
   } else if (item.size() == 1 && item.contains("export")) {
     last_ = std::move(item);
   } else {

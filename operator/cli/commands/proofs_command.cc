@@ -46,7 +46,10 @@ int verify(Context& context, const Trust& trust) {
   if (in.peek() != '{') return verify_proof(context, verifier, in);
   const Progress progress(context.err(), context.around.err_is_terminal, "verifying");
   std::vector<char> line(kMostLineBytes);
-  while (in.getline(line.data(), static_cast<std::streamsize>(line.size()))) verifier.line(line.data());
+  while (in.getline(line.data(), static_cast<std::streamsize>(line.size()))) {
+    const auto read = static_cast<std::size_t>(in.gcount());  // with the line's end, if it has one
+    verifier.line({line.data(), in.eof() ? read : read - 1});
+  }
   if (!in.eof()) {
     return context.fail({FailureKind::kUnreadable, trust.file +
                                                        ": cannot be read, or has a line of more than " +

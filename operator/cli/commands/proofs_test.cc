@@ -226,6 +226,8 @@ TEST_F(VerifyEventsCommand, JudgesAnExportAndAProof) {
   EXPECT_EQ(broken.exit_code, kBad);
   EXPECT_THAT(broken.err, HasSubstr("not proven: "));
   EXPECT_EQ(verify("").exit_code, kBad);
+  EXPECT_EQ(verify(log_.line(0) + "\n" + last_line(1, 1)).exit_code, kGood) << "the last line has no end";
+  EXPECT_EQ(verify(log_.line(0) + std::string(1, '\0') + "more\n" + last_line(1, 1) + "\n").exit_code, kBad);
 }
 
 TEST_F(VerifyEventsCommand, RefusesWhatIsNoKeyAndWhatCannotBeRead) {
