@@ -190,8 +190,10 @@ TEST(ClientTest, AsksAgainOverAnotherConnectionWhereTheKeptOneWasClosed) {
   std::promise<void> closed;
   std::atomic<int> connections{0};
   LoopbackServer server([&](const LoopbackConnection& connection, const std::string&) {
+    // Counted before the answer: what follows it may come after the client has looked.
+    const bool first = ++connections == 1;
     connection.send("HTTP/1.1 200 OK\r\nContent-Length: 2\r\n\r\n{}");
-    if (++connections == 1) connection.end(), closed.set_value();
+    if (first) connection.end(), closed.set_value();
     connection.wait_for_close();
   });
   asio::io_context loop;
