@@ -13,6 +13,17 @@ namespace {
 
 constexpr char kForm = 0x01;
 
+constexpr std::size_t kIdAt = 1;
+constexpr std::size_t kTimeAt = 17;
+constexpr std::size_t kRetentionAt = 25;
+constexpr std::size_t kTagAt = 27;
+
+std::uint64_t number_at(std::string_view bytes, std::size_t at, std::size_t size) {
+  std::uint64_t number = 0;
+  for (const char byte : bytes.substr(at, size)) number = number << 8 | static_cast<std::uint8_t>(byte);
+  return number;
+}
+
 template <typename T>
 void put(std::string& out, T value) {
   auto bits = static_cast<std::make_unsigned_t<T>>(value);
@@ -39,6 +50,20 @@ std::array<std::uint8_t, size> first_of(const Sha256& digest) {
 }
 
 }  // namespace
+
+std::optional<Entry> Entry::read(std::string_view entry) {
+  using std::chrono::sys_days, std::chrono::year;
+  constexpr runtime::Timestamp kFirst{sys_days{year{1} / 1 / 1}};
+  constexpr runtime::Timestamp kEnd{sys_days{year{10'000} / 1 / 1}};
+  if (entry.size() != kEntryBytes || entry.front() != kForm) return std::nullopt;
+  const runtime::Timestamp time{
+      std::chrono::microseconds{static_cast<std::int64_t>(number_at(entry, kTimeAt, 8))}};
+  if (time < kFirst || time >= kEnd) return std::nullopt;
+  Entry read{.event_timestamp = time, .retention = std::chrono::days{number_at(entry, kRetentionAt, 2)}};
+  std::copy_n(entry.begin() + kIdAt, read.event_id.size(), read.event_id.begin());
+  std::copy_n(entry.begin() + kTagAt, read.tag.size(), read.tag.begin());
+  return read;
+}
 
 Keys make_keys(std::string_view seed) {
   return {.mac = derive_key(seed, "mac"), .tag = derive_key(seed, "tag")};

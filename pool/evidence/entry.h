@@ -3,12 +3,15 @@
 #pragma once
 
 #include <array>
+#include <chrono>
 #include <cstddef>
 #include <cstdint>
+#include <optional>
 #include <span>
 #include <string>
 #include <string_view>
 
+#include "pool/common/runtime/timestamp.h"
 #include "pool/evidence/digest.h"
 #include "pool/evidence/head.h"
 
@@ -17,6 +20,18 @@ namespace storagepool::evidence {
 inline constexpr std::size_t kEntryBytes = 67;
 inline constexpr std::size_t kTagBytes = 8;
 inline constexpr std::size_t kMacBytes = 16;
+
+// What an entry says of its event.
+struct Entry {
+  std::array<std::uint8_t, 16> event_id{};  // event::format_uuid
+  runtime::Timestamp event_timestamp{};
+  std::chrono::days retention{};
+  std::array<std::uint8_t, kTagBytes> tag{};
+
+  // No value for another form or size, and for years outside 0001 to 9999.
+  static std::optional<Entry> read(std::string_view entry);
+  friend bool operator==(const Entry&, const Entry&) = default;
+};
 
 // The secrets made of the seed (32 bytes) of the log's signing key: HKDF(seed, "mac") authenticates batches,
 // HKDF(seed, "tag") makes correlation tags. Two, because a client chooses correlation ids and a tag is

@@ -6,6 +6,7 @@
 #include <gtest/gtest.h>
 
 #include "pool/common/encoding/encoding.h"
+#include "pool/event/uuid.h"
 #include "pool/evidence/testing/vectors.h"
 
 namespace storagepool::evidence {
@@ -47,6 +48,27 @@ TEST(Entry, IsAppendedToThoseBefore) {
   EXPECT_EQ(entries,
             entry_of(testing::smallest()) + entry_of(testing::fullest()) + entry_of(testing::smallest()));
   EXPECT_EQ(entries.size(), 3 * kEntryBytes);
+}
+
+TEST(Entry, IsReadBack) {
+  const event::Event event = testing::fullest();
+  const auto read = Entry::read(entry_of(event));
+  ASSERT_TRUE(read);
+  EXPECT_EQ(event::format_uuid(read->event_id), event.event_id);
+  EXPECT_EQ(read->event_timestamp, event.event_timestamp);
+  EXPECT_EQ(read->retention.count(), event.retention_days);
+  EXPECT_EQ(read->tag, EntryWriter(make_keys(kSeed)).tag(event.correlation_id));
+}
+
+TEST(Entry, OfAnotherFormIsNotRead) {
+  const std::string entry = entry_of(testing::fullest());
+  EXPECT_FALSE(Entry::read(""));
+  EXPECT_FALSE(Entry::read(entry.substr(1)));
+  EXPECT_FALSE(Entry::read(entry + "x"));
+  EXPECT_FALSE(Entry::read("\x02" + entry.substr(1)));
+  std::string late = entry;
+  late[17] = 0x7F;
+  EXPECT_FALSE(Entry::read(late));
 }
 
 TEST(Entry, OfATimeBefore1970IsOfTwosComplement) {

@@ -41,8 +41,7 @@ std::optional<FeedCursor> FeedCursor::read(std::string_view text) {
   const auto seq = take_number(text);
   if (!seq || text.size() != 2 * kLeafBytes || text.find_first_not_of(kDigits) != std::string_view::npos)
     return std::nullopt;
-  FeedCursor cursor{
-      .epoch = static_cast<std::int64_t>(*epoch), .seq = *seq, .before = std::string(text)};
+  FeedCursor cursor{.epoch = static_cast<std::int64_t>(*epoch), .seq = *seq, .before = std::string(text)};
   if (cursor.seq == 0 && cursor.before != FeedCursor{}.before) return std::nullopt;
   return cursor;
 }

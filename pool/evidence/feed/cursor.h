@@ -1,5 +1,5 @@
-// Where in a log a follower of its feed goes on. It names the entry before, so that it goes on in the log that
-// it was given for, or nowhere. Pure.
+// Where in a log a follower of its feed goes on. It names the entry before, so that it goes on in the log
+// that it was given for, or nowhere. Pure.
 #pragma once
 
 #include <cstdint>
@@ -32,8 +32,8 @@ enum class CursorFault {
   kRolledBack,  // of another log, or of entries that this one has lost and others took the place of
   kBeyond,      // of entries that the log does not have
 };
-// `size`: of the log, as it is published; `before`: the entry before the cursor, which is only looked at where
-// there is one in the log.
+// `size`: of the log, as it is published; `before`: the entry before the cursor, which is only looked at
+// where there is one in the log.
 std::optional<CursorFault> judge(const FeedCursor& cursor, std::uint64_t size, std::string_view before);
 
 }  // namespace storagepool::evidence

@@ -25,12 +25,30 @@ TEST(FeedCursor, IsReadAsItWasWritten) {
 }
 
 TEST(FeedCursor, NothingElseIsOne) {
-  for (const char* bad :
-       {"", "1", "1.1", "1.1.7", "1.1.7.", "2.1.7.0badcafe", "1.0.7.0badcafe", "1.-1.7.0badcafe",
-        "1.1.07.0badcafe", "1.01.7.0badcafe", "1.1.+7.0badcafe", "1.1.7.0BADCAFE", "1.1.7.0badcaf",
-        "1.1.7.0badcafe0", "1.1.7.0badcafg", "1.1.7.0badcafe ", " 1.1.7.0badcafe", "1.1.7x.0badcafe",
-        "1.1..0badcafe", "1..7.0badcafe", "1.1.9223372036854775808.0badcafe",
-        "1.1.18446744073709551616.0badcafe", "1.1.0.0badcafe", "earliest"})
+  for (const char* bad : {"",
+                          "1",
+                          "1.1",
+                          "1.1.7",
+                          "1.1.7.",
+                          "2.1.7.0badcafe",
+                          "1.0.7.0badcafe",
+                          "1.-1.7.0badcafe",
+                          "1.1.07.0badcafe",
+                          "1.01.7.0badcafe",
+                          "1.1.+7.0badcafe",
+                          "1.1.7.0BADCAFE",
+                          "1.1.7.0badcaf",
+                          "1.1.7.0badcafe0",
+                          "1.1.7.0badcafg",
+                          "1.1.7.0badcafe ",
+                          " 1.1.7.0badcafe",
+                          "1.1.7x.0badcafe",
+                          "1.1..0badcafe",
+                          "1..7.0badcafe",
+                          "1.1.9223372036854775808.0badcafe",
+                          "1.1.18446744073709551616.0badcafe",
+                          "1.1.0.0badcafe",
+                          "earliest"})
     EXPECT_FALSE(FeedCursor::read(bad)) << bad;
 }
 

@@ -7,8 +7,6 @@
 namespace storagepool::evidence {
 namespace {
 
-constexpr std::size_t kIdAt = 1;
-
 bool agrees(const SealRow& seal) {
   return seal.batches.size() == seal.counts.size() &&
          std::ranges::all_of(seal.counts, [](std::int64_t count) { return count > 0; });
@@ -51,22 +49,26 @@ std::optional<std::vector<EntryRun>> runs_of(std::span<const SealRow> seals, std
   return runs;
 }
 
+std::optional<std::size_t> find_entry(std::string_view entries, std::string_view event_id) {
+  for (std::size_t at = 0; at * kEntryBytes < entries.size(); ++at) {
+    const auto entry = Entry::read(entries.substr(at * kEntryBytes, kEntryBytes));
+    if (entry && event::format_uuid(entry->event_id) == event_id) return at;
+  }
+  return std::nullopt;
+}
+
 std::optional<EntryPlace> place_of(std::string_view event_id, std::int64_t batch, std::string_view kept,
                                    const SealRow& seal) {
-  const auto bytes = event::uuid_bytes(event_id);
   const auto found = std::ranges::find(seal.batches, batch);
-  if (!bytes || !agrees(seal) || found == seal.batches.end()) return std::nullopt;
-  const std::string_view id(reinterpret_cast<const char*>(bytes->data()), bytes->size());
+  if (!agrees(seal) || found == seal.batches.end()) return std::nullopt;
   std::uint64_t seq = seal.first_seq;
   for (auto at = seal.batches.begin(); at != found; ++at)
     seq += static_cast<std::uint64_t>(seal.counts[static_cast<std::size_t>(at - seal.batches.begin())]);
   const std::int64_t count = seal.counts[static_cast<std::size_t>(found - seal.batches.begin())];
   if (kept.size() != static_cast<std::size_t>(count) * kEntryBytes) return std::nullopt;
-  for (; !kept.empty(); kept.remove_prefix(kEntryBytes), ++seq) {
-    if (kept.substr(kIdAt, id.size()) == id)
-      return EntryPlace{.seq = seq, .entry = std::string(kept.substr(0, kEntryBytes))};
-  }
-  return std::nullopt;
+  const auto at = find_entry(kept, event_id);
+  if (!at) return std::nullopt;
+  return EntryPlace{.seq = seq + *at, .entry = std::string(kept.substr(*at * kEntryBytes, kEntryBytes))};
 }
 
 }  // namespace storagepool::evidence

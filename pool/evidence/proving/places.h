@@ -19,6 +19,9 @@ namespace storagepool::evidence {
 std::optional<std::string> kept_entries(std::string_view entries,
                                         const std::optional<std::vector<std::int64_t>>& kept);
 
+// The number, from 0, of the entry of this event; no value where there is none.
+std::optional<std::size_t> find_entry(std::string_view entries, std::string_view event_id);
+
 // A row of `audit_seals`.
 struct SealRow {
   std::uint64_t first_seq = 0;

@@ -9,32 +9,15 @@
 namespace storagepool::evidence {
 namespace {
 
-constexpr char kForm = 0x01;
-constexpr std::size_t kTimeAt = 17;
-constexpr std::size_t kRetentionAt = 25;
-
-std::uint64_t number_at(std::string_view bytes, std::size_t at, std::size_t size) {
-  std::uint64_t number = 0;
-  for (const char byte : bytes.substr(at, size)) number = number << 8 | static_cast<std::uint8_t>(byte);
-  return number;
-}
-
-// What an entry says of its event. No value for another form and for years outside 0001 to 9999.
 struct Term {
   runtime::Date month{};
   runtime::Date expires{};
   auto operator<=>(const Term&) const = default;
 };
-std::optional<Term> term_of(std::string_view entry) {
-  using std::chrono::sys_days, std::chrono::year;
-  constexpr runtime::Timestamp kFirst{sys_days{year{1} / 1 / 1}};
-  constexpr runtime::Timestamp kEnd{sys_days{year{10'000} / 1 / 1}};
-  const runtime::Timestamp time{
-      std::chrono::microseconds{static_cast<std::int64_t>(number_at(entry, kTimeAt, 8))}};
-  if (entry.front() != kForm || time < kFirst || time >= kEnd) return std::nullopt;
-  const std::chrono::days retention{number_at(entry, kRetentionAt, 2)};
-  const std::chrono::year_month_day day{runtime::date_of(time)};
-  return Term{sys_days{day.year() / day.month() / 1}, runtime::date_of(time) + retention};
+Term term_of(const Entry& entry) {
+  const runtime::Date day = runtime::date_of(entry.event_timestamp);
+  const std::chrono::year_month_day in_month{day};
+  return {std::chrono::sys_days{in_month.year() / in_month.month() / 1}, day + entry.retention};
 }
 
 std::string_view entry_at(const Batch& batch, std::int64_t ordinal) {
@@ -52,7 +35,7 @@ std::string_view fault_of(const Batch& batch) {
   const std::int64_t kept = batch.kept ? static_cast<std::int64_t>(batch.kept->size()) : offered;
   if (kept != batch.events || kept == 0) return "it counts other events than it keeps";
   for (std::int64_t ordinal = 0; ordinal < offered; ++ordinal) {
-    if (!term_of(entry_at(batch, ordinal))) return "its entries are of no known form";
+    if (!Entry::read(entry_at(batch, ordinal))) return "its entries are of no known form";
   }
   return {};
 }
@@ -109,7 +92,7 @@ class Sealing {
   void append(std::string_view entry) {
     const std::uint64_t seq = sealed_.state.size();
     sealed_.state.frontier.append(hasher_, hasher_.leaf(entry), sealed_.nodes);
-    const Term term = *term_of(entry);
+    const Term term = term_of(*Entry::read(entry));
     const auto [found, is_new] = expiry_.try_emplace(term);
     Expiry& expiry = found->second;
     if (is_new) expiry = {.month = term.month, .expires = term.expires, .first_seq = seq};
