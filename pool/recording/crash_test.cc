@@ -36,7 +36,8 @@ constexpr int kUnitsOfAMaker = 100000;  // more than a life is long
 struct Plan {
   std::optional<FaultyVfs::Ending> ending;  // of the child by itself, at an operation of the disk
   std::int64_t operation = 0;
-  std::chrono::microseconds killed_after{};  // by the parent, when there is no `ending`
+  std::chrono::microseconds killed_after{};  // by the parent, when there is no `ending`,
+  bool at_work = false;                      // from what it first acknowledges, else from its start
   bool replays = false;
 };
 
@@ -185,6 +186,7 @@ class JournalCrashTest : public journal::testing::JournalTest {
                       .operation = std::uniform_int_distribution<std::int64_t>(1, 400)(random),
                       .killed_after = std::chrono::microseconds(
                           std::uniform_int_distribution<std::int64_t>(0, 60000)(random)),
+                      .at_work = life % 2 == 1,
                       .replays = replays};
       run_child(plan);
       if (HasFatalFailure()) return;
@@ -199,7 +201,8 @@ class JournalCrashTest : public journal::testing::JournalTest {
   void collect(int pipe, pid_t child, const Plan& plan) {
     const auto give_up = in(60s);
     auto kill_at = give_up;
-    if (!plan.ending) kill_at = std::chrono::steady_clock::now() + plan.killed_after;
+    const auto kill_soon = [&] { kill_at = std::chrono::steady_clock::now() + plan.killed_after; };
+    if (!plan.ending && !plan.at_work) kill_soon();
     for (;;) {
       const auto left = kill_at - std::chrono::steady_clock::now();
       if (left <= 0s) {
@@ -216,6 +219,7 @@ class JournalCrashTest : public journal::testing::JournalTest {
       const ssize_t bytes = ::read(pipe, &unit, sizeof unit);
       if (bytes != sizeof unit) return;  // the child is gone
       EXPECT_TRUE(acknowledged_.insert(unit).second);
+      if (!plan.ending && plan.at_work && kill_at == give_up) kill_soon();
     }
   }
 
