@@ -36,6 +36,10 @@ void put(std::string& out, const std::array<std::uint8_t, size>& bytes) {
   out.append(reinterpret_cast<const char*>(bytes.data()), size);
 }
 
+bool fits(std::int64_t retention_days) {
+  return retention_days >= 0 && retention_days <= 0xFFFF;
+}
+
 void put_uuid(std::string& out, std::string_view uuid) {
   const auto bytes = event::uuid_bytes(uuid);
   STORAGEPOOL_INVARIANT(bytes, "an event without a canonical id", {"characters", uuid.size()});
@@ -81,8 +85,8 @@ EntryWriter::EntryWriter(const Keys& keys) : macs_(keys.mac), tags_(keys.tag) {}
 
 void EntryWriter::append(std::string& entries, const event::Event& event) {
   const std::size_t begin = entries.size();
-  STORAGEPOOL_INVARIANT(event.retention_days >= 0 && event.retention_days <= 0xFFFF,
-                        "retention beyond 16 bits", {"days", event.retention_days});
+  STORAGEPOOL_INVARIANT(fits(event.retention_days), "retention beyond 16 bits",
+                        {"days", event.retention_days});
   entries += kForm;
   put_uuid(entries, event.event_id);
   put(entries, std::int64_t{event.event_timestamp.time_since_epoch().count()});
@@ -91,6 +95,13 @@ void EntryWriter::append(std::string& entries, const event::Event& event) {
   put(entries, heads_.digester().sha256(heads_.write(event)));
   STORAGEPOOL_INVARIANT(entries.size() - begin == kEntryBytes, "an entry of another size",
                         {"bytes", entries.size() - begin});
+}
+
+std::optional<std::string> EntryWriter::entry_of_row(const event::Event& event) {
+  if (!fits(event.retention_days) || !event::uuid_bytes(event.event_id)) return std::nullopt;
+  std::string entry;
+  append(entry, event);
+  return entry;
 }
 
 NewBatch EntryWriter::batch(std::int64_t id, std::span<const event::Event* const> events) {

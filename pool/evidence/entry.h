@@ -62,6 +62,9 @@ class EntryWriter {
   // Appends the event's entry, kEntryBytes. REQUIRES: as HeadWriter::write; event_id is a UUID;
   // retention_days <= 65,535.
   void append(std::string& entries, const event::Event& event);
+  // Of a row that was read back, which who owns the database may have changed: no value where no pod can have
+  // stored it.
+  std::optional<std::string> entry_of_row(const event::Event& event);
   NewBatch batch(std::int64_t id, std::span<const event::Event* const> events);
 
   // The first half of HMAC-SHA256(mac key, `batch` as int64, big-endian ‖ `entries`), over all entries that

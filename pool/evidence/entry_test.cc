@@ -71,6 +71,18 @@ TEST(Entry, OfAnotherFormIsNotRead) {
   EXPECT_FALSE(Entry::read(late));
 }
 
+TEST(Entry, OfARowIsAsItWasUnlessNoPodCanHaveStoredIt) {
+  EntryWriter writer(make_keys(kSeed));
+  event::Event event = testing::fullest();
+  EXPECT_EQ(writer.entry_of_row(event), entry_of(event));
+  event.retention_days = 0xFFFF;
+  EXPECT_TRUE(writer.entry_of_row(event));
+  event.retention_days = 0x10000;
+  EXPECT_FALSE(writer.entry_of_row(event));
+  event.retention_days = -1;
+  EXPECT_FALSE(writer.entry_of_row(event));
+}
+
 TEST(Entry, OfATimeBefore1970IsOfTwosComplement) {
   event::Event event = testing::smallest();
   event.event_timestamp = runtime::Timestamp{std::chrono::microseconds{-2}};

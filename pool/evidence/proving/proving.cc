@@ -30,8 +30,36 @@ SELECT node.level, node.index, encode(hash, 'hex')
 FROM unnest($1::smallint[], $2::bigint[], $3::bigint[]) AS wanted (level, first, count)
 JOIN audit_nodes AS node ON node.level = wanted.level AND node.index >= first AND node.index < first + count)sql";
 
+constexpr std::string_view kReadOffered = R"sql(
+SELECT kept, encode(entries, 'hex'), encode(mac, 'hex') FROM audit_batches WHERE batch = $1::bigint)sql";
+
+// The range of times lets PostgreSQL leave other months alone.
+constexpr std::string_view kReadBatchesOfEvents = R"sql(
+SELECT of_row.batch
+FROM unnest($1::uuid[], $2::timestamptz[]) WITH ORDINALITY AS wanted (id, at, place)
+LEFT JOIN LATERAL (SELECT batch FROM audit_events
+  WHERE event_id = wanted.id AND event_timestamp = wanted.at
+    AND event_timestamp >= $3::timestamptz AND event_timestamp <= $4::timestamptz) AS of_row ON true
+ORDER BY place)sql";
+
+// The tag is looked for in all of a batch before its entries are looked at one by one.
+constexpr std::int64_t kTaggedBatches = 500;
+const std::string kReadTagged = R"sql(
+WITH next AS (SELECT batch, kept, entries FROM audit_batches
+  WHERE batch >= $1::bigint AND batch <= $2::bigint ORDER BY batch DESC LIMIT )sql" +
+                                std::to_string(kTaggedBatches) + R"sql()
+SELECT batch, octet_length(entries) / 67, CASE WHEN position($3::bytea IN entries) > 0 THEN (
+    SELECT encode(string_agg(substring(entries FROM at * 67 + 1 FOR 67), ''::bytea ORDER BY at), 'hex')
+    FROM generate_series(0, octet_length(entries) / 67 - 1) AS at
+    WHERE substring(entries FROM at * 67 + 28 FOR 8) = $3::bytea AND (kept IS NULL OR at + 1 = ANY (kept))) END
+FROM next ORDER BY batch DESC)sql";
+
 tl::unexpected<LogError> broken(std::string what) {
   return tl::unexpected(LogError{.kind = Kind::kBroken, .detail = std::move(what)});
+}
+
+bool is_mac(const std::array<std::uint8_t, kMacBytes>& mac, std::string_view other) {
+  return std::string_view(reinterpret_cast<const char*>(mac.data()), mac.size()) == other;
 }
 
 bool read_seal(const Row& row, SealRow& seal) {
@@ -82,6 +110,93 @@ LogReader::Answer<EntryPlace> LogReader::find(std::string event_id, std::int64_t
   if (!place)
     co_return tl::unexpected(LogError{.kind = Kind::kNoEntry, .detail = "the log has no entry of the event"});
   co_return *std::move(place);
+}
+
+LogReader::Answer<Logged> LogReader::look(std::string event_id, std::int64_t batch,
+                                          tlog::Checkpoint checkpoint, tlog::Note note, EntryWriter& writer) {
+  const auto place = co_await find(event_id, batch);
+  const bool is_in = place && place->seq < checkpoint.size;
+  if (place && is_in) {
+    const auto proof = co_await prove(*place, std::move(checkpoint), std::move(note));
+    if (proof) co_return Logged{.kind = Logged::Kind::kProven, .entry = place->entry};
+    if (proof.error().kind == Kind::kUnavailable) co_return tl::unexpected(proof.error());
+    co_return Logged{.kind = Logged::Kind::kBroken, .entry = place->entry, .fault = proof.error().detail};
+  }
+  if (place || place.error().kind == Kind::kNotSealed) {
+    auto pending = co_await look_in_batch(std::move(event_id), batch, writer);
+    co_return pending;
+  }
+  if (place.error().kind == Kind::kUnavailable) co_return tl::unexpected(place.error());
+  co_return Logged{.kind = Logged::Kind::kBroken, .fault = place.error().detail};
+}
+
+LogReader::Answer<Logged> LogReader::look_in_batch(std::string event_id, std::int64_t batch,
+                                                   EntryWriter& writer) {
+  const auto is_broken = [](std::string fault) {
+    return Logged{.kind = Logged::Kind::kBroken, .fault = std::move(fault)};
+  };
+  auto of_batch = numbers(batch);
+  const auto found = co_await query(kReadOffered, std::move(of_batch));
+  if (!found) co_return tl::unexpected(found.error());
+  if (found->rows.empty()) co_return is_broken("the batch that its row names is not there");
+  const Row& row = found->rows[0];
+  std::string entries;
+  std::string mac;
+  std::optional<std::vector<std::int64_t>> kept;
+  if (row.size() != 3 || !read_bytes(row[1], entries) || !read_bytes(row[2], mac) ||
+      (row[0] && !read_numbers(row[0], kept.emplace())))
+    co_return is_broken("the batch that its row names cannot be read");
+  if (batch < 0 || !is_mac(writer.mac(batch, entries), mac))
+    co_return is_broken("the batch that its row names is not as a pod has written it");
+  const auto some = kept_entries(entries, kept);
+  const auto at = some ? find_entry(*some, event_id) : std::nullopt;
+  if (!at) co_return is_broken("the batch that its row names has no entry of it");
+  co_return Logged{.kind = Logged::Kind::kPending, .entry = some->substr(*at * kEntryBytes, kEntryBytes)};
+}
+
+LogReader::Answer<std::vector<std::optional<std::int64_t>>> LogReader::batches_of(
+    std::span<const event::Event> events) {
+  std::vector<std::optional<std::int64_t>> batches;
+  if (events.empty()) co_return batches;
+  const auto [first, last] = std::ranges::minmax_element(events, {}, &event::Event::event_timestamp);
+  std::vector<postgres::Parameter> of_events{
+      array_of(events, [](const event::Event& event) { return event.event_id; }),
+      array_of(events,
+               [](const event::Event& event) { return runtime::format_timestamp(event.event_timestamp); }),
+      runtime::format_timestamp(first->event_timestamp), runtime::format_timestamp(last->event_timestamp)};
+  const auto found = co_await query(kReadBatchesOfEvents, std::move(of_events));
+  if (!found) co_return tl::unexpected(found.error());
+  for (const Row& row : found->rows) {
+    std::int64_t batch = 0;
+    const bool named = !row.empty() && read_number(row[0], batch);
+    batches.push_back(named ? std::optional(batch) : std::nullopt);
+  }
+  if (batches.size() != events.size()) co_return broken("some events are there more than once");
+  co_return batches;
+}
+
+LogReader::Answer<Tagged> LogReader::tagged(std::pair<std::int64_t, std::int64_t> range,
+                                            std::array<std::uint8_t, kTagBytes> tag) {
+  auto of_range = numbers(range.first, range.second);
+  of_range.emplace_back("\\x" + encoding::encode_hex(tag));
+  const auto rows = co_await query(kReadTagged, std::move(of_range));
+  if (!rows) co_return tl::unexpected(rows.error());
+  Tagged tagged;
+  std::int64_t batch = 0;
+  for (const Row& row : rows->rows) {
+    std::int64_t entries = 0;
+    std::string found;
+    if (row.size() != 3 || !read_number(row[0], batch) || !read_number(row[1], entries) ||
+        (row[2] && !read_bytes(row[2], found)))
+      co_return broken("a batch cannot be read");
+    tagged.looked_at += entries;
+    for (std::size_t at = 0; at < found.size(); at += kEntryBytes)
+      if (const auto entry = Entry::read(std::string_view(found).substr(at, kEntryBytes)))
+        tagged.found.push_back({batch, *entry});
+  }
+  if (rows->rows.size() == static_cast<std::size_t>(kTaggedBatches) && batch > range.first)
+    tagged.next = batch - 1;
+  co_return tagged;
 }
 
 LogReader::Answer<std::string> LogReader::entries(std::uint64_t first, std::uint64_t count) {

@@ -5,8 +5,11 @@
 // Nothing is believed: a proof is verified before it is given, and rows that do not agree are kBroken.
 #pragma once
 
+#include <array>
 #include <cstdint>
 #include <map>
+#include <optional>
+#include <span>
 #include <string>
 #include <string_view>
 #include <utility>
@@ -19,6 +22,7 @@
 #include "pool/common/tlog/inclusion_proof.h"
 #include "pool/common/tlog/proofs.h"
 #include "pool/common/tlog/tile.h"
+#include "pool/evidence/proving/chain.h"
 #include "pool/evidence/proving/places.h"
 #include "pool/postgres/connection.h"
 
@@ -37,6 +41,16 @@ struct LogError {
   postgres::Error postgres{};
 };
 
+struct TaggedEntry {
+  std::int64_t batch = 0;
+  Entry entry{};
+};
+struct Tagged {
+  std::vector<TaggedEntry> found{};
+  std::int64_t looked_at = 0;          // entries
+  std::optional<std::int64_t> next{};  // the greatest id that was not looked at, if there may be more
+};
+
 class LogReader {
  public:
   template <typename T>
@@ -50,6 +64,14 @@ class LogReader {
   Answer<EntryPlace> find(std::string event_id, std::int64_t batch);
   // That the log has it, for whoever trusts the note. `note` is of `checkpoint`, a signed one.
   Answer<tlog::InclusionProof> prove(EntryPlace place, tlog::Checkpoint checkpoint, tlog::Note note);
+  // What the tables have of an event whose row names this batch, judged by `checkpoint` and by who has the
+  // key.
+  Answer<Logged> look(std::string event_id, std::int64_t batch, tlog::Checkpoint checkpoint, tlog::Note note,
+                      EntryWriter& writer);
+  // Batches that the rows of these events name, in their order: no value where one names none, or is gone.
+  Answer<std::vector<std::optional<std::int64_t>>> batches_of(std::span<const event::Event> events);
+  // Entries with this tag in the next few batches from `range.second` down to `range.first`.
+  Answer<Tagged> tagged(std::pair<std::int64_t, std::int64_t> range, std::array<std::uint8_t, kTagBytes> tag);
   // That the log of `checkpoint` begins with that of `old`. REQUIRES: 0 < old.size <= checkpoint.size.
   Answer<tlog::Proof> prove_growth(tlog::Checkpoint old, tlog::Checkpoint checkpoint);
   // Of its first entries. REQUIRES: size > 0.
@@ -66,6 +88,8 @@ class LogReader {
       std::string_view sql, std::vector<postgres::Parameter> parameters);
   Answer<Hashes> hashes(std::vector<tlog::Kept> wanted);
   Answer<tlog::Proof> make(tlog::Plan plan);
+  // Of a batch that the log does not have.
+  Answer<Logged> look_in_batch(std::string event_id, std::int64_t batch, EntryWriter& writer);
 
   postgres::Connection& connection_;
   postgres::Deadline deadline_;

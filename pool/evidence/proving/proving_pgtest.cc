@@ -6,6 +6,7 @@
 #include <gtest/gtest.h>
 
 #include "pool/common/tlog/testing/kept_tree.h"
+#include "pool/event/uuid.h"
 #include "pool/evidence/sealing/testing/log_database.h"
 
 namespace storagepool::evidence {
@@ -138,6 +139,68 @@ TEST_F(ProvingTest, TellsWhatHasNoProof) {
   const auto failed = wait(reader().find(id_of(1), 1));
   EXPECT_EQ(failed.error().kind, Error::kUnavailable);
   EXPECT_EQ(failed.error().postgres.sqlstate, "42P01");
+}
+
+TEST_F(ProvingTest, TellsWhatTheTablesHaveOfAnEvent) {
+  EntryWriter writer(make_keys(testing::kSeed));
+  const auto look = [&](std::uint64_t number, std::int64_t batch) {
+    return wait(reader().look(id_of(number), batch, checkpoint_, note_, writer)).value();
+  };
+  const auto expect_broken = [&](const char* fault) {
+    const Logged logged = look(5000, 5000);
+    EXPECT_EQ(logged.kind, Logged::Kind::kBroken);
+    EXPECT_THAT(logged.fault, ::testing::HasSubstr(fault));
+  };
+  const Logged proven = look(numbers_[7], batch_of_number(numbers_[7]));
+  EXPECT_EQ(proven.kind, Logged::Kind::kProven) << proven.fault;
+  EXPECT_EQ(proven.entry, testing::entry(numbers_[7]));
+  commit(5000, 5000, 3);
+  const Logged pending = look(5000, 5000);
+  EXPECT_EQ(pending.kind, Logged::Kind::kPending) << pending.fault;
+  EXPECT_EQ(pending.entry, testing::entry(5000));
+  superuser("UPDATE audit_batches SET kept = '{2,3}', events = 2 WHERE batch = 5000");
+  expect_broken("has no entry of it");
+  EXPECT_EQ(look(5002, 5000).kind, Logged::Kind::kPending);
+  superuser("UPDATE audit_batches SET kept = NULL, entries = set_byte(entries, 66, 0) WHERE batch = 5000");
+  expect_broken("not as a pod has written it");
+  superuser("UPDATE audit_batches SET mac = ''");
+  expect_broken("not as a pod has written it");
+  superuser("DELETE FROM audit_batches WHERE batch = 5000");
+  expect_broken("not there");
+  commit(5000, 5000);
+  superuser("UPDATE audit_batches SET mac = '' WHERE batch < 5000");
+  seal();
+  EXPECT_EQ(look(5000, 5000).kind, Logged::Kind::kPending) << "the checkpoint is of the log before";
+  superuser("UPDATE audit_nodes SET hash = set_byte(hash, 0, get_byte(hash, 0) # 1)");
+  EXPECT_EQ(look(numbers_[7], batch_of_number(numbers_[7])).kind, Logged::Kind::kBroken);
+}
+
+TEST_F(ProvingTest, FindsEntriesByTheirTag) {
+  std::array<std::uint8_t, kTagBytes> tag;
+  tag.fill('t');
+  superuser("DELETE FROM audit_batches");
+  for (std::int64_t batch = 1; batch <= 1100; ++batch)
+    commit(batch, static_cast<std::uint64_t>(batch), batch == 700 ? 3 : 1);
+  superuser("UPDATE audit_batches SET kept = '{1,3}', events = 2 WHERE batch = 700");
+  superuser(
+      "UPDATE audit_batches SET entries = overlay(entries PLACING '\\x00' FROM 28) WHERE batch NOT IN (1, "
+      "700, 1100)");
+  std::vector<std::pair<std::int64_t, std::string>> found;
+  std::vector<std::int64_t> looked_at;
+  for (std::optional<std::int64_t> next = 1100; next;) {
+    const Tagged tagged = wait(reader().tagged({1, *next}, tag)).value();
+    for (const TaggedEntry& one : tagged.found)
+      found.emplace_back(one.batch, event::format_uuid(one.entry.event_id));
+    looked_at.push_back(tagged.looked_at);
+    next = tagged.next;
+  }
+  EXPECT_THAT(found, ::testing::ElementsAre(
+                         std::pair(std::int64_t{1100}, id_of(1100)), std::pair(std::int64_t{700}, id_of(700)),
+                         std::pair(std::int64_t{700}, id_of(702)), std::pair(std::int64_t{1}, id_of(1))));
+  EXPECT_THAT(looked_at, ::testing::ElementsAre(502, 500, 100));
+  EXPECT_TRUE(wait(reader().tagged({2, 699}, tag))->found.empty());
+  tag.back() = 'u';
+  EXPECT_TRUE(wait(reader().tagged({1, 1100}, tag))->found.empty());
 }
 
 TEST_F(ProvingTest, GivesNoProofThatDoesNotHold) {

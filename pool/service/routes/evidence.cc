@@ -13,6 +13,7 @@
 #include "pool/evidence/head.h"
 #include "pool/evidence/proving/proving.h"
 #include "pool/service/routes/answers.h"
+#include "pool/service/routes/verify_chain.h"
 
 namespace storagepool::service {
 namespace {
@@ -33,11 +34,6 @@ Response text(std::string body) {
   return response;
 }
 
-Response no_log(const Request& request) {
-  return unavailable("the log cannot be told now: it has no key, no entry yet, or is not as it was left",
-                     std::chrono::seconds{1}, request);
-}
-
 Response not_sealed(const Request& request) {
   Response response =
       http::problem(ProblemKind::kNotSealedYet, "the log does not have the event yet", request.path);
@@ -54,7 +50,14 @@ Response broken(const Request& request, const std::string& detail) {
   return http::problem(ProblemKind::kNotProven, detail, request.path);
 }
 
-Response failed_with(const LogError& error, const Request& request) {
+}  // namespace
+
+Response no_log(const Request& request) {
+  return unavailable("the log cannot be told now: it has no key, no entry yet, or is not as it was left",
+                     std::chrono::seconds{1}, request);
+}
+
+Response failed(const LogError& error, const Request& request) {
   switch (error.kind) {
     case LogError::Kind::kNotSealed:
     case LogError::Kind::kNotIn:
@@ -68,17 +71,26 @@ Response failed_with(const LogError& error, const Request& request) {
   return broken(request, error.detail);
 }
 
+std::optional<Response> refuse(const EvidenceContext& context, const Request& request) {
+  if (!request.access.read) return auth::forbidden(request, "read");
+  if (!auth::may_go_to(request.access, "")) return auth::forbidden_place(request, "");
+  if (context.away()) return postgres_away(request);
+  return std::nullopt;
+}
+
+namespace {
+
 struct Routes {
   EvidenceContext context;
 
   awaitable<Response> checkpoint(Request& request) const {
-    if (auto refusal = refuse(request)) co_return std::move(*refusal);
+    if (auto refusal = refuse(context, request)) co_return std::move(*refusal);
     const auto note = co_await context.checkpoint(context.deadline());
     co_return note ? text(note->write()) : no_log(request);
   }
 
   awaitable<Response> status(Request& request) const {
-    if (auto refusal = refuse(request)) co_return std::move(*refusal);
+    if (auto refusal = refuse(context, request)) co_return std::move(*refusal);
     const auto note = co_await context.checkpoint(context.deadline());
     if (!note) co_return no_log(request);
     const auto now = tlog::Checkpoint::read(note->text);
@@ -90,7 +102,7 @@ struct Routes {
 
   // What a checkpoint has shown once stays the same.
   awaitable<Response> tile(Request& request) const {
-    if (auto refusal = refuse(request)) co_return std::move(*refusal);
+    if (auto refusal = refuse(context, request)) co_return std::move(*refusal);
     const auto tile = tlog::Tile::read(request.parameters["tile"]);
     if (!tile) co_return no_tile(request, tile.error());
     const auto deadline = context.deadline();
@@ -104,7 +116,7 @@ struct Routes {
     if (!leased) co_return failed(leased.error(), request);
     evidence::LogReader reader(*leased->connection, deadline);
     auto bytes = co_await reader.tile(*tile, checkpoint->size);
-    if (!bytes) co_return failed_with(bytes.error(), request);
+    if (!bytes) co_return failed(bytes.error(), request);
     Response response = json(200, std::move(*bytes));
     response.content_type = "application/octet-stream";
     response.headers.emplace_back("Cache-Control", "private, max-age=31536000, immutable");
@@ -116,7 +128,7 @@ struct Routes {
     const auto event_id = event::parse_uuid(given);
     if (!event_id)
       co_return invalid({{"event_id", "got " + event::quoted(given) + "; allowed: a UUID"}}, request);
-    if (auto refusal = refuse(request)) co_return std::move(*refusal);
+    if (auto refusal = refuse(context, request)) co_return std::move(*refusal);
     const auto deadline = context.deadline();
     const auto found = co_await context.reader.get(context.database, *event_id, deadline);
     if (!found) co_return failed(found.error(), request);
@@ -129,13 +141,6 @@ struct Routes {
   }
 
  private:
-  std::optional<Response> refuse(const Request& request) const {
-    if (!request.access.read) return auth::forbidden(request, "read");
-    if (!auth::may_go_to(request.access, "")) return auth::forbidden_place(request, "");
-    if (context.away()) return postgres_away(request);
-    return std::nullopt;
-  }
-
   // By now the event may have been changed by who owns the database: its entry is made anew and compared.
   awaitable<Response> prove(const Request& request, const event::Event& event, const tlog::Note& note,
                             reading::Reader::Deadline deadline) const {
@@ -157,17 +162,15 @@ struct Routes {
                               request.path);
     evidence::LogReader reader(connection, deadline);
     const auto place = co_await reader.find(event.event_id, batch);
-    if (!place) co_return failed_with(place.error(), request);
+    if (!place) co_return failed(place.error(), request);
     if (place->seq >= checkpoint->size) co_return not_sealed(request);
-    std::string entry;
-    evidence::EntryWriter writer(*keys);
-    writer.append(entry, event);
+    const auto entry = evidence::EntryWriter(*keys).entry_of_row(event);
     if (entry != place->entry)
       co_return broken(request, "event " + event.event_id + " is not as it was stored: its entry is another");
     auto proof = co_await reader.prove(*place, *checkpoint, note);
-    if (!proof) co_return failed_with(proof.error(), request);
+    if (!proof) co_return failed(proof.error(), request);
     evidence::HeadWriter heads;
-    proof->extra = entry;
+    proof->extra = place->entry;
     if (request.access.sensitive || !event.is_sensitive) proof->extra += heads.write(event);
     co_return text(proof->write());
   }
@@ -176,6 +179,7 @@ struct Routes {
 }  // namespace
 
 void add_evidence_routes(http::Router& router, EvidenceContext context) {
+  add_verify_chain_route(router, context);
   const auto routes = std::make_shared<const Routes>(Routes{std::move(context)});
   router.add("GET", "/api/v1/audit/log/checkpoint",
              [routes](Request& request) { return routes->checkpoint(request); });

@@ -1,5 +1,5 @@
 // What proves the events of the system database: the signed checkpoint of its log, and for each event that
-// the log has it, which anybody can verify who knows the log's key (docs/evidence.md).
+// the log has it, which anybody can verify who knows the log's key (docs/evidence.md); verify_chain.h too.
 #pragma once
 
 #include <functional>
@@ -13,6 +13,7 @@
 #include "pool/common/http/router.h"
 #include "pool/common/tlog/note.h"
 #include "pool/evidence/entry.h"
+#include "pool/evidence/proving/proving.h"
 #include "pool/reading/reading.h"
 
 namespace storagepool::service {
@@ -27,6 +28,12 @@ struct EvidenceContext {
   std::function<std::shared_ptr<const evidence::Keys>()> keys;  // null: there are none
   std::function<std::string()> verifier;  // public text of the log's key; "": there is none
 };
+
+// What could not be read of the log, or does not agree with what was signed.
+http::Response failed(const evidence::LogError& error, const http::Request& request);
+http::Response no_log(const http::Request& request);  // 503
+// To who may not read the system database, or while PostgreSQL cannot be read.
+std::optional<http::Response> refuse(const EvidenceContext& context, const http::Request& request);
 
 // What `context` refers to must outlive the router's server.
 void add_evidence_routes(http::Router& router, EvidenceContext context);

@@ -1,0 +1,274 @@
+#include "pool/service/routes/verify_chain.h"
+
+#include <algorithm>
+#include <chrono>
+#include <limits>
+#include <memory>
+#include <optional>
+#include <span>
+#include <string>
+#include <utility>
+#include <vector>
+
+#include <nlohmann/json.hpp>
+
+#include "pool/common/encoding/encoding.h"
+#include "pool/common/http/problem.h"
+#include "pool/common/runtime/clock.h"
+#include "pool/event/text.h"
+#include "pool/event/uuid.h"
+#include "pool/evidence/proving/chain.h"
+#include "pool/evidence/proving/proving.h"
+#include "pool/service/routes/answers.h"
+
+namespace storagepool::service {
+namespace {
+
+using boost::asio::awaitable;
+using evidence::Chain;
+using evidence::ChainReport;
+using evidence::Logged;
+using http::Request;
+using http::Response;
+using nlohmann::ordered_json;
+
+// An answer comes before clients and proxies usually give up.
+constexpr std::chrono::seconds kLooksFor{20};
+// Each reads what may be all of a correlation, and a part of the log.
+constexpr int kAtOnce = 2;
+constexpr std::int64_t kPage = 100;
+constexpr std::int64_t kMaxEntries = 2'000'000;
+constexpr std::size_t kMaxCorrelationId = 255;
+
+tl::expected<std::string, event::FieldErrors> read_correlation_id(const std::string& body) {
+  const auto json = nlohmann::json::parse(body, nullptr, false);
+  if (!json.is_object())
+    return tl::unexpected(event::FieldErrors{{"body", "allowed: a JSON object with correlation_id"}});
+  const auto found = json.find("correlation_id");
+  const bool is_text = found != json.end() && found->is_string();
+  std::string id = is_text ? found->get<std::string>() : std::string();
+  if (!id.empty() && event::storable_text(id) && *event::utf8_length(id) <= kMaxCorrelationId) return id;
+  const std::string given = !is_text ? (found == json.end() ? "nothing" : "no text") : event::quoted(id);
+  return tl::unexpected(
+      event::FieldErrors{{"correlation_id", "got " + given + "; allowed: 1 to 255 characters, none U+0000"}});
+}
+
+void add_hash(ordered_json& object, const char* name, const std::optional<tlog::Hash>& hash) {
+  if (hash) object[name] = encoding::encode_hex(*hash);
+}
+
+ordered_json to_object(const evidence::TamperedEvent& event) {
+  ordered_json object = {{"event_id", event.event_id},
+                         {"event_timestamp", runtime::format_timestamp(event.event_timestamp)}};
+  add_hash(object, "expected_hash", event.expected);
+  add_hash(object, "actual_hash", event.actual);
+  add_hash(object, "previous_hash", event.previous);
+  object["message"] = event.message;
+  return object;
+}
+
+std::string message_of(const ChainReport& report, bool complete) {
+  std::string text = report.total + report.missing == 0 ? "No events found for correlation_id"
+                     : report.is_valid() ? "Hash chain verified successfully: no tampering detected"
+                                         : "Hash chain verification FAILED: tampering detected";
+  if (report.missing > 0) text += "; events of the log are missing: " + std::to_string(report.missing);
+  if (report.more_tampered > 0)
+    text += "; tampered events that are not listed: " + std::to_string(report.more_tampered);
+  if (!complete) text += "; not all was looked at";
+  return text;
+}
+
+std::string to_json(const std::string& correlation_id, const ChainReport& report, bool complete,
+                    const tlog::Note& note) {
+  ordered_json body = {{"correlation_id", correlation_id},
+                       {"is_valid", report.is_valid()},
+                       {"total_events", report.total},
+                       {"verified_events", report.verified}};
+  if (report.skipped > 0) body["skipped_null_hash"] = report.skipped;
+  body["pending_events"] = report.pending;
+  body["missing_events"] = report.missing;
+  if (!report.tampered.empty()) {
+    ordered_json& tampered = body["tampered_events"] = ordered_json::array();
+    for (const auto& event : report.tampered) tampered.push_back(to_object(event));
+  }
+  body["complete"] = complete;
+  body["checkpoint"] = note.write();
+  body["verification_time"] = runtime::format_timestamp(runtime::wall_now());
+  body["message"] = message_of(report, complete);
+  return body.dump(-1, ' ', false, ordered_json::error_handler_t::replace);
+}
+
+// One verification.
+class Verification {
+ public:
+  Verification(const EvidenceContext& context, const Request& request, std::string correlation_id,
+               const evidence::Keys& keys, tlog::Note note, tlog::Checkpoint checkpoint)
+      : context_(context),
+        request_(request),
+        correlation_id_(std::move(correlation_id)),
+        note_(std::move(note)),
+        checkpoint_(std::move(checkpoint)),
+        writer_(keys),
+        chain_(keys, correlation_id_) {}
+
+  awaitable<Response> run() {
+    auto refusal = co_await take_events();
+    if (!refusal && complete_) refusal = co_await look_for_others();
+    co_return refusal ? std::move(*refusal)
+                      : json(200, to_json(correlation_id_, chain_.report(), complete_, note_));
+  }
+
+ private:
+  using Refusal = std::optional<Response>;  // no value: there is none
+
+  bool goes_on() {
+    complete_ = runtime::steady_now() < until_;
+    return complete_;
+  }
+
+  awaitable<Refusal> take_events() {
+    reading::ListQuery query{.correlation_id = correlation_id_, .limit = kPage};
+    while (goes_on()) {
+      auto page = co_await context_.reader.list(context_.database, query, deadline_);
+      if (!page) {
+        if (page.error().kind != tables::StoreError::Kind::kPageTooLarge || query.limit == 1)
+          co_return failed(page.error(), request_);
+        query.limit /= 2;
+        continue;
+      }
+      auto refusal = co_await take(page->events);
+      if (refusal) co_return refusal;
+      complete_ = !chain_.is_full();
+      if (!page->pagination.next || !complete_) break;
+      query.cursor = reading::parse_cursor(*page->pagination.next);
+    }
+    co_return std::nullopt;
+  }
+
+  awaitable<Refusal> take(const std::vector<event::Event>& events) {
+    auto leased = co_await context_.reader.lease(context_.database, deadline_);
+    if (!leased) co_return failed(leased.error(), request_);
+    evidence::LogReader reader(*leased->connection, deadline_);
+    const auto batches = co_await reader.batches_of(events);
+    if (!batches) co_return failed(batches.error(), request_);
+    for (std::size_t i = 0; i < events.size(); ++i) {
+      const auto batch = (*batches)[i];
+      const auto logged = co_await look(reader, events[i].event_id, batch);
+      if (!logged) co_return failed(logged.error(), request_);
+      chain_.take(events[i], batch, *logged);
+    }
+    co_return std::nullopt;
+  }
+
+  // Entries whose events are gone or are of another correlation now: around its events, or in the newest part
+  // of the log where nothing of it is left.
+  awaitable<Refusal> look_for_others() {
+    constexpr std::int64_t kLast = std::numeric_limits<std::int64_t>::max();
+    std::optional<std::int64_t> next = chain_.batches() ? chain_.batches()->second : kLast;
+    const std::int64_t first = chain_.batches() ? chain_.batches()->first : 0;
+    for (std::int64_t looked_at = 0; next && goes_on();) {
+      auto tagged = co_await tagged_in({first, *next});
+      if (!tagged) co_return std::move(tagged.error());
+      for (const evidence::TaggedEntry& one : tagged->found) {
+        if (!chain_.is_wanted(one.entry, runtime::wall_now())) continue;
+        if (!goes_on()) co_return std::nullopt;
+        auto refusal = co_await find(one);
+        if (refusal) co_return refusal;
+      }
+      next = tagged->next;
+      looked_at += tagged->looked_at;
+      complete_ = !next || looked_at < kMaxEntries;
+      if (!complete_) break;
+    }
+    co_return std::nullopt;
+  }
+
+  awaitable<tl::expected<evidence::Tagged, Response>> tagged_in(std::pair<std::int64_t, std::int64_t> range) {
+    auto leased = co_await context_.reader.lease(context_.database, deadline_);
+    if (!leased) co_return tl::unexpected(failed(leased.error(), request_));
+    evidence::LogReader reader(*leased->connection, deadline_);
+    auto tagged = co_await reader.tagged(range, chain_.tag());
+    if (!tagged) co_return tl::unexpected(failed(tagged.error(), request_));
+    co_return *std::move(tagged);
+  }
+
+  awaitable<Refusal> find(const evidence::TaggedEntry& tagged) {
+    const std::string event_id = event::format_uuid(tagged.entry.event_id);
+    const auto event = co_await context_.reader.get(context_.database, event_id, deadline_);
+    if (!event) co_return failed(event.error(), request_);
+    auto leased = co_await context_.reader.lease(context_.database, deadline_);
+    if (!leased) co_return failed(leased.error(), request_);
+    evidence::LogReader reader(*leased->connection, deadline_);
+    std::optional<std::int64_t> batch = tagged.batch;
+    if (*event) {
+      const auto named = co_await reader.batches_of(std::span(&**event, 1));
+      if (!named) co_return failed(named.error(), request_);
+      batch = named->front();
+    }
+    const auto logged = co_await look(reader, event_id, batch);
+    if (!logged) co_return failed(logged.error(), request_);
+    chain_.found(tagged.entry, *event, batch, *logged);
+    co_return std::nullopt;
+  }
+
+  evidence::LogReader::Answer<Logged> look(evidence::LogReader& reader, std::string event_id,
+                                           std::optional<std::int64_t> batch) {
+    if (!batch) co_return Logged{};
+    auto logged = co_await reader.look(std::move(event_id), *batch, checkpoint_, note_, writer_);
+    co_return logged;
+  }
+
+  const EvidenceContext& context_;
+  const Request& request_;
+  const std::string correlation_id_;
+  const tlog::Note note_;
+  const tlog::Checkpoint checkpoint_;
+  const runtime::TimePoint until_ = runtime::steady_now() + kLooksFor;
+  const reading::Reader::Deadline deadline_ = context_.deadline();
+  evidence::EntryWriter writer_;
+  Chain chain_;
+  bool complete_ = true;
+};
+
+struct Route {
+  EvidenceContext context;
+  std::shared_ptr<int> running = std::make_shared<int>(0);
+
+  awaitable<Response> verify(Request& request) const {
+    auto correlation_id = read_correlation_id(request.body);
+    if (!correlation_id) co_return invalid(correlation_id.error(), request);
+    if (auto refusal = refuse(context, request)) co_return std::move(*refusal);
+    if (*running >= kAtOnce) {
+      constexpr std::chrono::seconds kRetryAfter{1};
+      co_return failed(tables::StoreError{.kind = tables::StoreError::Kind::kOverloaded,
+                                          .detail = "other verifications are under way",
+                                          .retry_after = kRetryAfter},
+                       request);
+    }
+    const auto place = enter();
+    const auto note = co_await context.checkpoint(context.deadline());
+    const auto keys = context.keys();
+    const auto checkpoint = note ? tlog::Checkpoint::read(note->text) : tl::unexpected(std::string());
+    if (!note || !keys || !checkpoint) co_return no_log(request);
+    Verification verification(context, request, *std::move(correlation_id), *keys, *note, *checkpoint);
+    Response response = co_await verification.run();
+    co_return response;
+  }
+
+ private:
+  // Left by its destructor, also of a request that is given up.
+  std::shared_ptr<void> enter() const {
+    ++*running;
+    return {nullptr, [running = running](void*) { --*running; }};
+  }
+};
+
+}  // namespace
+
+void add_verify_chain_route(http::Router& router, EvidenceContext context) {
+  const auto route = std::make_shared<const Route>(Route{std::move(context)});
+  router.add("POST", "/api/v1/audit/verify-chain",
+             [route](Request& request) { return route->verify(request); });
+}
+
+}  // namespace storagepool::service
