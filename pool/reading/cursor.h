@@ -1,6 +1,6 @@
-// Where a page of events ends and the next begins: the place of its last event in the order of a list (newest
-// first: event_timestamp, then event_id, both descending). Opaque to clients. It stays true while events come
-// and go, and the next page costs the same however far down it lies. It holds no filter: the client repeats
+// Where a page of events ends and the next begins: the place of its last event in the order of a list
+// (event_timestamp, then event_id). Opaque to clients. It stays true while events come and go, and the next
+// page costs the same however far down it lies. It holds neither filter nor direction: the client repeats
 // those.
 #pragma once
 

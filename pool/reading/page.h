@@ -25,7 +25,7 @@ struct Pagination {
 };
 
 struct Page {
-  std::vector<event::Event> events;  // newest first: event_timestamp, then event_id, both descending
+  std::vector<event::Event> events;  // in the order of their list
   Pagination pagination;
 };
 

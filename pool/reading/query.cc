@@ -102,6 +102,12 @@ class QueryReader {
     if (offset != nullptr && !offset->empty()) refuse("offset", *offset, "offset or cursor, not both");
     return cursor;
   }
+  bool oldest_first() {
+    const std::string* value = find("order");
+    if (value == nullptr || value->empty() || *value == "desc") return false;
+    if (*value != "asc") refuse("order", *value, "asc, desc");
+    return true;
+  }
   std::optional<DetailFilter> detail() {
     const std::string* key = find("detail_key");
     const std::string* value = find("detail_value");
@@ -143,6 +149,7 @@ tl::expected<ListQuery, event::FieldErrors> parse_list_query(QueryParameters par
   query.detail = reader.detail();
   query.limit = reader.integer("limit", kDefaultLimit, 1, kMaxLimit, "an integer from 1 to 1000");
   query.cursor = reader.cursor("cursor");
+  query.oldest_first = reader.oldest_first();
   if (!query.cursor) {
     query.offset =
         reader.integer("offset", 0, 0, std::numeric_limits<std::int64_t>::max(), "an integer of at least 0");

@@ -40,6 +40,7 @@ struct ListQuery {
   std::int64_t limit = kDefaultLimit;
   std::int64_t offset = 0;         // 0 with a cursor
   std::optional<Cursor> cursor{};  // only events after this place
+  bool oldest_first = false;       // by event_timestamp, then event_id, both ascending
   bool sees_sensitive = true;      // else `detail` finds no event marked is_sensitive
   friend bool operator==(const ListQuery&, const ListQuery&) = default;
 };

@@ -45,6 +45,14 @@ TEST(ParseListQuery, TakesEveryFilter) {
   EXPECT_EQ(parse_list_query(parameters, kNow).value(), expected);
 }
 
+TEST(ParseListQuery, TakesAnOrder) {
+  const auto order = [](const char* value) { return parse_list_query(Parameters{{"order", value}}, kNow); };
+  EXPECT_TRUE(order("asc")->oldest_first);
+  EXPECT_FALSE(order("desc")->oldest_first);
+  EXPECT_FALSE(order("")->oldest_first);
+  EXPECT_EQ(refusal({{"order", "ASC"}}, "order"), "got \"ASC\"; allowed: asc, desc");
+}
+
 TEST(ParseListQuery, OfARepeatedParameterTheFirstCounts) {
   const Parameters parameters{
       {"limit", "5"}, {"limit", "bad"}, {"event_type", "first"}, {"event_type", "second"}};

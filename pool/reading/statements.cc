@@ -59,9 +59,10 @@ void add_filters(Builder& builder, const ListQuery& query, const Window& window,
   if (query.cursor) {
     // Partitions are told by the first condition alone.
     const std::string time = builder.time(query.cursor->event_timestamp);
-    builder.where("event_timestamp <= " + time);
-    builder.where("(event_timestamp, event_id) < (" + time + ", " + builder.uuid(query.cursor->event_id) +
-                  ")");
+    const std::string after = query.oldest_first ? " > " : " < ";
+    builder.where("event_timestamp" + after.substr(0, 2) + "= " + time);
+    builder.where("(event_timestamp, event_id)" + after + "(" + time + ", " +
+                  builder.uuid(query.cursor->event_id) + ")");
   }
   builder.kept(now);
 }
@@ -106,7 +107,8 @@ Statement select_slice(const ListQuery& query, const Slice& slice, runtime::Time
   Builder builder;
   add_filters(builder, query, slice.window, now);
   const std::string from = " FROM audit_events" + builder.conditions();
-  const std::string order = " ORDER BY event_timestamp DESC, event_id DESC";
+  const std::string order = query.oldest_first ? " ORDER BY event_timestamp, event_id"
+                                               : " ORDER BY event_timestamp DESC, event_id DESC";
   const std::string room = builder.number(slice.room);
   const std::string skip = builder.number(slice.skip);
   return {"WITH page AS MATERIALIZED (SELECT *" + from + order + " LIMIT " + room + " + 1 OFFSET " + skip +

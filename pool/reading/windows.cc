@@ -12,7 +12,14 @@ std::vector<Window> windows_of(const ListQuery& query, const std::optional<Month
   std::chrono::year_month newest = months->newest;
   if (query.since) oldest = std::max(oldest, tables::month_of(*query.since));
   if (query.until) newest = std::min(newest, tables::month_of(*query.until));
-  if (query.cursor) newest = std::min(newest, tables::month_of(query.cursor->event_timestamp));
+  if (query.cursor) {
+    const std::chrono::year_month place = tables::month_of(query.cursor->event_timestamp);
+    if (query.oldest_first) {
+      oldest = std::max(oldest, place);
+    } else {
+      newest = std::min(newest, place);
+    }
+  }
 
   std::vector<Window> windows{{}};
   const std::chrono::months step{kMonthsAtOnce};
@@ -21,6 +28,7 @@ std::vector<Window> windows_of(const ListQuery& query, const std::optional<Month
     windows.back().from = edge;
     windows.push_back({.until = edge});
   }
+  if (query.oldest_first) std::ranges::reverse(windows);
   return windows;
 }
 

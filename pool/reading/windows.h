@@ -1,7 +1,7 @@
 // How a list walks through time, pure. A statement locks every partition that its times leave to the planner,
 // with each of its indexes, and a server has shared memory for max_locks_per_transaction of these locks for
-// each of its connections. So a list over many months is read in windows of a few months each, the newest
-// first, and goes no further than its page and its total need. Together the windows cover all of time, so
+// each of its connections. So a list over many months is read in windows of a few months each, in its order,
+// and goes no further than its page and its total need. Together the windows cover all of time, so
 // that nothing depends on which partitions there are just now.
 #pragma once
 
@@ -30,7 +30,8 @@ struct Months {
   std::chrono::year_month newest;
 };
 
-// At least one, the newest first. One without bounds when the query itself leaves no more than kMonthsAtOnce.
+// At least one, in the order of the list. One without bounds when the query itself leaves no more than
+// kMonthsAtOnce.
 std::vector<Window> windows_of(const ListQuery& query, const std::optional<Months>& months);
 
 }  // namespace storagepool::reading

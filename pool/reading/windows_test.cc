@@ -31,6 +31,15 @@ TEST(WindowsTest, CoverAllOfTimeTheNewestFirst) {
                           Window{.until = at("2020-09-01")}));
 }
 
+TEST(WindowsTest, OfAListFromTheOldestComeTheOldestFirst) {
+  EXPECT_THAT(windows_of({.oldest_first = true}, Months{2020y / 1, 2020y / 9}),
+              ElementsAre(Window{.until = at("2020-02-01")}, Window{.from = at("2020-02-01")}));
+  EXPECT_THAT(windows_of({.cursor = Cursor{at("2021-03-15"), {}}, .oldest_first = true}, kTwoYears),
+              ElementsAre(Window{.until = at("2021-05-01")}, Window{.from = at("2021-05-01")}));
+  EXPECT_THAT(windows_of({.cursor = Cursor{at("2021-05-15"), {}}, .oldest_first = true}, kTwoYears),
+              ElementsAre(Window{}));
+}
+
 TEST(WindowsTest, CoverWhatTheQueryAsksFor) {
   EXPECT_THAT(windows_of({.since = at("2021-05-01")}, kTwoYears), ElementsAre(Window{}));
   EXPECT_THAT(windows_of({.until = at("2020-08-31")}, kTwoYears), ElementsAre(Window{}));

@@ -137,17 +137,20 @@ TEST_F(VerifyChainTest, AnEventWithoutItsBatchIsTampered) {
 
 TEST_F(VerifyChainTest, WhatAnEarlierReleaseStoredIsSkipped) {
   change("UPDATE audit_events SET batch = NULL WHERE correlation_id = 'other'");
-  change("INSERT INTO audit_events SELECT (jsonb_populate_record(audit_events, "
-         "jsonb_build_object('correlation_id', 'old', 'event_id', gen_random_uuid()))).* FROM audit_events "
-         "WHERE correlation_id = 'other'");
+  change(
+      "INSERT INTO audit_events SELECT (jsonb_populate_record(audit_events, "
+      "jsonb_build_object('correlation_id', 'old', 'event_id', gen_random_uuid()))).* FROM audit_events "
+      "WHERE correlation_id = 'other'");
   const json said = verify("old");
   EXPECT_EQ(said.at("is_valid"), true) << said;
   EXPECT_EQ(said.at("skipped_null_hash"), 1);
 }
 
 TEST_F(VerifyChainTest, ARewrittenLogIsTampered) {
-  change("UPDATE audit_batches SET entries = set_byte(entries, 66, get_byte(entries, 66) # 1) WHERE batch = "
-         "(SELECT batch FROM audit_events" + where(0) + ")");
+  change(
+      "UPDATE audit_batches SET entries = set_byte(entries, 66, get_byte(entries, 66) # 1) WHERE batch = "
+      "(SELECT batch FROM audit_events" +
+      where(0) + ")");
   const json said = verify();
   EXPECT_EQ(said.at("is_valid"), false) << said;
   change("DELETE FROM audit_batches WHERE batch = (SELECT batch FROM audit_events" + where(0) + ")");
@@ -166,10 +169,13 @@ TEST_F(VerifyChainTest, GoesOverManyPagesAndBatches) {
     ASSERT_EQ(pod_.api("POST", kEvents + "/batch", batch.dump()).status, 201U);
   }
   // Batches of others, so that those of this one are looked for in more than one part.
-  change("INSERT INTO audit_batches (batch, events, entries, mac) SELECT (SELECT max(batch) FROM audit_batches) + n, 1, "
-         "decode(repeat('00', 67), 'hex'), decode(repeat('00', 16), 'hex') FROM generate_series(1, 1200) AS n");
-  change("DELETE FROM audit_events WHERE correlation_id = 'many' AND event_id IN "
-         "(SELECT event_id FROM audit_events WHERE correlation_id = 'many' ORDER BY event_id LIMIT 7)");
+  change(
+      "INSERT INTO audit_batches (batch, events, entries, mac) SELECT (SELECT max(batch) FROM audit_batches) "
+      "+ n, 1, "
+      "decode(repeat('00', 67), 'hex'), decode(repeat('00', 16), 'hex') FROM generate_series(1, 1200) AS n");
+  change(
+      "DELETE FROM audit_events WHERE correlation_id = 'many' AND event_id IN "
+      "(SELECT event_id FROM audit_events WHERE correlation_id = 'many' ORDER BY event_id LIMIT 7)");
   const json said = verify("many");
   EXPECT_EQ(said.at("verified_events"), 263) << said;
   EXPECT_EQ(said.at("missing_events"), 7);
