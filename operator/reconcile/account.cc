@@ -62,6 +62,13 @@ void put_in_doubt(std::optional<Doubt>& doubt, const Doubt& more) {
   doubt->number = std::max(doubt->number, before);
 }
 
+std::optional<runtime::TimePoint> in_doubt_until(const Memory& memory) {
+  std::optional<runtime::TimePoint> until = memory.may_be_made_until;
+  if (const auto& doubt = memory.peak_in_doubt)
+    until = std::max(until.value_or(runtime::TimePoint::min()), doubt->since + Doubt::kLongest);
+  return until;
+}
+
 std::string server_name(const settings::PostgresTarget& target, const render::Identity& identity) {
   return qualified(settings::server_of(target), identity.name_space);
 }

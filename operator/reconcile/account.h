@@ -50,6 +50,9 @@ void see_objects(Memory& memory, const Cluster& cluster, const render::Identity&
 // Of two writes in doubt that were to change the same version, either may have been made.
 void put_in_doubt(std::optional<Doubt>& doubt, const Doubt& more);
 
+// Until when a write of the StatefulSet that found no end may still be made; absent: there is none.
+std::optional<runtime::TimePoint> in_doubt_until(const Memory& memory);
+
 // Of them, with what is in doubt: what next_step sees, without pods.
 Observed known_objects(const Memory& memory, const Status& status);
 

@@ -103,6 +103,92 @@ TEST_F(ClaimsOf, AWriteWhoseEndIsNotKnownCountsAsMade) {
   EXPECT_EQ(status()["connectionBudget"]["share"], status()["connectionBudget"]["granted"]);
 }
 
+// A StoragePool that is deleted while the making of its StatefulSet is in doubt.
+class ClaimsInDoubt : public ClaimsOf {
+ protected:
+  ClaimsInDoubt() {
+    settle();
+    cluster_.objects.erase({"StatefulSet", "audit"});
+    for (const char* pod : {"audit-0", "audit-1", "audit-2"}) cluster_.remove_pod(pod);
+    cluster_.refuse_kind = "StatefulSet";
+    cluster_.refuse = kube::ApiError{.status = 0, .reason = "Timeout", .message = "no answer"};
+    static_cast<void>(look());
+    now_.steady += 1min;  // PostgreSQL has let go of the pods
+    static_cast<void>(look());
+    pool()["metadata"]["deletionTimestamp"] = "2026-11-30T00:00:00Z";
+    static_cast<void>(look());
+    cluster_.refuse.reset();
+    cluster_.put(storage_pool("second", 1));
+  }
+  // What the second finds taken.
+  std::int64_t claimed() {
+    settle("second");
+    return cluster_.get("StoragePool", "second")["status"]["connectionBudget"]["otherPools"];
+  }
+};
+
+TEST_F(ClaimsInDoubt, CountOnceTheStoragePoolIsGone) {
+  EXPECT_FALSE(cluster_.has("StoragePool", "audit")) << "that is not waited for";
+  ASSERT_TRUE(look());
+  EXPECT_EQ(claimed(), 27);
+  EXPECT_EQ(cluster_.get("StoragePool", "second")["status"]["connectionBudget"]["granted"], 0);
+}
+
+TEST_F(ClaimsInDoubt, EndOnceNoPodCanStart) {
+  cluster_.objects.erase({"ConfigMap", "audit-config"});
+  woken_.clear();
+  EXPECT_EQ(claimed(), 27) << "nobody has looked";
+  EXPECT_FALSE(look()->requeue_after);
+  EXPECT_THAT(woken_, ElementsAre("second"));
+  EXPECT_EQ(claimed(), 0);
+}
+
+// Its ConfigMap is kept by somebody, as by kubectl delete --cascade=orphan.
+TEST_F(ClaimsInDoubt, EndWhenTheWriteCannotBeMadeAnyMore) {
+  now_.steady += Doubt::kLongest - 1min;
+  EXPECT_TRUE(look()->requeue_after);
+  EXPECT_EQ(claimed(), 27);
+  now_.steady += 1min;
+  EXPECT_FALSE(look()->requeue_after);
+  EXPECT_EQ(claimed(), 0);
+}
+
+TEST_F(ClaimsInDoubt, CountBesideAStoragePoolOfTheSameNameUntilThatHasItsOwn) {
+  EXPECT_EQ(claimed(), 27);
+  std::erase_if(cluster_.objects, [](const auto& entry) { return entry.first.second.starts_with("audit"); });
+  cluster_.put(storage_pool("audit", 1));
+  cluster_.refuse = kube::ApiError{.status = 503, .reason = "ServiceUnavailable", .message = "not now"};
+  static_cast<void>(look());
+  cluster_.refuse.reset();
+  EXPECT_EQ(claimed(), 27);
+  settle();
+  settle("second");
+  settle();
+  EXPECT_EQ(claimed(), 13) << "they share";
+}
+
+TEST_F(ClaimsOf, AScalingInDoubtCountsAfterTheStatefulSetIsSeenToBeGone) {
+  change_spec("/spec/replicas", 0);
+  settle();
+  change_spec("/spec/replicas", 3);
+  cluster_.refuse_kind = "StatefulSet";
+  cluster_.refuse = kube::ApiError{.status = 504, .reason = "Timeout", .message = "too late"};
+  static_cast<void>(look());
+  pool()["metadata"]["deletionTimestamp"] = "2026-11-30T00:00:00Z";
+  pool()["metadata"]["finalizers"].push_back("somebody/else");
+  static_cast<void>(look());
+  now_.steady += 1min;
+  static_cast<void>(look());
+  ASSERT_THAT(pool()["metadata"]["finalizers"], ElementsAre("somebody/else"));
+  cluster_.refuse.reset();
+  cluster_.objects.erase({"StatefulSet", "audit"});
+  ASSERT_TRUE(look());
+  cluster_.objects.erase({"StoragePool", "audit"});
+  EXPECT_TRUE(look()->requeue_after) << "it may have been made before";
+  now_.steady += Doubt::kLongest;
+  EXPECT_FALSE(look()->requeue_after);
+}
+
 TEST_F(ClaimsOf, WhatIsGoneIsForgottenOnceItsPodsAreGone) {
   settle();
   cluster_.objects.erase({"StoragePool", "audit"});

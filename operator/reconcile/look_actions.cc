@@ -126,6 +126,7 @@ Look::Failure Look::add_finalizer() {
 
 Look::Failure Look::finish_deletion() {
   report_kept_volumes();
+  memory_.may_be_made_until = in_doubt_until(memory_);  // before anything of it can be gone
   std::vector<std::string> finalizers = kube::finalizers(*object_);
   std::erase(finalizers, render::kFinalizer);
   const auto patched = set_finalizers(finalizers);

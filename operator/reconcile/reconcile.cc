@@ -32,10 +32,12 @@ Reconciler::Known& Reconciler::known(const kube::ObjectKey& key) {
 }
 
 // What a StoragePool may hold counts for its neighbours before it is looked at itself.
-void Reconciler::remember(const kube::ObjectKey& key, Memory& memory, const kube::ObjectPtr& object,
+void Reconciler::remember(const kube::ObjectKey& key, Known& known, const kube::ObjectPtr& object,
                           const Moment& now) {
+  Memory& memory = known.memory;
   const render::Identity identity = render::identity_of(*object);
   const std::string before = memory.uid;
+  const auto until = in_doubt_until(memory);
   if (before != identity.uid) {
     memory = Memory{};
     memory.uid = identity.uid;
@@ -54,11 +56,23 @@ void Reconciler::remember(const kube::ObjectKey& key, Memory& memory, const kube
   observed.pods.resize(count_pods(key));
   ledger_.put(account_of(memory, subject, observed));
   // Not before: in between, others could take what both hold.
-  if (before == identity.uid) return;
-  turns_.remove(before);
-  wake(ledger_.remove(before, now.steady));
-  const std::lock_guard lock(mutex_);
-  key_by_uid_.erase(before);
+  if (before != identity.uid && !before.empty()) {
+    turns_.remove(before);
+    known.before[before] = until.value_or(now.steady);
+    const std::lock_guard lock(mutex_);
+    key_by_uid_.erase(before);
+  }
+  forget_before(known, now);
+}
+
+// Once there is a StatefulSet of this name, no write of before makes another; and whoever made it has listed
+// the pods of this name, and counts them.
+void Reconciler::forget_before(Known& known, const Moment& now) {
+  std::erase_if(known.before, [&](const auto& gone) {
+    if (gone.second > now.steady && !known.memory.workload.view()) return false;
+    wake(ledger_.remove(gone.first, now.steady));
+    return true;
+  });
 }
 
 std::size_t Reconciler::count_pods(const kube::ObjectKey& key) const {
@@ -70,8 +84,9 @@ std::size_t Reconciler::count_pods(const kube::ObjectKey& key) const {
 void Reconciler::prime(const Moment& now) {
   for (const kube::ObjectPtr& object : cluster_.cached_storage_pools()) {
     const kube::ObjectKey key = kube::key_of(*object);
-    Memory& memory = known(key).memory;
-    remember(key, memory, object, now);
+    Known& known = this->known(key);
+    remember(key, known, object, now);
+    const Memory& memory = known.memory;
     const auto& workload = memory.workload.view();
     if (!workload || workload->rollout.empty() || kube::is_deleting(*object)) continue;
     const bool rolls = workload->rollout == workload->pod_template;
@@ -83,17 +98,32 @@ void Reconciler::prime(const Moment& now) {
   }
 }
 
-// A StoragePool that went without being drained counts until its pods are gone.
-bool Reconciler::forget(const kube::ObjectKey& key, const Memory& memory, const Moment& now) {
+// A StoragePool that went without being drained counts until its pods are gone, and one of which a write is
+// in doubt until no pod comes of that.
+bool Reconciler::forget(const kube::ObjectKey& key, Known& known, const Moment& now) {
+  const Memory& memory = known.memory;
   if (!memory.uid.empty() && count_pods(key) > 0) return false;
   pods_.follow(key, {});
   turns_.remove(memory.uid);
   wake(turns_.next());
+  forget_before(known, now);
+  if (!known.before.empty() || may_still_start(key, memory, now)) return false;
   wake(ledger_.remove(memory.uid, now.steady));
   const std::lock_guard lock(mutex_);
   key_by_uid_.erase(memory.uid);
   known_.erase(key);
   return true;
+}
+
+// Pods of a write that found no end: none starts without the ConfigMap, which goes with the StoragePool. That
+// it has gone is so, however late the cache hears of it; of pods that is not so.
+bool Reconciler::may_still_start(const kube::ObjectKey& key, const Memory& memory, const Moment& now) {
+  const auto until = in_doubt_until(memory);
+  if (!until || *until <= now.steady) return false;
+  const kube::ObjectKey config{key.name_space, render::config_map_name(key.name)};
+  if (cached_own(cluster_, kube::resources::kConfigMaps, config, memory.uid)) return true;
+  const auto listed = cluster_.list_pods(key);
+  return !listed || !listed->pods.empty();
 }
 
 void Reconciler::wake(const std::vector<std::string>& uids) {
@@ -168,10 +198,10 @@ tl::expected<Outcome, kube::ApiError> Reconciler::look_at(const kube::ObjectKey&
                .outcome = {}};
   kube::ObjectPtr object = cluster_.cached(kube::resources::kStoragePools, key);
   if (!object) {
-    if (forget(key, known.memory, now)) return Outcome{};
+    if (forget(key, known, now)) return Outcome{};
     return Outcome{.requeue_after = options_.resync, .budget = {}, .complaints = {}};
   }
-  remember(key, known.memory, object, now);
+  remember(key, known, object, now);
   seen.outlook = ledger_.outlook(known.memory.uid, now.steady);
   auto outcome = Look(cluster_, pods_, options_, ledger_, turns_, known.memory, std::move(object), now).run();
   wake(ledger_.concerned(known.memory.uid, now.steady));

@@ -90,16 +90,20 @@ class Reconciler {
   struct Known {
     Memory memory;
     std::optional<Settled> settled;
+    // Uids of StoragePools that had this name, and until when a write in doubt of each may still be made.
+    std::map<std::string, runtime::TimePoint> before;
   };
   tl::expected<Outcome, kube::ApiError> look_at(const kube::ObjectKey& key, const Moment& now);
   // Until when what other workloads count with is as it is; absent: until one changes.
   std::optional<runtime::TimePoint> follow_workloads(const Moment& now);
   Known& known(const kube::ObjectKey& key);
   bool is_settled(const kube::ObjectKey& key, const Known& known, const Moment& now);
-  void remember(const kube::ObjectKey& key, Memory& memory, const kube::ObjectPtr& object, const Moment& now);
+  void remember(const kube::ObjectKey& key, Known& known, const kube::ObjectPtr& object, const Moment& now);
   std::size_t count_pods(const kube::ObjectKey& key) const;
   void prime(const Moment& now);
-  bool forget(const kube::ObjectKey& key, const Memory& memory, const Moment& now);
+  bool forget(const kube::ObjectKey& key, Known& known, const Moment& now);
+  void forget_before(Known& known, const Moment& now);
+  bool may_still_start(const kube::ObjectKey& key, const Memory& memory, const Moment& now);
   void wake(const std::vector<std::string>& uids);
 
   Cluster& cluster_;

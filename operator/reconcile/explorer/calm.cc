@@ -58,6 +58,8 @@ std::optional<Event> World::calm_pods(State& state, int index) {
 
 std::optional<Event> World::calm_cluster(State& state, int index) {
   Pool& pool = state.pools[static_cast<std::size_t>(index)];
+  if (pool.gone != 0 && (pool.config_map.grant != 0 || pool.stateful_set.exists != 0))
+    return collect(state, index), event_of(What::kCollect, index);
   if (pool.stateful_set.exists != 0 && pool.stateful_set.settled == 0) {
     see_stateful_set(state, index);
     return event_of(What::kController, index);
@@ -77,6 +79,7 @@ std::optional<Event> World::calm_cluster(State& state, int index) {
 
 std::optional<Event> World::calm_caches(State& state, int index) {
   Pool& pool = state.pools[static_cast<std::size_t>(index)];
+  if (pool.counted != 0) return forget_released(pool), event_of(What::kForgetDoubt, index);
   if (pool.gone != 0 || pool.write.kind != kNothing) return std::nullopt;
   if (pool.config_map_is_newest == 0) {
     end_look(pool);

@@ -39,15 +39,17 @@ enum class What : Byte {
   kRefuse,       // a write is not made, and the operator knows
   kLoseAnswer,   // a write is made, and the operator does not know
   kLoseWrite,    // a write is not made, and the operator does not know
+  kGiveUp,       // a write is under way, and the operator waits for it no longer
   kForgetDoubt,  // so long ago that it cannot be made any more
   kCrash,        // of the operator, which is there again at once
   kPause,        // it loses its place to another one while it is about to write
-  kLateWrite,    // and that write reaches the API server
+  kLateWrite,    // a write that was under way reaches the API server
   kNoLateWrite,
   kSpec,
   kServer,  // max_connections changes
   kDeleteConfigMap,
   kDeleteStatefulSet,
+  kCollect,  // what belongs to a StoragePool that is gone goes as well; at once where it is not listed
   kCount,
 };
 

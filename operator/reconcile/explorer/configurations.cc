@@ -111,6 +111,23 @@ Configuration answers_lost() {
           .most_states = 1'000'000};
 }
 
+Configuration deletion_in_doubt() {
+  return {
+      .name = "deletion in doubt",
+      .about =
+          "one of two StoragePools is deleted, made or not, while a write of it is under way, and the "
+          "other wants all",
+      .menu = {{.replicas = 0, .limit = 3},
+               {.replicas = 1, .limit = 3},
+               {.deleting = true},
+               {.replicas = 1, .limit = 6}},
+      .specs = {{0, 1, 2}, {1, 3}},
+      .sizes = {6},
+      .events = {What::kSpec, What::kGiveUp, What::kForgetDoubt, What::kCollect, What::kDeleteStatefulSet},
+      .starts_settled = true,
+      .most_states = 800'000};
+}
+
 Configuration server_shrinks() {
   return {.name = "server shrinks",
           .about = "max_connections is lowered and raised beside two StoragePools",
@@ -233,9 +250,10 @@ Configuration late_writes() {
 
 const std::vector<Configuration>& configurations() {
   static const std::vector<Configuration> all{
-      on_and_off(),   resizes(),     first_start(),  neighbours(),     single_pods(),     strict(),
-      three(),        deletion(),    answers_lost(), server_shrinks(), objects_deleted(), moves(),
-      invalid_spec(), late_writes(), typing_error(), moves_blindly(),  nodes_lost(),      a_node_lost()};
+      on_and_off(),      resizes(),    first_start(),  neighbours(),       single_pods(),
+      strict(),          three(),      deletion(),     answers_lost(),     server_shrinks(),
+      objects_deleted(), moves(),      invalid_spec(), late_writes(),      typing_error(),
+      moves_blindly(),   nodes_lost(), a_node_lost(),  deletion_in_doubt()};
   return all;
 }
 

@@ -96,7 +96,8 @@ Asked ask(const Configuration& configuration, const State& state, int index, Fau
   if (fault == Fault::kReleasedWhilePodsExist && spec.deleting) asked.observed.pods.clear();
   sizing::Ledger ledger;
   for (int i = 0; i < configuration.pools(); ++i) {
-    if (state.pools[static_cast<std::size_t>(i)].gone != 0) continue;
+    const Pool& other = state.pools[static_cast<std::size_t>(i)];
+    if (other.gone != 0 && other.counted == 0) continue;
     sizing::Account account = account_of(configuration, state, i, fault);
     if (fault == Fault::kGrowsIntoWhatNeighboursCouldGiveUp && i != index) account.ceiling = 1;
     ledger.put(std::move(account));
@@ -181,7 +182,7 @@ Decision decide(const Configuration& configuration, const State& state, int inde
 
 // What an account is made of.
 struct AccountBytes {
-  Byte spec, gone;
+  Byte spec, gone, counted;
   Byte limit, ceiling, leads_to;
   Byte exists, replicas, peak;
   Byte last_ceiling, last_peak, leaving, seen, tried;
@@ -199,6 +200,7 @@ std::array<Byte, 3> numbers_of(const Write& write) {
 AccountBytes account_bytes(const Pool& pool) {
   AccountBytes bytes{.spec = pool.spec,
                      .gone = pool.gone,
+                     .counted = pool.counted,
                      .limit = limit_of(pool.known_config_map.grant),
                      .ceiling = pool.known_config_map.ceiling,
                      .leads_to = pool.known_config_map.leads_to,
@@ -266,7 +268,7 @@ const Decision& Decisions::of(const State& state, int pool) {
 
 Counted Decisions::claim(const State& state, int index) {
   const Pool& pool = state.pools[static_cast<std::size_t>(index)];
-  if (pool.gone != 0) return {};
+  if (pool.gone != 0 && pool.counted == 0) return {};
   const AccountBytes bytes = account_bytes(pool);
   const std::uint64_t key = fingerprint(&bytes, sizeof(bytes)) + static_cast<std::uint64_t>(index);
   const auto found = counted_.find(key);

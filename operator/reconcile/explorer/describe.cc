@@ -95,7 +95,7 @@ std::vector<std::string> lines(const State& state, const Configuration& configur
                                  : "wants ") +
                   (spec.deleting || !spec.valid ? "" : number(spec.replicas) + " x " + number(spec.limit)) +
                   (spec.server != 0 ? " on server " + number(spec.server) : "") +
-                  (pool.gone != 0 ? " and released" : ""));
+                  (pool.gone != 0 ? " and released" : "") + (pool.counted != 0 ? ", and counts" : ""));
     all.push_back(name + "ConfigMap: " + config_map(pool.config_map));
     all.push_back(name + "ConfigMap as known: " + config_map(pool.known_config_map) +
                   (pool.config_map_is_newest != 0 ? "" : " (old)"));
@@ -180,8 +180,10 @@ std::string_view words(What what) {
       return "the operator writes, and the answer is lost";
     case What::kLoseWrite:
       return "the write is lost, and the operator does not know";
+    case What::kGiveUp:
+      return "the write is under way, and the operator waits for it no longer";
     case What::kForgetDoubt:
-      return "the write in doubt was so long ago that it is not made any more";
+      return "what the write in doubt may make counts no longer";
     case What::kCrash:
       return "the operator crashes and is there again";
     case What::kPause:
@@ -198,6 +200,8 @@ std::string_view words(What what) {
       return "somebody deletes the ConfigMap";
     case What::kDeleteStatefulSet:
       return "somebody deletes the StatefulSet";
+    case What::kCollect:
+      return "its objects go with it";
     case What::kCount:
       break;
   }

@@ -31,6 +31,7 @@ const std::vector<Planted>& planted_faults() {
       {Fault::kLimitOfTheOldServerIsTakenAlong, "LimitOfTheOldServerIsTakenAlong", "moves"},
       {Fault::kSessionsOfGonePodsForgotten, "SessionsOfGonePodsForgotten", "a node lost"},
       {Fault::kVanishedPodHasNoMoreThanTheLimit, "VanishedPodHasNoMoreThanTheLimit", "a node lost"},
+      {Fault::kReleasedInDoubtCountsNothing, "ReleasedInDoubtCountsNothing", "deletion in doubt"},
   };
   return all;
 }

@@ -37,6 +37,7 @@ enum class Fault : Byte {
   kLimitOfTheOldServerIsTakenAlong,
   kSessionsOfGonePodsForgotten,
   kVanishedPodHasNoMoreThanTheLimit,
+  kReleasedInDoubtCountsNothing,
 };
 
 struct Planted {

@@ -62,7 +62,8 @@ std::string World::violation(const State& state) {
   if (state.excused == 0 && !configuration_.by_objects_alone) broken = sum_broken(state);
   for (int i = 0; i < configuration_.pools() && broken.empty(); ++i) {
     const Pool& pool = state.pools[static_cast<std::size_t>(i)];
-    if (pool.gone != 0 && has_pods(pool)) return name(i) + " was released while it has pods";
+    if (pool.gone != 0 && has_pods(pool) && !happens(What::kCollect))
+      return name(i) + " was released while it has pods";
     broken = claim_broken(state, i);
     if (broken.empty() && configuration_.all_serve && pool.config_map.leads_to == kNowhere)
       broken = "E11: " + name(i) + " leads its pods to where none was admitted";

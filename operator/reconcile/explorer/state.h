@@ -113,6 +113,7 @@ struct Facts {
 struct Pool {
   Byte spec = 0;                 // place in the configuration's menu
   Byte gone = 0;                 // deleted and released
+  Byte counted = 0;              // likewise, and what a write in doubt may make of it counts
   Byte controller_replicas = 0;  // what the StatefulSet's controller goes by
   ConfigMap config_map;
   StatefulSet stateful_set;
@@ -146,7 +147,7 @@ struct State {
   std::array<Byte, kMostServers> size{};  // of each server, place in the configuration's menu
   Byte excused = 0;                       // a server shrank, and the operator had no time yet
   Byte late_pool = 0;
-  Write late;  // of an operator that has lost its place, or a request that was given up
+  Write late;  // of an operator that has lost its place, or one that was given up
   std::array<Pool, kMostPools> pools;
 };
 

@@ -41,7 +41,6 @@ void read_mount(Pod& pod) {
 
 bool store(State& state, int index, const Write& write, bool on_newest, Fault fault) {
   Pool& pool = state.pools[static_cast<std::size_t>(index)];
-  if (pool.gone != 0) return false;
   if (write.kind == kGrant) {
     if (!on_newest && fault != Fault::kConfigMapWrittenUnconditionally) return false;
     outdate(state, pool, index, kGrant);
@@ -313,25 +312,44 @@ void change_spec(Pool& pool, Byte spec, const Configuration& configuration) {
 
 void delete_config_map(State& state, int index) {
   Pool& pool = state.pools[static_cast<std::size_t>(index)];
-  outdate(state, pool, index, kGrant);
+  if (pool.config_map.grant != 0) outdate(state, pool, index, kGrant);
   pool.config_map = {};
 }
 
 void delete_stateful_set(State& state, int index) {
   Pool& pool = state.pools[static_cast<std::size_t>(index)];
-  outdate(state, pool, index, kScale);
+  if (pool.stateful_set.exists != 0) outdate(state, pool, index, kScale);
   pool.stateful_set = {};
   pool.controller_replicas = 0;
 }
 
-void release_pool(Pool& pool) {
+// As Look::finish_deletion.
+void release_pool(Pool& pool, Fault fault) {
   pool.gone = 1;
-  pool.config_map = pool.known_config_map = {};
-  pool.stateful_set = pool.known_stateful_set = {};
-  pool.controller_replicas = 0;
   pool.write = {};
   pool.there = {};
   pool.listed = pool.cleared = pool.ended = pool.vanished = 0;
+  pool.live = 0;
+  pool.status_grant = 0;
+  pool.counted = pool.peak_in_doubt != 0 && fault != Fault::kReleasedInDoubtCountsNothing ? 1 : 0;
+  if (pool.counted == 0) forget_released(pool);
+}
+
+void collect(State& state, int index) {
+  delete_config_map(state, index);
+  delete_stateful_set(state, index);
+}
+
+// As Reconciler::may_still_start.
+bool may_be_forgotten(const Pool& pool) {
+  return pool.config_map.grant == 0 &&
+         std::all_of(pool.pods.begin(), pool.pods.end(), [](const Pod& pod) { return pod.phase == kNoPod; });
+}
+
+void forget_released(Pool& pool) {
+  pool.counted = 0;
+  pool.known_config_map = {};
+  pool.known_stateful_set = {};
   pool.tried = pool.leaving = pool.last_ceiling = pool.last_peak = pool.ceiling_in_doubt =
       pool.peak_in_doubt = 0;
 }

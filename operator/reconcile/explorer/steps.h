@@ -56,7 +56,10 @@ void see_stateful_set(State& state, int pool);  // its controller
 void change_spec(Pool& pool, Byte spec, const Configuration& configuration);
 void delete_config_map(State& state, int pool);
 void delete_stateful_set(State& state, int pool);
-void release_pool(Pool& pool);  // its finalizer is gone, and with it its objects
+void release_pool(Pool& pool, Fault fault);  // its finalizer is gone
+void collect(State& state, int pool);        // and with it its objects
+bool may_be_forgotten(const Pool& pool);     // what is counted of one that is gone
+void forget_released(Pool& pool);
 
 // --- what is looked at in more than one place
 Seen as_seen(const Pod& pod);

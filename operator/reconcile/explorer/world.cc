@@ -97,8 +97,10 @@ bool World::decide(State& state, int index) {
   const Decision& decision = decisions_.of(state, index);
   if (decision.write.kind == kNothing && !spec.deleting) return follow_servers(pool, fault_);
   if (decision.write.kind == kNothing) {
-    if (decision.done != 0) release_pool(pool);
-    return decision.done != 0;
+    if (decision.done == 0) return false;
+    release_pool(pool, fault_);
+    if (!happens(What::kCollect)) collect(state, index);
+    return true;
   }
   const int unused = highest_generation(state, index) + 1;
   pool.write = decision.write;
@@ -118,6 +120,9 @@ bool World::decide(State& state, int index) {
 
 void World::operator_events(int index) {
   const Pool& pool = pool_of(*from_, index);
+  if (pool.counted != 0 && may_be_forgotten(pool)) {
+    add(event_of(What::kForgetDoubt, index), [&](State& next) { forget_released(pool_of(next, index)); });
+  }
   if (pool.gone != 0) return;
   if (may_decide(*from_, index)) {
     add(event_of(What::kDecide, index), [&](State& next) {
@@ -127,8 +132,9 @@ void World::operator_events(int index) {
   if (pool.write.kind != kNothing) return write_events(index);
   cache_events(index);
   // No longer than until the object could not be another one any more.
-  const bool ceiling = pool.ceiling_in_doubt != 0 && pool.config_map_is_newest != 0;
-  const bool peak = pool.peak_in_doubt != 0 && pool.stateful_set_is_newest != 0;
+  const bool under_way = from_->late.kind != kNothing && from_->late_pool == index;
+  const bool ceiling = pool.ceiling_in_doubt != 0 && pool.config_map_is_newest != 0 && !under_way;
+  const bool peak = pool.peak_in_doubt != 0 && pool.stateful_set_is_newest != 0 && !under_way;
   if (happens(What::kForgetDoubt) && (ceiling || peak)) {
     add(event_of(What::kForgetDoubt, index), [&](State& next) {
       (ceiling ? pool_of(next, index).ceiling_in_doubt : pool_of(next, index).peak_in_doubt) = 0;
@@ -158,12 +164,24 @@ void World::write_events(int index) {
       end_look(pool_of(next, index));
     });
   }
-  if (happens(What::kPause) && from_->late.kind == kNothing) {
+  if (from_->late.kind != kNothing) return;
+  const auto leave_under_way = [&](State& next) {
+    next.late = pool.write;
+    next.late.on_newest = is_newest(pool, kind) ? 1 : 0;
+    next.late_pool = static_cast<Byte>(index);
+  };
+  if (happens(What::kPause)) {
     add(event_of(What::kPause, index), [&](State& next) {
-      next.late = pool.write;
-      next.late.on_newest = is_newest(pool, kind) ? 1 : 0;
-      next.late_pool = static_cast<Byte>(index);
+      leave_under_way(next);
       restart_operator(next, configuration_);
+    });
+  }
+  if (happens(What::kGiveUp)) {
+    add(event_of(What::kGiveUp, index), [&](State& next) {
+      leave_under_way(next);
+      put_in_doubt(pool_of(next, index), pool.write);
+      pool_of(next, index).write = {};
+      end_look(pool_of(next, index));
     });
   }
 }
@@ -202,10 +220,13 @@ void World::cluster_events(int index) {
           [&](State& next) { change_spec(pool_of(next, index), spec, configuration_); });
     }
   }
+  const bool has_objects = pool.config_map.grant != 0 || pool.stateful_set.exists != 0;
+  if (pool.gone != 0 && has_objects)
+    add(event_of(What::kCollect, index), [&](State& next) { collect(next, index); });
   if (happens(What::kDeleteConfigMap) && pool.config_map.grant != 0) {
     add(event_of(What::kDeleteConfigMap, index), [&](State& next) { delete_config_map(next, index); });
   }
-  if (happens(What::kDeleteStatefulSet) && pool.stateful_set.exists != 0) {
+  if (happens(What::kDeleteStatefulSet) && pool.gone == 0 && pool.stateful_set.exists != 0) {
     add(event_of(What::kDeleteStatefulSet, index), [&](State& next) { delete_stateful_set(next, index); });
   }
 }
