@@ -1,25 +1,10 @@
 #include "operator/reconcile/account.h"
 
 #include <algorithm>
-#include <string_view>
 #include <utility>
 
 namespace storagepool::reconcile {
 namespace {
-
-// A name for the server that is the same however a Service is written: "db", "db.team" and "db.team.svc" are
-// one server for a StoragePool in the namespace "team", and "db" is another one for a StoragePool elsewhere.
-std::string qualified(const std::string& target, const std::string& name_space) {
-  const std::string server = target.substr(0, target.find('/'));
-  const std::size_t colon = server.rfind(':');
-  if (colon == std::string::npos) return server;
-  std::string host = server.substr(0, colon);
-  for (const std::string_view suffix : {".cluster.local", ".svc"}) {
-    if (host.ends_with(suffix)) host.resize(host.size() - suffix.size());
-  }
-  if (host.find_first_of(".:") == std::string::npos) host += "." + name_space;
-  return host + server.substr(colon);
-}
 
 void add_once(std::vector<std::string>& names, const std::string& name) {
   if (!name.empty() && std::find(names.begin(), names.end(), name) == names.end()) names.push_back(name);
@@ -69,10 +54,6 @@ std::optional<runtime::TimePoint> in_doubt_until(const Memory& memory) {
   return until;
 }
 
-std::string server_name(const settings::PostgresTarget& target, const render::Identity& identity) {
-  return qualified(settings::server_of(target), identity.name_space);
-}
-
 void follow_servers(Memory& memory, const Subject& subject, const Status& status,
                     sizing::KnownFacts::Time now) {
   const auto& config = memory.config.view();
@@ -82,11 +63,12 @@ void follow_servers(Memory& memory, const Subject& subject, const Status& status
   }
   // Without a ConfigMap, pods may be where they were when the status was written.
   const auto& told = status.server_facts;
-  const std::string before = !config && told ? qualified(told->target, subject.identity.name_space) : "";
+  const std::string before =
+      !config && told ? qualified_server(told->target, subject.identity.name_space) : "";
   std::string target = told ? told->target : "";
   if (subject.spec != nullptr) target = settings::target_of(subject.spec->postgres);
   if (config) target = settings::target_of(config->granted.postgres);
-  const std::string home = target.empty() ? "" : qualified(target, subject.identity.name_space);
+  const std::string home = target.empty() ? "" : qualified_server(target, subject.identity.name_space);
   add_once(memory.leaving, before);
   add_once(memory.leaving, std::exchange(memory.server, home));
   std::erase(memory.leaving, home);

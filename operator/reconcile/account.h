@@ -10,6 +10,7 @@
 #include "operator/reconcile/holding.h"
 #include "operator/reconcile/memory.h"
 #include "operator/reconcile/next_step.h"
+#include "operator/reconcile/server_name.h"
 #include "operator/render/storage_pool.h"
 #include "operator/sizing/ledger.h"
 #include "pool/common/runtime/clock.h"
@@ -26,9 +27,6 @@ struct Subject {
 
 // The spec of a StoragePool, with what its autoscalers may make of the number of replicas.
 tl::expected<render::Spec, render::FieldProblems> read_spec(const Cluster& cluster, const Json& object);
-
-// As the ledger names the server of a target.
-std::string server_name(const settings::PostgresTarget& target, const render::Identity& identity);
 
 // Takes over where the ConfigMap leads the pods and where the spec does: facts of another target are dropped,
 // and where the pods may still be is kept in mind. Before that, `memory` has seen the ConfigMap. Without one

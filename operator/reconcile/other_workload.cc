@@ -4,8 +4,8 @@
 #include <utility>
 
 #include "operator/kube/object.h"
-#include "operator/reconcile/account.h"
 #include "operator/reconcile/departed.h"
+#include "operator/reconcile/server_name.h"
 #include "operator/render/fields.h"
 #include "pool/common/json/json.h"
 #include "pool/common/settings/settings.h"

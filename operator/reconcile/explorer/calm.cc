@@ -24,6 +24,7 @@ std::optional<Event> World::calm(State& state) {
     state.late = {};
     state.late_pool = 0;
   }
+  if (!event) event = calm_other(state);
   for (int i = 0; !event && i < pools; ++i) event = calm_pods(state, i);
   for (int i = 0; !event && i < pools; ++i) event = calm_cluster(state, i);
   for (int i = 0; !event && i < pools; ++i) event = calm_caches(state, i);

@@ -50,6 +50,15 @@ enum class What : Byte {
   kDeleteConfigMap,
   kDeleteStatefulSet,
   kCollect,  // what belongs to a StoragePool that is gone goes as well; at once where it is not listed
+  // of another workload, in worlds that have one
+  kOtherAsks,      // for so many replicas: somebody, or an autoscaler
+  kAutoscaler,     // comes or goes
+  kOtherCreates,   // a pod
+  kOtherCondemns,  // one that is too many
+  kOtherEnds,
+  kCacheOther,  // the operator's cache hears of it
+  kCacheAutoscaler,
+  kOtherLongGone,  // longer ago than a pod takes to end
   kCount,
 };
 
@@ -70,6 +79,14 @@ struct Spec {
   bool deleting = false;
 };
 
+// A StatefulSet of somebody else on the first server that declares what its pods hold. Of those that
+// terminate nobody tells, as for a Deployment before Kubernetes 1.35.
+struct OtherSpec {
+  Byte connections = 1;        // of each pod
+  std::vector<Byte> replicas;  // that may be asked for; the first is the start; none: there is no workload
+  Byte most = 0;               // that an autoscaler may ask for; 0: there is never one
+};
+
 struct Configuration {
   const char* name = "";
   const char* about = "";
@@ -77,8 +94,9 @@ struct Configuration {
   std::vector<std::vector<Byte>> specs;  // of each StoragePool, places in the menu; the first is the start
   std::vector<Byte> sizes{6};            // that servers may have; the first is the start
   std::vector<What> events;              // beyond those of every world
-  bool starts_settled = false;           // all is done before anything happens
-  bool all_serve = false;                // pods begin at a server that exists, and are to stay at one
+  OtherSpec other = {};
+  bool starts_settled = false;  // all is done before anything happens
+  bool all_serve = false;       // pods begin at a server that exists, and are to stay at one
   // Only that the objects themselves count what pods may hold, not that the operator knows and the sum fits.
   bool by_objects_alone = false;
   std::size_t most_states = 1'000'000;

@@ -246,14 +246,28 @@ Configuration late_writes() {
           .most_states = 800'000};
 }
 
+Configuration other_workloads() {
+  return {
+      .name = "other workloads",
+      .about =
+          "a StoragePool that wants all beside a workload that grows and falls, with an autoscaler or not",
+      .menu = {{.replicas = 2, .limit = 3}, {.replicas = 1, .limit = 6}, {.replicas = 1, .limit = 1}},
+      .specs = {{0, 1, 2}},
+      .sizes = {6},
+      .events = {What::kSpec, What::kPartition, What::kRefuse},
+      .other = {.connections = 2, .replicas = {1, 0, 2}, .most = 2},
+      .starts_settled = true,
+      .most_states = 800'000};
+}
+
 }  // namespace
 
 const std::vector<Configuration>& configurations() {
   static const std::vector<Configuration> all{
-      on_and_off(),      resizes(),    first_start(),  neighbours(),       single_pods(),
-      strict(),          three(),      deletion(),     answers_lost(),     server_shrinks(),
-      objects_deleted(), moves(),      invalid_spec(), late_writes(),      typing_error(),
-      moves_blindly(),   nodes_lost(), a_node_lost(),  deletion_in_doubt()};
+      on_and_off(),      resizes(),    first_start(),  neighbours(),        single_pods(),
+      strict(),          three(),      deletion(),     answers_lost(),      server_shrinks(),
+      objects_deleted(), moves(),      invalid_spec(), late_writes(),       typing_error(),
+      moves_blindly(),   nodes_lost(), a_node_lost(),  deletion_in_doubt(), other_workloads()};
   return all;
 }
 

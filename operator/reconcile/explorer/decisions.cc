@@ -6,6 +6,7 @@
 #include <variant>
 
 #include "operator/reconcile/explorer/accounts.h"
+#include "operator/reconcile/explorer/others.h"
 #include "operator/reconcile/explorer/steps.h"
 #include "operator/reconcile/holding.h"
 #include "operator/reconcile/next_step.h"
@@ -102,6 +103,9 @@ Asked ask(const Configuration& configuration, const State& state, int index, Fau
     if (fault == Fault::kGrowsIntoWhatNeighboursCouldGiveUp && i != index) account.ceiling = 1;
     ledger.put(std::move(account));
   }
+  const int others = counted(state.other, configuration);
+  if (others > 0 && fault != Fault::kOthersAreForStoragePools)
+    ledger.put_workloads({{.server = server_name(0), .pods = others, .connections = others}});
   asked.observed.outlook = ledger.outlook(std::to_string(index), sizing::Ledger::Now{});
   asked.observed.destination = observed_destination(pool, spec, fault);
   auto& there = asked.observed.outlook.destination;
@@ -222,7 +226,7 @@ AccountBytes account_bytes(const Pool& pool) {
 
 // All that `decide` looks at, and nothing else.
 struct Question {
-  Byte index, live, settled, lingering, vanished;
+  Byte index, live, settled, lingering, vanished, others;
   Grant grant, status_grant;
   Candidate candidate;
   std::array<std::array<Byte, 6>, kMostPods> pods;
@@ -238,6 +242,7 @@ std::uint64_t question(const State& state, int index, int pools, const Spec& spe
   asked.settled = pool.known_stateful_set.settled;
   asked.lingering = may_linger(pool) ? 1 : 0;
   asked.vanished = pool.vanished;
+  asked.others = std::max(state.other.now, state.other.left);
   asked.grant = pool.known_config_map.grant;
   asked.status_grant = pool.status_grant;
   asked.candidate = pool.known_config_map.candidate;

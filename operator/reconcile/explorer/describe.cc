@@ -85,6 +85,13 @@ std::vector<std::string> lines(const State& state, const Configuration& configur
   all.push_back(servers + (state.excused != 0 ? ", it shrank just now" : ""));
   all.push_back("a write that comes late: " + write(state.late) +
                 (state.late.on_newest != 0 ? "" : " (on something old)"));
+  const Other& other = state.other;
+  if (!configuration.other.replicas.empty())
+    all.push_back("other workload: replicas " + number(other.replicas) + ", of at most " +
+                  number(other.most) + ", pods " + number(other.pods) + " and " + number(other.terminating) +
+                  " terminating; as known: replicas " + number(other.known_replicas) + ", of at most " +
+                  number(other.known_most) + ", pods " + number(other.known_pods) + "; counts " +
+                  number(other.now) + ", until lately " + number(other.left));
   for (int i = 0; i < configuration.pools(); ++i) {
     const Pool& pool = state.pools[static_cast<std::size_t>(i)];
     const Spec& spec = configuration.spec_of(state, i);
@@ -202,6 +209,22 @@ std::string_view words(What what) {
       return "somebody deletes the StatefulSet";
     case What::kCollect:
       return "its objects go with it";
+    case What::kOtherAsks:
+      return "the other workload is to have another number of replicas";
+    case What::kAutoscaler:
+      return "an autoscaler of the other workload comes or goes";
+    case What::kOtherCreates:
+      return "the other workload gets a pod";
+    case What::kOtherCondemns:
+      return "a pod of the other workload is deleted";
+    case What::kOtherEnds:
+      return "a pod of the other workload ends";
+    case What::kCacheOther:
+      return "the operator's cache hears of the other workload";
+    case What::kCacheAutoscaler:
+      return "the operator's cache hears of its autoscaler";
+    case What::kOtherLongGone:
+      return "it was so long ago that pods of the other workload have ended";
     case What::kCount:
       break;
   }
@@ -214,7 +237,7 @@ bool is_of_a_pod(What what) {
 }
 
 bool is_of_all(What what) {
-  return what == What::kCrash || what == What::kServer;
+  return what == What::kCrash || what == What::kServer || what >= What::kOtherAsks;
 }
 
 }  // namespace

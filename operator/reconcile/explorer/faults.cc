@@ -32,6 +32,10 @@ const std::vector<Planted>& planted_faults() {
       {Fault::kSessionsOfGonePodsForgotten, "SessionsOfGonePodsForgotten", "a node lost"},
       {Fault::kVanishedPodHasNoMoreThanTheLimit, "VanishedPodHasNoMoreThanTheLimit", "a node lost"},
       {Fault::kReleasedInDoubtCountsNothing, "ReleasedInDoubtCountsNothing", "deletion in doubt"},
+      {Fault::kOthersAreForStoragePools, "OthersAreForStoragePools", "other workloads"},
+      {Fault::kOthersCountByTheirReplicas, "OthersCountByTheirReplicas", "other workloads"},
+      {Fault::kAutoscalersOfOthersDoNotCount, "AutoscalersOfOthersDoNotCount", "other workloads"},
+      {Fault::kPodsOfOthersThatEndDoNotCount, "PodsOfOthersThatEndDoNotCount", "other workloads"},
   };
   return all;
 }

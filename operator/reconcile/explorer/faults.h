@@ -38,6 +38,10 @@ enum class Fault : Byte {
   kSessionsOfGonePodsForgotten,
   kVanishedPodHasNoMoreThanTheLimit,
   kReleasedInDoubtCountsNothing,
+  kOthersAreForStoragePools,
+  kOthersCountByTheirReplicas,
+  kAutoscalersOfOthersDoNotCount,
+  kPodsOfOthersThatEndDoNotCount,
 };
 
 struct Planted {

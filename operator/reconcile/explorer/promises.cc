@@ -31,7 +31,7 @@ std::string name(int pool) {
 
 std::string World::sum_broken(const State& state) const {
   for (int server = 0; server < kMostServers; ++server) {
-    int sum = 0;
+    int sum = server == 0 ? held(state.other, configuration_) : 0;
     for (const Pool& pool : state.pools) sum += pods_use(pool, server);
     const int usable = configuration_.sizes[state.size[static_cast<std::size_t>(server)]];
     if (sum <= usable) continue;
@@ -39,6 +39,14 @@ std::string World::sum_broken(const State& state) const {
            " connections of server " + std::to_string(server);
   }
   return {};
+}
+
+std::string World::count_broken(const State& state) const {
+  const int holds = held(state.other, configuration_);
+  const int counts = counted(state.other, configuration_);
+  if (holds <= counts) return {};
+  return "L: pods of another workload may hold " + std::to_string(holds) +
+         " connections, and the operator counts " + std::to_string(counts);
 }
 
 std::string World::claim_broken(const State& state, int index) {
@@ -60,6 +68,7 @@ std::string World::claim_broken(const State& state, int index) {
 std::string World::violation(const State& state) {
   std::string broken;
   if (state.excused == 0 && !configuration_.by_objects_alone) broken = sum_broken(state);
+  if (state.excused == 0 && broken.empty()) broken = count_broken(state);
   for (int i = 0; i < configuration_.pools() && broken.empty(); ++i) {
     const Pool& pool = state.pools[static_cast<std::size_t>(i)];
     if (pool.gone != 0 && has_pods(pool) && !happens(What::kCollect))
@@ -74,9 +83,11 @@ std::string World::violation(const State& state) {
   return broken;
 }
 
-// A server that shrank is excused until the operator knows its size and has come down to it.
+// A server that shrank is excused until the operator knows its size and has come down to it. Another workload
+// that grew likewise: pods that came and were to go before the operator heard of them have ended then.
 void World::note_excuse(State& state) {
-  int claimed = 0;
+  int claimed = counted(state.other, configuration_);
+  if (!is_heard(state.other) || held(state.other, configuration_) > claimed) return;
   const Pool* newest = nullptr;
   for (int i = 0; i < configuration_.pools(); ++i) {
     const Pool& pool = state.pools[static_cast<std::size_t>(i)];

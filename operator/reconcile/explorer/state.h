@@ -143,11 +143,26 @@ struct Pool {
   std::array<Pod, kMostPods> pods;
 };
 
+// Another workload (OtherSpec).
+struct Other {
+  Byte replicas = 0;
+  Byte most = 0;  // that its autoscaler may ask for; 0: there is none
+  Byte pods = 0;  // that do not terminate
+  Byte terminating = 0;
+  // The operator's.
+  Byte known_replicas = 0;
+  Byte known_pods = 0;
+  Byte known_most = 0;
+  Byte now = 0;   // pods that may exist by that
+  Byte left = 0;  // so many may have been there until lately, where that is more; else 0
+};
+
 struct State {
   std::array<Byte, kMostServers> size{};  // of each server, place in the configuration's menu
-  Byte excused = 0;                       // a server shrank, and the operator had no time yet
+  Byte excused = 0;  // a server shrank or another workload grew, and the operator had no time yet
   Byte late_pool = 0;
   Write late;  // of an operator that has lost its place, or one that was given up
+  Other other;
   std::array<Pool, kMostPools> pools;
 };
 

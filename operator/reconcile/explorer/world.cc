@@ -47,18 +47,24 @@ World::World(const Configuration& configuration, Fault fault)
     : configuration_(configuration),
       fault_(fault),
       decisions_(configuration, fault),
+      others_(configuration, fault),
       happens_(static_cast<std::size_t>(What::kCount)) {
   for (std::size_t i = 0; i <= static_cast<std::size_t>(What::kRelease); ++i) happens_[i] = true;
   for (const What what : configuration.events) happens_[static_cast<std::size_t>(what)] = true;
 }
 
-State World::start() const {
+State World::start() {
   State state{};
   for (int i = 0; i < configuration_.pools(); ++i) {
     Pool& pool = pool_of(state, i);
     pool.spec = configuration_.specs[static_cast<std::size_t>(i)].front();
     pool.config_map_is_newest = pool.stateful_set_is_newest = 1;
     pool.nodes_are_lost = happens(What::kLoseNode) ? 1 : 0;
+  }
+  if (!configuration_.other.replicas.empty()) {
+    Other& other = state.other;
+    other.replicas = other.known_replicas = configuration_.other.replicas.front();
+    others_.follow(other, false);
   }
   return state;
 }
@@ -73,12 +79,11 @@ void World::successors(const State& state, std::vector<Successor>& out) {
     for (int pod = 0; pod < kMostPods; ++pod) pod_events(pool, pod);
   }
   shared_events();
+  other_events();
 }
 
-template <typename Change>
-void World::add(Event event, Change change) {
-  Successor& made = out_->emplace_back(Successor{event, *from_});
-  change(made.state);
+void World::end_of_change() {
+  Successor& made = out_->back();
   if (made.state.excused != 0) note_excuse(made.state);
   const bool fits = canonicalize(made.state, configuration_.pools());
   if (!fits) ++cut_;

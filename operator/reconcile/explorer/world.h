@@ -8,6 +8,7 @@
 
 #include "operator/reconcile/explorer/configuration.h"
 #include "operator/reconcile/explorer/decisions.h"
+#include "operator/reconcile/explorer/others.h"
 #include "operator/reconcile/explorer/state.h"
 
 namespace storagepool::reconcile::explorer {
@@ -22,7 +23,7 @@ class World {
   // The configuration outlives the world.
   World(const Configuration& configuration, Fault fault);
 
-  State start() const;
+  State start();
   // All that can happen; `out` is emptied before.
   void successors(const State& state, std::vector<Successor>& out);
   // Does the one thing that happens next when nothing goes wrong any more and what went wrong is mended.
@@ -41,7 +42,11 @@ class World {
 
  private:
   template <typename Change>
-  void add(Event event, Change change);
+  void add(const Event& event, Change change) {
+    change(out_->emplace_back(Successor{event, *from_}).state);
+    end_of_change();
+  }
+  void end_of_change();
   bool happens(What what) const { return happens_[static_cast<std::size_t>(what)]; }
   bool may_decide(const State& state, int pool) const;
   bool decide(State& state, int pool);
@@ -51,17 +56,21 @@ class World {
   void cluster_events(int pool);
   void pod_events(int pool, int pod);
   void shared_events();
+  void other_events();
+  std::optional<Event> calm_other(State& state);
   std::optional<Event> calm_pods(State& state, int pool);
   std::optional<Event> calm_cluster(State& state, int pool);
   std::optional<Event> calm_caches(State& state, int pool);
   std::optional<Event> calm_operator(State& state, int pool);
   void note_excuse(State& state);
   std::string sum_broken(const State& state) const;
+  std::string count_broken(const State& state) const;
   std::string claim_broken(const State& state, int pool);
 
   const Configuration& configuration_;
   Fault fault_;
   Decisions decisions_;
+  Others others_;
   std::vector<bool> happens_;
   std::size_t cut_ = 0;
   // While successors are made.
