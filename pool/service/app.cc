@@ -181,7 +181,7 @@ void App::add_routes() {
                          .on_acknowledged = [this](auto took) { metrics_.acknowledged(took); }});
   add_evidence_routes(
       api, {reader_, system_database_, deadline, away, [this](auto until) { return log_.checkpoint(until); },
-            [this] { return log_key_.keys(); }, [this] { return log_key_.verifier(); }});
+            [this] { return log_key_.key(); }, *recording_, destinations_});
   add_workspace_routes(api, {workspaces_, deadline, away});
   add_statistics_routes(api, [this] { return figures(); });
   add_openapi_route(api);

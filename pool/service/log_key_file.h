@@ -7,15 +7,11 @@
 #include <string>
 #include <utility>
 
-#include "pool/common/tlog/note_key.h"
-#include "pool/evidence/entry.h"
+#include "pool/evidence/proving/log_key.h"
 
 namespace storagepool::service {
 
-struct LogKey {
-  tlog::NoteKey signer;
-  evidence::Keys keys;
-};
+using evidence::LogKey;
 
 class LogKeyFile {
  public:
@@ -25,10 +21,6 @@ class LogKeyFile {
   bool look();
   // Null: none has been in force yet.
   const std::shared_ptr<const LogKey>& key() const { return key_; }
-  std::shared_ptr<const evidence::Keys> keys() const {  // likewise
-    return key_ ? std::shared_ptr<const evidence::Keys>(key_, &key_->keys) : nullptr;
-  }
-  std::string verifier() const { return key_ ? key_->signer.public_text() : std::string(); }
 
  private:
   tl::expected<LogKey, std::string> read() const;

@@ -72,8 +72,8 @@ Others::Counts Others::counts(const Other& other, bool later) const {
   OtherWorkloads workloads;
   runtime::TimePoint time{};
   const auto follow = [&](Byte replicas, Byte pods, Byte most) {
-    workloads.follow({declared(configuration_, replicas, pods, most)},
-                     [](const std::string&) { return true; }, time);
+    workloads.follow(
+        {declared(configuration_, replicas, pods, most)}, [](const std::string&) { return true; }, time);
   };
   if (other.left != 0) follow(other.left, 0, 0);
   follow(other.now, 0, 0);
@@ -89,8 +89,8 @@ Others::Counts Others::counts(const Other& other, bool later) const {
 }
 
 void Others::follow(Other& other, bool later) {
-  const std::array<Byte, 6> key{other.known_replicas, other.known_pods, other.known_most,
-                                other.now,            other.left,       later ? Byte{1} : Byte{0}};
+  const std::array<Byte, 6> key{other.known_replicas, other.known_pods,         other.known_most, other.now,
+                                other.left,           later ? Byte{1} : Byte{0}};
   const auto found = known_.find(key);
   const Counts counts = found != known_.end() ? found->second : this->counts(other, later);
   known_.emplace(key, counts);
@@ -130,7 +130,9 @@ void World::other_events() {
   };
   if (!workload_is_heard(other)) hear(What::kCacheOther, hear_of_workload, false);
   if (other.known_most != other.most) hear(What::kCacheAutoscaler, hear_of_autoscaler, false);
-  if (is_long_gone(other)) hear(What::kOtherLongGone, [](Other&) {}, true);
+  if (is_long_gone(other))
+    hear(
+        What::kOtherLongGone, [](Other&) {}, true);
 }
 
 std::optional<Event> World::calm_other(State& state) {

@@ -28,7 +28,8 @@ struct Logged {
   };
   Kind kind = Kind::kNone;
   std::string entry{};
-  std::string fault{};  // a phrase
+  std::string fault{};                 // a phrase
+  std::optional<std::uint64_t> seq{};  // its place in the log, once it is sealed
 };
 
 struct TamperedEvent {

@@ -92,21 +92,28 @@ awaitable<tl::expected<postgres::Result, LogError>> LogReader::query(
       .kind = Kind::kUnavailable, .detail = result.error().detail, .postgres = std::move(result.error())});
 }
 
-LogReader::Answer<EntryPlace> LogReader::find(std::string event_id, std::int64_t batch) {
+LogReader::Answer<LogReader::SealedBatch> LogReader::sealed(std::int64_t batch) {
+  if (last_ && last_->batch == batch) co_return *last_;
   auto of_seal = numbers(batch);
-  const auto sealed = co_await query(kFindSeal, std::move(of_seal));
-  if (!sealed) co_return tl::unexpected(sealed.error());
-  if (sealed->rows.empty())
+  const auto found = co_await query(kFindSeal, std::move(of_seal));
+  if (!found) co_return tl::unexpected(found.error());
+  if (found->rows.empty())
     co_return tl::unexpected(
         LogError{.kind = Kind::kNotSealed, .detail = "the event's batch is not sealed yet"});
   SealRow seal;
-  if (!read_seal(sealed->rows[0], seal)) co_return broken("a seal cannot be read");
+  if (!read_seal(found->rows[0], seal)) co_return broken("a seal cannot be read");
   std::vector<postgres::Parameter> of_batch{"{" + std::to_string(batch) + "}"};
-  const auto found = co_await query(kReadBatches, std::move(of_batch));
-  if (!found) co_return tl::unexpected(found.error());
-  const auto kept = read_kept(*found);
-  const auto entries = kept.find(batch);
-  auto place = entries == kept.end() ? std::nullopt : place_of(event_id, batch, entries->second, seal);
+  const auto rows = co_await query(kReadBatches, std::move(of_batch));
+  if (!rows) co_return tl::unexpected(rows.error());
+  auto kept = read_kept(*rows);
+  last_ = SealedBatch{.batch = batch, .kept = std::move(kept[batch]), .seal = std::move(seal)};
+  co_return *last_;
+}
+
+LogReader::Answer<EntryPlace> LogReader::find(std::string event_id, std::int64_t batch) {
+  const auto of_batch = co_await sealed(batch);
+  if (!of_batch) co_return tl::unexpected(of_batch.error());
+  auto place = place_of(event_id, batch, of_batch->kept, of_batch->seal);
   if (!place)
     co_return tl::unexpected(LogError{.kind = Kind::kNoEntry, .detail = "the log has no entry of the event"});
   co_return *std::move(place);
@@ -118,7 +125,7 @@ LogReader::Answer<Logged> LogReader::look(std::string event_id, std::int64_t bat
   const bool is_in = place && place->seq < checkpoint.size;
   if (place && is_in) {
     const auto proof = co_await prove(*place, std::move(checkpoint), std::move(note));
-    if (proof) co_return Logged{.kind = Logged::Kind::kProven, .entry = place->entry};
+    if (proof) co_return Logged{.kind = Logged::Kind::kProven, .entry = place->entry, .seq = place->seq};
     if (proof.error().kind == Kind::kUnavailable) co_return tl::unexpected(proof.error());
     co_return Logged{.kind = Logged::Kind::kBroken, .entry = place->entry, .fault = proof.error().detail};
   }
@@ -223,19 +230,33 @@ LogReader::Answer<std::string> LogReader::entries(std::uint64_t first, std::uint
   co_return entries;
 }
 
-LogReader::Answer<LogReader::Hashes> LogReader::hashes(std::vector<tlog::Kept> wanted) {
-  Hashes hashes;
+LogReader::Answer<bool> LogReader::read_hashes(std::vector<tlog::Kept> wanted) {
+  constexpr std::size_t kMaxKnown = 100'000;
+  if (known_.size() > kMaxKnown) known_.clear();
+  const auto is_known = [&](const tlog::Kept& kept) {
+    for (std::uint64_t i = 0; i < kept.count; ++i)
+      if (!known_.contains({kept.level, kept.first + i})) return false;
+    return true;
+  };
   std::vector<tlog::Kept> nodes;
+  std::map<std::uint64_t, std::pair<std::uint64_t, std::uint64_t>> of_tiles;  // the first entry and the end
   for (const tlog::Kept& kept : wanted) {
+    if (is_known(kept)) continue;
     if (kept.level > 0) {
       nodes.push_back(kept);
       continue;
     }
-    const auto leaves = co_await entries(kept.first, kept.count);
+    const std::uint64_t end = kept.first + kept.count;
+    auto& [first, until] = of_tiles.try_emplace(kept.first / tlog::kTileWidth, kept.first, end).first->second;
+    first = std::min(first, kept.first);
+    until = std::max(until, end);
+  }
+  for (const auto& [tile, part] : of_tiles) {
+    const auto leaves = co_await entries(part.first, part.second - part.first);
     if (!leaves) co_return tl::unexpected(leaves.error());
-    for (std::uint64_t i = 0; i < kept.count; ++i)
-      hashes[{0, kept.first + i}] =
-          hasher_.leaf(std::string_view(*leaves).substr(i * kEntryBytes, kEntryBytes));
+    for (std::uint64_t at = part.first; at < part.second; ++at)
+      known_[{0, at}] =
+          hasher_.leaf(std::string_view(*leaves).substr((at - part.first) * kEntryBytes, kEntryBytes));
   }
   if (!nodes.empty()) {
     std::vector<postgres::Parameter> ranges{
@@ -253,26 +274,23 @@ LogReader::Answer<LogReader::Hashes> LogReader::hashes(std::vector<tlog::Kept> w
           !read_bytes(row[2], bytes) || bytes.size() != hash.size())
         co_return broken("a node cannot be read");
       std::ranges::copy(bytes, hash.begin());
-      hashes[{level, index}] = hash;
+      known_[{level, index}] = hash;
     }
   }
-  for (const tlog::Kept& kept : wanted) {
-    for (std::uint64_t i = 0; i < kept.count; ++i)
-      if (!hashes.contains({kept.level, kept.first + i})) co_return broken("a node of the log is missing");
-  }
-  co_return hashes;
+  if (!std::ranges::all_of(wanted, is_known)) co_return broken("a node of the log is missing");
+  co_return true;
 }
 
 LogReader::Answer<tlog::Proof> LogReader::make(tlog::Plan plan) {
   std::vector<tlog::Kept> wanted;
   for (const auto& subtrees : plan)
     for (const tlog::Subtree& subtree : subtrees) wanted.push_back(tlog::kept_below(subtree));
-  const auto known = co_await hashes(std::move(wanted));
-  if (!known) co_return tl::unexpected(known.error());
+  const auto read = co_await read_hashes(std::move(wanted));
+  if (!read) co_return tl::unexpected(read.error());
   co_return tlog::make_proof(hasher_, plan, [&](const tlog::Subtree& subtree) {
     const tlog::Kept kept = tlog::kept_below(subtree);
     std::vector<tlog::Hash> below;
-    for (std::uint64_t i = 0; i < kept.count; ++i) below.push_back(known->at({kept.level, kept.first + i}));
+    for (std::uint64_t i = 0; i < kept.count; ++i) below.push_back(known_.at({kept.level, kept.first + i}));
     return hasher_.subtree(below);
   });
 }
@@ -318,10 +336,10 @@ LogReader::Answer<std::string> LogReader::tile(tlog::Tile tile, std::uint64_t si
     co_return bytes;
   }
   std::vector<tlog::Kept> wanted{kept};
-  const auto known = co_await hashes(std::move(wanted));
-  if (!known) co_return tl::unexpected(known.error());
+  const auto read = co_await read_hashes(std::move(wanted));
+  if (!read) co_return tl::unexpected(read.error());
   std::vector<tlog::Hash> of_tile;
-  for (std::uint64_t i = 0; i < kept.count; ++i) of_tile.push_back(known->at({kept.level, kept.first + i}));
+  for (std::uint64_t i = 0; i < kept.count; ++i) of_tile.push_back(known_.at({kept.level, kept.first + i}));
   co_return tlog::tile_of(of_tile);
 }
 

@@ -51,6 +51,7 @@ struct Tagged {
   std::optional<std::int64_t> next{};  // the greatest id that was not looked at, if there may be more
 };
 
+// Remembers what it has read, so that what is asked for together costs less: one is for one request.
 class LogReader {
  public:
   template <typename T>
@@ -84,9 +85,18 @@ class LogReader {
  private:
   using Hashes = std::map<std::pair<unsigned, std::uint64_t>, tlog::Hash>;  // by level and index
 
+  // A batch that is sealed.
+  struct SealedBatch {
+    std::int64_t batch = 0;
+    std::string kept{};
+    SealRow seal{};
+  };
+
   boost::asio::awaitable<tl::expected<postgres::Result, LogError>> query(
       std::string_view sql, std::vector<postgres::Parameter> parameters);
-  Answer<Hashes> hashes(std::vector<tlog::Kept> wanted);
+  Answer<SealedBatch> sealed(std::int64_t batch);
+  // Into `known_`.
+  Answer<bool> read_hashes(std::vector<tlog::Kept> wanted);
   Answer<tlog::Proof> make(tlog::Plan plan);
   // Of a batch that the log does not have.
   Answer<Logged> look_in_batch(std::string event_id, std::int64_t batch, EntryWriter& writer);
@@ -94,6 +104,8 @@ class LogReader {
   postgres::Connection& connection_;
   postgres::Deadline deadline_;
   tlog::Hasher hasher_;
+  Hashes known_;
+  std::optional<SealedBatch> last_;  // that was looked for
 };
 
 }  // namespace storagepool::evidence

@@ -13,6 +13,7 @@
 #include "pool/evidence/head.h"
 #include "pool/evidence/proving/proving.h"
 #include "pool/service/routes/answers.h"
+#include "pool/service/routes/export.h"
 #include "pool/service/routes/verify_chain.h"
 
 namespace storagepool::service {
@@ -95,8 +96,9 @@ struct Routes {
     if (!note) co_return no_log(request);
     const auto now = tlog::Checkpoint::read(note->text);
     if (!now) co_return broken(request, now.error());
-    const nlohmann::ordered_json body = {
-        {"origin", now->origin}, {"vkeys", {context.verifier()}}, {"size", now->size}};
+    nlohmann::ordered_json body = {
+        {"origin", now->origin}, {"vkeys", nlohmann::json::array()}, {"size", now->size}};
+    if (const auto key = context.key()) body["vkeys"].push_back(key->signer.public_text());
     co_return json(200, body.dump());
   }
 
@@ -144,9 +146,9 @@ struct Routes {
   // By now the event may have been changed by who owns the database: its entry is made anew and compared.
   awaitable<Response> prove(const Request& request, const event::Event& event, const tlog::Note& note,
                             reading::Reader::Deadline deadline) const {
-    const auto keys = context.keys();
+    const auto key = context.key();
     const auto checkpoint = tlog::Checkpoint::read(note.text);
-    if (!keys || !checkpoint) co_return no_log(request);
+    if (!key || !checkpoint) co_return no_log(request);
     auto leased = co_await context.reader.lease(context.database, deadline);
     if (!leased) co_return failed(leased.error(), request);
     postgres::Connection& connection = *leased->connection;
@@ -164,7 +166,7 @@ struct Routes {
     const auto place = co_await reader.find(event.event_id, batch);
     if (!place) co_return failed(place.error(), request);
     if (place->seq >= checkpoint->size) co_return not_sealed(request);
-    const auto entry = evidence::EntryWriter(*keys).entry_of_row(event);
+    const auto entry = evidence::EntryWriter(key->keys).entry_of_row(event);
     if (entry != place->entry)
       co_return broken(request, "event " + event.event_id + " is not as it was stored: its entry is another");
     auto proof = co_await reader.prove(*place, *checkpoint, note);
@@ -180,6 +182,7 @@ struct Routes {
 
 void add_evidence_routes(http::Router& router, EvidenceContext context) {
   add_verify_chain_route(router, context);
+  add_export_route(router, context);
   const auto routes = std::make_shared<const Routes>(Routes{std::move(context)});
   router.add("GET", "/api/v1/audit/log/checkpoint",
              [routes](Request& request) { return routes->checkpoint(request); });

@@ -12,9 +12,11 @@
 
 #include "pool/common/http/router.h"
 #include "pool/common/tlog/note.h"
-#include "pool/evidence/entry.h"
+#include "pool/evidence/proving/log_key.h"
 #include "pool/evidence/proving/proving.h"
 #include "pool/reading/reading.h"
+#include "pool/recording/destinations.h"
+#include "pool/recording/recording.h"
 
 namespace storagepool::service {
 
@@ -25,8 +27,9 @@ struct EvidenceContext {
   std::function<bool()> away;                           // PostgreSQL is known not to answer
   // The newest that there is, about a second behind; no value where the log cannot be told.
   std::function<boost::asio::awaitable<std::optional<tlog::Note>>(reading::Reader::Deadline)> checkpoint;
-  std::function<std::shared_ptr<const evidence::Keys>()> keys;  // null: there are none
-  std::function<std::string()> verifier;  // public text of the log's key; "": there is none
+  std::function<std::shared_ptr<const evidence::LogKey>()> key;  // null: there is none
+  recording::Recording& recording;                               // of what is done with the events
+  recording::Destinations& destinations;
 };
 
 // What could not be read of the log, or does not agree with what was signed.

@@ -20,6 +20,7 @@
 #include "pool/evidence/proving/chain.h"
 #include "pool/evidence/proving/proving.h"
 #include "pool/service/routes/answers.h"
+#include "pool/service/routes/at_once.h"
 
 namespace storagepool::service {
 namespace {
@@ -232,34 +233,21 @@ class Verification {
 
 struct Route {
   EvidenceContext context;
-  std::shared_ptr<int> running = std::make_shared<int>(0);
+  AtOnce at_once{kAtOnce};
 
   awaitable<Response> verify(Request& request) const {
     auto correlation_id = read_correlation_id(request.body);
     if (!correlation_id) co_return invalid(correlation_id.error(), request);
     if (auto refusal = refuse(context, request)) co_return std::move(*refusal);
-    if (*running >= kAtOnce) {
-      constexpr std::chrono::seconds kRetryAfter{1};
-      co_return failed(tables::StoreError{.kind = tables::StoreError::Kind::kOverloaded,
-                                          .detail = "other verifications are under way",
-                                          .retry_after = kRetryAfter},
-                       request);
-    }
-    const auto place = enter();
+    const auto place = at_once.enter();
+    if (!place) co_return AtOnce::full(request);
     const auto note = co_await context.checkpoint(context.deadline());
-    const auto keys = context.keys();
+    const auto key = context.key();
     const auto checkpoint = note ? tlog::Checkpoint::read(note->text) : tl::unexpected(std::string());
-    if (!note || !keys || !checkpoint) co_return no_log(request);
-    Verification verification(context, request, *std::move(correlation_id), *keys, *note, *checkpoint);
+    if (!note || !key || !checkpoint) co_return no_log(request);
+    Verification verification(context, request, *std::move(correlation_id), key->keys, *note, *checkpoint);
     Response response = co_await verification.run();
     co_return response;
-  }
-
- private:
-  // Left by its destructor, also of a request that is given up.
-  std::shared_ptr<void> enter() const {
-    ++*running;
-    return {nullptr, [running = running](void*) { --*running; }};
   }
 };
 

@@ -27,7 +27,7 @@ def before_call(context, case, kwargs):
     for event in case.body if isinstance(case.body, list) else [case.body]:
         if isinstance(event, dict) and "event_timestamp" in event:
             _make_right(event)
-    for bound in ("since", "until"):
+    for bound in ("since", "until", "start_time", "end_time"):
         if case.query and "-" in str(case.query.get(bound, ""))[1:]:
             case.query[bound] = "2026-02-28"
 

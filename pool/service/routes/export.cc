@@ -1,0 +1,333 @@
+#include "pool/service/routes/export.h"
+
+#include <algorithm>
+#include <array>
+#include <chrono>
+#include <map>
+#include <memory>
+#include <span>
+#include <utility>
+#include <vector>
+
+#include <nlohmann/json.hpp>
+
+#include "pool/auth/bearer.h"
+#include "pool/common/encoding/encoding.h"
+#include "pool/common/http/problem.h"
+#include "pool/common/json/json.h"
+#include "pool/common/runtime/clock.h"
+#include "pool/common/runtime/log.h"
+#include "pool/event/address.h"
+#include "pool/event/serialize.h"
+#include "pool/event/text.h"
+#include "pool/event/uuid.h"
+#include "pool/event/validate.h"
+#include "pool/evidence/proving/proving.h"
+#include "pool/reading/query.h"
+#include "pool/reading/redaction.h"
+#include "pool/service/routes/answers.h"
+#include "pool/service/routes/at_once.h"
+
+namespace storagepool::service {
+namespace {
+
+using boost::asio::awaitable;
+using evidence::Logged;
+using http::Request;
+using http::Response;
+using nlohmann::ordered_json;
+using FieldError = event::FieldError;
+
+constexpr std::int64_t kDefaultExport = 1000;
+constexpr std::int64_t kMaxExport = 10'000;
+constexpr std::int64_t kPage = 500;
+constexpr int kAtOnce = 2;
+constexpr std::size_t kMaxBytes = std::size_t{32} * 1024 * 1024;  // of the events as they are sent
+constexpr std::string_view kForm = "storagepool.dev/export/v1";
+
+struct ExportQuery {
+  reading::ListQuery events{.limit = kDefaultExport, .oldest_first = true};
+  bool detached = false;
+  ordered_json filters{};  // as the answer repeats them
+};
+
+FieldError wrong(std::string field, std::string_view given, const std::string& allowed) {
+  return {std::move(field), "got " + event::quoted(given) + "; allowed: " + allowed};
+}
+
+std::optional<bool> flag(const Request& request, const char* name, event::FieldErrors& errors) {
+  const std::string_view given = request.query_value(name).value_or("");
+  if (given.empty() || given == "false") return false;
+  if (given != "true") errors.push_back(wrong(name, given, "true, false"));
+  return true;
+}
+
+// The filters are those of a list, two by other names.
+tl::expected<ExportQuery, event::FieldErrors> read_query(const Request& request, runtime::Timestamp now) {
+  constexpr std::array<std::pair<const char*, const char*>, 5> kNames{{{"start_time", "since"},
+                                                                       {"end_time", "until"},
+                                                                       {"correlation_id", "correlation_id"},
+                                                                       {"event_category", "event_category"},
+                                                                       {"offset", "offset"}}};
+  ExportQuery query;
+  std::vector<std::pair<std::string, std::string>> parameters;
+  for (const auto& [name, of_list] : kNames) {
+    const std::string given(request.query_value(name).value_or(""));
+    if (given.empty()) continue;
+    parameters.emplace_back(of_list, given);
+    if (std::string_view(name) != "offset") query.filters[name] = given;
+  }
+  auto events = reading::parse_list_query(parameters, now);
+  event::FieldErrors errors = events ? event::FieldErrors() : events.error();
+  for (FieldError& error : errors) {
+    for (const auto& [name, of_list] : kNames)
+      if (error.field == of_list) error.field = name;
+  }
+  query.detached = flag(request, "include_detached_signature", errors).value_or(false);
+  if (flag(request, "redact_pii", errors).value_or(false))
+    errors.push_back(wrong("redact_pii", "true", "false: personal data is masked in no export yet"));
+  const std::string_view format = request.query_value("format").value_or("");
+  if (!format.empty() && format != "json") errors.push_back(wrong("format", format, "json"));
+  const std::string_view limit = request.query_value("limit").value_or("");
+  const auto number = limit.empty() ? std::optional(kDefaultExport) : json::parse_integer(limit);
+  if (!number || *number < 1) errors.push_back(wrong("limit", limit, "an integer from 1 to 10000"));
+  if (!errors.empty()) return tl::unexpected(std::move(errors));
+  query.events = *std::move(events);
+  query.events.oldest_first = true;
+  query.events.limit = *number;
+  query.filters["offset"] = query.events.offset;
+  query.filters["limit"] = query.events.limit;
+  return query;
+}
+
+// Who takes the events away. A proxy in front of a pod that tells nobody apart may say it.
+std::string exporter_of(const Request& request) {
+  if (request.access.known) return request.access.subject.empty() ? "unnamed" : request.access.subject;
+  return std::string(request.header("X-Auth-Request-User").value_or(""));
+}
+
+// The events as they are sent, and what was found of them.
+struct Exported {
+  std::vector<std::string> items{};  // JSON, one after the other with their commas
+  std::size_t bytes = 0;
+  std::int64_t total = 0;
+  std::int64_t valid = 0;
+  std::int64_t pending = 0;
+  std::vector<std::string> tampered{};
+};
+
+class Export {
+ public:
+  Export(const EvidenceContext& context, const Request& request, ExportQuery query,
+         std::shared_ptr<const evidence::LogKey> key, tlog::Note note, tlog::Checkpoint checkpoint)
+      : context_(context),
+        request_(request),
+        query_(std::move(query)),
+        key_(std::move(key)),
+        note_(std::move(note)),
+        checkpoint_(std::move(checkpoint)) {}
+
+  awaitable<Response> run(std::string exporter) {
+    auto refusal = co_await take_events();
+    if (refusal) co_return std::move(*refusal);
+    const auto now = runtime::wall_now();
+    if (!request_.reserve(exported_.bytes))
+      co_return unavailable("too many large answers at once, try again", std::chrono::seconds{1}, request_);
+    const tlog::Note signed_note = sign(now);
+    refusal = co_await record(exporter, now);
+    if (refusal) co_return std::move(*refusal);
+    co_return answer(exporter, now, signed_note);
+  }
+
+ private:
+  using Refusal = std::optional<Response>;
+
+  awaitable<Refusal> take_events() {
+    reading::ListQuery page_of = query_.events;
+    for (std::int64_t left = query_.events.limit; left > 0;) {
+      page_of.limit = std::min({left, page_of.limit, kPage});
+      auto page = co_await context_.reader.list(
+          context_.database, page_of, deadline_,
+          [this](std::int64_t bytes) { return request_.reserve(static_cast<std::size_t>(bytes)); });
+      if (!page) {
+        if (page.error().kind != tables::StoreError::Kind::kPageTooLarge || page_of.limit == 1)
+          co_return failed(page.error(), request_);
+        page_of.limit /= 2;
+        continue;
+      }
+      left -= static_cast<std::int64_t>(page->events.size());
+      auto refusal = co_await take(std::move(page->events));
+      if (refusal) co_return refusal;
+      if (!page->pagination.next) break;
+      page_of.offset = 0;
+      page_of.cursor = reading::parse_cursor(*page->pagination.next);
+    }
+    co_return std::nullopt;
+  }
+
+  awaitable<Refusal> take(std::vector<event::Event> events) {
+    auto leased = co_await context_.reader.lease(context_.database, deadline_);
+    if (!leased) co_return failed(leased.error(), request_);
+    evidence::LogReader reader(*leased->connection, deadline_);
+    const auto batches = co_await reader.batches_of(events);
+    if (!batches) co_return failed(batches.error(), request_);
+    for (std::size_t i = 0; i < events.size(); ++i) {
+      Logged logged;
+      if (const auto batch = (*batches)[i]) {
+        auto looked = co_await reader.look(events[i].event_id, *batch, checkpoint_, note_, writer_);
+        if (!looked) co_return failed(looked.error(), request_);
+        logged = *std::move(looked);
+      }
+      add(std::move(events[i]), logged);
+      if (exported_.bytes > kMaxBytes)
+        co_return failed(tables::StoreError{.kind = tables::StoreError::Kind::kPageTooLarge,
+                                            .detail = "the events of this export hold more than 32 MiB; "
+                                                      "allowed: a smaller limit"},
+                         request_);
+    }
+    co_return std::nullopt;
+  }
+
+  void add(event::Event event, const Logged& logged) {
+    const bool is_valid = (logged.kind == Logged::Kind::kProven || logged.kind == Logged::Kind::kPending) &&
+                          writer_.entry_of_row(event) == logged.entry;
+    const bool has_entry = logged.kind != Logged::Kind::kNone;
+    const std::string hash = logged.entry.empty() ? "" : encoding::encode_hex(hasher_.leaf(logged.entry));
+    ordered_json more = {{"event_hash", hash},
+                         {"previous_event_hash", std::exchange(before_[event.correlation_id], hash)},
+                         {"hash_chain_valid", is_valid},
+                         {"legal_hold", false}};
+    if (logged.seq) more["seq"] = *logged.seq;
+    ++exported_.total;
+    exported_.valid += is_valid ? 1 : 0;
+    exported_.pending += is_valid && logged.kind == Logged::Kind::kPending ? 1 : 0;
+    if (has_entry && !is_valid) exported_.tampered.push_back(event.event_id);
+    if (!request_.access.sensitive) reading::redact(event);
+    std::string item = exported_.items.empty() ? "" : ",";
+    item += event::to_json(event);
+    item.pop_back();
+    item += "," + more.dump().substr(1);
+    exported_.bytes += item.size();
+    exported_.items.push_back(std::move(item));
+  }
+
+  // Of the bytes of `events` as they are sent.
+  tlog::Note sign(runtime::Timestamp now) {
+    std::string bytes = "[";
+    for (const std::string& item : exported_.items) bytes += item;
+    bytes += "]";
+    const encoding::Sha256 digest = digester_.sha256(bytes);
+    tlog::Note note{.text = std::string(kForm) + "\n" + checkpoint_.origin + "\n" +
+                            runtime::format_timestamp(now) + "\n" + std::to_string(exported_.total) + "\n" +
+                            encoding::encode_base64({reinterpret_cast<const char*>(digest.data()), digest.size()}) +
+                            "\n" + query_.filters.dump() + "\n"};
+    note.signatures.push_back(key_->signer.sign(note.text, {}));
+    return note;
+  }
+
+  awaitable<Refusal> record(const std::string& exporter, runtime::Timestamp now) {
+    const ordered_json data = {{"filters", query_.filters}, {"total_events", exported_.total}};
+    const ordered_json body = {{"version", "1.0"},
+                               {"event_type", "storagepool.export.created"},
+                               {"event_timestamp", runtime::format_timestamp(now)},
+                               {"event_category", "storagepool"},
+                               {"event_action", "export"},
+                               {"event_outcome", "success"},
+                               {"correlation_id", request_.request_id},
+                               {"actor_type", "user"},
+                               {"actor_id", exporter},
+                               {"event_data", data}};
+    auto event = event::validate_event(body.dump(-1, ' ', false, ordered_json::error_handler_t::replace), now);
+    if (!event) co_return invalid(event.error(), request_);
+    event->event_id = event::new_event_id(event->event_timestamp);
+    if (request_.access.known) event->principal = exporter;
+    event->received_at = now;
+    event->received_from = event::canonical_address(request_.client);
+    auto destination = co_await context_.destinations.find_for_write("", deadline_);
+    if (!destination) co_return failed(destination.error(), request_);
+    std::vector<event::Event> unit;
+    unit.push_back(*std::move(event));
+    const auto recorded = co_await context_.recording.record(*destination, std::move(unit), deadline_);
+    if (!recorded) co_return failed(recorded.error(), request_);
+    co_return std::nullopt;
+  }
+
+  Response answer(const std::string& exporter, runtime::Timestamp now, const tlog::Note& note) {
+    const auto judged = exported_.valid + static_cast<std::int64_t>(exported_.tampered.size());
+    const double share = judged == 0 ? 100.0 : 100.0 * static_cast<double>(exported_.valid) / static_cast<double>(judged);
+    const ordered_json metadata = {{"export_timestamp", runtime::format_timestamp(now)},
+                                   {"export_format", "json"},
+                                   {"query_filters", query_.filters},
+                                   {"total_events", exported_.total},
+                                   {"signature", encoding::encode_base64(note.signatures[0].bytes)},
+                                   {"signature_algorithm", "Ed25519"},
+                                   {"certificate_fingerprint", encoding::sha256_hex(key_->signer.public_text())},
+                                   {"exported_by", exporter}};
+    const ordered_json verification = {{"total_events_verified", judged},
+                                       {"valid_chain_events", exported_.valid},
+                                       {"broken_chain_events", exported_.tampered.size()},
+                                       {"pending_events", exported_.pending},
+                                       {"chain_integrity_percentage", share},
+                                       {"verification_timestamp", runtime::format_timestamp(now)},
+                                       {"tampered_event_ids", exported_.tampered}};
+    const auto text = [](const ordered_json& json) {
+      return json.dump(-1, ' ', false, ordered_json::error_handler_t::replace);
+    };
+    Response response = json(200, "{\"export_metadata\":" + text(metadata) + ",\"events\":[");
+    response.pieces = std::move(exported_.items);
+    std::string end = "],\"hash_chain_verification\":" + text(verification);
+    end += ",\"checkpoint\":" + text(note_.write());
+    if (query_.detached) end += ",\"detached_signature\":" + text(note.write());
+    response.pieces.push_back(end + "}");
+    return response;
+  }
+
+  const EvidenceContext& context_;
+  const Request& request_;
+  const ExportQuery query_;
+  const reading::Reader::Deadline deadline_ = context_.deadline();
+  const std::shared_ptr<const evidence::LogKey> key_;
+  evidence::EntryWriter writer_{key_->keys};
+  encoding::Digester digester_;
+  tlog::Hasher hasher_;
+  const tlog::Note note_;
+  const tlog::Checkpoint checkpoint_;
+  std::map<std::string, std::string> before_;  // hash of the last event, by correlation
+  Exported exported_;
+};
+
+struct Route {
+  EvidenceContext context;
+  AtOnce at_once{kAtOnce};
+
+  awaitable<Response> run(Request& request) const {
+    auto query = read_query(request, runtime::wall_now());
+    if (!query) co_return invalid(query.error(), request);
+    if (query->events.limit > kMaxExport)
+      co_return http::problem(http::ProblemKind::kRequestTooLarge,
+                              "limit: got " + std::to_string(query->events.limit) +
+                                  "; allowed: an integer from 1 to 10000: take the rest by `offset`",
+                              request.path);
+    if (auto refusal = refuse(context, request)) co_return std::move(*refusal);
+    const std::string exporter = exporter_of(request);
+    if (exporter.empty()) co_return auth::refused(request, auth::Refusal::kMissingHeader);
+    const auto place = at_once.enter();
+    if (!place) co_return AtOnce::full(request);
+    const auto note = co_await context.checkpoint(context.deadline());
+    auto key = context.key();
+    const auto checkpoint = note ? tlog::Checkpoint::read(note->text) : tl::unexpected(std::string());
+    if (!note || !key || !checkpoint) co_return no_log(request);
+    Export one(context, request, *std::move(query), std::move(key), *note, *checkpoint);
+    Response response = co_await one.run(exporter);
+    co_return response;
+  }
+};
+
+}  // namespace
+
+void add_export_route(http::Router& router, EvidenceContext context) {
+  const auto route = std::make_shared<const Route>(Route{std::move(context)});
+  router.add("GET", "/api/v1/audit/export", [route](Request& request) { return route->run(request); });
+}
+
+}  // namespace storagepool::service
