@@ -37,7 +37,7 @@ using nlohmann::ordered_json;
 constexpr std::chrono::seconds kLooksFor{20};
 // Each reads what may be all of a correlation, and a part of the log.
 constexpr int kAtOnce = 2;
-constexpr std::int64_t kPage = 100;
+constexpr std::int64_t kPage = 500;
 constexpr std::int64_t kMaxEntries = 2'000'000;
 constexpr std::size_t kMaxCorrelationId = 255;
 
