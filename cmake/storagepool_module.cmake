@@ -10,6 +10,8 @@
 #     BENCHMARKS x_benchmark.cc      built by the target `benchmarks`, run by hack/bench
 #     TEST_DEPENDS ...)              linked to the tests only
 #
+#   storagepool_plant(mutants mutations.txt ../recording.cc)   copies of sources with the faults of a list built in
+#
 #   storagepool_fuzz(event_fuzz.cc DEPENDS storagepool::event)   a fuzz target, its kept inputs in corpus/event/
 #                                  [MUTATIONS n]: how many the unit tests try of them
 #
@@ -171,6 +173,20 @@ function(storagepool_module name)
     set_target_properties("${name}_${base}" PROPERTIES RUNTIME_OUTPUT_DIRECTORY "${CMAKE_BINARY_DIR}/benchmarks")
     add_dependencies(benchmarks "${name}_${base}")
   endforeach()
+endfunction()
+
+function(storagepool_plant result mutations)
+  set(plant "${CMAKE_SOURCE_DIR}/cmake/plant")
+  set(planted)
+  foreach(given IN LISTS ARGN)
+    get_filename_component(source "${given}" ABSOLUTE)
+    get_filename_component(name "${given}" NAME)
+    set(copy "${CMAKE_CURRENT_BINARY_DIR}/${name}")
+    add_custom_command(OUTPUT "${copy}" COMMAND "${plant}" "${mutations}" "${source}" "${copy}"
+                       DEPENDS "${plant}" "${mutations}" "${source}" VERBATIM)
+    list(APPEND planted "${copy}")
+  endforeach()
+  set("${result}" ${planted} PARENT_SCOPE)
 endfunction()
 
 add_custom_target(benchmarks)

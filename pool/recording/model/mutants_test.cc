@@ -7,8 +7,8 @@
 #include <gtest/gtest.h>
 
 #include "pool/common/runtime/log.h"
+#include "pool/common/test_main/planted.h"
 #include "pool/recording/model/model.h"
-#include "pool/recording/model/planted.h"
 
 namespace storagepool::recording::model {
 namespace {
@@ -49,9 +49,8 @@ INSTANTIATE_TEST_SUITE_P(Planted, RecordingMutants, ::testing::ValuesIn(faults()
 });
 
 }  // namespace
-
-bool planted(std::string_view name) {
-  return name == fault_now;
-}
-
 }  // namespace storagepool::recording::model
+
+bool storagepool::planted(std::string_view name) {
+  return name == recording::model::fault_now;
+}

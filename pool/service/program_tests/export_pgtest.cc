@@ -72,7 +72,8 @@ TEST_F(ExportTest, IsOfWhatWasAskedForTheOldestFirst) {
   create("other");
   const json all = json::parse(exported("?correlation_id=c-1"));
   EXPECT_THAT(ids_of(all), ::testing::ElementsAre(ids[1], ids[2], ids[0]));
-  EXPECT_THAT(ids_of(json::parse(exported("?correlation_id=c-1&limit=1&offset=1"))), ::testing::ElementsAre(ids[2]));
+  EXPECT_THAT(ids_of(json::parse(exported("?correlation_id=c-1&limit=1&offset=1"))),
+              ::testing::ElementsAre(ids[2]));
   EXPECT_THAT(ids_of(json::parse(exported("?correlation_id=c-1&end_time=1h"))).size(), 3U);
   EXPECT_THAT(ids_of(json::parse(exported("?correlation_id=c-1&start_time=1h"))).size(), 0U);
   EXPECT_EQ(all.at("export_metadata").at("query_filters"),
@@ -82,7 +83,8 @@ TEST_F(ExportTest, IsOfWhatWasAskedForTheOldestFirst) {
   EXPECT_EQ(events[0].at("previous_event_hash"), "");
   EXPECT_EQ(events[1].at("previous_event_hash"), events[0].at("event_hash"));
   EXPECT_EQ(events[2].at("hash_chain_valid"), true);
-  EXPECT_EQ(events[2].at("actor_id"), json::parse(pod_.api("GET", kEvents + "/" + ids[0]).body).at("actor_id"));
+  EXPECT_EQ(events[2].at("actor_id"),
+            json::parse(pod_.api("GET", kEvents + "/" + ids[0]).body).at("actor_id"));
   EXPECT_EQ(all.at("hash_chain_verification").at("chain_integrity_percentage"), 100.0);
   EXPECT_EQ(all.at("hash_chain_verification").at("tampered_event_ids"), json::array());
 }
@@ -171,7 +173,9 @@ TEST_F(ExportTest, WhoAsksIsKnown) {
   create("c-1");
   ASSERT_TRUE(eventually([&] { return pod_.metric("storagepool_log_size") >= 1; }));
   EXPECT_EQ(get("").status, 401U);
-  EXPECT_EQ(json::parse(exported("", {{"X-Auth-Request-User", "eve"}})).at("export_metadata").at("exported_by"), "eve");
+  EXPECT_EQ(
+      json::parse(exported("", {{"X-Auth-Request-User", "eve"}})).at("export_metadata").at("exported_by"),
+      "eve");
 }
 
 TEST_F(ExportTest, TheHeaderOfAProxyCountsOnlyWhereNobodyIsToldApart) {

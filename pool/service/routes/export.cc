@@ -217,10 +217,11 @@ class Export {
     for (const std::string& item : exported_.items) bytes += item;
     bytes += "]";
     const encoding::Sha256 digest = digester_.sha256(bytes);
-    tlog::Note note{.text = std::string(kForm) + "\n" + checkpoint_.origin + "\n" +
-                            runtime::format_timestamp(now) + "\n" + std::to_string(exported_.total) + "\n" +
-                            encoding::encode_base64({reinterpret_cast<const char*>(digest.data()), digest.size()}) +
-                            "\n" + query_.filters.dump() + "\n"};
+    tlog::Note note{
+        .text = std::string(kForm) + "\n" + checkpoint_.origin + "\n" + runtime::format_timestamp(now) +
+                "\n" + std::to_string(exported_.total) + "\n" +
+                encoding::encode_base64({reinterpret_cast<const char*>(digest.data()), digest.size()}) +
+                "\n" + query_.filters.dump() + "\n"};
     note.signatures.push_back(key_->signer.sign(note.text, {}));
     return note;
   }
@@ -237,7 +238,8 @@ class Export {
                                {"actor_type", "user"},
                                {"actor_id", exporter},
                                {"event_data", data}};
-    auto event = event::validate_event(body.dump(-1, ' ', false, ordered_json::error_handler_t::replace), now);
+    auto event =
+        event::validate_event(body.dump(-1, ' ', false, ordered_json::error_handler_t::replace), now);
     if (!event) co_return invalid(event.error(), request_);
     event->event_id = event::new_event_id(event->event_timestamp);
     if (request_.access.known) event->principal = exporter;
@@ -254,15 +256,17 @@ class Export {
 
   Response answer(const std::string& exporter, runtime::Timestamp now, const tlog::Note& note) {
     const auto judged = exported_.valid + static_cast<std::int64_t>(exported_.tampered.size());
-    const double share = judged == 0 ? 100.0 : 100.0 * static_cast<double>(exported_.valid) / static_cast<double>(judged);
-    const ordered_json metadata = {{"export_timestamp", runtime::format_timestamp(now)},
-                                   {"export_format", "json"},
-                                   {"query_filters", query_.filters},
-                                   {"total_events", exported_.total},
-                                   {"signature", encoding::encode_base64(note.signatures[0].bytes)},
-                                   {"signature_algorithm", "Ed25519"},
-                                   {"certificate_fingerprint", encoding::sha256_hex(key_->signer.public_text())},
-                                   {"exported_by", exporter}};
+    const double share =
+        judged == 0 ? 100.0 : 100.0 * static_cast<double>(exported_.valid) / static_cast<double>(judged);
+    const ordered_json metadata = {
+        {"export_timestamp", runtime::format_timestamp(now)},
+        {"export_format", "json"},
+        {"query_filters", query_.filters},
+        {"total_events", exported_.total},
+        {"signature", encoding::encode_base64(note.signatures[0].bytes)},
+        {"signature_algorithm", "Ed25519"},
+        {"certificate_fingerprint", encoding::sha256_hex(key_->signer.public_text())},
+        {"exported_by", exporter}};
     const ordered_json verification = {{"total_events_verified", judged},
                                        {"valid_chain_events", exported_.valid},
                                        {"broken_chain_events", exported_.tampered.size()},

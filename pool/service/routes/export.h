@@ -1,5 +1,5 @@
-// GET /api/v1/audit/export: events with what the log says of each, signed as a whole, for who takes them to an
-// auditor. In the shape that clients of hash-chained stores know. Each export is an event of its own.
+// GET /api/v1/audit/export: events with what the log says of each, signed as a whole, for who takes them to
+// an auditor. In the shape that clients of hash-chained stores know. Each export is an event of its own.
 #pragma once
 
 #include "pool/service/routes/evidence.h"
