@@ -75,6 +75,10 @@ TEST_F(PlansTest, OpenNoMoreTablesAsMonthsGoBy) {
   EXPECT_THAT(tables_of(select_event(id, {recent, recent + std::chrono::microseconds{1}}, kNow)),
               ElementsAre(in_april));
   EXPECT_THAT(tables_of(select_client_id(id)), SizeIs(0));
+  // Events that the log names.
+  const std::vector<EventKey> keys{{id, recent}};
+  EXPECT_THAT(tables_of(select_by_keys(keys, 1, kNow)), ElementsAre(in_april));
+  EXPECT_THAT(tables_of(match_by_keys(keys, {.event_type = "t"}, kNow)), ElementsAre(in_april));
   // Inserts, and the look-up of their parents.
   const event::Event event = event::testing::smallest_event(id, runtime::format_timestamp(recent));
   const std::vector<const event::Event*> events{&event};

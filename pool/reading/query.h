@@ -42,6 +42,12 @@ struct ListQuery {
   std::optional<Cursor> cursor{};  // only events after this place
   bool oldest_first = false;       // by event_timestamp, then event_id, both ascending
   bool sees_sensitive = true;      // else `detail` finds no event marked is_sensitive
+
+  // Whether there are events that it does not match.
+  bool filters() const {
+    return event_type || event_category || event_outcome || severity || correlation_id || since || until ||
+           detail;
+  }
   friend bool operator==(const ListQuery&, const ListQuery&) = default;
 };
 

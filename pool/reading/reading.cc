@@ -21,11 +21,6 @@ tables::StoreError internal(std::string detail) {
   return {tables::StoreError::Kind::kInternal, std::move(detail), {}};
 }
 
-tables::StoreError no_memory() {
-  return {tables::StoreError::Kind::kUnavailable, "too many large answers at once, try again",
-          std::chrono::seconds{1}};
-}
-
 std::optional<Months> read_months(const postgres::Result& result) {
   const auto month = [&](std::size_t column) -> std::optional<std::chrono::year_month> {
     if (result.rows.empty() || column >= result.rows[0].size()) return std::nullopt;
@@ -40,6 +35,11 @@ std::optional<Months> read_months(const postgres::Result& result) {
 }
 
 }  // namespace
+
+tables::StoreError no_memory() {
+  return {tables::StoreError::Kind::kUnavailable, "too many large answers at once, try again",
+          std::chrono::seconds{1}};
+}
 
 // The statements of one request, on one connection as long as it lasts.
 class Reader::Session {

@@ -34,6 +34,9 @@
 
 namespace storagepool::reading {
 
+// kUnavailable: there is no memory for what is to be fetched.
+tables::StoreError no_memory();
+
 class Reader {
  public:
   using Deadline = engine::TimePoint;

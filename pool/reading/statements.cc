@@ -1,5 +1,6 @@
 #include "pool/reading/statements.h"
 
+#include <algorithm>
 #include <string_view>
 
 #include "pool/tables/row.h"
@@ -10,6 +11,10 @@ namespace {
 // Collects the conditions of a WHERE clause and the parameters of a statement.
 class Builder {
  public:
+  std::string typed(std::string value, std::string_view type) {
+    parameters_.emplace_back(std::move(value));
+    return "$" + std::to_string(parameters_.size()) + std::string(type);
+  }
   std::string text(std::string value) { return typed(std::move(value), "::text"); }
   std::string uuid(std::string value) { return typed(std::move(value), "::uuid"); }
   std::string time(runtime::Timestamp value) {
@@ -29,21 +34,16 @@ class Builder {
   void kept(runtime::Timestamp now) { where(tables::kExpiresAt + " > least(" + time(now) + ", now())"); }
 
   const std::string& conditions() const { return where_; }
+  // And begins another clause.
+  std::string take_conditions() { return std::exchange(where_, {}); }
   std::vector<postgres::Parameter> take_parameters() { return std::move(parameters_); }
 
  private:
-  std::string typed(std::string value, std::string_view type) {
-    parameters_.emplace_back(std::move(value));
-    return "$" + std::to_string(parameters_.size()) + std::string(type);
-  }
-
   std::string where_;
   std::vector<postgres::Parameter> parameters_;
 };
 
-void add_filters(Builder& builder, const ListQuery& query, const Window& window, runtime::Timestamp now) {
-  if (window.from) builder.where("event_timestamp >= " + Builder::edge(*window.from));
-  if (window.until) builder.where("event_timestamp < " + Builder::edge(*window.until));
+void add_matches(Builder& builder, const ListQuery& query) {
   builder.equals("event_type", query.event_type);
   builder.equals("event_category", query.event_category);
   builder.equals("event_outcome", query.event_outcome);
@@ -56,6 +56,12 @@ void add_filters(Builder& builder, const ListQuery& query, const Window& window,
     builder.where("event_data ->> " + key + " = " + builder.text(query.detail->value));
     if (!query.sees_sensitive) builder.where("NOT is_sensitive");
   }
+}
+
+void add_filters(Builder& builder, const ListQuery& query, const Window& window, runtime::Timestamp now) {
+  if (window.from) builder.where("event_timestamp >= " + Builder::edge(*window.from));
+  if (window.until) builder.where("event_timestamp < " + Builder::edge(*window.until));
+  add_matches(builder, query);
   if (query.cursor) {
     // Partitions are told by the first condition alone.
     const std::string time = builder.time(query.cursor->event_timestamp);
@@ -65,6 +71,25 @@ void add_filters(Builder& builder, const ListQuery& query, const Window& window,
                   builder.uuid(query.cursor->event_id) + ")");
   }
   builder.kept(now);
+}
+
+// FROM and WHERE of the stored ones of these events, with `place`.
+std::string find_keys(Builder& builder, std::span<const EventKey> keys, runtime::Timestamp now) {
+  std::string ids;
+  std::string times;
+  for (const EventKey& key : keys) {
+    ids += (ids.empty() ? '{' : ',') + key.event_id;
+    times += (times.empty() ? '{' : ',') + runtime::format_timestamp(key.event_timestamp);
+  }
+  const auto [earliest, latest] = std::ranges::minmax(keys, {}, &EventKey::event_timestamp);
+  const std::string wanted = "unnest(" + builder.typed(ids + "}", "::uuid[]") + ", " +
+                             builder.typed(times + "}", "::timestamptz[]") +
+                             ") WITH ORDINALITY AS wanted (wanted_id, wanted_time, place)";
+  builder.where("event_timestamp >= " + builder.time(earliest.event_timestamp));
+  builder.where("event_timestamp <= " + builder.time(latest.event_timestamp));
+  builder.kept(now);
+  return " FROM " + wanted + " JOIN audit_events ON event_id = wanted_id AND event_timestamp = wanted_time" +
+         builder.take_conditions();
 }
 
 // Planning is nearly all that a page of a few events costs that are looked for in many months, so its plans
@@ -92,6 +117,28 @@ Statement select_client_id(std::string event_id) {
 FROM audit_event_ids WHERE event_id = $1::uuid)",
           {std::move(event_id)},
           false};
+}
+
+Statement select_by_keys(std::span<const EventKey> keys, std::int64_t bytes, runtime::Timestamp now) {
+  Builder builder;
+  const std::string from = find_keys(builder, keys, now);
+  return {"WITH stored AS MATERIALIZED (SELECT *" + from +
+              "), sizes AS (SELECT place, octet_length(event_data::text)::bigint + "
+              "coalesce(octet_length(error_message), 0) AS bytes FROM stored), "
+              "sums AS (SELECT *, sum(bytes) OVER (ORDER BY place) AS so_far FROM sizes) "
+              "SELECT sums.place, bytes, " +
+              tables::kEventColumns +
+              " FROM sums LEFT JOIN stored ON stored.place = sums.place AND so_far <= " +
+              builder.number(bytes) + " ORDER BY sums.place",
+          builder.take_parameters()};
+}
+
+Statement match_by_keys(std::span<const EventKey> keys, const ListQuery& query, runtime::Timestamp now) {
+  Builder builder;
+  const std::string from = find_keys(builder, keys, now);
+  add_matches(builder, query);
+  return {"SELECT place, (SELECT 1" + builder.conditions() + ")" + from + " ORDER BY place",
+          builder.take_parameters()};
 }
 
 Statement select_months() {

@@ -6,6 +6,7 @@
 #pragma once
 
 #include <cstdint>
+#include <span>
 #include <string>
 #include <utility>
 #include <vector>
@@ -29,6 +30,23 @@ Statement select_event(std::string event_id, std::pair<runtime::Timestamp, runti
 
 // The time of the event under an id that a client made, as `parse_timestamp` takes it, or no row.
 Statement select_client_id(std::string event_id);
+
+// An event as the log names it.
+struct EventKey {
+  std::string event_id;  // canonical
+  runtime::Timestamp event_timestamp;
+  friend bool operator==(const EventKey&, const EventKey&) = default;
+};
+
+// Those of these events that are stored and have not expired, in the order of `keys`. A row has
+// `kKeyColumns` columns and then those of `read_event`: the event's place in `keys`, from 1; bytes of its
+// event_data and error_message, and then the event, or NULLs from there on where those so far have more than
+// `bytes`. REQUIRES: there are keys.
+Statement select_by_keys(std::span<const EventKey> keys, std::int64_t bytes, runtime::Timestamp now);
+inline constexpr std::size_t kKeyColumns = 2;
+
+// Likewise their places, each with 1 if the filters of `query` match, else NULL.
+Statement match_by_keys(std::span<const EventKey> keys, const ListQuery& query, runtime::Timestamp now);
 
 // The first moment of the oldest and of the newest month that has a partition, as `parse_timestamp` takes it,
 // or NULLs.

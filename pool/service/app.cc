@@ -149,7 +149,7 @@ App::App(const Options& options, Startup startup)
       workspaces_(executor_, engine_, system_database_, workspace_options(options)),
       event_store_(ingest_, [this] { return !postgres_usable(); }),
       log_key_(options.log_key_file),
-      log_({engine_, system_database_, [this] { return postgres_usable(); },
+      log_({executor_, engine_, system_database_, [this] { return postgres_usable(); },
             [this](const evidence::Alarm& alarm) { metrics_.alarm(alarm.kind); }}),
       destinations_(workspaces_, system_database_),
       authenticator_(auth_options(options)),
@@ -181,6 +181,7 @@ void App::add_routes() {
                          .on_acknowledged = [this](auto took) { metrics_.acknowledged(took); }});
   add_evidence_routes(
       api, {reader_, system_database_, deadline, away, [this](auto until) { return log_.checkpoint(until); },
+            [this](auto size, auto until) { return log_.grows(size, until); },
             [this] { return log_key_.key(); }, *recording_, destinations_});
   add_workspace_routes(api, {workspaces_, deadline, away});
   add_statistics_routes(api, [this] { return figures(); });
@@ -345,9 +346,8 @@ steady_clock::time_point App::request_deadline() const {
 
 int App::run() {
   log_in_force("settings in force", settings_.in_force().config.generation, engine_.in_force());
-  if (const auto written = settings_.persist(); !written) {
+  if (const auto written = settings_.persist(); !written)
     log::warn("the settings in force could not be persisted", {{"detail", written.error()}});
-  }
   look_at_log_key();
   start_journal();
   recording_.emplace(event_store_, options_.journal_max_bytes > 0 ? &*backlog_ : nullptr,

@@ -113,6 +113,8 @@ constexpr std::array kGauges = {
     Figure{"storagepool_log_key", "1 while stored events get entries in the log", yes<&Snapshot::log_key>},
     Figure{"storagepool_log_size", "Entries of the log of the system database, as the pod has last seen it",
            log_figure<&LogFigures::size>},
+    Figure{"storagepool_log_waiting_requests", "Requests of the feed that wait for the log to grow",
+           log_figure<&LogFigures::waiting>},
     Figure{"storagepool_log_cut_age_seconds",
            "How long entries have waited for a transaction that writes, anywhere on the server, to end",
            cut_age},

@@ -4,7 +4,6 @@
 #include <span>
 #include <utility>
 
-#include "pool/common/runtime/coroutine.h"
 #include "pool/common/runtime/log.h"
 
 namespace storagepool::service {
@@ -40,7 +39,8 @@ void LogUpkeep::wrote(const ingest::Recorded& batch) {
 bool LogUpkeep::is_due() const {
   const auto now = runtime::steady_now();
   if (refused_at_ && now - *refused_at_ < kRefusedPeriod) return false;
-  return wrote_ || audit_.waiting() > 0 || !looked_at_ || now - *looked_at_ >= kQuietPeriod;
+  return wrote_ || figures_.waiting > 0 || audit_.waiting() > 0 || !looked_at_ ||
+         now - *looked_at_ >= kQuietPeriod;
 }
 
 awaitable<void> LogUpkeep::run() {
@@ -65,8 +65,9 @@ awaitable<void> LogUpkeep::look(Deadline deadline) {
   const std::unique_ptr<bool, void (*)(bool*)> work(&log->at_work, [](bool* at_work) { *at_work = false; });
   bool again = true;
   while (again && !stopped_) {
-    const auto done = co_await log->sealer.seal(**lease, runtime::steady_now() + kSealTimeout);
-    if (done) take(*done);
+    const auto began = runtime::steady_now();
+    const auto done = co_await log->sealer.seal(**lease, began + kSealTimeout);
+    if (done) take(*done, began);
     if (!done) {
       wrote_ = true;
       failed(done.error().detail);
@@ -85,7 +86,7 @@ awaitable<void> LogUpkeep::audit(postgres::Connection& connection) {
   if (alarms) std::ranges::for_each(*alarms, [this](const evidence::Alarm& alarm) { report(alarm); });
 }
 
-void LogUpkeep::take(const evidence::SealingResult& result) {
+void LogUpkeep::take(const evidence::SealingResult& result, runtime::TimePoint began) {
   looked_at_ = runtime::steady_now();
   if (!failure_.empty()) log::info("the log is sealed again");
   failure_.clear();
@@ -97,6 +98,8 @@ void LogUpkeep::take(const evidence::SealingResult& result) {
   } else if (result.did != Did::kBusy) {
     refused_at_.reset();
     figures_.size = result.size;
+    seen_at_ = began;
+    seen_.notify_all();
   }
   // What was committed since, and what another pod is at, may be left.
   if (result.did != Did::kNothing || result.cut_age.count() > 0) wrote_ = true;
@@ -119,6 +122,22 @@ void LogUpkeep::failed(const std::string& detail) {
   if (failure_ == detail) return;
   failure_ = detail;
   log::warn("the log could not be sealed", {{"detail", detail}});
+}
+
+void LogUpkeep::stop() {
+  stopped_ = true;
+  seen_.notify_all();
+}
+
+awaitable<std::optional<bool>> LogUpkeep::grows(std::uint64_t size, Deadline deadline) {
+  const auto began = runtime::steady_now();
+  ++figures_.waiting;
+  const std::unique_ptr<std::uint64_t, void (*)(std::uint64_t*)> one(
+      &figures_.waiting, [](std::uint64_t* waiting) { --*waiting; });
+  bool in_time = true;
+  while (in_time && !stopped_ && figures_.size <= size) in_time = co_await seen_.wait_until(deadline);
+  if (figures_.size > size) co_return true;
+  co_return seen_at_ < began ? std::nullopt : std::optional(false);
 }
 
 awaitable<std::optional<tlog::Note>> LogUpkeep::checkpoint(Deadline deadline) {

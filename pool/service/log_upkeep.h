@@ -12,9 +12,11 @@
 #include <string>
 #include <utility>
 
+#include <boost/asio/any_io_executor.hpp>
 #include <boost/asio/awaitable.hpp>
 
 #include "pool/common/runtime/clock.h"
+#include "pool/common/runtime/coroutine.h"
 #include "pool/engine/engine.h"
 #include "pool/evidence/sealing/sealer.h"
 #include "pool/evidence/sealing/self_audit.h"
@@ -28,6 +30,7 @@ struct LogFigures {
   std::uint64_t sealed_batches = 0;  // by this pod
   std::uint64_t fences = 0;          // writers were held off for, likewise
   std::uint64_t unchecked = 0;  // batches of this pod of which it did not see whether they got into the log
+  std::uint64_t waiting = 0;    // for more entries, in grows()
   std::chrono::milliseconds cut_age{0};  // how long batches have waited for some transaction to end
 };
 
@@ -36,12 +39,13 @@ class LogUpkeep {
   using Deadline = engine::TimePoint;
 
   struct Parts {
+    boost::asio::any_io_executor executor;
     engine::Engine& engine;
     std::string database;
     std::function<bool()> has_schema;
     std::function<void(const evidence::Alarm&)> on_alarm;  // each time that it is found
   };
-  explicit LogUpkeep(Parts parts) : parts_(std::move(parts)) {}
+  explicit LogUpkeep(Parts parts) : parts_(std::move(parts)), seen_(parts_.executor) {}
 
   // From the next sealing on.
   void use(std::shared_ptr<const LogKey> key);
@@ -50,11 +54,14 @@ class LogUpkeep {
 
   // Until `stop`.
   boost::asio::awaitable<void> run();
-  void stop() { stopped_ = true; }
+  void stop();
 
   // What is committed, at most a second old, signed; no value without a key, before the first entry, or when
   // the log cannot be looked at by `deadline`, for which a database that is refused counts as well.
   boost::asio::awaitable<std::optional<tlog::Note>> checkpoint(Deadline deadline);
+  // Waits until the log was seen with more entries than this, or until `deadline` or the stop: whether it
+  // was. It is looked at every second meanwhile; no value where that could not be done.
+  boost::asio::awaitable<std::optional<bool>> grows(std::uint64_t size, Deadline deadline);
   const LogFigures& figures() const { return figures_; }
 
  private:
@@ -68,7 +75,7 @@ class LogUpkeep {
   bool is_due() const;
   boost::asio::awaitable<void> look(Deadline deadline);
   boost::asio::awaitable<void> audit(postgres::Connection& connection);
-  void take(const evidence::SealingResult& result);
+  void take(const evidence::SealingResult& result, runtime::TimePoint began);
   void report(const evidence::Alarm& alarm);
   void failed(const std::string& detail);
 
@@ -78,6 +85,8 @@ class LogUpkeep {
   LogFigures figures_;
   bool wrote_ = true;  // what an earlier run has left
   bool stopped_ = false;
+  runtime::Notification seen_;
+  runtime::TimePoint seen_at_{};  // when the look began that `figures_.size` is of
   std::optional<runtime::TimePoint> looked_at_;
   std::optional<runtime::TimePoint> refused_at_;
   std::string failure_;  // logged last; empty: it has gone well since

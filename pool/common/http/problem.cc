@@ -31,6 +31,10 @@ Kind describe(ProblemKind kind) {
       return {"not-sealed-yet", 409, "Not Sealed Yet"};
     case ProblemKind::kNotProven:
       return {"not-proven", 409, "Not Proven"};
+    case ProblemKind::kLogRolledBack:
+      return {"log-rolled-back", 409, "Log Rolled Back"};
+    case ProblemKind::kBeyondLog:
+      return {"beyond-log", 409, "Beyond Log"};
     case ProblemKind::kIdempotencyKeyReused:
       return {"idempotency-key-reused", 422, "Idempotency Key Reused"};
     case ProblemKind::kRequestTooLarge:

@@ -20,8 +20,10 @@ enum class ProblemKind {
   kMethodNotAllowed,
   kRequestTimeout,
   kConflict,
-  kNotSealedYet,  // 409, the log will have it soon
-  kNotProven,     // 409, what is stored is not what the log says, or has no entry in it
+  kNotSealedYet,   // 409, the log will have it soon
+  kNotProven,      // 409, what is stored is not what the log says, or has no entry in it
+  kLogRolledBack,  // 409, a cursor is of entries that the log does not have any more
+  kBeyondLog,      // 409, a cursor is of entries that the log does not have
   kIdempotencyKeyReused,
   kRequestTooLarge,
   kHeaderTooLarge,

@@ -145,6 +145,7 @@ class OpenApiTest : public ::testing::Test {
   void every_operation_succeeds(Pod& pod);
   void refusals(Pod& pod);
   void an_event_was_changed(Pod& pod);
+  void a_cursor_is_of_another_log(Pod& pod);
   void repeats_with_other_content(Pod& pod);
   void workspaces_end(Pod& pod);
   void too_many_requests();
@@ -172,7 +173,8 @@ void OpenApiTest::every_operation_succeeds(Pod& pod) {
     auto response = call(pod, operation, parameters);
     const auto sealed = [&] { return (response = call(pod, operation, parameters)).status == 200; };
     const bool of_log = operation.path.find("/log/") != std::string::npos ||
-                        operation.path.ends_with("/proof") || operation.path.ends_with("/verify-chain");
+                        operation.path.ends_with("/proof") || operation.path.ends_with("/verify-chain") ||
+                        operation.path.ends_with("/feed");
     if (of_log && response.status >= 300) {
       EXPECT_TRUE(eventually(sealed)) << response.body;
     }
@@ -204,8 +206,8 @@ void OpenApiTest::refusals(Pod& pod) {
   for (const Operation* operation : with(403)) {
     const bool reads = operation->method == "GET" || operation->path.ends_with("/verify-chain");
     const std::string other = bearer(reads ? kWriter : kReader);
-    const auto response =
-        call(pod, *operation, operation->target(), headers(*operation, other), body(*operation));
+    const auto response = call(pod, *operation, operation->target() + query(*operation),
+                               headers(*operation, other), body(*operation));
     EXPECT_EQ(response.status, 403U) << operation->method << " " << operation->path;
   }
   for (const Operation* operation : with(404)) {
@@ -251,6 +253,12 @@ void OpenApiTest::an_event_was_changed(Pod& pod) {
   server_.superuser("UPDATE audit_events SET batch = NULL WHERE event_id = '" + id + "'", "audit");
   const auto response = call(pod, find("GET", "/api/v1/audit/events/x/proof"), {{"event_id", id}});
   EXPECT_EQ(response.status, 409U);
+}
+
+void OpenApiTest::a_cursor_is_of_another_log(Pod& pod) {
+  const Operation& feed = find("GET", "/api/v1/audit/feed");
+  const std::string target = feed.target() + "?from=1.1.1.00000000";
+  EXPECT_EQ(call(pod, feed, target, admitted(pod, feed, target, ""), "").status, 409U);
 }
 
 void OpenApiTest::repeats_with_other_content(Pod& pod) {
@@ -338,6 +346,7 @@ TEST_F(OpenApiTest, EveryRouteAndStatusIsDescribedAndNothingElseIsSeen) {
     every_operation_succeeds(pod);
     refusals(pod);
     an_event_was_changed(pod);
+    a_cursor_is_of_another_log(pod);
     repeats_with_other_content(pod);
     workspaces_end(pod);
   }

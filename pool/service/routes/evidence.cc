@@ -14,6 +14,7 @@
 #include "pool/evidence/proving/proving.h"
 #include "pool/service/routes/answers.h"
 #include "pool/service/routes/export.h"
+#include "pool/service/routes/feed.h"
 #include "pool/service/routes/verify_chain.h"
 
 namespace storagepool::service {
@@ -183,6 +184,7 @@ struct Routes {
 void add_evidence_routes(http::Router& router, EvidenceContext context) {
   add_verify_chain_route(router, context);
   add_export_route(router, context);
+  add_feed_route(router, context);
   const auto routes = std::make_shared<const Routes>(Routes{std::move(context)});
   router.add("GET", "/api/v1/audit/log/checkpoint",
              [routes](Request& request) { return routes->checkpoint(request); });

@@ -2,6 +2,7 @@
 // the log has it, which anybody can verify who knows the log's key (docs/evidence.md); verify_chain.h too.
 #pragma once
 
+#include <cstdint>
 #include <functional>
 #include <memory>
 #include <optional>
@@ -27,6 +28,10 @@ struct EvidenceContext {
   std::function<bool()> away;                           // PostgreSQL is known not to answer
   // The newest that there is, about a second behind; no value where the log cannot be told.
   std::function<boost::asio::awaitable<std::optional<tlog::Note>>(reading::Reader::Deadline)> checkpoint;
+  // Whether the log comes to have more entries than this by the deadline, for as long as it is waited for; no
+  // value where nobody can tell.
+  std::function<boost::asio::awaitable<std::optional<bool>>(std::uint64_t size, reading::Reader::Deadline)>
+      grows;
   std::function<std::shared_ptr<const evidence::LogKey>()> key;  // null: there is none
   recording::Recording& recording;                               // of what is done with the events
   recording::Destinations& destinations;

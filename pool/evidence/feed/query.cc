@@ -1,0 +1,55 @@
+#include "pool/evidence/feed/query.h"
+
+#include <algorithm>
+#include <string>
+#include <utility>
+#include <vector>
+
+#include "pool/common/settings/duration.h"
+#include "pool/event/text.h"
+
+namespace storagepool::evidence {
+namespace {
+
+const std::string* find(reading::QueryParameters parameters, std::string_view name) {
+  const auto found = std::ranges::find(parameters, name, &std::pair<std::string, std::string>::first);
+  return found == parameters.end() ? nullptr : &found->second;
+}
+
+}  // namespace
+
+tl::expected<FeedQuery, event::FieldErrors> parse_feed_query(reading::QueryParameters parameters,
+                                                             runtime::Timestamp now) {
+  FeedQuery query;
+  event::FieldErrors errors;
+  const std::string* from = find(parameters, "from");
+  if (from == nullptr) {
+    errors.push_back({"from", "is required; allowed: earliest, latest, or the next of the answer before"});
+  } else if (*from == "earliest") {
+    query.from.emplace();
+  } else if (*from != "latest") {
+    query.from = FeedCursor::read(*from);
+    if (!query.from)
+      errors.push_back(
+          {"from", "got " + event::quoted(*from) +
+                       "; allowed: earliest, latest, or the next of the answer before, unchanged"});
+  }
+  if (const std::string* wait = find(parameters, "wait")) {
+    const auto time = settings::parse_duration(*wait);
+    if (time) query.wait = *time;
+    if (!time || *time > kLongestWait)
+      errors.push_back({"wait", "got " + event::quoted(*wait) + "; allowed: a duration from 0s to 55s"});
+  }
+  // The feed has an order and a cursor of its own.
+  std::vector<std::pair<std::string, std::string>> of_lists;
+  std::ranges::copy_if(parameters, std::back_inserter(of_lists), [](const auto& parameter) {
+    return parameter.first != "offset" && parameter.first != "cursor" && parameter.first != "order";
+  });
+  auto matching = reading::parse_list_query(of_lists, now);
+  if (matching) query.matching = *std::move(matching);
+  if (!matching) std::ranges::move(matching.error(), std::back_inserter(errors));
+  if (!errors.empty()) return tl::unexpected(std::move(errors));
+  return query;
+}
+
+}  // namespace storagepool::evidence
