@@ -38,6 +38,13 @@ std::string path_of(const EventQuery& query, const std::vector<std::pair<std::st
   return path;
 }
 
+std::string feed_path_of(const EventQuery& query, const std::string& from) {
+  std::string path = "/api/v1/audit/feed?from=" + encoded(from) + "&limit=" + std::to_string(query.limit);
+  if (from != "latest") path += "&wait=20s";
+  for (const auto& [key, value] : query.filters) path += "&" + key + "=" + encoded(value);
+  return path;
+}
+
 std::string event_table(const std::vector<Json>& events, const Paint& paint, bool head) {
   Table table;
   if (head) table.add_texts({"TIME", "TYPE", "ACTION", "OUTCOME", "ACTOR", "CORRELATION ID", "EVENT ID"});

@@ -24,6 +24,9 @@ struct EventQuery {
 std::string path_of(const EventQuery& query,
                     const std::vector<std::pair<std::string, std::string>>& more = {});
 
+// Of the feed, from this cursor on, waiting for what comes; `latest` only tells the cursor.
+std::string feed_path_of(const EventQuery& query, const std::string& from);
+
 std::string event_table(const std::vector<Json>& events, const Paint& paint, bool head);
 
 // Remembers which events were seen.

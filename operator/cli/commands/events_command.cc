@@ -1,5 +1,4 @@
 // `events`: audit events of a StoragePool, through its Service and with a token of a service account.
-#include <cctype>
 #include <chrono>
 #include <memory>
 #include <ostream>
@@ -8,159 +7,22 @@
 
 #include <CLI/CLI.hpp>
 
-#include "operator/cli/cluster/admin.h"
-#include "operator/cli/commands/command.h"
-#include "operator/cli/commands/events.h"
-#include "operator/cli/commands/pools.h"
+#include "operator/cli/commands/events_api.h"
 #include "operator/cli/commands/proofs.h"
 #include "operator/cli/output/progress.h"
-#include "operator/render/render.h"
-#include "pool/common/encoding/encoding.h"
 #include "pool/common/json/json.h"
-#include "pool/common/runtime/files.h"
 
 namespace storagepool::cli {
 namespace {
 
-constexpr std::chrono::seconds kBetweenLooks{2};
-constexpr std::size_t kMostTokenBytes = 16'384;
-constexpr std::size_t kMostCertificateBytes = 1 << 20;
 constexpr int kMostPages = 1'000'000;
-constexpr std::int64_t kMostAtOnce = 1000;  // events of a page, as the API allows
-constexpr int kOk = 200;
-constexpr int kNotFound = 404;
-constexpr int kConflict = 409;
 // What was stored is in the log about a second later.
 constexpr std::chrono::milliseconds kUntilSealed{500};
 constexpr int kMostLooks = 20;
 
-struct Given {
-  std::string name;
-  std::string service_account = "default";
-  std::string token_file;
-  std::string ca_file;
-  std::string server_name;
-  bool proofs = false;
-  EventQuery query{};
-};
-
-// Whom to trust, where the API speaks TLS: --ca-file, else `ca.crt` of its Secret, as cert-manager writes it,
-// else the certificate in it.
-Result<std::optional<Tls>> tls_of(const Cluster& cluster, const Pool& pool, const Given& given) {
-  const std::string secret = json::text_at(pool.object, "/spec/tls/secretRef/name");
-  if (secret.empty()) return std::nullopt;
-  Tls tls{.trusted = {},
-          .server_name =
-              given.server_name.empty() ? pool.name + "." + pool.name_space + ".svc" : given.server_name};
-  if (!given.ca_file.empty()) {
-    const auto text = runtime::read_file(given.ca_file, kMostCertificateBytes);
-    if (!text) return tl::unexpected(Failure{FailureKind::kUnreadable, text.error()});
-    tls.trusted = *text;
-    return tls;
-  }
-  for (const char* key : {"ca\\.crt", "tls\\.crt"}) {
-    // Not the whole Secret: its key is nobody's business here.
-    auto text = cluster.run(
-        {"get", "secret", secret, "-n", pool.name_space, std::string("-o=jsonpath={.data.") + key + "}"});
-    if (!text) {
-      if (text.error().kind == FailureKind::kForbidden)
-        text.error().message += "; give the authority of the API's certificate by --ca-file";
-      return tl::unexpected(text.error());
-    }
-    const auto decoded = encoding::decode_base64(*text);
-    if (!decoded || decoded->empty()) continue;
-    tls.trusted = *decoded;
-    return tls;
-  }
-  return tl::unexpected(Failure{FailureKind::kUnreadable, "the Secret " + secret + " in " + pool.name_space +
-                                                              " has neither ca.crt nor tls.crt"});
-}
-
-// The API of one StoragePool. The token is made anew when it has expired.
-class Api {
- public:
-  static Result<Api> open(const Context& context, const Given& given) {
-    const auto pools = get_pools(context, {given.name});
-    if (!pools) return tl::unexpected(pools.error());
-    if (pools->empty())
-      return tl::unexpected(Failure{FailureKind::kNotFound, "there is no StoragePool " + given.name});
-    const Pool& pool = pools->front();
-    const auto tls = tls_of(*context.cluster, pool, given);
-    if (!tls) return tl::unexpected(tls.error());
-    Api api(context, given, pool.name_space);
-    if (auto failure = api.renew_token()) return tl::unexpected(std::move(*failure));
-    auto port = context.cluster->open_port(pool.name_space, "service/" + pool.name, render::kApiPort, *tls);
-    if (!port) return tl::unexpected(port.error());
-    api.port_ = std::move(*port);
-    return api;
-  }
-
-  // Whatever its status.
-  Result<PodAnswer> get(const std::string& path) {
-    auto answer = port_->send({.path = path, .token = token_});
-    if (answer && answer->status == 401 && given_->token_file.empty()) {
-      if (auto failure = renew_token()) return tl::unexpected(std::move(*failure));
-      answer = port_->send({.path = path, .token = token_});
-    }
-    if (!answer) return tl::unexpected(Failure{FailureKind::kOther, "GET " + path + ": " + answer.error()});
-    return std::move(*answer);
-  }
-
-  // The body of an answer of 200.
-  Result<std::string> read(const std::string& path) {
-    auto answer = get(path);
-    if (!answer) return tl::unexpected(answer.error());
-    if (answer->status != kOk)
-      return tl::unexpected(Failure{FailureKind::kOther, "GET " + path + ": " + words_of(*answer)});
-    return std::move(answer->body);
-  }
-
-  Result<Json> page(const std::vector<std::pair<std::string, std::string>>& more) {
-    const auto text = read(path_of(given_->query, more));
-    if (!text) return tl::unexpected(text.error());
-    Json body = Json::parse(*text, nullptr, false);
-    if (!body.is_object()) return tl::unexpected(Failure{FailureKind::kUnreadable, "the answer is no JSON"});
-    return body;
-  }
-
- private:
-  Api(const Context& context, const Given& given, std::string name_space)
-      : context_(&context), given_(&given), name_space_(std::move(name_space)) {}
-
-  std::optional<Failure> renew_token() {
-    Result<std::string> token;
-    if (given_->token_file.empty()) {
-      token = context_->cluster->run({"create", "token", given_->service_account, "-n", name_space_,
-                                      "--audience=storagepool.dev/" + name_space_ + "/" + given_->name});
-      if (!token && token.error().kind == FailureKind::kForbidden)
-        token.error().message +=
-            "; the right that is missing is create of serviceaccounts/token, or give a --token-file";
-    } else {
-      const auto text = runtime::read_file(given_->token_file, kMostTokenBytes);
-      if (!text) return Failure{FailureKind::kUnreadable, text.error()};
-      token = *text;
-    }
-    if (!token) return token.error();
-    token_ = *token;
-    while (!token_.empty() && std::isspace(static_cast<unsigned char>(token_.back())) != 0) token_.pop_back();
-    return std::nullopt;
-  }
-
-  const Context* context_;
-  const Given* given_;
-  std::string name_space_;
-  std::string token_;
-  std::unique_ptr<Port> port_;
-};
-
 std::vector<Json> data_of(const Json& page) {
   const Json& data = json::member(page, "data");
   return data.is_array() ? data.get<std::vector<Json>>() : std::vector<Json>{};
-}
-
-void print_lines(std::ostream& out, const std::vector<Json>& events) {
-  for (const Json& event : events) out << event.dump(-1, ' ', false, Json::error_handler_t::replace) << "\n";
-  out << std::flush;
 }
 
 int query(Context& context, const Given& given) {
@@ -265,28 +127,6 @@ int tell_key(Context& context, const Given& given) {
   return kGood;
 }
 
-int follow(Context& context, const Given& asked) {
-  Given given = asked;
-  auto api = Api::open(context, given);
-  if (!api) return context.fail(api.error());
-  Follower follower;
-  for (bool first = true; context.out().good(); first = false) {
-    std::vector<std::pair<std::string, std::string>> more;
-    if (const auto since = follower.since()) more = {{"since", *since}};
-    const auto page = api->page(more);
-    if (!page) return context.fail(page.error());
-    const auto fresh = follower.take(*page);
-    given.query.limit = kMostAtOnce;
-    if (context.options.format == Format::kTable) {
-      context.out() << event_table(fresh, context.paint(), first) << std::flush;
-    } else {
-      print_lines(context.out(), fresh);
-    }
-    std::this_thread::sleep_for(kBetweenLooks);  // until Ctrl-C
-  }
-  return kGood;
-}
-
 void add_access(CLI::App& command, const std::shared_ptr<Given>& given) {
   command.add_option("--service-account", given->service_account, "Whose token is made for it")
       ->capture_default_str();
@@ -338,7 +178,10 @@ void add_events(CLI::App& app, Actions& actions) {
     return std::make_pair(command, given);
   };
   add_query("query", "One page", 50, query);
-  add_query("follow", "The last ones, and then new ones as they come, by their time", 50, follow);
+  auto [following, followed] =
+      add_query("follow", "The last ones, and then new ones as they come", 50, follow);
+  following->add_option("--from", followed->from,
+                        "Cursor to go on with: the last `bookmark`, or what an error named");
   auto [exporting, exported] = add_query("export", "All, as lines of JSON", kMostAtOnce, export_all);
   exporting->add_flag("--proofs", exported->proofs,
                       "With the proof that the log has it in each line, for `events verify`");

@@ -114,6 +114,37 @@ TEST_F(EventsCommand, ExportsProofs) {
   EXPECT_EQ(events({"export", "--proofs"}).exit_code, kError) << "it is not whole";
 }
 
+TEST_F(EventsCommand, FollowsTheFeedBehindTheLastOnes) {
+  says("/api/v1/audit/feed?from=latest&limit=50&event_type=t", {{"data", Json::array()}, {"next", "c2"}});
+  says("/api/v1/audit/events?limit=50&event_type=t", {{"data", {event("b", "t2"), event("a", "t1")}}});
+  const std::string big = R"({"seq":3,"event_id":"c","event_data":{"n":123456789012345678901234567890}})";
+  recording_.pods["team service/audit:8080 GET /api/v1/audit/feed?from=c2&limit=1000&wait=20s&event_type=t"] =
+      {200, R"({"data":[)" + event("b", "t2").dump() + "," + big + R"(],"next":"c4","at_end":true})"};
+  says("/api/v1/audit/feed?from=c4&limit=1000&wait=20s&event_type=t", {{"detail", "away"}}, 503);
+  const Said said = events({"follow", "--type", "t", "-o", "json"});
+  EXPECT_EQ(said.exit_code, kError);
+  EXPECT_EQ(said.out, event("a", "t1").dump() + "\n" + event("b", "t2").dump() + "\n" +
+                          R"({"bookmark":"c2"})" + "\n" + big + "\n" + R"({"bookmark":"c4"})" + "\n");
+  EXPECT_THAT(said.err, HasSubstr("503: away; go on with --from c4"));
+}
+
+TEST_F(EventsCommand, FollowsOnFromACursor) {
+  says("/api/v1/audit/feed?from=c2&limit=1000&wait=20s",
+       {{"data", {event("a", "t1")}}, {"next", "c3"}, {"at_end", true}});
+  says("/api/v1/audit/feed?from=c3&limit=1000&wait=20s", {{"detail", "of another log"}}, 409);
+  const Said said = events({"follow", "--from", "c2"});
+  EXPECT_THAT(said.out, AllOf(HasSubstr("TIME"), HasSubstr("t1")));
+  EXPECT_THAT(said.err, HasSubstr("409: of another log; go on with --from c3"));
+  EXPECT_THAT(events({"follow", "--from", "c2", "--workspace", "w"}).err, HasSubstr("--workspace"));
+}
+
+TEST_F(EventsCommand, SaysWherePodsHaveNoFeed) {
+  says("/api/v1/audit/feed?from=latest&limit=50", {{"detail", "there is no /api/v1/audit/feed"}}, 404);
+  const Said said = events({"follow"});
+  EXPECT_EQ(said.exit_code, kError);
+  EXPECT_THAT(said.err, HasSubstr("its pods have no feed of events: they are of an earlier release"));
+}
+
 TEST_F(EventsCommand, TellsTheLogsKeys) {
   says("/api/v1/audit/log/status", {{"vkeys", {"log+1+key"}}});
   EXPECT_EQ(events({"key"}).out, "log+1+key\n");

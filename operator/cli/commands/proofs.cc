@@ -150,6 +150,8 @@ tl::expected<RawPage, std::string> read_page(const std::string& body) {
   std::string_view next;
   document.rewind();
   if (document["pagination"]["next"].get_string().get(next) == simdjson::SUCCESS) page.next = next;
+  document.rewind();
+  if (document["next"].get_string().get(next) == simdjson::SUCCESS) page.next = next;
   return page;
 }
 

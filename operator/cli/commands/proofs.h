@@ -13,12 +13,12 @@
 
 namespace storagepool::cli {
 
-// A page of events: each item byte for byte as the server wrote it. event_data that is parsed and written
-// again may have other numbers than those that were stored.
+// A page of events, of a list or of the feed: each item byte for byte as the server wrote it. event_data that
+// is parsed and written again may have other numbers than those that were stored.
 struct RawPage {
   std::vector<std::string> items;
   std::vector<std::string> event_ids;
-  std::string next{};  // cursor; empty: that was the last
+  std::string next{};  // cursor; empty: that was the last; the feed has none
 };
 tl::expected<RawPage, std::string> read_page(const std::string& body);
 

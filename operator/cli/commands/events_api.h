@@ -1,0 +1,60 @@
+// A StoragePool's API as the commands about its events ask it: through its Service, with a token of a service
+// account.
+#pragma once
+
+#include <memory>
+#include <optional>
+#include <string>
+#include <utility>
+#include <vector>
+
+#include "operator/cli/cluster/admin.h"
+#include "operator/cli/commands/command.h"
+#include "operator/cli/commands/events.h"
+
+namespace storagepool::cli {
+
+inline constexpr int kOk = 200;
+inline constexpr int kNotFound = 404;
+inline constexpr int kConflict = 409;
+inline constexpr std::int64_t kMostAtOnce = 1000;  // events of a page, as the API allows
+
+struct Given {
+  std::string name;
+  std::string service_account = "default";
+  std::string token_file;
+  std::string ca_file;
+  std::string server_name;
+  bool proofs = false;
+  std::string from;  // cursor of the feed; empty: the last events, and then what comes
+  EventQuery query{};
+};
+
+// The token is made anew when it has expired. What it is opened with must outlive it.
+class Api {
+ public:
+  static Result<Api> open(const Context& context, const Given& given);
+
+  // Whatever its status.
+  Result<PodAnswer> get(const std::string& path);
+  // The body of an answer of 200.
+  Result<std::string> read(const std::string& path);
+  // Of a list.
+  Result<Json> page(const std::vector<std::pair<std::string, std::string>>& more);
+
+ private:
+  Api(const Context& context, const Given& given, std::string name_space)
+      : context_(&context), given_(&given), name_space_(std::move(name_space)) {}
+  std::optional<Failure> renew_token();
+
+  const Context* context_;
+  const Given* given_;
+  std::string name_space_;
+  std::string token_;
+  std::unique_ptr<Port> port_;
+};
+
+// `events follow`: prints events as they come until it is stopped.
+int follow(Context& context, const Given& given);
+
+}  // namespace storagepool::cli
