@@ -1,5 +1,5 @@
-// The tests of sealing find every fault that is planted in it: those that a fault names fail with it, and pass
-// without.
+// The tests of sealing find every fault that is planted in it: those that a fault names fail with it, and
+// pass without.
 #include <sys/wait.h>
 
 #include <cstdlib>
@@ -31,8 +31,10 @@ std::vector<Fault> faults() {
 
 // The exit status of the tests.
 int run(const std::string& planted, const std::string& tests) {
-  const std::string command = "STORAGEPOOL_PLANTED=" + planted + " GTEST_OUTPUT= '" STORAGEPOOL_MUTANTS
-                              "' --gtest_fail_fast '--gtest_filter=" + tests + "' >/dev/null 2>&1";
+  const std::string command =
+      "STORAGEPOOL_PLANTED=" + planted +
+      " GTEST_OUTPUT= '" STORAGEPOOL_MUTANTS "' --gtest_fail_fast '--gtest_filter=" + tests +
+      "' >/dev/null 2>&1";
   const int status = std::system(command.c_str());
   return WIFEXITED(status) ? WEXITSTATUS(status) : 128 + WTERMSIG(status);
 }
