@@ -2,6 +2,7 @@
 
 #include <algorithm>
 #include <array>
+#include <charconv>
 #include <chrono>
 #include <exception>
 
@@ -171,10 +172,12 @@ asio::awaitable<bool> Connection::serve_one() {
     pays_for(response, incoming->reservation);
   }
   response.headers.emplace_back("Server-Timing", server_timing(runtime::steady_now() - began));
-  const bool keep_alive = incoming->keep_alive && !context_->closing;
+  const bool told = !response.more || request.takes_chunks;  // where its body ends
+  const bool keep_alive = incoming->keep_alive && !context_->closing && told;
   const std::size_t size = body_size(response);
+  streamed_ = 0;
   const bool written = co_await write(response, request, keep_alive, &incoming->reservation);
-  observed(std::move(exchange), response.status, size, began);
+  observed(std::move(exchange), response.status, size + streamed_, began);
   if (!written) co_return false;
   if (!keep_alive && (reader_.has_buffered() || socket_->unread_bytes())) co_await linger();
   co_return keep_alive;
@@ -229,7 +232,8 @@ bool Connection::pays_for(const Response& response, Reservation& reservation) co
 asio::awaitable<bool> Connection::write(Response& response, const Request& request, bool keep_alive,
                                         Reservation* reservation) {
   const auto kept = keep_alive ? std::optional(context_->limits.keep_alive_timeout) : std::nullopt;
-  const std::string head = format_head(response, request.request_id, kept, runtime::wall_now());
+  const std::string head =
+      format_head(response, request.request_id, kept, runtime::wall_now(), request.takes_chunks);
   const bool with_body = request.method != "HEAD" && may_have_body(response.status);
   answer_.emplace(pace_of_sending(context_->limits.pace), runtime::steady_now());
   std::size_t left = body_size(response);
@@ -252,7 +256,48 @@ asio::awaitable<bool> Connection::write(Response& response, const Request& reque
   }
   socket_->clear_deadline();
   answer_.reset();
+  if (written && with_body && response.more)
+    written = co_await stream(std::move(response.more), request, reservation);
   co_return written;
+}
+
+asio::awaitable<bool> Connection::stream(Response::More more, const Request& request,
+                                         Reservation* reservation) {
+  while (!context_->draining) {
+    std::optional<std::string> piece;
+    std::exception_ptr thrown;
+    try {
+      piece = co_await more();
+    } catch (...) {
+      thrown = std::current_exception();
+    }
+    if (thrown) static_cast<void>(failed(request, thrown));  // is logged; what was told cannot be taken back
+    if (thrown) co_return false;
+    if (!piece) break;
+    streamed_ += piece->size();
+    const bool sent = piece->empty() || co_await send_piece(*std::move(piece), request.takes_chunks);
+    if (!sent) co_return false;
+    if (reservation != nullptr) reservation->become(0);
+  }
+  if (!request.takes_chunks) co_return true;
+  const bool ended = co_await send_piece({}, true);
+  co_return ended;
+}
+
+// The empty piece is the last chunk (RFC 9112, 7.1).
+asio::awaitable<bool> Connection::send_piece(std::string piece, bool in_chunks) {
+  std::array<char, 20> size{};
+  std::string head;
+  if (in_chunks) {
+    const auto digits = std::to_chars(size.data(), size.data() + size.size(), piece.size(), 16);
+    head.assign(size.data(), digits.ptr).append("\r\n");
+    piece.append("\r\n");
+  }
+  answer_.emplace(pace_of_sending(context_->limits.pace), runtime::steady_now());
+  const bool sent = co_await write_slowly({asio::buffer(head), asio::buffer(piece)});
+  socket_->clear_deadline();
+  answer_.reset();
+  co_return sent;
 }
 
 asio::awaitable<bool> Connection::write_slowly(TimedSocket::Parts parts) {

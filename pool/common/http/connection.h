@@ -44,6 +44,9 @@ class Connection {
   // Frees the pieces as they are sent.
   boost::asio::awaitable<bool> write(Response& response, const Request& request, bool keep_alive,
                                      Reservation* reservation);
+  // False where the client cannot know that it has all. `streamed_` counts on.
+  boost::asio::awaitable<bool> stream(Response::More more, const Request& request, Reservation* reservation);
+  boost::asio::awaitable<bool> send_piece(std::string piece, bool in_chunks);
   std::optional<Exchange> to_observe(const Request& request);
   void observed(std::optional<Exchange> exchange, unsigned status, std::size_t bytes_out,
                 runtime::TimePoint began);
@@ -55,6 +58,7 @@ class Connection {
   Member member_;
   RequestReader reader_;
   bool refused_ = false;
+  std::size_t streamed_ = 0;                       // bytes of bodies whose size was not known before
   bool idle_ = false;                              // nothing of a request has come
   std::optional<runtime::TimePoint> waits_since_;  // while it is served and has not sent a whole request
   std::optional<Progress> answer_;                 // while one is being sent

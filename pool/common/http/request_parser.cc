@@ -111,6 +111,7 @@ std::optional<std::string> RequestParser::understand() {
   if (!target) return std::move(target.error());
   request_.path = std::move(target->path);
   request_.query = std::move(target->query);
+  request_.takes_chunks = parser_->get().version() == 11;
   return std::nullopt;
 }
 

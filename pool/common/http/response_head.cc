@@ -79,7 +79,7 @@ bool may_have_body(unsigned status) {
 
 std::string format_head(const Response& response, std::string_view request_id,
                         std::optional<std::chrono::milliseconds> keep_alive,
-                        std::chrono::system_clock::time_point now) {
+                        std::chrono::system_clock::time_point now, bool takes_chunks) {
   std::string head;
   head.reserve(256);
   const auto reason =
@@ -90,7 +90,8 @@ std::string format_head(const Response& response, std::string_view request_id,
   append_field(head, "X-Request-Id", request_id);
   if (may_have_body(response.status)) {
     if (!response.content_type.empty()) append_field(head, "Content-Type", response.content_type);
-    append_field(head, "Content-Length", std::to_string(body_size(response)));
+    if (!response.more) append_field(head, "Content-Length", std::to_string(body_size(response)));
+    if (response.more && takes_chunks) append_field(head, "Transfer-Encoding", "chunked");
   }
   append_field(head, "Connection", keep_alive ? "keep-alive" : "close");
   if (keep_alive) {

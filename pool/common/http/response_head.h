@@ -17,10 +17,11 @@ bool sendable(const Response& response);
 bool may_have_body(unsigned status);
 
 // Status line and fields up to and including the empty line. Content-Length tells the body's size also where
-// the body itself is left out (HEAD). `keep_alive` is how long the connection is kept for a next request;
-// none: it is closed. `response` must be sendable.
+// the body itself is left out (HEAD); a body whose size is not known comes in chunks, or, where the client
+// takes none, to the end of the connection. `keep_alive` is how long the connection is kept for a next
+// request; none: it is closed. `response` must be sendable.
 std::string format_head(const Response& response, std::string_view request_id,
                         std::optional<std::chrono::milliseconds> keep_alive,
-                        std::chrono::system_clock::time_point now);
+                        std::chrono::system_clock::time_point now, bool takes_chunks = true);
 
 }  // namespace storagepool::http

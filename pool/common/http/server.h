@@ -43,6 +43,7 @@ struct Request {
   std::string client;             // the IP address it came from; of a proxy's clients, the proxy's
   std::string peer_certificate;   // name in the client's verified certificate, see tls.h; or ""
   std::string trace_id;           // of a valid traceparent, see trace_context.h; or ""
+  bool takes_chunks = true;       // the answer may have a size that is not known before (HTTP/1.1)
   Reservation* memory = nullptr;  // what it holds; null where nobody counts
 
   std::optional<std::string_view> header(std::string_view name) const;       // case-insensitive, the first
@@ -52,17 +53,23 @@ struct Request {
   bool reserve(std::size_t bytes) const;
 };
 
-// The server adds Content-Length, Date, X-Request-Id, Connection and Keep-Alive; a handler's own fields of
-// these names (and Transfer-Encoding) are not sent. A field whose name or value could split the response
+// The server adds Content-Length or Transfer-Encoding, Date, X-Request-Id, Connection and Keep-Alive; a
+// handler's own fields of these names are not sent. A field whose name or value could split the response
 // makes the answer a 500.
 struct Response {
+  // What a body goes on with; no value: it has ended. Asked for when what came before was sent, and no more
+  // once the server drains. Memory is to be reserved for it before (Request::reserve), and is given back when
+  // it was sent. After an exception, which is logged, the client sees that the body was cut short.
+  using More = std::function<boost::asio::awaitable<std::optional<std::string>>()>;
+
   unsigned status = 200;
   std::string content_type = "application/json";
   std::string body;
   std::vector<std::string> pieces;  // the body goes on in them; each is freed when it is sent
   std::vector<std::pair<std::string, std::string>> headers;
+  More more{};  // null: the body is whole. REQUIRES otherwise: neither `body` nor `pieces`
 };
-std::size_t body_size(const Response& response);  // with its pieces
+std::size_t body_size(const Response& response);  // with its pieces, without what more there is
 
 // Runs on the connection's strand; the request lives until it is answered. An exception that leaves it is
 // logged (never with the body) and answered with 500.

@@ -4,6 +4,7 @@
 #include <csignal>
 #include <future>
 #include <set>
+#include <sstream>
 #include <string>
 #include <thread>
 #include <vector>
@@ -92,6 +93,45 @@ TEST_F(DataStorageFeedTest, WhoWaitsIsAnsweredWhenThePodEnds) {
   const auto answer = follower.get();
   EXPECT_EQ(answer.status, 200U);
   EXPECT_THAT(json::parse(answer.body).at("data"), SizeIs(0));
+}
+
+// As a shipper reads it: line by line, on by the last bookmark.
+TEST_F(DataStorageFeedTest, StreamsLinesUntilThePodEnds) {
+  start();
+  json event = valid_event();
+  ASSERT_EQ(pod_.create(event).status, 201U);
+  std::string spaced = valid_event().dump();
+  spaced.insert(spaced.rfind("\"event_data\":{") + 14, "\n\r\n ");
+  ASSERT_EQ(pod_.api("POST", testing::kEvents, spaced).status, 201U);
+  ASSERT_TRUE(eventually([&] { return pod_.metric("storagepool_log_size") == 2; }));
+  const auto stream = [&](const std::string& query) {
+    return pod_.send(8080, "GET", kFeed + query, {{"Accept", "application/x-ndjson"}});
+  };
+  EXPECT_EQ(stream("1.1.9.00000000").status, 409U) << "before anything is streamed";
+  auto follower = std::async(std::launch::async, [&] { return stream("earliest"); });
+  ASSERT_TRUE(eventually([&] { return pod_.metric("storagepool_log_waiting_requests") == 1; }));
+  ASSERT_EQ(pod_.create(valid_event()).status, 201U);
+  ASSERT_TRUE(eventually([&] { return pod_.metric("storagepool_log_size") == 3; }));
+  ASSERT_TRUE(eventually([&] { return pod_.metric("storagepool_log_waiting_requests") == 1; }));
+  EXPECT_EQ(pod_.stop(), 0) << pod_.log();
+  const auto answer = follower.get();
+  EXPECT_EQ(answer.status, 200U);
+  EXPECT_EQ(answer.headers.at("content-type"), "application/x-ndjson");
+  std::vector<std::int64_t> places;
+  std::string bookmark;
+  std::istringstream text(answer.body);
+  for (std::string line; std::getline(text, line);) {
+    const json item = json::parse(line);
+    if (item.contains("bookmark")) {
+      bookmark = item.at("bookmark");
+    } else {
+      places.push_back(item.at("seq"));
+      EXPECT_TRUE(item.contains("event_data"));
+    }
+  }
+  EXPECT_THAT(places, ::testing::ElementsAre(0, 1, 2));
+  EXPECT_THAT(bookmark, HasSubstr("1.1.3."));
+  EXPECT_EQ(answer.body.back(), '\n');
 }
 
 TEST_F(DataStorageFeedTest, CursorsThatDoNotFitAreRefusedInWords) {

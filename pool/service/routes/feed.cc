@@ -1,7 +1,10 @@
 #include "pool/service/routes/feed.h"
 
+#include <algorithm>
 #include <chrono>
 #include <memory>
+#include <optional>
+#include <string>
 #include <utility>
 #include <variant>
 #include <vector>
@@ -32,6 +35,11 @@ constexpr std::int64_t kMostFollowers = 1000;
 // For what another pod has shown and this one has not seen yet.
 constexpr std::chrono::seconds kBehindOthers{3};
 constexpr std::size_t kPieceBytes = std::size_t{256} * 1024;
+// A stream says where it is as often as this, and ends after so long: the client goes on by the last
+// bookmark, at whatever pod it comes to.
+constexpr std::chrono::seconds kBookmarkEvery{5};
+constexpr std::chrono::minutes kStreamsFor{10};
+constexpr std::string_view kNdjson = "application/x-ndjson";
 
 Response refused(CursorFault fault, const Request& request) {
   const bool beyond = fault == CursorFault::kBeyond;
@@ -73,7 +81,20 @@ Response answer(FeedPage page) {
   return response;
 }
 
-class Routes {
+// The page as lines, and where it ends.
+std::string lines(FeedPage page) {
+  std::string text;
+  for (std::string& item : page.items) {
+    // Of JSON these are white space between its parts.
+    std::ranges::replace(item, '\n', ' ');
+    std::ranges::replace(item, '\r', ' ');
+    text += std::exchange(item, {});
+    text += '\n';
+  }
+  return text + "{\"bookmark\":\"" + page.next.write() + "\"}\n";
+}
+
+class Routes : public std::enable_shared_from_this<Routes> {
  public:
   explicit Routes(EvidenceContext context)
       : context_(std::move(context)), feed_(context_.reader, context_.database) {}
@@ -87,10 +108,13 @@ class Routes {
       co_return unavailable(std::to_string(kMostFollowers) + " requests read the feed already",
                             std::chrono::seconds{5}, request);
     ++followers_;
-    const std::unique_ptr<std::int64_t, void (*)(std::int64_t*)> one(
-        &followers_, [](std::int64_t* followers) { --*followers; });
-    Response response = co_await follow(request, *std::move(query));
-    co_return response;
+    const std::shared_ptr<void> one(&followers_,
+                                    [self = shared_from_this()](std::int64_t* followers) { --*followers; });
+    const bool streams = request.header("Accept").value_or("").find(kNdjson) != std::string_view::npos;
+    auto first = co_await page(request, *query, runtime::steady_now() + query->wait);
+    if (!first) co_return std::move(first.error());
+    co_return streams ? stream(request, *std::move(query), *std::move(first), one)
+                      : answer(*std::move(first));
   }
 
  private:
@@ -102,14 +126,14 @@ class Routes {
     co_return checkpoint->size;
   }
 
-  // From where on there is something to tell, or nothing for as long as is waited.
-  awaitable<Response> follow(Request& request, evidence::FeedQuery query) {
-    const auto until = runtime::steady_now() + query.wait;
+  // From where on there is something to tell, or nothing for as long as is waited. Goes on in `query`.
+  awaitable<tl::expected<FeedPage, Response>> page(Request& request, evidence::FeedQuery& query,
+                                                   runtime::TimePoint until) {
     auto published = co_await size();
-    if (!published) co_return no_log(request);
+    if (!published) co_return tl::unexpected(no_log(request));
     if (!query.from) {
       const auto end = co_await feed_.end(*published, context_.deadline());
-      if (!end) co_return failed_with(end.error(), request);
+      if (!end) co_return tl::unexpected(failed_with(end.error(), request));
       query.from = *end;
     }
     if (query.from->seq > *published) {
@@ -121,15 +145,38 @@ class Routes {
       auto page = co_await feed_.read(
           *query.from, *published, query.matching, context_.deadline(),
           [&request](std::int64_t bytes) { return request.reserve(static_cast<std::size_t>(bytes)); });
-      if (!page) co_return failed_with(page.error(), request);
-      const bool told = !page->items.empty() || !page->at_end;
-      if (told || runtime::steady_now() >= until) co_return answer(*std::move(page));
-      const auto more = co_await context_.grows(page->next.seq, until);
-      if (!more.value_or(false)) co_return answer(*std::move(page));
+      if (!page) co_return tl::unexpected(failed_with(page.error(), request));
       query.from = page->next;
+      const bool told = !page->items.empty() || !page->at_end;
+      if (told || runtime::steady_now() >= until) co_return *std::move(page);
+      const auto more = co_await context_.grows(page->next.seq, until);
+      if (!more.value_or(false)) co_return *std::move(page);
       published = co_await size();
     }
-    co_return no_log(request);
+    co_return tl::unexpected(no_log(request));
+  }
+
+  // What keeps it from going on is told to the request that comes after it.
+  Response stream(Request& request, evidence::FeedQuery query, FeedPage first, std::shared_ptr<void> place) {
+    struct State {
+      evidence::FeedQuery query;
+      std::optional<FeedPage> first;
+      std::shared_ptr<void> place;
+      const runtime::TimePoint ends = runtime::steady_now() + kStreamsFor;
+    };
+    const auto state = std::make_shared<State>(State{std::move(query), std::move(first), std::move(place)});
+    Response response = json(200, {});
+    response.content_type = kNdjson;
+    response.headers.emplace_back("Cache-Control", "no-store");
+    response.more = [self = shared_from_this(), state, &request]() -> awaitable<std::optional<std::string>> {
+      if (auto before = std::exchange(state->first, std::nullopt)) co_return lines(*std::move(before));
+      const auto now = runtime::steady_now();
+      if (now >= state->ends) co_return std::nullopt;
+      auto page = co_await self->page(request, state->query, std::min(now + kBookmarkEvery, state->ends));
+      if (!page) co_return std::nullopt;
+      co_return lines(*std::move(page));
+    };
+    return response;
   }
 
   EvidenceContext context_;

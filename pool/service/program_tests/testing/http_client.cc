@@ -9,7 +9,11 @@
 #include <algorithm>
 #include <array>
 #include <cctype>
+#include <charconv>
 #include <cstdlib>
+#include <optional>
+#include <string_view>
+#include <system_error>
 
 namespace storagepool::service::testing {
 namespace {
@@ -53,6 +57,21 @@ class Socket {
   int fd_;
 };
 
+// What chunks hold (RFC 9112, 7.1); no value where the last is not there.
+std::optional<std::string> of_chunks(std::string_view text) {
+  std::string body;
+  for (;;) {
+    std::size_t size = 0;
+    const char* const end = text.data() + text.size();
+    const auto [after, error] = std::from_chars(text.data(), end, size, 16);
+    const std::size_t begin = static_cast<std::size_t>(after - text.data()) + 2;
+    if (error != std::errc{} || text.size() < begin + size + 2) return std::nullopt;
+    if (size == 0) return body;
+    body += text.substr(begin, size);
+    text.remove_prefix(begin + size + 2);
+  }
+}
+
 }  // namespace
 
 HttpResponse http(std::uint16_t port, const std::string& method, const std::string& target,
@@ -83,6 +102,11 @@ HttpResponse http(std::uint16_t port, const std::string& method, const std::stri
   if (length != response.headers.end() && method != "HEAD" &&
       response.body.size() != static_cast<std::size_t>(std::atoll(length->second.c_str()))) {
     return {};
+  }
+  if (response.headers.contains("transfer-encoding") && method != "HEAD") {
+    auto whole = of_chunks(response.body);
+    if (!whole) return {};
+    response.body = *std::move(whole);
   }
   return response;
 }
