@@ -151,7 +151,7 @@ TEST_F(SealerTest, IsOneAtATime) {
   EXPECT_EQ(seal().did, Did::kSealed);
 }
 
-TEST_F(SealerTest, HasASnapshotForEachStatementWhateverTheRoleSays) {
+TEST_F(SealerTest, SealsWhateverIsolationAndTextOfBytesTheRoleHas) {
   superuser("ALTER ROLE app SET default_transaction_isolation = 'serializable'");
   superuser("ALTER ROLE app SET bytea_output = 'escape'");
   session_ = open();
