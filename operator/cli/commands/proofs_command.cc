@@ -9,12 +9,13 @@
 
 #include "operator/cli/commands/command.h"
 #include "operator/cli/commands/proofs.h"
+#include "operator/cli/commands/signed_export.h"
 #include "operator/cli/output/progress.h"
 
 namespace storagepool::cli {
 namespace {
 
-constexpr std::size_t kMostLineBytes = std::size_t{32} << 20;
+constexpr std::size_t kMostLineBytes = std::size_t{40} << 20;  // the longest export of the API, with its ends
 
 struct Trust {
   std::string file;
@@ -34,6 +35,17 @@ int verify_proof(Context& context, Verifier& verifier, std::istream& in) {
   return kGood;
 }
 
+int verify_export(Context& context, const tlog::NoteKey& key, const std::string& text) {
+  const auto exported = verify_signed_export(key, text);
+  if (!exported) {
+    context.err() << "not proven: " << exported.error() << "\n";
+    return kBad;
+  }
+  context.out() << formatted(context.options.format, to_json(*exported, key.name()),
+                             report(*exported, key.name()));
+  return kGood;
+}
+
 // Offline: neither the cluster nor the StoragePool is asked.
 int verify(Context& context, const Trust& trust) {
   const auto key = tlog::NoteKey::read(trust.key);
@@ -46,9 +58,11 @@ int verify(Context& context, const Trust& trust) {
   if (in.peek() != '{') return verify_proof(context, verifier, in);
   const Progress progress(context.err(), context.around.err_is_terminal, "verifying");
   std::vector<char> line(kMostLineBytes);
-  while (in.getline(line.data(), static_cast<std::streamsize>(line.size()))) {
+  for (bool first = true; in.getline(line.data(), static_cast<std::streamsize>(line.size())); first = false) {
     const auto read = static_cast<std::size_t>(in.gcount());  // with the line's end, if it has one
-    verifier.line({line.data(), in.eof() ? read : read - 1});
+    const std::string_view text(line.data(), in.eof() ? read : read - 1);
+    if (first && is_signed_export(text)) return verify_export(context, *key, std::string(text));
+    verifier.line(text);
   }
   if (!in.eof()) {
     return context.fail({FailureKind::kUnreadable, trust.file +
@@ -65,9 +79,10 @@ int verify(Context& context, const Trust& trust) {
 
 void add_events_verify(CLI::App& events, Actions& actions) {
   auto trust = std::make_shared<Trust>();
-  CLI::App& verifying = *events.add_subcommand(
-      "verify",
-      "What an export with --proofs, or one proof, shows; asks nobody (exit status 0 all is proven, 1 not)");
+  CLI::App& verifying = *events.add_subcommand("verify",
+                                               "What an export with --proofs, a signed one of the API, or "
+                                               "one proof shows; asks nobody (exit status 0 all "
+                                               "is proven, 1 not)");
   verifying.add_option("FILE", trust->file, "The export, or the proof; -: standard input")->required();
   verifying.add_option("--key", trust->key, "The log's key, got by a way that you trust (`events key`)")
       ->required();

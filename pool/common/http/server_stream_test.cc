@@ -19,13 +19,13 @@ namespace {
 
 using namespace std::chrono_literals;
 using boost::asio::awaitable;
-using ::testing::EndsWith;
-using ::testing::HasSubstr;
-using ::testing::Not;
 using testing::Client;
+using ::testing::EndsWith;
 using testing::eventually;
+using ::testing::HasSubstr;
 using testing::kGet;
 using testing::LoopbackServer;
+using ::testing::Not;
 
 // Sends a piece of each number up to `last`, and waits before each until `allowed` reaches it.
 struct Numbers {
