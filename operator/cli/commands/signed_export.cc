@@ -48,7 +48,8 @@ tl::expected<SignedExport, std::string> verify_signed_export(const tlog::NoteKey
   const auto refuse = [](const char* why) { return tl::unexpected(std::string(why)); };
   const Json whole = Json::parse(text, nullptr, false);
   const Raw raw = raw_of(text);
-  if (!whole.is_object() || raw.events.empty()) return refuse("it is no whole export: it was cut off, or is none");
+  if (!whole.is_object() || raw.events.empty())
+    return refuse("it is no whole export: it was cut off, or is none");
   const Json& metadata = json::member(whole, "export_metadata");
   const auto signature = encoding::decode_base64(json::text_at(metadata, "/signature"));
   if (!signature) return refuse("its signature cannot be read");
@@ -59,10 +60,9 @@ tl::expected<SignedExport, std::string> verify_signed_export(const tlog::NoteKey
   const encoding::Sha256 digest = encoding::sha256(raw.events);
   const std::string sum =
       encoding::encode_base64({reinterpret_cast<const char*>(digest.data()), digest.size()});
-  const tlog::Note note{
-      .text = std::string(kForm) + "\n" + key.name() + "\n" + exported.exported_at + "\n" +
-              std::to_string(exported.events) + "\n" + sum + "\n" + exported.filters + "\n",
-      .signatures = {{.name = key.name(), .key_id = key.id(), .bytes = *signature}}};
+  const tlog::Note note{.text = std::string(kForm) + "\n" + key.name() + "\n" + exported.exported_at + "\n" +
+                                std::to_string(exported.events) + "\n" + sum + "\n" + exported.filters + "\n",
+                        .signatures = {{.name = key.name(), .key_id = key.id(), .bytes = *signature}}};
   if (!key.verify(note))
     return refuse(
         "this key has not signed it as it stands: it was altered, cut short or formatted anew, or is of "
@@ -73,8 +73,8 @@ tl::expected<SignedExport, std::string> verify_signed_export(const tlog::NoteKey
 
 std::string report(const SignedExport& exported, const std::string& origin) {
   return "Proven: the StoragePool of the log " + origin + " exported these " +
-         std::to_string(exported.events) + " events at " + exported.exported_at + ", in this order, as all that " +
-         exported.filters + " asked for.\n" +
+         std::to_string(exported.events) + " events at " + exported.exported_at +
+         ", in this order, as all that " + exported.filters + " asked for.\n" +
          "Not proven: that each is as it was stored, beyond the StoragePool's word (`events export --proofs` "
          "shows that), who asked, and what a client says of itself (actor_id, event_timestamp).\n";
 }

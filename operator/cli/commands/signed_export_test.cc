@@ -24,16 +24,17 @@ class SignedExportTest : public ::testing::Test {
     const std::string filters = R"({"correlation_id":"r \u00e9","offset":0,"limit":1000})";
     const auto digest = encoding::sha256(events);
     const std::string text =
-        "storagepool.dev/export/v1\nlog.example/audit\n2026-02-28T11:22:33Z\n" + std::to_string(total) + "\n" +
-        encoding::encode_base64({reinterpret_cast<const char*>(digest.data()), digest.size()}) + "\n" + filters +
-        "\n";
+        "storagepool.dev/export/v1\nlog.example/audit\n2026-02-28T11:22:33Z\n" + std::to_string(total) +
+        "\n" + encoding::encode_base64({reinterpret_cast<const char*>(digest.data()), digest.size()}) + "\n" +
+        filters + "\n";
     const std::string signature = encoding::encode_base64(key_.sign(text, {}).bytes);
     return R"({"export_metadata":{"export_timestamp":"2026-02-28T11:22:33Z","export_format":"json","query_filters":)" +
            filters + R"(,"total_events":)" + std::to_string(total) + R"(,"signature":")" + signature +
            R"(","exported_by":"auditor"},"events":)" + events + R"(,"hash_chain_verification":{}})";
   }
   std::string whole() const { return exported(R"([{"a":1.50, "b":"]}"},{"a":2}])", 2); }
-  static std::string without(const std::string& text, const std::string& part, const std::string& other = "") {
+  static std::string without(const std::string& text, const std::string& part,
+                             const std::string& other = "") {
     std::string changed = text;
     return changed.replace(changed.find(part), part.size(), other);
   }
@@ -42,8 +43,8 @@ class SignedExportTest : public ::testing::Test {
     return verified ? "verified" : verified.error();
   }
 
-  const tlog::NoteKey key_ = *tlog::NoteKey::of_seed(tlog::KeyKind::kLog, "log.example/audit",
-                                                     std::string(tlog::kSeedBytes, 's'));
+  const tlog::NoteKey key_ =
+      *tlog::NoteKey::of_seed(tlog::KeyKind::kLog, "log.example/audit", std::string(tlog::kSeedBytes, 's'));
 };
 
 TEST_F(SignedExportTest, IsVerifiedAsItStands) {

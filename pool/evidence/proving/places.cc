@@ -50,9 +50,12 @@ std::optional<std::vector<EntryRun>> runs_of(std::span<const SealRow> seals, std
 }
 
 std::optional<std::size_t> find_entry(std::string_view entries, std::string_view event_id) {
+  const auto id = event::uuid_bytes(event_id);
+  if (!id) return std::nullopt;
+  const auto is_byte = [](std::uint8_t byte, char of_id) { return byte == static_cast<std::uint8_t>(of_id); };
   for (std::size_t at = 0; at * kEntryBytes < entries.size(); ++at) {
     const auto entry = Entry::read(entries.substr(at * kEntryBytes, kEntryBytes));
-    if (entry && event::format_uuid(entry->event_id) == event_id) return at;
+    if (entry && std::ranges::equal(entry->event_id, *id, is_byte)) return at;
   }
   return std::nullopt;
 }

@@ -92,8 +92,8 @@ awaitable<tl::expected<postgres::Result, LogError>> LogReader::query(
       .kind = Kind::kUnavailable, .detail = result.error().detail, .postgres = std::move(result.error())});
 }
 
-LogReader::Answer<LogReader::SealedBatch> LogReader::sealed(std::int64_t batch) {
-  if (last_ && last_->batch == batch) co_return *last_;
+LogReader::Answer<const LogReader::SealedBatch*> LogReader::sealed(std::int64_t batch) {
+  if (last_ && last_->batch == batch) co_return &*last_;
   auto of_seal = numbers(batch);
   const auto found = co_await query(kFindSeal, std::move(of_seal));
   if (!found) co_return tl::unexpected(found.error());
@@ -107,13 +107,13 @@ LogReader::Answer<LogReader::SealedBatch> LogReader::sealed(std::int64_t batch) 
   if (!rows) co_return tl::unexpected(rows.error());
   auto kept = read_kept(*rows);
   last_ = SealedBatch{.batch = batch, .kept = std::move(kept[batch]), .seal = std::move(seal)};
-  co_return *last_;
+  co_return &*last_;
 }
 
 LogReader::Answer<EntryPlace> LogReader::find(std::string event_id, std::int64_t batch) {
   const auto of_batch = co_await sealed(batch);
   if (!of_batch) co_return tl::unexpected(of_batch.error());
-  auto place = place_of(event_id, batch, of_batch->kept, of_batch->seal);
+  auto place = place_of(event_id, batch, (*of_batch)->kept, (*of_batch)->seal);
   if (!place)
     co_return tl::unexpected(LogError{.kind = Kind::kNoEntry, .detail = "the log has no entry of the event"});
   co_return *std::move(place);
@@ -159,6 +159,22 @@ LogReader::Answer<Logged> LogReader::look_in_batch(std::string event_id, std::in
   const auto at = some ? find_entry(*some, event_id) : std::nullopt;
   if (!at) co_return is_broken("the batch that its row names has no entry of it");
   co_return Logged{.kind = Logged::Kind::kPending, .entry = some->substr(*at * kEntryBytes, kEntryBytes)};
+}
+
+LogReader::Answer<std::vector<LoggedRow>> LogReader::look_at(std::span<const event::Event> events,
+                                                             tlog::Checkpoint checkpoint, tlog::Note note,
+                                                             EntryWriter& writer) {
+  const auto batches = co_await batches_of(events);
+  if (!batches) co_return tl::unexpected(batches.error());
+  std::vector<LoggedRow> rows;
+  for (std::size_t i = 0; i < events.size(); ++i) {
+    LoggedRow& row = rows.emplace_back(LoggedRow{.batch = (*batches)[i]});
+    if (!row.batch) continue;
+    auto logged = co_await look(events[i].event_id, *row.batch, checkpoint, note, writer);
+    if (!logged) co_return tl::unexpected(logged.error());
+    row.logged = *std::move(logged);
+  }
+  co_return rows;
 }
 
 LogReader::Answer<std::vector<std::optional<std::int64_t>>> LogReader::batches_of(

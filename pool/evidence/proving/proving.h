@@ -41,6 +41,11 @@ struct LogError {
   postgres::Error postgres{};
 };
 
+// What there is of an event that is stored.
+struct LoggedRow {
+  std::optional<std::int64_t> batch{};  // that its row names
+  Logged logged{};
+};
 struct TaggedEntry {
   std::int64_t batch = 0;
   Entry entry{};
@@ -69,6 +74,9 @@ class LogReader {
   // key.
   Answer<Logged> look(std::string event_id, std::int64_t batch, tlog::Checkpoint checkpoint, tlog::Note note,
                       EntryWriter& writer);
+  // The same of each of these events, in their order.
+  Answer<std::vector<LoggedRow>> look_at(std::span<const event::Event> events, tlog::Checkpoint checkpoint,
+                                         tlog::Note note, EntryWriter& writer);
   // Batches that the rows of these events name, in their order: no value where one names none, or is gone.
   Answer<std::vector<std::optional<std::int64_t>>> batches_of(std::span<const event::Event> events);
   // Entries with this tag in the next few batches from `range.second` down to `range.first`.
@@ -94,7 +102,8 @@ class LogReader {
 
   boost::asio::awaitable<tl::expected<postgres::Result, LogError>> query(
       std::string_view sql, std::vector<postgres::Parameter> parameters);
-  Answer<SealedBatch> sealed(std::int64_t batch);
+  // In `last_`.
+  Answer<const SealedBatch*> sealed(std::int64_t batch);
   // Into `known_`.
   Answer<bool> read_hashes(std::vector<tlog::Kept> wanted);
   Answer<tlog::Proof> make(tlog::Plan plan);

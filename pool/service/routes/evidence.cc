@@ -1,5 +1,6 @@
 #include "pool/service/routes/evidence.h"
 
+#include <span>
 #include <utility>
 
 #include <nlohmann/json.hpp>
@@ -71,6 +72,15 @@ Response failed(const LogError& error, const Request& request) {
       break;
   }
   return broken(request, error.detail);
+}
+
+awaitable<std::optional<ShownLog>> shown_log(const EvidenceContext& context) {
+  auto note = co_await context.checkpoint(context.deadline());
+  auto key = context.key();
+  if (!note || !key) co_return std::nullopt;
+  auto checkpoint = tlog::Checkpoint::read(note->text);
+  if (!checkpoint) co_return std::nullopt;
+  co_return ShownLog{*std::move(note), *std::move(checkpoint), std::move(key)};
 }
 
 std::optional<Response> refuse(const EvidenceContext& context, const Request& request) {
@@ -152,19 +162,15 @@ struct Routes {
     if (!key || !checkpoint) co_return no_log(request);
     auto leased = co_await context.reader.lease(context.database, deadline);
     if (!leased) co_return failed(leased.error(), request);
-    postgres::Connection& connection = *leased->connection;
-    std::vector<postgres::Parameter> of{event.event_id, runtime::format_timestamp(event.event_timestamp)};
-    const auto row = co_await connection.query(
-        "SELECT batch FROM audit_events WHERE event_id = $1::uuid AND event_timestamp = $2::timestamptz",
-        std::move(of), deadline);
-    if (!row) co_return failed(tables::to_store_error(row.error()), request);
-    std::int64_t batch = 0;
-    if (row->rows.size() != 1 || !evidence::read_number(row->rows[0].at(0), batch))
+    evidence::LogReader reader(*leased->connection, deadline);
+    const auto batches = co_await reader.batches_of(std::span(&event, 1));
+    if (!batches) co_return failed(batches.error(), request);
+    const auto batch = batches->front();
+    if (!batch)
       co_return http::problem(ProblemKind::kNotProven,
                               "the event has no entry: it was stored by an earlier release or without a key",
                               request.path);
-    evidence::LogReader reader(connection, deadline);
-    const auto place = co_await reader.find(event.event_id, batch);
+    const auto place = co_await reader.find(event.event_id, *batch);
     if (!place) co_return failed(place.error(), request);
     if (place->seq >= checkpoint->size) co_return not_sealed(request);
     const auto entry = evidence::EntryWriter(key->keys).entry_of_row(event);

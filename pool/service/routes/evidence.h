@@ -12,6 +12,7 @@
 #include <boost/asio/awaitable.hpp>
 
 #include "pool/common/http/router.h"
+#include "pool/common/tlog/checkpoint.h"
 #include "pool/common/tlog/note.h"
 #include "pool/evidence/proving/log_key.h"
 #include "pool/evidence/proving/proving.h"
@@ -40,6 +41,13 @@ struct EvidenceContext {
 // What could not be read of the log, or does not agree with what was signed.
 http::Response failed(const evidence::LogError& error, const http::Request& request);
 http::Response no_log(const http::Request& request);  // 503
+// The log as a checkpoint shows it now, and its key; no value: no_log.
+struct ShownLog {
+  tlog::Note note;
+  tlog::Checkpoint checkpoint;
+  std::shared_ptr<const evidence::LogKey> key;
+};
+boost::asio::awaitable<std::optional<ShownLog>> shown_log(const EvidenceContext& context);
 // To who may not read the system database, or while PostgreSQL cannot be read.
 std::optional<http::Response> refuse(const EvidenceContext& context, const http::Request& request);
 

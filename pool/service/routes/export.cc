@@ -5,7 +5,6 @@
 #include <chrono>
 #include <map>
 #include <memory>
-#include <span>
 #include <utility>
 #include <vector>
 
@@ -16,7 +15,6 @@
 #include "pool/common/http/problem.h"
 #include "pool/common/json/json.h"
 #include "pool/common/runtime/clock.h"
-#include "pool/common/runtime/log.h"
 #include "pool/event/address.h"
 #include "pool/event/serialize.h"
 #include "pool/event/text.h"
@@ -55,7 +53,7 @@ FieldError wrong(std::string field, std::string_view given, const std::string& a
   return {std::move(field), "got " + event::quoted(given) + "; allowed: " + allowed};
 }
 
-std::optional<bool> flag(const Request& request, const char* name, event::FieldErrors& errors) {
+bool flag(const Request& request, const char* name, event::FieldErrors& errors) {
   const std::string_view given = request.query_value(name).value_or("");
   if (given.empty() || given == "false") return false;
   if (given != "true") errors.push_back(wrong(name, given, "true, false"));
@@ -83,8 +81,8 @@ tl::expected<ExportQuery, event::FieldErrors> read_query(const Request& request,
     for (const auto& [name, of_list] : kNames)
       if (error.field == of_list) error.field = name;
   }
-  query.detached = flag(request, "include_detached_signature", errors).value_or(false);
-  if (flag(request, "redact_pii", errors).value_or(false))
+  query.detached = flag(request, "include_detached_signature", errors);
+  if (flag(request, "redact_pii", errors))
     errors.push_back(wrong("redact_pii", "true", "false: personal data is masked in no export yet"));
   const std::string_view format = request.query_value("format").value_or("");
   if (!format.empty() && format != "json") errors.push_back(wrong("format", format, "json"));
@@ -118,14 +116,8 @@ struct Exported {
 
 class Export {
  public:
-  Export(const EvidenceContext& context, const Request& request, ExportQuery query,
-         std::shared_ptr<const evidence::LogKey> key, tlog::Note note, tlog::Checkpoint checkpoint)
-      : context_(context),
-        request_(request),
-        query_(std::move(query)),
-        key_(std::move(key)),
-        note_(std::move(note)),
-        checkpoint_(std::move(checkpoint)) {}
+  Export(const EvidenceContext& context, const Request& request, ExportQuery query, ShownLog log)
+      : context_(context), request_(request), query_(std::move(query)), log_(std::move(log)) {}
 
   awaitable<Response> run(std::string exporter) {
     auto refusal = co_await take_events();
@@ -169,16 +161,10 @@ class Export {
     auto leased = co_await context_.reader.lease(context_.database, deadline_);
     if (!leased) co_return failed(leased.error(), request_);
     evidence::LogReader reader(*leased->connection, deadline_);
-    const auto batches = co_await reader.batches_of(events);
-    if (!batches) co_return failed(batches.error(), request_);
+    const auto rows = co_await reader.look_at(events, log_.checkpoint, log_.note, writer_);
+    if (!rows) co_return failed(rows.error(), request_);
     for (std::size_t i = 0; i < events.size(); ++i) {
-      Logged logged;
-      if (const auto batch = (*batches)[i]) {
-        auto looked = co_await reader.look(events[i].event_id, *batch, checkpoint_, note_, writer_);
-        if (!looked) co_return failed(looked.error(), request_);
-        logged = *std::move(looked);
-      }
-      add(std::move(events[i]), logged);
+      add(std::move(events[i]), (*rows)[i].logged);
       if (exported_.bytes > kMaxBytes)
         co_return failed(tables::StoreError{.kind = tables::StoreError::Kind::kPageTooLarge,
                                             .detail = "the events of this export hold more than 32 MiB; "
@@ -218,11 +204,11 @@ class Export {
     bytes += "]";
     const encoding::Sha256 digest = digester_.sha256(bytes);
     tlog::Note note{
-        .text = std::string(kForm) + "\n" + checkpoint_.origin + "\n" + runtime::format_timestamp(now) +
+        .text = std::string(kForm) + "\n" + log_.checkpoint.origin + "\n" + runtime::format_timestamp(now) +
                 "\n" + std::to_string(exported_.total) + "\n" +
                 encoding::encode_base64({reinterpret_cast<const char*>(digest.data()), digest.size()}) +
                 "\n" + query_.filters.dump() + "\n"};
-    note.signatures.push_back(key_->signer.sign(note.text, {}));
+    note.signatures.push_back(log_.key->signer.sign(note.text, {}));
     return note;
   }
 
@@ -265,7 +251,7 @@ class Export {
         {"total_events", exported_.total},
         {"signature", encoding::encode_base64(note.signatures[0].bytes)},
         {"signature_algorithm", "Ed25519"},
-        {"certificate_fingerprint", encoding::sha256_hex(key_->signer.public_text())},
+        {"certificate_fingerprint", encoding::sha256_hex(log_.key->signer.public_text())},
         {"exported_by", exporter}};
     const ordered_json verification = {{"total_events_verified", judged},
                                        {"valid_chain_events", exported_.valid},
@@ -280,7 +266,7 @@ class Export {
     Response response = json(200, "{\"export_metadata\":" + text(metadata) + ",\"events\":[");
     response.pieces = std::move(exported_.items);
     std::string end = "],\"hash_chain_verification\":" + text(verification);
-    end += ",\"checkpoint\":" + text(note_.write());
+    end += ",\"checkpoint\":" + text(log_.note.write());
     if (query_.detached) end += ",\"detached_signature\":" + text(note.write());
     response.pieces.push_back(end + "}");
     return response;
@@ -290,12 +276,10 @@ class Export {
   const Request& request_;
   const ExportQuery query_;
   const reading::Reader::Deadline deadline_ = context_.deadline();
-  const std::shared_ptr<const evidence::LogKey> key_;
-  evidence::EntryWriter writer_{key_->keys};
+  const ShownLog log_;
+  evidence::EntryWriter writer_{log_.key->keys};
   encoding::Digester digester_;
   tlog::Hasher hasher_;
-  const tlog::Note note_;
-  const tlog::Checkpoint checkpoint_;
   std::map<std::string, std::string> before_;  // hash of the last event, by correlation
   Exported exported_;
 };
@@ -317,11 +301,9 @@ struct Route {
     if (exporter.empty()) co_return auth::refused(request, auth::Refusal::kMissingHeader);
     const auto place = at_once.enter();
     if (!place) co_return AtOnce::full(request);
-    const auto note = co_await context.checkpoint(context.deadline());
-    auto key = context.key();
-    const auto checkpoint = note ? tlog::Checkpoint::read(note->text) : tl::unexpected(std::string());
-    if (!note || !key || !checkpoint) co_return no_log(request);
-    Export one(context, request, *std::move(query), std::move(key), *note, *checkpoint);
+    auto log = co_await shown_log(context);
+    if (!log) co_return no_log(request);
+    Export one(context, request, *std::move(query), *std::move(log));
     Response response = co_await one.run(exporter);
     co_return response;
   }

@@ -28,7 +28,6 @@ namespace {
 using boost::asio::awaitable;
 using evidence::Chain;
 using evidence::ChainReport;
-using evidence::Logged;
 using http::Request;
 using http::Response;
 using nlohmann::ordered_json;
@@ -103,20 +102,19 @@ std::string to_json(const std::string& correlation_id, const ChainReport& report
 class Verification {
  public:
   Verification(const EvidenceContext& context, const Request& request, std::string correlation_id,
-               const evidence::Keys& keys, tlog::Note note, tlog::Checkpoint checkpoint)
+               ShownLog log)
       : context_(context),
         request_(request),
         correlation_id_(std::move(correlation_id)),
-        note_(std::move(note)),
-        checkpoint_(std::move(checkpoint)),
-        writer_(keys),
-        chain_(keys, correlation_id_) {}
+        log_(std::move(log)),
+        writer_(log_.key->keys),
+        chain_(log_.key->keys, correlation_id_) {}
 
   awaitable<Response> run() {
     auto refusal = co_await take_events();
     if (!refusal && complete_) refusal = co_await look_for_others();
     co_return refusal ? std::move(*refusal)
-                      : json(200, to_json(correlation_id_, chain_.report(), complete_, note_));
+                      : json(200, to_json(correlation_id_, chain_.report(), complete_, log_.note));
   }
 
  private:
@@ -150,14 +148,10 @@ class Verification {
     auto leased = co_await context_.reader.lease(context_.database, deadline_);
     if (!leased) co_return failed(leased.error(), request_);
     evidence::LogReader reader(*leased->connection, deadline_);
-    const auto batches = co_await reader.batches_of(events);
-    if (!batches) co_return failed(batches.error(), request_);
-    for (std::size_t i = 0; i < events.size(); ++i) {
-      const auto batch = (*batches)[i];
-      const auto logged = co_await look(reader, events[i].event_id, batch);
-      if (!logged) co_return failed(logged.error(), request_);
-      chain_.take(events[i], batch, *logged);
-    }
+    const auto rows = co_await reader.look_at(events, log_.checkpoint, log_.note, writer_);
+    if (!rows) co_return failed(rows.error(), request_);
+    for (std::size_t i = 0; i < events.size(); ++i)
+      chain_.take(events[i], (*rows)[i].batch, (*rows)[i].logged);
     co_return std::nullopt;
   }
 
@@ -200,30 +194,22 @@ class Verification {
     auto leased = co_await context_.reader.lease(context_.database, deadline_);
     if (!leased) co_return failed(leased.error(), request_);
     evidence::LogReader reader(*leased->connection, deadline_);
-    std::optional<std::int64_t> batch = tagged.batch;
     if (*event) {
-      const auto named = co_await reader.batches_of(std::span(&**event, 1));
-      if (!named) co_return failed(named.error(), request_);
-      batch = named->front();
+      const auto rows = co_await reader.look_at(std::span(&**event, 1), log_.checkpoint, log_.note, writer_);
+      if (!rows) co_return failed(rows.error(), request_);
+      chain_.found(tagged.entry, *event, rows->front().batch, rows->front().logged);
+      co_return std::nullopt;
     }
-    const auto logged = co_await look(reader, event_id, batch);
+    const auto logged = co_await reader.look(event_id, tagged.batch, log_.checkpoint, log_.note, writer_);
     if (!logged) co_return failed(logged.error(), request_);
-    chain_.found(tagged.entry, *event, batch, *logged);
+    chain_.found(tagged.entry, std::nullopt, tagged.batch, *logged);
     co_return std::nullopt;
-  }
-
-  evidence::LogReader::Answer<Logged> look(evidence::LogReader& reader, std::string event_id,
-                                           std::optional<std::int64_t> batch) {
-    if (!batch) co_return Logged{};
-    auto logged = co_await reader.look(std::move(event_id), *batch, checkpoint_, note_, writer_);
-    co_return logged;
   }
 
   const EvidenceContext& context_;
   const Request& request_;
   const std::string correlation_id_;
-  const tlog::Note note_;
-  const tlog::Checkpoint checkpoint_;
+  const ShownLog log_;
   const runtime::TimePoint until_ = runtime::steady_now() + kLooksFor;
   const reading::Reader::Deadline deadline_ = context_.deadline();
   evidence::EntryWriter writer_;
@@ -241,11 +227,9 @@ struct Route {
     if (auto refusal = refuse(context, request)) co_return std::move(*refusal);
     const auto place = at_once.enter();
     if (!place) co_return AtOnce::full(request);
-    const auto note = co_await context.checkpoint(context.deadline());
-    const auto key = context.key();
-    const auto checkpoint = note ? tlog::Checkpoint::read(note->text) : tl::unexpected(std::string());
-    if (!note || !key || !checkpoint) co_return no_log(request);
-    Verification verification(context, request, *std::move(correlation_id), key->keys, *note, *checkpoint);
+    auto log = co_await shown_log(context);
+    if (!log) co_return no_log(request);
+    Verification verification(context, request, *std::move(correlation_id), *std::move(log));
     Response response = co_await verification.run();
     co_return response;
   }
