@@ -54,7 +54,8 @@ class CutTest : public testing::LogDatabaseTest {
 
   // One transaction that commits a batch; ids are of a clock that is not the order of commits.
   awaitable<void> write_one(postgres::Session& session, std::uint64_t number) {
-    const auto batch = static_cast<std::int64_t>(number * 1000 + random_() % 20'000'000);
+    const auto batch =
+        static_cast<std::int64_t>((number * 1000 + random_() % 20'000'000) * 1000 + number % 1000);
     const std::string insert = insert_batch(batch, number);
     const std::string id = "'held " + std::to_string(number) + "'";
     written_[number].began = ++clock_of_events_;
