@@ -155,6 +155,7 @@ asio::awaitable<bool> Connection::serve_one() {
     const bool keep_alive = rejected.keep_alive && !context_->closing;
     waits_since_.reset();
     auto exchange = to_observe(rejected.request);
+    rejected.answer->headers.emplace_back("Server-Timing", server_timing(runtime::steady_now() - began));
     const unsigned status = rejected.answer->status;
     const std::size_t size = body_size(*rejected.answer);
     const bool told = co_await write(*rejected.answer, rejected.request, keep_alive, nullptr);
@@ -219,8 +220,9 @@ asio::awaitable<Response> Connection::answer(Incoming& incoming) {
   co_return failed(request, thrown);
 }
 
-// The request's memory becomes the answer's.
+// The request's memory becomes the answer's. What the first piece of one with `more` takes is held already.
 bool Connection::pays_for(const Response& response, Reservation& reservation) const {
+  if (response.more) return true;
   const std::size_t size = body_size(response);
   if (reservation.become(size)) return true;
   if (size > kAlwaysSent) return false;
@@ -237,10 +239,11 @@ asio::awaitable<bool> Connection::write(Response& response, const Request& reque
   const bool with_body = request.method != "HEAD" && may_have_body(response.status);
   answer_.emplace(pace_of_sending(context_->limits.pace), runtime::steady_now());
   std::size_t left = body_size(response);
-  const auto sent = [&left, reservation](std::string& piece) {
+  const bool gives_back = reservation != nullptr && !response.more;
+  const auto sent = [&left, gives_back, reservation](std::string& piece) {
     left -= piece.size();
     piece = {};
-    if (reservation != nullptr) reservation->become(left);
+    if (gives_back) reservation->become(left);
   };
   auto next = response.pieces.begin();
   std::string& first = response.body.empty() && next != response.pieces.end() ? *next++ : response.body;

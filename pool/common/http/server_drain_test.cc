@@ -1,7 +1,6 @@
 #include <atomic>
 #include <future>
 #include <memory>
-#include <system_error>
 #include <thread>
 #include <vector>
 
@@ -20,15 +19,7 @@ using testing::echo;
 using testing::held_by;
 using testing::kGet;
 using testing::LoopbackServer;
-
-bool refuses_connections(std::uint16_t port) {
-  try {
-    const Client client(port);
-    return false;
-  } catch (const std::system_error& error) {
-    return error.code() == std::errc::connection_refused;
-  }
-}
+using testing::refuses_connections;
 
 TEST(Drain, WithoutConnectionsIsImmediateAndClosesThePort) {
   LoopbackServer server({}, echo);

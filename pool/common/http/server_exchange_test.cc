@@ -29,7 +29,9 @@ TEST(Exchange, ObserversHearOfEveryRequest) {
                           "POST /a?b=c HTTP/1.1\r\nHost: h\r\nX-Request-Id: r-1\r\nContent-Length: 3\r\n"
                           "Traceparent: 00-4bf92f3577b34da6a3ce929d0e0e4736-00f067aa0ba902b7-01\r\n\r\nabc");
   EXPECT_THAT(answer.header("server-timing"), MatchesRegex("total;dur=[0-9]+[.][0-9]{3}"));
-  EXPECT_EQ(ask(server.port(), "POST / HTTP/1.1\r\nHost: h\r\nContent-Length: 101\r\n\r\n").status, 413U);
+  const auto refused = ask(server.port(), "POST / HTTP/1.1\r\nHost: h\r\nContent-Length: 101\r\n\r\n");
+  EXPECT_EQ(refused.status, 413U);
+  EXPECT_THAT(refused.header("server-timing"), MatchesRegex("total;dur=[0-9]+[.][0-9]{3}"));
   ASSERT_TRUE(testing::eventually([&] {
     const std::lock_guard lock(*mutex);
     return heard->size() == 2;

@@ -5,6 +5,7 @@
 #include <stdexcept>
 #include <string>
 #include <thread>
+#include <utility>
 
 #include <boost/asio/steady_timer.hpp>
 #include <boost/asio/this_coro.hpp>
@@ -142,6 +143,7 @@ TEST(ServerStream, EndsWithAWholePieceWhenTheServerDrains) {
   EXPECT_EQ(read_bytes(client, 7), "2\r\n1\n\r\n");
   ASSERT_TRUE(eventually([&] { return numbers.asked == 2; }));
   std::thread drain([&] { EXPECT_TRUE(server.drain(10s)); });
+  EXPECT_TRUE(eventually([&] { return testing::refuses_connections(server.port()); }));
   numbers.allowed = 2;
   const std::string rest = client.read_to_end();
   drain.join();
@@ -162,6 +164,33 @@ TEST(ServerStream, WhoDoesNotReadIsNotReadFor) {
   ASSERT_TRUE(eventually([&] { return numbers.asked >= 1; }));
   EXPECT_TRUE(eventually([&] { return server.memory_held() == 0; }));
   EXPECT_LT(numbers.asked, 10);
+}
+
+// What the handler holds for the first piece counts until that is sent, though its size is not told before.
+TEST(ServerStream, WhatWasHeldBeforeItBeganCountsUntilItIsSent) {
+  constexpr std::size_t kBytes = std::size_t{4} * 1024 * 1024;
+  std::atomic<bool> may_go{false};
+  const LoopbackServer server({}, [&](Request& request) -> awaitable<Response> {
+    if (!request.reserve(kBytes)) throw std::runtime_error("no memory");
+    const auto first = std::make_shared<std::optional<std::string>>(std::string(kBytes, 'x'));
+    Response response;
+    response.more = [&may_go, first]() -> awaitable<std::optional<std::string>> {
+      boost::asio::steady_timer timer(co_await boost::asio::this_coro::executor);
+      while (!may_go) {
+        timer.expires_after(1ms);
+        co_await timer.async_wait(boost::asio::use_awaitable);
+      }
+      co_return std::exchange(*first, std::nullopt);
+    };
+    co_return response;
+  });
+  Client client(server.port());
+  client.send("GET / HTTP/1.1\r\nHost: h\r\nConnection: close\r\n\r\n");
+  ASSERT_TRUE(client.read(false));  // its head is there, and nothing of it was sent yet
+  EXPECT_GE(server.memory_held(), kBytes);
+  may_go = true;
+  EXPECT_GT(client.read_to_end().size(), kBytes);
+  EXPECT_TRUE(eventually([&] { return server.memory_held() == 0; }));
 }
 
 TEST(ServerStream, GivesTheMemoryOfEachPieceBack) {

@@ -224,6 +224,15 @@ void Client::reset() {
   ::close(std::exchange(fd_, -1));
 }
 
+bool refuses_connections(std::uint16_t port) {
+  try {
+    const Client client(port);
+    return false;
+  } catch (const std::system_error& error) {
+    return error.code() == std::errc::connection_refused;
+  }
+}
+
 Answer ask(std::uint16_t port, std::string_view request) {
   Client client(port);
   client.send(request);

@@ -80,6 +80,9 @@ class Client {
 // One request on a connection of its own.
 Answer ask(std::uint16_t port, std::string_view request);
 
+// Nobody listens there, or not any more.
+bool refuses_connections(std::uint16_t port);
+
 // Answers 200 with method, path, query, headers and body as a JSON object.
 boost::asio::awaitable<Response> echo(Request& request);
 
