@@ -1,5 +1,6 @@
 #include "pool/common/json/json.h"
 
+#include <algorithm>
 #include <charconv>
 #include <limits>
 
@@ -11,6 +12,28 @@ const Json& null() {
   return instance;
 }
 
+// An index as RFC 6901 has it: no sign, no zero ahead.
+const Json& element(const Json& array, std::string_view token) {
+  const bool is_index = token == "0" || (!token.empty() && token.front() >= '1' && token.front() <= '9');
+  const auto index = is_index ? parse_integer(token) : std::nullopt;
+  return index && static_cast<std::uint64_t>(*index) < array.size() ? array[static_cast<std::size_t>(*index)]
+                                                                    : null();
+}
+
+std::string unescaped(std::string_view token) {
+  std::string text;
+  for (std::size_t i = 0; i < token.size(); ++i) {
+    const bool escape = token[i] == '~' && i + 1 < token.size();
+    text += !escape ? token[i] : token[++i] == '1' ? '/' : '~';
+  }
+  return text;
+}
+
+const Json& step(const Json& json, std::string_view token) {
+  if (json.is_array()) return element(json, token);
+  return token.find('~') == std::string_view::npos ? member(json, token) : member(json, unescaped(token));
+}
+
 }  // namespace
 
 const Json& member(const Json& json, std::string_view key) {
@@ -20,8 +43,13 @@ const Json& member(const Json& json, std::string_view key) {
 }
 
 const Json& at(const Json& json, const char* pointer) {
-  const Json::json_pointer path(pointer);
-  return json.contains(path) ? json[path] : null();
+  const Json* found = &json;
+  for (std::string_view rest(pointer); !rest.empty() && !found->is_null();) {
+    const std::size_t end = std::min(rest.find('/', 1), rest.size());
+    found = &step(*found, rest.substr(1, end - 1));
+    rest.remove_prefix(end);
+  }
+  return *found;
 }
 
 std::string text_of(const Json& value) {

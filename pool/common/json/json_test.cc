@@ -17,6 +17,53 @@ TEST(Json, FindsWhatIsThere) {
   EXPECT_EQ(integer_at(kObject, "/negative", 3), -7);
 }
 
+TEST(Json, PointersAreThoseOfTheLibrary) {
+  const Json json = Json::parse(R"({"": 1, "a": {"": 2, "b/c": [1, [2, 3], {"x~y": 4, "~1": 5}], "0": 6},
+      "l": [0, 1, 2, 3, 4, 5, 6, 7, 8, 9, 10], "n": null, "t": "text"})");
+  for (const char* pointer : {"",
+                              "/",
+                              "//",
+                              "/a",
+                              "/a/",
+                              "/a//",
+                              "/a/b~1c",
+                              "/a/b~1c/",
+                              "/a/b~1c/0",
+                              "/a/b~1c/1/1",
+                              "/a/b~1c/2/x~0y",
+                              "/a/b~1c/2/~01",
+                              "/a/b~1c/3",
+                              "/a/b~1c/-",
+                              "/a/b~1c/-1",
+                              "/a/b~1c/+1",
+                              "/a/b~1c/00",
+                              "/a/b~1c/01",
+                              "/a/b~1c/1x",
+                              "/a/b~1c/1/",
+                              "/a/0",
+                              "/a/1",
+                              "/l/9",
+                              "/l/10",
+                              "/l/11",
+                              "/l/010",
+                              "/l/99999999999999999999",
+                              "/n",
+                              "/n/a",
+                              "/t",
+                              "/t/0",
+                              "/t/",
+                              "/x",
+                              "/x/y"}) {
+    const Json::json_pointer path(pointer);
+    bool is_there = false;
+    try {
+      is_there = json.contains(path);
+    } catch (const Json::exception&) {  // an index that no number holds
+    }
+    EXPECT_EQ(at(json, pointer), is_there ? json[path] : Json()) << pointer;
+  }
+}
+
 TEST(Json, WhatIsAbsentReadsAsTheFallback) {
   EXPECT_TRUE(member(kObject, "b").is_null());
   EXPECT_TRUE(at(kObject, "/a/b~1c/2").is_null());
