@@ -51,7 +51,8 @@ Fate fate_of(Random& random, Kind kind) {
     case Kind::kWrite:
       return draw<Fate>(random, {{5, Fate::kCut},
                                  {8, Fate::kLost},
-                                 {6, Fate::kLate},
+                                 {3, Fate::kLate},
+                                 {6, Fate::kOvertaken},
                                  {5, Fate::kTruncated},
                                  {4, Fate::kDelayed},
                                  {14, Fate::kRefused},
@@ -81,6 +82,7 @@ std::string_view name(Fate fate) {
                                          "cut",
                                          "answer lost",
                                          "carried out late",
+                                         "overtaken",
                                          "answer truncated",
                                          "refused",
                                          "done, answered 504",

@@ -15,6 +15,7 @@ enum class Fate {
   kCut,          // the connection ends, and the API server has heard nothing
   kLost,         // it was carried out, and the connection ends without an answer
   kLate,         // the connection ends; it is carried out some time after that
+  kOvertaken,    // or once another has written something else in its place
   kTruncated,    // it was carried out, and the answer ends in its midst
   kRefused,      // with Plan::status, and not carried out
   kSeemsFailed,  // it was carried out, and the answer is 504

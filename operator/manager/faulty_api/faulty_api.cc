@@ -18,6 +18,8 @@
 #include <boost/beast/http/serializer.hpp>
 #include <boost/beast/http/write.hpp>
 
+#include "operator/kube/object.h"
+#include "operator/manager/faulty_api/snapshot.h"
 #include "pool/common/runtime/clock.h"
 #include "pool/common/runtime/coroutine.h"
 
@@ -122,6 +124,11 @@ std::vector<Written> FaultyApi::written() const {
   return written_;
 }
 
+std::string FaultyApi::overwritten() const {
+  const std::lock_guard lock(mutex_);
+  return overwritten_;
+}
+
 asio::awaitable<void> FaultyApi::accept() {
   for (;;) {
     tcp::socket socket = co_await acceptor_.async_accept(asio::use_awaitable);
@@ -219,8 +226,10 @@ asio::awaitable<bool> FaultyApi::answer(Connection& connection, Request request)
   if (plan.fate == Fate::kKilled) setting_.kill();
   if (plan.fate == Fate::kLate)
     runtime::spawn(loop_.get_executor(), "late", carry_out_late(request, asked, plan.wait));
+  if (plan.fate == Fate::kOvertaken && (has(asked.what, "/configmaps/") || has(asked.what, "/statefulsets/")))
+    held_[asked.what].push_back(request);
   if (plan.fate == Fate::kSilent || plan.fate == Fate::kKilled || plan.fate == Fate::kCut ||
-      plan.fate == Fate::kLate) {
+      plan.fate == Fate::kLate || plan.fate == Fate::kOvertaken) {
     close(near, plan.abrupt);
     co_return false;
   }
@@ -254,9 +263,11 @@ asio::awaitable<FaultyApi::Response> FaultyApi::exchange(Connection& connection,
   if (asked.kind == Kind::kWrite) {
     ++writes_;
     if (parser.get().result_int() < 300) {
+      const Json written = Json::parse(parser.get().body(), nullptr, false);
+      release(asked, written);
       const std::lock_guard lock(mutex_);
-      written_.push_back({std::string(request.method_string()), path_of(std::string(request.target())),
-                          Json::parse(parser.get().body(), nullptr, false)});
+      written_.push_back(
+          {std::string(request.method_string()), path_of(std::string(request.target())), written});
     }
   }
   co_return parser.release();
@@ -268,6 +279,30 @@ asio::awaitable<void> FaultyApi::carry_out_late(Request request, Asked asked,
   Connection connection{Stream(beast::tcp_stream(loop_.get_executor()), near_context_)};
   const Response response = co_await exchange(connection, request, asked);
   journal_.add(asked.what + ": carried out, " + std::to_string(response.result_int()));
+}
+
+// Those that would undo what was just written.
+void FaultyApi::release(const Asked& asked, const Json& answer) {
+  const auto held = held_.find(asked.what);
+  if (held == held_.end()) return;
+  std::erase_if(held->second, [&](Request& request) {
+    if (!would_change(answer, Json::parse(request.body(), nullptr, false))) return false;
+    runtime::spawn(loop_.get_executor(), "overtaken",
+                   carry_out_overtaken(std::move(request), asked, kube::resource_version(answer)));
+    return true;
+  });
+}
+
+asio::awaitable<void> FaultyApi::carry_out_overtaken(Request request, Asked asked, std::uint64_t by) {
+  Connection connection{Stream(beast::tcp_stream(loop_.get_executor()), near_context_)};
+  const Response response = co_await exchange(connection, request, asked);
+  const std::string what = asked.what + ": carried out, overtaken by version " + std::to_string(by) + ": " +
+                           std::to_string(response.result_int());
+  journal_.add(what);
+  const bool changed = response.result_int() < 300 &&
+                       kube::resource_version(Json::parse(response.body(), nullptr, false)) > by;
+  const std::lock_guard lock(mutex_);
+  if (changed) overwritten_ += what + "\n";
 }
 
 asio::awaitable<bool> FaultyApi::refuse(Connection& connection, const Request& request, int status) {

@@ -7,6 +7,7 @@
 #include <chrono>
 #include <cstdint>
 #include <functional>
+#include <map>
 #include <memory>
 #include <mutex>
 #include <string>
@@ -77,6 +78,9 @@ class FaultyApi {
   // Writes that the API server was sent, but renewals of the lease.
   int writes() const { return writes_; }
   std::vector<Written> written() const;
+  // Of writes that others had overtaken: those that have taken the place of something newer, for people;
+  // empty: none.
+  std::string overwritten() const;
   // How many requests have had another fate than to be served.
   int faults() const { return struck_; }
 
@@ -96,6 +100,8 @@ class FaultyApi {
   awaitable<std::unique_ptr<Stream>> connect();
   awaitable<Response> exchange(Connection& connection, const Request& request, const Asked& asked);
   awaitable<void> carry_out_late(Request request, Asked asked, std::chrono::milliseconds wait);
+  awaitable<void> carry_out_overtaken(Request request, Asked asked, std::uint64_t by);
+  void release(const Asked& asked, const kube::Json& answer);
   awaitable<bool> refuse(Connection& connection, const Request& request, int status);
   awaitable<void> truncate(Connection& connection, Response response);
   awaitable<void> watch(Connection& connection, Request request, Plan plan);
@@ -114,6 +120,8 @@ class FaultyApi {
   std::atomic<int> struck_ = 0;
   mutable std::mutex mutex_;
   std::vector<Written> written_;
+  std::string overwritten_;
+  std::map<std::string, std::vector<Request>> held_;  // by Asked::what; of the loop's thread
   boost::asio::ssl::context near_context_{boost::asio::ssl::context::tls_server};
   boost::asio::ssl::context far_context_{boost::asio::ssl::context::tls_client};
   boost::asio::io_context loop_{1};

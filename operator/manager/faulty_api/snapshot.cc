@@ -50,6 +50,14 @@ void compare_generations(Json& status) {
   }
 }
 
+bool has_all(const Json& live, const Json& wanted) {
+  if (!wanted.is_object()) return wanted.is_null() || live == wanted;
+  for (auto member = wanted.begin(); member != wanted.end(); ++member) {
+    if (!has_all(json::member(live, member.key()), *member)) return false;
+  }
+  return true;
+}
+
 Json pod_of(const Json& object) {
   const auto& status = json::member(object, "status");
   return {{"phase", json::member(status, "phase")}, {"conditions", json::member(status, "conditions")}};
@@ -166,6 +174,13 @@ std::string strangers(const std::vector<Written>& written, const std::string& na
     if (!of_pools && !of_operator && !claim && !child) text += method + " " + path + "\n";
   }
   return text;
+}
+
+bool would_change(const Json& live, const Json& written) {
+  for (const char* where : {"/metadata/annotations", "/data", "/spec/replicas"}) {
+    if (!has_all(json::at(live, where), json::at(written, where))) return true;
+  }
+  return false;
 }
 
 std::string overdrafts(const std::vector<Written>& written, const std::vector<Step>& steps) {

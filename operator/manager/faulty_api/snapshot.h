@@ -21,6 +21,8 @@ std::string difference(const Snapshot& clean, const Snapshot& other);
 
 // Writes to anything but StoragePools, their children and claims, events, and what is the operator's own.
 std::string strangers(const std::vector<Written>& written, const std::string& name_space);
+// Whether a ConfigMap or StatefulSet would allow something else after this apply or merge patch.
+bool would_change(const kube::Json& live, const kube::Json& written);
 // Where the objects, in the order of their versions, allow more on a server than it can give (S1).
 std::string overdrafts(const std::vector<Written>& written, const std::vector<Step>& steps);
 
