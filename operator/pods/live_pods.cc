@@ -48,10 +48,12 @@ prometheus::Gauge& gauge(prometheus::Registry& registry, const char* name, const
 
 }  // namespace
 
-LivePods::LivePods(std::uint16_t port, const Signer& signer, runtime::Metrics& metrics, Changed changed)
+LivePods::LivePods(std::uint16_t port, const Signer& signer, runtime::Metrics& metrics, Changed changed,
+                   Visit visit)
     : port_(port),
       signer_(signer),
       changed_(std::move(changed)),
+      visit_(std::move(visit)),
       asked_(prometheus::BuildCounter()
                  .Name("storagepool_pod_reports_total")
                  .Help("Times that a pod was asked for its report, by what came of it")
@@ -127,7 +129,9 @@ asio::awaitable<void> LivePods::ask(Task task) {
   Answer answer{.outcome = Outcome::kUnreadable, .failure = "asking it failed"};
   std::unique_ptr<Client> client = client_for(task);
   try {
+    const kube::ObjectKey storage_pool = task.storage_pool;
     answer = co_await exchange(*client, std::move(task));
+    if (visit_ && answer.report) co_await visit_(*client, storage_pool, answer);
   } catch (const std::exception& error) {
     client.reset();
     log::error("asking a pod failed", {{"detail", error.what()}});

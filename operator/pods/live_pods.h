@@ -35,8 +35,13 @@ class LivePods final : public Pods {
   // A StoragePool is to be looked at again. Called from the loop's thread; quick.
   using Changed = std::function<void(const kube::ObjectKey& storage_pool)>;
 
+  // What else is asked of a pod that has answered, over the same connection. On the loop; what it changes of
+  // the answer is kept as the pod's.
+  using Visit = std::function<boost::asio::awaitable<void>(Client&, kube::ObjectKey storage_pool, Answer&)>;
+
   // `port`: the administration port of every pod. `signer` and `metrics` outlive this.
-  LivePods(std::uint16_t port, const Signer& signer, runtime::Metrics& metrics, Changed changed);
+  LivePods(std::uint16_t port, const Signer& signer, runtime::Metrics& metrics, Changed changed,
+           Visit visit = {});
   ~LivePods() override;  // ends what is under way
 
   Answer latest(const kube::ObjectKey& storage_pool, const PodRun& run) const override;
@@ -52,6 +57,7 @@ class LivePods final : public Pods {
   const std::uint16_t port_;
   const Signer& signer_;
   const Changed changed_;
+  const Visit visit_;
   prometheus::Family<prometheus::Counter>& asked_;
   prometheus::Histogram& age_;
   prometheus::Gauge& followed_;

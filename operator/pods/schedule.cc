@@ -36,6 +36,10 @@ void trim(Answer& answer) {
     cut(facts->detail);
     if (auto& refused = facts->refused) cut(refused->detail);
     if (facts->facts) cut(facts->facts->system_identifier);
+    if (auto& log = facts->log) {
+      cut(log->alarm);
+      cut(log->detail);
+    }
     if (auto& trial = facts->trial) {
       cut(trial->target);
       cut(trial->detail);
@@ -70,6 +74,7 @@ Answer essence(Answer answer) {
     }
     if (auto& refused = facts->refused) refused->count = refused->at = 0;
     if (facts->facts) facts->facts->forget_moment();
+    if (auto& log = facts->log) log->size = log->floor = 0;
     if (auto& trial = facts->trial) {
       trial->facts_age_seconds = 0;
       if (trial->facts) trial->facts->forget_moment();
@@ -172,7 +177,7 @@ std::vector<Task> Schedule::take(TimePoint now) {
 Task Schedule::begin(Pod& pod, std::uint64_t id, TimePoint now) {
   pod.under_way = true;
   pod.begun = now;
-  Task task{.id = id, .uid = pod.wanted.run.uid, .ip = pod.wanted.run.ip};
+  Task task{.id = id, .storage_pool = pod.storage_pool, .uid = pod.wanted.run.uid, .ip = pod.wanted.run.ip};
   task.leaving = pod.wanted.leaving;
   const auto& report = pod.answer.report;
   if (pod.wanted.settings && report) {

@@ -35,6 +35,7 @@ inline constexpr std::size_t kMaxTextBytes = 1024;
 // One exchange with a pod: telling it what is wanted, then asking what is in force and what it knows.
 struct Task {
   std::uint64_t id = 0;
+  kube::ObjectKey storage_pool = {};
   std::string uid = {};
   std::string ip = {};
   std::optional<settings::SettingsChange> settings = {};

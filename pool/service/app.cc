@@ -36,8 +36,7 @@
 #include "pool/service/config/startup.h"
 #include "pool/service/ending.h"
 #include "pool/service/leaving.h"
-#include "pool/service/log_key_file.h"
-#include "pool/service/log_upkeep.h"
+#include "pool/service/log_restart.h"
 #include "pool/service/monitor.h"
 #include "pool/service/predecessor.h"
 #include "pool/service/routes/admin.h"
@@ -105,7 +104,6 @@ class App {
   workspaces::Workspaces workspaces_;
   Validation validation_;
   recording::IngestStore event_store_;
-  LogKeyFile log_key_;
   LogUpkeep log_;
   recording::Destinations destinations_;
   std::unique_ptr<journal::Journal> journal_;
@@ -148,9 +146,8 @@ App::App(const Options& options, Startup startup)
       ingest_(executor_, engine_, ingest_limits(options)),
       workspaces_(executor_, engine_, system_database_, workspace_options(options)),
       event_store_(ingest_, [this] { return !postgres_usable(); }),
-      log_key_(options.log_key_file),
       log_({executor_, engine_, system_database_, [this] { return postgres_usable(); },
-            [this](const evidence::Alarm& alarm) { metrics_.alarm(alarm.kind); }}),
+            [this](const evidence::Alarm& alarm) { metrics_.alarm(alarm.kind); }, options.log_key_file}),
       destinations_(workspaces_, system_database_),
       authenticator_(auth_options(options)),
       operator_requests_(options.operator_keys, options.pod_uid, kRereadKeys),
@@ -162,7 +159,9 @@ App::App(const Options& options, Startup startup)
       servers_(executor_, options, metrics_, authenticator_,
                {operator_requests_, settings_, [this] { return report(); },
                 [this] { return monitor_.look(), facts(); }, [this] { return journal_.get(); },
-                [this](bool leaving) { leave(leaving); }, metrics_.refusals("admin")}) {}
+                [this](bool leaving) { leave(leaving); },
+                [this](auto floor) { return report_log(log_, *recording_, destinations_, std::move(floor)); },
+                metrics_.refusals("admin")}) {}
 
 void App::add_routes() {
   workspaces_.on_registry([this](const workspaces::Error* error) { monitor_.read_registry(error); });
@@ -180,9 +179,10 @@ void App::add_routes() {
                          .on_received = [this](auto lag) { metrics_.received(lag); },
                          .on_acknowledged = [this](auto took) { metrics_.acknowledged(took); }});
   add_evidence_routes(
-      api, {reader_, system_database_, deadline, away, [this](auto until) { return log_.checkpoint(until); },
-            [this](auto size, auto until) { return log_.grows(size, until); },
-            [this] { return log_key_.key(); }, *recording_, destinations_});
+      api,
+      {reader_, system_database_, deadline, away, [this](auto until) { return log_.checkpoint(until); },
+       [this] { return log_.witnessed(); }, [this](auto size, auto until) { return log_.grows(size, until); },
+       [this] { return log_.key(); }, *recording_, destinations_});
   add_workspace_routes(api, {workspaces_, deadline, away});
   add_statistics_routes(api, [this] { return figures(); });
   add_openapi_route(api);
@@ -191,9 +191,7 @@ void App::add_routes() {
 }
 
 void App::look_at_log_key() {
-  if (!log_key_.look()) return;
-  ingest_.set_log_keys(log_key_.key()->keys);
-  log_.use(log_key_.key());
+  if (log_.look_at_key()) ingest_.set_log_keys(log_.key()->keys);
 }
 
 // What an earlier run acknowledged is brought into PostgreSQL, also when the journal takes nothing new. A
@@ -245,6 +243,7 @@ settings::FactsReport App::facts() const {
   report.elsewhere = engine_.retired_connections();
   report.trial = changeover_.report(runtime::steady_now());
   report.mounted = background_.mounted_generation();
+  report.log = log_.facts();
   return report;
 }
 
@@ -260,7 +259,7 @@ Snapshot App::snapshot() const {
     if (database.name != system_database_) ++now.workspace_databases;
   }
   now.ingest = ingest_.statistics();
-  now.log_key = log_key_.key() != nullptr;
+  now.log_key = log_.key() != nullptr;
   now.log = log_.figures();
   if (journal_) now.journal = journal_->statistics();
   now.workspaces = workspaces_.counts();

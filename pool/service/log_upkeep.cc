@@ -4,7 +4,11 @@
 #include <span>
 #include <utility>
 
+#include "pool/common/encoding/encoding.h"
+#include "pool/common/runtime/check.h"
 #include "pool/common/runtime/log.h"
+#include "pool/common/tlog/epochs.h"
+#include "pool/evidence/proving/proving.h"
 
 namespace storagepool::service {
 namespace {
@@ -18,16 +22,22 @@ constexpr seconds kQuietPeriod{60};    // where this pod has written nothing
 constexpr seconds kRefusedPeriod{10};  // of looking at a log that is not sealed on
 constexpr seconds kPatience{2};        // for a connection, short, because a drain waits for it
 constexpr seconds kSealTimeout{30};
+constexpr std::chrono::milliseconds kGrowthTimeout{800};  // the operator waits for a second
 
 }  // namespace
 
 LogUpkeep::Log::Log(std::shared_ptr<const LogKey> given)
     : key(std::move(given)), sealer(key->signer.name(), std::span(&key->keys, 1), key->signer) {}
 
-void LogUpkeep::use(std::shared_ptr<const LogKey> key) {
-  log_ = std::make_shared<Log>(std::move(key));
+bool LogUpkeep::look_at_key() {
+  if (!key_file_.look()) return false;
+  log_ = std::make_shared<Log>(key_file_.key());
+  key_ = log_->key;
+  vouched_ = false;
+  put_floor();
   wrote_ = true;
   refused_at_.reset();
+  return true;
 }
 
 void LogUpkeep::wrote(const ingest::Recorded& batch) {
@@ -95,6 +105,7 @@ void LogUpkeep::take(const evidence::SealingResult& result, runtime::TimePoint b
   if (result.fenced) ++figures_.fences;
   if (result.did == Did::kRefused) {
     refused_at_ = looked_at_;
+    if (!result.alarms.empty()) refusal_ = result.alarms.back();
   } else if (result.did != Did::kBusy) {
     refused_at_.reset();
     figures_.size = result.size;
@@ -103,6 +114,7 @@ void LogUpkeep::take(const evidence::SealingResult& result, runtime::TimePoint b
   }
   // What was committed since, and what another pod is at, may be left.
   if (result.did != Did::kNothing || result.cut_age.count() > 0) wrote_ = true;
+  follow_epoch();
   for (const evidence::Alarm& alarm : result.alarms) report(alarm);
   if (result.alarms.empty()) alarm_.clear();
   if (result.fenced)
@@ -144,7 +156,120 @@ awaitable<std::optional<tlog::Note>> LogUpkeep::checkpoint(Deadline deadline) {
   if (!log_ || !parts_.has_schema()) co_return std::nullopt;
   const auto log = log_;
   if (!looked_at_ || runtime::steady_now() - *looked_at_ >= kPeriod) co_await look(deadline);
-  co_return refused_at_ ? std::nullopt : log->sealer.checkpoint();
+  if (refused_at_ || (!vouched_ && !log->sealer.is_as_told())) co_return std::nullopt;
+  auto note = log->sealer.checkpoint();
+  if (const auto cosigned = witnessed(); note && cosigned && cosigned->text == note->text) co_return cosigned;
+  co_return note;
+}
+
+void LogUpkeep::follow_epoch() {
+  const std::string origin = tlog::epoch_origin(log_->key->signer.name(), log_->sealer.epoch());
+  if (origin == key_->signer.name()) return;
+  auto signer = tlog::NoteKey::of_seed(tlog::KeyKind::kLog, origin, log_->key->signer.seed());
+  STORAGEPOOL_INVARIANT(signer, "an origin that names no key", {"epoch", log_->sealer.epoch()});
+  key_ = std::make_shared<const LogKey>(LogKey{*std::move(signer), log_->key->keys});
+  log::warn("the log is in another epoch", {{"key", key_->signer.public_text()}});
+}
+
+void LogUpkeep::put_floor() {
+  if (log_ && kept_) log_->sealer.raise_floor({kept_->checkpoint.size, kept_->checkpoint.root, kept_->epoch});
+}
+
+tl::expected<void, std::string> LogUpkeep::keep(const std::string& note) {
+  auto read = tlog::Note::read(note);
+  if (!read) return tl::unexpected("the floor: " + read.error());
+  auto checkpoint = tlog::Checkpoint::read(read->text);
+  if (!checkpoint) return tl::unexpected("the floor: " + checkpoint.error());
+  const auto epoch = tlog::epoch_of(checkpoint->origin, log_->key->signer.name());
+  if (!epoch)
+    return tl::unexpected("the floor is of the log " + checkpoint->origin + ", and this is " +
+                          log_->key->signer.name());
+  if (kept_ && std::pair(*epoch, checkpoint->size) < std::pair(kept_->epoch, kept_->checkpoint.size))
+    return {};
+  if (kept_ && *checkpoint == kept_->checkpoint) return {};
+  vouched_ = log_->sealer.floor_proven();
+  kept_ = Kept{*std::move(read), *std::move(checkpoint), *epoch};
+  put_floor();
+  looked_at_.reset();
+  return {};
+}
+
+std::optional<tlog::Note> LogUpkeep::witnessed() const {
+  if (!log_ || !kept_ || refused_at_ || !log_->sealer.floor_proven()) return std::nullopt;
+  const tlog::NoteKey& signer = key_->signer;
+  tlog::Note note{.text = kept_->note.text, .signatures = {signer.sign(kept_->note.text, {})}};
+  std::ranges::copy_if(kept_->note.signatures, std::back_inserter(note.signatures),
+                       [&](const tlog::NoteSignature& one) { return one.name != signer.name(); });
+  return note;
+}
+
+std::optional<settings::LogFacts> LogUpkeep::facts() const {
+  if (!log_) return std::nullopt;
+  settings::LogFacts facts;
+  facts.size = static_cast<std::int64_t>(figures_.size);
+  facts.epoch = log_->sealer.epoch();
+  if (kept_ && kept_->epoch == facts.epoch) facts.floor = static_cast<std::int64_t>(kept_->checkpoint.size);
+  if (refused_at_) {
+    facts.alarm = evidence::name_of(refusal_.kind);
+    facts.detail = refusal_.detail;
+  }
+  return facts;
+}
+
+awaitable<tl::expected<settings::LogReport, std::string>> LogUpkeep::answer(settings::LogFloor floor) {
+  if (!log_) co_return tl::unexpected(std::string("there is no key of a log"));
+  if (!floor.checkpoint.empty()) {
+    const auto kept = keep(floor.checkpoint);
+    if (!kept) co_return tl::unexpected(kept.error());
+  }
+  if (!floor.grow) co_return settings::LogReport{};
+  co_return co_await report_growth(runtime::steady_now() + kGrowthTimeout);
+}
+
+awaitable<tl::expected<settings::LogReport, std::string>> LogUpkeep::report_growth(Deadline deadline) {
+  const auto log = log_;
+  const auto floor = kept_;
+  const auto note = co_await checkpoint(deadline);
+  if (!note)
+    co_return tl::unexpected(refused_at_ ? refusal_.detail : std::string("the log has no checkpoint yet"));
+  const auto now = tlog::Checkpoint::read(note->text);
+  if (!now) co_return tl::unexpected(now.error());
+  settings::LogReport report{.checkpoint = note->write(), .vkey = key_->signer.public_text(), .proof = {}};
+  if (!floor || floor->checkpoint.origin != now->origin || floor->checkpoint.size == now->size)
+    co_return report;
+  if (floor->checkpoint.size > now->size)
+    co_return tl::unexpected(std::string("the log was not looked at since the floor was told"));
+  auto lease = co_await parts_.engine.acquire(parts_.database, deadline);
+  if (!lease) co_return tl::unexpected(lease.error().detail);
+  evidence::LogReader reader(**lease, deadline);
+  const auto proof = co_await reader.prove_growth(floor->checkpoint, *now);
+  if (!proof) co_return tl::unexpected(proof.error().detail);
+  for (const tlog::Hash& hash : *proof)
+    report.proof.push_back(
+        encoding::encode_base64({reinterpret_cast<const char*>(hash.data()), hash.size()}));
+  co_return report;
+}
+
+awaitable<tl::expected<std::optional<std::uint64_t>, std::string>> LogUpkeep::restart(std::int64_t epoch,
+                                                                                      bool only_look) {
+  if (!log_ || !parts_.has_schema()) co_return tl::unexpected(std::string("the log cannot be looked at now"));
+  const auto log = log_;
+  const auto deadline = runtime::steady_now() + kGrowthTimeout;
+  auto lease = co_await parts_.engine.acquire(parts_.database, deadline);
+  if (!lease) co_return tl::unexpected(lease.error().detail);
+  if (std::exchange(log->at_work, true)) co_return tl::unexpected(std::string("the log is being looked at"));
+  const std::unique_ptr<bool, void (*)(bool*)> work(&log->at_work, [](bool* at_work) { *at_work = false; });
+  const auto done = co_await log->sealer.restart(**lease, epoch, only_look, deadline);
+  if (!done) co_return tl::unexpected(done.error().detail);
+  if (done->did == Did::kBusy) co_return tl::unexpected(std::string("the log is being sealed"));
+  if (done->did == Did::kRefused) co_return tl::unexpected(done->alarms.back().detail);
+  if (done->did == Did::kNothing) co_return std::nullopt;
+  if (!only_look) {
+    refused_at_.reset();
+    looked_at_.reset();
+    follow_epoch();
+  }
+  co_return done->size;
 }
 
 }  // namespace storagepool::service

@@ -16,6 +16,7 @@
 #include <boost/asio/awaitable.hpp>
 
 #include "pool/common/runtime/clock.h"
+#include "pool/common/settings/admin_wire.h"
 #include "pool/common/runtime/coroutine.h"
 #include "pool/engine/engine.h"
 #include "pool/evidence/sealing/sealer.h"
@@ -44,11 +45,15 @@ class LogUpkeep {
     std::string database;
     std::function<bool()> has_schema;
     std::function<void(const evidence::Alarm&)> on_alarm;  // each time that it is found
+    std::string key_file;
   };
-  explicit LogUpkeep(Parts parts) : parts_(std::move(parts)), seen_(parts_.executor) {}
+  explicit LogUpkeep(Parts parts)
+      : parts_(std::move(parts)), key_file_(parts_.key_file), seen_(parts_.executor) {}
 
-  // From the next sealing on.
-  void use(std::shared_ptr<const LogKey> key);
+  // Reads the file of the key. True when another is in force than before, from the next sealing on.
+  bool look_at_key();
+  // As the log's epoch has it. Null: none has been in force yet.
+  const std::shared_ptr<const LogKey>& key() const { return key_; }
   // A batch was committed.
   void wrote(const ingest::Recorded& batch);
 
@@ -64,6 +69,20 @@ class LogUpkeep {
   boost::asio::awaitable<std::optional<bool>> grows(std::uint64_t size, Deadline deadline);
   const LogFigures& figures() const { return figures_; }
 
+  // What the operator keeps of the log is its floor from now on (admin_wire.h); the answer is about the
+  // newest checkpoint, if it was asked for. The error says why there is none, or why that is no floor of this
+  // log.
+  boost::asio::awaitable<tl::expected<settings::LogReport, std::string>> answer(settings::LogFloor floor);
+  // Begins this epoch of a log that was rolled back, or only looks what it would go on from: how many entries
+  // that has; no value: it has begun, or the log was not rolled back. The error says why it cannot be.
+  boost::asio::awaitable<tl::expected<std::optional<std::uint64_t>, std::string>> restart(std::int64_t epoch,
+                                                                                          bool only_look);
+  // No value without a key.
+  std::optional<settings::LogFacts> facts() const;
+  // The checkpoint that the operator keeps, signed and cosigned, once the log was seen to begin with it and
+  // while it is told.
+  std::optional<tlog::Note> witnessed() const;
+
  private:
   // A key and what goes on with it, for as long as a sealing is under way.
   struct Log {
@@ -72,7 +91,16 @@ class LogUpkeep {
     evidence::Sealer sealer;
     bool at_work = false;
   };
+  struct Kept {
+    tlog::Note note;
+    tlog::Checkpoint checkpoint;
+    std::int64_t epoch = tlog::kFirstEpoch;
+  };
+  void follow_epoch();
   bool is_due() const;
+  tl::expected<void, std::string> keep(const std::string& note);
+  void put_floor();
+  boost::asio::awaitable<tl::expected<settings::LogReport, std::string>> report_growth(Deadline deadline);
   boost::asio::awaitable<void> look(Deadline deadline);
   boost::asio::awaitable<void> audit(postgres::Connection& connection);
   void take(const evidence::SealingResult& result, runtime::TimePoint began);
@@ -80,6 +108,8 @@ class LogUpkeep {
   void failed(const std::string& detail);
 
   Parts parts_;
+  LogKeyFile key_file_;
+  std::shared_ptr<const LogKey> key_;  // that of the file, under the name of the log's epoch
   std::shared_ptr<Log> log_;
   evidence::SelfAudit audit_;
   LogFigures figures_;
@@ -89,8 +119,11 @@ class LogUpkeep {
   runtime::TimePoint seen_at_{};  // when the look began that `figures_.size` is of
   std::optional<runtime::TimePoint> looked_at_;
   std::optional<runtime::TimePoint> refused_at_;
-  std::string failure_;  // logged last; empty: it has gone well since
-  std::string alarm_;    // likewise
+  std::optional<Kept> kept_;  // by the operator
+  bool vouched_ = false;      // the log was seen to begin with a floor, if not with the last one yet
+  evidence::Alarm refusal_;   // why it is not sealed, while `refused_at_` is there
+  std::string failure_;       // logged last; empty: it has gone well since
+  std::string alarm_;         // likewise
 };
 
 }  // namespace storagepool::service

@@ -142,6 +142,18 @@ JournalReport read_journal(Reader& reader) {
   return journal;
 }
 
+LogRestart read_restart(Reader& reader) {
+  return {.epoch = reader.integer("epoch", 2), .reason = reader.text("reason")};
+}
+
+LogFacts read_log(Reader& reader) {
+  return {.size = reader.integer("size"),
+          .floor = reader.integer_or_zero("floor"),
+          .alarm = reader.text_or_empty("alarm"),
+          .detail = reader.text_or_empty("detail"),
+          .epoch = reader.optional_integer("epoch", 1).value_or(1)};
+}
+
 }  // namespace
 
 std::string_view to_string(PostgresFault fault) {
@@ -212,7 +224,24 @@ std::string to_json(const FactsReport& report) {
   if (report.trial) json["trial"] = trial_json(*report.trial);
   if (report.mounted > 0) json["mounted"] = report.mounted;
   if (report.sessions_by_pod) json["sessionsByPod"] = *report.sessions_by_pod;
+  if (const auto& log = report.log)
+    json["log"] = {{"size", log->size},
+                   {"floor", log->floor},
+                   {"alarm", log->alarm},
+                   {"detail", log->detail},
+                   {"epoch", log->epoch}};
   return dump(json);
+}
+
+std::string to_json(const LogFloor& floor) {
+  Json json = {{"checkpoint", floor.checkpoint}, {"grow", floor.grow}};
+  if (const auto& restart = floor.restart)
+    json["restart"] = {{"epoch", restart->epoch}, {"reason", restart->reason}};
+  return dump(json);
+}
+
+std::string to_json(const LogReport& report) {
+  return dump({{"checkpoint", report.checkpoint}, {"vkey", report.vkey}, {"proof", report.proof}});
 }
 
 tl::expected<SettingsChange, Problems> parse_settings_change(std::string_view text) {
@@ -290,6 +319,31 @@ tl::expected<FactsReport, Problems> parse_facts_report(std::string_view text) {
   report.mounted = reader.integer_or_zero("mounted");
   report.sessions_by_pod = reader.object_or_none("sessionsByPod", read_counts);
   if (auto& pods = report.sessions_by_pod; pods && pods->size() > FactsReport::kMostPodsTold) pods.reset();
+  report.log = reader.object_or_none("log", read_log);
+  if (auto problems = reader.take(); !problems.empty()) return tl::unexpected(std::move(problems));
+  return report;
+}
+
+tl::expected<LogFloor, Problems> parse_log_floor(std::string_view text) {
+  const auto json = parse_object(text);
+  if (!json) return tl::unexpected(json.error());
+  Reader reader(*json, "");
+  LogFloor floor;
+  floor.checkpoint = reader.text("checkpoint");
+  floor.grow = reader.boolean_or_false("grow");
+  floor.restart = reader.object_or_none("restart", read_restart);
+  if (auto problems = reader.take(); !problems.empty()) return tl::unexpected(std::move(problems));
+  return floor;
+}
+
+tl::expected<LogReport, Problems> parse_log_report(std::string_view text) {
+  const auto json = parse_object(text);
+  if (!json) return tl::unexpected(json.error());
+  Reader reader(*json, "");
+  LogReport report;
+  report.checkpoint = reader.text("checkpoint");
+  report.vkey = reader.text_or_empty("vkey");
+  report.proof = reader.texts_or_none("proof");
   if (auto problems = reader.take(); !problems.empty()) return tl::unexpected(std::move(problems));
   return report;
 }

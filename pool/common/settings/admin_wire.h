@@ -6,6 +6,8 @@
 //   GET /admin/settings   -> 200 SettingsReport, read back from the engine
 //   PUT /admin/leaving    LeavingChange -> 200 SettingsReport
 //   GET /admin/facts      -> 200 FactsReport, the last that PostgreSQL told this pod, which asks it anew
+//   PUT /admin/log        LogFloor -> 200 LogReport, 409 when the log cannot be told or the floor is
+//   another's
 //
 // Operator and pods may be of different versions: of what the other says, keys that are not known are left
 // alone, and what is not there has its default. A pod tells which settings it was given and does not know,
@@ -131,6 +133,40 @@ struct TrialReport {
   friend bool operator==(const TrialReport&, const TrialReport&) = default;
 };
 
+// The log of the system database, as the pod has last seen it.
+struct LogFacts {
+  std::int64_t size = 0;   // entries
+  std::int64_t floor = 0;  // the size of the floor that it was told, of the same epoch
+  // Why it is not sealed and not shown: "LogRolledBack" (pool/evidence/sealing/sealing.h); empty: it is.
+  std::string alarm{};
+  std::string detail{};
+  std::int64_t epoch = 1;
+  friend bool operator==(const LogFacts&, const LogFacts&) = default;
+};
+
+// What a person has asked for after a rollback: the next epoch of the log, over what there is of it.
+struct LogRestart {
+  std::int64_t epoch = 0;
+  std::string reason{};
+  friend bool operator==(const LogRestart&, const LogRestart&) = default;
+};
+
+// What the operator keeps of the log: a checkpoint of it, cosigned (c2sp.org/tlog-cosignature). A pod signs
+// and shows no log that does not begin with it.
+struct LogFloor {
+  std::string checkpoint{};             // a signed note; empty: nothing is kept yet
+  bool grow = false;                    // the newest checkpoint is asked for
+  std::optional<LogRestart> restart{};  // first
+  friend bool operator==(const LogFloor&, const LogFloor&) = default;
+};
+
+struct LogReport {
+  std::string checkpoint{};        // the newest, a signed note; empty: it was not asked for
+  std::string vkey{};              // that it is signed with
+  std::vector<std::string> proof;  // that it continues the floor (RFC 6962, 2.1.2): hashes, base64
+  friend bool operator==(const LogReport&, const LogReport&) = default;
+};
+
 struct FactsReport {
   static constexpr std::size_t kMostPodsTold = 200;  // within 64 KiB
   std::string target;          // that new sessions are opened to, and `facts` are of: "host:port/database"
@@ -147,6 +183,7 @@ struct FactsReport {
   // How many sessions PostgreSQL shows of each pod of the same StoragePool, gone ones too, read with `facts`.
   // Absent: not known, or too many. Of a name too long for PostgreSQL the end.
   std::optional<std::map<std::string, std::int64_t>> sessions_by_pod{};
+  std::optional<LogFacts> log{};  // absent: it has no key, or the pod is too old to tell
   friend bool operator==(const FactsReport&, const FactsReport&) = default;
 };
 
@@ -159,9 +196,13 @@ std::string to_json(const SettingsChange& change);
 std::string to_json(const LeavingChange& change);
 std::string to_json(const SettingsReport& report);
 std::string to_json(const FactsReport& report);
+std::string to_json(const LogFloor& floor);
+std::string to_json(const LogReport& report);
 tl::expected<SettingsChange, Problems> parse_settings_change(std::string_view json);
 tl::expected<LeavingChange, Problems> parse_leaving_change(std::string_view json);
 tl::expected<SettingsReport, Problems> parse_settings_report(std::string_view json);
 tl::expected<FactsReport, Problems> parse_facts_report(std::string_view json);
+tl::expected<LogFloor, Problems> parse_log_floor(std::string_view json);
+tl::expected<LogReport, Problems> parse_log_report(std::string_view json);
 
 }  // namespace storagepool::settings

@@ -128,6 +128,27 @@ TEST(AdminWire, FactsReadBackTheSame) {
   }
 }
 
+TEST(AdminWire, WhatIsSaidOfTheLogReadsBackTheSame) {
+  FactsReport facts;
+  EXPECT_EQ(to_json(facts).find("\"log\""), std::string::npos);
+  facts.log =
+      LogFacts{.size = 12, .floor = 7, .alarm = "LogRolledBack", .detail = "it is smaller", .epoch = 2};
+  EXPECT_EQ(parse_facts_report(to_json(facts)).value(), facts);
+  const LogFloor floor{.checkpoint = "origin\n7\nroot\n\n\u2014 origin AAAA\n", .grow = true};
+  EXPECT_EQ(parse_log_floor(to_json(floor)).value(), floor);
+  const LogFloor restart{.checkpoint = "", .restart = LogRestart{.epoch = 2, .reason = "restored"}};
+  EXPECT_EQ(parse_log_floor(to_json(restart)).value(), restart);
+  EXPECT_THAT(error_of(parse_log_floor(R"({"checkpoint":"","restart":{"epoch":1,"reason":""}})")),
+              HasSubstr("restart.epoch: must be a whole number of at least 2"));
+  EXPECT_EQ(parse_log_floor(R"({"checkpoint":"","newer":1})").value(), LogFloor{});
+  EXPECT_THAT(error_of(parse_log_floor("{}")), HasSubstr("checkpoint: must be a string"));
+  EXPECT_THAT(error_of(parse_log_floor(R"({"checkpoint":"","grow":1})")),
+              HasSubstr("grow: must be true or false"));
+  const LogReport report{.checkpoint = "a note", .vkey = "origin+01234567+AAAA", .proof = {"AAAA", "BBBB"}};
+  EXPECT_EQ(parse_log_report(to_json(report)).value(), report);
+  EXPECT_THAT(error_of(parse_log_report(R"({"checkpoint":"","proof":[1]})")), HasSubstr("proof"));
+}
+
 TEST(AdminWire, AnOlderPodDoesNotTellTheServersTime) {
   FactsReport report;
   report.facts = ServerFacts{"7460123", 150'008, 100, 3, 0, 40, std::nullopt, 12};

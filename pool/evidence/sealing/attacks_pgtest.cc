@@ -152,6 +152,92 @@ TEST_F(AttackTest, TheLogIsLargerThanWhatWasShownButAnotherOne) {
   sealer_ = make_sealer();
   sealer_->raise_floor(floor_of({1, 2}));
   EXPECT_EQ(seal().did, Did::kSealed);
+  EXPECT_TRUE(sealer_->floor_proven());
+}
+
+// A pod that starts after a rollback has seen the other history grow before it is told.
+TEST_F(AttackTest, TheLogIsAnotherOneThanThatOfALowerFloor) {
+  seal();
+  tlog::Hasher hasher;
+  const LogState shown = testing::state_of({testing::entry(1), testing::entry(99)});
+  sealer_->raise_floor({shown.size(), shown.frontier.root(hasher)});
+  expect_refused("SELECT 1", Kind::kLogRolledBack);
+  commit(20, 20);
+  EXPECT_EQ(seal().did, Did::kRefused) << "as long as it is so";
+  EXPECT_FALSE(sealer_->floor_proven());
+}
+
+// As a restore leaves it.
+class RolledBackTest : public AttackTest {
+ protected:
+  void SetUp() override {
+    AttackTest::SetUp();
+    superuser("CREATE TABLE saved AS TABLE audit_log");
+    seal();
+    expect_refused(kBack, Kind::kLogRolledBack);
+  }
+  SealingResult restart(std::int64_t epoch, bool only_look = false) {
+    return must(postgres::testing::run(context_, sealer_->restart(*session_, epoch, only_look, deadline())));
+  }
+  static constexpr const char* kBack =
+      "DELETE FROM audit_log; INSERT INTO audit_log SELECT * FROM saved; DELETE FROM audit_seals WHERE "
+      "first_seq >= 3";
+};
+
+TEST_F(RolledBackTest, ANewEpochGoesOnFromWhatThereIs) {
+  const SealingResult looked = restart(2, true);
+  EXPECT_EQ(looked.did, Did::kSealed);
+  EXPECT_EQ(looked.size, 3U);
+  EXPECT_EQ(value("SELECT epoch FROM audit_log"), "1") << "nothing is changed by a look";
+  EXPECT_EQ(restart(2).did, Did::kSealed);
+  EXPECT_EQ(restart(2).did, Did::kNothing) << "it has begun";
+  seal_all();
+  EXPECT_EQ(sealer_->epoch(), 2);
+  EXPECT_EQ(value("SELECT origin || ' ' || epoch || ' ' || size FROM audit_log"),
+            std::string(testing::kOrigin) + "/e2 2 6");
+  const auto key =
+      tlog::NoteKey::of_seed(tlog::KeyKind::kLog, std::string(testing::kOrigin) + "/e2", testing::kSeed);
+  EXPECT_TRUE(key->verify(*sealer_->checkpoint()));
+  EXPECT_FALSE(testing::note_key().verify(*sealer_->checkpoint()));
+  EXPECT_EQ(tlog::Checkpoint::read(sealer_->checkpoint()->text)->origin, key->name());
+  // Another pod finds it so, whatever it was told of the epoch before.
+  tlog::Hasher hasher;
+  const LogState shown = testing::state_of({testing::entry(1), testing::entry(99)});
+  sealer_ = make_sealer();
+  sealer_->raise_floor({shown.size(), shown.frontier.root(hasher)});
+  EXPECT_EQ(seal().did, Did::kNothing);
+  EXPECT_EQ(sealer_->epoch(), 2);
+  EXPECT_TRUE(sealer_->is_as_told());
+  EXPECT_FALSE(sealer_->floor_proven()) << "of another epoch";
+}
+
+TEST_F(RolledBackTest, AStateFromBeforeARestartIsRefused) {
+  restart(2);
+  seal_all();
+  expect_refused(kBack, Kind::kLogRolledBack);
+  const tlog::Checkpoint shown = tlog::Checkpoint::read(sealer_->checkpoint()->text).value();
+  sealer_ = make_sealer();
+  sealer_->raise_floor({shown.size, shown.root, 2});
+  expect_refused("SELECT 1", Kind::kLogRolledBack);
+}
+
+TEST_F(RolledBackTest, ARestartGoesOverNoForgedState) {
+  superuser("UPDATE audit_log SET size = 2");
+  const SealingResult result = restart(2);
+  EXPECT_EQ(result.did, Did::kRefused);
+  EXPECT_THAT(kinds_of(result), ElementsAre(Kind::kForgedState));
+}
+
+TEST_F(AttackTest, ALogThatWasNotRolledBackIsNotRestarted) {
+  const auto restart = [&] {
+    return must(postgres::testing::run(context_, sealer_->restart(*session_, 2, false, deadline()))).did;
+  };
+  EXPECT_EQ(restart(), Did::kNothing);
+  tlog::Hasher hasher;
+  const LogState shown = testing::state_of({testing::entry(1), testing::entry(2)});
+  sealer_->raise_floor({shown.size(), shown.frontier.root(hasher)});
+  EXPECT_EQ(restart(), Did::kNothing);
+  EXPECT_EQ(value("SELECT epoch FROM audit_log"), "1");
 }
 
 TEST_F(AttackTest, TheStateIsThatOfAnotherDatabase) {

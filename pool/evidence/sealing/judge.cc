@@ -15,7 +15,12 @@ std::string sizes(std::uint64_t has, std::uint64_t other) {
 
 std::optional<Judgement> refuse_below(const std::optional<Floor>& floor, const LogState& state,
                                       tlog::Hasher& hasher) {
-  if (!floor || floor->size < state.size()) return std::nullopt;
+  if (!floor || floor->epoch < state.epoch) return std::nullopt;
+  if (floor->epoch > state.epoch)
+    return refused(Alarm::Kind::kLogRolledBack, "the log is in its epoch " + std::to_string(state.epoch) +
+                                                    " and was shown in its epoch " +
+                                                    std::to_string(floor->epoch));
+  if (floor->size < state.size()) return std::nullopt;
   if (state.size() < floor->size)
     return refused(Alarm::Kind::kLogRolledBack,
                    "the log was shown larger than it is: it has " + sizes(state.size(), floor->size));
@@ -34,12 +39,12 @@ std::uint64_t id_before(std::uint64_t next, std::uint32_t lower) {
 
 }  // namespace
 
-Judgement judge(const LogFacts& facts, std::string_view origin, const std::optional<Floor>& floor,
+Judgement judge(const LogFacts& facts, std::string_view name, const std::optional<Floor>& floor,
                 LogMacs& macs, tlog::Hasher& hasher) {
   Judgement judgement{.next = Judgement::Next::kSeal};
   LogState& state = judgement.state;
   if (!facts.row) {
-    state.origin = origin;
+    state.origin = name;
     state.incarnation = facts.incarnation;
     if (facts.sealed > 0) return refused(Alarm::Kind::kStateGone, "audit_seals has rows, audit_log has none");
     auto below = refuse_below(floor, state, hasher);
@@ -51,7 +56,8 @@ Judgement judge(const LogFacts& facts, std::string_view origin, const std::optio
     return refused(
         Alarm::Kind::kForgedState,
         "audit_log: " + std::string(row.fault.empty() ? "its MAC is of no key of this log" : row.fault));
-  if (state.origin != origin) return refused(Alarm::Kind::kOtherLog, "audit_log is the state of another log");
+  if (tlog::epoch_of(state.origin, name) != state.epoch)
+    return refused(Alarm::Kind::kOtherLog, "audit_log is the state of another log");
   if (auto below = refuse_below(floor, state, hasher)) return *std::move(below);
   if (facts.sealed != state.size())
     return refused(Alarm::Kind::kSealsDisagree,

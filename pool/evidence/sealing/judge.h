@@ -7,6 +7,7 @@
 #include <string_view>
 #include <vector>
 
+#include "pool/common/tlog/epochs.h"
 #include "pool/evidence/sealing/state.h"
 
 namespace storagepool::evidence {
@@ -31,6 +32,7 @@ struct LogFacts {
 struct Floor {
   std::uint64_t size = 0;
   tlog::Hash root{};
+  std::int64_t epoch = tlog::kFirstEpoch;  // of an earlier one than the log's it says nothing
   friend bool operator==(const Floor&, const Floor&) = default;
 };
 
@@ -49,8 +51,9 @@ struct Judgement {
   std::optional<Alarm> alarm{};
 };
 
-// `origin`: of the log that this is to be. A log that has no state yet begins with one of no entries.
-Judgement judge(const LogFacts& facts, std::string_view origin, const std::optional<Floor>& floor,
+// `name`: of the log that this is to be, its origin in its first epoch. A log that has no state yet begins
+// with one of no entries.
+Judgement judge(const LogFacts& facts, std::string_view name, const std::optional<Floor>& floor,
                 LogMacs& macs, tlog::Hasher& hasher);
 
 }  // namespace storagepool::evidence

@@ -3,6 +3,7 @@
 #include <algorithm>
 #include <string_view>
 
+#include "pool/common/runtime/check.h"
 #include "pool/evidence/proving/columns.h"
 
 namespace storagepool::evidence {
@@ -38,6 +39,10 @@ bool is_in_the_way(const postgres::Error& error) {
   return error.sqlstate == "55P03" || error.sqlstate == "40P01";
 }
 
+bool is_lower(const Floor& one, const Floor& other) {
+  return one.epoch < other.epoch || (one.epoch == other.epoch && one.size < other.size);
+}
+
 }  // namespace
 
 // One call of `seal`. After an error a transaction may be open.
@@ -49,15 +54,12 @@ class Sealer::Pass {
   SealingResult take_result() { return std::move(result_); }
 
   awaitable<Done> run() {
-    const auto locked = co_await execute(kBegin);
-    if (!locked) co_return tl::unexpected(locked.error());
-    if (locked->rows.empty() || locked->rows[0].empty() || locked->rows[0][0] != "1")
-      co_return co_await end(Did::kBusy);
-    const auto found = co_await execute(kReadFacts);
-    if (!found) co_return tl::unexpected(found.error());
-    const auto facts = read_facts(*found);
-    if (!facts) co_return tl::unexpected(error_of(facts.error()));
-    Judgement judgement = judge(*facts, sealer_.origin_, sealer_.floor_, sealer_.macs_, sealer_.hasher_);
+    const auto begun = co_await begin();
+    if (!begun) co_return tl::unexpected(begun.error());
+    const std::optional<LogFacts>& facts = *begun;
+    if (!facts) co_return co_await end(Did::kBusy);
+    Judgement judgement =
+        judge(*facts, sealer_.name_, sealer_.highest_floor(), sealer_.macs_, sealer_.hasher_);
     if (judgement.alarm) result_.alarms.push_back(*std::move(judgement.alarm));
     if (judgement.next == Next::kRefuse) co_return co_await end(Did::kRefused);
     result_.size = judgement.state.size();
@@ -72,7 +74,43 @@ class Sealer::Pass {
     co_return co_await seal_by_cut(std::move(judgement.state));
   }
 
+  awaitable<Done> restart(std::int64_t epoch, bool only_look) {
+    const auto begun = co_await begin();
+    if (!begun) co_return tl::unexpected(begun.error());
+    const std::optional<LogFacts>& facts = *begun;
+    if (!facts) co_return co_await end(Did::kBusy);
+    Judgement judgement = judge(*facts, sealer_.name_, std::nullopt, sealer_.macs_, sealer_.hasher_);
+    if (judgement.alarm) result_.alarms.push_back(*std::move(judgement.alarm));
+    if (judgement.next == Next::kRefuse) co_return co_await end(Did::kRefused);
+    result_.size = judgement.state.size();
+    if (judgement.state.epoch >= epoch) co_return co_await end(Did::kNothing);
+    const Judgement shown =
+        judge(*facts, sealer_.name_, sealer_.highest_floor(), sealer_.macs_, sealer_.hasher_);
+    tl::expected<bool, postgres::Error> grown = false;
+    if (shown.next != Next::kRefuse) grown = co_await has_grown_from_floor(judgement.state);
+    if (!grown) co_return tl::unexpected(grown.error());
+    if (*grown) co_return co_await end(Did::kNothing);
+    if (only_look) co_return co_await end(Did::kSealed);
+    judgement.state.epoch = epoch;
+    judgement.state.origin = tlog::epoch_origin(sealer_.name_, epoch);
+    if (judgement.next == Next::kClose)
+      co_return co_await close(std::move(judgement.state), facts->incarnation, judgement.closed_after);
+    co_return co_await commit(std::move(judgement.state));
+  }
+
  private:
+  // No value: another is at it.
+  awaitable<tl::expected<std::optional<LogFacts>, postgres::Error>> begin() {
+    const auto locked = co_await execute(kBegin);
+    if (!locked) co_return tl::unexpected(locked.error());
+    if (locked->rows.empty() || locked->rows[0].empty() || locked->rows[0][0] != "1")
+      co_return std::optional<LogFacts>();
+    const auto found = co_await execute(kReadFacts);
+    if (!found) co_return tl::unexpected(found.error());
+    auto facts = read_facts(*found);
+    if (!facts) co_return tl::unexpected(error_of(facts.error()));
+    co_return *std::move(facts);
+  }
   awaitable<Rows> execute(std::string_view sql) { co_return co_await connection_.execute(sql, deadline_); }
   awaitable<Rows> query(std::string_view sql, std::vector<postgres::Parameter> parameters) {
     co_return co_await connection_.query(sql, std::move(parameters), deadline_);
@@ -84,16 +122,17 @@ class Sealer::Pass {
     co_return Done();
   }
 
-  // Whether the log begins with what it was shown with, as far as that is not known yet.
+  // Whether the log begins with what others were shown, as far as that is not known yet; however far this pod
+  // has seen it grow.
   awaitable<tl::expected<bool, postgres::Error>> has_grown_from_floor(const LogState& state) {
-    if (!sealer_.floor_ || sealer_.floor_proven_ || sealer_.floor_->size == 0) co_return true;
-    const Floor floor = *sealer_.floor_;
+    if (!sealer_.told_ || sealer_.told_proven_ || sealer_.told_->epoch < state.epoch) co_return true;
+    const Floor floor = *sealer_.told_;
     LogReader reader(connection_, deadline_);
     const auto root = co_await reader.root(floor.size);
     if (!root && root.error().kind == LogError::Kind::kUnavailable)
       co_return tl::unexpected(root.error().postgres);
-    sealer_.floor_proven_ = root && *root == floor.root && state.size() >= floor.size;
-    if (sealer_.floor_proven_) co_return true;
+    sealer_.told_proven_ = root && *root == floor.root && state.size() >= floor.size;
+    if (sealer_.told_proven_) co_return true;
     result_.alarms.push_back({.kind = Alarm::Kind::kLogRolledBack,
                               .detail = "the log does not begin with the " + std::to_string(floor.size) +
                                         " entries that it was shown with" +
@@ -217,22 +256,31 @@ class Sealer::Pass {
   SealingResult result_;
 };
 
-Sealer::Sealer(std::string origin, std::span<const Keys> keys, const tlog::NoteKey& note_key,
+Sealer::Sealer(std::string name, std::span<const Keys> keys, const tlog::NoteKey& note_key,
                const runtime::Clock& clock)
-    : origin_(std::move(origin)), macs_(keys), note_key_(note_key), clock_(clock) {}
+    : name_(std::move(name)), macs_(keys), note_key_(note_key), clock_(clock) {}
 
 void Sealer::raise_floor(const Floor& floor) {
-  if (floor_ && floor.size <= floor_->size) return;
-  floor_ = floor;
-  floor_proven_ = false;
+  if (floor.size == 0 || (told_ && (is_lower(floor, *told_) || floor == *told_))) return;
+  told_ = floor;
+  told_proven_ = false;
+}
+
+const std::optional<Floor>& Sealer::highest_floor() const {
+  return told_ && (!seen_ || is_lower(*seen_, *told_)) ? told_ : seen_;
 }
 
 void Sealer::committed(const LogState& state) {
-  if (checkpoint_ && signed_size_ == state.size()) return;
+  if (checkpoint_ && signed_size_ == state.size() && epoch_ == state.epoch) return;
+  if (epoch_ != state.epoch) {
+    auto key = tlog::NoteKey::of_seed(tlog::KeyKind::kLog, state.origin, note_key_.seed());
+    STORAGEPOOL_INVARIANT(key, "an origin that names no key", {"epoch", state.epoch});
+    epoch_ = state.epoch;
+    epoch_key_ = *std::move(key);
+  }
   const tlog::Checkpoint now = checkpoint_of(state, hasher_);
-  floor_ = {now.size, now.root};
-  floor_proven_ = true;
-  checkpoint_ = sign(now, note_key_);
+  seen_ = {now.size, now.root, epoch_};
+  checkpoint_ = sign(now, epoch_key_ ? *epoch_key_ : note_key_);
   signed_size_ = now.size;
 }
 
@@ -240,6 +288,16 @@ awaitable<tl::expected<SealingResult, postgres::Error>> Sealer::seal(postgres::C
                                                                      postgres::Deadline deadline) {
   Pass pass(*this, connection, deadline);
   const Done done = co_await pass.run();
+  if (done) co_return pass.take_result();
+  if (connection.usable() && connection.in_transaction()) co_await connection.execute("ROLLBACK", deadline);
+  co_return tl::unexpected(done.error());
+}
+
+awaitable<tl::expected<SealingResult, postgres::Error>> Sealer::restart(postgres::Connection& connection,
+                                                                        std::int64_t epoch, bool only_look,
+                                                                        postgres::Deadline deadline) {
+  Pass pass(*this, connection, deadline);
+  const Done done = co_await pass.restart(epoch, only_look);
   if (done) co_return pass.take_result();
   if (connection.usable() && connection.in_transaction()) co_await connection.execute("ROLLBACK", deadline);
   co_return tl::unexpected(done.error());

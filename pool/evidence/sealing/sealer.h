@@ -44,9 +44,9 @@ struct SealingResult {
 
 class Sealer {
  public:
-  // `origin` names the log for ever: a line, not empty. `keys`: the newest first, one at least. `note_key`,
-  // of a seed, and `clock` must outlive this.
-  Sealer(std::string origin, std::span<const Keys> keys, const tlog::NoteKey& note_key,
+  // `name`: of the log for ever, its origin in its first epoch: a line, not empty. `keys`: the newest first,
+  // one at least. `note_key`, of a seed, and `clock` must outlive this.
+  Sealer(std::string name, std::span<const Keys> keys, const tlog::NoteKey& note_key,
          const runtime::Clock& clock = runtime::system_clock());
 
   // For a connection outside a transaction, after the tables were made. Until `deadline`; after an error, of
@@ -58,22 +58,39 @@ class Sealer {
   // The log as this pod has last seen it committed, signed; no value before that.
   const std::optional<tlog::Note>& checkpoint() const { return checkpoint_; }
 
-  // What was shown of the log, by this pod or another: a state below it is refused, and one whose log does
-  // not begin with it. A lower floor than the one there is changes nothing.
+  // What only a person may ask for: begins this epoch of a log that was rolled back, over what there is of
+  // it, unless it has begun. kNothing: it has, or the log was not rolled back; kRefused: it cannot go on for
+  // another reason. `size` is that of the state from which it goes on. With `only_look` nothing is changed,
+  // and kSealed says that it would be. As `seal` otherwise.
+  boost::asio::awaitable<tl::expected<SealingResult, postgres::Error>> restart(
+      postgres::Connection& connection, std::int64_t epoch, bool only_look, postgres::Deadline deadline);
+
+  // What others have shown of the log, whatever this pod has seen itself: a state below it is refused, and
+  // one whose log does not begin with it. A lower floor than the last one changes nothing.
   void raise_floor(const Floor& floor);
+  // Whether the log was seen to begin with that, if anything was told.
+  bool floor_proven() const { return told_ && told_proven_; }
+  // Whether nothing that was told is left to be proven, in the log's epoch.
+  bool is_as_told() const { return !told_ || told_proven_ || told_->epoch < epoch_; }
+  // Of the state that was last committed.
+  std::int64_t epoch() const { return epoch_; }
 
  private:
   class Pass;
   void committed(const LogState& state);
+  const std::optional<Floor>& highest_floor() const;
 
-  std::string origin_;
+  std::string name_;
+  std::int64_t epoch_ = tlog::kFirstEpoch;
+  std::optional<tlog::NoteKey> epoch_key_;  // of a later epoch than the first
   LogMacs macs_;
   const tlog::NoteKey& note_key_;
   const runtime::Clock& clock_;
   tlog::Hasher hasher_;
   CutWatch watch_;
-  std::optional<Floor> floor_;
-  bool floor_proven_ = false;  // of a log that was seen to have grown from it
+  std::optional<Floor> seen_;  // committed, by this pod
+  std::optional<Floor> told_;
+  bool told_proven_ = false;
   std::optional<tlog::Note> checkpoint_;
   std::uint64_t signed_size_ = 0;  // of it
 };

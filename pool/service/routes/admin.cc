@@ -65,6 +65,14 @@ struct Admin {
     co_return report();
   }
 
+  awaitable<Response> put_log(Request& request) const {
+    auto floor = settings::parse_log_floor(request.body);
+    if (!floor) co_return invalid(floor.error(), request);
+    const auto report = co_await context.log(*std::move(floor));
+    if (!report) co_return http::problem(ProblemKind::kConflict, report.error(), request.path);
+    co_return json(settings::to_json(*report));
+  }
+
   awaitable<Response> serve(Request& request) {
     if (!auth::is_body_of_token(request)) {
       context.on_refused(auth::Refusal::kInvalidToken);
@@ -109,6 +117,7 @@ http::Handler make_admin_handler(AdminContext context) {
   admin->router.add("GET", "/admin/settings", [routes](Request& r) { return routes->get_settings(r); });
   admin->router.add("PUT", "/admin/settings", [routes](Request& r) { return routes->put_settings(r); });
   admin->router.add("PUT", "/admin/leaving", [routes](Request& r) { return routes->put_leaving(r); });
+  admin->router.add("PUT", "/admin/log", [routes](Request& r) { return routes->put_log(r); });
   admin->router.add("GET", "/admin/facts", [routes](Request& r) { return routes->get_facts(r); });
   add_journal_routes(admin->router, admin->context.journal);
   return [admin](Request& request) { return admin->serve(request); };

@@ -24,6 +24,9 @@ struct AdminContext {
   std::function<settings::FactsReport()> facts;
   std::function<journal::Journal*()> journal;  // null for a pod without one
   std::function<void(bool leaving)> leave;
+  // The error says why the log cannot be told, or why that is no floor of it.
+  std::function<boost::asio::awaitable<tl::expected<settings::LogReport, std::string>>(settings::LogFloor)>
+      log;
   auth::OnRefused on_refused;
 };
 

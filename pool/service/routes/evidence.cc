@@ -110,6 +110,7 @@ struct Routes {
     nlohmann::ordered_json body = {
         {"origin", now->origin}, {"vkeys", nlohmann::json::array()}, {"size", now->size}};
     if (const auto key = context.key()) body["vkeys"].push_back(key->signer.public_text());
+    if (const auto cosigned = context.witnessed()) body["witnessed"] = cosigned->write();
     co_return json(200, body.dump());
   }
 
@@ -173,10 +174,15 @@ struct Routes {
     const auto place = co_await reader.find(event.event_id, *batch);
     if (!place) co_return failed(place.error(), request);
     if (place->seq >= checkpoint->size) co_return not_sealed(request);
+    // What a witness has cosigned says more than what nobody else has seen yet.
+    const auto cosigned = context.witnessed();
+    const auto of_cosigned = cosigned ? tlog::Checkpoint::read(cosigned->text) : checkpoint;
+    const bool vouched = cosigned && of_cosigned && place->seq < of_cosigned->size;
     const auto entry = evidence::EntryWriter(key->keys).entry_of_row(event);
     if (entry != place->entry)
       co_return broken(request, "event " + event.event_id + " is not as it was stored: its entry is another");
-    auto proof = co_await reader.prove(*place, *checkpoint, note);
+    auto proof =
+        co_await reader.prove(*place, vouched ? *of_cosigned : *checkpoint, vouched ? *cosigned : note);
     if (!proof) co_return failed(proof.error(), request);
     evidence::HeadWriter heads;
     proof->extra = place->entry;

@@ -29,6 +29,8 @@ struct EvidenceContext {
   std::function<bool()> away;                           // PostgreSQL is known not to answer
   // The newest that there is, about a second behind; no value where the log cannot be told.
   std::function<boost::asio::awaitable<std::optional<tlog::Note>>(reading::Reader::Deadline)> checkpoint;
+  // The newest that a witness has cosigned; no value: none, or the log is not told.
+  std::function<std::optional<tlog::Note>()> witnessed;
   // Whether the log comes to have more entries than this by the deadline, for as long as it is waited for; no
   // value where nobody can tell.
   std::function<boost::asio::awaitable<std::optional<bool>>(std::uint64_t size, reading::Reader::Deadline)>
