@@ -32,6 +32,25 @@ TEST(ParseJwt, KnowsTwoAlgorithmsOnly) {
   }
 }
 
+TEST(ParseJwt, TheExamplesOfOtherAlgorithmsInTheRfcsAreNone) {
+  const std::string payload =
+      "eyJpc3MiOiJqb2UiLA0KICJleHAiOjEzMDA4MTkzODAsDQogImh0dHA6Ly9leGFtcGxlLmNvbS9pc19yb290Ijp0cnVlfQ";
+  for (const std::string& token : {
+           // RFC 7519, section 3.1, which is RFC 7515, A.1: HS256
+           "eyJ0eXAiOiJKV1QiLA0KICJhbGciOiJIUzI1NiJ9." + payload +
+               ".dBjftJeZ4CVP-mB92K27uhbUJU1p1r_wW1gFWFOEjXk",
+           // RFC 7519, section 6.1, which is RFC 7515, A.5: none
+           "eyJhbGciOiJub25lIn0." + payload + ".",
+           // RFC 7515, A.4: ES512
+           std::string(
+               "eyJhbGciOiJFUzUxMiJ9.UGF5bG9hZA."
+               "AdwMgeerwtHoh-l192l60hp9wAHZFVJbLfD_UxMi70cwnZOYaRI1bKPWROc-mZZqwqT2SI-KGDKB34XO0aw_7"
+               "XdtAG8GaSwFKdCAPZgoXD2YBJZCPEX3xKpRwcdOO8KpEHwJjyqOgzDO7iKvU8vcnwNrmxYbSW9ERBXukOXolLzeO_Jn"),
+       }) {
+    EXPECT_FALSE(parse_jwt(token)) << token;
+  }
+}
+
 TEST(ParseJwt, RefusesHeadersThatItDoesNotUnderstand) {
   for (const char* header :
        {"", "null", "[]", "\"RS256\"", "{}", R"({"alg":null})", R"({"alg":["RS256"]})",

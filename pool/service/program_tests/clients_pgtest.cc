@@ -7,7 +7,9 @@
 
 #include "pool/common/runtime/files.h"
 #include "pool/common/runtime/testing/temporary_folder.h"
+#include "pool/service/program_tests/testing/openapi.h"
 #include "pool/service/program_tests/testing/program_test.h"
+#include "pool/service/routes/openapi.h"
 
 namespace storagepool::service {
 namespace {
@@ -96,12 +98,21 @@ TEST_F(ClientsTest, AGeneratedClientWithPostgresqlThereAndAway) {
   const std::string command = program + " -token " + kToken + " -api " + address(pod_.api_port()) +
                               " -health " + address(pod_.health_port()) + " -metrics " +
                               address(pod_.metrics_port());
+  // The administration's port is the operator's alone.
+  const auto calls_every_operation = [](const Ended& run) {
+    for (const testing::Operation& operation : testing::read_openapi(std::string(openapi_document()))) {
+      if (operation.port == 8082) continue;
+      EXPECT_NE(("\n" + run.output).find("\n" + operation.id + ": "), std::string::npos) << operation.id;
+    }
+  };
   const Ended there = shell(command);
   EXPECT_EQ(there.status, 0) << there.output;
+  calls_every_operation(there);
   server_->stop();
   EXPECT_TRUE(pod_.reports("unreachable"));
   const Ended away = shell(command + " -away");
   EXPECT_EQ(away.status, 0) << away.output;
+  calls_every_operation(away);
   server_->start();
 }
 

@@ -3,7 +3,6 @@
 // described, and no answer is seen that is not described.
 #include <algorithm>
 #include <atomic>
-#include <chrono>
 #include <iterator>
 #include <map>
 #include <mutex>
@@ -18,7 +17,6 @@
 #include <gmock/gmock.h>
 #include <gtest/gtest.h>
 
-#include "pool/common/runtime/timestamp.h"
 #include "pool/postgres/testing/server.h"
 #include "pool/service/program_tests/testing/openapi.h"
 #include "pool/service/program_tests/testing/pod.h"
@@ -73,29 +71,6 @@ class OpenApiTest : public ::testing::Test {
                    operation.port == 8082 ? pod.authorization(operation.method, target, body) : bearer(kAll));
   }
   static std::string bearer(const std::string& token) { return token.empty() ? "" : "Bearer " + token; }
-  // The example's body, of this moment.
-  static std::string body(const Operation& operation) {
-    if (operation.body.empty()) return {};
-    json value = json::parse(operation.body);
-    const auto now = std::chrono::floor<std::chrono::microseconds>(std::chrono::system_clock::now());
-    const auto set_time = [&](json& event) {
-      if (event.contains("event_timestamp")) event["event_timestamp"] = runtime::format_timestamp(now);
-    };
-    if (value.is_array()) {
-      std::for_each(value.begin(), value.end(), set_time);
-    } else {
-      set_time(value);
-    }
-    return value.dump();
-  }
-  static std::string query(const Operation& operation) {
-    std::string text;
-    for (const auto& [name, value] : operation.in_query) {
-      text += (text.empty() ? "?" : "&") + name + "=" + value;
-    }
-    return text;
-  }
-
   HttpResponse call(const Pod& pod, const Operation& operation, const std::string& target,
                     const HttpHeaders& headers, const std::string& body) {
     HttpResponse response = pod.send(operation.port, operation.method, target, headers, body);
@@ -124,8 +99,8 @@ class OpenApiTest : public ::testing::Test {
     return response;
   }
   HttpResponse call(const Pod& pod, const Operation& operation, const Parameters& parameters = {}) {
-    const std::string target = operation.target(parameters) + query(operation);
-    const std::string content = body(operation);
+    const std::string target = operation.target(parameters) + operation.query();
+    const std::string content = operation.body_of_now();
     return call(pod, operation, target, admitted(pod, operation, target, content), content);
   }
   const Operation& find(const std::string& method, const std::string& path) const {
@@ -206,8 +181,8 @@ void OpenApiTest::refusals(Pod& pod) {
   for (const Operation* operation : with(403)) {
     const bool reads = operation->method == "GET" || operation->path.ends_with("/verify-chain");
     const std::string other = bearer(reads ? kWriter : kReader);
-    const auto response = call(pod, *operation, operation->target() + query(*operation),
-                               headers(*operation, other), body(*operation));
+    const auto response = call(pod, *operation, operation->target() + operation->query(),
+                               headers(*operation, other), operation->body_of_now());
     EXPECT_EQ(response.status, 403U) << operation->method << " " << operation->path;
   }
   for (const Operation* operation : with(404)) {
@@ -228,7 +203,7 @@ void OpenApiTest::refusals(Pod& pod) {
     EXPECT_EQ(response.status, 413U) << operation->method << " " << operation->path;
   }
   for (const Operation* operation : with(415)) {
-    const std::string content = body(*operation);
+    const std::string content = operation->body_of_now();
     HttpHeaders coded = admitted(pod, *operation, operation->target(), content);
     coded.emplace_back("Content-Encoding", "br");
     const auto response = call(pod, *operation, operation->target(), coded, content);
@@ -265,10 +240,10 @@ void OpenApiTest::repeats_with_other_content(Pod& pod) {
   for (const Operation* operation : with(422)) {
     const std::string target = operation->target();
     const HttpHeaders one_key = headers(*operation, bearer(kAll));
-    EXPECT_EQ(call(pod, *operation, target, one_key, body(*operation)).status, 201U) << target;
-    EXPECT_EQ(call(pod, *operation, target, one_key, body(*operation)).status, 422U) << target;
+    EXPECT_EQ(call(pod, *operation, target, one_key, operation->body_of_now()).status, 201U) << target;
+    EXPECT_EQ(call(pod, *operation, target, one_key, operation->body_of_now()).status, 422U) << target;
 
-    json with_id = json::parse(body(*operation));
+    json with_id = json::parse(operation->body_of_now());
     json& event = with_id.is_array() ? with_id.at(0) : with_id;
     event["event_id"] = "3f0e8c1a-0000-4000-8000-" + std::to_string(100'000'000'000 + with_id.size());
     const auto create = [&] {

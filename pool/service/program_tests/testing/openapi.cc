@@ -2,12 +2,16 @@
 
 #include <algorithm>
 #include <cctype>
+#include <chrono>
 #include <sstream>
 #include <stdexcept>
 #include <utility>
 
 #include <nlohmann/json.hpp>
 #include <yaml-cpp/yaml.h>
+
+#include "pool/common/runtime/clock.h"
+#include "pool/common/runtime/timestamp.h"
 
 namespace storagepool::service::testing {
 namespace {
@@ -59,6 +63,7 @@ class Reader {
 
   Operation operation(const std::string& method, const std::string& path, const YAML::Node& node) const {
     Operation result;
+    result.id = node["operationId"].as<std::string>();
     result.path = path;
     std::transform(method.begin(), method.end(), std::back_inserter(result.method),
                    [](unsigned char c) { return static_cast<char>(std::toupper(c)); });
@@ -141,6 +146,27 @@ std::string Operation::target(const std::map<std::string, std::string>& paramete
     result += "/" + (name.empty() ? segment : given != parameters.end() ? given->second : in_path.at(name));
   }
   return result;
+}
+
+std::string Operation::query() const {
+  std::string text;
+  for (const auto& [name, value] : in_query) text += (text.empty() ? "?" : "&") + name + "=" + value;
+  return text;
+}
+
+std::string Operation::body_of_now() const {
+  if (body.empty()) return {};
+  json value = json::parse(body);
+  const auto now = std::chrono::floor<std::chrono::microseconds>(runtime::wall_now());
+  const auto set_time = [&](json& event) {
+    if (event.contains("event_timestamp")) event["event_timestamp"] = runtime::format_timestamp(now);
+  };
+  if (value.is_array()) {
+    std::for_each(value.begin(), value.end(), set_time);
+  } else {
+    set_time(value);
+  }
+  return value.dump();
 }
 
 std::vector<Operation> read_openapi(const std::string& document) {

@@ -16,6 +16,7 @@ struct Operation {
     std::string content_type;           // empty: no body
     std::vector<std::string> required;  // members of the body
   };
+  std::string id;
   std::string method;
   std::string path;                            // the template
   std::uint16_t port = 8080;                   // of its server
@@ -27,6 +28,8 @@ struct Operation {
 
   // The path with these parameters, else with the examples.
   std::string target(const std::map<std::string, std::string>& parameters = {}) const;
+  std::string query() const;        // of the examples, with its "?"; or empty
+  std::string body_of_now() const;  // the example's, with events of this moment; or empty
 };
 
 // Throws std::runtime_error for a document that is not one.

@@ -6,6 +6,7 @@ import (
 	"context"
 	"flag"
 	"fmt"
+	"io"
 	"os"
 	"strings"
 	"time"
@@ -22,7 +23,10 @@ var health = flag.String("health", "", "address of the health port")
 var metrics = flag.String("metrics", "", "address of the metrics port")
 var away = flag.Bool("away", false, "PostgreSQL is away: writes are queued, reads are refused")
 
-const workspace = "generated"
+const (
+	workspace = "generated"
+	kept      = "kept" // a workspace that is there when PostgreSQL is away
+)
 
 type bearer struct{}
 
@@ -114,15 +118,59 @@ func whileThere(ctx context.Context, client *audit.Client) {
 	refused, err := client.CreateEvent(ctx, &bad, audit.CreateEventParams{})
 	want[*audit.CreateEventBadRequest]("createEvent", refused, err)
 
+	ofLog(ctx, client, ids[0])
 	inWorkspace(ctx, client)
+	stays, err := client.CreateWorkspace(ctx, audit.CreateWorkspaceParams{Workspace: kept})
+	want[*audit.CreateWorkspaceCreated]("createWorkspace", stays, err)
 	gone, err := client.DeleteWorkspace(ctx, audit.DeleteWorkspaceParams{Workspace: workspace})
 	want[*audit.Workspace]("deleteWorkspace", gone, err)
+	figures(ctx, client)
+}
+
+// These need no PostgreSQL.
+func figures(ctx context.Context, client *audit.Client) {
 	stats, err := client.ConnectionStats(ctx)
 	want[*audit.ConnectionStats]("connectionStats", stats, err)
 	database, err := client.DatabaseMetrics(ctx)
 	want[*audit.DatabaseMetrics]("databaseMetrics", database, err)
 	document, err := client.Openapi(ctx)
 	want[*audit.Document]("openapi", document, err)
+}
+
+func text(operation string, of io.Reader) string {
+	bytes, err := io.ReadAll(of)
+	require(operation, err == nil && len(bytes) > 0, err)
+	return string(bytes)
+}
+
+func ofLog(ctx context.Context, client *audit.Client, event uuid.UUID) {
+	var proof audit.ProveEventRes
+	var err error
+	for sealed := false; !sealed && ctx.Err() == nil; time.Sleep(50 * time.Millisecond) {
+		proof, err = client.ProveEvent(ctx, audit.ProveEventParams{EventID: event})
+		_, notYet := proof.(*audit.ProveEventConflict)
+		sealed = err != nil || !notYet
+	}
+	proven := text("proveEvent", want[*audit.ProveEventOK]("proveEvent", proof, err).Data)
+	require("proveEvent", strings.HasPrefix(proven, "c2sp.org/tlog-proof@v1\n"), proven)
+	checkpoint, err := client.GetCheckpoint(ctx)
+	note := text("getCheckpoint", want[*audit.GetCheckpointOK]("getCheckpoint", checkpoint, err).Data)
+	status, err := client.GetLogStatus(ctx)
+	log := want[*audit.GetLogStatusOK]("getLogStatus", status, err)
+	require("getLogStatus", strings.HasPrefix(note, log.Origin+"\n") && log.Size >= 3, log)
+	tile, err := client.GetTile(ctx, audit.GetTileParams{Tile: "0/000.p/1"})
+	require("getTile", len(text("getTile", want[*audit.GetTileOK]("getTile", tile, err).Data)) == 32, tile)
+	page, err := client.FollowEvents(ctx, audit.FollowEventsParams{From: "earliest", Limit: audit.NewOptInt(2)})
+	first := want[*audit.FeedPage]("followEvents", page, err)
+	require("followEvents", len(first.Data) == 2 && first.Next != "", first)
+	verified, err := client.VerifyChain(ctx, &audit.VerifyChainReq{CorrelationID: "generated-1"})
+	chain := want[*audit.VerifyChainOK]("verifyChain", verified, err)
+	require("verifyChain", chain.IsValid && chain.TotalEvents == 3 && chain.VerifiedEvents == 3, chain)
+	exported, err := client.ExportEvents(ctx, audit.ExportEventsParams{
+		CorrelationID: audit.NewOptString("generated-1"), IncludeDetachedSignature: audit.NewOptBool(true),
+	})
+	export := want[*audit.ExportEventsOK]("exportEvents", exported, err)
+	require("exportEvents", len(export.Events) == 3 && export.DetachedSignature.Value != "", export)
 }
 
 func inWorkspace(ctx context.Context, client *audit.Client) {
@@ -146,10 +194,49 @@ func whileAway(ctx context.Context, client *audit.Client) {
 	batch, err := client.CreateEvents(ctx, []audit.NewEvent{event()}, audit.CreateEventsParams{})
 	made := want[*audit.BatchCreated]("createEvents", batch, err)
 	require("createEvents", strings.Contains(made.Message, "queued"), made)
+	single, err := client.CreateEventInWorkspace(ctx, &one, audit.CreateEventInWorkspaceParams{Workspace: kept})
+	want[*audit.Accepted]("createEventInWorkspace", single, err)
+	inKept, err := client.CreateEventsInWorkspace(ctx, []audit.NewEvent{event()},
+		audit.CreateEventsInWorkspaceParams{Workspace: kept})
+	made = want[*audit.BatchCreated]("createEventsInWorkspace", inKept, err)
+	require("createEventsInWorkspace", strings.Contains(made.Message, "queued"), made)
+
+	refused := func(operation string, answer any, err error) {
+		away := want[*audit.UnavailableHeaders](operation, answer, err)
+		require(operation, away.RetryAfter.Set, away)
+	}
 	page, err := client.ListEvents(ctx, audit.ListEventsParams{})
-	want[*audit.UnavailableHeaders]("listEvents", page, err)
+	refused("listEvents", page, err)
 	read, err := client.GetEvent(ctx, audit.GetEventParams{EventID: uuid.New()})
-	want[*audit.UnavailableHeaders]("getEvent", read, err)
+	refused("getEvent", read, err)
+	there, err := client.ListEventsInWorkspace(ctx, audit.ListEventsInWorkspaceParams{Workspace: kept})
+	refused("listEventsInWorkspace", there, err)
+	found, err := client.GetEventInWorkspace(ctx,
+		audit.GetEventInWorkspaceParams{Workspace: kept, EventID: uuid.New()})
+	refused("getEventInWorkspace", found, err)
+	create, err := client.CreateWorkspace(ctx, audit.CreateWorkspaceParams{Workspace: workspace})
+	refused("createWorkspace", create, err)
+	get, err := client.GetWorkspace(ctx, audit.GetWorkspaceParams{Workspace: kept})
+	refused("getWorkspace", get, err)
+	list, err := client.ListWorkspaces(ctx, audit.ListWorkspacesParams{})
+	refused("listWorkspaces", list, err)
+	drop, err := client.DeleteWorkspace(ctx, audit.DeleteWorkspaceParams{Workspace: kept})
+	refused("deleteWorkspace", drop, err)
+	proof, err := client.ProveEvent(ctx, audit.ProveEventParams{EventID: uuid.New()})
+	refused("proveEvent", proof, err)
+	checkpoint, err := client.GetCheckpoint(ctx)
+	refused("getCheckpoint", checkpoint, err)
+	status, err := client.GetLogStatus(ctx)
+	refused("getLogStatus", status, err)
+	tile, err := client.GetTile(ctx, audit.GetTileParams{Tile: "0/000.p/1"})
+	refused("getTile", tile, err)
+	feed, err := client.FollowEvents(ctx, audit.FollowEventsParams{From: "earliest"})
+	refused("followEvents", feed, err)
+	verified, err := client.VerifyChain(ctx, &audit.VerifyChainReq{CorrelationID: "generated-1"})
+	refused("verifyChain", verified, err)
+	exported, err := client.ExportEvents(ctx, audit.ExportEventsParams{})
+	refused("exportEvents", exported, err)
+	figures(ctx, client)
 }
 
 func main() {
