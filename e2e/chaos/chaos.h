@@ -3,7 +3,6 @@
 // after the other.
 #pragma once
 
-#include <stdexcept>
 #include <string>
 #include <vector>
 
@@ -32,16 +31,6 @@ class Chaos : public Scenario {
   void scale(const std::string& name, int replicas) {
     kubectl_out(
         {"-n", name_space(), "scale", "storagepool/" + name, "--replicas=" + std::to_string(replicas)});
-  }
-
-  pid_t operator_process() {
-    const nlohmann::json pods = kubectl_json(
-        {"-n", operator_namespace(), "get", "pods", "-l", "app.kubernetes.io/name=storagepool-operator"});
-    for (const auto& pod : pods.at("items")) {
-      if (!pod.at("metadata").contains("deletionTimestamp"))
-        return process_in_pod(pod.at("metadata").at("uid"), "storagepool-ope");
-    }
-    throw std::runtime_error("no pod of the operator");
   }
 
   // The traffic goes on: so many more requests are answered.

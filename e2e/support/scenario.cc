@@ -7,6 +7,7 @@
 #include <fstream>
 #include <iostream>
 #include <random>
+#include <stdexcept>
 #include <utility>
 
 #include "e2e/support/node.h"
@@ -134,6 +135,15 @@ json Scenario::list(const std::string& kind, const std::string& selector) {
 
 pid_t Scenario::process_of(const std::string& pod) {
   return process_in_pod(get("pod", pod).at("metadata").at("uid"), "datastorage");
+}
+
+pid_t Scenario::operator_process() {
+  const json pods = list_objects(operator_namespace(), "pods", "app.kubernetes.io/name=storagepool-operator");
+  for (const auto& pod : pods) {
+    if (!pod.at("metadata").contains("deletionTimestamp"))
+      return process_in_pod(pod.at("metadata").at("uid"), "storagepool-ope");
+  }
+  throw std::runtime_error("no pod of the operator");
 }
 
 ::testing::AssertionResult Scenario::restarts(const std::string& pod) {

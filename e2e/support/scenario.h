@@ -54,6 +54,8 @@ class Scenario : public ::testing::Test {
                                            std::chrono::milliseconds deadline = kReadyDeadline);
   // The process of a DataStorage pod's container, on this machine; see node.h.
   pid_t process_of(const std::string& pod);
+  // The operator's.
+  pid_t operator_process();
   // Whether a pod's container that ended has started again and is ready.
   ::testing::AssertionResult restarts(const std::string& pod);
   // Events about the StoragePool: "Reason: message".

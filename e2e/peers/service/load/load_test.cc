@@ -63,6 +63,15 @@ TEST(RequestsTest, TheLengthIsThatOfTheBody) {
   EXPECT_EQ(requests.expected_status(), 201U);
 }
 
+TEST(RequestsTest, CarryTheTokenIfThereIsOne) {
+  for (const Kind kind : {Kind::kPost, Kind::kBatch, Kind::kList}) {
+    const Requests with({.kind = kind, .prefix = "run", .token = "abc"});
+    EXPECT_NE(with.text().find("\r\nAuthorization: Bearer abc\r\n"), std::string::npos);
+    const Requests without({.kind = kind, .prefix = "run"});
+    EXPECT_EQ(without.text().find("Authorization"), std::string::npos);
+  }
+}
+
 TEST(RequestsTest, CorrelationsComeAgain) {
   Requests requests({.kind = Kind::kList, .prefix = "fill", .correlations = 2});
   std::string request = requests.text();

@@ -14,9 +14,10 @@ void write_digits(std::string& text, std::size_t at, std::size_t digits, std::ui
   for (std::size_t i = digits; i-- > 0; value /= 10) text[at + i] = static_cast<char>('0' + value % 10);
 }
 
-std::string http_request(std::string_view start_line, std::string_view body) {
+std::string http_request(std::string_view start_line, std::string_view body, const std::string& token) {
   std::string text(start_line);
   text += " HTTP/1.1\r\nHost: 127.0.0.1\r\n";
+  if (!token.empty()) text += "Authorization: Bearer " + token + "\r\n";
   if (!body.empty()) {
     text += "Content-Type: application/json\r\nContent-Length: " + std::to_string(body.size()) + "\r\n";
   }
@@ -32,7 +33,7 @@ Requests::Requests(const RequestOptions& options) : kind_(options.kind), correla
   if (kind_ == Kind::kList) {
     const std::string path = "GET /api/v1/audit/events?correlation_id=" + options.prefix + "-";
     numbers_.push_back(path.size());
-    text_ = http_request(path + number, "");
+    text_ = http_request(path + number, "", options.token);
     return;
   }
   const bool batch = kind_ == Kind::kBatch;
@@ -42,8 +43,8 @@ Requests::Requests(const RequestOptions& options) : kind_(options.kind), correla
     add_event(options.prefix);
   }
   if (batch) text_ += ']';
-  std::string request =
-      http_request(batch ? "POST /api/v1/audit/events/batch" : "POST /api/v1/audit/events", text_);
+  std::string request = http_request(batch ? "POST /api/v1/audit/events/batch" : "POST /api/v1/audit/events",
+                                     text_, options.token);
   const std::size_t head = request.size() - text_.size();
   for (std::size_t& at : times_) at += head;
   for (std::size_t& at : numbers_) at += head;

@@ -18,6 +18,7 @@ struct RequestOptions {
   std::string prefix;   // correlation ids are <prefix>-<ten digits>
   // The numbers of correlation ids start anew after so many of them; 0: never.
   std::uint64_t correlations = 0;
+  std::string token{};  // sent as a bearer token; empty: none
 };
 
 class Requests {

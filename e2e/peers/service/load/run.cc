@@ -49,13 +49,15 @@ class Fd {
   int fd_ = -1;
 };
 
-Fd connect_to(std::uint16_t port) {
+Fd connect_to(const std::string& ip_address, std::uint16_t port) {
   Fd fd(::socket(AF_INET, SOCK_STREAM | SOCK_CLOEXEC, 0));
   if (fd.get() < 0) throw last_error("socket");
   sockaddr_in address{};
   address.sin_family = AF_INET;
   address.sin_port = htons(port);
-  address.sin_addr.s_addr = htonl(INADDR_LOOPBACK);
+  if (::inet_pton(AF_INET, ip_address.c_str(), &address.sin_addr) != 1) {
+    throw std::runtime_error("not an IPv4 address: " + ip_address);
+  }
   if (::connect(fd.get(), reinterpret_cast<const sockaddr*>(&address), sizeof(address)) != 0) {
     throw last_error("cannot connect to the service");
   }
@@ -118,7 +120,7 @@ class Runner {
 
   void open(Client& client) {
     client.fd = Fd();  // closed first: its number may come again
-    client.fd = connect_to(options_.port);
+    client.fd = connect_to(options_.address, options_.port);
     client.waits_to_send = false;
     client.response = ResponseReader();
     watch(client, EPOLL_CTL_ADD);
@@ -207,6 +209,7 @@ class Runner {
       last_in_time_ = now;
       figures_.latencies.add(
           static_cast<std::uint64_t>(std::chrono::duration_cast<microseconds>(now - client.started).count()));
+      if (options_.answered) options_.answered(client.started, now);
     } else if (queued) {
       note("events went to the journal");
     } else {

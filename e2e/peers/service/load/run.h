@@ -1,10 +1,11 @@
-// Puts load on a service that listens on 127.0.0.1: a fixed number of clients, each with a connection of its
+// Puts load on a service: a fixed number of clients, each with a connection of its
 // own that is kept alive, each sending its next request as soon as the last one is answered, or as soon as
 // one is due. One thread and epoll, so that little is taken from what is measured on the same machine.
 #pragma once
 
 #include <chrono>
 #include <cstdint>
+#include <functional>
 #include <map>
 #include <string>
 
@@ -19,11 +20,16 @@ enum class Kept { kStored, kJournalled, kEither };
 struct RunOptions {
   RequestOptions requests;
   Kept kept = Kept::kStored;
+  std::string address = "127.0.0.1";  // IPv4
   std::uint16_t port = 0;
   unsigned clients = 1;
   std::chrono::microseconds time{0};  // how long requests are begun
   std::uint64_t most_requests = 0;    // ends after so many requests, should the time not be over; 0: no bound
   double rate = 0;  // requests per second that become due, evenly; 0: as fast as they are answered
+  // Told, if it is there, of each request that was answered as expected: when its latency's time began, and
+  // when it ended.
+  std::function<void(std::chrono::steady_clock::time_point, std::chrono::steady_clock::time_point)>
+      answered{};
 };
 
 struct Figures {

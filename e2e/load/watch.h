@@ -1,0 +1,42 @@
+// Watches memory and descriptors of processes on this machine, once a second, until it ends.
+#pragma once
+
+#include <sys/types.h>
+
+#include <chrono>
+#include <map>
+#include <string>
+#include <thread>
+#include <vector>
+
+#include "e2e/load/judge.h"
+
+namespace storagepool::e2e {
+
+class Watch {
+ public:
+  struct Seen {
+    std::vector<Sample> memory{};       // resident, MiB
+    std::vector<Sample> descriptors{};  // open
+    bool gone = false;                  // it ended meanwhile
+  };
+
+  // Samples have their time since `origin`.
+  Watch(std::map<std::string, pid_t> processes, std::chrono::steady_clock::time_point origin);
+  ~Watch() { stop(); }
+  Watch(const Watch&) = delete;
+  Watch& operator=(const Watch&) = delete;
+
+  void stop();
+  // After `stop`: of each process by the name that was given.
+  const std::map<std::string, Seen>& seen() const { return seen_; }
+
+ private:
+  void look(std::chrono::steady_clock::time_point origin);
+
+  std::map<std::string, pid_t> processes_;
+  std::map<std::string, Seen> seen_;
+  std::jthread looker_;
+};
+
+}  // namespace storagepool::e2e
