@@ -1,7 +1,7 @@
 # Everything a person runs, in one place; each recipe is one script that also answers --help.
 SHELL := /bin/bash
 .DEFAULT_GOAL := help
-.PHONY: help setup build test simulate proxies flux fuzz demo demo-down chaos load check bench bench-engine bench-report \
+.PHONY: help setup build test simulate proxies flux fuzz demo demo-down chaos load faults check bench bench-engine bench-report \
         bench-service bench-service-report bench-operator bench-operator-report profile-service release publish clean
 
 help: ## Show this list
@@ -42,6 +42,9 @@ chaos: setup ## Break things under load on a cluster and write build/reports/pro
 
 load: setup ## Put users' load on a cluster, judge it and write build/reports/load.html: MINUTES=3 (of endurance)
 	@hack/load $(if $(MINUTES),--minutes $(MINUTES))
+
+faults: setup ## Break what can break, singly and in pairs, and write build/reports/faults.md: PAIRS=4 SEED=1 ONLY=postgres-killed
+	@hack/faults $(if $(PAIRS),--pairs $(PAIRS)) $(if $(SEED),--seed $(SEED)) $(if $(ONLY),--only $(ONLY))
 
 check: ## Check formatting, lint, shell scripts and the house rules
 	@hack/setup --check-tools

@@ -41,7 +41,7 @@ TEST_F(FaultsKeepTheSum, KilledPodsOperatorAndKubelet) {
   EXPECT_TRUE(flows(traffic));
 
   promise.mark("kill -9 of the kubelet, then 2 replicas");
-  ASSERT_EQ(::kill(kubelet_process(), SIGKILL), 0);
+  ASSERT_EQ(::kill(node_process("kubelet"), SIGKILL), 0);
   scale("audit", 2);
   EXPECT_TRUE(becomes_ready("audit", 2));
   EXPECT_TRUE(flows(traffic));
@@ -60,7 +60,7 @@ TEST_F(FaultsKeepTheSum, NetworkCutDuringAShrink) {
   EXPECT_TRUE(flows(traffic));
 
   promise.mark("cut, 5 replicas asked for");
-  NetworkFault cut(operator_process(), "tcp dport 8082");
+  NetworkFault cut(operator_process(), "tcp dport 8082 drop");
   scale("audit", 5);
   EXPECT_TRUE(eventually(60s, [&]() -> std::string {
     const json object = get("storagepool", "audit");

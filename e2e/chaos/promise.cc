@@ -7,9 +7,13 @@
 #include <fstream>
 #include <optional>
 #include <sstream>
+#include <stdexcept>
+#include <thread>
 #include <utility>
 
 #include "e2e/support/kubectl.h"
+#include "e2e/support/node.h"
+#include "e2e/support/objects.h"
 #include "e2e/support/postgres.h"
 #include "e2e/support/process.h"
 
@@ -46,6 +50,15 @@ std::filesystem::path folder() {
   return std::filesystem::path(STORAGEPOOL_SOURCE_DIR) / "build/reports/promise";
 }
 
+// A variable of the environment that a process was started with; empty: it has none.
+std::string environment_of(pid_t process, const std::string& name) {
+  std::ifstream environment("/proc/" + std::to_string(process) + "/environ");
+  for (std::string entry; std::getline(environment, entry, '\0');) {
+    if (entry.starts_with(name + "=")) return entry.substr(name.size() + 1);
+  }
+  return {};
+}
+
 std::optional<int> integer(std::string_view text) {
   int value = 0;
   std::istringstream stream{std::string(text)};
@@ -68,11 +81,41 @@ Promise::~Promise() {
   reader_.join();
 }
 
+// In the container of the server that the Service leads to, but not by way of the API server, which may be
+// away.
+std::vector<std::string> Promise::command() const {
+  const auto service = get_object(namespace_, "service", "postgres-direct");
+  const std::string name = service.at("spec").at("selector").at("app.kubernetes.io/name");
+  const auto pods = list_objects(namespace_, "pods", "app.kubernetes.io/name=" + name);
+  for (const auto& pod : pods) {
+    const auto servers = processes_in_pod(pod.at("metadata").at("uid"), "postgres");
+    if (servers.empty()) continue;
+    const std::string process = std::to_string(servers.front());
+    return {"env",     "PATH=" + environment_of(servers.front(), "PATH"),
+            "nsenter", "--target",
+            process,   "--mount",
+            "--root",  "psql",
+            "-h",      environment_of(servers.front(), "PGHOST"),
+            "-U",      environment_of(servers.front(), "PGUSER"),
+            "-XtAq",   "-d",
+            "postgres"};
+  }
+  throw std::runtime_error("no server");
+}
+
 void Promise::read_all(const std::stop_token& stop) {
+  std::vector<std::string> known;
   while (!stop.stop_requested()) {
-    Child psql({"kubectl", "-n", namespace_, "exec", "-i", "deployment/postgres", "--", "psql", "-XtAq", "-d",
-                "postgres"},
-               query(reserve_));
+    try {
+      known = command();
+    } catch (const std::exception&) {
+      // No server, or no API server to ask where it is: perhaps where it was.
+      if (known.empty()) {
+        std::this_thread::sleep_for(kSilence);
+        continue;
+      }
+    }
+    Child psql(known, query(reserve_));
     while (!stop.stop_requested()) {
       if (const auto line = psql.read_line(kSilence)) {
         take(*line);
@@ -80,6 +123,7 @@ void Promise::read_all(const std::stop_token& stop) {
         break;
       }
     }
+    std::this_thread::sleep_for(20ms);  // until it is looked for again
   }
 }
 
@@ -137,6 +181,16 @@ std::string Promise::refusals() const {
     }
   }
   return found;
+}
+
+Promise::Peak Promise::peak() const {
+  const std::lock_guard lock(mutex_);
+  Peak peak;
+  for (const Sample& sample : samples_) {
+    if (sample.total < peak.backends) continue;
+    peak = {.backends = sample.total, .usable = sample.usable};
+  }
+  return peak;
 }
 
 ::testing::AssertionResult Promise::kept() const {

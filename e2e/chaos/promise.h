@@ -1,7 +1,8 @@
 // Watches the promise while a scenario goes on: connections added over all pods, databases and StoragePools
 // never exceed what the server can give. Every 10 ms it asks the server how many client backends each pod has
 // and what may be used, as long as it lives, also after the server was restarted. At the end it writes what
-// it saw: build/reports/promise/<name>.md with a plot.
+// it saw: build/reports/promise/<name>.md with a plot. It wants hack/cluster's node: it looks from inside the
+// server's container, by way of this machine's processes.
 //
 // Pods are told apart by their addresses, so they must reach the server without address translation
 // (Postgres::direct_host).
@@ -44,6 +45,12 @@ class Promise {
 
   int now() const;
   std::size_t samples() const;
+  // The most backends that were seen, and what was usable then.
+  struct Peak {
+    int backends = 0;
+    int usable = 0;
+  };
+  Peak peak() const;
   // No sample was above what could be used, and no connection was refused by the server.
   ::testing::AssertionResult kept() const;
   // What kept() and the traffic came to, for the report.
@@ -58,6 +65,7 @@ class Promise {
     TimePoint from;
     TimePoint until;
   };
+  std::vector<std::string> command() const;
   void read_all(const std::stop_token& stop);
   void take(const std::string& line);
   bool excused(TimePoint at) const;

@@ -1,5 +1,10 @@
 #include "e2e/support/node.h"
 
+#include <fcntl.h>
+#include <unistd.h>
+
+#include <algorithm>
+#include <atomic>
 #include <cstdlib>
 #include <filesystem>
 #include <fstream>
@@ -17,50 +22,105 @@ std::string contents(const std::filesystem::path& path) {
   return {std::istreambuf_iterator<char>(file), {}};
 }
 
-pid_t find_process(const std::string& what, const std::function<bool(const std::filesystem::path&)>& is_it) {
+std::vector<pid_t> find_processes(const std::function<bool(const std::filesystem::path&)>& is_it) {
+  std::vector<pid_t> found;
   for (const auto& entry : std::filesystem::directory_iterator("/proc")) {
     const std::string name = entry.path().filename();
     if (name.find_first_not_of("0123456789") == std::string::npos && is_it(entry.path()))
-      return std::stoi(name);
+      found.push_back(std::stoi(name));
   }
+  std::ranges::sort(found);
+  return found;
+}
+
+pid_t first(const std::vector<pid_t>& found, const std::string& what) {
+  if (!found.empty()) return found.front();
   throw std::runtime_error("no process of " + what +
                            " on this machine: the scenario wants hack/cluster's node");
 }
 
 }  // namespace
 
-pid_t process_in_pod(const std::string& uid, const std::string& program) {
-  return find_process(program + " in pod " + uid, [&](const std::filesystem::path& process) {
+std::vector<pid_t> processes_in_pod(const std::string& uid, const std::string& program) {
+  return find_processes([&](const std::filesystem::path& process) {
     return contents(process / "comm") == program + "\n" &&
            contents(process / "cgroup").find(uid) != std::string::npos;
   });
 }
 
-pid_t kubelet_process() {
-  const char* config = std::getenv("KUBECONFIG");
-  const std::string work = std::filesystem::path(config == nullptr ? "" : config).parent_path();
-  return find_process("the kubelet of " + work, [&](const std::filesystem::path& process) {
-    return contents(process / "comm") == "kubelet\n" &&
-           contents(process / "cmdline").find("--config=" + work + "/") != std::string::npos;
-  });
+pid_t process_in_pod(const std::string& uid, const std::string& program) {
+  return first(processes_in_pod(uid, program), program + " in pod " + uid);
 }
 
-NetworkFault::NetworkFault(pid_t process, const std::string& match) : process_(process) {
-  const std::string drop = match.empty() ? "drop" : match + " drop";
-  std::string rules =
-      "table inet chaos {\n chain out { type filter hook output priority 0; " + drop + "; }\n";
-  if (match.empty()) rules += " chain in { type filter hook input priority 0; drop; }\n";
-  const Result done =
-      run({"nsenter", "--net=/proc/" + std::to_string(process) + "/ns/net", "nft", "-f", "-"}, rules + "}\n");
+pid_t node_process(const std::string& program) {
+  const char* config = std::getenv("KUBECONFIG");
+  const std::string work = std::filesystem::path(config == nullptr ? "" : config).parent_path();
+  return first(find_processes([&](const std::filesystem::path& process) {
+                 return contents(process / "comm") == program + "\n" &&
+                        contents(process / "cmdline").find("=" + work + "/") != std::string::npos;
+               }),
+               program + " of " + work);
+}
+
+std::string memory_volume(const std::string& uid, const std::string& volume) {
+  const std::string end = uid + "/volumes/kubernetes.io~empty-dir/" + volume;
+  std::ifstream mounts("/proc/self/mounts");
+  for (std::string device, folder, rest; mounts >> device >> folder && std::getline(mounts, rest);) {
+    if (folder.ends_with(end)) return folder;
+  }
+  throw std::runtime_error("no mounted volume " + end);
+}
+
+std::string memory_group(pid_t process) {
+  std::ifstream groups("/proc/" + std::to_string(process) + "/cgroup");
+  for (std::string line; std::getline(groups, line);) {
+    const auto found = line.find(":memory:");
+    if (found != std::string::npos) return "/sys/fs/cgroup/memory" + line.substr(found + 8);
+  }
+  throw std::runtime_error("no control group of memory (cgroup v1) of process " + std::to_string(process));
+}
+
+NetworkSpace::NetworkSpace(pid_t process)
+    : fd_(::open(("/proc/" + std::to_string(process) + "/ns/net").c_str(), O_RDONLY | O_CLOEXEC)) {
+  if (fd_ < 0) throw std::runtime_error("no network namespace of process " + std::to_string(process));
+}
+
+NetworkSpace::~NetworkSpace() {
+  ::close(fd_);
+}
+
+std::vector<std::string> NetworkSpace::inside(std::vector<std::string> command) const {
+  const std::string held = "/proc/" + std::to_string(::getpid()) + "/fd/" + std::to_string(fd_);
+  command.insert(command.begin(), {"nsenter", "--net=" + held});
+  return command;
+}
+
+NetworkFault::NetworkFault(pid_t process, const std::string& rule) : space_(process) {
+  static std::atomic<int> faults_so_far{0};
+  table_ = "chaos_" + std::to_string(++faults_so_far);
+  std::string rules = "table inet " + table_ + " {\n chain out { type filter hook output priority 0; " +
+                      (rule.empty() ? "drop" : rule) + "; }\n";
+  if (rule.empty()) rules += " chain in { type filter hook input priority 0; drop; }\n";
+  const Result done = run(space_.inside({"nft", "-f", "-"}), rules + "}\n");
   if (!done.ok()) throw std::runtime_error("nft: " + done.err);
 }
 
 void NetworkFault::end() {
   if (ended_) return;
   ended_ = true;
-  const std::string space = "/proc/" + std::to_string(process_) + "/ns/net";
-  if (std::filesystem::exists(space))
-    run({"nsenter", "--net=" + space, "nft", "delete", "table", "inet", "chaos"});
+  run(space_.inside({"nft", "delete", "table", "inet", table_}));
+}
+
+NarrowNetwork::NarrowNetwork(pid_t process) : space_(process) {
+  const Result done = run(space_.inside({"tc", "qdisc", "add", "dev", "eth0", "root", "tbf", "rate",
+                                         "500kbit", "burst", "5kb", "latency", "300ms"}));
+  if (!done.ok()) throw std::runtime_error("tc: " + done.err);
+}
+
+void NarrowNetwork::end() {
+  if (ended_) return;
+  ended_ = true;
+  run(space_.inside({"tc", "qdisc", "del", "dev", "eth0", "root"}));
 }
 
 }  // namespace storagepool::e2e

@@ -12,14 +12,37 @@ namespace storagepool::e2e {
 
 // The process of that program in a pod, by the pod's metadata.uid; `program` as in /proc/PID/comm.
 pid_t process_in_pod(const std::string& uid, const std::string& program);
-pid_t kubelet_process();
+// All of them, the first one's id the lowest; empty: there is none.
+std::vector<pid_t> processes_in_pod(const std::string& uid, const std::string& program);
+// A program of the cluster itself: kubelet, kube-apiserver, etcd.
+pid_t node_process(const std::string& program);
+// Where the node has mounted a pod's volume of memory; `volume` as in its spec.
+std::string memory_volume(const std::string& uid, const std::string& volume);
+// The control group of a process's memory (cgroup v1): its folder.
+std::string memory_group(pid_t process);
 
-// Drops packets in the network namespace of a process, also of connections that there are, until it ends.
+// The network namespace of a process, held, so that it can be entered also when the process has ended.
+class NetworkSpace {
+ public:
+  explicit NetworkSpace(pid_t process);
+  ~NetworkSpace();
+  NetworkSpace(const NetworkSpace&) = delete;
+  NetworkSpace& operator=(const NetworkSpace&) = delete;
+
+  // The command, in it.
+  std::vector<std::string> inside(std::vector<std::string> command) const;
+
+ private:
+  int fd_;
+};
+
+// Makes the network of a process's network namespace faulty, also for connections that there are, until it
+// ends.
 class NetworkFault {
  public:
-  // What is dropped is said in nftables' words for the hook `output`, such as "tcp dport 8082"; empty: all
-  // that comes and goes.
-  explicit NetworkFault(pid_t process, const std::string& match = {});
+  // What packets that are sent meet is said in nftables' words for the hook `output`, such as
+  // "tcp dport 8082 drop"; empty: all that comes and goes is dropped.
+  explicit NetworkFault(pid_t process, const std::string& rule = {});
   ~NetworkFault() { end(); }
   NetworkFault(const NetworkFault&) = delete;
   NetworkFault& operator=(const NetworkFault&) = delete;
@@ -27,7 +50,24 @@ class NetworkFault {
   void end();
 
  private:
-  pid_t process_;
+  NetworkSpace space_;
+  std::string table_;
+  bool ended_ = false;
+};
+
+// All that the network namespace of a process sends goes through so narrow a line that it queues, until it
+// ends.
+class NarrowNetwork {
+ public:
+  explicit NarrowNetwork(pid_t process);
+  ~NarrowNetwork() { end(); }
+  NarrowNetwork(const NarrowNetwork&) = delete;
+  NarrowNetwork& operator=(const NarrowNetwork&) = delete;
+
+  void end();
+
+ private:
+  NetworkSpace space_;
   bool ended_ = false;
 };
 

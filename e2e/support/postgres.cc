@@ -56,8 +56,8 @@ void Postgres::wait_until_it_answers() const {
 }
 
 std::vector<std::string> Postgres::superuser(const std::string& sql, const std::string& database) const {
-  std::istringstream out(kubectl_out({"-n", namespace_, "exec", "-i", "deployment/postgres", "--", "psql",
-                                      "-XtAq", "-v", "ON_ERROR_STOP=1", "-d", database},
+  std::istringstream out(kubectl_out({"-n", namespace_, "exec", "-i", "deployment/" + deployment_, "--",
+                                      "psql", "-XtAq", "-v", "ON_ERROR_STOP=1", "-d", database},
                                      sql));
   std::vector<std::string> rows;
   for (std::string row; std::getline(out, row);) rows.push_back(row);
@@ -77,6 +77,11 @@ void Postgres::lead_services_to(const std::string& name) const {
     kubectl_out({"-n", namespace_, "patch", "service", service, "--type=merge", "-p",
                  R"({"spec":{"selector":{"app.kubernetes.io/name":")" + name + R"("}}})"});
   }
+}
+
+void Postgres::lead_to(const std::string& deployment) {
+  lead_services_to(deployment);
+  deployment_ = deployment;
 }
 
 void Postgres::cut_off() const {
@@ -103,7 +108,7 @@ void Postgres::cut_off() const {
 }
 
 void Postgres::restore() const {
-  lead_services_to("postgres");
+  lead_services_to(deployment_);
 }
 
 void Postgres::crash() const {

@@ -34,12 +34,15 @@ class Postgres {
   void crash() const;
   // In force when it returns: the server is started again.
   void set_max_connections(int count) const;
+  // From now on the Services, and what is asked here, lead to another deployment of the namespace.
+  void lead_to(const std::string& deployment);
 
  private:
   void wait_until_it_answers() const;
   void lead_services_to(const std::string& name) const;
 
   std::string namespace_;
+  std::string deployment_ = "postgres";
 };
 
 }  // namespace storagepool::e2e

@@ -30,10 +30,12 @@ std::string random_suffix() {
   return text;
 }
 
-// A namespace's name from the test suite's: "LimitsFitTheServer" → "e2e-limits-fit-the-server-x1y2z3".
+// A namespace's name from the test suite's: "LimitsFitTheServer" → "e2e-limits-fit-the-server-x1y2z3"; the
+// slash of a suite with parameters is left out.
 std::string namespace_of(const std::string& suite) {
   std::string name = "e2e";
   for (const char letter : suite) {
+    if (letter == '/') continue;
     if (letter >= 'A' && letter <= 'Z') name += '-';
     name += static_cast<char>(std::tolower(static_cast<unsigned char>(letter)));
   }
