@@ -5,6 +5,13 @@
 #include "pool/common/settings/config_file.h"
 
 namespace storagepool::service {
+namespace {
+
+// Each takes some 75 KiB for TLS (OpenSSL's state, and the buffers between it and the socket), where one
+// without takes 5 or 12: so that they hold no more together.
+constexpr std::size_t kMaxTlsConnections = 1024;
+
+}  // namespace
 
 http::Limits small_requests() {
   http::Limits limits;
@@ -19,6 +26,7 @@ http::Limits api_limits(const Options& options) {
   limits.keep_alive_timeout = options.keep_alive_timeout;
   limits.requests_per_second = options.requests_per_second;
   limits.burst = options.request_burst;
+  if (!options.tls_dir.empty()) limits.max_connections = kMaxTlsConnections;
   return limits;
 }
 

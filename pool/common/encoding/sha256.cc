@@ -30,12 +30,24 @@ Digester::Digester() : algorithm_(EVP_MD_fetch(nullptr, "SHA256", nullptr)), con
 }
 
 Sha256 Digester::sha256(std::string_view first, std::string_view second, std::string_view third) {
+  begin();
+  add(first);
+  add(second);
+  add(third);
+  return end();
+}
+
+void Digester::begin() {
+  require(EVP_DigestInit_ex2(context_.get(), nullptr, nullptr) == 1);
+}
+
+void Digester::add(std::string_view part) {
+  require(EVP_DigestUpdate(context_.get(), part.data(), part.size()) == 1);
+}
+
+Sha256 Digester::end() {
   Sha256 digest;
-  require(EVP_DigestInit_ex2(context_.get(), nullptr, nullptr) == 1 &&
-          EVP_DigestUpdate(context_.get(), first.data(), first.size()) == 1 &&
-          EVP_DigestUpdate(context_.get(), second.data(), second.size()) == 1 &&
-          EVP_DigestUpdate(context_.get(), third.data(), third.size()) == 1 &&
-          EVP_DigestFinal_ex(context_.get(), digest.data(), nullptr) == 1);
+  require(EVP_DigestFinal_ex(context_.get(), digest.data(), nullptr) == 1);
   return digest;
 }
 

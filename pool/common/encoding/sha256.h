@@ -27,6 +27,11 @@ class Digester {
   // Of the texts as if they were one.
   Sha256 sha256(std::string_view first, std::string_view second = {}, std::string_view third = {});
 
+  // Of a text that comes in parts, in between which sha256() must not be called.
+  void begin();
+  void add(std::string_view part);
+  Sha256 end();
+
  private:
   struct Free {
     void operator()(EVP_MD* algorithm) const { EVP_MD_free(algorithm); }

@@ -6,23 +6,22 @@
 #include <atomic>
 #include <chrono>
 #include <cstdio>
-#include <cstdlib>
-#include <fstream>
 #include <functional>
 #include <memory>
 #include <random>
 #include <string>
 #include <thread>
+#include <utility>
 #include <vector>
-
-#include <sys/resource.h>
 
 #include <gmock/gmock.h>
 #include <gtest/gtest.h>
 
 #include "pool/common/http/coding.h"
 #include "pool/common/http/testing/loopback.h"
+#include "pool/common/http/testing/tls.h"
 #include "pool/service/program_tests/testing/program_test.h"
+#include "pool/service/program_tests/testing/resources.h"
 #include "pool/service/program_tests/testing/well_behaved.h"
 
 namespace storagepool::service {
@@ -31,9 +30,12 @@ namespace {
 using http::testing::Client;
 using testing::eventually;
 using testing::kGoodToken;
+using testing::memory_is_ours;
 using testing::Pod;
 using testing::post_head;
 using testing::Probes;
+using testing::resident_bytes;
+using testing::use_descriptors;
 using testing::valid_event;
 using testing::Writer;
 using namespace std::chrono_literals;
@@ -47,15 +49,6 @@ constexpr auto kShortestDeadline = 10s;
 constexpr std::size_t kBaseBytes = 144 * kMiB;
 constexpr std::size_t kBudgetBytes = http::Limits().memory_bytes;
 
-// Of the program as it ships (STORAGEPOOL_DATASTORAGE); a sanitizer keeps what was freed.
-bool memory_is_ours() {
-#ifdef __SANITIZE_ADDRESS__
-  return std::getenv("STORAGEPOOL_DATASTORAGE") != nullptr;
-#else
-  return true;
-#endif
-}
-
 std::string get(const std::string& target) {
   return "GET " + target + " HTTP/1.1\r\nHost: h\r\nAuthorization: Bearer " + kGoodToken + "\r\n\r\n";
 }
@@ -64,15 +57,6 @@ std::string get(const std::string& target) {
 std::unique_ptr<Client> hostile(std::uint16_t port, std::size_t number = 0) {
   const std::string address = "127.0.1." + std::to_string(number % 20 + 1);
   return std::make_unique<Client>(port, address.c_str());
-}
-
-// As many as are asked for and may be had, of this process and those that it starts.
-std::size_t use_descriptors(std::size_t many) {
-  rlimit limit{};
-  ::getrlimit(RLIMIT_NOFILE, &limit);
-  limit.rlim_cur = std::min<rlim_t>(many, limit.rlim_max);
-  ::setrlimit(RLIMIT_NOFILE, &limit);
-  return limit.rlim_cur;
 }
 
 class HostileTest : public ::testing::Test {
@@ -129,15 +113,24 @@ class HostileTest : public ::testing::Test {
       std::this_thread::sleep_for(20ms);
     }
   }
-  void look() {
-    std::ifstream status("/proc/" + std::to_string(pod_->pid()) + "/status");
-    for (std::string line; std::getline(status, line);) {
-      if (line.starts_with("VmRSS:")) peak_ = std::max(peak_, std::stoul(line.substr(6)) * 1024);
+  void look() { peak_ = std::max(peak_, resident_bytes(pod_->pid())); }
+  static std::uint16_t api() { return pod_->api_port(); }
+  // Some 29 MB of them, with the correlation "large".
+  static void store_large_events() {
+    if (std::exchange(stored_, true)) return;
+    nlohmann::json event = valid_event();
+    event["correlation_id"] = "large";
+    event["event_data"] = {{"x", std::string(750'000, 'x')}};
+    const std::string body = event.dump();
+    Client loader(api());
+    for (int i = 0; i < 40; ++i) {
+      loader.send(post_head(body.size()) + body);
+      ASSERT_EQ(loader.read()->status, 201U);
     }
   }
-  static std::uint16_t api() { return pod_->api_port(); }
 
   static inline std::size_t descriptors_ = 0;
+  static inline bool stored_ = false;
   static inline std::unique_ptr<postgres::testing::Server> server_;
   static inline std::unique_ptr<Pod> pod_;
   static inline std::chrono::milliseconds alone_{};
@@ -171,15 +164,7 @@ TEST_F(HostileTest, SlowBodies) {
 }
 
 TEST_F(HostileTest, AnswersThatNobodyReads) {
-  nlohmann::json event = valid_event();
-  event["correlation_id"] = "large";
-  event["event_data"] = {{"x", std::string(750'000, 'x')}};
-  const std::string body = event.dump();
-  Client loader(api());
-  for (int i = 0; i < 40; ++i) {
-    loader.send(post_head(body.size()) + body);
-    ASSERT_EQ(loader.read()->status, 201U);
-  }
+  store_large_events();
   Clients slow;
   for (std::size_t i = 0; i < 40; ++i) {
     slow.push_back(hostile(api(), i));
@@ -200,6 +185,49 @@ TEST_F(HostileTest, AnswersThatNobodyReads) {
   }));
 }
 
+// Answers that take much reading and digesting, and streams that nobody reads.
+TEST_F(HostileTest, Auditors) {
+  store_large_events();
+  const std::string verify = R"({"correlation_id":"large"})";
+  std::atomic<bool> done = false;
+  std::atomic<int> whole = 0;
+  std::vector<std::thread> auditors;
+  for (std::size_t i = 0; i < 4; ++i) {
+    auditors.emplace_back([&, i] {
+      const auto client = hostile(api(), i);
+      while (!done) {
+        client->send(i % 2 == 0 ? get("/api/v1/audit/export?correlation_id=large")
+                                : post_head(verify.size(), kGoodToken, "verify-chain") + verify);
+        const auto answer = client->read();
+        ASSERT_TRUE(answer);
+        EXPECT_THAT(answer->status, ::testing::AnyOf(200U, 429U, 503U)) << answer->body;
+        if (answer->status == 200 && i % 2 == 0) ++whole;
+      }
+    });
+  }
+  hold(3s);
+  done = true;
+  for (std::thread& auditor : auditors) auditor.join();
+  EXPECT_GT(whole, 0);
+
+  const std::string nested(5 * kMiB, '[');
+  for (std::size_t i = 0; i < 20; ++i) {
+    const auto client = hostile(api(), i);
+    client->send(post_head(nested.size(), kGoodToken, "verify-chain") + nested);
+    EXPECT_EQ(client->read()->status, 413U);
+    look();
+  }
+  Clients streams;
+  for (std::size_t i = 0; i < 300; ++i) {
+    streams.push_back(hostile(api(), i));
+    streams.back()->send(
+        "GET /api/v1/audit/feed?from=earliest&correlation_id=large HTTP/1.1\r\nHost: h\r\n"
+        "Accept: application/x-ndjson\r\nAuthorization: Bearer " +
+        kGoodToken + "\r\n\r\n");
+  }
+  hold(3s);
+}
+
 TEST_F(HostileTest, TenThousandIdleConnections) {
   const std::size_t many = std::min<std::size_t>(10'000, descriptors_ - 200);
   if (many < 10'000) std::printf("only %zu descriptors: %zu idle connections\n", descriptors_, many);
@@ -207,6 +235,28 @@ TEST_F(HostileTest, TenThousandIdleConnections) {
   for (std::size_t i = 0; i < many; ++i) idle.push_back(hostile(api(), i));
   for (std::size_t i = 0; i < 300; ++i) idle.push_back(hostile(pod_->health_port(), i));
   hold(2s);
+}
+
+// Each takes several times the memory of one without, so there may be fewer.
+TEST_F(HostileTest, IdleConnectionsOverTls) {
+  const http::testing::Authority authority;
+  const http::TlsMaterial material = authority.server();
+  Pod pod(server_->connect_options());
+  pod.write("tls/tls.crt", material.certificate);
+  pod.write("tls/tls.key", material.key);
+  testing::start_ready(pod, {"--tls-dir=" + pod.path("tls")});
+  const std::size_t many = std::min<std::size_t>(memory_is_ours() ? 3'000 : 1'200, descriptors_ - 200);
+  std::vector<std::unique_ptr<http::testing::TlsClient>> idle;
+  for (std::size_t i = 0; i < many; ++i) {
+    idle.push_back(std::make_unique<http::testing::TlsClient>(pod.api_port()));
+    ASSERT_TRUE(idle.back()->send(get("/livez")) && idle.back()->read().starts_with("HTTP/1.1 200 ")) << i;
+  }
+  std::printf("%zu connections over TLS: RSS %zu MiB\n", many, resident_bytes(pod.pid()) / kMiB);
+  if (memory_is_ours()) {
+    EXPECT_LT(resident_bytes(pod.pid()), kBaseBytes);
+  }
+  EXPECT_GT(pod.metric("storagepool_http_closed_for_new_total"), 0);
+  EXPECT_EQ(pod.stop(), 0) << pod.log();
 }
 
 TEST_F(HostileTest, IncompleteBodies) {

@@ -190,6 +190,9 @@ TEST_F(VerifyChainTest, RefusesWhatNamesNoCorrelation) {
   }
   EXPECT_EQ(post(json{{"correlation_id", std::string(255, 'x')}}.dump()).status, 200U);
   EXPECT_EQ(post(json{{"correlation_id", std::string(256, 'x')}}.dump()).status, 400U);
+  const std::size_t most = std::size_t{64} * 1024;
+  EXPECT_EQ(post(std::string(most, '[')).status, 400U);
+  EXPECT_EQ(post(std::string(most + 1, '[')).status, 413U);
 }
 
 }  // namespace

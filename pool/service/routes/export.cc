@@ -8,6 +8,8 @@
 #include <utility>
 #include <vector>
 
+#include <boost/asio/post.hpp>
+#include <boost/asio/use_awaitable.hpp>
 #include <nlohmann/json.hpp>
 
 #include "pool/auth/bearer.h"
@@ -25,6 +27,7 @@
 #include "pool/reading/redaction.h"
 #include "pool/service/routes/answers.h"
 #include "pool/service/routes/at_once.h"
+#include "pool/service/routes/turns.h"
 
 namespace storagepool::service {
 namespace {
@@ -120,6 +123,8 @@ class Export {
       : context_(context), request_(request), query_(std::move(query)), log_(std::move(log)) {}
 
   awaitable<Response> run(std::string exporter) {
+    of_events_.begin();
+    of_events_.add("[");
     auto refusal = co_await take_events();
     if (refusal) co_return std::move(*refusal);
     const auto now = runtime::wall_now();
@@ -164,7 +169,9 @@ class Export {
     const auto rows = co_await reader.look_at(events, log_.checkpoint, log_.note, writer_);
     if (!rows) co_return failed(rows.error(), request_);
     for (std::size_t i = 0; i < events.size(); ++i) {
+      const std::size_t before = exported_.bytes;
       add(std::move(events[i]), (*rows)[i].logged);
+      if (turns_.over(exported_.bytes - before)) co_await boost::asio::post(boost::asio::use_awaitable);
       if (exported_.bytes > kMaxBytes)
         co_return failed(tables::StoreError{.kind = tables::StoreError::Kind::kPageTooLarge,
                                             .detail = "the events of this export hold more than 32 MiB; "
@@ -194,15 +201,14 @@ class Export {
     item.pop_back();
     item += "," + more.dump().substr(1);
     exported_.bytes += item.size();
+    of_events_.add(item);
     exported_.items.push_back(std::move(item));
   }
 
   // Of the bytes of `events` as they are sent.
   tlog::Note sign(runtime::Timestamp now) {
-    std::string bytes = "[";
-    for (const std::string& item : exported_.items) bytes += item;
-    bytes += "]";
-    const encoding::Sha256 digest = digester_.sha256(bytes);
+    of_events_.add("]");
+    const encoding::Sha256 digest = of_events_.end();
     tlog::Note note{
         .text = std::string(kForm) + "\n" + log_.checkpoint.origin + "\n" + runtime::format_timestamp(now) +
                 "\n" + std::to_string(exported_.total) + "\n" +
@@ -278,7 +284,8 @@ class Export {
   const reading::Reader::Deadline deadline_ = context_.deadline();
   const ShownLog log_;
   evidence::EntryWriter writer_{log_.key->keys};
-  encoding::Digester digester_;
+  encoding::Digester of_events_;
+  Turns turns_;
   tlog::Hasher hasher_;
   std::map<std::string, std::string> before_;  // hash of the last event, by correlation
   Exported exported_;

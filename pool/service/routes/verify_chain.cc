@@ -10,6 +10,8 @@
 #include <utility>
 #include <vector>
 
+#include <boost/asio/post.hpp>
+#include <boost/asio/use_awaitable.hpp>
 #include <nlohmann/json.hpp>
 
 #include "pool/common/encoding/encoding.h"
@@ -21,6 +23,7 @@
 #include "pool/evidence/proving/proving.h"
 #include "pool/service/routes/answers.h"
 #include "pool/service/routes/at_once.h"
+#include "pool/service/routes/turns.h"
 
 namespace storagepool::service {
 namespace {
@@ -39,6 +42,8 @@ constexpr int kAtOnce = 2;
 constexpr std::int64_t kPage = 500;
 constexpr std::int64_t kMaxEntries = 2'000'000;
 constexpr std::size_t kMaxCorrelationId = 255;
+// Of the body, before it is parsed: JSON in memory is many times what it is as text.
+constexpr std::size_t kMaxBody = std::size_t{64} * 1024;
 
 tl::expected<std::string, event::FieldErrors> read_correlation_id(const std::string& body) {
   const auto json = nlohmann::json::parse(body, nullptr, false);
@@ -120,6 +125,15 @@ class Verification {
  private:
   using Refusal = std::optional<Response>;  // no value: there is none
 
+  // Of what the largest page before held, `left` is not used again yet.
+  bool reserve(std::int64_t bytes, std::int64_t& left) {
+    const std::int64_t again = std::min(left, bytes);
+    left -= again;
+    if (!request_.reserve(static_cast<std::size_t>(bytes - again))) return false;
+    held_ += bytes - again;
+    return true;
+  }
+
   bool goes_on() {
     complete_ = runtime::steady_now() < until_;
     return complete_;
@@ -128,7 +142,9 @@ class Verification {
   awaitable<Refusal> take_events() {
     reading::ListQuery query{.correlation_id = correlation_id_, .limit = kPage};
     while (goes_on()) {
-      auto page = co_await context_.reader.list(context_.database, query, deadline_);
+      auto page = co_await context_.reader.list(
+          context_.database, query, deadline_,
+          [this, left = held_](std::int64_t bytes) mutable { return reserve(bytes, left); });
       if (!page) {
         if (page.error().kind != tables::StoreError::Kind::kPageTooLarge || query.limit == 1)
           co_return failed(page.error(), request_);
@@ -150,8 +166,10 @@ class Verification {
     evidence::LogReader reader(*leased->connection, deadline_);
     const auto rows = co_await reader.look_at(events, log_.checkpoint, log_.note, writer_);
     if (!rows) co_return failed(rows.error(), request_);
-    for (std::size_t i = 0; i < events.size(); ++i)
+    for (std::size_t i = 0; i < events.size(); ++i) {
       chain_.take(events[i], (*rows)[i].batch, (*rows)[i].logged);
+      if (turns_.over(events[i].event_data.size())) co_await boost::asio::post(boost::asio::use_awaitable);
+    }
     co_return std::nullopt;
   }
 
@@ -214,6 +232,8 @@ class Verification {
   const reading::Reader::Deadline deadline_ = context_.deadline();
   evidence::EntryWriter writer_;
   Chain chain_;
+  Turns turns_;
+  std::int64_t held_ = 0;  // reserved for pages, one at a time
   bool complete_ = true;
 };
 
@@ -222,6 +242,11 @@ struct Route {
   AtOnce at_once{kAtOnce};
 
   awaitable<Response> verify(Request& request) const {
+    if (request.body.size() > kMaxBody)
+      co_return http::problem(http::ProblemKind::kRequestTooLarge,
+                              "the request body has " + std::to_string(request.body.size()) +
+                                  " bytes; allowed: up to " + std::to_string(kMaxBody),
+                              request.path);
     auto correlation_id = read_correlation_id(request.body);
     if (!correlation_id) co_return invalid(correlation_id.error(), request);
     if (auto refusal = refuse(context, request)) co_return std::move(*refusal);

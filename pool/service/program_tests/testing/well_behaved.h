@@ -19,10 +19,11 @@ namespace storagepool::service::testing {
 
 inline const std::string kGoodToken = "well-behaved-0123456789abcdef0123456789abcdef";
 
-inline std::string post_head(std::size_t announced, const std::string& token = kGoodToken) {
-  return "POST /api/v1/audit/events HTTP/1.1\r\nHost: h\r\nContent-Type: application/json\r\n"
-         "Authorization: Bearer " +
-         token + "\r\nContent-Length: " + std::to_string(announced) + "\r\n\r\n";
+inline std::string post_head(std::size_t announced, const std::string& token = kGoodToken,
+                             const std::string& to = "events") {
+  return "POST /api/v1/audit/" + to +
+         " HTTP/1.1\r\nHost: h\r\nContent-Type: application/json\r\nAuthorization: Bearer " + token +
+         "\r\nContent-Length: " + std::to_string(announced) + "\r\n\r\n";
 }
 
 // Writes one event after the other on a connection that it keeps.
