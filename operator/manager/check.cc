@@ -60,9 +60,10 @@ asio::awaitable<tl::expected<unsigned, std::string>> status_of(std::string host,
 
 }  // namespace
 
-tl::expected<void, std::string> check_storage_pools(kube::Transport& transport) {
+tl::expected<void, std::string> check_storage_pools(kube::Transport& transport,
+                                                    const std::string& name_space) {
   const auto listed = transport.request(
-      {.path = kube::collection_path(kube::resources::kStoragePools, ""), .query = {{"limit", "1"}}});
+      {.path = kube::collection_path(kube::resources::kStoragePools, name_space), .query = {{"limit", "1"}}});
   if (listed) return {};
   if (listed.error().is_not_found()) {
     return tl::unexpected(
@@ -99,7 +100,10 @@ int check(const Options& options, std::ostream& out, std::ostream& error) {
     well = well && found;
     out << (found ? "ok      " : "failed  ") << what << (found ? "" : ": " + found.error()) << "\n";
   };
-  report("StoragePools can be listed", check_storage_pools(**transport));
+  if (options.watch_namespaces.empty())
+    report("StoragePools can be listed", check_storage_pools(**transport));
+  for (const std::string& name_space : options.watch_namespaces)
+    report("StoragePools of " + name_space + " can be listed", check_storage_pools(**transport, name_space));
   if (const auto& metrics = options.to_check->metrics) {
     report("an operator is ready behind " + metrics->host + ":" + std::to_string(metrics->port),
            check_metrics(metrics->host, metrics->port));

@@ -15,7 +15,8 @@ namespace storagepool::manager {
 
 // Whether the API server has the CRD in the version that this program needs, and lets its caller list it;
 // else why not, for people.
-tl::expected<void, std::string> check_storage_pools(kube::Transport& transport);
+tl::expected<void, std::string> check_storage_pools(kube::Transport& transport,
+                                                    const std::string& name_space = {});
 
 // Whether /metrics answers there with 200 within some seconds: behind a Service, whether an operator is
 // ready.

@@ -87,6 +87,52 @@ TEST(Installation, AMarkOfAnothersThatVanishesIsLeftToIt) {
       << "there is nobody any more";
 }
 
+// Whoever is to watch less does nothing.
+TEST(Installation, NamespacesThatAreWatchedNoMoreAreAskedAbout) {
+  const std::string mark = std::string(kOurs) + " watching a,b";
+  const auto look = [](const char* text, std::vector<std::string> watched) {
+    return Installation(kOurs, std::move(watched)).look(definition(text, nullptr), at(0s));
+  };
+  EXPECT_TRUE(look(mark.c_str(), {"a", "b"}).ours);
+  for (const auto& more : {std::vector<std::string>{"a", "b", "c"}, std::vector<std::string>{}}) {
+    const auto found = look(mark.c_str(), more);
+    ASSERT_TRUE(found.patch) << "more is watched from now on";
+    const std::string text =
+        json::text_at((*found.patch)["metadata"]["annotations"], "/storagepool.dev~1installation");
+    EXPECT_EQ(text, more.empty() ? kOurs : std::string(kOurs) + " watching a,b,c");
+  }
+  for (const auto& less : {std::vector<std::string>{"a"}, std::vector<std::string>{"a", "c"}}) {
+    const auto found = look(mark.c_str(), less);
+    EXPECT_FALSE(found.ours || found.patch || found.taking_over);
+    EXPECT_EQ(found.dropped, "b");
+  }
+  EXPECT_EQ(look(kOurs, {"a", "c"}).dropped, "all but a,c");
+  EXPECT_TRUE(look(nullptr, {"a"}).patch) << "nobody has watched any";
+  EXPECT_EQ(look((std::string(kTheirs) + " watching a").c_str(), {}).owner, kTheirs);
+}
+
+TEST(Installation, APersonSaysThatNothingIsLeftInANamespace) {
+  Installation installation(kOurs, {"a"});
+  EXPECT_EQ(installation.look(definition(kOurs, nullptr), at(0s)).dropped, "all but a");
+  const std::string remedy = installation.remedy_of_dropped();
+  const std::size_t begin = remedy.find(std::string(kInstallationAnnotation) + "=");
+  ASSERT_NE(begin, std::string::npos) << remedy;
+  const std::string said = remedy.substr(begin + std::string(kInstallationAnnotation).size() + 1);
+  const std::string mark = said.substr(0, said.find('\''));
+  EXPECT_TRUE(installation.look(definition(mark.c_str(), nullptr, 2), at(1s)).ours) << mark;
+  EXPECT_TRUE(Installation(kOurs).look(definition(mark.c_str(), nullptr, 2), at(1s)).patch);
+}
+
+TEST(Installation, AHandOverDoesNotDropNamespacesEither) {
+  const std::string mark = std::string(kTheirs) + " watching a,b";
+  Installation narrow(kOurs, {"a"});
+  EXPECT_EQ(narrow.look(definition(mark.c_str(), kOurs), at(0s)).dropped, "b");
+  EXPECT_EQ(narrow.look(definition(mark.c_str(), kOurs), at(1h)).dropped, "b");
+  Installation wide(kOurs, {"a", "b", "c"});
+  EXPECT_TRUE(wide.look(definition(mark.c_str(), kOurs), at(0s)).taking_over);
+  EXPECT_TRUE(wide.look(definition(mark.c_str(), kOurs), at(15s)).patch);
+}
+
 // Several installations that look at random moments, hang between what they read and what they write, and
 // start anew, while a person changes his mind and takes marks off.
 class World {

@@ -31,7 +31,7 @@ std::string path_of_definition() {
 }  // namespace
 
 Leadership::Leadership(kube::Transport& transport, runtime::Metrics& metrics, const std::string& name_space,
-                       std::string identity, std::function<void()> lost)
+                       std::string identity, std::function<void()> lost, std::vector<std::string> watched)
     : transport_(transport),
       lease_{name_space, kLease},
       lost_(std::move(lost)),
@@ -47,7 +47,7 @@ Leadership::Leadership(kube::Transport& transport, runtime::Metrics& metrics, co
               .Register(metrics.registry())
               .Add({})),
       election_(lease_, std::move(identity)),
-      installation_(lease_.to_string()),
+      installation_(lease_.to_string(), std::move(watched)),
       thread_([this](const std::stop_token& stop) { run(stop); }) {}
 
 Leadership::~Leadership() {
@@ -109,6 +109,15 @@ bool Leadership::attempt() {
     hindrance.trouble =
         "the StoragePools of this cluster are those of the installation " + found_.owner +
         " (its Lease), and this one leaves them alone. To hand them over to it: " + installation_.remedy();
+  }
+  // While another of this installation leads, its namespaces are watched yet.
+  if (elected && !found_.dropped.empty()) {
+    hindrance.trouble =
+        "namespaces that were watched until now would not be: " + found_.dropped +
+        ". What pods hold there would count for nobody, so nothing is done. Watch them again, or "
+        "delete the StoragePools there (kubectl get storagepools --all-namespaces), wait for "
+        "their pods to be gone, and then say so: " +
+        installation_.remedy_of_dropped();
   }
   tell(std::move(hindrance));
   return !found_.patch;

@@ -36,11 +36,12 @@ struct Hindrance {
 
 class Leadership {
  public:
-  // `lost` is called once, from a thread of this, when a place that was held is held no more. Transport and
+  // `lost` is called once, from a thread of this, when a place that was held is held no more. `watched`: as
+  // Installation has it. Transport and
   // metrics outlive this; a transport of its own keeps renewals from waiting for connections that others
   // found dead.
   Leadership(kube::Transport& transport, runtime::Metrics& metrics, const std::string& name_space,
-             std::string identity, std::function<void()> lost);
+             std::string identity, std::function<void()> lost, std::vector<std::string> watched = {});
   ~Leadership();  // gives the place to the next, if it is held
 
   // Blocks until this process leads; false: the stop came first. `waits` is told what it waits for, and of

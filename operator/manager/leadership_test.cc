@@ -1,11 +1,14 @@
 #include "operator/manager/leadership.h"
 
+#include <algorithm>
 #include <atomic>
 #include <chrono>
 #include <memory>
+#include <mutex>
 #include <optional>
 #include <string>
 #include <thread>
+#include <utility>
 #include <vector>
 
 #include <gtest/gtest.h>
@@ -114,9 +117,11 @@ class Leases {
 };
 
 struct Operator {
-  Operator(Leases& leases, const std::string& identity)
+  Operator(Leases& leases, const std::string& identity, std::vector<std::string> watched = {})
       : transport(leases.transport()),
-        leadership(std::in_place, *transport, metrics, "system", identity, [this] { lost = true; }) {}
+        leadership(
+            std::in_place, *transport, metrics, "system", identity, [this] { lost = true; },
+            std::move(watched)) {}
 
   bool leads() const { return leadership->leads_until() > runtime::steady_now(); }
 
@@ -172,6 +177,36 @@ TEST(Leadership, WhoCannotRenewLeadsNoMore) {
   leases.fail(true);
   EXPECT_TRUE(eventually([&] { return one.lost.load(); }));
   EXPECT_FALSE(one.leads());
+}
+
+// Until the one of before has ended, what is dropped is watched.
+TEST(Leadership, WhoIsToWatchLessDoesNothingUntilAPersonSaysThatNothingIsLeft) {
+  Leases leases;
+  std::optional<Operator> first(std::in_place, leases, "a");
+  ASSERT_TRUE(eventually([&] { return first->leads(); }));
+  Operator second(leases, "b", {"team-a"});
+  std::mutex mutex;
+  std::vector<Hindrance> told;
+  std::jthread waiting([&](const std::stop_token& stop) {
+    second.leadership->wait(stop, [&](const Hindrance& hindrance) {
+      const std::lock_guard lock(mutex);
+      told.push_back(hindrance);
+    });
+  });
+  const auto is_told = [&](const std::string& part) {
+    const std::lock_guard lock(mutex);
+    return std::any_of(told.begin(), told.end(), [&](const Hindrance& hindrance) {
+      return (hindrance.trouble + hindrance.holder).find(part) != std::string::npos;
+    });
+  };
+  ASSERT_TRUE(eventually([&] { return is_told("a"); })) << "the first leads";
+  EXPECT_FALSE(is_told("would not be"));
+  first.reset();
+  ASSERT_TRUE(eventually([&] { return is_told("would not be: all but team-a"); }));
+  EXPECT_FALSE(second.leads());
+  EXPECT_EQ(leases.annotation(kInstallationAnnotation), "system/storagepool-operator");
+  leases.annotate(kInstallationAnnotation, "system/storagepool-operator watching team-a");
+  EXPECT_TRUE(eventually([&] { return second.leads(); }));
 }
 
 TEST(Leadership, AWaitEndsWhenItIsStopped) {

@@ -155,7 +155,8 @@ class Work {
     const pods::Signer signer(*key);
     kube::EventRecorder recorder(client, "storagepool.dev/operator", kFieldManager);
     reconcile::KubeCluster cluster(
-        fence_, client, recorder, metrics_, options_.other_workloads,
+        fence_, client, recorder, metrics_,
+        {.namespaces = options_.watch_namespaces, .other_workloads = options_.other_workloads},
         [this](const kube::ObjectKey& pool, kube::Priority priority) { queue_.add(pool, priority); });
     cluster.start();
     IssuerWatch issuer(
@@ -312,8 +313,9 @@ int run(const Options& options) {
   std::atomic<bool> well = true;
   // Who has lost its place ends at once: its threads may wait for the API server for long, and what they
   // would write then is another's.
-  Leadership leadership(**of_lease, metrics, name_space_of(options, *config),
-                        leader_identity(options.pod_name), [] { std::_Exit(1); });
+  Leadership leadership(
+      **of_lease, metrics, name_space_of(options, *config), leader_identity(options.pod_name),
+      [] { std::_Exit(1); }, options.watch_namespaces);
   worker = std::jthread([&](const std::stop_token& stop) {
     Work work(options, *config, **transport, leadership, metrics, readiness, heard);
     if (work.run(stop)) return;

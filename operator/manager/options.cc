@@ -1,5 +1,6 @@
 #include "operator/manager/options.h"
 
+#include <algorithm>
 #include <charconv>
 #include <ostream>
 #include <string_view>
@@ -20,6 +21,28 @@ std::string check_resync(const std::string& text) {
   const auto duration = settings::parse_duration(text);
   const bool fits = duration && *duration >= std::chrono::seconds{1} && *duration <= std::chrono::hours{1};
   return fits ? std::string() : "got \"" + text + "\"; allowed: a duration from 1s to 1h";
+}
+
+constexpr std::size_t kMostNamespaces = 20;  // each has caches and watches of its own
+
+bool is_namespace(std::string_view name) {
+  const auto is_alphanumeric = [](char c) { return (c >= 'a' && c <= 'z') || (c >= '0' && c <= '9'); };
+  return !name.empty() && name.size() <= 63 && is_alphanumeric(name.front()) &&
+         is_alphanumeric(name.back()) &&
+         std::all_of(name.begin(), name.end(), [&](char c) { return is_alphanumeric(c) || c == '-'; });
+}
+
+std::vector<std::string> parse_namespaces(const std::string& text) {
+  std::vector<std::string> names = CLI::detail::split(text, ',');
+  std::sort(names.begin(), names.end());
+  const bool each_once = std::adjacent_find(names.begin(), names.end()) == names.end();
+  if (names.size() > kMostNamespaces || !each_once ||
+      !std::all_of(names.begin(), names.end(), is_namespace)) {
+    throw CLI::ValidationError("--watch-namespaces",
+                               "got \"" + text + "\"; allowed: 1 to " + std::to_string(kMostNamespaces) +
+                                   " names of namespaces with commas between, each once");
+  }
+  return names;
 }
 
 // HOST:PORT and :PORT, an IPv6 address in brackets.
@@ -133,10 +156,19 @@ tl::expected<Options, int> parse_options(int argc, const char* const* argv, std:
                  "StoragePools that are looked at at the same time, 1 to 64")
       ->check(CLI::Range(1, 64))
       ->capture_default_str();
+  auto* const watch =
+      app.add_option_function<std::string>(
+             "--watch-namespaces",
+             [&](const std::string& text) { options.watch_namespaces = parse_namespaces(text); },
+             "The only namespaces whose StoragePools are looked after; without it all. Not to be narrowed "
+             "while "
+             "there are StoragePools in a namespace that is left out")
+          ->type_name("NAME,...");
   app.add_flag(
-      "--other-workloads", options.other_workloads,
-      "Deployments and StatefulSets of all namespaces with the annotations storagepool.dev/server and "
-      "storagepool.dev/connections-per-pod count on their server; needs list and watch of both");
+         "--other-workloads", options.other_workloads,
+         "Deployments and StatefulSets of all namespaces with the annotations storagepool.dev/server and "
+         "storagepool.dev/connections-per-pod count on their server; needs list and watch of both")
+      ->excludes(watch);
   command_line::add_log_level(app, options.log_level);
   RequestToSign to_sign;
   const CLI::App& sign = add_sign(app, to_sign);

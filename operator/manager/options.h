@@ -6,6 +6,7 @@
 #include <iosfwd>
 #include <optional>
 #include <string>
+#include <vector>
 
 #include <tl/expected.hpp>
 
@@ -45,7 +46,8 @@ struct Options {
   std::optional<Address> page;  // page/page.h
   std::chrono::milliseconds resync{10'000};
   int max_concurrent_reconciles = 4;
-  bool other_workloads = false;  // count by what they declare
+  std::vector<std::string> watch_namespaces;  // in order; empty: all
+  bool other_workloads = false;               // count by what they declare
   log::Level log_level = log::Level::kInfo;
   std::optional<RequestToSign> to_sign;  // instead of running
   std::optional<Check> to_check;         // likewise

@@ -51,6 +51,22 @@ TEST_F(ParseOptions, EveryFlagIsRead) {
   EXPECT_EQ(options->log_level, log::Level::kDebug);
 }
 
+TEST_F(ParseOptions, NamespacesAreNamesEachOnce) {
+  EXPECT_TRUE(parse({})->watch_namespaces.empty());
+  const auto options = parse({"--watch-namespaces=team-b,team-a"});
+  ASSERT_TRUE(options) << error_.str();
+  EXPECT_EQ(options->watch_namespaces, (std::vector<std::string>{"team-a", "team-b"}));
+  for (const char* text : {",a", "a,,b", "a,a", "A", "a b", "-a", "a.b"}) {
+    error_.str("");
+    EXPECT_EQ(parse({("--watch-namespaces=" + std::string(text)).c_str()}).error(), 2) << text;
+    EXPECT_THAT(error_.str(), HasSubstr("--watch-namespaces: got \"" + std::string(text) +
+                                        "\"; allowed: 1 to 20 names of namespaces"));
+  }
+  error_.str("");
+  EXPECT_EQ(parse({"--watch-namespaces=a", "--other-workloads"}).error(), 2) << "they are of all namespaces";
+  EXPECT_THAT(error_.str(), HasSubstr("--watch-namespaces"));
+}
+
 TEST_F(ParseOptions, APortThatIsZeroAloneIsNone) {
   const auto options = parse({"--health-probe-bind-address=0", "--metrics-bind-address=0"});
   ASSERT_TRUE(options) << error_.str();

@@ -1,6 +1,7 @@
 #include "operator/reconcile/kube_cluster.h"
 
 #include <algorithm>
+#include <iterator>
 #include <utility>
 
 #include "operator/kube/object.h"
@@ -59,7 +60,7 @@ bool changed_by_user(const kube::ObjectPtr& before, const kube::ObjectPtr& objec
 }  // namespace
 
 KubeCluster::KubeCluster(kube::Transport& transport, const kube::Client& client,
-                         kube::EventRecorder& recorder, runtime::Metrics& metrics, bool other_workloads,
+                         kube::EventRecorder& recorder, runtime::Metrics& metrics, const Watched& watched,
                          Changed changed)
     : client_(client),
       recorder_(recorder),
@@ -69,11 +70,16 @@ KubeCluster::KubeCluster(kube::Transport& transport, const kube::Client& client,
               .Help("What the API server listed or told of that is no object with a name and a version")
               .Register(metrics.registry())),
       changed_(std::move(changed)) {
-  if (other_workloads) {
+  if (watched.other_workloads) {
     workloads_.emplace(transport, malformed_,
                        [this](kube::Priority priority) { workloads_changed(priority); });
   }
-  for (const kube::ResourceType& type : kWatched) watch(transport, type);
+  const std::vector<std::string> everywhere{""};
+  for (const kube::ResourceType& type : kWatched) {
+    const bool all = watched.namespaces.empty() || is_namespace(type);
+    for (const std::string& name_space : all ? everywhere : watched.namespaces)
+      watch(transport, type, name_space);
+  }
 }
 
 KubeCluster::~KubeCluster() {
@@ -90,7 +96,7 @@ kube::InformerHandlers KubeCluster::of_storage_pools() {
     }
     if (!changed_by_user(before, object)) return;
     const auto priority = before ? kube::Priority::kUser : kube::Priority::kNew;
-    changed_(key, priority_of_change(kube::resources::kStoragePools, priority));
+    changed_(key, priority_of_change(kube::resources::kStoragePools, key.name_space, priority));
   };
   handlers.on_delete = [this](const kube::ObjectPtr& object) {
     const kube::ObjectKey key = kube::key_of(*object);
@@ -126,7 +132,7 @@ void KubeCluster::namespaces_changed() {
   for (const kube::ObjectPtr& object : cached_storage_pools()) {
     if (json::at(*object, "/spec/auth/serviceAccounts").is_null()) continue;
     changed_(kube::key_of(*object),
-             priority_of_change(kube::resources::kNamespaces, kube::Priority::kChange));
+             priority_of_change(kube::resources::kNamespaces, "", kube::Priority::kChange));
   }
 }
 
@@ -171,16 +177,18 @@ void KubeCluster::child_changed(const kube::ResourceType& type, const kube::Obje
       if (owned.names.empty() && !cached(kube::resources::kStoragePools, key)) owned_.erase(key);
     }
   }
-  changed_(key, priority_of_change(type, kube::Priority::kChange));
+  changed_(key, priority_of_change(type, key.name_space, kube::Priority::kChange));
 }
 
 // What the first list finds nobody has just done.
-kube::Priority KubeCluster::priority_of_change(const kube::ResourceType& type,
+kube::Priority KubeCluster::priority_of_change(const kube::ResourceType& type, const std::string& name_space,
                                                kube::Priority otherwise) const {
-  return cache_of(type)->has_synced() ? otherwise : kube::Priority::kResync;
+  const kube::Informer* cache = cache_of(type, name_space);
+  return cache != nullptr && cache->has_synced() ? otherwise : kube::Priority::kResync;
 }
 
-void KubeCluster::watch(kube::Transport& transport, const kube::ResourceType& type) {
+void KubeCluster::watch(kube::Transport& transport, const kube::ResourceType& type,
+                        const std::string& name_space) {
   const auto seed = static_cast<std::uint32_t>(caches_.size() + 1);
   kube::InformerHandlers handlers = is_storage_pool(type) ? of_storage_pools()
                                     : is_namespace(type)  ? of_namespaces()
@@ -189,15 +197,17 @@ void KubeCluster::watch(kube::Transport& transport, const kube::ResourceType& ty
     counter.Increment(count);
   };
   caches_.push_back(
-      {type, std::make_unique<kube::Informer>(
-                 transport,
-                 kube::InformerOptions{
-                     .type = type,
-                     .label_selector = is_storage_pool(type) || is_autoscaler(type) || is_namespace(type)
-                                           ? ""
-                                           : render::managed_selector(),
-                     .prune = [type](kube::Json& object) { keep_what_is_read(type, object); }},
-                 std::move(handlers), seed)});
+      {type, name_space,
+       std::make_unique<kube::Informer>(
+           transport,
+           kube::InformerOptions{
+               .type = type,
+               .name_space = name_space,
+               .label_selector = is_storage_pool(type) || is_autoscaler(type) || is_namespace(type)
+                                     ? ""
+                                     : render::managed_selector(),
+               .prune = [type](kube::Json& object) { keep_what_is_read(type, object); }},
+           std::move(handlers), seed)});
 }
 
 void KubeCluster::start() {
@@ -214,27 +224,35 @@ std::string KubeCluster::waiting_for() const {
   std::string kinds;
   for (const Cache& cache : caches_) {
     if (cache.informer->has_synced()) continue;
-    kinds += (kinds.empty() ? "" : ", ") + std::string(cache.type.kind);
+    const std::string where = cache.name_space.empty() ? "" : " of " + cache.name_space;
+    kinds += (kinds.empty() ? "" : ", ") + std::string(cache.type.kind) + where;
   }
   if (const std::string more = workloads_ ? workloads_->waiting_for() : ""; !more.empty())
     kinds += (kinds.empty() ? "" : ", ") + more;
   return kinds;
 }
 
-kube::Informer* KubeCluster::cache_of(const kube::ResourceType& type) const {
+kube::Informer* KubeCluster::cache_of(const kube::ResourceType& type, const std::string& name_space) const {
   for (const Cache& cache : caches_) {
-    if (cache.type.kind == type.kind) return cache.informer.get();
+    const bool holds = cache.name_space.empty() || cache.name_space == name_space;
+    if (holds && cache.type.kind == type.kind) return cache.informer.get();
   }
   return nullptr;
 }
 
 kube::ObjectPtr KubeCluster::cached(const kube::ResourceType& type, const kube::ObjectKey& key) const {
-  const kube::Informer* cache = cache_of(type);
+  const kube::Informer* cache = cache_of(type, key.name_space);
   return cache == nullptr ? nullptr : cache->get(key);
 }
 
 std::vector<kube::ObjectPtr> KubeCluster::cached_storage_pools() const {
-  return cache_of(kube::resources::kStoragePools)->list();
+  std::vector<kube::ObjectPtr> found;
+  for (const Cache& cache : caches_) {
+    if (!is_storage_pool(cache.type)) continue;
+    std::vector<kube::ObjectPtr> more = cache.informer->list();
+    std::move(more.begin(), more.end(), std::back_inserter(found));
+  }
+  return found;
 }
 
 std::uint64_t KubeCluster::version(const kube::ObjectKey& pool) const {
@@ -270,7 +288,7 @@ std::vector<kube::ObjectPtr> KubeCluster::cached_claims(const kube::ObjectKey& p
 
 std::vector<std::string> KubeCluster::cached_namespaces() const {
   std::vector<std::string> names;
-  for (const kube::ObjectPtr& object : cache_of(kube::resources::kNamespaces)->list()) {
+  for (const kube::ObjectPtr& object : cache_of(kube::resources::kNamespaces, "")->list()) {
     names.push_back(kube::metadata_string(*object, "name"));
   }
   std::sort(names.begin(), names.end());
@@ -315,8 +333,9 @@ Cluster::Result<std::vector<kube::Json>> KubeCluster::list_events(const std::str
 
 // What was written is read from now on.
 Cluster::Result<kube::Json> KubeCluster::shown(const kube::ResourceType& type, Result<kube::Json> stored) {
-  kube::Informer* cache = cache_of(type);
-  if (stored && cache != nullptr) cache->written(*stored);
+  if (!stored) return stored;
+  kube::Informer* cache = cache_of(type, kube::metadata_string(*stored, "namespace"));
+  if (cache != nullptr) cache->written(*stored);
   return stored;
 }
 

@@ -1,7 +1,7 @@
-// The Cluster over real Kubernetes: one informer per kind (only objects with the operator's label, and all
-// StoragePools, autoscalers and namespaces), and the API client for writes, whose answers the caches show
-// from then on. Says which StoragePool to look at when something of it has changed, and all of them when
-// another workload has.
+// The Cluster over real Kubernetes: an informer for each kind, or for each kind in each namespace that is
+// watched (only objects with the operator's label, and all StoragePools, autoscalers and namespaces), and the
+// API client for writes, whose answers the caches show from then on. Says which StoragePool to look at when
+// something of it has changed, and all of them when another workload has.
 #pragma once
 
 #include <cstdint>
@@ -27,9 +27,14 @@ class KubeCluster final : public Cluster {
   // Called from informer threads.
   using Changed = std::function<void(const kube::ObjectKey& storage_pool, kube::Priority priority)>;
 
-  // All outlive the cluster. `other_workloads`: they are watched too.
+  struct Watched {
+    std::vector<std::string> namespaces = {};  // empty: all
+    bool other_workloads = false;              // of all namespaces
+  };
+
+  // All outlive the cluster.
   KubeCluster(kube::Transport& transport, const kube::Client& client, kube::EventRecorder& recorder,
-              runtime::Metrics& metrics, bool other_workloads, Changed changed);
+              runtime::Metrics& metrics, const Watched& watched, Changed changed);
   ~KubeCluster() override;
 
   void start();
@@ -64,6 +69,7 @@ class KubeCluster final : public Cluster {
  private:
   struct Cache {
     kube::ResourceType type;
+    std::string name_space;  // empty: all
     std::unique_ptr<kube::Informer> informer;
   };
   // The children and autoscalers of a StoragePool, so that none of them has to be looked for among all of its
@@ -72,15 +78,17 @@ class KubeCluster final : public Cluster {
     std::uint64_t version = 0;
     std::set<std::pair<std::string_view, std::string>> names;  // kind and name
   };
-  void watch(kube::Transport& transport, const kube::ResourceType& type);
+  void watch(kube::Transport& transport, const kube::ResourceType& type, const std::string& name_space);
   kube::InformerHandlers of_storage_pools();
   kube::InformerHandlers of_namespaces();
   void namespaces_changed();
   kube::InformerHandlers of_children(const kube::ResourceType& type);
   void workloads_changed(kube::Priority priority);
   void child_changed(const kube::ResourceType& type, const kube::ObjectPtr& object, bool there);
-  kube::Priority priority_of_change(const kube::ResourceType& type, kube::Priority otherwise) const;
-  kube::Informer* cache_of(const kube::ResourceType& type) const;
+  kube::Priority priority_of_change(const kube::ResourceType& type, const std::string& name_space,
+                                    kube::Priority otherwise) const;
+  // Null: none holds such objects of this namespace; "" for objects that have none.
+  kube::Informer* cache_of(const kube::ResourceType& type, const std::string& name_space) const;
   Result<kube::Json> shown(const kube::ResourceType& type, Result<kube::Json> stored);
   std::vector<kube::ObjectPtr> of_pool(const kube::ResourceType& type, const kube::ObjectKey& pool) const;
 

@@ -125,9 +125,12 @@ class KubeClusterTest : public ::testing::Test {
   kube::Client client_{transport_, "me"};
   kube::EventRecorder recorder_{client_, "storagepool.dev/operator", "me"};
   runtime::Metrics metrics_;
-  KubeCluster cluster_{transport_, client_,
-                       recorder_,  metrics_,
-                       true,       [this](const auto&, kube::Priority priority) { changed(priority); }};
+  KubeCluster cluster_{transport_,
+                       client_,
+                       recorder_,
+                       metrics_,
+                       {.other_workloads = true},
+                       [this](const auto&, kube::Priority priority) { changed(priority); }};
 };
 
 TEST_F(KubeClusterTest, WhatWasWrittenIsReadAtOnce) {
@@ -176,6 +179,33 @@ TEST_F(KubeClusterTest, OtherWorkloadsAreThoseThatDeclareWithWhatAnAutoscalerMay
   }
   EXPECT_EQ(selectors, (std::set<std::string>{"app.kubernetes.io/managed-by=storagepool-operator",
                                               "app.kubernetes.io/managed-by!=storagepool-operator"}));
+}
+
+TEST_F(KubeClusterTest, OfNamespacesThatAreNamedEachHasCachesAndNothingElseIsRead) {
+  const std::size_t before = transport_.requests().size();
+  KubeCluster named(transport_, client_, recorder_, metrics_, {.namespaces = {"ops", "team"}},
+                    [](const auto&, kube::Priority) {});
+  named.start();
+  const auto deadline = std::chrono::steady_clock::now() + 30s;
+  while (!named.waiting_for().empty() && std::chrono::steady_clock::now() < deadline)
+    std::this_thread::sleep_for(1ms);
+  EXPECT_EQ(named.waiting_for(), "");
+  std::set<std::string> everywhere;
+  std::set<std::string> pods;
+  const auto requests = transport_.requests();
+  for (std::size_t i = before; i < requests.size(); ++i) {
+    const std::string& path = requests[i].path;
+    if (path.find("/namespaces/") == std::string::npos) everywhere.insert(path);
+    if (path.ends_with("/pods")) pods.insert(path);
+  }
+  EXPECT_EQ(everywhere, std::set<std::string>{"/api/v1/namespaces"});
+  EXPECT_EQ(pods, (std::set<std::string>{"/api/v1/namespaces/ops/pods", "/api/v1/namespaces/team/pods"}));
+  const Json object{{"metadata", {{"name", "audit"}, {"namespace", "team"}}}};
+  ASSERT_TRUE(named.create(kube::resources::kServices, object));
+  EXPECT_TRUE(named.cached(kube::resources::kServices, {"team", "audit"}));
+  EXPECT_FALSE(named.cached(kube::resources::kServices, {"ops", "audit"}));
+  EXPECT_FALSE(named.cached(kube::resources::kServices, {"other", "audit"}));
+  named.stop();
 }
 
 TEST_F(KubeClusterTest, WhatIsNeverReadIsNotKept) {

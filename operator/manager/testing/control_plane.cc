@@ -103,7 +103,8 @@ int Process::exit_code() {
   return info.si_code == CLD_EXITED ? info.si_status : 128 + info.si_status;
 }
 
-ControlPlane::ControlPlane() {
+ControlPlane::ControlPlane(Authorization authorization)
+    : authorization_(authorization == Authorization::kRoles ? "RBAC" : "AlwaysAllow") {
   static std::once_flag entered;  // threads of libraries outlive a control plane
   std::call_once(entered, enter_own_network);
   // The API server wants a key for the tokens of service accounts, of which none is asked for here.
@@ -111,7 +112,8 @@ ControlPlane::ControlPlane() {
   const auto deadline = std::chrono::steady_clock::now() + 30s;
   while (key.running() && std::chrono::steady_clock::now() < deadline) std::this_thread::sleep_for(10ms);
   write(file("tokens.csv"),
-        "secret,admin,1,system:masters\nfirst,first,2,system:masters\nsecond,second,3,system:masters\n");
+        "secret,admin,1,system:masters\nfirst,first,2,system:masters\nsecond,second,3,system:masters\n"
+        "installed,system:serviceaccount:default:storagepool-operator,4\n");
   write(file("audit-policy.yaml"),
         "apiVersion: audit.k8s.io/v1\nkind: Policy\nomitStages: [RequestReceived]\nrules:\n"
         "  - {level: Metadata, verbs: [create, update, patch, delete]}\n  - {level: None}\n");
@@ -159,7 +161,7 @@ void ControlPlane::start_api_server() {
           "--service-account-signing-key-file=" + file("key.pem"),
           "--service-account-key-file=" + file("key.pem"), "--token-auth-file=" + file("tokens.csv"),
           "--audit-policy-file=" + file("audit-policy.yaml"), "--audit-log-path=" + audit_log(),
-          "--authorization-mode=AlwaysAllow", "--endpoint-reconciler-type=none",
+          std::string("--authorization-mode=") + authorization_, "--endpoint-reconciler-type=none",
           "--disable-admission-plugins=ServiceAccount", "--service-cluster-ip-range=10.0.0.0/16"},
       file("api-server.log"));
   wait_for_api_server();

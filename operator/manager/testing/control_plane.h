@@ -36,19 +36,22 @@ class Process {
   pid_t pid_ = -1;
 };
 
+enum class Authorization { kAll, kRoles };  // by RBAC, where it is not everybody for everything
+
 class ControlPlane {
  public:
   static constexpr std::uint16_t kPort = 6443;
 
   // Moves the calling thread, and so all that it starts later, into a network of the process's own; waits
   // until the API server answers. Throws std::runtime_error with the end of the log.
-  ControlPlane();
+  explicit ControlPlane(Authorization authorization = Authorization::kAll);
 
   // For the operator; the user may do everything.
   std::string kubeconfig() const { return folder_ / "kubeconfig"; }
   // The same by way of another port.
   std::string kubeconfig_by(std::uint16_t port);
-  // The same as another user, "first" or "second".
+  // The same as another user, "first" or "second", or "installed": the service account of a release
+  // "storagepool" in the namespace default, which may do what roles say.
   std::string kubeconfig_as(const std::string& user);
 
   // The CRD, until the API server serves it.
@@ -74,6 +77,7 @@ class ControlPlane {
   void wait_for_api_server();
   void stop();
 
+  const char* const authorization_;  // the API server's mode
   runtime::testing::TemporaryFolder folder_;
   std::unique_ptr<Process> etcd_;
   std::unique_ptr<Process> api_server_;
