@@ -1,4 +1,5 @@
 #include <algorithm>
+#include <chrono>
 #include <optional>
 #include <random>
 #include <string>
@@ -90,6 +91,9 @@ std::vector<event::Event> random_events(int count, std::mt19937& random) {
     event.event_outcome = pick({"success", "failure", "pending"});
     event.severity = pick({"info", "warning"});
     event.correlation_id = pick({"1", "2", "3", "4"});
+    event.actor_id = pick({"somebody", "a \"quoted\\\\\" one, with a comma"});
+    if (pick({"", "e"}) == "e") event.error_code = "E1";
+    if (pick({"", "p"}) == "p") event.received_at = event.event_timestamp + std::chrono::hours(24);
     event.event_data = R"({"k":)" + pick({"1.50", "true", "\"1.50\"", "\"v\"", "null"}) + "}";
     events.push_back(event);
   }
@@ -102,11 +106,15 @@ std::vector<event::Event> random_events(int count, std::mt19937& random) {
 ListQuery random_query(std::mt19937& random) {
   const auto chance = [&](double share) { return std::bernoulli_distribution(share)(random); };
   ListQuery query;
-  if (chance(0.3)) query.event_type = "a";
-  if (chance(0.3)) query.event_category = "x";
+  if (chance(0.3)) query.event_type = chance(0.5) ? OneOf("a") : OneOf{"a", "c", "none"};
+  if (chance(0.3)) query.event_category = chance(0.5) ? OneOf("x") : OneOf{"y", "x"};
   if (chance(0.3)) query.event_outcome = chance(0.5) ? "success" : "failure";
-  if (chance(0.3)) query.severity = chance(0.5) ? "info" : "warning";
-  if (chance(0.2)) query.correlation_id = "1";
+  if (chance(0.3)) query.severity = chance(0.5) ? OneOf("info") : OneOf{"warning", "info"};
+  if (chance(0.2)) query.correlation_id = chance(0.5) ? OneOf("1") : OneOf{"4", "2"};
+  if (chance(0.1)) query.actor_id = {"a \"quoted\\\\\" one, with a comma", "nobody"};
+  if (chance(0.1)) query.error_code = "E1";
+  if (chance(0.1)) query.received_since = runtime::parse_timestamp("2020-01-16T00:00:00Z");
+  if (chance(0.1)) query.received_until = runtime::parse_timestamp("2020-02-02T00:00:00Z");
   if (chance(0.3))
     query.since = runtime::parse_timestamp(chance(0.5) ? "2020-01-01T00:00:00Z" : "2020-02-01T00:00:00Z");
   if (chance(0.3)) query.until = runtime::parse_timestamp("2020-02-29T12:00:00Z");
@@ -116,8 +124,8 @@ ListQuery random_query(std::mt19937& random) {
 }
 
 bool matches(const event::Event& event, const ListQuery& query) {
-  const auto equal = [](const std::optional<std::string>& wanted, const std::string& value) {
-    return !wanted || *wanted == value;
+  const auto equal = [](const OneOf& wanted, const std::optional<std::string>& value) {
+    return !wanted || (value && std::ranges::count(wanted.values, *value) > 0);
   };
   const auto holds = [&](const DetailFilter& detail) {
     const std::string& data = event.event_data;
@@ -125,7 +133,10 @@ bool matches(const event::Event& event, const ListQuery& query) {
   };
   return equal(query.event_type, event.event_type) && equal(query.event_category, event.event_category) &&
          equal(query.event_outcome, event.event_outcome) && equal(query.severity, event.severity) &&
-         equal(query.correlation_id, event.correlation_id) &&
+         equal(query.correlation_id, event.correlation_id) && equal(query.actor_id, event.actor_id) &&
+         equal(query.error_code, event.error_code) &&
+         (!query.received_since || event.received_at >= query.received_since) &&
+         (!query.received_until || (event.received_at && event.received_at <= query.received_until)) &&
          (!query.since || event.event_timestamp >= *query.since) &&
          (!query.until || event.event_timestamp <= *query.until) && (!query.detail || holds(*query.detail));
 }
@@ -136,7 +147,7 @@ TEST_F(ListTest, GivesTheSameByOffsetAndByCursorAndWhatTheFiltersSay) {
            tables::maintain(*session_, *runtime::parse_timestamp("2020-01-15T00:00:00Z"), deadline())));
   const std::vector<event::Event> events = random_events(250, random);
   for (const event::Event& event : events) must_insert(event);
-  for (int round = 0; round < 40; ++round) {
+  for (int round = 0; round < 80; ++round) {
     ListQuery query = random_query(random);
     std::vector<std::string> expected;
     for (const event::Event& event : events) {
@@ -180,6 +191,16 @@ TEST_F(ListTest, AppliesEveryFilter) {
   marked.event_outcome = "failure";
   marked.severity = "critical";
   marked.correlation_id = "' OR true --";
+  marked.event_action = "a2";
+  marked.actor_id = "i2";
+  marked.actor_type = "j2";
+  marked.resource_type = "k2";
+  marked.resource_id = "l2";
+  marked.namespace_name = "m2";
+  marked.cluster_id = "n2";
+  marked.error_code = "o2";
+  marked.principal = "p2";
+  marked.received_at = marked.event_timestamp + std::chrono::seconds{1};
   marked.event_data = R"({"key":"old","key":"value","number":1.50,"nested":{"key":"x"},"null":null})";
   must_insert(marked);
   const std::vector<std::string> only_marked{marked.event_id};
@@ -189,6 +210,20 @@ TEST_F(ListTest, AppliesEveryFilter) {
   EXPECT_EQ(ids({.event_outcome = "failure"}), only_marked);
   EXPECT_EQ(ids({.severity = "critical"}), only_marked);
   EXPECT_EQ(ids({.correlation_id = "' OR true --"}), only_marked);
+  EXPECT_EQ(ids({.event_action = "a2"}), only_marked);
+  EXPECT_EQ(ids({.actor_id = "i2"}), only_marked);
+  EXPECT_EQ(ids({.actor_type = "j2"}), only_marked);
+  EXPECT_EQ(ids({.resource_type = "k2"}), only_marked);
+  EXPECT_EQ(ids({.resource_id = "l2"}), only_marked);
+  EXPECT_EQ(ids({.namespace_name = "m2"}), only_marked);
+  EXPECT_EQ(ids({.cluster_id = "n2"}), only_marked);
+  EXPECT_EQ(ids({.error_code = "o2"}), only_marked);
+  EXPECT_EQ(ids({.principal = "p2"}), only_marked);
+  EXPECT_EQ(ids({.received_since = marked.received_at}), only_marked);
+  EXPECT_TRUE(ids({.received_since = *marked.received_at + std::chrono::microseconds{1}}).empty());
+  EXPECT_EQ(ids({.received_until = marked.received_at}), only_marked);
+  EXPECT_TRUE(ids({.received_until = marked.event_timestamp}).empty());
+  EXPECT_EQ(ids({.event_type = {"t2", "'"}}), only_marked);
   EXPECT_EQ(ids({.since = marked.event_timestamp}), only_marked);
   EXPECT_EQ(ids({.until = plain.event_timestamp}), only_plain);
   EXPECT_EQ(ids({.detail = DetailFilter{"key", "value"}}), only_marked);
@@ -206,6 +241,9 @@ TEST_F(ListTest, AppliesEveryFilter) {
                  .until = marked.event_timestamp,
                  .detail = DetailFilter{"key", "value"}}),
             only_marked);
+  const Page beyond = list({.correlation_id = {"none", "' OR true --"}, .offset = 9223372036854775807});
+  EXPECT_TRUE(beyond.events.empty());
+  EXPECT_EQ(beyond.pagination.total, 1);
   const Page none = list({.event_type = "none"});
   EXPECT_TRUE(none.events.empty());
   EXPECT_EQ(none.pagination, (Pagination{.limit = 50, .offset = 0, .total = 0, .has_more = false}));

@@ -113,6 +113,8 @@ TEST_F(PlansTest, TakeFewLocksForEachWindowOfAList) {
   constexpr int kRoom = 2 * 64 + 16;
   for (const Window& window : windows) {
     EXPECT_LE(locks_of(select_slice({.correlation_id = "r"}, {window, 0, 50, kMaxPageBytes}, kNow)), kRoom);
+    EXPECT_LE(locks_of(select_slice({.correlation_id = {"r", "s"}}, {window, 0, 50, kMaxPageBytes}, kNow)),
+              kRoom);
     EXPECT_LE(locks_of(count_matches({}, window, 1, kNow)), kRoom);
   }
 }
@@ -142,6 +144,35 @@ TEST_F(PlansTest, UseTheIndexOfTheRarestFilter) {
               HasSubstr(" audit_events_y2020m02_severity_event"));
   EXPECT_THAT(plan_of(page_of({.event_outcome = "success", .since = since, .until = until})),
               Not(HasSubstr("outcome_event")));
+}
+
+// Rather than sort what has any of them.
+TEST_F(PlansTest, ReadEachOfSeveralValuesInTheOrderOfTheList) {
+  make_partitions(1);
+  superuser(R"(INSERT INTO audit_events SELECT gen_random_uuid(),
+  '2020-02-10T09:00Z'::timestamptz + i * interval '500 ms', '1.0', 'type ' || i % 20, 'category ' || i % 4, 'a',
+  CASE WHEN i % 200 = 7 THEN 'failure' ELSE 'success' END, 'call ' || i % 100, NULL, NULL, 'c', 'r',
+  CASE WHEN i % 200 = 9 THEN 'warning' ELSE 'info' END, 's', 's', 10, false, '{"n":1}', NULL, NULL, NULL, NULL,
+  NULL, NULL FROM generate_series(1, 20000) AS i)");
+  superuser("VACUUM (ANALYZE) audit_events");
+  const auto plan = [this](ListQuery query) {
+    query.since = kNow - std::chrono::hours{3};
+    query.until = kNow;
+    return plan_of(page_of(query));
+  };
+  const auto by = [](const std::string& column) {
+    return HasSubstr("Backward using audit_events_y2020m02_" + column + "_event");
+  };
+  EXPECT_THAT(plan({.correlation_id = {"call 5", "call 6"}}),
+              HasSubstr(" audit_events_y2020m02_correlation_id_event"));
+  EXPECT_THAT(plan({.event_type = {"type 5", "type 6"}}), by("event_type"));
+  EXPECT_THAT(plan({.event_category = {"category 1", "category 2"}}), by("event_category"));
+  EXPECT_THAT(plan({.event_type = {"type 5", "type 6"}, .correlation_id = "call 5"}),
+              HasSubstr(" audit_events_y2020m02_correlation_id_event"));
+  EXPECT_THAT(plan({.severity = {"warning", "critical"}}),
+              HasSubstr(" audit_events_y2020m02_severity_event"));
+  EXPECT_THAT(plan({.event_outcome = {"failure", "pending"}}),
+              HasSubstr(" audit_events_y2020m02_event_outcome_event"));
 }
 
 // Whether the total is counted is decided by what the page shows.

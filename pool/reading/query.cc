@@ -62,17 +62,33 @@ class QueryReader {
                                     [&](const auto& parameter) { return parameter.first == name; });
     return found == parameters_.end() ? nullptr : &found->second;
   }
-  std::optional<std::string> text(std::string_view name) {
-    const std::string* value = find(name);
-    if (value == nullptr || value->empty()) return std::nullopt;
-    if (!event::storable_text(*value)) refuse(name, *value, "UTF-8 text without U+0000");
-    return *value;
-  }
-  std::optional<std::string> outcome(std::string_view name) {
-    const std::string* value = find(name);
-    if (value == nullptr) return std::nullopt;
-    if (!event::kOutcome.has(*value)) refuse(name, *value, event::kOutcome.allowed());
-    return *value;
+  OneOf texts(const TextFilter& filter) {
+    OneOf texts;
+    const bool is_outcome = filter.values == &ListQuery::event_outcome;
+    const auto add = [&](std::string_view name, std::string value) {
+      if (is_outcome && !event::kOutcome.has(value)) {
+        refuse(name, value, event::kOutcome.allowed());
+      } else if (!event::storable_text(value)) {
+        refuse(name, value, "UTF-8 text without U+0000");
+      }
+      if (std::ranges::find(texts.values, value) == texts.values.end())
+        texts.values.push_back(std::move(value));
+    };
+    if (const std::string* several = find(filter.plural)) {
+      std::size_t given = 0;
+      for (std::string_view rest = *several; !rest.empty() && given <= kMaxValues;) {
+        const std::string_view value = rest.substr(0, rest.find(','));
+        rest.remove_prefix(std::min(value.size() + 1, rest.size()));
+        if (!value.empty() && ++given <= kMaxValues) add(filter.plural, std::string(value));
+      }
+      if (given > kMaxValues)
+        errors_.push_back({std::string(filter.plural),
+                           "got more than " + std::to_string(kMaxValues) + " values; allowed: 1 to " +
+                               std::to_string(kMaxValues) + ", separated by commas"});
+    }
+    const std::string* one = find(filter.name);
+    if (one != nullptr && (is_outcome || !one->empty())) add(filter.name, *one);
+    return texts;
   }
   std::optional<runtime::Timestamp> bound(std::string_view name) {
     const std::string* value = find(name);
@@ -135,17 +151,21 @@ class QueryReader {
 
 }  // namespace
 
+bool ListQuery::filters() const {
+  return since || until || received_since || received_until || detail ||
+         std::ranges::any_of(kTextFilters,
+                             [&](const TextFilter& filter) { return bool(this->*filter.values); });
+}
+
 tl::expected<ListQuery, event::FieldErrors> parse_list_query(QueryParameters parameters,
                                                              runtime::Timestamp now) {
   QueryReader reader(parameters, now);
   ListQuery query;
-  query.event_type = reader.text("event_type");
-  query.event_category = reader.text("event_category");
-  query.event_outcome = reader.outcome("event_outcome");
-  query.severity = reader.text("severity");
-  query.correlation_id = reader.text("correlation_id");
+  for (const TextFilter& filter : kTextFilters) query.*filter.values = reader.texts(filter);
   query.since = reader.bound("since");
   query.until = reader.bound("until");
+  query.received_since = reader.bound("received_since");
+  query.received_until = reader.bound("received_until");
   query.detail = reader.detail();
   query.limit = reader.integer("limit", kDefaultLimit, 1, kMaxLimit, "an integer from 1 to 1000");
   query.cursor = reader.cursor("cursor");

@@ -32,10 +32,17 @@ Parameters read_lines(std::string_view text) {
   return parameters;
 }
 
-void add(Parameters& parameters, const char* name, const std::optional<std::string>& value) {
-  if (!value) return;
-  require(event::storable_text(*value), "an accepted filter can be compared with what is stored");
-  parameters.emplace_back(name, *value);
+void add(Parameters& parameters, const TextFilter& filter, std::vector<std::string> values) {
+  require(values.size() <= kMaxValues + 1, "there are not too many values");
+  for (const std::string& value : values)
+    require(event::storable_text(value), "an accepted filter can be compared with what is stored");
+  // A value with a comma comes by the singular alone, which then is the last.
+  if (values.empty()) return;
+  parameters.emplace_back(filter.name, values.back());
+  values.pop_back();
+  std::string several;
+  for (const std::string& value : values) several += (several.empty() ? "" : ",") + value;
+  parameters.emplace_back(filter.plural, several);
 }
 
 void add(Parameters& parameters, const char* name, const std::optional<runtime::Timestamp>& value) {
@@ -44,13 +51,11 @@ void add(Parameters& parameters, const char* name, const std::optional<runtime::
 
 Parameters plainly(const ListQuery& query) {
   Parameters parameters;
-  add(parameters, "event_type", query.event_type);
-  add(parameters, "event_category", query.event_category);
-  add(parameters, "event_outcome", query.event_outcome);
-  add(parameters, "severity", query.severity);
-  add(parameters, "correlation_id", query.correlation_id);
+  for (const TextFilter& filter : kTextFilters) add(parameters, filter, (query.*filter.values).values);
   add(parameters, "since", query.since);
   add(parameters, "until", query.until);
+  add(parameters, "received_since", query.received_since);
+  add(parameters, "received_until", query.received_until);
   if (query.detail) {
     add(parameters, "detail_key", query.detail->key);
     add(parameters, "detail_value", query.detail->value);

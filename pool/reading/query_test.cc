@@ -27,22 +27,76 @@ TEST(ParseListQuery, HasDefaults) {
 }
 
 TEST(ParseListQuery, TakesEveryFilter) {
-  const Parameters parameters{
-      {"event_type", "t"},  {"event_category", "c"}, {"event_outcome", "failure"},
-      {"severity", "info"}, {"correlation_id", "r"}, {"since", "2026-02-01T00:00:00+01:00"},
-      {"until", "30m"},     {"detail_key", "k"},     {"detail_value", ""},
-      {"limit", "1000"},    {"offset", "17"},        {"unknown", "ignored"}};
+  const Parameters parameters{{"event_type", "t"},
+                              {"event_category", "c"},
+                              {"event_outcome", "failure"},
+                              {"severity", "info"},
+                              {"correlation_id", "r"},
+                              {"since", "2026-02-01T00:00:00+01:00"},
+                              {"event_action", "a"},
+                              {"actor_id", "i"},
+                              {"actor_type", "j"},
+                              {"resource_type", "k"},
+                              {"resource_id", "l"},
+                              {"namespace", "m"},
+                              {"cluster_id", "n"},
+                              {"error_code", "o"},
+                              {"principal", "p"},
+                              {"received_since", "2026-02-02"},
+                              {"received_until", "15m"},
+                              {"until", "30m"},
+                              {"detail_key", "k"},
+                              {"detail_value", ""},
+                              {"limit", "1000"},
+                              {"offset", "17"},
+                              {"unknown", "ignored"}};
   const ListQuery expected{.event_type = "t",
                            .event_category = "c",
                            .event_outcome = "failure",
                            .severity = "info",
                            .correlation_id = "r",
+                           .event_action = "a",
+                           .actor_id = "i",
+                           .actor_type = "j",
+                           .resource_type = "k",
+                           .resource_id = "l",
+                           .namespace_name = "m",
+                           .cluster_id = "n",
+                           .error_code = "o",
+                           .principal = "p",
                            .since = runtime::parse_timestamp("2026-01-31T23:00:00Z"),
                            .until = runtime::parse_timestamp("2026-02-28T11:30:00Z"),
+                           .received_since = runtime::parse_timestamp("2026-02-02T00:00:00Z"),
+                           .received_until = runtime::parse_timestamp("2026-02-28T11:45:00Z"),
                            .detail = DetailFilter{"k", ""},
                            .limit = 1000,
                            .offset = 17};
   EXPECT_EQ(parse_list_query(parameters, kNow).value(), expected);
+}
+
+TEST(ParseListQuery, TakesSeveralValuesByThePlural) {
+  for (const TextFilter& filter : kTextFilters) {
+    if (filter.values == &ListQuery::event_outcome) continue;
+    const Parameters parameters{{std::string(filter.plural), "a,b c,a,,"}, {std::string(filter.name), "d,e"}};
+    const auto query = parse_list_query(parameters, kNow).value();
+    EXPECT_EQ(query.*filter.values, (OneOf{"a", "b c", "d,e"})) << filter.plural;
+    EXPECT_TRUE(query.filters());
+    EXPECT_FALSE(parse_list_query(Parameters{{std::string(filter.plural), ","}}, kNow)->filters());
+  }
+  EXPECT_EQ(parse_list_query(Parameters{{"event_outcomes", "failure,pending"}}, kNow)->event_outcome,
+            (OneOf{"failure", "pending"}));
+  EXPECT_EQ(refusal({{"event_outcomes", "failure,ok"}}, "event_outcomes"),
+            "got \"ok\"; allowed: success, failure, pending");
+  EXPECT_THAT(refusal({{"actor_ids", "a,\xFF"}}, "actor_ids"), HasSubstr("UTF-8"));
+}
+
+TEST(ParseListQuery, TakesFiftyValuesAtMost) {
+  std::string values = "0";
+  for (int i = 1; i < 50; ++i) values += "," + std::to_string(i);
+  EXPECT_EQ(parse_list_query(Parameters{{"severities", values}}, kNow)->severity.values.size(), 50U);
+  values += ",50";
+  EXPECT_EQ(refusal({{"severities", values}}, "severities"),
+            "got more than 50 values; allowed: 1 to 50, separated by commas");
 }
 
 TEST(ParseListQuery, TakesAnOrder) {
@@ -79,10 +133,13 @@ TEST(ParseListQuery, ReadsDurationsBackFromNow) {
 }
 
 TEST(ParseListQuery, ReadsADateAndATimeWithoutZoneInUtc) {
-  for (const char* name : {"since", "until"}) {
-    const auto bound = [&](const std::string& text) {
+  for (const auto& [name, member] : {std::pair{"since", &ListQuery::since},
+                                     {"until", &ListQuery::until},
+                                     {"received_since", &ListQuery::received_since},
+                                     {"received_until", &ListQuery::received_until}}) {
+    const auto bound = [&, name = name, member = member](const std::string& text) {
       const auto query = parse_list_query(Parameters{{name, text}}, kNow).value();
-      return runtime::format_timestamp(*(query.since ? query.since : query.until));
+      return runtime::format_timestamp(*(query.*member));
     };
     EXPECT_EQ(bound("2026-02-01"), "2026-02-01T00:00:00Z");
     EXPECT_EQ(bound("2026-02-01T10:20:30.5"), "2026-02-01T10:20:30.5Z");
@@ -94,9 +151,10 @@ TEST(ParseListQuery, RefusesBadBounds) {
                           "2026-02-30", "2026-02-28T12:00", "2026-02-30T00:00:00Z"}) {
     EXPECT_THAT(refusal({{"since", bad}}, "since"), HasSubstr("got \"" + std::string(bad) + "\"; allowed: "))
         << bad;
-    EXPECT_THAT(refusal({{"until", bad}}, "until"),
-                HasSubstr("allowed: an RFC 3339 time, a date, or a duration"))
-        << bad;
+    for (const char* name : {"until", "received_since", "received_until"}) {
+      EXPECT_THAT(refusal({{name, bad}}, name), HasSubstr("allowed: an RFC 3339 time, a date, or a duration"))
+          << bad;
+    }
   }
 }
 

@@ -1,6 +1,7 @@
 #include "pool/reading/statements.h"
 
 #include <algorithm>
+#include <limits>
 #include <string_view>
 
 #include "pool/tables/row.h"
@@ -27,8 +28,22 @@ class Builder {
   std::string number(std::int64_t value) { return typed(std::to_string(value), "::bigint"); }
 
   void where(const std::string& condition) { where_ += (where_.empty() ? " WHERE " : " AND ") + condition; }
-  void equals(std::string_view column, const std::optional<std::string>& value) {
-    if (value) where(std::string(column) + " = " + text(*value));
+  std::string texts(const std::vector<std::string>& values) {
+    std::string array;
+    for (const std::string& value : values) {
+      array += array.empty() ? "{\"" : ",\"";
+      for (const char c : value) {
+        if (c == '"' || c == '\\') array += '\\';
+        array += c;
+      }
+      array += '"';
+    }
+    return typed(array + "}", "::text[]");
+  }
+  void one_of(std::string_view column, const std::vector<std::string>& values) {
+    if (values.empty()) return;
+    where(std::string(column) +
+          (values.size() == 1 ? " = " + text(values[0]) : " = ANY(" + texts(values) + ")"));
   }
 
   void kept(runtime::Timestamp now) { where(tables::kExpiresAt + " > least(" + time(now) + ", now())"); }
@@ -43,14 +58,15 @@ class Builder {
   std::vector<postgres::Parameter> parameters_;
 };
 
-void add_matches(Builder& builder, const ListQuery& query) {
-  builder.equals("event_type", query.event_type);
-  builder.equals("event_category", query.event_category);
-  builder.equals("event_outcome", query.event_outcome);
-  builder.equals("severity", query.severity);
-  builder.equals("correlation_id", query.correlation_id);
+// `apart`, if it is not null, is left to the caller.
+void add_matches(Builder& builder, const ListQuery& query, const TextFilter* apart = nullptr) {
+  for (const TextFilter& filter : kTextFilters)
+    if (apart == nullptr || filter.values != apart->values)
+      builder.one_of(filter.name, (query.*filter.values).values);
   if (query.since) builder.where("event_timestamp >= " + builder.time(*query.since));
   if (query.until) builder.where("event_timestamp <= " + builder.time(*query.until));
+  if (query.received_since) builder.where("received_at >= " + builder.time(*query.received_since));
+  if (query.received_until) builder.where("received_at <= " + builder.time(*query.received_until));
   if (query.detail) {
     const std::string key = builder.text(query.detail->key);
     builder.where("event_data ->> " + key + " = " + builder.text(query.detail->value));
@@ -58,10 +74,11 @@ void add_matches(Builder& builder, const ListQuery& query) {
   }
 }
 
-void add_filters(Builder& builder, const ListQuery& query, const Window& window, runtime::Timestamp now) {
+void add_filters(Builder& builder, const ListQuery& query, const Window& window, runtime::Timestamp now,
+                 const TextFilter* apart = nullptr) {
   if (window.from) builder.where("event_timestamp >= " + Builder::edge(*window.from));
   if (window.until) builder.where("event_timestamp < " + Builder::edge(*window.until));
-  add_matches(builder, query);
+  add_matches(builder, query, apart);
   if (query.cursor) {
     // Partitions are told by the first condition alone.
     const std::string time = builder.time(query.cursor->event_timestamp);
@@ -90,6 +107,17 @@ std::string find_keys(Builder& builder, std::span<const EventKey> keys, runtime:
   builder.kept(now);
   return " FROM " + wanted + " JOIN audit_events ON event_id = wanted_id AND event_timestamp = wanted_time" +
          builder.take_conditions();
+}
+
+// The filter by whose index a list is read (tables.cc has what there is), the rarest first, if it is on
+// several values. Each of them is read in the order of the list then; as one condition they would not be.
+const TextFilter* read_by_several(const ListQuery& query) {
+  for (const auto values : {&ListQuery::correlation_id, &ListQuery::event_type, &ListQuery::event_category}) {
+    if (!(query.*values)) continue;
+    if ((query.*values).values.size() == 1) return nullptr;
+    return std::ranges::find(kTextFilters, values, &TextFilter::values);
+  }
+  return nullptr;
 }
 
 // Planning is nearly all that a page of a few events costs that are looked for in many months, so its plans
@@ -152,14 +180,26 @@ Statement select_months() {
 
 Statement select_slice(const ListQuery& query, const Slice& slice, runtime::Timestamp now) {
   Builder builder;
-  add_filters(builder, query, slice.window, now);
-  const std::string from = " FROM audit_events" + builder.conditions();
+  const TextFilter* several = read_by_several(query);
+  add_filters(builder, query, slice.window, now, several);
   const std::string order = query.oldest_first ? " ORDER BY event_timestamp, event_id"
                                                : " ORDER BY event_timestamp DESC, event_id DESC";
+  std::string from = " FROM audit_events";
+  if (several == nullptr) {
+    from += builder.take_conditions();
+  } else {
+    constexpr std::int64_t kMost = std::numeric_limits<std::int64_t>::max();
+    const std::int64_t most = slice.skip > kMost - slice.room - 1 ? kMost : slice.skip + slice.room + 1;
+    builder.where(std::string(several->name) + " = wanted.value");
+    from += builder.take_conditions() + order + " LIMIT " + builder.number(most);
+    from = " FROM unnest(" + builder.texts((query.*several->values).values) +
+           ") AS wanted (value), LATERAL (SELECT *" + from + ") AS found";
+  }
+  const std::string columns = several == nullptr ? "*" : "found.*";
   const std::string room = builder.number(slice.room);
   const std::string skip = builder.number(slice.skip);
-  return {"WITH page AS MATERIALIZED (SELECT *" + from + order + " LIMIT " + room + " + 1 OFFSET " + skip +
-              "), shown AS MATERIALIZED (SELECT * FROM page" + order + " LIMIT " + room +
+  return {"WITH page AS MATERIALIZED (SELECT " + columns + from + order + " LIMIT " + room + " + 1 OFFSET " +
+              skip + "), shown AS MATERIALIZED (SELECT * FROM page" + order + " LIMIT " + room +
               "), size AS (SELECT coalesce(sum(octet_length(event_data::text)::bigint + "
               "coalesce(octet_length(error_message), 0)), 0) AS bytes, "
               "(SELECT count(*) FROM page) AS found FROM shown) SELECT bytes, found, " +

@@ -17,8 +17,10 @@ namespace {
 constexpr std::size_t kLongestSegment = 48;
 constexpr std::size_t kLongestPath = 512;
 constexpr unsigned kFirstError = 400;
-constexpr std::array<std::string_view, 8> kShown = {
-    "limit", "offset", "since", "until", "severity", "event_outcome", "event_type", "event_category"};
+constexpr std::array<std::string_view, 17> kShown = {
+    "limit",         "offset",         "since",      "until",          "severity",       "severities",
+    "event_outcome", "event_outcomes", "event_type", "event_types",    "event_category", "event_categories",
+    "event_action",  "event_actions",  "order",      "received_since", "received_until"};
 
 std::string shown_path(std::string_view path) {
   std::string shown;

@@ -2,8 +2,10 @@
 #include <chrono>
 #include <memory>
 #include <ostream>
+#include <string>
 #include <thread>
 #include <utility>
+#include <vector>
 
 #include <CLI/CLI.hpp>
 
@@ -138,18 +140,47 @@ void add_access(CLI::App& command, const std::shared_ptr<Given>& given) {
 }
 
 void add_filters(CLI::App& command, const std::shared_ptr<Given>& given) {
-  const auto filter = [&](const char* flag, const std::string& key, const char* help) {
+  // A flag that is given several times asks by the plural.
+  const auto filter = [&](const char* flag, const std::string& key, const std::string& plural,
+                          const std::string& help) {
+    command
+        .add_option_function<std::vector<std::string>>(
+            flag,
+            [given, flag, key, plural](const std::vector<std::string>& values) {
+              std::string joined;
+              for (const std::string& value : values) {
+                if (values.size() > 1 && value.find(',') != std::string::npos)
+                  throw CLI::ValidationError(flag, "got " + value + " as one of several; allowed: no comma");
+                joined += (joined.empty() ? "" : ",") + value;
+              }
+              given->query.filters.emplace_back(values.size() == 1 ? key : plural, joined);
+            },
+            help)
+        ->allow_extra_args(false);
+  };
+  filter("--type", "event_type", "event_types", "event_type; it and the next ones as often as wanted");
+  filter("--category", "event_category", "event_categories", "event_category");
+  filter("--action", "event_action", "event_actions", "event_action");
+  filter("--outcome", "event_outcome", "event_outcomes", "success, failure or pending");
+  filter("--severity", "severity", "severities", "severity");
+  filter("--correlation-id", "correlation_id", "correlation_ids", "correlation_id");
+  filter("--actor-id", "actor_id", "actor_ids", "actor_id");
+  filter("--actor-type", "actor_type", "actor_types", "actor_type");
+  filter("--resource-id", "resource_id", "resource_ids", "resource_id");
+  filter("--resource-type", "resource_type", "resource_types", "resource_type");
+  filter("--event-namespace", "namespace", "namespaces", "namespace of the event");
+  filter("--cluster-id", "cluster_id", "cluster_ids", "cluster_id");
+  filter("--error-code", "error_code", "error_codes", "error_code");
+  filter("--principal", "principal", "principals", "Who sent it, by the token");
+  const auto bound = [&](const char* flag, const std::string& key, const char* help) {
     command.add_option_function<std::string>(
         flag, [given, key](const std::string& value) { given->query.filters.emplace_back(key, value); },
         help);
   };
-  filter("--type", "event_type", "event_type");
-  filter("--category", "event_category", "event_category");
-  filter("--outcome", "event_outcome", "success, failure or pending");
-  filter("--severity", "severity", "severity");
-  filter("--correlation-id", "correlation_id", "correlation_id");
-  filter("--since", "since", "A time (RFC 3339), or how long ago: 30m, 24h, 7d");
-  filter("--until", "until", "Likewise");
+  bound("--since", "since", "A time (RFC 3339), or how long ago: 30m, 24h, 7d");
+  bound("--until", "until", "Likewise");
+  bound("--received-since", "received_since", "Likewise, of when it was received");
+  bound("--received-until", "received_until", "Likewise");
   command.add_option("--workspace", given->query.workspace, "Without it the system database");
   command.add_option("--limit", given->query.limit, "Events of one page")
       ->check(CLI::Range(std::int64_t{1}, kMostAtOnce))

@@ -77,6 +77,19 @@ TEST_F(EventsCommand, ShowsAPageWithATokenForThisStoragePoolAlone) {
   EXPECT_EQ(recording_.sent.back().token, "hunter2token");
 }
 
+TEST_F(EventsCommand, FiltersByWhatTheFlagsSay) {
+  says(
+      "/api/v1/audit/events?limit=50&event_types=a%2Cb%20c&event_action=d%2Ce&actor_id=i&namespace=n"
+      "&received_since=1h",
+      {{"data", Json::array({event("a", "t1")})}});
+  const Said said = events({"query", "--type", "a", "--type=b c", "--action", "d,e", "--actor-id", "i",
+                            "--event-namespace", "n", "--received-since", "1h"});
+  EXPECT_EQ(said.exit_code, kGood) << said.err;
+  const Said refused = events({"query", "--severity", "a,b", "--severity", "c"});
+  EXPECT_EQ(refused.exit_code, kError);
+  EXPECT_THAT(refused.err, HasSubstr("--severity: got a,b as one of several; allowed: no comma"));
+}
+
 TEST_F(EventsCommand, ExportsEveryPageAsLines) {
   says("/api/v1/audit/events?limit=1000",
        {{"data", Json::array({event("a", "t1")})}, {"pagination", {{"next", "n="}}}});

@@ -194,6 +194,8 @@ TEST_F(FeedTest, TakesTheFiltersOfLists) {
   odd.event_outcome = "failure";
   odd.severity = "high";
   odd.correlation_id = "other";
+  odd.actor_id = "somebody";
+  odd.received_at = odd.event_timestamp;
   odd.event_timestamp += std::chrono::seconds{1};
   store({event(), odd, event()});
   seal();
@@ -201,6 +203,8 @@ TEST_F(FeedTest, TakesTheFiltersOfLists) {
        {reading::ListQuery{.event_type = "odd"}, reading::ListQuery{.event_category = "k"},
         reading::ListQuery{.event_outcome = "failure"}, reading::ListQuery{.severity = "high"},
         reading::ListQuery{.correlation_id = "other"}, reading::ListQuery{.since = odd.event_timestamp},
+        reading::ListQuery{.event_type = {"odd", "none"}}, reading::ListQuery{.actor_id = "somebody"},
+        reading::ListQuery{.received_since = odd.received_at},
         reading::ListQuery{.detail = reading::DetailFilter{"key", "value"}}})
     EXPECT_THAT(seqs_of(read_all(query)), ElementsAre(1));
   EXPECT_THAT(seqs_of(read_all({.until = odd.event_timestamp - std::chrono::seconds{1}})), ElementsAre(0, 2));

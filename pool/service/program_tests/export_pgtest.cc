@@ -89,6 +89,24 @@ TEST_F(ExportTest, IsOfWhatWasAskedForTheOldestFirst) {
   EXPECT_EQ(all.at("hash_chain_verification").at("tampered_event_ids"), json::array());
 }
 
+TEST_F(ExportTest, HasTheFiltersOfLists) {
+  start_with_token("read,write");
+  const std::string wanted = create("c-1", {{"actor_id", "x"}, {"event_data", {{"k", "v"}}}});
+  const std::string sensitive =
+      create("c-2", {{"actor_id", "y"}, {"event_data", {{"k", "v"}}}, {"is_sensitive", true}});
+  create("c-3", {{"actor_id", "z"}, {"event_data", {{"k", "w"}}}});
+  const auto found = [&](const std::string& query) { return ids_of(json::parse(exported(query))); };
+  EXPECT_THAT(found("?actor_ids=x,y"), ::testing::UnorderedElementsAre(wanted, sensitive));
+  EXPECT_THAT(found("?principal=auditor&correlation_ids=c-1,none&received_since=1h"),
+              ::testing::ElementsAre(wanted));
+  EXPECT_THAT(found("?detail_key=k&detail_value=v"), ::testing::ElementsAre(wanted));
+  const json answer = json::parse(exported("?actor_ids=x,y&detail_key=k&detail_value=&severity="));
+  EXPECT_EQ(
+      answer.at("export_metadata").at("query_filters"),
+      (json{
+          {"actor_ids", "x,y"}, {"detail_key", "k"}, {"detail_value", ""}, {"offset", 0}, {"limit", 1000}}));
+}
+
 TEST_F(ExportTest, IsSignedByTheLogsKey) {
   start_with_token();
   create("c-1", {{"event_data", {{"n", 1}}}});

@@ -1,10 +1,10 @@
 #include "pool/service/routes/export.h"
 
 #include <algorithm>
-#include <array>
 #include <chrono>
 #include <map>
 #include <memory>
+#include <string_view>
 #include <utility>
 #include <vector>
 
@@ -63,26 +63,35 @@ bool flag(const Request& request, const char* name, event::FieldErrors& errors) 
   return true;
 }
 
-// The filters are those of a list, two by other names.
+// The parameters that are those of a list, and their names there.
+std::vector<std::pair<std::string_view, std::string_view>> shared_parameters() {
+  std::vector<std::pair<std::string_view, std::string_view>> shared{{"start_time", "since"},
+                                                                    {"end_time", "until"}};
+  for (const reading::TextFilter& filter : reading::kTextFilters) {
+    shared.emplace_back(filter.name, filter.name);
+    shared.emplace_back(filter.plural, filter.plural);
+  }
+  for (const char* name : {"received_since", "received_until", "detail_key", "detail_value", "offset"})
+    shared.emplace_back(name, name);
+  return shared;
+}
+
 tl::expected<ExportQuery, event::FieldErrors> read_query(const Request& request, runtime::Timestamp now) {
-  constexpr std::array<std::pair<const char*, const char*>, 5> kNames{{{"start_time", "since"},
-                                                                       {"end_time", "until"},
-                                                                       {"correlation_id", "correlation_id"},
-                                                                       {"event_category", "event_category"},
-                                                                       {"offset", "offset"}}};
   ExportQuery query;
   std::vector<std::pair<std::string, std::string>> parameters;
-  for (const auto& [name, of_list] : kNames) {
-    const std::string given(request.query_value(name).value_or(""));
-    if (given.empty()) continue;
-    parameters.emplace_back(of_list, given);
-    if (std::string_view(name) != "offset") query.filters[name] = given;
+  const auto shared = shared_parameters();
+  for (const auto& [name, of_list] : shared) {
+    const auto given = request.query_value(name);
+    if (!given) continue;
+    parameters.emplace_back(of_list, *given);
+    if (name != "offset" && (!given->empty() || name == "detail_value"))
+      query.filters[std::string(name)] = *given;
   }
   auto events = reading::parse_list_query(parameters, now);
   event::FieldErrors errors = events ? event::FieldErrors() : events.error();
   for (FieldError& error : errors) {
-    for (const auto& [name, of_list] : kNames)
-      if (error.field == of_list) error.field = name;
+    const auto found = std::ranges::find(shared, error.field, &decltype(shared)::value_type::second);
+    if (found != shared.end()) error.field = found->first;
   }
   query.detached = flag(request, "include_detached_signature", errors);
   if (flag(request, "redact_pii", errors))
@@ -95,6 +104,7 @@ tl::expected<ExportQuery, event::FieldErrors> read_query(const Request& request,
   if (!errors.empty()) return tl::unexpected(std::move(errors));
   query.events = *std::move(events);
   query.events.oldest_first = true;
+  query.events.sees_sensitive = request.access.sensitive;
   query.events.limit = *number;
   query.filters["offset"] = query.events.offset;
   query.filters["limit"] = query.events.limit;

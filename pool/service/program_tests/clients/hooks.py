@@ -31,7 +31,7 @@ def before_call(context, case, kwargs):
     for event in case.body if isinstance(case.body, list) else [case.body]:
         if isinstance(event, dict) and "event_timestamp" in event:
             _make_right(event)
-    for bound in ("since", "until", "start_time", "end_time"):
+    for bound in ("since", "until", "start_time", "end_time", "received_since", "received_until"):
         if case.query and "-" in str(case.query.get(bound, ""))[1:]:
             case.query[bound] = "2026-02-28"
 
