@@ -154,6 +154,8 @@ TEST_F(ListTest, GivesTheSameByOffsetAndByCursorAndWhatTheFiltersSay) {
       if (matches(event, query)) expected.push_back(event.event_id);
     }
     query.oldest_first = round % 2 == 1;
+    if (round % 3 == 1) query.count = Count::kExact;
+    if (round % 3 == 2) query.count = Count::kNone;
     if (query.oldest_first) std::ranges::reverse(expected);
     std::vector<std::string> by_offset;
     std::vector<std::string> by_cursor;
@@ -161,7 +163,10 @@ TEST_F(ListTest, GivesTheSameByOffsetAndByCursorAndWhatTheFiltersSay) {
     for (bool more = true; more;) {
       query.offset = static_cast<std::int64_t>(by_offset.size());
       const Page page = list(query);
-      EXPECT_EQ(page.pagination.total, static_cast<std::int64_t>(expected.size()));
+      EXPECT_EQ(page.pagination.total,
+                query.count == Count::kNone
+                    ? std::nullopt
+                    : std::optional<std::int64_t>(static_cast<std::int64_t>(expected.size())));
       EXPECT_EQ(page.pagination.next.has_value(), page.pagination.has_more);
       const auto shown = ids_of(page.events);
       by_offset.insert(by_offset.end(), shown.begin(), shown.end());
@@ -169,6 +174,7 @@ TEST_F(ListTest, GivesTheSameByOffsetAndByCursorAndWhatTheFiltersSay) {
       ASSERT_TRUE(!more || page.events.size() == static_cast<std::size_t>(query.limit));
     }
     query.offset = 0;
+    query.count = Count::kUsual;
     do {
       if (next) query.cursor = parse_cursor(*next);
       const Page page = list(query);
@@ -315,6 +321,24 @@ TEST_F(ListTest, CountsNoFurtherThanTenThousand) {
   EXPECT_FALSE(last.total_is_minimum);
   EXPECT_FALSE(last.has_more);
   EXPECT_EQ(list({.limit = 20, .offset = 20'000}).pagination.total, 10'021);
+  const Pagination exact = list({.limit = 2, .count = Count::kExact}).pagination;
+  EXPECT_EQ(exact.total, 10'021);
+  EXPECT_FALSE(exact.total_is_minimum);
+  EXPECT_TRUE(exact.has_more);
+}
+
+TEST_F(ListTest, CountsNothingForWhoWantsNoTotal) {
+  for (int second = 0; second < 4; ++second)
+    must_insert(smallest("2026-02-28T11:00:0" + std::to_string(second) + "Z"));
+  const auto page = [this](std::int64_t offset) {
+    return list({.limit = 2, .offset = offset, .count = Count::kNone}).pagination;
+  };
+  for (const std::int64_t offset : {0, 1, 2, 7}) {
+    EXPECT_EQ(page(offset).offset, offset);
+    EXPECT_FALSE(page(offset).total);
+    EXPECT_FALSE(page(offset).total_is_minimum);
+    EXPECT_EQ(page(offset).has_more, offset < 2);
+  }
 }
 
 TEST_F(ListTest, RefusesAPageThatWouldNotFitInMemory) {

@@ -27,7 +27,10 @@ std::vector<std::string> to_json(Page page) {
   pages.integer("limit", pagination.limit);
   if (pagination.offset) pages.integer("offset", *pagination.offset);
   if (pagination.total) pages.integer("total", *pagination.total);
-  if (pagination.total_is_minimum) pages.boolean("total_is_minimum", true);
+  if (pagination.total_is_minimum) {
+    pages.boolean("total_is_exact", false);
+    pages.boolean("total_is_minimum", true);
+  }
   pages.boolean("has_more", pagination.has_more);
   if (pagination.next) pages.text("next", *pagination.next);
   pieces.back() += "],\"pagination\":" + pages.take() + "}";

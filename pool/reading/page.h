@@ -10,10 +10,11 @@
 
 namespace storagepool::reading {
 
-// No further than this are events counted for a total.
+// No further than this are events counted for a total, if nothing else is asked for.
 inline constexpr std::int64_t kCountedTo = 10'000;
 
-// Of a page asked for by a cursor neither offset nor total are told: nobody has counted.
+// Of a page asked for by a cursor neither offset nor total are told: nobody has counted. That the total is a
+// minimum is written as `total_is_exact: false` too.
 struct Pagination {
   std::int64_t limit = 0;
   std::optional<std::int64_t> offset{};

@@ -35,7 +35,7 @@ TEST(PageToJson, WrapsDataAndPagination) {
 TEST(PageToJson, SaysWhenTheTotalIsAMinimum) {
   EXPECT_EQ(
       empty_page({.limit = 5, .offset = 0, .total = 10'000, .total_is_minimum = true, .has_more = true}),
-      R"({"data":[],"pagination":{"limit":5,"offset":0,"total":10000,"total_is_minimum":true,"has_more":true}})");
+      R"({"data":[],"pagination":{"limit":5,"offset":0,"total":10000,"total_is_exact":false,"total_is_minimum":true,"has_more":true}})");
 }
 
 TEST(PageToJson, LeadsToTheNextPage) {

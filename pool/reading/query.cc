@@ -118,6 +118,15 @@ class QueryReader {
     if (offset != nullptr && !offset->empty()) refuse("offset", *offset, "offset or cursor, not both");
     return cursor;
   }
+  Count count() {
+    const std::string* value = find("count");
+    if (value == nullptr || value->empty()) return Count::kUsual;
+    const std::string* cursor = find("cursor");
+    const bool goes_on = cursor != nullptr && !cursor->empty();
+    if (*value == "none") return Count::kNone;
+    if (*value != "exact" || goes_on) refuse("count", *value, goes_on ? "none with a cursor" : "exact, none");
+    return Count::kExact;
+  }
   bool oldest_first() {
     const std::string* value = find("order");
     if (value == nullptr || value->empty() || *value == "desc") return false;
@@ -169,6 +178,7 @@ tl::expected<ListQuery, event::FieldErrors> parse_list_query(QueryParameters par
   query.detail = reader.detail();
   query.limit = reader.integer("limit", kDefaultLimit, 1, kMaxLimit, "an integer from 1 to 1000");
   query.cursor = reader.cursor("cursor");
+  query.count = reader.count();
   query.oldest_first = reader.oldest_first();
   if (!query.cursor) {
     query.offset =

@@ -48,6 +48,13 @@ struct DetailFilter {
   friend bool operator==(const DetailFilter&, const DetailFilter&) = default;
 };
 
+// How far what matches is counted for a total.
+enum class Count {
+  kUsual,  // no further than kCountedTo (page.h)
+  kExact,  // however much that is
+  kNone,   // there is no total
+};
+
 struct ListQuery {
   OneOf event_type{};
   OneOf event_category{};
@@ -71,6 +78,7 @@ struct ListQuery {
   std::int64_t limit = kDefaultLimit;
   std::int64_t offset = 0;         // 0 with a cursor
   std::optional<Cursor> cursor{};  // only events after this place
+  Count count = Count::kUsual;     // with a cursor nothing is counted
   bool oldest_first = false;       // by event_timestamp, then event_id, both ascending
   bool sees_sensitive = true;      // else `detail` finds no event marked is_sensitive
 

@@ -60,6 +60,8 @@ Parameters plainly(const ListQuery& query) {
     add(parameters, "detail_key", query.detail->key);
     add(parameters, "detail_value", query.detail->value);
   }
+  if (query.count != Count::kUsual)
+    parameters.emplace_back("count", query.count == Count::kExact ? "exact" : "none");
   parameters.emplace_back("limit", std::to_string(query.limit));
   parameters.emplace_back("offset", std::to_string(query.offset));
   return parameters;

@@ -107,6 +107,19 @@ TEST(ParseListQuery, TakesAnOrder) {
   EXPECT_EQ(refusal({{"order", "ASC"}}, "order"), "got \"ASC\"; allowed: asc, desc");
 }
 
+TEST(ParseListQuery, TakesHowFarIsCounted) {
+  const auto count = [](const char* value) { return parse_list_query(Parameters{{"count", value}}, kNow); };
+  EXPECT_EQ(count("exact")->count, Count::kExact);
+  EXPECT_EQ(count("none")->count, Count::kNone);
+  EXPECT_EQ(count("")->count, Count::kUsual);
+  EXPECT_EQ(refusal({{"count", "all"}}, "count"), "got \"all\"; allowed: exact, none");
+  const std::string cursor =
+      format_cursor({.event_timestamp = kNow, .event_id = "0190a6e2-9b7c-7def-8123-456789abcdef"});
+  EXPECT_EQ(refusal({{"count", "exact"}, {"cursor", cursor}}, "count"),
+            "got \"exact\"; allowed: none with a cursor");
+  EXPECT_TRUE(parse_list_query(Parameters{{"count", "none"}, {"cursor", cursor}}, kNow));
+}
+
 TEST(ParseListQuery, OfARepeatedParameterTheFirstCounts) {
   const Parameters parameters{
       {"limit", "5"}, {"limit", "bad"}, {"event_type", "first"}, {"event_type", "second"}};

@@ -2,6 +2,7 @@
 
 #include <algorithm>
 #include <charconv>
+#include <limits>
 #include <string>
 #include <utility>
 
@@ -36,6 +37,17 @@ std::optional<std::int64_t> integer(const postgres::Result& result, std::size_t 
 Walk::Walk(ListQuery query, const std::optional<Months>& months, runtime::Timestamp now)
     : query_(std::move(query)), now_(now), windows_(windows_of(query_, months)), skip_(query_.offset) {
   page_.pagination.limit = query_.limit;
+}
+
+bool Walk::counts() const {
+  if (query_.cursor || query_.count == Count::kNone) return false;
+  return query_.count == Count::kExact || total_ <= kCountedTo;
+}
+
+std::int64_t Walk::count_to() const {
+  constexpr std::int64_t kAll = std::numeric_limits<std::int64_t>::max();
+  if (!counts()) return skip_;
+  return query_.count == Count::kExact ? kAll : std::max(kCountedTo + 1 - total_, skip_);
 }
 
 std::optional<Statement> Walk::next() const {
@@ -97,10 +109,10 @@ void Walk::take_count(std::int64_t matches) {
 
 Page Walk::finish() {
   Pagination& pagination = page_.pagination;
-  if (!query_.cursor) {
-    pagination.offset = query_.offset;
+  if (!query_.cursor) pagination.offset = query_.offset;
+  if (!query_.cursor && query_.count != Count::kNone) {
     pagination.total = total_;
-    pagination.total_is_minimum = pagination.has_more && total_ > kCountedTo;
+    pagination.total_is_minimum = query_.count == Count::kUsual && pagination.has_more && total_ > kCountedTo;
     if (pagination.total_is_minimum)
       pagination.total = std::max(kCountedTo, query_.offset + query_.limit + 1);
   }

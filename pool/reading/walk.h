@@ -3,7 +3,6 @@
 // nothing is shown twice; what is stored meanwhile above the place that the walk has reached is not shown.
 #pragma once
 
-#include <algorithm>
 #include <cstddef>
 #include <cstdint>
 #include <optional>
@@ -39,8 +38,8 @@ class Walk {
   Page finish();
 
  private:
-  bool counts() const { return !query_.cursor && total_ <= kCountedTo; }
-  std::int64_t count_to() const { return std::max(counts() ? kCountedTo + 1 - total_ : 0, skip_); }
+  bool counts() const;
+  std::int64_t count_to() const;  // in the window
   std::int64_t room() const { return query_.limit - static_cast<std::int64_t>(page_.events.size()); }
   std::optional<tables::StoreError> take_slice(postgres::Result answer);
   void take_count(std::int64_t matches);
