@@ -164,7 +164,7 @@ void FaultMatrix::run(const Names& names) {
   // Readers take connections for themselves, up to the limit.
   Traffic readers;
   load(readers, kName, 24);
-  ASSERT_TRUE(eventually(30s, [&]() -> std::string {
+  ASSERT_TRUE(eventually(90s, [&]() -> std::string {
     return writers.outcome().stored.size() > 100 && promise.samples() > 100 ? "" : "no traffic yet";
   }));
 
@@ -176,11 +176,11 @@ void FaultMatrix::run(const Names& names) {
   for (auto fault = faults.rbegin(); fault != faults.rend(); ++fault) fault->end();
   const auto end = steady_clock::now();
 
+  EXPECT_TRUE(eventually(
+      60s, [&]() -> std::string { return stored_again(writers.outcome(), end) ? "" : "nothing is stored"; }));
   const auto well = becomes_ready(kName, kPods, kWellAgain);
   EXPECT_TRUE(well);
   if (well) result.well_again = std::chrono::duration<double>(steady_clock::now() - end).count();
-  EXPECT_TRUE(eventually(
-      60s, [&]() -> std::string { return stored_again(writers.outcome(), end) ? "" : "nothing is stored"; }));
   for (const Fault& fault : faults) {
     if (fault.missing) {
       EXPECT_TRUE(eventually(30s, fault.missing)) << fault.title;

@@ -19,7 +19,7 @@ struct FaultResult {
   int usable = 0;
   bool within = false;                   // each sample of the backends was
   std::optional<double> stored_again{};  // seconds from the end of the fault until an event was stored
-  std::optional<double> well_again{};    // and until the StoragePool was Ready with all its pods
+  std::optional<double> well_again{};    // and besides the StoragePool was Ready with all its pods
 };
 
 // Nothing was lost or doubled, the backends fit, something was acknowledged, and all was well again by

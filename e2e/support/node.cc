@@ -64,9 +64,11 @@ pid_t node_process(const std::string& program) {
 
 std::string memory_volume(const std::string& uid, const std::string& volume) {
   const std::string end = uid + "/volumes/kubernetes.io~empty-dir/" + volume;
-  std::ifstream mounts("/proc/self/mounts");
+  // The node has mounts of its own.
+  const std::string kubelet = "/proc/" + std::to_string(node_process("kubelet"));
+  std::ifstream mounts(kubelet + "/mounts");
   for (std::string device, folder, rest; mounts >> device >> folder && std::getline(mounts, rest);) {
-    if (folder.ends_with(end)) return folder;
+    if (folder.ends_with(end)) return kubelet + "/root" + folder;
   }
   throw std::runtime_error("no mounted volume " + end);
 }

@@ -16,7 +16,7 @@ pid_t process_in_pod(const std::string& uid, const std::string& program);
 std::vector<pid_t> processes_in_pod(const std::string& uid, const std::string& program);
 // A program of the cluster itself: kubelet, kube-apiserver, etcd.
 pid_t node_process(const std::string& program);
-// Where the node has mounted a pod's volume of memory; `volume` as in its spec.
+// A folder of this machine that is a pod's volume of memory; `volume` as in its spec.
 std::string memory_volume(const std::string& uid, const std::string& volume);
 // The control group of a process's memory (cgroup v1): its folder.
 std::string memory_group(pid_t process);
