@@ -39,10 +39,11 @@ struct Chunk {
 class Feed::Reading {
  public:
   Reading(const Feed& feed, FeedCursor from, std::uint64_t size, reading::ListQuery query,
-          reading::Reader::Deadline deadline, reading::Reader::Reserve reserve)
+          Rendering rendering, reading::Reader::Deadline deadline, reading::Reader::Reserve reserve)
       : feed_(feed),
         size_(size),
         query_(std::move(query)),
+        rendering_(std::move(rendering)),
         deadline_(deadline),
         reserve_(std::move(reserve)),
         page_{.items = {}, .next = std::move(from)} {}
@@ -121,7 +122,7 @@ class Feed::Reading {
     }
     for (std::size_t i = 0; i < stored.size(); ++i)
       if (!stored[i] && chunk.events[i].expires_at > now_)
-        chunk.items[i] = gone_item_of(chunk.events[i], now_);
+        chunk.items[i] = render_gone(rendering_, chunk.events[i], now_);
     if (chunk.wanted.size() > room()) {
       chunk.end = chunk.wanted[room()];
       chunk.wanted.resize(room());
@@ -176,14 +177,14 @@ class Feed::Reading {
     auto event = tables::read_event(std::move(row), reading::kKeyColumns);
     if (!event) return false;
     if (!query_.sees_sensitive) reading::redact(*event);
-    chunk.items[at] = item_of(chunk.events[at].seq, *event);
+    chunk.items[at] = render(rendering_, chunk.events[at].seq, *event);
     return true;
   }
 
   // Those of its items that there is room for; what is wanted and has none is gone.
   void add(Chunk chunk, std::string_view entries) {
     for (const std::size_t at : chunk.wanted)
-      if (chunk.items[at].empty()) chunk.items[at] = gone_item_of(chunk.events[at], now_);
+      if (chunk.items[at].empty()) chunk.items[at] = render_gone(rendering_, chunk.events[at], now_);
     std::size_t done = 0;
     for (; done < chunk.end; ++done) {
       if (chunk.items[done].empty()) continue;
@@ -205,6 +206,7 @@ class Feed::Reading {
   const Feed& feed_;
   const std::uint64_t size_;
   const reading::ListQuery query_;
+  const Rendering rendering_;
   const reading::Reader::Deadline deadline_;
   const reading::Reader::Reserve reserve_;
   const runtime::Timestamp now_ = feed_.clock_.wall();
@@ -217,10 +219,11 @@ class Feed::Reading {
 };
 
 awaitable<tl::expected<FeedPage, FeedError>> Feed::read(FeedCursor from, std::uint64_t size,
-                                                        reading::ListQuery query,
+                                                        reading::ListQuery query, Rendering rendering,
                                                         reading::Reader::Deadline deadline,
                                                         reading::Reader::Reserve reserve) {
-  Reading reading(*this, std::move(from), size, std::move(query), deadline, std::move(reserve));
+  Reading reading(*this, std::move(from), size, std::move(query), std::move(rendering), deadline,
+                  std::move(reserve));
   auto page = co_await reading.run();
   co_return page;
 }

@@ -1,6 +1,6 @@
 // The room of the feed: the events of a log in its order, which is that of their commits and never changes,
 // for those who copy them elsewhere. A cursor (cursor.h) says where a follower goes on; chunk.h says what
-// entries are to him, pure.
+// entries are to him and rendering.h in which form, both pure.
 //
 // Nothing of the log is passed over in silence: an entry whose event has expired, or is missing, is told as
 // such, and what does not agree with the log is an error. A connection is leased for one chunk, and none is
@@ -19,6 +19,7 @@
 #include "pool/common/runtime/clock.h"
 #include "pool/evidence/feed/chunk.h"
 #include "pool/evidence/feed/cursor.h"
+#include "pool/evidence/feed/rendering.h"
 #include "pool/evidence/proving/proving.h"
 #include "pool/reading/reading.h"
 
@@ -49,6 +50,7 @@ class Feed {
   // `reserve` is asked for what is about to be fetched.
   boost::asio::awaitable<tl::expected<FeedPage, FeedError>> read(FeedCursor from, std::uint64_t size,
                                                                  reading::ListQuery query,
+                                                                 Rendering rendering,
                                                                  reading::Reader::Deadline deadline,
                                                                  reading::Reader::Reserve reserve);
   // The end of a log of this size.

@@ -61,11 +61,11 @@ class FeedTest : public reading::testing::ReadingFixture {
   }
 
   tl::expected<FeedPage, FeedError> try_read(const FeedCursor& from, reading::ListQuery query = {}) {
-    return postgres::testing::run(
-        context_, feed_.read(from, size_, std::move(query), deadline(), [this](std::int64_t bytes) {
-          reserved_.push_back(bytes);
-          return !memory_is_gone_;
-        }));
+    return postgres::testing::run(context_, feed_.read(from, size_, std::move(query), {format_, "an/origin"},
+                                                       deadline(), [this](std::int64_t bytes) {
+                                                         reserved_.push_back(bytes);
+                                                         return !memory_is_gone_;
+                                                       }));
   }
   FeedPage read(const FeedCursor& from, reading::ListQuery query = {}) {
     auto page = try_read(from, std::move(query));
@@ -104,6 +104,7 @@ class FeedTest : public reading::testing::ReadingFixture {
   Feed feed_{reader_, "audit", clock_};
   std::vector<std::int64_t> reserved_;
   bool memory_is_gone_ = false;
+  FeedFormat format_ = FeedFormat::kItem;
 };
 
 TEST_F(FeedTest, GivesEachEventOnceInTheOrderOfCommits) {
@@ -267,6 +268,34 @@ TEST_F(FeedTest, ACursorOfAnotherLogIsRefused) {
   EXPECT_EQ(fault_of(at_end), CursorFault::kBeyond);
   size_ = 0;
   EXPECT_EQ(fault_of(after_one), CursorFault::kBeyond);
+}
+
+TEST_F(FeedTest, ComesInTheFormThatIsAskedFor) {
+  event::Event secret = event("t", R"({"key":"secret"})");
+  secret.is_sensitive = true;
+  const event::Event gone = event();
+  store({secret});
+  store({gone});
+  seal();
+  superuser("DELETE FROM audit_events WHERE event_id = '" + gone.event_id + "'");
+  const auto stored = get(secret.event_id);
+  ASSERT_TRUE(stored && *stored);
+  event::Event shown = **stored;
+  for (const FeedFormat format : {FeedFormat::kCloudEvents, FeedFormat::kOcsf}) {
+    format_ = format;
+    const Rendering rendering{format, "an/origin"};
+    const Items items = read({}).items;
+    ASSERT_THAT(items, SizeIs(2));
+    EXPECT_EQ(items[0], render(rendering, 0, shown));
+    EXPECT_THAT(items[0], HasSubstr("secret"));
+    EXPECT_EQ(
+        json::parse(items[1]),
+        json::parse(render_gone(
+            rendering,
+            {.seq = 1, .key = {gone.event_id, gone.event_timestamp}, .expires_at = runtime::Timestamp::max()},
+            {})));
+    EXPECT_THAT(read({}, {.sees_sensitive = false}).items[0], Not(HasSubstr("secret")));
+  }
 }
 
 TEST_F(FeedTest, WhatIsSensitiveIsShownToWhoMaySeeIt) {

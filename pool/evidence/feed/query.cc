@@ -1,7 +1,9 @@
 #include "pool/evidence/feed/query.h"
 
 #include <algorithm>
+#include <array>
 #include <string>
+#include <string_view>
 #include <utility>
 #include <vector>
 
@@ -40,10 +42,19 @@ tl::expected<FeedQuery, event::FieldErrors> parse_feed_query(reading::QueryParam
     if (!time || *time > kLongestWait)
       errors.push_back({"wait", "got " + event::quoted(*wait) + "; allowed: a duration from 0s to 55s"});
   }
+  const std::string* format = find(parameters, "format");
+  if (format != nullptr && !format->empty()) {
+    const auto known = read_feed_format(*format);
+    if (known) query.format = *known;
+    if (!known)
+      errors.push_back(
+          {"format", "got " + event::quoted(*format) + "; allowed: " + std::string(kFeedFormats)});
+  }
   // The feed has an order and a cursor of its own.
   std::vector<std::pair<std::string, std::string>> of_lists;
-  std::ranges::copy_if(parameters, std::back_inserter(of_lists), [](const auto& parameter) {
-    return parameter.first != "offset" && parameter.first != "cursor" && parameter.first != "order";
+  constexpr std::array<std::string_view, 4> kOfListsAlone = {"offset", "cursor", "order", "count"};
+  std::ranges::copy_if(parameters, std::back_inserter(of_lists), [&](const auto& parameter) {
+    return std::ranges::find(kOfListsAlone, parameter.first) == kOfListsAlone.end();
   });
   auto matching = reading::parse_list_query(of_lists, now);
   if (matching) query.matching = *std::move(matching);

@@ -1,5 +1,5 @@
 // What a follower asks of the feed, from the decoded parameters of the query string: the filters and the
-// limit of lists, where to go on, and how long to wait. Pure: the clock is given.
+// limit of lists, where to go on, how long to wait, and in which form. Pure: the clock is given.
 #pragma once
 
 #include <chrono>
@@ -9,6 +9,7 @@
 
 #include "pool/event/field_error.h"
 #include "pool/evidence/feed/cursor.h"
+#include "pool/evidence/feed/rendering.h"
 #include "pool/reading/query.h"
 
 namespace storagepool::evidence {
@@ -19,6 +20,7 @@ struct FeedQuery {
   std::optional<FeedCursor> from{};  // no value: the end of the log
   reading::ListQuery matching{};     // with the limit
   std::chrono::milliseconds wait{0};
+  FeedFormat format = FeedFormat::kItem;
 };
 
 tl::expected<FeedQuery, event::FieldErrors> parse_feed_query(reading::QueryParameters parameters,

@@ -28,6 +28,7 @@ TEST(FeedQuery, HasTheFiltersAndTheLimitOfLists) {
                                                  {"since", "1h"},
                                                  {"offset", "x"},
                                                  {"order", "x"},
+                                                 {"count", "x"},
                                                  {"cursor", "x"}},
                                       kAsked);
   ASSERT_TRUE(query);
@@ -35,6 +36,17 @@ TEST(FeedQuery, HasTheFiltersAndTheLimitOfLists) {
             (reading::ListQuery{.event_type = "t", .since = kAsked - std::chrono::hours{1}, .limit = 17}));
   EXPECT_EQ(query->wait, std::chrono::seconds{55});
   EXPECT_EQ(parse_feed_query(Parameters{{"from", "latest"}}, kAsked)->wait.count(), 0);
+}
+
+TEST(FeedQuery, HasAForm) {
+  const auto format = [](const char* name) {
+    return parse_feed_query(Parameters{{"from", "latest"}, {"format", name}}, kAsked)->format;
+  };
+  EXPECT_EQ(parse_feed_query(Parameters{{"from", "latest"}}, kAsked)->format, FeedFormat::kItem);
+  EXPECT_EQ(format(""), FeedFormat::kItem);
+  EXPECT_EQ(format("item"), FeedFormat::kItem);
+  EXPECT_EQ(format("cloudevents"), FeedFormat::kCloudEvents);
+  EXPECT_EQ(format("ocsf"), FeedFormat::kOcsf);
 }
 
 TEST(FeedQuery, NamesWhatIsWrong) {
@@ -53,6 +65,8 @@ TEST(FeedQuery, NamesWhatIsWrong) {
   for (const std::string wait : {"56s", "-1s", "55", "", "1m"})
     EXPECT_EQ(refusal({{"from", "latest"}, {"wait", wait}}),
               "wait: got \"" + wait + "\"; allowed: a duration from 0s to 55s\n");
+  EXPECT_EQ(refusal({{"from", "latest"}, {"format", "OCSF"}}),
+            "format: got \"OCSF\"; allowed: item, cloudevents, ocsf\n");
   EXPECT_EQ(refusal({{"from", "latest"}, {"wait", "x"}, {"limit", "1001"}}),
             "wait: got \"x\"; allowed: a duration from 0s to 55s\n"
             "limit: got \"1001\"; allowed: an integer from 1 to 1000\n");

@@ -63,6 +63,34 @@ TEST_F(DataStorageFeedTest, GivesItemsAsListsDoWithTheirPlaces) {
   EXPECT_EQ(read("earliest&event_type=none").at("next"), rest.at("next"));
 }
 
+TEST_F(DataStorageFeedTest, ComesInTheFormsThatSiemsKnow) {
+  start();
+  begin_log(2);
+  const json items = read("earliest").at("data");
+  const json cloud = read("earliest&format=cloudevents").at("data");
+  const json ocsf = read("earliest&format=ocsf").at("data");
+  const std::string origin = json::parse(pod_.api("GET", "/api/v1/audit/log/status").body).at("origin");
+  ASSERT_THAT(cloud, SizeIs(2));
+  ASSERT_THAT(ocsf, SizeIs(2));
+  for (std::size_t at = 0; at < 2; ++at) {
+    EXPECT_EQ(cloud[at].at("data"), items[at]);
+    EXPECT_EQ(cloud[at].at("id"), items[at].at("event_id"));
+    EXPECT_EQ(cloud[at].at("source"), origin);
+    EXPECT_EQ(ocsf[at].at("class_uid"), 6003);
+    EXPECT_EQ(ocsf[at].at("metadata").at("uid"), items[at].at("event_id"));
+    EXPECT_EQ(ocsf[at].at("metadata").at("sequence"), items[at].at("seq"));
+    EXPECT_TRUE(ocsf[at].at("metadata").at("logged_time").is_number_integer());
+    EXPECT_EQ(ocsf[at].at("unmapped"), items[at].at("event_data"));
+  }
+  auto stream = std::async(std::launch::async, [&] {
+    return pod_.send(8080, "GET", kFeed + "earliest&format=ocsf", {{"Accept", "application/x-ndjson"}}).body;
+  });
+  ASSERT_TRUE(eventually([&] { return pod_.metric("storagepool_log_waiting_requests") == 1; }));
+  EXPECT_EQ(pod_.stop(), 0) << pod_.log();
+  const std::string lines = stream.get();
+  EXPECT_EQ(json::parse(lines.substr(0, lines.find('\n'))), ocsf[0]);
+}
+
 TEST_F(DataStorageFeedTest, WhoWaitsIsToldOfWhatComesAndHoldsNoConnection) {
   pod_.config.pool["maxOpenConns"] = 4;
   pod_.write_config();

@@ -18,6 +18,7 @@
 #include "pool/common/json/json.h"
 #include "pool/common/runtime/clock.h"
 #include "pool/event/address.h"
+#include "pool/event/personal_data.h"
 #include "pool/event/serialize.h"
 #include "pool/event/text.h"
 #include "pool/event/uuid.h"
@@ -49,6 +50,7 @@ constexpr std::string_view kForm = "storagepool.dev/export/v1";
 struct ExportQuery {
   reading::ListQuery events{.limit = kDefaultExport, .oldest_first = true};
   bool detached = false;
+  bool masked = false;     // personal data is
   ordered_json filters{};  // as the answer repeats them
 };
 
@@ -94,8 +96,7 @@ tl::expected<ExportQuery, event::FieldErrors> read_query(const Request& request,
     if (found != shared.end()) error.field = found->first;
   }
   query.detached = flag(request, "include_detached_signature", errors);
-  if (flag(request, "redact_pii", errors))
-    errors.push_back(wrong("redact_pii", "true", "false: personal data is masked in no export yet"));
+  query.masked = flag(request, "redact_pii", errors);
   const std::string_view format = request.query_value("format").value_or("");
   if (!format.empty() && format != "json") errors.push_back(wrong("format", format, "json"));
   const std::string_view limit = request.query_value("limit").value_or("");
@@ -108,6 +109,7 @@ tl::expected<ExportQuery, event::FieldErrors> read_query(const Request& request,
   query.events.limit = *number;
   query.filters["offset"] = query.events.offset;
   query.filters["limit"] = query.events.limit;
+  if (query.masked) query.filters["redact_pii"] = true;
   return query;
 }
 
@@ -206,6 +208,7 @@ class Export {
     exported_.pending += is_valid && logged.kind == Logged::Kind::kPending ? 1 : 0;
     if (has_entry && !is_valid) exported_.tampered.push_back(event.event_id);
     if (!request_.access.sensitive) reading::redact(event);
+    if (query_.masked) event::mask_personal_data(event);
     std::string item = exported_.items.empty() ? "" : ",";
     item += event::to_json(event);
     item.pop_back();

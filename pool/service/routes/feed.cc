@@ -118,32 +118,33 @@ class Routes : public std::enable_shared_from_this<Routes> {
   }
 
  private:
-  awaitable<std::optional<std::uint64_t>> size() const {
+  awaitable<std::optional<tlog::Checkpoint>> published_log() const {
     const auto note = co_await context_.checkpoint(context_.deadline());
     if (!note) co_return std::nullopt;
-    const auto checkpoint = tlog::Checkpoint::read(note->text);
+    auto checkpoint = tlog::Checkpoint::read(note->text);
     if (!checkpoint) co_return std::nullopt;
-    co_return checkpoint->size;
+    co_return *std::move(checkpoint);
   }
 
   // From where on there is something to tell, or nothing for as long as is waited. Goes on in `query`.
   awaitable<tl::expected<FeedPage, Response>> page(Request& request, evidence::FeedQuery& query,
                                                    runtime::TimePoint until) {
-    auto published = co_await size();
+    auto published = co_await published_log();
     if (!published) co_return tl::unexpected(no_log(request));
     if (!query.from) {
-      const auto end = co_await feed_.end(*published, context_.deadline());
+      const auto end = co_await feed_.end(published->size, context_.deadline());
       if (!end) co_return tl::unexpected(failed_with(end.error(), request));
       query.from = *end;
     }
-    if (query.from->seq > *published) {
+    if (query.from->seq > published->size) {
       const auto told = co_await context_.grows(query.from->seq - 1, runtime::steady_now() + kBehindOthers);
       published.reset();
-      if (told) published = co_await size();
+      if (told) published = co_await published_log();
     }
     while (published) {
+      const evidence::Rendering rendering{query.format, published->origin};
       auto page = co_await feed_.read(
-          *query.from, *published, query.matching, context_.deadline(),
+          *query.from, published->size, query.matching, rendering, context_.deadline(),
           [&request](std::int64_t bytes) { return request.reserve(static_cast<std::size_t>(bytes)); });
       if (!page) co_return tl::unexpected(failed_with(page.error(), request));
       query.from = page->next;
@@ -151,7 +152,7 @@ class Routes : public std::enable_shared_from_this<Routes> {
       if (told || runtime::steady_now() >= until) co_return *std::move(page);
       const auto more = co_await context_.grows(page->next.seq, until);
       if (!more.value_or(false)) co_return *std::move(page);
-      published = co_await size();
+      published = co_await published_log();
     }
     co_return tl::unexpected(no_log(request));
   }
