@@ -1,4 +1,4 @@
-// The operator may do what it needs and no more: it cannot read or change a Secret but that of its own key,
+// The operator may do what it needs and no more: it cannot read or change a Secret but those of its own keys,
 // and it has nothing to talk to PostgreSQL with.
 #include <map>
 #include <set>
@@ -42,17 +42,25 @@ constexpr const char* kVerbs[] = {"get",     "list",   "watch",      "create",  
                                   "patch",   "delete", "bind",       "deletecollection", "escalate",
                                   "approve", "sign",   "impersonate"};
 
-TEST_F(OperatorIsLeastPrivileged, MakesSecretsAndReadsNoneButThatOfItsKey) {
+TEST_F(OperatorIsLeastPrivileged, MakesSecretsAndReadsNoneButThoseOfItsKeys) {
   for (const char* verb : kVerbs) {
     const bool creates = std::string(verb) == "create";  // for which a name cannot be asked
     EXPECT_EQ(can({verb, "secrets", "-A"}), creates) << verb;
     EXPECT_EQ(can({verb, "secrets", "-n", name_space()}), creates) << verb;
-    EXPECT_EQ(can({verb, "secrets/storagepool-operator-key", "-n", name_space()}), creates) << verb;
+    for (const char* key : {"secrets/storagepool-operator-key", "secrets/storagepool-witness-key"}) {
+      const bool reads = std::string(verb) == "get";
+      EXPECT_EQ(can({verb, key, "-n", name_space()}), creates) << verb << " " << key;
+      EXPECT_EQ(can({verb, key, "-n", operator_namespace()}), reads || creates) << verb << " " << key;
+    }
     EXPECT_EQ(can({verb, "secrets", "-n", operator_namespace()}), creates) << verb;
-    const bool reads = std::string(verb) == "get";
-    EXPECT_EQ(can({verb, "secrets/storagepool-operator-key", "-n", operator_namespace()}), reads || creates)
-        << verb;
   }
+}
+
+// What it keeps of logs goes with their StoragePools.
+TEST_F(OperatorIsLeastPrivileged, DeletesConfigMapsOfItsOwnNamespaceAlone) {
+  EXPECT_TRUE(can({"delete", "configmaps", "-n", operator_namespace()}));
+  EXPECT_FALSE(can({"delete", "configmaps", "-n", name_space()}));
+  EXPECT_FALSE(can({"deletecollection", "configmaps", "-n", operator_namespace()}));
 }
 
 // Also what an empty PATCH would answer with, as the operator itself would send it.

@@ -6,6 +6,7 @@
 
 #include <CLI/CLI.hpp>
 
+#include "operator/cli/commands/log_command.h"
 #include "operator/cli/completion.h"
 #include "pool/common/settings/duration.h"
 
@@ -75,6 +76,7 @@ std::unique_ptr<CLI::App> make_app(Options& options, Actions& actions) {
   add_render(*app, actions);
   add_events(*app, actions);
   add_journal(*app, actions);
+  add_log(*app, actions);
   add_pause(*app, actions);
   add_completion(*app, actions);
   return app;

@@ -26,8 +26,10 @@
 #include "operator/reconcile/pod_state.h"
 #include "operator/reconcile/reconcile.h"
 #include "operator/render/render.h"
+#include "operator/witness/live_witness.h"
 #include "pool/common/http/router.h"
 #include "pool/common/http/server.h"
+#include "pool/common/runtime/check.h"
 #include "pool/common/runtime/clock.h"
 #include "pool/common/runtime/coroutine.h"
 #include "pool/common/runtime/log.h"
@@ -35,6 +37,7 @@
 #include "pool/common/runtime/pause.h"
 #include "pool/common/runtime/startup_code.h"
 #include "pool/common/runtime/stop_signal.h"
+#include "pool/common/tlog/note_key.h"
 
 namespace storagepool::manager {
 namespace {
@@ -150,7 +153,7 @@ class Work {
     const std::stop_callback shut_down(stop, [this] { queue_.shut_down(); });
     if (!wait_for_place(stop)) return true;
     const kube::Client client(fence_, kFieldManager);
-    const auto key = operator_key(client, stop);
+    const auto key = load_key(client, kOperatorKeySecret, stop);
     if (!key) return stop.stop_requested();
     const pods::Signer signer(*key);
     kube::EventRecorder recorder(client, "storagepool.dev/operator", kFieldManager);
@@ -162,12 +165,30 @@ class Work {
     IssuerWatch issuer(
         transport_, [this] { return own_token(); }, [&] { wake_all(cluster); });
     if (!wait_for_caches(cluster, stop)) return true;
+    std::optional<witness::LiveWitness> witness;
+    if (auto of_witness = witness_key(client, stop)) {
+      witness.emplace(witness::LiveWitness::Parts{
+          .client = client,
+          .name_space = name_space_,
+          .key = *std::move(of_witness),
+          .metrics = metrics_,
+          .storage_pool =
+              [&cluster](const kube::ObjectKey& pool) {
+                return cluster.cached(kube::resources::kStoragePools, pool);
+              },
+          .record = [&recorder](const kube::Event& event) { recorder.record(event); },
+          .watched = options_.watch_namespaces});
+      if (!load_floors(*witness, stop)) return true;
+    }
     if (!issuer.wait(kIssuerPatience, stop)) log::warn("going on without the keys of service-account tokens");
     log::info("caches are filled, reconciling");
     runtime::release_startup_code();
     readiness_.set("");
-    pods::LivePods pods(render::kAdminPort, signer, metrics_,
-                        [this](const kube::ObjectKey& pool) { queue_.add(pool, kube::Priority::kChange); });
+    if (witness) witness->start();
+    pods::LivePods pods(
+        render::kAdminPort, signer, metrics_,
+        [this](const kube::ObjectKey& pool) { queue_.add(pool, kube::Priority::kChange); },
+        witness ? visits_of(*witness) : pods::LivePods::Visit());
     WorkloadMetrics workload_metrics(metrics_);
     reconcile::Reconciler reconciler(
         cluster, pods,
@@ -205,19 +226,46 @@ class Work {
     });
   }
 
-  std::optional<std::string> operator_key(const kube::Client& client, const std::stop_token& stop) {
+  static pods::LivePods::Visit visits_of(witness::LiveWitness& witness) {
+    return [&witness](pods::Client& pod, kube::ObjectKey pool, pods::Answer& answer) {
+      return witness.visit(pod, std::move(pool), answer);
+    };
+  }
+
+  // Without one everything else goes on. Its name says whose it is; its verifier key is told in the log, and
+  // beside what it has cosigned.
+  std::optional<tlog::NoteKey> witness_key(const kube::Client& client, const std::stop_token& stop) {
+    const auto seed = load_key(client, kWitnessKeySecret, stop);
+    if (!seed) return std::nullopt;
+    auto key =
+        tlog::NoteKey::of_seed(tlog::KeyKind::kWitness, "storagepool.dev/witness/" + name_space_, *seed);
+    STORAGEPOOL_INVARIANT(key, "no key of a witness can be made", {"characters", name_space_.size()});
+    log::info("checkpoints of logs are cosigned", {{"vkey", key->public_text()}});
+    return std::move(*key);
+  }
+
+  bool load_floors(witness::LiveWitness& witness, const std::stop_token& stop) {
+    for (auto loaded = witness.load(); !loaded; loaded = witness.load()) {
+      readiness_.set("what is kept of logs: " + loaded.error().to_string());
+      if (!runtime::pause_for(kKeyRetry, stop)) return false;
+    }
+    return true;
+  }
+
+  std::optional<std::string> load_key(const kube::Client& client, const std::string& secret,
+                                      const std::stop_token& stop) {
     bool warned = false;
     while (!stop.stop_requested()) {
-      auto key = load_or_create_operator_key(client, name_space_);
+      auto key = load_or_create_key(client, name_space_, secret);
       if (key) return std::move(*key);
-      readiness_.set("the operator's key: " + key.error().to_string());
-      if (key.error().is_invalid()) {
-        log::error("the operator's key is unusable", {{"detail", key.error().to_string()}});
+      readiness_.set("the key of the Secret " + secret + ": " + key.error().to_string());
+      if (key.error().is_invalid() || (key.error().status == 403 && secret == kWitnessKeySecret)) {
+        log::error("a key of the operator is unusable", {{"detail", key.error().to_string()}});
         return std::nullopt;
       }
       if (!std::exchange(warned, true)) {
-        log::warn("cannot load the operator's key, trying again",
-                  {{"namespace", name_space_}, {"detail", key.error().to_string()}});
+        log::warn("cannot load a key of the operator, trying again",
+                  {{"namespace", name_space_}, {"secret", secret}, {"detail", key.error().to_string()}});
       }
       if (!runtime::pause_for(kKeyRetry, stop)) break;
     }

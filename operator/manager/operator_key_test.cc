@@ -23,7 +23,7 @@ std::string secret(const std::string& key) {
 TEST(OperatorKey, IsReadWhereItExists) {
   kube::FakeTransport transport([](const ApiRequest&) { return secret(kThirtyTwoAs); });
   const kube::Client client(transport, "test");
-  EXPECT_EQ(load_or_create_operator_key(client, "system"), std::string(32, 'A'));
+  EXPECT_EQ(load_or_create_key(client, "system", kOperatorKeySecret), std::string(32, 'A'));
   ASSERT_EQ(transport.requests().size(), 1U);
   EXPECT_EQ(transport.requests()[0].path, "/api/v1/namespaces/system/secrets/storagepool-operator-key");
 }
@@ -37,10 +37,10 @@ TEST(OperatorKey, IsMadeOnceOfRandomBytes) {
     return request.body;
   });
   const kube::Client client(transport, "test");
-  const auto first = load_or_create_operator_key(client, "system");
+  const auto first = load_or_create_key(client, "system", kOperatorKeySecret);
   ASSERT_TRUE(first);
   EXPECT_EQ(first->size(), 32U);
-  EXPECT_NE(load_or_create_operator_key(client, "system").value(), *first);
+  EXPECT_NE(load_or_create_key(client, "system", kOperatorKeySecret).value(), *first);
 }
 
 TEST(OperatorKey, WhoeverMadeItFirstWins) {
@@ -52,14 +52,14 @@ TEST(OperatorKey, WhoeverMadeItFirstWins) {
     return secret(kThirtyTwoAs);
   });
   const kube::Client client(transport, "test");
-  EXPECT_EQ(load_or_create_operator_key(client, "system"), std::string(32, 'A'));
+  EXPECT_EQ(load_or_create_key(client, "system", kOperatorKeySecret), std::string(32, 'A'));
 }
 
 TEST(OperatorKey, AnUnusableOneIsNamedAndNotShown) {
   for (const char* key : {"c2hvcnQ=", "%%%", "", "QUFBQUFBQUFBQUFBQUFBQUFBQUFBQUFBQUFBQUFBQUFBQUFB"}) {
     kube::FakeTransport transport([&](const ApiRequest&) { return secret(key); });
     const kube::Client client(transport, "test");
-    const auto loaded = load_or_create_operator_key(client, "system");
+    const auto loaded = load_or_create_key(client, "system", kOperatorKeySecret);
     ASSERT_FALSE(loaded);
     EXPECT_THAT(loaded.error().message,
                 HasSubstr("storagepool-operator-key has no data key `key` of 32 bytes"));
@@ -72,7 +72,7 @@ TEST(OperatorKey, OtherErrorsAreReturned) {
     return tl::unexpected(ApiError{.status = 403, .reason = "Forbidden", .message = ""});
   });
   const kube::Client client(transport, "test");
-  EXPECT_EQ(load_or_create_operator_key(client, "system").error().status, 403);
+  EXPECT_EQ(load_or_create_key(client, "system", kOperatorKeySecret).error().status, 403);
 }
 
 }  // namespace

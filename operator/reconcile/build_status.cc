@@ -126,7 +126,7 @@ std::vector<kube::Event> transition_events(const Status& before, const Status& a
                       .note = condition.message});
   };
   for (const char* type : {kStalled, kPostgresReachable, kBudgetExceeded, kRolloutBlocked, kJournalNotDurable,
-                           kPodsFailing, kAuthenticationOff, kReserveTooSmall, kAwaitingTurn}) {
+                           kPodsFailing, kAuthenticationOff, kReserveTooSmall, kAwaitingTurn, kLogTampered}) {
     const Condition* was = find_condition(before, type);
     const Condition* is = find_condition(after, type);
     if (is == nullptr) continue;

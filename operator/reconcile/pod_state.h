@@ -5,6 +5,7 @@
 #include <vector>
 
 #include "operator/pods/pods.h"
+#include "operator/reconcile/next_step.h"
 #include "operator/reconcile/view.h"
 
 namespace storagepool::reconcile {
@@ -21,5 +22,8 @@ struct PodState {
 // that another of them has too. A cached address may have gone to another pod of the StatefulSet, which would
 // answer with the same token.
 pods::PodRun run_of(const PodView& pod, const std::vector<PodState>& all);
+
+// Why the log of their database is not sealed on, or not cosigned, as the first of them tells it.
+std::optional<Reason> tampered_log(const std::vector<PodState>& pods);
 
 }  // namespace storagepool::reconcile

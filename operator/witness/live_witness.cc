@@ -91,6 +91,8 @@ tl::expected<void, kube::ApiError> LiveWitness::load() {
                  {{"configMap", kube::key_of(item).to_string()}, {"detail", record.error()}});
       continue;
     }
+    const auto& watched = parts_.watched;
+    if (!watched.empty() && std::ranges::find(watched, record->pool.name_space) == watched.end()) continue;
     const std::lock_guard lock(mutex_);
     book_.keep(record->pool, record->uid, record->floor, cosigned_at(record->floor, parts_.key));
   }

@@ -11,6 +11,7 @@
 #include <string>
 #include <thread>
 #include <utility>
+#include <vector>
 
 #include <boost/asio/awaitable.hpp>
 
@@ -33,6 +34,7 @@ class LiveWitness {
     runtime::Metrics& metrics;
     std::function<kube::ObjectPtr(const kube::ObjectKey& pool)> storage_pool;  // null: there is none
     std::function<void(const kube::Event&)> record;
+    std::vector<std::string> watched{};       // namespaces; of others nothing is known; none: all are
     std::chrono::milliseconds retry{10'000};  // of a write that failed
     std::chrono::milliseconds sweep{60'000};  // for StoragePools that are gone
   };

@@ -7,6 +7,7 @@
 
 #include "pool/common/encoding/sha256.h"
 #include "pool/common/json/json.h"
+#include "pool/common/runtime/timestamp.h"
 #include "pool/common/tlog/checkpoint.h"
 #include "pool/common/tlog/inclusion_proof.h"
 
@@ -67,6 +68,7 @@ struct Logged {
   std::string entry{};
   std::string head{};  // empty: not shown to who asked for the proof
   std::uint64_t size = 0;
+  tlog::Note checkpoint{};
 };
 
 // What the key's log has, by the proof.
@@ -81,7 +83,8 @@ tl::expected<Logged, std::string> logged(const tlog::NoteKey& key, std::string_v
   if (proof->extra.size() < kEntryBytes) return refuse("the proof has no entry");
   Logged found{.entry = proof->extra.substr(0, kEntryBytes),
                .head = proof->extra.substr(kEntryBytes),
-               .size = checkpoint->size};
+               .size = checkpoint->size,
+               .checkpoint = proof->checkpoint};
   tlog::Hasher hasher;
   if (!tlog::verify_inclusion(hasher, hasher.leaf(found.entry), proof->index, checkpoint->size, proof->path,
                               checkpoint->root)) {
@@ -164,9 +167,29 @@ std::string last_line(std::int64_t events, std::int64_t proven) {
   return Json{{"export", {{"events", events}, {"proven", proven}}}}.dump();
 }
 
+Verifier::Verifier(const tlog::NoteKey& key, std::span<const tlog::NoteKey> witnesses)
+    : key_(key), witnesses_(witnesses) {
+  for (const tlog::NoteKey& witness : witnesses_)
+    verdict_.witnesses.push_back({.witness = witness.name(), .events = 0, .last = {}});
+}
+
+void Verifier::count_cosigned() {
+  for (std::size_t i = 0; i < cosigned_.size(); ++i) {
+    if (!cosigned_[i]) continue;
+    Cosigned& witness = verdict_.witnesses[i];
+    ++witness.events;
+    witness.last = std::max(witness.last, cosigned_[i]);
+  }
+}
+
 tl::expected<std::string, std::string> Verifier::proof(std::string_view text) {
   auto found = logged(key_, text);
   if (!found) return tl::unexpected(found.error());
+  cosigned_.clear();
+  for (const tlog::NoteKey& witness : witnesses_) {
+    const auto verified = witness.verify(found->checkpoint);
+    cosigned_.push_back(verified ? verified->at : std::nullopt);
+  }
   if (found->head.empty()) {
     return tl::unexpected(
         std::string("the log has the entry, but what it is of was not shown: the event is sensitive, and "
@@ -192,6 +215,7 @@ void Verifier::event(const std::string& line, const Json& item) {
   if (!members.is_object()) return note(verdict_.wrong, "what was logged is no item");
   if (auto why = difference(line, item, members)) return note(verdict_.wrong, std::move(*why));
   ++verdict_.proven;
+  count_cosigned();
 }
 
 void Verifier::line(std::string_view given) {
@@ -221,6 +245,21 @@ Verdict Verifier::verdict() && {
   return std::move(verdict_);
 }
 
+std::string report(const std::vector<Cosigned>& witnesses, std::int64_t proven) {
+  std::string text;
+  for (const Cosigned& witness : witnesses) {
+    if (witness.events == 0) {
+      text += "Not cosigned by " + witness.witness + ": others may have been shown another log.\n";
+      continue;
+    }
+    text += "Cosigned: " + std::to_string(witness.events) + " of " + std::to_string(proven) +
+            " are in a checkpoint that " + witness.witness + " has cosigned (last at " +
+            runtime::format_seconds(*witness.last) +
+            "), which cosigns no log that does not continue what it has cosigned before.\n";
+  }
+  return text;
+}
+
 std::string report(const Verdict& verdict, const std::string& origin, const Paint& paint) {
   std::string text =
       paint(verdict.good() ? Color::kGood : Color::kBad,
@@ -238,6 +277,7 @@ std::string report(const Verdict& verdict, const std::string& origin, const Pain
   if (verdict.proven > 0) {
     text += "Proven: the log " + origin + " has these events just as they are shown (checkpoint of " +
             counted(static_cast<std::int64_t>(verdict.size), "entry", "entries") + ", signed by its key).\n";
+    text += report(verdict.witnesses, verdict.proven);
   }
   return text +
          "Not proven: that these are all events of the log, and what a client says of itself (actor_id, "
@@ -248,7 +288,13 @@ Json to_json(const Verdict& verdict, const std::string& origin) {
   Json findings = Json::array();
   for (const Finding& finding : verdict.findings)
     findings.push_back({{"line", finding.line}, {"event_id", finding.event_id}, {"why", finding.why}});
+  Json witnesses = Json::array();
+  for (const Cosigned& witness : verdict.witnesses) {
+    witnesses.push_back({{"witness", witness.witness}, {"events", witness.events}});
+    if (witness.last) witnesses.back()["last"] = runtime::format_seconds(*witness.last);
+  }
   return {{"origin", origin},
+          {"witnesses", std::move(witnesses)},
           {"events", verdict.events},
           {"proven", verdict.proven},
           {"unproven", verdict.unproven},

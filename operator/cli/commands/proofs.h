@@ -2,8 +2,10 @@
 // verifier key (docs/evidence.md). Pure; takes hostile text.
 #pragma once
 
+#include <chrono>
 #include <cstdint>
 #include <optional>
+#include <span>
 #include <string>
 #include <string_view>
 #include <vector>
@@ -36,15 +38,23 @@ struct Finding {
   std::string why{};
 };
 
+// How far a witness goes along with it.
+struct Cosigned {
+  std::string witness{};                           // its key's name
+  std::int64_t events = 0;                         // proven ones, in a checkpoint that it has cosigned
+  std::optional<std::chrono::sys_seconds> last{};  // of these checkpoints, by its clock
+};
+
 // What was found out about an export.
 struct Verdict {
   std::int64_t events = 0;
   std::int64_t proven = 0;
-  std::int64_t unproven = 0;        // no proof is there
-  std::int64_t wrong = 0;           // what is there is not what was logged, or proves nothing
-  std::vector<Finding> findings{};  // of those that are not proven, the first kMostFindings
-  std::string incomplete{};         // why the export is not whole; empty: it is
-  std::uint64_t size = 0;           // of the greatest checkpoint that vouched for one
+  std::int64_t unproven = 0;          // no proof is there
+  std::int64_t wrong = 0;             // what is there is not what was logged, or proves nothing
+  std::vector<Finding> findings{};    // of those that are not proven, the first kMostFindings
+  std::string incomplete{};           // why the export is not whole; empty: it is
+  std::uint64_t size = 0;             // of the greatest checkpoint that vouched for one
+  std::vector<Cosigned> witnesses{};  // in their order
 
   bool good() const { return proven == events && events > 0 && incomplete.empty(); }
 };
@@ -52,18 +62,23 @@ struct Verdict {
 // Takes an export's lines one after the other, or a proof alone, as its route answers it.
 class Verifier {
  public:
-  // The key verifies the log's checkpoints, whose origin is its name.
-  explicit Verifier(const tlog::NoteKey& key) : key_(key) {}
+  // The key verifies the log's checkpoints, whose origin is its name; the others cosignatures of them. Both
+  // must outlive this.
+  explicit Verifier(const tlog::NoteKey& key, std::span<const tlog::NoteKey> witnesses = {});
 
   void line(std::string_view line);
   Verdict verdict() &&;  // after the last
   // The proven item, as JSON; or why the text proves nothing.
   tl::expected<std::string, std::string> proof(std::string_view text);
+  // What was proven last counts for the witnesses.
+  void count_cosigned();
 
  private:
   void event(const std::string& line, const Json& item);
 
   const tlog::NoteKey& key_;
+  std::span<const tlog::NoteKey> witnesses_;
+  std::vector<std::optional<std::chrono::sys_seconds>> cosigned_;  // of the last proof, by each of them
   Verdict verdict_;
   std::int64_t lines_ = 0;
   std::optional<Json> last_;
@@ -71,6 +86,8 @@ class Verifier {
 
 // In words: what is proven, and what is not.
 std::string report(const Verdict& verdict, const std::string& origin, const Paint& paint);
+// What the witnesses say, a line for each.
+std::string report(const std::vector<Cosigned>& witnesses, std::int64_t proven);
 Json to_json(const Verdict& verdict, const std::string& origin);
 
 }  // namespace storagepool::cli

@@ -20,6 +20,7 @@ constexpr std::size_t kMostLineBytes = std::size_t{40} << 20;  // the longest ex
 struct Trust {
   std::string file;
   std::string key;
+  std::vector<std::string> witnesses;
 };
 
 int verify_proof(Context& context, Verifier& verifier, std::istream& in) {
@@ -31,7 +32,9 @@ int verify_proof(Context& context, Verifier& verifier, std::istream& in) {
     context.err() << "not proven: " << item.error() << "\n";
     return kBad;
   }
+  verifier.count_cosigned();
   context.out() << *item << "\n";
+  context.err() << report(std::move(verifier).verdict().witnesses, 1);
   return kGood;
 }
 
@@ -50,11 +53,19 @@ int verify_export(Context& context, const tlog::NoteKey& key, const std::string&
 int verify(Context& context, const Trust& trust) {
   const auto key = tlog::NoteKey::read(trust.key);
   if (!key) return context.fail({FailureKind::kUnreadable, "--key: " + key.error()});
+  std::vector<tlog::NoteKey> witnesses;
+  for (const std::string& vkey : trust.witnesses) {
+    auto witness = tlog::NoteKey::read(vkey);
+    if (witness && witness->kind() != tlog::KeyKind::kWitness)
+      witness = tl::unexpected(std::string("this is the key of a log, not of a witness"));
+    if (!witness) return context.fail({FailureKind::kUnreadable, "--witness: " + witness.error()});
+    witnesses.push_back(*std::move(witness));
+  }
   std::ifstream file;
   if (trust.file != "-") file.open(trust.file, std::ios::binary);
   std::istream& in = trust.file == "-" ? std::cin : file;
   if (!in) return context.fail({FailureKind::kUnreadable, trust.file + ": cannot be read"});
-  Verifier verifier(*key);
+  Verifier verifier(*key, witnesses);
   if (in.peek() != '{') return verify_proof(context, verifier, in);
   const Progress progress(context.err(), context.around.err_is_terminal, "verifying");
   std::vector<char> line(kMostLineBytes);
@@ -86,6 +97,11 @@ void add_events_verify(CLI::App& events, Actions& actions) {
   verifying.add_option("FILE", trust->file, "The export, or the proof; -: standard input")->required();
   verifying.add_option("--key", trust->key, "The log's key, got by a way that you trust (`events key`)")
       ->required();
+  verifying
+      .add_option("--witness", trust->witnesses,
+                  "The key of a witness, got by a way that you trust: says whether it has cosigned the "
+                  "log; may be given several times")
+      ->type_name("VKEY");
   actions[&verifying] = [trust](Context& context) { return verify(context, *trust); };
 }
 

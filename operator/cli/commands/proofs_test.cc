@@ -70,6 +70,12 @@ class SmallLog {
         .write();
   }
   std::string line(std::size_t event) { return proven_line(items_.at(event), proof(event)); }
+  // The same, its checkpoint cosigned then.
+  std::string cosigned_proof(std::size_t event, const tlog::NoteKey& witness, std::chrono::sys_seconds at) {
+    auto proof = tlog::InclusionProof::read(this->proof(event)).value();
+    proof.checkpoint.signatures.push_back(witness.sign(proof.checkpoint.text, at));
+    return proof.write();
+  }
   const tlog::NoteKey& key() const { return key_; }
 
  private:
@@ -228,6 +234,49 @@ TEST_F(VerifyEventsCommand, JudgesAnExportAndAProof) {
   EXPECT_EQ(verify("").exit_code, kBad);
   EXPECT_EQ(verify(log_.line(0) + "\n" + last_line(1, 1)).exit_code, kGood) << "the last line has no end";
   EXPECT_EQ(verify(log_.line(0) + std::string(1, '\0') + "more\n" + last_line(1, 1) + "\n").exit_code, kBad);
+}
+
+TEST_F(VerifyEventsCommand, SaysWhetherAWitnessHasCosigned) {
+  const auto witness_of = [](char seed) {
+    return *tlog::NoteKey::of_seed(tlog::KeyKind::kWitness, std::string("witness.example/") + seed,
+                                   std::string(tlog::kSeedBytes, seed));
+  };
+  const tlog::NoteKey ours = witness_of('a');
+  const tlog::NoteKey other = witness_of('b');
+  log_.add("{\"a\":1}");
+  log_.add("{\"a\":2}");
+  const std::string cosigned =
+      log_.cosigned_proof(0, ours, std::chrono::sys_seconds(std::chrono::seconds(1'790'000'000)));
+  const std::string content =
+      proven_line(log_.item(0), cosigned) + "\n" + log_.line(1) + "\n" + last_line(2, 2) + "\n";
+  const Words both{"--witness", ours.public_text(), "--witness", other.public_text()};
+  const Said words = verify(content, both);
+  EXPECT_EQ(words.exit_code, kGood) << "proven is what the log has";
+  EXPECT_THAT(words.out, HasSubstr("Cosigned: 1 of 2 are in a checkpoint that witness.example/a has cosigned "
+                                   "(last at 2026-09-21T14:13:20Z)"));
+  EXPECT_THAT(words.out, HasSubstr("Not cosigned by witness.example/b"));
+  Words as_json = both;
+  as_json.insert(as_json.end(), {"-o", "json"});
+  const Json told = Json::parse(verify(content, as_json).out)["witnesses"];
+  EXPECT_EQ(told, (Json{{{"witness", "witness.example/a"}, {"events", 1}, {"last", "2026-09-21T14:13:20Z"}},
+                        {{"witness", "witness.example/b"}, {"events", 0}}}));
+  const Said one = verify(cosigned, both);
+  EXPECT_EQ(one.exit_code, kGood);
+  EXPECT_THAT(one.err, HasSubstr("Cosigned: 1 of 1"));
+  EXPECT_THAT(one.err, HasSubstr("Not cosigned by witness.example/b"));
+  const std::string changed = replaced(content, "\"a\":1", "\"a\":3");
+  EXPECT_THAT(verify(changed, both).out, HasSubstr("Not cosigned by witness.example/a"))
+      << "what is not proven does not count";
+}
+
+TEST_F(VerifyEventsCommand, RefusesWhatIsNoKeyOfAWitness) {
+  log_.add("{}");
+  for (const std::string& vkey : {std::string("no key"), log_.key().public_text()}) {
+    const Said said = verify(log_.line(0), {"--witness", vkey});
+    EXPECT_EQ(said.exit_code, kError);
+    EXPECT_THAT(said.err, HasSubstr("--witness: "));
+    EXPECT_THAT(said.err, Not(HasSubstr(vkey)));
+  }
 }
 
 TEST_F(VerifyEventsCommand, RefusesWhatIsNoKeyAndWhatCannotBeRead) {

@@ -149,6 +149,33 @@ TEST(StatusCommand, SaysWhatIsMissing) {
   EXPECT_THAT(run_recorded(recording, {"status", "-A"}).err, HasSubstr("There are no StoragePools"));
 }
 
+TEST(LogCommand, RestartsWhatWasRolledBackAndNothingElse) {
+  Recording recording;
+  Json object = storage_pool("audit", settled_status());
+  const auto restart = [&](const Words& more) {
+    recording.answer("get storagepools.storagepool.dev audit -o json", object.dump());
+    Words words{"log", "restart", "audit"};
+    words.insert(words.end(), more.begin(), more.end());
+    return run_recorded(recording, words);
+  };
+  const Words reason{"--reason", "the backup of Monday"};
+  EXPECT_EQ(restart({}).exit_code, kError) << "a reason is asked for";
+  EXPECT_EQ(restart({"--reason", std::string(501, 'x')}).exit_code, kError);
+  EXPECT_TRUE(recording.asked.empty());
+  EXPECT_THAT(restart(reason).err, HasSubstr("was not rolled back"));
+  object["status"]["conditions"] = {condition("LogTampered", "True", "ForgedState", "changed")};
+  EXPECT_EQ(restart(reason).exit_code, kBad);
+  object["status"]["conditions"] = {condition("LogTampered", "True", "LogRolledBack", "smaller")};
+  EXPECT_EQ(restart(reason).exit_code, kError) << "who may not patch it";
+  recording.answer(
+      "patch storagepools.storagepool.dev audit --type=merge --patch={\"metadata\":{\"annotations\":"
+      "{\"storagepool.dev/restart-log\":\"the backup of Monday\"}}} -n team",
+      std::string("patched"));
+  const Said said = restart(reason);
+  EXPECT_EQ(said.exit_code, kGood) << said.err;
+  EXPECT_THAT(said.out, HasSubstr("goes on in its next epoch"));
+}
+
 TEST(PauseCommand, PausesAndResumes) {
   Recording recording;
   const std::string words = "patch storagepools.storagepool.dev audit --type=merge --patch=";

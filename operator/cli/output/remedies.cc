@@ -66,6 +66,9 @@ constexpr auto kRemedies = std::to_array<Remedy>({
      "others have more sessions on the server than is left to them: set `postgres.reserve` to what the "
      "message "
      "says, or let them [declare what they hold](docs/applications.md)"},
+    {"`LogTampered=True`", "`LogRolledBack`, `LogInconsistent`, `ForgedState`, others of the log",
+     "the log that proves events is not as it was shown: see [the "
+     "alarm](docs/runbooks.md#storagepoollogtampered)"},
     {"`AwaitingTurn=True`", "`OthersFirst`, `RolloutStopped`",
      "after an upgrade of the operator: its pods stay as they are until the StoragePool that the message "
      "names is Ready again ([upgrade](docs/operations.md#upgrade))"},
