@@ -89,7 +89,8 @@ TEST(ReadAuth, EveryFieldOfAnEntryIsChecked) {
     return only_problem_of((R"({"serviceAccounts": [)" + std::string(entry) + "]}").c_str());
   };
   EXPECT_THAT(with("{}"), HasSubstr("spec.auth.serviceAccounts[0].scopes is missing"));
-  EXPECT_THAT(with(R"({"scopes": []})"), HasSubstr("a list of 1 to 4 of read, write, admin and sensitive"));
+  EXPECT_THAT(with(R"({"scopes": []})"),
+              HasSubstr("a list of 1 to 5 of read, write, admin, hold and sensitive"));
   EXPECT_THAT(with(R"({"scopes": ["root"]})"), HasSubstr(R"(scopes is ["root"])"));
   EXPECT_THAT(with(R"({"scopes": ["read"], "namespace": "A"})"),
               HasSubstr("serviceAccounts[0].namespace is A; allowed: 1 to 63 lower case letters"));

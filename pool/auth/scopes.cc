@@ -15,6 +15,7 @@ bool add_scope(http::Access& access, std::string_view scope) {
   if (scope == "read") return access.read = true;
   if (scope == "write") return access.write = true;
   if (scope == "admin") return access.admin = true;
+  if (scope == "hold") return access.hold = true;
   if (scope == "sensitive") return access.sensitive = true;
   return false;
 }

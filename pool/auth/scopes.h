@@ -1,7 +1,8 @@
 // What a token gives, as the words and lists that tokens of every mode write: the scopes `read`, `write`,
-// `admin` (drop workspaces) and `sensitive` (what events marked is_sensitive hold), and the places that it is
-// confined to: names of workspaces, globs of them, and `_system`, the system database, that is
-// /api/v1/audit/…; no workspace has that name and no glob stands for it.
+// `admin` (drop workspaces), `hold` (place and release legal holds) and `sensitive` (what events marked
+// is_sensitive hold), and the places that it is confined to: names of workspaces, globs of them, and
+// `_system`, the system database, that is /api/v1/audit/…; no workspace has that name and no glob stands for
+// it.
 #pragma once
 
 #include <cstddef>

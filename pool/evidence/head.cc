@@ -51,8 +51,8 @@ constexpr auto kMembers = [] {
 
 class MemberWriter {
  public:
-  MemberWriter(event::JsonObjectWriter& object, encoding::Digester& digester, std::string& compact)
-      : object_(object), digester_(digester), compact_(compact) {}
+  MemberWriter(event::JsonObjectWriter& object, const event::Erasure& payload)
+      : object_(object), payload_(payload) {}
 
   template <typename Kind, typename Value>
   void write(std::string_view name, const Kind& kind, const std::optional<Value>& value) {
@@ -65,12 +65,8 @@ class MemberWriter {
   void write(std::string_view name, kind::Address, const std::string& value) {
     object_.text(name, event::canonical_address(value).value_or(value));
   }
-  void write(std::string_view name, kind::Object, const std::string& value) {
-    compact_.resize(value.size());
-    std::size_t size = 0;
-    const auto failed = simdjson::minify(value.data(), value.size(), compact_.data(), size);
-    STORAGEPOOL_INVARIANT(!failed, "event_data is not JSON", {"error", failed});
-    digest(name, std::string_view(compact_).substr(0, size));
+  void write(std::string_view name, kind::Object, const std::string&) {
+    object_.text(name, payload_.event_data_sha256);
   }
   void write(std::string_view name, kind::Time, runtime::Timestamp value) {
     object_.text(name, runtime::format_timestamp(value));
@@ -83,21 +79,20 @@ class MemberWriter {
   }
   void write(std::string_view name, kind::Boolean, bool value) { object_.boolean(name, value); }
 
-  void digest(std::string_view name, std::string_view text) {
-    object_.text(name, encoding::encode_hex(digester_.sha256(text)));
+  void error_message(std::string_view name) {
+    if (payload_.error_message_sha256) object_.text(name, *payload_.error_message_sha256);
   }
 
  private:
   event::JsonObjectWriter& object_;
-  encoding::Digester& digester_;
-  std::string& compact_;
+  const event::Erasure& payload_;
 };
 
 template <std::size_t at>
 void write_member(MemberWriter& writer, const event::Event& event) {
   constexpr Member kMember = kMembers[at];
   if constexpr (kMember.name == "error_message_sha256") {
-    if (event.error_message) writer.digest(kMember.name, *event.error_message);
+    writer.error_message(kMember.name);
   } else {
     constexpr auto& kField = std::get<kMember.of>(event::kFields);
     writer.write(kMember.name, kField.kind, event.*kField.member);
@@ -106,9 +101,24 @@ void write_member(MemberWriter& writer, const event::Event& event) {
 
 }  // namespace
 
+event::Erasure HeadWriter::erasure_of(const event::Event& event) {
+  if (auto erased = event::read_erasure(event.event_data)) return *std::move(erased);
+  event::Erasure payload;
+  compact_.resize(event.event_data.size());
+  std::size_t size = 0;
+  const auto failed =
+      simdjson::minify(event.event_data.data(), event.event_data.size(), compact_.data(), size);
+  STORAGEPOOL_INVARIANT(!failed, "event_data is not JSON", {"error", failed});
+  payload.event_data_sha256 = encoding::encode_hex(digester_.sha256({compact_.data(), size}));
+  if (event.error_message)
+    payload.error_message_sha256 = encoding::encode_hex(digester_.sha256(*event.error_message));
+  return payload;
+}
+
 std::string_view HeadWriter::write(const event::Event& event) {
   head_.clear();
-  MemberWriter writer(head_, digester_, compact_);
+  const event::Erasure payload = erasure_of(event);
+  MemberWriter writer(head_, payload);
   [&]<std::size_t... at>(std::index_sequence<at...>) {
     (write_member<at>(writer, event), ...);
   }(std::make_index_sequence<kMembers.size()>());

@@ -45,6 +45,21 @@ TEST(Head, IsOfTheFrozenVectors) {
   EXPECT_EQ(head_of(testing::fullest()), testing::kFullestHead);
 }
 
+TEST(Head, IsTheSameOnceThePayloadIsErased) {
+  HeadWriter writer;
+  for (event::Event event : {testing::smallest(), testing::fullest()}) {
+    const std::string before(writer.write(event));
+    const event::Erasure erasure = writer.erasure_of(event);
+    EXPECT_EQ(erasure.error_message_sha256.has_value(), event.error_message.has_value());
+    event.event_data = event::write_erasure(erasure);
+    event.error_message.reset();
+    EXPECT_EQ(head_of(event), before);
+    EXPECT_EQ(writer.erasure_of(event), erasure);
+    event.event_data.erase(0, 1);  // as a client could have sent it
+    EXPECT_NE(head_of(event), before);
+  }
+}
+
 // The members of the item, each but event_date, absent ones omitted, and the salt, in the order of JCS.
 TEST(Head, HasTheMembersOfTheItem) {
   for (event::Event event : {testing::smallest(), testing::fullest()}) {

@@ -4,6 +4,7 @@
 #include <limits>
 #include <string_view>
 
+#include "pool/tables/legal_holds.h"
 #include "pool/tables/row.h"
 
 namespace storagepool::reading {
@@ -46,7 +47,9 @@ class Builder {
           (values.size() == 1 ? " = " + text(values[0]) : " = ANY(" + texts(values) + ")"));
   }
 
-  void kept(runtime::Timestamp now) { where(tables::kExpiresAt + " > least(" + time(now) + ", now())"); }
+  void kept(runtime::Timestamp now) {
+    where("(" + tables::kExpiresAt + " > least(" + time(now) + ", now()) OR " + tables::kHeld + ")");
+  }
 
   const std::string& conditions() const { return where_; }
   // And begins another clause.
@@ -141,8 +144,7 @@ Statement select_event(std::string event_id, std::pair<runtime::Timestamp, runti
 }
 
 Statement select_client_id(std::string event_id) {
-  return {R"(SELECT to_char(event_timestamp AT TIME ZONE 'UTC', 'YYYY-MM-DD"T"HH24:MI:SS.US"Z"')
-FROM audit_event_ids WHERE event_id = $1::uuid)",
+  return {"SELECT " + tables::utc_text("event_timestamp") + " FROM audit_event_ids WHERE event_id = $1::uuid",
           {std::move(event_id)},
           false};
 }

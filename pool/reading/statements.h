@@ -2,7 +2,7 @@
 // without a wanted event are told at planning and cost nothing: with that the number of tables that it opens
 // does not grow with the number of partitions. A list over many months is read in slices, one for each of its
 // windows (windows.h). Events that have been kept for long enough are not found, by the earlier of the clocks
-// of the pod and the database.
+// of the pod and the database, but those under a legal hold are.
 #pragma once
 
 #include <cstdint>

@@ -50,6 +50,7 @@ StoreError replay_error(const workspaces::Error& error) {
     case workspaces::Error::Kind::kDeleting:
       return {StoreError::Kind::kDatabaseMissing, error.detail, error.retry_after};
     case workspaces::Error::Kind::kTaken:
+    case workspaces::Error::Kind::kHeld:
     case workspaces::Error::Kind::kNotPermitted:
     case workspaces::Error::Kind::kUnavailable:
     case workspaces::Error::Kind::kInternal:

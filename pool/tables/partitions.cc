@@ -2,9 +2,8 @@
 
 #include <algorithm>
 #include <charconv>
-#include <cstdio>
-#include <iterator>
 
+#include "pool/tables/legal_holds.h"
 #include "pool/tables/retention.h"
 
 namespace storagepool::tables {
@@ -14,11 +13,6 @@ using boost::asio::awaitable;
 using std::chrono::year_month;
 using Done = tl::expected<void, postgres::Error>;
 using Rows = tl::expected<postgres::Result, postgres::Error>;
-
-bool reaches_into(const Partition& partition, year_month month) {
-  const auto [from, until] = bounds_of(month);
-  return (!partition.from || *partition.from < until) && (!partition.until || *partition.until > from);
-}
 
 // The key of the advisory lock: "sp-parts" in ASCII, so that it can be told from others in pg_locks. The lock
 // timeout is below PostgreSQL's deadlock timeout (1 s by default): we give way, not the one we are in the way
@@ -209,24 +203,37 @@ class Pass {
   }
 
   // Looks first without being in the way, lets go of the ids, then looks again with inserts into the month
-  // held off, which are rare: it is long past. DROP locks the whole table, and is the last thing before the
-  // end.
+  // held off, which are rare: it is long past; and holds, which would keep some of it. What they keep is
+  // moved, unless it is much: the month stays then. DROP locks the whole table, and is the last thing before
+  // the end.
   awaitable<Done> drop(year_month month) {
     const std::string name = partition_name(month);
-    const auto worthwhile = co_await wholly_expired(name);
+    const auto worthwhile = co_await what_stays(name);
     if (!worthwhile) co_return tl::unexpected(worthwhile.error());
-    if (!*worthwhile) co_return co_await rollback();
+    if (worthwhile->unexpired || worthwhile->held > kMaxMoved) {
+      if (!worthwhile->unexpired) held_back_.push_back(name);
+      co_return co_await rollback();
+    }
     const auto forgotten = co_await forget_ids_of(month);
     if (!forgotten) co_return tl::unexpected(forgotten.error());
     if (!*forgotten) co_return Done();
-    auto locked = co_await execute("LOCK TABLE " + name + " IN SHARE MODE");
+    auto locked = co_await execute(std::string(kHoldsStay) + "; LOCK TABLE " + name + " IN SHARE MODE");
     if (!locked) co_return co_await dropped(std::move(locked), name);
-    const auto expired = co_await wholly_expired(name);
-    if (!expired) co_return tl::unexpected(expired.error());
-    if (!*expired) co_return co_await rollback();
-    auto done = co_await execute("DROP TABLE " + name + "; COMMIT");
+    const auto stays = co_await what_stays(name);
+    if (!stays) co_return tl::unexpected(stays.error());
+    if (stays->unexpired || stays->held > kMaxMoved) co_return co_await keep_after_all(name);
+    std::string ending = "DROP TABLE " + name;
+    if (stays->held > 0) ending = drop_but_held(name);
+    auto done = co_await execute(ending + "; COMMIT");
     if (done) result_.dropped.push_back(name);
+    if (done) result_.moved += stays->held;
     co_return co_await dropped(std::move(done), name);
+  }
+  // Ids of it were forgotten, by which what is held must be found.
+  awaitable<Done> keep_after_all(const std::string& name) {
+    const auto kept = co_await execute(remember_ids_of_held(name) + "; COMMIT");
+    if (!kept) co_return tl::unexpected(kept.error());
+    co_return Done();
   }
   awaitable<Done> dropped(Rows result, std::string name) {
     const auto done = co_await finished(std::move(result), name);
@@ -254,10 +261,17 @@ class Pass {
     }
   }
 
-  awaitable<tl::expected<bool, postgres::Error>> wholly_expired(const std::string& name) {
+  struct Stays {
+    bool unexpired = false;
+    std::int64_t held = 0;
+  };
+  awaitable<tl::expected<Stays, postgres::Error>> what_stays(std::string name) {
     const auto kept = co_await execute(find_kept(name, latest()));
     if (!kept) co_return tl::unexpected(kept.error());
-    co_return integer(*kept, 0, 0) == 0;
+    if (integer(*kept, 0, 0) != 0) co_return Stays{.unexpired = true};
+    const auto held = co_await execute(count_held(name));
+    if (!held) co_return tl::unexpected(held.error());
+    co_return Stays{.held = integer(*held, 0, 0).value_or(0)};
   }
 
   // Months of others are left alone.
@@ -269,7 +283,10 @@ class Pass {
     const Done ended = co_await rollback();
     if (!ended) co_return ended;
     std::vector<std::pair<std::string, std::string>> places;  // names, and how rows are deleted there
-    places.emplace_back("audit_events_default", delete_expired_of_default(latest(), kDeletedAtOnce));
+    for (const std::string& name : held_back_)
+      places.emplace_back(name, tables::delete_expired(name, latest(), kDeletedAtOnce));
+    places.emplace_back("audit_events_default",
+                        tables::delete_expired("audit_events_default", latest(), kDeletedAtOnce));
     for (const year_month month : todo->ours) {
       const std::string name = partition_name(month);
       places.emplace_back(name, delete_expired_of_month(name, latest(), kDeletedAtOnce));
@@ -289,7 +306,8 @@ class Pass {
       const auto locked = co_await lock();
       if (!locked) co_return tl::unexpected(locked.error());
       if (!*locked) co_return false;
-      auto deleted = co_await execute(sql);
+      auto deleted = co_await execute(kHoldsStay);
+      if (deleted) deleted = co_await execute(sql);
       const std::int64_t events = deleted ? integer(*deleted, 0, 0).value_or(0) : 0;
       if (deleted) deleted = co_await execute("COMMIT");
       const auto done = co_await finished(std::move(deleted), name);
@@ -324,6 +342,7 @@ class Pass {
   postgres::Deadline deadline_;
   PartitionSettings settings_;
   Maintenance result_;
+  std::vector<std::string> held_back_;     // months that are over but for much that is held
   std::int64_t may_delete_ = kMaxDeleted;  // rows
 };
 
@@ -340,48 +359,6 @@ awaitable<tl::expected<Maintenance, postgres::Error>> perform(awaitable<Done> (P
 }
 
 }  // namespace
-
-std::string partition_name(year_month month) {
-  char text[48];
-  std::snprintf(text, sizeof text, "audit_events_y%04dm%02u", static_cast<int>(month.year()),
-                static_cast<unsigned>(month.month()));
-  return text;
-}
-
-year_month month_of(runtime::Timestamp time) {
-  const std::chrono::year_month_day date{runtime::date_of(time)};
-  return date.year() / date.month();
-}
-
-std::pair<runtime::Timestamp, runtime::Timestamp> bounds_of(year_month month) {
-  const auto first = [](year_month of) { return runtime::Timestamp{std::chrono::sys_days{of / 1}}; };
-  return {first(month), first(month + std::chrono::months{1})};
-}
-
-PartitionPlan plan_partitions(runtime::Timestamp now, std::span<const Partition> existing,
-                              const PartitionSettings& settings) {
-  const year_month current = month_of(now);
-  const year_month first = std::min(current - std::chrono::months{1}, month_of(now - settings.oldest_event));
-  const year_month last = current + std::chrono::months{std::max(settings.months_ahead, 1)};
-  PartitionPlan plan;
-  for (year_month month = first; month <= last; month += std::chrono::months{1}) {
-    const bool taken = std::any_of(existing.begin(), existing.end(), [&](const Partition& partition) {
-      return reaches_into(partition, month);
-    });
-    if (!taken) plan.create.push_back(month);
-  }
-  for (const Partition& partition : existing) {
-    if (!partition.from || !partition.until) continue;
-    const year_month month = month_of(*partition.from);
-    const bool ours = partition.name == partition_name(month) &&
-                      bounds_of(month) == std::pair{*partition.from, *partition.until};
-    if (ours) plan.ours.push_back(month);
-  }
-  std::sort(plan.ours.begin(), plan.ours.end());
-  std::copy_if(plan.ours.begin(), plan.ours.end(), std::back_inserter(plan.droppable),
-               [&](year_month month) { return month < first; });
-  return plan;
-}
 
 awaitable<tl::expected<Maintenance, postgres::Error>> maintain(postgres::Connection& connection,
                                                                runtime::Timestamp now,

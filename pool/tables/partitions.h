@@ -7,7 +7,8 @@
 // (pool/reading). Its month is dropped whole when every event in it has been kept for long enough, and never
 // before two months have begun after it, so that no event within the limits of validation meets a dropped
 // month. Until then what has expired in it is deleted row by row, in small transactions; so is what lies in
-// `audit_events_default` (an event of a time for which no month was made), which is never dropped.
+// `audit_events_default` (an event of a time for which no month was made), which is never dropped. What a
+// legal hold keeps stays until it is released, by then in `audit_events_default` if its month is over.
 #pragma once
 
 #include <chrono>
@@ -61,7 +62,7 @@ struct Maintenance {
   std::vector<std::string> created;  // names of partitions
   std::vector<std::string> dropped;
   std::vector<std::string> postponed;  // somebody held a lock that it needs; to be tried again soon
-  std::int64_t moved = 0;              // events from the default partition to a created one
+  std::int64_t moved = 0;              // events between the default partition and one created or dropped
   std::int64_t deleted = 0;            // expired events, beside those of dropped months
   bool unfinished = false;             // there was more to delete than kMaxDeleted
   // What a statement on all of audit_events locks, with indexes, and what the server has room for altogether

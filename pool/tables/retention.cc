@@ -1,5 +1,6 @@
 #include "pool/tables/retention.h"
 
+#include "pool/tables/legal_holds.h"
 #include "pool/tables/row.h"
 
 namespace storagepool::tables {
@@ -13,10 +14,22 @@ std::string delete_rows(const std::string& partition, const std::string& ctids) 
          "ids.event_timestamp = deleted.event_timestamp) SELECT count(*) FROM deleted";
 }
 
+// By the index on correlations, for there are few holds.
+std::string held_of(const std::string& partition) {
+  return " FROM " + partition +
+         " WHERE correlation_id = ANY (ARRAY(SELECT correlation_id FROM audit_legal_holds "
+         "WHERE released_at IS NULL))";
+}
+
 }  // namespace
 
 std::string find_kept(const std::string& partition, const std::string& latest) {
   return "SELECT EXISTS (SELECT FROM " + partition + " WHERE " + kExpiresAt + " > " + latest + ")::int";
+}
+
+std::string count_held(const std::string& partition) {
+  return "SELECT count(*) FROM (SELECT" + held_of(partition) + " LIMIT " + std::to_string(kMaxMoved + 1) +
+         ") AS held";
 }
 
 std::string delete_expired_of_month(const std::string& partition, const std::string& latest,
@@ -28,13 +41,26 @@ std::string delete_expired_of_month(const std::string& partition, const std::str
          " AND retention_days > days) FROM terms WHERE days IS NOT NULL), " +
          delete_rows(partition, "SELECT place FROM terms, LATERAL (SELECT ctid AS place" + in_the_index +
                                     " AND retention_days = days AND event_timestamp <= " + latest +
-                                    " - days * interval '24 hours'" + at_most + ") AS expired" + at_most);
+                                    " - days * interval '24 hours' AND NOT " + kHeld + at_most +
+                                    ") AS expired" + at_most);
 }
 
-std::string delete_expired_of_default(const std::string& latest, std::int64_t limit) {
+// In the order of an index, in which what is dead is passed quickly.
+std::string delete_expired(const std::string& partition, const std::string& latest, std::int64_t limit) {
   return "WITH " +
-         delete_rows("audit_events_default", "SELECT ctid FROM audit_events_default WHERE " + kExpiresAt +
-                                                 " <= " + latest + " LIMIT " + std::to_string(limit));
+         delete_rows(partition, "SELECT ctid FROM " + partition + " WHERE " + kExpiresAt + " <= " + latest +
+                                    " AND NOT " + kHeld + " ORDER BY event_timestamp, event_id LIMIT " +
+                                    std::to_string(limit));
+}
+
+std::string remember_ids_of_held(const std::string& partition) {
+  return "INSERT INTO audit_event_ids (event_id, event_timestamp) SELECT event_id, event_timestamp" +
+         held_of(partition) + " ON CONFLICT DO NOTHING";
+}
+
+std::string drop_but_held(const std::string& partition) {
+  return "ALTER TABLE audit_events DETACH PARTITION " + partition + "; " + remember_ids_of_held(partition) +
+         "; INSERT INTO audit_events SELECT *" + held_of(partition) + "; DROP TABLE " + partition;
 }
 
 std::string forget_ids(const std::string& from, const std::string& until, std::int64_t limit) {

@@ -22,7 +22,7 @@ std::string selected(const std::string& column, const Kind&) {
   return column;
 }
 std::string selected(const std::string& column, event::kind::Time) {
-  return "to_char(" + column + " AT TIME ZONE 'UTC', 'YYYY-MM-DD\"T\"HH24:MI:SS.US\"Z\"')";
+  return utc_text(column);
 }
 std::string selected(const std::string& column, event::kind::Date) {
   return "to_char(" + column + ", 'YYYY-MM-DD')";

@@ -19,6 +19,11 @@ extern const std::string kEventColumns;
 // later. In days of 24 hours: one of timestamptz may have 23 or 25, by the session's time zone.
 inline const std::string kExpiresAt = "event_timestamp + retention_days * interval '24 hours'";
 
+// A timestamptz as text that reads the same in every session, and by `parse_timestamp`, in SQL.
+inline std::string utc_text(const std::string& column) {
+  return "to_char(" + column + R"( AT TIME ZONE 'UTC', 'YYYY-MM-DD"T"HH24:MI:SS.US"Z"'))";
+}
+
 // No value when the row, from its column `first` on, is not one of `kEventColumns`.
 std::optional<event::Event> read_event(std::vector<std::optional<std::string>> row, std::size_t first = 0);
 

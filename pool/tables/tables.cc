@@ -25,7 +25,7 @@ using boost::asio::awaitable;
 // - term: without the longest one, which is the default: events of that end with their month.
 // audit_event_ids: BRIN, because it is asked by time only when a month is dropped.
 // audit_batches: one row for each commit, never updated, whose entries are hashes, which do not compress.
-constexpr std::array<Migration, 5> kMigrations = {{
+constexpr std::array<Migration, 6> kMigrations = {{
     {1, "audit events", R"sql(
 CREATE TABLE audit_events (
   event_id          uuid NOT NULL,
@@ -157,6 +157,22 @@ CREATE TABLE audit_expiry (
   PRIMARY KEY (month, expires)
 );
 COMMENT ON TABLE audit_expiry IS 'how many entries of a month expire on a day, and where they are in the log';
+)sql"},
+    {6, "legal holds", R"sql(
+CREATE TABLE audit_legal_holds (
+  id             uuid PRIMARY KEY,
+  correlation_id text NOT NULL,
+  reason         text NOT NULL,
+  placed_by      text NOT NULL,
+  placed_at      timestamptz NOT NULL,
+  events         bigint NOT NULL,
+  released_by    text,
+  released_at    timestamptz,
+  release_reason text
+);
+COMMENT ON TABLE audit_legal_holds IS 'whose events stay and are served however long they have been kept';
+COMMENT ON COLUMN audit_legal_holds.events IS 'that were there when the hold was placed';
+CREATE INDEX audit_legal_holds_by_correlation ON audit_legal_holds (correlation_id) WHERE released_at IS NULL;
 )sql"},
 }};
 

@@ -21,6 +21,12 @@ Error unavailable(std::string detail) {
   return {Kind::kUnavailable, std::move(detail), kRetryAfter};
 }
 
+Error held(std::string_view name) {
+  return {Kind::kHeld,
+          "a legal hold keeps events of the workspace " + std::string(name) + "; release it first",
+          {}};
+}
+
 Error to_error(const engine::AcquireError& error) {
   return {Kind::kUnavailable, "no connection to PostgreSQL: " + error.detail,
           std::max(error.retry_after, kRetryAfter)};

@@ -22,6 +22,7 @@ struct Error {
     kNotFound,
     kDeleting,      // neither usable nor to be created until it is gone
     kTaken,         // its database belongs to somebody else
+    kHeld,          // a legal hold keeps it from being deleted
     kNotPermitted,  // an administrator of PostgreSQL must grant something
     kUnavailable,   // worth trying again after `retry_after`
     kInternal,      // a fault of this program
@@ -47,6 +48,8 @@ Described usable(const std::optional<WorkspaceRow>& row, std::string_view name);
 Described existing(const std::optional<WorkspaceRow>& row, std::string_view name);
 // What became of a creation that has ended without an error of its own, by the row it left behind.
 Described created(const std::optional<WorkspaceRow>& row, std::string_view name);
+// A legal hold stands in the workspace.
+Error held(std::string_view name);
 // Why work on the database did not get done; not for kDone and kOvertaken.
 Error work_error(DatabaseWork work, const WorkspaceDatabase& what);
 

@@ -63,6 +63,9 @@ WHERE name = $1::text AND incarnation = $2::uuid AND state = 'creating')sql";
 constexpr std::string_view kMarkDeleted = R"sql(
 UPDATE storagepool_workspaces SET state = 'deleted', changed_at = now()
 WHERE name = $1::text AND state = 'deleting')sql";
+constexpr std::string_view kKeep = R"sql(
+UPDATE storagepool_workspaces SET state = 'ready', changed_at = now()
+WHERE name = $1::text AND incarnation = $2::uuid AND state = 'deleting')sql";
 constexpr std::string_view kCancelCreation = R"sql(
 DELETE FROM storagepool_workspaces
 WHERE name = $1::text AND incarnation = $2::uuid AND state = 'creating')sql";
@@ -277,6 +280,10 @@ Answer<bool> mark_ready(Connection& connection, WorkspaceRow row, Deadline deadl
 Answer<bool> mark_deleted(Connection& connection, std::string name, Deadline deadline) {
   std::vector<Parameter> parameters{std::move(name)};
   co_return co_await change(connection, kMarkDeleted, std::move(parameters), deadline);
+}
+
+Answer<bool> keep(Connection& connection, WorkspaceRow row, Deadline deadline) {
+  co_return co_await change(connection, kKeep, incarnation_of(std::move(row)), deadline);
 }
 
 Answer<bool> cancel_creation(Connection& connection, WorkspaceRow row, Deadline deadline) {

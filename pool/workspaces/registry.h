@@ -76,6 +76,8 @@ Answer<FoundRow> begin_removal(postgres::Connection& connection, std::string nam
 // True when this call made the incarnation ready.
 Answer<bool> mark_ready(postgres::Connection& connection, WorkspaceRow row, postgres::Deadline deadline);
 Answer<bool> mark_deleted(postgres::Connection& connection, std::string name, postgres::Deadline deadline);
+// Takes back a removal; true when this call did.
+Answer<bool> keep(postgres::Connection& connection, WorkspaceRow row, postgres::Deadline deadline);
 // Takes back a creation that cannot succeed and has left nothing.
 Answer<bool> cancel_creation(postgres::Connection& connection, WorkspaceRow row, postgres::Deadline deadline);
 

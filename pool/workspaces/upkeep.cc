@@ -6,6 +6,7 @@
 
 #include "pool/common/runtime/clock.h"
 #include "pool/common/runtime/log.h"
+#include "pool/tables/legal_holds.h"
 #include "pool/workspaces/call.h"
 #include "pool/workspaces/database.h"
 #include "pool/workspaces/name.h"
@@ -22,6 +23,7 @@ constexpr std::int64_t kMostPerPass = 100;
 constexpr std::chrono::seconds kRegistryTimeout{2};  // short, because a drain waits for it
 constexpr std::chrono::seconds kDrainTimeout{5};     // for the leases of this pod on a database to be dropped
 constexpr std::chrono::minutes kCreationTimeout{2};
+constexpr std::chrono::seconds kHoldsTimeout{30};
 constexpr std::chrono::minutes kStepTimeout{10};  // a migration, or a drop with a checkpoint before it
 constexpr std::chrono::milliseconds kLeastPause{50};
 constexpr std::chrono::hours kUpkeepRetry{1};
@@ -136,6 +138,9 @@ Workspaces::Answer<bool> Workspaces::finish(WorkspaceRow row, Deadline deadline)
 
 Workspaces::Answer<bool> Workspaces::finish_removal(WorkspaceRow row, std::string database,
                                                     Deadline deadline) {
+  const auto unheld = co_await close_holds(row, database, at_most(deadline, kHoldsTimeout));
+  if (!unheld) co_return unheld;
+  if (!*unheld) co_return true;
   // Without a guard, when leases are not given back in time, the drop ends their sessions.
   const auto closed = co_await engine_.close_database(database, at_most(deadline, kDrainTimeout));
   if (!closed) log::warn("sessions are cut by the deletion of their workspace", {{"workspace", row.name}});
@@ -149,6 +154,25 @@ Workspaces::Answer<bool> Workspaces::finish_removal(WorkspaceRow row, std::strin
   if (*done == DatabaseWork::kBusy) co_return false;
   if (*done == DatabaseWork::kDone) log::info("workspace deleted", {{"workspace", row.name}});
   co_return true;
+}
+
+// A hold that was placed while the removal was asked for.
+Workspaces::Answer<bool> Workspaces::close_holds(WorkspaceRow row, std::string database, Deadline deadline) {
+  const auto there = co_await has_database(row.name, database, deadline);
+  if (!there) co_return there;
+  if (!*there) co_return true;
+  const Operation<bool> close = [&](postgres::Connection& connection) {
+    return tables::close_holds(connection, deadline);
+  };
+  const auto closed = co_await call(engine_, std::move(database), close, deadline);
+  if (!closed || *closed) co_return closed;
+  const Operation<bool> keep = [&](postgres::Connection& connection) {
+    return registry::keep(connection, row, deadline);
+  };
+  const auto kept = co_await call(engine_, system_database_, keep, deadline);
+  if (!kept) co_return kept;
+  if (*kept) log::warn("a workspace is not deleted: a legal hold stands in it", {{"workspace", row.name}});
+  co_return false;
 }
 
 Workspaces::Answer<bool> Workspaces::put_off(WorkspaceRow row) {

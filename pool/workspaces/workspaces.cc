@@ -6,6 +6,7 @@
 #include "pool/common/runtime/clock.h"
 #include "pool/common/runtime/log.h"
 #include "pool/postgres/disposition.h"
+#include "pool/tables/legal_holds.h"
 #include "pool/tables/tables.h"
 #include "pool/workspaces/call.h"
 #include "pool/workspaces/database.h"
@@ -184,17 +185,30 @@ Workspaces::Answer<FoundRow> Workspaces::find(std::string name, std::string data
 }
 
 Workspaces::Answer<FoundRow> Workspaces::missing(std::string name, std::string database, Deadline deadline) {
+  const auto marked = co_await has_database(name, std::move(database), deadline);
+  if (!marked) co_return tl::unexpected(marked.error());
+  if (*marked) co_return tl::unexpected(forgotten(name));
+  co_return FoundRow{};
+}
+
+Workspaces::Answer<bool> Workspaces::has_database(std::string name, std::string database, Deadline deadline) {
   WorkspaceDatabase asked;
-  asked.row.name = name;
+  asked.row.name = std::move(name);
   asked.database = std::move(database);
   asked.system_database = system_database_;
   const Operation<bool> look = [&](postgres::Connection& connection) {
     return is_marked(connection, asked, deadline);
   };
-  const auto marked = co_await call(engine_, system_database_, look, deadline);
-  if (!marked) co_return tl::unexpected(marked.error());
-  if (*marked) co_return tl::unexpected(forgotten(name));
-  co_return FoundRow{};
+  co_return co_await call(engine_, system_database_, look, deadline);
+}
+
+Workspaces::Answer<bool> Workspaces::has_hold(std::string name, std::string database, Deadline deadline) {
+  const auto there = co_await has_database(std::move(name), database, deadline);
+  if (!there || !*there) co_return there;
+  const Operation<bool> look = [&](postgres::Connection& connection) {
+    return tables::has_holds(connection, deadline);
+  };
+  co_return co_await call(engine_, std::move(database), look, deadline);
 }
 
 void Workspaces::tell_registry(const Error* error) const {
@@ -227,6 +241,9 @@ Workspaces::Answer<Workspace> Workspaces::get(std::string name, Deadline deadlin
 Workspaces::Answer<Removal> Workspaces::remove(std::string name, Deadline deadline) {
   const auto database = workspace_database(system_database_, name);
   if (!database) co_return tl::unexpected(invalid_name(database.error()));
+  const auto held_back = co_await has_hold(name, *database, deadline);
+  if (!held_back) co_return tl::unexpected(held_back.error());
+  if (*held_back) co_return tl::unexpected(held(name));
   const Operation<FoundRow> begin = [&](postgres::Connection& connection) {
     return registry::begin_removal(connection, name, deadline);
   };

@@ -92,8 +92,8 @@ class Workspaces {
   Answer<std::vector<Workspace>> list(std::int64_t limit, std::string after, Deadline deadline,
                                       std::optional<std::vector<std::string>> globs = std::nullopt);
   Answer<Workspace> get(std::string name, Deadline deadline);
-  // kDropping: from now on nobody may use it, and a `run` drops it. kGone: it was dropped within the last
-  // day.
+  // kDropping: from now on nobody may use it, and a `run` drops it, or keeps it after all where a legal hold
+  // was placed in it at this moment. kGone: it was dropped within the last day. kHeld while a hold stands.
   Answer<Removal> remove(std::string name, Deadline deadline);
 
   // The database of a workspace, migrated. One look at the registry at most every `recheck_after`; while that
@@ -139,6 +139,11 @@ class Workspaces {
   Answer<bool> first_use(WorkspaceRow row, std::string database, Deadline deadline);
   Answer<bool> finish(WorkspaceRow row, Deadline deadline);
   Answer<bool> finish_removal(WorkspaceRow row, std::string database, Deadline deadline);
+  // Whether its database is there and is that of the workspace.
+  Answer<bool> has_database(std::string name, std::string database, Deadline deadline);
+  Answer<bool> has_hold(std::string name, std::string database, Deadline deadline);
+  // False where a hold stands, which keeps the workspace; none can be placed afterwards.
+  Answer<bool> close_holds(WorkspaceRow row, std::string database, Deadline deadline);
   Answer<bool> put_off(WorkspaceRow row);
   boost::asio::awaitable<void> count();
   void wake();

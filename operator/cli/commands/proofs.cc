@@ -98,6 +98,14 @@ tl::expected<Logged, std::string> logged(const tlog::NoteKey& key, std::string_v
   return found;
 }
 
+// Whether what is shown stands for the payload that was logged, and is nothing else.
+bool is_erased(const Json& item, const Json& head) {
+  Json expected{{"erased", true}, {"event_data_sha256", json::member(head, "event_data_sha256")}};
+  if (head.contains("error_message_sha256"))
+    expected["error_message_sha256"] = head.at("error_message_sha256");
+  return json::member(item, "event_data") == expected && json::member(item, "error_message").is_null();
+}
+
 // Where the item is not the one of the head; nothing where it is.
 std::optional<std::string> difference(const std::string& line, const Json& item, const Json& head) {
   for (const auto& [name, value] : head.items()) {
@@ -114,6 +122,7 @@ std::optional<std::string> difference(const std::string& line, const Json& item,
   };
   const auto raw = raw_data(line, item);
   if (!raw) return "it has a member twice";
+  if (is_erased(item, head)) return std::nullopt;
   const auto data = raw->empty() || *raw == "null" ? std::nullopt : compact(*raw);
   if (!digest_is("event_data_sha256", data)) return "event_data is not as it was logged";
   std::optional<std::string> message;
@@ -216,6 +225,7 @@ void Verifier::event(const std::string& line, const Json& item) {
   if (auto why = difference(line, item, members)) return note(verdict_.wrong, std::move(*why));
   ++verdict_.proven;
   count_cosigned();
+  verdict_.erased += is_erased(item, members) ? 1 : 0;
 }
 
 void Verifier::line(std::string_view given) {
@@ -279,6 +289,10 @@ std::string report(const Verdict& verdict, const std::string& origin, const Pain
             counted(static_cast<std::int64_t>(verdict.size), "entry", "entries") + ", signed by its key).\n";
     text += report(verdict.witnesses, verdict.proven);
   }
+  if (verdict.erased > 0) {
+    text += "Erased: what " + std::to_string(verdict.erased) + " of these events" +
+            " held is gone; all else of them is as it was logged.\n";
+  }
   return text +
          "Not proven: that these are all events of the log, and what a client says of itself (actor_id, "
          "event_timestamp).\n";
@@ -293,14 +307,9 @@ Json to_json(const Verdict& verdict, const std::string& origin) {
     witnesses.push_back({{"witness", witness.witness}, {"events", witness.events}});
     if (witness.last) witnesses.back()["last"] = runtime::format_seconds(*witness.last);
   }
-  return {{"origin", origin},
-          {"witnesses", std::move(witnesses)},
-          {"events", verdict.events},
-          {"proven", verdict.proven},
-          {"unproven", verdict.unproven},
-          {"wrong", verdict.wrong},
-          {"findings", std::move(findings)},
-          {"incomplete", verdict.incomplete},
+  return {{"origin", origin},         {"witnesses", std::move(witnesses)}, {"events", verdict.events},
+          {"proven", verdict.proven}, {"erased", verdict.erased},          {"unproven", verdict.unproven},
+          {"wrong", verdict.wrong},   {"findings", std::move(findings)},   {"incomplete", verdict.incomplete},
           {"size", verdict.size}};
 }
 

@@ -49,6 +49,7 @@ struct Cosigned {
 struct Verdict {
   std::int64_t events = 0;
   std::int64_t proven = 0;
+  std::int64_t erased = 0;            // of these, without what they held: somebody has erased it
   std::int64_t unproven = 0;          // no proof is there
   std::int64_t wrong = 0;             // what is there is not what was logged, or proves nothing
   std::vector<Finding> findings{};    // of those that are not proven, the first kMostFindings

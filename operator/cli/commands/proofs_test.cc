@@ -141,6 +141,29 @@ TEST(Proofs, ShowWhatIsNotAsItWasLogged) {
   EXPECT_THAT(wrong_with(log, proven_line(log.item(0), log.proof(1))), HasSubstr("is not as it was logged"));
 }
 
+TEST(Proofs, ShowWhatIsErasedAndThatAllElseIsAsItWasLogged) {
+  SmallLog log;
+  log.add("{\"a\":1}", {{"error_message", "x"}});
+  const std::string digests = "{\"erased\":true,\"event_data_sha256\":\"" +
+                              encoding::sha256_hex("{\"a\":1}") + "\",\"error_message_sha256\":\"" +
+                              encoding::sha256_hex("x") + "\"}";
+  const std::string kept = replaced(log.line(0), "\"error_message\":\"x\"", "\"error_message\":null");
+  const std::string line = replaced(kept, "{\"a\":1}", digests);
+  const Verdict verdict = verdict_on(log.key(), {line, last_line(1, 1)});
+  EXPECT_TRUE(verdict.good()) << report(verdict, kOrigin, Paint(false));
+  EXPECT_EQ(verdict.erased, 1);
+  EXPECT_THAT(report(verdict, kOrigin, Paint(false)),
+              HasSubstr("Erased: what 1 of these events held is gone"));
+  for (const auto& [what, by] :
+       {std::pair<std::string, std::string>{"{\"erased\":true", "{\"n\":1,\"erased\":true"},
+        {"\"error_message\":null", "\"error_message\":\"y\""},
+        {encoding::sha256_hex("x"), encoding::sha256_hex("y")},
+        {encoding::sha256_hex("{\"a\":1}"), encoding::sha256_hex("{}")},
+        {"\"create\"", "\"delete\""}}) {
+    EXPECT_THAT(wrong_with(log, replaced(line, what, by)), HasSubstr("is not as it was logged")) << by;
+  }
+}
+
 TEST(Proofs, ProveNothingByAnotherKeyLogOrTree) {
   SmallLog log;
   log.add("{}");

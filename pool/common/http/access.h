@@ -13,6 +13,7 @@ struct Access {
   bool read = true;
   bool write = true;
   bool admin = false;     // may drop workspaces
+  bool hold = true;       // may place and release legal holds
   bool sensitive = true;  // is shown what events marked is_sensitive hold
   bool figures = false;   // of the connection pool; only of requests to their paths (pool/auth/auth.h)
   bool known = false;     // told apart from others
@@ -26,6 +27,7 @@ inline Access no_access() {
   Access access;
   access.read = false;
   access.write = false;
+  access.hold = false;
   access.sensitive = false;
   access.known = true;
   return access;

@@ -55,6 +55,7 @@ void Chain::judge(const event::Event& event, const Logged& logged) {
   if (logged.kind != Kind::kBroken && row && entry == row) {
     ++report_.verified;
     report_.pending += logged.kind == Kind::kPending ? 1 : 0;
+    report_.erased += event::read_erasure(event.event_data) ? 1 : 0;
     return;
   }
   tampered({.event_id = event.event_id,

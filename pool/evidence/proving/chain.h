@@ -46,6 +46,7 @@ struct ChainReport {
   std::int64_t verified = 0;  // proven, or pending
   std::int64_t pending = 0;
   std::int64_t skipped = 0;               // of kNone
+  std::int64_t erased = 0;                // of verified, without what they held: somebody has erased it
   std::int64_t missing = 0;               // that the log has and nobody stores, though they have not expired
   std::vector<TamperedEvent> tampered{};  // the first kMaxTampered
   std::int64_t more_tampered = 0;         // those after them

@@ -47,7 +47,7 @@ class ClientsTest : public testing::ProgramTest {
   }
 
   void start_with_token() {
-    pod_.write("auth/tokens", std::string(kToken) + " all:read,write,admin,sensitive\n");
+    pod_.write("auth/tokens", std::string(kToken) + " all:read,write,admin,hold,sensitive\n");
     start({"--auth-mode=Token"});
   }
   // Before there is an entry, the log's routes answer 503.

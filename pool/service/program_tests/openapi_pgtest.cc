@@ -49,7 +49,7 @@ class OpenApiTest : public ::testing::Test {
   void start(Pod& pod, const std::vector<std::string>& flags) {
     pod.write("auth/read", std::string(kReader) + "\n");
     pod.write("auth/write", std::string(kWriter) + "\n");
-    pod.write("auth/tokens", std::string(kAll) + " all:read,write,admin,sensitive\n");
+    pod.write("auth/tokens", std::string(kAll) + " all:read,write,admin,hold,sensitive\n");
     pod.start({}, flags);
   }
 
@@ -119,6 +119,7 @@ class OpenApiTest : public ::testing::Test {
 
   void every_operation_succeeds(Pod& pod);
   void refusals(Pod& pod);
+  void legal_holds_stand(Pod& pod);
   void an_event_was_changed(Pod& pod);
   void a_cursor_is_of_another_log(Pod& pod);
   void repeats_with_other_content(Pod& pod);
@@ -186,7 +187,13 @@ void OpenApiTest::refusals(Pod& pod) {
     EXPECT_EQ(response.status, 403U) << operation->method << " " << operation->path;
   }
   for (const Operation* operation : with(404)) {
-    const auto response = call(pod, *operation, {{"workspace", "nowhere"}, {"tile", "0/x001/000"}});
+    const Parameters parameters = {
+        {"workspace", "nowhere"}, {"tile", "0/x001/000"}, {"correlation_id", "none"}};
+    const std::string target = operation->target(parameters) + operation->query();
+    json content = json::parse(operation->body_of_now(), nullptr, false);
+    if (content.is_object() && operation->path.ends_with("/legal-hold")) content["correlation_id"] = "none";
+    const std::string text = content.is_discarded() ? "" : content.dump();
+    const auto response = call(pod, *operation, target, admitted(pod, *operation, target, text), text);
     EXPECT_EQ(response.status, 404U) << operation->method << " " << operation->path;
   }
   for (const Operation* operation : with(413)) {
@@ -220,6 +227,25 @@ void OpenApiTest::refusals(Pod& pod) {
   const auto unconfirmed =
       call(pod, change, change.target(), admitted(pod, change, change.target(), drop), drop);
   EXPECT_EQ(unconfirmed.status, 409U);
+}
+
+void OpenApiTest::legal_holds_stand(Pod& pod) {
+  EXPECT_EQ(call(pod, find("DELETE", "/api/v1/workspaces/x")).status, 409U);
+  const Operation& place = find("POST", "/api/v1/audit/legal-hold");
+  server_.superuser(
+      "INSERT INTO audit_legal_holds SELECT gen_random_uuid(), 'other', 'r', 'p', now(), 1 FROM "
+      "generate_series(1, 10000)",
+      "audit");
+  EXPECT_EQ(call(pod, place).status, 409U);
+  server_.superuser("DELETE FROM audit_legal_holds WHERE correlation_id = 'other'", "audit");
+  for (const std::string base : {"/api/v1/audit", "/api/v1/workspaces/x/audit"}) {
+    const json created = json::parse(call(pod, find("POST", base + "/events")).body);
+    const Operation& erase = find("DELETE", base + "/events/x/data");
+    const Parameters event = {{"event_id", created.at("event_id")}};
+    EXPECT_EQ(call(pod, erase, event).status, 409U) << base;
+    EXPECT_EQ(call(pod, find("DELETE", base + "/legal-hold/x")).status, 200U) << base;
+    EXPECT_EQ(call(pod, erase, event).status, 200U) << base;
+  }
 }
 
 void OpenApiTest::an_event_was_changed(Pod& pod) {
@@ -259,7 +285,7 @@ void OpenApiTest::workspaces_end(Pod& pod) {
   const Operation& remove = find("DELETE", "/api/v1/workspaces/x");
   EXPECT_EQ(call(pod, remove).status, 202U);
   for (const Operation* operation : with(409)) {
-    if (!operation->in_path.contains("workspace")) continue;
+    if (!operation->in_path.contains("workspace") || operation == &remove) continue;
     EXPECT_EQ(call(pod, *operation).status, 409U) << operation->method << " " << operation->path;
   }
   EXPECT_TRUE(eventually([&] { return call(pod, remove).status == 204; })) << pod.log();
@@ -320,6 +346,7 @@ TEST_F(OpenApiTest, EveryRouteAndStatusIsDescribedAndNothingElseIsSeen) {
     EXPECT_EQ(call(pod, find("GET", "/openapi.yaml")).body, openapi_document());
     every_operation_succeeds(pod);
     refusals(pod);
+    legal_holds_stand(pod);
     an_event_was_changed(pod);
     a_cursor_is_of_another_log(pod);
     repeats_with_other_content(pod);

@@ -12,6 +12,7 @@ namespace storagepool::service {
 namespace {
 
 using nlohmann::json;
+using testing::eventually;
 using ::testing::HasSubstr;
 using testing::HttpResponse;
 using testing::kEvents;

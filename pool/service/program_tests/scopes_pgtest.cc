@@ -46,10 +46,18 @@ const std::map<std::string, Scopes>& scopes_of_operations() {
       {"GET /api/v1/audit/log/status", {"read"}},
       {"GET /api/v1/audit/export", {"read"}},
       {"POST /api/v1/audit/verify-chain", {"read"}},
+      {"DELETE /api/v1/audit/events/{event_id}/data", {"admin"}},
+      {"POST /api/v1/audit/legal-hold", {"hold"}},
+      {"GET /api/v1/audit/legal-hold", {"read"}},
+      {"DELETE /api/v1/audit/legal-hold/{correlation_id}", {"hold"}},
       {"POST /api/v1/workspaces/{workspace}/audit/events", {"write"}},
       {"GET /api/v1/workspaces/{workspace}/audit/events", {"read"}},
       {"POST /api/v1/workspaces/{workspace}/audit/events/batch", {"write"}},
       {"GET /api/v1/workspaces/{workspace}/audit/events/{event_id}", {"read"}},
+      {"DELETE /api/v1/workspaces/{workspace}/audit/events/{event_id}/data", {"admin"}},
+      {"POST /api/v1/workspaces/{workspace}/audit/legal-hold", {"hold"}},
+      {"GET /api/v1/workspaces/{workspace}/audit/legal-hold", {"read"}},
+      {"DELETE /api/v1/workspaces/{workspace}/audit/legal-hold/{correlation_id}", {"hold"}},
       {"GET /api/v1/workspaces", {"read"}},
       {"GET /api/v1/workspaces/{workspace}", {"read"}},
       {"PUT /api/v1/workspaces/{workspace}", {"write", "admin"}},
@@ -78,9 +86,9 @@ class DataStorageScopesTest : public testing::ProgramTest {
   void begin() {
     server_->superuser("ALTER ROLE app CREATEDB");
     std::string lines;
-    for (const char* line :
-         {"read:read", "write:write", "admin:admin", "sensitive:sensitive", "all:read,write,admin,sensitive",
-          "reader:read,write,admin", "confined:read,write,admin,sensitive:elsewhere"}) {
+    for (const char* line : {"read:read", "write:write", "admin:admin", "hold:hold", "sensitive:sensitive",
+                             "all:read,write,admin,hold,sensitive", "reader:read,write,admin,hold",
+                             "confined:read,write,admin,hold,sensitive:elsewhere"}) {
       const std::string text = line;
       lines += token_of(text.substr(0, text.find(':'))) + " " + text + "\n";
     }
@@ -108,7 +116,7 @@ TEST_F(DataStorageScopesTest, EachOperationTakesItsScopesAndNoOther) {
     const auto found = scopes_of_operations().find(name);
     ASSERT_NE(found, scopes_of_operations().end()) << name << " is new: which scopes does it take?";
     EXPECT_EQ(call("", operation).status, 401U) << name;
-    for (const std::string scope : {"sensitive", "read", "write", "admin"}) {
+    for (const std::string scope : {"sensitive", "read", "write", "hold", "admin"}) {
       const HttpResponse answer = call(scope, operation);
       const bool refused = answer.status == 403 || answer.status == 401;
       EXPECT_EQ(refused, !found->second.contains(scope))

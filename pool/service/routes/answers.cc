@@ -97,6 +97,7 @@ Response failed(const workspaces::Error& error, const Request& request) {
       return http::problem(ProblemKind::kNotFound, error.detail, request.path);
     case workspaces::Error::Kind::kDeleting:
     case workspaces::Error::Kind::kTaken:
+    case workspaces::Error::Kind::kHeld:
       return http::problem(ProblemKind::kConflict, error.detail, request.path);
     case workspaces::Error::Kind::kUnavailable:
       return unavailable(error.detail, error.retry_after, request);

@@ -23,7 +23,7 @@
 #include "pool/reading/query.h"
 #include "pool/reading/redaction.h"
 #include "pool/service/routes/answers.h"
-#include "pool/workspaces/name.h"
+#include "pool/service/routes/place.h"
 
 namespace storagepool::service {
 namespace {
@@ -59,21 +59,6 @@ std::optional<Response> refuse_content(const Request& request) {
   const std::string given = content_type ? std::string(*content_type) : "none";
   return http::problem(ProblemKind::kUnsupportedMediaType,
                        "Content-Type: got " + given + "; allowed: application/json", request.path);
-}
-
-// The workspace that a path names, empty in the paths of the system database.
-std::string workspace_of(const Request& request) {
-  const auto found = request.parameters.find("workspace");
-  return found == request.parameters.end() ? std::string() : found->second;
-}
-
-// What is wrong with the name in the path, if anything.
-std::optional<Response> refuse_workspace(const Request& request, const std::string& system_database) {
-  const std::string name = workspace_of(request);
-  if (name.empty()) return std::nullopt;
-  const auto database = workspaces::workspace_database(system_database, name);
-  if (database) return std::nullopt;
-  return invalid({{"workspace", database.error()}}, request);
 }
 
 std::vector<std::string> ids_of(const Events& events) {
@@ -207,11 +192,7 @@ struct Routes {
 
  private:
   std::optional<Response> refuse(const Request& request, bool allowed, std::string_view scope) const {
-    if (auto refusal = refuse_workspace(request, context.destinations.system_database())) return refusal;
-    if (!allowed) return auth::forbidden(request, scope);
-    const std::string workspace = workspace_of(request);
-    if (!auth::may_go_to(request.access, workspace)) return auth::forbidden_place(request, workspace);
-    return std::nullopt;
+    return refuse_place(request, context.destinations.system_database(), allowed, scope);
   }
 
   // Where a request goes that its sender may make, else the answer to it.
@@ -259,9 +240,8 @@ struct Routes {
 
   awaitable<Response> failure(StoreError error, recording::Destination destination,
                               const Request& request) const {
-    const auto explained =
-        co_await context.destinations.explain(std::move(destination), error.kind, context.deadline());
-    co_return explained ? failed(*explained, request) : failed(error, request);
+    return failed_there(context.destinations, std::move(error), std::move(destination), request,
+                        context.deadline());
   }
 };
 

@@ -14,8 +14,10 @@
 #include "pool/evidence/head.h"
 #include "pool/evidence/proving/proving.h"
 #include "pool/service/routes/answers.h"
+#include "pool/service/routes/erase.h"
 #include "pool/service/routes/export.h"
 #include "pool/service/routes/feed.h"
+#include "pool/service/routes/legal_hold.h"
 #include "pool/service/routes/verify_chain.h"
 
 namespace storagepool::service {
@@ -197,6 +199,8 @@ void add_evidence_routes(http::Router& router, EvidenceContext context) {
   add_verify_chain_route(router, context);
   add_export_route(router, context);
   add_feed_route(router, context);
+  add_legal_hold_routes(router, context);
+  add_erase_routes(router, context);
   const auto routes = std::make_shared<const Routes>(Routes{std::move(context)});
   router.add("GET", "/api/v1/audit/log/checkpoint",
              [routes](Request& request) { return routes->checkpoint(request); });

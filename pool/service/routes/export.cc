@@ -4,6 +4,7 @@
 #include <chrono>
 #include <map>
 #include <memory>
+#include <set>
 #include <string_view>
 #include <utility>
 #include <vector>
@@ -17,17 +18,16 @@
 #include "pool/common/http/problem.h"
 #include "pool/common/json/json.h"
 #include "pool/common/runtime/clock.h"
-#include "pool/event/address.h"
 #include "pool/event/personal_data.h"
 #include "pool/event/serialize.h"
 #include "pool/event/text.h"
-#include "pool/event/uuid.h"
-#include "pool/event/validate.h"
+#include "pool/evidence/holds/holds.h"
 #include "pool/evidence/proving/proving.h"
 #include "pool/reading/query.h"
 #include "pool/reading/redaction.h"
 #include "pool/service/routes/answers.h"
 #include "pool/service/routes/at_once.h"
+#include "pool/service/routes/own_act.h"
 #include "pool/service/routes/turns.h"
 
 namespace storagepool::service {
@@ -113,12 +113,6 @@ tl::expected<ExportQuery, event::FieldErrors> read_query(const Request& request,
   return query;
 }
 
-// Who takes the events away. A proxy in front of a pod that tells nobody apart may say it.
-std::string exporter_of(const Request& request) {
-  if (request.access.known) return request.access.subject.empty() ? "unnamed" : request.access.subject;
-  return std::string(request.header("X-Auth-Request-User").value_or(""));
-}
-
 // The events as they are sent, and what was found of them.
 struct Exported {
   std::vector<std::string> items{};  // JSON, one after the other with their commas
@@ -143,7 +137,9 @@ class Export {
     if (!request_.reserve(exported_.bytes))
       co_return unavailable("too many large answers at once, try again", std::chrono::seconds{1}, request_);
     const tlog::Note signed_note = sign(now);
-    refusal = co_await record(exporter, now);
+    OwnAct act{.type = "storagepool.export.created", .action = "export"};
+    act.data = {{"filters", query_.filters}, {"total_events", exported_.total}};
+    refusal = co_await record_act(context_, request_, exporter, std::move(act));
     if (refusal) co_return std::move(*refusal);
     co_return answer(exporter, now, signed_note);
   }
@@ -180,9 +176,15 @@ class Export {
     evidence::LogReader reader(*leased->connection, deadline_);
     const auto rows = co_await reader.look_at(events, log_.checkpoint, log_.note, writer_);
     if (!rows) co_return failed(rows.error(), request_);
+    std::set<std::string> correlations;
+    for (const event::Event& event : events) correlations.insert(event.correlation_id);
+    const auto held = co_await evidence::holds_of(
+        *leased->connection, std::vector(correlations.begin(), correlations.end()), deadline_);
+    if (!held) co_return failed(tables::to_store_error(held.error()), request_);
     for (std::size_t i = 0; i < events.size(); ++i) {
       const std::size_t before = exported_.bytes;
-      add(std::move(events[i]), (*rows)[i].logged);
+      const auto hold = held->find(events[i].correlation_id);
+      add(std::move(events[i]), (*rows)[i].logged, hold == held->end() ? nullptr : &hold->second);
       if (turns_.over(exported_.bytes - before)) co_await boost::asio::post(boost::asio::use_awaitable);
       if (exported_.bytes > kMaxBytes)
         co_return failed(tables::StoreError{.kind = tables::StoreError::Kind::kPageTooLarge,
@@ -193,7 +195,7 @@ class Export {
     co_return std::nullopt;
   }
 
-  void add(event::Event event, const Logged& logged) {
+  void add(event::Event event, const Logged& logged, const evidence::Hold* hold) {
     const bool is_valid = (logged.kind == Logged::Kind::kProven || logged.kind == Logged::Kind::kPending) &&
                           writer_.entry_of_row(event) == logged.entry;
     const bool has_entry = logged.kind != Logged::Kind::kNone;
@@ -201,7 +203,12 @@ class Export {
     ordered_json more = {{"event_hash", hash},
                          {"previous_event_hash", std::exchange(before_[event.correlation_id], hash)},
                          {"hash_chain_valid", is_valid},
-                         {"legal_hold", false}};
+                         {"legal_hold", hold != nullptr}};
+    if (hold != nullptr) {
+      more["legal_hold_reason"] = hold->reason;
+      more["legal_hold_placed_by"] = hold->placed_by;
+      more["legal_hold_placed_at"] = runtime::format_timestamp(hold->placed_at);
+    }
     if (logged.seq) more["seq"] = *logged.seq;
     ++exported_.total;
     exported_.valid += is_valid ? 1 : 0;
@@ -212,7 +219,7 @@ class Export {
     std::string item = exported_.items.empty() ? "" : ",";
     item += event::to_json(event);
     item.pop_back();
-    item += "," + more.dump().substr(1);
+    item += "," + more.dump(-1, ' ', false, ordered_json::error_handler_t::replace).substr(1);
     exported_.bytes += item.size();
     of_events_.add(item);
     exported_.items.push_back(std::move(item));
@@ -229,34 +236,6 @@ class Export {
                 "\n" + query_.filters.dump() + "\n"};
     note.signatures.push_back(log_.key->signer.sign(note.text, {}));
     return note;
-  }
-
-  awaitable<Refusal> record(const std::string& exporter, runtime::Timestamp now) {
-    const ordered_json data = {{"filters", query_.filters}, {"total_events", exported_.total}};
-    const ordered_json body = {{"version", "1.0"},
-                               {"event_type", "storagepool.export.created"},
-                               {"event_timestamp", runtime::format_timestamp(now)},
-                               {"event_category", "storagepool"},
-                               {"event_action", "export"},
-                               {"event_outcome", "success"},
-                               {"correlation_id", request_.request_id},
-                               {"actor_type", "user"},
-                               {"actor_id", exporter},
-                               {"event_data", data}};
-    auto event =
-        event::validate_event(body.dump(-1, ' ', false, ordered_json::error_handler_t::replace), now);
-    if (!event) co_return invalid(event.error(), request_);
-    event->event_id = event::new_event_id(event->event_timestamp);
-    if (request_.access.known) event->principal = exporter;
-    event->received_at = now;
-    event->received_from = event::canonical_address(request_.client);
-    auto destination = co_await context_.destinations.find_for_write("", deadline_);
-    if (!destination) co_return failed(destination.error(), request_);
-    std::vector<event::Event> unit;
-    unit.push_back(*std::move(event));
-    const auto recorded = co_await context_.recording.record(*destination, std::move(unit), deadline_);
-    if (!recorded) co_return failed(recorded.error(), request_);
-    co_return std::nullopt;
   }
 
   Response answer(const std::string& exporter, runtime::Timestamp now, const tlog::Note& note) {
@@ -317,7 +296,7 @@ struct Route {
                                   "; allowed: an integer from 1 to 10000: take the rest by `offset`",
                               request.path);
     if (auto refusal = refuse(context, request)) co_return std::move(*refusal);
-    const std::string exporter = exporter_of(request);
+    const std::string exporter = actor_of(request);
     if (exporter.empty()) co_return auth::refused(request, auth::Refusal::kMissingHeader);
     const auto place = at_once.enter();
     if (!place) co_return AtOnce::full(request);

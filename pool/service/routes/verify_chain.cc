@@ -17,12 +17,13 @@
 #include "pool/common/encoding/encoding.h"
 #include "pool/common/http/problem.h"
 #include "pool/common/runtime/clock.h"
-#include "pool/event/text.h"
 #include "pool/event/uuid.h"
+#include "pool/evidence/holds/holds.h"
 #include "pool/evidence/proving/chain.h"
 #include "pool/evidence/proving/proving.h"
 #include "pool/service/routes/answers.h"
 #include "pool/service/routes/at_once.h"
+#include "pool/service/routes/text_members.h"
 #include "pool/service/routes/turns.h"
 
 namespace storagepool::service {
@@ -42,21 +43,6 @@ constexpr int kAtOnce = 2;
 constexpr std::int64_t kPage = 500;
 constexpr std::int64_t kMaxEntries = 2'000'000;
 constexpr std::size_t kMaxCorrelationId = 255;
-// Of the body, before it is parsed: JSON in memory is many times what it is as text.
-constexpr std::size_t kMaxBody = std::size_t{64} * 1024;
-
-tl::expected<std::string, event::FieldErrors> read_correlation_id(const std::string& body) {
-  const auto json = nlohmann::json::parse(body, nullptr, false);
-  if (!json.is_object())
-    return tl::unexpected(event::FieldErrors{{"body", "allowed: a JSON object with correlation_id"}});
-  const auto found = json.find("correlation_id");
-  const bool is_text = found != json.end() && found->is_string();
-  std::string id = is_text ? found->get<std::string>() : std::string();
-  if (!id.empty() && event::storable_text(id) && *event::utf8_length(id) <= kMaxCorrelationId) return id;
-  const std::string given = !is_text ? (found == json.end() ? "nothing" : "no text") : event::quoted(id);
-  return tl::unexpected(
-      event::FieldErrors{{"correlation_id", "got " + given + "; allowed: 1 to 255 characters, none U+0000"}});
-}
 
 void add_hash(ordered_json& object, const char* name, const std::optional<tlog::Hash>& hash) {
   if (hash) object[name] = encoding::encode_hex(*hash);
@@ -91,6 +77,7 @@ std::string to_json(const std::string& correlation_id, const ChainReport& report
                        {"verified_events", report.verified}};
   if (report.skipped > 0) body["skipped_null_hash"] = report.skipped;
   body["pending_events"] = report.pending;
+  body["erased_events"] = report.erased;
   body["missing_events"] = report.missing;
   if (!report.tampered.empty()) {
     ordered_json& tampered = body["tampered_events"] = ordered_json::array();
@@ -179,11 +166,13 @@ class Verification {
     constexpr std::int64_t kLast = std::numeric_limits<std::int64_t>::max();
     std::optional<std::int64_t> next = chain_.batches() ? chain_.batches()->second : kLast;
     const std::int64_t first = chain_.batches() ? chain_.batches()->first : 0;
+    auto judged_at = co_await when_expired_ones_went();
+    if (!judged_at) co_return std::move(judged_at.error());
     for (std::int64_t looked_at = 0; next && goes_on();) {
       auto tagged = co_await tagged_in({first, *next});
       if (!tagged) co_return std::move(tagged.error());
       for (const evidence::TaggedEntry& one : tagged->found) {
-        if (!chain_.is_wanted(one.entry, runtime::wall_now())) continue;
+        if (!chain_.is_wanted(one.entry, *judged_at)) continue;
         if (!goes_on()) co_return std::nullopt;
         auto refusal = co_await find(one);
         if (refusal) co_return refusal;
@@ -194,6 +183,17 @@ class Verification {
       if (!complete_) break;
     }
     co_return std::nullopt;
+  }
+
+  // What had not expired by then is there: a legal hold has kept it since.
+  awaitable<tl::expected<runtime::Timestamp, Response>> when_expired_ones_went() {
+    auto leased = co_await context_.reader.lease(context_.database, deadline_);
+    if (!leased) co_return tl::unexpected(failed(leased.error(), request_));
+    const auto holds =
+        co_await evidence::holds_of(*leased->connection, std::span(&correlation_id_, 1), deadline_);
+    if (!holds) co_return tl::unexpected(failed(tables::to_store_error(holds.error()), request_));
+    const runtime::Timestamp now = runtime::wall_now();
+    co_return holds->empty() ? now : std::min(now, holds->begin()->second.placed_at);
   }
 
   awaitable<tl::expected<evidence::Tagged, Response>> tagged_in(std::pair<std::int64_t, std::int64_t> range) {
@@ -242,19 +242,16 @@ struct Route {
   AtOnce at_once{kAtOnce};
 
   awaitable<Response> verify(Request& request) const {
-    if (request.body.size() > kMaxBody)
-      co_return http::problem(http::ProblemKind::kRequestTooLarge,
-                              "the request body has " + std::to_string(request.body.size()) +
-                                  " bytes; allowed: up to " + std::to_string(kMaxBody),
-                              request.path);
-    auto correlation_id = read_correlation_id(request.body);
-    if (!correlation_id) co_return invalid(correlation_id.error(), request);
+    if (auto refusal = TextMembers::refuse(request)) co_return std::move(*refusal);
+    TextMembers given(request.body);
+    const std::string correlation_id = given.take("correlation_id", kMaxCorrelationId);
+    if (!given.errors().empty()) co_return invalid(given.errors(), request);
     if (auto refusal = refuse(context, request)) co_return std::move(*refusal);
     const auto place = at_once.enter();
     if (!place) co_return AtOnce::full(request);
     auto log = co_await shown_log(context);
     if (!log) co_return no_log(request);
-    Verification verification(context, request, *std::move(correlation_id), *std::move(log));
+    Verification verification(context, request, correlation_id, *std::move(log));
     Response response = co_await verification.run();
     co_return response;
   }

@@ -119,6 +119,7 @@ func whileThere(ctx context.Context, client *audit.Client) {
 	want[*audit.CreateEventBadRequest]("createEvent", refused, err)
 
 	ofLog(ctx, client, ids[0])
+	holdAndErase(ctx, client, ids[0])
 	inWorkspace(ctx, client)
 	stays, err := client.CreateWorkspace(ctx, audit.CreateWorkspaceParams{Workspace: kept})
 	want[*audit.CreateWorkspaceCreated]("createWorkspace", stays, err)
@@ -173,6 +174,23 @@ func ofLog(ctx context.Context, client *audit.Client, event uuid.UUID) {
 	require("exportEvents", len(export.Events) == 3 && export.DetachedSignature.Value != "", export)
 }
 
+func holdAndErase(ctx context.Context, client *audit.Client, event uuid.UUID) {
+	placed, err := client.PlaceLegalHold(ctx, &audit.PlaceLegalHoldReq{CorrelationID: "generated-1", Reason: "a case"})
+	hold := want[*audit.LegalHold]("placeLegalHold", placed, err)
+	require("placeLegalHold", hold.EventsAffected == 3 && hold.Reason == "a case", hold)
+	listed, err := client.ListLegalHolds(ctx, audit.ListLegalHoldsParams{})
+	all := want[*audit.ListLegalHoldsOK]("listLegalHolds", listed, err)
+	require("listLegalHolds", all.Total == 1 && all.Holds[0].HoldID == hold.HoldID, all)
+	reason := audit.EraseEventReq{Reason: "asked for"}
+	held, err := client.EraseEvent(ctx, &reason, audit.EraseEventParams{EventID: event})
+	want[*audit.EraseEventConflict]("eraseEvent", held, err)
+	released, err := client.ReleaseLegalHold(ctx, &audit.ReleaseLegalHoldReq{ReleaseReason: "closed"},
+		audit.ReleaseLegalHoldParams{CorrelationID: "generated-1", HoldID: audit.NewOptUUID(hold.HoldID)})
+	require("releaseLegalHold", want[*audit.ReleaseLegalHoldOK]("releaseLegalHold", released, err).EventsReleased == 3, released)
+	erased, err := client.EraseEvent(ctx, &reason, audit.EraseEventParams{EventID: event})
+	require("eraseEvent", len(want[*audit.EraseEventOK]("eraseEvent", erased, err).EventDataSHA256) == 64, erased)
+}
+
 func inWorkspace(ctx context.Context, client *audit.Client) {
 	one := event()
 	answer, err := client.CreateEventInWorkspace(ctx, &one, audit.CreateEventInWorkspaceParams{Workspace: workspace})
@@ -183,6 +201,21 @@ func inWorkspace(ctx context.Context, client *audit.Client) {
 	read, err := client.GetEventInWorkspace(ctx,
 		audit.GetEventInWorkspaceParams{Workspace: workspace, EventID: created.EventID})
 	want[*audit.Event]("getEventInWorkspace", read, err)
+	placed, err := client.PlaceLegalHoldInWorkspace(ctx,
+		&audit.PlaceLegalHoldInWorkspaceReq{CorrelationID: "generated-1", Reason: "a case"},
+		audit.PlaceLegalHoldInWorkspaceParams{Workspace: workspace})
+	require("placeLegalHoldInWorkspace", want[*audit.LegalHold]("placeLegalHoldInWorkspace", placed, err).EventsAffected == 2, placed)
+	held, err := client.DeleteWorkspace(ctx, audit.DeleteWorkspaceParams{Workspace: workspace})
+	want[*audit.DeleteWorkspaceConflict]("deleteWorkspace", held, err)
+	holds, err := client.ListLegalHoldsInWorkspace(ctx, audit.ListLegalHoldsInWorkspaceParams{Workspace: workspace})
+	require("listLegalHoldsInWorkspace",
+		want[*audit.ListLegalHoldsInWorkspaceOK]("listLegalHoldsInWorkspace", holds, err).Total == 1, holds)
+	released, err := client.ReleaseLegalHoldInWorkspace(ctx, &audit.ReleaseLegalHoldInWorkspaceReq{ReleaseReason: "closed"},
+		audit.ReleaseLegalHoldInWorkspaceParams{Workspace: workspace, CorrelationID: "generated-1"})
+	want[*audit.ReleaseLegalHoldInWorkspaceOK]("releaseLegalHoldInWorkspace", released, err)
+	erased, err := client.EraseEventInWorkspace(ctx, &audit.EraseEventInWorkspaceReq{Reason: "asked for"},
+		audit.EraseEventInWorkspaceParams{Workspace: workspace, EventID: created.EventID})
+	want[*audit.EraseEventInWorkspaceOK]("eraseEventInWorkspace", erased, err)
 	page, err := client.ListEventsInWorkspace(ctx, audit.ListEventsInWorkspaceParams{Workspace: workspace})
 	require("listEventsInWorkspace", len(want[*audit.EventPage]("listEventsInWorkspace", page, err).Data) == 2, page)
 }

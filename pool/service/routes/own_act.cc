@@ -1,0 +1,54 @@
+#include "pool/service/routes/own_act.h"
+
+#include <utility>
+#include <vector>
+
+#include "pool/common/runtime/clock.h"
+#include "pool/event/address.h"
+#include "pool/event/uuid.h"
+#include "pool/event/validate.h"
+#include "pool/service/routes/answers.h"
+
+namespace storagepool::service {
+
+using nlohmann::ordered_json;
+
+std::string actor_of(const http::Request& request) {
+  if (request.access.known) return request.access.subject.empty() ? "unnamed" : request.access.subject;
+  return std::string(request.header("X-Auth-Request-User").value_or(""));
+}
+
+boost::asio::awaitable<std::optional<http::Response>> record_act(const EvidenceContext& context,
+                                                                 const http::Request& request,
+                                                                 std::string actor, OwnAct act) {
+  const auto now = runtime::wall_now();
+  ordered_json body = {{"version", "1.0"},
+                       {"event_type", act.type},
+                       {"event_timestamp", runtime::format_timestamp(now)},
+                       {"event_category", "storagepool"},
+                       {"event_action", act.action},
+                       {"event_outcome", "success"},
+                       {"correlation_id", request.request_id},
+                       {"actor_type", "user"},
+                       {"actor_id", actor},
+                       {"event_data", act.data}};
+  if (!act.resource_type.empty()) {
+    body["resource_type"] = act.resource_type;
+    body["resource_id"] = act.resource_id;
+  }
+  auto event = event::validate_event(body.dump(-1, ' ', false, ordered_json::error_handler_t::replace), now);
+  if (!event) co_return invalid(event.error(), request);
+  event->event_id = event::new_event_id(event->event_timestamp);
+  if (request.access.known) event->principal = actor;
+  event->received_at = now;
+  event->received_from = event::canonical_address(request.client);
+  auto destination = co_await context.destinations.find_for_write("", context.deadline());
+  if (!destination) co_return failed(destination.error(), request);
+  std::vector<event::Event> unit;
+  unit.push_back(*std::move(event));
+  const auto recorded = co_await context.recording.record(*destination, std::move(unit), context.deadline());
+  if (!recorded) co_return failed(recorded.error(), request);
+  co_return std::nullopt;
+}
+
+}  // namespace storagepool::service
