@@ -57,8 +57,8 @@ Parameters plainly(const ListQuery& query) {
   add(parameters, "received_since", query.received_since);
   add(parameters, "received_until", query.received_until);
   if (query.detail) {
-    add(parameters, "detail_key", query.detail->key);
-    add(parameters, "detail_value", query.detail->value);
+    parameters.emplace_back("detail_key", query.detail->key);
+    parameters.emplace_back("detail_value", query.detail->value);
   }
   if (query.count != Count::kUsual)
     parameters.emplace_back("count", query.count == Count::kExact ? "exact" : "none");
