@@ -241,9 +241,17 @@ Workspaces::Answer<Workspace> Workspaces::get(std::string name, Deadline deadlin
 Workspaces::Answer<Removal> Workspaces::remove(std::string name, Deadline deadline) {
   const auto database = workspace_database(system_database_, name);
   if (!database) co_return tl::unexpected(invalid_name(database.error()));
-  const auto held_back = co_await has_hold(name, *database, deadline);
-  if (!held_back) co_return tl::unexpected(held_back.error());
-  if (*held_back) co_return tl::unexpected(held(name));
+  const Operation<FoundRow> look = [&](postgres::Connection& connection) {
+    return registry::find(connection, name, deadline);
+  };
+  const auto before = co_await call(engine_, system_database_, look, deadline);
+  if (!before) co_return tl::unexpected(before.error());
+  const FoundRow& known = *before;
+  if (known && known->state == WorkspaceState::kReady) {
+    const auto held_back = co_await has_hold(name, *database, deadline);
+    if (!held_back) co_return tl::unexpected(held_back.error());
+    if (*held_back) co_return tl::unexpected(held(name));
+  }
   const Operation<FoundRow> begin = [&](postgres::Connection& connection) {
     return registry::begin_removal(connection, name, deadline);
   };

@@ -219,6 +219,9 @@ TEST_F(RolledBackTest, AStateFromBeforeARestartIsRefused) {
   sealer_ = make_sealer();
   sealer_->raise_floor({shown.size, shown.root, 2});
   expect_refused("SELECT 1", Kind::kLogRolledBack);
+  sealer_ = make_sealer();
+  sealer_->raise_floor({1, shown.root, 2});
+  expect_refused("SELECT 1", Kind::kLogRolledBack);  // though it is larger than what was shown
 }
 
 TEST_F(RolledBackTest, ARestartGoesOverNoForgedState) {

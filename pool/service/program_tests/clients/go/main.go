@@ -269,6 +269,28 @@ func whileAway(ctx context.Context, client *audit.Client) {
 	refused("verifyChain", verified, err)
 	exported, err := client.ExportEvents(ctx, audit.ExportEventsParams{})
 	refused("exportEvents", exported, err)
+	place, err := client.PlaceLegalHold(ctx, &audit.PlaceLegalHoldReq{CorrelationID: "generated-1", Reason: "a case"})
+	refused("placeLegalHold", place, err)
+	holds, err := client.ListLegalHolds(ctx, audit.ListLegalHoldsParams{})
+	refused("listLegalHolds", holds, err)
+	release, err := client.ReleaseLegalHold(ctx, &audit.ReleaseLegalHoldReq{ReleaseReason: "closed"},
+		audit.ReleaseLegalHoldParams{CorrelationID: "generated-1"})
+	refused("releaseLegalHold", release, err)
+	erase, err := client.EraseEvent(ctx, &audit.EraseEventReq{Reason: "asked for"}, audit.EraseEventParams{EventID: uuid.New()})
+	refused("eraseEvent", erase, err)
+	placeThere, err := client.PlaceLegalHoldInWorkspace(ctx,
+		&audit.PlaceLegalHoldInWorkspaceReq{CorrelationID: "generated-1", Reason: "a case"},
+		audit.PlaceLegalHoldInWorkspaceParams{Workspace: kept})
+	refused("placeLegalHoldInWorkspace", placeThere, err)
+	holdsThere, err := client.ListLegalHoldsInWorkspace(ctx, audit.ListLegalHoldsInWorkspaceParams{Workspace: kept})
+	refused("listLegalHoldsInWorkspace", holdsThere, err)
+	releaseThere, err := client.ReleaseLegalHoldInWorkspace(ctx,
+		&audit.ReleaseLegalHoldInWorkspaceReq{ReleaseReason: "closed"},
+		audit.ReleaseLegalHoldInWorkspaceParams{Workspace: kept, CorrelationID: "generated-1"})
+	refused("releaseLegalHoldInWorkspace", releaseThere, err)
+	eraseThere, err := client.EraseEventInWorkspace(ctx, &audit.EraseEventInWorkspaceReq{Reason: "asked for"},
+		audit.EraseEventInWorkspaceParams{Workspace: kept, EventID: uuid.New()})
+	refused("eraseEventInWorkspace", eraseThere, err)
 	figures(ctx, client)
 }
 
