@@ -87,9 +87,7 @@ class FaultyApiServer : public ::testing::Test {
  protected:
   // One schedule in a namespace of its own.
   struct Run {
-    // `planted`: a fault of mutations.txt in the operator.
-    Run(FaultyApiServer& test, std::uint64_t seed, std::string name, Faults faults,
-        const char* planted = nullptr)
+    Run(FaultyApiServer& test, std::uint64_t seed, std::string name, Faults faults)
         : name_space(name + "-" + std::to_string(seed)),
           steps(schedule_of(seed)),
           api({.target = testing::ControlPlane::kPort,
@@ -106,7 +104,7 @@ class FaultyApiServer : public ::testing::Test {
       const auto made = test.control_plane_.client().create(kube::resources::kNamespaces,
                                                             {{"metadata", {{"name", name_space}}}});
       EXPECT_TRUE(made) << made.error().to_string();
-      operator_.emplace(test.command(*this, planted), test.control_plane_.file(name_space + ".log"));
+      operator_.emplace(test.command(*this), test.control_plane_.file(name_space + ".log"));
     }
     ~Run() { api.heal(); }
     std::string name_space;
@@ -122,10 +120,8 @@ class FaultyApiServer : public ::testing::Test {
     world_.emplace(control_plane_);
   }
 
-  std::vector<std::string> command(const Run& run, const char* planted) {
+  std::vector<std::string> command(const Run& run) {
     std::vector<std::string> command{testing::operator_program()};
-    if (planted != nullptr)
-      command = {"/usr/bin/env", std::string("STORAGEPOOL_PLANTED=") + planted, STORAGEPOOL_MUTANTS};
     for (std::string& argument : arguments(run)) command.push_back(std::move(argument));
     return command;
   }
@@ -211,14 +207,6 @@ TEST_F(FaultyApiServer, WhenFaultsEndAllIsAsIfTheyHadNeverBeen) {
   const std::uint64_t first = given("STORAGEPOOL_TEST_SEED", 1);
   const std::uint64_t seeds = given("STORAGEPOOL_TEST_SEEDS", 1);
   for (std::uint64_t seed = first; seed < first + seeds && !HasFailure(); ++seed) try_seed(seed);
-}
-
-// One that a schedule finds by chance is no proof that the next one would.
-TEST_F(FaultyApiServer, AWriteWithoutItsVersionIsFound) {
-  Run run(*this, 2, "planted", {.network = true}, "writes-without-versions");
-  run.failure = carry_out(run.steps, control_plane_.client(), run.name_space, run.journal);
-  ASSERT_EQ(run.failure, "") << of(run);
-  EXPECT_NE(run.api.overwritten(), "") << "survives\n" << of(run);
 }
 
 }  // namespace
