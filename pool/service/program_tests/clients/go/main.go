@@ -180,7 +180,7 @@ func holdAndErase(ctx context.Context, client *audit.Client, event uuid.UUID) {
 	require("placeLegalHold", hold.EventsAffected == 3 && hold.Reason == "a case", hold)
 	listed, err := client.ListLegalHolds(ctx, audit.ListLegalHoldsParams{})
 	all := want[*audit.ListLegalHoldsOK]("listLegalHolds", listed, err)
-	require("listLegalHolds", all.Total == 1 && all.Holds[0].HoldID == hold.HoldID, all)
+	require("listLegalHolds", all.Total >= 1 && all.Holds[0].HoldID == hold.HoldID, all)
 	reason := audit.EraseEventReq{Reason: "asked for"}
 	held, err := client.EraseEvent(ctx, &reason, audit.EraseEventParams{EventID: event})
 	want[*audit.EraseEventConflict]("eraseEvent", held, err)
