@@ -5,18 +5,14 @@
 #include <utility>
 #include <vector>
 
-#include <nlohmann/json.hpp>
-
 #include "pool/common/runtime/clock.h"
 #include "pool/common/runtime/log.h"
-#include "pool/event/uuid.h"
-#include "pool/event/validate.h"
+#include "pool/service/routes/own_act.h"
 
 namespace storagepool::service {
 namespace {
 
 using boost::asio::awaitable;
-using nlohmann::ordered_json;
 using Error = std::optional<std::string>;
 
 constexpr std::chrono::milliseconds kPatience{400};  // the operator waits for a second
@@ -24,27 +20,17 @@ constexpr const char* kType = "storagepool.log.restarted";
 
 awaitable<Error> record(recording::Recording& recording, recording::Destinations& destinations,
                         const settings::LogFloor& floor, std::uint64_t size) {
-  const auto now = runtime::wall_now();
   const auto deadline = runtime::steady_now() + kPatience;
-  const ordered_json data = {{"epoch", floor.restart->epoch},
-                             {"size", size},
-                             {"checkpoint", floor.checkpoint},
-                             {"reason", floor.restart->reason}};
-  const ordered_json body = {
-      {"version", "1.0"},
-      {"event_type", kType},
-      {"event_timestamp", runtime::format_timestamp(now)},
-      {"event_category", "storagepool"},
-      {"event_action", "restart"},
-      {"event_outcome", "success"},
-      {"correlation_id", std::string(kType) + "." + std::to_string(floor.restart->epoch)},
-      {"actor_type", "service"},
-      {"actor_id", "storagepool-operator"},
-      {"event_data", data}};
-  auto event = event::validate_event(body.dump(-1, ' ', false, ordered_json::error_handler_t::replace), now);
+  OwnAct act{.type = kType,
+             .action = "restart",
+             .correlation_id = std::string(kType) + "." + std::to_string(floor.restart->epoch),
+             .actor_type = "service"};
+  act.data = {{"epoch", floor.restart->epoch},
+              {"size", size},
+              {"checkpoint", floor.checkpoint},
+              {"reason", floor.restart->reason}};
+  auto event = event_of(act, "storagepool-operator", runtime::wall_now());
   if (!event) co_return "the restart is no event";
-  event->event_id = event::new_event_id(event->event_timestamp);
-  event->received_at = now;
   auto destination = co_await destinations.find_for_write("", deadline);
   if (!destination) co_return destination.error().detail;
   std::vector<event::Event> unit;

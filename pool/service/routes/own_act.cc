@@ -18,18 +18,16 @@ std::string actor_of(const http::Request& request) {
   return std::string(request.header("X-Auth-Request-User").value_or(""));
 }
 
-boost::asio::awaitable<std::optional<http::Response>> record_act(const EvidenceContext& context,
-                                                                 const http::Request& request,
-                                                                 std::string actor, OwnAct act) {
-  const auto now = runtime::wall_now();
+tl::expected<event::Event, event::FieldErrors> event_of(const OwnAct& act, const std::string& actor,
+                                                        runtime::Timestamp now) {
   ordered_json body = {{"version", "1.0"},
                        {"event_type", act.type},
                        {"event_timestamp", runtime::format_timestamp(now)},
                        {"event_category", "storagepool"},
                        {"event_action", act.action},
                        {"event_outcome", "success"},
-                       {"correlation_id", request.request_id},
-                       {"actor_type", "user"},
+                       {"correlation_id", act.correlation_id},
+                       {"actor_type", act.actor_type},
                        {"actor_id", actor},
                        {"event_data", act.data}};
   if (!act.resource_type.empty()) {
@@ -37,10 +35,19 @@ boost::asio::awaitable<std::optional<http::Response>> record_act(const EvidenceC
     body["resource_id"] = act.resource_id;
   }
   auto event = event::validate_event(body.dump(-1, ' ', false, ordered_json::error_handler_t::replace), now);
-  if (!event) co_return invalid(event.error(), request);
+  if (!event) return event;
   event->event_id = event::new_event_id(event->event_timestamp);
-  if (request.access.known) event->principal = actor;
   event->received_at = now;
+  return event;
+}
+
+boost::asio::awaitable<std::optional<http::Response>> record_act(const EvidenceContext& context,
+                                                                 const http::Request& request,
+                                                                 std::string actor, OwnAct act) {
+  act.correlation_id = request.request_id;
+  auto event = event_of(act, actor, runtime::wall_now());
+  if (!event) co_return invalid(event.error(), request);
+  if (request.access.known) event->principal = actor;
   event->received_from = event::canonical_address(request.client);
   auto destination = co_await context.destinations.find_for_write("", context.deadline());
   if (!destination) co_return failed(destination.error(), request);

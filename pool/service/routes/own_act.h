@@ -1,4 +1,5 @@
-// What somebody does with the events is an event itself, of the system database: exports, legal holds.
+// What somebody does with the events or their log is an event itself, of the system database: exports, legal
+// holds, erasures, restarts of the log.
 #pragma once
 
 #include <optional>
@@ -7,7 +8,11 @@
 
 #include <boost/asio/awaitable.hpp>
 #include <nlohmann/json.hpp>
+#include <tl/expected.hpp>
 
+#include "pool/common/runtime/timestamp.h"
+#include "pool/event/event.h"
+#include "pool/event/field_error.h"
 #include "pool/service/routes/evidence.h"
 
 namespace storagepool::service {
@@ -19,11 +24,17 @@ std::string actor_of(const http::Request& request);
 struct OwnAct {
   std::string type{};  // of the event
   std::string action{};
+  std::string correlation_id{};
+  std::string actor_type = "user";
   std::string resource_type{};  // empty: none in particular
   std::string resource_id{};
   nlohmann::ordered_json data{};
 };
-// Records it, stored or journalled; the answer to the request where that cannot be done.
+// As if it had been received now.
+tl::expected<event::Event, event::FieldErrors> event_of(const OwnAct& act, const std::string& actor,
+                                                        runtime::Timestamp now);
+// Records it, stored or journalled, with the request as its correlation; the answer to the request where that
+// cannot be done.
 boost::asio::awaitable<std::optional<http::Response>> record_act(const EvidenceContext& context,
                                                                  const http::Request& request,
                                                                  std::string actor, OwnAct act);
