@@ -25,7 +25,7 @@ using boost::asio::awaitable;
 // - term: without the longest one, which is the default: events of that end with their month.
 // audit_event_ids: BRIN, because it is asked by time only when a month is dropped.
 // audit_batches: one row for each commit, never updated, whose entries are hashes, which do not compress.
-constexpr std::array<Migration, 6> kMigrations = {{
+constexpr std::array<Migration, 7> kMigrations = {{
     {1, "audit events", R"sql(
 CREATE TABLE audit_events (
   event_id          uuid NOT NULL,
@@ -173,6 +173,15 @@ CREATE TABLE audit_legal_holds (
 COMMENT ON TABLE audit_legal_holds IS 'whose events stay and are served however long they have been kept';
 COMMENT ON COLUMN audit_legal_holds.events IS 'that were there when the hold was placed';
 CREATE INDEX audit_legal_holds_by_correlation ON audit_legal_holds (correlation_id) WHERE released_at IS NULL;
+)sql"},
+    {7, "the full audit", R"sql(
+CREATE TABLE audit_progress (
+  one      boolean PRIMARY KEY DEFAULT true CHECK (one),
+  progress text NOT NULL,
+  mac      bytea NOT NULL
+);
+COMMENT ON TABLE audit_progress IS
+  'how far the full audit has come, authenticated by a key that is not in this database';
 )sql"},
 }};
 

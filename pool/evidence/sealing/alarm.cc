@@ -28,6 +28,12 @@ std::string_view name_of(Alarm::Kind kind) {
       return "MissingBatch";
     case Alarm::Kind::kAlteredBatch:
       return "AlteredBatch";
+    case Alarm::Kind::kMissingEvents:
+      return "MissingEvents";
+    case Alarm::Kind::kAlteredEvents:
+      return "AlteredEvents";
+    case Alarm::Kind::kUnloggedEvents:
+      return "UnloggedEvents";
     case Alarm::Kind::kNewIncarnation:
       return "NewIncarnation";
   }

@@ -52,6 +52,10 @@ struct Alarm {
     // Of a batch, by who committed it (self_audit.h).
     kMissingBatch,  // it is not in the log, which has passed it, or was deleted
     kAlteredBatch,  // it is in the log with other events
+    // Of events, by the full audit (pool/evidence/auditing).
+    kMissingEvents,
+    kAlteredEvents,
+    kUnloggedEvents,
     // Only to be known.
     kNewIncarnation,  // transaction ids start anew, as after a dump was restored
   };
@@ -66,6 +70,7 @@ inline constexpr std::array kAlarmKinds{
     Alarm::Kind::kFutureBatch,   Alarm::Kind::kOutOfOrder,     Alarm::Kind::kForgedState,
     Alarm::Kind::kStateGone,     Alarm::Kind::kSealsDisagree,  Alarm::Kind::kOtherLog,
     Alarm::Kind::kLogRolledBack, Alarm::Kind::kMissingBatch,   Alarm::Kind::kAlteredBatch,
+    Alarm::Kind::kMissingEvents, Alarm::Kind::kAlteredEvents,  Alarm::Kind::kUnloggedEvents,
     Alarm::Kind::kNewIncarnation};
 
 // As in metrics and events: "ForgedBatch".

@@ -1,0 +1,54 @@
+#include "pool/evidence/auditing/batches.h"
+
+#include <algorithm>
+#include <string>
+#include <utility>
+#include <vector>
+
+#include "pool/evidence/auditing/statements.h"
+#include "pool/evidence/proving/columns.h"
+#include "pool/evidence/proving/places.h"
+
+namespace storagepool::evidence {
+namespace {
+
+// No value for one that no pod can have left so.
+std::optional<std::string> read_kept(std::int64_t id, const Row& row, EntryWriter& writer) {
+  std::string entries;
+  std::string mac;
+  std::optional<std::vector<std::int64_t>> kept;
+  if (id < 0 || !read_bytes(row[2], entries) || !read_bytes(row[3], mac) ||
+      (row[1] && !read_numbers(row[1], kept.emplace())))
+    return std::nullopt;
+  const auto expected = writer.mac(id, entries);
+  const bool is_ours = std::ranges::equal(
+      expected, mac, [](std::uint8_t one, char other) { return one == static_cast<std::uint8_t>(other); });
+  if (!is_ours) return std::nullopt;
+  return kept_entries(entries, kept);
+}
+
+}  // namespace
+
+boost::asio::awaitable<tl::expected<std::map<std::int64_t, BatchEntries>, postgres::Error>> read_batches(
+    postgres::Connection& connection, std::set<std::int64_t> ids, EntryWriter& writer,
+    postgres::Deadline deadline) {
+  std::map<std::int64_t, BatchEntries> batches;
+  bool more = true;
+  while (more && !ids.empty()) {
+    std::vector<postgres::Parameter> wanted{
+        array_of(ids, [](std::int64_t id) { return std::to_string(id); })};
+    const auto found = co_await connection.query_once(kReadAuditedBatches, std::move(wanted), deadline);
+    if (!found) co_return tl::unexpected(found.error());
+    std::int64_t id = 0;
+    for (const Row& row : found->rows) {
+      if (row.size() != 4 || !read_number(row[0], id)) continue;
+      auto kept = read_kept(id, row, writer);
+      if (kept) batches.emplace(id, BatchEntries(*std::move(kept)));
+    }
+    more = !found->rows.empty();
+    ids.erase(ids.begin(), ids.upper_bound(id));
+  }
+  co_return batches;
+}
+
+}  // namespace storagepool::evidence
