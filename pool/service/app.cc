@@ -147,7 +147,8 @@ App::App(const Options& options, Startup startup)
       workspaces_(executor_, engine_, system_database_, workspace_options(options)),
       event_store_(ingest_, [this] { return !postgres_usable(); }),
       log_({executor_, engine_, system_database_, [this] { return postgres_usable(); },
-            [this](const evidence::Alarm& alarm) { metrics_.alarm(alarm.kind); }, options.log_key_file}),
+            [this](const evidence::Alarm& alarm) { metrics_.alarm(alarm.kind); }, options.log_key_file,
+            options.event_times.future}),
       destinations_(workspaces_, system_database_),
       authenticator_(auth_options(options)),
       operator_requests_(options.operator_keys, options.pod_uid, kRereadKeys),
@@ -182,7 +183,7 @@ void App::add_routes() {
       api,
       {reader_, system_database_, deadline, away, [this](auto until) { return log_.checkpoint(until); },
        [this] { return log_.witnessed(); }, [this](auto size, auto until) { return log_.grows(size, until); },
-       [this] { return log_.key(); }, *recording_, destinations_});
+       [this] { return log_.key(); }, [this] { return log_.full_audit(); }, *recording_, destinations_});
   add_workspace_routes(api, {workspaces_, deadline, away});
   add_statistics_routes(api, [this] { return figures(); });
   add_openapi_route(api);
@@ -255,9 +256,8 @@ Snapshot App::snapshot() const {
   now.journal_takes_events = seen.journal && seen.journal->takes_events;
   now.leaving = seen.leaving;
   now.pool = engine_.statistics();
-  for (const engine::DatabaseStatistics& database : engine_.database_statistics()) {
+  for (const engine::DatabaseStatistics& database : engine_.database_statistics())
     if (database.name != system_database_) ++now.workspace_databases;
-  }
   now.ingest = ingest_.statistics();
   now.log_key = log_.key() != nullptr;
   now.log = log_.figures();
@@ -378,6 +378,7 @@ int App::run() {
     if (database == system_database_) log_.wrote(batch);
   });
   runtime::supervise(executor_, "log", [this] { return log_.run(); });
+  runtime::supervise(executor_, "full audit", [this] { return log_.run_audit(); });
   runtime::supervise(executor_, "workspaces", [this] { return workspaces_.run(); });
   context_.run();
   return ending_->clean() ? 0 : 1;

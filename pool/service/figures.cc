@@ -46,6 +46,13 @@ template <std::uint64_t LogFigures::*member>
 double log_figure(const Snapshot& snapshot) {
   return static_cast<double>(snapshot.log.*member);
 }
+template <std::int64_t AuditFigures::*member>
+double audit_figure(const Snapshot& snapshot) {
+  return static_cast<double>(snapshot.log.audit.*member);
+}
+double audit_age(const Snapshot& snapshot) {
+  return static_cast<double>(snapshot.log.audit.age.count());
+}
 double cut_age(const Snapshot& snapshot) {
   return std::chrono::duration<double>(snapshot.log.cut_age).count();
 }
@@ -118,6 +125,17 @@ constexpr std::array kGauges = {
     Figure{"storagepool_log_cut_age_seconds",
            "How long entries have waited for a transaction that writes, anywhere on the server, to end",
            cut_age},
+    Figure{"storagepool_log_audit_missing_events",
+           "Events that the log has, whose time has not passed, and that are not stored, by the full audit",
+           audit_figure<&AuditFigures::missing>},
+    Figure{"storagepool_log_audit_altered_events",
+           "Events that are stored otherwise than the log has them, by the full audit",
+           audit_figure<&AuditFigures::altered>},
+    Figure{"storagepool_log_audit_unlogged_events",
+           "Events that are stored, and the log has no entry of them, by the full audit",
+           audit_figure<&AuditFigures::unlogged>},
+    Figure{"storagepool_log_audit_age_seconds", "Since when a full audit has looked at all that was there",
+           audit_age},
     Figure{"storagepool_journal_waiting_events", "Events in the journal that are not in PostgreSQL yet",
            journal_amount<&journal::Statistics::waiting, &Amount::events>},
     Figure{"storagepool_journal_waiting_bytes", "Bytes of the events that are not in PostgreSQL yet",

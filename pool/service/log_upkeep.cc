@@ -29,6 +29,14 @@ constexpr std::chrono::milliseconds kGrowthTimeout{800};  // the operator waits 
 LogUpkeep::Log::Log(std::shared_ptr<const LogKey> given)
     : key(std::move(given)), sealer(key->signer.name(), std::span(&key->keys, 1), key->signer) {}
 
+LogUpkeep::LogUpkeep(Parts parts)
+    : parts_(std::move(parts)),
+      key_file_(parts_.key_file),
+      full_audit_({parts_.engine, parts_.database, parts_.has_schema,
+                   [this](Deadline deadline) { return checkpoint(deadline); }, [this] { return key(); },
+                   parts_.on_alarm, parts_.future}),
+      seen_(parts_.executor) {}
+
 bool LogUpkeep::look_at_key() {
   if (!key_file_.look()) return false;
   log_ = std::make_shared<Log>(key_file_.key());
@@ -138,7 +146,14 @@ void LogUpkeep::failed(const std::string& detail) {
 
 void LogUpkeep::stop() {
   stopped_ = true;
+  full_audit_.stop();
   seen_.notify_all();
+}
+
+LogFigures LogUpkeep::figures() const {
+  LogFigures now = figures_;
+  now.audit = full_audit_.figures(runtime::wall_now());
+  return now;
 }
 
 awaitable<std::optional<bool>> LogUpkeep::grows(std::uint64_t size, Deadline deadline) {

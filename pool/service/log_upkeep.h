@@ -22,6 +22,7 @@
 #include "pool/evidence/sealing/sealer.h"
 #include "pool/evidence/sealing/self_audit.h"
 #include "pool/ingest/recorded.h"
+#include "pool/service/log_audit.h"
 #include "pool/service/log_key_file.h"
 
 namespace storagepool::service {
@@ -33,6 +34,7 @@ struct LogFigures {
   std::uint64_t unchecked = 0;  // batches of this pod of which it did not see whether they got into the log
   std::uint64_t waiting = 0;    // for more entries, in grows()
   std::chrono::milliseconds cut_age{0};  // how long batches have waited for some transaction to end
+  AuditFigures audit{};
 };
 
 class LogUpkeep {
@@ -46,9 +48,9 @@ class LogUpkeep {
     std::function<bool()> has_schema;
     std::function<void(const evidence::Alarm&)> on_alarm;  // each time that it is found
     std::string key_file;
+    std::chrono::milliseconds future;  // how far ahead of its receipt an event's time may be
   };
-  explicit LogUpkeep(Parts parts)
-      : parts_(std::move(parts)), key_file_(parts_.key_file), seen_(parts_.executor) {}
+  explicit LogUpkeep(Parts parts);
 
   // Reads the file of the key. True when another is in force than before, from the next sealing on.
   bool look_at_key();
@@ -57,8 +59,9 @@ class LogUpkeep {
   // A batch was committed.
   void wrote(const ingest::Recorded& batch);
 
-  // Until `stop`.
+  // Both until `stop`: the sealing, and the full audit of what is stored.
   boost::asio::awaitable<void> run();
+  boost::asio::awaitable<void> run_audit() { return full_audit_.run(); }
   void stop();
 
   // What is committed, at most a second old, signed; no value without a key, before the first entry, or when
@@ -67,7 +70,8 @@ class LogUpkeep {
   // Waits until the log was seen with more entries than this, or until `deadline` or the stop: whether it
   // was. It is looked at every second meanwhile; no value where that could not be done.
   boost::asio::awaitable<std::optional<bool>> grows(std::uint64_t size, Deadline deadline);
-  const LogFigures& figures() const { return figures_; }
+  LogFigures figures() const;
+  const std::optional<evidence::AuditProgress>& full_audit() const { return full_audit_.progress(); }
 
   // What the operator keeps of the log is its floor from now on (admin_wire.h); the answer is about the
   // newest checkpoint, if it was asked for. The error says why there is none, or why that is no floor of this
@@ -109,6 +113,7 @@ class LogUpkeep {
 
   Parts parts_;
   LogKeyFile key_file_;
+  LogAudit full_audit_;
   std::shared_ptr<const LogKey> key_;  // that of the file, under the name of the log's epoch
   std::shared_ptr<Log> log_;
   evidence::SelfAudit audit_;

@@ -50,6 +50,27 @@ Response no_tile(const Request& request, const std::string& why) {
   return http::problem(ProblemKind::kNotFound, "there is no such tile: " + why, request.path);
 }
 
+// The pass that has ended last, and the one that is under way.
+void add_full_audit(nlohmann::ordered_json& body, const evidence::AuditProgress& progress) {
+  if (const auto& last = progress.last) {
+    body["last_full_audit"] = {{"from", 0},
+                               {"to", last->entries},
+                               {"began_at", runtime::format_timestamp(last->began)},
+                               {"at", runtime::format_timestamp(last->ended)},
+                               {"missing", last->missing},
+                               {"altered", last->altered},
+                               {"unlogged", last->unlogged},
+                               {"without_entry", last->without_batch}};
+  }
+  if (progress.phase == evidence::AuditProgress::Phase::kEnded) return;
+  body["full_audit"] = {{"from", progress.at},
+                        {"to", progress.size},
+                        {"began_at", runtime::format_timestamp(progress.began)},
+                        {"missing", progress.missing},
+                        {"altered", progress.altered()},
+                        {"unlogged", progress.unlogged}};
+}
+
 Response broken(const Request& request, const std::string& detail) {
   log::error("an event cannot be proven", {{"detail", detail}});
   return http::problem(ProblemKind::kNotProven, detail, request.path);
@@ -113,6 +134,7 @@ struct Routes {
         {"origin", now->origin}, {"vkeys", nlohmann::json::array()}, {"size", now->size}};
     if (const auto key = context.key()) body["vkeys"].push_back(key->signer.public_text());
     if (const auto cosigned = context.witnessed()) body["witnessed"] = cosigned->write();
+    if (const auto audit = context.full_audit()) add_full_audit(body, *audit);
     co_return json(200, body.dump());
   }
 

@@ -14,6 +14,7 @@
 #include "pool/common/http/router.h"
 #include "pool/common/tlog/checkpoint.h"
 #include "pool/common/tlog/note.h"
+#include "pool/evidence/auditing/progress.h"
 #include "pool/evidence/proving/log_key.h"
 #include "pool/evidence/proving/proving.h"
 #include "pool/reading/reading.h"
@@ -36,7 +37,9 @@ struct EvidenceContext {
   std::function<boost::asio::awaitable<std::optional<bool>>(std::uint64_t size, reading::Reader::Deadline)>
       grows;
   std::function<std::shared_ptr<const evidence::LogKey>()> key;  // null: there is none
-  recording::Recording& recording;                               // of what is done with the events
+  // How far the full audit has come, as far as the pod knows; no value: nothing has begun.
+  std::function<std::optional<evidence::AuditProgress>()> full_audit;
+  recording::Recording& recording;  // of what is done with the events
   recording::Destinations& destinations;
 };
 
