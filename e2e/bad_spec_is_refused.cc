@@ -103,7 +103,7 @@ const std::vector<BadSpec>& bad_specs() {
        {"spec.auth.mode is ServiceAccount", "allowed with issuer or audience: Paseto"}},
       {R"({"auth": {"serviceAccounts": []}})", {"spec.auth.serviceAccounts", "at least 1"}},
       {R"({"auth": {"serviceAccounts": [{"scopes": ["root"]}]}})",
-       {"scopes", "root", "read", "write", "admin", "hold", "sensitive"}},
+       {"scopes", "root", "read", "write", "admin", "hold", "sensitive", "verify", "export"}},
       {R"({"auth": {"serviceAccounts": [{"scopes": ["read"], "namespace": "A"}]}})",
        {"namespace of service accounts is A", "allowed: lower case letters"}},
       {R"({"auth": {"serviceAccounts": [{"scopes": ["read"], "workspaces": ["_x"]}]}})",

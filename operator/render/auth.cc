@@ -10,7 +10,8 @@ namespace {
 
 constexpr std::size_t kMaxServiceAccounts = 32;
 constexpr std::size_t kMaxWorkspaces = 32;
-constexpr std::array<std::string_view, 5> kScopes = {"read", "write", "admin", "hold", "sensitive"};
+constexpr std::array<std::string_view, 7> kScopes = {"read",      "write",  "admin", "hold",
+                                                     "sensitive", "verify", "export"};
 
 bool accepts_glob(std::string_view text, std::size_t longest, std::string_view also) {
   return made_of(text, longest,
@@ -45,8 +46,8 @@ ServiceAccounts read_accounts(const Json& object, const Identity& pool, const st
     accounts.name =
         fields.text("name", accepts_account, "1 to 253 lower case letters, digits, -, ., * and ?");
   }
-  accounts.scopes =
-      fields.texts("scopes", kScopes.size(), accepts_scope, "read, write, admin, hold and sensitive");
+  accounts.scopes = fields.texts("scopes", kScopes.size(), accepts_scope,
+                                 "read, write, admin, hold, sensitive, verify and export");
   if (fields.has("workspaces")) {
     accounts.workspaces = fields.texts(
         "workspaces", kMaxWorkspaces, accepts_place,

@@ -90,7 +90,7 @@ TEST(ReadAuth, EveryFieldOfAnEntryIsChecked) {
   };
   EXPECT_THAT(with("{}"), HasSubstr("spec.auth.serviceAccounts[0].scopes is missing"));
   EXPECT_THAT(with(R"({"scopes": []})"),
-              HasSubstr("a list of 1 to 5 of read, write, admin, hold and sensitive"));
+              HasSubstr("a list of 1 to 7 of read, write, admin, hold, sensitive, verify and export"));
   EXPECT_THAT(with(R"({"scopes": ["root"]})"), HasSubstr(R"(scopes is ["root"])"));
   EXPECT_THAT(with(R"({"scopes": ["read"], "namespace": "A"})"),
               HasSubstr("serviceAccounts[0].namespace is A; allowed: 1 to 63 lower case letters"));

@@ -35,7 +35,7 @@ struct Identity {
 struct ServiceAccounts {
   std::string name_space;
   std::string name;
-  std::vector<std::string> scopes;                     // read, write, admin, hold, sensitive
+  std::vector<std::string> scopes;                     // read, write, admin, hold, sensitive, verify, export
   std::optional<std::vector<std::string>> workspaces;  // globs, or _system; absent: everywhere
 };
 

@@ -36,7 +36,7 @@ ServiceAccountRule rule_of(const Json& given, const std::string& where) {
                           http::no_access()};
   for (const std::string& scope : texts_in(given, "scopes", where)) {
     if (!add_scope(rule.access, scope))
-      throw Unusable(where + "scopes holds another word than read, write, admin, hold and sensitive");
+      throw Unusable(where + "scopes holds another word than " + std::string(kScopes));
   }
   if (!given.contains("workspaces")) return rule;
   rule.access.workspaces = texts_in(given, "workspaces", where);

@@ -4,6 +4,7 @@
 #include <memory>
 #include <utility>
 
+#include "pool/auth/scopes.h"
 #include "pool/common/runtime/clock.h"
 
 namespace storagepool::auth {
@@ -16,8 +17,8 @@ constexpr unsigned kForbiddenStatus = 403;
 // The authority that signed it says who may come in; what its holder may do besides, a token says.
 http::Access of_certificate(const std::string& name) {
   http::Access access = http::no_access();
-  access.read = true;
-  access.write = true;
+  add_scope(access, "read");
+  add_scope(access, "write");
   access.subject = "certificate:" + name;  // no token's
   return access;
 }
@@ -95,8 +96,8 @@ tl::expected<http::Access, Refusal> Authenticator::admit_token(std::string_view 
   if (auto named = named_.find(digest, now.steady)) return std::move(*named);
   const bool both = both_.holds(digest, now.steady);
   http::Access access = http::no_access();
-  access.read = readers_.holds(digest, now.steady) || both;
-  access.write = writers_.holds(digest, now.steady) || both;
+  if (readers_.holds(digest, now.steady) || both) add_scope(access, "read");
+  if (writers_.holds(digest, now.steady) || both) add_scope(access, "write");
   if (!access.read && !access.write) return tl::unexpected(Refusal::kInvalidToken);
   return access;
 }

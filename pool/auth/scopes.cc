@@ -12,11 +12,13 @@ constexpr std::size_t kMaxNameBytes = 40;  // of a workspace
 }  // namespace
 
 bool add_scope(http::Access& access, std::string_view scope) {
-  if (scope == "read") return access.read = true;
+  if (scope == "read") return access.read = access.verify = access.take_all = true;
   if (scope == "write") return access.write = true;
   if (scope == "admin") return access.admin = true;
   if (scope == "hold") return access.hold = true;
   if (scope == "sensitive") return access.sensitive = true;
+  if (scope == "verify") return access.verify = true;
+  if (scope == "export") return access.take_all = true;
   return false;
 }
 

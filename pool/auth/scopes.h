@@ -1,8 +1,8 @@
 // What a token gives, as the words and lists that tokens of every mode write: the scopes `read`, `write`,
-// `admin` (drop workspaces), `hold` (place and release legal holds) and `sensitive` (what events marked
-// is_sensitive hold), and the places that it is confined to: names of workspaces, globs of them, and
-// `_system`, the system database, that is /api/v1/audit/…; no workspace has that name and no glob stands for
-// it.
+// `admin` (drop workspaces), `hold` (place and release legal holds), `sensitive` (what events marked
+// is_sensitive hold), `verify` (what proves events) and `export` (take all of them), both of which `read`
+// contains; and the places that it is confined to: names of workspaces, globs of them, and `_system`, the
+// system database, that is /api/v1/audit/…; no workspace has that name and no glob stands for it.
 #pragma once
 
 #include <cstddef>
@@ -14,6 +14,8 @@
 
 namespace storagepool::auth {
 
+// As errors list them.
+inline constexpr std::string_view kScopes = "read, write, admin, hold, sensitive, verify and export";
 inline constexpr std::string_view kSystemPlace = "_system";
 inline constexpr std::size_t kMaxPlaces = 64;  // in one list
 

@@ -49,6 +49,21 @@ TEST(AddScope, EachGivesOneThing) {
   EXPECT_TRUE(access.read && access.write);
 }
 
+TEST(AddScope, ReadContainsVerifyAndExport) {
+  http::Access reader = http::no_access();
+  EXPECT_FALSE(reader.verify || reader.take_all);
+  EXPECT_TRUE(add_scope(reader, "read"));
+  EXPECT_TRUE(reader.verify && reader.take_all);
+  http::Access verifier = http::no_access();
+  EXPECT_TRUE(add_scope(verifier, "verify"));
+  EXPECT_TRUE(verifier.verify);
+  EXPECT_FALSE(verifier.read || verifier.take_all);
+  http::Access exporter = http::no_access();
+  EXPECT_TRUE(add_scope(exporter, "export"));
+  EXPECT_TRUE(exporter.take_all);
+  EXPECT_FALSE(exporter.read || exporter.verify);
+}
+
 TEST(MayGoTo, EverywhereOrWhereTheListSays) {
   http::Access access;
   EXPECT_TRUE(may_go_to(access, ""));

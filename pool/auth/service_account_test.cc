@@ -306,7 +306,8 @@ TEST(AccessFileText, SaysWhatMakesItUnusable) {
   EXPECT_EQ(second({{"name", 1}}), "serviceAccounts[1].name is no text that is not empty");
   EXPECT_EQ(second({{"scopes", "read"}}), "serviceAccounts[1].scopes is no list of texts");
   EXPECT_EQ(second({{"scopes", {"root"}}}),
-            "serviceAccounts[1].scopes holds another word than read, write, admin, hold and sensitive");
+            "serviceAccounts[1].scopes holds another word than "
+            "read, write, admin, hold, sensitive, verify and export");
   EXPECT_THAT(second({{"workspaces", {"A"}}}),
               HasSubstr("serviceAccounts[1].workspaces holds what is neither"));
   for (const char* text : {"", "null", "[]", "{", R"({"issuer":"a","issuer":"b"})"}) {

@@ -78,8 +78,7 @@ tl::expected<http::Access, std::string> parse_grant(std::string_view text) {
   }
   const bool confined = std::count(text.begin(), text.end(), ':') > 0;
   if (!take_scopes(take_until(':', text), access)) {
-    return tl::unexpected(
-        std::string("the scopes are read, write, admin, hold and sensitive, separated by commas"));
+    return tl::unexpected("the scopes are " + std::string(kScopes) + ", separated by commas");
   }
   if (confined && !take_places(text, access)) {
     return tl::unexpected(

@@ -96,7 +96,8 @@ TEST(ParseNamedTokens, ReportWhatIsAmissByItsLineOnly) {
   for (const char* bad :
        {" a", " a:", " a::team-a", " a:root", " a:read,,write", " a:read write", " a:Read"}) {
     EXPECT_EQ(named(token + bad),
-              "line 1: the scopes are read, write, admin, hold and sensitive, separated by commas")
+              "line 1: the scopes are read, write, admin, hold, sensitive, verify and export, "
+              "separated by commas")
         << bad;
   }
   std::string many = " a:read:";

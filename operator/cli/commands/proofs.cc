@@ -201,8 +201,8 @@ tl::expected<std::string, std::string> Verifier::proof(std::string_view text) {
   }
   if (found->head.empty()) {
     return tl::unexpected(
-        std::string("the log has the entry, but what it is of was not shown: the event is sensitive, and "
-                    "the proof was asked for without the scope that reads it"));
+        std::string("the log has the entry, but what it is of was not shown: the proof was asked for "
+                    "without the scope read or, of a sensitive event, sensitive"));
   }
   verdict_.size = std::max(verdict_.size, found->size);
   return std::move(found->head);

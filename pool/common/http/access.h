@@ -15,6 +15,8 @@ struct Access {
   bool admin = false;     // may drop workspaces
   bool hold = true;       // may place and release legal holds
   bool sensitive = true;  // is shown what events marked is_sensitive hold
+  bool verify = true;     // may ask for what proves events, without reading them
+  bool take_all = true;   // may export and follow all events
   bool figures = false;   // of the connection pool; only of requests to their paths (pool/auth/auth.h)
   bool known = false;     // told apart from others
   std::string subject;    // who sent it, as far as its token says; "" when it does not
@@ -29,6 +31,8 @@ inline Access no_access() {
   access.write = false;
   access.hold = false;
   access.sensitive = false;
+  access.verify = false;
+  access.take_all = false;
   access.known = true;
   return access;
 }

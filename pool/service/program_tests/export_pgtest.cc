@@ -223,6 +223,53 @@ TEST_F(ExportTest, TheHeaderOfAProxyCountsOnlyWhereNobodyIsToldApart) {
   EXPECT_EQ(answer.at("export_metadata").at("exported_by"), "auditor");
 }
 
+TEST_F(ExportTest, WhoIsToVerifyOrToExportMayDoJustThat) {
+  const auto token_of = [](const std::string& name) { return name + "-0123456789abcdef0123456789abcdef"; };
+  std::string lines;
+  for (const std::string name : {"verify", "export", "read", "write"})
+    lines += token_of(name) + " " + name + ":" + name + "\n";
+  pod_.write("auth/tokens", lines);
+  start({"--auth-mode=Token"});
+  pod_.token = token_of("write");
+  const std::string id = create("c-1");
+  ASSERT_TRUE(eventually([&] { return pod_.metric("storagepool_log_size") >= 1; }));
+  const std::string log = "/api/v1/audit/log/";
+  const std::string proof = kEvents + "/" + id + "/proof";
+  const auto status = [&](const std::string& name, const std::string& method, const std::string& path) {
+    pod_.token = token_of(name);
+    return pod_.api(method, path, method == "POST" ? R"({"correlation_id":"c-1"})" : "").status;
+  };
+  for (const auto& [method, path] : {std::pair{"GET", log + "checkpoint"},
+                                     {"GET", log + "status"},
+                                     {"GET", log + "tile/0/000.p/1"},
+                                     {"POST", std::string("/api/v1/audit/verify-chain")},
+                                     {"GET", proof}}) {
+    EXPECT_EQ(status("verify", method, path), 200U) << path;
+    EXPECT_EQ(status("read", method, path), 200U) << path;
+    EXPECT_EQ(status("export", method, path), 403U) << path;
+    EXPECT_EQ(status("write", method, path), 403U) << path;
+  }
+  for (const std::string path : {"/api/v1/audit/export", "/api/v1/audit/feed?from=earliest"}) {
+    EXPECT_EQ(status("export", "GET", path), 200U) << path;
+    EXPECT_EQ(status("read", "GET", path), 200U) << path;
+    EXPECT_EQ(status("verify", "GET", path), 403U) << path;
+    EXPECT_EQ(status("write", "GET", path), 403U) << path;
+  }
+  for (const std::string& path : {kEvents, kEvents + "/" + id}) {
+    EXPECT_EQ(status("verify", "GET", path), 403U) << path;
+    EXPECT_EQ(status("export", "GET", path), 403U) << path;
+  }
+  const auto extra_of = [&](const std::string& name) {
+    pod_.token = token_of(name);
+    const std::string text = pod_.api("GET", proof).body;
+    const std::size_t begin = text.find("extra ") + 6;
+    return encoding::decode_base64(text.substr(begin, text.find('\n', begin) - begin)).value().size();
+  };
+  constexpr std::size_t kEntryBytes = 67;
+  EXPECT_EQ(extra_of("verify"), kEntryBytes) << "and nothing that the event says";
+  EXPECT_GT(extra_of("read"), kEntryBytes);
+}
+
 TEST_F(ExportTest, RefusesWhatItDoesNotTake) {
   start_with_token();
   create("c-1");

@@ -39,16 +39,16 @@ const std::map<std::string, Scopes>& scopes_of_operations() {
       {"GET /api/v1/audit/events", {"read"}},
       {"POST /api/v1/audit/events/batch", {"write"}},
       {"GET /api/v1/audit/events/{event_id}", {"read"}},
-      {"GET /api/v1/audit/events/{event_id}/proof", {"read"}},
-      {"GET /api/v1/audit/feed", {"read"}},
-      {"GET /api/v1/audit/log/checkpoint", {"read"}},
-      {"GET /api/v1/audit/log/tile/{tile}", {"read"}},
-      {"GET /api/v1/audit/log/status", {"read"}},
-      {"GET /api/v1/audit/export", {"read"}},
-      {"POST /api/v1/audit/verify-chain", {"read"}},
+      {"GET /api/v1/audit/events/{event_id}/proof", {"read", "verify"}},
+      {"GET /api/v1/audit/feed", {"read", "export"}},
+      {"GET /api/v1/audit/log/checkpoint", {"read", "verify"}},
+      {"GET /api/v1/audit/log/tile/{tile}", {"read", "verify"}},
+      {"GET /api/v1/audit/log/status", {"read", "verify"}},
+      {"GET /api/v1/audit/export", {"read", "export"}},
+      {"POST /api/v1/audit/verify-chain", {"read", "verify"}},
       {"DELETE /api/v1/audit/events/{event_id}/data", {"admin"}},
       {"POST /api/v1/audit/legal-hold", {"hold"}},
-      {"GET /api/v1/audit/legal-hold", {"read"}},
+      {"GET /api/v1/audit/legal-hold", {"read", "hold"}},
       {"DELETE /api/v1/audit/legal-hold/{correlation_id}", {"hold"}},
       {"POST /api/v1/workspaces/{workspace}/audit/events", {"write"}},
       {"GET /api/v1/workspaces/{workspace}/audit/events", {"read"}},
@@ -56,7 +56,7 @@ const std::map<std::string, Scopes>& scopes_of_operations() {
       {"GET /api/v1/workspaces/{workspace}/audit/events/{event_id}", {"read"}},
       {"DELETE /api/v1/workspaces/{workspace}/audit/events/{event_id}/data", {"admin"}},
       {"POST /api/v1/workspaces/{workspace}/audit/legal-hold", {"hold"}},
-      {"GET /api/v1/workspaces/{workspace}/audit/legal-hold", {"read"}},
+      {"GET /api/v1/workspaces/{workspace}/audit/legal-hold", {"read", "hold"}},
       {"DELETE /api/v1/workspaces/{workspace}/audit/legal-hold/{correlation_id}", {"hold"}},
       {"GET /api/v1/workspaces", {"read"}},
       {"GET /api/v1/workspaces/{workspace}", {"read"}},
@@ -86,9 +86,10 @@ class DataStorageScopesTest : public testing::ProgramTest {
   void begin() {
     server_->superuser("ALTER ROLE app CREATEDB");
     std::string lines;
-    for (const char* line : {"read:read", "write:write", "admin:admin", "hold:hold", "sensitive:sensitive",
-                             "all:read,write,admin,hold,sensitive", "reader:read,write,admin,hold",
-                             "confined:read,write,admin,hold,sensitive:elsewhere"}) {
+    for (const char* line :
+         {"read:read", "write:write", "admin:admin", "hold:hold", "sensitive:sensitive", "verify:verify",
+          "export:export", "all:read,write,admin,hold,sensitive", "reader:read,write,admin,hold",
+          "confined:read,write,admin,hold,sensitive:elsewhere"}) {
       const std::string text = line;
       lines += token_of(text.substr(0, text.find(':'))) + " " + text + "\n";
     }
@@ -116,7 +117,7 @@ TEST_F(DataStorageScopesTest, EachOperationTakesItsScopesAndNoOther) {
     const auto found = scopes_of_operations().find(name);
     ASSERT_NE(found, scopes_of_operations().end()) << name << " is new: which scopes does it take?";
     EXPECT_EQ(call("", operation).status, 401U) << name;
-    for (const std::string scope : {"sensitive", "read", "write", "hold", "admin"}) {
+    for (const std::string scope : {"sensitive", "verify", "export", "read", "write", "hold", "admin"}) {
       const HttpResponse answer = call(scope, operation);
       const bool refused = answer.status == 403 || answer.status == 401;
       EXPECT_EQ(refused, !found->second.contains(scope))

@@ -106,8 +106,10 @@ awaitable<std::optional<ShownLog>> shown_log(const EvidenceContext& context) {
   co_return ShownLog{*std::move(note), *std::move(checkpoint), std::move(key)};
 }
 
-std::optional<Response> refuse(const EvidenceContext& context, const Request& request) {
-  if (!request.access.read) return auth::forbidden(request, "read");
+std::optional<Response> refuse(const EvidenceContext& context, const Request& request, Needs needs) {
+  const bool verifies = needs == Needs::kVerify;
+  if (!(verifies ? request.access.verify : request.access.take_all))
+    return auth::forbidden(request, verifies ? "verify" : "export");
   if (!auth::may_go_to(request.access, "")) return auth::forbidden_place(request, "");
   if (context.away()) return postgres_away(request);
   return std::nullopt;
@@ -119,13 +121,13 @@ struct Routes {
   EvidenceContext context;
 
   awaitable<Response> checkpoint(Request& request) const {
-    if (auto refusal = refuse(context, request)) co_return std::move(*refusal);
+    if (auto refusal = refuse(context, request, Needs::kVerify)) co_return std::move(*refusal);
     const auto note = co_await context.checkpoint(context.deadline());
     co_return note ? text(note->write()) : no_log(request);
   }
 
   awaitable<Response> status(Request& request) const {
-    if (auto refusal = refuse(context, request)) co_return std::move(*refusal);
+    if (auto refusal = refuse(context, request, Needs::kVerify)) co_return std::move(*refusal);
     const auto note = co_await context.checkpoint(context.deadline());
     if (!note) co_return no_log(request);
     const auto now = tlog::Checkpoint::read(note->text);
@@ -140,7 +142,7 @@ struct Routes {
 
   // What a checkpoint has shown once stays the same.
   awaitable<Response> tile(Request& request) const {
-    if (auto refusal = refuse(context, request)) co_return std::move(*refusal);
+    if (auto refusal = refuse(context, request, Needs::kVerify)) co_return std::move(*refusal);
     const auto tile = tlog::Tile::read(request.parameters["tile"]);
     if (!tile) co_return no_tile(request, tile.error());
     const auto deadline = context.deadline();
@@ -166,7 +168,7 @@ struct Routes {
     const auto event_id = event::parse_uuid(given);
     if (!event_id)
       co_return invalid({{"event_id", "got " + event::quoted(given) + "; allowed: a UUID"}}, request);
-    if (auto refusal = refuse(context, request)) co_return std::move(*refusal);
+    if (auto refusal = refuse(context, request, Needs::kVerify)) co_return std::move(*refusal);
     const auto deadline = context.deadline();
     const auto found = co_await context.reader.get(context.database, *event_id, deadline);
     if (!found) co_return failed(found.error(), request);
@@ -210,7 +212,8 @@ struct Routes {
     if (!proof) co_return failed(proof.error(), request);
     evidence::HeadWriter heads;
     proof->extra = place->entry;
-    if (request.access.sensitive || !event.is_sensitive) proof->extra += heads.write(event);
+    if (request.access.read && (request.access.sensitive || !event.is_sensitive))
+      proof->extra += heads.write(event);
     co_return text(proof->write());
   }
 };

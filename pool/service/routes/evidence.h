@@ -53,8 +53,10 @@ struct ShownLog {
   std::shared_ptr<const evidence::LogKey> key;
 };
 boost::asio::awaitable<std::optional<ShownLog>> shown_log(const EvidenceContext& context);
-// To who may not read the system database, or while PostgreSQL cannot be read.
-std::optional<http::Response> refuse(const EvidenceContext& context, const http::Request& request);
+enum class Needs { kVerify, kExport };  // the scope of that name
+// To who has not the scope in the system database, or while PostgreSQL cannot be read.
+std::optional<http::Response> refuse(const EvidenceContext& context, const http::Request& request,
+                                     Needs needs);
 
 // What `context` refers to must outlive the router's server.
 void add_evidence_routes(http::Router& router, EvidenceContext context);

@@ -96,7 +96,8 @@ struct Routes : AtPlace {
     const std::int64_t limit = integer(request, "limit", kDefaultLimit, 1, kMaxLimit, errors);
     const std::int64_t offset = integer(request, "offset", 0, 0, evidence::kMaxHolds, errors);
     if (!errors.empty()) co_return invalid(errors, request);
-    auto there = co_await find(request, request.access.read, "read");
+    const bool allowed = request.access.read || request.access.hold;
+    auto there = co_await find(request, allowed, "read");
     if (!there) co_return std::move(there.error());
     const auto found = co_await at<evidence::Holds>(*there, [&](postgres::Connection& connection) {
       return evidence::list_holds(connection, limit, offset, context.deadline());

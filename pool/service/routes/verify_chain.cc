@@ -246,7 +246,7 @@ struct Route {
     TextMembers given(request.body);
     const std::string correlation_id = given.take("correlation_id", kMaxCorrelationId);
     if (!given.errors().empty()) co_return invalid(given.errors(), request);
-    if (auto refusal = refuse(context, request)) co_return std::move(*refusal);
+    if (auto refusal = refuse(context, request, Needs::kVerify)) co_return std::move(*refusal);
     const auto place = at_once.enter();
     if (!place) co_return AtOnce::full(request);
     auto log = co_await shown_log(context);
