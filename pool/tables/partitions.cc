@@ -3,6 +3,7 @@
 #include <algorithm>
 #include <charconv>
 
+#include "pool/tables/guards.h"
 #include "pool/tables/legal_holds.h"
 #include "pool/tables/retention.h"
 
@@ -23,6 +24,7 @@ BEGIN ISOLATION LEVEL READ COMMITTED;
 SET LOCAL statement_timeout = 0;
 SET LOCAL lock_timeout = '150ms';
 SET LOCAL idle_in_transaction_session_timeout = '10s';
+SET LOCAL storagepool.maintenance = 'on';
 SELECT pg_try_advisory_xact_lock(8318198472447784051)::int)sql";
 
 constexpr std::string_view kExisting = R"sql(
@@ -78,7 +80,7 @@ class Pass {
       if (!plan) co_return tl::unexpected(plan.error());
       const std::optional<PartitionPlan>& todo = *plan;
       if (!todo) co_return Done();
-      if (todo->create.empty()) co_return co_await rollback();
+      if (todo->create.empty()) co_return co_await guard();
       const year_month month = todo->create.front();
       const auto going_on = co_await create(month);
       if (!going_on) co_return tl::unexpected(going_on.error());
@@ -181,6 +183,23 @@ class Pass {
       result_.moved += events;
     }
     co_return co_await finished(std::move(attached), name);
+  }
+
+  // In the open transaction and further ones, a partition in each, so that nobody waits for long.
+  awaitable<Done> guard() {
+    for (;;) {
+      const auto found = co_await execute(std::string(kFindUnguarded));
+      if (!found) co_return tl::unexpected(found.error());
+      if (found->rows.empty()) co_return co_await rollback();
+      const std::string name = found->rows[0].at(0).value_or("");
+      auto made = co_await execute(guard_partition(name) + "; COMMIT");
+      const auto done = co_await finished(std::move(made), name);
+      if (!done) co_return tl::unexpected(done.error());
+      if (!*done) co_return Done();
+      const auto locked = co_await lock();
+      if (!locked) co_return tl::unexpected(locked.error());
+      if (!*locked) co_return Done();
+    }
   }
 
   awaitable<Done> drop_expired() {

@@ -6,6 +6,8 @@
 #include <string>
 #include <utility>
 
+#include "pool/tables/guards.h"
+
 namespace storagepool::tables {
 namespace {
 
@@ -25,7 +27,7 @@ using boost::asio::awaitable;
 // - term: without the longest one, which is the default: events of that end with their month.
 // audit_event_ids: BRIN, because it is asked by time only when a month is dropped.
 // audit_batches: one row for each commit, never updated, whose entries are hashes, which do not compress.
-constexpr std::array<Migration, 7> kMigrations = {{
+constexpr std::array<Migration, 8> kMigrations = {{
     {1, "audit events", R"sql(
 CREATE TABLE audit_events (
   event_id          uuid NOT NULL,
@@ -183,6 +185,7 @@ CREATE TABLE audit_progress (
 COMMENT ON TABLE audit_progress IS
   'how far the full audit has come, authenticated by a key that is not in this database';
 )sql"},
+    {8, "guards against accidents", kMakeGuards},
 }};
 
 // The key of the advisory lock: "sp-schem" in ASCII, so that it can be told from others in pg_locks.

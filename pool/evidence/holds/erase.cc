@@ -3,6 +3,7 @@
 #include <vector>
 
 #include "pool/evidence/holds/transaction.h"
+#include "pool/tables/guards.h"
 #include "pool/tables/legal_holds.h"
 
 namespace storagepool::evidence {
@@ -21,7 +22,8 @@ boost::asio::awaitable<tl::expected<Erased, postgres::Error>> erase_payload(post
   std::vector<postgres::Parameter> parameters{
       event.event_id, runtime::format_timestamp(event.event_timestamp), event.event_data, event.error_message,
       event::write_erasure(erasure)};
-  const auto done = co_await under_lock(connection, tables::kHoldsStay, sql, std::move(parameters), deadline);
+  const std::string lock = std::string(tables::kMaintains) + "; " + tables::kHoldsStay;
+  const auto done = co_await under_lock(connection, lock, sql, std::move(parameters), deadline);
   if (!done) co_return tl::unexpected(done.error());
   if (done->rows.empty() || !done->rows[0].at(0)) co_return Erased::kChanged;
   if (done->rows[0].at(0) == "1") co_return Erased::kHeld;

@@ -13,7 +13,7 @@
 
 namespace storagepool::evidence {
 
-// `lock`: a LOCK statement, which waits for 10 s at most.
+// `lock`: a LOCK statement, and settings of the transaction before it, which waits for 10 s at most.
 boost::asio::awaitable<tl::expected<postgres::Result, postgres::Error>> under_lock(
     postgres::Connection& connection, std::string lock, std::string sql,
     std::vector<postgres::Parameter> parameters, postgres::Deadline deadline);

@@ -5,6 +5,7 @@
 
 #include "pool/common/runtime/check.h"
 #include "pool/evidence/proving/columns.h"
+#include "pool/tables/guards.h"
 
 namespace storagepool::evidence {
 namespace {
@@ -210,8 +211,9 @@ class Sealer::Pass {
   // New batches get the next incarnation, as do those that were written here since the dump was restored.
   awaitable<Done> close(LogState state, std::int64_t incarnation, std::uint64_t closed_after) {
     const std::int64_t next = std::max(state.incarnation, incarnation) + 1;
-    const auto locked = co_await execute(kCloseOff);
+    auto locked = co_await execute(kCloseOff);
     if (!locked && is_in_the_way(locked.error()) && connection_.usable()) co_return co_await end(Did::kBusy);
+    if (locked) locked = co_await execute(tables::kMaintains);
     if (!locked) co_return tl::unexpected(locked.error());
     auto of = numbers(incarnation, closed_after, next);
     const auto moved = co_await query(kMoveBatches, std::move(of));

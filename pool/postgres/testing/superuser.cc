@@ -10,9 +10,13 @@ Superuser::Superuser(const std::filesystem::path& socket_folder, std::uint16_t p
                      const std::string& database)
     : connection_(nullptr, &PQfinish) {
   const std::string port_text = std::to_string(port);
-  const std::array<const char*, 5> keys = {"host", "port", "dbname", "user", nullptr};
-  const std::array<const char*, 5> values = {socket_folder.c_str(), port_text.c_str(), database.c_str(),
-                                             kSuperuser, nullptr};
+  const std::array<const char*, 6> keys = {"host", "port", "dbname", "user", "options", nullptr};
+  const std::array<const char*, 6> values = {socket_folder.c_str(),
+                                             port_text.c_str(),
+                                             database.c_str(),
+                                             kSuperuser,
+                                             "-c storagepool.maintenance=on",
+                                             nullptr};
   connection_.reset(PQconnectdbParams(keys.data(), values.data(), 0));
   if (PQstatus(connection_.get()) != CONNECTION_OK) fail(PQerrorMessage(connection_.get()));
 }

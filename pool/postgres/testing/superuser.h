@@ -1,5 +1,5 @@
-// The superuser of a test server, over a blocking libpq connection of its own, private to this folder. Throws
-// std::runtime_error with the server's words.
+// The superuser of a test server, over a blocking libpq connection of its own, private to this folder, past
+// the guards of pool/tables/guards.h. Throws std::runtime_error with the server's words.
 #pragma once
 
 #include <cstdint>
