@@ -73,6 +73,14 @@ void Driver::give_back(ConnectionId id, const postgres::Connection& session) {
     spawn(strand, std::move(work));
     return;
   }
+  if (usable && !doubts_.empty() && !asking_) {
+    const Entry& sound = entry(id);
+    auto work = ask(id, sound.session);
+    const auto strand = sound.strand;
+    lock.unlock();
+    spawn(strand, std::move(work));
+    return;
+  }
   if (usable && core_.release_idle(now, id)) {
     set_timer();
     return;
@@ -157,6 +165,7 @@ void Driver::remove_dead_candidates(TimePoint now, std::string_view database) {
 void Driver::set_timer() {
   TimePoint next = core_.next_timer().value_or(TimePoint::max());
   if (core_.any_idle()) next = std::min(next, sweep_at_);
+  if (const auto doubted = doubts_.next()) next = std::min(next, *doubted);
   if (shut_ || next >= timer_at_) return;  // an early tick does no harm
   timer_at_ = next;
   timer_.expires_at(next);
@@ -174,6 +183,7 @@ void Driver::on_timer() {
   const bool sweeps = sweep_at_ <= now;
   if (sweeps) sweep_at_ = now + kSweepPeriod;
   core_.tick(now);
+  let_go(doubts_.expire(now));
   settle(std::move(lock));
   if (sweeps) sweep();
 }

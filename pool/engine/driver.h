@@ -33,6 +33,7 @@
 
 #include "pool/common/runtime/clock.h"
 #include "pool/engine/core/core.h"
+#include "pool/engine/doubts.h"
 #include "pool/engine/engine.h"
 #include "pool/engine/spin_mutex.h"
 #include "pool/postgres/connect.h"
@@ -81,6 +82,7 @@ class Driver : public std::enable_shared_from_this<Driver> {
   };
   class Waiting;
   class Milestone;
+  class Asking;
 
   // Ends every change of the core: carries out its actions and sets the timer, then wakes who was answered
   // and starts the I/O with the mutex free. Once shut down, only answers those who gave an order.
@@ -106,6 +108,11 @@ class Driver : public std::enable_shared_from_this<Driver> {
   boost::asio::awaitable<void> roll_back(ConnectionId id, std::shared_ptr<postgres::Session> session);
   boost::asio::awaitable<void> close(ConnectionId id, std::shared_ptr<postgres::Session> session);
   tl::expected<postgres::ConnectOptions, postgres::Error> connect_options(const std::string& database) const;
+  boost::asio::awaitable<void> ask(ConnectionId id, std::shared_ptr<postgres::Session> session);
+  // Has the session end at the server what is in doubt, unless another is at it. False when it broke over it.
+  boost::asio::awaitable<bool> settle_doubts(postgres::Session& session, TimePoint deadline);
+  void doubt(int backend, ConnectionId token);
+  void let_go(const std::vector<ConnectionId>& tokens);
   // Starts a coroutine of the engine's own on `strand`, and lives until it has ended.
   void spawn(const boost::asio::any_io_executor& strand, boost::asio::awaitable<void> work);
   void tell_lost();
@@ -121,6 +128,8 @@ class Driver : public std::enable_shared_from_this<Driver> {
   std::vector<Waiting*> waiting_;   // by the low half of the waiter's id
   Waiting* first_ready_ = nullptr;  // answered and suspended, in this order
   Waiting* last_ready_ = nullptr;
+  Doubts doubts_;
+  bool asking_ = false;               // a session asks after them
   std::list<Milestone*> milestones_;  // what is waited for by those who give orders
   std::uint64_t limits_ = 1;          // counts the changes of settings
   std::uint64_t resumes_ = 0;

@@ -1,11 +1,16 @@
 // The coroutines of the driver: everything that waits for a server.
+#include <algorithm>
 #include <chrono>
 #include <exception>
+#include <iterator>
+#include <optional>
 #include <utility>
+#include <vector>
 
 #include <boost/asio/co_spawn.hpp>
 
 #include "pool/common/runtime/clock.h"
+#include "pool/engine/backends.h"
 #include "pool/engine/driver.h"
 #include "pool/postgres/disposition.h"
 
@@ -53,11 +58,19 @@ std::string Driver::commit_level(const settings::Settings& settings) {
 asio::awaitable<void> Driver::open(ConnectionId id, std::string database, asio::any_io_executor strand) {
   tl::expected<std::unique_ptr<postgres::Session>, postgres::Error> session = tl::unexpected(postgres::Error{
       ErrorClass::kOther, "", "", "connecting to " + database + ": out of descriptors or memory"});
+  bool sound = true;
+  int orphan = 0;
   try {
     const auto options = connect_options(database);
     if (options) {
       const TimePoint deadline = runtime::steady_now() + in_force().connect_timeout;
       session = co_await postgres::connect(strand, *options, deadline);
+      if (session) sound = co_await settle_doubts(**session, deadline);
+      if (!sound) {
+        if ((*session)->cut_off()) orphan = (*session)->backend();
+        if ((*session)->lost()) tell_lost();
+        co_await (*session)->close(runtime::steady_now() + postgres::kLetGoTimeout);
+      }
     } else {
       session = tl::unexpected(options.error());
     }
@@ -66,11 +79,14 @@ asio::awaitable<void> Driver::open(ConnectionId id, std::string database, asio::
   }
   Lock lock(mutex_);
   if (shut_) co_return;
-  if (session) {
+  if (session && sound) {
     const auto index = static_cast<std::uint32_t>(id);
     if (index >= entries_.size()) entries_.resize(index + 1);
     entries_[index] = {.id = id, .session = std::move(*session), .strand = strand};
     core_.opened(now(), id);
+  } else if (session) {
+    if (orphan != 0) doubt(orphan, 0);
+    core_.open_failed(now(), id, {.detail = "connecting to " + database + ": the connection was lost"});
   } else {
     core_.open_failed(now(), id, open_failure(session.error()));
   }
@@ -127,11 +143,85 @@ asio::awaitable<void> Driver::roll_back(ConnectionId id, std::shared_ptr<postgre
 }
 
 asio::awaitable<void> Driver::close(ConnectionId id, std::shared_ptr<postgres::Session> session) {
-  co_await session->close(runtime::steady_now() + postgres::kLetGoTimeout);
+  const int backend = session->backend();
+  const bool cut_off = session->cut_off();
+  const bool ended = co_await session->close(runtime::steady_now() + postgres::kLetGoTimeout);
   Lock lock(mutex_);
   if (shut_) co_return;
-  core_.closed(now(), id);
+  if (backend != 0 && cut_off) {
+    doubt(backend, id);
+  } else {
+    if (backend != 0 && !ended) doubt(backend, 0);
+    core_.closed(now(), id);
+  }
   settle(std::move(lock));
+}
+
+// Tokens that are kept must not keep the session out that asks after what they are kept for.
+void Driver::doubt(int backend, ConnectionId token) {
+  if (!doubts_.add(now(), backend, token) && token != 0) core_.closed(now(), token);
+  // Also where a token is free: it may be the system database's alone.
+  const ConnectionId spared = doubts_.tokens() == core_.sockets() ? doubts_.give_up_one() : 0;
+  if (spared != 0) core_.closed(now(), spared);
+}
+
+void Driver::let_go(const std::vector<ConnectionId>& tokens) {
+  for (const ConnectionId token : tokens) core_.closed(now(), token);
+}
+
+// Before it is anybody else's.
+asio::awaitable<void> Driver::ask(ConnectionId id, std::shared_ptr<postgres::Session> session) {
+  co_await settle_doubts(*session, runtime::steady_now() + kRollbackTimeout);
+  const bool usable = session->usable();
+  const bool lost = session->lost();
+  Lock lock(mutex_);
+  if (shut_) {
+    const auto dropped = std::move(entry(id).session);
+    lock.unlock();
+    co_return;
+  }
+  if (lost) core_.doubt(now());
+  core_.release(now(), id, usable);
+  settle(std::move(lock));
+  if (lost) tell_lost();
+}
+
+class Driver::Asking {
+ public:
+  explicit Asking(Driver& driver) : driver_(driver) { driver_.asking_ = true; }
+  ~Asking() {
+    const Lock lock(driver_.mutex_);
+    driver_.asking_ = false;
+  }
+  Asking(const Asking&) = delete;
+  Asking& operator=(const Asking&) = delete;
+
+ private:
+  Driver& driver_;
+};
+
+asio::awaitable<bool> Driver::settle_doubts(postgres::Session& session, TimePoint deadline) {
+  std::vector<int> doubted;
+  std::vector<int> asked;
+  std::optional<Asking> asking;
+  {
+    const Lock lock(mutex_);
+    if (doubts_.empty() || asking_) co_return true;
+    asking.emplace(*this);
+    doubted = doubts_.backends();
+    // Another server counts from anew: what serves a session of ours is not what is in doubt.
+    std::ranges::copy_if(doubted, std::back_inserter(asked), [&](int backend) {
+      return std::ranges::none_of(
+          entries_, [&](const Entry& known) { return known.session && known.session->backend() == backend; });
+    });
+  }
+  const bool gone = co_await end_backends(session, asked, deadline);
+  if (!gone) co_return session.usable();
+  Lock lock(mutex_);
+  if (shut_) co_return true;
+  let_go(doubts_.settle(doubted));
+  settle(std::move(lock));
+  co_return true;
 }
 
 }  // namespace storagepool::engine

@@ -7,17 +7,25 @@
 
 #include "pool/engine/driver.h"
 #include "pool/engine/testing/engine_fixture.h"
+#include "pool/postgres/testing/relay.h"
 
 namespace storagepool::engine {
 namespace {
 
 namespace asio = boost::asio;
+using postgres::testing::Relay;
 
 class EngineFaultsTest : public EngineTest {
  protected:
   std::string activity(const std::string& column, const std::string& pid) {
     const auto rows = server_->superuser("SELECT " + column + " FROM pg_stat_activity WHERE pid = " + pid);
     return rows.empty() ? "gone" : rows.at(0);
+  }
+  int backends_of(const std::string& application) {
+    return std::stoi(server_
+                         ->superuser("SELECT count(*) FROM pg_stat_activity WHERE application_name = '" +
+                                     application + "'")
+                         .at(0));
   }
 };
 
@@ -202,6 +210,60 @@ TEST_F(EngineFaultsTest, E9AFaultOfTheServerNamesNobodysDatabase) {
   EXPECT_EQ(refused.error().detail.find("audit"), std::string::npos) << refused.error().detail;
   EXPECT_NE(refused.error().detail.find("53300"), std::string::npos) << refused.error().detail;
   server_->superuser("ALTER ROLE app CONNECTION LIMIT -1");
+}
+
+// What lies in between, as a load balancer, has forgotten sessions and tells the pool alone.
+TEST_F(EngineFaultsTest, E1SessionsResetOnTheWayEndAtTheServerBeforeOthersComeInTheirPlace) {
+  Relay relay(server_->port(), Relay::Ends::kCarried);
+  options_->port = relay.port();
+  options_->application_name = "reset-on-the-way";
+  constexpr int kLimit = 4;
+  make({.max_open_conns = kLimit, .max_idle_conns = kLimit});
+  const auto take_all = [&] {
+    std::vector<Lease> leases;
+    for (int i = 0; i < kLimit; ++i) {
+      leases.push_back(lease());
+      EXPECT_LE(backends_of("reset-on-the-way"), kLimit + 1) << "one asks after the others";
+    }
+    return leases;
+  };
+  take_all();
+  ASSERT_EQ(backends_of("reset-on-the-way"), kLimit);
+  relay.forget();
+  outwait_trust();
+  auto leases = take_all();
+  EXPECT_EQ(backends_of("reset-on-the-way"), kLimit);
+  relay.forget();
+  for (Lease& held : leases) EXPECT_FALSE(run(context_, held->execute("SELECT 1", in(20s))));
+  leases.clear();
+  leases = take_all();
+  EXPECT_EQ(backends_of("reset-on-the-way"), kLimit);
+}
+
+TEST_F(EngineFaultsTest, E1WhereSomeSessionsAreResetOnTheWayOneOfTheOthersAsksAfterThem) {
+  Relay lasting(server_->port(), Relay::Ends::kCarried);
+  Relay forgetful(server_->port(), Relay::Ends::kCarried);
+  options_->application_name = "some-reset";
+  make({.max_open_conns = 4, .max_idle_conns = 4});
+  options_->port = lasting.port();
+  std::vector<Lease> sound;
+  for (int i = 0; i < 2; ++i) sound.push_back(lease());
+  options_->port = forgetful.port();
+  {
+    const Lease third = lease();
+    const Lease fourth = lease();
+  }
+  forgetful.forget();
+  options_->port = lasting.port();
+  wait_until([&] { return engine_->statistics().idle == 0; });
+  EXPECT_EQ(engine_->statistics().closing, 2) << "their tokens are kept";
+  EXPECT_EQ(backends_of("some-reset"), 4);
+  sound.pop_back();
+  wait_until([&] {
+    lease();
+    return engine_->statistics().closing == 0;
+  });
+  EXPECT_EQ(backends_of("some-reset"), 2);
 }
 
 TEST_F(EngineFaultsTest, E8NoErrorHoldsACredential) {

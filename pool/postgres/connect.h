@@ -33,6 +33,11 @@ class Session : public Connection {
   // The socket, for `poll` only: when it can be read while nothing was asked, the session has mostly ended,
   // which `alive` then tells.
   virtual int descriptor() const = 0;
+  // The process that serves it at the server; 0: it is not known, or a pooler in between has it.
+  virtual int backend() const = 0;
+  // True when the connection is gone though the server has not ended it: something in between has reset it,
+  // or it was given up after a time without a sign. The server may then still have it.
+  virtual bool cut_off() const = 0;
   // Sends Terminate and waits for the server to close its end, which it does when the backend process exits;
   // true when that was seen by the deadline. A statement still running is given up by the server within half
   // a second. Nothing but the destructor may be called

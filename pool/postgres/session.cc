@@ -108,6 +108,7 @@ asio::awaitable<std::optional<Error>> LibpqSession::initialize(Deadline deadline
   if (taken.before) co_return shared();
   if (taken.backend == PQbackendPID(connection_.get())) {
     pooler_.reset();
+    backend_ = taken.backend;
   } else {
     const auto kept = co_await execute(kIsTaken, deadline);
     if (!kept) co_return kept.error();

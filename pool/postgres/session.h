@@ -47,6 +47,8 @@ class LibpqSession final : public Session {
   bool alive() override;
   bool lost() const override;
   int descriptor() const override { return socket_.descriptor(); }
+  int backend() const override { return backend_; }
+  bool cut_off() const override { return !ended_ && socket_.aborted(); }
   boost::asio::awaitable<bool> close(Deadline deadline) override;
 
  private:
@@ -88,6 +90,7 @@ class LibpqSession final : public Session {
   std::vector<std::string> to_deallocate_;
   Limits wanted_;
   Limits applied_;
+  int backend_ = 0;
   bool busy_ = false;    // stays set when a statement was abandoned half-way
   bool broken_ = false;  // or retired, see disposition.h
   bool ended_ = false;   // by the server, in so many words

@@ -5,6 +5,8 @@
 #include <system_error>
 
 #include <fcntl.h>
+#include <netinet/in.h>
+#include <netinet/tcp.h>
 #include <poll.h>
 #include <sys/socket.h>
 #include <unistd.h>
@@ -62,6 +64,13 @@ asio::awaitable<bool> Socket::wait(Wait what) {
 bool Socket::readable_now() const {
   pollfd entry{state_->descriptor.native_handle(), POLLIN | POLLRDHUP, 0};
   return poll(&entry, 1, 0) > 0;
+}
+
+bool Socket::aborted() const {
+  tcp_info info{};
+  socklen_t size = sizeof info;
+  const int descriptor = state_->descriptor.native_handle();
+  return getsockopt(descriptor, IPPROTO_TCP, TCP_INFO, &info, &size) == 0 && info.tcpi_state == TCP_CLOSE;
 }
 
 asio::awaitable<bool> Socket::await_end(Deadline deadline) {

@@ -34,6 +34,9 @@ class Socket {
 
   int descriptor() const { return state_->descriptor.native_handle(); }  // for `poll` only
   bool readable_now() const;
+  // Reset, or given up by the network's time-outs: no end of the other side has come (RFC 9293, 3.3.2:
+  // CLOSED).
+  bool aborted() const;
   // Closes our direction and reads until the server closes its own; true when it did by the deadline.
   boost::asio::awaitable<bool> await_end(Deadline deadline);
 

@@ -6,9 +6,11 @@
 #include <array>
 #include <atomic>
 #include <cstdint>
+#include <future>
 #include <limits>
 #include <memory>
 #include <thread>
+#include <vector>
 
 #include <boost/asio/awaitable.hpp>
 #include <boost/asio/buffer.hpp>
@@ -16,6 +18,7 @@
 #include <boost/asio/detached.hpp>
 #include <boost/asio/io_context.hpp>
 #include <boost/asio/ip/tcp.hpp>
+#include <boost/asio/post.hpp>
 #include <boost/asio/redirect_error.hpp>
 #include <boost/asio/use_awaitable.hpp>
 #include <boost/asio/write.hpp>
@@ -48,6 +51,25 @@ class Relay {
   std::int64_t carried(Direction direction) const { return carried_[direction]; }
   // The connection that wants to carry more than `bytes` from now on is closed, once. No cut is pending then.
   void cut_after(Direction direction, std::int64_t bytes) { left_[direction] = bytes; }
+  // What lies in between forgets the connections that there are: clients are told so by a reset, the server
+  // is not told.
+  void forget() {
+    std::promise<void> done;
+    boost::asio::post(context_, [&] {
+      for (const auto& weak : pairs_) {
+        const auto pair = weak.lock();
+        if (!pair || !pair->client.is_open()) continue;
+        forgotten_.push_back(pair);
+        pair->forgotten = true;
+        boost::system::error_code error;
+        pair->client.set_option(Socket::linger(true, 0), error);
+        pair->client.close(error);
+      }
+      pairs_.clear();
+      done.set_value();
+    });
+    done.get_future().wait();
+  }
   // Where later connections lead.
   void lead_to(std::uint16_t server_port) { server_port_ = server_port; }
 
@@ -57,6 +79,7 @@ class Relay {
     explicit Pair(boost::asio::io_context& context) : client(context), server(context) {}
     Socket client;
     Socket server;
+    bool forgotten = false;
   };
 
   boost::asio::awaitable<void> serve() {
@@ -67,6 +90,7 @@ class Relay {
       co_await pair->server.async_connect({boost::asio::ip::address_v4::loopback(), server_port_},
                                           boost::asio::redirect_error(boost::asio::use_awaitable, refused));
       if (refused) continue;
+      pairs_.push_back(pair);
       boost::asio::co_spawn(context_, carry(pair, kToServer), boost::asio::detached);
       boost::asio::co_spawn(context_, carry(pair, kToClient), boost::asio::detached);
     }
@@ -96,7 +120,8 @@ class Relay {
       }
       if (left != kNever) left_[direction] = left - allowed;
     }
-    if (ends_ == Ends::kCarried && to.is_open()) to.shutdown(Socket::shutdown_send, error);
+    if (ends_ == Ends::kCarried && !pair->forgotten && to.is_open())
+      to.shutdown(Socket::shutdown_send, error);
   }
 
   const Ends ends_;
@@ -105,6 +130,8 @@ class Relay {
   std::array<std::atomic<std::int64_t>, 2> carried_{};
   std::array<std::atomic<std::int64_t>, 2> left_{kNever, kNever};
   boost::asio::ip::tcp::acceptor acceptor_;
+  std::vector<std::weak_ptr<Pair>> pairs_;
+  std::vector<std::shared_ptr<Pair>> forgotten_;  // their server's side is open as long as this is
   std::thread thread_;
 };
 

@@ -3,6 +3,7 @@
 #include <algorithm>
 #include <array>
 #include <new>
+#include <sstream>
 #include <utility>
 
 #include <sys/eventfd.h>
@@ -11,6 +12,8 @@
 #include <boost/asio/redirect_error.hpp>
 #include <boost/asio/this_coro.hpp>
 #include <boost/asio/use_awaitable.hpp>
+
+#include "pool/engine/doubts.h"
 
 namespace storagepool::engine::driver_simulator {
 namespace asio = boost::asio;
@@ -27,6 +30,7 @@ Server* current_server = nullptr;
 constexpr milliseconds kQuick{5};
 constexpr milliseconds kSlow{800};
 constexpr seconds kAbandoned{3};
+constexpr seconds kFoundLate{30};  // at the latest when its statement is given up
 
 }  // namespace
 
@@ -57,7 +61,30 @@ int Server::sockets() const {
       std::ranges::count_if(sessions_, [](const Session* session) { return session->counts(); });
   const auto dropped =
       std::ranges::count_if(abandoned_, [](TimePoint until) { return steady_now() < until; });
-  return connecting_ + static_cast<int>(open + dropped);
+  return connecting_ + static_cast<int>(open + dropped) + orphans();
+}
+
+// Those for which the engine keeps the tokens still.
+int Server::orphans() const {
+  return static_cast<int>(std::ranges::count_if(orphans_, [](const Orphan& orphan) {
+    return !orphan.ended && steady_now() < orphan.since + Doubts::kTokenKept;
+  }));
+}
+
+// It is found to be cut off later, and then kept for as long.
+int Server::most_kept() const {
+  return static_cast<int>(std::ranges::count_if(orphans_, [](const Orphan& orphan) {
+    return steady_now() < orphan.since + kFoundLate + Doubts::kTokenKept;
+  }));
+}
+
+void Server::end_orphans(const std::string& list) {
+  std::istringstream numbers(list);
+  for (std::string number; std::getline(numbers, number, ',');) {
+    for (Orphan& orphan : orphans_) {
+      if (std::to_string(orphan.backend) == number) orphan.ended = true;
+    }
+  }
 }
 
 bool Server::busy() const {
@@ -74,7 +101,8 @@ void Server::at_rest() {
 }
 
 void Server::check_begin(const std::string& database, bool trial) {
-  if (sockets() > allowed_) {
+  // One session may be made to ask after those that were cut off.
+  if (sockets() > allowed_ + (orphans() > 0 ? 1 : 0)) {
     report_.violated("E1: " + std::to_string(sockets()) + " sockets at the server, " +
                      std::to_string(allowed_) + " allowed");
   }
@@ -127,9 +155,15 @@ asio::awaitable<Server::Connected> Server::connect(std::string database, bool tr
 void Server::restart() {
   report_.note("the server restarts");
   for (Session* session : sessions_) session->end();
+  for (Orphan& orphan : orphans_) orphan.ended = true;
 }
 void Server::lose_one() {
   if (!sessions_.empty()) sessions_[random_() % sessions_.size()]->end();
+}
+void Server::cut_off(bool all) {
+  if (sessions_.empty()) return;
+  if (!all) return sessions_[random_() % sessions_.size()]->cut();
+  for (Session* session : sessions_) session->cut();
 }
 void Server::wake_one() {
   if (!sessions_.empty()) sessions_[random_() % sessions_.size()]->wake();
@@ -140,6 +174,7 @@ Session::Session(Server& server, std::string name, bool is_trial, int begun)
       trial(is_trial),
       era(begun),
       server_(server),
+      backend_(++server.backends_),
       descriptor_(eventfd(0, EFD_CLOEXEC | EFD_NONBLOCK)) {
   server_.sessions_.push_back(this);
 }
@@ -158,6 +193,17 @@ void Session::wake() const {
 void Session::end() {
   if (dead_at || gone_) return;
   server_.report_.note("a session of", database, "ends");
+  end_here();
+}
+void Session::cut() {
+  if (dead_at || gone_ || closing_ || trial) return;
+  server_.report_.note("a session of", database, "is cut off");
+  // What asks has a token to itself, which its failure gives back.
+  server_.orphans_.push_back({.backend = backend_, .since = steady_now(), .ended = asks_first});
+  cut_off_ = true;
+  end_here();
+}
+void Session::end_here() {
   dead_at = steady_now();
   wake();
   if (waiting_ != nullptr) waiting_->cancel();
@@ -196,18 +242,27 @@ asio::awaitable<Session::Answer> Session::execute(std::string_view sql, postgres
   const bool hangs = server_.chance(server_.weather.hangs);
   const auto takes = server_.up_to(server_.chance(server_.weather.slow) ? kSlow : kQuick);
   checked = text.empty();
+  const auto list = text.find("'{");
+  const bool first = list != std::string::npos && !known_;
+  asks_first = first;
   if (!dead_at) co_await wait(hangs ? deadline : std::min(deadline, steady_now() + takes));
   checked = false;
   doing = nullptr;
   const bool late = steady_now() >= deadline;
   if (dead_at || late || fails) {
     usable_ = !dead_at && !late;
+    asks_first = first && !usable_;  // it is closed then
     lost_ = !usable_ && (dead_at || hangs);
     if (text.empty()) show_dead();
     const auto kind = dead_at ? ErrorClass::kConnectionLost
                       : late  ? ErrorClass::kTimeout
                               : ErrorClass::kOther;
     co_return tl::unexpected(postgres::Error{.error_class = kind, .detail = "failed"});
+  }
+  asks_first = false;
+  if (list != std::string::npos) {
+    server_.end_orphans(text.substr(list + 2, text.find('}') - list - 2));
+    co_return postgres::Result();  // none is left
   }
   if (text == "BEGIN") in_transaction_ = true;
   if (text == "ROLLBACK") in_transaction_ = false;
@@ -216,6 +271,7 @@ asio::awaitable<Session::Answer> Session::execute(std::string_view sql, postgres
 
 void Session::set_limits(milliseconds timeout, milliseconds, std::size_t) {
   statement_timeout = timeout;
+  known_ = true;
 }
 
 // An owner that was told so has to tell its own.

@@ -48,9 +48,11 @@ class Server {
   boost::asio::awaitable<Connected> connect(std::string database, bool trial, postgres::Deadline deadline);
   void restart();  // every session ends
   void lose_one();
-  void wake_one();  // bytes nobody asked for, which need not mean an end
+  void cut_off(bool all);  // what lies in between resets one session, or all; the server has them still
+  void wake_one();         // bytes nobody asked for, which need not mean an end
 
-  int sockets() const;  // open, opening and closing
+  int sockets() const;    // open, opening and closing
+  int most_kept() const;  // tokens of sessions that were cut off, at most
   int connecting() const { return connecting_; }
   int connecting_trials() const { return connecting_trials_; }
   const std::vector<Session*>& sessions() const { return sessions_; }  // objects, the server's or not
@@ -74,6 +76,8 @@ class Server {
  private:
   friend class Session;
   boost::asio::awaitable<void> pass(std::chrono::nanoseconds time);
+  int orphans() const;
+  void end_orphans(const std::string& list);
   void check_begin(const std::string& database, bool trial);
   postgres::Error refusal();
 
@@ -82,6 +86,13 @@ class Server {
   std::vector<Session*> sessions_;
   std::vector<TimePoint>
       abandoned_;  // sockets of sessions dropped without a close, and when the server notices
+  struct Orphan {  // a session of the server that nobody has any more
+    int backend = 0;
+    TimePoint since;
+    bool ended = false;
+  };
+  std::vector<Orphan> orphans_;
+  int backends_ = 0;  // made so far
   int connecting_ = 0;
   int connecting_trials_ = 0;
   int limit_ = 0;
@@ -108,9 +119,12 @@ class Session : public postgres::Session {
   bool alive() override;
   bool lost() const override;
   int descriptor() const override { return descriptor_; }
+  int backend() const override { return backend_; }
+  bool cut_off() const override { return cut_off_; }
   boost::asio::awaitable<bool> close(postgres::Deadline deadline) override;
 
   void end();           // the server ends it
+  void cut();           // it ends on this side alone
   void wake() const;    // its socket can be read
   bool counts() const;  // the server has a socket for it
 
@@ -122,15 +136,21 @@ class Session : public postgres::Session {
   TimePoint released_at{};
   std::optional<TimePoint> dead_at;
   const char* doing = nullptr;
-  bool checked = false;  // by the engine, before it is handed out
+  bool checked = false;     // by the engine, before it is handed out
+  bool asks_first = false;  // after those that were cut off, before the engine takes it for open
 
  private:
   void begin(const char* what);
   boost::asio::awaitable<void> wait(TimePoint until);
   void show_dead() const;
 
+  void end_here();
+
   Server& server_;
+  int backend_;
   int descriptor_;
+  bool cut_off_ = false;
+  bool known_ = false;  // was handed out
   boost::asio::steady_timer* waiting_ = nullptr;
   bool usable_ = true;
   bool in_transaction_ = false;

@@ -108,7 +108,7 @@ const std::vector<Simulator::Event>& Simulator::events() {
       {5, &Simulator::retire},          {4, &Simulator::suspend},        {12, &Simulator::resume},
       {10, &Simulator::try_connect},    {8, &Simulator::close_database}, {12, &Simulator::reopen_database},
       {10, &Simulator::change_weather}, {3, &Simulator::restart_server}, {20, &Simulator::lose_session},
-      {10, &Simulator::wake_session},   {1, &Simulator::drain},
+      {10, &Simulator::wake_session},   {1, &Simulator::drain},          {10, &Simulator::cut_sessions},
   };
   return kEvents;
 }

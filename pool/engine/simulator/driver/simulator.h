@@ -138,6 +138,7 @@ class Simulator {
   void restart_server();
   void lose_session();
   void wake_session();
+  void cut_sessions();
   boost::asio::awaitable<void> use(Client& me, boost::asio::awaitable<Acquired> acquiring);
   boost::asio::awaitable<void> hold(Session& session);
   boost::asio::awaitable<void> carry_out(Order& order, boost::asio::awaitable<bool> work);

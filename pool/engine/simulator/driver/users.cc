@@ -267,6 +267,9 @@ void Simulator::restart_server() {
 void Simulator::lose_session() {
   server_.lose_one();
 }
+void Simulator::cut_sessions() {
+  server_.cut_off(chance(0.3));
+}
 void Simulator::wake_session() {
   server_.wake_one();
 }
