@@ -66,6 +66,14 @@ TEST_F(AuditorTest, AnEventWithABatchThatNoPodHasWrittenIsUnlogged) {
   EXPECT_EQ(last().unlogged, 1);
 }
 
+TEST_F(AuditorTest, EventsOfABatchThatDoesNotAgreeWithItselfAreUnlogged) {
+  store(events(2));
+  seal();
+  superuser("UPDATE audit_batches SET events = 3");
+  EXPECT_THAT(pass(), ElementsAre(Kind::kUnloggedEvents));
+  EXPECT_EQ(last().unlogged, 2);
+}
+
 TEST_F(AuditorTest, EventsWithoutABatchOfTheTimeBeforeTheLogAreLeftAlone) {
   const auto stored = store(events(3));
   seal();

@@ -16,15 +16,18 @@ namespace {
 std::optional<std::string> read_kept(std::int64_t id, const Row& row, EntryWriter& writer) {
   std::string entries;
   std::string mac;
+  std::int64_t events = 0;
   std::optional<std::vector<std::int64_t>> kept;
-  if (id < 0 || !read_bytes(row[2], entries) || !read_bytes(row[3], mac) ||
+  if (id < 0 || !read_number(row[4], events) || !read_bytes(row[2], entries) || !read_bytes(row[3], mac) ||
       (row[1] && !read_numbers(row[1], kept.emplace())))
     return std::nullopt;
   const auto expected = writer.mac(id, entries);
   const bool is_ours = std::ranges::equal(
       expected, mac, [](std::uint8_t one, char other) { return one == static_cast<std::uint8_t>(other); });
   if (!is_ours) return std::nullopt;
-  return kept_entries(entries, kept);
+  auto some = kept_entries(entries, kept);
+  if (some && some->size() != static_cast<std::size_t>(events) * kEntryBytes) return std::nullopt;
+  return some;
 }
 
 }  // namespace
@@ -41,7 +44,7 @@ boost::asio::awaitable<tl::expected<std::map<std::int64_t, BatchEntries>, postgr
     if (!found) co_return tl::unexpected(found.error());
     std::int64_t id = 0;
     for (const Row& row : found->rows) {
-      if (row.size() != 4 || !read_number(row[0], id)) continue;
+      if (row.size() != 5 || !read_number(row[0], id)) continue;
       auto kept = read_kept(id, row, writer);
       if (kept) batches.emplace(id, BatchEntries(*std::move(kept)));
     }

@@ -85,7 +85,7 @@ std::string read_heap(const std::string& partition, const HeapPlace& from, std::
 }
 
 const std::string kReadAuditedBatches =
-    "SELECT batch, kept, encode(entries, 'hex'), encode(mac, 'hex') FROM (SELECT *, "
+    "SELECT batch, kept, encode(entries, 'hex'), encode(mac, 'hex'), events FROM (SELECT *, "
     "coalesce(sum(octet_length(entries)) OVER (ORDER BY batch ROWS BETWEEN UNBOUNDED PRECEDING AND 1 "
     "PRECEDING), 0) AS before FROM audit_batches WHERE batch = ANY ($1::bigint[]) AND octet_length(entries) "
     "<= " +

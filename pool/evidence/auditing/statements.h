@@ -46,8 +46,8 @@ struct HeapLayout {
 std::string read_heap(const std::string& partition, const HeapPlace& from, std::int64_t until,
                       const HeapLayout& layout);
 
-// Batches with the ids $1 whose entries are not more than one can have, by id: id, kept, entries, MAC. As far
-// as kStepBytes goes; one at least.
+// Batches with the ids $1 whose entries are not more than one can have, by id: id, kept, entries, MAC,
+// how many it keeps. As far as kStepBytes goes; one at least.
 extern const std::string kReadAuditedBatches;
 
 }  // namespace storagepool::evidence
