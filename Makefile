@@ -1,7 +1,7 @@
 # Everything a person runs, in one place; each recipe is one script that also answers --help.
 SHELL := /bin/bash
 .DEFAULT_GOAL := help
-.PHONY: help setup build test simulate proxies flux fuzz demo demo-down chaos load faults check bench bench-engine bench-report \
+.PHONY: help setup build test simulate proxies flux fuzz demo demo-down chaos load faults soak figures check bench bench-engine bench-report \
         bench-service bench-service-report bench-operator bench-operator-report profile-service release publish clean
 
 help: ## Show this list
@@ -45,6 +45,12 @@ load: setup ## Put users' load on a cluster, judge it and write build/reports/lo
 
 faults: setup ## Break what can break, singly and in pairs, and write build/reports/faults.md: PAIRS=4 SEED=1 ONLY=postgres-killed
 	@hack/faults $(if $(PAIRS),--pairs $(PAIRS)) $(if $(SEED),--seed $(SEED)) $(if $(ONLY),--only $(ONLY))
+
+soak: setup ## Have a StoragePool live under load, resizes and faults until the time is over or a promise is broken: HOURS=1 SEED=1
+	@hack/soak $(if $(HOURS),--hours $(HOURS)) $(if $(SEED),--seed $(SEED))
+
+figures: ## Write the figures of load and faults into docs/performance.md, and those of the README from there
+	@hack/figures
 
 check: ## Check formatting, lint, shell scripts and the house rules
 	@hack/setup --check-tools

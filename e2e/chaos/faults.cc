@@ -2,6 +2,7 @@
 
 #include <sys/types.h>
 
+#include <algorithm>
 #include <cerrno>
 #include <csignal>
 #include <filesystem>
@@ -25,7 +26,9 @@ namespace {
 
 using namespace std::chrono_literals;
 
-constexpr const char* kNextPassword = "next-word-of-the-scenario";
+std::string next_password(unsigned seed) {
+  return "next-word-of-the-scenario-" + std::to_string(seed);
+}
 
 void send(pid_t process, int signal) {
   if (::kill(process, signal) != 0) throw std::system_error(errno, std::generic_category(), "kill");
@@ -119,32 +122,35 @@ class FullVolume {
   std::string file_;
 };
 
-void rotate_password(const Postgres& postgres) {
-  postgres.superuser("alter role " + std::string(kRole) + " password '" + kNextPassword + "'");
+void rotate_password(const Postgres& postgres, const std::string& password) {
+  postgres.superuser("alter role " + std::string(kRole) + " password '" + password + "'");
   postgres.superuser("select pg_terminate_backend(pid) from pg_stat_activity where usename = '" +
                      std::string(kRole) + "'");
 }
 
-void tell_pods_the_password(const std::string& name_space) {
+void tell_pods(const std::string& name_space, const std::string& password) {
   const auto told = eventually(60s, [&]() -> std::string {
     const Result done = kubectl({"-n", name_space, "patch", "secret", kCredentials, "--type=merge", "-p",
-                                 nlohmann::json{{"stringData", {{"password", kNextPassword}}}}.dump()});
+                                 nlohmann::json{{"stringData", {{"password", password}}}}.dump()});
     return done.ok() ? "" : done.err;
   });
   if (!told) throw std::runtime_error(told.message());
 }
 
-// The least that the kernel can press its memory into, and nothing more.
-void allow_no_more_memory(pid_t process) {
+// Allows it the least that the kernel can press its memory into, again and again: what it has in use at one
+// moment it may not need at the next.
+void press(pid_t process, const std::stop_token& stop) {
   const std::filesystem::path group = memory_group(process);
-  long long used = 0;
-  std::ifstream(group / "memory.usage_in_bytes") >> used;
   constexpr long long kStep = 256LL * 1024;
-  for (long long limit = kStep; limit <= used + kStep; limit += kStep) {
-    std::ofstream file(group / "memory.limit_in_bytes");
-    if (file << limit << std::flush) return;
+  while (!stop.stop_requested() && std::filesystem::exists(group)) {
+    long long used = 0;
+    std::ifstream(group / "memory.usage_in_bytes") >> used;
+    for (long long limit = kStep; limit <= used + kStep; limit += kStep) {
+      std::ofstream file(group / "memory.limit_in_bytes");
+      if (file << limit << std::flush) break;
+    }
+    std::this_thread::sleep_for(200ms);
   }
-  throw std::runtime_error("no limit of memory is accepted: " + group.string());
 }
 
 void kill_now_and_then(const std::stop_token& stop, unsigned seed) {
@@ -229,10 +235,12 @@ const std::vector<std::pair<std::string, Make>>& table() {
        }},
       {"password-rotated",
        [](const std::string& name, const Targets& targets) {
-         return Fault{.name = name,
-                      .title = "Password changed in PostgreSQL and sessions ended; the Secret follows later",
-                      .begin = [&postgres = targets.postgres] { rotate_password(postgres); },
-                      .end = [space = targets.name_space] { tell_pods_the_password(space); }};
+         const std::string password = next_password(targets.seed);
+         return Fault{
+             .name = name,
+             .title = "Password changed in PostgreSQL and sessions ended; the Secret follows later",
+             .begin = [&postgres = targets.postgres, password] { rotate_password(postgres, password); },
+             .end = [space = targets.name_space, password] { tell_pods(space, password); }};
        }},
       {"pod-killed",
        [](const std::string& name, const Targets& targets) {
@@ -243,10 +251,11 @@ const std::vector<std::pair<std::string, Make>>& table() {
        }},
       {"pod-out-of-memory",
        [](const std::string& name, const Targets& targets) {
-         return Fault{.name = name,
-                      .title = "A pod killed for its memory (OOM)",
-                      .begin = [process = targets.processes.at(0)] { allow_no_more_memory(process); },
-                      .missing = ended(targets, "OOMKilled")};
+         Fault fault = going_on(
+             name, "A pod killed for its memory (OOM)",
+             [process = targets.processes.at(0)](const std::stop_token& stop) { press(process, stop); });
+         fault.missing = ended(targets, "OOMKilled");
+         return fault;
        }},
       {"pod-paused",
        [](const std::string& name, const Targets& targets) {
@@ -286,6 +295,16 @@ const std::vector<std::pair<std::string, Make>>& table() {
              name, "Network drops 10 % between pods and PostgreSQL",
              networks(targets.processes, "tcp dport 5432 numgen random mod 10 == 0 drop"));
        }},
+      {"network-duplicating",
+       [](const std::string& name, const Targets& targets) {
+         const std::string to = list_objects(targets.name_space, "pods", "app.kubernetes.io/name=postgres")
+                                    .at(0)
+                                    .at("status")
+                                    .at("podIP");
+         return lasting<std::vector<std::unique_ptr<NetworkFault>>>(
+             name, "Network from pods to PostgreSQL brings each packet twice",
+             networks(targets.processes, "ip daddr " + to + " tcp dport 5432 dup to " + to));
+       }},
       {"network-narrow", [](const std::string& name, const Targets& targets) {
          return lasting<NarrowNetwork>(
              name, "Network from PostgreSQL delays: 500 kbit/s with a queue of 300 ms",
@@ -307,6 +326,18 @@ Fault make_fault(const std::string& name, const Targets& targets) {
     if (known == name) return make(name, targets);
   }
   throw std::out_of_range("no fault '" + name + "'");
+}
+
+std::string kind_of(const std::string& name) {
+  return name.substr(0, name.find('-'));
+}
+
+void in_order(std::vector<Fault>& faults) {
+  std::ranges::stable_sort(faults, {}, [](const Fault& fault) {
+    if (fault.name == "api-server-away") return 3;
+    if (fault.name == "password-rotated") return 0;
+    return kind_of(fault.name) == "network" ? 1 : 2;
+  });
 }
 
 }  // namespace storagepool::e2e

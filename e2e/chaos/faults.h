@@ -38,5 +38,10 @@ struct Targets {
 std::vector<std::string> fault_names();
 // Throws std::out_of_range for another name.
 Fault make_fault(const std::string& name, const Targets& targets);
+// What it breaks, the first word of its name.
+std::string kind_of(const std::string& name);
+// One needs PostgreSQL or a process that another ends, or the API server that another takes away: sorts them
+// as they may begin.
+void in_order(std::vector<Fault>& faults);
 
 }  // namespace storagepool::e2e

@@ -51,7 +51,7 @@ TEST_F(BurstsPass, ThreeHundredUsersForTenSeconds) {
                         .unit = "s"});
   auto figures = figures_of(burst);
   figures.emplace_back("as before: 95 % of a second's answers within", rounded(limit) + " ms");
-  write({.name = "3-spike",
+  write({.name = "4-spike",
          .title = "Spike: 0, 300, 0 users",
          .how = "300 users come at once and go after 10 s; others write 100 events a second all the time; 2 "
                 "pods of "

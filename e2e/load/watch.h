@@ -5,6 +5,7 @@
 
 #include <chrono>
 #include <map>
+#include <optional>
 #include <string>
 #include <thread>
 #include <vector>
@@ -13,11 +14,19 @@
 
 namespace storagepool::e2e {
 
+struct Use {
+  double memory = 0;  // resident, MiB
+  double descriptors =
+      0;  // open, without those of connections to PostgreSQL, of which the pool has its own limit
+};
+// None: there is no such process any more.
+std::optional<Use> use_of(pid_t process);
+
 class Watch {
  public:
   struct Seen {
     std::vector<Sample> memory{};       // resident, MiB
-    std::vector<Sample> descriptors{};  // open
+    std::vector<Sample> descriptors{};  // as in Use
     bool gone = false;                  // it ended meanwhile
   };
 

@@ -10,7 +10,9 @@
 #include <fstream>
 #include <functional>
 #include <iterator>
+#include <sstream>
 #include <stdexcept>
+#include <utility>
 
 #include "e2e/support/process.h"
 
@@ -22,6 +24,15 @@ std::string contents(const std::filesystem::path& path) {
   return {std::istreambuf_iterator<char>(file), {}};
 }
 
+// In the kernel's ticks; field 22 of proc(5)'s stat, the 20th after the name in parentheses.
+unsigned long long started_at(pid_t process) {
+  const std::string stat = contents("/proc/" + std::to_string(process) + "/stat");
+  std::istringstream fields(stat.substr(stat.rfind(')') + 1));
+  std::string field;
+  for (int i = 0; i < 20; ++i) fields >> field;
+  return field.empty() ? 0 : std::strtoull(field.c_str(), nullptr, 10);
+}
+
 std::vector<pid_t> find_processes(const std::function<bool(const std::filesystem::path&)>& is_it) {
   std::vector<pid_t> found;
   for (const auto& entry : std::filesystem::directory_iterator("/proc")) {
@@ -29,7 +40,8 @@ std::vector<pid_t> find_processes(const std::function<bool(const std::filesystem
     if (name.find_first_not_of("0123456789") == std::string::npos && is_it(entry.path()))
       found.push_back(std::stoi(name));
   }
-  std::ranges::sort(found);
+  // Numbers come round again: the oldest is first.
+  std::ranges::sort(found, {}, [](pid_t process) { return std::pair(started_at(process), process); });
   return found;
 }
 
@@ -100,7 +112,7 @@ std::vector<std::string> NetworkSpace::inside(std::vector<std::string> command) 
 NetworkFault::NetworkFault(pid_t process, const std::string& rule) : space_(process) {
   static std::atomic<int> faults_so_far{0};
   table_ = "chaos_" + std::to_string(++faults_so_far);
-  std::string rules = "table inet " + table_ + " {\n chain out { type filter hook output priority 0; " +
+  std::string rules = "table ip " + table_ + " {\n chain out { type filter hook output priority 0; " +
                       (rule.empty() ? "drop" : rule) + "; }\n";
   if (rule.empty()) rules += " chain in { type filter hook input priority 0; drop; }\n";
   const Result done = run(space_.inside({"nft", "-f", "-"}), rules + "}\n");
@@ -110,7 +122,7 @@ NetworkFault::NetworkFault(pid_t process, const std::string& rule) : space_(proc
 void NetworkFault::end() {
   if (ended_) return;
   ended_ = true;
-  run(space_.inside({"nft", "delete", "table", "inet", table_}));
+  run(space_.inside({"nft", "delete", "table", "ip", table_}));
 }
 
 NarrowNetwork::NarrowNetwork(pid_t process) : space_(process) {

@@ -12,7 +12,7 @@ namespace storagepool::e2e {
 
 // The process of that program in a pod, by the pod's metadata.uid; `program` as in /proc/PID/comm.
 pid_t process_in_pod(const std::string& uid, const std::string& program);
-// All of them, the first one's id the lowest; empty: there is none.
+// All of them, the oldest first; empty: there is none.
 std::vector<pid_t> processes_in_pod(const std::string& uid, const std::string& program);
 // A program of the cluster itself: kubelet, kube-apiserver, etcd.
 pid_t node_process(const std::string& program);
@@ -36,8 +36,8 @@ class NetworkSpace {
   int fd_;
 };
 
-// Makes the network of a process's network namespace faulty, also for connections that there are, until it
-// ends.
+// Makes the network of a process's network namespace, that of the cluster's addresses (IPv4), faulty, also
+// for connections that there are, until it ends.
 class NetworkFault {
  public:
   // What packets that are sent meet is said in nftables' words for the hook `output`, such as
