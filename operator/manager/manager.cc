@@ -91,9 +91,10 @@ class Heard {
 Answers answers_of(const kube::ObjectKey& storage_pool, const reconcile::KubeCluster& cluster,
                    const pods::Pods& pods) {
   std::vector<reconcile::PodState> states;
-  for (const kube::ObjectPtr& object : cluster.cached_pods(storage_pool)) {
-    if (auto view = reconcile::read_pod(*object, storage_pool.name))
-      states.push_back({.view = std::move(*view)});
+  for (const std::string& name : cluster.cached_names(kube::resources::kPods, storage_pool)) {
+    const kube::ObjectPtr object = cluster.cached(kube::resources::kPods, {storage_pool.name_space, name});
+    auto view = object ? reconcile::read_pod(*object, storage_pool.name) : std::nullopt;
+    if (view) states.push_back({.view = std::move(*view)});
   }
   Answers answers;
   for (const reconcile::PodState& state : states)

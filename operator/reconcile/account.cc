@@ -34,7 +34,7 @@ void follow_destination(Memory& memory, const Subject& subject) {
 
 }  // namespace
 
-tl::expected<render::Spec, render::FieldProblems> read_spec(const Cluster& cluster, const Json& object) {
+ReadSpec read_spec(const Cluster& cluster, const Json& object) {
   auto spec = render::parse_spec(object);
   if (spec) spec->sizing.max_replicas = max_replicas_of(cluster.cached_autoscalers(kube::key_of(object)));
   return spec;
@@ -79,12 +79,16 @@ void follow_servers(Memory& memory, const Subject& subject, const Status& status
   memory.target = target;
 }
 
+std::vector<std::string> tried_servers(const Memory& memory, const render::Identity& identity) {
+  std::vector<std::string> tried;
+  const auto& config = memory.config.view();
+  if (config && config->granted.candidate) add_once(tried, server_name(*config->granted.candidate, identity));
+  return tried;
+}
+
 void forget_left_servers(Memory& memory, const render::Identity& identity) {
   memory.leaving.clear();
-  memory.tried.clear();
-  const auto& config = memory.config.view();
-  if (config && config->granted.candidate)
-    add_once(memory.tried, server_name(*config->granted.candidate, identity));
+  memory.tried = tried_servers(memory, identity);
 }
 
 void follow_facts(std::optional<sizing::KnownFacts>& known, const sizing::KnownFacts& facts) {
@@ -93,9 +97,6 @@ void follow_facts(std::optional<sizing::KnownFacts>& known, const sizing::KnownF
 
 void see_objects(Memory& memory, const Cluster& cluster, const render::Identity& identity,
                  runtime::TimePoint now) {
-  const auto own = [&](const kube::ResourceType& type, const std::string& name) {
-    return cached_own(cluster, type, {identity.name_space, name}, identity.uid);
-  };
   const auto settle = [&](std::optional<Doubt>& doubt, std::uint64_t before, std::uint64_t version,
                           std::int64_t number) {
     if (doubt && (doubt->version != version || now - doubt->since > Doubt::kLongest)) doubt.reset();
@@ -104,9 +105,11 @@ void see_objects(Memory& memory, const Cluster& cluster, const render::Identity&
   remember_numbers(memory);
   const std::uint64_t config_before = memory.config.version();
   const std::uint64_t workload_before = memory.workload.version();
-  memory.config.update(own(kube::resources::kConfigMaps, render::config_map_name(identity.name)),
-                       read_config_map);
-  memory.workload.update(own(kube::resources::kStatefulSets, identity.name), read_stateful_set);
+  memory.config.update(cluster, kube::resources::kConfigMaps,
+                       {identity.name_space, render::config_map_name(identity.name)}, read_config_map,
+                       identity.uid);
+  memory.workload.update(cluster, kube::resources::kStatefulSets, {identity.name_space, identity.name},
+                         read_stateful_set, identity.uid);
   settle(memory.ceiling_in_doubt, config_before, memory.config.version(), memory.last_ceiling);
   settle(memory.peak_in_doubt, workload_before, memory.workload.version(), memory.last_peak);
   remember_numbers(memory);

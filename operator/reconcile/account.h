@@ -26,13 +26,17 @@ struct Subject {
 };
 
 // The spec of a StoragePool, with what its autoscalers may make of the number of replicas.
-tl::expected<render::Spec, render::FieldProblems> read_spec(const Cluster& cluster, const Json& object);
+using ReadSpec = tl::expected<render::Spec, render::FieldProblems>;
+ReadSpec read_spec(const Cluster& cluster, const Json& object);
 
 // Takes over where the ConfigMap leads the pods and where the spec does: facts of another target are dropped,
 // and where the pods may still be is kept in mind. Before that, `memory` has seen the ConfigMap. Without one
 // they are led where the spec says, or where `status` was written of.
 void follow_servers(Memory& memory, const Subject& subject, const Status& status,
                     sizing::KnownFacts::Time now);
+
+// Where the ConfigMap lets pods be besides: the server that it has them try.
+std::vector<std::string> tried_servers(const Memory& memory, const render::Identity& identity);
 
 // All pods are where the ConfigMap leads, try what it names, and hold nothing anywhere else.
 void forget_left_servers(Memory& memory, const render::Identity& identity);

@@ -84,19 +84,32 @@ std::string Children::id(const kube::ResourceType& type, const std::string& name
   return std::string(type.kind) + "/" + name;
 }
 
+bool Children::is_untouched(const Cluster& cluster, const kube::ResourceType& type,
+                            const kube::ObjectKey& key, Applied& applied) {
+  // Before it is read: what changes meanwhile is compared once more.
+  const std::uint64_t version = cluster.cached_version(type, key);
+  if (version == 0) return false;
+  if (version == applied.version) return true;
+  const kube::ObjectPtr live = cluster.cached(type, key);
+  if (!live || fingerprint(*live) != applied.live) return false;
+  applied.version = version;
+  return true;
+}
+
 Cluster::Result<bool> Children::ensure(Cluster& cluster, const kube::ResourceType& type, const Json& object,
                                        Expected expected) {
   const kube::ObjectKey key = kube::key_of(object);
   const std::string name = id(type, key.name);
   const auto known = applied_.find(name);
   const std::size_t rendering = hash_of(object);
-  if (known == applied_.end() || known->second.rendering == rendering) {
+  if (known == applied_.end()) {
     const kube::ObjectPtr live = cluster.cached(type, key);
-    const bool started = known == applied_.end();
-    if (live && (started ? is_as_applied(*live, object) : fingerprint(*live) == known->second.live)) {
-      if (started) applied_[name] = {.rendering = rendering, .live = fingerprint(*live)};
+    if (live && is_as_applied(*live, object)) {
+      applied_[name] = {.rendering = rendering, .live = fingerprint(*live)};
       return false;
     }
+  } else if (known->second.rendering == rendering && is_untouched(cluster, type, key, known->second)) {
+    return false;
   }
   const auto stored = write(cluster, type, object, expected);
   if (!stored) return tl::unexpected(stored.error());

@@ -44,7 +44,11 @@ class Children {
   struct Applied {
     std::size_t rendering = 0;  // hash
     std::size_t live = 0;       // hash of what somebody else's change would change
+    std::uint64_t version = 0;  // in which the cache showed that last, as Cluster::cached_version
   };
+  // Whether the live object is as it was applied.
+  static bool is_untouched(const Cluster& cluster, const kube::ResourceType& type, const kube::ObjectKey& key,
+                           Applied& applied);
   static std::string id(const kube::ResourceType& type, const std::string& name);
   static Cluster::Result<Json> store(Cluster& cluster, const kube::ResourceType& type, Json object,
                                      Expected expected);

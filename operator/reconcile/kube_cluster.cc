@@ -245,6 +245,11 @@ kube::ObjectPtr KubeCluster::cached(const kube::ResourceType& type, const kube::
   return cache == nullptr ? nullptr : cache->get(key);
 }
 
+std::uint64_t KubeCluster::cached_version(const kube::ResourceType& type, const kube::ObjectKey& key) const {
+  const kube::Informer* cache = cache_of(type, key.name_space);
+  return cache == nullptr ? 0 : cache->version(key);
+}
+
 std::vector<kube::ObjectPtr> KubeCluster::cached_storage_pools() const {
   std::vector<kube::ObjectPtr> found;
   for (const Cache& cache : caches_) {
@@ -261,29 +266,16 @@ std::uint64_t KubeCluster::version(const kube::ObjectKey& pool) const {
   return known == owned_.end() ? 0 : known->second.version + namespaces_version_;
 }
 
-std::vector<kube::ObjectPtr> KubeCluster::of_pool(const kube::ResourceType& type,
-                                                  const kube::ObjectKey& pool) const {
+std::vector<std::string> KubeCluster::cached_names(const kube::ResourceType& type,
+                                                   const kube::ObjectKey& pool) const {
   std::vector<std::string> names;
-  {
-    const std::lock_guard lock(mutex_);
-    const auto known = owned_.find(pool);
-    if (known == owned_.end()) return {};
-    for (const auto& [kind, name] : known->second.names) {
-      if (kind == type.kind) names.push_back(name);
-    }
+  const std::lock_guard lock(mutex_);
+  const auto known = owned_.find(pool);
+  if (known == owned_.end()) return names;
+  for (const auto& [kind, name] : known->second.names) {
+    if (kind == type.kind) names.push_back(name);
   }
-  std::vector<kube::ObjectPtr> objects;
-  for (const std::string& name : names) {
-    if (kube::ObjectPtr object = cached(type, {pool.name_space, name})) objects.push_back(std::move(object));
-  }
-  return objects;
-}
-
-std::vector<kube::ObjectPtr> KubeCluster::cached_pods(const kube::ObjectKey& pool) const {
-  return of_pool(kube::resources::kPods, pool);
-}
-std::vector<kube::ObjectPtr> KubeCluster::cached_claims(const kube::ObjectKey& pool) const {
-  return of_pool(kube::resources::kPersistentVolumeClaims, pool);
+  return names;
 }
 
 std::vector<std::string> KubeCluster::cached_namespaces() const {
@@ -296,7 +288,12 @@ std::vector<std::string> KubeCluster::cached_namespaces() const {
 }
 
 std::vector<kube::ObjectPtr> KubeCluster::cached_autoscalers(const kube::ObjectKey& pool) const {
-  return of_pool(kube::resources::kHorizontalPodAutoscalers, pool);
+  const auto& type = kube::resources::kHorizontalPodAutoscalers;
+  std::vector<kube::ObjectPtr> objects;
+  for (const std::string& name : cached_names(type, pool)) {
+    if (kube::ObjectPtr object = cached(type, {pool.name_space, name})) objects.push_back(std::move(object));
+  }
+  return objects;
 }
 
 std::vector<DeclaredWorkload> KubeCluster::cached_workloads() const {

@@ -44,9 +44,10 @@ class KubeCluster final : public Cluster {
 
   std::uint64_t version(const kube::ObjectKey& pool) const override;
   kube::ObjectPtr cached(const kube::ResourceType& type, const kube::ObjectKey& key) const override;
+  std::uint64_t cached_version(const kube::ResourceType& type, const kube::ObjectKey& key) const override;
   std::vector<kube::ObjectPtr> cached_storage_pools() const override;
-  std::vector<kube::ObjectPtr> cached_pods(const kube::ObjectKey& pool) const override;
-  std::vector<kube::ObjectPtr> cached_claims(const kube::ObjectKey& pool) const override;
+  std::vector<std::string> cached_names(const kube::ResourceType& type,
+                                        const kube::ObjectKey& pool) const override;
   std::vector<std::string> cached_namespaces() const override;
   std::vector<kube::ObjectPtr> cached_autoscalers(const kube::ObjectKey& pool) const override;
   std::vector<DeclaredWorkload> cached_workloads() const override;
@@ -90,7 +91,6 @@ class KubeCluster final : public Cluster {
   // Null: none holds such objects of this namespace; "" for objects that have none.
   kube::Informer* cache_of(const kube::ResourceType& type, const std::string& name_space) const;
   Result<kube::Json> shown(const kube::ResourceType& type, Result<kube::Json> stored);
-  std::vector<kube::ObjectPtr> of_pool(const kube::ResourceType& type, const kube::ObjectKey& pool) const;
 
   const kube::Client& client_;
   kube::EventRecorder& recorder_;

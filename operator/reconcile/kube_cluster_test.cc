@@ -205,6 +205,7 @@ TEST_F(KubeClusterTest, OfNamespacesThatAreNamedEachHasCachesAndNothingElseIsRea
   EXPECT_TRUE(named.cached(kube::resources::kServices, {"team", "audit"}));
   EXPECT_FALSE(named.cached(kube::resources::kServices, {"ops", "audit"}));
   EXPECT_FALSE(named.cached(kube::resources::kServices, {"other", "audit"}));
+  EXPECT_EQ(named.cached_version(kube::resources::kServices, {"other", "audit"}), 0U);
   named.stop();
 }
 

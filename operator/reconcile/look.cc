@@ -39,7 +39,7 @@ std::string join(const render::FieldProblems& problems) {
 }  // namespace
 
 Look::Look(Cluster& cluster, pods::Pods& pods, const Options& options, SharedLedger& ledger, Turns& turns,
-           Memory& memory, kube::ObjectPtr object, const Moment& now)
+           Memory& memory, kube::ObjectPtr object, ReadSpec spec, const Moment& now)
     : cluster_(cluster),
       reports_(pods),
       options_(options),
@@ -52,7 +52,6 @@ Look::Look(Cluster& cluster, pods::Pods& pods, const Options& options, SharedLed
       issuer_(options.token_issuer()),
       deleting_(kube::is_deleting(*object_)),
       previous_(memory.status.view().value_or(Status{})) {
-  auto spec = read_spec(cluster, *object_);
   if (spec) {
     spec_ = std::move(*spec);
     valid_ = true;
@@ -226,25 +225,23 @@ Observed Look::objects() const {
 
 void Look::observe() {
   see_objects(memory_, cluster_, identity_, now_.steady);
-  claims_.clear();
-  for (const kube::ObjectPtr& object : cluster_.cached_claims(kube::key_of(*object_))) {
-    if (auto claim = read_claim(*object, identity_.name)) claims_.push_back(std::move(*claim));
-  }
-  take_pods(cluster_.cached_pods(kube::key_of(*object_)));
+  const kube::ObjectKey key = kube::key_of(*object_);
+  claims_ = memory_.claims.update(cluster_, kube::resources::kPersistentVolumeClaims, key,
+                                  [&](const Json& claim) { return read_claim(claim, identity_.name); });
+  take_pods(memory_.pods.update(cluster_, kube::resources::kPods, key,
+                                [&](const Json& pod) { return read_pod(pod, identity_.name); }));
 }
 
 // Keeps what is wanted of pods that were known before.
-void Look::take_pods(const std::vector<kube::ObjectPtr>& objects) {
+void Look::take_pods(std::vector<PodView> views) {
   std::vector<PodState> pods;
-  for (const kube::ObjectPtr& object : objects) {
-    auto view = read_pod(*object, identity_.name);
-    if (!view) continue;
+  for (PodView& view : views) {
     const auto before = std::find_if(pods_.begin(), pods_.end(), [&](const PodState& pod) {
-      return pod.view.uid == view->uid && pod.view.ip == view->ip;
+      return pod.view.uid == view.uid && pod.view.ip == view.ip;
     });
     PodState& pod = pods.emplace_back();
     if (before != pods_.end()) pod = std::move(*before);
-    pod.view = std::move(*view);
+    pod.view = std::move(view);
   }
   for (PodState& pod : pods) {
     pod.answer = reports_.latest(kube::key_of(*object_), run_of(pod.view, pods));

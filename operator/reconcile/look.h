@@ -19,7 +19,7 @@ namespace storagepool::reconcile {
 class Look {
  public:
   Look(Cluster& cluster, pods::Pods& pods, const Options& options, SharedLedger& ledger, Turns& turns,
-       Memory& memory, kube::ObjectPtr object, const Moment& now);
+       Memory& memory, kube::ObjectPtr object, ReadSpec spec, const Moment& now);
 
   tl::expected<Outcome, kube::ApiError> run();
 
@@ -69,7 +69,7 @@ class Look {
   bool is_worth_telling(const kube::ApiError& failure);
   std::optional<Trouble> find_trouble();
 
-  void take_pods(const std::vector<kube::ObjectPtr>& objects);
+  void take_pods(std::vector<PodView> views);
   void learn_facts();
   void follow_departed();
   std::optional<DestinationObserved> destination() const;

@@ -306,10 +306,12 @@ Look::Failure Look::scale(const Scale& action) {
 Look::Failure Look::list_pods() {
   auto listed = cluster_.list_pods(kube::key_of(*object_));
   if (!listed) return refused_or(listed.error(), "the list of the pods");
-  std::vector<kube::ObjectPtr> objects;
-  for (Json& pod : listed->pods) objects.push_back(std::make_shared<const Json>(std::move(pod)));
+  std::vector<PodView> views;
+  for (const Json& pod : listed->pods) {
+    if (auto view = read_pod(pod, identity_.name)) views.push_back(std::move(*view));
+  }
   pods_listed_ = listed->answered;
-  take_pods(objects);
+  take_pods(std::move(views));
   // After a deletion nobody comes back for a claim that no cache has shown yet.
   return deleting_ ? list_claims() : std::nullopt;
 }

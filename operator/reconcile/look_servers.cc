@@ -114,9 +114,7 @@ bool Look::are_as_led() const {
 }
 
 Look::Failure Look::forget_servers() {
-  Memory settled = memory_;
-  forget_left_servers(settled, identity_);
-  const bool same = settled.leaving == memory_.leaving && settled.tried == memory_.tried;
+  const bool same = memory_.leaving.empty() && memory_.tried == tried_servers(memory_, identity_);
   // A write in doubt may lead pods elsewhere than what is known.
   if (same || memory_.ceiling_in_doubt || !are_as_led()) return std::nullopt;
   if (!pods_listed_) {

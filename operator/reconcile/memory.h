@@ -8,39 +8,16 @@
 #include <string>
 #include <vector>
 
-#include "operator/kube/object.h"
 #include "operator/reconcile/children.h"
 #include "operator/reconcile/departed.h"
 #include "operator/reconcile/inquiry.h"
 #include "operator/reconcile/reserve_watch.h"
 #include "operator/reconcile/status.h"
 #include "operator/reconcile/view.h"
+#include "operator/reconcile/viewed.h"
 #include "operator/sizing/known_facts.h"
 
 namespace storagepool::reconcile {
-
-// What is read of an object, once for each version of it.
-template <typename View>
-class Viewed {
- public:
-  template <typename Read>
-  const std::optional<View>& update(const kube::ObjectPtr& object, Read read) {
-    if (!object) {
-      *this = {};
-      return view_;
-    }
-    const std::uint64_t version = kube::resource_version(*object);
-    if (version != version_) view_ = read(*object);
-    version_ = version;
-    return view_;
-  }
-  const std::optional<View>& view() const { return view_; }
-  std::uint64_t version() const { return version_; }  // 0: there is no object
-
- private:
-  std::optional<View> view_;
-  std::uint64_t version_ = 0;
-};
 
 // A number of the ledger that a write may have raised of which the end is not known, or that an object had
 // before it was seen in an older version: then the API server's storage was restored. It counts until the
@@ -60,6 +37,8 @@ struct Memory {
   Viewed<ConfigView> config;
   Viewed<WorkloadView> workload;
   Viewed<Status> status;
+  ViewedAll<PodView> pods;
+  ViewedAll<ClaimView> claims;
   std::chrono::steady_clock::time_point status_written_at{};
   std::chrono::steady_clock::time_point progressed_at{};
   std::optional<std::chrono::steady_clock::time_point> leaving_since;  // pods are to go for good

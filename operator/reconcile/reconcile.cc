@@ -5,7 +5,6 @@
 #include <utility>
 
 #include "operator/kube/object.h"
-#include "operator/reconcile/account.h"
 #include "operator/reconcile/look.h"
 #include "operator/render/render.h"
 #include "pool/common/json/json.h"
@@ -32,8 +31,8 @@ Reconciler::Known& Reconciler::known(const kube::ObjectKey& key) {
 }
 
 // What a StoragePool may hold counts for its neighbours before it is looked at itself.
-void Reconciler::remember(const kube::ObjectKey& key, Known& known, const kube::ObjectPtr& object,
-                          const Moment& now) {
+ReadSpec Reconciler::remember(const kube::ObjectKey& key, Known& known, const kube::ObjectPtr& object,
+                              const Moment& now) {
   Memory& memory = known.memory;
   const render::Identity identity = render::identity_of(*object);
   const std::string before = memory.uid;
@@ -46,7 +45,7 @@ void Reconciler::remember(const kube::ObjectKey& key, Known& known, const kube::
   }
   const Status status = memory.status.update(object, read_status).value_or(Status{});
   see_objects(memory, cluster_, identity, now.steady);
-  const auto spec = read_spec(cluster_, *object);
+  ReadSpec spec = read_spec(cluster_, *object);
   const Subject subject{.identity = identity,
                         .created = kube::created_at(*object),
                         .spec = spec ? &*spec : nullptr,
@@ -63,6 +62,7 @@ void Reconciler::remember(const kube::ObjectKey& key, Known& known, const kube::
     key_by_uid_.erase(before);
   }
   forget_before(known, now);
+  return spec;
 }
 
 // Once there is a StatefulSet of this name, no write of before makes another; and whoever made it has listed
@@ -76,9 +76,9 @@ void Reconciler::forget_before(Known& known, const Moment& now) {
 }
 
 std::size_t Reconciler::count_pods(const kube::ObjectKey& key) const {
-  const auto pods = cluster_.cached_pods(key);
+  const auto names = cluster_.cached_names(kube::resources::kPods, key);
   return static_cast<std::size_t>(std::count_if(
-      pods.begin(), pods.end(), [&](const kube::ObjectPtr& pod) { return read_pod(*pod, key.name); }));
+      names.begin(), names.end(), [&](const std::string& name) { return ordinal_of(name, key.name); }));
 }
 
 void Reconciler::prime(const Moment& now) {
@@ -201,9 +201,11 @@ tl::expected<Outcome, kube::ApiError> Reconciler::look_at(const kube::ObjectKey&
     if (forget(key, known, now)) return Outcome{};
     return Outcome{.requeue_after = options_.resync, .budget = {}, .complaints = {}};
   }
-  remember(key, known, object, now);
+  ReadSpec spec = remember(key, known, object, now);
   seen.outlook = ledger_.outlook(known.memory.uid, now.steady);
-  auto outcome = Look(cluster_, pods_, options_, ledger_, turns_, known.memory, std::move(object), now).run();
+  auto outcome =
+      Look(cluster_, pods_, options_, ledger_, turns_, known.memory, std::move(object), std::move(spec), now)
+          .run();
   wake(ledger_.concerned(known.memory.uid, now.steady));
   wake(turns_.next());
   if (outcome && outcome->settled) {

@@ -19,6 +19,7 @@
 #include <vector>
 
 #include "operator/pods/pods.h"
+#include "operator/reconcile/account.h"
 #include "operator/reconcile/cluster.h"
 #include "operator/reconcile/conditions.h"
 #include "operator/reconcile/memory.h"
@@ -98,7 +99,8 @@ class Reconciler {
   std::optional<runtime::TimePoint> follow_workloads(const Moment& now);
   Known& known(const kube::ObjectKey& key);
   bool is_settled(const kube::ObjectKey& key, const Known& known, const Moment& now);
-  void remember(const kube::ObjectKey& key, Known& known, const kube::ObjectPtr& object, const Moment& now);
+  ReadSpec remember(const kube::ObjectKey& key, Known& known, const kube::ObjectPtr& object,
+                    const Moment& now);
   std::size_t count_pods(const kube::ObjectKey& key) const;
   void prime(const Moment& now);
   bool forget(const kube::ObjectKey& key, Known& known, const Moment& now);

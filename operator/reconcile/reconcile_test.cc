@@ -112,6 +112,21 @@ TEST_F(Reconcile, WhereNothingHasChangedNothingIsRead) {
   EXPECT_GT(cluster_.reads, 0) << "for safety's sake";
 }
 
+TEST_F(Reconcile, OfObjectsThatAreTheSameOnlyTheStoragePoolIsReadAgain) {
+  settle();
+  cluster_.objects_read.clear();
+  cluster_.pod("audit-1").report.closing = 30;
+  ASSERT_TRUE(look());
+  EXPECT_THAT(cluster_.objects_read, ::testing::ElementsAre("StoragePool/audit"));
+  cluster_.objects_read.clear();
+  cluster_.get("Service", "audit")["metadata"]["labels"]["by"] = "somebody";
+  cluster_.get("Pod", "audit-2")["status"]["conditions"][0]["status"] = "False";
+  ASSERT_TRUE(look());
+  EXPECT_THAT(cluster_.objects_read, ::testing::IsSupersetOf({"Service/audit", "Pod/audit-2"}));
+  EXPECT_THAT(cluster_.objects_read, Not(::testing::Contains("ConfigMap/audit-config")));
+  EXPECT_EQ(status()["readyReplicas"], 2);
+}
+
 TEST_F(Reconcile, VolatileNumbersAreWrittenRarely) {
   settle();
   now_.steady += 60s;

@@ -55,7 +55,7 @@ std::int64_t restarts_of(const Json& pod) {
   return restarts;
 }
 
-std::optional<std::int64_t> ordinal_of(const std::string& name, const std::string& prefix) {
+std::optional<std::int64_t> number_after(const std::string& prefix, const std::string& name) {
   if (!name.starts_with(prefix)) return std::nullopt;
   const auto ordinal = parse_integer(std::string_view(name).substr(prefix.size()));
   return ordinal && *ordinal >= 0 ? ordinal : std::nullopt;
@@ -63,10 +63,14 @@ std::optional<std::int64_t> ordinal_of(const std::string& name, const std::strin
 
 }  // namespace
 
+std::optional<std::int64_t> ordinal_of(const std::string& pod, const std::string& pool) {
+  return number_after(pool + "-", pod);
+}
+
 std::optional<PodView> read_pod(const Json& object, const std::string& pool) {
   PodView pod;
   pod.name = kube::metadata_string(object, "name");
-  const auto ordinal = ordinal_of(pod.name, pool + "-");
+  const auto ordinal = ordinal_of(pod.name, pool);
   if (!ordinal) return std::nullopt;
   pod.ordinal = *ordinal;
   pod.uid = kube::metadata_string(object, "uid");
@@ -130,7 +134,7 @@ std::optional<ClaimView> read_claim(const Json& object, const std::string& pool)
   ClaimView claim;
   claim.name = kube::metadata_string(object, "name");
   const std::string first = render::claim_name(pool, 0);
-  const auto ordinal = ordinal_of(claim.name, first.substr(0, first.size() - 1));
+  const auto ordinal = number_after(first.substr(0, first.size() - 1), claim.name);
   if (!ordinal || kube::is_deleting(object)) return std::nullopt;
   claim.ordinal = *ordinal;
   claim.uid = kube::metadata_string(object, "uid");

@@ -33,6 +33,8 @@ struct PodView {
   std::int64_t restarts = 0;            // of its containers
 };
 
+// Of the pod NAME-<ordinal> of the StoragePool NAME; nothing when it has another name.
+std::optional<std::int64_t> ordinal_of(const std::string& pod, const std::string& pool);
 // Nothing when the object is not the pod NAME-<ordinal> of the StoragePool's StatefulSet.
 std::optional<PodView> read_pod(const Json& object, const std::string& pool);
 

@@ -47,11 +47,12 @@ class GuardedCluster final : public Cluster, public pods::Pods {
   std::vector<kube::ObjectPtr> cached_storage_pools() const override {
     return with([&](FakeCluster& c) { return c.cached_storage_pools(); });
   }
-  std::vector<kube::ObjectPtr> cached_pods(const kube::ObjectKey& pool) const override {
-    return with([&](FakeCluster& c) { return c.cached_pods(pool); });
+  std::uint64_t cached_version(const kube::ResourceType& type, const kube::ObjectKey& key) const override {
+    return with([&](FakeCluster& c) { return c.cached_version(type, key); });
   }
-  std::vector<kube::ObjectPtr> cached_claims(const kube::ObjectKey& pool) const override {
-    return with([&](FakeCluster& c) { return c.cached_claims(pool); });
+  std::vector<std::string> cached_names(const kube::ResourceType& type,
+                                        const kube::ObjectKey& pool) const override {
+    return with([&](FakeCluster& c) { return c.cached_names(type, pool); });
   }
   std::vector<std::string> cached_namespaces() const override {
     return with([&](FakeCluster& c) { return c.cached_namespaces(); });

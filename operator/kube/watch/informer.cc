@@ -41,6 +41,13 @@ ObjectPtr Informer::get(const ObjectKey& key) const {
   return read(stored);
 }
 
+std::uint64_t Informer::version(const ObjectKey& key) const {
+  const std::lock_guard lock(mutex_);
+  if (const ObjectPtr written = overlay_.find(key, runtime::steady_now())) return resource_version(*written);
+  const auto found = store_.find(key);
+  return found == store_.end() ? 0 : found->second.version;
+}
+
 ObjectPtr Informer::read(const Stored& stored) const {
   return std::make_shared<const Json>(Json::parse(stored.packed ? packer_.unpack(stored.text) : stored.text));
 }

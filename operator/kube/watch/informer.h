@@ -47,6 +47,8 @@ class Informer {
   // The first list has been taken over whole.
   bool has_synced() const { return synced_; }
   ObjectPtr get(const ObjectKey& key) const;  // null: not there
+  // Of what get() gives, without reading it; 0: not there.
+  std::uint64_t version(const ObjectKey& key) const;
   // As the API server has answered a write with: from now on it is read, until the watch has come so far.
   void written(Json object);
   // What the watch has shown, in the order of their keys; of one namespace, or of all.

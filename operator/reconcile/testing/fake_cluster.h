@@ -6,6 +6,7 @@
 #include <algorithm>
 #include <map>
 #include <optional>
+#include <set>
 #include <string>
 #include <utility>
 #include <vector>
@@ -35,9 +36,10 @@ class FakeCluster final : public Cluster, public pods::Pods {
   using Id = std::pair<std::string, std::string>;  // kind, name
 
   std::map<Id, Json> objects;
-  std::map<std::string, FakePod> pods;  // by address
-  mutable int reads = 0;                // of objects and reports
-  std::vector<std::string> writes;      // "apply ConfigMap/audit-config"
+  std::map<std::string, FakePod> pods;         // by address
+  mutable int reads = 0;                       // of objects and reports
+  mutable std::set<std::string> objects_read;  // from the caches: "Pod/audit-0"
+  std::vector<std::string> writes;             // "apply ConfigMap/audit-config"
   std::vector<kube::Event> events;
   std::optional<kube::ApiError> refuse;            // every write of the kind in `refuse_kind`
   std::string refuse_kind;                         // "*": any
@@ -105,20 +107,28 @@ class FakeCluster final : public Cluster, public pods::Pods {
   }
   kube::ObjectPtr cached(const kube::ResourceType& type, const kube::ObjectKey& key) const override {
     ++reads;
-    const auto found = objects.find({std::string(type.kind), key.name});
-    if (found == objects.end()) return nullptr;
-    const bool watched = type.kind == kube::resources::kStoragePools.kind ||
-                         kube::label(found->second, "app.kubernetes.io/managed-by") == render::kManager;
-    return watched ? kept(type, found->second) : nullptr;
+    const Json* object = watched(type, key.name);
+    if (object == nullptr) return nullptr;
+    objects_read.insert(std::string(type.kind) + "/" + key.name);
+    return kept(type, *object);
+  }
+  std::uint64_t cached_version(const kube::ResourceType& type, const kube::ObjectKey& key) const override {
+    const Json* object = watched(type, key.name);
+    if (object == nullptr) return 0;
+    const std::string version = kube::metadata_string(*object, "resourceVersion");
+    return std::hash<std::string>{}(versions_tell ? version : object->dump());
   }
   std::vector<kube::ObjectPtr> cached_storage_pools() const override {
     return all(kube::resources::kStoragePools);
   }
-  std::vector<kube::ObjectPtr> cached_pods(const kube::ObjectKey&) const override {
-    return all(kube::resources::kPods);
-  }
-  std::vector<kube::ObjectPtr> cached_claims(const kube::ObjectKey&) const override {
-    return claims_are_late ? std::vector<kube::ObjectPtr>() : all(kube::resources::kPersistentVolumeClaims);
+  std::vector<std::string> cached_names(const kube::ResourceType& type,
+                                        const kube::ObjectKey&) const override {
+    std::vector<std::string> names;
+    if (claims_are_late && type.kind == kube::resources::kPersistentVolumeClaims.kind) return names;
+    for (const auto& [id, object] : objects) {
+      if (id.first == type.kind) names.push_back(id.second);
+    }
+    return names;
   }
   std::vector<std::string> cached_namespaces() const override { return namespaces; }
   std::vector<kube::ObjectPtr> cached_autoscalers(const kube::ObjectKey&) const override {
@@ -260,6 +270,16 @@ class FakeCluster final : public Cluster, public pods::Pods {
   }
 
  private:
+  // Pods and claims always.
+  const Json* watched(const kube::ResourceType& type, const std::string& name) const {
+    const auto found = objects.find({std::string(type.kind), name});
+    if (found == objects.end()) return nullptr;
+    const bool by_label = type.kind != kube::resources::kStoragePools.kind &&
+                          type.kind != kube::resources::kPods.kind &&
+                          type.kind != kube::resources::kPersistentVolumeClaims.kind;
+    const bool ours = kube::label(found->second, "app.kubernetes.io/managed-by") == render::kManager;
+    return by_label && !ours ? nullptr : &found->second;
+  }
   void mount(const Json& data, settings::FactsReport& facts) const {
     const auto config = settings::parse_config(data["config.yaml"].get<std::string>());
     facts.target = settings::target_of(config->postgres);

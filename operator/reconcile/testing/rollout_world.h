@@ -150,8 +150,8 @@ class RolloutWorld {
   }
   std::map<std::string, PodView> pods_of(const std::string& name) {
     std::map<std::string, PodView> pods;
-    for (const kube::ObjectPtr& pod : cluster_.cached_pods({"team", name})) {
-      if (const auto view = read_pod(*pod, name)) pods[view->name] = *view;
+    for (const std::string& pod : cluster_.cached_names(kube::resources::kPods, {"team", name})) {
+      if (const auto view = read_pod(cluster_.get("Pod", pod), name)) pods[view->name] = *view;
     }
     return pods;
   }
