@@ -195,6 +195,29 @@ TEST_F(EntriesTest, AnIdThatAnotherBatchHasIsMadeAnew) {
   expect_entries_of_the_rows(pod);
 }
 
+TEST_F(EntriesTest, WorkAfterABatchHasTheConnectionThatItWasWrittenOn) {
+  Pod& pod = make_logging_pod(1);
+  std::vector<std::string> asked;
+  std::string seen;
+  const auto count_there = [&](postgres::Connection& connection) -> boost::asio::awaitable<void> {
+    const auto rows = co_await connection.execute("SELECT count(*) FROM audit_batches", in(20s));
+    if (rows) seen += rows->rows.at(0).at(0).value_or("") + " ";
+    EXPECT_EQ(pod.engine.statistics().in_use, 1);
+  };
+  pod.ingest.afterwards([&](const std::string& database, postgres::Connection& connection) {
+    asked.push_back(database);
+    std::optional<boost::asio::awaitable<void>> work;
+    if (database == "audit") work.emplace(count_there(connection));
+    return work;
+  });
+  must_store(pod.ingest, {new_event()});
+  must_store(pod.ingest, {new_event()}, "audit_ws_a");
+  must_store(pod.ingest, {new_event()});
+  EXPECT_TRUE(run(context_, pod.ingest.drain(in(20s))));
+  wait_until([&] { return seen == "1 2 "; });
+  EXPECT_THAT(asked, ElementsAre("audit", "audit_ws_a", "audit"));
+}
+
 TEST_F(EntriesTest, AreNotMadeWithoutKeys) {
   Pod& pod = make_logging_pod();
   pod.ingest.set_log_keys(std::nullopt);

@@ -63,12 +63,16 @@ class Ingest::State : public std::enable_shared_from_this<State> {
     entries_ = keys ? std::make_shared<evidence::EntryWriter>(*keys) : nullptr;
   }
   void on_recorded(OnRecorded listener) { recorded_ = std::move(listener); }
+  void afterwards(Afterwards work) { afterwards_ = std::move(work); }
   Statistics statistics() const { return {queue_.load(), counters_}; }
 
  private:
   void begin_turns();
   static awaitable<void> take_turn(std::shared_ptr<State> self, Queue::Turn turn);
-  awaitable<void> write(std::string database, engine::Lease lease, std::vector<Unit> units);
+  awaitable<std::optional<engine::Lease>> write(std::string database, engine::Lease lease,
+                                                std::vector<Unit> units);
+  std::optional<awaitable<void>> work_after(const std::string& database,
+                                            const std::optional<engine::Lease>& lease);
   void answer(const Unit& unit, Answer answer);
   void expire(const std::vector<Unit>& units);
 
@@ -80,6 +84,7 @@ class Ingest::State : public std::enable_shared_from_this<State> {
   std::unordered_map<std::uint64_t, runtime::Promise<Answer>::Giver> waiting_;  // by unit, until answered
   OnOutcome outcome_;
   OnRecorded recorded_;
+  Afterwards afterwards_;
   std::shared_ptr<evidence::EntryWriter> entries_;  // shared with batches that are being written
   runtime::Notification idle_;
   bool draining_ = false;
@@ -137,12 +142,14 @@ void Ingest::State::begin_turns() {
 awaitable<void> Ingest::State::take_turn(std::shared_ptr<State> self, Queue::Turn turn) {
   Queue& queue = self->queue_;
   auto lease = co_await self->engine_.acquire(turn.database, turn.deadline);
+  std::optional<engine::Lease> left;
   if (lease) {
     Queue::Batch batch = queue.take(turn.database, runtime::steady_now());
     const Load load = batch.load;
     self->expire(batch.expired);
     self->begin_turns();  // of the same database, if not all of it went into the batch
-    if (!batch.units.empty()) co_await self->write(turn.database, std::move(*lease), std::move(batch.units));
+    if (!batch.units.empty())
+      left = co_await self->write(turn.database, std::move(*lease), std::move(batch.units));
     queue.end_turn(turn.database, load);
   } else {
     // Who came while we waited for our time to be over has waited for less; other reasons hold for everybody.
@@ -151,10 +158,20 @@ awaitable<void> Ingest::State::take_turn(std::shared_ptr<State> self, Queue::Tur
     const tl::unexpected<tables::StoreError> error(tables::to_store_error(lease.error()));
     for (const Unit& unit : queue.give_up(turn.database, newer)) self->answer(unit, error);
   }
+  auto more = self->work_after(turn.database, left);
+  if (!more) left.reset();
   self->begin_turns();
+  if (more) co_await std::move(*more);
 }
 
-awaitable<void> Ingest::State::write(std::string database, engine::Lease lease, std::vector<Unit> units) {
+std::optional<awaitable<void>> Ingest::State::work_after(const std::string& database,
+                                                         const std::optional<engine::Lease>& lease) {
+  if (!lease || !afterwards_) return std::nullopt;
+  return afterwards_(database, **lease);
+}
+
+awaitable<std::optional<engine::Lease>> Ingest::State::write(std::string database, engine::Lease lease,
+                                                             std::vector<Unit> units) {
   const auto first = std::min_element(units.begin(), units.end(),
                                       [](const Unit& a, const Unit& b) { return a.deadline < b.deadline; });
   std::vector<std::uint64_t> ids;
@@ -171,8 +188,9 @@ awaitable<void> Ingest::State::write(std::string database, engine::Lease lease, 
         if (recorded_) recorded_(database, batch);
       },
       counters_);
+  std::optional<engine::Lease> left;
   try {
-    co_await writer.write(std::move(lease), std::move(units));
+    left = co_await writer.write(std::move(lease), std::move(units));
   } catch (const std::exception& error) {
     // Out of memory, most likely, which passes: whoever has no answer yet must neither wait for ever nor be
     // turned away.
@@ -180,6 +198,7 @@ awaitable<void> Ingest::State::write(std::string database, engine::Lease lease, 
     const tables::StoreError failed{Kind::kUnavailable, "the events could not be written", kRetryAfter};
     for (const std::uint64_t id : ids) answer({.id = id}, tl::unexpected(failed));
   }
+  co_return left;
 }
 
 void Ingest::State::answer(const Unit& unit, Answer answer) {
@@ -223,6 +242,10 @@ void Ingest::set_log_keys(const std::optional<evidence::Keys>& keys) {
 
 void Ingest::on_recorded(OnRecorded listener) {
   state_->on_recorded(std::move(listener));
+}
+
+void Ingest::afterwards(Afterwards work) {
+  state_->afterwards(std::move(work));
 }
 
 double Ingest::fill(const std::string& database) const {

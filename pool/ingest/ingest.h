@@ -70,6 +70,11 @@ class Ingest {
   // Called for each batch of entries that was committed, before its calls are answered.
   using OnRecorded = std::function<void(const std::string& database, const Recorded& batch)>;
   void on_recorded(OnRecorded listener);
+  // Asked when a batch was written and its calls were answered for work to be done on the connection that it
+  // was written on before this is given back; no value: there is none.
+  using Afterwards = std::function<std::optional<boost::asio::awaitable<void>>(const std::string& database,
+                                                                               postgres::Connection&)>;
+  void afterwards(Afterwards work);
 
   Statistics statistics() const;
 

@@ -114,7 +114,7 @@ std::vector<const event::Event*> orphans_of(Parents& parents, const postgres::Re
 
 }  // namespace
 
-awaitable<void> Writer::write(engine::Lease lease, std::vector<Unit> units) {
+awaitable<std::optional<engine::Lease>> Writer::write(engine::Lease lease, std::vector<Unit> units) {
   const auto began = runtime::steady_now();
   std::optional<engine::Lease> connection(std::move(lease));
   ++counters_.batches;
@@ -138,6 +138,7 @@ awaitable<void> Writer::write(engine::Lease lease, std::vector<Unit> units) {
     if (failure) handle(*failure, std::move(part));
   }
   counters_.batch_seconds.observe(std::chrono::duration<double>(runtime::steady_now() - began).count());
+  co_return connection;
 }
 
 void Writer::handle(const postgres::Error& error, Part part) {

@@ -77,8 +77,8 @@ class Writer {
         on_recorded_(std::move(on_recorded)),
         counters_(counters) {}
 
-  // To be awaited while this lives.
-  boost::asio::awaitable<void> write(engine::Lease lease, std::vector<Unit> units);
+  // To be awaited while this lives. Gives the connection back that it has in the end, if it has one.
+  boost::asio::awaitable<std::optional<engine::Lease>> write(engine::Lease lease, std::vector<Unit> units);
 
  private:
   struct Part {

@@ -37,6 +37,7 @@
 #include "pool/service/ending.h"
 #include "pool/service/leaving.h"
 #include "pool/service/log_restart.h"
+#include "pool/service/log_start.h"
 #include "pool/service/monitor.h"
 #include "pool/service/predecessor.h"
 #include "pool/service/routes/admin.h"
@@ -105,6 +106,7 @@ class App {
   Validation validation_;
   recording::IngestStore event_store_;
   LogUpkeep log_;
+  WorkspaceLogs workspace_logs_;
   recording::Destinations destinations_;
   std::unique_ptr<journal::Journal> journal_;
   std::optional<recording::JournalBacklog> backlog_;
@@ -149,6 +151,8 @@ App::App(const Options& options, Startup startup)
       log_({executor_, engine_, system_database_, [this] { return postgres_usable(); },
             [this](const evidence::Alarm& alarm) { metrics_.alarm(alarm.kind); }, options.log_key_file,
             options.event_times.future}),
+      workspace_logs_({engine_, workspaces_, system_database_, [this] { return !postgres_usable(); },
+                       [this](const evidence::Alarm& alarm) { metrics_.alarm(alarm.kind); }}),
       destinations_(workspaces_, system_database_),
       authenticator_(auth_options(options)),
       operator_requests_(options.operator_keys, options.pod_uid, kRereadKeys),
@@ -179,11 +183,9 @@ void App::add_routes() {
                          .validation = validation_,
                          .on_received = [this](auto lag) { metrics_.received(lag); },
                          .on_acknowledged = [this](auto took) { metrics_.acknowledged(took); }});
-  add_evidence_routes(
-      api,
-      {reader_, system_database_, deadline, away, [this](auto until) { return log_.checkpoint(until); },
-       [this] { return log_.witnessed(); }, [this](auto size, auto until) { return log_.grows(size, until); },
-       [this] { return log_.key(); }, [this] { return log_.full_audit(); }, *recording_, destinations_});
+  EvidenceContext evidence{reader_, *recording_, destinations_, system_database_, deadline, away};
+  tell_logs(evidence, log_, workspace_logs_);
+  add_evidence_routes(api, std::move(evidence));
   add_workspace_routes(api, {workspaces_, deadline, away});
   add_statistics_routes(api, [this] { return figures(); });
   add_openapi_route(api);
@@ -192,7 +194,9 @@ void App::add_routes() {
 }
 
 void App::look_at_log_key() {
-  if (log_.look_at_key()) ingest_.set_log_keys(log_.key()->keys);
+  if (!log_.look_at_key()) return;
+  ingest_.set_log_keys(log_.key()->keys);
+  workspace_logs_.set_key(log_.key());
 }
 
 // What an earlier run acknowledged is brought into PostgreSQL, also when the journal takes nothing new. A
@@ -261,14 +265,11 @@ Snapshot App::snapshot() const {
   now.ingest = ingest_.statistics();
   now.log_key = log_.key() != nullptr;
   now.log = log_.figures();
+  now.workspace_logs = workspace_logs_.figures();
   if (journal_) now.journal = journal_->statistics();
   now.workspaces = workspaces_.counts();
   now.stalls = recording_->stalls();
-  const http::Server& api = servers_.api();
-  now.http = {.rate_limited = api.rate_limited(),
-              .memory_held = api.memory_held(),
-              .memory_refused = api.memory_refused(),
-              .closed_for_new = api.closed_for_new()};
+  now.http = servers_.figures();
   now.loop_failures = runtime::loop_failures(runtime::steady_now()).failures;
   now.clock_ahead = monitor_.status().clock_ahead();
   now.settings = engine_.in_force();
@@ -359,6 +360,7 @@ int App::run() {
                               .others = servers_.others(),
                               .background = background_,
                               .log = log_,
+                              .workspace_logs = workspace_logs_,
                               .monitor = monitor_,
                               .workspaces = workspaces_,
                               .replay = replay_,
@@ -374,11 +376,8 @@ int App::run() {
   if (predecessor_.possible())
     monitor_.watch_predecessor([this](std::int64_t left) { follow_predecessor(left); });
   background_.start(executor_);
-  ingest_.on_recorded([this](const std::string& database, const ingest::Recorded& batch) {
-    if (database == system_database_) log_.wrote(batch);
-  });
-  runtime::supervise(executor_, "log", [this] { return log_.run(); });
-  runtime::supervise(executor_, "full audit", [this] { return log_.run_audit(); });
+  start_logs(executor_,
+             {log_, workspace_logs_, ingest_, workspaces_, system_database_, *recording_, destinations_});
   runtime::supervise(executor_, "workspaces", [this] { return workspaces_.run(); });
   context_.run();
   return ending_->clean() ? 0 : 1;

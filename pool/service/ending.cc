@@ -65,6 +65,7 @@ awaitable<bool> Ending::drain(TimePoint deadline) {
   const auto journal_begins = engine_begins - std::min(kJournalShare, share);
   parts_.background.stop();
   parts_.log.stop();
+  parts_.workspace_logs.stop();
   const bool answered = co_await parts_.api.drain(journal_begins);
   if (parts_.replay) co_await parts_.replay->stop(journal_begins);
   parts_.monitor.stop();

@@ -26,6 +26,7 @@
 #include "pool/service/config/options.h"
 #include "pool/service/log_upkeep.h"
 #include "pool/service/monitor.h"
+#include "pool/service/workspace_logs.h"
 #include "pool/workspaces/workspaces.h"
 
 namespace storagepool::service {
@@ -36,6 +37,7 @@ struct EndingParts {
   std::array<http::Server*, 3> others;  // answer to the last
   Background& background;
   LogUpkeep& log;
+  WorkspaceLogs& workspace_logs;
   Monitor& monitor;
   workspaces::Workspaces& workspaces;
   std::optional<recording::Replay>& replay;

@@ -53,6 +53,14 @@ double audit_figure(const Snapshot& snapshot) {
 double audit_age(const Snapshot& snapshot) {
   return static_cast<double>(snapshot.log.audit.age.count());
 }
+// Of all databases.
+template <std::uint64_t LogFigures::*of_system, std::uint64_t WorkspaceLogFigures::*of_workspaces>
+double log_total(const Snapshot& snapshot) {
+  return static_cast<double>(snapshot.log.*of_system + snapshot.workspace_logs.*of_workspaces);
+}
+double workspace_logs_waiting(const Snapshot& snapshot) {
+  return static_cast<double>(snapshot.workspace_logs.waiting);
+}
 double cut_age(const Snapshot& snapshot) {
   return std::chrono::duration<double>(snapshot.log.cut_age).count();
 }
@@ -120,6 +128,9 @@ constexpr std::array kGauges = {
     Figure{"storagepool_log_key", "1 while stored events get entries in the log", yes<&Snapshot::log_key>},
     Figure{"storagepool_log_size", "Entries of the log of the system database, as the pod has last seen it",
            log_figure<&LogFigures::size>},
+    Figure{"storagepool_workspace_logs_waiting",
+           "Workspaces of which the pod does not know yet that all it has written there is in their log",
+           workspace_logs_waiting},
     Figure{"storagepool_log_waiting_requests", "Requests of the feed that wait for the log to grow",
            log_figure<&LogFigures::waiting>},
     Figure{"storagepool_log_cut_age_seconds",
@@ -191,14 +202,14 @@ constexpr std::array kCounters = {
            ingest<&Counters::expired>},
     Figure{"storagepool_ingest_overloaded_total", "Calls refused because too many events were waiting",
            ingest<&Counters::overloaded>},
-    Figure{"storagepool_log_sealed_batches_total", "Commits of events whose entries the pod added to the log",
-           log_figure<&LogFigures::sealed_batches>},
+    Figure{"storagepool_log_sealed_batches_total", "Commits of events whose entries the pod added to a log",
+           log_total<&LogFigures::sealed_batches, &WorkspaceLogFigures::sealed_batches>},
     Figure{"storagepool_log_unchecked_batches_total",
            "Commits of the pod of which it did not see whether their entries got into the log",
-           log_figure<&LogFigures::unchecked>},
+           log_total<&LogFigures::unchecked, &WorkspaceLogFigures::unchecked>},
     Figure{"storagepool_log_fences_total",
            "Times that writers were held off, for at most 200 ms, so that entries did not wait on",
-           log_figure<&LogFigures::fences>},
+           log_total<&LogFigures::fences, &WorkspaceLogFigures::fences>},
     Figure{"storagepool_journal_appended_events_total", "Events accepted into the journal",
            journal_amount<&journal::Statistics::appended, &Amount::events>},
     Figure{"storagepool_journal_replayed_events_total", "Events brought from the journal into PostgreSQL",

@@ -3,7 +3,6 @@
 #include <chrono>
 #include <optional>
 #include <utility>
-#include <vector>
 
 #include "pool/common/runtime/clock.h"
 #include "pool/common/runtime/log.h"
@@ -29,15 +28,7 @@ awaitable<Error> record(recording::Recording& recording, recording::Destinations
               {"size", size},
               {"checkpoint", floor.checkpoint},
               {"reason", floor.restart->reason}};
-  auto event = event_of(act, "storagepool-operator", runtime::wall_now());
-  if (!event) co_return "the restart is no event";
-  auto destination = co_await destinations.find_for_write("", deadline);
-  if (!destination) co_return destination.error().detail;
-  std::vector<event::Event> unit;
-  unit.push_back(*std::move(event));
-  const auto recorded = co_await recording.record(*destination, std::move(unit), deadline);
-  if (!recorded) co_return recorded.error().detail;
-  co_return std::nullopt;
+  co_return co_await record_own(recording, destinations, std::move(act), "storagepool-operator", deadline);
 }
 
 }  // namespace

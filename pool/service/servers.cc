@@ -58,6 +58,13 @@ boost::asio::awaitable<void> Servers::watch_tls(Servers* self) {
   }
 }
 
+HttpFigures Servers::figures() const {
+  return {.rate_limited = api_.rate_limited(),
+          .memory_held = api_.memory_held(),
+          .memory_refused = api_.memory_refused(),
+          .closed_for_new = api_.closed_for_new()};
+}
+
 bool Servers::listen() {
   if (options_.access_log != settings::AccessLog{}) {
     api_.observe(

@@ -37,7 +37,7 @@ class Servers {
   // The certificate of the API's port; not wanted() where that speaks clear text.
   const TlsFiles& tls() const { return tls_; }
   http::Server& api() { return api_; }
-  const http::Server& api() const { return api_; }
+  HttpFigures figures() const;  // of the API
   std::array<http::Server*, 3> others() { return {&admin_, &metrics_, &health_}; }
 
  private:

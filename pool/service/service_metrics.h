@@ -25,6 +25,7 @@
 #include "pool/journal/journal.h"
 #include "pool/recording/stall.h"
 #include "pool/service/log_upkeep.h"
+#include "pool/service/workspace_logs.h"
 #include "pool/workspaces/registry.h"
 
 namespace storagepool::service {
@@ -47,7 +48,8 @@ struct Snapshot {
   std::int64_t workspace_databases = 0;  // with a connection or a waiter
   ingest::Statistics ingest;
   bool log_key = false;  // one is in force
-  LogFigures log;
+  LogFigures log;        // of the system database
+  WorkspaceLogFigures workspace_logs;
   std::optional<journal::Statistics> journal;             // none: the pod has no journal
   std::optional<workspaces::WorkspaceCounts> workspaces;  // none: not known
   HttpFigures http;

@@ -6,6 +6,12 @@
 
 namespace storagepool::workspaces {
 
+namespace {
+
+constexpr std::string_view kInfix = "_ws_";
+
+}  // namespace
+
 bool is_workspace_name(std::string_view name) {
   const auto plain = [](char c) { return (c >= 'a' && c <= 'z') || (c >= '0' && c <= '9'); };
   return !name.empty() && name.size() <= kMaxWorkspaceName && plain(name.front()) && plain(name.back()) &&
@@ -18,7 +24,7 @@ tl::expected<std::string, std::string> workspace_database(std::string_view syste
     return tl::unexpected("got " + event::quoted(name) +
                           "; allowed: 1 to 40 of a-z, 0-9 and -, neither beginning nor ending with -");
   }
-  std::string database = std::string(system_database) + "_ws_" + std::string(name);
+  std::string database = std::string(system_database) + std::string(kInfix) + std::string(name);
   if (database.size() > kMaxIdentifierBytes) {
     const std::size_t prefix = database.size() - name.size();
     const std::string allowed =
@@ -32,6 +38,12 @@ tl::expected<std::string, std::string> workspace_database(std::string_view syste
   }
   std::replace(database.end() - static_cast<std::ptrdiff_t>(name.size()), database.end(), '-', '_');
   return database;
+}
+
+std::string workspace_of(std::string_view system_database, std::string_view database) {
+  std::string name(database.substr(std::min(database.size(), system_database.size() + kInfix.size())));
+  std::replace(name.begin(), name.end(), '_', '-');
+  return name;
 }
 
 }  // namespace storagepool::workspaces

@@ -22,4 +22,7 @@ bool is_workspace_name(std::string_view name);
 tl::expected<std::string, std::string> workspace_database(std::string_view system_database,
                                                           std::string_view name);
 
+// The name of the workspace with this database.
+std::string workspace_of(std::string_view system_database, std::string_view database);
+
 }  // namespace storagepool::workspaces

@@ -37,6 +37,11 @@ TEST(WorkspaceDatabase, IsNamedAfterTheSystemDatabase) {
   EXPECT_EQ(workspace_database("my-audit", "a--b"), "my-audit_ws_a__b");
 }
 
+TEST(WorkspaceDatabase, TellsTheName) {
+  for (const std::string name : {"a", "team-a", "a--b", "x-ws-y"})
+    EXPECT_EQ(workspace_of("my-audit", workspace_database("my-audit", name).value()), name);
+}
+
 TEST(WorkspaceDatabase, IsAnotherForEveryName) {
   std::vector<std::string> names{""};
   for (int length = 0; length < 4; ++length) {

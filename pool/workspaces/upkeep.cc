@@ -164,7 +164,11 @@ Workspaces::Answer<bool> Workspaces::close_holds(WorkspaceRow row, std::string d
   const Operation<bool> close = [&](postgres::Connection& connection) {
     return tables::close_holds(connection, deadline);
   };
-  const auto closed = co_await call(engine_, std::move(database), close, deadline);
+  const auto closed = co_await call(engine_, database, close, deadline);
+  if (closed && *closed && before_drop_) {
+    const auto told = co_await before_drop_(row, database, deadline);
+    if (!told) co_return tl::unexpected(told.error());
+  }
   if (!closed || *closed) co_return closed;
   const Operation<bool> keep = [&](postgres::Connection& connection) {
     return registry::keep(connection, row, deadline);
@@ -200,6 +204,7 @@ Workspaces::Answer<bool> Workspaces::maintain(runtime::Timestamp now, Deadline d
               {{"workspace", row->name}, {"detail", done.error().detail}});
     co_return true;
   }
+  if (on_opened_) on_opened_(*database);
   if (!*done) co_return true;  // again after kUpkeepRetry
   const auto record_by = at_most(deadline, kRegistryTimeout);
   const Operation<bool> record = [&](postgres::Connection& connection) {

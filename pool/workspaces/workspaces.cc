@@ -294,10 +294,21 @@ Workspaces::Answer<Home> Workspaces::resolve(std::string name, Deadline deadline
   co_return Home{*database, there->incarnation};
 }
 
+Workspaces::Answer<Home> Workspaces::look_up(std::string name, Deadline deadline) {
+  const auto database = workspace_database(system_database_, name);
+  if (!database) co_return tl::unexpected(invalid_name(database.error()));
+  const auto row = co_await find(name, *database, deadline);
+  if (!row) co_return tl::unexpected(row.error());
+  const auto there = usable(*row, name);
+  if (!there) co_return tl::unexpected(there.error());
+  co_return Home{*database, there->incarnation};
+}
+
 Workspaces::Answer<bool> Workspaces::first_use(WorkspaceRow row, std::string database, Deadline deadline) {
   cache_.erase(row.name);
-  const auto lease = co_await open(std::move(database), deadline);
+  const auto lease = co_await open(database, deadline);
   if (lease) {
+    if (on_opened_) on_opened_(database);
     cache_.put(row.name, row.incarnation, runtime::steady_now());
     co_return true;
   }

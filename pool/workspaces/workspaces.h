@@ -99,6 +99,8 @@ class Workspaces {
   // The database of a workspace, migrated. One look at the registry at most every `recheck_after`; while that
   // cannot be asked, what it said last still holds.
   Answer<Home> resolve(std::string name, Deadline deadline);
+  // The same as the registry says at this moment, which is asked; the database is not.
+  Answer<Home> look_up(std::string name, Deadline deadline);
   // The next resolve looks at the registry.
   void forget(std::string_view name);
 
@@ -110,6 +112,13 @@ class Workspaces {
   // mends it. Not of what passes, for then PostgreSQL is away.
   using RegistryListener = std::function<void(const Error*)>;
   void on_registry(RegistryListener listener) { on_registry_ = std::move(listener); }
+  // Hears of each database of a workspace that was opened for its upkeep, or the first time by this process.
+  using OpenedListener = std::function<void(const std::string& database)>;
+  void on_opened(OpenedListener listener) { on_opened_ = std::move(listener); }
+  // Awaited before the database of a workspace that is removed is dropped, when no hold stands in it any
+  // more. After an error that is tried again later, as if dropping it had failed.
+  using DropListener = std::function<Answer<void>(WorkspaceRow row, std::string database, Deadline deadline)>;
+  void before_drop(DropListener listener) { before_drop_ = std::move(listener); }
   // Of the whole registry, as the last pass of `run` found it: about every `pass_period`. No value while the
   // registry has not been read or cannot be.
   const std::optional<WorkspaceCounts>& counts() const { return counts_; }
@@ -142,7 +151,8 @@ class Workspaces {
   // Whether its database is there and is that of the workspace.
   Answer<bool> has_database(std::string name, std::string database, Deadline deadline);
   Answer<bool> has_hold(std::string name, std::string database, Deadline deadline);
-  // False where a hold stands, which keeps the workspace; none can be placed afterwards.
+  // False where a hold stands, which keeps the workspace; none can be placed afterwards. Then it is told to
+  // who wants to know before it is dropped.
   Answer<bool> close_holds(WorkspaceRow row, std::string database, Deadline deadline);
   Answer<bool> put_off(WorkspaceRow row);
   boost::asio::awaitable<void> count();
@@ -155,6 +165,8 @@ class Workspaces {
   Cache cache_;
   std::optional<WorkspaceCounts> counts_;
   RegistryListener on_registry_;
+  OpenedListener on_opened_;
+  DropListener before_drop_;
   int making_ = 0;
   runtime::Notification made_;
   runtime::Notification woken_;

@@ -8,6 +8,7 @@
 #include <gmock/gmock.h>
 #include <gtest/gtest.h>
 
+#include "pool/common/runtime/clock.h"
 #include "pool/workspaces/testing/workspace_pod.h"
 
 namespace storagepool::workspaces {
@@ -27,6 +28,29 @@ template <typename T>
 std::optional<Kind> kind(const tl::expected<T, Error>& answer) {
   if (answer) return std::nullopt;
   return answer.error().kind;
+}
+
+TEST_F(WorkspacesTest, AreToldOfWhenTheirDatabaseIsOpenedAndLookedUpWithoutOpeningIt) {
+  {
+    Pod maker(context_, *server_);
+    must_create(maker, "team-a");
+  }
+  Pod pod(context_, *server_);
+  std::vector<std::string> opened;
+  pod.workspaces.on_opened([&](const std::string& database) { opened.push_back(database); });
+  const auto home = run(pod.workspaces.look_up("team-a", in(20s)));
+  ASSERT_TRUE(home) << home.error().detail;
+  EXPECT_EQ(home->database, "audit_ws_team_a");
+  EXPECT_THAT(opened, IsEmpty());
+  EXPECT_EQ(run(pod.workspaces.resolve("team-a", in(20s)))->incarnation, home->incarnation);
+  EXPECT_THAT(opened, ElementsAre("audit_ws_team_a"));
+  run(pod.workspaces.resolve("team-a", in(20s)));
+  EXPECT_THAT(opened, ElementsAre("audit_ws_team_a"));
+  sql("UPDATE storagepool_workspaces SET upkeep_due = now()", "audit");
+  EXPECT_TRUE(*run(pod.workspaces.maintain(runtime::wall_now(), in(60s))));
+  EXPECT_THAT(opened, ElementsAre("audit_ws_team_a", "audit_ws_team_a"));
+  run(pod.workspaces.remove("team-a", in(20s)));
+  EXPECT_EQ(kind(run(pod.workspaces.look_up("team-a", in(20s)))), Kind::kDeleting);
 }
 
 TEST_F(WorkspacesTest, LiveFromTheirCreationToTheirDeletion) {

@@ -54,11 +54,12 @@ class Sealer::Pass {
 
   SealingResult take_result() { return std::move(result_); }
 
-  awaitable<Done> run() {
+  awaitable<Done> run(bool may_begin) {
     const auto begun = co_await begin();
     if (!begun) co_return tl::unexpected(begun.error());
     const std::optional<LogFacts>& facts = *begun;
     if (!facts) co_return co_await end(Did::kBusy);
+    if (!facts->row && !may_begin) co_return co_await end(Did::kNotBegun);
     Judgement judgement =
         judge(*facts, sealer_.name_, sealer_.highest_floor(), sealer_.macs_, sealer_.hasher_);
     if (judgement.alarm) result_.alarms.push_back(*std::move(judgement.alarm));
@@ -168,6 +169,7 @@ class Sealer::Pass {
       if (!batches) co_return tl::unexpected(batches.error());
       result_.fenced = true;
     }
+    result_.waiting = batches->waiting && !result_.fenced;
     if (batches->future)
       result_.alarms.push_back({.kind = Alarm::Kind::kFutureBatch,
                                 .batch = batches->future,
@@ -272,24 +274,36 @@ const std::optional<Floor>& Sealer::highest_floor() const {
   return told_ && (!seen_ || is_lower(*seen_, *told_)) ? told_ : seen_;
 }
 
+void Sealer::remember(const Memory& memory) {
+  seen_ = memory.seen;
+  watch_ = memory.watch;
+  if (seen_) epoch_ = seen_->epoch;
+  checkpoint_.reset();
+}
+
 void Sealer::committed(const LogState& state) {
-  if (checkpoint_ && signed_size_ == state.size() && epoch_ == state.epoch) return;
-  if (epoch_ != state.epoch) {
-    auto key = tlog::NoteKey::of_seed(tlog::KeyKind::kLog, state.origin, note_key_.seed());
-    STORAGEPOOL_INVARIANT(key, "an origin that names no key", {"epoch", state.epoch});
-    epoch_ = state.epoch;
-    epoch_key_ = *std::move(key);
-  }
+  if (seen_ && seen_->size == state.size() && seen_->epoch == state.epoch) return;
+  epoch_ = state.epoch;
   const tlog::Checkpoint now = checkpoint_of(state, hasher_);
   seen_ = {now.size, now.root, epoch_};
-  checkpoint_ = sign(now, epoch_key_ ? *epoch_key_ : note_key_);
-  signed_size_ = now.size;
+  checkpoint_.reset();
+}
+
+const std::optional<tlog::Note>& Sealer::checkpoint() {
+  if (checkpoint_ || !seen_) return checkpoint_;
+  const tlog::Checkpoint now{
+      .origin = tlog::epoch_origin(name_, seen_->epoch), .size = seen_->size, .root = seen_->root};
+  if (now.origin == note_key_.name()) return checkpoint_ = sign(now, note_key_);
+  const auto key = tlog::NoteKey::of_seed(tlog::KeyKind::kLog, now.origin, note_key_.seed());
+  STORAGEPOOL_INVARIANT(key, "an origin that names no key", {"epoch", epoch_});
+  return checkpoint_ = sign(now, *key);
 }
 
 awaitable<tl::expected<SealingResult, postgres::Error>> Sealer::seal(postgres::Connection& connection,
-                                                                     postgres::Deadline deadline) {
+                                                                     postgres::Deadline deadline,
+                                                                     bool may_begin) {
   Pass pass(*this, connection, deadline);
-  const Done done = co_await pass.run();
+  const Done done = co_await pass.run(may_begin);
   if (done) co_return pass.take_result();
   if (connection.usable() && connection.in_transaction()) co_await connection.execute("ROLLBACK", deadline);
   co_return tl::unexpected(done.error());

@@ -26,15 +26,17 @@ namespace storagepool::evidence {
 // What one call did.
 struct SealingResult {
   enum class Did {
-    kSealed,   // something was written, which its COMMIT has acknowledged
-    kNothing,  // there was nothing to seal, or nothing that the cut allows
-    kBusy,     // another pod is at it, or holds a lock that it needs
-    kRefused,  // the alarm says why
+    kSealed,    // something was written, which its COMMIT has acknowledged
+    kNothing,   // there was nothing to seal, or nothing that the cut allows
+    kBusy,      // another pod is at it, or holds a lock that it needs
+    kRefused,   // the alarm says why
+    kNotBegun,  // the log has no state, and was not to begin
   };
   Did did = Did::kNothing;
   std::uint64_t size = 0;    // of the log, as far as it is committed
   std::int64_t batches = 0;  // that were sealed
   bool again = false;        // there is more: worth another call at once
+  bool waiting = false;      // batches wait for some transaction to end
   bool fenced = false;       // writers were held off, for they waited for the cut for too long
   std::vector<Alarm> alarms{};
   // How long batches have waited for a transaction to end, and for which, as far as can be told.
@@ -44,19 +46,28 @@ struct SealingResult {
 
 class Sealer {
  public:
-  // `name`: of the log for ever, its origin in its first epoch: a line, not empty. `keys`: the newest first,
-  // one at least. `note_key`, of a seed, and `clock` must outlive this.
+  // `name`: of the log for ever, its origin in its first epoch: the name of a key. `keys`: the newest first,
+  // one at least. `note_key`, whose seed signs, whatever its name, and `clock` must outlive this.
   Sealer(std::string name, std::span<const Keys> keys, const tlog::NoteKey& note_key,
          const runtime::Clock& clock = runtime::system_clock());
 
   // For a connection outside a transaction, after the tables were made. Until `deadline`; after an error, of
   // a COMMIT too of which nobody knows what became of it, the call can be repeated: it begins with what is
-  // committed. One call at a time.
+  // committed. One call at a time. Unless it `may_begin`, a log that has no state yet gets none.
   boost::asio::awaitable<tl::expected<SealingResult, postgres::Error>> seal(postgres::Connection& connection,
-                                                                            postgres::Deadline deadline);
+                                                                            postgres::Deadline deadline,
+                                                                            bool may_begin = true);
 
   // The log as this pod has last seen it committed, signed; no value before that.
-  const std::optional<tlog::Note>& checkpoint() const { return checkpoint_; }
+  const std::optional<tlog::Note>& checkpoint();
+
+  // What the next sealer of the log, which is made when it is needed, goes on with.
+  struct Memory {
+    std::optional<Floor> seen{};
+    CutWatch watch{};
+  };
+  Memory memory() const { return {seen_, watch_}; }
+  void remember(const Memory& memory);
 
   // What only a person may ask for: begins this epoch of a log that was rolled back, over what there is of
   // it, unless it has begun. kNothing: it has, or the log was not rolled back; kRefused: it cannot go on for
@@ -82,7 +93,6 @@ class Sealer {
 
   std::string name_;
   std::int64_t epoch_ = tlog::kFirstEpoch;
-  std::optional<tlog::NoteKey> epoch_key_;  // of a later epoch than the first
   LogMacs macs_;
   const tlog::NoteKey& note_key_;
   const runtime::Clock& clock_;
@@ -91,8 +101,7 @@ class Sealer {
   std::optional<Floor> seen_;  // committed, by this pod
   std::optional<Floor> told_;
   bool told_proven_ = false;
-  std::optional<tlog::Note> checkpoint_;
-  std::uint64_t signed_size_ = 0;  // of it
+  std::optional<tlog::Note> checkpoint_;  // of `seen_`, once it was asked for
 };
 
 }  // namespace storagepool::evidence

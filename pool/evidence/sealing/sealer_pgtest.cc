@@ -54,6 +54,68 @@ TEST_F(SealerTest, AnotherPodSignsTheSame) {
   EXPECT_EQ(sealer_->checkpoint(), shown);
 }
 
+TEST_F(SealerTest, BeginsALogOnlyWhereItMay) {
+  commit(1, 1);
+  const auto seal_on = [&] {
+    return must(postgres::testing::run(context_, sealer_->seal(*session_, deadline(), false))).did;
+  };
+  EXPECT_EQ(seal_on(), Did::kNotBegun);
+  EXPECT_EQ(value("SELECT count(*) FROM audit_log"), "0");
+  EXPECT_FALSE(session_->in_transaction());
+  EXPECT_EQ(seal().did, Did::kSealed);
+  commit(2, 2);
+  EXPECT_EQ(seal_on(), Did::kSealed);
+  EXPECT_THAT(log(), ElementsAre(1, 2));
+}
+
+// A sealer for each use, of a log that is named otherwise than the key.
+class SealersTest : public SealerTest {
+ protected:
+  SealingResult seal_once() {
+    const std::vector<Keys> keys{make_keys(testing::kSeed)};
+    Sealer one(name_, keys, testing::note_key(), clock_);
+    one.remember(memory_);
+    auto result = must(postgres::testing::run(context_, one.seal(*session_, deadline())));
+    memory_ = one.memory();
+    shown_ = one.checkpoint();
+    return result;
+  }
+
+  const std::string name_ = testing::kOrigin + "/ws/team-a/1";
+  Sealer::Memory memory_;
+  std::optional<tlog::Note> shown_;
+};
+
+TEST_F(SealersTest, OneKnowsWhatTheOneBeforeHasSeen) {
+  commit(1, 1);
+  EXPECT_EQ(seal_once().did, Did::kSealed);
+  superuser("CREATE TABLE before AS TABLE audit_log; CREATE TABLE seals_before AS TABLE audit_seals");
+  commit(2, 2);
+  EXPECT_EQ(seal_once().size, 2U);
+  ASSERT_TRUE(shown_);
+  EXPECT_EQ(tlog::Checkpoint::read(shown_->text)->origin, name_);
+  EXPECT_TRUE(tlog::NoteKey::of_seed(tlog::KeyKind::kLog, name_, testing::kSeed)->verify(*shown_));
+  superuser(
+      "TRUNCATE audit_log, audit_seals; INSERT INTO audit_log TABLE before; INSERT INTO audit_seals TABLE "
+      "seals_before; DROP TABLE before, seals_before");
+  EXPECT_THAT(kinds_of(seal_once()), ElementsAre(Kind::kLogRolledBack));
+  memory_ = {};
+  EXPECT_NE(seal_once().did, Did::kRefused) << "nobody knows";
+}
+
+TEST_F(SealersTest, OneHasWaitedForAsLongAsTheOneBefore) {
+  const auto other = open();
+  execute(*other, "BEGIN; SELECT pg_current_xact_id()");
+  commit(1, 1);
+  EXPECT_TRUE(seal_once().waiting);
+  EXPECT_FALSE(shown_);
+  clock_.pass(CutWatch::kPatience);
+  const SealingResult fenced = seal_once();
+  EXPECT_TRUE(fenced.fenced);
+  EXPECT_FALSE(fenced.waiting);
+  EXPECT_EQ(fenced.size, 1U);
+}
+
 TEST_F(SealerTest, OnlyKeepsWhatWasStored) {
   execute(*session_, insert_batch(1, 10, 4));
   superuser("UPDATE audit_batches SET kept = '{2,4}', events = 2");

@@ -55,6 +55,11 @@ const std::map<std::string, Scopes>& scopes_of_operations() {
       {"POST /api/v1/workspaces/{workspace}/audit/events/batch", {"write"}},
       {"GET /api/v1/workspaces/{workspace}/audit/events/{event_id}", {"read"}},
       {"DELETE /api/v1/workspaces/{workspace}/audit/events/{event_id}/data", {"admin"}},
+      {"GET /api/v1/workspaces/{workspace}/audit/events/{event_id}/proof", {"read", "verify"}},
+      {"GET /api/v1/workspaces/{workspace}/audit/log/checkpoint", {"read", "verify"}},
+      {"GET /api/v1/workspaces/{workspace}/audit/log/tile/{tile}", {"read", "verify"}},
+      {"GET /api/v1/workspaces/{workspace}/audit/log/status", {"read", "verify"}},
+      {"POST /api/v1/workspaces/{workspace}/audit/verify-chain", {"read", "verify"}},
       {"POST /api/v1/workspaces/{workspace}/audit/legal-hold", {"hold"}},
       {"GET /api/v1/workspaces/{workspace}/audit/legal-hold", {"read", "hold"}},
       {"DELETE /api/v1/workspaces/{workspace}/audit/legal-hold/{correlation_id}", {"hold"}},
@@ -154,7 +159,9 @@ TEST_F(DataStorageScopesTest, NoOperationShowsWhatASensitiveEventHoldsWithoutThe
   const std::string in_workspace = created("/api/v1/workspaces/team-s/audit/events");
   const std::string in_system = created(kEvents);
   const std::string proof = kEvents + "/" + in_system + "/proof";
-  ASSERT_TRUE(eventually([&] { return pod_.api("GET", proof).status == 200; })) << pod_.log();
+  const std::string there = "/api/v1/workspaces/team-s/audit/events/" + in_workspace + "/proof";
+  for (const std::string& sealed : {proof, there})
+    ASSERT_TRUE(eventually([&] { return pod_.api("GET", sealed).status == 200; })) << pod_.log();
 
   std::set<std::string> shown;
   for (Operation operation : operations()) {

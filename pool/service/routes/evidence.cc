@@ -14,6 +14,7 @@
 #include "pool/evidence/head.h"
 #include "pool/evidence/proving/proving.h"
 #include "pool/service/routes/answers.h"
+#include "pool/service/routes/at_place.h"
 #include "pool/service/routes/erase.h"
 #include "pool/service/routes/export.h"
 #include "pool/service/routes/feed.h"
@@ -97,19 +98,21 @@ Response failed(const LogError& error, const Request& request) {
   return broken(request, error.detail);
 }
 
-awaitable<std::optional<ShownLog>> shown_log(const EvidenceContext& context) {
-  auto note = co_await context.checkpoint(context.deadline());
-  auto key = context.key();
-  if (!note || !key) co_return std::nullopt;
-  auto checkpoint = tlog::Checkpoint::read(note->text);
+awaitable<std::optional<ShownLog>> shown_log(const EvidenceContext& context, recording::Destination place) {
+  std::optional<SignedLog> log;
+  if (!place.workspace.empty()) {
+    log = co_await context.of_workspace(std::move(place), context.deadline());
+  } else if (auto note = co_await context.checkpoint(context.deadline())) {
+    log = {*std::move(note), context.key()};
+  }
+  if (!log || !log->key) co_return std::nullopt;
+  auto checkpoint = tlog::Checkpoint::read(log->note.text);
   if (!checkpoint) co_return std::nullopt;
-  co_return ShownLog{*std::move(note), *std::move(checkpoint), std::move(key)};
+  co_return ShownLog{std::move(log->note), *std::move(checkpoint), std::move(log->key)};
 }
 
-std::optional<Response> refuse(const EvidenceContext& context, const Request& request, Needs needs) {
-  const bool verifies = needs == Needs::kVerify;
-  if (!(verifies ? request.access.verify : request.access.take_all))
-    return auth::forbidden(request, verifies ? "verify" : "export");
+std::optional<Response> refuse(const EvidenceContext& context, const Request& request) {
+  if (!request.access.take_all) return auth::forbidden(request, "export");
   if (!auth::may_go_to(request.access, "")) return auth::forbidden_place(request, "");
   if (context.away()) return postgres_away(request);
   return std::nullopt;
@@ -117,45 +120,43 @@ std::optional<Response> refuse(const EvidenceContext& context, const Request& re
 
 namespace {
 
-struct Routes {
-  EvidenceContext context;
-
+struct Routes : AtPlace {
   awaitable<Response> checkpoint(Request& request) const {
-    if (auto refusal = refuse(context, request, Needs::kVerify)) co_return std::move(*refusal);
-    const auto note = co_await context.checkpoint(context.deadline());
-    co_return note ? text(note->write()) : no_log(request);
+    auto there = co_await find(request, request.access.verify, "verify");
+    if (!there) co_return std::move(there.error());
+    const auto log = co_await shown_log(context, *there);
+    co_return log ? text(log->note.write()) : no_log(request);
   }
 
   awaitable<Response> status(Request& request) const {
-    if (auto refusal = refuse(context, request, Needs::kVerify)) co_return std::move(*refusal);
-    const auto note = co_await context.checkpoint(context.deadline());
-    if (!note) co_return no_log(request);
-    const auto now = tlog::Checkpoint::read(note->text);
-    if (!now) co_return broken(request, now.error());
-    nlohmann::ordered_json body = {
-        {"origin", now->origin}, {"vkeys", nlohmann::json::array()}, {"size", now->size}};
-    if (const auto key = context.key()) body["vkeys"].push_back(key->signer.public_text());
-    if (const auto cosigned = context.witnessed()) body["witnessed"] = cosigned->write();
-    if (const auto audit = context.full_audit()) add_full_audit(body, *audit);
+    auto there = co_await find(request, request.access.verify, "verify");
+    if (!there) co_return std::move(there.error());
+    const auto log = co_await shown_log(context, *there);
+    if (!log) co_return no_log(request);
+    nlohmann::ordered_json body = {{"origin", log->checkpoint.origin},
+                                   {"vkeys", nlohmann::json::array({log->key->signer.public_text()})},
+                                   {"size", log->checkpoint.size}};
+    if (const auto cosigned = witnessed(*there)) body["witnessed"] = cosigned->write();
+    const bool is_audited = there->workspace.empty();
+    if (const auto audit = context.full_audit(); audit && is_audited) add_full_audit(body, *audit);
     co_return json(200, body.dump());
   }
 
   // What a checkpoint has shown once stays the same.
   awaitable<Response> tile(Request& request) const {
-    if (auto refusal = refuse(context, request, Needs::kVerify)) co_return std::move(*refusal);
+    auto there = co_await find(request, request.access.verify, "verify");
+    if (!there) co_return std::move(there.error());
     const auto tile = tlog::Tile::read(request.parameters["tile"]);
     if (!tile) co_return no_tile(request, tile.error());
     const auto deadline = context.deadline();
-    const auto note = co_await context.checkpoint(deadline);
-    if (!note) co_return no_log(request);
-    const auto checkpoint = tlog::Checkpoint::read(note->text);
-    if (!checkpoint) co_return broken(request, checkpoint.error());
-    if (!tile->is_in(checkpoint->size))
-      co_return no_tile(request, "the log has " + std::to_string(checkpoint->size) + " entries");
-    auto leased = co_await context.reader.lease(context.database, deadline);
-    if (!leased) co_return failed(leased.error(), request);
+    const auto log = co_await shown_log(context, *there);
+    if (!log) co_return no_log(request);
+    if (!tile->is_in(log->checkpoint.size))
+      co_return no_tile(request, "the log has " + std::to_string(log->checkpoint.size) + " entries");
+    auto leased = co_await context.reader.lease(there->database, deadline);
+    if (!leased) co_return co_await failed_at(leased.error(), *there, request);
     evidence::LogReader reader(*leased->connection, deadline);
-    auto bytes = co_await reader.tile(*tile, checkpoint->size);
+    auto bytes = co_await reader.tile(*tile, log->checkpoint.size);
     if (!bytes) co_return failed(bytes.error(), request);
     Response response = json(200, std::move(*bytes));
     response.content_type = "application/octet-stream";
@@ -168,26 +169,31 @@ struct Routes {
     const auto event_id = event::parse_uuid(given);
     if (!event_id)
       co_return invalid({{"event_id", "got " + event::quoted(given) + "; allowed: a UUID"}}, request);
-    if (auto refusal = refuse(context, request, Needs::kVerify)) co_return std::move(*refusal);
+    auto there = co_await find(request, request.access.verify, "verify");
+    if (!there) co_return std::move(there.error());
     const auto deadline = context.deadline();
-    const auto found = co_await context.reader.get(context.database, *event_id, deadline);
-    if (!found) co_return failed(found.error(), request);
+    const auto found = co_await context.reader.get(there->database, *event_id, deadline);
+    if (!found) co_return co_await failed_at(found.error(), *there, request);
     if (!*found)
       co_return http::problem(ProblemKind::kNotFound, "there is no audit event " + *event_id, request.path);
-    const auto note = co_await context.checkpoint(deadline);
-    if (!note) co_return no_log(request);
-    Response response = co_await prove(request, **found, *note, deadline);
+    const auto log = co_await shown_log(context, *there);
+    if (!log) co_return no_log(request);
+    Response response = co_await prove(request, *there, **found, *log, deadline);
     co_return response;
   }
 
  private:
+  // Nobody has cosigned a checkpoint of a workspace.
+  std::optional<tlog::Note> witnessed(const recording::Destination& there) const {
+    return there.workspace.empty() ? context.witnessed() : std::nullopt;
+  }
+
   // By now the event may have been changed by who owns the database: its entry is made anew and compared.
-  awaitable<Response> prove(const Request& request, const event::Event& event, const tlog::Note& note,
+  awaitable<Response> prove(const Request& request, const recording::Destination& there,
+                            const event::Event& event, const ShownLog& log,
                             reading::Reader::Deadline deadline) const {
-    const auto key = context.key();
-    const auto checkpoint = tlog::Checkpoint::read(note.text);
-    if (!key || !checkpoint) co_return no_log(request);
-    auto leased = co_await context.reader.lease(context.database, deadline);
+    const tlog::Checkpoint& checkpoint = log.checkpoint;
+    auto leased = co_await context.reader.lease(there.database, deadline);
     if (!leased) co_return failed(leased.error(), request);
     evidence::LogReader reader(*leased->connection, deadline);
     const auto batches = co_await reader.batches_of(std::span(&event, 1));
@@ -199,16 +205,16 @@ struct Routes {
                               request.path);
     const auto place = co_await reader.find(event.event_id, *batch);
     if (!place) co_return failed(place.error(), request);
-    if (place->seq >= checkpoint->size) co_return not_sealed(request);
+    if (place->seq >= checkpoint.size) co_return not_sealed(request);
     // What a witness has cosigned says more than what nobody else has seen yet.
-    const auto cosigned = context.witnessed();
+    const auto cosigned = witnessed(there);
     const auto of_cosigned = cosigned ? tlog::Checkpoint::read(cosigned->text) : checkpoint;
     const bool vouched = cosigned && of_cosigned && place->seq < of_cosigned->size;
-    const auto entry = evidence::EntryWriter(key->keys).entry_of_row(event);
+    const auto entry = evidence::EntryWriter(log.key->keys).entry_of_row(event);
     if (entry != place->entry)
       co_return broken(request, "event " + event.event_id + " is not as it was stored: its entry is another");
     auto proof =
-        co_await reader.prove(*place, vouched ? *of_cosigned : *checkpoint, vouched ? *cosigned : note);
+        co_await reader.prove(*place, vouched ? *of_cosigned : checkpoint, vouched ? *cosigned : log.note);
     if (!proof) co_return failed(proof.error(), request);
     evidence::HeadWriter heads;
     proof->extra = place->entry;
@@ -226,15 +232,16 @@ void add_evidence_routes(http::Router& router, EvidenceContext context) {
   add_feed_route(router, context);
   add_legal_hold_routes(router, context);
   add_erase_routes(router, context);
-  const auto routes = std::make_shared<const Routes>(Routes{std::move(context)});
-  router.add("GET", "/api/v1/audit/log/checkpoint",
-             [routes](Request& request) { return routes->checkpoint(request); });
-  router.add("GET", "/api/v1/audit/log/status",
-             [routes](Request& request) { return routes->status(request); });
-  router.add_below("GET", "/api/v1/audit/log/tile/{tile}",
-                   [routes](Request& request) { return routes->tile(request); });
-  router.add("GET", "/api/v1/audit/events/{event_id}/proof",
-             [routes](Request& request) { return routes->proof(request); });
+  const auto routes = std::make_shared<const Routes>(Routes{{std::move(context)}});
+  for (const std::string base : {"/api/v1/audit", "/api/v1/workspaces/{workspace}/audit"}) {
+    router.add("GET", base + "/log/checkpoint",
+               [routes](Request& request) { return routes->checkpoint(request); });
+    router.add("GET", base + "/log/status", [routes](Request& request) { return routes->status(request); });
+    router.add_below("GET", base + "/log/tile/{tile}",
+                     [routes](Request& request) { return routes->tile(request); });
+    router.add("GET", base + "/events/{event_id}/proof",
+               [routes](Request& request) { return routes->proof(request); });
+  }
 }
 
 }  // namespace storagepool::service

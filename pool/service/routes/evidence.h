@@ -1,5 +1,6 @@
-// What proves the events of the system database: the signed checkpoint of its log, and for each event that
-// the log has it, which anybody can verify who knows the log's key (docs/evidence.md); verify_chain.h too.
+// What proves the events of the system database and of workspaces: the signed checkpoint of their log, and
+// for each event that the log has it, which anybody can verify who knows the log's key (docs/evidence.md);
+// verify_chain.h too.
 #pragma once
 
 #include <cstdint>
@@ -23,24 +24,34 @@
 
 namespace storagepool::service {
 
+// A log as a checkpoint shows it, and the key that verifies this.
+struct SignedLog {
+  tlog::Note note;
+  std::shared_ptr<const evidence::LogKey> key;
+};
+
 struct EvidenceContext {
   reading::Reader& reader;
+  recording::Recording& recording;  // of what is done with the events
+  recording::Destinations& destinations;
   std::string database;
   std::function<reading::Reader::Deadline()> deadline;  // of a request that begins now
   std::function<bool()> away;                           // PostgreSQL is known not to answer
   // The newest that there is, about a second behind; no value where the log cannot be told.
-  std::function<boost::asio::awaitable<std::optional<tlog::Note>>(reading::Reader::Deadline)> checkpoint;
+  std::function<boost::asio::awaitable<std::optional<tlog::Note>>(reading::Reader::Deadline)> checkpoint{};
   // The newest that a witness has cosigned; no value: none, or the log is not told.
-  std::function<std::optional<tlog::Note>()> witnessed;
+  std::function<std::optional<tlog::Note>()> witnessed{};
   // Whether the log comes to have more entries than this by the deadline, for as long as it is waited for; no
   // value where nobody can tell.
   std::function<boost::asio::awaitable<std::optional<bool>>(std::uint64_t size, reading::Reader::Deadline)>
-      grows;
-  std::function<std::shared_ptr<const evidence::LogKey>()> key;  // null: there is none
+      grows{};
+  std::function<std::shared_ptr<const evidence::LogKey>()> key{};  // null: there is none
   // How far the full audit has come, as far as the pod knows; no value: nothing has begun.
-  std::function<std::optional<evidence::AuditProgress>()> full_audit;
-  recording::Recording& recording;  // of what is done with the events
-  recording::Destinations& destinations;
+  std::function<std::optional<evidence::AuditProgress>()> full_audit{};
+  // The newest checkpoint of the log of a workspace, likewise.
+  std::function<boost::asio::awaitable<std::optional<SignedLog>>(recording::Destination,
+                                                                 reading::Reader::Deadline)>
+      of_workspace{};
 };
 
 // What could not be read of the log, or does not agree with what was signed.
@@ -52,11 +63,10 @@ struct ShownLog {
   tlog::Checkpoint checkpoint;
   std::shared_ptr<const evidence::LogKey> key;
 };
-boost::asio::awaitable<std::optional<ShownLog>> shown_log(const EvidenceContext& context);
-enum class Needs { kVerify, kExport };  // the scope of that name
-// To who has not the scope in the system database, or while PostgreSQL cannot be read.
-std::optional<http::Response> refuse(const EvidenceContext& context, const http::Request& request,
-                                     Needs needs);
+boost::asio::awaitable<std::optional<ShownLog>> shown_log(const EvidenceContext& context,
+                                                          recording::Destination place);
+// To who may not take the events of the system database, or while PostgreSQL cannot be read.
+std::optional<http::Response> refuse(const EvidenceContext& context, const http::Request& request);
 
 // What `context` refers to must outlive the router's server.
 void add_evidence_routes(http::Router& router, EvidenceContext context);

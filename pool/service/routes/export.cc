@@ -295,12 +295,13 @@ struct Route {
                               "limit: got " + std::to_string(query->events.limit) +
                                   "; allowed: an integer from 1 to 10000: take the rest by `offset`",
                               request.path);
-    if (auto refusal = refuse(context, request, Needs::kExport)) co_return std::move(*refusal);
+    if (auto refusal = refuse(context, request)) co_return std::move(*refusal);
     const std::string exporter = actor_of(request);
     if (exporter.empty()) co_return auth::refused(request, auth::Refusal::kMissingHeader);
     const auto place = at_once.enter();
     if (!place) co_return AtOnce::full(request);
-    auto log = co_await shown_log(context);
+    recording::Destination system{"", context.database};
+    auto log = co_await shown_log(context, std::move(system));
     if (!log) co_return no_log(request);
     Export one(context, request, *std::move(query), *std::move(log));
     Response response = co_await one.run(exporter);

@@ -102,7 +102,7 @@ class Routes : public std::enable_shared_from_this<Routes> {
   awaitable<Response> read(Request& request) {
     auto query = evidence::parse_feed_query(request.query, runtime::wall_now());
     if (!query) co_return invalid(query.error(), request);
-    if (auto refusal = refuse(context_, request, Needs::kExport)) co_return std::move(*refusal);
+    if (auto refusal = refuse(context_, request)) co_return std::move(*refusal);
     query->matching.sees_sensitive = request.access.sensitive;
     if (followers_ >= kMostFollowers)
       co_return unavailable(std::to_string(kMostFollowers) + " requests read the feed already",

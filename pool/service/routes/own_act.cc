@@ -36,9 +36,26 @@ tl::expected<event::Event, event::FieldErrors> event_of(const OwnAct& act, const
   }
   auto event = event::validate_event(body.dump(-1, ' ', false, ordered_json::error_handler_t::replace), now);
   if (!event) return event;
-  event->event_id = event::new_event_id(event->event_timestamp);
+  event->id_from_client = !act.id.empty();
+  event->event_id = act.id.empty() ? event::new_event_id(event->event_timestamp) : act.id;
   event->received_at = now;
   return event;
+}
+
+boost::asio::awaitable<std::optional<std::string>> record_own(recording::Recording& recording,
+                                                              recording::Destinations& destinations,
+                                                              OwnAct act, std::string actor,
+                                                              recording::Recording::Deadline deadline) {
+  auto event = event_of(act, actor, runtime::wall_now());
+  if (!event) co_return "it is no event: " + act.type;
+  auto destination = co_await destinations.find_for_write("", deadline);
+  if (!destination) co_return destination.error().detail;
+  std::vector<event::Event> unit;
+  unit.push_back(*std::move(event));
+  const auto recorded = co_await recording.record(*destination, std::move(unit), deadline);
+  // Under an id of its own it is there already.
+  if (recorded || recorded.error().kind == tables::StoreError::Kind::kConflict) co_return std::nullopt;
+  co_return recorded.error().detail;
 }
 
 boost::asio::awaitable<std::optional<http::Response>> record_act(const EvidenceContext& context,

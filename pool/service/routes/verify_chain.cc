@@ -23,6 +23,7 @@
 #include "pool/evidence/proving/proving.h"
 #include "pool/service/routes/answers.h"
 #include "pool/service/routes/at_once.h"
+#include "pool/service/routes/at_place.h"
 #include "pool/service/routes/text_members.h"
 #include "pool/service/routes/turns.h"
 
@@ -93,10 +94,11 @@ std::string to_json(const std::string& correlation_id, const ChainReport& report
 // One verification.
 class Verification {
  public:
-  Verification(const EvidenceContext& context, const Request& request, std::string correlation_id,
-               ShownLog log)
+  Verification(const EvidenceContext& context, const Request& request, std::string database,
+               std::string correlation_id, ShownLog log)
       : context_(context),
         request_(request),
+        database_(std::move(database)),
         correlation_id_(std::move(correlation_id)),
         log_(std::move(log)),
         writer_(log_.key->keys),
@@ -130,7 +132,7 @@ class Verification {
     reading::ListQuery query{.correlation_id = correlation_id_, .limit = kPage};
     while (goes_on()) {
       auto page = co_await context_.reader.list(
-          context_.database, query, deadline_,
+          database_, query, deadline_,
           [this, left = held_](std::int64_t bytes) mutable { return reserve(bytes, left); });
       if (!page) {
         if (page.error().kind != tables::StoreError::Kind::kPageTooLarge || query.limit == 1)
@@ -148,7 +150,7 @@ class Verification {
   }
 
   awaitable<Refusal> take(const std::vector<event::Event>& events) {
-    auto leased = co_await context_.reader.lease(context_.database, deadline_);
+    auto leased = co_await context_.reader.lease(database_, deadline_);
     if (!leased) co_return failed(leased.error(), request_);
     evidence::LogReader reader(*leased->connection, deadline_);
     const auto rows = co_await reader.look_at(events, log_.checkpoint, log_.note, writer_);
@@ -187,7 +189,7 @@ class Verification {
 
   // What had not expired by then is there: a legal hold has kept it since.
   awaitable<tl::expected<runtime::Timestamp, Response>> when_expired_ones_went() {
-    auto leased = co_await context_.reader.lease(context_.database, deadline_);
+    auto leased = co_await context_.reader.lease(database_, deadline_);
     if (!leased) co_return tl::unexpected(failed(leased.error(), request_));
     const auto holds =
         co_await evidence::holds_of(*leased->connection, std::span(&correlation_id_, 1), deadline_);
@@ -197,7 +199,7 @@ class Verification {
   }
 
   awaitable<tl::expected<evidence::Tagged, Response>> tagged_in(std::pair<std::int64_t, std::int64_t> range) {
-    auto leased = co_await context_.reader.lease(context_.database, deadline_);
+    auto leased = co_await context_.reader.lease(database_, deadline_);
     if (!leased) co_return tl::unexpected(failed(leased.error(), request_));
     evidence::LogReader reader(*leased->connection, deadline_);
     auto tagged = co_await reader.tagged(range, chain_.tag());
@@ -207,9 +209,9 @@ class Verification {
 
   awaitable<Refusal> find(const evidence::TaggedEntry& tagged) {
     const std::string event_id = event::format_uuid(tagged.entry.event_id);
-    const auto event = co_await context_.reader.get(context_.database, event_id, deadline_);
+    const auto event = co_await context_.reader.get(database_, event_id, deadline_);
     if (!event) co_return failed(event.error(), request_);
-    auto leased = co_await context_.reader.lease(context_.database, deadline_);
+    auto leased = co_await context_.reader.lease(database_, deadline_);
     if (!leased) co_return failed(leased.error(), request_);
     evidence::LogReader reader(*leased->connection, deadline_);
     if (*event) {
@@ -226,6 +228,7 @@ class Verification {
 
   const EvidenceContext& context_;
   const Request& request_;
+  const std::string database_;
   const std::string correlation_id_;
   const ShownLog log_;
   const runtime::TimePoint until_ = runtime::steady_now() + kLooksFor;
@@ -237,8 +240,7 @@ class Verification {
   bool complete_ = true;
 };
 
-struct Route {
-  EvidenceContext context;
+struct Route : AtPlace {
   AtOnce at_once{kAtOnce};
 
   awaitable<Response> verify(Request& request) const {
@@ -246,12 +248,13 @@ struct Route {
     TextMembers given(request.body);
     const std::string correlation_id = given.take("correlation_id", kMaxCorrelationId);
     if (!given.errors().empty()) co_return invalid(given.errors(), request);
-    if (auto refusal = refuse(context, request, Needs::kVerify)) co_return std::move(*refusal);
+    auto there = co_await find(request, request.access.verify, "verify");
+    if (!there) co_return std::move(there.error());
     const auto place = at_once.enter();
     if (!place) co_return AtOnce::full(request);
-    auto log = co_await shown_log(context);
+    auto log = co_await shown_log(context, *there);
     if (!log) co_return no_log(request);
-    Verification verification(context, request, correlation_id, *std::move(log));
+    Verification verification(context, request, there->database, correlation_id, *std::move(log));
     Response response = co_await verification.run();
     co_return response;
   }
@@ -260,9 +263,9 @@ struct Route {
 }  // namespace
 
 void add_verify_chain_route(http::Router& router, EvidenceContext context) {
-  const auto route = std::make_shared<const Route>(Route{std::move(context)});
-  router.add("POST", "/api/v1/audit/verify-chain",
-             [route](Request& request) { return route->verify(request); });
+  const auto route = std::make_shared<const Route>(Route{{std::move(context)}});
+  for (const char* base : {"/api/v1/audit/verify-chain", "/api/v1/workspaces/{workspace}/audit/verify-chain"})
+    router.add("POST", base, [route](Request& request) { return route->verify(request); });
 }
 
 }  // namespace storagepool::service

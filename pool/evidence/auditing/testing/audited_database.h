@@ -53,7 +53,7 @@ class AuditedDatabaseTest : public reading::testing::ReadingFixture {
     bool again = true;
     while (again) again = must(postgres::testing::run(context_, sealer_->seal(*session_, deadline()))).again;
   }
-  tlog::Checkpoint checkpoint() const { return tlog::Checkpoint::read(sealer_->checkpoint()->text).value(); }
+  tlog::Checkpoint checkpoint() { return tlog::Checkpoint::read(sealer_->checkpoint()->text).value(); }
 
   std::chrono::milliseconds step() {
     return must(postgres::testing::run(context_, auditor_->step(*session_, checkpoint(), deadline())));

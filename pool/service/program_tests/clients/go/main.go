@@ -157,7 +157,7 @@ func ofLog(ctx context.Context, client *audit.Client, event uuid.UUID) {
 	checkpoint, err := client.GetCheckpoint(ctx)
 	note := text("getCheckpoint", want[*audit.GetCheckpointOK]("getCheckpoint", checkpoint, err).Data)
 	status, err := client.GetLogStatus(ctx)
-	log := want[*audit.GetLogStatusOK]("getLogStatus", status, err)
+	log := want[*audit.LogStatus]("getLogStatus", status, err)
 	require("getLogStatus", strings.HasPrefix(note, log.Origin+"\n") && log.Size >= 3, log)
 	tile, err := client.GetTile(ctx, audit.GetTileParams{Tile: "0/000.p/1"})
 	require("getTile", len(text("getTile", want[*audit.GetTileOK]("getTile", tile, err).Data)) == 32, tile)
@@ -165,7 +165,7 @@ func ofLog(ctx context.Context, client *audit.Client, event uuid.UUID) {
 	first := want[*audit.FeedPage]("followEvents", page, err)
 	require("followEvents", len(first.Data) == 2 && first.Next != "", first)
 	verified, err := client.VerifyChain(ctx, &audit.VerifyChainReq{CorrelationID: "generated-1"})
-	chain := want[*audit.VerifyChainOK]("verifyChain", verified, err)
+	chain := want[*audit.Chain]("verifyChain", verified, err)
 	require("verifyChain", chain.IsValid && chain.TotalEvents == 3 && chain.VerifiedEvents == 3, chain)
 	exported, err := client.ExportEvents(ctx, audit.ExportEventsParams{
 		CorrelationID: audit.NewOptString("generated-1"), IncludeDetachedSignature: audit.NewOptBool(true),
@@ -218,6 +218,34 @@ func inWorkspace(ctx context.Context, client *audit.Client) {
 	want[*audit.EraseEventInWorkspaceOK]("eraseEventInWorkspace", erased, err)
 	page, err := client.ListEventsInWorkspace(ctx, audit.ListEventsInWorkspaceParams{Workspace: workspace})
 	require("listEventsInWorkspace", len(want[*audit.EventPage]("listEventsInWorkspace", page, err).Data) == 2, page)
+	ofLogInWorkspace(ctx, client, created.EventID)
+}
+
+func ofLogInWorkspace(ctx context.Context, client *audit.Client, event uuid.UUID) {
+	var proof audit.ProveEventInWorkspaceRes
+	var err error
+	for sealed := false; !sealed && ctx.Err() == nil; time.Sleep(50 * time.Millisecond) {
+		proof, err = client.ProveEventInWorkspace(ctx,
+			audit.ProveEventInWorkspaceParams{Workspace: workspace, EventID: event})
+		_, notYet := proof.(*audit.ProveEventInWorkspaceConflict)
+		_, noLogYet := proof.(*audit.UnavailableHeaders)
+		sealed = err != nil || !(notYet || noLogYet)
+	}
+	proven := text("proveEventInWorkspace", want[*audit.ProveEventInWorkspaceOK]("proveEventInWorkspace", proof, err).Data)
+	require("proveEventInWorkspace", strings.HasPrefix(proven, "c2sp.org/tlog-proof@v1\n"), proven)
+	checkpoint, err := client.GetCheckpointInWorkspace(ctx, audit.GetCheckpointInWorkspaceParams{Workspace: workspace})
+	note := text("getCheckpointInWorkspace",
+		want[*audit.GetCheckpointInWorkspaceOK]("getCheckpointInWorkspace", checkpoint, err).Data)
+	status, err := client.GetLogStatusInWorkspace(ctx, audit.GetLogStatusInWorkspaceParams{Workspace: workspace})
+	log := want[*audit.LogStatus]("getLogStatusInWorkspace", status, err)
+	require("getLogStatusInWorkspace", strings.HasPrefix(note, log.Origin+"\n") && log.Size == 2, log)
+	tile, err := client.GetTileInWorkspace(ctx, audit.GetTileInWorkspaceParams{Workspace: workspace, Tile: "0/000.p/1"})
+	require("getTileInWorkspace",
+		len(text("getTileInWorkspace", want[*audit.GetTileInWorkspaceOK]("getTileInWorkspace", tile, err).Data)) == 32, tile)
+	verified, err := client.VerifyChainInWorkspace(ctx, &audit.VerifyChainInWorkspaceReq{CorrelationID: "generated-1"},
+		audit.VerifyChainInWorkspaceParams{Workspace: workspace})
+	chain := want[*audit.Chain]("verifyChainInWorkspace", verified, err)
+	require("verifyChainInWorkspace", chain.IsValid && chain.TotalEvents == 2, chain)
 }
 
 func whileAway(ctx context.Context, client *audit.Client) {
@@ -291,6 +319,18 @@ func whileAway(ctx context.Context, client *audit.Client) {
 	eraseThere, err := client.EraseEventInWorkspace(ctx, &audit.EraseEventInWorkspaceReq{Reason: "asked for"},
 		audit.EraseEventInWorkspaceParams{Workspace: kept, EventID: uuid.New()})
 	refused("eraseEventInWorkspace", eraseThere, err)
+	proofThere, err := client.ProveEventInWorkspace(ctx,
+		audit.ProveEventInWorkspaceParams{Workspace: kept, EventID: uuid.New()})
+	refused("proveEventInWorkspace", proofThere, err)
+	checkpointThere, err := client.GetCheckpointInWorkspace(ctx, audit.GetCheckpointInWorkspaceParams{Workspace: kept})
+	refused("getCheckpointInWorkspace", checkpointThere, err)
+	statusThere, err := client.GetLogStatusInWorkspace(ctx, audit.GetLogStatusInWorkspaceParams{Workspace: kept})
+	refused("getLogStatusInWorkspace", statusThere, err)
+	tileThere, err := client.GetTileInWorkspace(ctx, audit.GetTileInWorkspaceParams{Workspace: kept, Tile: "0/000.p/1"})
+	refused("getTileInWorkspace", tileThere, err)
+	verifiedThere, err := client.VerifyChainInWorkspace(ctx,
+		&audit.VerifyChainInWorkspaceReq{CorrelationID: "generated-1"}, audit.VerifyChainInWorkspaceParams{Workspace: kept})
+	refused("verifyChainInWorkspace", verifiedThere, err)
 	figures(ctx, client)
 }
 
