@@ -1,6 +1,6 @@
 // Sessions that have ended here and may live on at the server: what lies in between has reset them, as load
 // balancers and firewalls do with what was idle for long, or the server did not say in time that it let go.
-// The next session that is made ends them at the server (postgres::end_backends), so that connections added
+// The next session that is made ends them at the server (end_backends), so that connections added
 // over all pods stay what they may be. Until then a session that was reset keeps its token, but not for ever:
 // where nothing else is left somebody must be able to ask, and after kTokenKept it is taken for gone, as one
 // that does not answer is. Pure.

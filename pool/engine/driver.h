@@ -106,6 +106,7 @@ class Driver : public std::enable_shared_from_this<Driver> {
       TimePoint deadline);
   boost::asio::awaitable<void> validate(ConnectionId id, std::shared_ptr<postgres::Session> session);
   boost::asio::awaitable<void> roll_back(ConnectionId id, std::shared_ptr<postgres::Session> session);
+  void put_back(ConnectionId id, const postgres::Session& session, bool clean);
   boost::asio::awaitable<void> close(ConnectionId id, std::shared_ptr<postgres::Session> session);
   tl::expected<postgres::ConnectOptions, postgres::Error> connect_options(const std::string& database) const;
   boost::asio::awaitable<void> ask(ConnectionId id, std::shared_ptr<postgres::Session> session);

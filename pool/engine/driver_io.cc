@@ -129,12 +129,17 @@ asio::awaitable<void> Driver::validate(ConnectionId id, std::shared_ptr<postgres
 asio::awaitable<void> Driver::roll_back(ConnectionId id, std::shared_ptr<postgres::Session> session) {
   auto answer = co_await session->execute("ROLLBACK", runtime::steady_now() + kRollbackTimeout);
   const bool clean = answer && session->usable() && !session->in_transaction();
-  const bool lost = session->lost();
+  put_back(id, *session, clean);
+}
+
+// What was done on it before it is anybody else's is over.
+void Driver::put_back(ConnectionId id, const postgres::Session& session, bool clean) {
+  const bool lost = session.lost();
   Lock lock(mutex_);
   if (shut_) {
     const auto dropped = std::move(entry(id).session);
     lock.unlock();
-    co_return;
+    return;
   }
   if (lost) core_.doubt(now());
   core_.release(now(), id, clean);
@@ -172,18 +177,7 @@ void Driver::let_go(const std::vector<ConnectionId>& tokens) {
 // Before it is anybody else's.
 asio::awaitable<void> Driver::ask(ConnectionId id, std::shared_ptr<postgres::Session> session) {
   co_await settle_doubts(*session, runtime::steady_now() + kRollbackTimeout);
-  const bool usable = session->usable();
-  const bool lost = session->lost();
-  Lock lock(mutex_);
-  if (shut_) {
-    const auto dropped = std::move(entry(id).session);
-    lock.unlock();
-    co_return;
-  }
-  if (lost) core_.doubt(now());
-  core_.release(now(), id, usable);
-  settle(std::move(lock));
-  if (lost) tell_lost();
+  put_back(id, *session, session->usable());
 }
 
 class Driver::Asking {
