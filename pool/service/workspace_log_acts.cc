@@ -6,7 +6,6 @@
 
 #include "pool/common/runtime/clock.h"
 #include "pool/common/runtime/coroutine.h"
-#include "pool/common/tlog/epochs.h"
 #include "pool/service/log_acts.h"
 #include "pool/service/workspace_logs.h"
 #include "pool/workspaces/name.h"
@@ -32,9 +31,7 @@ awaitable<void> WorkspaceLogs::anchor() {
     std::vector<tlog::Checkpoint> logs;
     for (const Log& log : grown) {
       log->grown = false;
-      const evidence::Floor seen = log->memory.seen.value_or(evidence::Floor{});
-      logs.push_back(
-          {.origin = tlog::epoch_origin(name_of(*log), seen.epoch), .size = seen.size, .root = seen.root});
+      logs.push_back(state_of(*log));
     }
     auto act = anchor_act(logs);
     const auto failure = co_await record_(std::move(act));

@@ -201,14 +201,16 @@ awaitable<std::optional<SignedLog>> WorkspaceLogs::checkpoint(recording::Destina
   co_return sign(*log);
 }
 
+tlog::Checkpoint WorkspaceLogs::state_of(const WorkspaceLog& log) const {
+  const evidence::Floor seen = log.memory.seen.value_or(evidence::Floor{.root = tlog::Hasher().empty()});
+  return {.origin = tlog::epoch_origin(name_of(log), seen.epoch), .size = seen.size, .root = seen.root};
+}
+
 SignedLog WorkspaceLogs::sign(const WorkspaceLog& log) const {
-  tlog::Hasher hasher;
-  const evidence::Floor none{.root = hasher.empty()};
-  const evidence::Floor seen = log.memory.seen.value_or(none);
-  const std::string origin = tlog::epoch_origin(name_of(log), seen.epoch);
-  auto signer = tlog::NoteKey::of_seed(tlog::KeyKind::kLog, origin, key_->signer.seed());
-  STORAGEPOOL_INVARIANT(signer, "an origin that names no key", {"epoch", seen.epoch});
-  auto note = evidence::sign({.origin = origin, .size = seen.size, .root = seen.root}, *signer);
+  const tlog::Checkpoint state = state_of(log);
+  auto signer = tlog::NoteKey::of_seed(tlog::KeyKind::kLog, state.origin, key_->signer.seed());
+  STORAGEPOOL_INVARIANT(signer, "an origin that names no key", {"size", state.size});
+  auto note = evidence::sign(state, *signer);
   return {std::move(note), std::make_shared<const LogKey>(LogKey{*std::move(signer), key_->keys})};
 }
 

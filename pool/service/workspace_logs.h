@@ -18,6 +18,7 @@
 #include <boost/asio/awaitable.hpp>
 
 #include "pool/common/runtime/clock.h"
+#include "pool/common/tlog/checkpoint.h"
 #include "pool/engine/engine.h"
 #include "pool/ingest/recorded.h"
 #include "pool/service/log_book.h"
@@ -92,7 +93,8 @@ class WorkspaceLogs {
   void take(WorkspaceLog& log, const evidence::SealingResult& result, bool whose_is_known);
   void report(WorkspaceLog& log, const evidence::Alarm& alarm);
   void failed(WorkspaceLog& log, const std::string& detail);
-  SignedLog sign(const WorkspaceLog& log) const;  // REQUIRES: it was seen
+  tlog::Checkpoint state_of(const WorkspaceLog& log) const;  // empty where no entry of it was seen
+  SignedLog sign(const WorkspaceLog& log) const;
   boost::asio::awaitable<void> anchor();
 
   Parts parts_;
