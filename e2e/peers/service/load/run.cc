@@ -10,6 +10,7 @@
 #include <algorithm>
 #include <array>
 #include <cerrno>
+#include <deque>
 #include <stdexcept>
 #include <string_view>
 #include <system_error>
@@ -134,8 +135,8 @@ class Runner {
 
   void begin_due() {
     while (due_ <= Clock::now() && !idle_.empty()) {
-      Client& client = *idle_.back();
-      idle_.pop_back();
+      Client& client = *idle_.front();
+      idle_.pop_front();
       begin(client);
     }
   }
@@ -261,8 +262,8 @@ class Runner {
   Requests requests_;
   Fd epoll_;
   std::vector<Client> clients_;
-  std::vector<Client*> idle_;  // until a request is due
-  Clock::time_point due_;      // the next request, of those at a rate
+  std::deque<Client*> idle_;  // until a request is due, who waits for the longest first: none stays unused
+  Clock::time_point due_;     // the next request, of those at a rate
   std::array<epoll_event, 64> events_{};
   std::array<char, std::size_t{256} * 1024> buffer_{};
   Clock::time_point end_;
