@@ -4,6 +4,7 @@
 
 #include <poll.h>
 
+#include <boost/asio/defer.hpp>
 #include <boost/asio/post.hpp>
 #include <boost/asio/strand.hpp>
 
@@ -35,6 +36,11 @@ asio::awaitable<Driver::Answer> Driver::acquire(std::shared_ptr<Driver> self, st
     // Read before the mutex was free, and the core wants time not to go back.
     const TimePoint now = std::max(read, core.now());
     if (const ConnectionId id = core.acquire_idle(now, database, deadline, kTrusted); id != 0) {
+      postgres::Session& session = self->ready(id);
+      lock.unlock();
+      co_return Lease(std::move(self), &session, id);
+    }
+    if (const ConnectionId id = self->take_kept(now, database, deadline); id != 0) {
       postgres::Session& session = self->ready(id);
       lock.unlock();
       co_return Lease(std::move(self), &session, id);
@@ -85,6 +91,14 @@ void Driver::give_back(ConnectionId id, const postgres::Connection& session) {
     set_timer();
     return;
   }
+  if (usable && core_.keeps(now, id)) {
+    kept_.push_back(id);
+    const bool begins = !std::exchange(handing_on_, true);
+    if (begins) kept_since_ = runtime::steady_now();
+    lock.unlock();
+    if (begins) asio::defer(executor_, [self = shared_from_this()] { self->hand_on(); });
+    return;
+  }
   const bool lost = entry(id).session->lost();
   if (lost) core_.doubt(now);
   core_.release(now, id, usable);
@@ -92,7 +106,30 @@ void Driver::give_back(ConnectionId id, const postgres::Connection& session) {
   if (lost) tell_lost();
 }
 
-void Driver::settle(Lock lock) {
+// The one that was given back last is the likeliest to be asked for by who had it.
+ConnectionId Driver::take_kept(TimePoint now, std::string_view database, TimePoint deadline) {
+  if (kept_.empty() || !core_.passes(now, kept_.back(), database, deadline)) return 0;
+  const ConnectionId id = kept_.back();
+  kept_.pop_back();
+  return id;
+}
+
+void Driver::hand_on() {
+  Lock lock(mutex_);
+  const TimePoint now = this->now();
+  const bool trusted = now - kept_since_ < kTrusted;
+  for (const ConnectionId id : kept_) {
+    const bool alive = trusted || entry(id).session->alive();
+    if (!alive) core_.doubt(now);
+    core_.release(now, id, alive);
+    if (!alive) tell_lost();
+  }
+  kept_.clear();
+  handing_on_ = false;
+  settle(std::move(lock), Wake::kHere);
+}
+
+void Driver::settle(Lock lock, Wake how) {
   for (auto* milestone : milestones_) milestone->look(shut_);
   if (shut_) return;
   core_.take_actions(actions_);
@@ -114,8 +151,22 @@ void Driver::settle(Lock lock) {
   io_.clear();
   Waiting* ready = std::exchange(first_ready_, nullptr);
   lock.unlock();
-  while (ready != nullptr) std::exchange(ready, ready->next_ready)->wake();
   for (auto& [strand, task] : work) spawn(strand, std::move(task));
+  wake(ready, how);
+}
+
+// Each may be gone as soon as it is awake. What one throws that runs on here is not the others' business.
+void Driver::wake(Waiting* first, Wake how) {
+  while (first != nullptr) {
+    Waiting* const next = first->next_ready;
+    try {
+      first->wake(how);
+    } catch (...) {
+      wake(next, Wake::kLater);
+      throw;
+    }
+    first = next;
+  }
 }
 
 void Driver::carry_out(const Action& action) {

@@ -9,6 +9,10 @@
 // is free within a second, and the look costs at most one call per kTrusted and connection, however fast
 // connections change hands.
 //
+// A session that is given back while others wait is handed on when the loop comes round, with all others that
+// were given back until then: one turn of the loop wakes them all. Until then it is whose who asks for it
+// (Core::keeps).
+//
 // Sessions are not reset between leases beyond ROLLBACK: all SQL is this project's own and leaves no other
 // state, and the limits of a session (statement_timeout, lock_timeout) are set again when they change.
 #pragma once
@@ -80,13 +84,16 @@ class Driver : public std::enable_shared_from_this<Driver> {
     boost::asio::any_io_executor strand = {};
     std::uint64_t limits = 0;  // which of the settings the session's limits are from
   };
+  enum class Wake : std::uint8_t { kLater, kHere };
   class Waiting;
   class Milestone;
   class Asking;
 
   // Ends every change of the core: carries out its actions and sets the timer, then wakes who was answered
-  // and starts the I/O with the mutex free. Once shut down, only answers those who gave an order.
-  void settle(Lock lock);
+  // and starts the I/O with the mutex free. Once shut down, only answers those who gave an order. kHere:
+  // those of this loop run on within the call.
+  void settle(Lock lock, Wake how = Wake::kLater);
+  static void wake(Waiting* first, Wake how);
   void carry_out(const Action& action);
   TimePoint now() const { return std::max(runtime::steady_now(), core_.now()); }
   static AcquireError shut_error();
@@ -94,6 +101,8 @@ class Driver : public std::enable_shared_from_this<Driver> {
   Entry& entry(ConnectionId id) { return entries_[static_cast<std::uint32_t>(id)]; }
   postgres::Session& ready(ConnectionId id);
   void answer(WaiterId waiter, Answer answer);
+  ConnectionId take_kept(TimePoint now, std::string_view database, TimePoint deadline);
+  void hand_on();
   void remove_dead_candidates(TimePoint now, std::string_view database);
   void set_timer();
   void on_timer();
@@ -129,6 +138,9 @@ class Driver : public std::enable_shared_from_this<Driver> {
   std::vector<Waiting*> waiting_;   // by the low half of the waiter's id
   Waiting* first_ready_ = nullptr;  // answered and suspended, in this order
   Waiting* last_ready_ = nullptr;
+  std::vector<ConnectionId> kept_;  // given back, until `hand_on`
+  bool handing_on_ = false;         // it is on its way
+  TimePoint kept_since_{};          // since when it is
   Doubts doubts_;
   bool asking_ = false;               // a session asks after them
   std::list<Milestone*> milestones_;  // what is waited for by those who give orders

@@ -164,9 +164,11 @@ void Driver::shut_down() {
   for (Entry& entry : entries_) {
     if (entry.id != 0 && core_.idle(entry.id)) dropped.push_back(std::exchange(entry, {}));
   }
+  for (const ConnectionId id : kept_) dropped.push_back(std::exchange(entry(id), {}));
+  kept_.clear();
   Waiting* ready = std::exchange(first_ready_, nullptr);
   lock.unlock();
-  while (ready != nullptr) std::exchange(ready, ready->next_ready)->wake();
+  wake(ready, Wake::kLater);
 }
 
 }  // namespace storagepool::engine

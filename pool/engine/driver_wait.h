@@ -12,6 +12,7 @@
 #include <boost/asio/async_result.hpp>
 #include <boost/asio/awaitable.hpp>
 #include <boost/asio/defer.hpp>
+#include <boost/asio/dispatch.hpp>
 #include <boost/asio/prefer.hpp>
 #include <boost/asio/use_awaitable.hpp>
 
@@ -31,11 +32,15 @@ class Driver::Waiting {
     answer_.emplace(std::move(answer));
     return state_.exchange(State::kAnswered) == State::kSuspended;
   }
-  void wake() {
+  void wake(Wake wake) {
     // Nothing of this object is there any more once the handler is on its way.
     const boost::asio::any_io_executor keeps_loop_running = std::move(work_);
     Handler handler = std::move(*handler_);  // NOLINT(bugprone-unchecked-optional-access): suspended
-    boost::asio::defer(std::move(handler));
+    if (wake == Wake::kHere) {
+      boost::asio::dispatch(std::move(handler));
+    } else {
+      boost::asio::defer(std::move(handler));
+    }
   }
 
   // The loop of the engine runs on for its own timer; another loop must be kept from ending.
@@ -48,7 +53,7 @@ class Driver::Waiting {
             work_ = boost::asio::prefer(executor, boost::asio::execution::outstanding_work.tracked);
           }
           handler_.emplace(std::move(handler));
-          if (state_.exchange(State::kSuspended) == State::kAnswered) wake();
+          if (state_.exchange(State::kSuspended) == State::kAnswered) wake(Wake::kLater);
         },
         boost::asio::use_awaitable);
   }

@@ -18,7 +18,9 @@
 //  E2 nobody waits while an idle connection of its database, or a token it may have, exists (but for the
 //     back-off of E6), nor, longer than it is patient, while an idle connection of another database exists
 //     that may be closed for it and fewer than two sockets are being opened or closed.
-//  E3 first come first served within a database; an expired waiter receives nothing.
+//  E3 first come first served within a database; an expired waiter receives nothing. Who asks while a
+//     connection is on its way to a waiter may have it (`passes`), as long as no waiter has waited for
+//     kPassed.
 //  E4 a smaller limit closes idle connections at once and busy ones on release.
 //  E5 at capacity the least recently used idle connection of another database makes room, where one that was
 //     asked for again counts as younger (eviction.h).
@@ -122,6 +124,14 @@ class Core {
   // As `release` of a reusable connection that just becomes idle, without an action; false when more than
   // that is to be done.
   bool release_idle(TimePoint now, ConnectionId connection);
+  // Whether a reusable connection that is in use may stay so for a moment though its holder is through with
+  // it and others wait: who asks for one meanwhile, as its holder may do, takes it on if it `passes` to
+  // them, which spares two of them a turn of their loop; then it is released. (Barging, as locks allow it
+  // for the same reason: Lea, The java.util.concurrent Synchronizer Framework, 2005; the bound keeps it
+  // fair.)
+  bool keeps(TimePoint now, ConnectionId connection) const;
+  bool passes(TimePoint now, ConnectionId connection, std::string_view database, TimePoint deadline) const;
+  static constexpr std::chrono::microseconds kPassed{1000};
   void opened(TimePoint now, ConnectionId connection);
   void open_failed(TimePoint now, ConnectionId connection, OpenFailure failure);
   void validated(TimePoint now, ConnectionId connection, bool alive);

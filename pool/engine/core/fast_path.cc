@@ -51,4 +51,20 @@ bool Core::release_idle(TimePoint now, ConnectionId id) {
   return true;
 }
 
+bool Core::keeps(TimePoint now, ConnectionId id) const {
+  const auto index = find(id, State::kInUse);
+  if (index == kNone || draining_ || trial_ == Trial::kWaits) return false;
+  const Connection& connection = connections_[index];
+  return !demand_.empty(connection.database) && !unwanted(connection) && lifetime_end(connection) > now;
+}
+
+bool Core::passes(TimePoint now, ConnectionId id, std::string_view name, TimePoint deadline) const {
+  if (deadline <= now || !keeps(now, id)) return false;
+  const std::uint32_t at = connections_[connections_.find(id)].database;
+  const auto may_wait = [&](std::uint32_t index) {
+    return index == kNone || now - demand_.oldest(index).arrived < kPassed;
+  };
+  return databases_[at].name == name && may_wait(at) && may_wait(demand_.front_of(Demand::Want::kFirst));
+}
+
 }  // namespace storagepool::engine

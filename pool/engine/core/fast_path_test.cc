@@ -117,5 +117,55 @@ TEST(CoreFastPath, GivesBackNothingThatHasAWaiterOrMayNotBeKept) {
   EXPECT_FALSE(put(pool, f));
 }
 
+TEST(CoreFastPath, E3AConnectionThatIsGivenBackPassesToWhoAsksUntilOthersHaveWaitedForLong) {
+  Pool pool({.max_open_conns = 2, .system_conns = 1});
+  const auto id = pool.lease();
+  const auto passes = [&](std::string_view database = kSystem) {
+    return pool.core.passes(pool.now, id, database, pool.now + 1h);
+  };
+  EXPECT_FALSE(pool.core.keeps(pool.now, id)) << "nobody waits";
+  pool.lease("a");
+  pool.acquire();
+  EXPECT_TRUE(pool.core.keeps(pool.now, id));
+  EXPECT_TRUE(passes());
+  EXPECT_FALSE(passes("a")) << "it is of another database";
+  EXPECT_FALSE(pool.core.passes(pool.now, id, kSystem, pool.now)) << "the deadline is over";
+  pool.now += Core::kPassed - 1ns;
+  EXPECT_TRUE(passes());
+  pool.now += 1ns;
+  EXPECT_FALSE(passes());
+  EXPECT_TRUE(pool.core.keeps(pool.now, id));
+}
+
+TEST(CoreFastPath, E3NothingPassesByOneWhoWaitsForAnotherDatabasesFirstConnection) {
+  Pool pool({.max_open_conns = 2, .system_conns = 1});
+  const auto id = pool.lease("a");
+  pool.lease();
+  pool.acquire("b");
+  pool.now += Core::kPassed;
+  pool.acquire("a");
+  EXPECT_FALSE(pool.core.passes(pool.now, id, "a", pool.now + 1h));
+}
+
+TEST(CoreFastPath, NothingIsKeptThatMayNotBeHandedOut) {
+  Pool pool({.max_open_conns = 1, .conn_max_lifetime = 1h});
+  const auto id = pool.lease();
+  pool.acquire();
+  const auto keeps = [&] { return pool.core.keeps(pool.now, id); };
+  ASSERT_TRUE(keeps());
+  pool.core.suspend(pool.now);
+  EXPECT_FALSE(keeps());
+  pool.core.resume(pool.now);
+  ASSERT_TRUE(keeps());
+  pool.core.want_trial(pool.now);
+  EXPECT_FALSE(keeps()) << "a trial wants its token";
+  pool.core.end_trial(pool.now);
+  ASSERT_TRUE(keeps());
+  EXPECT_FALSE(pool.core.keeps(pool.now + 1h, id)) << "its lifetime is over";
+  pool.core.retire(pool.now);
+  EXPECT_FALSE(keeps());
+  EXPECT_FALSE(pool.core.keeps(pool.now, 0));
+}
+
 }  // namespace
 }  // namespace storagepool::engine

@@ -42,7 +42,8 @@ void Loop::run_one() {
   const auto at = static_cast<std::ptrdiff_t>(in_order_ ? 0 : random_() % ready_.size());
   const Ready next = std::move(ready_[static_cast<std::size_t>(at)]);
   ready_.erase(ready_.begin() + at);
-  turn_ = next.turn;
+  turn_ = 4 * next.turn;
+  inline_turn_ = 4 * turns_ + 1;
   turn_began_ = next.since;
   running_ = true;
   next.task->run();

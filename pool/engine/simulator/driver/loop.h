@@ -36,7 +36,11 @@ class Loop : public boost::asio::execution_context {
     void execute(Function&& function) const {
       if (inline_ && loop_->running_) {
         std::decay_t<Function> now(std::forward<Function>(function));
+        const auto turn = std::exchange(loop_->turn_, loop_->inline_turn_);
+        const auto began = std::exchange(loop_->turn_began_, loop_->now_);
         now();
+        loop_->turn_ = turn;
+        loop_->turn_began_ = began;
       } else {
         loop_->add(std::make_unique<Holder<std::decay_t<Function>>>(std::forward<Function>(function)));
       }
@@ -72,8 +76,10 @@ class Loop : public boost::asio::execution_context {
   // Those that are due have ended already.
   void cancel(const void* timer);
 
-  // Counts what has become ready; that of the handler that runs, and when it did.
-  std::uint64_t turns() const { return turns_; }
+  // What comes now comes after all that is ready.
+  std::uint64_t turn_of_now() const { return 4 * turns_ + 2; }
+  // In what turn the handler that runs was made ready, and when. What runs within another was made so when
+  // that began to run.
   std::uint64_t turn() const { return turn_; }
   TimePoint turn_began() const { return turn_began_; }
 
@@ -109,8 +115,9 @@ class Loop : public boost::asio::execution_context {
   std::deque<Ready> ready_;
   std::multimap<TimePoint, Waiting> waits_;
   bool running_ = false;
-  std::uint64_t turns_ = 0;
+  std::uint64_t turns_ = 0;  // how many handlers have become ready
   std::uint64_t turn_ = 0;
+  std::uint64_t inline_turn_ = 0;
   TimePoint turn_began_{};
 };
 

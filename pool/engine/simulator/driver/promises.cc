@@ -38,6 +38,29 @@ void Simulator::judge_lease(const Client& me, const Session& session, std::uint6
     violated("E7: a session that was long dead is handed out" + whose);
   }
   if (me.late) violated("a draining pool hands out a connection" + whose);
+}
+
+// Whether somebody who was served at once was so while others wait for the same database, as they may have to
+// for a moment.
+bool Simulator::passes_others(const Client& me) {
+  const auto waiting = std::ranges::count_if(clients_, [](const Client& client) { return client.waits; });
+  const auto unanswered = engine_ ? engine_->statistics().waiting : 0;
+  if (unanswered == 0) return false;
+  if (unanswered < waiting) return true;  // whom of them the engine has answered is not known yet
+  bool passed = false;
+  for (const Client& other : clients_) {
+    if (!other.waits || other.database != me.database) continue;
+    passed = true;
+    if (loop_.now() - other.came >= Core::kPassed) {
+      violated("E3: who has waited for long is passed by" + name(kDatabases[me.database]));
+    }
+  }
+  if (passed) see(Seen::kServedBeforeOthers);
+  return passed;
+}
+
+void Simulator::judge_order_of_service(const Client& me, std::uint64_t turn) {
+  const std::string whose = name(kDatabases[me.database]);
   for (const Served& other : served_[me.database]) {
     if ((other.arrival < me.arrival) != (other.turn <= turn)) {
       violated("E3: waiter " + std::to_string(me.arrival) + " is served in turn " + std::to_string(turn) +

@@ -30,6 +30,7 @@ namespace storagepool::engine::driver_simulator {
 enum class Seen {
   kServed,
   kServedAfterWait,
+  kServedBeforeOthers,
   kFailed,
   kLostSession,
   kConnectFailed,
@@ -47,6 +48,7 @@ enum class Seen {
 inline constexpr std::array<const char*, static_cast<std::size_t>(Seen::kCount)> kSeenNames = {
     "somebody is served at once",
     "somebody is served after a wait",
+    "somebody is served before others who wait",
     "somebody is not served",
     "a session is found lost",
     "a connect fails",
@@ -82,6 +84,7 @@ class Simulator {
     TimePoint asked{};     // until when it would wait
     TimePoint deadline{};  // until when it may
     std::uint64_t arrival = 0;
+    TimePoint came{};
     bool waits = false;
     bool holds = false;
     bool expected = false;  // must be served, since all is well
@@ -140,6 +143,7 @@ class Simulator {
   void wake_session();
   void cut_sessions();
   boost::asio::awaitable<void> use(Client& me, boost::asio::awaitable<Acquired> acquiring);
+  boost::asio::awaitable<void> use_again(std::size_t database);
   boost::asio::awaitable<void> hold(Session& session);
   boost::asio::awaitable<void> carry_out(Order& order, boost::asio::awaitable<bool> work);
   boost::asio::awaitable<void> carry_out_trial(
@@ -150,10 +154,12 @@ class Simulator {
   void opened_again(std::size_t database);
   Order& begin(Order::Kind kind, TimePoint latest, std::size_t database = 0);
   bool under_way(Order::Kind kind) const;
-  std::uint64_t this_turn() const { return 2 * loop_.turns() + 1; }
+  std::uint64_t this_turn() const { return loop_.turn_of_now(); }
 
   // promises.cc: what must hold.
   void judge_lease(const Client& me, const Session& session, std::uint64_t turn, TimePoint at);
+  void judge_order_of_service(const Client& me, std::uint64_t turn);
+  bool passes_others(const Client& me);
   void judge_failure(const Client& me, const AcquireError& error, std::uint64_t turn, TimePoint at);
   void judge_at_rest();
   void judge_waiter(const Client& waiter);

@@ -61,6 +61,7 @@ void Simulator::burst() {
 asio::awaitable<void> Simulator::use(Client& me, asio::awaitable<Acquired> acquiring) {
   me.deadline = std::min(me.asked, loop_.now() + settings_.acquire_timeout);
   me.arrival = ++arrivals_;
+  me.came = loop_.now();
   report_.note("waiter", me.arrival, "comes for", kDatabases[me.database]);
   me.waits = true;
   me.late = draining_ || !engine_;
@@ -70,19 +71,21 @@ asio::awaitable<void> Simulator::use(Client& me, asio::awaitable<Acquired> acqui
   me.waits = false;
   const bool waited = loop_.turn() != began;
   // Who was served at once was so after all that is ready by now, in this order.
-  const std::uint64_t turn = waited ? 2 * loop_.turn() : this_turn();
+  const std::uint64_t turn = waited ? loop_.turn() : this_turn();
   const TimePoint at = waited ? loop_.turn_began() : loop_.now();
   if (answer) {
     auto& session = static_cast<Session&>(**answer);
     report_.note("waiter", me.arrival, "has a connection to", kDatabases[me.database]);
     see(waited ? Seen::kServedAfterWait : Seen::kServed);
     judge_lease(me, session, turn, at);
+    if (waited || !passes_others(me)) judge_order_of_service(me, turn);
     me.holds = session.leased = true;
     co_await hold(session);
     report_.note("waiter", me.arrival, "gives its connection to", kDatabases[me.database], "back");
     me.holds = session.leased = false;
     session.released_at = loop_.now();
     std::exchange(answer, tl::unexpected(AcquireError()));
+    if (engine_ && chance(0.3)) co_await use_again(me.database);
   } else {
     report_.note("waiter", me.arrival, "has no connection to", kDatabases[me.database] + std::string(":"),
                  answer.error().detail);
@@ -90,6 +93,14 @@ asio::awaitable<void> Simulator::use(Client& me, asio::awaitable<Acquired> acqui
     judge_failure(me, answer.error(), turn, at);
   }
   me.ended = true;
+}
+
+// Within the same turn of the loop.
+asio::awaitable<void> Simulator::use_again(std::size_t database) {
+  Client& client = clients_.emplace_back();
+  client.database = database;
+  client.asked = loop_.now() + seconds(60);
+  co_await use(client, engine_->acquire(kDatabases[database], client.asked));
 }
 
 asio::awaitable<void> Simulator::hold(Session& session) {
