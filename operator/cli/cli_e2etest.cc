@@ -167,5 +167,18 @@ zpty -r -m shell shown '*audit*' && print completed
   EXPECT_EQ(offered.out, "completed\n") << offered.err;
 }
 
+// As a person has it: it draws again where it drew before, and Ctrl-C ends it.
+TEST_F(Plugin, TopGoesOnOnATerminalUntilItIsInterrupted) {
+  const Finished shown = ran_by("zsh", R"(
+zmodload zsh/zpty
+zpty top "stty columns 200; exec kubectl-storagepool top -n team --interval 1s --kubeconfig ')" +
+                                           control_plane_->kubeconfig() + R"('"
+zpty -r -m top shown $'*\e\\[H*audit-0*\e\\[J*\e\\[H*audit-0*\e\\[J' && print drawn twice
+zpty -w -n top $'\003'
+zpty -r -m top shown '*what never comes*' || print ended
+)");
+  EXPECT_EQ(shown.out, "drawn twice\nended\n") << shown.err;
+}
+
 }  // namespace
 }  // namespace storagepool::cli

@@ -74,9 +74,9 @@ class Readiness {
 // What the pods have said, for the page, while there is somebody who asks them.
 class Heard {
  public:
-  Answers of(const kube::ObjectKey& storage_pool) const {
+  std::optional<Answers> of(const kube::ObjectKey& storage_pool) const {
     const std::lock_guard lock(mutex_);
-    return source_ ? source_(storage_pool) : Answers();
+    return source_ ? source_(storage_pool) : std::nullopt;
   }
   void from(AnswersOf source) {
     const std::lock_guard lock(mutex_);

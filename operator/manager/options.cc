@@ -33,7 +33,8 @@ bool is_namespace(std::string_view name) {
 }
 
 std::vector<std::string> parse_namespaces(const std::string& text) {
-  std::vector<std::string> names = CLI::detail::split(text, ',');
+  std::vector<std::string> names =
+      CLI::detail::split(text + ',', ',');  // which leaves out what is last and empty
   std::sort(names.begin(), names.end());
   const bool each_once = std::adjacent_find(names.begin(), names.end()) == names.end();
   if (names.size() > kMostNamespaces || !each_once ||

@@ -56,7 +56,7 @@ TEST_F(ParseOptions, NamespacesAreNamesEachOnce) {
   const auto options = parse({"--watch-namespaces=team-b,team-a"});
   ASSERT_TRUE(options) << error_.str();
   EXPECT_EQ(options->watch_namespaces, (std::vector<std::string>{"team-a", "team-b"}));
-  for (const char* text : {",a", "a,,b", "a,a", "A", "a b", "-a", "a.b"}) {
+  for (const char* text : {",a", "a,", "a,,b", "a,a", "A", "a b", "-a", "a.b"}) {
     error_.str("");
     EXPECT_EQ(parse({("--watch-namespaces=" + std::string(text)).c_str()}).error(), 2) << text;
     EXPECT_THAT(error_.str(), HasSubstr("--watch-namespaces: got \"" + std::string(text) +

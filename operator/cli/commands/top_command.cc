@@ -2,7 +2,9 @@
 #include <map>
 #include <memory>
 #include <ostream>
+#include <string>
 #include <thread>
+#include <vector>
 
 #include <CLI/CLI.hpp>
 
@@ -36,6 +38,16 @@ std::string check_interval(const std::string& text) {
   return fits ? std::string() : "got \"" + text + "\"; allowed: a duration from 1s to 10m";
 }
 
+// Over what the terminal shows, line by line, so that nothing flickers; then what is left of it goes.
+std::string redrawn(const std::string& text) {
+  std::string drawn = "\033[H";
+  for (const char c : text) {
+    if (c == '\n') drawn += "\033[K";
+    drawn += c;
+  }
+  return drawn + "\033[J";
+}
+
 int show(Context& context, const Given& given) {
   const bool refreshes =
       context.around.out_is_terminal && !given.once && context.options.format == Format::kTable;
@@ -48,9 +60,9 @@ int show(Context& context, const Given& given) {
     const auto asked = runtime::steady_now();
     const auto passed = std::chrono::duration_cast<std::chrono::milliseconds>(asked - asked_before);
     const auto rows = rows_of(*pools, before, now, passed, given.order);
-    if (refreshes) context.out() << "\033[H\033[2J";
-    context.out() << formatted(context.options.format, to_json(rows), to_table(rows, context.paint()))
-                  << std::flush;
+    const std::string text =
+        formatted(context.options.format, to_json(rows), to_table(rows, context.paint()));
+    context.out() << (refreshes ? redrawn(text) : text) << std::flush;
     if (!refreshes) return kGood;
     before = std::move(now);
     asked_before = asked;

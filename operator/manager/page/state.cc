@@ -24,11 +24,15 @@ Json journal_of(const settings::JournalReport& journal) {
           {"reason", journal.reason}};
 }
 
-Json pod_of(const reconcile::PodStatus& pod, const Answers& answers) {
+Json pod_of(const reconcile::PodStatus& pod, const std::optional<Answers>& answers) {
   Json shown{{"name", pod.name}, {"ready", pod.ready}};
-  const auto answer = answers.find(pod.name);
-  if (answer == answers.end() || !answer->second.report) {
-    const std::string why = answer == answers.end() ? "" : answer->second.failure;
+  if (!answers) {
+    shown["silent"] = "this replica of the operator waits to lead; the one that leads knows its numbers";
+    return shown;
+  }
+  const auto answer = answers->find(pod.name);
+  if (answer == answers->end() || !answer->second.report) {
+    const std::string why = answer == answers->end() ? "" : answer->second.failure;
     shown["silent"] = why.empty() ? "it has not been asked yet" : why;
     return shown;
   }
@@ -74,7 +78,8 @@ struct Server {
   Json storage_pools = Json::array();
 };
 
-void add(Server& server, const Json& object, const reconcile::Status& status, const Answers& answers) {
+void add(Server& server, const Json& object, const reconcile::Status& status,
+         const std::optional<Answers>& answers) {
   Json shown{{"namespace", kube::metadata_string(object, "namespace")},
              {"name", kube::metadata_string(object, "name")},
              {"conditions", conditions_of(status)},

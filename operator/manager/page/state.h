@@ -15,6 +15,7 @@
 
 #include <functional>
 #include <map>
+#include <optional>
 #include <string>
 #include <vector>
 
@@ -23,9 +24,10 @@
 
 namespace storagepool::manager {
 
-// What the pods of a StoragePool have last said, by name.
+// What the pods of a StoragePool have last said, by name; nothing where they are not asked: one replica of
+// the operator does that, the one that leads.
 using Answers = std::map<std::string, pods::Answer>;
-using AnswersOf = std::function<Answers(const kube::ObjectKey& storage_pool)>;
+using AnswersOf = std::function<std::optional<Answers>(const kube::ObjectKey& storage_pool)>;
 
 // Servers with complaints first, then by name.
 kube::Json page_state(const std::vector<kube::Json>& storage_pools, const AnswersOf& answers_of);

@@ -1,8 +1,10 @@
 #include "operator/manager/page/state.h"
 
+#include <optional>
 #include <string>
 #include <utility>
 
+#include <gmock/gmock.h>
 #include <gtest/gtest.h>
 
 namespace storagepool::manager {
@@ -58,8 +60,8 @@ pods::Answer answer(std::int64_t open, std::int64_t in_use) {
   return {.outcome = pods::Outcome::kAnswered, .report = std::move(report)};
 }
 
-Answers nobody(const kube::ObjectKey&) {
-  return {};
+std::optional<Answers> nobody(const kube::ObjectKey&) {
+  return Answers();
 }
 
 TEST(PageState, OneServerHasTheStoragePoolsOfAllItsAddresses) {
@@ -100,10 +102,10 @@ TEST(PageState, ServersWithComplaintsComeFirst) {
 }
 
 TEST(PageState, PodsAreShownAsTheyLastAnswered) {
-  const Json state = page_state({storage_pool("a", "a", "7")}, [](const kube::ObjectKey& key) -> Answers {
+  const Json state = page_state({storage_pool("a", "a", "7")}, [](const kube::ObjectKey& key) {
     EXPECT_EQ(key, (kube::ObjectKey{"team", "a"}));
-    return {{"a-0", answer(4, 2)},
-            {"a-1", {.outcome = pods::Outcome::kUnreachable, .failure = "it is silent"}}};
+    return Answers{{"a-0", answer(4, 2)},
+                   {"a-1", {.outcome = pods::Outcome::kUnreachable, .failure = "it is silent"}}};
   });
   const Json& pods = state["servers"][0]["storagePools"][0]["pods"];
   EXPECT_EQ(pods[0], Json({{"name", "a-0"},
@@ -123,6 +125,14 @@ TEST(PageState, PodsAreShownAsTheyLastAnswered) {
                              {"takesEvents", false},
                              {"reason", "no room"}}}}));
   EXPECT_EQ(pods[1], Json({{"name", "a-1"}, {"ready", true}, {"silent", "it is silent"}}));
+}
+
+TEST(PageState, WhoWaitsToLeadSaysThatAnotherKnowsThePods) {
+  const Json state =
+      page_state({storage_pool("a", "a", "7")}, [](const kube::ObjectKey&) { return std::nullopt; });
+  const Json& pods = state["servers"][0]["storagePools"][0]["pods"];
+  ASSERT_EQ(pods.size(), 2U);
+  EXPECT_THAT(pods[0]["silent"], ::testing::HasSubstr("waits to lead"));
 }
 
 TEST(PageState, WhatHasNoShapeIsShownEmpty) {
