@@ -85,6 +85,40 @@ TEST_F(ReadsBesideWritesTest, WritesGoThroughWhileSlowReadsHoldAllTheyMay) {
   wait_until([&] { return listed_ == 20; });
 }
 
+// Else those who come again after they have given up wait for what nobody waits for any more.
+TEST_F(ReadsBesideWritesTest, WhatItsClientHasGivenUpWhileItWaitedIsNotRead) {
+  limit(4);
+  must_insert(smallest());
+  make_lists_slow();
+  begin_lists(3);
+  wait_until([] { return waiting_lists() == 3; });
+  bool gone = false;
+  int in_vain = 0;
+  const Reader::Reserve reserve = [](std::int64_t) { return true; };
+  const Reader::Gone has_gone = [&] { return gone; };
+  const auto list = [&]() -> boost::asio::awaitable<void> {
+    const auto page = co_await reader_.list("audit", {}, deadline(), reserve, has_gone);
+    EXPECT_FALSE(page);
+    ++in_vain;
+  };
+  const auto get = [&]() -> boost::asio::awaitable<void> {
+    const auto found =
+        co_await reader_.get("audit", event::new_event_id(clock_.wall()), deadline(), has_gone);
+    EXPECT_FALSE(found);
+    ++in_vain;
+  };
+  for (int i = 0; i < 10; ++i) {
+    boost::asio::co_spawn(context_, list, boost::asio::detached);
+    boost::asio::co_spawn(context_, get, boost::asio::detached);
+  }
+  begin_write();
+  wait_until([&] { return written_ == 1; });
+  EXPECT_EQ(in_vain, 0);
+  gone = true;
+  execute(*blocker_, "SELECT pg_advisory_unlock(1)");
+  wait_until([&] { return listed_ == 3 && in_vain == 20; });
+}
+
 TEST_F(ReadsBesideWritesTest, OneConnectionServesBothInTurn) {
   limit(1);
   must_insert(smallest());

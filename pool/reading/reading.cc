@@ -17,6 +17,9 @@ using boost::asio::awaitable;
 constexpr std::chrono::minutes kMonthsKnownFor{10};
 constexpr std::size_t kMonthsKnownOf = 10'000;  // databases
 
+// A wait that no client gives up in.
+constexpr std::chrono::milliseconds kShortWait{1};
+
 tables::StoreError internal(std::string detail) {
   return {tables::StoreError::Kind::kInternal, std::move(detail), {}};
 }
@@ -34,6 +37,16 @@ std::optional<Months> read_months(const postgres::Result& result) {
   return Months{*oldest, *newest};
 }
 
+// Of who has asked at that time, and would be served now.
+bool has_gone(const Reader::Gone& gone, Reader::Deadline asked) {
+  return gone && runtime::steady_now() - asked >= kShortWait && gone();
+}
+
+tables::StoreError nobody_waits() {
+  return {tables::StoreError::Kind::kUnavailable, "the client closed its connection while it waited",
+          std::chrono::seconds{1}};
+}
+
 }  // namespace
 
 tables::StoreError no_memory() {
@@ -44,42 +57,50 @@ tables::StoreError no_memory() {
 // The statements of one request, on one connection as long as it lasts.
 class Reader::Session {
  public:
-  Session(Reader& reader, const std::string& database, Deadline deadline)
-      : engine_(reader.engine_), places_(*reader.places_), database_(database), deadline_(deadline) {}
+  Session(Reader& reader, const std::string& database, Deadline deadline, Gone gone)
+      : engine_(reader.engine_),
+        places_(*reader.places_),
+        database_(database),
+        deadline_(deadline),
+        gone_(std::move(gone)) {}
 
   awaitable<tl::expected<postgres::Result, tables::StoreError>> run(Statement statement);
 
  private:
-  awaitable<tl::expected<void, engine::AcquireError>> acquire();
+  awaitable<tl::expected<void, tables::StoreError>> acquire();
 
   engine::Engine& engine_;
   ReadPlaces& places_;
   const std::string& database_;
   Deadline deadline_;
+  Gone gone_;
   std::optional<ReadPlaces::Place> place_;
   std::optional<engine::Lease> lease_;  // given back first
 };
 
-awaitable<tl::expected<void, engine::AcquireError>> Reader::Session::acquire() {
+awaitable<tl::expected<void, tables::StoreError>> Reader::Session::acquire() {
   const settings::Settings settings = engine_.in_force();
-  const Deadline until = std::min(deadline_, runtime::steady_now() + settings.acquire_timeout);
+  const Deadline asked = runtime::steady_now();
+  const Deadline until = std::min(deadline_, asked + settings.acquire_timeout);
   if (!place_) {
     auto place = co_await places_.enter(database_, settings, until);
-    if (!place) co_return tl::unexpected(std::move(place.error()));
+    if (!place) co_return tl::unexpected(tables::to_store_error(place.error()));
     place_.emplace(std::move(*place));
+    if (has_gone(gone_, asked)) co_return tl::unexpected(nobody_waits());
   }
   auto lease = co_await engine_.acquire(database_, until);
-  if (!lease) co_return tl::unexpected(std::move(lease.error()));
+  if (!lease) co_return tl::unexpected(tables::to_store_error(lease.error()));
+  if (has_gone(gone_, asked)) co_return tl::unexpected(nobody_waits());
   lease_.emplace(std::move(*lease));
-  co_return tl::expected<void, engine::AcquireError>();
+  co_return tl::expected<void, tables::StoreError>();
 }
 
 awaitable<tl::expected<postgres::Result, tables::StoreError>> Reader::Session::run(Statement statement) {
   constexpr int kTries = 2;
   for (int attempt = 1;; ++attempt) {
     if (!lease_) {
-      const auto acquired = co_await acquire();
-      if (!acquired) co_return tl::unexpected(tables::to_store_error(acquired.error()));
+      auto acquired = co_await acquire();
+      if (!acquired) co_return tl::unexpected(std::move(acquired.error()));
     }
     postgres::Connection& connection = **lease_;
     auto answer = statement.names_times
@@ -104,21 +125,25 @@ awaitable<tl::expected<std::optional<event::Event>, tables::StoreError>> Reader:
 }
 
 awaitable<tl::expected<Reader::Leased, tables::StoreError>> Reader::lease(std::string database,
-                                                                          Deadline deadline) {
+                                                                          Deadline deadline, Gone gone) {
   const settings::Settings settings = engine_.in_force();
-  const Deadline until = std::min(deadline, runtime::steady_now() + settings.acquire_timeout);
+  const Deadline asked = runtime::steady_now();
+  const Deadline until = std::min(deadline, asked + settings.acquire_timeout);
   auto place = co_await places_->enter(database, settings, until);
   if (!place) co_return tl::unexpected(tables::to_store_error(place.error()));
+  if (has_gone(gone, asked)) co_return tl::unexpected(nobody_waits());
   auto connection = co_await engine_.acquire(database, until);
   if (!connection) co_return tl::unexpected(tables::to_store_error(connection.error()));
+  if (has_gone(gone, asked)) co_return tl::unexpected(nobody_waits());
   co_return Leased{std::move(*place), std::move(*connection)};
 }
 
 awaitable<tl::expected<std::optional<event::Event>, tables::StoreError>> Reader::get(std::string database,
                                                                                      std::string event_id,
-                                                                                     Deadline deadline) {
+                                                                                     Deadline deadline,
+                                                                                     Gone gone) {
   const runtime::Timestamp now = clock_.wall();
-  Session session(*this, database, deadline);
+  Session session(*this, database, deadline, std::move(gone));
   if (const auto range = event::id_time_range(event_id)) {
     auto found = co_await read_one(session, select_event(event_id, *range, now));
     const bool missing = found && !found->has_value();
@@ -148,8 +173,9 @@ awaitable<tl::expected<std::optional<Months>, tables::StoreError>> Reader::month
 }
 
 awaitable<tl::expected<Page, tables::StoreError>> Reader::list(std::string database, ListQuery query,
-                                                               Deadline deadline, Reserve reserve) {
-  Session session(*this, database, deadline);
+                                                               Deadline deadline, Reserve reserve,
+                                                               Gone gone) {
+  Session session(*this, database, deadline, std::move(gone));
   const auto months = co_await months_of(session, database);
   if (!months) co_return tl::unexpected(months.error());
   Walk walk(std::move(query), *months, clock_.wall());

@@ -49,21 +49,24 @@ class Reader {
   // False: there is no memory for that many bytes more. Asked before a page that is larger than usual
   // (kUsualPageBytes) is fetched.
   using Reserve = std::function<bool(std::int64_t bytes)>;
+  // True: who asked does not wait any more. Asked after a wait for a connection, so that what clients have
+  // given up and asked for again is not read as often as they did. Null: nobody knows.
+  using Gone = std::function<bool()>;
 
-  // kUnavailable where `reserve` refuses.
+  // kUnavailable where `reserve` refuses, and for who has gone.
   boost::asio::awaitable<tl::expected<Page, tables::StoreError>> list(
       std::string database, ListQuery query, Deadline deadline,
-      Reserve reserve = [](std::int64_t) { return true; });
+      Reserve reserve = [](std::int64_t) { return true; }, Gone gone = {});
   // A connection for other reads of this database, in the place of a list or an event.
   struct Leased {
     ReadPlaces::Place place;
     engine::Lease connection;  // given back first
   };
   boost::asio::awaitable<tl::expected<Leased, tables::StoreError>> lease(std::string database,
-                                                                         Deadline deadline);
+                                                                         Deadline deadline, Gone gone = {});
   // `event_id` in canonical form.
   boost::asio::awaitable<tl::expected<std::optional<event::Event>, tables::StoreError>> get(
-      std::string database, std::string event_id, Deadline deadline);
+      std::string database, std::string event_id, Deadline deadline, Gone gone = {});
 
  private:
   class Session;

@@ -167,6 +167,7 @@ asio::awaitable<bool> Connection::serve_one() {
   Request& request = incoming->request;
   auto exchange = to_observe(request);
   request.memory = &incoming->reservation;
+  request.gone = [this] { return socket_->ended_by_peer(); };
   Response response = co_await answer(*incoming);
   if (!pays_for(response, incoming->reservation)) {
     response = busy("too many large answers at once, try again", request.path);

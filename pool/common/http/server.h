@@ -45,6 +45,9 @@ struct Request {
   std::string trace_id;           // of a valid traceparent, see trace_context.h; or ""
   bool takes_chunks = true;       // the answer may have a size that is not known before (HTTP/1.1)
   Reservation* memory = nullptr;  // what it holds; null where nobody counts
+  // Whether its client has closed the connection, or its half of it, and so, as HTTP clients do, is through
+  // with waiting. Null where there is no connection.
+  std::function<bool()> gone{};
 
   std::optional<std::string_view> header(std::string_view name) const;       // case-insensitive, the first
   std::optional<std::string_view> query_value(std::string_view name) const;  // the first

@@ -1,10 +1,12 @@
 // Clients that are slow on purpose, take without giving, or vanish: what they hold, and for how long.
+#include <atomic>
 #include <memory>
 
 #include <gmock/gmock.h>
 
 #include "pool/common/http/server.h"
 #include "pool/common/http/testing/loopback.h"
+#include "pool/common/runtime/coroutine.h"
 
 namespace storagepool::http {
 namespace {
@@ -142,6 +144,32 @@ TEST(Abuse, AHalfClosedClientGetsItsAnswerAndIsThenForgotten) {
   EXPECT_EQ(client.read()->status, 200U);
   EXPECT_EQ(client.read_to_end(), "");
   EXPECT_TRUE(eventually([&] { return ask(server.port(), kGet).status == 200; }));
+}
+
+TEST(Abuse, AHandlerCanTellWhetherItsClientStillWaits) {
+  std::atomic<int> waiting = 0;
+  std::atomic<int> gone = 0;
+  std::atomic<bool> look = false;
+  LoopbackServer server({}, [&](Request& request) -> boost::asio::awaitable<Response> {
+    ++waiting;
+    while (!look) co_await runtime::sleep_for(1ms);
+    if (request.gone()) ++gone;
+    co_return Response();
+  });
+  Client stays(server.port());
+  Client closes(server.port());
+  Client resets(server.port());
+  for (Client* client : {&stays, &closes, &resets}) client->send(kGet);
+  stays.send(kGet);  // what comes next is no end
+  ASSERT_TRUE(eventually([&] { return waiting == 3; }));
+  closes.half_close();
+  resets.reset();
+  look = true;
+  EXPECT_EQ(stays.read()->status, 200U);
+  EXPECT_EQ(stays.read()->status, 200U);
+  EXPECT_TRUE(eventually([&] { return gone == 2; }));
+  EXPECT_TRUE(server.drain(60s));
+  EXPECT_EQ(gone, 2);
 }
 
 TEST(Abuse, ChunksThatAreMostlyOverheadAreRefused) {

@@ -4,6 +4,7 @@
 
 #include <openssl/err.h>
 #include <openssl/ssl.h>
+#include <poll.h>
 
 #include <boost/asio/error.hpp>
 #include <boost/asio/redirect_error.hpp>
@@ -93,6 +94,11 @@ bool TimedSocket::unread_bytes() {
   }
   error_code error;
   return socket_.available(error) > 0 && !error;
+}
+
+bool TimedSocket::ended_by_peer() {
+  pollfd looked_at{.fd = socket_.native_handle(), .events = POLLRDHUP, .revents = 0};
+  return ::poll(&looked_at, 1, 0) != 0;
 }
 
 asio::awaitable<void> TimedSocket::end_output() {

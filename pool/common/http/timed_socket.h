@@ -54,6 +54,8 @@ class TimedSocket : public std::enable_shared_from_this<TimedSocket> {
   boost::asio::awaitable<void> write(Parts& parts, boost::system::error_code& error);
   // Something has come that was not read yet.
   bool unread_bytes();
+  // The peer sends nothing more, or is not there any more.
+  bool ended_by_peer();
   // Says that nothing more is sent. What still comes is to be read from socket(), to be thrown away.
   boost::asio::awaitable<void> end_output();
 

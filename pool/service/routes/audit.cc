@@ -159,7 +159,8 @@ struct Routes {
     if (!destination) co_return std::move(destination.error());
     auto page = co_await context.reader.list(
         destination->database, std::move(*query), context.deadline(),
-        [&request](std::int64_t bytes) { return request.reserve(static_cast<std::size_t>(bytes)); });
+        [&request](std::int64_t bytes) { return request.reserve(static_cast<std::size_t>(bytes)); },
+        request.gone);
     if (page) {
       if (!request.access.sensitive) std::for_each(page->events.begin(), page->events.end(), reading::redact);
       Response response = json(200, {});
@@ -177,7 +178,8 @@ struct Routes {
       co_return invalid({{"event_id", "got " + event::quoted(given) + "; allowed: a UUID"}}, request);
     auto destination = co_await find_to_read(request);
     if (!destination) co_return std::move(destination.error());
-    auto event = co_await context.reader.get(destination->database, *event_id, context.deadline());
+    auto event =
+        co_await context.reader.get(destination->database, *event_id, context.deadline(), request.gone);
     if (!event) {
       Response response = co_await failure(event.error(), *destination, request);
       co_return response;
