@@ -282,6 +282,14 @@ TEST(Render, ConnectionsAreKeptAsTheSpecSays) {
   EXPECT_TRUE(contains(arguments, "--access-log=100"));
 }
 
+TEST(Render, EventsAreKeptAsTheSpecSays) {
+  const Json set =
+      pods({{"retention",
+             {{"minDays",
+               {{{"category", "security"}, {"days", 2555}}, {{"category", "gateway"}, {"days", 1}}}}}}});
+  EXPECT_TRUE(contains(container_of(set)["args"], "--retention-min-days=gateway=1,security=2555"));
+}
+
 TEST(Render, EvictionsAreOneAtATimeOrNoneAtAll) {
   const Json usual = pod_disruption_budget(kPool, true)["spec"];
   EXPECT_EQ(usual["maxUnavailable"], 1);
@@ -298,6 +306,7 @@ TEST(Render, DefaultsOfTheServiceLeaveTheTemplateAsItWas) {
   EXPECT_EQ(pods({{"journal", {{"size", "1Gi"}}},
                   {"auth", {{"mode", "ServiceAccount"}}},
                   {"http", {{"keepAliveTimeout", "75s"}, {"accessLog", "off"}}},
+                  {"retention", Json::object()},
                   {"drainDelay", "5s"}}),
             bare);
   EXPECT_EQ(

@@ -107,6 +107,14 @@ TEST_F(Schema, TheServicesRangesAreThoseOfTheSettings) {
       HasSubstr("duration(self) >= duration('" + settings::format_duration(settings::kMinKeepAliveTimeout) +
                 "') && duration(self) <= duration('" +
                 settings::format_duration(settings::kMaxKeepAliveTimeout) + "')"));
+  const YAML::Node min_days = spec()["retention"]["properties"]["minDays"];
+  EXPECT_EQ(min_days["maxItems"].as<std::size_t>(), settings::kMaxCategories);
+  const YAML::Node entry = min_days["items"]["properties"];
+  EXPECT_EQ(entry["category"]["maxLength"].as<std::size_t>(), settings::kMaxCategory);
+  EXPECT_THAT(entry["category"]["x-kubernetes-validations"][0]["messageExpression"].as<std::string>(),
+              HasSubstr(std::string(settings::kAllowedCategory)));
+  EXPECT_EQ(entry["days"]["minimum"].as<int>(), 1);
+  EXPECT_EQ(entry["days"]["maximum"].as<std::int64_t>(), settings::kMaxRetentionDays);
   const YAML::Node rate = spec()["rateLimit"]["properties"];
   EXPECT_EQ(rate["requestsPerSecond"]["maximum"].as<std::int64_t>(), settings::kMaxRequestsPerSecond);
   EXPECT_EQ(rate["burst"]["maximum"].as<std::int64_t>(), settings::kMaxRequestBurst);

@@ -119,6 +119,7 @@ void add_service(const Spec& spec, Json& arguments, Json& mounts) {
     add("--keep-alive-timeout", settings::format_duration(spec.keep_alive_timeout));
   }
   if (spec.access_log != "off") add("--access-log", spec.access_log);
+  if (!spec.min_days.empty()) add("--retention-min-days", settings::format_min_days(spec.min_days));
   if (spec.drain_delay != settings::kDefaultDrainDelay) {
     add("--drain-delay", settings::format_duration(spec.drain_delay));
   }

@@ -156,6 +156,24 @@ void read_http(const Json& object, Spec& spec, FieldProblems& problems) {
   spec.access_log = fields.text("accessLog", accepts_access_log, settings::kAllowedAccessLog);
 }
 
+void read_retention(const Json& object, Spec& spec, FieldProblems& problems) {
+  Fields fields(object, "spec.retention", problems);
+  const Json& list = fields.at("minDays");
+  if (list.is_null()) return;
+  if (!list.is_array() || list.empty() || list.size() > settings::kMaxCategories)
+    return fields.refuse("minDays", list,
+                         "a list of 1 to " + std::to_string(settings::kMaxCategories) + " entries");
+  for (std::size_t i = 0; i < list.size(); ++i) {
+    Fields one(list[i], "spec.retention.minDays[" + std::to_string(i) + "]", problems);
+    const std::string category = one.text("category", settings::accepts_category, settings::kAllowedCategory);
+    if (!one.has("days"))
+      one.refuse("days", nullptr, "a whole number from 1 to " + std::to_string(settings::kMaxRetentionDays));
+    const std::int64_t days = one.integer("days", 1, 1, settings::kMaxRetentionDays);
+    if (!spec.min_days.emplace(category, days).second && !category.empty())
+      one.refuse("category", category, "each category once");
+  }
+}
+
 void read_tls(const Json& object, Spec& spec, FieldProblems& problems) {
   Fields fields(object, "spec.tls", problems);
   const auto secret = [&](const char* key) {
@@ -201,6 +219,7 @@ tl::expected<Spec, FieldProblems> parse_spec(const Json& object) {
   read_tls(fields.at("tls"), spec, problems);
   read_rate_limit(fields.at("rateLimit"), spec, problems);
   read_http(fields.at("http"), spec, problems);
+  read_retention(fields.at("retention"), spec, problems);
   spec.drain_delay = fields.duration("drainDelay", spec.drain_delay, {}, settings::kMaxDrainDelay);
   if (fields.has("image")) spec.image = fields.text("image", accepts_image, "the name of an image");
   spec.image_pull_policy = fields.word("imagePullPolicy", {"IfNotPresent", "Always", "Never"});

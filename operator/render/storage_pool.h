@@ -14,6 +14,7 @@
 
 #include "operator/sizing/sizing.h"
 #include "pool/common/settings/config_file.h"
+#include "pool/common/settings/min_days.h"
 #include "pool/common/settings/service_limits.h"
 #include "pool/common/settings/settings.h"
 
@@ -50,6 +51,7 @@ struct Spec {
   std::string storage_class;  // of that volume; empty: the cluster's default
   std::chrono::milliseconds keep_alive_timeout = settings::kDefaultKeepAliveTimeout;
   std::string access_log = "off";  // or errors, or one in so many
+  settings::MinDays min_days;      // that events are kept for, by category
   std::chrono::milliseconds drain_delay = settings::kDefaultDrainDelay;
   std::string auth_mode = "ServiceAccount";       // or None, Token, Paseto
   std::string auth_secret;                        // with the tokens or public keys, of Token and Paseto

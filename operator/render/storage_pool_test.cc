@@ -107,8 +107,11 @@ TEST(ParseSpec, ReadsWhatTheServiceIsTold) {
   object["spec"]["drainDelay"] = "1500ms";
   object["spec"]["auth"] = {{"mode", "Paseto"}, {"secretRef", {{"name", "keys"}}}};
   object["spec"]["rateLimit"] = {{"requestsPerSecond", 50}, {"burst", 7}};
+  object["spec"]["retention"]["minDays"] =
+      Json::array({{{"category", "security"}, {"days", 2555}}, {{"category", "gateway"}, {"days", 1}}});
   const auto spec = parse_spec(object);
   ASSERT_TRUE(spec);
+  EXPECT_EQ(spec->min_days, (settings::MinDays{{"gateway", 1}, {"security", 2555}}));
   EXPECT_EQ(spec->journal_bytes, 3 << 29);
   EXPECT_EQ(spec->storage_class, "fast");
   EXPECT_EQ(spec->access_log, "errors");
@@ -159,6 +162,20 @@ TEST(ParseSpec, RefusesWhatTheServiceWouldRefuse) {
   }
   EXPECT_EQ(with("http", R"({"accessLog": "all"})"),
             "spec.http.accessLog is all; allowed: off, errors or a whole number from 1 to 1000000");
+  for (const auto& [days, shown] :
+       {std::pair{"0", "0"}, std::pair{"2556", "2556"}, std::pair{R"("9")", "9"}}) {
+    const std::string entry = R"({"minDays": [{"category": "a", "days": )" + std::string(days) + "}]}";
+    EXPECT_EQ(with("retention", entry.c_str()), "spec.retention.minDays[0].days is " + std::string(shown) +
+                                                    "; allowed: a whole number from 1 to 2555");
+  }
+  EXPECT_EQ(with("retention", R"({"minDays": [{"category": "a"}]})"),
+            "spec.retention.minDays[0].days is missing; allowed: a whole number from 1 to 2555");
+  EXPECT_EQ(with("retention", R"({"minDays": [{"category": "a,b", "days": 1}]})"),
+            "spec.retention.minDays[0].category is a,b; allowed: 1 to 50 letters, digits and _ . : / -");
+  EXPECT_EQ(with("retention", R"({"minDays": [{"category": "a", "days": 1}, {"category": "a", "days": 2}]})"),
+            "spec.retention.minDays[1].category is a; allowed: each category once");
+  EXPECT_EQ(with("retention", R"({"minDays": []})"),
+            "spec.retention.minDays is []; allowed: a list of 1 to 64 entries");
   EXPECT_EQ(with("tls", R"({"clientCASecretRef": {"name": "clients"}})"),
             "spec.tls.secretRef is missing; allowed: the name of a Secret, with clientCASecretRef");
   EXPECT_THAT(with("tls", R"({"secretRef": {"name": "../x"}})"),

@@ -1,6 +1,7 @@
 // The room of the audit event, which does no I/O and knows no database: what an event is (here) and its one
 // table of fields (fields.h), how a client's JSON becomes events (validate.h, and json_members.h below it)
-// and how they are written back (serialize.h), their ids (uuid.h, idempotency.h) and texts (text.h).
+// and how they are written back (serialize.h), how long they are kept (min_days.h), their ids (uuid.h,
+// idempotency.h) and texts (text.h).
 //
 // An event here is as it is stored: every field of the wire contract, validated and with its defaults filled
 // in. `event_data` is the client's JSON object, kept byte for byte; everything else is in canonical form.
@@ -49,6 +50,7 @@ struct Event {
       client_event_id{};          // the client's text for an id, no UUID, that event_id is made of
   bool parent_missing = false;    // acknowledged, but stored without its parent, which never came
   std::int64_t keyed_events = 0;  // in its call, of whose Idempotency-Key its id was made; 0: it was not
+  std::int64_t asked_days = 0;    // that its client asked for, of whom it is kept for longer; 0: it is not
 
   // How it came, which the pod knows, whatever the client says in it; nothing in events of earlier releases.
   std::optional<std::string> principal{};  // who sent it: the subject of a token

@@ -17,6 +17,7 @@
 #include <tuple>
 #include <utility>
 
+#include "pool/common/settings/min_days.h"
 #include "pool/event/event.h"
 
 namespace storagepool::event {
@@ -128,7 +129,7 @@ inline constexpr std::tuple kFields{
     field("actor_id", &Event::actor_id, kOpenText, "text", otherwise(&Event::event_category, "-service"),
           {10, 15}),
     field("actor_type", &Event::actor_type, kOpenText, "text", otherwise("service"), {9, 16}),
-    field("retention_days", &Event::retention_days, kind::Integer{1, 2555}, "integer",
+    field("retention_days", &Event::retention_days, kind::Integer{1, settings::kMaxRetentionDays}, "integer",
           otherwise(kDefaultRetentionDays), {22, 17}),
     field("is_sensitive", &Event::is_sensitive, kind::Boolean{}, "boolean", otherwise(false), {23, 18}),
     field("event_data", &Event::event_data, kind::Object{}, "json", kRequired, {8, 19}),
@@ -146,6 +147,7 @@ inline constexpr std::tuple kFields{
     field("id_from_client", &Event::id_from_client, kind::Unsent{}, "", otherwise(false), {0, 2}),
     field("parent_missing", &Event::parent_missing, kind::Unsent{}, "boolean", otherwise(false), {0, 26}),
     field("keyed_events", &Event::keyed_events, kind::Unsent{}, "", otherwise(std::int64_t{0}), {0, 27}),
+    field("asked_days", &Event::asked_days, kind::Unsent{}, "", otherwise(std::int64_t{0}), {0, 33}),
 };
 
 inline constexpr std::size_t kFieldCount = std::tuple_size_v<decltype(kFields)>;

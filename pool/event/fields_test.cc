@@ -54,7 +54,7 @@ TEST(Fields, HoldEveryMemberOnce) {
          event_outcome, correlation_id, parent_event_id, parent_event_date, resource_type, resource_id,
          severity, actor_id, actor_type, retention_days, is_sensitive, event_data, namespace_name, cluster_id,
          actor_ip, duration_ms, error_code, error_message, client_event_id, parent_missing, keyed_events,
-         principal, received_at, received_from, salt] = event;
+         asked_days, principal, received_at, received_from, salt] = event;
   std::vector<const void*> held;
   for_each_field([&](const auto& field) { held.push_back(&(event.*field.member)); });
   EXPECT_THAT(held, ::testing::UnorderedElementsAre(
@@ -63,7 +63,7 @@ TEST(Fields, HoldEveryMemberOnce) {
                         &resource_type, &resource_id, &severity, &actor_id, &actor_type, &retention_days,
                         &is_sensitive, &event_data, &namespace_name, &cluster_id, &actor_ip, &duration_ms,
                         &error_code, &error_message, &client_event_id, &parent_missing, &keyed_events,
-                        &principal, &received_at, &received_from, &salt));
+                        &asked_days, &principal, &received_at, &received_from, &salt));
 }
 
 TEST(Fields, AreInTheOrderInWhichTheyAreShown) {
@@ -97,7 +97,7 @@ TEST(Fields, KeepTheirPlacesInTheRecord) {
                   "resource_type", "resource_id", "severity", "actor_id", "actor_type", "retention_days",
                   "is_sensitive", "event_data", "namespace", "cluster_id", "actor_ip", "duration_ms",
                   "error_code", "error_message", "parent_missing", "keyed_events", "client_event_id",
-                  "principal", "received_at", "received_from", "salt"));
+                  "principal", "received_at", "received_from", "salt", "asked_days"));
 }
 
 TEST(Fields, TakeEachPlaceOnce) {
@@ -125,10 +125,11 @@ TEST(Fields, HaveNamesOfTheirOwn) {
   EXPECT_EQ(names.size(), kFieldCount);
 }
 
-TEST(Fields, AreStoredButForWhoseTheIdIs) {
+TEST(Fields, AreStoredButForHowARepeatedCallIsKnown) {
   for_each_field([](const auto& field) {
-    const bool of_the_id = field.name == "id_from_client" || field.name == "keyed_events";
-    EXPECT_EQ(field.column.empty(), of_the_id) << field.name;
+    const bool of_the_call =
+        field.name == "id_from_client" || field.name == "keyed_events" || field.name == "asked_days";
+    EXPECT_EQ(field.column.empty(), of_the_call) << field.name;
   });
 }
 

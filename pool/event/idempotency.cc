@@ -65,6 +65,10 @@ template <typename Kind, typename Value>
 const Value& value_of(const Field<Kind, Value>& field, const Event& event) {
   return event.*field.member;
 }
+// What was asked, not what a setting has made of it, which may be another when the call is repeated.
+std::int64_t value_of(const Field<kind::Integer, std::int64_t>& field, const Event& event) {
+  return event.asked_days == 0 ? event.*field.member : event.asked_days;
+}
 std::optional<std::string> value_of(const Field<kind::Address, std::optional<std::string>>& field,
                                     const Event& event) {
   const auto& text = event.*field.member;

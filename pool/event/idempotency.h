@@ -34,7 +34,8 @@ inline constexpr std::size_t kKeyedDigestBytes = kDigestBytes + 2;
 // Of what a client says in an event, without its id: the first half of a SHA-256, which nobody meets by
 // chance and which keeps the table of ids small. `event_data` counts byte for byte; defaults count as if they
 // had been sent, an address whatever its spelling; parent_event_date does not count, as it may come from the
-// parent. Of a keyed event the number of events of its call follows, the higher byte first.
+// parent, and of retention_days what was asked. Of a keyed event the number of events of its call follows,
+// the higher byte first.
 std::string content_digest(const Event& event);
 
 // How two digests in hexadecimal, as one is stored and as one comes, compare: in their numbers only if both

@@ -10,6 +10,7 @@
 
 #include "pool/common/encoding/encoding.h"
 #include "pool/event/fields.h"
+#include "pool/event/min_days.h"
 #include "pool/event/testing/smallest_event.h"
 #include "pool/event/uuid.h"
 
@@ -143,6 +144,19 @@ TEST(ContentDigest, IsComparedInNumberWhereBothTellIt) {
   EXPECT_EQ(compare_digests(event + "0002", event + "0003"), Likeness::kOtherNumber);
   EXPECT_EQ(compare_digests(event + "0002", other + "0002"), Likeness::kOther);
   EXPECT_EQ(compare_digests(event, other + "0002"), Likeness::kOther);
+}
+
+// The setting may be another one when the call is repeated.
+TEST(ContentDigest, IsOfTheDaysThatWereAskedForHoweverLongTheEventIsKept) {
+  Event asked = some_event();
+  asked.retention_days = 30;
+  const std::string digest = content_digest(asked);
+  for (const std::int64_t days : {90, 2555}) {
+    Event raised = asked;
+    keep_for_at_least({{raised.event_category, days}}, raised);
+    EXPECT_EQ(raised.retention_days, days);
+    EXPECT_EQ(content_digest(raised), digest);
+  }
 }
 
 TEST(ContentDigest, StaysAsItIsInDatabases) {

@@ -76,6 +76,30 @@ TEST_F(RepeatsTest, AnIdThatAPodMadeIsFoundToo) {
   EXPECT_EQ(count(), "1");
 }
 
+TEST_F(RepeatsTest, AnEventThatIsKeptForLongerThanItsClientAskedIsFoundBothWays) {
+  testing::Pod& pod = make_pod();
+  const auto raised_to = [](event::Event event, std::int64_t days) {
+    event.asked_days = event.retention_days;
+    event.retention_days = days;
+    return event;
+  };
+  event::Event theirs = client_event("0190a6e2-9b7c-7def-8123-456789abcdef");
+  theirs.retention_days = 30;
+  must_store(pod.ingest, {raised_to(theirs, 90)});
+  EXPECT_FALSE((**must_store(pod.ingest, {raised_to(theirs, 365)}).answer)[0].created);
+  EXPECT_FALSE((**must_store(pod.ingest, {theirs}).answer)[0].created);
+  event::Event ours = new_event();
+  ours.retention_days = 30;
+  must_store(pod.ingest, {raised_to(ours, 90)});
+  ours.id_from_client = true;
+  EXPECT_FALSE((**must_store(pod.ingest, {raised_to(ours, 90)}).answer)[0].created);
+  ours.retention_days = 31;
+  const testing::Call& other = start(pod.ingest, {ours});
+  finish();
+  EXPECT_EQ(other.refused(), testing::Kind::kConflict);
+  EXPECT_EQ(count(), "2");
+}
+
 // The ids of an event at one place in a batch are the same however many events the batch has.
 std::vector<event::Event> keyed_batch(std::size_t events) {
   std::vector<event::Event> unit;

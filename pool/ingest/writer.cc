@@ -256,7 +256,13 @@ awaitable<Writer::Failure> Writer::claim_stored(postgres::Connection& connection
   std::vector<event::Event> stored;
   for (auto& row : found->rows) {
     auto event = tables::read_event(std::move(row));
-    if (event) stored.push_back(std::move(*event));
+    if (!event) continue;
+    for (const event::Event* repeated : events) {
+      const bool is_kept_as_long =
+          repeated->event_id == event->event_id && repeated->retention_days == event->retention_days;
+      if (is_kept_as_long) event->asked_days = repeated->asked_days;
+    }
+    stored.push_back(std::move(*event));
   }
   if (stored.empty()) co_return std::nullopt;
   const auto claimed = co_await connection.query(kClaimStored, stored_parameters(stored), deadline_);

@@ -125,6 +125,20 @@ constexpr std::string_view kEighthForm =
     "010000007204000000696e666f09000000632d736572766963650700000073657276696365fb090000000000000002000000"
     "7b7d000000000000000000000000000000000000000042e29a12";
 
+// And in form 9, which ends each event with asked_days.
+constexpr std::string_view kNinthForm =
+    "09020000002400000030313932663063312d326333642d376534662d386135622d303132333435363738396162018012eb91"
+    "e04b060003000000322e3004000000747970650800000063617465676f727906000000616374696f6e0700000070656e6469"
+    "6e670b000000636f7272656c6174696f6e012400000030313932663063312d326333642d376534662d386135622d30313233"
+    "343536373839616301c606f5ffffffffff0d0000007265736f7572636520747970650b0000007265736f7572636520696408"
+    "000000637269746963616c050000006163746f720a0000006163746f722074797065010000000000000001240000007b225c"
+    "7530303030223a2022f09d849e227d002061667465722061207a65726f2062797401000000000107000000636c7573746572"
+    "010b000000323030313a6462383a3a3101010000000000008001020000004531010500000062726f6b650000000000000000"
+    "00000000000000000000000000002400000030313932663063312d326333642d376534662d386135622d3031323334353637"
+    "38396162008012eb91e04b060003000000312e30010000007401000000630100000061070000007375636365737301000000"
+    "7200000100000063010000007204000000696e666f09000000632d736572766963650700000073657276696365fb09000000"
+    "00000000020000007b7d00000000000000000000000000000000000000000000000000000000db71ebd1";
+
 std::string with_checksum(std::string body) {
   boost::crc_32_type crc;
   crc.process_bytes(body.data(), body.size());
@@ -147,12 +161,13 @@ TEST(EventRecord, ReadsEarlierForms) {
   EXPECT_EQ(decode_unit(from_hex(kSecondForm)), unit);
   EXPECT_EQ(decode_unit(from_hex(kThirdForm)), unit);
   EXPECT_EQ(decode_unit(from_hex(kFourthForm)), unit);
+  EXPECT_EQ(decode_unit(from_hex(kEighthForm)), unit);
 }
 
-TEST(EventRecord, WritesTheEighthForm) {
+TEST(EventRecord, WritesTheNinthForm) {
   const std::vector<event::Event> unit{fullest(), smallest()};
-  EXPECT_EQ(encoding::encode_hex(encode_unit(unit)), kEighthForm);
-  EXPECT_EQ(decode_unit(from_hex(kEighthForm)), unit);
+  EXPECT_EQ(encoding::encode_hex(encode_unit(unit)), kNinthForm);
+  EXPECT_EQ(decode_unit(from_hex(kNinthForm)), unit);
 }
 
 TEST(EventRecord, KeepsThatAParentIsMissing) {
@@ -175,6 +190,7 @@ TEST(EventRecord, KeepsWhatAnIdIsMadeOf) {
   std::vector<event::Event> unit{smallest(), smallest()};
   unit[0].keyed_events = 500;
   unit[1].client_event_id = "order 4711";
+  unit[1].asked_days = 30;
   EXPECT_EQ(decode_unit(encode_unit(unit)), unit);
 }
 
@@ -232,8 +248,8 @@ TEST(EventRecord, RefusesCountsAndLengthsBeyondTheRecord) {
 TEST(EventRecord, SaysThatANewerFormIsNotKnown) {
   std::string body = encode_unit({});
   body.resize(body.size() - 4);
-  body[0] = 9;
-  EXPECT_EQ(decode_unit(with_checksum(body)).error(), "the record has form 9, this program reads form 8");
+  body[0] = 10;
+  EXPECT_EQ(decode_unit(with_checksum(body)).error(), "the record has form 10, this program reads form 9");
 }
 
 }  // namespace

@@ -177,6 +177,7 @@ void App::add_routes() {
                          .reader = reader_,
                          .destinations = destinations_,
                          .event_times = options_.event_times,
+                         .min_days = options_.min_days,
                          .now = [this] { return monitor_.status().judged_by(runtime::wall_now()); },
                          .deadline = deadline,
                          .away = away,

@@ -158,6 +158,17 @@ void add_limits(CLI::App& app, Options& options) {
                "How far ahead an event's time may lie");
   add_duration(app, "--event-max-past", options.event_times.past, seconds{1}, hours{24 * 3650},
                "How far back an event's time may lie");
+  app.add_option_function<std::string>(
+         "--retention-min-days",
+         [&options](const std::string& text) {
+           options.min_days = settings::parse_min_days(text).value_or(options.min_days);
+         },
+         "Days for which events of a category are kept at least, whatever their clients ask (" +
+             std::string(settings::kAllowedMinDays) + ")")
+      ->check([](const std::string& text) -> std::string {
+        if (settings::parse_min_days(text)) return {};
+        return "got \"" + text + "\"; allowed: " + std::string(settings::kAllowedMinDays);
+      });
   app.add_option("--rate-limit", options.requests_per_second,
                  "Requests per second of one client address to the audit API; 0: no limit")
       ->check(CLI::Range(0.0, static_cast<double>(settings::kMaxRequestsPerSecond)))

@@ -12,6 +12,7 @@
 #include "pool/auth/auth.h"
 #include "pool/common/runtime/log.h"
 #include "pool/common/settings/access_log.h"
+#include "pool/common/settings/min_days.h"
 #include "pool/common/settings/service_limits.h"
 #include "pool/event/validate.h"
 
@@ -43,6 +44,7 @@ struct Options {
   std::chrono::milliseconds drain_timeout{25'000};                  // after the delay
   std::int64_t journal_max_bytes = settings::kDefaultJournalBytes;  // 0: no journal
   event::TimeLimits event_times;
+  settings::MinDays min_days;      // that events are kept for, by category
   double requests_per_second = 0;  // of one client; 0: no limit
   std::size_t request_burst = settings::kDefaultRequestBurst;
   settings::AccessLog access_log;

@@ -36,6 +36,7 @@ TEST_F(OptionsTest, HasDefaults) {
   EXPECT_EQ(options->journal_max_bytes, 1 << 30);
   EXPECT_EQ(options->event_times.future, std::chrono::minutes{60});
   EXPECT_EQ(options->event_times.past, std::chrono::days{7});
+  EXPECT_TRUE(options->min_days.empty());
   EXPECT_EQ(options->requests_per_second, 0);
 }
 
@@ -66,6 +67,7 @@ TEST_F(OptionsTest, ReadsEveryFlag) {
                               "--journal-max-bytes=64Mi",
                               "--event-max-future=5m",
                               "--event-max-past=24h",
+                              "--retention-min-days=security=2555,gateway=1",
                               "--rate-limit=2.5",
                               "--rate-limit-burst=7"});
   ASSERT_TRUE(options) << error_.str();
@@ -95,6 +97,7 @@ TEST_F(OptionsTest, ReadsEveryFlag) {
   EXPECT_EQ(options->journal_max_bytes, 64 << 20);
   EXPECT_EQ(options->event_times.future, std::chrono::minutes{5});
   EXPECT_EQ(options->event_times.past, std::chrono::hours{24});
+  EXPECT_EQ(options->min_days, (settings::MinDays{{"gateway", 1}, {"security", 2555}}));
   EXPECT_EQ(options->requests_per_second, 2.5);
   EXPECT_EQ(options->request_burst, 7U);
 }
@@ -123,6 +126,9 @@ TEST_F(OptionsTest, RefusesWhatItDoesNotKnow) {
                           "--keep-alive-timeout=61m",
                           "--access-log=all",
                           "--access-log=0",
+                          "--retention-min-days=security",
+                          "--retention-min-days=security=0",
+                          "--retention-min-days=security=2556",
                           "--drain-delay=-1s",
                           "--drain-delay=6m",
                           "--drain-timeout=5",

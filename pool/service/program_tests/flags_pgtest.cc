@@ -84,6 +84,51 @@ TEST_F(DataStorageFlagsTest, EventMaxFutureAndPastMoveTheLimits) {
   EXPECT_THAT(create(-minutes{31}).body, HasSubstr("from 30m ago to 5m ahead"));
 }
 
+// Both ends of the range: what is least raises nothing, what is most raises all.
+TEST_F(DataStorageFlagsTest, EventsOfACategoryAreKeptForAsLongAsItsLeastDays) {
+  start({"--retention-min-days=least=1,some=90,most=2555"});
+  const auto kept = [&](const char* category, int asked) {
+    json event = valid_event();
+    event["event_category"] = category;
+    event["retention_days"] = asked;
+    const auto created = pod_.create(event);
+    EXPECT_EQ(created.status, 201U) << created.body;
+    const std::string id = json::parse(created.body).value("event_id", "");
+    return json::parse(pod_.api("GET", kEvents + "/" + id).body).at("retention_days").get<int>();
+  };
+  EXPECT_EQ(kept("least", 1), 1);
+  EXPECT_EQ(kept("some", 1), 90);
+  EXPECT_EQ(kept("some", 90), 90);
+  EXPECT_EQ(kept("some", 91), 91);
+  EXPECT_EQ(kept("most", 1), 2555);
+  EXPECT_EQ(kept("another", 1), 1);
+}
+
+// Its entry says so, and a call that is repeated after the setting was changed is the same call.
+TEST_F(DataStorageFlagsTest, WhatAnEventIsKeptForIsInItsEntryAndStays) {
+  json event = valid_event();
+  event["event_id"] = "0190a6e2-9b7c-7def-8123-456789abcdef";
+  event["event_category"] = "security";
+  event["retention_days"] = 30;
+  event["correlation_id"] = "kept";
+  for (const char* days : {"security=365", "security=1", "security=2555"}) {
+    start({std::string("--retention-min-days=") + days});
+    const auto created = pod_.create(event);
+    EXPECT_EQ(created.status, 201U) << days << ": " << created.body;
+    const std::string id = event["event_id"];
+    EXPECT_EQ(json::parse(pod_.api("GET", kEvents + "/" + id).body).at("retention_days"), 365) << days;
+    pod_.stop();
+  }
+  start();
+  const std::string body = json{{"correlation_id", "kept"}}.dump();
+  const auto verified = [&] {
+    const auto said = pod_.api("POST", "/api/v1/audit/verify-chain", body);
+    return said.status == 200 && json::parse(said.body).at("is_valid") == true &&
+           json::parse(said.body).at("verified_events") == 1;
+  };
+  EXPECT_TRUE(eventually(verified)) << pod_.api("POST", "/api/v1/audit/verify-chain", body).body;
+}
+
 TEST_F(DataStorageFlagsTest, WithoutAuthenticationNobodyIsShownTheFigures) {
   start();
   EXPECT_EQ(send("GET", kEvents, "").status, 200U);

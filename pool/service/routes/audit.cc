@@ -17,6 +17,7 @@
 #include "pool/common/runtime/random.h"
 #include "pool/event/address.h"
 #include "pool/event/idempotency.h"
+#include "pool/event/min_days.h"
 #include "pool/event/serialize.h"
 #include "pool/event/text.h"
 #include "pool/event/uuid.h"
@@ -130,7 +131,10 @@ struct Routes {
     const auto now = context.now();
     auto unit = co_await context.validation.read(call, std::move(request.body), now, context.event_times);
     if (!unit) co_return invalid(unit.error(), request);
-    for (const Event& event : *unit) context.on_received(now - event.event_timestamp);
+    for (Event& event : *unit) {
+      context.on_received(now - event.event_timestamp);
+      event::keep_for_at_least(context.min_days, event);
+    }
     const std::vector<std::string> given = given_ids(*unit);
     if (auto refusal = identify(request, *unit, call)) co_return std::move(*refusal);
     note_reception(request, *unit, now);

@@ -8,6 +8,7 @@
 #include <string_view>
 
 #include "pool/common/http/router.h"
+#include "pool/common/settings/min_days.h"
 #include "pool/event/validate.h"
 #include "pool/reading/reading.h"
 #include "pool/recording/destinations.h"
@@ -21,6 +22,7 @@ struct AuditContext {
   reading::Reader& reader;
   recording::Destinations& destinations;
   event::TimeLimits event_times;
+  settings::MinDays min_days;                           // that events are kept for, by category
   std::function<runtime::Timestamp()> now;              // that they are about
   std::function<reading::Reader::Deadline()> deadline;  // of a request that begins now
   std::function<bool()> away;  // PostgreSQL is known not to answer: what needs it is not to wait
