@@ -159,7 +159,7 @@ std::optional<runtime::TimePoint> Reconciler::follow_workloads(const Moment& now
   const std::vector<CountedWorkload> counted = workloads_.counted();
   std::vector<sizing::OtherWorkload> counts;
   for (const CountedWorkload& workload : counted) counts.push_back(workload.counts);
-  ledger_.put_workloads(std::move(counts));
+  ledger_.put_workloads(counts);
   for (const kube::Event& event : workloads_.take_events()) {
     if (event.type == kube::EventType::kWarning) {
       log::warn("what a workload declares cannot be read",

@@ -49,9 +49,9 @@ class SharedLedger {
     return ledger_.raise(uid, peak_pods, ceiling, now);
   }
 
-  void put_workloads(std::vector<sizing::OtherWorkload> workloads) {
+  void put_workloads(const std::vector<sizing::OtherWorkload>& workloads) {
     const std::lock_guard lock(mutex_);
-    ledger_.put_workloads(std::move(workloads));
+    ledger_.put_workloads(workloads);
   }
   bool has_server(const std::string& server) {
     const std::lock_guard lock(mutex_);

@@ -81,7 +81,7 @@ std::string results_of(const YAML::Node& example) {
                       .pods = pods,
                       .connections = pods * member.second["connections-per-pod"].as<std::int64_t>()});
   }
-  ledger.put_workloads(std::move(others));
+  ledger.put_workloads(others);
   const auto plan_of = [&](const Account& account) {
     return sizing::plan(*account.request, ledger.outlook(account.uid, {}), account.existing);
   };

@@ -34,29 +34,31 @@ std::vector<std::string> tried_servers(const Account& account) {
   return servers;
 }
 
-bool earlier(const Account* a, const Account* b) {
-  return std::tie(a->created, a->uid) < std::tie(b->created, b->uid);
+std::vector<std::string> all_servers(const Account& account) {
+  std::vector<std::string> servers = account.servers;
+  const std::vector<std::string> tried = tried_servers(account);
+  servers.insert(servers.end(), tried.begin(), tried.end());
+  return servers;
 }
 
-// Names of servers, each with the first that is known for the same server.
-class Names {
- public:
-  std::string first(const std::string& name) {
-    const auto found = same_.emplace(name, name).first;
-    if (found->second == name) return name;
-    return found->second = first(std::string(found->second));
-  }
-  void same(const std::string& a, const std::string& b) {
-    const std::string one = first(a);
-    const std::string other = first(b);
-    same_[std::max(one, other)] = std::min(one, other);
-  }
-
- private:
-  std::map<std::string, std::string> same_;
-};
+// What an account has to do with the server of these names, one of which it gives.
+ServerBook::Tie tie_of(const Account& account, const std::set<std::string>& names) {
+  const auto is_here = [&](const std::string& server) { return names.contains(server); };
+  if (!account.servers.empty() && is_here(account.servers.front())) return ServerBook::Tie::kHome;
+  if (std::any_of(account.servers.begin(), account.servers.end(), is_here)) return ServerBook::Tie::kLeft;
+  return is_here(account.destination) ? ServerBook::Tie::kDestination : ServerBook::Tie::kTried;
+}
 
 }  // namespace
+
+struct Ledger::Server {
+  std::set<std::string> names;
+  ServerBook book;
+};
+
+bool Ledger::Earlier::operator()(const Account* a, const Account* b) const {
+  return std::tie(a->created, a->uid) < std::tie(b->created, b->uid);
+}
 
 Ledger::Ledger() = default;
 Ledger::Ledger(Ledger&&) noexcept = default;
@@ -64,98 +66,122 @@ Ledger& Ledger::operator=(Ledger&&) noexcept = default;
 Ledger::~Ledger() = default;
 
 void Ledger::put(Account account) {
-  const auto found = accounts_.find(account.uid);
-  if (found == accounts_.end()) {
-    std::string uid = account.uid;
-    accounts_.emplace(std::move(uid), std::move(account));
-    regroup_ = true;
+  const auto [found, is_new] = accounts_.try_emplace(account.uid);
+  Account& known = found->second;
+  if (is_new || !same_books(known, account)) {
+    if (!is_new) unlist(known);
+    known = std::move(account);
+    list(known);
     return;
   }
-  const Account before = std::exchange(found->second, std::move(account));
-  const Account& now = found->second;
-  if (!same_books(before, now)) regroup_ = true;
-  if (regroup_) return;
-  for (ServerBook* book : books_of(now)) book->changed(before, now);
+  const Account before = std::exchange(known, std::move(account));
+  std::vector<Server*> told;
+  for (const std::string& name : all_servers(known)) {
+    if (stale_.contains(name)) continue;  // its book is about to be made anew
+    Server* server = servers_.at(name).get();
+    if (std::find(told.begin(), told.end(), server) != told.end()) continue;
+    server->book.changed(before, known);
+    told.push_back(server);
+  }
 }
 
 void Ledger::remove(const std::string& uid) {
-  if (accounts_.erase(uid) > 0) regroup_ = true;
+  const auto found = accounts_.find(uid);
+  if (found == accounts_.end()) return;
+  unlist(found->second);
+  accounts_.erase(found);
 }
 
+void Ledger::list(const Account& account) {
+  for (const std::string& name : all_servers(account)) {
+    accounts_by_server_[name].insert(&account);
+    stale_.insert(name);
+  }
+  if (!account.servers.empty()) names_.tell(account.servers.front(), identifier(account));
+  names_.tell(account.destination, destination_identifier(account));
+}
+
+void Ledger::unlist(const Account& account) {
+  for (const std::string& name : all_servers(account)) {
+    stale_.insert(name);
+    const auto listed = accounts_by_server_.find(name);
+    if (listed == accounts_by_server_.end()) continue;
+    listed->second.erase(&account);
+    if (listed->second.empty()) accounts_by_server_.erase(listed);
+  }
+  if (!account.servers.empty()) names_.take_back(account.servers.front(), identifier(account));
+  names_.take_back(account.destination, destination_identifier(account));
+}
+
+// Makes the books anew whose accounts are other ones, and leaves all others.
 void Ledger::regroup() {
-  if (!std::exchange(regroup_, false)) return;
-  Names names;
-  std::map<std::string, std::string> by_identifier;
-  std::vector<const Account*> accounts;
-  for (const auto& [uid, account] : accounts_) {
-    accounts.push_back(&account);
-    const auto tell = [&](const std::string& server, const std::string& id) {
-      if (!server.empty() && !id.empty()) names.same(server, by_identifier.emplace(id, server).first->second);
-    };
-    if (!account.servers.empty()) tell(account.servers.front(), identifier(account));
-    tell(account.destination, destination_identifier(account));
-  }
-  std::sort(accounts.begin(), accounts.end(), earlier);
-
-  const auto before = std::exchange(books_, {});
-  const auto book_before = std::exchange(book_by_server_, {});
-  for (const auto& book : before) computed_before_ += book->computations();
-  const auto book_for = [&](const std::string& server) {
-    const auto [first, is_new] = book_by_server_.emplace(names.first(server), books_.size());
-    const std::size_t index = first->second;
-    if (is_new) books_.push_back(std::make_unique<ServerBook>());
-    if (book_by_server_.emplace(server, index).second || is_new) {
-      const auto old = book_before.find(server);
-      if (old != book_before.end()) books_[index]->remember_first_pod(before[old->second]->first_pod_since());
+  if (stale_.empty()) return;
+  // With the names that were of one server with them, and those that are.
+  std::vector<std::string> left(stale_.begin(), stale_.end());
+  while (!left.empty()) {
+    const std::string name = std::move(left.back());
+    left.pop_back();
+    std::set<std::string> others = names_.same(name);
+    const auto server = servers_.find(name);
+    if (server != servers_.end()) others.insert(server->second->names.begin(), server->second->names.end());
+    for (const std::string& other : others) {
+      if (stale_.insert(other).second) left.push_back(other);
     }
-    return books_[index].get();
-  };
-  for (const Account* account : accounts) {
-    std::vector<ServerBook*> seen;
-    const auto add = [&](const std::string& server, ServerBook::Tie tie) {
-      ServerBook* book = book_for(server);
-      if (std::find(seen.begin(), seen.end(), book) != seen.end()) return;
-      book->add(*account, tie);
-      seen.push_back(book);
-    };
-    using Tie = ServerBook::Tie;
-    for (const std::string& server : account->servers) add(server, seen.empty() ? Tie::kHome : Tie::kLeft);
-    for (const std::string& server : tried_servers(*account))
-      add(server, server == account->destination ? Tie::kDestination : Tie::kTried);
   }
-  count_workloads();
+  std::map<std::string, std::shared_ptr<Server>> before;
+  for (const std::string& name : stale_) {
+    auto node = servers_.extract(name);
+    if (node.empty()) continue;
+    if (name == *node.mapped()->names.begin()) computed_before_ += node.mapped()->book.computations();
+    before.insert(std::move(node));
+  }
+  for (const std::string& name : stale_) {
+    if (servers_.contains(name) || !accounts_by_server_.contains(name)) continue;
+    const auto server = std::make_shared<Server>();
+    server->names = names_.same(name);
+    std::set<const Account*, Earlier> accounts;
+    for (const std::string& same : server->names) {
+      servers_[same] = server;
+      const auto& listed = accounts_by_server_.at(same);
+      accounts.insert(listed.begin(), listed.end());
+      const auto old = before.find(same);
+      if (old != before.end()) server->book.remember_first_pod(old->second->book.first_pod_since());
+    }
+    for (const Account* account : accounts) server->book.add(*account, tie_of(*account, server->names));
+    server->book.put_workloads(workloads_of(*server));
+  }
+  stale_.clear();
 }
 
-void Ledger::put_workloads(std::vector<OtherWorkload> workloads) {
-  workloads_ = std::move(workloads);
-  if (!regroup_) count_workloads();
-}
-
-void Ledger::count_workloads() {
-  std::vector<OtherWorkloads> sums(books_.size());
-  for (const OtherWorkload& workload : workloads_) {
-    const auto book = book_by_server_.find(workload.server);
-    if (book == book_by_server_.end()) continue;
-    OtherWorkloads& sum = sums[book->second];
+void Ledger::put_workloads(const std::vector<OtherWorkload>& workloads) {
+  workloads_.clear();
+  for (const OtherWorkload& workload : workloads) {
+    OtherWorkloads& sum = workloads_[workload.server];
     ++sum.count;
     sum.pods += workload.pods;
     sum.hold += workload.connections;
   }
-  for (std::size_t i = 0; i < sums.size(); ++i) books_[i]->put_workloads(sums[i]);
+  for (const auto& [name, server] : servers_) {
+    if (name == *server->names.begin()) server->book.put_workloads(workloads_of(*server));
+  }
 }
 
-bool Ledger::has_server(const std::string& server) {
-  regroup();
-  return book_by_server_.contains(server);
+OtherWorkloads Ledger::workloads_of(const Server& server) const {
+  OtherWorkloads sum;
+  for (const std::string& name : server.names) {
+    const auto found = workloads_.find(name);
+    if (found == workloads_.end()) continue;
+    sum.count += found->second.count;
+    sum.pods += found->second.pods;
+    sum.hold += found->second.hold;
+  }
+  return sum;
 }
 
 std::vector<ServerBook*> Ledger::books_of(const Account& account, bool limited) {
-  std::vector<std::string> servers = account.servers;
-  const std::vector<std::string> tried = tried_servers(account);
-  if (!limited) servers.insert(servers.end(), tried.begin(), tried.end());
   std::vector<ServerBook*> books;
-  for (const std::string& server : servers) {
-    ServerBook* book = books_[book_by_server_.at(server)].get();
+  for (const std::string& name : limited ? account.servers : all_servers(account)) {
+    ServerBook* book = &servers_.at(name)->book;
     if (std::find(books.begin(), books.end(), book) == books.end()) books.push_back(book);
   }
   return books;
@@ -171,13 +197,12 @@ Outlook Ledger::outlook(const std::string& uid, Now now) {
     outlook.available = std::min(outlook.available, limited[i]->available(account, now));
   }
   for (const std::string& server : account.tried) {
-    ServerBook& book = *books_[book_by_server_.at(server)];
+    ServerBook& book = servers_.at(server)->book;
     if (std::find(limited.begin(), limited.end(), &book) != limited.end() || !book.knows(now)) continue;
     outlook.pods_that_may_try = std::min(outlook.pods_that_may_try, book.available(account, now));
   }
   if (account.destination.empty()) return outlook;
-  ServerBook& book = *books_[book_by_server_.at(account.destination)];
-  outlook.destination = book.destination(account, now);
+  outlook.destination = servers_.at(account.destination)->book.destination(account, now);
   return outlook;
 }
 
@@ -226,13 +251,15 @@ std::vector<std::string> Ledger::neighbours(const std::string& uid) {
 
 std::int64_t Ledger::claimed(const std::string& server) {
   regroup();
-  const auto book = book_by_server_.find(server);
-  return book == book_by_server_.end() ? 0 : books_[book->second]->claimed();
+  const auto found = servers_.find(server);
+  return found == servers_.end() ? 0 : found->second->book.claimed();
 }
 
 std::int64_t Ledger::computations() const {
   std::int64_t sum = computed_before_;
-  for (const auto& book : books_) sum += book->computations();
+  for (const auto& [name, server] : servers_) {
+    if (name == *server->names.begin()) sum += server->book.computations();
+  }
   return sum;
 }
 

@@ -27,6 +27,9 @@
 // safety where the limits are equal. While no limit is known, one pod of one StoragePool after the other may
 // start to find them out.
 //
+// Cost: a change is worth as much work as there are StoragePools on the servers that it concerns, however
+// many there are on others.
+//
 // Threads: not safe by itself. Hold one lock for each call; none blocks or does I/O. Between `outlook` and
 // the write that it allows others may have raised theirs: `raise` compares again and raises in one call, and
 // must come before the write is sent. Only who observes a StoragePool puts its account, and not between
@@ -39,10 +42,12 @@
 #include <map>
 #include <memory>
 #include <optional>
+#include <set>
 #include <string>
 #include <vector>
 
 #include "operator/sizing/known_facts.h"
+#include "operator/sizing/server_names.h"
 #include "operator/sizing/sizing.h"
 
 namespace storagepool::sizing {
@@ -95,9 +100,9 @@ class Ledger {
   void remove(const std::string& uid);
   bool has(const std::string& uid) const { return accounts_.contains(uid); }
   // In place of all that were put before.
-  void put_workloads(std::vector<OtherWorkload> workloads);
+  void put_workloads(const std::vector<OtherWorkload>& workloads);
   // Whether an account has a server by this host:port.
-  bool has_server(const std::string& server);
+  bool has_server(const std::string& server) const { return accounts_by_server_.contains(server); }
 
   // Costs microseconds while nothing changes on the server. REQUIRES: has(uid).
   Outlook outlook(const std::string& uid, Now now);
@@ -118,16 +123,26 @@ class Ledger {
   std::int64_t computations() const;
 
  private:
+  struct Server;
+  struct Earlier {
+    bool operator()(const Account* a, const Account* b) const;
+  };
+
+  void list(const Account& account);
+  void unlist(const Account& account);
   void regroup();
-  void count_workloads();
+  void make_server(std::set<std::string> names, std::optional<Now> first_pod_since);
+  OtherWorkloads workloads_of(const Server& server) const;
   // The first server's first, each once; `limited`: those where the ceiling counts.
   std::vector<ServerBook*> books_of(const Account& account, bool limited = false);
 
   std::map<std::string, Account> accounts_;
-  std::vector<OtherWorkload> workloads_;
-  std::vector<std::unique_ptr<ServerBook>> books_;
-  std::map<std::string, std::size_t> book_by_server_;
-  bool regroup_ = false;
+  // By each name that they give of a server; with those that they are leaving, are to be led to, or try.
+  std::map<std::string, std::set<const Account*, Earlier>> accounts_by_server_;
+  ServerNames names_;
+  std::map<std::string, OtherWorkloads> workloads_;         // by the name that they declare
+  std::map<std::string, std::shared_ptr<Server>> servers_;  // by each of its names
+  std::set<std::string> stale_;       // names of servers whose accounts are other ones since
   std::int64_t computed_before_ = 0;  // by books that are no more
 };
 

@@ -207,9 +207,9 @@ class Part {
 
 }  // namespace
 
-Rehearsal rehearse(std::vector<Actor> actors, std::vector<sizing::OtherWorkload> workloads) {
+Rehearsal rehearse(std::vector<Actor> actors, const std::vector<sizing::OtherWorkload>& workloads) {
   sizing::Ledger ledger;
-  ledger.put_workloads(std::move(workloads));
+  ledger.put_workloads(workloads);
   std::vector<Part> parts;
   for (std::size_t i = 0; i < actors.size(); ++i) parts.emplace_back(std::move(actors[i]), i);
   for (const Part& part : parts) part.put_account(ledger);

@@ -45,6 +45,6 @@ struct Rehearsal {
 };
 
 // `workloads`: what others hold throughout.
-Rehearsal rehearse(std::vector<Actor> actors, std::vector<sizing::OtherWorkload> workloads = {});
+Rehearsal rehearse(std::vector<Actor> actors, const std::vector<sizing::OtherWorkload>& workloads = {});
 
 }  // namespace storagepool::cli
