@@ -56,6 +56,7 @@ void Scenario::SetUp() {
       namespace_of(::testing::UnitTest::GetInstance()->current_test_info()->test_suite_name());
   kubectl_out({"create", "namespace", name});
   namespace_ = name;
+  kubectl_out({"label", "namespace", name, "pod-security.kubernetes.io/enforce=restricted"});
   use_token(service_account_token());
 }
 

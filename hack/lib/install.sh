@@ -65,6 +65,8 @@ install_operator() {
   before=$(loaded_images)
   after=$(images_id)
   say "installing the operator"
+  kubectl create namespace "$SYSTEM" --dry-run=client -o yaml | kubectl apply -f - >/dev/null
+  kubectl label --overwrite namespace "$SYSTEM" pod-security.kubernetes.io/enforce=restricted >/dev/null
   # A CRD may be there that no release owns.
   helm upgrade --install --take-ownership storagepool charts/storagepool --namespace "$SYSTEM" --create-namespace \
     --wait --timeout 120s >/dev/null
