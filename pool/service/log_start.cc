@@ -12,6 +12,7 @@ namespace storagepool::service {
 void tell_logs(EvidenceContext& context, LogUpkeep& log, WorkspaceLogs& workspace_logs) {
   context.checkpoint = [&log](auto until) { return log.checkpoint(until); };
   context.witnessed = [&log] { return log.witnessed(); };
+  context.min_index = [&log] { return log.min_index(); };
   context.grows = [&log](auto size, auto until) { return log.grows(size, until); };
   context.key = [&log] { return log.key(); };
   context.full_audit = [&log] { return log.full_audit(); };

@@ -20,7 +20,8 @@ using std::chrono::seconds;
 constexpr seconds kPeriod{1};
 constexpr seconds kQuietPeriod{60};    // where this pod has written nothing
 constexpr seconds kRefusedPeriod{10};  // of looking at a log that is not sealed on
-constexpr seconds kPatience{2};        // for a connection, short, because a drain waits for it
+constexpr std::chrono::hours kPrunePeriod{1};
+constexpr seconds kPatience{2};  // for a connection, short, because a drain waits for it
 constexpr seconds kSealTimeout{30};
 constexpr std::chrono::milliseconds kGrowthTimeout{800};  // the operator waits for a second
 
@@ -42,6 +43,7 @@ bool LogUpkeep::look_at_key() {
   log_ = std::make_shared<Log>(key_file_.key());
   key_ = log_->key;
   vouched_ = false;
+  pruned_at_.reset();
   put_floor();
   wrote_ = true;
   refused_at_.reset();
@@ -64,6 +66,7 @@ bool LogUpkeep::is_due() const {
 awaitable<void> LogUpkeep::run() {
   while (!stopped_) {
     if (log_ && parts_.has_schema() && is_due()) co_await look(runtime::steady_now() + kPatience);
+    if (log_ && parts_.has_schema()) co_await prune(runtime::steady_now() + kPatience);
     co_await runtime::sleep_for(kPeriod);
   }
 }
@@ -102,6 +105,23 @@ awaitable<void> LogUpkeep::audit(postgres::Connection& connection) {
   figures_.unchecked = audit_.unchecked();
   if (!alarms) failed(alarms.error().detail);
   if (alarms) std::ranges::for_each(*alarms, [this](const evidence::Alarm& alarm) { report(alarm); });
+}
+
+// A part each second while there is more.
+awaitable<void> LogUpkeep::prune(Deadline deadline) {
+  const auto log = log_;
+  const auto now = runtime::steady_now();
+  if (log->at_work || refused_at_ || !log->sealer.floor_proven()) co_return;
+  if (pruned_at_ && now - *pruned_at_ < kPrunePeriod) co_return;
+  auto lease = co_await parts_.engine.acquire(parts_.database, deadline);
+  if (!lease || std::exchange(log->at_work, true)) co_return;
+  const std::unique_ptr<bool, void (*)(bool*)> work(&log->at_work, [](bool* at_work) { *at_work = false; });
+  const auto done = co_await log->sealer.prune(**lease, runtime::wall_now(), now + kSealTimeout);
+  if (!done) failed(done.error().detail);
+  if (done && done->did == Did::kSealed)
+    log::info("entries are pruned whose events have expired", {{"min_index", log->sealer.min_index()}});
+  const bool soon = done && (done->again || done->did == Did::kBusy);
+  if (!soon) pruned_at_ = now;
 }
 
 void LogUpkeep::take(const evidence::SealingResult& result, runtime::TimePoint began) {

@@ -81,6 +81,8 @@ class LogUpkeep {
   // that has; no value: it has begun, or the log was not rolled back. The error says why it cannot be.
   boost::asio::awaitable<tl::expected<std::optional<std::uint64_t>, std::string>> restart(std::int64_t epoch,
                                                                                           bool only_look);
+  // Entries before it are pruned.
+  std::uint64_t min_index() const { return log_ ? log_->sealer.min_index() : 0; }
   // No value without a key.
   std::optional<settings::LogFacts> facts() const;
   // The checkpoint that the operator keeps, signed and cosigned, once the log was seen to begin with it and
@@ -107,6 +109,7 @@ class LogUpkeep {
   boost::asio::awaitable<tl::expected<settings::LogReport, std::string>> report_growth(Deadline deadline);
   boost::asio::awaitable<void> look(Deadline deadline);
   boost::asio::awaitable<void> audit(postgres::Connection& connection);
+  boost::asio::awaitable<void> prune(Deadline deadline);
   void take(const evidence::SealingResult& result, runtime::TimePoint began);
   void report(const evidence::Alarm& alarm);
   void failed(const std::string& detail);
@@ -124,11 +127,12 @@ class LogUpkeep {
   runtime::TimePoint seen_at_{};  // when the look began that `figures_.size` is of
   std::optional<runtime::TimePoint> looked_at_;
   std::optional<runtime::TimePoint> refused_at_;
-  std::optional<Kept> kept_;  // by the operator
-  bool vouched_ = false;      // the log was seen to begin with a floor, if not with the last one yet
-  evidence::Alarm refusal_;   // why it is not sealed, while `refused_at_` is there
-  std::string failure_;       // logged last; empty: it has gone well since
-  std::string alarm_;         // likewise
+  std::optional<runtime::TimePoint> pruned_at_;  // when there was no more to prune
+  std::optional<Kept> kept_;                     // by the operator
+  bool vouched_ = false;     // the log was seen to begin with a floor, if not with the last one yet
+  evidence::Alarm refusal_;  // why it is not sealed, while `refused_at_` is there
+  std::string failure_;      // logged last; empty: it has gone well since
+  std::string alarm_;        // likewise
 };
 
 }  // namespace storagepool::service

@@ -1,8 +1,8 @@
 // What keeps a slip of somebody's hand from the tables that evidence is in: triggers, which refuse to change
 // events, to delete those that have not expired or that a legal hold keeps, and to empty a table. They stop
 // accidents, not attackers, whom the log shows. Whoever means it says so in the same transaction, as all of
-// ours do: retention, erasure, the move of events to their month. Inserts meet no trigger, nor does what is
-// replicated or restored (session_replication_role is replica there, or the triggers come last).
+// ours do: retention, erasure, the move of events to their month, pruning. Inserts meet no trigger, nor does
+// what is replicated or restored (session_replication_role is replica there, or the triggers come last).
 #pragma once
 
 #include <string>

@@ -35,6 +35,8 @@ Kind describe(ProblemKind kind) {
       return {"log-rolled-back", 409, "Log Rolled Back"};
     case ProblemKind::kBeyondLog:
       return {"beyond-log", 409, "Beyond Log"};
+    case ProblemKind::kPruned:
+      return {"pruned", 410, "Pruned"};
     case ProblemKind::kIdempotencyKeyReused:
       return {"idempotency-key-reused", 422, "Idempotency Key Reused"};
     case ProblemKind::kRequestTooLarge:

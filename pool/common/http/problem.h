@@ -24,6 +24,7 @@ enum class ProblemKind {
   kNotProven,      // 409, what is stored is not what the log says, or has no entry in it
   kLogRolledBack,  // 409, a cursor is of entries that the log does not have any more
   kBeyondLog,      // 409, a cursor is of entries that the log does not have
+  kPruned,         // 410, the log does not have it any more
   kIdempotencyKeyReused,
   kRequestTooLarge,
   kHeaderTooLarge,

@@ -6,6 +6,7 @@
 
 #include "pool/event/uuid.h"
 #include "pool/evidence/auditing/batches.h"
+#include "pool/evidence/auditing/first_entry.h"
 #include "pool/evidence/auditing/statements.h"
 #include "pool/evidence/proving/columns.h"
 #include "pool/evidence/proving/proving.h"
@@ -136,6 +137,10 @@ class Auditor::Step {
 
   awaitable<Done> go_on() {
     AuditProgress& progress = *auditor_.progress_;
+    if (progress.phase == Phase::kEntries) {
+      const Done passed = co_await pass_pruned();
+      if (!passed) co_return tl::unexpected(passed.error());
+    }
     if (progress.phase == Phase::kEntries && progress.at < progress.size) co_return co_await read_entries();
     progress.phase = Phase::kRows;
     co_return co_await read_rows();
@@ -148,6 +153,22 @@ class Auditor::Step {
   }
 
   // --- Each entry finds its row.
+
+  // What is pruned has no rows; that the log leads on from there is proven with the entries behind it.
+  awaitable<Done> pass_pruned() {
+    AuditProgress& progress = *auditor_.progress_;
+    const auto first = co_await read_first_entry(connection_, auditor_.keys_, deadline_);
+    if (!first) co_return tl::unexpected(first.error());
+    if (*first <= progress.at) co_return Done();
+    progress.at = std::min(*first, progress.size);
+    if (progress.log_is_altered || progress.at == progress.size) co_return Done();
+    auto frontier = co_await reader_.frontier(static_cast<std::uint64_t>(progress.at));
+    if (!frontier && frontier.error().kind == LogError::Kind::kUnavailable)
+      co_return tl::unexpected(frontier.error().postgres);
+    if (frontier) progress.frontier = *std::move(frontier);
+    if (!frontier) log_altered("what is before its first entry cannot be read: " + frontier.error().detail);
+    co_return Done();
+  }
 
   awaitable<Done> read_entries() {
     AuditProgress& progress = *auditor_.progress_;
@@ -333,16 +354,6 @@ class Auditor::Step {
             row.event ? row.event->event_id : "one that cannot be read, in " + partition);
     }
     co_return Done();
-  }
-
-  // Behind "(block,offset)".
-  static bool read_place(const std::string& text, HeapPlace& at) {
-    const std::size_t comma = text.find(',');
-    if (text.size() < 5 || comma == std::string::npos) return false;
-    const bool good = read_number(text.substr(1, comma - 1), at.block) &&
-                      read_number(text.substr(comma + 1, text.size() - comma - 2), at.offset);
-    ++at.offset;
-    return good;
   }
 
   void raise_alarms() {

@@ -34,6 +34,16 @@ TEST_F(AuditorTest, AnEventThatWasDeletedIsMissing) {
   EXPECT_EQ(last().missing, 300);
 }
 
+TEST_F(AuditorTest, NobodyPassesEntriesOffAsPruned) {
+  for (int i = 0; i < 3; ++i) store(events(200));
+  seal();
+  superuser(
+      "UPDATE audit_log SET min_index = 512; DELETE FROM audit_events WHERE batch IN (SELECT "
+      "unnest(batches[1:2]) FROM audit_seals)");
+  EXPECT_THAT(pass(), Contains(Kind::kMissingEvents));
+  EXPECT_EQ(last().missing, 400);
+}
+
 TEST_F(AuditorTest, AnEventThatWasChangedIsAltered) {
   const auto stored = store(events(3));
   seal();

@@ -48,6 +48,29 @@ TEST_F(NoAlarmTest, WhatHasExpiredIsNotMissed) {
   EXPECT_THAT(pass(), IsEmpty()) << details_;
 }
 
+TEST_F(NoAlarmTest, WhatIsPrunedIsNotMissed) {
+  for (int i = 0; i < 6; ++i) {
+    auto some = events(100);
+    for (event::Event& one : some) one.retention_days = 1;
+    store(std::move(some));
+  }
+  store(events(200, "2030-01-01T00:00:00Z"));
+  seal();
+  pass_time(30h);
+  step();  // begins
+  superuser("DELETE FROM audit_events WHERE retention_days = 1");
+  sealer_->raise_floor({.size = checkpoint().size, .root = checkpoint().root});
+  const auto pruned = must(
+      postgres::testing::run(context_, sealer_->prune(*session_, runtime::wall_now() + 48h, deadline())));
+  ASSERT_EQ(pruned.did, SealingResult::Did::kSealed);
+  ASSERT_EQ(sealer_->min_index(), 512U);
+  EXPECT_EQ(progress().at, 0);
+  EXPECT_THAT(pass(), IsEmpty()) << details_;
+  EXPECT_EQ(last().entries, 800);
+  EXPECT_THAT(pass(), IsEmpty()) << details_;
+  EXPECT_FALSE(progress().log_is_altered);
+}
+
 TEST_F(NoAlarmTest, AnErasedPayloadIsNoAlteration) {
   const auto stored = store(events(3));
   seal();
@@ -144,7 +167,7 @@ TEST_F(NoAlarmTest, NoRowMovesBehindTheSnapshotOfAStep) {
     } catch (const std::exception&) {  // it has to wait
     }
   };
-  constexpr int kKeys = 7;
+  constexpr int kKeys = 8;
   testing::FaultyConnection connection(*session_, kKeys, testing::FaultyConnection::Fault::kBefore, move);
   must(postgres::testing::run(context_, auditor_->step(connection, checkpoint(), deadline())));
   ASSERT_THAT(connection.hit(), HasSubstr("AS key")) << "another statement is the one that looks for rows";

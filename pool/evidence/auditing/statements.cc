@@ -1,5 +1,6 @@
 #include "pool/evidence/auditing/statements.h"
 
+#include "pool/evidence/proving/columns.h"
 #include "pool/evidence/sealing/seal.h"
 #include "pool/tables/row.h"
 
@@ -82,6 +83,15 @@ std::string read_heap(const std::string& partition, const HeapPlace& from, std::
   return bounded(
       "place, total, batch, " + tables::kEventColumns,
       "SELECT ctid AS place, *, " + std::string(kBytes) + " FROM ONLY " + partition + " WHERE " + where);
+}
+
+bool read_place(const std::string& text, HeapPlace& at) {
+  const std::size_t comma = text.find(',');
+  if (text.size() < 5 || comma == std::string::npos) return false;
+  const bool good = read_number(text.substr(1, comma - 1), at.block) &&
+                    read_number(text.substr(comma + 1, text.size() - comma - 2), at.offset);
+  ++at.offset;
+  return good;
 }
 
 const std::string kReadAuditedBatches =

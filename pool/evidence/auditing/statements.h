@@ -46,6 +46,9 @@ struct HeapLayout {
 std::string read_heap(const std::string& partition, const HeapPlace& from, std::int64_t until,
                       const HeapLayout& layout);
 
+// The place behind "(block,offset)", in the same partition.
+bool read_place(const std::string& text, HeapPlace& at);
+
 // Batches with the ids $1 whose entries are not more than one can have, by id: id, kept, entries, MAC,
 // how many it keeps. As far as kStepBytes goes; one at least.
 extern const std::string kReadAuditedBatches;

@@ -31,6 +31,7 @@ struct FeedCursor {
 enum class CursorFault {
   kRolledBack,  // of another log, or of entries that this one has lost and others took the place of
   kBeyond,      // of entries that the log does not have
+  kPruned,      // of entries that the log does not have any more, as their events have expired
 };
 // `size`: of the log, as it is published; `before`: the entry before the cursor, which is only looked at
 // where there is one in the log.

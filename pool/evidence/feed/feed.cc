@@ -73,8 +73,25 @@ class Feed::Reading {
     co_return done;
   }
 
+  // The first entry that is not pruned has one before it, which is still there.
+  Done begin(postgres::Connection& connection) {
+    LogReader log(connection, deadline_);
+    const auto first = co_await log.min_index();
+    if (!first) co_return tl::unexpected<FeedError>(first.error());
+    if (page_.next.seq >= *first) co_return tl::expected<void, FeedError>();
+    if (page_.next.seq > 0) co_return tl::unexpected<FeedError>(CursorFault::kPruned);
+    const auto last = co_await log.entries(*first - 1, 1);
+    if (!last) co_return tl::unexpected<FeedError>(last.error());
+    page_.next = FeedCursor::after(*first, hasher_.leaf(*last));
+    co_return tl::expected<void, FeedError>();
+  }
+
   // A cursor that came from outside is compared with the entry before it, which is read with those behind it.
   Done read_chunk(postgres::Connection& connection) {
+    if (!judged_) {
+      const auto begun = co_await begin(connection);
+      if (!begun) co_return tl::unexpected(begun.error());
+    }
     const std::uint64_t before = judged_ || page_.next.seq == 0 ? 0 : 1;
     std::string entries;
     if (page_.next.seq <= size_ && page_.next.seq - before < size_) {

@@ -3,8 +3,8 @@
 // entries are to him and rendering.h in which form, both pure.
 //
 // Nothing of the log is passed over in silence: an entry whose event has expired, or is missing, is told as
-// such, and what does not agree with the log is an error. A connection is leased for one chunk, and none is
-// held between two.
+// such, and what does not agree with the log is an error; so is a cursor of entries that are pruned, which
+// the first cursor passes. A connection is leased for one chunk, and none is held between two.
 #pragma once
 
 #include <cstdint>

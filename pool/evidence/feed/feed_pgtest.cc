@@ -107,6 +107,32 @@ class FeedTest : public reading::testing::ReadingFixture {
   FeedFormat format_ = FeedFormat::kItem;
 };
 
+TEST_F(FeedTest, BeginsWithTheFirstEntryThatIsNotPruned) {
+  std::vector<event::Event> expired(300, event());
+  for (event::Event& one : expired) {
+    one.event_id = event().event_id;
+    one.retention_days = 1;
+  }
+  store(std::move(expired));
+  store({event(), event()});
+  seal();
+  const FeedCursor below = read({}, {.limit = 255}).next;
+  const FeedCursor there = read({}, {.limit = 256}).next;
+  superuser("DELETE FROM audit_events WHERE retention_days = 1");
+  const tlog::Checkpoint shown = tlog::Checkpoint::read(sealer_->checkpoint()->text).value();
+  sealer_->raise_floor({.size = shown.size, .root = shown.root});
+  superuser("DELETE FROM audit_expiry WHERE expires > '2021-01-01'");  // of the same month
+  const auto pruned = must(postgres::testing::run(
+      context_, sealer_->prune(*session_, runtime::wall_now() + std::chrono::hours{48}, deadline())));
+  ASSERT_EQ(pruned.did, SealingResult::Did::kSealed);
+  ASSERT_EQ(sealer_->min_index(), 256U);
+  EXPECT_EQ(read({}).items, read(there).items);
+  EXPECT_EQ(json::parse(read({}, {.limit = 1}).items.at(0)).at("seq"), 256);
+  EXPECT_EQ(json::parse(read_all().back()).at("seq"), 301);
+  EXPECT_EQ(fault_of(below), CursorFault::kPruned);
+  EXPECT_EQ(fault_of({.seq = 256, .before = "00000000"}), CursorFault::kRolledBack);
+}
+
 TEST_F(FeedTest, GivesEachEventOnceInTheOrderOfCommits) {
   std::vector<event::Event> all;
   for (int commit = 0; commit < 14; ++commit) {

@@ -222,14 +222,20 @@ LogReader::Answer<Tagged> LogReader::tagged(std::pair<std::int64_t, std::int64_t
   co_return tagged;
 }
 
-LogReader::Answer<std::string> LogReader::entries(std::uint64_t first, std::uint64_t count) {
+LogReader::Answer<std::vector<SealRow>> LogReader::seals(std::uint64_t first, std::uint64_t count) {
   auto range = numbers(first, count);
   const auto found = co_await query(kReadSeals, std::move(range));
   if (!found) co_return tl::unexpected(found.error());
   std::vector<SealRow> seals(found->rows.size());
   for (std::size_t i = 0; i < seals.size(); ++i)
     if (!read_seal(found->rows[i], seals[i])) co_return broken("a seal cannot be read");
-  const auto runs = runs_of(seals, first, count);
+  co_return seals;
+}
+
+LogReader::Answer<std::string> LogReader::stored_entries(std::uint64_t first, std::uint64_t count) {
+  const auto found = co_await seals(first, count);
+  if (!found) co_return tl::unexpected(found.error());
+  const auto runs = runs_of(*found, first, count);
   if (!runs) co_return broken("seals do not have all entries of the log");
   std::vector<postgres::Parameter> ids{
       array_of(*runs, [](const EntryRun& run) { return std::to_string(run.batch); })};
@@ -343,6 +349,11 @@ LogReader::Answer<std::string> LogReader::tile(tlog::Tile tile, std::uint64_t si
     co_return tl::unexpected(
         LogError{.kind = Kind::kNotIn, .detail = "the log has not grown as far as this tile"});
   const tlog::Kept kept = tile.kept();
+  if (kept.level == 0) {
+    const auto least = co_await min_index();
+    if (!least) co_return tl::unexpected(least.error());
+    if (kept.first + kept.count <= *least) co_return tl::unexpected(pruned(*least));
+  }
   if (!tile.level) {
     const auto of_leaves = co_await entries(kept.first, kept.count);
     if (!of_leaves) co_return tl::unexpected(of_leaves.error());

@@ -33,6 +33,7 @@ struct LogError {
     kNotSealed,    // no seal has the batch yet
     kNoEntry,      // the batch is not there, or has no entry of the event
     kNotIn,        // the log has not grown as far as what is asked for
+    kPruned,       // the log does not have it any more
     kBroken,       // the tables do not agree with each other, or with what was signed
     kUnavailable,  // `postgres` says why
   };
@@ -87,8 +88,14 @@ class LogReader {
   Answer<tlog::Hash> root(std::uint64_t size);
   // As its file is, of a log that was shown with `size` entries.
   Answer<std::string> tile(tlog::Tile tile, std::uint64_t size);
-  // One after the other, kEntryBytes each. REQUIRES: at most 256.
+  // One after the other, kEntryBytes each.
   Answer<std::string> entries(std::uint64_t first, std::uint64_t count);
+  // Those that have these entries, in their order.
+  Answer<std::vector<SealRow>> seals(std::uint64_t first, std::uint64_t count);
+  // Of a log that begins with so many entries. REQUIRES: they are there, but for tiles before min_index.
+  Answer<tlog::Frontier> frontier(std::uint64_t size);
+  // Entries before it are pruned, as the state says of itself; proofs of those from it on need none of them.
+  Answer<std::uint64_t> min_index();
 
  private:
   using Hashes = std::map<std::pair<unsigned, std::uint64_t>, tlog::Hash>;  // by level and index
@@ -107,6 +114,8 @@ class LogReader {
   // Into `known_`.
   Answer<bool> read_hashes(std::vector<tlog::Kept> wanted);
   Answer<tlog::Proof> make(tlog::Plan plan);
+  Answer<std::string> stored_entries(std::uint64_t first, std::uint64_t count);
+  static LogError pruned(std::uint64_t min_index);
   // Of a batch that the log does not have.
   Answer<Logged> look_in_batch(std::string event_id, std::int64_t batch, EntryWriter& writer);
 

@@ -5,6 +5,7 @@
 
 #include "pool/common/runtime/check.h"
 #include "pool/evidence/proving/columns.h"
+#include "pool/evidence/sealing/pruning.h"
 #include "pool/tables/guards.h"
 
 namespace storagepool::evidence {
@@ -100,6 +101,40 @@ class Sealer::Pass {
     co_return co_await commit(std::move(judgement.state));
   }
 
+  awaitable<Done> prune(runtime::Timestamp now) {
+    const auto begun = co_await begin();
+    if (!begun) co_return tl::unexpected(begun.error());
+    const std::optional<LogFacts>& facts = *begun;
+    if (!facts) co_return co_await end(Did::kBusy);
+    if (!facts->row) co_return co_await end(Did::kNothing);
+    Judgement judgement =
+        judge(*facts, sealer_.name_, sealer_.highest_floor(), sealer_.macs_, sealer_.hasher_);
+    if (judgement.next == Next::kRefuse) result_.alarms.push_back(*std::move(judgement.alarm));
+    if (judgement.next != Next::kSeal)
+      co_return co_await end(judgement.next == Next::kRefuse ? Did::kRefused : Did::kNothing);
+    LogState& state = judgement.state;
+    const auto grown = co_await has_grown_from_floor(state);
+    if (!grown) co_return tl::unexpected(grown.error());
+    if (!*grown) co_return co_await end(Did::kRefused);
+    sealer_.committed(state);
+    result_.size = state.size();
+    const bool shown = sealer_.floor_proven() && sealer_.told_->epoch == state.epoch;
+    const std::uint64_t floor = shown ? sealer_.told_->size : 0;
+    const auto found = co_await find_prunable(connection_, state, floor, sealer_.macs_, now, deadline_);
+    if (!found && is_in_the_way(found.error()) && connection_.usable()) co_return co_await end(Did::kBusy);
+    if (!found) co_return tl::unexpected(found.error());
+    if (found->min_index == state.min_index) co_return co_await end(Did::kNothing);
+    const auto maintains = co_await execute(tables::kMaintains);
+    if (!maintains) co_return tl::unexpected(maintains.error());
+    std::vector<postgres::Parameter> ids{
+        array_of(found->batches, [](std::int64_t id) { return std::to_string(id); })};
+    const auto deleted = co_await query(kDeleteBatches, std::move(ids));
+    if (!deleted) co_return tl::unexpected(deleted.error());
+    state.min_index = found->min_index;
+    result_.again = true;
+    co_return co_await commit(std::move(state));
+  }
+
  private:
   // No value: another is at it.
   awaitable<tl::expected<std::optional<LogFacts>, postgres::Error>> begin() {
@@ -125,7 +160,7 @@ class Sealer::Pass {
   }
 
   // Whether the log begins with what others were shown, as far as that is not known yet; however far this pod
-  // has seen it grow.
+  // has seen it grow. Beyond that it was only pruned by who had seen that it begins with more.
   awaitable<tl::expected<bool, postgres::Error>> has_grown_from_floor(const LogState& state) {
     if (!sealer_.told_ || sealer_.told_proven_ || sealer_.told_->epoch < state.epoch) co_return true;
     const Floor floor = *sealer_.told_;
@@ -133,7 +168,8 @@ class Sealer::Pass {
     const auto root = co_await reader.root(floor.size);
     if (!root && root.error().kind == LogError::Kind::kUnavailable)
       co_return tl::unexpected(root.error().postgres);
-    sealer_.told_proven_ = root && *root == floor.root && state.size() >= floor.size;
+    const bool pruned = !root && root.error().kind == LogError::Kind::kPruned && floor.size < state.min_index;
+    sealer_.told_proven_ = (pruned || (root && *root == floor.root)) && state.size() >= floor.size;
     if (sealer_.told_proven_) co_return true;
     result_.alarms.push_back({.kind = Alarm::Kind::kLogRolledBack,
                               .detail = "the log does not begin with the " + std::to_string(floor.size) +
@@ -282,6 +318,7 @@ void Sealer::remember(const Memory& memory) {
 }
 
 void Sealer::committed(const LogState& state) {
+  min_index_ = state.min_index;
   if (seen_ && seen_->size == state.size() && seen_->epoch == state.epoch) return;
   epoch_ = state.epoch;
   const tlog::Checkpoint now = checkpoint_of(state, hasher_);
@@ -314,6 +351,16 @@ awaitable<tl::expected<SealingResult, postgres::Error>> Sealer::restart(postgres
                                                                         postgres::Deadline deadline) {
   Pass pass(*this, connection, deadline);
   const Done done = co_await pass.restart(epoch, only_look);
+  if (done) co_return pass.take_result();
+  if (connection.usable() && connection.in_transaction()) co_await connection.execute("ROLLBACK", deadline);
+  co_return tl::unexpected(done.error());
+}
+
+awaitable<tl::expected<SealingResult, postgres::Error>> Sealer::prune(postgres::Connection& connection,
+                                                                      runtime::Timestamp now,
+                                                                      postgres::Deadline deadline) {
+  Pass pass(*this, connection, deadline);
+  const Done done = co_await pass.prune(now);
   if (done) co_return pass.take_result();
   if (connection.usable() && connection.in_transaction()) co_await connection.execute("ROLLBACK", deadline);
   co_return tl::unexpected(done.error());

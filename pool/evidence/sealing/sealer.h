@@ -76,6 +76,15 @@ class Sealer {
   boost::asio::awaitable<tl::expected<SealingResult, postgres::Error>> restart(
       postgres::Connection& connection, std::int64_t epoch, bool only_look, postgres::Deadline deadline);
 
+  // Takes the log's first entries away, some at a time, whose events have expired and are gone, at most up to
+  // the floor that it was seen to begin with: prune.h says which. kSealed: some went, and `again` says that
+  // there may be more. `now`: by the pod's clock. As `seal` otherwise.
+  boost::asio::awaitable<tl::expected<SealingResult, postgres::Error>> prune(postgres::Connection& connection,
+                                                                             runtime::Timestamp now,
+                                                                             postgres::Deadline deadline);
+  // Entries before it are pruned, in the state that was last committed.
+  std::uint64_t min_index() const { return min_index_; }
+
   // What others have shown of the log, whatever this pod has seen itself: a state below it is refused, and
   // one whose log does not begin with it. A lower floor than the last one changes nothing.
   void raise_floor(const Floor& floor);
@@ -93,6 +102,7 @@ class Sealer {
 
   std::string name_;
   std::int64_t epoch_ = tlog::kFirstEpoch;
+  std::uint64_t min_index_ = 0;
   LogMacs macs_;
   const tlog::NoteKey& note_key_;
   const runtime::Clock& clock_;

@@ -1,5 +1,5 @@
 // The room of sealing: what pods have committed to `audit_batches` becomes entries of the log, in one order
-// that never changes. state.h, seal.h, judge.h and cut_watch.h decide, pure; sealer.h does it.
+// that never changes. state.h, seal.h, judge.h, prune.h and cut_watch.h decide, pure; sealer.h does it.
 //
 //   batch  the entries that one commit offered, its row in `audit_batches`; it is never updated
 //   cut    the id of the oldest transaction that is still running anywhere on the server: every batch of a
@@ -8,6 +8,9 @@
 //   state  what the next sealing needs, the one row of `audit_log`: size, frontier, and the place of the last
 //          batch that was looked at. Under a MAC whose key no database has, as batches are, so that whoever
 //          may change rows cannot have the pods sign what he likes
+//   prune  take the first entries away, when their events have expired and are gone (prune.h): the rows of
+//   their
+//          batches; seals and nodes stay
 //   floor  what was shown of the log before: a state below it was rolled back and is never sealed on
 //
 // The order of batches is (incarnation, tx, batch): a function of what is stored, without gaps in the log,

@@ -60,6 +60,10 @@ bool LogMacs::is_of_batch(std::int64_t batch, std::string_view entries, std::str
          std::ranges::any_of(keys_, [&](Key& key) { return same(key.batches.mac(batch, entries), mac); });
 }
 
+void LogMacs::add_tags(std::string_view correlation_id, std::set<std::array<std::uint8_t, kTagBytes>>& tags) {
+  for (Key& key : keys_) tags.insert(key.batches.tag(correlation_id));
+}
+
 tlog::Checkpoint checkpoint_of(const LogState& state, tlog::Hasher& hasher) {
   return {.origin = state.origin, .size = state.size(), .root = state.frontier.root(hasher)};
 }

@@ -5,6 +5,7 @@
 #include <cstdint>
 #include <deque>
 #include <optional>
+#include <set>
 #include <span>
 #include <string>
 #include <string_view>
@@ -44,6 +45,8 @@ class LogMacs {
   bool is_of_state(const LogState& state, std::string_view mac);
   // Of all entries that were offered. A negative id is never a batch's.
   bool is_of_batch(std::int64_t batch, std::string_view entries, std::string_view mac);
+  // Those that entries of the correlation have, one for each key.
+  void add_tags(std::string_view correlation_id, std::set<std::array<std::uint8_t, kTagBytes>>& tags);
 
  private:
   struct Key {

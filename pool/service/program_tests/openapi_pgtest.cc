@@ -18,6 +18,7 @@
 #include <gtest/gtest.h>
 
 #include "pool/postgres/testing/server.h"
+#include "pool/service/program_tests/testing/expired_entries.h"
 #include "pool/service/program_tests/testing/openapi.h"
 #include "pool/service/program_tests/testing/pod.h"
 #include "pool/service/routes/openapi.h"
@@ -39,6 +40,7 @@ constexpr const char* kReader = "reader-token-0123456789abcdef0123456789";
 constexpr const char* kWriter = "writer-token-0123456789abcdef0123456789";
 constexpr const char* kAll = "token-of-all-0123456789abcdef0123456789";
 const std::vector<std::string> kTokens = {"--auth-mode=Token"};
+const std::string kBase = "/api/v1/audit/";
 
 class OpenApiTest : public ::testing::Test {
  protected:
@@ -121,9 +123,9 @@ class OpenApiTest : public ::testing::Test {
   void refusals(Pod& pod);
   void legal_holds_stand(Pod& pod);
   void an_event_was_changed(Pod& pod);
-  void a_cursor_is_of_another_log(Pod& pod);
   void repeats_with_other_content(Pod& pod);
   void workspaces_end(Pod& pod);
+  void entries_are_pruned();
   void too_many_requests();
   void postgresql_is_away();
 
@@ -256,10 +258,18 @@ void OpenApiTest::an_event_was_changed(Pod& pod) {
   EXPECT_EQ(response.status, 409U);
 }
 
-void OpenApiTest::a_cursor_is_of_another_log(Pod& pod) {
-  const Operation& feed = find("GET", "/api/v1/audit/feed");
-  const std::string target = feed.target() + "?from=1.1.1.00000000";
-  EXPECT_EQ(call(pod, feed, target, admitted(pod, feed, target, ""), "").status, 409U);
+void OpenApiTest::entries_are_pruned() {
+  const postgres::testing::Server server;
+  Pod pod(server.connect_options());
+  pod.token = kAll;
+  start(pod, kTokens);
+  ASSERT_TRUE(testing::prune_expired(server, pod)) << pod.log();
+  for (const auto& [path, rest, status] : {std::tuple{"log/tile/x", "log/tile/0/000", 410U},
+                                           {"feed", "feed?from=1.1.1.00000000", 410U},
+                                           {"feed", "feed?from=1.1.300.00000000", 409U}}) {
+    const Operation& one = find("GET", kBase + path);
+    EXPECT_EQ(call(pod, one, kBase + rest, headers(one, bearer(kAll)), "").status, status);
+  }
 }
 
 void OpenApiTest::repeats_with_other_content(Pod& pod) {
@@ -268,7 +278,6 @@ void OpenApiTest::repeats_with_other_content(Pod& pod) {
     const HttpHeaders one_key = headers(*operation, bearer(kAll));
     EXPECT_EQ(call(pod, *operation, target, one_key, operation->body_of_now()).status, 201U) << target;
     EXPECT_EQ(call(pod, *operation, target, one_key, operation->body_of_now()).status, 422U) << target;
-
     json with_id = json::parse(operation->body_of_now());
     json& event = with_id.is_array() ? with_id.at(0) : with_id;
     event["event_id"] = "3f0e8c1a-0000-4000-8000-" + std::to_string(100'000'000'000 + with_id.size());
@@ -321,7 +330,6 @@ void OpenApiTest::postgresql_is_away() {
     EXPECT_EQ(call(journalling, *operation).status, batch ? 201U : 202U) << operation->path;
   }
   EXPECT_EQ(journalling.stop(), 0) << journalling.log();
-
   Pod pod(server_.connect_options());
   std::vector<std::string> flags = kTokens;
   flags.emplace_back("--journal-max-bytes=0");
@@ -348,10 +356,10 @@ TEST_F(OpenApiTest, EveryRouteAndStatusIsDescribedAndNothingElseIsSeen) {
     refusals(pod);
     legal_holds_stand(pod);
     an_event_was_changed(pod);
-    a_cursor_is_of_another_log(pod);
     repeats_with_other_content(pod);
     workspaces_end(pod);
   }
+  entries_are_pruned();
   too_many_requests();
   postgresql_is_away();
 

@@ -1,5 +1,6 @@
 #include "pool/service/routes/evidence.h"
 
+#include <algorithm>
 #include <span>
 #include <utility>
 
@@ -54,7 +55,8 @@ Response no_tile(const Request& request, const std::string& why) {
 // The pass that has ended last, and the one that is under way.
 void add_full_audit(nlohmann::ordered_json& body, const evidence::AuditProgress& progress) {
   if (const auto& last = progress.last) {
-    body["last_full_audit"] = {{"from", 0},
+    const auto to = static_cast<std::uint64_t>(last->entries);
+    body["last_full_audit"] = {{"from", std::min(body.value("min_index", std::uint64_t{0}), to)},
                                {"to", last->entries},
                                {"began_at", runtime::format_timestamp(last->began)},
                                {"at", runtime::format_timestamp(last->ended)},
@@ -89,6 +91,8 @@ Response failed(const LogError& error, const Request& request) {
     case LogError::Kind::kNotSealed:
     case LogError::Kind::kNotIn:
       return not_sealed(request);
+    case LogError::Kind::kPruned:
+      return http::problem(ProblemKind::kPruned, error.detail, request.path);
     case LogError::Kind::kUnavailable:
       return failed(tables::to_store_error(error.postgres), request);
     case LogError::Kind::kNoEntry:
@@ -135,7 +139,8 @@ struct Routes : AtPlace {
     if (!log) co_return no_log(request);
     nlohmann::ordered_json body = {{"origin", log->checkpoint.origin},
                                    {"vkeys", nlohmann::json::array({log->key->signer.public_text()})},
-                                   {"size", log->checkpoint.size}};
+                                   {"size", log->checkpoint.size},
+                                   {"min_index", first_entry(*there)}};
     if (const auto cosigned = witnessed(*there)) body["witnessed"] = cosigned->write();
     const bool is_audited = there->workspace.empty();
     if (const auto audit = context.full_audit(); audit && is_audited) add_full_audit(body, *audit);
@@ -183,6 +188,10 @@ struct Routes : AtPlace {
   }
 
  private:
+  // Of the log of a workspace nothing is pruned.
+  std::uint64_t first_entry(const recording::Destination& there) const {
+    return there.workspace.empty() ? context.min_index() : 0;
+  }
   // Nobody has cosigned a checkpoint of a workspace.
   std::optional<tlog::Note> witnessed(const recording::Destination& there) const {
     return there.workspace.empty() ? context.witnessed() : std::nullopt;

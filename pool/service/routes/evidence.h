@@ -41,6 +41,8 @@ struct EvidenceContext {
   std::function<boost::asio::awaitable<std::optional<tlog::Note>>(reading::Reader::Deadline)> checkpoint{};
   // The newest that a witness has cosigned; no value: none, or the log is not told.
   std::function<std::optional<tlog::Note>()> witnessed{};
+  // The first entry that is not pruned, as this pod has last seen it.
+  std::function<std::uint64_t()> min_index{};
   // Whether the log comes to have more entries than this by the deadline, for as long as it is waited for; no
   // value where nobody can tell.
   std::function<boost::asio::awaitable<std::optional<bool>>(std::uint64_t size, reading::Reader::Deadline)>

@@ -41,13 +41,24 @@ constexpr std::chrono::seconds kBookmarkEvery{5};
 constexpr std::chrono::minutes kStreamsFor{10};
 constexpr std::string_view kNdjson = "application/x-ndjson";
 
+std::pair<ProblemKind, const char*> describe(CursorFault fault) {
+  switch (fault) {
+    case CursorFault::kBeyond:
+      return {ProblemKind::kBeyondLog,
+              "the log does not have so many entries: the cursor is of another log, or entries were lost"};
+    case CursorFault::kPruned:
+      return {ProblemKind::kPruned,
+              "the cursor is of entries that the log does not have any more: their events have expired"};
+    case CursorFault::kRolledBack:
+      break;
+  }
+  return {ProblemKind::kLogRolledBack,
+          "the cursor is of another log, or of entries that were lost and whose places others have"};
+}
+
 Response refused(CursorFault fault, const Request& request) {
-  const bool beyond = fault == CursorFault::kBeyond;
-  Response response = http::problem(
-      beyond ? ProblemKind::kBeyondLog : ProblemKind::kLogRolledBack,
-      beyond ? "the log does not have so many entries: the cursor is of another log, or entries were lost"
-             : "the cursor is of another log, or of entries that were lost and whose places others have",
-      request.path);
+  const auto [kind, detail] = describe(fault);
+  Response response = http::problem(kind, detail, request.path);
   auto body = nlohmann::ordered_json::parse(response.body);
   body["resume_from"] = FeedCursor{}.write();
   response.body = body.dump();
