@@ -1,7 +1,7 @@
 # Everything a person runs, in one place; each recipe is one script that also answers --help.
 SHELL := /bin/bash
 .DEFAULT_GOAL := help
-.PHONY: help setup build test simulate proxies flux fuzz demo demo-down chaos load faults soak figures check bench bench-engine bench-report \
+.PHONY: help setup build test simulate proxies flux fuzz demo demo-down chaos load faults soak fleet figures check bench bench-engine bench-report \
         bench-service bench-service-report bench-operator bench-operator-report profile-service release publish clean
 
 help: ## Show this list
@@ -48,6 +48,9 @@ faults: setup ## Break what can break, singly and in pairs, and write build/repo
 
 soak: setup ## Have a StoragePool live under load, resizes and faults until the time is over or a promise is broken: HOURS=1 SEED=1
 	@hack/soak $(if $(HOURS),--hours $(HOURS)) $(if $(SEED),--seed $(SEED))
+
+fleet: setup ## Simulate a fleet of up to 1,000 pods and 100 servers and write build/reports/fleet.md: SEED=1
+	@hack/fleet $(if $(SEED),--seed $(SEED))
 
 figures: ## Write the figures of load and faults into docs/performance.md, and those of the README from there
 	@hack/figures
