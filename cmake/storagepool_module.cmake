@@ -10,7 +10,8 @@
 #     BENCHMARKS x_benchmark.cc      built by the target `benchmarks`, run by hack/bench
 #     TEST_DEPENDS ...)              linked to the tests only
 #
-#   storagepool_plant(mutants mutations.txt ../recording.cc)   copies of sources with the faults of a list built in
+#   storagepool_plant(mutants mutations.txt ../recording.cc)   copies of sources with the faults of a list built in; beside
+#                                  the room's library all of its sources, which its objects hold together
 #
 #   storagepool_fuzz(event_fuzz.cc DEPENDS storagepool::event)   a fuzz target, its kept inputs in corpus/event/
 #                                  [MUTATIONS n]: how many the unit tests try of them
@@ -87,41 +88,55 @@ function(_storagepool_add_to_room room target)
   add_dependencies("${room}_tests" "${target}")
 endfunction()
 
-# Sources that include up to six of the given ones each: most of a test's compilation is the headers, which the files of a
-# room share. CMake's own unity build names them by their whole path, which the tests' macros repeat, so that the compiler's
-# cache would serve one checkout alone.
-function(_storagepool_unite result target)
-  file(RELATIVE_PATH folder "${CMAKE_SOURCE_DIR}" "${CMAKE_CURRENT_SOURCE_DIR}")
-  set(united)
-  list(LENGTH ARGN count)
-  math(EXPR last "${count} - 1")
-  foreach(first RANGE 0 "${last}" 6)
-    list(SUBLIST ARGN "${first}" 6 batch)
-    list(TRANSFORM batch REPLACE "(.+)" "#include \"${folder}/\\1\"\n")
+# Gives a target sources that include up to six of the given ones each: most of a compilation is the headers, which the
+# files of a room share. CMake's own unity build names them by their whole path, which the tests' macros repeat, so that
+# the compiler's cache would serve one checkout alone. What is made in the build folder stays apart, and so does a source
+# with SKIP_UNITY_BUILD_INCLUSION. Names of a room's anonymous namespaces are distinct, therefore.
+function(_storagepool_unite target)
+  set(together)
+  set(apart)
+  foreach(source IN LISTS ARGN)
+    get_source_file_property(is_apart "${source}" SKIP_UNITY_BUILD_INCLUSION)
+    get_filename_component(path "${source}" ABSOLUTE)
+    file(RELATIVE_PATH from_build "${CMAKE_BINARY_DIR}" "${path}")
+    file(RELATIVE_PATH path "${CMAKE_SOURCE_DIR}" "${path}")
+    if(is_apart OR NOT from_build MATCHES "^\\.\\./")
+      list(APPEND apart "${source}")
+    else()
+      list(APPEND together "#include \"${path}\"\n")
+    endif()
+  endforeach()
+  list(LENGTH together count)
+  set(first 0)
+  while(first LESS count)
+    list(SUBLIST together "${first}" 6 batch)
     string(CONCAT text ${batch})
     set(file "${CMAKE_CURRENT_BINARY_DIR}/${target}_from_${first}.cc")
     file(CONFIGURE OUTPUT "${file}" CONTENT "${text}" @ONLY)
-    list(APPEND united "${file}")
+    target_sources("${target}" PRIVATE "${file}")
+    math(EXPR first "${first} + 6")
+  endwhile()
+  target_sources("${target}" PRIVATE ${apart})
+  # Never built: lists each file by itself in compile_commands.json, for clang-tidy and editors.
+  add_library("${target}_files" OBJECT EXCLUDE_FROM_ALL ${ARGN})
+  foreach(property LINK_LIBRARIES COMPILE_DEFINITIONS COMPILE_OPTIONS INCLUDE_DIRECTORIES)
+    set_property(TARGET "${target}_files" PROPERTY "${property}" "$<TARGET_PROPERTY:${target},${property}>")
   endforeach()
-  set("${result}" ${united} PARENT_SCOPE)
 endfunction()
 
 # Makes the tests of one binary as many CTest tests as it has source files, each a part of the suites in a process of its
 # own, so that none of them is what all others wait for.
 function(_storagepool_tests target tier timeout)
   cmake_parse_arguments(PARSE_ARGV 3 T "" "" "SOURCES;DEPENDS")
-  set(links storagepool_flags ${T_DEPENDS} storagepool::test_main storagepool_test_flags)
   list(LENGTH T_SOURCES shards)
   if(shards EQUAL 1)
     add_executable("${target}" ${T_SOURCES})
   else()
-    _storagepool_unite(united "${target}" ${T_SOURCES})
-    add_executable("${target}" ${united})
-    # Never built: lists each file by itself in compile_commands.json, for clang-tidy and editors.
-    add_library("${target}_files" OBJECT EXCLUDE_FROM_ALL ${T_SOURCES})
-    target_link_libraries("${target}_files" PRIVATE ${links})
+    add_executable("${target}")
+    _storagepool_unite("${target}" ${T_SOURCES})
   endif()
-  target_link_libraries("${target}" PRIVATE ${links})
+  target_link_libraries("${target}"
+                        PRIVATE storagepool_flags ${T_DEPENDS} storagepool::test_main storagepool_test_flags)
   set(results "${CMAKE_BINARY_DIR}/test-results/${tier}")
   foreach(shard RANGE 1 "${shards}")
     math(EXPR index "${shard} - 1")
@@ -141,7 +156,14 @@ endfunction()
 
 function(storagepool_module name)
   cmake_parse_arguments(PARSE_ARGV 1 M "" "" "SOURCES;DEPENDS;TESTS;PGTESTS;ALONE;BENCHMARKS;TEST_DEPENDS")
-  if(M_SOURCES)
+  list(LENGTH M_SOURCES count)
+  if(count GREATER 1)
+    add_library("storagepool_${name}" STATIC)
+    _storagepool_unite("storagepool_${name}" ${M_SOURCES})
+    # GCC takes what an included source has to itself for something that a header tells others.
+    target_compile_options("storagepool_${name}" PRIVATE $<$<CXX_COMPILER_ID:GNU>:-Wno-subobject-linkage>)
+    target_link_libraries("storagepool_${name}" PUBLIC storagepool_flags ${M_DEPENDS})
+  elseif(count EQUAL 1)
     add_library("storagepool_${name}" STATIC ${M_SOURCES})
     target_link_libraries("storagepool_${name}" PUBLIC storagepool_flags ${M_DEPENDS})
   else()

@@ -29,7 +29,6 @@ namespace http = beast::http;
 using asio::ip::tcp;
 using boost::system::error_code;
 
-constexpr int kUsageError = 2;
 constexpr std::chrono::seconds kDeadline{10};
 constexpr std::size_t kMaxPageBytes = 8u << 20;
 

@@ -11,6 +11,7 @@
 #include <boost/uuid/uuid_io.hpp>
 
 #include "operator/kube/resource.h"
+#include "operator/manager/gauge.h"
 #include "pool/common/runtime/bounded_work.h"
 #include "pool/common/runtime/clock.h"
 #include "pool/common/runtime/log.h"
@@ -40,11 +41,6 @@ prometheus::Family<prometheus::Counter>& reconcile_total(prometheus::Registry& r
       .Register(registry);
 }
 
-prometheus::Family<prometheus::Gauge>& gauge(prometheus::Registry& registry, const char* name,
-                                             const char* help) {
-  return prometheus::BuildGauge().Name(name).Help(help).Register(registry);
-}
-
 // A UUID of version 4.
 std::string new_id() {
   thread_local boost::uuids::random_generator_mt19937 generator;
@@ -69,10 +65,9 @@ Controller::Controller(kube::WorkQueue& queue, reconcile::Reconciler& reconciler
                    .Help("Time that a look at a StoragePool took")
                    .Register(metrics.registry())
                    .Add(kController, kSeconds)),
-      active_(gauge(metrics.registry(), "controller_runtime_active_workers", "Workers that are at work")
-                  .Add(kController)),
-      workers_(gauge(metrics.registry(), "controller_runtime_max_concurrent_reconciles", "Workers")
-                   .Add(kController)),
+      active_(
+          gauge(metrics, "controller_runtime_active_workers", "Workers that are at work").Add(kController)),
+      workers_(gauge(metrics, "controller_runtime_max_concurrent_reconciles", "Workers").Add(kController)),
       pools_(metrics) {}
 
 void Controller::run(int workers) {

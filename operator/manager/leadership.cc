@@ -20,7 +20,6 @@ using kube::Election;
 constexpr std::chrono::seconds kRequestDeadline{3};
 constexpr std::chrono::minutes kAttemptLimit{1};  // some of them
 constexpr std::chrono::milliseconds kRetryAfterFailure{500};
-constexpr const char* kFieldManager = "storagepool-operator";
 // The CRD's schema is not looked at.
 constexpr const char* kMetadataOnly = "application/json;as=PartialObjectMetadata;g=meta.k8s.io;v=v1";
 

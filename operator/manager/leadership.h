@@ -25,6 +25,7 @@
 namespace storagepool::manager {
 
 inline constexpr const char* kLease = "storagepool-operator";
+inline constexpr const char* kFieldManager = "storagepool-operator";
 
 // What keeps an operator from leading.
 struct Hindrance {

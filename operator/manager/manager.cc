@@ -52,7 +52,6 @@ constexpr auto kSyncPoll = 20ms;
 // So long the first ConfigMap waits for who signs the tokens of service accounts.
 constexpr auto kIssuerPatience = 3s;
 constexpr auto kDrainDeadline = 2s;
-constexpr const char* kFieldManager = "storagepool-operator";
 
 // Why the operator is not ready; empty: it is. Written by the worker, read by the health port.
 class Readiness {

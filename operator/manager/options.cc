@@ -15,8 +15,6 @@
 namespace storagepool::manager {
 namespace {
 
-constexpr int kUsageError = 2;
-
 std::string check_resync(const std::string& text) {
   const auto duration = settings::parse_duration(text);
   const bool fits = duration && *duration >= std::chrono::seconds{1} && *duration <= std::chrono::hours{1};

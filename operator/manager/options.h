@@ -15,6 +15,8 @@
 
 namespace storagepool::manager {
 
+inline constexpr int kUsageError = 2;  // exit code
+
 // One request to the administration port of a pod, for a person to send.
 struct RequestToSign {
   std::string pod_uid;

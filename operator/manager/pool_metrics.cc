@@ -2,14 +2,12 @@
 
 #include <string>
 
+#include "operator/manager/gauge.h"
+
 namespace storagepool::manager {
 namespace {
 
 using Labels = std::map<std::string, std::string>;
-
-prometheus::Family<prometheus::Gauge>& gauge(runtime::Metrics& metrics, const char* name, const char* help) {
-  return prometheus::BuildGauge().Name(name).Help(help).Register(metrics.registry());
-}
 
 }  // namespace
 

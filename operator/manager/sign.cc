@@ -9,11 +9,6 @@
 #include "pool/common/runtime/clock.h"
 
 namespace storagepool::manager {
-namespace {
-
-constexpr int kUsageError = 2;
-
-}  // namespace
 
 int print_token(const Options& options, std::ostream& out, std::ostream& error) {
   kube::initialize_http_threads();

@@ -2,22 +2,17 @@
 
 #include <utility>
 
+#include "operator/manager/gauge.h"
+
 namespace storagepool::manager {
-namespace {
-
-prometheus::Family<prometheus::Gauge>* gauge(runtime::Metrics& metrics, const char* name, const char* help) {
-  return &prometheus::BuildGauge().Name(name).Help(help).Register(metrics.registry());
-}
-
-}  // namespace
 
 WorkloadMetrics::WorkloadMetrics(runtime::Metrics& metrics)
-    : pods_{gauge(metrics, "storagepool_other_workload_pods",
-                  "Pods of another workload that may exist, as they count")},
-      connections_{gauge(metrics, "storagepool_other_workload_connections",
-                         "Connections that the pods of another workload may hold by what it declares")},
-      invalid_{gauge(metrics, "storagepool_other_workload_invalid",
-                     "1 for each other workload whose annotations cannot be read")} {}
+    : pods_{&gauge(metrics, "storagepool_other_workload_pods",
+                   "Pods of another workload that may exist, as they count")},
+      connections_{&gauge(metrics, "storagepool_other_workload_connections",
+                          "Connections that the pods of another workload may hold by what it declares")},
+      invalid_{&gauge(metrics, "storagepool_other_workload_invalid",
+                      "1 for each other workload whose annotations cannot be read")} {}
 
 void WorkloadMetrics::publish(const std::vector<reconcile::CountedWorkload>& workloads) {
   std::map<Labels, double> pods;

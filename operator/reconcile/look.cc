@@ -6,6 +6,7 @@
 
 #include "operator/kube/object.h"
 #include "operator/reconcile/conditions.h"
+#include "operator/reconcile/join.h"
 #include "operator/reconcile/leaving.h"
 #include "operator/render/render.h"
 #include "pool/common/runtime/log.h"
@@ -29,12 +30,6 @@ constexpr std::chrono::milliseconds kReadAgain = 1s;
 constexpr auto kPatience = 60s;
 // What the API server has refused for good is asked of it again about this often.
 constexpr std::chrono::milliseconds kRefusedPeriod = 60s;
-
-std::string join(const render::FieldProblems& problems) {
-  std::string text;
-  for (const std::string& problem : problems) text += (text.empty() ? "" : "; ") + problem;
-  return text;
-}
 
 }  // namespace
 

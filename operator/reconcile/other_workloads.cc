@@ -4,17 +4,9 @@
 #include <set>
 
 #include "operator/kube/object.h"
+#include "operator/reconcile/join.h"
 
 namespace storagepool::reconcile {
-namespace {
-
-std::string join(const render::FieldProblems& problems) {
-  std::string text;
-  for (const std::string& problem : problems) text += (text.empty() ? "" : "; ") + problem;
-  return text;
-}
-
-}  // namespace
 
 OtherWorkloads::Held OtherWorkloads::Known::counts() const {
   Held most = now;

@@ -15,22 +15,21 @@
 namespace storagepool::auth {
 namespace {
 
-using nlohmann::json;
 using std::chrono::steady_clock;
 
 enum Claim : std::size_t { kAud, kMethod, kPath, kBody, kIat, kNbf, kExp, kClaims };
 constexpr std::array<std::string_view, kClaims> kNames = {"aud", "method", "path", "body",
                                                           "iat", "nbf",    "exp"};
 
-using Claims = std::array<std::string, kClaims>;
+using RequestClaims = std::array<std::string, kClaims>;
 
 // All of them and no others, each a text.
-std::optional<Claims> read_request_claims(const std::string& message) {
+std::optional<RequestClaims> read_request_claims(const std::string& message) {
   // The parser would take a NUL byte for the end of its input.
   if (message.find('\0') != std::string::npos) return std::nullopt;
-  const json object = json::parse(message, nullptr, /*allow_exceptions=*/false);
+  const auto object = nlohmann::json::parse(message, nullptr, /*allow_exceptions=*/false);
   if (!object.is_object() || object.size() != kClaims) return std::nullopt;
-  Claims claims;
+  RequestClaims claims;
   for (std::size_t claim = 0; claim < kClaims; ++claim) {
     const auto found = object.find(kNames[claim]);
     if (found == object.end() || !found->is_string()) return std::nullopt;
@@ -39,13 +38,13 @@ std::optional<Claims> read_request_claims(const std::string& message) {
   return claims;
 }
 
-bool is_of_request(const Claims& claims, const http::Request& request) {
+bool is_of_request(const RequestClaims& claims, const http::Request& request) {
   const auto target = http::parse_target(claims[kPath]);
   return claims[kMethod] == request.method && target && target->path == request.path &&
          target->query == request.query;
 }
 
-tl::expected<void, Refusal> check_times(const Claims& claims, runtime::Timestamp now) {
+tl::expected<void, Refusal> check_times(const RequestClaims& claims, runtime::Timestamp now) {
   const auto issued = runtime::parse_timestamp(claims[kIat]);
   const auto not_before = runtime::parse_timestamp(claims[kNbf]);
   const auto expires = runtime::parse_timestamp(claims[kExp]);

@@ -16,7 +16,7 @@ using json::Json;
 using std::chrono::steady_clock;
 
 // A NumericDate up to the year 9999; false when the claim is there and is none.
-bool read_time(const Json& claims, const char* name, std::optional<runtime::Timestamp>& time) {
+bool read_numeric_date(const Json& claims, const char* name, std::optional<runtime::Timestamp>& time) {
   constexpr double kMicroseconds = 1e6;
   constexpr double kLastSecond = 253'402'300'799.0;
   if (!claims.contains(name)) return true;
@@ -68,8 +68,9 @@ std::optional<Claims> genuine_claims(std::string_view token, const AccessFile& f
   if (!given || !given->is_object() || !between(*given, file.parties)) return std::nullopt;
   Claims claims;
   std::optional<runtime::Timestamp> expires;
-  if (!read_time(*given, "exp", expires) || !expires || !read_time(*given, "nbf", claims.not_before) ||
-      !read_time(*given, "iat", claims.issued)) {
+  if (!read_numeric_date(*given, "exp", expires) || !expires ||
+      !read_numeric_date(*given, "nbf", claims.not_before) ||
+      !read_numeric_date(*given, "iat", claims.issued)) {
     return std::nullopt;
   }
   claims.expires = *expires;

@@ -51,7 +51,7 @@ std::string_view type_name(JsonKind kind) {
 }
 
 std::string shown(const JsonValue& value) {
-  if (value.kind == JsonKind::kString) return quoted(value.text);
+  if (value.kind == JsonKind::kString) return event::quoted(value.text);
   if (value.kind == JsonKind::kBoolean) return value.boolean ? "true" : "false";
   if (value.kind == JsonKind::kInteger || value.kind == JsonKind::kNumber) return value.text.substr(0, 64);
   return std::string(type_name(value.kind));
@@ -270,7 +270,7 @@ tl::expected<std::vector<Event>, FieldErrors> validate_batch(std::string_view bo
       const std::string& id = event->client_event_id.value_or(event->event_id);
       const auto [first, is_new] = first_with.emplace(id, index);
       if (!is_new) {
-        errors.push_back({element + ".event_id", "got " + quoted(id) + ", which [" +
+        errors.push_back({element + ".event_id", "got " + event::quoted(id) + ", which [" +
                                                      std::to_string(first->second) +
                                                      "] has too; allowed: an id once in a batch"});
       }

@@ -11,6 +11,7 @@
 #include "pool/common/runtime/log.h"
 #include "pool/common/runtime/supervisor.h"
 #include "pool/service/facts.h"
+#include "pool/service/patience.h"
 #include "pool/tables/partitions.h"
 
 namespace storagepool::service {
@@ -24,7 +25,6 @@ constexpr seconds kSchemaPeriod{1};  // of looking whether there is one
 constexpr std::chrono::hours kMaintenancePeriod{1};
 constexpr seconds kMaintenanceRetry{60};
 constexpr std::chrono::milliseconds kDeletionPause{500};  // leaves the server to others most of the time
-constexpr seconds kAcquireTimeout{2};                     // short, because a drain waits for it
 constexpr seconds kMaintenanceTimeout{120};
 
 std::string joined(const std::vector<std::string>& names) {

@@ -10,13 +10,13 @@
 namespace storagepool::service {
 namespace {
 
-constexpr std::size_t kMaxBytes = 4096;
+constexpr std::size_t kMaxMarkBytes = 4096;
 
 }  // namespace
 
 Leaving::Leaving(std::string path, std::string pod, std::chrono::milliseconds delay)
     : path_(std::move(path)), pod_(std::move(pod)), delay_(delay) {
-  const auto written = runtime::read_file(path_, kMaxBytes);
+  const auto written = runtime::read_file(path_, kMaxMarkBytes);
   if (written && *written == pod_) left_at_ = runtime::TimePoint::min();
 }
 

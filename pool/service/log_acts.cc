@@ -10,7 +10,6 @@ namespace {
 
 constexpr const char* kAnchored = "storagepool.log.anchored";
 constexpr const char* kClosed = "storagepool.log.closed";
-constexpr const char* kActor = "storagepool";
 
 }  // namespace
 
@@ -35,7 +34,7 @@ OwnAct last_act(const LastOfLog& last) {
   act.data["origin"] = last.origin;
   if (last.log) act.data["checkpoint"] = last.log->note.write();
   if (!last.detail.empty()) act.data["detail"] = last.detail;
-  act.id = event::text_event_id(kActor, act.type + " " + act.data.dump());
+  act.id = event::text_event_id(kOwnActor, act.type + " " + act.data.dump());
   return act;
 }
 

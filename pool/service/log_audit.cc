@@ -5,6 +5,7 @@
 
 #include "pool/common/runtime/coroutine.h"
 #include "pool/common/runtime/log.h"
+#include "pool/service/patience.h"
 
 namespace storagepool::service {
 namespace {
@@ -16,7 +17,6 @@ using std::chrono::seconds;
 constexpr milliseconds kYield{1000};  // where others want the connections
 constexpr milliseconds kNoLog{5000};  // where there is none, or it cannot be told
 constexpr milliseconds kRetry{10'000};
-constexpr seconds kPatience{2};  // for a connection, short, because a drain waits for it
 constexpr seconds kStepTimeout{15};
 
 std::int64_t random_number() {
@@ -56,7 +56,7 @@ awaitable<milliseconds> LogAudit::look() {
     return can_spare(parts_.engine.statistics(), parts_.engine.database_statistics(), parts_.database);
   };
   if (!spares()) co_return kYield;
-  const auto deadline = runtime::steady_now() + kPatience;
+  const auto deadline = runtime::steady_now() + kAcquireTimeout;
   const auto note = co_await parts_.checkpoint(deadline);
   const auto key = parts_.key();
   if (!note || !key) co_return kNoLog;

@@ -6,12 +6,12 @@
 namespace storagepool::service {
 namespace {
 
-constexpr std::size_t kMaxBytes = 4096;
+constexpr std::size_t kMaxKeyBytes = 4096;
 
 }  // namespace
 
 tl::expected<LogKey, std::string> LogKeyFile::read() const {
-  auto text = runtime::read_file(path_, kMaxBytes);
+  auto text = runtime::read_file(path_, kMaxKeyBytes);
   if (!text) return tl::unexpected(std::move(text.error()));
   if (!text->empty() && text->back() == '\n') text->pop_back();
   auto signer = tlog::NoteKey::read(*text);

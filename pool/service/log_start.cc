@@ -24,7 +24,6 @@ void tell_logs(EvidenceContext& context, LogUpkeep& log, WorkspaceLogs& workspac
 namespace {
 
 constexpr std::chrono::seconds kRecordPatience{5};
-constexpr const char* kActor = "storagepool";
 
 }  // namespace
 
@@ -39,7 +38,7 @@ void start_logs(const boost::asio::any_io_executor& executor, LogParts parts) {
   parts.workspaces.on_opened(
       [parts](const std::string& database) { parts.workspace_logs.look_soon(database); });
   parts.workspace_logs.record_by([parts](OwnAct act) {
-    return record_own(parts.recording, parts.destinations, std::move(act), kActor,
+    return record_own(parts.recording, parts.destinations, std::move(act), kOwnActor,
                       runtime::steady_now() + kRecordPatience);
   });
   parts.workspaces.before_drop([parts](workspaces::WorkspaceRow row, std::string database, auto deadline) {

@@ -9,6 +9,7 @@
 #include "pool/common/runtime/log.h"
 #include "pool/common/tlog/epochs.h"
 #include "pool/evidence/proving/proving.h"
+#include "pool/service/patience.h"
 
 namespace storagepool::service {
 namespace {
@@ -17,11 +18,10 @@ using boost::asio::awaitable;
 using Did = evidence::SealingResult::Did;
 using std::chrono::seconds;
 
-constexpr seconds kPeriod{1};
+constexpr seconds kSealPeriod{1};
 constexpr seconds kQuietPeriod{60};    // where this pod has written nothing
 constexpr seconds kRefusedPeriod{10};  // of looking at a log that is not sealed on
 constexpr std::chrono::hours kPrunePeriod{1};
-constexpr seconds kPatience{2};  // for a connection, short, because a drain waits for it
 constexpr seconds kSealTimeout{30};
 constexpr std::chrono::milliseconds kGrowthTimeout{800};  // the operator waits for a second
 
@@ -65,9 +65,9 @@ bool LogUpkeep::is_due() const {
 
 awaitable<void> LogUpkeep::run() {
   while (!stopped_) {
-    if (log_ && parts_.has_schema() && is_due()) co_await look(runtime::steady_now() + kPatience);
-    if (log_ && parts_.has_schema()) co_await prune(runtime::steady_now() + kPatience);
-    co_await runtime::sleep_for(kPeriod);
+    if (log_ && parts_.has_schema() && is_due()) co_await look(runtime::steady_now() + kAcquireTimeout);
+    if (log_ && parts_.has_schema()) co_await prune(runtime::steady_now() + kAcquireTimeout);
+    co_await runtime::sleep_for(kSealPeriod);
   }
 }
 
@@ -190,7 +190,7 @@ awaitable<std::optional<bool>> LogUpkeep::grows(std::uint64_t size, Deadline dea
 awaitable<std::optional<tlog::Note>> LogUpkeep::checkpoint(Deadline deadline) {
   if (!log_ || !parts_.has_schema()) co_return std::nullopt;
   const auto log = log_;
-  if (!looked_at_ || runtime::steady_now() - *looked_at_ >= kPeriod) co_await look(deadline);
+  if (!looked_at_ || runtime::steady_now() - *looked_at_ >= kSealPeriod) co_await look(deadline);
   if (refused_at_ || (!vouched_ && !log->sealer.is_as_told())) co_return std::nullopt;
   auto note = log->sealer.checkpoint();
   if (const auto cosigned = witnessed(); note && cosigned && cosigned->text == note->text) co_return cosigned;

@@ -5,6 +5,7 @@
 #include "pool/common/runtime/clock.h"
 #include "pool/common/runtime/log.h"
 #include "pool/common/runtime/supervisor.h"
+#include "pool/service/patience.h"
 #include "pool/service/predecessor.h"
 #include "pool/tables/partitions.h"
 #include "pool/tables/tables.h"
@@ -16,10 +17,9 @@ using boost::asio::awaitable;
 using std::chrono::milliseconds;
 using std::chrono::seconds;
 
-constexpr seconds kPeriod{30};
+constexpr seconds kCheckPeriod{30};
 constexpr milliseconds kRetryPeriod{1000};  // give or take a fifth
 constexpr milliseconds kLeastPause{200};    // however often there is a reason to check
-constexpr seconds kAcquireTimeout{2};       // short, because a drain waits for it
 constexpr seconds kFactsTimeout{5};
 constexpr std::chrono::minutes kMigrationTimeout{10};
 constexpr seconds kMonthsTimeout{30};
@@ -112,7 +112,7 @@ awaitable<void> Monitor::run() {
 }
 
 milliseconds Monitor::pause_after(Checked checked) {
-  if (checked == Checked::kWell && predecessor_ == 0 && !status_.refused()) return kPeriod;
+  if (checked == Checked::kWell && predecessor_ == 0 && !status_.refused()) return kCheckPeriod;
   if (checked == Checked::kNoSession) return kLeastPause;  // the engine says when to connect again
   constexpr int kFifth = static_cast<int>(kRetryPeriod.count()) / 5;
   std::uniform_int_distribution<int> jitter(-kFifth, kFifth);

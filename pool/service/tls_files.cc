@@ -8,14 +8,14 @@
 namespace storagepool::service {
 namespace {
 
-constexpr std::size_t kMaxBytes = std::size_t{1} << 20;  // as a Secret at most
+constexpr std::size_t kMaxPemBytes = std::size_t{1} << 20;  // as a Secret at most
 
 }  // namespace
 
 std::optional<http::TlsMaterial> TlsFiles::read() {
   http::TlsMaterial material;
   const auto take = [&](const std::string& path, std::string& into) {
-    auto text = runtime::read_file(path, kMaxBytes);
+    auto text = runtime::read_file(path, kMaxPemBytes);
     if (!text) {
       refusal_ = text.error();
       return false;

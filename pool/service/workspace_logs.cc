@@ -11,6 +11,7 @@
 #include "pool/common/runtime/log.h"
 #include "pool/common/tlog/epochs.h"
 #include "pool/common/tlog/tlog.h"
+#include "pool/service/patience.h"
 #include "pool/workspaces/name.h"
 
 namespace storagepool::service {
@@ -22,11 +23,10 @@ using std::chrono::milliseconds;
 using std::chrono::seconds;
 
 constexpr seconds kPeriod{1};
-constexpr seconds kPatience{2};  // for the registry or a connection, short, because a drain waits for it
 // What the registry has said of a workspace holds for a connection that is there by then: the database is
 // dropped some seconds after that was asked for (workspaces::Options).
 constexpr seconds kSaid{2};
-constexpr seconds kSealTimeout{10};
+constexpr seconds kWorkspaceSealTimeout{10};
 // Most transactions that a batch waits for have ended a moment later.
 constexpr milliseconds kMoment{10};
 constexpr int kMoments = 3;
@@ -73,7 +73,7 @@ awaitable<void> WorkspaceLogs::run() {
   while (!stopped_) {
     for (const Log& log : book_.due(runtime::steady_now())) {
       if (stopped_ || !key_ || parts_.away()) break;
-      co_await look(log, runtime::steady_now() + kPatience);
+      co_await look(log, runtime::steady_now() + kAcquireTimeout);
     }
     if (!stopped_ && key_) co_await anchor();
     co_await runtime::sleep_for(kPeriod);
@@ -125,7 +125,8 @@ awaitable<std::string> WorkspaceLogs::seal(Log log, postgres::Connection& connec
   bool grown = !log->memory.seen;  // as far as this pod knows
   int moments = kMoments;
   for (bool again = true; again && !stopped_;) {
-    const auto done = co_await sealer.seal(connection, runtime::steady_now() + kSealTimeout, whose_is_known);
+    const auto done =
+        co_await sealer.seal(connection, runtime::steady_now() + kWorkspaceSealTimeout, whose_is_known);
     log->memory = sealer.memory();
     if (!done) {
       failed(*log, done.error().detail);
@@ -153,7 +154,7 @@ awaitable<void> WorkspaceLogs::audit(Log log, postgres::Connection& connection) 
   const auto audit = log->audit;
   if (!audit || log->refused || !log->known) co_return;
   const auto now = runtime::steady_now();
-  const auto alarms = co_await evidence::audit_self(*audit, connection, now, now + kSealTimeout);
+  const auto alarms = co_await evidence::audit_self(*audit, connection, now, now + kWorkspaceSealTimeout);
   if (!alarms) failed(*log, alarms.error().detail);
   if (alarms) std::ranges::for_each(*alarms, [&](const evidence::Alarm& alarm) { report(*log, alarm); });
   book_.audited(*log);

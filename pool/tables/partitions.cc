@@ -19,7 +19,7 @@ using Rows = tl::expected<postgres::Result, postgres::Error>;
 // timeout is below PostgreSQL's deadlock timeout (1 s by default): we give way, not the one we are in the way
 // of; and a step that takes up to three locks one after the other holds nobody up for half a second. A pod
 // that stops in the middle must not keep its locks.
-constexpr std::string_view kBegin = R"sql(
+constexpr std::string_view kBeginMaintenance = R"sql(
 BEGIN ISOLATION LEVEL READ COMMITTED;
 SET LOCAL statement_timeout = 0;
 SET LOCAL lock_timeout = '150ms';
@@ -102,7 +102,7 @@ class Pass {
   // Begins a transaction that alone maintains this database. False when another pod is at it; the transaction
   // is over then.
   awaitable<tl::expected<bool, postgres::Error>> lock() {
-    const auto locked = co_await execute(std::string(kBegin));
+    const auto locked = co_await execute(std::string(kBeginMaintenance));
     if (!locked) co_return tl::unexpected(locked.error());
     if (integer(*locked, 0, 0) == 1) co_return true;
     result_.skipped = true;

@@ -29,7 +29,7 @@ namespace asio = boost::asio;
 namespace beast = boost::beast;
 namespace http = beast::http;
 using asio::awaitable;
-using Result = tl::expected<PodAnswer, std::string>;
+using PodResult = tl::expected<PodAnswer, std::string>;
 using Stream = beast::tcp_stream;
 using TlsStream = beast::ssl_stream<Stream>;
 
@@ -57,7 +57,7 @@ std::string why(const char* what, const beast::error_code& error) {
 }
 
 template <typename AnyStream>
-awaitable<Result> exchange(AnyStream& stream, const PodRequest& asked, const HttpLimits& limits) {
+awaitable<PodResult> exchange(AnyStream& stream, const PodRequest& asked, const HttpLimits& limits) {
   beast::error_code error;
   const auto request = request_of(asked);
   co_await http::async_write(stream, request, asio::redirect_error(asio::use_awaitable, error));
@@ -76,8 +76,8 @@ awaitable<Result> exchange(AnyStream& stream, const PodRequest& asked, const Htt
   co_return PodAnswer{.status = static_cast<int>(answer.result_int()), .body = std::move(answer.body())};
 }
 
-awaitable<Result> exchange_over_tls(Stream plain, const PodRequest& asked, const Tls& tls,
-                                    const HttpLimits& limits) {
+awaitable<PodResult> exchange_over_tls(Stream plain, const PodRequest& asked, const Tls& tls,
+                                       const HttpLimits& limits) {
   asio::ssl::context context(asio::ssl::context::tls_client);
   beast::error_code error;
   context.add_certificate_authority(asio::buffer(tls.trusted), error);
@@ -94,8 +94,8 @@ awaitable<Result> exchange_over_tls(Stream plain, const PodRequest& asked, const
   co_return co_await exchange(stream, asked, limits);
 }
 
-awaitable<Result> send(std::uint16_t port, const PodRequest& request, const std::optional<Tls>& tls,
-                       const HttpLimits& limits) {
+awaitable<PodResult> send(std::uint16_t port, const PodRequest& request, const std::optional<Tls>& tls,
+                          const HttpLimits& limits) {
   Stream stream(co_await asio::this_coro::executor);
   stream.expires_after(limits.deadline);
   beast::error_code error;
@@ -108,12 +108,12 @@ awaitable<Result> send(std::uint16_t port, const PodRequest& request, const std:
 
 }  // namespace
 
-Result send_here(std::uint16_t port, const PodRequest& request, const std::optional<Tls>& tls,
-                 const HttpLimits& limits) {
+PodResult send_here(std::uint16_t port, const PodRequest& request, const std::optional<Tls>& tls,
+                    const HttpLimits& limits) {
   asio::io_context loop;
-  Result answer = tl::unexpected(std::string("it was not sent"));
+  PodResult answer = tl::unexpected(std::string("it was not sent"));
   std::exception_ptr failure;
-  asio::co_spawn(loop, send(port, request, tls, limits), [&](std::exception_ptr thrown, Result result) {
+  asio::co_spawn(loop, send(port, request, tls, limits), [&](std::exception_ptr thrown, PodResult result) {
     failure = std::move(thrown);
     answer = std::move(result);
   });

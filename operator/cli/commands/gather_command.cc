@@ -14,7 +14,7 @@
 namespace storagepool::cli {
 namespace {
 
-struct Given {
+struct GatherOptions {
   GatherInput input;
   std::string file;
 };
@@ -26,7 +26,7 @@ std::string name_at(runtime::Timestamp now) {
   return "storagepool-must-gather-" + time;
 }
 
-int write(Context& context, const Given& given) {
+int write(Context& context, const GatherOptions& given) {
   const Gathered gathered = gather(context, given.input);
   const auto now = runtime::wall_now();
   const std::string name = name_at(now);
@@ -49,7 +49,7 @@ int write(Context& context, const Given& given) {
 }  // namespace
 
 void add_must_gather(CLI::App& app, Actions& actions) {
-  auto given = std::make_shared<Given>();
+  auto given = std::make_shared<GatherOptions>();
   CLI::App& command = *app.add_subcommand("must-gather",
                                           "Writes objects, events, logs and metrics into a tar, without "
                                           "secrets; 1 when something could not be had");

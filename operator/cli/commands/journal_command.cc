@@ -13,9 +13,9 @@
 namespace storagepool::cli {
 namespace {
 
-constexpr int kMostPages = 100'000;
+constexpr int kMostJournalPages = 100'000;
 
-struct Given {
+struct JournalOptions {
   std::string name;
   std::string pod;
   std::string operator_namespace = "storagepool-system";
@@ -29,7 +29,7 @@ struct Pods {
   std::vector<std::string> names;
 };
 
-Result<Pods> pods_of(const Context& context, const Given& given) {
+Result<Pods> pods_of(const Context& context, const JournalOptions& given) {
   const auto pools = get_pools(context, {given.name});
   if (!pools) return tl::unexpected(pools.error());
   if (pools->empty())
@@ -52,7 +52,7 @@ Result<Pods> pods_of(const Context& context, const Given& given) {
 Result<Json> list_of(AdminPort& port) {
   Json whole;
   std::string after = "0";
-  for (int page = 0; page < kMostPages; ++page) {
+  for (int page = 0; page < kMostJournalPages; ++page) {
     const auto text = port.send("GET", "/admin/journal?limit=1000&after=" + after);
     if (!text) return tl::unexpected(text.error());
     Json body = Json::parse(*text, nullptr, false);
@@ -100,7 +100,7 @@ std::string table_of(const Json& report, const Paint& paint) {
 
 // Does something with each pod's port; stops at the first failure.
 template <typename Each>
-int with_each(Context& context, const Given& given, const std::string& what, Each each) {
+int with_each(Context& context, const JournalOptions& given, const std::string& what, Each each) {
   const auto pods = pods_of(context, given);
   if (!pods) return context.fail(pods.error());
   Progress progress(context.err(), context.around.err_is_terminal, what, pods->names.size());
@@ -114,7 +114,7 @@ int with_each(Context& context, const Given& given, const std::string& what, Eac
   return kGood;
 }
 
-int list(Context& context, const Given& given) {
+int list(Context& context, const JournalOptions& given) {
   Json report{{"pods", Json::array()}};
   const int code =
       with_each(context, given, "reading the journals", [&](const std::string& pod, AdminPort& port) {
@@ -127,7 +127,7 @@ int list(Context& context, const Given& given) {
   return code;
 }
 
-int put_back(Context& context, const Given& given) {
+int put_back(Context& context, const JournalOptions& given) {
   if (!given.sequences.empty() && given.pod.empty())
     return context.fail({FailureKind::kOther, "--sequence is of one pod's journal: name it by --pod"});
   Json change{{"action", "put-back"}, {"sequences", "all"}};
@@ -149,7 +149,7 @@ int put_back(Context& context, const Given& given) {
 // The lines as the pod has them, a page after the other.
 Result<void> export_from(AdminPort& port, const std::string& part, std::ostream& out) {
   std::string after = "0";
-  for (int page = 0; page < kMostPages; ++page) {
+  for (int page = 0; page < kMostJournalPages; ++page) {
     const auto text =
         port.send("GET", "/admin/journal?format=ndjson&limit=1000&part=" + part + "&after=" + after);
     if (!text) return tl::unexpected(text.error());
@@ -166,7 +166,7 @@ Result<void> export_from(AdminPort& port, const std::string& part, std::ostream&
   return {};
 }
 
-int export_all(Context& context, const Given& given) {
+int export_all(Context& context, const JournalOptions& given) {
   return with_each(context, given, "exporting", [&](const std::string&, AdminPort& port) {
     return export_from(port, given.part, context.out());
   });
@@ -179,10 +179,9 @@ void add_journal(CLI::App& app, Actions& actions) {
       "journal", "Journals of the pods: what waits for PostgreSQL, and what it refused alone (set aside)");
   journal.require_subcommand(1);
   journal.fallthrough();
-  const auto add =
-      [&](const char* word, const char* help,
-          int (*action)(Context&, const Given&)) -> std::pair<CLI::App*, std::shared_ptr<Given>> {
-    auto given = std::make_shared<Given>();
+  const auto add = [&](const char* word, const char* help, int (*action)(Context&, const JournalOptions&))
+      -> std::pair<CLI::App*, std::shared_ptr<JournalOptions>> {
+    auto given = std::make_shared<JournalOptions>();
     CLI::App* command = journal.add_subcommand(word, help);
     command->add_option("NAME", given->name, "StoragePool")->required();
     command->add_option("--pod", given->pod, "One pod; without it all");

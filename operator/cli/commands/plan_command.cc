@@ -17,7 +17,7 @@ namespace {
 constexpr const char* kDefaultImage = "docker.io/storagepool/storagepool:" STORAGEPOOL_VERSION;
 constexpr std::int64_t kMostConnections = 1'000'000;
 
-struct Given {
+struct PlanOptions {
   std::string file;
   std::optional<std::int64_t> server_max{};
   std::int64_t reserved = 3;  // PostgreSQL's own default
@@ -26,7 +26,7 @@ struct Given {
   std::string default_image = kDefaultImage;
 };
 
-void add_options(CLI::App& command, Given& given) {
+void add_options(CLI::App& command, PlanOptions& given) {
   command
       .add_option("-f,--filename", given.file, "File with StoragePools in YAML or JSON; -: standard input")
       ->required();
@@ -60,7 +60,7 @@ std::string default_namespace(const Context& context, bool offline) {
   return said && !said->empty() ? *said : "default";
 }
 
-Result<PlanReport> plan_of(Context& context, const Given& given) {
+Result<PlanReport> plan_of(Context& context, const PlanOptions& given) {
   PlanInput input;
   const auto text = read_file(given.file);
   if (!text) return tl::unexpected(text.error());
@@ -98,7 +98,7 @@ std::string manifests(const std::vector<Json>& objects) {
 }  // namespace
 
 void add_plan(CLI::App& app, Actions& actions) {
-  auto given = std::make_shared<Given>();
+  auto given = std::make_shared<PlanOptions>();
   CLI::App& command = *app.add_subcommand(
       "plan",
       "What would happen with the StoragePools of a file, step by step; 1 unless all that they ask for fits");
@@ -112,7 +112,7 @@ void add_plan(CLI::App& app, Actions& actions) {
 }
 
 void add_render(CLI::App& app, Actions& actions) {
-  auto given = std::make_shared<Given>();
+  auto given = std::make_shared<PlanOptions>();
   CLI::App& command = *app.add_subcommand(
       "render", "The objects that the operator would apply for the StoragePools of a file");
   add_options(command, *given);

@@ -16,7 +16,7 @@
 namespace storagepool::cli {
 namespace {
 
-struct Given {
+struct TopOptions {
   std::vector<std::string> names;
   SortBy order = SortBy::kName;
   std::chrono::milliseconds interval{2000};
@@ -48,7 +48,7 @@ std::string redrawn(const std::string& text) {
   return drawn + "\033[J";
 }
 
-int show(Context& context, const Given& given) {
+int show(Context& context, const TopOptions& given) {
   const bool refreshes =
       context.around.out_is_terminal && !given.once && context.options.format == Format::kTable;
   PodSamples before;
@@ -73,7 +73,7 @@ int show(Context& context, const Given& given) {
 }  // namespace
 
 void add_top(CLI::App& app, Actions& actions) {
-  auto given = std::make_shared<Given>();
+  auto given = std::make_shared<TopOptions>();
   CLI::App& command = *app.add_subcommand(
       "top", "What the pods' connections do now, again and again on a terminal, once elsewhere");
   command.add_option("NAME", given->names, "StoragePools; without a name all of the namespace");

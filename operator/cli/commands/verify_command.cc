@@ -13,7 +13,7 @@
 namespace storagepool::cli {
 namespace {
 
-struct Given {
+struct VerifyOptions {
   std::vector<std::string> names;
   std::vector<std::string> skipped;
   std::chrono::milliseconds watch{5000};
@@ -37,7 +37,7 @@ Evidence evidence_of(const Context& context, const Pool& pool) {
 }  // namespace
 
 void add_verify(CLI::App& app, Actions& actions) {
-  auto given = std::make_shared<Given>();
+  auto given = std::make_shared<VerifyOptions>();
   CLI::App& command = *app.add_subcommand(
       "verify", "Whether StoragePools are fit for production, check by check; 1 when a check fails");
   command.add_option("NAME", given->names, "StoragePools; without a name all of the namespace");

@@ -10,7 +10,6 @@
 namespace storagepool::manager::testing {
 namespace {
 
-using nlohmann::json;
 using namespace std::chrono_literals;
 
 // The name that WebDriver gives to the id of an element.
@@ -32,13 +31,13 @@ Browser::Browser() {
                                  tail_of(folder_ / "chromedriver.log"));
     }
   }
-  const json arguments{"--headless=new", "--no-sandbox", "--disable-gpu", "--disable-dev-shm-usage",
-                       "--user-data-dir=" + std::string(folder_ / "profile")};
-  const json options{{"args", arguments}};
-  const json wanted{{"browserName", "chrome"},
-                    {"goog:chromeOptions", options},
-                    {"goog:loggingPrefs", {{"browser", "ALL"}}}};
-  const json made = command("POST", "/session", {{"capabilities", {{"alwaysMatch", wanted}}}});
+  const nlohmann::json arguments{"--headless=new", "--no-sandbox", "--disable-gpu", "--disable-dev-shm-usage",
+                                 "--user-data-dir=" + std::string(folder_ / "profile")};
+  const nlohmann::json options{{"args", arguments}};
+  const nlohmann::json wanted{{"browserName", "chrome"},
+                              {"goog:chromeOptions", options},
+                              {"goog:loggingPrefs", {{"browser", "ALL"}}}};
+  const nlohmann::json made = command("POST", "/session", {{"capabilities", {{"alwaysMatch", wanted}}}});
   session_ = "/session/" + made.at("sessionId").get<std::string>();
 }
 
@@ -49,20 +48,22 @@ Browser::~Browser() {
   }
 }
 
-json Browser::command(const std::string& method, const std::string& path, const json& body) {
+nlohmann::json Browser::command(const std::string& method, const std::string& path,
+                                const nlohmann::json& body) {
   const std::string text = method == "POST" ? (body.is_null() ? "{}" : body.dump()) : "";
   http::testing::Client client(kPort);
   client.send(method + " " + path + " HTTP/1.1\r\nHost: localhost\r\nContent-Type: application/json\r\n" +
               "Content-Length: " + std::to_string(text.size()) + "\r\n\r\n" + text);
   const auto answer = client.read();
   if (!answer) throw std::runtime_error("chromedriver closed the connection");
-  const json value = json::parse(answer->body).at("value");
+  const nlohmann::json value = nlohmann::json::parse(answer->body).at("value");
   if (answer->status != 200) throw std::runtime_error(method + " " + path + ": " + value.dump());
   return value;
 }
 
 std::string Browser::element(const std::string& selector) {
-  const json found = command("POST", session_ + "/element", {{"using", "css selector"}, {"value", selector}});
+  const nlohmann::json found =
+      command("POST", session_ + "/element", {{"using", "css selector"}, {"value", selector}});
   return session_ + "/element/" + found.at(kElement).get<std::string>();
 }
 
@@ -70,8 +71,8 @@ void Browser::open(const std::string& url) {
   command("POST", session_ + "/url", {{"url", url}});
 }
 
-json Browser::run(const std::string& script) {
-  return command("POST", session_ + "/execute/sync", {{"script", script}, {"args", json::array()}});
+nlohmann::json Browser::run(const std::string& script) {
+  return command("POST", session_ + "/execute/sync", {{"script", script}, {"args", nlohmann::json::array()}});
 }
 
 void Browser::type(const std::string& selector, const std::string& text) {
@@ -83,13 +84,13 @@ void Browser::click(const std::string& selector) {
 }
 
 void Browser::look_like(int width, int height, bool dark) {
-  const auto devtools = [&](const std::string& name, const json& parameters) {
+  const auto devtools = [&](const std::string& name, const nlohmann::json& parameters) {
     command("POST", session_ + "/goog/cdp/execute", {{"cmd", name}, {"params", parameters}});
   };
   devtools("Emulation.setDeviceMetricsOverride",
            {{"width", width}, {"height", height}, {"deviceScaleFactor", 1}, {"mobile", width < 600}});
-  const json feature{{"name", "prefers-color-scheme"}, {"value", dark ? "dark" : "light"}};
-  devtools("Emulation.setEmulatedMedia", {{"features", json::array({feature})}});
+  const nlohmann::json feature{{"name", "prefers-color-scheme"}, {"value", dark ? "dark" : "light"}};
+  devtools("Emulation.setEmulatedMedia", {{"features", nlohmann::json::array({feature})}});
 }
 
 void Browser::screenshot(const std::string& file) {
@@ -100,7 +101,7 @@ void Browser::screenshot(const std::string& file) {
 
 std::string Browser::complaints() {
   std::string all;
-  for (const json& entry : command("POST", session_ + "/se/log", {{"type", "browser"}})) {
+  for (const nlohmann::json& entry : command("POST", session_ + "/se/log", {{"type", "browser"}})) {
     const std::string message = entry.at("message");
     if (message.starts_with("chrome://")) continue;  // a page of its own
     if (message.find("the server responded with a status of 4") == std::string::npos) all += message + "\n";

@@ -24,7 +24,7 @@ DeclaredWorkload declared(const Configuration& configuration, Byte replicas, Byt
           .max_replicas = most};
 }
 
-Event event_of(What what, Byte to = 0) {
+Event other_event(What what, Byte to = 0) {
   return {.what = what, .pool = 0, .pod = 0, .to = to};
 }
 
@@ -103,18 +103,18 @@ void World::other_events() {
   const auto& may_ask = configuration_.other.replicas;
   if (may_ask.empty()) return;
   const auto change = [&](What what, void (*how)(Other&)) {
-    add(event_of(what), [&](State& next) { how(next.other); });
+    add(other_event(what), [&](State& next) { how(next.other); });
   };
   // Whoever asks for more than was to be expected is excused until the operator has come down to it.
   for (const Byte replicas : may_ask) {
     if (replicas == other.replicas || (other.most != 0 && replicas > other.most)) continue;
-    add(event_of(What::kOtherAsks, replicas), [&](State& next) {
+    add(other_event(What::kOtherAsks, replicas), [&](State& next) {
       if (replicas > other.replicas && other.most == 0) next.excused = 1;
       next.other.replicas = replicas;
     });
   }
   if (configuration_.other.most != 0) {
-    add(event_of(What::kAutoscaler), [&](State& next) {
+    add(other_event(What::kAutoscaler), [&](State& next) {
       next.other.most = other.most == 0 ? configuration_.other.most : Byte{0};
       if (other.most == 0) next.excused = 1;
     });
@@ -123,7 +123,7 @@ void World::other_events() {
   if (other.pods > other.replicas) change(What::kOtherCondemns, condemn);
   if (other.terminating != 0) change(What::kOtherEnds, [](Other& next) { --next.terminating; });
   const auto hear = [&](What what, void (*how)(Other&), bool later) {
-    add(event_of(what), [&](State& next) {
+    add(other_event(what), [&](State& next) {
       how(next.other);
       others_.follow(next.other, later);
     });
@@ -139,7 +139,7 @@ std::optional<Event> World::calm_other(State& state) {
   Other& other = state.other;
   const auto done = [&](What what, bool is_heard, bool later) {
     if (is_heard) others_.follow(other, later);
-    return event_of(what);
+    return other_event(what);
   };
   if (other.terminating != 0) return --other.terminating, done(What::kOtherEnds, false, false);
   if (other.pods > other.replicas) return condemn(other), done(What::kOtherCondemns, false, false);

@@ -4,37 +4,33 @@
 #include <charconv>
 #include <limits>
 
+#include "pool/common/settings/digits.h"
+
 namespace storagepool::settings {
 namespace {
 
-struct Unit {
+struct ByteUnit {
   std::string_view suffix;
   std::int64_t bytes;
 };
-constexpr std::array<Unit, 5> kBinaryUnits{{{"Ti", std::int64_t{1} << 40},
-                                            {"Gi", std::int64_t{1} << 30},
-                                            {"Mi", std::int64_t{1} << 20},
-                                            {"Ki", std::int64_t{1} << 10},
-                                            {"", 1}}};
-constexpr std::array<Unit, 4> kDecimalUnits{
+constexpr std::array<ByteUnit, 5> kBinaryUnits{{{"Ti", std::int64_t{1} << 40},
+                                                {"Gi", std::int64_t{1} << 30},
+                                                {"Mi", std::int64_t{1} << 20},
+                                                {"Ki", std::int64_t{1} << 10},
+                                                {"", 1}}};
+constexpr std::array<ByteUnit, 4> kDecimalUnits{
     {{"T", 1'000'000'000'000}, {"G", 1'000'000'000}, {"M", 1'000'000}, {"k", 1'000}}};
 constexpr std::size_t kMaxDecimals = 3;
 constexpr std::int64_t kThousand = 1000;
 
 std::optional<std::int64_t> unit_bytes(std::string_view suffix) {
-  for (const Unit& unit : kBinaryUnits) {
+  for (const ByteUnit& unit : kBinaryUnits) {
     if (unit.suffix == suffix) return unit.bytes;
   }
-  for (const Unit& unit : kDecimalUnits) {
+  for (const ByteUnit& unit : kDecimalUnits) {
     if (unit.suffix == suffix) return unit.bytes;
   }
   return std::nullopt;
-}
-
-std::string_view take_digits(std::string_view& text) {
-  const std::string_view digits = text.substr(0, text.find_first_not_of("0123456789"));
-  text.remove_prefix(digits.size());
-  return digits;
 }
 
 std::optional<std::int64_t> number_of(std::string_view digits) {
@@ -65,7 +61,7 @@ std::optional<std::int64_t> parse_bytes(std::string_view text) {
 }
 
 std::string format_bytes(std::int64_t bytes) {
-  for (const Unit& unit : kBinaryUnits) {
+  for (const ByteUnit& unit : kBinaryUnits) {
     if (bytes != 0 && bytes % unit.bytes == 0)
       return std::to_string(bytes / unit.bytes) + std::string(unit.suffix);
   }

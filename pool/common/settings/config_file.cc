@@ -18,7 +18,7 @@ constexpr std::array<std::pair<SslMode, std::string_view>, 4> kSslModes{
      {SslMode::kVerifyCa, "verify-ca"},
      {SslMode::kVerifyFull, "verify-full"}}};
 
-Problem problem(std::string key, std::string value, std::string_view expected) {
+Problem not_allowed(std::string key, std::string value, std::string_view expected) {
   std::string message = key + ": \"" + value + "\" is not allowed; allowed is " + std::string(expected);
   return {std::move(key), std::move(value), std::move(message)};
 }
@@ -37,7 +37,7 @@ std::optional<std::int64_t> parse_integer(const std::string& text, std::int64_t 
   return value;
 }
 
-std::string quoted(std::string_view text) {
+std::string in_quotes(std::string_view text) {
   YAML::Emitter emitter;
   emitter << YAML::DoubleQuoted << std::string(text);
   return emitter.c_str();
@@ -45,7 +45,7 @@ std::string quoted(std::string_view text) {
 
 // Whether libpq reads `text` whole, and the persisted file can hold it.
 bool is_name(const std::string& text) {
-  return text.find('\0') == std::string::npos && YAML::Load(quoted(text)).Scalar() == text;
+  return text.find('\0') == std::string::npos && YAML::Load(in_quotes(text)).Scalar() == text;
 }
 
 // Only scalars two levels down are read, so nested sequences and aliases cannot multiply work; yaml-cpp
@@ -56,7 +56,7 @@ void read_postgres(const YAML::Node& node, PostgresTarget& target, Problems& pro
     const auto value = entry.second.Scalar();
     const auto name = "postgres." + key;
     if (!is_name(value)) {
-      problems.push_back(problem(name, "(not text)", "UTF-8 text without U+0000"));
+      problems.push_back(not_allowed(name, "(not text)", "UTF-8 text without U+0000"));
     } else if (key == "host") {
       target.host = value;
     } else if (key == "database") {
@@ -66,7 +66,7 @@ void read_postgres(const YAML::Node& node, PostgresTarget& target, Problems& pro
       if (port)
         target.port = static_cast<std::uint16_t>(*port);
       else
-        problems.push_back(problem(name, value, "a whole number from 1 to 65535"));
+        problems.push_back(not_allowed(name, value, "a whole number from 1 to 65535"));
     } else if (key == "sslMode") {
       bool known = false;
       for (const auto& [mode, text] : kSslModes) {
@@ -74,13 +74,13 @@ void read_postgres(const YAML::Node& node, PostgresTarget& target, Problems& pro
         target.ssl_mode = mode;
         known = true;
       }
-      if (!known) problems.push_back(problem(name, value, "disable, require, verify-ca or verify-full"));
+      if (!known) problems.push_back(not_allowed(name, value, "disable, require, verify-ca or verify-full"));
     } else {
       problems.push_back({name, value, name + ": there is no such key"});
     }
   }
-  if (target.host.empty()) problems.push_back(problem("postgres.host", "", "a host name or address"));
-  if (target.database.empty()) problems.push_back(problem("postgres.database", "", "a database name"));
+  if (target.host.empty()) problems.push_back(not_allowed("postgres.host", "", "a host name or address"));
+  if (target.database.empty()) problems.push_back(not_allowed("postgres.database", "", "a database name"));
 }
 
 void read_pool(const YAML::Node& node, Config& config, Problems& problems) {
@@ -103,7 +103,7 @@ void read_pool(const YAML::Node& node, Config& config, Problems& problems) {
 tl::expected<YAML::Node, Problems> load_map(std::string_view yaml) {
   if (yaml.size() > kMaxConfigBytes) {
     return tl::unexpected(
-        one(problem("config", std::to_string(yaml.size()) + " bytes", "at most 65536 bytes")));
+        one(not_allowed("config", std::to_string(yaml.size()) + " bytes", "at most 65536 bytes")));
   }
   YAML::Node root;
   try {
@@ -118,9 +118,9 @@ tl::expected<YAML::Node, Problems> load_map(std::string_view yaml) {
 
 std::string render_members(const PostgresTarget& target, std::string_view indent) {
   const std::string begin(indent);
-  return begin + "host: " + quoted(target.host) + "\n" + begin + "port: " + std::to_string(target.port) +
-         "\n" + begin + "database: " + quoted(target.database) + "\n" + begin +
-         "sslMode: " + quoted(to_string(target.ssl_mode)) + "\n";
+  return begin + "host: " + in_quotes(target.host) + "\n" + begin + "port: " + std::to_string(target.port) +
+         "\n" + begin + "database: " + in_quotes(target.database) + "\n" + begin +
+         "sslMode: " + in_quotes(to_string(target.ssl_mode)) + "\n";
 }
 
 }  // namespace
@@ -145,7 +145,7 @@ tl::expected<Config, Problems> parse_config(std::string_view yaml) {
       if (generation)
         config.generation = *generation;
       else
-        problems.push_back(problem(key, entry.second.Scalar(), "a whole number, 0 or more"));
+        problems.push_back(not_allowed(key, entry.second.Scalar(), "a whole number, 0 or more"));
     } else if (key != "postgres" && key != "pool") {
       problems.push_back({key, "", key + ": there is no such key; known are generation, postgres and pool"});
     } else if (!entry.second.IsMap()) {
@@ -184,8 +184,8 @@ std::string render_config(const Config& config) {
     const auto entry = config.pool.find(setting.key);
     if (entry == config.pool.end()) continue;
     const std::string value = format_value(setting, entry->second);
-    text += "  " + std::string(setting.key) + ": " + (setting.kind == Kind::kCount ? value : quoted(value)) +
-            "\n";
+    text += "  " + std::string(setting.key) + ": " +
+            (setting.kind == Kind::kCount ? value : in_quotes(value)) + "\n";
   }
   return text;
 }

@@ -4,30 +4,20 @@
 #include <charconv>
 #include <cstdint>
 
+#include "pool/common/settings/digits.h"
+
 namespace storagepool::settings {
 namespace {
 
-struct Unit {
+struct TimeUnit {
   std::string_view suffix;
   std::int64_t milliseconds;
 };
 // "ms" stands before "m" because the longest suffix must win.
-constexpr std::array<Unit, 4> kUnits{{{"ms", 1}, {"s", 1000}, {"m", 60'000}, {"h", 3'600'000}}};
+constexpr std::array<TimeUnit, 4> kUnits{{{"ms", 1}, {"s", 1000}, {"m", 60'000}, {"h", 3'600'000}}};
 constexpr std::int64_t kMaxMilliseconds = std::int64_t{100} * 365 * 24 * 3'600'000;
 // By the number of digits of a fraction.
 constexpr std::array<std::int64_t, 7> kScales{1, 10, 100, 1000, 10'000, 100'000, 1'000'000};
-
-bool is_digit(char c) {
-  return c >= '0' && c <= '9';
-}
-
-std::string_view take_digits(std::string_view& text) {
-  std::size_t count = 0;
-  while (count < text.size() && is_digit(text[count])) ++count;
-  const std::string_view digits = text.substr(0, count);
-  text.remove_prefix(count);
-  return digits;
-}
 
 std::optional<std::int64_t> parse_number(std::string_view digits) {
   std::int64_t value = 0;
@@ -47,7 +37,7 @@ std::optional<std::int64_t> take_term(std::string_view& text) {
     if (fraction.empty() || fraction.size() >= kScales.size()) return std::nullopt;
   }
   if (whole.empty()) return std::nullopt;
-  for (const Unit& unit : kUnits) {
+  for (const TimeUnit& unit : kUnits) {
     if (!text.starts_with(unit.suffix)) continue;
     text.remove_prefix(unit.suffix.size());
     const auto number = parse_number(whole);

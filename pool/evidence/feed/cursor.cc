@@ -13,7 +13,7 @@ namespace {
 
 constexpr std::string_view kForm = "1.";
 constexpr std::size_t kLeafBytes = 4;
-constexpr std::string_view kDigits = "0123456789abcdef";
+constexpr std::string_view kHexDigits = "0123456789abcdef";
 constexpr auto kMost = static_cast<std::uint64_t>(std::numeric_limits<std::int64_t>::max());
 
 // Takes a number and the dot behind it off the text.
@@ -39,7 +39,7 @@ std::optional<FeedCursor> FeedCursor::read(std::string_view text) {
   const auto epoch = take_number(text);
   if (!epoch || *epoch == 0) return std::nullopt;
   const auto seq = take_number(text);
-  if (!seq || text.size() != 2 * kLeafBytes || text.find_first_not_of(kDigits) != std::string_view::npos)
+  if (!seq || text.size() != 2 * kLeafBytes || text.find_first_not_of(kHexDigits) != std::string_view::npos)
     return std::nullopt;
   FeedCursor cursor{.epoch = static_cast<std::int64_t>(*epoch), .seq = *seq, .before = std::string(text)};
   if (cursor.seq == 0 && cursor.before != FeedCursor{}.before) return std::nullopt;

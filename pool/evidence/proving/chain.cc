@@ -9,8 +9,6 @@
 namespace storagepool::evidence {
 namespace {
 
-using Kind = Logged::Kind;
-
 // In ids of batches, whose lower 12 bits are random (batch_id).
 constexpr std::int64_t kMargin = std::int64_t{std::chrono::microseconds{std::chrono::minutes{10}}.count()}
                                  << 12;
@@ -44,7 +42,7 @@ void Chain::tampered(TamperedEvent event) {
 }
 
 void Chain::judge(const event::Event& event, const Logged& logged) {
-  if (logged.kind == Kind::kNone) {
+  if (logged.kind == Logged::Kind::kNone) {
     ++report_.skipped;
     return;
   }
@@ -52,9 +50,9 @@ void Chain::judge(const event::Event& event, const Logged& logged) {
   std::optional<tlog::Hash> entry;
   if (!logged.entry.empty()) entry = hasher_.leaf(logged.entry);
   if (std::exchange(previous_wanted_, false)) report_.tampered.back().previous = entry;
-  if (logged.kind != Kind::kBroken && row && entry == row) {
+  if (logged.kind != Logged::Kind::kBroken && row && entry == row) {
     ++report_.verified;
-    report_.pending += logged.kind == Kind::kPending ? 1 : 0;
+    report_.pending += logged.kind == Logged::Kind::kPending ? 1 : 0;
     report_.erased += event::read_erasure(event.event_data) ? 1 : 0;
     return;
   }
@@ -62,8 +60,9 @@ void Chain::judge(const event::Event& event, const Logged& logged) {
             .event_timestamp = event.event_timestamp,
             .expected = row,
             .actual = entry,
-            .message = logged.kind == Kind::kBroken ? logged.fault
-                                                    : "it is not as it was stored: its entry is another"});
+            .message = logged.kind == Logged::Kind::kBroken
+                           ? logged.fault
+                           : "it is not as it was stored: its entry is another"});
 }
 
 void Chain::take(const event::Event& event, std::optional<std::int64_t> batch, const Logged& logged) {
@@ -107,7 +106,7 @@ void Chain::found(const Entry& entry, const std::optional<event::Event>& event,
                   std::optional<std::int64_t> batch, const Logged& logged) {
   previous_wanted_ = false;
   if (!event) {
-    if (logged.kind != Kind::kBroken) {
+    if (logged.kind != Logged::Kind::kBroken) {
       ++report_.missing;
       return;
     }

@@ -6,6 +6,7 @@
 
 #include "pool/common/http/problem.h"
 #include "pool/common/runtime/clock.h"
+#include "pool/service/routes/answers.h"
 #include "pool/service/routes/journal.h"
 
 namespace storagepool::service {
@@ -16,13 +17,7 @@ using http::ProblemKind;
 using http::Request;
 using http::Response;
 
-Response json(std::string body) {
-  Response response;
-  response.body = std::move(body);
-  return response;
-}
-
-Response invalid(const settings::Problems& problems, const Request& request) {
+Response invalid_settings(const settings::Problems& problems, const Request& request) {
   std::vector<http::FieldError> fields;
   for (const settings::Problem& found : problems) fields.push_back({found.key, found.message});
   return http::problem(ProblemKind::kValidationError, settings::to_string(problems), request.path, fields);
@@ -31,7 +26,7 @@ Response invalid(const settings::Problems& problems, const Request& request) {
 Response refused(const Refusal& refusal, const Request& request) {
   switch (refusal.reason) {
     case Refusal::Reason::kInvalid:
-      return invalid(refusal.problems, request);
+      return invalid_settings(refusal.problems, request);
     case Refusal::Reason::kStale:
     case Refusal::Reason::kConflict:
       return http::problem(ProblemKind::kConflict, refusal.detail, request.path);
@@ -46,13 +41,13 @@ struct Admin {
   AdminContext context;
   http::Router router;
 
-  Response report() const { return json(settings::to_json(context.report())); }
+  Response report() const { return json(200, settings::to_json(context.report())); }
 
   awaitable<Response> get_settings(Request&) const { co_return report(); }
-  awaitable<Response> get_facts(Request&) const { co_return json(settings::to_json(context.facts())); }
+  awaitable<Response> get_facts(Request&) const { co_return json(200, settings::to_json(context.facts())); }
   awaitable<Response> put_settings(Request& request) const {
     const auto change = settings::parse_settings_change(request.body);
-    if (!change) co_return invalid(change.error(), request);
+    if (!change) co_return invalid_settings(change.error(), request);
     const auto changed =
         context.settings.change(change->generation, change->settings, "the change", change->ignored);
     if (!changed) co_return refused(changed.error(), request);
@@ -60,17 +55,17 @@ struct Admin {
   }
   awaitable<Response> put_leaving(Request& request) const {
     const auto change = settings::parse_leaving_change(request.body);
-    if (!change) co_return invalid(change.error(), request);
+    if (!change) co_return invalid_settings(change.error(), request);
     context.leave(change->leaving);
     co_return report();
   }
 
   awaitable<Response> put_log(Request& request) const {
     auto floor = settings::parse_log_floor(request.body);
-    if (!floor) co_return invalid(floor.error(), request);
+    if (!floor) co_return invalid_settings(floor.error(), request);
     const auto report = co_await context.log(*std::move(floor));
     if (!report) co_return http::problem(ProblemKind::kConflict, report.error(), request.path);
-    co_return json(settings::to_json(*report));
+    co_return json(200, settings::to_json(*report));
   }
 
   awaitable<Response> serve(Request& request) {

@@ -46,6 +46,10 @@ Response json(unsigned status, std::string body) {
   return response;
 }
 
+std::string dump(const ordered_json& body) {
+  return body.dump(-1, ' ', false, ordered_json::error_handler_t::replace);
+}
+
 Response invalid(const event::FieldErrors& errors, const Request& request) {
   std::string detail;
   std::vector<http::FieldError> fields;

@@ -3,9 +3,12 @@
 #pragma once
 
 #include <chrono>
+#include <cstdint>
 #include <span>
 #include <string>
 #include <string_view>
+
+#include <nlohmann/json_fwd.hpp>
 
 #include "pool/common/http/server.h"
 #include "pool/event/event.h"
@@ -15,7 +18,13 @@
 
 namespace storagepool::service {
 
+inline constexpr const char* kNdjson = "application/x-ndjson";
+// How much of a list is in an answer, unless its query says otherwise, and at most.
+inline constexpr std::int64_t kDefaultLimit = 100;
+inline constexpr std::int64_t kMaxLimit = 1000;
+
 http::Response json(unsigned status, std::string body);
+std::string dump(const nlohmann::ordered_json& body);  // what is no UTF-8 is replaced
 
 http::Response invalid(const event::FieldErrors& errors, const http::Request& request);  // 400
 http::Response failed(const tables::StoreError& error, const http::Request& request);

@@ -122,7 +122,7 @@ void note_reception(const Request& request, Events& unit, runtime::Timestamp now
   }
 }
 
-struct Routes {
+struct AuditRoutes {
   AuditContext context;
 
   awaitable<Response> create(Request& request, event::Call call) const {
@@ -263,7 +263,7 @@ bool is_json_content(std::string_view content_type) {
 }
 
 void add_audit_routes(http::Router& router, AuditContext context) {
-  const auto routes = std::make_shared<const Routes>(Routes{std::move(context)});
+  const auto routes = std::make_shared<const AuditRoutes>(AuditRoutes{std::move(context)});
   for (const std::string base : {"/api/v1/audit/events", "/api/v1/workspaces/{workspace}/audit/events"}) {
     router.add("POST", base,
                [routes](Request& request) { return routes->create(request, event::Call::kSingle); });

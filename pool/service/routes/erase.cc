@@ -27,8 +27,6 @@ using http::Request;
 using http::Response;
 using nlohmann::ordered_json;
 
-constexpr std::size_t kMaxReason = 1000;  // characters
-
 Response not_erased(Erased why, const std::string& event_id, const Request& request) {
   if (why == Erased::kHeld)
     return http::problem(http::ProblemKind::kConflict,
@@ -43,7 +41,7 @@ ordered_json to_object(const std::string& event_id, const event::Erasure& erasur
   return object;
 }
 
-struct Routes : AtPlace {
+struct ErasureRoutes : AtPlace {
   awaitable<Response> erase(Request& request) const {
     const std::string given_id = request.parameters["event_id"];
     const auto event_id = event::parse_uuid(given_id);
@@ -90,7 +88,7 @@ struct Routes : AtPlace {
 }  // namespace
 
 void add_erase_routes(http::Router& router, EvidenceContext context) {
-  const auto routes = std::make_shared<const Routes>(Routes{{std::move(context)}});
+  const auto routes = std::make_shared<const ErasureRoutes>(ErasureRoutes{{std::move(context)}});
   for (const std::string base : {"/api/v1/audit/events", "/api/v1/workspaces/{workspace}/audit/events"}) {
     router.add("DELETE", base + "/{event_id}/data",
                [routes](Request& request) { return routes->erase(request); });

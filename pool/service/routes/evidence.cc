@@ -124,7 +124,7 @@ std::optional<Response> refuse(const EvidenceContext& context, const Request& re
 
 namespace {
 
-struct Routes : AtPlace {
+struct EvidenceRoutes : AtPlace {
   awaitable<Response> checkpoint(Request& request) const {
     auto there = co_await find(request, request.access.verify, "verify");
     if (!there) co_return std::move(there.error());
@@ -241,7 +241,7 @@ void add_evidence_routes(http::Router& router, EvidenceContext context) {
   add_feed_route(router, context);
   add_legal_hold_routes(router, context);
   add_erase_routes(router, context);
-  const auto routes = std::make_shared<const Routes>(Routes{{std::move(context)}});
+  const auto routes = std::make_shared<const EvidenceRoutes>(EvidenceRoutes{{std::move(context)}});
   for (const std::string base : {"/api/v1/audit", "/api/v1/workspaces/{workspace}/audit"}) {
     router.add("GET", base + "/log/checkpoint",
                [routes](Request& request) { return routes->checkpoint(request); });

@@ -42,8 +42,8 @@ using FieldError = event::FieldError;
 
 constexpr std::int64_t kDefaultExport = 1000;
 constexpr std::int64_t kMaxExport = 10'000;
-constexpr std::int64_t kPage = 500;
-constexpr int kAtOnce = 2;
+constexpr std::int64_t kExportPage = 500;
+constexpr int kExportsAtOnce = 2;
 constexpr std::size_t kMaxBytes = std::size_t{32} * 1024 * 1024;  // of the events as they are sent
 constexpr std::string_view kForm = "storagepool.dev/export/v1";
 
@@ -150,7 +150,7 @@ class Export {
   awaitable<Refusal> take_events() {
     reading::ListQuery page_of = query_.events;
     for (std::int64_t left = query_.events.limit; left > 0;) {
-      page_of.limit = std::min({left, page_of.limit, kPage});
+      page_of.limit = std::min({left, page_of.limit, kExportPage});
       auto page = co_await context_.reader.list(
           context_.database, page_of, deadline_,
           [this](std::int64_t bytes) { return request_.reserve(static_cast<std::size_t>(bytes)); });
@@ -258,14 +258,11 @@ class Export {
                                        {"chain_integrity_percentage", share},
                                        {"verification_timestamp", runtime::format_timestamp(now)},
                                        {"tampered_event_ids", exported_.tampered}};
-    const auto text = [](const ordered_json& json) {
-      return json.dump(-1, ' ', false, ordered_json::error_handler_t::replace);
-    };
-    Response response = json(200, "{\"export_metadata\":" + text(metadata) + ",\"events\":[");
+    Response response = json(200, "{\"export_metadata\":" + dump(metadata) + ",\"events\":[");
     response.pieces = std::move(exported_.items);
-    std::string end = "],\"hash_chain_verification\":" + text(verification);
-    end += ",\"checkpoint\":" + text(log_.note.write());
-    if (query_.detached) end += ",\"detached_signature\":" + text(note.write());
+    std::string end = "],\"hash_chain_verification\":" + dump(verification);
+    end += ",\"checkpoint\":" + dump(log_.note.write());
+    if (query_.detached) end += ",\"detached_signature\":" + dump(note.write());
     response.pieces.push_back(end + "}");
     return response;
   }
@@ -283,9 +280,9 @@ class Export {
   Exported exported_;
 };
 
-struct Route {
+struct ExportRoute {
   EvidenceContext context;
-  AtOnce at_once{kAtOnce};
+  AtOnce at_once{kExportsAtOnce};
 
   awaitable<Response> run(Request& request) const {
     auto query = read_query(request, runtime::wall_now());
@@ -312,7 +309,7 @@ struct Route {
 }  // namespace
 
 void add_export_route(http::Router& router, EvidenceContext context) {
-  const auto route = std::make_shared<const Route>(Route{std::move(context)});
+  const auto route = std::make_shared<const ExportRoute>(ExportRoute{std::move(context)});
   router.add("GET", "/api/v1/audit/export", [route](Request& request) { return route->run(request); });
 }
 

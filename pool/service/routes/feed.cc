@@ -39,7 +39,6 @@ constexpr std::size_t kPieceBytes = std::size_t{256} * 1024;
 // bookmark, at whatever pod it comes to.
 constexpr std::chrono::seconds kBookmarkEvery{5};
 constexpr std::chrono::minutes kStreamsFor{10};
-constexpr std::string_view kNdjson = "application/x-ndjson";
 
 std::pair<ProblemKind, const char*> describe(CursorFault fault) {
   switch (fault) {
@@ -105,9 +104,9 @@ std::string lines(FeedPage page) {
   return text + "{\"bookmark\":\"" + page.next.write() + "\"}\n";
 }
 
-class Routes : public std::enable_shared_from_this<Routes> {
+class FeedRoutes : public std::enable_shared_from_this<FeedRoutes> {
  public:
-  explicit Routes(EvidenceContext context)
+  explicit FeedRoutes(EvidenceContext context)
       : context_(std::move(context)), feed_(context_.reader, context_.database) {}
 
   awaitable<Response> read(Request& request) {
@@ -199,7 +198,7 @@ class Routes : public std::enable_shared_from_this<Routes> {
 }  // namespace
 
 void add_feed_route(http::Router& router, EvidenceContext context) {
-  const auto routes = std::make_shared<Routes>(std::move(context));
+  const auto routes = std::make_shared<FeedRoutes>(std::move(context));
   router.add("GET", "/api/v1/audit/feed", [routes](Request& request) { return routes->read(request); });
 }
 

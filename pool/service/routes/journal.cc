@@ -31,9 +31,6 @@ using journal::KeptUnit;
 using journal::Part;
 using nlohmann::ordered_json;
 
-constexpr const char* kNdjson = "application/x-ndjson";
-constexpr std::int64_t kDefaultLimit = 100;
-constexpr std::int64_t kMaxLimit = 1000;
 constexpr std::size_t kPageBytes = std::size_t{4} * 1024 * 1024;
 constexpr std::size_t kMaxWorkspaces = 1000;
 
@@ -42,7 +39,7 @@ struct Query {
   bool ndjson = false;
 };
 
-event::FieldErrors wrong(const char* field, std::string_view given, const std::string& allowed) {
+event::FieldErrors one_wrong(const char* field, std::string_view given, const std::string& allowed) {
   return {{field, "got " + event::quoted(given) + "; allowed: " + allowed}};
 }
 
@@ -54,18 +51,18 @@ tl::expected<std::int64_t, event::FieldErrors> integer(const Request& request, c
   const auto value = json::parse_integer(*given);
   if (value && *value >= least && *value <= most) return *value;
   return tl::unexpected(
-      wrong(name, *given, "an integer from " + std::to_string(least) + " to " + std::to_string(most)));
+      one_wrong(name, *given, "an integer from " + std::to_string(least) + " to " + std::to_string(most)));
 }
 
 tl::expected<Query, event::FieldErrors> read_query(const Request& request) {
   Query query;
   const std::string_view part = request.query_value("part").value_or("set-aside");
   if (part != "set-aside" && part != "waiting") {
-    return tl::unexpected(wrong("part", part, "set-aside, waiting"));
+    return tl::unexpected(one_wrong("part", part, "set-aside, waiting"));
   }
   const std::string_view format = request.query_value("format").value_or("");
   if (!format.empty() && format != "json" && format != "ndjson") {
-    return tl::unexpected(wrong("format", format, "json, ndjson"));
+    return tl::unexpected(one_wrong("format", format, "json, ndjson"));
   }
   const auto after = integer(request, "after", 0, 0, std::numeric_limits<std::int64_t>::max());
   if (!after) return tl::unexpected(after.error());
@@ -132,10 +129,6 @@ ordered_json listed(const KeptUnit& unit) {
   return body;
 }
 
-std::string dump(const ordered_json& body) {
-  return body.dump(-1, ' ', false, ordered_json::error_handler_t::replace);
-}
-
 // A line for each event, as the API lists it; one with the bytes for a unit that cannot be read.
 std::string lines_of(const KeptUnit& unit) {
   const std::string head = dump(about(unit));
@@ -168,17 +161,17 @@ std::optional<Sequences> read_sequences(const ordered_json& given) {
 
 tl::expected<Wish, event::FieldErrors> read_wish(const std::string& text) {
   const ordered_json body = ordered_json::parse(text, nullptr, false);
-  if (!body.is_object()) return tl::unexpected(wrong("body", text.substr(0, 100), "a JSON object"));
+  if (!body.is_object()) return tl::unexpected(one_wrong("body", text.substr(0, 100), "a JSON object"));
   Wish wish;
   const ordered_json action = body.value("action", ordered_json());
   if (action != "put-back" && action != "drop") {
-    return tl::unexpected(wrong("action", dump(action), "put-back, drop"));
+    return tl::unexpected(one_wrong("action", dump(action), "put-back, drop"));
   }
   wish.drop = action == "drop";
   const ordered_json given = body.value("sequences", ordered_json());
   wish.sequences = read_sequences(given);
   if (!wish.sequences && (wish.drop || given != "all")) {
-    return tl::unexpected(wrong(
+    return tl::unexpected(one_wrong(
         "sequences", dump(given).substr(0, 100),
         std::string("an array of the sequences that the list shows") + (wish.drop ? "" : ", or \"all\"")));
   }
@@ -192,7 +185,7 @@ Response failure(const journal::Error& error, const Request& request) {
   return unavailable(error.detail, kRetryAfter, request);
 }
 
-struct Routes {
+struct JournalRoutes {
   std::function<journal::Journal*()> journal;
 
   static Response without_journal(const Request& request) {
@@ -297,7 +290,7 @@ struct Routes {
 }  // namespace
 
 void add_journal_routes(http::Router& router, std::function<journal::Journal*()> journal) {
-  const auto routes = std::make_shared<const Routes>(Routes{std::move(journal)});
+  const auto routes = std::make_shared<const JournalRoutes>(JournalRoutes{std::move(journal)});
   router.add("GET", "/admin/journal", [routes](Request& request) { return routes->get(request); });
   router.add("POST", "/admin/journal", [routes](Request& request) { return routes->post(request); });
 }

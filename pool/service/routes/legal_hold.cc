@@ -28,15 +28,6 @@ using http::Request;
 using http::Response;
 using nlohmann::ordered_json;
 
-constexpr std::size_t kMaxCorrelationId = 255;  // characters
-constexpr std::size_t kMaxReason = 1000;
-constexpr std::int64_t kDefaultLimit = 100;
-constexpr std::int64_t kMaxLimit = 1000;
-
-std::string text(const ordered_json& json) {
-  return json.dump(-1, ' ', false, ordered_json::error_handler_t::replace);
-}
-
 ordered_json to_object(const Hold& hold) {
   return {{"correlation_id", hold.correlation_id},
           {"events_affected", hold.events},
@@ -68,7 +59,7 @@ std::int64_t integer(const Request& request, const char* name, std::int64_t othe
   return otherwise;
 }
 
-struct Routes : AtPlace {
+struct LegalHoldRoutes : AtPlace {
   awaitable<Response> place(Request& request) const {
     if (auto refusal = TextMembers::refuse(request)) co_return std::move(*refusal);
     TextMembers given(request.body);
@@ -88,7 +79,7 @@ struct Routes : AtPlace {
     OwnAct act = act_of("storagepool.hold.placed", "place-hold", hold->correlation_id, request);
     act.data.update({{"hold_id", hold->id}, {"reason", hold->reason}, {"events", hold->events}});
     auto refusal = co_await record_act(context, request, hold->placed_by, std::move(act));
-    co_return refusal ? std::move(*refusal) : json(200, text(to_object(*hold)));
+    co_return refusal ? std::move(*refusal) : json(200, dump(to_object(*hold)));
   }
 
   awaitable<Response> list(Request& request) const {
@@ -105,7 +96,7 @@ struct Routes : AtPlace {
     if (!found) co_return co_await failed_at(found.error(), *there, request);
     ordered_json body = {{"holds", ordered_json::array()}, {"total", found->total}};
     for (const Hold& hold : found->holds) body["holds"].push_back(to_object(hold));
-    co_return json(200, text(body));
+    co_return json(200, dump(body));
   }
 
   awaitable<Response> release(Request& request) const {
@@ -145,7 +136,7 @@ struct Routes : AtPlace {
                                {"released_by", wanted.released_by},
                                {"released_at", runtime::format_timestamp(released->released_at)},
                                {"hold_ids", released->hold_ids}};
-    co_return json(200, text(body));
+    co_return json(200, dump(body));
   }
 
  private:
@@ -165,7 +156,7 @@ struct Routes : AtPlace {
 }  // namespace
 
 void add_legal_hold_routes(http::Router& router, EvidenceContext context) {
-  const auto routes = std::make_shared<const Routes>(Routes{{std::move(context)}});
+  const auto routes = std::make_shared<const LegalHoldRoutes>(LegalHoldRoutes{{std::move(context)}});
   for (const std::string base :
        {"/api/v1/audit/legal-hold", "/api/v1/workspaces/{workspace}/audit/legal-hold"}) {
     router.add("POST", base, [routes](Request& request) { return routes->place(request); });

@@ -21,6 +21,8 @@ namespace storagepool::service {
 // where nobody says.
 std::string actor_of(const http::Request& request);
 
+inline constexpr const char* kOwnActor = "storagepool";  // of what a pod does by itself
+
 struct OwnAct {
   std::string type{};  // of the event
   std::string id{};    // a UUID, under which the act is stored once; empty: each time anew

@@ -6,6 +6,8 @@
 
 #include <nlohmann/json.hpp>
 
+#include "pool/service/routes/answers.h"
+
 namespace storagepool::service {
 namespace {
 
@@ -16,10 +18,6 @@ using nlohmann::ordered_json;
 
 constexpr const char* kConnectionStats = "/api/admin.connectionStats";
 constexpr const char* kDatabaseMetrics = "/admin/metrics/database";
-
-std::string dump(const ordered_json& body) {
-  return body.dump(-1, ' ', false, ordered_json::error_handler_t::replace);
-}
 
 ordered_json pool_part(const engine::DatabaseStatistics& database) {
   return {{"openConnections", database.open},
@@ -59,7 +57,7 @@ awaitable<Response> answer(std::string body) {
   co_return response;
 }
 
-awaitable<Response> refuse(Response response) {
+awaitable<Response> answer(Response response) {
   co_return response;
 }
 
@@ -121,7 +119,7 @@ void add_statistics_routes(http::Router& router, std::function<PoolFigures()> fi
                     shared = std::make_shared<const std::function<PoolFigures()>>(std::move(figures))](
                        const char* path, std::string (*to_json)(const PoolFigures&)) {
     router.add("GET", path, [shared, to_json](const Request& request) {
-      if (!request.access.figures) return refuse(auth::forbidden(request, "read"));
+      if (!request.access.figures) return answer(auth::forbidden(request, "read"));
       return answer(to_json((*shared)()));
     });
   };

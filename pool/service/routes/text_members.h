@@ -12,6 +12,10 @@
 
 namespace storagepool::service {
 
+// In characters.
+inline constexpr std::size_t kMaxCorrelationId = 255;
+inline constexpr std::size_t kMaxReason = 1000;
+
 class TextMembers {
  public:
   // 413: a body that is too large to be parsed: JSON in memory is many times what it is as text.

@@ -43,7 +43,6 @@ constexpr std::chrono::seconds kLooksFor{20};
 constexpr int kAtOnce = 2;
 constexpr std::int64_t kPage = 500;
 constexpr std::int64_t kMaxEntries = 2'000'000;
-constexpr std::size_t kMaxCorrelationId = 255;
 
 void add_hash(ordered_json& object, const char* name, const std::optional<tlog::Hash>& hash) {
   if (hash) object[name] = encoding::encode_hex(*hash);
@@ -240,7 +239,7 @@ class Verification {
   bool complete_ = true;
 };
 
-struct Route : AtPlace {
+struct VerificationRoute : AtPlace {
   AtOnce at_once{kAtOnce};
 
   awaitable<Response> verify(Request& request) const {
@@ -263,7 +262,7 @@ struct Route : AtPlace {
 }  // namespace
 
 void add_verify_chain_route(http::Router& router, EvidenceContext context) {
-  const auto route = std::make_shared<const Route>(Route{{std::move(context)}});
+  const auto route = std::make_shared<const VerificationRoute>(VerificationRoute{{std::move(context)}});
   for (const char* base : {"/api/v1/audit/verify-chain", "/api/v1/workspaces/{workspace}/audit/verify-chain"})
     router.add("POST", base, [route](Request& request) { return route->verify(request); });
 }

@@ -20,8 +20,6 @@ using http::Request;
 using http::Response;
 
 constexpr const char* kName = "1 to 40 of a-z, 0-9 and -, with no - at either end";
-constexpr std::int64_t kDefaultLimit = 100;
-constexpr std::int64_t kMaxLimit = 1000;
 
 tl::expected<std::int64_t, event::FieldErrors> read_limit(const Request& request) {
   const auto given = request.query_value("limit");
@@ -37,8 +35,8 @@ tl::expected<std::int64_t, event::FieldErrors> read_limit(const Request& request
 }
 
 // Refuses what is no name, who is not allowed, for want of the scope, and who may not do it there.
-std::optional<Response> refuse(const Request& request, const std::string& name, bool allowed,
-                               std::string_view scope) {
+std::optional<Response> refuse_name(const Request& request, const std::string& name, bool allowed,
+                                    std::string_view scope) {
   if (!workspaces::is_workspace_name(name)) {
     return invalid({{"workspace", "got " + event::quoted(name) + "; allowed: " + kName}}, request);
   }
@@ -47,7 +45,7 @@ std::optional<Response> refuse(const Request& request, const std::string& name, 
   return std::nullopt;
 }
 
-struct Routes {
+struct WorkspaceRoutes {
   WorkspaceContext context;
 
   awaitable<Response> list(Request& request) const {
@@ -68,7 +66,7 @@ struct Routes {
 
   awaitable<Response> get(Request& request) const {
     const std::string name = request.parameters["workspace"];
-    if (auto refusal = refuse(request, name, request.access.read, "read")) co_return std::move(*refusal);
+    if (auto refusal = refuse_name(request, name, request.access.read, "read")) co_return std::move(*refusal);
     if (context.away()) co_return postgres_away(request);
     const auto found = co_await context.workspaces.get(name, context.deadline());
     if (!found) co_return failed(found.error(), request);
@@ -78,7 +76,7 @@ struct Routes {
   awaitable<Response> create(Request& request) const {
     const std::string name = request.parameters["workspace"];
     const bool allowed = request.access.write || request.access.admin;
-    if (auto refusal = refuse(request, name, allowed, "write")) co_return std::move(*refusal);
+    if (auto refusal = refuse_name(request, name, allowed, "write")) co_return std::move(*refusal);
     if (context.away()) co_return postgres_away(request);
     const auto made = co_await context.workspaces.create(name, context.deadline());
     if (!made) co_return failed(made.error(), request);
@@ -87,7 +85,8 @@ struct Routes {
 
   awaitable<Response> remove(Request& request) const {
     const std::string name = request.parameters["workspace"];
-    if (auto refusal = refuse(request, name, request.access.admin, "admin")) co_return std::move(*refusal);
+    if (auto refusal = refuse_name(request, name, request.access.admin, "admin"))
+      co_return std::move(*refusal);
     if (context.away()) co_return postgres_away(request);
     const auto removal = co_await context.workspaces.remove(name, context.deadline());
     if (!removal) co_return failed(removal.error(), request);
@@ -99,7 +98,7 @@ struct Routes {
 }  // namespace
 
 void add_workspace_routes(http::Router& router, WorkspaceContext context) {
-  const auto routes = std::make_shared<const Routes>(Routes{std::move(context)});
+  const auto routes = std::make_shared<const WorkspaceRoutes>(WorkspaceRoutes{std::move(context)});
   constexpr const char* kAll = "/api/v1/workspaces";
   constexpr const char* kOne = "/api/v1/workspaces/{workspace}";
   router.add("GET", kAll, [routes](Request& request) { return routes->list(request); });

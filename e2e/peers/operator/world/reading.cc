@@ -22,10 +22,6 @@ std::string label(const Labels& labels, std::string_view name) {
   return found == labels.end() ? std::string() : found->second;
 }
 
-double seconds(Clock::duration duration) {
-  return std::chrono::duration<double>(duration).count();
-}
-
 }  // namespace
 
 Writes writes_in(std::string_view metrics) {

@@ -16,6 +16,10 @@ namespace storagepool::peers {
 
 using Clock = std::chrono::steady_clock;
 
+inline double seconds(Clock::duration duration) {
+  return std::chrono::duration<double>(duration).count();
+}
+
 // By "VERB resource/subresource", as the API server calls them: APPLY, PATCH, POST, PUT, DELETE.
 using Writes = std::map<std::string, std::int64_t>;
 

@@ -16,10 +16,6 @@ constexpr int kChildrenOfEach = 6;
 constexpr int kChangesBesideSilentPods = 20;
 constexpr auto kBetweenChanges = 300ms;
 
-double seconds(Clock::duration duration) {
-  return std::chrono::duration<double>(duration).count();
-}
-
 // Changes p0 again and again, as its user, until it is told to end.
 class Changes {
  public:
