@@ -151,7 +151,8 @@ App::App(const Options& options, Startup startup)
       log_({executor_, engine_, system_database_, [this] { return postgres_usable(); },
             [this](const evidence::Alarm& alarm) { metrics_.alarm(alarm.kind); }, options.log_key_file,
             options.event_times.future}),
-      workspace_logs_({engine_, workspaces_, system_database_, [this] { return !postgres_usable(); },
+      workspace_logs_({executor_, engine_, workspaces_, system_database_,
+                       [this] { return !postgres_usable(); },
                        [this](const evidence::Alarm& alarm) { metrics_.alarm(alarm.kind); }}),
       destinations_(workspaces_, system_database_),
       authenticator_(auth_options(options)),
@@ -184,9 +185,8 @@ void App::add_routes() {
                          .validation = validation_,
                          .on_received = [this](auto lag) { metrics_.received(lag); },
                          .on_acknowledged = [this](auto took) { metrics_.acknowledged(took); }});
-  EvidenceContext evidence{reader_, *recording_, destinations_, system_database_, deadline, away};
-  tell_logs(evidence, log_, workspace_logs_);
-  add_evidence_routes(api, std::move(evidence));
+  add_evidence_routes(
+      api, tell_logs({reader_, *recording_, destinations_, deadline, away}, log_, workspace_logs_));
   add_workspace_routes(api, {workspaces_, deadline, away});
   add_statistics_routes(api, [this] { return figures(); });
   add_openapi_route(api);

@@ -132,7 +132,7 @@ constexpr std::array kGauges = {
            "Workspaces of which the pod does not know yet that all it has written there is in their log",
            workspace_logs_waiting},
     Figure{"storagepool_log_waiting_requests", "Requests of the feed that wait for the log to grow",
-           log_figure<&LogFigures::waiting>},
+           log_total<&LogFigures::waiting, &WorkspaceLogFigures::following>},
     Figure{"storagepool_log_cut_age_seconds",
            "How long entries have waited for a transaction that writes, anywhere on the server, to end",
            cut_age},

@@ -9,16 +9,20 @@
 
 namespace storagepool::service {
 
-void tell_logs(EvidenceContext& context, LogUpkeep& log, WorkspaceLogs& workspace_logs) {
+EvidenceContext tell_logs(EvidenceContext context, LogUpkeep& log, WorkspaceLogs& workspace_logs) {
   context.checkpoint = [&log](auto until) { return log.checkpoint(until); };
   context.witnessed = [&log] { return log.witnessed(); };
   context.min_index = [&log] { return log.min_index(); };
-  context.grows = [&log](auto size, auto until) { return log.grows(size, until); };
+  context.grows = [&log, &workspace_logs](auto place, auto size, auto until) {
+    return place.workspace.empty() ? log.grows(size, until)
+                                   : workspace_logs.grows(std::move(place), size, until);
+  };
   context.key = [&log] { return log.key(); };
   context.full_audit = [&log] { return log.full_audit(); };
   context.of_workspace = [&workspace_logs](auto place, auto until) {
     return workspace_logs.checkpoint(std::move(place), until);
   };
+  return context;
 }
 
 namespace {

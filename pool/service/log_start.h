@@ -23,8 +23,8 @@ struct LogParts {
   recording::Destinations& destinations;
 };
 
-// What the routes ask of them. They must outlive the context.
-void tell_logs(EvidenceContext& context, LogUpkeep& log, WorkspaceLogs& workspace_logs);
+// `context` with what the routes ask of them. They must outlive it.
+EvidenceContext tell_logs(EvidenceContext context, LogUpkeep& log, WorkspaceLogs& workspace_logs);
 
 // What is referred to must live until the executor runs no more.
 void start_logs(const boost::asio::any_io_executor& executor, LogParts parts);

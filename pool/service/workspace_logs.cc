@@ -2,6 +2,7 @@
 
 #include <algorithm>
 #include <chrono>
+#include <memory>
 #include <span>
 #include <utility>
 
@@ -30,6 +31,7 @@ constexpr seconds kWorkspaceSealTimeout{10};
 // Most transactions that a batch waits for have ended a moment later.
 constexpr milliseconds kMoment{10};
 constexpr int kMoments = 3;
+constexpr seconds kFollowEvery{2};
 
 // While somebody looks at a log nobody else does.
 class AtWork {
@@ -192,14 +194,40 @@ void WorkspaceLogs::failed(WorkspaceLog& log, const std::string& detail) {
   log::warn("the log of a workspace could not be sealed", {{"database", log.database}, {"detail", detail}});
 }
 
+awaitable<WorkspaceLogs::Log> WorkspaceLogs::recent(recording::Destination place, Deadline deadline) {
+  if (!key_) co_return nullptr;
+  auto log = book_.of(place.database);
+  const bool is_recent = log->looked_at && runtime::steady_now() - *log->looked_at < kPeriod;
+  if (!is_recent || !log->known || log->incarnation != place.incarnation) co_await look(log, deadline);
+  if (log->refused || !log->known || !(log->memory.seen || log->empty)) co_return nullptr;
+  co_return log;
+}
+
 awaitable<std::optional<SignedLog>> WorkspaceLogs::checkpoint(recording::Destination place,
                                                               Deadline deadline) {
-  if (!key_) co_return std::nullopt;
-  const auto log = book_.of(place.database);
-  const bool recent = log->looked_at && runtime::steady_now() - *log->looked_at < kPeriod;
-  if (!recent || !log->known || log->incarnation != place.incarnation) co_await look(log, deadline);
-  if (log->refused || !log->known || !(log->memory.seen || log->empty)) co_return std::nullopt;
+  const auto log = co_await recent(std::move(place), deadline);
+  if (!log) co_return std::nullopt;
   co_return sign(*log);
+}
+
+awaitable<std::optional<bool>> WorkspaceLogs::grows(recording::Destination place, std::uint64_t size,
+                                                    Deadline deadline) {
+  ++figures_.following;
+  const std::unique_ptr<std::uint64_t, void (*)(std::uint64_t*)> one(
+      &figures_.following, [](std::uint64_t* following) { --*following; });
+  for (;;) {
+    const auto log = co_await recent(place, runtime::steady_now() + kAcquireTimeout);
+    if (!log) co_return std::nullopt;
+    const auto now = runtime::steady_now();
+    const bool more = state_of(*log).size > size;
+    if (more || now >= deadline || stopped_) co_return more;
+    co_await ends_.wait_until(std::min(deadline, now + kFollowEvery));
+  }
+}
+
+void WorkspaceLogs::stop() {
+  stopped_ = true;
+  ends_.notify_all();
 }
 
 tlog::Checkpoint WorkspaceLogs::state_of(const WorkspaceLog& log) const {

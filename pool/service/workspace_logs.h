@@ -15,9 +15,11 @@
 #include <string>
 #include <utility>
 
+#include <boost/asio/any_io_executor.hpp>
 #include <boost/asio/awaitable.hpp>
 
 #include "pool/common/runtime/clock.h"
+#include "pool/common/runtime/coroutine.h"
 #include "pool/common/tlog/checkpoint.h"
 #include "pool/engine/engine.h"
 #include "pool/ingest/recorded.h"
@@ -34,6 +36,7 @@ struct WorkspaceLogFigures {
   std::uint64_t sealed_batches = 0;  // by this pod
   std::uint64_t fences = 0;          // writers were held off for
   std::uint64_t unchecked = 0;       // batches, as LogFigures has them
+  std::uint64_t following = 0;       // requests that wait in grows()
 };
 
 class WorkspaceLogs {
@@ -41,6 +44,7 @@ class WorkspaceLogs {
   using Deadline = engine::TimePoint;
 
   struct Parts {
+    boost::asio::any_io_executor executor;
     engine::Engine& engine;
     workspaces::Workspaces& workspaces;
     std::string system_database;
@@ -48,7 +52,7 @@ class WorkspaceLogs {
     std::function<void(const evidence::Alarm&)> on_alarm;  // each time that it is found
     std::chrono::milliseconds anchor_every{std::chrono::minutes{1}};
   };
-  explicit WorkspaceLogs(Parts parts) : parts_(std::move(parts)), book_(kMostLogs) {}
+  explicit WorkspaceLogs(Parts parts) : parts_(std::move(parts)), book_(kMostLogs), ends_(parts_.executor) {}
 
   // Of the system's log, in its first epoch, whose name those of workspaces begin with.
   void set_key(std::shared_ptr<const LogKey> key) { key_ = std::move(key); }
@@ -62,11 +66,14 @@ class WorkspaceLogs {
 
   // Until `stop`.
   boost::asio::awaitable<void> run();
-  void stop() { stopped_ = true; }
+  void stop();
 
   // As LogUpkeep::checkpoint, with the key that verifies it.
   boost::asio::awaitable<std::optional<SignedLog>> checkpoint(recording::Destination place,
                                                               Deadline deadline);
+  // As LogUpkeep::grows; it is looked at every two seconds meanwhile.
+  boost::asio::awaitable<std::optional<bool>> grows(recording::Destination place, std::uint64_t size,
+                                                    Deadline deadline);
   WorkspaceLogFigures figures() const;
 
   // How an event of the system database is recorded; the answer is why it cannot be. Where the logs that this
@@ -84,6 +91,8 @@ class WorkspaceLogs {
   using Log = std::shared_ptr<WorkspaceLog>;
 
   std::string name_of(const WorkspaceLog& log) const;  // its origin in its first epoch
+  // As it was a second ago at most; null: it cannot be told.
+  boost::asio::awaitable<Log> recent(recording::Destination place, Deadline deadline);
   // On a connection that is got for it. Asks the registry before.
   boost::asio::awaitable<void> look(Log log, Deadline deadline);
   boost::asio::awaitable<void> look_on(Log log, postgres::Connection& connection);
@@ -105,6 +114,7 @@ class WorkspaceLogs {
   Recorder record_;
   engine::TimePoint anchored_at_ = runtime::steady_now();
   bool stopped_ = false;
+  runtime::Notification ends_;
 };
 
 }  // namespace storagepool::service

@@ -36,7 +36,8 @@ class WorkspaceLogsRoomTest : public workspaces::testing::WorkspaceTest {
     pod_ = std::make_unique<workspaces::testing::Pod>(context_, *server_);
     ingest_ = std::make_unique<ingest::Ingest>(context_.get_executor(), pod_->engine);
     ingest_->set_log_keys(key_->keys);
-    WorkspaceLogs::Parts parts{.engine = pod_->engine,
+    WorkspaceLogs::Parts parts{.executor = context_.get_executor(),
+                               .engine = pod_->engine,
                                .workspaces = pod_->workspaces,
                                .system_database = "audit",
                                .away = [] { return false; },

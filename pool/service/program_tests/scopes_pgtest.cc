@@ -60,6 +60,8 @@ const std::map<std::string, Scopes>& scopes_of_operations() {
       {"GET /api/v1/workspaces/{workspace}/audit/log/tile/{tile}", {"read", "verify"}},
       {"GET /api/v1/workspaces/{workspace}/audit/log/status", {"read", "verify"}},
       {"POST /api/v1/workspaces/{workspace}/audit/verify-chain", {"read", "verify"}},
+      {"GET /api/v1/workspaces/{workspace}/audit/feed", {"read", "export"}},
+      {"GET /api/v1/workspaces/{workspace}/audit/export", {"read", "export"}},
       {"POST /api/v1/workspaces/{workspace}/audit/legal-hold", {"hold"}},
       {"GET /api/v1/workspaces/{workspace}/audit/legal-hold", {"read", "hold"}},
       {"DELETE /api/v1/workspaces/{workspace}/audit/legal-hold/{correlation_id}", {"hold"}},
@@ -181,11 +183,13 @@ TEST_F(DataStorageScopesTest, NoOperationShowsWhatASensitiveEventHoldsWithoutThe
       if (!operation.path.ends_with("/tile/{tile}")) break;
     }
   }
-  EXPECT_THAT(shown,
-              ::testing::UnorderedElementsAre(
-                  "GET /api/v1/audit/events", "GET /api/v1/audit/events/{event_id}", "GET /api/v1/audit/feed",
-                  "GET /api/v1/audit/export", "GET /api/v1/workspaces/{workspace}/audit/events",
-                  "GET /api/v1/workspaces/{workspace}/audit/events/{event_id}"));
+  EXPECT_THAT(
+      shown,
+      ::testing::UnorderedElementsAre(
+          "GET /api/v1/audit/events", "GET /api/v1/audit/events/{event_id}", "GET /api/v1/audit/feed",
+          "GET /api/v1/audit/export", "GET /api/v1/workspaces/{workspace}/audit/events",
+          "GET /api/v1/workspaces/{workspace}/audit/feed", "GET /api/v1/workspaces/{workspace}/audit/export",
+          "GET /api/v1/workspaces/{workspace}/audit/events/{event_id}"));
 
   // The bits that keep its digest from being guessed are part of the proof for who may see it anyway.
   const auto extra = [&](const std::string& name) {

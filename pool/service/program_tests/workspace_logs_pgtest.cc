@@ -1,6 +1,8 @@
 // The log that each workspace has of its own, in the running program.
 #include <csignal>
+#include <future>
 #include <string>
+#include <vector>
 
 #include <gmock/gmock.h>
 #include <gtest/gtest.h>
@@ -159,6 +161,7 @@ TEST_F(WorkspaceLogsTest, AWorkspaceThatIsMadeAnewHasAnotherLog) {
   create();
   prove(create());
   const std::string before = json::parse(get(log_ + "/status").body).at("origin");
+  const std::string cursor = json::parse(get(base_ + "/audit/feed?from=earliest&limit=1").body).at("next");
   ASSERT_EQ(pod_.api("DELETE", base_, R"({})").status, 403U) << "in mode None nobody may";
   server_.superuser("UPDATE storagepool_workspaces SET state = 'deleting'", "audit");
   ASSERT_TRUE(eventually([&] { return pod_.api("GET", base_).status == 404; })) << pod_.log();
@@ -168,7 +171,9 @@ TEST_F(WorkspaceLogsTest, AWorkspaceThatIsMadeAnewHasAnotherLog) {
   EXPECT_EQ(closed[0].at("resource_id"), "team-a");
   EXPECT_THAT(closed[0].at("event_data").at("checkpoint").get<std::string>(), StartsWith(before + "\n2\n"));
   make();
+  EXPECT_EQ(pod_.api("GET", base_ + "/audit/feed?from=" + cursor).status, 409U) << "of the one before";
   prove(create());
+  EXPECT_EQ(pod_.api("GET", base_ + "/audit/feed?from=" + cursor).status, 409U);
   const json after = json::parse(get(log_ + "/status").body);
   EXPECT_NE(after.at("origin"), before);
   EXPECT_THAT(after.at("origin").get<std::string>(), HasSubstr(incarnation()));
@@ -188,6 +193,87 @@ TEST_F(WorkspaceLogsTest, WhatAPodHasLeftIsSealedByTheNext) {
   EXPECT_EQ(size(), "1");
   EXPECT_EQ(pod_.api("GET", base_ + "/audit/events/" + id).status, 200U);
   EXPECT_TRUE(eventually([&] { return size() == "2"; })) << pod_.log();
+}
+
+TEST_F(WorkspaceLogsTest, ItsEventsAreFollowedInTheirOrder) {
+  begin();
+  const std::string feed = base_ + "/audit/feed?from=";
+  std::vector<std::string> ids;
+  for (int i = 0; i < 3; ++i) ids.push_back(create());
+  prove(ids.back());
+  json page = json::parse(get(feed + "earliest").body);
+  std::vector<std::string> told;
+  for (const json& event : page.at("data")) {
+    EXPECT_EQ(event.at("seq"), told.size());
+    told.push_back(event.at("event_id"));
+  }
+  EXPECT_EQ(told, ids);
+  const std::string next = page.at("next");
+  auto later = std::async(std::launch::async, [&] { return pod_.api("GET", feed + next + "&wait=55s"); });
+  const std::string id = create();
+  page = json::parse(later.get().body);
+  ASSERT_EQ(page.at("data").size(), 1U) << page;
+  EXPECT_EQ(page.at("data").at(0).at("event_id"), id);
+  EXPECT_EQ(json::parse(get(feed + "latest").body).at("next"), page.at("next"));
+  pod_.create(valid_event());
+  ASSERT_TRUE(eventually([&] { return pod_.metric("storagepool_log_size") > 0; }));
+  EXPECT_EQ(pod_.api("GET", "/api/v1/audit/feed?from=" + next).status, 409U) << "of another log";
+}
+
+TEST_F(WorkspaceLogsTest, AHundredMayWaitForThemAndAreAnsweredWhenThePodEnds) {
+  begin();
+  const std::string feed = base_ + "/audit/feed?from=latest&wait=55s";
+  const json empty = json::parse(get(base_ + "/audit/feed?from=earliest").body);
+  EXPECT_EQ(empty.at("data").size(), 0U);
+  EXPECT_EQ(empty.at("at_end"), true);
+  constexpr int kMost = 100;
+  std::vector<std::future<testing::HttpResponse>> followers;
+  for (int i = 0; i < kMost; ++i)
+    followers.push_back(std::async(std::launch::async, [&] { return pod_.api("GET", feed); }));
+  ASSERT_TRUE(eventually([&] { return pod_.metric("storagepool_log_waiting_requests") == kMost; }));
+  const auto refused = pod_.api("GET", feed);
+  EXPECT_EQ(refused.status, 503U);
+  EXPECT_THAT(refused.body, HasSubstr("100 requests read the feed of workspaces already"));
+  EXPECT_EQ(pod_.api("GET", "/api/v1/audit/feed?from=latest").status, 503U) << "it has no entry";
+  EXPECT_THAT(pod_.api("GET", "/api/v1/audit/feed?from=latest").body, HasSubstr("no entry yet"));
+  EXPECT_EQ(pod_.stop(), 0) << pod_.log();
+  for (auto& follower : followers) {
+    const auto answer = follower.get();
+    ASSERT_EQ(answer.status, 200U) << answer.body;
+    EXPECT_EQ(json::parse(answer.body).at("data").size(), 0U);
+  }
+}
+
+TEST_F(WorkspaceLogsTest, AStreamEndsWhereItsWorkspaceIsGone) {
+  begin();
+  prove(create());
+  auto stream = std::async(std::launch::async, [&] {
+    return pod_.send(8080, "GET", base_ + "/audit/feed?from=earliest", {{"Accept", "application/x-ndjson"}});
+  });
+  ASSERT_TRUE(eventually([&] { return pod_.metric("storagepool_log_waiting_requests") == 1; }));
+  server_.superuser("UPDATE storagepool_workspaces SET state = 'deleting'", "audit");
+  const auto answer = stream.get();
+  EXPECT_EQ(answer.status, 200U);
+  EXPECT_THAT(answer.body, HasSubstr("\n{\"bookmark\":\"1.1.1."));
+}
+
+TEST_F(WorkspaceLogsTest, AnExportIsSignedByItsLog) {
+  begin();
+  const std::string id = create();
+  prove(id);
+  const auto answer = pod_.send(8080, "GET", base_ + "/audit/export?include_detached_signature=true",
+                                {{"X-Auth-Request-User", "auditor"}});
+  ASSERT_EQ(answer.status, 200U) << answer.body;
+  const json exported = json::parse(answer.body);
+  ASSERT_EQ(exported.at("events").size(), 1U);
+  EXPECT_EQ(exported.at("events").at(0).at("event_id"), id);
+  EXPECT_EQ(exported.at("events").at(0).at("hash_chain_valid"), true);
+  EXPECT_THAT(exported.at("detached_signature").get<std::string>(), HasSubstr("/ws/team-a/" + incarnation()));
+  const json acts =
+      json::parse(pod_.api("GET", testing::kEvents + "?event_type=storagepool.export.created").body)
+          .at("data");
+  ASSERT_EQ(acts.size(), 1U);
+  EXPECT_EQ(acts[0].at("event_data").at("workspace"), "team-a");
 }
 
 // As a release before the log has left it.

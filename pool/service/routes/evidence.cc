@@ -6,8 +6,6 @@
 
 #include <nlohmann/json.hpp>
 
-#include "pool/auth/bearer.h"
-#include "pool/auth/scopes.h"
 #include "pool/common/http/problem.h"
 #include "pool/common/runtime/log.h"
 #include "pool/event/text.h"
@@ -113,13 +111,6 @@ awaitable<std::optional<ShownLog>> shown_log(const EvidenceContext& context, rec
   auto checkpoint = tlog::Checkpoint::read(log->note.text);
   if (!checkpoint) co_return std::nullopt;
   co_return ShownLog{std::move(log->note), *std::move(checkpoint), std::move(log->key)};
-}
-
-std::optional<Response> refuse(const EvidenceContext& context, const Request& request) {
-  if (!request.access.take_all) return auth::forbidden(request, "export");
-  if (!auth::may_go_to(request.access, "")) return auth::forbidden_place(request, "");
-  if (context.away()) return postgres_away(request);
-  return std::nullopt;
 }
 
 namespace {

@@ -34,7 +34,6 @@ struct EvidenceContext {
   reading::Reader& reader;
   recording::Recording& recording;  // of what is done with the events
   recording::Destinations& destinations;
-  std::string database;
   std::function<reading::Reader::Deadline()> deadline;  // of a request that begins now
   std::function<bool()> away;                           // PostgreSQL is known not to answer
   // The newest that there is, about a second behind; no value where the log cannot be told.
@@ -43,9 +42,10 @@ struct EvidenceContext {
   std::function<std::optional<tlog::Note>()> witnessed{};
   // The first entry that is not pruned, as this pod has last seen it.
   std::function<std::uint64_t()> min_index{};
-  // Whether the log comes to have more entries than this by the deadline, for as long as it is waited for; no
-  // value where nobody can tell.
-  std::function<boost::asio::awaitable<std::optional<bool>>(std::uint64_t size, reading::Reader::Deadline)>
+  // Whether the log there comes to have more entries than this by the deadline, for as long as it is waited
+  // for; no value where nobody can tell.
+  std::function<boost::asio::awaitable<std::optional<bool>>(recording::Destination, std::uint64_t size,
+                                                            reading::Reader::Deadline)>
       grows{};
   std::function<std::shared_ptr<const evidence::LogKey>()> key{};  // null: there is none
   // How far the full audit has come, as far as the pod knows; no value: nothing has begun.
@@ -67,8 +67,6 @@ struct ShownLog {
 };
 boost::asio::awaitable<std::optional<ShownLog>> shown_log(const EvidenceContext& context,
                                                           recording::Destination place);
-// To who may not take the events of the system database, or while PostgreSQL cannot be read.
-std::optional<http::Response> refuse(const EvidenceContext& context, const http::Request& request);
 
 // What `context` refers to must outlive the router's server.
 void add_evidence_routes(http::Router& router, EvidenceContext context);

@@ -27,6 +27,7 @@
 #include "pool/reading/redaction.h"
 #include "pool/service/routes/answers.h"
 #include "pool/service/routes/at_once.h"
+#include "pool/service/routes/at_place.h"
 #include "pool/service/routes/own_act.h"
 #include "pool/service/routes/turns.h"
 
@@ -125,8 +126,13 @@ struct Exported {
 
 class Export {
  public:
-  Export(const EvidenceContext& context, const Request& request, ExportQuery query, ShownLog log)
-      : context_(context), request_(request), query_(std::move(query)), log_(std::move(log)) {}
+  Export(const EvidenceContext& context, const Request& request, recording::Destination place,
+         ExportQuery query, ShownLog log)
+      : context_(context),
+        request_(request),
+        place_(std::move(place)),
+        query_(std::move(query)),
+        log_(std::move(log)) {}
 
   awaitable<Response> run(std::string exporter) {
     of_events_.begin();
@@ -139,6 +145,7 @@ class Export {
     const tlog::Note signed_note = sign(now);
     OwnAct act{.type = "storagepool.export.created", .action = "export"};
     act.data = {{"filters", query_.filters}, {"total_events", exported_.total}};
+    if (!place_.workspace.empty()) act.data["workspace"] = place_.workspace;
     refusal = co_await record_act(context_, request_, exporter, std::move(act));
     if (refusal) co_return std::move(*refusal);
     co_return answer(exporter, now, signed_note);
@@ -147,16 +154,20 @@ class Export {
  private:
   using Refusal = std::optional<Response>;
 
+  awaitable<Response> failed_at(tables::StoreError error) const {
+    return failed_there(context_.destinations, std::move(error), place_, request_, deadline_);
+  }
+
   awaitable<Refusal> take_events() {
     reading::ListQuery page_of = query_.events;
     for (std::int64_t left = query_.events.limit; left > 0;) {
       page_of.limit = std::min({left, page_of.limit, kExportPage});
       auto page = co_await context_.reader.list(
-          context_.database, page_of, deadline_,
+          place_.database, page_of, deadline_,
           [this](std::int64_t bytes) { return request_.reserve(static_cast<std::size_t>(bytes)); });
       if (!page) {
         if (page.error().kind != tables::StoreError::Kind::kPageTooLarge || page_of.limit == 1)
-          co_return failed(page.error(), request_);
+          co_return co_await failed_at(page.error());
         page_of.limit /= 2;
         continue;
       }
@@ -171,8 +182,8 @@ class Export {
   }
 
   awaitable<Refusal> take(std::vector<event::Event> events) {
-    auto leased = co_await context_.reader.lease(context_.database, deadline_);
-    if (!leased) co_return failed(leased.error(), request_);
+    auto leased = co_await context_.reader.lease(place_.database, deadline_);
+    if (!leased) co_return co_await failed_at(leased.error());
     evidence::LogReader reader(*leased->connection, deadline_);
     const auto rows = co_await reader.look_at(events, log_.checkpoint, log_.note, writer_);
     if (!rows) co_return failed(rows.error(), request_);
@@ -180,7 +191,7 @@ class Export {
     for (const event::Event& event : events) correlations.insert(event.correlation_id);
     const auto held = co_await evidence::holds_of(
         *leased->connection, std::vector(correlations.begin(), correlations.end()), deadline_);
-    if (!held) co_return failed(tables::to_store_error(held.error()), request_);
+    if (!held) co_return co_await failed_at(tables::to_store_error(held.error()));
     for (std::size_t i = 0; i < events.size(); ++i) {
       const std::size_t before = exported_.bytes;
       const auto hold = held->find(events[i].correlation_id);
@@ -269,6 +280,7 @@ class Export {
 
   const EvidenceContext& context_;
   const Request& request_;
+  const recording::Destination place_;
   const ExportQuery query_;
   const reading::Reader::Deadline deadline_ = context_.deadline();
   const ShownLog log_;
@@ -280,8 +292,7 @@ class Export {
   Exported exported_;
 };
 
-struct ExportRoute {
-  EvidenceContext context;
+struct ExportRoute : AtPlace {
   AtOnce at_once{kExportsAtOnce};
 
   awaitable<Response> run(Request& request) const {
@@ -292,15 +303,15 @@ struct ExportRoute {
                               "limit: got " + std::to_string(query->events.limit) +
                                   "; allowed: an integer from 1 to 10000: take the rest by `offset`",
                               request.path);
-    if (auto refusal = refuse(context, request)) co_return std::move(*refusal);
+    auto there = co_await find(request, request.access.take_all, "export");
+    if (!there) co_return std::move(there.error());
     const std::string exporter = actor_of(request);
     if (exporter.empty()) co_return auth::refused(request, auth::Refusal::kMissingHeader);
     const auto place = at_once.enter();
     if (!place) co_return AtOnce::full(request);
-    recording::Destination system{"", context.database};
-    auto log = co_await shown_log(context, std::move(system));
+    auto log = co_await shown_log(context, *there);
     if (!log) co_return no_log(request);
-    Export one(context, request, *std::move(query), *std::move(log));
+    Export one(context, request, *there, *std::move(query), *std::move(log));
     Response response = co_await one.run(exporter);
     co_return response;
   }
@@ -309,8 +320,9 @@ struct ExportRoute {
 }  // namespace
 
 void add_export_route(http::Router& router, EvidenceContext context) {
-  const auto route = std::make_shared<const ExportRoute>(ExportRoute{std::move(context)});
-  router.add("GET", "/api/v1/audit/export", [route](Request& request) { return route->run(request); });
+  const auto route = std::make_shared<const ExportRoute>(ExportRoute{{std::move(context)}});
+  for (const char* path : {"/api/v1/audit/export", "/api/v1/workspaces/{workspace}/audit/export"})
+    router.add("GET", path, [route](Request& request) { return route->run(request); });
 }
 
 }  // namespace storagepool::service

@@ -17,6 +17,7 @@
 #include "pool/evidence/feed/feed.h"
 #include "pool/evidence/feed/query.h"
 #include "pool/service/routes/answers.h"
+#include "pool/service/routes/at_place.h"
 
 namespace storagepool::service {
 namespace {
@@ -30,8 +31,10 @@ using http::ProblemKind;
 using http::Request;
 using http::Response;
 
-// Requests at once, each of which holds a connection of the server for as long as it waits.
+// Requests at once, each of which holds a connection of the server for as long as it waits. In a workspace it
+// has PostgreSQL asked meanwhile.
 constexpr std::int64_t kMostFollowers = 1000;
+constexpr std::int64_t kMostInWorkspaces = 100;
 // For what another pod has shown and this one has not seen yet.
 constexpr std::chrono::seconds kBehindOthers{3};
 constexpr std::size_t kPieceBytes = std::size_t{256} * 1024;
@@ -62,17 +65,6 @@ Response refused(CursorFault fault, const Request& request) {
   body["resume_from"] = FeedCursor{}.write();
   response.body = body.dump();
   return response;
-}
-
-Response failed_with(const FeedError& error, const Request& request) {
-  return std::visit(
-      [&](const auto& one) {
-        if constexpr (std::is_same_v<std::decay_t<decltype(one)>, CursorFault>)
-          return refused(one, request);
-        else
-          return failed(one, request);
-      },
-      error);
 }
 
 Response answer(FeedPage page) {
@@ -106,76 +98,95 @@ std::string lines(FeedPage page) {
 
 class FeedRoutes : public std::enable_shared_from_this<FeedRoutes> {
  public:
-  explicit FeedRoutes(EvidenceContext context)
-      : context_(std::move(context)), feed_(context_.reader, context_.database) {}
+  explicit FeedRoutes(EvidenceContext context) : at_{std::move(context)} {}
 
   awaitable<Response> read(Request& request) {
     auto query = evidence::parse_feed_query(request.query, runtime::wall_now());
     if (!query) co_return invalid(query.error(), request);
-    if (auto refusal = refuse(context_, request)) co_return std::move(*refusal);
+    auto there = co_await at_.find(request, request.access.take_all, "export");
+    if (!there) co_return std::move(there.error());
     query->matching.sees_sensitive = request.access.sensitive;
-    if (followers_ >= kMostFollowers)
-      co_return unavailable(std::to_string(kMostFollowers) + " requests read the feed already",
+    const bool in_workspace = !there->workspace.empty();
+    std::int64_t& followers = in_workspace ? in_workspaces_ : followers_;
+    const std::int64_t most = in_workspace ? kMostInWorkspaces : kMostFollowers;
+    if (followers >= most)
+      co_return unavailable(std::to_string(most) + " requests read the feed" +
+                                (in_workspace ? " of workspaces" : "") + " already",
                             std::chrono::seconds{5}, request);
-    ++followers_;
-    const std::shared_ptr<void> one(&followers_,
-                                    [self = shared_from_this()](std::int64_t* followers) { --*followers; });
+    ++followers;
+    const std::shared_ptr<void> one(&followers, [self = shared_from_this()](std::int64_t* all) { --*all; });
     const bool streams = request.header("Accept").value_or("").find(kNdjson) != std::string_view::npos;
-    auto first = co_await page(request, *query, runtime::steady_now() + query->wait);
+    auto first = co_await page(request, *there, *query, runtime::steady_now() + query->wait);
     if (!first) co_return std::move(first.error());
-    co_return streams ? stream(request, *std::move(query), *std::move(first), one)
-                      : answer(*std::move(first));
+    if (!streams) co_return answer(*std::move(first));
+    co_return stream(request, *std::move(there), *std::move(query), *std::move(first), one);
   }
 
  private:
-  awaitable<std::optional<tlog::Checkpoint>> published_log() const {
-    const auto note = co_await context_.checkpoint(context_.deadline());
-    if (!note) co_return std::nullopt;
-    auto checkpoint = tlog::Checkpoint::read(note->text);
-    if (!checkpoint) co_return std::nullopt;
-    co_return *std::move(checkpoint);
+  awaitable<std::optional<tlog::Checkpoint>> published_log(const recording::Destination& there) const {
+    auto log = co_await shown_log(at_.context, there);
+    if (!log) co_return std::nullopt;
+    co_return std::move(log->checkpoint);
+  }
+
+  awaitable<Response> failed_with(FeedError error, const recording::Destination& there,
+                                  const Request& request) const {
+    if (const auto* fault = std::get_if<CursorFault>(&error)) co_return refused(*fault, request);
+    if (const auto* broken = std::get_if<evidence::LogError>(&error)) co_return failed(*broken, request);
+    co_return co_await at_.failed_at(std::get<tables::StoreError>(std::move(error)), there, request);
   }
 
   // From where on there is something to tell, or nothing for as long as is waited. Goes on in `query`.
-  awaitable<tl::expected<FeedPage, Response>> page(Request& request, evidence::FeedQuery& query,
-                                                   runtime::TimePoint until) {
-    auto published = co_await published_log();
+  awaitable<tl::expected<FeedPage, Response>> page(Request& request, const recording::Destination& there,
+                                                   evidence::FeedQuery& query, runtime::TimePoint until) {
+    evidence::Feed feed(at_.context.reader, there.database);
+    auto published = co_await published_log(there);
     if (!published) co_return tl::unexpected(no_log(request));
     if (!query.from) {
-      const auto end = co_await feed_.end(published->size, context_.deadline());
-      if (!end) co_return tl::unexpected(failed_with(end.error(), request));
+      const auto end = co_await feed.end(published->size, at_.context.deadline());
+      if (!end) {
+        Response refusal = co_await failed_with(end.error(), there, request);
+        co_return tl::unexpected(std::move(refusal));
+      }
       query.from = *end;
     }
     if (query.from->seq > published->size) {
-      const auto told = co_await context_.grows(query.from->seq - 1, runtime::steady_now() + kBehindOthers);
+      const auto told =
+          co_await at_.context.grows(there, query.from->seq - 1, runtime::steady_now() + kBehindOthers);
       published.reset();
-      if (told) published = co_await published_log();
+      if (told) published = co_await published_log(there);
     }
     while (published) {
       const evidence::Rendering rendering{query.format, published->origin};
-      auto page = co_await feed_.read(
-          *query.from, published->size, query.matching, rendering, context_.deadline(),
+      auto page = co_await feed.read(
+          *query.from, published->size, query.matching, rendering, at_.context.deadline(),
           [&request](std::int64_t bytes) { return request.reserve(static_cast<std::size_t>(bytes)); });
-      if (!page) co_return tl::unexpected(failed_with(page.error(), request));
+      if (!page) {
+        Response refusal = co_await failed_with(page.error(), there, request);
+        co_return tl::unexpected(std::move(refusal));
+      }
       query.from = page->next;
       const bool told = !page->items.empty() || !page->at_end;
       if (told || runtime::steady_now() >= until) co_return *std::move(page);
-      const auto more = co_await context_.grows(page->next.seq, until);
+      const auto more = co_await at_.context.grows(there, page->next.seq, until);
       if (!more.value_or(false)) co_return *std::move(page);
-      published = co_await published_log();
+      published = co_await published_log(there);
     }
     co_return tl::unexpected(no_log(request));
   }
 
   // What keeps it from going on is told to the request that comes after it.
-  Response stream(Request& request, evidence::FeedQuery query, FeedPage first, std::shared_ptr<void> place) {
+  Response stream(Request& request, recording::Destination there, evidence::FeedQuery query, FeedPage first,
+                  std::shared_ptr<void> place) {
     struct State {
+      recording::Destination there;
       evidence::FeedQuery query;
       std::optional<FeedPage> first;
       std::shared_ptr<void> place;
       const runtime::TimePoint ends = runtime::steady_now() + kStreamsFor;
     };
-    const auto state = std::make_shared<State>(State{std::move(query), std::move(first), std::move(place)});
+    const auto state = std::make_shared<State>(
+        State{std::move(there), std::move(query), std::move(first), std::move(place)});
     Response response = json(200, {});
     response.content_type = kNdjson;
     response.headers.emplace_back("Cache-Control", "no-store");
@@ -183,23 +194,25 @@ class FeedRoutes : public std::enable_shared_from_this<FeedRoutes> {
       if (auto before = std::exchange(state->first, std::nullopt)) co_return lines(*std::move(before));
       const auto now = runtime::steady_now();
       if (now >= state->ends) co_return std::nullopt;
-      auto page = co_await self->page(request, state->query, std::min(now + kBookmarkEvery, state->ends));
+      auto page = co_await self->page(request, state->there, state->query,
+                                      std::min(now + kBookmarkEvery, state->ends));
       if (!page) co_return std::nullopt;
       co_return lines(*std::move(page));
     };
     return response;
   }
 
-  EvidenceContext context_;
-  evidence::Feed feed_;
-  std::int64_t followers_ = 0;
+  AtPlace at_;
+  std::int64_t followers_ = 0;      // of the system database
+  std::int64_t in_workspaces_ = 0;  // of all of them
 };
 
 }  // namespace
 
 void add_feed_route(http::Router& router, EvidenceContext context) {
   const auto routes = std::make_shared<FeedRoutes>(std::move(context));
-  router.add("GET", "/api/v1/audit/feed", [routes](Request& request) { return routes->read(request); });
+  for (const char* path : {"/api/v1/audit/feed", "/api/v1/workspaces/{workspace}/audit/feed"})
+    router.add("GET", path, [routes](Request& request) { return routes->read(request); });
 }
 
 }  // namespace storagepool::service

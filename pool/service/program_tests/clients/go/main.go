@@ -170,7 +170,7 @@ func ofLog(ctx context.Context, client *audit.Client, event uuid.UUID) {
 	exported, err := client.ExportEvents(ctx, audit.ExportEventsParams{
 		CorrelationID: audit.NewOptString("generated-1"), IncludeDetachedSignature: audit.NewOptBool(true),
 	})
-	export := want[*audit.ExportEventsOK]("exportEvents", exported, err)
+	export := want[*audit.Export]("exportEvents", exported, err)
 	require("exportEvents", len(export.Events) == 3 && export.DetachedSignature.Value != "", export)
 }
 
@@ -246,6 +246,13 @@ func ofLogInWorkspace(ctx context.Context, client *audit.Client, event uuid.UUID
 		audit.VerifyChainInWorkspaceParams{Workspace: workspace})
 	chain := want[*audit.Chain]("verifyChainInWorkspace", verified, err)
 	require("verifyChainInWorkspace", chain.IsValid && chain.TotalEvents == 2, chain)
+	page, err := client.FollowEventsInWorkspace(ctx,
+		audit.FollowEventsInWorkspaceParams{Workspace: workspace, From: "earliest"})
+	require("followEventsInWorkspace",
+		len(want[*audit.FeedPage]("followEventsInWorkspace", page, err).Data) == 2, page)
+	exported, err := client.ExportEventsInWorkspace(ctx, audit.ExportEventsInWorkspaceParams{Workspace: workspace})
+	require("exportEventsInWorkspace",
+		len(want[*audit.Export]("exportEventsInWorkspace", exported, err).Events) == 2, exported)
 }
 
 func whileAway(ctx context.Context, client *audit.Client) {
@@ -331,6 +338,11 @@ func whileAway(ctx context.Context, client *audit.Client) {
 	verifiedThere, err := client.VerifyChainInWorkspace(ctx,
 		&audit.VerifyChainInWorkspaceReq{CorrelationID: "generated-1"}, audit.VerifyChainInWorkspaceParams{Workspace: kept})
 	refused("verifyChainInWorkspace", verifiedThere, err)
+	feedThere, err := client.FollowEventsInWorkspace(ctx,
+		audit.FollowEventsInWorkspaceParams{Workspace: kept, From: "earliest"})
+	refused("followEventsInWorkspace", feedThere, err)
+	exportedThere, err := client.ExportEventsInWorkspace(ctx, audit.ExportEventsInWorkspaceParams{Workspace: kept})
+	refused("exportEventsInWorkspace", exportedThere, err)
 	figures(ctx, client)
 }
 
