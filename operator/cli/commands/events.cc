@@ -1,11 +1,9 @@
 #include "operator/cli/commands/events.h"
 
-#include <algorithm>
-#include <array>
 #include <cctype>
+#include <string_view>
 
 #include "pool/common/json/json.h"
-#include "pool/common/runtime/timestamp.h"
 
 namespace storagepool::cli {
 namespace {
@@ -28,10 +26,13 @@ std::string encoded(const std::string& text) {
 
 }  // namespace
 
+std::string base_of(const std::string& workspace) {
+  const std::string base = "/api/v1/";
+  return base + (workspace.empty() ? "" : "workspaces/" + encoded(workspace) + "/") + "audit";
+}
+
 std::string path_of(const EventQuery& query, const std::vector<std::pair<std::string, std::string>>& more) {
-  std::string path = "/api/v1/";
-  if (!query.workspace.empty()) path += "workspaces/" + encoded(query.workspace) + "/";
-  path += "audit/events?limit=" + std::to_string(query.limit);
+  std::string path = base_of(query.workspace) + "/events?limit=" + std::to_string(query.limit);
   for (const auto* filters : {&query.filters, &more}) {
     for (const auto& [key, value] : *filters) path += "&" + key + "=" + encoded(value);
   }
@@ -39,7 +40,8 @@ std::string path_of(const EventQuery& query, const std::vector<std::pair<std::st
 }
 
 std::string feed_path_of(const EventQuery& query, const std::string& from) {
-  std::string path = "/api/v1/audit/feed?from=" + encoded(from) + "&limit=" + std::to_string(query.limit);
+  std::string path =
+      base_of(query.workspace) + "/feed?from=" + encoded(from) + "&limit=" + std::to_string(query.limit);
   if (from != "latest") path += "&wait=20s";
   for (const auto& [key, value] : query.filters) path += "&" + key + "=" + encoded(value);
   return path;
@@ -59,31 +61,6 @@ std::string event_table(const std::vector<Json>& events, const Paint& paint, boo
                {json::text_at(event, "/event_id")}});
   }
   return table.text(paint);
-}
-
-std::vector<Json> Follower::take(const Json& page) {
-  std::vector<Json> fresh;
-  const Json& data = json::member(page, "data");
-  if (!data.is_array()) return fresh;
-  for (const Json& event : data) {
-    const std::string id = json::text_at(event, "/event_id");
-    if (!seen_.insert(id).second) continue;
-    order_.push_back(id);
-    newest_ = std::max(newest_, json::text_at(event, "/event_timestamp"));
-    fresh.push_back(event);
-  }
-  while (order_.size() > kMostRemembered) {
-    seen_.erase(order_.front());
-    order_.pop_front();
-  }
-  std::reverse(fresh.begin(), fresh.end());
-  return fresh;
-}
-
-std::optional<std::string> Follower::since() const {
-  const auto newest = runtime::parse_timestamp(newest_);
-  if (!newest) return std::nullopt;
-  return runtime::format_timestamp(*newest - std::chrono::minutes(1));
 }
 
 }  // namespace storagepool::cli

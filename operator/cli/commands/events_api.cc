@@ -1,6 +1,8 @@
 #include "operator/cli/commands/events_api.h"
 
 #include <cctype>
+#include <chrono>
+#include <thread>
 
 #include "operator/cli/commands/pools.h"
 #include "operator/render/render.h"
@@ -13,6 +15,9 @@ namespace {
 
 constexpr std::size_t kMostTokenBytes = 16'384;
 constexpr std::size_t kMostCertificateBytes = 1 << 20;
+// What was stored is in the log about a second later, in a workspace some.
+constexpr std::chrono::milliseconds kUntilSealed{500};
+constexpr int kMostLooks = 20;
 
 // Whom to trust, where the API speaks TLS: --ca-file, else `ca.crt` of its Secret, as cert-manager writes it,
 // else the certificate in it.
@@ -80,6 +85,20 @@ Result<std::string> Api::read(const std::string& path) {
   if (answer->status != kOk)
     return tl::unexpected(Failure{FailureKind::kOther, "GET " + path + ": " + words_of(*answer)});
   return std::move(answer->body);
+}
+
+Result<std::string> Api::proof(const std::string& workspace, const std::string& event_id, std::string& why) {
+  for (int looks = 1;; ++looks) {
+    auto answer = get(base_of(workspace) + "/events/" + event_id + "/proof");
+    if (!answer) return tl::unexpected(answer.error());
+    if (answer->status == kOk) return std::move(answer->body);
+    why = words_of(*answer);
+    const bool soon = answer->status == kConflict && answer->body.find("not-sealed-yet") != std::string::npos;
+    if (answer->status != kConflict && answer->status != kNotFound)
+      return tl::unexpected(Failure{FailureKind::kOther, "the proof of event " + event_id + ": " + why});
+    if (!soon || looks == kMostLooks) return std::string();
+    std::this_thread::sleep_for(kUntilSealed);
+  }
 }
 
 Result<Json> Api::page(const std::vector<std::pair<std::string, std::string>>& more) {

@@ -39,6 +39,8 @@ class Api {
   Result<PodAnswer> get(const std::string& path);
   // The body of an answer of 200.
   Result<std::string> read(const std::string& path);
+  // The proof of an event; empty: it has none, and `why` says so. What is not in the log yet is waited for.
+  Result<std::string> proof(const std::string& workspace, const std::string& event_id, std::string& why);
   // Of a list.
   Result<Json> page(const std::vector<std::pair<std::string, std::string>>& more);
 

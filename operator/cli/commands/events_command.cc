@@ -1,14 +1,14 @@
 // `events`: audit events of a StoragePool, through its Service and with a token of a service account.
-#include <chrono>
 #include <memory>
+#include <optional>
 #include <ostream>
 #include <string>
-#include <thread>
 #include <utility>
 #include <vector>
 
 #include <CLI/CLI.hpp>
 
+#include "operator/cli/commands/anchoring.h"
 #include "operator/cli/commands/events_api.h"
 #include "operator/cli/commands/proofs.h"
 #include "operator/cli/output/progress.h"
@@ -18,9 +18,6 @@ namespace storagepool::cli {
 namespace {
 
 constexpr int kMostPages = 1'000'000;
-// What was stored is in the log about a second later.
-constexpr std::chrono::milliseconds kUntilSealed{500};
-constexpr int kMostLooks = 20;
 
 std::vector<Json> data_of(const Json& page) {
   const Json& data = json::member(page, "data");
@@ -37,39 +34,36 @@ int query(Context& context, const Given& given) {
   return kGood;
 }
 
-// The proof of an event; empty: it has none, and `why` says so. What is not in the log yet is waited for.
-Result<std::string> proof_of(Api& api, const std::string& event_id, std::string& why) {
-  for (int looks = 1;; ++looks) {
-    auto answer = api.get("/api/v1/audit/events/" + event_id + "/proof");
-    if (!answer) return tl::unexpected(answer.error());
-    if (answer->status == kOk) return std::move(answer->body);
-    why = words_of(*answer);
-    const bool soon = answer->status == kConflict && answer->body.find("not-sealed-yet") != std::string::npos;
-    if (answer->status != kConflict && answer->status != kNotFound)
-      return tl::unexpected(Failure{FailureKind::kOther, "the proof of event " + event_id + ": " + why});
-    if (!soon || looks == kMostLooks) return std::string();
-    std::this_thread::sleep_for(kUntilSealed);
-  }
-}
-
 // Lines with their proofs, and a last one that says how many there are.
 class ProvenExport {
  public:
-  explicit ProvenExport(Api& api) : api_(api) {}
+  ProvenExport(Api& api, const std::string& workspace) : api_(api), workspace_(workspace) {
+    if (!workspace.empty()) anchoring_.emplace(api, workspace);
+  }
 
   Result<std::string> line(std::string item, const std::string& event_id) {
     ++events_;
     std::string why;
-    const auto proof = proof_of(api_, event_id, why);
+    const auto proof = api_.proof(workspace_, event_id, why);
     if (!proof) return tl::unexpected(proof.error());
     if (proof->empty()) {
       if (first_without_.empty()) first_without_ = event_id + ": " + why;
       return item;
     }
     ++proven_;
+    if (anchoring_) anchoring_->saw(item, *proof);
     return proven_line(std::move(item), *proof);
   }
-  std::string last() const { return last_line(events_, proven_); }
+  // With what shows that the database's own log tells of that of the workspace, or `why` not.
+  std::string last(std::string& why) {
+    std::string lines;
+    if (anchoring_ && proven_ > 0) {
+      const auto anchor = anchoring_->line();
+      if (anchor) lines = *anchor + "\n";
+      if (!anchor) why = "nothing shows that the database's own log tells of this one: " + anchor.error();
+    }
+    return lines + last_line(events_, proven_);
+  }
   // For people; empty: all have one.
   std::string without() const {
     if (proven_ == events_) return {};
@@ -79,19 +73,17 @@ class ProvenExport {
 
  private:
   Api& api_;
+  const std::string workspace_;
+  std::optional<Anchoring> anchoring_;
   std::int64_t events_ = 0;
   std::int64_t proven_ = 0;
   std::string first_without_;
 };
 
 int export_all(Context& context, const Given& given) {
-  if (given.proofs && !given.query.workspace.empty()) {
-    return context.fail({FailureKind::kOther,
-                         "--proofs: the events of workspaces have no proofs yet; leave out --workspace"});
-  }
   auto api = Api::open(context, given);
   if (!api) return context.fail(api.error());
-  ProvenExport proven(*api);
+  ProvenExport proven(*api, given.query.workspace);
   const Progress progress(context.err(), context.around.err_is_terminal, "exporting the events");
   std::vector<std::pair<std::string, std::string>> more;
   for (int count = 0; count < kMostPages && context.out().good(); ++count) {
@@ -107,8 +99,10 @@ int export_all(Context& context, const Given& given) {
     }
     context.out() << std::flush;
     if (page->next.empty()) {
-      if (given.proofs) context.out() << proven.last() << std::endl;
-      if (const std::string without = proven.without(); !without.empty()) context.err() << without << "\n";
+      std::string unanchored;
+      if (given.proofs) context.out() << proven.last(unanchored) << std::endl;
+      for (const std::string& words : {proven.without(), unanchored})
+        if (!words.empty()) context.err() << words << "\n";
       return context.out().good() ? kGood : kError;
     }
     more = {{"cursor", page->next}};
@@ -120,7 +114,7 @@ int export_all(Context& context, const Given& given) {
 int tell_key(Context& context, const Given& given) {
   auto api = Api::open(context, given);
   if (!api) return context.fail(api.error());
-  const auto body = api->read("/api/v1/audit/log/status");
+  const auto body = api->read(base_of(given.query.workspace) + "/log/status");
   if (!body) return context.fail(body.error());
   const Json status = Json::parse(*body, nullptr, false);
   if (json::text_at(status, "/vkeys/0").empty())
@@ -137,6 +131,10 @@ void add_access(CLI::App& command, const std::shared_ptr<Given>& given) {
                      "File with the authority of the API's certificate; without it the StoragePool's Secret");
   command.add_option("--server-name", given->server_name,
                      "Name in the API's certificate (NAME.NAMESPACE.svc)");
+}
+
+void add_workspace(CLI::App& command, const std::shared_ptr<Given>& given) {
+  command.add_option("--workspace", given->query.workspace, "Without it the system database");
 }
 
 void add_filters(CLI::App& command, const std::shared_ptr<Given>& given) {
@@ -181,7 +179,7 @@ void add_filters(CLI::App& command, const std::shared_ptr<Given>& given) {
   bound("--until", "until", "Likewise");
   bound("--received-since", "received_since", "Likewise, of when it was received");
   bound("--received-until", "received_until", "Likewise");
-  command.add_option("--workspace", given->query.workspace, "Without it the system database");
+  add_workspace(command, given);
   command.add_option("--limit", given->query.limit, "Events of one page")
       ->check(CLI::Range(std::int64_t{1}, kMostAtOnce))
       ->capture_default_str();
@@ -216,7 +214,8 @@ void add_events(CLI::App& app, Actions& actions) {
   auto [exporting, exported] = add_query("export", "All, as lines of JSON", kMostAtOnce, export_all);
   exporting->add_flag("--proofs", exported->proofs,
                       "With the proof that the log has it in each line, for `events verify`");
-  add("key", "The keys that verify its log's proofs, as the API tells them", tell_key);
+  auto [telling, told] = add("key", "The keys that verify its log's proofs, as the API tells them", tell_key);
+  add_workspace(*telling, told);
   add_events_verify(events, actions);
 }
 

@@ -1,8 +1,7 @@
 #include <algorithm>
-#include <chrono>
 #include <ostream>
 #include <set>
-#include <thread>
+#include <utility>
 
 #include "operator/cli/commands/events_api.h"
 #include "operator/cli/commands/proofs.h"
@@ -10,34 +9,7 @@
 namespace storagepool::cli {
 namespace {
 
-constexpr std::chrono::seconds kBetweenLooks{2};
-
-// Workspaces have no log, whose order the feed is: what comes is found by its time.
-int follow_workspace(Context& context, const Given& asked) {
-  Given given = asked;
-  auto api = Api::open(context, given);
-  if (!api) return context.fail(api.error());
-  Follower follower;
-  for (bool first = true; context.out().good(); first = false) {
-    std::vector<std::pair<std::string, std::string>> more;
-    if (const auto since = follower.since()) more = {{"since", *since}};
-    const auto page = api->page(more);
-    if (!page) return context.fail(page.error());
-    const auto fresh = follower.take(*page);
-    given.query.limit = kMostAtOnce;
-    if (context.options.format == Format::kTable) {
-      context.out() << event_table(fresh, context.paint(), first) << std::flush;
-    } else {
-      for (const Json& event : fresh)
-        context.out() << event.dump(-1, ' ', false, Json::error_handler_t::replace) << "\n";
-      context.out() << std::flush;
-    }
-    std::this_thread::sleep_for(kBetweenLooks);  // until Ctrl-C
-  }
-  return kGood;
-}
-
-// The events of the system database in the order of its log.
+// The events in the order of their log.
 class Following {
  public:
   Following(Context& context, Api& api, const EventQuery& query)
@@ -81,9 +53,12 @@ class Following {
   Result<RawPage> read(const std::string& from) {
     const auto answer = api_.get(feed_path_of(query_, from));
     if (!answer) return tl::unexpected(answer.error());
-    if (answer->status == kNotFound)
-      return tl::unexpected(
-          Failure{FailureKind::kOther, "its pods have no feed of events: they are of an earlier release"});
+    // A workspace may not be there either.
+    const bool is_old =
+        query_.workspace.empty() || answer->body.find("there is no resource") != std::string::npos;
+    if (answer->status == kNotFound && is_old)
+      return tl::unexpected(Failure{FailureKind::kOther,
+                                    "its pods have no such feed of events: they are of an earlier release"});
     if (answer->status != kOk)
       return tl::unexpected(Failure{FailureKind::kOther, "the feed: " + words_of(*answer)});
     auto page = read_page(answer->body);
@@ -116,9 +91,6 @@ class Following {
 }  // namespace
 
 int follow(Context& context, const Given& given) {
-  if (!given.query.workspace.empty() && !given.from.empty())
-    return context.fail({FailureKind::kOther, "--from: workspaces have no feed yet; leave out --workspace"});
-  if (!given.query.workspace.empty()) return follow_workspace(context, given);
   auto api = Api::open(context, given);
   if (!api) return context.fail(api.error());
   Following following(context, *api, given.query);

@@ -15,7 +15,6 @@ namespace {
 using ::testing::AllOf;
 using ::testing::HasSubstr;
 using ::testing::Not;
-using ::testing::SizeIs;
 using namespace testing;
 
 Json event(const std::string& id, const std::string& time) {
@@ -29,21 +28,6 @@ TEST(EventQueries, AreEncoded) {
             "/api/v1/audit/events?limit=7&event_type=a%26b%20c&cursor=x%3D");
   EXPECT_EQ(path_of({.workspace = "team-a", .filters = {}}),
             "/api/v1/workspaces/team-a/audit/events?limit=50");
-}
-
-TEST(Following, ShowsEachEventOnceTheOldestFirst) {
-  Follower follower;
-  EXPECT_FALSE(follower.since());
-  const auto first =
-      follower.take({{"data", {event("b", "2026-01-31T12:00:02Z"), event("a", "2026-01-31T12:00:01Z")}}});
-  ASSERT_THAT(first, SizeIs(2));
-  EXPECT_EQ(first[0]["event_id"], "a");
-  EXPECT_EQ(follower.since(), "2026-01-31T11:59:02Z");
-  const auto late =
-      follower.take({{"data", {event("b", "2026-01-31T12:00:02Z"), event("c", "2026-01-31T11:59:30Z")}}});
-  ASSERT_THAT(late, SizeIs(1));
-  EXPECT_EQ(late[0]["event_id"], "c");
-  EXPECT_THAT(follower.take(Json::object()), SizeIs(0));
 }
 
 class EventsCommand : public ::testing::Test {
@@ -122,7 +106,6 @@ TEST_F(EventsCommand, ExportsProofs) {
   EXPECT_EQ(all.substr(second),
             event("b", "t2").dump() + "\n" + R"({"export":{"events":2,"proven":1}})" + "\n");
   EXPECT_THAT(said.err, HasSubstr("1 of 2 events have no proof, the first b: 409: the event has no entry"));
-  EXPECT_THAT(events({"export", "--proofs", "--workspace", "w"}).err, HasSubstr("--workspace"));
   says("/api/v1/audit/events/b/proof", {{"detail", "away"}}, 503);
   EXPECT_EQ(events({"export", "--proofs"}).exit_code, kError) << "it is not whole";
 }
@@ -148,19 +131,34 @@ TEST_F(EventsCommand, FollowsOnFromACursor) {
   const Said said = events({"follow", "--from", "c2"});
   EXPECT_THAT(said.out, AllOf(HasSubstr("TIME"), HasSubstr("t1")));
   EXPECT_THAT(said.err, HasSubstr("409: of another log; go on with --from c3"));
-  EXPECT_THAT(events({"follow", "--from", "c2", "--workspace", "w"}).err, HasSubstr("--workspace"));
+}
+
+TEST_F(EventsCommand, FollowsTheFeedOfAWorkspace) {
+  const std::string feed = "/api/v1/workspaces/w/audit/feed?from=";
+  says(feed + "latest&limit=50", {{"data", Json::array()}, {"next", "c2"}});
+  says("/api/v1/workspaces/w/audit/events?limit=50", {{"data", {event("a", "t1")}}});
+  says(feed + "c2&limit=1000&wait=20s", {{"data", {event("a", "t1"), event("b", "t2")}}, {"next", "c3"}});
+  says(feed + "c3&limit=1000&wait=20s", {{"detail", "there is no workspace w"}}, 404);
+  const Said said = events({"follow", "--workspace", "w", "-o", "json"});
+  EXPECT_EQ(said.out, event("a", "t1").dump() + "\n" + R"({"bookmark":"c2"})" + "\n" +
+                          event("b", "t2").dump() + "\n" + R"({"bookmark":"c3"})" + "\n");
+  EXPECT_THAT(said.err, HasSubstr("404: there is no workspace w; go on with --from c3"));
+  says(feed + "c3&limit=1000&wait=20s", {{"detail", "there is no resource " + feed}}, 404);
+  EXPECT_THAT(events({"follow", "--workspace", "w", "--from", "c3"}).err, HasSubstr("of an earlier release"));
 }
 
 TEST_F(EventsCommand, SaysWherePodsHaveNoFeed) {
   says("/api/v1/audit/feed?from=latest&limit=50", {{"detail", "there is no /api/v1/audit/feed"}}, 404);
   const Said said = events({"follow"});
   EXPECT_EQ(said.exit_code, kError);
-  EXPECT_THAT(said.err, HasSubstr("its pods have no feed of events: they are of an earlier release"));
+  EXPECT_THAT(said.err, HasSubstr("its pods have no such feed of events: they are of an earlier release"));
 }
 
 TEST_F(EventsCommand, TellsTheLogsKeys) {
   says("/api/v1/audit/log/status", {{"vkeys", {"log+1+key"}}});
   EXPECT_EQ(events({"key"}).out, "log+1+key\n");
+  says("/api/v1/workspaces/w/audit/log/status", {{"vkeys", {"log/ws/w/1+1+key"}}});
+  EXPECT_EQ(events({"key", "--workspace", "w"}).out, "log/ws/w/1+1+key\n");
   says("/api/v1/audit/log/status", {{"vkeys", Json::array()}});
   EXPECT_EQ(events({"key"}).exit_code, kError);
 }

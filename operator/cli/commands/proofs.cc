@@ -7,7 +7,6 @@
 
 #include "pool/common/encoding/sha256.h"
 #include "pool/common/json/json.h"
-#include "pool/common/runtime/timestamp.h"
 #include "pool/common/tlog/checkpoint.h"
 #include "pool/common/tlog/inclusion_proof.h"
 
@@ -67,24 +66,24 @@ std::optional<std::string> compact(const std::string& text) {
 struct Logged {
   std::string entry{};
   std::string head{};  // empty: not shown to who asked for the proof
-  std::uint64_t size = 0;
-  tlog::Note checkpoint{};
+  std::uint64_t index = 0;
+  tlog::Checkpoint checkpoint{};
+  tlog::Note note{};  // that the checkpoint is of
 };
 
-// What the key's log has, by the proof.
-tl::expected<Logged, std::string> logged(const tlog::NoteKey& key, std::string_view text) {
+// What the log has, by the proof.
+tl::expected<Logged, std::string> logged(TrustedLog& log, std::string_view text) {
   const auto refuse = [](const char* why) { return tl::unexpected(std::string(why)); };
   const auto proof = tlog::InclusionProof::read(text);
   if (!proof) return tl::unexpected(proof.error());
-  if (!key.verify(proof->checkpoint)) return refuse("no signature of this key is on the checkpoint");
-  const auto checkpoint = tlog::Checkpoint::read(proof->checkpoint.text);
+  const auto checkpoint = log.checkpoint(proof->checkpoint);
   if (!checkpoint) return tl::unexpected(checkpoint.error());
-  if (checkpoint->origin != key.name()) return refuse("the checkpoint is of another log than the key");
   if (proof->extra.size() < kEntryBytes) return refuse("the proof has no entry");
   Logged found{.entry = proof->extra.substr(0, kEntryBytes),
                .head = proof->extra.substr(kEntryBytes),
-               .size = checkpoint->size,
-               .checkpoint = proof->checkpoint};
+               .index = proof->index,
+               .checkpoint = *checkpoint,
+               .note = proof->checkpoint};
   tlog::Hasher hasher;
   if (!tlog::verify_inclusion(hasher, hasher.leaf(found.entry), proof->index, checkpoint->size, proof->path,
                               checkpoint->root)) {
@@ -132,10 +131,6 @@ std::optional<std::string> difference(const std::string& line, const Json& item,
   return std::nullopt;
 }
 
-std::string counted(std::int64_t count, const char* one, const char* many) {
-  return std::to_string(count) + " " + (count == 1 ? one : many);
-}
-
 }  // namespace
 
 tl::expected<RawPage, std::string> read_page(const std::string& body) {
@@ -176,8 +171,8 @@ std::string last_line(std::int64_t events, std::int64_t proven) {
   return Json{{"export", {{"events", events}, {"proven", proven}}}}.dump();
 }
 
-Verifier::Verifier(const tlog::NoteKey& key, std::span<const tlog::NoteKey> witnesses)
-    : key_(key), witnesses_(witnesses) {
+Verifier::Verifier(const tlog::NoteKey& key, std::span<const tlog::NoteKey> witnesses, std::string workspace)
+    : key_(key), witnesses_(witnesses), log_(key, std::move(workspace)) {
   for (const tlog::NoteKey& witness : witnesses_)
     verdict_.witnesses.push_back({.witness = witness.name(), .events = 0, .last = {}});
 }
@@ -192,11 +187,11 @@ void Verifier::count_cosigned() {
 }
 
 tl::expected<std::string, std::string> Verifier::proof(std::string_view text) {
-  auto found = logged(key_, text);
+  auto found = logged(log_, text);
   if (!found) return tl::unexpected(found.error());
   cosigned_.clear();
   for (const tlog::NoteKey& witness : witnesses_) {
-    const auto verified = witness.verify(found->checkpoint);
+    const auto verified = witness.verify(found->note);
     cosigned_.push_back(verified ? verified->at : std::nullopt);
   }
   if (found->head.empty()) {
@@ -204,7 +199,9 @@ tl::expected<std::string, std::string> Verifier::proof(std::string_view text) {
         std::string("the log has the entry, but what it is of was not shown: the proof was asked for "
                     "without the scope read or, of a sensitive event, sensitive"));
   }
-  verdict_.size = std::max(verdict_.size, found->size);
+  verdict_.size = std::max(verdict_.size, found->checkpoint.size);
+  index_ = found->index;
+  shown_ = {found->checkpoint.size, found->checkpoint.root};
   return std::move(found->head);
 }
 
@@ -223,7 +220,11 @@ void Verifier::event(const std::string& line, const Json& item) {
   const Json members = Json::parse(*head, nullptr, false);
   if (!members.is_object()) return note(verdict_.wrong, "what was logged is no item");
   if (auto why = difference(line, item, members)) return note(verdict_.wrong, std::move(*why));
+  const auto before = roots_.insert(shown_).first;
+  if (before->second != shown_.second)
+    return note(verdict_.wrong, "the log's key has signed another log of as many entries");
   ++verdict_.proven;
+  indices_.push_back(index_);
   count_cosigned();
   verdict_.erased += is_erased(item, members) ? 1 : 0;
 }
@@ -238,12 +239,52 @@ void Verifier::line(std::string_view given) {
       verdict_.incomplete = "line " + std::to_string(lines_) + " is no JSON object";
   } else if (item.size() == 1 && item.contains("export")) {
     last_ = std::move(item);
+  } else if (item.size() == 1 && item.contains("anchor")) {
+    anchor_ = std::move(item["anchor"]);
   } else {
     event(text, item);
   }
 }
 
-Verdict Verifier::verdict() && {
+tl::expected<Anchored, std::string> Verifier::judge_anchor() const {
+  const auto refuse = [](const std::string& why) { return tl::unexpected(why); };
+  const auto anchor = read_anchor(*anchor_);
+  if (!anchor) return refuse(anchor.error());
+  Verifier database(key_, witnesses_);
+  database.line(anchor->event);
+  ProofVerdict found = std::move(database).verdict();
+  if (found.proven != 1)
+    return refuse("its event is not proven: " +
+                  (found.findings.empty() ? "it is none" : found.findings.front().why));
+  const Json item = Json::parse(anchor->event, nullptr, false);
+  // What somebody has sent has the address that it came from.
+  if (json::text_at(item, "/event_type") != kAnchored || !json::member(item, "received_from").is_null())
+    return refuse("its event is none by which a pod tells where logs are");
+  const auto then = anchored_in(item, log_.key().name());
+  if (!then) return refuse("its event has nothing of this log");
+  Roots roots = roots_;
+  const auto at = roots.insert(*then).first;
+  if (at->second != then->second)
+    return refuse("it has another log of as many entries as one that proves these events");
+  if (!continues(roots, anchor->steps))
+    return refuse("it does not show that the log that it has and those that prove these events are one");
+  Anchored anchored{.event_id = json::text_at(item, "/event_id"),
+                    .at = json::text_at(item, "/received_at"),
+                    .size = then->first};
+  anchored.events = std::ranges::count_if(indices_, [&](std::uint64_t index) { return index < then->first; });
+  anchored.witnesses = std::move(found.witnesses);
+  return anchored;
+}
+
+ProofVerdict Verifier::verdict() && {
+  verdict_.origin = log_.origin();
+  if (log_.is_of_workspace()) verdict_.database = key_.name();
+  verdict_.has_anchor = anchor_.has_value();
+  if (anchor_ && log_.is_of_workspace() && verdict_.proven > 0) {
+    auto anchored = judge_anchor();
+    if (!anchored) verdict_.wrong_anchor = anchored.error();
+    if (anchored) verdict_.anchored = *std::move(anchored);
+  }
   if (!verdict_.incomplete.empty()) return std::move(verdict_);
   if (!last_) {
     verdict_.incomplete = "its last line is missing: it was cut off, or made without --proofs";
@@ -253,64 +294,6 @@ Verdict Verifier::verdict() && {
                           " events: lines were added or taken away";
   }
   return std::move(verdict_);
-}
-
-std::string report(const std::vector<Cosigned>& witnesses, std::int64_t proven) {
-  std::string text;
-  for (const Cosigned& witness : witnesses) {
-    if (witness.events == 0) {
-      text += "Not cosigned by " + witness.witness + ": others may have been shown another log.\n";
-      continue;
-    }
-    text += "Cosigned: " + std::to_string(witness.events) + " of " + std::to_string(proven) +
-            " are in a checkpoint that " + witness.witness + " has cosigned (last at " +
-            runtime::format_seconds(*witness.last) +
-            "), which cosigns no log that does not continue what it has cosigned before.\n";
-  }
-  return text;
-}
-
-std::string report(const Verdict& verdict, const std::string& origin, const Paint& paint) {
-  std::string text =
-      paint(verdict.good() ? Color::kGood : Color::kBad,
-            counted(verdict.events, "event", "events") + ": " + std::to_string(verdict.proven) + " proven, " +
-                std::to_string(verdict.unproven) + " without a proof, " + std::to_string(verdict.wrong) +
-                " WRONG") +
-      "\n";
-  for (const Finding& finding : verdict.findings) {
-    text += "  line " + std::to_string(finding.line) + ": " +
-            (finding.event_id.empty() ? "" : "event " + finding.event_id + ": ") + finding.why + "\n";
-  }
-  const auto more = verdict.unproven + verdict.wrong - static_cast<std::int64_t>(verdict.findings.size());
-  if (more > 0) text += "  and " + std::to_string(more) + " more\n";
-  if (!verdict.incomplete.empty()) text += "The export is not whole: " + verdict.incomplete + ".\n";
-  if (verdict.proven > 0) {
-    text += "Proven: the log " + origin + " has these events just as they are shown (checkpoint of " +
-            counted(static_cast<std::int64_t>(verdict.size), "entry", "entries") + ", signed by its key).\n";
-    text += report(verdict.witnesses, verdict.proven);
-  }
-  if (verdict.erased > 0) {
-    text += "Erased: what " + std::to_string(verdict.erased) + " of these events" +
-            " held is gone; all else of them is as it was logged.\n";
-  }
-  return text +
-         "Not proven: that these are all events of the log, and what a client says of itself (actor_id, "
-         "event_timestamp).\n";
-}
-
-Json to_json(const Verdict& verdict, const std::string& origin) {
-  Json findings = Json::array();
-  for (const Finding& finding : verdict.findings)
-    findings.push_back({{"line", finding.line}, {"event_id", finding.event_id}, {"why", finding.why}});
-  Json witnesses = Json::array();
-  for (const Cosigned& witness : verdict.witnesses) {
-    witnesses.push_back({{"witness", witness.witness}, {"events", witness.events}});
-    if (witness.last) witnesses.back()["last"] = runtime::format_seconds(*witness.last);
-  }
-  return {{"origin", origin},         {"witnesses", std::move(witnesses)}, {"events", verdict.events},
-          {"proven", verdict.proven}, {"erased", verdict.erased},          {"unproven", verdict.unproven},
-          {"wrong", verdict.wrong},   {"findings", std::move(findings)},   {"incomplete", verdict.incomplete},
-          {"size", verdict.size}};
 }
 
 }  // namespace storagepool::cli

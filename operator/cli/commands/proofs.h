@@ -8,8 +8,12 @@
 #include <span>
 #include <string>
 #include <string_view>
+#include <utility>
 #include <vector>
 
+#include "operator/cli/commands/anchor.h"
+#include "operator/cli/commands/trusted_log.h"
+#include "operator/cli/commands/proof_verdict.h"
 #include "operator/cli/output/output.h"
 #include "pool/common/tlog/note_key.h"
 
@@ -30,45 +34,16 @@ std::string proven_line(std::string item, const std::string& proof);
 // The last one, by whose absence an export is known to be cut off.
 std::string last_line(std::int64_t events, std::int64_t proven);
 
-inline constexpr std::size_t kMostFindings = 1000;
-
-struct Finding {
-  std::int64_t line = 0;  // from 1
-  std::string event_id{};
-  std::string why{};
-};
-
-// How far a witness goes along with it.
-struct Cosigned {
-  std::string witness{};                           // its key's name
-  std::int64_t events = 0;                         // proven ones, in a checkpoint that it has cosigned
-  std::optional<std::chrono::sys_seconds> last{};  // of these checkpoints, by its clock
-};
-
-// What was found out about an export.
-struct Verdict {
-  std::int64_t events = 0;
-  std::int64_t proven = 0;
-  std::int64_t erased = 0;            // of these, without what they held: somebody has erased it
-  std::int64_t unproven = 0;          // no proof is there
-  std::int64_t wrong = 0;             // what is there is not what was logged, or proves nothing
-  std::vector<Finding> findings{};    // of those that are not proven, the first kMostFindings
-  std::string incomplete{};           // why the export is not whole; empty: it is
-  std::uint64_t size = 0;             // of the greatest checkpoint that vouched for one
-  std::vector<Cosigned> witnesses{};  // in their order
-
-  bool good() const { return proven == events && events > 0 && incomplete.empty(); }
-};
-
 // Takes an export's lines one after the other, or a proof alone, as its route answers it.
 class Verifier {
  public:
-  // The key verifies the log's checkpoints, whose origin is its name; the others cosignatures of them. Both
-  // must outlive this.
-  explicit Verifier(const tlog::NoteKey& key, std::span<const tlog::NoteKey> witnesses = {});
+  // The key is that of a database's own log, the others of who cosigns it; they must outlive this. With a
+  // workspace, the proofs are of its log.
+  explicit Verifier(const tlog::NoteKey& key, std::span<const tlog::NoteKey> witnesses = {},
+                    std::string workspace = {});
 
   void line(std::string_view line);
-  Verdict verdict() &&;  // after the last
+  ProofVerdict verdict() &&;  // after the last
   // The proven item, as JSON; or why the text proves nothing.
   tl::expected<std::string, std::string> proof(std::string_view text);
   // What was proven last counts for the witnesses.
@@ -76,19 +51,20 @@ class Verifier {
 
  private:
   void event(const std::string& line, const Json& item);
+  tl::expected<Anchored, std::string> judge_anchor() const;
 
   const tlog::NoteKey& key_;
   std::span<const tlog::NoteKey> witnesses_;
+  TrustedLog log_;
+  std::optional<Json> anchor_;
+  std::uint64_t index_ = 0;                       // of what was proven last
+  std::pair<std::uint64_t, tlog::Hash> shown_{};  // size and root of the checkpoint that proves it
+  std::vector<std::uint64_t> indices_;            // of what the export proves
+  Roots roots_;                                   // of the checkpoints that prove it
   std::vector<std::optional<std::chrono::sys_seconds>> cosigned_;  // of the last proof, by each of them
-  Verdict verdict_;
+  ProofVerdict verdict_;
   std::int64_t lines_ = 0;
   std::optional<Json> last_;
 };
-
-// In words: what is proven, and what is not.
-std::string report(const Verdict& verdict, const std::string& origin, const Paint& paint);
-// What the witnesses say, a line for each.
-std::string report(const std::vector<Cosigned>& witnesses, std::int64_t proven);
-Json to_json(const Verdict& verdict, const std::string& origin);
 
 }  // namespace storagepool::cli

@@ -20,6 +20,7 @@ constexpr std::size_t kMostLineBytes = std::size_t{40} << 20;  // the longest ex
 struct Trust {
   std::string file;
   std::string key;
+  std::string workspace;
   std::vector<std::string> witnesses;
 };
 
@@ -38,14 +39,14 @@ int verify_proof(Context& context, Verifier& verifier, std::istream& in) {
   return kGood;
 }
 
-int verify_export(Context& context, const tlog::NoteKey& key, const std::string& text) {
-  const auto exported = verify_signed_export(key, text);
+int verify_export(Context& context, TrustedLog log, const std::string& text) {
+  const auto exported = verify_signed_export(log, text);
   if (!exported) {
     context.err() << "not proven: " << exported.error() << "\n";
     return kBad;
   }
-  context.out() << formatted(context.options.format, to_json(*exported, key.name()),
-                             report(*exported, key.name()));
+  context.out() << formatted(context.options.format, to_json(*exported, log.origin()),
+                             report(*exported, log.origin()));
   return kGood;
 }
 
@@ -65,14 +66,15 @@ int verify(Context& context, const Trust& trust) {
   if (trust.file != "-") file.open(trust.file, std::ios::binary);
   std::istream& in = trust.file == "-" ? std::cin : file;
   if (!in) return context.fail({FailureKind::kUnreadable, trust.file + ": cannot be read"});
-  Verifier verifier(*key, witnesses);
+  Verifier verifier(*key, witnesses, trust.workspace);
   if (in.peek() != '{') return verify_proof(context, verifier, in);
   const Progress progress(context.err(), context.around.err_is_terminal, "verifying");
   std::vector<char> line(kMostLineBytes);
   for (bool first = true; in.getline(line.data(), static_cast<std::streamsize>(line.size())); first = false) {
     const auto read = static_cast<std::size_t>(in.gcount());  // with the line's end, if it has one
     const std::string_view text(line.data(), in.eof() ? read : read - 1);
-    if (first && is_signed_export(text)) return verify_export(context, *key, std::string(text));
+    if (first && is_signed_export(text))
+      return verify_export(context, TrustedLog(*key, trust.workspace), std::string(text));
     verifier.line(text);
   }
   if (!in.eof()) {
@@ -80,9 +82,8 @@ int verify(Context& context, const Trust& trust) {
                                                        ": cannot be read, or has a line of more than " +
                                                        std::to_string(kMostLineBytes) + " bytes"});
   }
-  const Verdict verdict = std::move(verifier).verdict();
-  context.out() << formatted(context.options.format, to_json(verdict, key->name()),
-                             report(verdict, key->name(), context.paint()));
+  const ProofVerdict verdict = std::move(verifier).verdict();
+  context.out() << formatted(context.options.format, to_json(verdict), report(verdict, context.paint()));
   return verdict.good() ? kGood : kBad;
 }
 
@@ -97,6 +98,8 @@ void add_events_verify(CLI::App& events, Actions& actions) {
   verifying.add_option("FILE", trust->file, "The export, or the proof; -: standard input")->required();
   verifying.add_option("--key", trust->key, "The log's key, got by a way that you trust (`events key`)")
       ->required();
+  verifying.add_option("--workspace", trust->workspace,
+                       "The file is of this workspace, and the key that of the database's own log");
   verifying
       .add_option("--witness", trust->witnesses,
                   "The key of a witness, got by a way that you trust: says whether it has cosigned the "

@@ -7,11 +7,10 @@
 
 #include "operator/cli/commands/command.h"
 #include "operator/cli/testing/recorded.h"
+#include "operator/cli/testing/small_log.h"
 #include "pool/common/encoding/sha256.h"
 #include "pool/common/runtime/testing/temporary_folder.h"
-#include "pool/common/tlog/checkpoint.h"
 #include "pool/common/tlog/inclusion_proof.h"
-#include "pool/common/tlog/testing/kept_tree.h"
 
 namespace storagepool::cli {
 namespace {
@@ -21,87 +20,16 @@ using ::testing::IsEmpty;
 using ::testing::Not;
 using namespace testing;
 
-constexpr const char* kOrigin = "storagepool.dev/team/audit";
-
-// A log of some events, and what its API answers of them.
-class SmallLog {
- public:
-  SmallLog()
-      : key_(*tlog::NoteKey::of_seed(tlog::KeyKind::kLog, kOrigin, std::string(tlog::kSeedBytes, 's'))) {}
-
-  // An event with this event_data; returns its number.
-  std::size_t add(const std::string& data, Json more = Json::object()) {
-    Json head{{"event_id", "id-" + std::to_string(items_.size())},
-              {"event_action", "create"},
-              {"event_data_sha256", encoding::sha256_hex(data)},
-              {"retention_days", 30}};
-    Json item = head;
-    item.erase("event_data_sha256");
-    item["event_date"] = "2026-01-31";
-    item["actor_id"] = nullptr;
-    for (const auto& [name, value] : more.items()) {
-      if (name == "salt") {
-        head[name] = value;
-      } else if (name == "error_message") {
-        item[name] = value;
-        head["error_message_sha256"] = encoding::sha256_hex(value.get<std::string>());
-      } else {
-        head[name] = item[name] = value;
-      }
-    }
-    std::string text = item.dump();
-    text.insert(text.size() - 1, ",\"event_data\":" + data);
-    items_.push_back(text);
-    heads_.push_back(head.dump());
-    const auto digest = encoding::sha256(heads_.back());
-    entries_.push_back(std::string(35, 'e') + std::string(digest.begin(), digest.end()));
-    tree_.append(entries_.back());
-    return items_.size() - 1;
-  }
-  const std::string& item(std::size_t event) const { return items_.at(event); }
-  std::string proof(std::size_t event, bool shows_head = true, const std::string& origin = kOrigin) {
-    const tlog::Checkpoint checkpoint{.origin = origin, .size = entries_.size(), .root = tree_.root()};
-    tlog::Note note{.text = checkpoint.write()};
-    note.signatures.push_back(key_.sign(note.text, {}));
-    return tlog::InclusionProof{.extra = entries_.at(event) + (shows_head ? heads_.at(event) : ""),
-                                .index = event,
-                                .path = tree_.prove(tlog::inclusion_plan(event, entries_.size())),
-                                .checkpoint = note}
-        .write();
-  }
-  std::string line(std::size_t event) { return proven_line(items_.at(event), proof(event)); }
-  // The same, its checkpoint cosigned then.
-  std::string cosigned_proof(std::size_t event, const tlog::NoteKey& witness, std::chrono::sys_seconds at) {
-    auto proof = tlog::InclusionProof::read(this->proof(event)).value();
-    proof.checkpoint.signatures.push_back(witness.sign(proof.checkpoint.text, at));
-    return proof.write();
-  }
-  const tlog::NoteKey& key() const { return key_; }
-
- private:
-  tlog::NoteKey key_;
-  std::vector<std::string> items_;
-  std::vector<std::string> heads_;
-  std::vector<std::string> entries_;
-  tlog::testing::KeptTree tree_;
-};
-
-Verdict verdict_on(const tlog::NoteKey& key, const std::vector<std::string>& lines) {
+ProofVerdict verdict_on(const tlog::NoteKey& key, const std::vector<std::string>& lines) {
   Verifier verifier(key);
   for (const std::string& line : lines) verifier.line(line);
   return std::move(verifier).verdict();
 }
 
 std::string wrong_with(SmallLog& log, const std::string& line) {
-  const Verdict verdict = verdict_on(log.key(), {line, last_line(1, 1)});
+  const ProofVerdict verdict = verdict_on(log.key(), {line, last_line(1, 1)});
   EXPECT_EQ(verdict.proven, 0) << line;
   return verdict.wrong == 1 ? verdict.findings.at(0).why : "";
-}
-
-std::string replaced(std::string text, const std::string& what, const std::string& by) {
-  const auto at = text.find(what);
-  EXPECT_NE(at, std::string::npos) << what;
-  return text.replace(at, what.size(), by);
 }
 
 TEST(Proofs, ShowThatEventsAreAsTheyWereLogged) {
@@ -109,12 +37,13 @@ TEST(Proofs, ShowThatEventsAreAsTheyWereLogged) {
   log.add(R"({"big":123456789012345678901234567890,"e":1.0e5,"text":"\u0041"})");
   log.add("{}", {{"error_message", "no \"disk\""}, {"is_sensitive", true}, {"salt", "00ff"}});
   log.add("{\"a\":[1,2]}");
-  const Verdict verdict = verdict_on(log.key(), {log.line(0), log.line(1), log.line(2), last_line(3, 3)});
-  EXPECT_TRUE(verdict.good()) << report(verdict, kOrigin, Paint(false));
+  const ProofVerdict verdict =
+      verdict_on(log.key(), {log.line(0), log.line(1), log.line(2), last_line(3, 3)});
+  EXPECT_TRUE(verdict.good()) << report(verdict, Paint(false));
   EXPECT_EQ(verdict.proven, 3);
   EXPECT_EQ(verdict.size, 3u);
   EXPECT_THAT(
-      report(verdict, kOrigin, Paint(false)),
+      report(verdict, Paint(false)),
       ::testing::AllOf(HasSubstr("3 events: 3 proven, 0 without a proof, 0 WRONG"),
                        HasSubstr("checkpoint of 3 entries"), HasSubstr("Not proven: that these are all")));
 }
@@ -149,11 +78,10 @@ TEST(Proofs, ShowWhatIsErasedAndThatAllElseIsAsItWasLogged) {
                               encoding::sha256_hex("x") + "\"}";
   const std::string kept = replaced(log.line(0), "\"error_message\":\"x\"", "\"error_message\":null");
   const std::string line = replaced(kept, "{\"a\":1}", digests);
-  const Verdict verdict = verdict_on(log.key(), {line, last_line(1, 1)});
-  EXPECT_TRUE(verdict.good()) << report(verdict, kOrigin, Paint(false));
+  const ProofVerdict verdict = verdict_on(log.key(), {line, last_line(1, 1)});
+  EXPECT_TRUE(verdict.good()) << report(verdict, Paint(false));
   EXPECT_EQ(verdict.erased, 1);
-  EXPECT_THAT(report(verdict, kOrigin, Paint(false)),
-              HasSubstr("Erased: what 1 of these events held is gone"));
+  EXPECT_THAT(report(verdict, Paint(false)), HasSubstr("Erased: what 1 of these events held is gone"));
   for (const auto& [what, by] :
        {std::pair<std::string, std::string>{"{\"erased\":true", "{\"n\":1,\"erased\":true"},
         {"\"error_message\":null", "\"error_message\":\"y\""},
@@ -195,7 +123,7 @@ TEST(Proofs, TellWhenLinesAreMissing) {
               HasSubstr("tells of 2 events"));
   EXPECT_THAT(verdict_on(log.key(), {log.line(0), "no json", last_line(1, 1)}).incomplete,
               HasSubstr("line 2"));
-  const Verdict without = verdict_on(log.key(), {log.line(0), log.item(1), last_line(2, 1)});
+  const ProofVerdict without = verdict_on(log.key(), {log.line(0), log.item(1), last_line(2, 1)});
   EXPECT_FALSE(without.good());
   EXPECT_EQ(without.unproven, 1);
   EXPECT_EQ(without.findings.at(0).line, 2);
@@ -207,9 +135,9 @@ TEST(Proofs, EverythingIsCountedAndTheFirstAreNamed) {
   log.add("{}");
   Verifier verifier(log.key());
   for (std::size_t i = 0; i < kMostFindings + 5; ++i) verifier.line(log.item(0));
-  const Verdict verdict = std::move(verifier).verdict();
+  const ProofVerdict verdict = std::move(verifier).verdict();
   EXPECT_EQ(verdict.unproven, static_cast<std::int64_t>(kMostFindings) + 5);
-  EXPECT_THAT(report(verdict, kOrigin, Paint(false)), HasSubstr("  and 5 more\n"));
+  EXPECT_THAT(report(verdict, Paint(false)), HasSubstr("  and 5 more\n"));
 }
 
 TEST(Proofs, PagesKeepWhatTheServerWrote) {
@@ -290,6 +218,18 @@ TEST_F(VerifyEventsCommand, SaysWhetherAWitnessHasCosigned) {
   const std::string changed = replaced(content, "\"a\":1", "\"a\":3");
   EXPECT_THAT(verify(changed, both).out, HasSubstr("Not cosigned by witness.example/a"))
       << "what is not proven does not count";
+}
+
+TEST_F(VerifyEventsCommand, JudgesWhatIsOfAWorkspace) {
+  SmallLog there("storagepool.dev/team/audit/ws/team-a/1a2b");
+  there.add("{\"a\":1}");
+  const std::string good = there.line(0) + "\n" + last_line(1, 1) + "\n";
+  const Said said = verify(good, {"--workspace", "team-a"});
+  EXPECT_EQ(said.exit_code, kGood) << said.err;
+  EXPECT_THAT(said.out, HasSubstr("Proven: the log storagepool.dev/team/audit/ws/team-a/1a2b"));
+  EXPECT_EQ(verify(there.proof(0), {"--workspace", "team-a"}).exit_code, kGood);
+  EXPECT_EQ(verify(good, {"--workspace", "team-b"}).exit_code, kBad);
+  EXPECT_EQ(verify(good).exit_code, kBad) << "of another log than the key";
 }
 
 TEST_F(VerifyEventsCommand, RefusesWhatIsNoKeyOfAWitness) {

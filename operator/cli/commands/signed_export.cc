@@ -43,13 +43,20 @@ bool is_signed_export(std::string_view text) {
   return text.starts_with(kBeginning);
 }
 
-tl::expected<SignedExport, std::string> verify_signed_export(const tlog::NoteKey& key,
-                                                             const std::string& text) {
+tl::expected<SignedExport, std::string> verify_signed_export(TrustedLog& log, const std::string& text) {
   const auto refuse = [](const char* why) { return tl::unexpected(std::string(why)); };
   const Json whole = Json::parse(text, nullptr, false);
   const Raw raw = raw_of(text);
   if (!whole.is_object() || raw.events.empty())
     return refuse("it is no whole export: it was cut off, or is none");
+  // Of a workspace it says whose log it is.
+  if (log.is_of_workspace()) {
+    const auto note = tlog::Note::read(json::text_at(whole, "/checkpoint"));
+    if (!note) return refuse("its checkpoint cannot be read");
+    const auto checkpoint = log.checkpoint(*note);
+    if (!checkpoint) return tl::unexpected(checkpoint.error());
+  }
+  const tlog::NoteKey& key = log.key();
   const Json& metadata = json::member(whole, "export_metadata");
   const auto signature = encoding::decode_base64(json::text_at(metadata, "/signature"));
   if (!signature) return refuse("its signature cannot be read");

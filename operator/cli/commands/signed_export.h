@@ -5,8 +5,8 @@
 #include <cstdint>
 #include <string>
 
+#include "operator/cli/commands/trusted_log.h"
 #include "operator/cli/output/output.h"
-#include "pool/common/tlog/note_key.h"
 
 namespace storagepool::cli {
 
@@ -18,9 +18,8 @@ struct SignedExport {
 
 // Whether the text is one, as far as its beginning tells.
 bool is_signed_export(std::string_view text);
-// What the key has signed; or why the text is not that.
-tl::expected<SignedExport, std::string> verify_signed_export(const tlog::NoteKey& key,
-                                                             const std::string& text);
+// What the log's key has signed; or why the text is not that.
+tl::expected<SignedExport, std::string> verify_signed_export(TrustedLog& log, const std::string& text);
 
 // In words: what is proven, and what is not.
 std::string report(const SignedExport& exported, const std::string& origin);

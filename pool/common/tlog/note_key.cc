@@ -90,6 +90,10 @@ tl::expected<NoteKey, std::string> NoteKey::read(std::string_view text) {
   return key;
 }
 
+tl::expected<NoteKey, std::string> NoteKey::renamed(std::string_view name) const {
+  return of_public(kind_, name, public_key_);
+}
+
 std::string NoteKey::text_of(const std::string& bytes) const {
   return name_ + "+" + id_text(id_) + "+" + encoding::encode_base64(static_cast<char>(kind_) + bytes);
 }

@@ -38,6 +38,9 @@ class NoteKey {
   // Either text. The error never shows it.
   static tl::expected<NoteKey, std::string> read(std::string_view text);
 
+  // The public key, under another name.
+  tl::expected<NoteKey, std::string> renamed(std::string_view name) const;
+
   const std::string& name() const { return name_; }
   KeyKind kind() const { return kind_; }
   std::uint32_t id() const { return id_; }
