@@ -35,15 +35,12 @@ asio::awaitable<Driver::Answer> Driver::acquire(std::shared_ptr<Driver> self, st
     Core& core = self->core_;
     // Read before the mutex was free, and the core wants time not to go back.
     const TimePoint now = std::max(read, core.now());
-    if (const ConnectionId id = core.acquire_idle(now, database, deadline, kTrusted); id != 0) {
-      postgres::Session& session = self->ready(id);
+    ConnectionId at_once = core.acquire_idle(now, database, deadline, kTrusted);
+    if (at_once == 0) at_once = self->take_kept(now, database, deadline);
+    if (at_once != 0) {
+      postgres::Session& session = self->ready(at_once);
       lock.unlock();
-      co_return Lease(std::move(self), &session, id);
-    }
-    if (const ConnectionId id = self->take_kept(now, database, deadline); id != 0) {
-      postgres::Session& session = self->ready(id);
-      lock.unlock();
-      co_return Lease(std::move(self), &session, id);
+      co_return Lease(std::move(self), &session, at_once);
     }
     self->remove_dead_candidates(now, database);
     const WaiterId id = core.acquire(now, database, deadline);
