@@ -65,10 +65,14 @@ class Reader::Session {
         gone_(std::move(gone)) {}
 
   awaitable<tl::expected<postgres::Result, tables::StoreError>> run(Statement statement);
+  // Before the first statement by `run`, and after one whose connection was lost.
+  awaitable<tl::expected<void, tables::StoreError>> acquire();
+  // REQUIRES: it is acquired.
+  Leased take() {
+    return {std::move(*place_), std::move(*lease_)};  // NOLINT(bugprone-unchecked-optional-access): acquired
+  }
 
  private:
-  awaitable<tl::expected<void, tables::StoreError>> acquire();
-
   engine::Engine& engine_;
   ReadPlaces& places_;
   const std::string& database_;
@@ -126,16 +130,10 @@ awaitable<tl::expected<std::optional<event::Event>, tables::StoreError>> Reader:
 
 awaitable<tl::expected<Reader::Leased, tables::StoreError>> Reader::lease(std::string database,
                                                                           Deadline deadline, Gone gone) {
-  const settings::Settings settings = engine_.in_force();
-  const Deadline asked = runtime::steady_now();
-  const Deadline until = std::min(deadline, asked + settings.acquire_timeout);
-  auto place = co_await places_->enter(database, settings, until);
-  if (!place) co_return tl::unexpected(tables::to_store_error(place.error()));
-  if (has_gone(gone, asked)) co_return tl::unexpected(nobody_waits());
-  auto connection = co_await engine_.acquire(database, until);
-  if (!connection) co_return tl::unexpected(tables::to_store_error(connection.error()));
-  if (has_gone(gone, asked)) co_return tl::unexpected(nobody_waits());
-  co_return Leased{std::move(*place), std::move(*connection)};
+  Session session(*this, database, deadline, std::move(gone));
+  auto acquired = co_await session.acquire();
+  if (!acquired) co_return tl::unexpected(std::move(acquired.error()));
+  co_return session.take();
 }
 
 awaitable<tl::expected<std::optional<event::Event>, tables::StoreError>> Reader::get(std::string database,
