@@ -1,14 +1,12 @@
-// A database that is restored where transaction ids are lower or higher than those it was dumped with.
-#include <filesystem>
+// A database that is restored where transaction ids are lower or higher than those it was dumped with, as if:
+// carried_pgtest.cc does it.
 #include <string>
 #include <vector>
 
 #include <gmock/gmock.h>
 #include <gtest/gtest.h>
 
-#include "pool/common/runtime/testing/temporary_folder.h"
 #include "pool/evidence/sealing/testing/log_database.h"
-#include "pool/postgres/testing/process.h"
 
 namespace storagepool::evidence {
 namespace {
@@ -73,44 +71,6 @@ INSTANTIATE_TEST_SUITE_P(Ids, RestoredTest, ::testing::Values(-300, 0, 1'000'000
                          [](const auto& by) {
                            return (by.param < 0 ? "Minus" : "Plus") + std::to_string(std::abs(by.param));
                          });
-
-// The real thing, where a pg_dump is there that knows the server: Debian's client programs have one.
-TEST_F(IncarnationTest, ADumpIsSealedOnWhereItIsRestored) {
-  namespace fs = std::filesystem;
-  const runtime::testing::TemporaryFolder folder;
-  const fs::path log_file = folder.path() / "log";
-  const auto with = [&](std::vector<std::string> program, const postgres::testing::Server& server) {
-    const auto options = server.connect_options();
-    for (const std::string& one :
-         {"--host=" + options.host, "--port=" + std::to_string(options.port), "--username=" + options.user})
-      program.push_back(one);
-    program.push_back("audit");
-    postgres::testing::run_program(program, log_file);
-  };
-  const postgres::testing::Server other;
-  if (value("SHOW server_version_num") >= "160000")
-    GTEST_SKIP() << "the machine's pg_dump is of PostgreSQL 15";
-  for (int i = 1; i <= 3; ++i) commit(i, static_cast<std::uint64_t>(i));
-  seal();
-  commit(4, 4);
-  const std::string file = (folder.path() / "dump").string();
-  with({"pg_dump", "--no-owner", "--file=" + file}, *server_);
-  with({"psql", "--quiet", "--set=ON_ERROR_STOP=1", "--file=" + file}, other);
-  auto there = must(postgres::testing::run(
-      context_, postgres::connect(context_.get_executor(), other.connect_options(), deadline())));
-  execute(*there, insert_batch(5, 5));
-  SealingResult result;
-  std::vector<Kind> alarms;
-  do {
-    result = must(try_seal(*there));
-    for (const Kind kind : kinds_of(result)) alarms.push_back(kind);
-  } while (result.again);
-  EXPECT_THAT(alarms, ElementsAre(Kind::kNewIncarnation));
-  EXPECT_EQ(result.size, 5U);
-  EXPECT_THAT(
-      other.superuser("SELECT array_to_string(batches, ' ') FROM audit_seals ORDER BY first_seq", "audit"),
-      ElementsAre("1 2 3", "4", "5"));
-}
 
 TEST_F(IncarnationTest, TheStateOfARewrittenTableIsThatOfBefore) {
   commit(1, 1);

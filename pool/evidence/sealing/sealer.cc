@@ -37,6 +37,11 @@ postgres::Error error_of(const std::string& what) {
   return error;
 }
 
+Alarm unseen_seal() {
+  return {.kind = Alarm::Kind::kSealsDisagree,
+          .detail = "audit_seals has a seal that no statement sees: transaction ids were set back"};
+}
+
 bool is_in_the_way(const postgres::Error& error) {
   return error.sqlstate == "55P03" || error.sqlstate == "40P01";
 }
@@ -223,6 +228,10 @@ class Sealer::Pass {
     if (sealed.seal) {
       result_.batches = static_cast<std::int64_t>(sealed.seal->batches.size());
       const auto written = co_await query(kWriteSeal, seal_parameters(sealed));
+      if (!written && written.error().sqlstate == "23505") {
+        result_.alarms.push_back(unseen_seal());
+        co_return co_await end(Did::kRefused);
+      }
       if (!written) co_return tl::unexpected(written.error());
     }
     result_.again = batches.more;

@@ -9,6 +9,8 @@
 
 #include <fcntl.h>
 #include <spawn.h>
+#include <sys/ipc.h>
+#include <sys/shm.h>
 #include <sys/wait.h>
 #include <unistd.h>
 
@@ -101,6 +103,25 @@ std::vector<pid_t> children_of(pid_t parent) {
     if (look_up(name).second == parent) children.push_back(std::stoi(name));
   }
   return children;
+}
+
+// Its lock file names the segment in the seventh line.
+void remove_leftovers(const fs::path& data) {
+  const fs::path lock = data / "postmaster.pid";
+  std::ifstream in(lock);
+  std::string line;
+  for (int i = 0; i < 7; ++i) std::getline(in, line);
+  std::istringstream ids(line);
+  long key = 0;
+  int id = 0;
+  if (ids >> key >> id) shmctl(id, IPC_RMID, nullptr);
+  std::error_code ignored;
+  fs::remove(lock, ignored);
+}
+
+void write_file(const fs::path& file, const std::string& text) {
+  std::ofstream out(file);
+  if (!(out << text << std::flush)) fail("cannot write " + file.string());
 }
 
 }  // namespace storagepool::postgres::testing

@@ -22,6 +22,10 @@ bool exited(pid_t child);  // reaps it
 bool is_gone(pid_t pid);   // of any process: ended, reaped or not
 std::vector<pid_t> children_of(pid_t parent);
 
+// A killed postmaster leaves its lock file and a small System V segment.
+void remove_leftovers(const std::filesystem::path& data);
+
+void write_file(const std::filesystem::path& file, const std::string& text);
 std::string read_tail(const std::filesystem::path& file);
 
 }  // namespace storagepool::postgres::testing

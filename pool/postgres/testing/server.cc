@@ -10,24 +10,23 @@
 #include <filesystem>
 #include <fstream>
 #include <functional>
-#include <sstream>
 #include <stdexcept>
 #include <thread>
 
 #include <fcntl.h>
 #include <pwd.h>
-#include <sys/ipc.h>
-#include <sys/shm.h>
 #include <sys/wait.h>
 #include <unistd.h>
 
 #include <libpq-fe.h>
 
+#include "pool/postgres/testing/binaries.h"
 #include "pool/postgres/testing/certificates.h"
 #include "pool/postgres/testing/cluster.h"
 #include "pool/postgres/testing/port.h"
 #include "pool/postgres/testing/process.h"
 #include "pool/postgres/testing/superuser.h"
+#include "pool/postgres/testing/upgrade.h"
 
 namespace storagepool::postgres::testing {
 namespace {
@@ -55,25 +54,10 @@ if [ -n "$pid" ]; then
 fi
 rm -rf "$1")";
 
-void write_file(const fs::path& file, const std::string& text) {
-  std::ofstream out(file);
-  if (!(out << text << std::flush)) fail("cannot write " + file.string());
-}
-
-fs::path find_binaries() {
-  std::vector<fs::path> candidates;
-  if (const char* path = std::getenv("PATH")) {
-    std::stringstream folders{std::string(path)};
-    for (std::string folder; std::getline(folders, folder, ':');) candidates.emplace_back(folder);
-  }
-  std::error_code ignored;
-  for (const auto& version : fs::directory_iterator("/usr/lib/postgresql", ignored)) {
-    candidates.push_back(version.path() / "bin");
-  }
-  for (const auto& folder : candidates) {
-    if (fs::exists(folder / "initdb", ignored) && fs::exists(folder / "postgres", ignored)) return folder;
-  }
-  fail("no initdb and postgres in PATH or /usr/lib/postgresql/*/bin");
+fs::path find_server() {
+  fs::path found = find_binaries("initdb");
+  if (found.empty()) fail("no initdb and postgres in PATH or /usr/lib/postgresql/*/bin");
+  return found;
 }
 
 // A copy of files that change meanwhile, some of which vanish; none is of use without the control file.
@@ -95,17 +79,15 @@ struct Server::Impl {
   pid_t postmaster = -1;
   bool paused = false;
 
-  Impl(const ServerOptions& given, const Impl* primary) : options(given), binaries(find_binaries()) {
+  // `get_data` has it serve.
+  Impl(const ServerOptions& given, fs::path programs, const std::function<void(Impl&)>& get_data)
+      : options(given), binaries(std::move(programs)) {
     make_root();
     try {
       held = hold_port();
       if (options.tls) make_certificates(root, log());
       give_to_postgres();
-      if (primary != nullptr) {
-        follow(*primary);
-      } else {
-        initialize();
-      }
+      get_data(*this);
     } catch (...) {
       clean_up();
       throw;
@@ -144,17 +126,20 @@ struct Server::Impl {
     return all;
   }
 
-  void initialize() {
+  void make_data() const {
     make_cluster(cluster_cache(), cluster_key(), data(), log(), [&] {
-      std::vector<std::string> command = {(binaries / "initdb").string(), "--pgdata=" + data().string()};
-      const auto more = initdb_options();
-      command.insert(command.end(), more.begin(), more.end());
+      auto command = initdb_options();
+      command.insert(command.begin(), {(binaries / "initdb").string(), "--pgdata=" + data().string()});
       run_program(with_user(command), log());
     });
     configure();
     write_file(data() / "pg_hba.conf",
                std::string("local all,replication postgres trust\nhost all all 127.0.0.1/32 ") +
                    (options.require_password ? "scram-sha-256" : "trust") + "\n");
+  }
+
+  void initialize() {
+    make_data();
     start();
     superuser("CREATE ROLE app LOGIN PASSWORD 'app-secret'", "postgres");
     superuser("CREATE DATABASE audit OWNER app TEMPLATE template0 ENCODING 'UTF8'", "postgres");
@@ -188,6 +173,19 @@ struct Server::Impl {
     start();
   }
 
+  void take_over(Impl& old) {
+    old.stop();
+    make_data();
+    upgrade_cluster({.old_binaries = old.binaries,
+                     .old_data = old.data(),
+                     .binaries = binaries,
+                     .data = data(),
+                     .folder = root,
+                     .port = held.port,
+                     .as_postgres = as_postgres});
+    start();
+  }
+
   // As pg_basebackup does, which does not come with every version's programs.
   void copy_data(const fs::path& to, const fs::path& copy_log) const {
     Superuser session(root, held.port, "postgres");
@@ -204,9 +202,7 @@ struct Server::Impl {
 
   // Two builds of one version may differ in how they were configured.
   std::string cluster_key() const {
-    const fs::path file = root / "version";
-    run_program({(binaries / "postgres").string(), "--version"}, file);
-    std::string version = read_tail(file);
+    std::string version = version_of(binaries, root / "version");
     std::replace_if(
         version.begin(), version.end(), [](unsigned char c) { return std::isalnum(c) == 0 && c != '.'; },
         '-');
@@ -272,22 +268,7 @@ struct Server::Impl {
         std::this_thread::sleep_for(std::chrono::milliseconds(1));
       }
     }
-    remove_leftovers();
-  }
-
-  // A killed postmaster leaves its lock file and a small System V segment, named in the lock file's seventh
-  // line.
-  void remove_leftovers() {
-    const fs::path lock = data() / "postmaster.pid";
-    std::ifstream in(lock);
-    std::string line;
-    for (int i = 0; i < 7; ++i) std::getline(in, line);
-    std::istringstream ids(line);
-    long key = 0;
-    int id = 0;
-    if (ids >> key >> id) shmctl(id, IPC_RMID, nullptr);
-    std::error_code ignored;
-    fs::remove(lock, ignored);
+    remove_leftovers(data());
   }
 
   void resume() {
@@ -312,7 +293,8 @@ struct Server::Impl {
   }
 };
 
-Server::Server(const ServerOptions& options) : impl_(std::make_unique<Impl>(options, nullptr)) {}
+Server::Server(const ServerOptions& options)
+    : impl_(std::make_unique<Impl>(options, find_server(), [](Impl& impl) { impl.initialize(); })) {}
 Server::Server(std::unique_ptr<Impl> impl) : impl_(std::move(impl)) {}
 Server::~Server() = default;
 
@@ -357,8 +339,29 @@ void Server::resume() {
 }
 
 std::unique_ptr<Server> Server::standby_of(const Server& primary) {
-  return std::unique_ptr<Server>(
-      new Server(std::make_unique<Impl>(primary.impl_->options, primary.impl_.get())));
+  const Impl& other = *primary.impl_;
+  return std::unique_ptr<Server>(new Server(
+      std::make_unique<Impl>(other.options, other.binaries, [&](Impl& impl) { impl.follow(other); })));
+}
+
+std::unique_ptr<Server> Server::upgraded(Server& old) {
+  Impl& other = *old.impl_;
+  const fs::path programs = find_binaries("pg_upgrade");
+  const fs::path scratch = other.root / "version";
+  if (programs.empty() || major_of(programs, scratch) < major_of(other.binaries, scratch)) return nullptr;
+  return std::unique_ptr<Server>(new Server(
+      std::make_unique<Impl>(other.options, programs, [&](Impl& impl) { impl.take_over(other); })));
+}
+
+bool Server::reset_wal(const std::vector<std::string>& options) {
+  const fs::path program = impl_->binaries / "pg_resetwal";
+  if (!fs::exists(program)) return false;
+  impl_->stop();
+  auto command = impl_->with_user({program.string(), "--pgdata=" + impl_->data().string()});
+  command.insert(command.end(), options.begin(), options.end());
+  run_program(command, impl_->log());
+  impl_->start();
+  return true;
 }
 
 void Server::promote() {

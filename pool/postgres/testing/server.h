@@ -25,6 +25,9 @@ class Server {
   explicit Server(const ServerOptions& options = {});
   // A hot standby that streams from `primary`, with its settings.
   static std::unique_ptr<Server> standby_of(const Server& primary);
+  // Of the version that pg_upgrade is there for, with the data of `old`, which is stopped for it. Null: there
+  // is none, or only that of an older version.
+  static std::unique_ptr<Server> upgraded(Server& old);
   ~Server();
   Server(const Server&) = delete;
   Server& operator=(const Server&) = delete;
@@ -45,6 +48,9 @@ class Server {
   void promote();
   // Stopped or killed, it starts as a hot standby of `primary` on the same port, from a copy of its data.
   void follow(const Server& primary);
+  // Stops it, has pg_resetwal write these of its control file, and starts it. False: there is no pg_resetwal
+  // of its version.
+  bool reset_wal(const std::vector<std::string>& options);
   // Runs SQL as the superuser over a separate libpq connection; the first column of every row.
   std::vector<std::string> superuser(const std::string& sql, const std::string& database = "postgres") const;
   // Drops all that a database holds.
