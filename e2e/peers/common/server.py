@@ -33,7 +33,8 @@ def find_program(name: str) -> Path:
 class Server:
     """Running inside its `with` block; afterwards nothing is left of it."""
 
-    def __init__(self) -> None:
+    def __init__(self, tls: bool = False) -> None:
+        self.tls = tls  # for who asks for it
         self.password = secrets.token_hex(16)
         self.superuser_password = secrets.token_hex(16)
         self.owner = "postgres" if os.geteuid() == 0 else pwd.getpwuid(os.geteuid()).pw_name
@@ -95,6 +96,14 @@ class Server:
                 f"listen_addresses = '127.0.0.1'\nport = {self.port}\nunix_socket_directories = '{self.root}'\n"
                 f"max_connections = {MAX_CONNECTIONS}\nlogging_collector = off\n"
             )
+            if self.tls:
+                file.write("ssl = on\n")
+                self._make_certificate(data)
+
+    def _make_certificate(self, data: Path) -> None:
+        subject = ["-subj", "/CN=127.0.0.1", "-days", "1"]
+        files = ["-keyout", data / "server.key", "-out", data / "server.crt"]
+        run(["openssl", "req", "-x509", "-newkey", "rsa:2048", "-nodes", *subject, *files], 60, user=self._as_owner())
 
     def start(self, timeout: float = 60) -> float:
         """Returns the Unix time, in seconds, at which it let the first session in."""

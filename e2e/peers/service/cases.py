@@ -1,4 +1,4 @@
-"""The cases: what both services are asked to do."""
+"""The cases: what the services are asked to do."""
 
 from __future__ import annotations
 

@@ -14,8 +14,9 @@ from typing import Any
 
 from processes import Failure
 from runner import Runner
+from running import Running
 from server import DATABASE
-from services import OURS, Running
+from services import OURS
 from target import Target, at_most
 
 MONTHS = 88  # with those that the service has made ahead

@@ -12,7 +12,8 @@ from typing import Any
 from cases import Case
 from processes import Failure, Process, run
 from runner import PATIENCE, Figures, Runner, load_command, problems_of
-from services import OURS, Running
+from running import Running
+from services import OURS
 from target import Target, at_least, at_most
 
 CLIENTS = (1, 16, 64, 150)

@@ -8,12 +8,13 @@ from dataclasses import dataclass
 from typing import Any
 from xml.sax.saxutils import escape
 
-from services import OURS, SERVICES
+from services import OURS, PEER
 from tables import microseconds
 
 WIDTH, HEIGHT = 960, 420
 PANEL_WIDTH, PANEL_HEIGHT, TOP = 370, 270, 84
-COLORS = {service.name: color for service, color in zip(SERVICES, ("#1f5fbf", "#c2570c"))}
+SHOWN = (OURS, PEER)
+COLORS = {service.name: color for service, color in zip(SHOWN, ("#1f5fbf", "#c2570c"))}
 INK, GRID = "#24292f", "#d8dee4"
 Points = list[tuple[float, float]]
 
@@ -93,7 +94,7 @@ class Panel:
 
 def lines_of(cases: list[dict[str, Any]], figure: str) -> dict[str, Points]:
     lines = {}
-    for service in SERVICES:
+    for service in SHOWN:
         each = [(case["clients"], case["services"][service.name].get(figure)) for case in cases]
         lines[service.name] = [(float(clients), value) for clients, value in each if value]
     return lines
@@ -115,7 +116,7 @@ def draw(cases: list[dict[str, Any]], subtitle: str) -> str:
         label(76, 28, "POST of one event, acknowledged after its commit", "start", 16, font_weight="bold"),
         label(76, 48, subtitle, anchor="start", size=11),
     ]
-    for number_of, service in enumerate(SERVICES):
+    for number_of, service in enumerate(SHOWN):
         x = 560 + 150 * number_of
         shapes.append(tag("rect", x=x, y=17, width=14, height=14, fill=COLORS[service.name]))
         shapes.append(label(x + 20, 29, service.title, anchor="start"))

@@ -4,39 +4,50 @@ from __future__ import annotations
 
 from typing import Any
 
-from figures import REFERENCE
-from services import SERVICES
+from figures import REFERENCE, ratio
+from services import BARE, OURS, SERVICES, Service
 from tables import microseconds, number
 
 FAILED = "FAILED"
 
 
+ABOUT_CASES = (
+    "CPU: of the service for one request, with PgBouncer where there is one; PG CPU: of PostgreSQL; client CPU: of the load "
+    "generator; rounds: the least and the most of the requests per second; of bare: how much it is of what our HTTP server "
+    "answers that stores nothing; ours: how many times the requests of the Go service ours answers."
+)
+
+
+def case_row(case: dict[str, Any], service: Service) -> list[str]:
+    figures = case["services"][service.name]
+    events = figures.get("events_per_second")
+    bare = case["services"].get(BARE.name)
+    share = None if service is BARE else ratio(figures, bare)
+    times = case["times_peer"] if service is OURS else None
+    return [
+        number(figures["requests_per_second"]),
+        " – ".join(number(rate) for rate in dict.fromkeys(figures["spread"])),
+        "" if events is None else number(events),
+        *(microseconds(figures[name]) for name in ("p50_us", "p95_us", "p99_us")),
+        *(microseconds(figures[f"{name}cpu_us_per_request"]) for name in ("", "postgresql_", "load_")),
+        f"{figures['rss_peak_mib']:.0f} MiB",
+        f"{figures['backends_peak']:.0f}",
+        "" if share is None else f"{share:.0%}",
+        "" if times is None else f"{times:.2f}×",
+    ]
+
+
 def case_rows(cases: list[dict[str, Any]]) -> list[list[str]]:
     """One row for each case and service."""
-    head = ["case", "service", "requests/s", "events/s", "p50", "p95", "p99", "CPU", "PG CPU", "RSS", "backends", "ours"]
+    head = ["case", "service", "requests/s", "rounds", "events/s", "p50", "p95", "p99", "CPU", "PG CPU", "client CPU", "RSS"]
+    head += ["backends", "of bare", "ours"]
     rows = [head]
     for case in cases:
-        for service in SERVICES:
-            figures = case["services"][service.name]
-            row = [case["title"] if service is SERVICES[0] else "", service.name]
-            if figures["problems"]:
-                rows.append([*row, FAILED, *[""] * (len(head) - 3)])
-                continue
-            events = figures.get("events_per_second")
-            times = case["times_peer"]
-            rows.append(
-                [
-                    *row,
-                    number(figures["requests_per_second"]),
-                    "" if events is None else number(events),
-                    *(microseconds(figures[name]) for name in ("p50_us", "p95_us", "p99_us")),
-                    microseconds(figures["cpu_us_per_request"]),
-                    microseconds(figures["postgresql_cpu_us_per_request"]),
-                    f"{figures['rss_peak_mib']:.0f} MiB",
-                    f"{figures['backends_peak']:.0f}",
-                    f"{times:.2f}×" if service is SERVICES[0] and times is not None else "",
-                ]
-            )
+        measured = [service for service in SERVICES if service.name in case["services"]]
+        for service in measured:
+            row = [case["title"] if service is measured[0] else "", service.name]
+            failed = case["services"][service.name]["problems"]
+            rows.append([*row, *([FAILED, *[""] * (len(head) - 3)] if failed else case_row(case, service))])
     return rows
 
 

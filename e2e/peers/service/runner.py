@@ -11,7 +11,8 @@ from typing import Any
 from cases import CORRELATIONS, EVENTS_PER_CORRELATION, FILL_BATCH, FILL_PREFIX, Case
 from processes import Failure, Process, run
 from server import DATABASE, USER, Server
-from services import LOAD_PROGRAM, OURS, PEER, Running, Service, cpu_seconds_of_group
+from running import Running, cpu_seconds_of_group
+from services import BARE, LOAD_PROGRAM, OURS, PEER, Service
 
 Figures = dict[str, Any]
 
@@ -93,11 +94,15 @@ class Runner:
         prefix = FILL_PREFIX if case.reads else secrets.token_hex(4)
         options = {"correlations": CORRELATIONS} if case.reads else {}
         with self.running(service) as running:
-            run(load_command(running.port, case, self.warm_up, prefix, **options), timeout=self.warm_up + PATIENCE)
+
+            def load(seconds: float) -> list[str | Path]:
+                return [*load_command(running.port, case, seconds, prefix, **options), *running.load_flags]
+
+            run(load(self.warm_up), timeout=self.warm_up + PATIENCE)
             self._make_ready(case)
-            figures = self._watched(running, load_command(running.port, case, self.seconds, prefix, **options))
+            figures = self._watched(running, load(self.seconds))
         figures["problems"] = problems_of(figures)
-        if not case.reads and not figures["problems"]:
+        if not case.reads and service is not BARE and not figures["problems"]:
             acknowledged, rows = figures["answered"] * case.events, self.rows()
             if rows != acknowledged:
                 figures["problems"] = [f"{rows} rows are stored of {acknowledged} acknowledged events"]

@@ -11,7 +11,8 @@ from typing import Any
 from cases import SOAK
 from processes import Failure, Process
 from runner import PATIENCE, Runner, load_command, problems_of
-from services import OURS, Running
+from running import Running
+from services import OURS
 
 EMPTY_EVERY = 30.0  # seconds: nothing is gained from filling the disk
 SAMPLE_EVERY = 1.0

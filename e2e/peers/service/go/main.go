@@ -28,6 +28,7 @@ import (
 type options struct {
 	host, database, credentials string
 	port, connections           int
+	pooled                      bool
 }
 
 func main() {
@@ -37,6 +38,7 @@ func main() {
 	flag.StringVar(&o.database, "database", "", "database that datastorage has migrated")
 	flag.StringVar(&o.credentials, "credentials-dir", "", "folder with the files username and password")
 	flag.IntVar(&o.connections, "connections", 25, "most connections, open and idle")
+	flag.BoolVar(&o.pooled, "pooled", false, "the port is that of a pooler whose sessions keep no prepared statements")
 	flag.Parse()
 	if err := run(o); err != nil {
 		fmt.Fprintln(os.Stderr, "service-peer:", err)
@@ -100,7 +102,11 @@ func open(o options) (*sql.DB, error) {
 		Host:   net.JoinHostPort(o.host, strconv.Itoa(o.port)),
 		Path:   o.database,
 	}
-	target.RawQuery = url.Values{"sslmode": {"disable"}, "application_name": {"service-peer"}}.Encode()
+	parameters := url.Values{"sslmode": {"disable"}, "application_name": {"service-peer"}}
+	if o.pooled {
+		parameters.Set("default_query_exec_mode", "cache_describe")
+	}
+	target.RawQuery = parameters.Encode()
 	db, err := sql.Open("pgx", target.String())
 	if err != nil {
 		return nil, err

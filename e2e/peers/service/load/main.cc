@@ -4,6 +4,7 @@
 
 #include <chrono>
 #include <exception>
+#include <fstream>
 #include <iostream>
 #include <map>
 #include <string>
@@ -75,6 +76,9 @@ int main_(int argc, char** argv) {
       ->capture_default_str()
       ->check(CLI::Range(1, 500));
   app.add_option("--prefix", options.requests.prefix, "Correlation ids are PREFIX-<ten digits>")->required();
+  std::string token_file;
+  app.add_option("--token-file", token_file, "File whose first line is sent as a bearer token")
+      ->check(CLI::ExistingFile);
   app.add_option("--correlations", options.requests.correlations,
                  "Correlation ids come again after so many; 0: each is new")
       ->capture_default_str();
@@ -83,6 +87,7 @@ int main_(int argc, char** argv) {
   } catch (const CLI::ParseError& problem) {
     return app.exit(problem);
   }
+  if (!token_file.empty()) std::getline(std::ifstream(token_file) >> std::ws, options.requests.token);
   options.time =
       std::chrono::duration_cast<std::chrono::microseconds>(std::chrono::duration<double>(seconds));
   print(run(options));
