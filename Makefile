@@ -2,7 +2,7 @@
 SHELL := /bin/bash
 .DEFAULT_GOAL := help
 .PHONY: help setup build test simulate proxies flux fuzz demo demo-down chaos load faults soak fleet figures check bench bench-engine bench-report \
-        bench-service bench-service-report bench-operator bench-operator-report profile-service release publish clean
+        bench-service bench-service-report bench-operator bench-operator-report profile-engine profile-service release publish clean
 
 help: ## Show this list
 	@grep -hE '^[a-z-]+:.*##' $(MAKEFILE_LIST) | sed -E 's/:.*## /\t/' | awk -F'\t' '{printf "  make %-21s %s\n", $$1, $$2}'
@@ -74,6 +74,10 @@ bench-service: setup ## Measure the service, as tuned and by default, its HTTP s
 
 bench-service-report: ## Write the figures of bench-service into docs/performance.md
 	@e2e/peers/service/report build/bench/service.json docs/performance.md
+
+profile-engine: setup ## Show where an operation's time goes in the pool engine: CASE=select_1|get_put, CLIENTS=64, THREADS=1
+	@hack/setup profile
+	@e2e/peers/engine/profile $(if $(CASE),--case $(CASE)) $(if $(CLIENTS),--clients $(CLIENTS)) $(if $(THREADS),--threads $(THREADS))
 
 profile-service: setup ## Show where a request's time goes: CASE=post|batch|list, CLIENTS=64, EVENTS=100 (of a batch)
 	@hack/setup profile

@@ -3,14 +3,17 @@ time sampled by perf, drawn as a flame graph."""
 
 from __future__ import annotations
 
+import json
 import re
 import shutil
 from collections import Counter
 from dataclasses import dataclass, field
 from pathlib import Path
+from typing import Any
 from xml.sax.saxutils import escape, quoteattr
 
-from processes import Failure
+import tables
+from processes import Failure, run
 
 TOOLS = {"valgrind": "valgrind", "strace": "strace", "perf": "linux-perf"}
 ALLOCATIONS = re.compile(r"^(malloc|calloc|realloc|operator new.*|mi_.*alloc.*)(@.*)?$")
@@ -101,6 +104,17 @@ def fold(script: str) -> Counter[tuple[str, ...]]:
     return stacks
 
 
+PERF = ("perf", "record", "-e", "cpu-clock", "-F", "1999", "--call-graph", "fp", "-o")
+
+
+def flames_of(data: Path, title: str) -> str:
+    """The flame graph of what PERF has written."""
+    stacks = fold(run(["perf", "script", "-i", data, "-F", "ip,sym"], timeout=300))
+    if not stacks:
+        raise Failure("perf took no samples")
+    return flame_graph(stacks, title)
+
+
 WIDTH, ROW, LEAST = 1400, 17, 0.6  # pixels; what is narrower is left out
 
 
@@ -140,3 +154,27 @@ def flame_graph(stacks: Counter[tuple[str, ...]], title: str) -> str:
         f'font-size="11" aria-label={quoteattr(title)}>'
     )
     return "\n".join([head, f'<text x="4" y="14">{escape(title)}: {total} samples</text>', *boxes, "</svg>"]) + "\n"
+
+
+def rows(what: str, figures: dict[str, Any]) -> list[list[str]]:
+    """Of one of `what`."""
+    total = figures["instructions"]
+    table = [[f"of one {what}", "", "share"]]
+    table += [[f"CPU, {name.partition('_')[0]}", f"{figures[name]:.1f} µs", ""] for name in ("user_us", "kernel_us")]
+    table += [["allocations", f"{figures['allocations']:.1f}", ""], ["instructions", f"{total:.0f}", ""]]
+    for room, count in figures["instructions_by_room"].items():
+        if count >= total / 200:
+            table.append([f"  {room}", f"{count:.0f}", f"{count / total:.1%}"])
+    table += [["system calls", "", ""]]
+    table += [[f"  {name}", f"{count:.2f}", ""] for name, count in figures["system_calls"].items()]
+    return table
+
+
+def show(what: str, figures: dict[str, Any], flames: str, to: Path) -> None:
+    """Prints them and writes `to`.json and `to`.svg."""
+    print("\n" + tables.as_text(rows(what, figures)) + "\n")
+    to.parent.mkdir(parents=True, exist_ok=True)
+    for suffix, text in (("json", json.dumps(figures, indent=1) + "\n"), ("svg", flames)):
+        path = to.with_name(f"{to.name}.{suffix}")
+        path.write_text(text, encoding="utf-8")
+        print(f"written: {path}")

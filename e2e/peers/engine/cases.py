@@ -62,7 +62,7 @@ class Runner:
         self.server = server
         self.quick = quick
 
-    def _command(self, program: tuple[Any, ...], pool: str, case: str, seconds: int, **options: Any) -> list[Any]:
+    def command(self, program: tuple[Any, ...], pool: str, case: str, seconds: int, **options: Any) -> list[Any]:
         options = {
             "pool": pool,
             "case": case,
@@ -86,7 +86,7 @@ class Runner:
         options: Figures = {"threads": threads, "clients": case.clients, "connections": case.connections}
         if case.name == "zipf":
             options |= {"databases": DATABASES, "per_database": PER_DATABASE, "skew": SKEW, "seed": SEED}
-        command = self._command(pool.command, pool.name, case.name, seconds, **options)
+        command = self.command(pool.command, pool.name, case.name, seconds, **options)
         if case.name == "storm":
             figures = self._through_outage(command, case, seconds)
         elif case.name == "zipf":
@@ -108,7 +108,7 @@ class Runner:
 
     def _sampled(self, command: list[Any], seconds: int) -> Figures:
         superuser = {"user": "postgres", "password": self.server.superuser_password, "database": "postgres"}
-        command_of_sampler = self._command(
+        command_of_sampler = self.command(
             (OURS_PROGRAM,), "ours", "sample", 600, sampled_user=postgres.USER, **superuser
         )
         with Process(command_of_sampler) as sampling:
@@ -145,7 +145,7 @@ class Runner:
         seconds = 1 if self.quick else 2
         rates = {}
         for clients in CONNECTORS:
-            command = self._command((OURS_PROGRAM,), "ours", "connect_loop", seconds, clients=clients)
+            command = self.command((OURS_PROGRAM,), "ours", "connect_loop", seconds, clients=clients)
             figures = json.loads(run(command, timeout=seconds + START_SECONDS))
             rates[clients] = figures["operations"] / figures["seconds"]
         return {"by_connectors": rates, "backends_per_second": max(rates.values())}

@@ -97,7 +97,9 @@ class Load {
         engine_(
             context_.get_executor(), [connect = connect_options(options)] { return connect; },
             options.database, settings_of(options), Listener{}),
-        clients_(options.clients) {
+        clients_(options.clients),
+        share_(std::max<std::int64_t>(1, options.operations / options.clients)) {
+    if (options.operations > 0) phase_ = Phase::kMeasure;
     std::uint64_t number = 0;
     for (auto& client : clients_) client.random.seed(options.seed * 1000003 + number++);
     if (options.case_name == "zipf") {
@@ -136,6 +138,7 @@ class Load {
       ends.push_back(asio::co_spawn(executor_for_client(), idle_work ? get_put(client) : select_1(client),
                                     asio::use_future));
     }
+    if (options_.operations > 0) return measure_number(ends);
     std::this_thread::sleep_for(kWarmUp);
     const auto evicted = engine_.statistics().evicted;
     const auto start = steady_clock::now();
@@ -147,6 +150,19 @@ class Load {
     const auto evictions = engine_.statistics().evicted - evicted;
     for (auto& client_end : ends) client_end.get();
     return figures(seconds.count(), evictions, end);
+  }
+
+  // All of them, from the first on.
+  nlohmann::json measure_number(std::vector<std::future<void>>& ends) {
+    const auto start = steady_clock::now();
+    for (auto& client_end : ends) client_end.get();
+    const std::chrono::duration<double> seconds = steady_clock::now() - start;
+    return figures(seconds.count(), engine_.statistics().evicted, system_clock::now());
+  }
+
+  // Whether the client has had its share of a number of operations.
+  bool done(const Client& client) const {
+    return options_.operations > 0 && client.operations + client.failed >= share_;
   }
 
   nlohmann::json figures(double seconds, std::int64_t evictions, system_clock::time_point end) {
@@ -206,7 +222,7 @@ class Load {
   asio::awaitable<void> get_put(Client& client) {
     const bool crowded = options_.clients > options_.connections;
     steady_clock::time_point start;
-    for (Phase phase = phase_; phase != Phase::kStop; phase = phase_) {
+    for (Phase phase = phase_; phase != Phase::kStop && !done(client); phase = phase_) {
       const bool sampled = client.turn++ % kSampleEvery == 0;
       if (sampled) start = steady_clock::now();
       bool taken = false;
@@ -222,7 +238,7 @@ class Load {
 
   asio::awaitable<void> select_1(Client& client) {
     client.served = system_clock::now();
-    for (Phase phase = phase_; phase != Phase::kStop; phase = phase_) {
+    for (Phase phase = phase_; phase != Phase::kStop && !done(client); phase = phase_) {
       const auto start = steady_clock::now();
       bool answered = false;
       {
@@ -271,6 +287,7 @@ class Load {
   asio::io_context context_;
   Engine engine_;
   std::vector<Client> clients_;
+  const std::int64_t share_;        // of a client in Options::operations
   std::vector<double> weights_;     // of the databases, summed up; empty when there is one
   std::vector<std::string> names_;  // of the databases, most popular first
 };

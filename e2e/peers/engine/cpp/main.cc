@@ -34,6 +34,9 @@ int run(int argc, char** argv) {
   app.add_option("--seconds", options.seconds, "How long to measure, after 1 s of warm-up")
       ->capture_default_str()
       ->check(CLI::Range(0.1, 3600.0));
+  app.add_option("--operations", options.operations,
+                 "get_put, select_1: ends after so many, warm-up and all; 0: by time")
+      ->capture_default_str();
   app.add_option("--clients", options.clients, "Who take connections at the same time")
       ->capture_default_str()
       ->check(CLI::Range(1, 100000));

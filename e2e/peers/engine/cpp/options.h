@@ -14,8 +14,9 @@ struct Options {
   std::uint16_t port = 5432;
   std::string user;
   std::string password;
-  std::string database;  // also the prefix of the many databases: <database>_0, <database>_1, ...
-  double seconds = 5;    // of measuring, after the warm-up
+  std::string database;         // also the prefix of the many databases: <database>_0, <database>_1, ...
+  double seconds = 5;           // of measuring, after the warm-up
+  std::int64_t operations = 0;  // instead of the time, if not 0
   int clients = 64;
   int connections = 16;  // over all databases
   int threads = 2;
