@@ -37,8 +37,8 @@ class Stored {
   int writes_ = 0;
 };
 
-bool tries(Election& election, Stored& stored, runtime::TimePoint now) {
-  auto next = election.next(stored.read(), now, kWall);
+bool tries(Election& election, Stored& stored, runtime::TimePoint now, runtime::Timestamp wall = kWall) {
+  auto next = election.next(stored.read(), now, wall);
   if (!next || !stored.write(*next)) return false;
   election.written(now);
   return true;
@@ -83,6 +83,20 @@ TEST(Election, AnotherTakesOverWhatHasNotChangedForItsWholeDuration) {
   EXPECT_EQ(stored.read()["spec"]["leaseTransitions"], 1);
   EXPECT_FALSE(tries(a, stored, kStart + 17s));
   EXPECT_EQ(a.leads_until(), runtime::TimePoint::min());
+}
+
+TEST(Election, WallClocksThatStepDecideNothing) {
+  Stored stored;
+  Election a = candidate("a");
+  Election b = candidate("b");
+  auto step = 1h;
+  for (auto now = kStart; now < kStart + 60s; now += 2s) {
+    step = -step;
+    ASSERT_TRUE(tries(a, stored, now, kWall + step));
+    ASSERT_FALSE(tries(b, stored, now + 1s, kWall - step));
+  }
+  EXPECT_FALSE(tries(b, stored, kStart + 73s, kWall + 1h)) << "seen for 14 s";
+  EXPECT_TRUE(tries(b, stored, kStart + 74s, kWall - 1h));
 }
 
 TEST(Election, WhoHasSeenNothingBeforeWaitsAWholeDuration) {

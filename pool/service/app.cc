@@ -179,7 +179,7 @@ void App::add_routes() {
                          .destinations = destinations_,
                          .event_times = options_.event_times,
                          .min_days = options_.min_days,
-                         .now = [this] { return monitor_.status().judged_by(runtime::wall_now()); },
+                         .now = [this] { return monitor_.now(); },
                          .deadline = deadline,
                          .away = away,
                          .validation = validation_,

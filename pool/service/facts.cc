@@ -231,8 +231,17 @@ std::vector<std::string> PostgresStatus::to_mend() const {
   return all;
 }
 
-runtime::Timestamp PostgresStatus::judged_by(runtime::Timestamp wall) const {
-  return clocks_differ() ? wall + clock_ahead_ : wall;
+void PostgresStatus::compared_clocks(std::chrono::milliseconds ahead, runtime::Timestamp wall,
+                                     TimePoint now) {
+  clock_ahead_ = ahead;
+  server_time_ = {wall + ahead, now};
+}
+
+runtime::Timestamp PostgresStatus::judged_by(runtime::Timestamp wall, TimePoint now) const {
+  if (!server_time_) return wall;
+  const auto since = std::chrono::floor<runtime::Timestamp::duration>(now - server_time_->at);
+  const runtime::Timestamp of_server = server_time_->time + since;
+  return std::chrono::abs(of_server - wall) > kClockTolerance ? of_server : wall;
 }
 
 std::optional<PostgresFault> PostgresStatus::fault() const {

@@ -61,8 +61,8 @@ class PostgresStatus {
   void connected();  // a session was established
   void connect_failed(const postgres::Error& error, TimePoint now);
   void checked(settings::ServerFacts facts, TimePoint now, bool commits_early = false);
-  // How far the server's clock was found to be ahead of the pod's.
-  void compared_clocks(std::chrono::milliseconds ahead) { clock_ahead_ = ahead; }
+  // How far the server's clock was found to be ahead of the pod's, which was `wall` at `now`.
+  void compared_clocks(std::chrono::milliseconds ahead, runtime::Timestamp wall, TimePoint now);
   // server_encoding of the system database.
   void told_encoding(std::string encoding) { encoding_ = std::move(encoding); }
   // Of each pod of the StoragePool, as FactsReport::sessions_by_pod; before `checked`, of the same moment.
@@ -100,8 +100,9 @@ class PostgresStatus {
   const std::string& encoding() const { return encoding_; }
   // server_version_num, as it was last read; 0: not yet.
   std::int64_t server_version() const { return facts_ ? facts_->server_version : 0; }
-  // The server's time where the clocks differ by more than is tolerated, else the pod's.
-  runtime::Timestamp judged_by(runtime::Timestamp wall) const;
+  // The server's time where the clocks differ by more than is tolerated, else the pod's. Goes by the steady
+  // clock: the pod's other one may have stepped since they were compared.
+  runtime::Timestamp judged_by(runtime::Timestamp wall, TimePoint now) const;
   // What a person has to mend while the server is usable.
   std::vector<std::string> to_mend() const;
 
@@ -127,6 +128,11 @@ class PostgresStatus {
   std::string detail_ = "not tried yet";
   bool commits_early_ = false;
   std::chrono::milliseconds clock_ahead_{0};
+  struct ServerTime {
+    runtime::Timestamp time;
+    TimePoint at;
+  };
+  std::optional<ServerTime> server_time_;
   std::string encoding_;
   std::map<std::string, Fault, std::less<>> write_faults_;  // by database
   std::optional<Fault> registry_fault_;

@@ -221,6 +221,31 @@ TEST(PostgresStatus, OpenSessionsWorkOnWhileConnectingFails) {
   EXPECT_FALSE(status.fault());
 }
 
+TEST(PostgresStatus, ClocksThatDifferLetTheServersJudge) {
+  using std::chrono::hours;
+  using std::chrono::seconds;
+  constexpr runtime::Timestamp kWall{hours{500'000}};
+  PostgresStatus status;
+  EXPECT_EQ(status.judged_by(kWall, kNow), kWall) << "the server's is not known yet";
+  status.compared_clocks(seconds{60}, kWall, kNow);
+  EXPECT_EQ(status.judged_by(kWall + seconds{5}, kNow + seconds{5}), kWall + seconds{5});
+  status.compared_clocks(seconds{61}, kWall, kNow);
+  EXPECT_EQ(status.judged_by(kWall + seconds{5}, kNow + seconds{5}), kWall + seconds{66});
+}
+
+TEST(PostgresStatus, AClockThatStepsSinceTheyWereComparedJudgesNothing) {
+  using std::chrono::hours;
+  using std::chrono::seconds;
+  constexpr runtime::Timestamp kWall{hours{500'000}};
+  for (const auto ahead : {hours{0}, hours{3}}) {
+    PostgresStatus status;
+    status.compared_clocks(ahead, kWall, kNow);
+    for (const auto step : {hours{-2}, hours{2}}) {
+      EXPECT_EQ(status.judged_by(kWall + seconds{5} + step, kNow + seconds{5}), kWall + seconds{5} + ahead);
+    }
+  }
+}
+
 TEST(PostgresStatus, ARefusalForWantOfAConnectionIsToldUntilTheFactsAreReadWellAfterIt) {
   PostgresStatus status;
   EXPECT_FALSE(status.report(kNow).refused);

@@ -146,8 +146,9 @@ awaitable<Monitor::Checked> Monitor::check() {
 
 awaitable<bool> Monitor::read_facts(postgres::Connection& connection, int moves) {
   const auto asked = runtime::wall_now();
-  auto parsed = co_await read_server_facts(connection, runtime::steady_now() + kFactsTimeout);
-  const auto between = asked + (runtime::wall_now() - asked) / 2;
+  const auto asked_at = runtime::steady_now();
+  auto parsed = co_await read_server_facts(connection, asked_at + kFactsTimeout);
+  const auto half = (runtime::steady_now() - asked_at) / 2;
   if (moves != moves_) co_return false;
   if (!parsed) {
     status_.check_failed(parsed.error());
@@ -165,7 +166,8 @@ awaitable<bool> Monitor::read_facts(postgres::Connection& connection, int moves)
     if (!counted) co_return false;
   }
   const runtime::Timestamp of_server{milliseconds{parsed->facts.read_at}};
-  status_.compared_clocks(std::chrono::floor<milliseconds>(of_server - between));
+  const auto between = asked + std::chrono::floor<runtime::Timestamp::duration>(half);
+  status_.compared_clocks(std::chrono::floor<milliseconds>(of_server - between), between, asked_at + half);
   status_.told_encoding(std::move(parsed->encoding));
   status_.checked(std::move(parsed->facts), runtime::steady_now(), parsed->commits_early);
   co_return true;
@@ -223,6 +225,10 @@ awaitable<void> Monitor::create_months(postgres::Connection& connection) {
   } else if (!made->created.empty()) {
     log::info("months made", {{"first", made->created.front()}, {"last", made->created.back()}});
   }
+}
+
+runtime::Timestamp Monitor::now() const {
+  return status_.judged_by(runtime::wall_now(), runtime::steady_now());
 }
 
 void Monitor::log_change() {

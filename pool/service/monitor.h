@@ -46,6 +46,8 @@ class Monitor {
   void read_registry(const workspaces::Error* error);
 
   const PostgresStatus& status() const { return status_; }
+  // The time by which events are judged.
+  runtime::Timestamp now() const;
 
  private:
   boost::asio::awaitable<void> run();
