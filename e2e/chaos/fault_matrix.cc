@@ -77,7 +77,9 @@ class FaultMatrix : public UnderFaults, public ::testing::WithParamInterface<Nam
 void FaultMatrix::run(const Names& names) {
   Postgres postgres(name_space(), kConnections);
   keep_data_in_memory(name_space());
-  ASSERT_NO_FATAL_FAILURE(start(postgres, kPods, "64Mi"));
+  nlohmann::json spec = nlohmann::json::object();
+  for (const auto& name : names) spec.merge_patch(spec_for(name));
+  ASSERT_NO_FATAL_FAILURE(start(postgres, kPods, "64Mi", spec));
   const Targets found = targets(postgres, seed());
   Round round{.name = joined(names), .replicas = kPods};
   for (const auto& name : names) round.faults.push_back(make_fault(name, found));
@@ -91,6 +93,7 @@ void FaultMatrix::run(const Names& names) {
   std::ofstream(folder / (part + joined(names) + ".md")) << fault_row(result);
   std::cerr << fault_row(result);
   EXPECT_TRUE(held(result));
+  expect_no_alarm();
 }
 
 TEST_P(FaultMatrix, LosesNothing) {

@@ -4,6 +4,7 @@
 #include <cstddef>
 #include <map>
 #include <optional>
+#include <set>
 #include <string>
 
 namespace storagepool::e2e {
@@ -15,6 +16,7 @@ struct FaultResult {
   std::size_t lost = 0;         // acknowledged and not in the table in the end
   std::size_t doubled = 0;      // there twice
   std::map<int, int> errors{};  // other answers by their status; 0: none came
+  std::set<int> refusals{};     // of those, what the faults explain, besides "later" (429, 503) and none
   int most_backends = 0;        // at once, of what was usable then
   int usable = 0;
   bool within = false;                   // each sample of the backends was
@@ -22,8 +24,8 @@ struct FaultResult {
   std::optional<double> well_again{};    // and besides the StoragePool was Ready with all its pods
 };
 
-// Nothing was lost or doubled, the backends fit, something was acknowledged, and all was well again by
-// itself.
+// Nothing was lost or doubled, the backends fit, something was acknowledged, what was not was told so
+// clearly, and all was well again by itself.
 bool held(const FaultResult& result);
 // A line of the table that `fault_table` begins.
 std::string fault_row(const FaultResult& result);

@@ -42,6 +42,7 @@ TEST(FaultResultTest, IsBrokenByEachOfItsParts) {
   EXPECT_TRUE(broken([](FaultResult& result) { result.lost = 1; }));
   EXPECT_TRUE(broken([](FaultResult& result) { result.doubled = 1; }));
   EXPECT_TRUE(broken([](FaultResult& result) { result.within = false; }));
+  EXPECT_TRUE(broken([](FaultResult& result) { result.errors[500] = 1; }));
   EXPECT_TRUE(broken([](FaultResult& result) { result.stored_again.reset(); }));
   EXPECT_TRUE(broken([](FaultResult& result) { result.well_again.reset(); }));
 }
@@ -53,6 +54,16 @@ TEST(FaultResultTest, SaysWhoHadToAct) {
   EXPECT_THAT(fault_row(result), HasSubstr("| **3** | 0 |"));
   EXPECT_THAT(fault_row(result), HasSubstr("| **never** | **yes** |"));
   EXPECT_THAT(fault_row(good()), Not(HasSubstr("**")));
+}
+
+TEST(FaultResultTest, KnowsWhichAnswersAFaultExplains) {
+  FaultResult result = good();
+  result.errors = {{0, 1}, {401, 4}, {429, 2}, {503, 3}};
+  EXPECT_FALSE(held(result));
+  EXPECT_THAT(fault_row(result), HasSubstr(" | 1 × no answer, **4 × 401**, 2 × 429, 3 × 503 | "));
+  result.refusals = {401};
+  EXPECT_TRUE(held(result));
+  EXPECT_THAT(fault_row(result), HasSubstr(" | 1 × no answer, 4 × 401, 2 × 429, 3 × 503 | "));
 }
 
 TEST(FaultResultTest, EachRowHasTheColumnsOfTheTable) {

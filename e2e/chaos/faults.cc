@@ -5,19 +5,19 @@
 #include <algorithm>
 #include <cerrno>
 #include <csignal>
-#include <filesystem>
-#include <fstream>
 #include <functional>
 #include <memory>
-#include <random>
 #include <stdexcept>
 #include <system_error>
-#include <thread>
 #include <utility>
 
+#include "e2e/chaos/breakage.h"
+#include "e2e/chaos/clocks.h"
 #include "e2e/chaos/standby.h"
+#include "e2e/support/delayed_network.h"
 #include "e2e/support/kubectl.h"
 #include "e2e/support/node.h"
+#include "e2e/support/node_power.h"
 #include "e2e/support/objects.h"
 #include "e2e/support/poll.h"
 
@@ -26,6 +26,9 @@ namespace {
 
 using namespace std::chrono_literals;
 
+constexpr auto kDelay = 100ms;
+constexpr auto kStep = 90min;  // more than events may be ahead of the clock that judges them
+
 std::string next_password(unsigned seed) {
   return "next-word-of-the-scenario-" + std::to_string(seed);
 }
@@ -33,94 +36,6 @@ std::string next_password(unsigned seed) {
 void send(pid_t process, int signal) {
   if (::kill(process, signal) != 0) throw std::system_error(errno, std::generic_category(), "kill");
 }
-
-using Processes = std::function<std::vector<pid_t>()>;
-
-// Stops processes until it ends; those that have gone meanwhile are let go.
-class Stopped {
- public:
-  explicit Stopped(Processes processes) : processes_(std::move(processes)) {
-    for (const pid_t process : processes_()) ::kill(process, SIGSTOP);
-    for (const pid_t process : processes_()) ::kill(process, SIGSTOP);  // and those born meanwhile
-  }
-  ~Stopped() {
-    for (const pid_t process : processes_()) ::kill(process, SIGCONT);
-  }
-  Stopped(const Stopped&) = delete;
-  Stopped& operator=(const Stopped&) = delete;
-
- private:
-  Processes processes_;
-};
-
-// A fault that is there from its making to its end.
-template <typename State>
-Fault lasting(std::string name, std::string title, std::function<std::shared_ptr<State>()> make) {
-  auto state = std::make_shared<std::shared_ptr<State>>();
-  return {.name = std::move(name),
-          .title = std::move(title),
-          .begin = [state, make = std::move(make)] { *state = make(); },
-          .end = [state] { state->reset(); }};
-}
-
-// A fault that something goes on doing in a thread until it ends.
-Fault going_on(std::string name, std::string title, std::function<void(const std::stop_token&)> what) {
-  return lasting<std::jthread>(std::move(name), std::move(title),
-                               [what = std::move(what)] { return std::make_shared<std::jthread>(what); });
-}
-
-// Runs a tenth of the time.
-std::function<void(const std::stop_token&)> slowed(Processes processes) {
-  return [processes = std::move(processes)](const std::stop_token& stop) {
-    while (!stop.stop_requested()) {
-      {
-        const Stopped stopped(processes);
-        std::this_thread::sleep_for(90ms);
-      }
-      std::this_thread::sleep_for(10ms);
-    }
-  };
-}
-
-// Of each pod's network.
-std::function<std::shared_ptr<std::vector<std::unique_ptr<NetworkFault>>>()> networks(
-    std::vector<pid_t> processes, std::string rule) {
-  return [processes = std::move(processes), rule = std::move(rule)] {
-    auto faults = std::make_shared<std::vector<std::unique_ptr<NetworkFault>>>();
-    for (const pid_t process : processes) faults->push_back(std::make_unique<NetworkFault>(process, rule));
-    return faults;
-  };
-}
-
-// The container of a pod has ended for that reason, and was started again.
-std::function<std::string()> ended(const Targets& targets, const std::string& reason) {
-  return [space = targets.name_space, pod = targets.pods.at(0), reason]() -> std::string {
-    const auto statuses = get_object(space, "pod", pod).at("status").at("containerStatuses");
-    const auto last = statuses.at(0).value("lastState", nlohmann::json::object());
-    const auto ending = last.value("terminated", nlohmann::json::object());
-    return ending.value("reason", "") == reason ? "" : statuses.dump();
-  };
-}
-
-// More than is free, so that the volume is full to the last byte.
-class FullVolume {
- public:
-  explicit FullVolume(const std::string& folder) : file_(folder + "/filler") {
-    std::ofstream out(file_, std::ios::binary);
-    const std::string block(65536, 'x');
-    while (out.write(block.data(), static_cast<std::streamsize>(block.size())).flush()) {
-    }
-  }
-  ~FullVolume() {
-    std::error_code gone;
-    std::filesystem::remove(file_, gone);
-  }
-  FullVolume(const FullVolume&) = delete;
-  FullVolume& operator=(const FullVolume&) = delete;
-
- private:
-  std::string file_;
-};
 
 void rotate_password(const Postgres& postgres, const std::string& password) {
   postgres.superuser("alter role " + std::string(kRole) + " password '" + password + "'");
@@ -137,50 +52,112 @@ void tell_pods(const std::string& name_space, const std::string& password) {
   if (!told) throw std::runtime_error(told.message());
 }
 
-// Allows it the least that the kernel can press its memory into, again and again: what it has in use at one
-// moment it may not need at the next.
-void press(pid_t process, const std::stop_token& stop) {
-  const std::filesystem::path group = memory_group(process);
-  constexpr long long kStep = 256LL * 1024;
-  while (!stop.stop_requested() && std::filesystem::exists(group)) {
-    long long used = 0;
-    std::ifstream(group / "memory.usage_in_bytes") >> used;
-    for (long long limit = kStep; limit <= used + kStep; limit += kStep) {
-      std::ofstream file(group / "memory.limit_in_bytes");
-      if (file << limit << std::flush) break;
-    }
-    std::this_thread::sleep_for(200ms);
-  }
-}
-
-void kill_now_and_then(const std::stop_token& stop, unsigned seed) {
-  std::mt19937 random(seed);
-  while (!stop.stop_requested()) {
-    const auto until = std::chrono::steady_clock::now() + std::chrono::milliseconds{200 + random() % 3000};
-    while (std::chrono::steady_clock::now() < until && !stop.stop_requested())
-      std::this_thread::sleep_for(20ms);
-    try {
-      for (const auto& pod :
-           list_objects(operator_namespace(), "pods", "app.kubernetes.io/name=storagepool-operator")) {
-        for (const pid_t process : processes_in_pod(pod.at("metadata").at("uid"), "storagepool-ope"))
-          ::kill(process, SIGKILL);
-      }
-    } catch (const std::exception&) {
-      continue;  // the API server is away as well
-    }
-  }
+// Of the server's pod.
+std::string postgres_address(const Targets& targets) {
+  return list_objects(targets.name_space, "pods", "app.kubernetes.io/name=postgres")
+      .at(0)
+      .at("status")
+      .at("podIP");
 }
 
 using Make = std::function<Fault(const std::string&, const Targets&)>;
-
-Processes servers_of(const Targets& targets) {
-  return [uid = targets.postgres_uid] { return processes_in_pod(uid, "postgres"); };
-}
 
 Fault signalled_server(const std::string& name, const std::string& title, const Targets& targets,
                        int signal) {
   return {.name = name, .title = title, .begin = [servers = servers_of(targets), signal] {
             send(servers().at(0), signal);
+          }};
+}
+
+constexpr const char* kRefuse = "tcp dport 5432 reject with tcp reset";
+
+// Pods that have only their journals now, and something in them.
+std::shared_ptr<Networks> refused(const Targets& targets) {
+  auto refusing = networks(targets.processes, kRefuse)();
+  await_metric(targets, "storagepool_journal_waiting_events", 1);
+  return refusing;
+}
+
+using Volumes = std::vector<std::unique_ptr<FullVolume>>;
+
+std::shared_ptr<Volumes> full_journals(const Targets& targets) {
+  auto full = std::make_shared<Volumes>();
+  for (const pid_t process : targets.processes)
+    full->push_back(
+        std::make_unique<FullVolume>("/proc/" + std::to_string(process) + "/root/var/lib/storagepool"));
+  return full;
+}
+
+// There is room again while the journal is yet all that they have.
+Fault full_journals_alone(const std::string& name, const Targets& targets) {
+  struct State {
+    std::shared_ptr<Networks> refusing;
+    std::shared_ptr<Volumes> full;
+  };
+  auto state = std::make_shared<State>();
+  return {.name = name,
+          .title = "PostgreSQL refuses connections, and then the journals' volumes are full",
+          .begin =
+              [state, targets] {
+                state->refusing = refused(targets);
+                state->full = full_journals(targets);
+              },
+          .end =
+              [state, targets] {
+                state->full.reset();
+                await_metric(targets, "storagepool_journal_durable", 1);
+                state->refusing.reset();
+              },
+          .refusal = 503};
+}
+
+Fault node_restarted(const std::string& name, const Targets& targets) {
+  struct State {
+    std::shared_ptr<Networks> refusing;
+    std::unique_ptr<NodeWithoutPower> off;
+  };
+  auto state = std::make_shared<State>();
+  return {.name = name,
+          .title = "A node loses its power, with kubelet, all containers and events in the journals",
+          .begin =
+              [state, targets] {
+                state->refusing = refused(targets);
+                state->off = std::make_unique<NodeWithoutPower>();
+              },
+          .end =
+              [state] {
+                state->off.reset();
+                state->refusing.reset();
+              },
+          .missing = [space = targets.name_space, pod = targets.pods.at(0)]() -> std::string {
+            const auto status = get_object(space, "pod", pod).at("status").at("containerStatuses").at(0);
+            return status.value("restartCount", 0) > 0 ? "" : status.dump();
+          }};
+}
+
+Fault delayed(const std::string& name, const Targets& targets) {
+  using Delays = std::vector<std::unique_ptr<DelayedNetwork>>;
+  auto delays = std::make_shared<Delays>();
+  const auto delay = [delays](pid_t process, const std::string& to) {
+    delays->push_back(std::make_unique<DelayedNetwork>(process, to, kDelay));
+  };
+  return {
+      .name = name,
+      .title = "Network from pods to PostgreSQL and from the operator to the API server takes 100 ms longer",
+      .begin =
+          [delay, pods = targets.processes, postgres = postgres_address(targets),
+           operators = operator_processes(),
+           api =
+               get_object("default", "service", "kubernetes").at("spec").at("clusterIP").get<std::string>()] {
+            for (const pid_t process : pods) delay(process, postgres);
+            for (const pid_t process : operators) delay(process, api);
+          },
+      .end =
+          [delays] {
+            for (const auto& one : *delays) {
+              if (one->carried() == 0) throw std::runtime_error("nothing was delayed");
+            }
+            delays->clear();
           }};
 }
 
@@ -206,9 +183,8 @@ const std::vector<std::pair<std::string, Make>>& table() {
        }},
       {"postgres-refusing",
        [](const std::string& name, const Targets& targets) {
-         return lasting<std::vector<std::unique_ptr<NetworkFault>>>(
-             name, "PostgreSQL refuses connections and resets those that there are",
-             networks(targets.processes, "tcp dport 5432 reject with tcp reset"));
+         return lasting<Networks>(name, "PostgreSQL refuses connections and resets those that there are",
+                                  networks(targets.processes, kRefuse));
        }},
       {"postgres-disk-full",
        [](const std::string& name, const Targets& targets) {
@@ -263,6 +239,41 @@ const std::vector<std::pair<std::string, Make>>& table() {
            return std::make_shared<Stopped>([process] { return std::vector{process}; });
          });
        }},
+      {"journal-full",
+       [](const std::string& name, const Targets& targets) {
+         return lasting<Volumes>(name, "The journals' volumes full",
+                                 [targets] { return full_journals(targets); });
+       }},
+      {"journal-full-alone", full_journals_alone},
+      {"node-restarted", node_restarted},
+      {"clock-forward",
+       [](const std::string& name, const Targets& targets) { return clock_of_pods(name, targets, kStep); }},
+      {"clock-back",
+       [](const std::string& name, const Targets& targets) {
+         Fault fault = clock_of_pods(name, targets, -kStep);
+         fault.refusal = 401;  // tokens are of the future
+         return fault;
+       }},
+      {"clock-back-open",
+       [](const std::string& name, const Targets& targets) {
+         Fault fault = clock_of_pods(name, targets, -kStep);
+         fault.title += "; nobody needs a token";
+         return fault;
+       }},
+      {"clock-operator-forward",
+       [](const std::string& name, const Targets&) { return clock_of_operator(name, kStep); }},
+      {"clock-operator-back",
+       [](const std::string& name, const Targets&) { return clock_of_operator(name, -kStep); }},
+      {"clock-postgres-forward",
+       [](const std::string& name, const Targets& targets) {
+         return clock_of_postgres(name, targets, kStep);
+       }},
+      {"clock-postgres-back",
+       [](const std::string& name, const Targets& targets) {
+         Fault fault = clock_of_postgres(name, targets, -kStep);
+         fault.refusal = 400;  // PostgreSQL's judges events, which are of its future
+         return fault;
+       }},
       {"api-server-away",
        [](const std::string& name, const Targets&) {
          Fault fault = lasting<Stopped>(
@@ -281,30 +292,27 @@ const std::vector<std::pair<std::string, Make>>& table() {
        [](const std::string& name, const Targets& targets) {
          return going_on(
              name, "The operator killed at random moments",
-             [seed = targets.seed](const std::stop_token& stop) { kill_now_and_then(stop, seed); });
+             [seed = targets.seed](const std::stop_token& stop) { kill_operator_now_and_then(stop, seed); });
        }},
       {"network-cut",
        [](const std::string& name, const Targets& targets) {
-         return lasting<std::vector<std::unique_ptr<NetworkFault>>>(
-             name, "Network cut between a pod and PostgreSQL",
-             networks({targets.processes.at(0)}, "tcp dport 5432 drop"));
+         return lasting<Networks>(name, "Network cut between a pod and PostgreSQL",
+                                  networks({targets.processes.at(0)}, "tcp dport 5432 drop"));
        }},
       {"network-lossy",
        [](const std::string& name, const Targets& targets) {
-         return lasting<std::vector<std::unique_ptr<NetworkFault>>>(
+         return lasting<Networks>(
              name, "Network drops 10 % between pods and PostgreSQL",
              networks(targets.processes, "tcp dport 5432 numgen random mod 10 == 0 drop"));
        }},
       {"network-duplicating",
        [](const std::string& name, const Targets& targets) {
-         const std::string to = list_objects(targets.name_space, "pods", "app.kubernetes.io/name=postgres")
-                                    .at(0)
-                                    .at("status")
-                                    .at("podIP");
-         return lasting<std::vector<std::unique_ptr<NetworkFault>>>(
+         const std::string to = postgres_address(targets);
+         return lasting<Networks>(
              name, "Network from pods to PostgreSQL brings each packet twice",
              networks(targets.processes, "ip daddr " + to + " tcp dport 5432 dup to " + to));
        }},
+      {"network-delayed", delayed},
       {"network-narrow", [](const std::string& name, const Targets& targets) {
          return lasting<NarrowNetwork>(
              name, "Network from PostgreSQL delays: 500 kbit/s with a queue of 300 ms",
@@ -328,15 +336,22 @@ Fault make_fault(const std::string& name, const Targets& targets) {
   throw std::out_of_range("no fault '" + name + "'");
 }
 
+nlohmann::json spec_for(const std::string& name) {
+  if (name == "clock-back-open") return {{"auth", {{"mode", "None"}}}};
+  return nlohmann::json::object();
+}
+
 std::string kind_of(const std::string& name) {
   return name.substr(0, name.find('-'));
 }
 
 void in_order(std::vector<Fault>& faults) {
   std::ranges::stable_sort(faults, {}, [](const Fault& fault) {
-    if (fault.name == "api-server-away") return 3;
+    const std::string kind = kind_of(fault.name);
+    if (fault.name == "api-server-away") return 4;
+    if (kind == "node") return 3;
     if (fault.name == "password-rotated") return 0;
-    return kind_of(fault.name) == "network" ? 1 : 2;
+    return kind == "network" || kind == "journal" || kind == "clock" ? 1 : 2;
   });
 }
 

@@ -7,8 +7,11 @@
 
 #include <chrono>
 #include <functional>
+#include <optional>
 #include <string>
 #include <vector>
+
+#include <nlohmann/json.hpp>
 
 #include "e2e/support/postgres.h"
 
@@ -22,6 +25,7 @@ struct Fault {
   std::function<void()> end = [] {};       // by itself, then
   std::chrono::seconds hold{12};           // from begin to end
   std::function<std::string()> missing{};  // empty once it is seen to have happened; else what is not so yet
+  std::optional<int> refusal{};            // the status of answers that tell of it
 };
 
 // What faults are done to; looked up before any of them begins.
@@ -38,6 +42,8 @@ struct Targets {
 std::vector<std::string> fault_names();
 // Throws std::out_of_range for another name.
 Fault make_fault(const std::string& name, const Targets& targets);
+// What the StoragePool's spec must have for it, besides what it has in all scenarios.
+nlohmann::json spec_for(const std::string& name);
 // What it breaks, the first word of its name.
 std::string kind_of(const std::string& name);
 // One needs PostgreSQL or a process that another ends, or the API server that another takes away: sorts them

@@ -7,6 +7,8 @@
 #include <thread>
 #include <utility>
 
+#include "e2e/chaos/breakage.h"
+
 namespace storagepool::e2e {
 namespace {
 
@@ -27,12 +29,15 @@ std::optional<double> stored_again(const Writers::Outcome& outcome, steady_clock
 
 }  // namespace
 
-void UnderFaults::start(const Postgres& postgres, int replicas, const std::string& journal) {
-  apply(pool(kName, replicas,
-             {{"spec",
-               {{"journal", {{"size", journal}}},
-                {"pool", {{"profile", "High"}, {"connectTimeout", "2s"}}},
-                {"postgres", {{"host", postgres.direct_host()}}}}}}));
+void UnderFaults::start(const Postgres& postgres, int replicas, const std::string& journal,
+                        const nlohmann::json& spec) {
+  nlohmann::json object = pool(kName, replicas,
+                               {{"spec",
+                                 {{"journal", {{"size", journal}, {"storageClassName", "bounded"}}},
+                                  {"pool", {{"profile", "High"}, {"connectTimeout", "2s"}}},
+                                  {"postgres", {{"host", postgres.direct_host()}}}}}});
+  object["spec"].merge_patch(spec);
+  apply(object);
   ASSERT_TRUE(becomes_ready(kName, replicas));
 }
 
@@ -106,6 +111,14 @@ FaultResult UnderFaults::endure(const Postgres& postgres, const Round& round) {
   result.journalled = outcome.journalled.size();
   result.stored_again = stored_again(outcome, end);
   for (const auto& failure : outcome.failures) ++result.errors[failure.status];
+  for (const Fault& fault : round.faults) {
+    if (!fault.refusal) continue;
+    result.refusals.insert(*fault.refusal);
+    // Of two, the other may have come first.
+    if (round.faults.size() == 1) {
+      EXPECT_GT(result.errors[*fault.refusal], 0) << fault.title;
+    }
+  }
   compare(postgres, round.name, outcome, result);
   result.most_backends = promise.peak().backends;
   result.usable = promise.peak().usable;
@@ -114,6 +127,15 @@ FaultResult UnderFaults::endure(const Postgres& postgres, const Round& round) {
   EXPECT_TRUE(kept);
   if (!held(result)) promise.write(readers);
   return result;
+}
+
+void UnderFaults::expect_no_alarm() {
+  const nlohmann::json tampered = condition(get("storagepool", kName), "LogTampered");
+  EXPECT_TRUE(tampered.is_null() || tampered.value("status", "") != "True") << tampered.dump();
+  for (const auto& pod : list("pods", "app.kubernetes.io/instance=" + std::string(kName))) {
+    const std::string told = metrics_of(name_space(), pod.at("metadata").at("name")).body;
+    EXPECT_NE(told.find("storagepool_check_violations_total 0\n"), std::string::npos) << told;
+  }
 }
 
 }  // namespace storagepool::e2e

@@ -25,13 +25,17 @@ class UnderFaults : public Chaos {
     std::chrono::seconds well_again{180};
   };
 
-  // Makes the StoragePool, whose journals are that big, and waits until it is Ready.
-  void start(const Postgres& postgres, int replicas, const std::string& journal);
+  // Makes the StoragePool, whose journals are on volumes of that size, and waits until it is Ready.
+  // `spec`: what it has besides.
+  void start(const Postgres& postgres, int replicas, const std::string& journal,
+             const nlohmann::json& spec = nlohmann::json::object());
   // What faults are done to, as it is now.
   Targets targets(Postgres& postgres, unsigned seed);
   // Has the faults come and go under load, waits until all is well again, and tells what they came to. What
   // is not as it must be has failed the test then.
   FaultResult endure(const Postgres& postgres, const Round& round);
+  // Of the log's, or of a program's checks of itself.
+  void expect_no_alarm();
 
  private:
   void compare(const Postgres& postgres, const std::string& correlation, const Writers::Outcome& outcome,

@@ -90,7 +90,7 @@ tl::expected<HttpResponse, std::string> HttpClient::send(const HttpRequest& requ
   auto answer = parser.release();
   if (!answer.keep_alive()) impl_->stream.reset();
   return HttpResponse{static_cast<int>(answer.result_int()), std::string(answer[http::field::content_type]),
-                      std::move(answer.body())};
+                      std::move(answer.body()), std::string(answer[http::field::date])};
 }
 
 }  // namespace storagepool::e2e

@@ -15,6 +15,7 @@ struct HttpResponse {
   int status = 0;
   std::string content_type;
   std::string body;
+  std::string date{};  // the header, RFC 9110's
 };
 
 struct HttpRequest {

@@ -1,6 +1,7 @@
 #include "e2e/support/node.h"
 
 #include <fcntl.h>
+#include <sched.h>
 #include <unistd.h>
 
 #include <algorithm>
@@ -24,13 +25,23 @@ std::string contents(const std::filesystem::path& path) {
   return {std::istreambuf_iterator<char>(file), {}};
 }
 
-// In the kernel's ticks; field 22 of proc(5)'s stat, the 20th after the name in parentheses.
-unsigned long long started_at(pid_t process) {
-  const std::string stat = contents("/proc/" + std::to_string(process) + "/stat");
+// Fields of proc(5)'s stat, counted after the name in parentheses: the process's parent, and when it began in
+// the kernel's ticks.
+constexpr int kParent = 2;
+constexpr int kBegan = 20;
+
+unsigned long long number_of(const std::filesystem::path& process, int nth) {
+  const std::string stat = contents(process / "stat");
   std::istringstream fields(stat.substr(stat.rfind(')') + 1));
   std::string field;
-  for (int i = 0; i < 20; ++i) fields >> field;
+  for (int i = 0; i < nth; ++i) fields >> field;
   return field.empty() ? 0 : std::strtoull(field.c_str(), nullptr, 10);
+}
+
+// Of the cluster of $KUBECONFIG.
+std::string work_folder() {
+  const char* config = std::getenv("KUBECONFIG");
+  return std::filesystem::path(config == nullptr ? "" : config).parent_path();
 }
 
 std::vector<pid_t> find_processes(const std::function<bool(const std::filesystem::path&)>& is_it) {
@@ -41,7 +52,9 @@ std::vector<pid_t> find_processes(const std::function<bool(const std::filesystem
       found.push_back(std::stoi(name));
   }
   // Numbers come round again: the oldest is first.
-  std::ranges::sort(found, {}, [](pid_t process) { return std::pair(started_at(process), process); });
+  std::ranges::sort(found, {}, [](pid_t process) {
+    return std::pair(number_of("/proc/" + std::to_string(process), kBegan), process);
+  });
   return found;
 }
 
@@ -64,9 +77,20 @@ pid_t process_in_pod(const std::string& uid, const std::string& program) {
   return first(processes_in_pod(uid, program), program + " in pod " + uid);
 }
 
+std::vector<pid_t> container_processes() {
+  const std::string socket = work_folder() + "/containerd.sock";
+  const auto shims = find_processes([&](const std::filesystem::path& process) {
+    return contents(process / "comm") == "containerd-shim\n" &&
+           contents(process / "cmdline").find(socket) != std::string::npos;
+  });
+  const auto is_shim = [&](pid_t process) { return std::ranges::find(shims, process) != shims.end(); };
+  return find_processes([&](const std::filesystem::path& process) {
+    return is_shim(std::stoi(process.filename())) || is_shim(static_cast<pid_t>(number_of(process, kParent)));
+  });
+}
+
 pid_t node_process(const std::string& program) {
-  const char* config = std::getenv("KUBECONFIG");
-  const std::string work = std::filesystem::path(config == nullptr ? "" : config).parent_path();
+  const std::string work = work_folder();
   return first(find_processes([&](const std::filesystem::path& process) {
                  return contents(process / "comm") == program + "\n" &&
                         contents(process / "cmdline").find("=" + work + "/") != std::string::npos;
@@ -101,6 +125,10 @@ NetworkSpace::NetworkSpace(pid_t process)
 
 NetworkSpace::~NetworkSpace() {
   ::close(fd_);
+}
+
+bool NetworkSpace::enter() const {
+  return ::setns(fd_, CLONE_NEWNET) == 0;
 }
 
 std::vector<std::string> NetworkSpace::inside(std::vector<std::string> command) const {

@@ -16,6 +16,8 @@ pid_t process_in_pod(const std::string& uid, const std::string& program);
 std::vector<pid_t> processes_in_pod(const std::string& uid, const std::string& program);
 // A program of the cluster itself: kubelet, kube-apiserver, etcd.
 pid_t node_process(const std::string& program);
+// All processes of the cluster's containers, and of the shims that hold them.
+std::vector<pid_t> container_processes();
 // A folder of this machine that is a pod's volume of memory; `volume` as in its spec.
 std::string memory_volume(const std::string& uid, const std::string& volume);
 // The control group of a process's memory (cgroup v1): its folder.
@@ -29,6 +31,8 @@ class NetworkSpace {
   NetworkSpace(const NetworkSpace&) = delete;
   NetworkSpace& operator=(const NetworkSpace&) = delete;
 
+  // Brings the calling thread into it.
+  bool enter() const;
   // The command, in it.
   std::vector<std::string> inside(std::vector<std::string> command) const;
 

@@ -7,7 +7,7 @@
 # Each needed program and the Debian package that has it.
 NEEDED_PROGRAMS=(
   containerd:containerd ctr:containerd runc:runc ip:iproute2 nft:nftables sysctl:procps
-  openssl:openssl curl:curl unshare:util-linux nsenter:util-linux mount:mount
+  openssl:openssl curl:curl unshare:util-linux nsenter:util-linux mount:mount mkfs.ext4:e2fsprogs
 )
 
 require_node_programs() {

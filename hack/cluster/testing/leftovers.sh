@@ -48,6 +48,7 @@ nothing_runs() {
 nothing_in_kernel() {
   local index found=0
   ((${#NODE_INDEXES[@]} > 0)) || return 1
+  if losetup --list --noheadings --output BACK-FILE | grep "$SCRATCH"; then found=1; fi
   for index in "${NODE_INDEXES[@]}"; do
     if ip link show "storagepool-$index" 2>/dev/null; then found=1; fi
     if ip -4 route show table all root "10.231.$((4 * index)).0/22" | grep .; then found=1; fi
