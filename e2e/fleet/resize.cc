@@ -10,8 +10,8 @@
 
 #include "e2e/fleet/settled.h"
 #include "e2e/fleet/simulation.h"
-#include "operator/reconcile/holding.h"
-#include "operator/reconcile/next_step.h"
+#include "operator/reconcile/step/holding.h"
+#include "operator/reconcile/step/next_step.h"
 
 namespace storagepool::e2e {
 namespace {

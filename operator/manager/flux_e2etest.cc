@@ -16,7 +16,7 @@
 #include "operator/kube/object.h"
 #include "operator/manager/testing/fleet.h"
 #include "operator/render/render.h"
-#include "operator/reconcile/conditions.h"
+#include "operator/reconcile/status/conditions.h"
 #include "pool/common/encoding/sha256.h"
 #include "pool/common/json/json.h"
 

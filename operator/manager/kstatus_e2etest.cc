@@ -15,7 +15,7 @@
 #include "operator/kube/object.h"
 #include "operator/kube/watch/informer.h"
 #include "operator/manager/testing/fleet.h"
-#include "operator/reconcile/conditions.h"
+#include "operator/reconcile/status/conditions.h"
 #include "pool/common/json/json.h"
 
 namespace storagepool::manager {

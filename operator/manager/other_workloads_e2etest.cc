@@ -6,7 +6,7 @@
 
 #include "operator/kube/object.h"
 #include "operator/manager/testing/fleet.h"
-#include "operator/reconcile/conditions.h"
+#include "operator/reconcile/status/conditions.h"
 #include "pool/common/json/json.h"
 
 namespace storagepool::manager {

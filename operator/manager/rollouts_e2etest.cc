@@ -12,7 +12,7 @@
 #include "operator/kube/transport/transport.h"
 #include "operator/kube/watch/informer.h"
 #include "operator/manager/testing/fleet.h"
-#include "operator/reconcile/conditions.h"
+#include "operator/reconcile/status/conditions.h"
 #include "operator/render/render.h"
 #include "pool/common/json/json.h"
 

@@ -4,7 +4,7 @@
 #include <cstdio>
 
 #include "operator/manager/testing/fleet.h"
-#include "operator/reconcile/conditions.h"
+#include "operator/reconcile/status/conditions.h"
 
 namespace storagepool::manager {
 namespace {

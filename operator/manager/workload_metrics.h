@@ -6,7 +6,7 @@
 #include <string>
 #include <vector>
 
-#include "operator/reconcile/other_workloads.h"
+#include "operator/reconcile/cluster/other_workloads.h"
 #include "pool/common/runtime/metrics.h"
 
 namespace storagepool::manager {

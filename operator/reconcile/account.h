@@ -7,10 +7,10 @@
 #include <string>
 #include <vector>
 
-#include "operator/reconcile/holding.h"
+#include "operator/reconcile/step/holding.h"
 #include "operator/reconcile/memory.h"
-#include "operator/reconcile/next_step.h"
-#include "operator/reconcile/server_name.h"
+#include "operator/reconcile/step/next_step.h"
+#include "operator/reconcile/step/server_name.h"
 #include "operator/render/storage_pool.h"
 #include "operator/sizing/ledger.h"
 #include "pool/common/runtime/clock.h"

@@ -11,7 +11,7 @@
 #include <string>
 #include <string_view>
 
-#include "operator/reconcile/cluster.h"
+#include "operator/reconcile/cluster/cluster.h"
 
 namespace storagepool::reconcile {
 

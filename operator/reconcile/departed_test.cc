@@ -1,4 +1,4 @@
-#include "operator/reconcile/departed.h"
+#include "operator/reconcile/view/departed.h"
 
 #include <string>
 #include <vector>

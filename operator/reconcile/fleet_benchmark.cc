@@ -12,7 +12,7 @@
 
 #include <benchmark/benchmark.h>
 
-#include "operator/reconcile/next_step.h"
+#include "operator/reconcile/step/next_step.h"
 #include "operator/sizing/ledger.h"
 
 namespace storagepool::reconcile {

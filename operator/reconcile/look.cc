@@ -5,9 +5,9 @@
 #include <utility>
 
 #include "operator/kube/object.h"
-#include "operator/reconcile/conditions.h"
-#include "operator/reconcile/join.h"
-#include "operator/reconcile/leaving.h"
+#include "operator/reconcile/status/conditions.h"
+#include "operator/reconcile/cluster/join.h"
+#include "operator/reconcile/step/leaving.h"
 #include "operator/render/render.h"
 #include "pool/common/runtime/log.h"
 

@@ -8,10 +8,10 @@
 
 #include "operator/reconcile/account.h"
 #include "operator/reconcile/memory.h"
-#include "operator/reconcile/next_step.h"
-#include "operator/reconcile/pod_state.h"
+#include "operator/reconcile/step/next_step.h"
+#include "operator/reconcile/view/pod_state.h"
 #include "operator/reconcile/reconcile.h"
-#include "operator/reconcile/status.h"
+#include "operator/reconcile/status/status.h"
 #include "operator/reconcile/turns.h"
 
 namespace storagepool::reconcile {

@@ -7,8 +7,8 @@
 #include <openssl/rand.h>
 
 #include "operator/kube/object.h"
-#include "operator/reconcile/conditions.h"
-#include "operator/reconcile/leaving.h"
+#include "operator/reconcile/status/conditions.h"
+#include "operator/reconcile/step/leaving.h"
 #include "operator/reconcile/look.h"
 #include "operator/render/render.h"
 #include "pool/common/runtime/check.h"

@@ -15,7 +15,7 @@
 
 #include "operator/kube/events.h"
 #include "operator/kube/testing/fake_transport.h"
-#include "operator/reconcile/kube_cluster.h"
+#include "operator/reconcile/cluster/kube_cluster.h"
 #include "operator/reconcile/reconcile.h"
 #include "operator/reconcile/testing/fake_cluster.h"
 

@@ -4,7 +4,7 @@
 #include <utility>
 
 #include "operator/kube/object.h"
-#include "operator/reconcile/conditions.h"
+#include "operator/reconcile/status/conditions.h"
 #include "operator/reconcile/look.h"
 #include "operator/render/render.h"
 #include "pool/common/runtime/log.h"

@@ -3,8 +3,8 @@
 #include <utility>
 
 #include "operator/kube/object.h"
-#include "operator/reconcile/conditions.h"
-#include "operator/reconcile/holding.h"
+#include "operator/reconcile/status/conditions.h"
+#include "operator/reconcile/step/holding.h"
 #include "operator/reconcile/look.h"
 #include "operator/render/render.h"
 #include "operator/render/token_issuer.h"

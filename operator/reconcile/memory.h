@@ -9,12 +9,12 @@
 #include <vector>
 
 #include "operator/reconcile/children.h"
-#include "operator/reconcile/departed.h"
-#include "operator/reconcile/inquiry.h"
-#include "operator/reconcile/reserve_watch.h"
-#include "operator/reconcile/status.h"
-#include "operator/reconcile/view.h"
-#include "operator/reconcile/viewed.h"
+#include "operator/reconcile/view/departed.h"
+#include "operator/reconcile/view/inquiry.h"
+#include "operator/reconcile/cluster/reserve_watch.h"
+#include "operator/reconcile/status/status.h"
+#include "operator/reconcile/view/view.h"
+#include "operator/reconcile/cluster/viewed.h"
 #include "operator/sizing/known_facts.h"
 
 namespace storagepool::reconcile {

@@ -1,5 +1,5 @@
 // What other workloads count with, over time, and what that does to a StoragePool beside them.
-#include "operator/reconcile/other_workloads.h"
+#include "operator/reconcile/cluster/other_workloads.h"
 
 #include <gmock/gmock.h>
 #include <gtest/gtest.h>

@@ -20,10 +20,10 @@
 
 #include "operator/pods/pods.h"
 #include "operator/reconcile/account.h"
-#include "operator/reconcile/cluster.h"
-#include "operator/reconcile/conditions.h"
+#include "operator/reconcile/cluster/cluster.h"
+#include "operator/reconcile/status/conditions.h"
 #include "operator/reconcile/memory.h"
-#include "operator/reconcile/other_workloads.h"
+#include "operator/reconcile/cluster/other_workloads.h"
 #include "operator/reconcile/shared_ledger.h"
 #include "operator/reconcile/turns.h"
 #include "operator/render/token_issuer.h"

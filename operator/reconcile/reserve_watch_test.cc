@@ -1,9 +1,9 @@
-#include "operator/reconcile/reserve_watch.h"
+#include "operator/reconcile/cluster/reserve_watch.h"
 
 #include <gmock/gmock.h>
 #include <gtest/gtest.h>
 
-#include "operator/reconcile/conditions.h"
+#include "operator/reconcile/status/conditions.h"
 #include "operator/reconcile/testing/reconcile_fixture.h"
 
 namespace storagepool::reconcile {

@@ -1,7 +1,7 @@
 // When a rollout goes on to the next StoragePool.
 #include <gtest/gtest.h>
 
-#include "operator/reconcile/conditions.h"
+#include "operator/reconcile/status/conditions.h"
 #include "operator/reconcile/testing/rollout_world.h"
 #include "pool/common/json/json.h"
 

@@ -10,7 +10,7 @@
 #include <gmock/gmock.h>
 #include <gtest/gtest.h>
 
-#include "operator/reconcile/conditions.h"
+#include "operator/reconcile/status/conditions.h"
 #include "operator/reconcile/reconcile.h"
 #include "operator/reconcile/testing/fake_cluster.h"
 #include "operator/reconcile/testing/rollout_world.h"

@@ -12,7 +12,7 @@
 #include <gtest/gtest.h>
 
 #include "operator/kube/workqueue.h"
-#include "operator/reconcile/conditions.h"
+#include "operator/reconcile/status/conditions.h"
 #include "operator/reconcile/reconcile.h"
 #include "operator/reconcile/testing/fake_cluster.h"
 #include "operator/reconcile/testing/reconcile_fixture.h"

@@ -33,7 +33,7 @@ inline constexpr int kAdminPort = 8082;
 inline constexpr int kMetricsPort = 9090;
 
 inline constexpr std::string_view kManager = "storagepool-operator";
-// The highest limit that any pod may still have in force: see operator/reconcile/next_step.h.
+// The highest limit that any pod may still have in force: see operator/reconcile/step/next_step.h.
 inline constexpr std::string_view kCeilingAnnotation = "storagepool.dev/limit-ceiling";
 // After postgres.host or port changed: the servers that some pods may still hold connections to, as
 // "db.team:5432,other.team:5432".

@@ -2,9 +2,9 @@
 // they are to come to. An account for each StoragePool, made of its objects alone, is put in place whenever
 // they have been observed; so the ledger is rebuilt after any restart. No I/O, no clock.
 //
-// Claim: peak pods x ceiling (operator/reconcile/next_step.h), on every server that the pods may hold sockets
-// to: the one that the spec leads to, and all that they are leaving. An account must count whatever may be
-// so: a write whose end is not known has taken place. The rule that keeps the sum (S1):
+// Claim: peak pods x ceiling (operator/reconcile/step/next_step.h), on every server that the pods may hold
+// sockets to: the one that the spec leads to, and all that they are leaving. An account must count whatever
+// may be so: a write whose end is not known has taken place. The rule that keeps the sum (S1):
 //
 //   nobody's claim is raised above usable less the claims of all others, on any server that it counts on
 //
@@ -74,7 +74,7 @@ struct Account {
 };
 
 // A Deployment or StatefulSet of somebody else that declares what its pods hold
-// (operator/reconcile/other_workload.h).
+// (operator/reconcile/cluster/other_workload.h).
 struct OtherWorkload {
   std::string server;            // host:port, the host qualified with its namespace
   std::int64_t pods = 0;         // that may exist

@@ -6,7 +6,7 @@
 #include <CLI/CLI.hpp>
 
 #include "operator/cli/commands/pools.h"
-#include "operator/reconcile/conditions.h"
+#include "operator/reconcile/status/conditions.h"
 #include "operator/witness/record.h"
 
 namespace storagepool::cli {

@@ -7,7 +7,7 @@
 
 #include "operator/cli/commands/command.h"
 #include "operator/cli/output/samples.h"
-#include "operator/reconcile/status.h"
+#include "operator/reconcile/status/status.h"
 
 namespace storagepool::cli {
 

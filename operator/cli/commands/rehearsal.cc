@@ -4,7 +4,7 @@
 #include <utility>
 #include <variant>
 
-#include "operator/reconcile/holding.h"
+#include "operator/reconcile/step/holding.h"
 
 namespace storagepool::cli {
 namespace {

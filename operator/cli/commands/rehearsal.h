@@ -7,7 +7,7 @@
 #include <string>
 #include <vector>
 
-#include "operator/reconcile/next_step.h"
+#include "operator/reconcile/step/next_step.h"
 #include "operator/sizing/ledger.h"
 
 namespace storagepool::cli {

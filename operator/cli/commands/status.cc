@@ -5,7 +5,7 @@
 #include <utility>
 
 #include "operator/cli/output/remedies.h"
-#include "operator/reconcile/conditions.h"
+#include "operator/reconcile/status/conditions.h"
 #include "pool/common/json/json.h"
 
 namespace storagepool::cli {

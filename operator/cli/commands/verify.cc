@@ -8,7 +8,7 @@
 #include <optional>
 
 #include "operator/cli/commands/command.h"
-#include "operator/reconcile/conditions.h"
+#include "operator/reconcile/status/conditions.h"
 #include "operator/render/storage_pool.h"
 #include "pool/common/json/json.h"
 

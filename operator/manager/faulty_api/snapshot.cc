@@ -7,7 +7,7 @@
 #include "operator/kube/object.h"
 #include "operator/manager/faulty_api/world.h"
 #include "operator/reconcile/children.h"
-#include "operator/reconcile/view.h"
+#include "operator/reconcile/view/view.h"
 #include "operator/render/render.h"
 #include "pool/common/json/json.h"
 

@@ -7,7 +7,7 @@
 #include <gtest/gtest.h>
 
 #include "operator/kube/object.h"
-#include "operator/reconcile/view.h"
+#include "operator/reconcile/view/view.h"
 #include "operator/render/render.h"
 #include "pool/common/json/json.h"
 

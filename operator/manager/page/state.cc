@@ -5,8 +5,8 @@
 #include <utility>
 
 #include "operator/kube/object.h"
-#include "operator/reconcile/conditions.h"
-#include "operator/reconcile/status.h"
+#include "operator/reconcile/status/conditions.h"
+#include "operator/reconcile/status/status.h"
 #include "pool/common/json/json.h"
 
 namespace storagepool::manager {

@@ -5,7 +5,7 @@
 #include <utility>
 #include <vector>
 
-#include "operator/reconcile/conditions.h"
+#include "operator/reconcile/status/conditions.h"
 #include "operator/render/render.h"
 #include "pool/common/json/json.h"
 

@@ -5,7 +5,7 @@
 #include <vector>
 
 #include "operator/reconcile/explorer/steps.h"
-#include "operator/reconcile/holding.h"
+#include "operator/reconcile/step/holding.h"
 
 namespace storagepool::reconcile::explorer {
 namespace {

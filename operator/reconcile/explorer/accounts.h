@@ -5,7 +5,7 @@
 
 #include "operator/reconcile/explorer/configuration.h"
 #include "operator/reconcile/explorer/faults.h"
-#include "operator/reconcile/next_step.h"
+#include "operator/reconcile/step/next_step.h"
 #include "operator/sizing/ledger.h"
 
 namespace storagepool::reconcile::explorer {

@@ -8,8 +8,8 @@
 #include "operator/reconcile/explorer/accounts.h"
 #include "operator/reconcile/explorer/others.h"
 #include "operator/reconcile/explorer/steps.h"
-#include "operator/reconcile/holding.h"
-#include "operator/reconcile/next_step.h"
+#include "operator/reconcile/step/holding.h"
+#include "operator/reconcile/step/next_step.h"
 #include "operator/sizing/ledger.h"
 
 namespace storagepool::reconcile::explorer {

@@ -1,5 +1,5 @@
-// Pods that are gone and what PostgreSQL holds of them: as Departed (operator/reconcile/departed.h) goes by
-// it.
+// Pods that are gone and what PostgreSQL holds of them: as Departed (operator/reconcile/view/departed.h) goes
+// by it.
 #include <algorithm>
 
 #include "operator/reconcile/explorer/steps.h"

@@ -4,7 +4,7 @@
 #include <string>
 
 #include "operator/reconcile/explorer/world.h"
-#include "operator/reconcile/other_workloads.h"
+#include "operator/reconcile/cluster/other_workloads.h"
 
 namespace storagepool::reconcile::explorer {
 namespace {

@@ -13,9 +13,9 @@
 
 #include "operator/kube/object.h"
 #include "operator/pods/pods.h"
-#include "operator/reconcile/cluster.h"
-#include "operator/reconcile/kept.h"
-#include "operator/reconcile/other_workload.h"
+#include "operator/reconcile/cluster/cluster.h"
+#include "operator/reconcile/cluster/kept.h"
+#include "operator/reconcile/cluster/other_workload.h"
 #include "operator/render/render.h"
 #include "pool/common/settings/admin_wire.h"
 

@@ -10,8 +10,8 @@
 #include "e2e/peers/operator/world/children.h"
 #include "operator/kube/object.h"
 #include "operator/manager/testing/scrape.h"
-#include "operator/reconcile/conditions.h"
-#include "operator/reconcile/status.h"
+#include "operator/reconcile/status/conditions.h"
+#include "operator/reconcile/status/status.h"
 #include "operator/render/render.h"
 #include "pool/common/json/json.h"
 
