@@ -64,6 +64,9 @@ double workspace_logs_waiting(const Snapshot& snapshot) {
 double cut_age(const Snapshot& snapshot) {
   return std::chrono::duration<double>(snapshot.log.cut_age).count();
 }
+double hidden_for(const Snapshot& snapshot) {
+  return std::chrono::duration<double>(snapshot.log.hidden_for).count();
+}
 double loop_failures(const Snapshot& snapshot) {
   return static_cast<double>(snapshot.loop_failures);
 }
@@ -126,7 +129,7 @@ constexpr std::array kGauges = {
     Figure{"storagepool_ingest_queued_bytes", "Memory of the events accepted and not answered yet",
            ingest_load<&Load::bytes>},
     Figure{"storagepool_log_key", "1 while stored events get entries in the log", yes<&Snapshot::log_key>},
-    Figure{"storagepool_log_size", "Entries of the log of the system database, as the pod has last seen it",
+    Figure{"storagepool_log_size", "Entries of the log of the system database, as the pod shows it",
            log_figure<&LogFigures::size>},
     Figure{"storagepool_workspace_logs_waiting",
            "Workspaces of which the pod does not know yet that all it has written there is in their log",
@@ -136,6 +139,8 @@ constexpr std::array kGauges = {
     Figure{"storagepool_log_cut_age_seconds",
            "How long entries have waited for a transaction that writes, anywhere on the server, to end",
            cut_age},
+    Figure{"storagepool_log_hidden_seconds",
+           "How long entries of the log have waited to be shown until standbys have them", hidden_for},
     Figure{"storagepool_log_audit_missing_events",
            "Events that the log has, whose time has not passed, and that are not stored, by the full audit",
            audit_figure<&AuditFigures::missing>},

@@ -92,7 +92,7 @@ std::vector<std::shared_ptr<WorkspaceLog>> LogBook::grown(std::size_t limit) con
   std::vector<std::shared_ptr<WorkspaceLog>> grown;
   for (const auto& log : logs_) {
     if (grown.size() >= limit) break;
-    if (log->grown && log->memory.seen) grown.push_back(log);
+    if (log->grown && log->memory.publishing.shown()) grown.push_back(log);
   }
   return grown;
 }

@@ -105,14 +105,14 @@ TEST_F(LogBookTest, OfAWorkspaceThatIsMadeAnewNothingIsRemembered) {
   write("a");
   look("a");
   const auto log = book_.find("a");
-  log->memory.seen = {.size = 7};
+  log->memory.publishing.show({.size = 7});
   log->alarm = "one";
   write("a");
   book_.is_of(*log, "1");
-  EXPECT_TRUE(log->memory.seen);
+  EXPECT_TRUE(log->memory.publishing.shown());
   EXPECT_TRUE(log->audit);
   book_.is_of(*log, "2");
-  EXPECT_FALSE(log->memory.seen);
+  EXPECT_FALSE(log->memory.publishing.shown());
   EXPECT_FALSE(log->audit);
   EXPECT_EQ(log->alarm, "");
   EXPECT_EQ(book_.unchecked(), 1U);
@@ -134,7 +134,7 @@ TEST_F(LogBookTest, KeepsThoseThatWereUsedLast) {
 
 TEST_F(LogBookTest, TellsWhatHasGrown) {
   for (const char* database : {"a", "b", "c"}) book_.of(database)->grown = true;
-  for (const char* database : {"a", "c"}) book_.of(database)->memory.seen = {.size = 1};
+  for (const char* database : {"a", "c"}) book_.of(database)->memory.publishing.show({.size = 1});
   EXPECT_EQ(book_.grown(9).size(), 2U);
   EXPECT_EQ(book_.grown(1).size(), 1U);
   book_.of("a")->grown = false;

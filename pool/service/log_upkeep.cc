@@ -23,6 +23,9 @@ constexpr seconds kQuietPeriod{60};    // where this pod has written nothing
 constexpr seconds kRefusedPeriod{10};  // of looking at a log that is not sealed on
 constexpr std::chrono::hours kPrunePeriod{1};
 constexpr seconds kSealTimeout{30};
+// In which standbys mostly have what was sealed.
+constexpr std::chrono::milliseconds kMoment{10};
+constexpr int kMoments = 3;
 constexpr std::chrono::milliseconds kGrowthTimeout{800};  // the operator waits for a second
 
 }  // namespace
@@ -85,7 +88,7 @@ awaitable<void> LogUpkeep::look(Deadline deadline) {
   if (std::exchange(log->at_work, true)) co_return;
   const std::unique_ptr<bool, void (*)(bool*)> work(&log->at_work, [](bool* at_work) { *at_work = false; });
   bool again = true;
-  while (again && !stopped_) {
+  for (int moments = kMoments; again && !stopped_;) {
     const auto began = runtime::steady_now();
     const auto done = co_await log->sealer.seal(**lease, began + kSealTimeout);
     if (done) take(*done, began);
@@ -94,6 +97,9 @@ awaitable<void> LogUpkeep::look(Deadline deadline) {
       failed(done.error().detail);
     }
     again = done && done->again;
+    if (again || !done || !done->flushing) continue;
+    again = moments-- > 0 && parts_.engine.statistics().waiting == 0;
+    if (again) co_await runtime::sleep_for(kMoment);
   }
   if ((*lease)->usable()) co_await audit(**lease);
 }
@@ -129,6 +135,7 @@ void LogUpkeep::take(const evidence::SealingResult& result, runtime::TimePoint b
   if (!failure_.empty()) log::info("the log is sealed again");
   failure_.clear();
   figures_.cut_age = std::chrono::duration_cast<std::chrono::milliseconds>(result.cut_age);
+  figures_.hidden_for = std::chrono::duration_cast<std::chrono::milliseconds>(result.hidden_for);
   figures_.sealed_batches += static_cast<std::uint64_t>(result.batches);
   if (result.fenced) ++figures_.fences;
   if (result.did == Did::kRefused) {
@@ -136,12 +143,12 @@ void LogUpkeep::take(const evidence::SealingResult& result, runtime::TimePoint b
     if (!result.alarms.empty()) refusal_ = result.alarms.back();
   } else if (result.did != Did::kBusy) {
     refused_at_.reset();
-    figures_.size = result.size;
+    figures_.size = result.shown;
     seen_at_ = began;
     seen_.notify_all();
   }
   // What was committed since, and what another pod is at, may be left.
-  if (result.did != Did::kNothing || result.cut_age.count() > 0) wrote_ = true;
+  if (result.did != Did::kNothing || result.cut_age.count() > 0 || result.hidden) wrote_ = true;
   follow_epoch();
   for (const evidence::Alarm& alarm : result.alarms) report(alarm);
   if (result.alarms.empty()) alarm_.clear();

@@ -28,12 +28,13 @@
 namespace storagepool::service {
 
 struct LogFigures {
-  std::uint64_t size = 0;            // entries, as this pod has last seen it committed
+  std::uint64_t size = 0;            // entries, as this pod may show it (evidence::Publishing)
   std::uint64_t sealed_batches = 0;  // by this pod
   std::uint64_t fences = 0;          // writers were held off for, likewise
   std::uint64_t unchecked = 0;  // batches of this pod of which it did not see whether they got into the log
   std::uint64_t waiting = 0;    // for more entries, in grows()
-  std::chrono::milliseconds cut_age{0};  // how long batches have waited for some transaction to end
+  std::chrono::milliseconds cut_age{0};     // how long batches have waited for some transaction to end
+  std::chrono::milliseconds hidden_for{0};  // how long entries have for standbys
   AuditFigures audit{};
 };
 
@@ -64,7 +65,7 @@ class LogUpkeep {
   boost::asio::awaitable<void> run_audit() { return full_audit_.run(); }
   void stop();
 
-  // What is committed, at most a second old, signed; no value without a key, before the first entry, or when
+  // What may be shown, at most a second old, signed; no value without a key, before the first entry, or when
   // the log cannot be looked at by `deadline`, for which a database that is refused counts as well.
   boost::asio::awaitable<std::optional<tlog::Note>> checkpoint(Deadline deadline);
   // Waits until the log was seen with more entries than this, or until `deadline` or the stop: whether it

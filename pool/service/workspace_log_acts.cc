@@ -63,7 +63,7 @@ awaitable<Closed> WorkspaceLogs::close(workspaces::WorkspaceRow row, std::string
   } while (is_left() && runtime::steady_now() < until);
   book_.forget(database);
   LastOfLog last{.workspace = row.name, .origin = name_of(*log)};
-  if (log->memory.seen) last.log = sign(*log);
+  if (log->memory.publishing.shown()) last.log = sign(*log);
   if (log->refused) {
     last.detail = log->alarm;
   } else if (is_left()) {

@@ -124,7 +124,7 @@ awaitable<std::string> WorkspaceLogs::seal(Log log, postgres::Connection& connec
   sealer.remember(log->memory);
   const std::uint64_t writes = log->writes;
   bool left = false;
-  bool grown = !log->memory.seen;  // as far as this pod knows
+  const auto shown = log->memory.publishing.shown();
   int moments = kMoments;
   for (bool again = true; again && !stopped_;) {
     const auto done =
@@ -135,18 +135,17 @@ awaitable<std::string> WorkspaceLogs::seal(Log log, postgres::Connection& connec
       co_return done.error().detail;
     }
     take(*log, *done, whose_is_known);
-    log->empty = !log->memory.seen && done->did == Did::kNothing && whose_is_known;
-    grown = grown || done->did == Did::kSealed;
+    log->empty = done->size == 0 && done->did == Did::kNothing && whose_is_known;
     again = done->again;
     const bool may_pause = moments-- > 0 && parts_.engine.statistics().waiting == 0;
-    if (!again && done->waiting && may_pause) {
+    if (!again && (done->waiting || done->flushing) && may_pause) {
       again = true;
       co_await runtime::sleep_for(kMoment);
     }
-    left = again || done->waiting || done->did == Did::kBusy || is_refused(*done);
+    left = again || done->waiting || done->hidden || done->did == Did::kBusy || is_refused(*done);
   }
   failure_.clear();
-  log->grown = log->grown || grown;
+  log->grown = log->grown || log->memory.publishing.shown() != shown;
   if (connection.usable()) co_await audit(log, connection);
   log->wrote = left || log->writes != writes || log->audit != nullptr;
   co_return std::string();
@@ -199,7 +198,7 @@ awaitable<WorkspaceLogs::Log> WorkspaceLogs::recent(recording::Destination place
   auto log = book_.of(place.database);
   const bool is_recent = log->looked_at && runtime::steady_now() - *log->looked_at < kPeriod;
   if (!is_recent || !log->known || log->incarnation != place.incarnation) co_await look(log, deadline);
-  if (log->refused || !log->known || !(log->memory.seen || log->empty)) co_return nullptr;
+  if (log->refused || !log->known || !(log->memory.publishing.shown() || log->empty)) co_return nullptr;
   co_return log;
 }
 
@@ -231,8 +230,9 @@ void WorkspaceLogs::stop() {
 }
 
 tlog::Checkpoint WorkspaceLogs::state_of(const WorkspaceLog& log) const {
-  const evidence::Floor seen = log.memory.seen.value_or(evidence::Floor{.root = tlog::Hasher().empty()});
-  return {.origin = tlog::epoch_origin(name_of(log), seen.epoch), .size = seen.size, .root = seen.root};
+  const evidence::Floor shown =
+      log.memory.publishing.shown().value_or(evidence::Floor{.root = tlog::Hasher().empty()});
+  return {.origin = tlog::epoch_origin(name_of(log), shown.epoch), .size = shown.size, .root = shown.root};
 }
 
 SignedLog WorkspaceLogs::sign(const WorkspaceLog& log) const {

@@ -6,6 +6,7 @@
 #include "pool/common/runtime/check.h"
 #include "pool/evidence/proving/columns.h"
 #include "pool/evidence/sealing/pruning.h"
+#include "pool/evidence/sealing/publishing.h"
 #include "pool/tables/guards.h"
 
 namespace storagepool::evidence {
@@ -35,11 +36,6 @@ postgres::Error error_of(const std::string& what) {
   postgres::Error error;
   error.detail = "sealing: " + what;
   return error;
-}
-
-Alarm unseen_seal() {
-  return {.kind = Alarm::Kind::kSealsDisagree,
-          .detail = "audit_seals has a seal that no statement sees: transaction ids were set back"};
 }
 
 bool is_in_the_way(const postgres::Error& error) {
@@ -229,7 +225,8 @@ class Sealer::Pass {
       result_.batches = static_cast<std::int64_t>(sealed.seal->batches.size());
       const auto written = co_await query(kWriteSeal, seal_parameters(sealed));
       if (!written && written.error().sqlstate == "23505") {
-        result_.alarms.push_back(unseen_seal());
+        constexpr const char* kUnseen = "audit_seals has a seal that no statement sees: ids were set back";
+        result_.alarms.push_back({.kind = Alarm::Kind::kSealsDisagree, .detail = kUnseen});
         co_return co_await end(Did::kRefused);
       }
       if (!written) co_return tl::unexpected(written.error());
@@ -316,29 +313,48 @@ void Sealer::raise_floor(const Floor& floor) {
 }
 
 const std::optional<Floor>& Sealer::highest_floor() const {
-  return told_ && (!seen_ || is_lower(*seen_, *told_)) ? told_ : seen_;
+  const auto& shown = publishing_.shown();
+  return told_ && (!shown || is_lower(*shown, *told_)) ? told_ : shown;
 }
 
 void Sealer::remember(const Memory& memory) {
-  seen_ = memory.seen;
+  publishing_ = memory.publishing;
   watch_ = memory.watch;
-  if (seen_) epoch_ = seen_->epoch;
+  if (publishing_.shown()) epoch_ = publishing_.shown()->epoch;
   checkpoint_.reset();
 }
 
 void Sealer::committed(const LogState& state) {
   min_index_ = state.min_index;
-  if (seen_ && seen_->size == state.size() && seen_->epoch == state.epoch) return;
+  if (epoch_ != state.epoch) publishing_.forget();
+  checkpoint_.reset();
   epoch_ = state.epoch;
   const tlog::Checkpoint now = checkpoint_of(state, hasher_);
-  seen_ = {now.size, now.root, epoch_};
-  checkpoint_.reset();
+  committed_ = {now.size, now.root, epoch_};
+}
+
+// After a pass, whose transaction has ended.
+awaitable<Done> Sealer::publish(postgres::Connection& connection, SealingResult& result,
+                                postgres::Deadline deadline) {
+  const bool is_known = result.did == Did::kSealed || result.did == Did::kNothing;
+  if (is_known && committed_) {
+    const auto flushing =
+        co_await evidence::publish(publishing_, connection, *committed_, clock_.now(), deadline);
+    if (!flushing) co_return tl::unexpected(flushing.error());
+    result.flushing = *flushing;
+    checkpoint_.reset();
+  }
+  result.hidden = publishing_.waiting();
+  result.hidden_for = publishing_.waited(clock_.now());
+  if (publishing_.shown()) result.shown = publishing_.shown()->size;
+  co_return Done();
 }
 
 const std::optional<tlog::Note>& Sealer::checkpoint() {
-  if (checkpoint_ || !seen_) return checkpoint_;
+  const auto& shown = publishing_.shown();
+  if (checkpoint_ || !shown) return checkpoint_;
   const tlog::Checkpoint now{
-      .origin = tlog::epoch_origin(name_, seen_->epoch), .size = seen_->size, .root = seen_->root};
+      .origin = tlog::epoch_origin(name_, shown->epoch), .size = shown->size, .root = shown->root};
   if (now.origin == note_key_.name()) return checkpoint_ = sign(now, note_key_);
   const auto key = tlog::NoteKey::of_seed(tlog::KeyKind::kLog, now.origin, note_key_.seed());
   STORAGEPOOL_INVARIANT(key, "an origin that names no key", {"epoch", epoch_});
@@ -348,9 +364,14 @@ const std::optional<tlog::Note>& Sealer::checkpoint() {
 awaitable<tl::expected<SealingResult, postgres::Error>> Sealer::seal(postgres::Connection& connection,
                                                                      postgres::Deadline deadline,
                                                                      bool may_begin) {
+  committed_.reset();
   Pass pass(*this, connection, deadline);
-  const Done done = co_await pass.run(may_begin);
-  if (done) co_return pass.take_result();
+  Done done = co_await pass.run(may_begin);
+  if (done) {
+    SealingResult result = pass.take_result();
+    done = co_await publish(connection, result, deadline);
+    if (done) co_return result;
+  }
   if (connection.usable() && connection.in_transaction()) co_await connection.execute("ROLLBACK", deadline);
   co_return tl::unexpected(done.error());
 }

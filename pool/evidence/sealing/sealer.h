@@ -17,6 +17,7 @@
 #include "pool/evidence/proving/proving.h"
 #include "pool/evidence/sealing/cut_watch.h"
 #include "pool/evidence/sealing/judge.h"
+#include "pool/evidence/sealing/publish.h"
 #include "pool/evidence/sealing/rows.h"
 #include "pool/evidence/sealing/seal.h"
 #include "pool/postgres/connection.h"
@@ -34,14 +35,18 @@ struct SealingResult {
   };
   Did did = Did::kNothing;
   std::uint64_t size = 0;    // of the log, as far as it is committed
+  std::uint64_t shown = 0;   // entries, as far as it may be shown
   std::int64_t batches = 0;  // that were sealed
   bool again = false;        // there is more: worth another call at once
   bool waiting = false;      // batches wait for some transaction to end
+  bool hidden = false;       // not all that is committed may be shown yet
+  bool flushing = false;     // for standbys are at it, which takes them a moment
   bool fenced = false;       // writers were held off, for they waited for the cut for too long
   std::vector<Alarm> alarms{};
   // How long batches have waited for a transaction to end, and for which, as far as can be told.
   std::chrono::steady_clock::duration cut_age{0};
   std::string holder{};
+  std::chrono::steady_clock::duration hidden_for{0};
 };
 
 class Sealer {
@@ -58,15 +63,15 @@ class Sealer {
                                                                             postgres::Deadline deadline,
                                                                             bool may_begin = true);
 
-  // The log as this pod has last seen it committed, signed; no value before that.
+  // The log as this pod has last seen it committed and may show it (publish.h), signed; no value before that.
   const std::optional<tlog::Note>& checkpoint();
 
   // What the next sealer of the log, which is made when it is needed, goes on with.
   struct Memory {
-    std::optional<Floor> seen{};
+    Publishing publishing{};
     CutWatch watch{};
   };
-  Memory memory() const { return {seen_, watch_}; }
+  Memory memory() const { return {publishing_, watch_}; }
   void remember(const Memory& memory);
 
   // What only a person may ask for: begins this epoch of a log that was rolled back, over what there is of
@@ -98,6 +103,9 @@ class Sealer {
  private:
   class Pass;
   void committed(const LogState& state);
+  boost::asio::awaitable<tl::expected<void, postgres::Error>> publish(postgres::Connection& connection,
+                                                                      SealingResult& result,
+                                                                      postgres::Deadline deadline);
   const std::optional<Floor>& highest_floor() const;
 
   std::string name_;
@@ -108,10 +116,11 @@ class Sealer {
   const runtime::Clock& clock_;
   tlog::Hasher hasher_;
   CutWatch watch_;
-  std::optional<Floor> seen_;  // committed, by this pod
+  Publishing publishing_;
+  std::optional<Floor> committed_;  // as the last pass has seen it
   std::optional<Floor> told_;
   bool told_proven_ = false;
-  std::optional<tlog::Note> checkpoint_;  // of `seen_`, once it was asked for
+  std::optional<tlog::Note> checkpoint_;  // of what may be shown, once it was asked for
 };
 
 }  // namespace storagepool::evidence

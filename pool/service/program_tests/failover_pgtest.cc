@@ -102,6 +102,9 @@ TEST_F(DataStorageFailoverTest, LosesNothingAndKeepsNoSessionToTheOldPrimary) {
       << pod_.log();
   EXPECT_EQ(pod_.metric("storagepool_journal_set_aside_units"), 0);
   EXPECT_THAT(load.lost_or_doubled(first_), IsEmpty());
+  const double stored = std::stod(first_.superuser("SELECT count(*) FROM audit_events", "audit").at(0));
+  EXPECT_TRUE(eventually([&] { return pod_.metric("storagepool_log_size") == stored; })) << pod_.log();
+  EXPECT_EQ(pod_.facts().at("log").at("alarm"), "") << "the log goes on behind all that was shown of it";
   EXPECT_EQ(pod_.stop(), 0) << pod_.log();
 }
 
