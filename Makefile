@@ -2,7 +2,7 @@
 SHELL := /bin/bash
 .DEFAULT_GOAL := help
 .PHONY: help setup build test simulate proxies flux fuzz demo demo-down chaos load faults soak fleet figures check bench bench-engine bench-report \
-        bench-service bench-service-report bench-operator bench-operator-report profile-engine profile-service release publish clean
+        bench-service bench-service-report bench-operator bench-operator-report profile-engine profile-service release publish scan clean
 
 help: ## Show this list
 	@grep -hE '^[a-z-]+:.*##' $(MAKEFILE_LIST) | sed -E 's/:.*## /\t/' | awk -F'\t' '{printf "  make %-21s %s\n", $$1, $$2}'
@@ -95,6 +95,9 @@ release: build ## Make the files of a release: chart, image, plugin, SBOM, prove
 
 publish: ## Push the release to a registry: REGISTRY=registry.example.com/team
 	@hack/release/publish $(REGISTRY)
+
+scan: build ## Ask Debian's security archive which libraries of the image it has mended: build/reports/scan.md
+	@hack/scan
 
 clean: ## Remove build products (not the cached cluster binaries)
 	@rm -rf build
