@@ -282,6 +282,12 @@ TEST(Render, ConnectionsAreKeptAsTheSpecSays) {
   EXPECT_TRUE(contains(arguments, "--access-log=100"));
 }
 
+TEST(Render, ProxiesAreTrustedAsTheSpecSays) {
+  const Json set = pods(Json::parse(R"({"http": {"trustedProxies": ["10.0.0.0/8", "fd00::/8"]}})"));
+  EXPECT_TRUE(contains(container_of(set)["args"], "--trusted-proxies=10.0.0.0/8,fd00::/8"));
+  EXPECT_THAT(container_of(pods())["args"].dump(), Not(HasSubstr("trusted-proxies")));
+}
+
 TEST(Render, EventsAreKeptAsTheSpecSays) {
   const Json set =
       pods({{"retention",

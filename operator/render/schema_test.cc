@@ -13,6 +13,7 @@
 #include "operator/render/storage_pool.h"
 #include "pool/common/settings/bytes.h"
 #include "pool/common/settings/duration.h"
+#include "pool/common/settings/networks.h"
 #include "pool/common/settings/service_limits.h"
 #include "pool/common/settings/settings.h"
 
@@ -107,6 +108,11 @@ TEST_F(Schema, TheServicesRangesAreThoseOfTheSettings) {
       HasSubstr("duration(self) >= duration('" + settings::format_duration(settings::kMinKeepAliveTimeout) +
                 "') && duration(self) <= duration('" +
                 settings::format_duration(settings::kMaxKeepAliveTimeout) + "')"));
+  const YAML::Node proxies = spec()["http"]["properties"]["trustedProxies"];
+  EXPECT_EQ(proxies["maxItems"].as<std::size_t>(), settings::kMaxNetworks);
+  EXPECT_EQ(proxies["items"]["maxLength"].as<std::size_t>(), settings::kMaxNetworkText);
+  EXPECT_THAT(proxies["items"]["x-kubernetes-validations"][0]["messageExpression"].as<std::string>(),
+              HasSubstr(std::string(settings::kAllowedNetwork)));
   const YAML::Node min_days = spec()["retention"]["properties"]["minDays"];
   EXPECT_EQ(min_days["maxItems"].as<std::size_t>(), settings::kMaxCategories);
   const YAML::Node entry = min_days["items"]["properties"];

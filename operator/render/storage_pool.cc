@@ -10,6 +10,7 @@
 #include "pool/common/settings/access_log.h"
 #include "pool/common/settings/bytes.h"
 #include "pool/common/settings/duration.h"
+#include "pool/common/settings/networks.h"
 
 namespace storagepool::render {
 namespace {
@@ -152,8 +153,20 @@ void read_http(const Json& object, Spec& spec, FieldProblems& problems) {
   Fields fields(object, "spec.http", problems);
   spec.keep_alive_timeout = fields.duration("keepAliveTimeout", spec.keep_alive_timeout,
                                             settings::kMinKeepAliveTimeout, settings::kMaxKeepAliveTimeout);
-  if (!fields.has("accessLog")) return;
-  spec.access_log = fields.text("accessLog", accepts_access_log, settings::kAllowedAccessLog);
+  if (fields.has("accessLog"))
+    spec.access_log = fields.text("accessLog", accepts_access_log, settings::kAllowedAccessLog);
+  const Json& proxies = fields.at("trustedProxies");
+  if (proxies.is_null()) return;
+  if (!proxies.is_array() || proxies.empty() || proxies.size() > settings::kMaxNetworks)
+    return fields.refuse("trustedProxies", proxies,
+                         "a list of 1 to " + std::to_string(settings::kMaxNetworks) + " networks");
+  for (std::size_t i = 0; i < proxies.size(); ++i) {
+    if (proxies[i].is_string() && settings::accepts_network(proxies[i].get_ref<const std::string&>())) {
+      spec.trusted_proxies.push_back(proxies[i].get<std::string>());
+    } else {
+      fields.refuse("trustedProxies[" + std::to_string(i) + "]", proxies[i], settings::kAllowedNetwork);
+    }
+  }
 }
 
 void read_retention(const Json& object, Spec& spec, FieldProblems& problems) {

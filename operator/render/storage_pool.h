@@ -50,8 +50,9 @@ struct Spec {
   bool journal_is_persistent = true;                            // on a volume that outlives the pod
   std::string storage_class;  // of that volume; empty: the cluster's default
   std::chrono::milliseconds keep_alive_timeout = settings::kDefaultKeepAliveTimeout;
-  std::string access_log = "off";  // or errors, or one in so many
-  settings::MinDays min_days;      // that events are kept for, by category
+  std::string access_log = "off";            // or errors, or one in so many
+  std::vector<std::string> trusted_proxies;  // networks
+  settings::MinDays min_days;                // that events are kept for, by category
   std::chrono::milliseconds drain_delay = settings::kDefaultDrainDelay;
   std::string auth_mode = "ServiceAccount";       // or None, Token, Paseto
   std::string auth_secret;                        // with the tokens or public keys, of Token and Paseto

@@ -104,6 +104,7 @@ TEST(ParseSpec, ReadsWhatTheServiceIsTold) {
                            {"clientCASecretRef", {{"name", "clients"}}}};
   object["spec"]["http"]["accessLog"] = "errors";
   object["spec"]["http"]["keepAliveTimeout"] = "620s";
+  object["spec"]["http"]["trustedProxies"] = {"10.0.0.0/8", "2001:db8::/32"};
   object["spec"]["drainDelay"] = "1500ms";
   object["spec"]["auth"] = {{"mode", "Paseto"}, {"secretRef", {{"name", "keys"}}}};
   object["spec"]["rateLimit"] = {{"requestsPerSecond", 50}, {"burst", 7}};
@@ -115,6 +116,7 @@ TEST(ParseSpec, ReadsWhatTheServiceIsTold) {
   EXPECT_EQ(spec->journal_bytes, 3 << 29);
   EXPECT_EQ(spec->storage_class, "fast");
   EXPECT_EQ(spec->access_log, "errors");
+  EXPECT_THAT(spec->trusted_proxies, ElementsAre("10.0.0.0/8", "2001:db8::/32"));
   EXPECT_EQ(spec->tls_secret, "certificate");
   EXPECT_EQ(spec->client_ca_secret, "clients");
   EXPECT_EQ(spec->keep_alive_timeout, std::chrono::seconds{620});
@@ -162,6 +164,13 @@ TEST(ParseSpec, RefusesWhatTheServiceWouldRefuse) {
   }
   EXPECT_EQ(with("http", R"({"accessLog": "all"})"),
             "spec.http.accessLog is all; allowed: off, errors or a whole number from 1 to 1000000");
+  EXPECT_EQ(with("http", R"({"trustedProxies": ["10.0.0.0/8", "10.0.0.1"]})"),
+            "spec.http.trustedProxies[1] is 10.0.0.1; allowed: an IPv4 or IPv6 network with the bits of its "
+            "prefix such as 10.0.0.0/8, 192.0.2.7/32, fd00::/8");
+  EXPECT_THAT(with("http", R"({"trustedProxies": [8]})"),
+              HasSubstr("spec.http.trustedProxies[0] is 8; allowed"));
+  EXPECT_EQ(with("http", R"({"trustedProxies": []})"),
+            "spec.http.trustedProxies is []; allowed: a list of 1 to 64 networks");
   for (const auto& [days, shown] :
        {std::pair{"0", "0"}, std::pair{"2556", "2556"}, std::pair{R"("9")", "9"}}) {
     const std::string entry = R"({"minDays": [{"category": "a", "days": )" + std::string(days) + "}]}";

@@ -26,6 +26,7 @@ http::Limits api_limits(const Options& options) {
   limits.keep_alive_timeout = options.keep_alive_timeout;
   limits.requests_per_second = options.requests_per_second;
   limits.burst = options.request_burst;
+  limits.trusted_proxies = options.trusted_proxies;
   if (!options.tls_dir.empty()) limits.max_connections = kMaxTlsConnections;
   return limits;
 }

@@ -53,6 +53,7 @@ class Member {
  public:
   Member(std::shared_ptr<Context> context, const boost::asio::ip::address& address)
       : context_(std::move(context)),
+        peer_(address),
         address_(client_text(address)),
         client_(client_key(address)),
         share_(context_->memory.enter(client_)) {}
@@ -60,12 +61,14 @@ class Member {
   Member(const Member&) = delete;
   Member& operator=(const Member&) = delete;
 
+  const boost::asio::ip::address& peer() const { return peer_; }
   const std::string& address() const { return address_; }
   const ClientKey& client() const { return client_; }
   ClientShare& share() const { return share_; }
 
  private:
   std::shared_ptr<Context> context_;
+  const boost::asio::ip::address peer_;
   const std::string address_;
   const ClientKey client_;
   ClientShare& share_;

@@ -7,6 +7,7 @@
 
 #include "pool/common/http/body_coding.h"
 #include "pool/common/http/failure.h"
+#include "pool/common/http/forwarded.h"
 #include "pool/common/http/trace_context.h"
 #include "pool/common/runtime/clock.h"
 
@@ -95,12 +96,19 @@ asio::awaitable<tl::expected<bool, Rejected>> RequestReader::wait_for_body(Reque
 
 // What is known before the body is read.
 std::optional<Rejected> RequestReader::judge(RequestParser& parser) {
+  ClientKey client = member_.client();
+  if (!context_->limits.trusted_proxies.empty()) {
+    const auto behind =
+        client_behind(context_->limits.trusted_proxies, member_.peer(), parser.head().headers);
+    client = client_key(behind);
+    parser.head().client = client_text(behind);
+  }
   parser.head().peer_certificate = socket_->peer_certificate();
   parser.head().trace_id = trace_id(parser.head());
   if (auto refusal = pass_gate(context_->gate, parser.head()))
     return parser.refuse(buffer_, std::move(*refusal));
   if (context_->limits_rate()) {
-    const auto retry_after = context_->take_token(member_.client());
+    const auto retry_after = context_->take_token(client);
     if (retry_after.count() > 0) return parser.refuse_rate(buffer_, retry_after);
   }
   if (auto refusal = refuse_coding(parser.head())) return parser.refuse(buffer_, std::move(*refusal));

@@ -26,6 +26,7 @@
 
 #include "pool/common/http/access.h"
 #include "pool/common/http/progress.h"
+#include "pool/common/settings/networks.h"
 
 namespace storagepool::http {
 
@@ -40,7 +41,7 @@ struct Request {
   std::string request_id;                         // X-Request-Id as given (if sane) or made
   std::map<std::string, std::string> parameters;  // path parameters, filled by the router
   Access access;                                  // filled by the gate
-  std::string client;             // the IP address it came from; of a proxy's clients, the proxy's
+  std::string client;                             // the IP address it came from, see Limits::trusted_proxies
   std::string peer_certificate;   // name in the client's verified certificate, see tls.h; or ""
   std::string trace_id;           // of a valid traceparent, see trace_context.h; or ""
   bool takes_chunks = true;       // the answer may have a size that is not known before (HTTP/1.1)
@@ -99,9 +100,12 @@ struct Limits {
   std::chrono::milliseconds keep_alive_grace{1'000};
   // Of one client (an IPv4 address or an IPv6 /64), of requests that the gate lets through, over it: 429 with
   // `Retry-After`, before the body is read.
-  // Behind a proxy all its clients are one.
+  // Behind a proxy that is not trusted all its clients are one.
   double requests_per_second = 0;  // on average; 0: no limit
   std::size_t burst = 1;           // at once, at least 1; without meaning where there is no limit
+  // Who says for whom a request was forwarded (forwarded.h): then that is its client, but for shares of
+  // memory and places, which are those of who holds the connection.
+  std::vector<settings::Network> trusted_proxies{};
 };
 
 class TlsContext;

@@ -129,6 +129,17 @@ void add_authentication(CLI::App& app, Options& options) {
                  "What PASETO tokens must have as iss; not checked by default");
   app.add_option("--auth-audience", options.auth_audience,
                  "What PASETO tokens must have as aud, or among it; not checked by default");
+  app.add_option_function<std::string>(
+         "--trusted-proxies",
+         [&options](const std::string& text) {
+           options.trusted_proxies = settings::parse_networks(text).value_or(options.trusted_proxies);
+         },
+         "Whose X-Forwarded-For to the audit API is believed, as far as who added to it is one of them: " +
+             std::string(settings::kAllowedNetworks) + "; nobody's by default")
+      ->check([](const std::string& text) -> std::string {
+        if (settings::parse_networks(text)) return {};
+        return "got \"" + text + "\"; allowed: " + std::string(settings::kAllowedNetworks);
+      });
 }
 
 void add_evidence(CLI::App& app, Options& options) {

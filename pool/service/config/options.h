@@ -6,6 +6,7 @@
 #include <cstdint>
 #include <iosfwd>
 #include <string>
+#include <vector>
 
 #include <tl/expected.hpp>
 
@@ -13,6 +14,7 @@
 #include "pool/common/runtime/log.h"
 #include "pool/common/settings/access_log.h"
 #include "pool/common/settings/min_days.h"
+#include "pool/common/settings/networks.h"
 #include "pool/common/settings/service_limits.h"
 #include "pool/event/validate.h"
 
@@ -47,6 +49,7 @@ struct Options {
   settings::MinDays min_days;      // that events are kept for, by category
   double requests_per_second = 0;  // of one client; 0: no limit
   std::size_t request_burst = settings::kDefaultRequestBurst;
+  std::vector<settings::Network> trusted_proxies;  // who say for whom they forward
   settings::AccessLog access_log;
   log::Level log_level = log::Level::kInfo;
 };

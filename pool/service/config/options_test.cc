@@ -68,6 +68,7 @@ TEST_F(OptionsTest, ReadsEveryFlag) {
                               "--event-max-future=5m",
                               "--event-max-past=24h",
                               "--retention-min-days=security=2555,gateway=1",
+                              "--trusted-proxies=10.0.0.0/8,fd00::/8",
                               "--rate-limit=2.5",
                               "--rate-limit-burst=7"});
   ASSERT_TRUE(options) << error_.str();
@@ -97,6 +98,8 @@ TEST_F(OptionsTest, ReadsEveryFlag) {
   EXPECT_EQ(options->journal_max_bytes, 64 << 20);
   EXPECT_EQ(options->event_times.future, std::chrono::minutes{5});
   EXPECT_EQ(options->event_times.past, std::chrono::hours{24});
+  EXPECT_EQ(options->trusted_proxies.size(), 2U);
+  EXPECT_TRUE(settings::contains(options->trusted_proxies, *settings::parse_address("fd00::7")));
   EXPECT_EQ(options->min_days, (settings::MinDays{{"gateway", 1}, {"security", 2555}}));
   EXPECT_EQ(options->requests_per_second, 2.5);
   EXPECT_EQ(options->request_burst, 7U);
@@ -129,6 +132,10 @@ TEST_F(OptionsTest, RefusesWhatItDoesNotKnow) {
                           "--retention-min-days=security",
                           "--retention-min-days=security=0",
                           "--retention-min-days=security=2556",
+                          "--trusted-proxies=",
+                          "--trusted-proxies=10.0.0.0",
+                          "--trusted-proxies=10.0.0.0/33",
+                          "--trusted-proxies=proxy",
                           "--drain-delay=-1s",
                           "--drain-delay=6m",
                           "--drain-timeout=5",
@@ -152,6 +159,7 @@ TEST_F(OptionsTest, RefusesWhatItDoesNotKnow) {
     EXPECT_EQ(parse({bad}).error(), 2) << bad;
   }
   EXPECT_THAT(error_.str(), HasSubstr("got \"5\"; allowed: a duration from 1s to 1h"));
+  EXPECT_THAT(error_.str(), HasSubstr("got \"10.0.0.0/33\"; allowed: 1 to 64 IPv4 or IPv6 networks"));
   EXPECT_THAT(error_.str(), HasSubstr("got \"100\"; allowed: 0 or a size from 16Mi to 1Ti"));
 }
 

@@ -28,16 +28,18 @@ std::string nginx(const std::string& folder, std::uint16_t port, std::uint16_t p
          (keeps.empty() ? "" : " keepalive_timeout " + keeps + ";") +
          " }\nserver {\nlisten 127.0.0.1:" + std::to_string(port) +
          " backlog=8192;\nlocation / { proxy_pass http://pod; proxy_http_version 1.1; " +
-         "proxy_set_header Connection \"\"; }\n}\n}\n";
+         "proxy_set_header Connection \"\"; proxy_set_header X-Forwarded-For $proxy_add_x_forwarded_for; " +
+         "proxy_bind " + kProxyAddress + "; }\n}\n}\n";
 }
 
 // The timeouts are those of Debian's haproxy.cfg.
 std::string haproxy(std::uint16_t port, std::uint16_t pod, const std::string& keeps) {
-  return "defaults\nmode http\ntimeout connect 5s\ntimeout client 50s\ntimeout server 50s\n"
+  return "defaults\nmode http\noption forwardfor\ntimeout connect 5s\ntimeout client 50s\ntimeout server "
+         "50s\n"
          "frontend clients\nbind 127.0.0.1:" +
          std::to_string(port) +
          " backlog 8192\ndefault_backend pods\nbackend pods\nserver pod 127.0.0.1:" + std::to_string(pod) +
-         (keeps.empty() ? "" : " pool-purge-delay " + keeps) + "\n";
+         " source " + kProxyAddress + (keeps.empty() ? "" : " pool-purge-delay " + keeps) + "\n";
 }
 
 bool listens(std::uint16_t port) {

@@ -1,11 +1,12 @@
 // nginx or HAProxy in front of a pod, on a port of its own, with its defaults but for how long it keeps idle
-// connections to the pod. Ended by the destructor, and by the kernel when the test dies. Throws
-// std::runtime_error when it does not start.
+// connections to the pod, and that it tells in X-Forwarded-For for whom it asks. Ended by the destructor, and
+// by the kernel when the test dies. Throws std::runtime_error when it does not start.
 #pragma once
 
 #include <chrono>
 #include <cstdint>
 #include <optional>
+#include <string>
 
 #include <sys/types.h>
 
@@ -13,6 +14,8 @@
 #include "pool/postgres/testing/port.h"
 
 namespace storagepool::service::testing {
+
+inline const std::string kProxyAddress = "127.0.0.3";  // that the pod sees it come from
 
 enum class ProxyKind { kNginx, kHaproxy };
 
