@@ -288,6 +288,13 @@ TEST(Render, ProxiesAreTrustedAsTheSpecSays) {
   EXPECT_THAT(container_of(pods())["args"].dump(), Not(HasSubstr("trusted-proxies")));
 }
 
+TEST(Render, EventsAreIndexedAsTheSpecSays) {
+  const Json both = pods(Json::parse(R"({"indexes": ["Resource", "Actor"]})"));
+  EXPECT_TRUE(contains(container_of(both)["args"], "--indexes=Actor,Resource"));
+  for (const Json& none : {pods(), pods(Json::parse(R"({"indexes": []})"))})
+    EXPECT_THAT(container_of(none)["args"].dump(), Not(HasSubstr("--indexes")));
+}
+
 TEST(Render, EventsAreKeptAsTheSpecSays) {
   const Json set =
       pods({{"retention",

@@ -20,6 +20,7 @@
 namespace storagepool::render {
 namespace {
 
+using testing::ElementsAreArray;
 using testing::HasSubstr;
 
 class Schema : public testing::Test {
@@ -113,6 +114,10 @@ TEST_F(Schema, TheServicesRangesAreThoseOfTheSettings) {
   EXPECT_EQ(proxies["items"]["maxLength"].as<std::size_t>(), settings::kMaxNetworkText);
   EXPECT_THAT(proxies["items"]["x-kubernetes-validations"][0]["messageExpression"].as<std::string>(),
               HasSubstr(std::string(settings::kAllowedNetwork)));
+  const YAML::Node indexes = spec()["indexes"];
+  EXPECT_EQ(indexes["maxItems"].as<std::size_t>(), settings::kEventIndexes.size());
+  EXPECT_THAT(indexes["items"]["enum"].as<std::vector<std::string>>(),
+              ElementsAreArray(settings::kEventIndexes));
   const YAML::Node min_days = spec()["retention"]["properties"]["minDays"];
   EXPECT_EQ(min_days["maxItems"].as<std::size_t>(), settings::kMaxCategories);
   const YAML::Node entry = min_days["items"]["properties"];

@@ -126,6 +126,7 @@ void add_service(const Spec& spec, Json& arguments, Json& mounts) {
   }
   if (spec.access_log != "off") add("--access-log", spec.access_log);
   if (!spec.trusted_proxies.empty()) add("--trusted-proxies", with_commas(spec.trusted_proxies));
+  if (!spec.indexes.empty()) add("--indexes", settings::format_event_indexes(spec.indexes));
   if (!spec.min_days.empty()) add("--retention-min-days", settings::format_min_days(spec.min_days));
   if (spec.drain_delay != settings::kDefaultDrainDelay) {
     add("--drain-delay", settings::format_duration(spec.drain_delay));

@@ -187,6 +187,21 @@ void read_retention(const Json& object, Spec& spec, FieldProblems& problems) {
   }
 }
 
+void read_indexes(Fields& fields, Spec& spec) {
+  const Json& list = fields.at("indexes");
+  if (list.is_null()) return;
+  if (!list.is_array()) return fields.refuse("indexes", list, "a list of Actor and Resource");
+  for (std::size_t i = 0; i < list.size(); ++i) {
+    const std::string name = json::text_of(list[i]);
+    const std::string key = "indexes[" + std::to_string(i) + "]";
+    if (!settings::accepts_event_index(name)) {
+      fields.refuse(key, list[i], "Actor, Resource");
+    } else if (!spec.indexes.insert(name).second) {
+      fields.refuse(key, list[i], "each once");
+    }
+  }
+}
+
 void read_tls(const Json& object, Spec& spec, FieldProblems& problems) {
   Fields fields(object, "spec.tls", problems);
   const auto secret = [&](const char* key) {
@@ -233,6 +248,7 @@ tl::expected<Spec, FieldProblems> parse_spec(const Json& object) {
   read_rate_limit(fields.at("rateLimit"), spec, problems);
   read_http(fields.at("http"), spec, problems);
   read_retention(fields.at("retention"), spec, problems);
+  read_indexes(fields, spec);
   spec.drain_delay = fields.duration("drainDelay", spec.drain_delay, {}, settings::kMaxDrainDelay);
   if (fields.has("image")) spec.image = fields.text("image", accepts_image, "the name of an image");
   spec.image_pull_policy = fields.word("imagePullPolicy", {"IfNotPresent", "Always", "Never"});

@@ -14,6 +14,7 @@
 
 #include "operator/sizing/sizing.h"
 #include "pool/common/settings/config_file.h"
+#include "pool/common/settings/event_indexes.h"
 #include "pool/common/settings/min_days.h"
 #include "pool/common/settings/service_limits.h"
 #include "pool/common/settings/settings.h"
@@ -52,6 +53,7 @@ struct Spec {
   std::chrono::milliseconds keep_alive_timeout = settings::kDefaultKeepAliveTimeout;
   std::string access_log = "off";            // or errors, or one in so many
   std::vector<std::string> trusted_proxies;  // networks
+  settings::EventIndexes indexes;            // of events, beside those that are always there
   settings::MinDays min_days;                // that events are kept for, by category
   std::chrono::milliseconds drain_delay = settings::kDefaultDrainDelay;
   std::string auth_mode = "ServiceAccount";       // or None, Token, Paseto

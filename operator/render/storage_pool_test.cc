@@ -105,6 +105,7 @@ TEST(ParseSpec, ReadsWhatTheServiceIsTold) {
   object["spec"]["http"]["accessLog"] = "errors";
   object["spec"]["http"]["keepAliveTimeout"] = "620s";
   object["spec"]["http"]["trustedProxies"] = {"10.0.0.0/8", "2001:db8::/32"};
+  object["spec"]["indexes"] = {"Resource", "Actor"};
   object["spec"]["drainDelay"] = "1500ms";
   object["spec"]["auth"] = {{"mode", "Paseto"}, {"secretRef", {{"name", "keys"}}}};
   object["spec"]["rateLimit"] = {{"requestsPerSecond", 50}, {"burst", 7}};
@@ -116,6 +117,7 @@ TEST(ParseSpec, ReadsWhatTheServiceIsTold) {
   EXPECT_EQ(spec->journal_bytes, 3 << 29);
   EXPECT_EQ(spec->storage_class, "fast");
   EXPECT_EQ(spec->access_log, "errors");
+  EXPECT_EQ(spec->indexes, (settings::EventIndexes{"Actor", "Resource"}));
   EXPECT_THAT(spec->trusted_proxies, ElementsAre("10.0.0.0/8", "2001:db8::/32"));
   EXPECT_EQ(spec->tls_secret, "certificate");
   EXPECT_EQ(spec->client_ca_secret, "clients");
@@ -169,6 +171,9 @@ TEST(ParseSpec, RefusesWhatTheServiceWouldRefuse) {
             "prefix such as 10.0.0.0/8, 192.0.2.7/32, fd00::/8");
   EXPECT_THAT(with("http", R"({"trustedProxies": [8]})"),
               HasSubstr("spec.http.trustedProxies[0] is 8; allowed"));
+  EXPECT_EQ(with("indexes", R"(["Actor", "All"])"), "spec.indexes[1] is All; allowed: Actor, Resource");
+  EXPECT_EQ(with("indexes", R"(["Actor", "Actor"])"), "spec.indexes[1] is Actor; allowed: each once");
+  EXPECT_EQ(with("indexes", R"("Actor")"), "spec.indexes is Actor; allowed: a list of Actor and Resource");
   EXPECT_EQ(with("http", R"({"trustedProxies": []})"),
             "spec.http.trustedProxies is []; allowed: a list of 1 to 64 networks");
   for (const auto& [days, shown] :

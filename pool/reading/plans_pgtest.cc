@@ -6,11 +6,13 @@
 #include <gmock/gmock.h>
 #include <gtest/gtest.h>
 
+#include "pool/engine/engine.h"
 #include "pool/event/testing/smallest_event.h"
 #include "pool/event/uuid.h"
 #include "pool/ingest/rows.h"
 #include "pool/reading/statements.h"
 #include "pool/reading/walk.h"
+#include "pool/tables/indexes.h"
 #include "pool/tables/partitions.h"
 #include "pool/tables/testing/migrated_database.h"
 
@@ -58,6 +60,11 @@ WHERE pid = pg_backend_pid() AND relkind = 'r' AND relname LIKE 'audit\_events\_
     std::string plan;
     for (const std::string& line : query(*session_, statement.sql, statement.parameters)) plan += line + '\n';
     return plan;
+  }
+  tables::IndexStep must_step(tables::IndexUpkeep& upkeep) {
+    const auto done = run(context_, upkeep.step("audit", deadline()));
+    if (!done) throw std::runtime_error(done.error());
+    return *done;
   }
   static std::string scalar(const std::string& sql) { return superuser(sql).at(0); }
 };
@@ -144,6 +151,29 @@ TEST_F(PlansTest, UseTheIndexOfTheRarestFilter) {
               HasSubstr(" audit_events_y2020m02_severity_event"));
   EXPECT_THAT(plan_of(page_of({.event_outcome = "success", .since = since, .until = until})),
               Not(HasSubstr("outcome_event")));
+}
+
+// As pool/tables/indexes.h makes them, for each month alone.
+TEST_F(PlansTest, UseTheIndexesThatAreAskedFor) {
+  make_partitions(1);
+  superuser(R"(INSERT INTO audit_events SELECT gen_random_uuid(),
+  '2020-01-20T09:00Z'::timestamptz + i * interval '100 s', '1.0', 'type ' || i % 20, 'category ' || i % 4, 'a',
+  'success', 'call ' || i % 1000, NULL, NULL, 'c', 'resource ' || i % 500, 'info', 'actor ' || i % 400, 's', 10,
+  false, '{"n":1}', NULL, NULL, NULL, NULL, NULL, NULL FROM generate_series(1, 20000) AS i)");
+  superuser("VACUUM (ANALYZE) audit_events");
+  const ListQuery by_actor{.actor_id = "actor 5", .since = kNow - std::chrono::hours{24 * 20}, .until = kNow};
+  ListQuery by_resource = by_actor;
+  by_resource.actor_id = {};
+  by_resource.resource_id = "resource 5";
+  EXPECT_THAT(plan_of(page_of(by_actor)), Not(HasSubstr("_by_actor")));
+  engine::Engine engine(context_.get_executor(), [] { return server_->connect_options(); }, "audit", {}, {});
+  tables::IndexUpkeep upkeep(engine, {"Actor", "Resource"});
+  while (!must_step(upkeep).idle()) continue;
+  EXPECT_TRUE(run(context_, engine.drain(deadline())));
+  for (const char* month : {"audit_events_y2020m01", "audit_events_y2020m02"}) {
+    EXPECT_THAT(plan_of(page_of(by_actor)), HasSubstr(std::string(month) + "_by_actor"));
+    EXPECT_THAT(plan_of(page_of(by_resource)), HasSubstr(std::string(month) + "_by_resource"));
+  }
 }
 
 // Rather than sort what has any of them.

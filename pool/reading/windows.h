@@ -14,8 +14,9 @@
 
 namespace storagepool::reading {
 
-// With the default partition, the table itself and nine locks for each that is some 90 locks, of which
-// PostgreSQL keeps 16 elsewhere and has room for 2 × 64 for each connection, as it comes.
+// With the default partition, the table itself and nine locks for each, eleven with all of spec.indexes, that
+// is some 90 to 110 locks, of which PostgreSQL keeps 16 elsewhere and has room for 2 × 64 for each
+// connection, as it comes.
 inline constexpr int kMonthsAtOnce = 8;
 
 struct Window {

@@ -276,8 +276,7 @@ Snapshot App::snapshot() const {
   now.settings = engine_.in_force();
   now.server_version = monitor_.status().server_version();
   now.encoding = monitor_.status().encoding();
-  now.locks_needed = background_.upkeep().locks_of_all;
-  now.locks_available = background_.upkeep().locks_of_server;
+  now.upkeep = background_.figures();
   now.now = runtime::wall_now();
   return now;
 }

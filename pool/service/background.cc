@@ -26,6 +26,8 @@ constexpr std::chrono::hours kMaintenancePeriod{1};
 constexpr seconds kMaintenanceRetry{60};
 constexpr std::chrono::milliseconds kDeletionPause{500};  // leaves the server to others most of the time
 constexpr seconds kMaintenanceTimeout{120};
+constexpr std::chrono::hours kIndexTimeout{6};  // of one index of one month
+constexpr seconds kIndexPause{1};
 
 std::string joined(const std::vector<std::string>& names) {
   std::string text;
@@ -39,6 +41,7 @@ void Background::start(const boost::asio::any_io_executor& executor) {
   runtime::supervise(executor, "configuration", [this] { return watch_config(); });
   runtime::supervise(executor, "tokens", [this] { return watch_tokens(); });
   runtime::supervise(executor, "maintenance", [this] { return maintain(); });
+  runtime::supervise(executor, "indexes", [this] { return keep_indexes(); });
 }
 
 // The mounted files are how a change comes when the operator cannot reach the pod, and the only way for
@@ -196,7 +199,8 @@ awaitable<std::chrono::milliseconds> Background::maintain_once() {
     co_return kMaintenanceRetry;
   }
   if (!done->skipped) {
-    upkeep_ = *done;
+    figures_.locks_needed = done->locks_of_all;
+    figures_.locks_available = done->locks_of_server;
     log::info("the partitions were looked after", {{"created", joined(done->created)},
                                                    {"dropped", joined(done->dropped)},
                                                    {"postponed", joined(done->postponed)},
@@ -213,6 +217,31 @@ awaitable<std::chrono::milliseconds> Background::maintain_once() {
   }
   if (done->unfinished) co_return kDeletionPause;
   if (done->again_soon()) co_return kMaintenanceRetry;
+  co_return kMaintenancePeriod;
+}
+
+awaitable<void> Background::keep_indexes() {
+  while (!stopped_) {
+    const std::chrono::milliseconds pause = co_await keep_indexes_once();
+    co_await runtime::sleep_for(pause);
+  }
+}
+
+awaitable<std::chrono::milliseconds> Background::keep_indexes_once() {
+  if (!context_.has_schema()) co_return kSchemaPeriod;
+  if (context_.engine.in_force().max_open_conns < tables::kIndexConnections) co_return kMaintenanceRetry;
+  const std::string database = context_.settings.in_force().config.postgres.database;
+  const auto done = co_await indexes_.step(database, runtime::steady_now() + kIndexTimeout);
+  figures_.indexes_left = indexes_.left();
+  if (!done && !stopped_)
+    log::warn("an index of events could not be looked after", {{"detail", done.error()}});
+  if (!done) co_return kMaintenanceRetry;
+  if (!done->idle()) {
+    log::info("an index of events was looked after",
+              {{"made", done->made}, {"dropped", done->dropped}, {"left", indexes_.left()}});
+  }
+  if (done->skipped) co_return kMaintenanceRetry;
+  if (indexes_.left() > 0) co_return kIndexPause;
   co_return kMaintenancePeriod;
 }
 

@@ -39,6 +39,7 @@ tables::PartitionSettings partition_settings(const Options& options) {
 workspaces::Options workspace_options(const Options& options) {
   workspaces::Options workspaces;
   workspaces.partitions = partition_settings(options);
+  workspaces.indexes = options.indexes;
   return workspaces;
 }
 

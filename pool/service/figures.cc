@@ -73,9 +73,9 @@ double loop_failures(const Snapshot& snapshot) {
 double clock_ahead(const Snapshot& snapshot) {
   return std::chrono::duration<double>(snapshot.clock_ahead).count();
 }
-template <std::int64_t Snapshot::*member>
-double locks(const Snapshot& snapshot) {
-  return static_cast<double>(snapshot.*member);
+template <std::int64_t UpkeepFigures::*member>
+double upkeep(const Snapshot& snapshot) {
+  return static_cast<double>(snapshot.upkeep.*member);
 }
 double stalled(const Snapshot& snapshot) {
   return static_cast<double>(snapshot.stalls.now);
@@ -104,10 +104,13 @@ constexpr std::array kGauges = {
            clock_ahead},
     Figure{"storagepool_postgres_locks_needed",
            "Locks of a statement on all months of the system database with their indexes, as a dump's",
-           locks<&Snapshot::locks_needed>},
+           upkeep<&UpkeepFigures::locks_needed>},
     Figure{"storagepool_postgres_locks_available",
            "Locks that PostgreSQL has room for; 0 in a pod that has not looked after the partitions",
-           locks<&Snapshot::locks_available>},
+           upkeep<&UpkeepFigures::locks_available>},
+    Figure{"storagepool_event_indexes_left",
+           "Indexes of months that are to be made or dropped yet, as the pod has last seen it",
+           upkeep<&UpkeepFigures::indexes_left>},
     Figure{"storagepool_leaving",
            "1 while the pod is to go: not ready, and after its delay its journal takes nothing new",
            yes<&Snapshot::leaving>},

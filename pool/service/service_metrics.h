@@ -24,6 +24,7 @@
 #include "pool/ingest/ingest.h"
 #include "pool/journal/journal.h"
 #include "pool/recording/stall.h"
+#include "pool/service/background.h"
 #include "pool/service/log_upkeep.h"
 #include "pool/service/workspace_logs.h"
 #include "pool/workspaces/registry.h"
@@ -58,8 +59,7 @@ struct Snapshot {
   settings::Settings settings;               // in force
   std::int64_t server_version = 0;           // server_version_num; 0: not known
   std::string encoding;                      // of the system database; empty: not known
-  std::int64_t locks_needed = 0;             // tables::Maintenance::locks_of_all
-  std::int64_t locks_available = 0;          // tables::Maintenance::locks_of_server; 0: not known
+  UpkeepFigures upkeep;
   recording::Stalls::Figures stalls;
   runtime::Timestamp now;
 };

@@ -39,8 +39,9 @@ FROM (
   WHERE inhparent = 'audit_events'::regclass AND bound IS NOT NULL) AS partitions)sql";
 
 constexpr const char* kLocks = R"sql(
-SELECT (SELECT count(*) + 1 FROM pg_inherits WHERE inhparent = 'audit_events'::regclass) *
-       (SELECT count(*) + 1 FROM pg_index WHERE indrelid = 'audit_events'::regclass),
+WITH tables (of) AS (SELECT 'audit_events'::regclass::oid UNION ALL
+  SELECT inhrelid FROM pg_inherits WHERE inhparent = 'audit_events'::regclass)
+SELECT (SELECT count(*) FROM tables) + (SELECT count(*) FROM pg_index JOIN tables ON indrelid = of),
        current_setting('max_locks_per_transaction')::bigint *
        (current_setting('max_connections')::bigint + current_setting('max_prepared_transactions')::bigint))sql";
 

@@ -169,6 +169,8 @@ TEST_F(RetentionTest, TellsWhatAllMonthsWouldLock) {
             superuser("SELECT 7 * (1 + count(*)) FROM pg_indexes WHERE tablename = 'audit_events'")[0]);
   EXPECT_EQ(std::to_string(done.locks_of_server),
             superuser("SELECT current_setting('max_connections')::int * 64")[0]);
+  superuser("CREATE INDEX more ON audit_events_default (actor_id)");
+  EXPECT_EQ(maintain_at("2020-01-15T00:00:00Z").locks_of_all, done.locks_of_all + 1);
 }
 
 }  // namespace

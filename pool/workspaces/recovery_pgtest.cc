@@ -250,6 +250,26 @@ TEST_F(WorkspaceRecoveryTest, UpkeepMakesThePartitionsOfMonthsToCome) {
   EXPECT_EQ(exists(), "t");
 }
 
+TEST_F(WorkspaceRecoveryTest, UpkeepMakesTheIndexesThatAreAskedForAndDropsThemAgain) {
+  const auto indexes = [] {
+    return sql("SELECT count(*) FROM pg_indexes WHERE indexname ~ '^audit_events_.*_by_(actor|resource)$'",
+               "audit_ws_w")
+        .at(0);
+  };
+  Options options = testing::hasty();
+  for (const auto& [wanted, expected] :
+       {std::pair{settings::EventIndexes{"Actor", "Resource"}, "12"},
+        std::pair{settings::EventIndexes{"Resource"}, "6"}, std::pair{settings::EventIndexes{}, "0"}}) {
+    options.indexes = wanted;
+    Pod pod(context_, *server_, {}, options);
+    must_create(pod, "w");
+    sql("UPDATE storagepool_workspaces SET upkeep_due = now()", "audit");
+    EXPECT_EQ(*run(pod.workspaces.maintain(now(), in(20s))), true);
+    EXPECT_EQ(indexes(), expected);
+    EXPECT_EQ(*run(pod.workspaces.maintain(now(), in(20s))), false);
+  }
+}
+
 TEST_F(WorkspaceRecoveryTest, UpkeepThatFailsIsTriedAgainWithinTheHour) {
   Pod pod(context_, *server_);
   must_create(pod, "w");

@@ -36,6 +36,7 @@ steady_clock::time_point at_most(steady_clock::time_point deadline, steady_clock
 
 void Workspaces::stop() {
   stopped_ = true;
+  indexes_.stop();
   woken_.notify_all();
 }
 
@@ -205,7 +206,8 @@ Workspaces::Answer<bool> Workspaces::maintain(runtime::Timestamp now, Deadline d
     co_return true;
   }
   if (on_opened_) on_opened_(*database);
-  if (!*done) co_return true;  // again after kUpkeepRetry
+  const bool indexed = co_await keep_indexes(*database, deadline);
+  if (!*done || !indexed) co_return true;  // again after kUpkeepRetry
   const auto record_by = at_most(deadline, kRegistryTimeout);
   const Operation<bool> record = [&](postgres::Connection& connection) {
     return registry::set_upkeep(connection, *row, options_.upkeep_period, record_by);
@@ -213,6 +215,20 @@ Workspaces::Answer<bool> Workspaces::maintain(runtime::Timestamp now, Deadline d
   const auto recorded = co_await call(engine_, system_database_, record, record_by);
   if (!recorded) co_return recorded;
   co_return true;
+}
+
+awaitable<bool> Workspaces::keep_indexes(std::string database, Deadline deadline) {
+  if (engine_.in_force().max_conns_per_database < tables::kIndexConnections) co_return true;
+  while (!stopped_ && runtime::steady_now() < deadline) {
+    const auto done = co_await indexes_.step(database, deadline);
+    if (!done) {
+      log::warn("an index of a workspace could not be looked after",
+                {{"database", database}, {"detail", done.error()}});
+      co_return false;
+    }
+    if (done->skipped || indexes_.left() == 0) co_return !done->skipped;
+  }
+  co_return false;
 }
 
 }  // namespace storagepool::workspaces

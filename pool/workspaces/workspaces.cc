@@ -57,6 +57,7 @@ Workspaces::Workspaces(boost::asio::any_io_executor executor, engine::Engine& en
       system_database_(std::move(system_database)),
       options_(options),
       cache_(options.cache_entries, options.recheck_after),
+      indexes_(engine, options_.indexes),
       made_(executor),
       woken_(std::move(executor)) {}
 

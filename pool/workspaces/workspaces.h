@@ -28,6 +28,7 @@
 #include "pool/common/runtime/coroutine.h"
 #include "pool/common/runtime/timestamp.h"
 #include "pool/engine/engine.h"
+#include "pool/tables/indexes.h"
 #include "pool/tables/partitions.h"
 #include "pool/workspaces/cache.h"
 #include "pool/workspaces/error.h"
@@ -65,6 +66,7 @@ struct Options {
   std::chrono::milliseconds upkeep_pause{1000};  // between two workspaces
   std::chrono::milliseconds deleted_memory{std::chrono::hours{24}};
   tables::PartitionSettings partitions;
+  settings::EventIndexes indexes;  // see tables::IndexUpkeep
 };
 
 // What one look at the unfinished workspaces came to.
@@ -125,8 +127,8 @@ class Workspaces {
 
   // One look at what is unfinished, and the work that is due.
   Answer<FinishedWork> finish_pending(Deadline deadline);
-  // The daily upkeep of one workspace for which it is due: migrations, partitions ahead, retention. False
-  // when there is none.
+  // The daily upkeep of one workspace for which it is due: migrations, partitions ahead, retention, indexes.
+  // False when there is none.
   Answer<bool> maintain(runtime::Timestamp now, Deadline deadline);
 
  private:
@@ -144,6 +146,8 @@ class Workspaces {
   // Its schema and partitions. False when these want to be looked at again soon, which keeps nobody from
   // using it: events without a month go to the default partition.
   Answer<bool> look_after(std::string database, runtime::Timestamp now, Deadline deadline);
+  // False when some want to be looked at again soon.
+  boost::asio::awaitable<bool> keep_indexes(std::string database, Deadline deadline);
   // By this process, of this incarnation.
   Answer<bool> first_use(WorkspaceRow row, std::string database, Deadline deadline);
   Answer<bool> finish(WorkspaceRow row, Deadline deadline);
@@ -163,6 +167,7 @@ class Workspaces {
   const std::string system_database_;
   const Options options_;
   Cache cache_;
+  tables::IndexUpkeep indexes_;
   std::optional<WorkspaceCounts> counts_;
   RegistryListener on_registry_;
   OpenedListener on_opened_;

@@ -180,6 +180,18 @@ void add_limits(CLI::App& app, Options& options) {
         if (settings::parse_min_days(text)) return {};
         return "got \"" + text + "\"; allowed: " + std::string(settings::kAllowedMinDays);
       });
+  app.add_option_function<std::string>(
+         "--indexes",
+         [&options](const std::string& text) {
+           options.indexes = settings::parse_event_indexes(text).value_or(options.indexes);
+         },
+         "What of events is indexed besides, for lists of an actor_id or a resource_id: " +
+             std::string(settings::kAllowedEventIndexes) +
+             "; made and dropped month by month while events are stored")
+      ->check([](const std::string& text) -> std::string {
+        if (settings::parse_event_indexes(text)) return {};
+        return "got \"" + text + "\"; allowed: " + std::string(settings::kAllowedEventIndexes);
+      });
   app.add_option("--rate-limit", options.requests_per_second,
                  "Requests per second of one client address to the audit API; 0: no limit")
       ->check(CLI::Range(0.0, static_cast<double>(settings::kMaxRequestsPerSecond)))

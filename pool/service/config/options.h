@@ -13,6 +13,7 @@
 #include "pool/auth/auth.h"
 #include "pool/common/runtime/log.h"
 #include "pool/common/settings/access_log.h"
+#include "pool/common/settings/event_indexes.h"
 #include "pool/common/settings/min_days.h"
 #include "pool/common/settings/networks.h"
 #include "pool/common/settings/service_limits.h"
@@ -46,6 +47,7 @@ struct Options {
   std::chrono::milliseconds drain_timeout{25'000};                  // after the delay
   std::int64_t journal_max_bytes = settings::kDefaultJournalBytes;  // 0: no journal
   event::TimeLimits event_times;
+  settings::EventIndexes indexes;  // of events, beside those that are always there
   settings::MinDays min_days;      // that events are kept for, by category
   double requests_per_second = 0;  // of one client; 0: no limit
   std::size_t request_burst = settings::kDefaultRequestBurst;

@@ -37,6 +37,8 @@ TEST_F(OptionsTest, HasDefaults) {
   EXPECT_EQ(options->event_times.future, std::chrono::minutes{60});
   EXPECT_EQ(options->event_times.past, std::chrono::days{7});
   EXPECT_TRUE(options->min_days.empty());
+  EXPECT_TRUE(options->indexes.empty());
+  EXPECT_TRUE(options->trusted_proxies.empty());
   EXPECT_EQ(options->requests_per_second, 0);
 }
 
@@ -69,6 +71,7 @@ TEST_F(OptionsTest, ReadsEveryFlag) {
                               "--event-max-past=24h",
                               "--retention-min-days=security=2555,gateway=1",
                               "--trusted-proxies=10.0.0.0/8,fd00::/8",
+                              "--indexes=Resource,Actor",
                               "--rate-limit=2.5",
                               "--rate-limit-burst=7"});
   ASSERT_TRUE(options) << error_.str();
@@ -98,6 +101,7 @@ TEST_F(OptionsTest, ReadsEveryFlag) {
   EXPECT_EQ(options->journal_max_bytes, 64 << 20);
   EXPECT_EQ(options->event_times.future, std::chrono::minutes{5});
   EXPECT_EQ(options->event_times.past, std::chrono::hours{24});
+  EXPECT_EQ(options->indexes, (settings::EventIndexes{"Actor", "Resource"}));
   EXPECT_EQ(options->trusted_proxies.size(), 2U);
   EXPECT_TRUE(settings::contains(options->trusted_proxies, *settings::parse_address("fd00::7")));
   EXPECT_EQ(options->min_days, (settings::MinDays{{"gateway", 1}, {"security", 2555}}));
@@ -132,6 +136,8 @@ TEST_F(OptionsTest, RefusesWhatItDoesNotKnow) {
                           "--retention-min-days=security",
                           "--retention-min-days=security=0",
                           "--retention-min-days=security=2556",
+                          "--indexes=actor",
+                          "--indexes=",
                           "--trusted-proxies=",
                           "--trusted-proxies=10.0.0.0",
                           "--trusted-proxies=10.0.0.0/33",

@@ -104,6 +104,28 @@ TEST_F(DataStorageFlagsTest, EventsOfACategoryAreKeptForAsLongAsItsLeastDays) {
   EXPECT_EQ(kept("another", 1), 1);
 }
 
+TEST_F(DataStorageFlagsTest, WhatIsAskedForIsIndexedAndIsNotAnyMoreWhenItIsNot) {
+  const auto indexed = [](const char* number) {
+    return server_->superuser(
+               "SELECT count(*) FROM pg_index WHERE indisvalid AND indexrelid::regclass::text ~ "
+               "'^audit_events_.*_by_(actor|resource)$'",
+               "audit") == std::vector<std::string>{number};
+  };
+  server_->empty("audit");
+  start({"--indexes=Resource,Actor"});
+  EXPECT_TRUE(eventually([&] { return indexed("12"); })) << pod_.log();
+  EXPECT_TRUE(eventually([&] { return pod_.log().find(R"("left":0)") != std::string::npos; })) << pod_.log();
+  EXPECT_EQ(pod_.metric("storagepool_event_indexes_left"), 0);
+  EXPECT_EQ(pod_.create(valid_event()).status, 201U);
+  EXPECT_EQ(json::parse(pod_.api("GET", kEvents + "?actor_id=gateway-service").body).at("data").size(), 1U);
+  pod_.stop();
+  start({"--indexes=Actor"});
+  EXPECT_TRUE(eventually([&] { return indexed("6"); })) << pod_.log();
+  pod_.stop();
+  start();
+  EXPECT_TRUE(eventually([&] { return indexed("0"); })) << pod_.log();
+}
+
 // Its entry says so, and a call that is repeated after the setting was changed is the same call.
 TEST_F(DataStorageFlagsTest, WhatAnEventIsKeptForIsInItsEntryAndStays) {
   json event = valid_event();

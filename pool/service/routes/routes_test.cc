@@ -144,12 +144,11 @@ TEST(ServiceMetrics, ExposesTheServerOnceItIsKnown) {
   Snapshot now;
   now.server_version = 150008;
   now.encoding = "UTF8";
-  now.locks_needed = 70;
-  now.locks_available = 6400;
+  now.upkeep = {.locks_needed = 70, .locks_available = 6400, .indexes_left = 3};
   const std::string text = metrics.expose(now);
-  for (const char* line :
-       {R"(storagepool_postgres_info{encoding="UTF8",version="150008"} 1)",
-        "storagepool_postgres_locks_needed 70", "storagepool_postgres_locks_available 6400"}) {
+  for (const char* line : {R"(storagepool_postgres_info{encoding="UTF8",version="150008"} 1)",
+                           "storagepool_postgres_locks_needed 70",
+                           "storagepool_postgres_locks_available 6400", "storagepool_event_indexes_left 3"}) {
     EXPECT_TRUE(has(text, line)) << line << "\n" << text;
   }
 }
