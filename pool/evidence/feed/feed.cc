@@ -39,13 +39,15 @@ struct Chunk {
 class Feed::Reading {
  public:
   Reading(const Feed& feed, FeedCursor from, std::uint64_t size, reading::ListQuery query,
-          Rendering rendering, reading::Reader::Deadline deadline, reading::Reader::Reserve reserve)
+          Rendering rendering, reading::Reader::Deadline deadline, reading::Reader::Reserve reserve,
+          reading::Reader::Gone gone)
       : feed_(feed),
         size_(size),
         query_(std::move(query)),
         rendering_(std::move(rendering)),
         deadline_(deadline),
         reserve_(std::move(reserve)),
+        gone_(std::move(gone)),
         page_{.items = {}, .next = std::move(from)} {}
 
   awaitable<tl::expected<FeedPage, FeedError>> run() {
@@ -67,7 +69,7 @@ class Feed::Reading {
   std::size_t room() const { return static_cast<std::size_t>(query_.limit) - page_.items.size(); }
 
   Done step() {
-    auto leased = co_await feed_.reader_.lease(feed_.database_, deadline_);
+    auto leased = co_await feed_.reader_.lease(feed_.database_, deadline_, gone_);
     if (!leased) co_return tl::unexpected<FeedError>(leased.error());
     const auto done = co_await read_chunk(*leased->connection);
     co_return done;
@@ -226,6 +228,7 @@ class Feed::Reading {
   const Rendering rendering_;
   const reading::Reader::Deadline deadline_;
   const reading::Reader::Reserve reserve_;
+  const reading::Reader::Gone gone_;
   const runtime::Timestamp now_ = feed_.clock_.wall();
   tlog::Hasher hasher_;
   bool judged_ = false;      // the cursor that came from outside is one of this log
@@ -238,17 +241,19 @@ class Feed::Reading {
 awaitable<tl::expected<FeedPage, FeedError>> Feed::read(FeedCursor from, std::uint64_t size,
                                                         reading::ListQuery query, Rendering rendering,
                                                         reading::Reader::Deadline deadline,
-                                                        reading::Reader::Reserve reserve) {
+                                                        reading::Reader::Reserve reserve,
+                                                        reading::Reader::Gone gone) {
   Reading reading(*this, std::move(from), size, std::move(query), std::move(rendering), deadline,
-                  std::move(reserve));
+                  std::move(reserve), std::move(gone));
   auto page = co_await reading.run();
   co_return page;
 }
 
 awaitable<tl::expected<FeedCursor, FeedError>> Feed::end(std::uint64_t size,
-                                                         reading::Reader::Deadline deadline) {
+                                                         reading::Reader::Deadline deadline,
+                                                         reading::Reader::Gone gone) {
   if (size == 0) co_return FeedCursor{};
-  auto leased = co_await reader_.lease(database_, deadline);
+  auto leased = co_await reader_.lease(database_, deadline, std::move(gone));
   if (!leased) co_return tl::unexpected<FeedError>(leased.error());
   LogReader log(*leased->connection, deadline);
   const auto last = co_await log.entries(size - 1, 1);

@@ -47,15 +47,14 @@ class Feed {
 
   // Goes on at `from` in the log of which `size` entries are published. Of events that `query` does not match
   // nothing is told, nor then of expired ones. What could be read is given, also where more could not.
-  // `reserve` is asked for what is about to be fetched.
-  boost::asio::awaitable<tl::expected<FeedPage, FeedError>> read(FeedCursor from, std::uint64_t size,
-                                                                 reading::ListQuery query,
-                                                                 Rendering rendering,
-                                                                 reading::Reader::Deadline deadline,
-                                                                 reading::Reader::Reserve reserve);
+  // `reserve` is asked for what is about to be fetched, `gone` as Reader::list asks it.
+  boost::asio::awaitable<tl::expected<FeedPage, FeedError>> read(
+      FeedCursor from, std::uint64_t size, reading::ListQuery query, Rendering rendering,
+      reading::Reader::Deadline deadline, reading::Reader::Reserve reserve, reading::Reader::Gone gone = {});
   // The end of a log of this size.
   boost::asio::awaitable<tl::expected<FeedCursor, FeedError>> end(std::uint64_t size,
-                                                                  reading::Reader::Deadline deadline);
+                                                                  reading::Reader::Deadline deadline,
+                                                                  reading::Reader::Gone gone = {});
 
  private:
   class Reading;

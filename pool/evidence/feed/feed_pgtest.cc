@@ -1,8 +1,12 @@
 #include "pool/evidence/feed/feed.h"
 
+#include <chrono>
 #include <functional>
+#include <optional>
 #include <stdexcept>
 
+#include <boost/asio/co_spawn.hpp>
+#include <boost/asio/detached.hpp>
 #include <gmock/gmock.h>
 #include <gtest/gtest.h>
 #include <nlohmann/json.hpp>
@@ -335,6 +339,39 @@ TEST_F(FeedTest, WhatIsSensitiveIsShownToWhoMaySeeIt) {
   EXPECT_THAT(read({}, {.sees_sensitive = false}).items.at(0), Not(HasSubstr("secret")));
   EXPECT_THAT(read({}, {.detail = reading::DetailFilter{"key", "secret"}, .sees_sensitive = false}).items,
               SizeIs(0));
+}
+
+TEST_F(FeedTest, WhatItsClientHasGivenUpWhileItWaitedIsNotRead) {
+  store({event()});
+  seal();
+  engine_.reconfigure(
+      {.max_open_conns = 1, .max_idle_conns = 1, .max_conns_per_database = 1, .system_conns = 1});
+  std::optional lease = postgres::testing::run(context_, engine_.acquire("audit", deadline()));
+  ASSERT_TRUE(*lease);
+  bool gone = false;
+  const reading::Reader::Gone has_gone = [&gone] { return gone; };
+  std::optional<tl::expected<FeedPage, FeedError>> page;
+  std::optional<tl::expected<FeedCursor, FeedError>> end;
+  boost::asio::co_spawn(context_,
+                        postgres::testing::keep(feed_.read(
+                                                    {}, size_, {}, {format_, "an/origin"}, deadline(),
+                                                    [](std::int64_t) { return true; }, has_gone),
+                                                page),
+                        boost::asio::detached);
+  boost::asio::co_spawn(context_, postgres::testing::keep(feed_.end(size_, deadline(), has_gone), end),
+                        boost::asio::detached);
+  context_.restart();
+  context_.run_for(std::chrono::milliseconds{5});  // longer than who is served at once waits
+  EXPECT_FALSE(page || end);
+  gone = true;
+  lease.reset();
+  while (!page || !end) {
+    context_.restart();
+    context_.run_for(std::chrono::milliseconds{5});
+  }
+  ASSERT_FALSE(*page || *end);
+  EXPECT_EQ(std::get<tables::StoreError>(page->error()).kind, tables::StoreError::Kind::kUnavailable);
+  EXPECT_EQ(std::get<tables::StoreError>(end->error()).kind, tables::StoreError::Kind::kUnavailable);
 }
 
 // What agrees no more is given as far as it does.

@@ -149,7 +149,7 @@ struct EvidenceRoutes : AtPlace {
     if (!log) co_return no_log(request);
     if (!tile->is_in(log->checkpoint.size))
       co_return no_tile(request, "the log has " + std::to_string(log->checkpoint.size) + " entries");
-    auto leased = co_await context.reader.lease(there->database, deadline);
+    auto leased = co_await context.reader.lease(there->database, deadline, request.gone);
     if (!leased) co_return co_await failed_at(leased.error(), *there, request);
     evidence::LogReader reader(*leased->connection, deadline);
     auto bytes = co_await reader.tile(*tile, log->checkpoint.size);
@@ -168,7 +168,7 @@ struct EvidenceRoutes : AtPlace {
     auto there = co_await find(request, request.access.verify, "verify");
     if (!there) co_return std::move(there.error());
     const auto deadline = context.deadline();
-    const auto found = co_await context.reader.get(there->database, *event_id, deadline);
+    const auto found = co_await context.reader.get(there->database, *event_id, deadline, request.gone);
     if (!found) co_return co_await failed_at(found.error(), *there, request);
     if (!*found)
       co_return http::problem(ProblemKind::kNotFound, "there is no audit event " + *event_id, request.path);
@@ -193,7 +193,7 @@ struct EvidenceRoutes : AtPlace {
                             const event::Event& event, const ShownLog& log,
                             reading::Reader::Deadline deadline) const {
     const tlog::Checkpoint& checkpoint = log.checkpoint;
-    auto leased = co_await context.reader.lease(there.database, deadline);
+    auto leased = co_await context.reader.lease(there.database, deadline, request.gone);
     if (!leased) co_return failed(leased.error(), request);
     evidence::LogReader reader(*leased->connection, deadline);
     const auto batches = co_await reader.batches_of(std::span(&event, 1));

@@ -164,7 +164,8 @@ class Export {
       page_of.limit = std::min({left, page_of.limit, kExportPage});
       auto page = co_await context_.reader.list(
           place_.database, page_of, deadline_,
-          [this](std::int64_t bytes) { return request_.reserve(static_cast<std::size_t>(bytes)); });
+          [this](std::int64_t bytes) { return request_.reserve(static_cast<std::size_t>(bytes)); },
+          request_.gone);
       if (!page) {
         if (page.error().kind != tables::StoreError::Kind::kPageTooLarge || page_of.limit == 1)
           co_return co_await failed_at(page.error());
@@ -182,7 +183,7 @@ class Export {
   }
 
   awaitable<Refusal> take(std::vector<event::Event> events) {
-    auto leased = co_await context_.reader.lease(place_.database, deadline_);
+    auto leased = co_await context_.reader.lease(place_.database, deadline_, request_.gone);
     if (!leased) co_return co_await failed_at(leased.error());
     evidence::LogReader reader(*leased->connection, deadline_);
     const auto rows = co_await reader.look_at(events, log_.checkpoint, log_.note, writer_);

@@ -143,7 +143,7 @@ class FeedRoutes : public std::enable_shared_from_this<FeedRoutes> {
     auto published = co_await published_log(there);
     if (!published) co_return tl::unexpected(no_log(request));
     if (!query.from) {
-      const auto end = co_await feed.end(published->size, at_.context.deadline());
+      const auto end = co_await feed.end(published->size, at_.context.deadline(), request.gone);
       if (!end) {
         Response refusal = co_await failed_with(end.error(), there, request);
         co_return tl::unexpected(std::move(refusal));
@@ -160,7 +160,8 @@ class FeedRoutes : public std::enable_shared_from_this<FeedRoutes> {
       const evidence::Rendering rendering{query.format, published->origin};
       auto page = co_await feed.read(
           *query.from, published->size, query.matching, rendering, at_.context.deadline(),
-          [&request](std::int64_t bytes) { return request.reserve(static_cast<std::size_t>(bytes)); });
+          [&request](std::int64_t bytes) { return request.reserve(static_cast<std::size_t>(bytes)); },
+          request.gone);
       if (!page) {
         Response refusal = co_await failed_with(page.error(), there, request);
         co_return tl::unexpected(std::move(refusal));

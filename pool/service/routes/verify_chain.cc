@@ -132,7 +132,7 @@ class Verification {
     while (goes_on()) {
       auto page = co_await context_.reader.list(
           database_, query, deadline_,
-          [this, left = held_](std::int64_t bytes) mutable { return reserve(bytes, left); });
+          [this, left = held_](std::int64_t bytes) mutable { return reserve(bytes, left); }, request_.gone);
       if (!page) {
         if (page.error().kind != tables::StoreError::Kind::kPageTooLarge || query.limit == 1)
           co_return failed(page.error(), request_);
@@ -149,7 +149,7 @@ class Verification {
   }
 
   awaitable<Refusal> take(const std::vector<event::Event>& events) {
-    auto leased = co_await context_.reader.lease(database_, deadline_);
+    auto leased = co_await context_.reader.lease(database_, deadline_, request_.gone);
     if (!leased) co_return failed(leased.error(), request_);
     evidence::LogReader reader(*leased->connection, deadline_);
     const auto rows = co_await reader.look_at(events, log_.checkpoint, log_.note, writer_);
@@ -188,7 +188,7 @@ class Verification {
 
   // What had not expired by then is there: a legal hold has kept it since.
   awaitable<tl::expected<runtime::Timestamp, Response>> when_expired_ones_went() {
-    auto leased = co_await context_.reader.lease(database_, deadline_);
+    auto leased = co_await context_.reader.lease(database_, deadline_, request_.gone);
     if (!leased) co_return tl::unexpected(failed(leased.error(), request_));
     const auto holds =
         co_await evidence::holds_of(*leased->connection, std::span(&correlation_id_, 1), deadline_);
@@ -198,7 +198,7 @@ class Verification {
   }
 
   awaitable<tl::expected<evidence::Tagged, Response>> tagged_in(std::pair<std::int64_t, std::int64_t> range) {
-    auto leased = co_await context_.reader.lease(database_, deadline_);
+    auto leased = co_await context_.reader.lease(database_, deadline_, request_.gone);
     if (!leased) co_return tl::unexpected(failed(leased.error(), request_));
     evidence::LogReader reader(*leased->connection, deadline_);
     auto tagged = co_await reader.tagged(range, chain_.tag());
@@ -208,9 +208,9 @@ class Verification {
 
   awaitable<Refusal> find(const evidence::TaggedEntry& tagged) {
     const std::string event_id = event::format_uuid(tagged.entry.event_id);
-    const auto event = co_await context_.reader.get(database_, event_id, deadline_);
+    const auto event = co_await context_.reader.get(database_, event_id, deadline_, request_.gone);
     if (!event) co_return failed(event.error(), request_);
-    auto leased = co_await context_.reader.lease(database_, deadline_);
+    auto leased = co_await context_.reader.lease(database_, deadline_, request_.gone);
     if (!leased) co_return failed(leased.error(), request_);
     evidence::LogReader reader(*leased->connection, deadline_);
     if (*event) {
