@@ -7,6 +7,7 @@
 #include <csignal>
 #include <functional>
 #include <memory>
+#include <ranges>
 #include <stdexcept>
 #include <system_error>
 #include <utility>
@@ -353,6 +354,11 @@ void in_order(std::vector<Fault>& faults) {
     if (fault.name == "password-rotated") return 0;
     return kind == "network" || kind == "journal" || kind == "clock" ? 1 : 2;
   });
+  const auto is_of = [](const std::string& kind) {
+    return [kind](const Fault& fault) { return kind_of(fault.name) == kind; };
+  };
+  if (std::ranges::none_of(faults, is_of("node"))) return;
+  for (Fault& fault : faults | std::views::filter(is_of("pod"))) fault.missing = {};
 }
 
 }  // namespace storagepool::e2e

@@ -47,7 +47,7 @@ nlohmann::json spec_for(const std::string& name);
 // What it breaks, the first word of its name.
 std::string kind_of(const std::string& name);
 // One needs PostgreSQL or a process that another ends, or the API server that another takes away: sorts them
-// as they may begin.
+// as they may begin. How a container ended is not seen any more once its node has lost its power.
 void in_order(std::vector<Fault>& faults);
 
 }  // namespace storagepool::e2e
