@@ -10,7 +10,6 @@
 #include <filesystem>
 #include <fstream>
 #include <functional>
-#include <iterator>
 #include <sstream>
 #include <stdexcept>
 #include <utility>
@@ -20,18 +19,13 @@
 namespace storagepool::e2e {
 namespace {
 
-std::string contents(const std::filesystem::path& path) {
-  std::ifstream file(path);
-  return {std::istreambuf_iterator<char>(file), {}};
-}
-
 // Fields of proc(5)'s stat, counted after the name in parentheses: the process's parent, and when it began in
 // the kernel's ticks.
 constexpr int kParent = 2;
 constexpr int kBegan = 20;
 
 unsigned long long number_of(const std::filesystem::path& process, int nth) {
-  const std::string stat = contents(process / "stat");
+  const std::string stat = contents_of(process / "stat");
   std::istringstream fields(stat.substr(stat.rfind(')') + 1));
   std::string field;
   for (int i = 0; i < nth; ++i) fields >> field;
@@ -45,16 +39,15 @@ std::string work_folder() {
 }
 
 std::vector<pid_t> find_processes(const std::function<bool(const std::filesystem::path&)>& is_it) {
-  std::vector<pid_t> found;
+  std::vector<std::pair<unsigned long long, pid_t>> by_age;  // numbers come round again
   for (const auto& entry : std::filesystem::directory_iterator("/proc")) {
     const std::string name = entry.path().filename();
     if (name.find_first_not_of("0123456789") == std::string::npos && is_it(entry.path()))
-      found.push_back(std::stoi(name));
+      by_age.emplace_back(number_of(entry.path(), kBegan), std::stoi(name));
   }
-  // Numbers come round again: the oldest is first.
-  std::ranges::sort(found, {}, [](pid_t process) {
-    return std::pair(number_of("/proc/" + std::to_string(process), kBegan), process);
-  });
+  std::ranges::sort(by_age);
+  std::vector<pid_t> found;
+  for (const auto& [began, process] : by_age) found.push_back(process);
   return found;
 }
 
@@ -66,10 +59,16 @@ pid_t first(const std::vector<pid_t>& found, const std::string& what) {
 
 }  // namespace
 
+std::string contents_of(const std::filesystem::path& file) {
+  std::ostringstream text;
+  text << std::ifstream(file).rdbuf();
+  return text.str();
+}
+
 std::vector<pid_t> processes_in_pod(const std::string& uid, const std::string& program) {
   return find_processes([&](const std::filesystem::path& process) {
-    return contents(process / "comm") == program + "\n" &&
-           contents(process / "cgroup").find(uid) != std::string::npos;
+    return contents_of(process / "comm") == program + "\n" &&
+           contents_of(process / "cgroup").find(uid) != std::string::npos;
   });
 }
 
@@ -80,8 +79,8 @@ pid_t process_in_pod(const std::string& uid, const std::string& program) {
 std::vector<pid_t> container_processes() {
   const std::string socket = work_folder() + "/containerd.sock";
   const auto shims = find_processes([&](const std::filesystem::path& process) {
-    return contents(process / "comm") == "containerd-shim\n" &&
-           contents(process / "cmdline").find(socket) != std::string::npos;
+    return contents_of(process / "comm") == "containerd-shim\n" &&
+           contents_of(process / "cmdline").find(socket) != std::string::npos;
   });
   const auto is_shim = [&](pid_t process) { return std::ranges::find(shims, process) != shims.end(); };
   return find_processes([&](const std::filesystem::path& process) {
@@ -92,8 +91,8 @@ std::vector<pid_t> container_processes() {
 pid_t node_process(const std::string& program) {
   const std::string work = work_folder();
   return first(find_processes([&](const std::filesystem::path& process) {
-                 return contents(process / "comm") == program + "\n" &&
-                        contents(process / "cmdline").find("=" + work + "/") != std::string::npos;
+                 return contents_of(process / "comm") == program + "\n" &&
+                        contents_of(process / "cmdline").find("=" + work + "/") != std::string::npos;
                }),
                program + " of " + work);
 }

@@ -5,11 +5,14 @@
 
 #include <sys/types.h>
 
+#include <filesystem>
 #include <string>
 #include <vector>
 
 namespace storagepool::e2e {
 
+// What is in a file of proc(5); of a process that ends meanwhile what has been read until then.
+std::string contents_of(const std::filesystem::path& file);
 // The process of that program in a pod, by the pod's metadata.uid; `program` as in /proc/PID/comm.
 pid_t process_in_pod(const std::string& uid, const std::string& program);
 // All of them, the oldest first; empty: there is none.

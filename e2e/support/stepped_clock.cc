@@ -22,6 +22,8 @@
 #include <thread>
 #include <utility>
 
+#include "e2e/support/node.h"
+
 namespace storagepool::e2e {
 namespace {
 
@@ -121,8 +123,7 @@ std::optional<Range> vdso_of(pid_t process) {
 
 // Whether a thread is stopped by a signal, or is no more.
 bool is_stopped(const std::filesystem::path& thread) {
-  std::ifstream file(thread / "stat");
-  const std::string stat{std::istreambuf_iterator<char>(file), {}};
+  const std::string stat = contents_of(thread / "stat");
   const auto name = stat.rfind(')');
   return name == std::string::npos || name + 2 >= stat.size() ||
          std::string("TtZX").find(stat[name + 2]) != std::string::npos;
