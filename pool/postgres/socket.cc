@@ -34,6 +34,15 @@ int duplicate(int descriptor) {
 Socket::State::State(const asio::any_io_executor& executor, int fd)
     : descriptor(executor, duplicate(fd)), timer(executor) {}
 
+// Once it has waited for writing Asio goes on asking for it, and as that is possible at nearly any time, every later wait for an
+// answer would begin with a turn of the loop in vain.
+void Socket::State::forget_writing() {
+  error_code failed;
+  const int fd = descriptor.release();
+  descriptor.assign(fd, failed);
+  if (failed) ::close(fd);  // waits fail from now on, as those for a connection that was lost
+}
+
 Socket::Socket(const asio::any_io_executor& executor, int descriptor)
     : state_(std::make_shared<State>(executor, descriptor)) {}
 
@@ -58,6 +67,7 @@ asio::awaitable<bool> Socket::wait(Wait what) {
   if (state->expired) co_return false;
   error_code error;
   co_await state->descriptor.async_wait(what, asio::redirect_error(asio::use_awaitable, error));
+  if (what == Wait::wait_write) state->forget_writing();
   co_return !state->expired && !error;
 }
 

@@ -43,6 +43,7 @@ class Socket {
  private:
   struct State {
     State(const boost::asio::any_io_executor& executor, int descriptor);
+    void forget_writing();
     boost::asio::posix::stream_descriptor descriptor;
     boost::asio::steady_timer timer;
     std::uint64_t armed = 0;  // which arming the timer belongs to
