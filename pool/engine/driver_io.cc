@@ -64,7 +64,8 @@ asio::awaitable<void> Driver::open(ConnectionId id, std::string database, asio::
     const auto options = connect_options(database);
     if (options) {
       const TimePoint deadline = runtime::steady_now() + in_force().connect_timeout;
-      session = co_await postgres::connect(strand, *options, deadline);
+      // What runs on the strand waits there; the socket itself needs none.
+      session = co_await postgres::connect(executor_, *options, deadline);
       if (session) sound = co_await settle_doubts(**session, deadline);
       if (!sound) {
         if ((*session)->cut_off()) orphan = (*session)->backend();

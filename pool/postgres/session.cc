@@ -160,10 +160,13 @@ asio::awaitable<tl::expected<Result, Error>> LibpqSession::execute(std::string_v
   if (!usable()) co_return tl::unexpected(broken(ErrorClass::kConnectionLost, "the session is not usable"));
   const std::string text(sql);
   Statement statement(*this, co_await asio::this_coro::executor, deadline);
-  auto trouble = co_await housekeeping(0);
-  if (trouble) {
-    statement.end();
-    co_return tl::unexpected(*trouble);
+  Chores due = chores(0);
+  if (!due.sql.empty()) {
+    auto trouble = co_await housekeeping(std::move(due));
+    if (trouble) {
+      statement.end();
+      co_return tl::unexpected(*trouble);
+    }
   }
   auto result = co_await simple(text);
   statement.end();
@@ -179,16 +182,22 @@ asio::awaitable<tl::expected<Result, Error>> LibpqSession::run(const std::string
                                                                const Arguments& arguments, bool keep) {
   for (bool again = true;;) {
     const bool cached = keep && cache_.capacity() > 0;
-    const std::size_t room = cached && !cache_.find(sql) ? 1 : 0;
-    auto trouble = co_await housekeeping(room);
-    if (trouble) co_return tl::unexpected(*trouble);
+    auto name = cached ? cache_.find(sql) : std::nullopt;
+    Chores due = chores(cached && !name ? 1 : 0);
+    if (!due.sql.empty()) {
+      auto trouble = co_await housekeeping(std::move(due));
+      if (trouble) co_return tl::unexpected(*trouble);
+    }
     if (!cached) {
       co_return co_await answer(PQsendQueryParams(connection_.get(), sql.c_str(), arguments.count(), nullptr,
                                                   arguments.values.data(), arguments.lengths.data(),
                                                   arguments.formats.data(), 0));
     }
-    auto name = co_await prepare(sql);
-    if (!name) co_return tl::unexpected(name.error());
+    if (!name) {
+      auto prepared = co_await prepare(sql);
+      if (!prepared) co_return tl::unexpected(prepared.error());
+      name = std::move(*prepared);
+    }
     const bool alone = !in_transaction();
     auto result = co_await answer(PQsendQueryPrepared(connection_.get(), name->c_str(), arguments.count(),
                                                       arguments.values.data(), arguments.lengths.data(),
@@ -206,7 +215,6 @@ asio::awaitable<tl::expected<Result, Error>> LibpqSession::run(const std::string
 }
 
 asio::awaitable<tl::expected<std::string, Error>> LibpqSession::prepare(const std::string& sql) {
-  if (auto name = cache_.find(sql)) co_return *name;
   std::string name = cache_.next_name();
   auto result = co_await answer(PQsendPrepare(connection_.get(), name.c_str(), sql.c_str(), 0, nullptr));
   if (!result) co_return tl::unexpected(result.error());
@@ -214,37 +222,39 @@ asio::awaitable<tl::expected<std::string, Error>> LibpqSession::prepare(const st
   co_return name;
 }
 
-// What was left for the next statement: statements to deallocate, so that `room` more fit the bound, and
-// limits to set. Neither can be done in a failed transaction, and a limit set in any transaction would go
-// with its rollback.
-asio::awaitable<std::optional<Error>> LibpqSession::housekeeping(std::size_t room) {
+// Statements to deallocate, so that `room` more fit the bound, and limits to set. Neither can be done in a
+// failed transaction, and a limit set in any transaction would go with its rollback.
+LibpqSession::Chores LibpqSession::chores(std::size_t room) {
+  Chores due;
   const auto status = PQtransactionStatus(connection_.get());
-  if (status == PQTRANS_INERROR) co_return std::nullopt;
+  if (status == PQTRANS_INERROR) return due;
   while (auto name = cache_.evict(room)) to_deallocate_.push_back(*name);
-  std::string sql;
-  for (const auto& name : to_deallocate_) sql += "DEALLOCATE " + name + ";";
-  const Limits limits = wanted_;
-  const bool set = status == PQTRANS_IDLE && limits != applied_;
-  if (set) {
-    sql += "SET statement_timeout = " + std::to_string(limits.statement_timeout.count()) +
-           "; SET lock_timeout = " + std::to_string(limits.lock_timeout.count());
-    sql += limits.synchronous_commit.empty() ? kPinCommit
-                                             : "; SET synchronous_commit = " + limits.synchronous_commit;
+  for (const auto& name : to_deallocate_) due.sql += "DEALLOCATE " + name + ";";
+  if (status == PQTRANS_IDLE && wanted_ != applied_) {
+    due.limits = wanted_;
+    due.sql += "SET statement_timeout = " + std::to_string(wanted_.statement_timeout.count()) +
+               "; SET lock_timeout = " + std::to_string(wanted_.lock_timeout.count());
+    due.sql += wanted_.synchronous_commit.empty()
+                   ? kPinCommit
+                   : "; SET synchronous_commit = " + wanted_.synchronous_commit;
   }
-  if (sql.empty()) co_return std::nullopt;
-  auto result = co_await simple(sql);
+  return due;
+}
+
+asio::awaitable<std::optional<Error>> LibpqSession::housekeeping(Chores due) {
+  auto result = co_await simple(due.sql);
   if (!result) {
     broken_ = true;  // what the server holds is no longer known
     result.error().outside_statement = true;
     co_return result.error();
   }
   to_deallocate_.clear();
-  if (set) applied_ = limits;
+  if (due.limits) applied_ = *due.limits;
   co_return std::nullopt;
 }
 
 asio::awaitable<tl::expected<Result, Error>> LibpqSession::simple(const std::string& sql) {
-  co_return co_await answer(PQsendQuery(connection_.get(), sql.c_str()));
+  return answer(PQsendQuery(connection_.get(), sql.c_str()));
 }
 
 asio::awaitable<tl::expected<Result, Error>> LibpqSession::answer(int sent) {

@@ -60,8 +60,14 @@ class LibpqSession final : public Session {
   };
   class Statement;
   struct Arguments;
+  // What was left for the next statement; nothing where `sql` is empty.
+  struct Chores {
+    std::string sql;
+    std::optional<Limits> limits;  // that it sets
+  };
 
-  boost::asio::awaitable<std::optional<Error>> housekeeping(std::size_t room);
+  Chores chores(std::size_t room);
+  boost::asio::awaitable<std::optional<Error>> housekeeping(Chores due);
   boost::asio::awaitable<tl::expected<std::string, Error>> prepare(const std::string& sql);
   boost::asio::awaitable<tl::expected<Result, Error>> query(std::string_view sql,
                                                             std::vector<Parameter> parameters,

@@ -1,5 +1,6 @@
 #include "pool/postgres/socket.h"
 
+#include <algorithm>
 #include <array>
 #include <cerrno>
 #include <system_error>
@@ -11,11 +12,13 @@
 #include <sys/socket.h>
 #include <unistd.h>
 
-#include <boost/asio/bind_executor.hpp>
 #include <boost/asio/buffer.hpp>
+#include <boost/asio/post.hpp>
 #include <boost/asio/redirect_error.hpp>
 #include <boost/asio/this_coro.hpp>
 #include <boost/asio/use_awaitable.hpp>
+
+#include "pool/common/runtime/clock.h"
 
 namespace storagepool::postgres {
 namespace asio = boost::asio;
@@ -34,8 +37,8 @@ int duplicate(int descriptor) {
 Socket::State::State(const asio::any_io_executor& executor, int fd)
     : descriptor(executor, duplicate(fd)), timer(executor) {}
 
-// Once it has waited for writing Asio goes on asking for it, and as that is possible at nearly any time, every later wait for an
-// answer would begin with a turn of the loop in vain.
+// Once it has waited for writing Asio goes on asking for it, and as that is possible at nearly any time,
+// every later wait for an answer would begin with a turn of the loop in vain.
 void Socket::State::forget_writing() {
   error_code failed;
   const int fd = descriptor.release();
@@ -46,20 +49,47 @@ void Socket::State::forget_writing() {
 Socket::Socket(const asio::any_io_executor& executor, int descriptor)
     : state_(std::make_shared<State>(executor, descriptor)) {}
 
+// REQUIRES: the mutex.
+void Socket::State::set_timer() {
+  timer_at = std::min(deadline, runtime::steady_now() + kLook);
+  timer.expires_at(timer_at);
+  // The timer of a session that is gone keeps nothing of it.
+  timer.async_wait([weak = weak_from_this()](error_code error) {
+    const auto self = weak.lock();
+    if (!error && self) self->on_timer();
+  });
+}
+
+void Socket::State::on_timer() {
+  const std::lock_guard lock(mutex);
+  timer_at = Deadline::max();
+  if (deadline == Deadline::max()) return;
+  if (deadline > runtime::steady_now()) return set_timer();
+  asio::post(serial, [self = shared_from_this(), id = armed] {
+    {
+      const std::lock_guard still(self->mutex);
+      if (self->armed != id) return;
+    }
+    self->expired = true;
+    error_code ignored;
+    self->descriptor.cancel(ignored);
+  });
+}
+
 void Socket::arm(const asio::any_io_executor& serial, Deadline deadline) {
   state_->expired = false;
-  const auto id = ++state_->armed;
-  state_->timer.expires_at(deadline);
-  state_->timer.async_wait(asio::bind_executor(serial, [state = state_, id](error_code error) {
-    if (error || state->armed != id) return;
-    state->expired = true;
-    state->descriptor.cancel(error);
-  }));
+  const std::lock_guard lock(state_->mutex);
+  ++state_->armed;
+  state_->serial = serial;
+  state_->deadline = deadline;
+  if (deadline < state_->timer_at) state_->set_timer();
 }
 
 void Socket::disarm() {
+  const std::lock_guard lock(state_->mutex);
   ++state_->armed;
-  state_->timer.cancel();
+  state_->deadline = Deadline::max();
+  state_->serial = {};  // which may end with its context
 }
 
 asio::awaitable<bool> Socket::wait(Wait what) {

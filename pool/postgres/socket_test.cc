@@ -46,12 +46,13 @@ class SocketTest : public ::testing::Test {
 
   // Whether it was ready by the deadline.
   bool wait(Socket::Wait what, Deadline deadline) {
-    return run(context_, [](Socket socket, Socket::Wait wanted, Deadline until) -> boost::asio::awaitable<bool> {
-      socket.arm(co_await boost::asio::this_coro::executor, until);
-      const bool ready = co_await socket.wait(wanted);
-      socket.disarm();
-      co_return ready;
-    }(*socket_, what, deadline));
+    return run(context_,
+               [](Socket socket, Socket::Wait wanted, Deadline until) -> boost::asio::awaitable<bool> {
+                 socket.arm(co_await boost::asio::this_coro::executor, until);
+                 const bool ready = co_await socket.wait(wanted);
+                 socket.disarm();
+                 co_return ready;
+               }(*socket_, what, deadline));
   }
   void answer() { ASSERT_EQ(::send(theirs_, "x", 1, MSG_NOSIGNAL), 1); }
   void take_answer() {
@@ -114,12 +115,23 @@ TEST_F(SocketTest, ADeadlineHoldsAlsoLongAfterTheOneBefore) {
   EXPECT_FALSE(wait(Socket::Wait::wait_read, in(20ms)));
 }
 
+TEST_F(SocketTest, ALoopThatHasNothingElseToDoEndsBeforeTheDeadlineOfWhatIsOver) {
+  EXPECT_TRUE(wait(Socket::Wait::wait_write, in(24h)));
+  context_.restart();
+  context_.run_until(in(20s));
+  EXPECT_TRUE(context_.stopped());
+  const auto begin = std::chrono::steady_clock::now();
+  EXPECT_FALSE(wait(Socket::Wait::wait_read, in(Socket::kLook * 5 / 2)));
+  EXPECT_GE(std::chrono::steady_clock::now() - begin, Socket::kLook * 5 / 2);
+}
+
 TEST_F(SocketTest, ADeadlineThatHasPassedIsOne) {
   EXPECT_FALSE(wait(Socket::Wait::wait_read, in(-1s)));
   EXPECT_TRUE(socket_->expired());
 }
 
-// Neither a loop that has nothing else to do nor a descriptor waits for the deadline of a statement that is over.
+// Neither a loop that has nothing else to do nor a descriptor waits for the deadline of a statement that is
+// over.
 TEST_F(SocketTest, NothingOfItIsLeftWhenItIsGone) {
   EXPECT_TRUE(wait(Socket::Wait::wait_write, in(1h)));
   const int descriptor = socket_->descriptor();
