@@ -152,15 +152,15 @@ double metric_of(const std::string& name_space, const std::string& pod, const st
   return std::strtod(all.c_str() + line + metric.size() + 2, nullptr);
 }
 
-void await_metric(const Targets& targets, const std::string& metric, double least) {
-  const auto reached = eventually(60s, [&]() -> std::string {
+::testing::AssertionResult reaches(const Targets& targets, const std::string& metric, double least,
+                                   std::chrono::seconds deadline) {
+  return eventually(deadline, [&]() -> std::string {
     for (const auto& pod : targets.pods) {
       const double value = metric_of(targets.name_space, pod, metric);
       if (value < least) return metric + " of " + pod + " is " + std::to_string(value);
     }
     return "";
   });
-  if (!reached) throw std::runtime_error(reached.message());
 }
 
 }  // namespace storagepool::e2e

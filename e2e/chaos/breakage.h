@@ -3,6 +3,7 @@
 
 #include <sys/types.h>
 
+#include <chrono>
 #include <functional>
 #include <memory>
 #include <stop_token>
@@ -10,6 +11,8 @@
 #include <thread>
 #include <utility>
 #include <vector>
+
+#include <gtest/gtest.h>
 
 #include "e2e/chaos/faults.h"
 #include "e2e/support/http.h"
@@ -83,6 +86,7 @@ HttpResponse metrics_of(const std::string& name_space, const std::string& pod);
 // Of a metric without labels.
 double metric_of(const std::string& name_space, const std::string& pod, const std::string& metric);
 // Waits until each pod tells that value, or more.
-void await_metric(const Targets& targets, const std::string& metric, double least);
+::testing::AssertionResult reaches(const Targets& targets, const std::string& metric, double least,
+                                   std::chrono::seconds deadline);
 
 }  // namespace storagepool::e2e

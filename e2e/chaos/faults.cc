@@ -72,10 +72,10 @@ Fault signalled_server(const std::string& name, const std::string& title, const 
 
 constexpr const char* kRefuse = "tcp dport 5432 reject with tcp reset";
 
-// Pods that have only their journals now, and something in them.
+// Pods that have only their journals now, and something in them, unless another fault has all refused.
 std::shared_ptr<Networks> refused(const Targets& targets) {
   auto refusing = networks(targets.processes, kRefuse)();
-  await_metric(targets, "storagepool_journal_waiting_events", 1);
+  static_cast<void>(reaches(targets, "storagepool_journal_waiting_events", 1, 5s));
   return refusing;
 }
 
@@ -106,7 +106,8 @@ Fault full_journals_alone(const std::string& name, const Targets& targets) {
           .end =
               [state, targets] {
                 state->full.reset();
-                await_metric(targets, "storagepool_journal_durable", 1);
+                const auto again = reaches(targets, "storagepool_journal_durable", 1, 60s);
+                if (!again) throw std::runtime_error(again.message());
                 state->refusing.reset();
               },
           .refusal = 503};
