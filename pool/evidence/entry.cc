@@ -5,6 +5,8 @@
 #include <limits>
 #include <type_traits>
 
+#include <openssl/crypto.h>
+
 #include "pool/common/runtime/check.h"
 #include "pool/event/uuid.h"
 
@@ -81,7 +83,10 @@ std::int64_t batch_id(runtime::Timestamp now, std::uint16_t random) {
   return microseconds << kRandomBits | (random & ((1 << kRandomBits) - 1));
 }
 
-EntryWriter::EntryWriter(const Keys& keys) : macs_(keys.mac), tags_(keys.tag) {}
+EntryWriter::EntryWriter(const Keys& keys) {
+  keys_.emplace_back(keys);
+  for (const Keys& earlier : keys.earlier) keys_.emplace_back(earlier);
+}
 
 void EntryWriter::append(std::string& entries, const event::Event& event) {
   const std::size_t begin = entries.size();
@@ -104,6 +109,17 @@ std::optional<std::string> EntryWriter::entry_of_row(const event::Event& event) 
   return entry;
 }
 
+bool EntryWriter::is_entry_of(std::string_view entry, const event::Event& row) {
+  auto made = entry_of_row(row);
+  if (!made) return false;
+  if (*made == entry) return true;
+  for (const auto& tag : tags(row.correlation_id)) {
+    std::copy(tag.begin(), tag.end(), made->begin() + kTagAt);
+    if (*made == entry) return true;
+  }
+  return false;
+}
+
 NewBatch EntryWriter::batch(std::int64_t id, std::span<const event::Event* const> events) {
   NewBatch batch{.id = id};
   batch.entries.reserve(events.size() * kEntryBytes);
@@ -115,11 +131,25 @@ NewBatch EntryWriter::batch(std::int64_t id, std::span<const event::Event* const
 std::array<std::uint8_t, kMacBytes> EntryWriter::mac(std::int64_t batch, std::string_view entries) {
   std::string id;
   put(id, batch);
-  return first_of<kMacBytes>(macs_.mac(id, entries));
+  return first_of<kMacBytes>(keys_.front().macs.mac(id, entries));
+}
+
+bool EntryWriter::is_mac_of(std::int64_t batch, std::string_view entries, std::string_view mac) {
+  std::string id;
+  put(id, batch);
+  return mac.size() == kMacBytes && std::ranges::any_of(keys_, [&](Secrets& key) {
+           return CRYPTO_memcmp(key.macs.mac(id, entries).data(), mac.data(), kMacBytes) == 0;
+         });
 }
 
 std::array<std::uint8_t, kTagBytes> EntryWriter::tag(std::string_view correlation_id) {
-  return first_of<kTagBytes>(tags_.mac(correlation_id));
+  return first_of<kTagBytes>(keys_.front().tags.mac(correlation_id));
+}
+
+std::vector<std::array<std::uint8_t, kTagBytes>> EntryWriter::tags(std::string_view correlation_id) {
+  std::vector<std::array<std::uint8_t, kTagBytes>> tags;
+  for (Secrets& key : keys_) tags.push_back(first_of<kTagBytes>(key.tags.mac(correlation_id)));
+  return tags;
 }
 
 }  // namespace storagepool::evidence

@@ -2,6 +2,8 @@
 
 #include <chrono>
 #include <set>
+#include <string>
+#include <vector>
 
 #include <gtest/gtest.h>
 
@@ -105,6 +107,30 @@ TEST(Tag, IsOfTheCorrelationAndTheKey) {
   EXPECT_EQ(writer.tag("r"), writer.tag("r"));
   EXPECT_NE(writer.tag("r"), writer.tag("s"));
   EXPECT_NE(writer.tag("r"), other.tag("r"));
+}
+
+TEST(Keys, EarlierOnesAreKnownAndMakeNothing) {
+  const event::Event event = testing::smallest();
+  EntryWriter before(make_keys(kSeed));
+  Keys keys = make_keys("another seed");
+  keys.earlier.push_back(make_keys(kSeed));
+  EntryWriter now(keys);
+  const std::string old = *before.entry_of_row(event);
+  const std::string made = *now.entry_of_row(event);
+  EXPECT_NE(made, old);
+  EXPECT_TRUE(now.is_entry_of(made, event));
+  EXPECT_TRUE(now.is_entry_of(old, event));
+  EXPECT_FALSE(before.is_entry_of(made, event));
+  event::Event changed = event;
+  changed.actor_id += "x";
+  EXPECT_FALSE(now.is_entry_of(old, changed));
+  EXPECT_FALSE(now.is_entry_of("", event));
+  const auto text = [](const auto& mac) { return std::string(mac.begin(), mac.end()); };
+  EXPECT_TRUE(now.is_mac_of(7, old, text(before.mac(7, old))));
+  EXPECT_TRUE(now.is_mac_of(7, old, text(now.mac(7, old))));
+  EXPECT_FALSE(before.is_mac_of(7, old, text(now.mac(7, old))));
+  EXPECT_FALSE(now.is_mac_of(7, old, ""));
+  EXPECT_EQ(now.tags("r"), (std::vector{now.tag("r"), before.tag("r")}));
 }
 
 TEST(BatchId, IsOrderedByTime) {

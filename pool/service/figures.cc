@@ -134,6 +134,8 @@ constexpr std::array kGauges = {
     Figure{"storagepool_log_key", "1 while stored events get entries in the log", yes<&Snapshot::log_key>},
     Figure{"storagepool_log_size", "Entries of the log of the system database, as the pod shows it",
            log_figure<&LogFigures::size>},
+    Figure{"storagepool_log_min_index", "Entries of that log before it are pruned",
+           log_figure<&LogFigures::min_index>},
     Figure{"storagepool_workspace_logs_waiting",
            "Workspaces of which the pod does not know yet that all it has written there is in their log",
            workspace_logs_waiting},

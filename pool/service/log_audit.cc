@@ -45,8 +45,8 @@ awaitable<void> LogAudit::run() {
 
 // Progress does not depend on the log's epoch; its tags and MACs are those of the key.
 void LogAudit::follow_key(const evidence::LogKey& key) {
-  if (auditor_ && key.keys.mac == audited_with_) return;
-  audited_with_ = key.keys.mac;
+  if (auditor_ && key.keys == audited_with_) return;
+  audited_with_ = key.keys;
   auditor_.emplace(pod_, parts_.database, key.keys, parts_.future);
 }
 

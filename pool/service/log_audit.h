@@ -65,7 +65,7 @@ class LogAudit {
 
   Parts parts_;
   const std::int64_t pod_;
-  std::string audited_with_;  // a key
+  evidence::Keys audited_with_;
   std::optional<evidence::Auditor> auditor_;
   std::optional<evidence::AuditProgress> progress_;
   std::optional<runtime::Timestamp> looked_since_;

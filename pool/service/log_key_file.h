@@ -1,12 +1,19 @@
-// The key of the log as it is mounted: a private note key of a log in Go's form
-// (pool/common/tlog/note_key.h), of whose seed the secrets of entries are made. What is mounted and cannot be
-// used never takes the place of what is in force.
+// The key of the log as it is mounted: private note keys of a log in Go's form
+// (pool/common/tlog/note_key.h), one a line, of whose seeds the secrets of entries are made. What is mounted
+// and cannot be used never takes the place of what is in force.
+//
+// The first key makes entries, and what any of them has made is known. Pods come by another file one after
+// the other: so that none is shown what it has no key for yet, a first key that has others behind it makes
+// nothing before it was seen for kTakenUp, but the next does.
 #pragma once
 
+#include <chrono>
 #include <memory>
+#include <optional>
 #include <string>
 #include <utility>
 
+#include "pool/common/runtime/clock.h"
 #include "pool/evidence/proving/log_key.h"
 
 namespace storagepool::service {
@@ -15,7 +22,12 @@ using evidence::LogKey;
 
 class LogKeyFile {
  public:
-  explicit LogKeyFile(std::string path) : path_(std::move(path)) {}
+  static constexpr std::size_t kMostKeys = 8;
+  // In which every pod has a changed file mounted, and has looked at it.
+  static constexpr std::chrono::minutes kTakenUp{5};
+
+  explicit LogKeyFile(std::string path, const runtime::Clock& clock = runtime::system_clock())
+      : path_(std::move(path)), clock_(clock) {}
 
   // Reads the file. True when another key is in force than before.
   bool look();
@@ -23,11 +35,14 @@ class LogKeyFile {
   const std::shared_ptr<const LogKey>& key() const { return key_; }
 
  private:
-  tl::expected<LogKey, std::string> read() const;
+  tl::expected<LogKey, std::string> read();
 
   std::string path_;
+  const runtime::Clock& clock_;
   std::shared_ptr<const LogKey> key_;
-  std::string refusal_;  // why what is mounted is not in force; empty: it is
+  std::string first_;                 // what is verified with the first key of the file, as it was read last
+  runtime::TimePoint first_since_{};  // when it came to be the first
+  std::string refusal_;               // why what is mounted is not in force; empty: it is
 };
 
 }  // namespace storagepool::service

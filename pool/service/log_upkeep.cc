@@ -5,7 +5,6 @@
 #include <utility>
 
 #include "pool/common/encoding/encoding.h"
-#include "pool/common/runtime/check.h"
 #include "pool/common/runtime/log.h"
 #include "pool/common/tlog/epochs.h"
 #include "pool/evidence/proving/proving.h"
@@ -179,6 +178,7 @@ void LogUpkeep::stop() {
 
 LogFigures LogUpkeep::figures() const {
   LogFigures now = figures_;
+  now.min_index = min_index();
   now.audit = full_audit_.figures(runtime::wall_now());
   return now;
 }
@@ -200,6 +200,10 @@ awaitable<std::optional<tlog::Note>> LogUpkeep::checkpoint(Deadline deadline) {
   if (!looked_at_ || runtime::steady_now() - *looked_at_ >= kSealPeriod) co_await look(deadline);
   if (refused_at_ || (!vouched_ && !log->sealer.is_as_told())) co_return std::nullopt;
   auto note = log->sealer.checkpoint();
+  if (note && !key_->others.empty()) {
+    note->signatures.clear();
+    key_->sign(*note);
+  }
   if (const auto cosigned = witnessed(); note && cosigned && cosigned->text == note->text) co_return cosigned;
   co_return note;
 }
@@ -207,9 +211,7 @@ awaitable<std::optional<tlog::Note>> LogUpkeep::checkpoint(Deadline deadline) {
 void LogUpkeep::follow_epoch() {
   const std::string origin = tlog::epoch_origin(log_->key->signer.name(), log_->sealer.epoch());
   if (origin == key_->signer.name()) return;
-  auto signer = tlog::NoteKey::of_seed(tlog::KeyKind::kLog, origin, log_->key->signer.seed());
-  STORAGEPOOL_INVARIANT(signer, "an origin that names no key", {"epoch", log_->sealer.epoch()});
-  key_ = std::make_shared<const LogKey>(LogKey{*std::move(signer), log_->key->keys});
+  key_ = std::make_shared<const LogKey>(log_->key->named(origin));
   log::warn("the log is in another epoch", {{"key", key_->signer.public_text()}});
 }
 
@@ -217,7 +219,7 @@ void LogUpkeep::put_floor() {
   if (log_ && kept_) log_->sealer.raise_floor({kept_->checkpoint.size, kept_->checkpoint.root, kept_->epoch});
 }
 
-tl::expected<void, std::string> LogUpkeep::keep(const std::string& note) {
+tl::expected<LogUpkeep::Kept, std::string> LogUpkeep::read_kept(const std::string& note) const {
   auto read = tlog::Note::read(note);
   if (!read) return tl::unexpected("the floor: " + read.error());
   auto checkpoint = tlog::Checkpoint::read(read->text);
@@ -226,22 +228,24 @@ tl::expected<void, std::string> LogUpkeep::keep(const std::string& note) {
   if (!epoch)
     return tl::unexpected("the floor is of the log " + checkpoint->origin + ", and this is " +
                           log_->key->signer.name());
-  if (kept_ && std::pair(*epoch, checkpoint->size) < std::pair(kept_->epoch, kept_->checkpoint.size))
-    return {};
-  if (kept_ && *checkpoint == kept_->checkpoint) return {};
+  return Kept{*std::move(read), *std::move(checkpoint), *epoch};
+}
+
+void LogUpkeep::keep(Kept told) {
+  const auto place = [](const Kept& one) { return std::pair(one.epoch, one.checkpoint.size); };
+  if (kept_ && (place(told) < place(*kept_) || told.checkpoint == kept_->checkpoint)) return;
   vouched_ = log_->sealer.floor_proven();
-  kept_ = Kept{*std::move(read), *std::move(checkpoint), *epoch};
+  kept_ = std::move(told);
   put_floor();
   looked_at_.reset();
-  return {};
 }
 
 std::optional<tlog::Note> LogUpkeep::witnessed() const {
   if (!log_ || !kept_ || refused_at_ || !log_->sealer.floor_proven()) return std::nullopt;
-  const tlog::NoteKey& signer = key_->signer;
-  tlog::Note note{.text = kept_->note.text, .signatures = {signer.sign(kept_->note.text, {})}};
+  tlog::Note note{.text = kept_->note.text, .signatures = {}};
+  key_->sign(note);
   std::ranges::copy_if(kept_->note.signatures, std::back_inserter(note.signatures),
-                       [&](const tlog::NoteSignature& one) { return one.name != signer.name(); });
+                       [&](const tlog::NoteSignature& one) { return one.name != key_->signer.name(); });
   return note;
 }
 
@@ -260,31 +264,33 @@ std::optional<settings::LogFacts> LogUpkeep::facts() const {
 
 awaitable<tl::expected<settings::LogReport, std::string>> LogUpkeep::answer(settings::LogFloor floor) {
   if (!log_) co_return tl::unexpected(std::string("there is no key of a log"));
+  std::optional<tlog::Checkpoint> from;
   if (!floor.checkpoint.empty()) {
-    const auto kept = keep(floor.checkpoint);
-    if (!kept) co_return tl::unexpected(kept.error());
+    auto told = read_kept(floor.checkpoint);
+    if (!told) co_return tl::unexpected(told.error());
+    from = told->checkpoint;
+    keep(*std::move(told));
   }
   if (!floor.grow) co_return settings::LogReport{};
-  co_return co_await report_growth(runtime::steady_now() + kGrowthTimeout);
+  co_return co_await report_growth(std::move(from), runtime::steady_now() + kGrowthTimeout);
 }
 
-awaitable<tl::expected<settings::LogReport, std::string>> LogUpkeep::report_growth(Deadline deadline) {
+awaitable<tl::expected<settings::LogReport, std::string>> LogUpkeep::report_growth(
+    std::optional<tlog::Checkpoint> floor, Deadline deadline) {
   const auto log = log_;
-  const auto floor = kept_;
   const auto note = co_await checkpoint(deadline);
   if (!note)
     co_return tl::unexpected(refused_at_ ? refusal_.detail : std::string("the log has no checkpoint yet"));
   const auto now = tlog::Checkpoint::read(note->text);
   if (!now) co_return tl::unexpected(now.error());
   settings::LogReport report{.checkpoint = note->write(), .vkey = key_->signer.public_text(), .proof = {}};
-  if (!floor || floor->checkpoint.origin != now->origin || floor->checkpoint.size == now->size)
-    co_return report;
-  if (floor->checkpoint.size > now->size)
+  if (!floor || floor->origin != now->origin || floor->size == now->size) co_return report;
+  if (floor->size > now->size)
     co_return tl::unexpected(std::string("the log was not looked at since the floor was told"));
   auto lease = co_await parts_.engine.acquire(parts_.database, deadline);
   if (!lease) co_return tl::unexpected(lease.error().detail);
   evidence::LogReader reader(**lease, deadline);
-  const auto proof = co_await reader.prove_growth(floor->checkpoint, *now);
+  const auto proof = co_await reader.prove_growth(*floor, *now);
   if (!proof) co_return tl::unexpected(proof.error().detail);
   for (const tlog::Hash& hash : *proof)
     report.proof.push_back(

@@ -33,6 +33,7 @@ struct LogFigures {
   std::uint64_t fences = 0;          // writers were held off for, likewise
   std::uint64_t unchecked = 0;  // batches of this pod of which it did not see whether they got into the log
   std::uint64_t waiting = 0;    // for more entries, in grows()
+  std::uint64_t min_index = 0;  // entries before it are pruned
   std::chrono::milliseconds cut_age{0};     // how long batches have waited for some transaction to end
   std::chrono::milliseconds hidden_for{0};  // how long entries have for standbys
   AuditFigures audit{};
@@ -105,9 +106,11 @@ class LogUpkeep {
   };
   void follow_epoch();
   bool is_due() const;
-  tl::expected<void, std::string> keep(const std::string& note);
+  tl::expected<Kept, std::string> read_kept(const std::string& note) const;
+  void keep(Kept told);
   void put_floor();
-  boost::asio::awaitable<tl::expected<settings::LogReport, std::string>> report_growth(Deadline deadline);
+  boost::asio::awaitable<tl::expected<settings::LogReport, std::string>> report_growth(
+      std::optional<tlog::Checkpoint> floor, Deadline deadline);
   boost::asio::awaitable<void> look(Deadline deadline);
   boost::asio::awaitable<void> audit(postgres::Connection& connection);
   boost::asio::awaitable<void> prune(Deadline deadline);

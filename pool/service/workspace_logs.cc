@@ -6,7 +6,6 @@
 #include <span>
 #include <utility>
 
-#include "pool/common/runtime/check.h"
 #include "pool/common/runtime/clock.h"
 #include "pool/common/runtime/coroutine.h"
 #include "pool/common/runtime/log.h"
@@ -237,10 +236,10 @@ tlog::Checkpoint WorkspaceLogs::state_of(const WorkspaceLog& log) const {
 
 SignedLog WorkspaceLogs::sign(const WorkspaceLog& log) const {
   const tlog::Checkpoint state = state_of(log);
-  auto signer = tlog::NoteKey::of_seed(tlog::KeyKind::kLog, state.origin, key_->signer.seed());
-  STORAGEPOOL_INVARIANT(signer, "an origin that names no key", {"size", state.size});
-  auto note = evidence::sign(state, *signer);
-  return {std::move(note), std::make_shared<const LogKey>(LogKey{*std::move(signer), key_->keys})};
+  auto key = std::make_shared<const LogKey>(key_->named(state.origin));
+  tlog::Note note{.text = state.write(), .signatures = {}};
+  key->sign(note);
+  return {std::move(note), std::move(key)};
 }
 
 WorkspaceLogFigures WorkspaceLogs::figures() const {

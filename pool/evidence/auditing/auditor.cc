@@ -261,10 +261,10 @@ class Auditor::Step {
     const auto found = co_await execute(kReadHeld);
     if (!found) co_return tl::unexpected(found.error());
     Wanted::Held held;
-    for (const Row& row : found->rows) {
-      std::int64_t seconds = 0;
+    for (std::int64_t seconds = 0; const Row& row : found->rows) {
       if (row.size() != 2 || !row[0] || !read_number(row[1], seconds)) co_return unreadable("a legal hold");
-      held.emplace(writer_.tag(*row[0]), runtime::Timestamp(std::chrono::seconds(seconds)));
+      const runtime::Timestamp at{std::chrono::seconds(seconds)};
+      for (const auto& tag : writer_.tags(*row[0])) held.emplace(tag, at);
     }
     co_return held;
   }

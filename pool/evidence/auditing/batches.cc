@@ -1,6 +1,5 @@
 #include "pool/evidence/auditing/batches.h"
 
-#include <algorithm>
 #include <string>
 #include <utility>
 #include <vector>
@@ -21,10 +20,7 @@ std::optional<std::string> read_kept(std::int64_t id, const Row& row, EntryWrite
   if (id < 0 || !read_number(row[4], events) || !read_bytes(row[2], entries) || !read_bytes(row[3], mac) ||
       (row[1] && !read_numbers(row[1], kept.emplace())))
     return std::nullopt;
-  const auto expected = writer.mac(id, entries);
-  const bool is_ours = std::ranges::equal(
-      expected, mac, [](std::uint8_t one, char other) { return one == static_cast<std::uint8_t>(other); });
-  if (!is_ours) return std::nullopt;
+  if (!writer.is_mac_of(id, entries, mac)) return std::nullopt;
   auto some = kept_entries(entries, kept);
   if (some && some->size() != static_cast<std::size_t>(events) * kEntryBytes) return std::nullopt;
   return some;

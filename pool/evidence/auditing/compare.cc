@@ -14,7 +14,7 @@ bool Wanted::operator()(const Entry& entry) const {
 
 Finding judge_entry(std::string_view entry, const AuditedRow* row, EntryWriter& writer) {
   if (row == nullptr) return Finding::kMissing;
-  const bool same = row->batch && row->event && writer.entry_of_row(*row->event) == entry;
+  const bool same = row->batch && row->event && writer.is_entry_of(entry, *row->event);
   return same ? Finding::kFine : Finding::kAltered;
 }
 
@@ -36,7 +36,7 @@ Finding judge_row(const AuditedRow& row, const BatchEntries& batch, runtime::Tim
   const std::string_view bytes = batch.find(row.event->event_id);
   const auto entry = Entry::read(bytes);
   if (!entry || entry->event_timestamp != row.event->event_timestamp) return Finding::kUnlogged;
-  return writer.entry_of_row(*row.event) == bytes ? Finding::kFine : Finding::kAltered;
+  return writer.is_entry_of(bytes, *row.event) ? Finding::kFine : Finding::kAltered;
 }
 
 }  // namespace storagepool::evidence

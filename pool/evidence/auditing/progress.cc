@@ -148,16 +148,20 @@ std::int64_t end_pass(AuditProgress& progress, runtime::Timestamp now) {
 }
 
 ProgressMac::ProgressMac(const Keys& keys, std::string_view name)
-    : key_(keys.mac), before_(std::string(kOfProgress).append(name).append("\n")) {}
+    : before_(std::string(kOfProgress).append(name).append("\n")) {
+  keys_.emplace_back(keys.mac);
+  for (const Keys& earlier : keys.earlier) keys_.emplace_back(earlier.mac);
+}
 
 std::string ProgressMac::of(std::string_view text) {
-  const Sha256 mac = key_.mac(before_, text);
+  const Sha256 mac = keys_.front().mac(before_, text);
   return {mac.begin(), mac.begin() + kMacBytes};
 }
 
 bool ProgressMac::is_of(std::string_view text, std::string_view mac) {
-  const std::string expected = of(text);
-  return mac.size() == expected.size() && CRYPTO_memcmp(mac.data(), expected.data(), mac.size()) == 0;
+  return mac.size() == kMacBytes && std::ranges::any_of(keys_, [&](Authenticator& key) {
+           return CRYPTO_memcmp(key.mac(before_, text).data(), mac.data(), kMacBytes) == 0;
+         });
 }
 
 }  // namespace storagepool::evidence

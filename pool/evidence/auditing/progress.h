@@ -73,8 +73,8 @@ class ProgressMac {
   bool is_of(std::string_view text, std::string_view mac);
 
  private:
-  Authenticator key_;
-  std::string before_;  // the text
+  std::vector<Authenticator> keys_;  // the one first with which MACs are made
+  std::string before_;               // the text
 };
 
 }  // namespace storagepool::evidence

@@ -77,6 +77,14 @@ TEST(AuditProgressMac, IsOfTheTextTheKeyAndTheDatabase) {
   EXPECT_FALSE(mac.is_of(text, ProgressMac(other, "audit").of(text)));
 }
 
+TEST(AuditProgressMac, OfAnEarlierKeyIsKnown) {
+  Keys keys = make_keys("another seed of thirty-two bytes");
+  keys.earlier.push_back(kKeys);
+  const std::string text = example().write();
+  EXPECT_TRUE(ProgressMac(keys, "audit").is_of(text, ProgressMac(kKeys, "audit").of(text)));
+  EXPECT_FALSE(ProgressMac(kKeys, "audit").is_of(text, ProgressMac(keys, "audit").of(text)));
+}
+
 TEST(AuditPass, RemembersTheOneBefore) {
   AuditProgress before = example();
   before.last.emplace().missing = 3;

@@ -24,7 +24,7 @@ std::optional<std::array<std::uint8_t, 16>> bytes_of(const std::string& event_id
 }  // namespace
 
 Chain::Chain(const Keys& keys, std::string correlation_id)
-    : writer_(keys), correlation_id_(std::move(correlation_id)), tag_(writer_.tag(correlation_id_)) {}
+    : writer_(keys), correlation_id_(std::move(correlation_id)), tags_(writer_.tags(correlation_id_)) {}
 
 std::optional<tlog::Hash> Chain::leaf_of(const event::Event& event) {
   const auto entry = writer_.entry_of_row(event);
@@ -46,11 +46,10 @@ void Chain::judge(const event::Event& event, const Logged& logged) {
     ++report_.skipped;
     return;
   }
-  const std::optional<tlog::Hash> row = leaf_of(event);
   std::optional<tlog::Hash> entry;
   if (!logged.entry.empty()) entry = hasher_.leaf(logged.entry);
   if (std::exchange(previous_wanted_, false)) report_.tampered.back().previous = entry;
-  if (logged.kind != Logged::Kind::kBroken && row && entry == row) {
+  if (logged.kind != Logged::Kind::kBroken && writer_.is_entry_of(logged.entry, event)) {
     ++report_.verified;
     report_.pending += logged.kind == Logged::Kind::kPending ? 1 : 0;
     report_.erased += event::read_erasure(event.event_data) ? 1 : 0;
@@ -58,7 +57,7 @@ void Chain::judge(const event::Event& event, const Logged& logged) {
   }
   tampered({.event_id = event.event_id,
             .event_timestamp = event.event_timestamp,
-            .expected = row,
+            .expected = leaf_of(event),
             .actual = entry,
             .message = logged.kind == Logged::Kind::kBroken
                            ? logged.fault
@@ -87,7 +86,7 @@ std::optional<std::pair<std::int64_t, std::int64_t>> Chain::batches() const {
 }
 
 bool Chain::is_wanted(const Entry& entry, runtime::Timestamp now) {
-  if (entry.tag != tag_) return false;
+  if (std::ranges::find(tags_, entry.tag) == tags_.end()) return false;
   if (without_batch_.erase(entry.event_id) > 0) {
     --report_.skipped;
     previous_wanted_ = false;

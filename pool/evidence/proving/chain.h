@@ -69,10 +69,11 @@ class Chain {
   // Ids of batches between which those of its events lie: from 10 minutes before the first to 10 minutes
   // after the last. No value where there is none.
   std::optional<std::pair<std::int64_t, std::int64_t>> batches() const;
-  const std::array<std::uint8_t, kTagBytes>& tag() const { return tag_; }
+  // That its entries may have.
+  const std::vector<std::array<std::uint8_t, kTagBytes>>& tags() const { return tags_; }
 
-  // Of an entry with its tag: whether its event is to be looked for, which was not taken and has not expired.
-  // An event that was taken without a batch is told as tampered with.
+  // Of an entry with one of them: whether its event is to be looked for, which was not taken and has not
+  // expired. An event that was taken without a batch is told as tampered with.
   bool is_wanted(const Entry& entry, runtime::Timestamp now);
   // What was found then: the event, of whatever correlation it is now, or none.
   void found(const Entry& entry, const std::optional<event::Event>& event, std::optional<std::int64_t> batch,
@@ -90,7 +91,7 @@ class Chain {
   EntryWriter writer_;
   tlog::Hasher hasher_;
   std::string correlation_id_;
-  std::array<std::uint8_t, kTagBytes> tag_;
+  std::vector<std::array<std::uint8_t, kTagBytes>> tags_;
   ChainReport report_;
   std::set<Id> taken_;
   std::set<Id> without_batch_;

@@ -50,6 +50,16 @@ TEST_F(ChainTest, OfNothingIsValid) {
   EXPECT_EQ(chain_.batches(), std::nullopt);
 }
 
+TEST_F(ChainTest, KnowsEntriesOfAnEarlierKey) {
+  Keys keys = make_keys("another seed of thirty-two bytes");
+  keys.earlier.push_back(keys_);
+  Chain chain(keys, "c");
+  EXPECT_EQ(chain.tags().size(), 2U);
+  chain.take(event(2), kBatch, logged(event(2)));
+  EXPECT_EQ(chain.report().verified, 1);
+  EXPECT_TRUE(chain.is_wanted(read(event(1)), before_));
+}
+
 TEST_F(ChainTest, CountsWhatIsAsItWasStored) {
   take(3, Kind::kPending);
   take(2);

@@ -58,10 +58,6 @@ tl::unexpected<LogError> broken(std::string what) {
   return tl::unexpected(LogError{.kind = Kind::kBroken, .detail = std::move(what)});
 }
 
-bool is_mac(const std::array<std::uint8_t, kMacBytes>& mac, std::string_view other) {
-  return std::string_view(reinterpret_cast<const char*>(mac.data()), mac.size()) == other;
-}
-
 bool read_seal(const Row& row, SealRow& seal) {
   return row.size() == 3 && read_number(row[0], seal.first_seq) && read_numbers(row[1], seal.batches) &&
          read_numbers(row[2], seal.counts);
@@ -153,7 +149,7 @@ LogReader::Answer<Logged> LogReader::look_in_batch(std::string event_id, std::in
   if (row.size() != 3 || !read_bytes(row[1], entries) || !read_bytes(row[2], mac) ||
       (row[0] && !read_numbers(row[0], kept.emplace())))
     co_return is_broken("the batch that its row names cannot be read");
-  if (batch < 0 || !is_mac(writer.mac(batch, entries), mac))
+  if (batch < 0 || !writer.is_mac_of(batch, entries, mac))
     co_return is_broken("the batch that its row names is not as a pod has written it");
   const auto some = kept_entries(entries, kept);
   const auto at = some ? find_entry(*some, event_id) : std::nullopt;

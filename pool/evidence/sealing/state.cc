@@ -44,7 +44,10 @@ Mac mac_of(Authenticator& key, const LogState& state) {
 
 LogMacs::LogMacs(std::span<const Keys> keys) {
   STORAGEPOOL_INVARIANT(!keys.empty(), "a log without a key");
-  for (const Keys& one : keys) keys_.emplace_back(one);
+  for (const Keys& one : keys) {
+    keys_.emplace_back(one);
+    for (const Keys& earlier : one.earlier) keys_.emplace_back(earlier);
+  }
 }
 
 Mac LogMacs::of_state(const LogState& state) {

@@ -37,7 +37,7 @@ using Mac = std::array<std::uint8_t, kMacBytes>;
 // One thread at a time.
 class LogMacs {
  public:
-  // The newest key first, which makes MACs; all are accepted. REQUIRES: one at least.
+  // The first key makes MACs; all are accepted, earlier ones of each too. REQUIRES: one at least.
   explicit LogMacs(std::span<const Keys> keys);
 
   // Over every member; never that of a batch, whose id, with which its text begins, is not negative.

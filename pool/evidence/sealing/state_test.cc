@@ -52,6 +52,11 @@ TEST(LogMacs, TakeEveryKeyAndMakeWithTheNewest) {
   const LogState state = state_of({entry(1)});
   EXPECT_TRUE(newer.is_of_state(state, text(older.of_state(state))));
   EXPECT_FALSE(older.is_of_state(state, text(newer.of_state(state))));
+  std::vector<Keys> one{make_keys(testing::kOtherSeed)};
+  one[0].earlier.push_back(make_keys(kSeed));
+  LogMacs with_earlier(one);
+  EXPECT_TRUE(with_earlier.is_of_state(state, text(older.of_state(state))));
+  EXPECT_TRUE(newer.is_of_state(state, text(with_earlier.of_state(state))));
 }
 
 // Whoever may write rows gets a pod to make a MAC of a state, and tries to have it taken for a batch's.

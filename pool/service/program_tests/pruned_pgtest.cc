@@ -4,6 +4,9 @@
 #include <gmock/gmock.h>
 #include <gtest/gtest.h>
 
+#include "pool/common/settings/admin_wire.h"
+#include "pool/common/tlog/checkpoint.h"
+#include "pool/common/tlog/note_key.h"
 #include "pool/service/program_tests/testing/expired_entries.h"
 #include "pool/service/program_tests/testing/program_test.h"
 
@@ -64,6 +67,32 @@ TEST_F(PrunedLogTest, WhatIsPrunedIs410AndTheRestIsAsBefore) {
   EXPECT_EQ(page.at("data").front().at("seq"), 256);
   EXPECT_EQ(page.at("data").front().at("expired"), true);
   EXPECT_EQ(page.at("data").back().at("event_id"), event_);
+}
+
+// Of an operator whose ConfigMap came from an old back-up: nobody can prove that the log has grown from
+// there.
+TEST_F(PrunedLogTest, AFloorBeforeTheFirstEntryIsTakenAndNotProvenFrom) {
+  ASSERT_TRUE(testing::show_log(pod_) && testing::is_pruned(pod_)) << pod_.log();
+  EXPECT_EQ(pod_.metric("storagepool_log_min_index"), 256);
+  ASSERT_EQ(pod_.stop(), 0) << pod_.log();
+  start();
+  const auto key = tlog::NoteKey::of_seed(tlog::KeyKind::kWitness, "witness.example", std::string(32, 'w'));
+  const tlog::Checkpoint old{.origin = "storagepool.dev/test/audit", .size = 100, .root = {}};
+  const std::string note =
+      tlog::Note{.text = old.write(), .signatures = {key->sign(old.write(), {})}}.write();
+  const auto put = [&](const std::string& floor, bool grow) {
+    return pod_.admin(
+        "PUT", "/admin/log",
+        settings::to_json(settings::LogFloor{.checkpoint = floor, .grow = grow, .restart = {}}));
+  };
+  ASSERT_TRUE(eventually([&] { return status().value("size", 0) == 301; })) << pod_.log();
+  EXPECT_EQ(put(note, false).status, 200U);
+  const auto refused = put(note, true);
+  EXPECT_EQ(refused.status, 409U);
+  EXPECT_THAT(refused.body, HasSubstr("the log has only entries from 256 on"));
+  EXPECT_EQ(pod_.facts().at("log").at("alarm"), "");
+  const auto anew = put("", true);
+  EXPECT_EQ(anew.status, 200U) << "where nothing is kept: " << anew.body;
 }
 
 TEST_F(PrunedLogTest, NobodyIsAlarmedAndTheLogGoesOnAfterARestart) {

@@ -55,6 +55,14 @@ class WitnessedLogTest : public testing::LoneProgramTest {
         witness().sign(read.text, std::chrono::sys_seconds(std::chrono::seconds(1'790'000'000))));
     return read.write();
   }
+  static tlog::Proof proof_of(const settings::LogReport& report) {
+    tlog::Proof proof;
+    for (const std::string& text : report.proof) {
+      const std::string bytes = encoding::decode_base64(text).value();
+      std::copy(bytes.begin(), bytes.end(), proof.emplace_back().begin());
+    }
+    return proof;
+  }
   static std::string alarm(testing::Pod& pod) { return pod.facts().at("log").at("alarm"); }
 };
 
@@ -75,14 +83,10 @@ TEST_F(WitnessedLogTest, APodProvesThatItsLogHasGrownAndShowsWhatWasCosigned) {
   EXPECT_TRUE(key->verify(tlog::Note::read(grown.checkpoint).value()));
   const tlog::Checkpoint before = checkpoint_of(floor);
   const tlog::Checkpoint now = checkpoint_of(grown.checkpoint);
-  tlog::Proof proof;
-  for (const std::string& text : grown.proof) {
-    const std::string bytes = encoding::decode_base64(text).value();
-    std::copy(bytes.begin(), bytes.end(), proof.emplace_back().begin());
-  }
   tlog::Hasher hasher;
   EXPECT_EQ(now.size, 7U);
-  EXPECT_TRUE(tlog::verify_consistency(hasher, before.size, before.root, now.size, now.root, proof));
+  EXPECT_TRUE(
+      tlog::verify_consistency(hasher, before.size, before.root, now.size, now.root, proof_of(grown)));
   // The event that the witness has seen is proven in what it has cosigned, a newer one in the newest.
   const auto proven = [&](const std::string& id) {
     const auto answer = pod_.api("GET", kEvents + "/" + id + "/proof");
@@ -97,6 +101,26 @@ TEST_F(WitnessedLogTest, APodProvesThatItsLogHasGrownAndShowsWhatWasCosigned) {
   EXPECT_EQ(json::parse(pod_.api("GET", "/api/v1/audit/log/status").body).at("witnessed"), floor);
   const json facts = pod_.facts().at("log");
   EXPECT_EQ(facts, (json{{"size", 7}, {"floor", 1}, {"alarm", ""}, {"detail", ""}, {"epoch", 1}}));
+}
+
+// Of an operator whose ConfigMap came from a back-up.
+TEST_F(WitnessedLogTest, AnOlderFloorThanTheLastIsProvenToGrowToo) {
+  start();
+  create(pod_);
+  ASSERT_TRUE(has(pod_, 1)) << pod_.log();
+  const std::string first = cosigned(report(pod_).checkpoint);
+  for (int i = 0; i < 2; ++i) create(pod_);
+  ASSERT_TRUE(has(pod_, 3)) << pod_.log();
+  const std::string last = cosigned(report(pod_, first).checkpoint);
+  EXPECT_EQ(put(pod_, last, false).status, 200U);
+  create(pod_);
+  ASSERT_TRUE(has(pod_, 4)) << pod_.log();
+  const settings::LogReport grown = report(pod_, first);
+  tlog::Hasher hasher;
+  const tlog::Checkpoint before = checkpoint_of(first);
+  const tlog::Checkpoint now = checkpoint_of(grown.checkpoint);
+  EXPECT_TRUE(
+      tlog::verify_consistency(hasher, before.size, before.root, now.size, now.root, proof_of(grown)));
 }
 
 TEST_F(WitnessedLogTest, AFloorThatIsNoneIsRefusedInWords) {

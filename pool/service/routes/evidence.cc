@@ -129,7 +129,7 @@ struct EvidenceRoutes : AtPlace {
     const auto log = co_await shown_log(context, *there);
     if (!log) co_return no_log(request);
     nlohmann::ordered_json body = {{"origin", log->checkpoint.origin},
-                                   {"vkeys", nlohmann::json::array({log->key->signer.public_text()})},
+                                   {"vkeys", log->key->vkeys()},
                                    {"size", log->checkpoint.size},
                                    {"min_index", first_entry(*there)}};
     if (const auto cosigned = witnessed(*there)) body["witnessed"] = cosigned->write();
@@ -210,8 +210,7 @@ struct EvidenceRoutes : AtPlace {
     const auto cosigned = witnessed(there);
     const auto of_cosigned = cosigned ? tlog::Checkpoint::read(cosigned->text) : checkpoint;
     const bool vouched = cosigned && of_cosigned && place->seq < of_cosigned->size;
-    const auto entry = evidence::EntryWriter(log.key->keys).entry_of_row(event);
-    if (entry != place->entry)
+    if (!evidence::EntryWriter(log.key->keys).is_entry_of(place->entry, event))
       co_return broken(request, "event " + event.event_id + " is not as it was stored: its entry is another");
     auto proof =
         co_await reader.prove(*place, vouched ? *of_cosigned : checkpoint, vouched ? *cosigned : log.note);

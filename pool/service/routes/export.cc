@@ -209,7 +209,7 @@ class Export {
 
   void add(event::Event event, const Logged& logged, const evidence::Hold* hold) {
     const bool is_valid = (logged.kind == Logged::Kind::kProven || logged.kind == Logged::Kind::kPending) &&
-                          writer_.entry_of_row(event) == logged.entry;
+                          writer_.is_entry_of(logged.entry, event);
     const bool has_entry = logged.kind != Logged::Kind::kNone;
     const std::string hash = logged.entry.empty() ? "" : encoding::encode_hex(hasher_.leaf(logged.entry));
     ordered_json more = {{"event_hash", hash},
@@ -246,7 +246,7 @@ class Export {
                 "\n" + std::to_string(exported_.total) + "\n" +
                 encoding::encode_base64({reinterpret_cast<const char*>(digest.data()), digest.size()}) +
                 "\n" + query_.filters.dump() + "\n"};
-    note.signatures.push_back(log_.key->signer.sign(note.text, {}));
+    log_.key->sign(note);
     return note;
   }
 

@@ -112,6 +112,7 @@ class Verification {
 
  private:
   using Refusal = std::optional<Response>;  // no value: there is none
+  using Tag = std::array<std::uint8_t, evidence::kTagBytes>;
 
   // Of what the largest page before held, `left` is not used again yet.
   bool reserve(std::int64_t bytes, std::int64_t& left) {
@@ -165,15 +166,25 @@ class Verification {
   // of the log where nothing of it is left.
   awaitable<Refusal> look_for_others() {
     constexpr std::int64_t kLast = std::numeric_limits<std::int64_t>::max();
-    std::optional<std::int64_t> next = chain_.batches() ? chain_.batches()->second : kLast;
-    const std::int64_t first = chain_.batches() ? chain_.batches()->first : 0;
+    const auto range = chain_.batches().value_or(std::pair(std::int64_t{0}, kLast));
     auto judged_at = co_await when_expired_ones_went();
     if (!judged_at) co_return std::move(judged_at.error());
+    for (const Tag& tag : chain_.tags()) {
+      auto refusal = co_await look_for_others(range, tag, *judged_at);
+      if (refusal || !complete_) co_return refusal;
+    }
+    co_return std::nullopt;
+  }
+
+  awaitable<Refusal> look_for_others(std::pair<std::int64_t, std::int64_t> range, Tag tag,
+                                     runtime::Timestamp judged_at) {
+    std::optional<std::int64_t> next = range.second;
     for (std::int64_t looked_at = 0; next && goes_on();) {
-      auto tagged = co_await tagged_in({first, *next});
+      range.second = *next;
+      auto tagged = co_await tagged_in(range, tag);
       if (!tagged) co_return std::move(tagged.error());
       for (const evidence::TaggedEntry& one : tagged->found) {
-        if (!chain_.is_wanted(one.entry, *judged_at)) continue;
+        if (!chain_.is_wanted(one.entry, judged_at)) continue;
         if (!goes_on()) co_return std::nullopt;
         auto refusal = co_await find(one);
         if (refusal) co_return refusal;
@@ -197,11 +208,12 @@ class Verification {
     co_return holds->empty() ? now : std::min(now, holds->begin()->second.placed_at);
   }
 
-  awaitable<tl::expected<evidence::Tagged, Response>> tagged_in(std::pair<std::int64_t, std::int64_t> range) {
+  awaitable<tl::expected<evidence::Tagged, Response>> tagged_in(std::pair<std::int64_t, std::int64_t> range,
+                                                                Tag tag) {
     auto leased = co_await context_.reader.lease(database_, deadline_, request_.gone);
     if (!leased) co_return tl::unexpected(failed(leased.error(), request_));
     evidence::LogReader reader(*leased->connection, deadline_);
-    auto tagged = co_await reader.tagged(range, chain_.tag());
+    auto tagged = co_await reader.tagged(range, tag);
     if (!tagged) co_return tl::unexpected(failed(tagged.error(), request_));
     co_return *std::move(tagged);
   }
