@@ -117,7 +117,7 @@ const std::vector<BadSpec>& bad_specs() {
       {R"({"http": {"trustedProxies": ["fd00::/129"]}})",
        {"network of spec.http.trustedProxies is fd00::/129", "allowed: an IPv4 or IPv6 network"}},
       {R"({"indexes": ["Actor", "All"]})", {"spec.indexes[1]", "All", "Actor", "Resource"}},
-      {R"({"indexes": ["Actor", "Actor"]})", {"spec.indexes[1]", "Duplicate value", "Actor"}},
+      {R"({"indexes": ["Actor", "Actor"]})", {"spec.indexes", "duplicate entries", "Actor"}},
       {R"({"retention": {"minDays": [{"category": "security", "days": 0}]}})",
        {"spec.retention.minDays[0].days", "greater than or equal to 1"}},
       {R"({"retention": {"minDays": [{"category": "security", "days": 2556}]}})",
