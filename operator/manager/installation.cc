@@ -5,6 +5,7 @@
 
 #include "operator/kube/lease.h"
 #include "operator/kube/object.h"
+#include "pool/common/settings/comma_list.h"
 
 namespace storagepool::manager {
 namespace {
@@ -12,42 +13,33 @@ namespace {
 // Between the name, which has no space, and the namespaces.
 constexpr std::string_view kWatching = " watching ";
 
-std::string join(const std::vector<std::string>& names) {
-  std::string text;
-  for (const std::string& name : names) text += (text.empty() ? "" : ",") + name;
-  return text;
-}
-
 }  // namespace
 
 Installation::Installation(std::string name, std::vector<std::string> watched)
     : own_{std::move(name), std::move(watched)} {}
 
 std::string Installation::format(const Mark& mark) {
-  return mark.name + (mark.watched.empty() ? "" : std::string(kWatching) + join(mark.watched));
+  return mark.name +
+         (mark.watched.empty() ? "" : std::string(kWatching) + settings::join_with_commas(mark.watched));
 }
 
 Installation::Mark Installation::parse(std::string_view text) {
   const std::size_t end = text.find(kWatching);
   Mark mark{.name = std::string(text.substr(0, end)), .watched = {}};
   if (end == std::string_view::npos) return mark;
-  for (std::string_view rest = text.substr(end + kWatching.size());;) {
-    const std::size_t comma = rest.find(',');
-    mark.watched.emplace_back(rest.substr(0, comma));
-    if (comma == std::string_view::npos) break;
-    rest.remove_prefix(comma + 1);
-  }
+  for (const std::string_view name : settings::split_at_commas(text.substr(end + kWatching.size())))
+    mark.watched.emplace_back(name);
   std::sort(mark.watched.begin(), mark.watched.end());
   return mark;
 }
 
 std::string Installation::dropped_from(const Mark& mark) const {
   if (mark.name.empty() || own_.watched.empty()) return {};
-  if (mark.watched.empty()) return "all but " + join(own_.watched);
+  if (mark.watched.empty()) return "all but " + settings::join_with_commas(own_.watched);
   std::vector<std::string> dropped;
   std::set_difference(mark.watched.begin(), mark.watched.end(), own_.watched.begin(), own_.watched.end(),
                       std::back_inserter(dropped));
-  return join(dropped);
+  return settings::join_with_commas(dropped);
 }
 
 Installation::Finding Installation::look(const kube::Json& definition, runtime::TimePoint now) {

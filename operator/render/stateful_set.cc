@@ -7,6 +7,7 @@
 #include "pool/common/encoding/sha256.h"
 #include "pool/common/json/json.h"
 #include "pool/common/settings/bytes.h"
+#include "pool/common/settings/comma_list.h"
 #include "pool/common/settings/duration.h"
 
 namespace storagepool::render {
@@ -92,12 +93,6 @@ Json volumes(const Identity& pool, const Spec& spec, bool claims) {
 
 // What is at its default is left out: so pods are not replaced just because a newer operator knows more
 // fields.
-std::string with_commas(const std::vector<std::string>& texts) {
-  std::string list;
-  for (const std::string& text : texts) list += (list.empty() ? "" : ",") + text;
-  return list;
-}
-
 void add_service(const Spec& spec, Json& arguments, Json& mounts) {
   const auto add = [&](const char* flag, const std::string& value) {
     arguments.push_back(std::string(flag) + "=" + value);
@@ -125,7 +120,8 @@ void add_service(const Spec& spec, Json& arguments, Json& mounts) {
     add("--keep-alive-timeout", settings::format_duration(spec.keep_alive_timeout));
   }
   if (spec.access_log != "off") add("--access-log", spec.access_log);
-  if (!spec.trusted_proxies.empty()) add("--trusted-proxies", with_commas(spec.trusted_proxies));
+  if (!spec.trusted_proxies.empty())
+    add("--trusted-proxies", settings::join_with_commas(spec.trusted_proxies));
   if (!spec.indexes.empty()) add("--indexes", settings::format_event_indexes(spec.indexes));
   if (!spec.min_days.empty()) add("--retention-min-days", settings::format_min_days(spec.min_days));
   if (spec.drain_delay != settings::kDefaultDrainDelay) {

@@ -2,6 +2,8 @@
 
 #include <algorithm>
 
+#include "pool/common/settings/comma_list.h"
+
 namespace storagepool::settings {
 
 bool accepts_event_index(std::string_view text) {
@@ -10,19 +12,14 @@ bool accepts_event_index(std::string_view text) {
 
 std::optional<EventIndexes> parse_event_indexes(std::string_view text) {
   EventIndexes indexes;
-  for (bool more = true; more;) {
-    const std::string_view one = text.substr(0, text.find(','));
-    more = one.size() < text.size();
-    text.remove_prefix(more ? one.size() + 1 : one.size());
+  for (const std::string_view one : split_at_commas(text)) {
     if (!accepts_event_index(one) || !indexes.emplace(one).second) return std::nullopt;
   }
   return indexes;
 }
 
 std::string format_event_indexes(const EventIndexes& indexes) {
-  std::string text;
-  for (const std::string& index : indexes) text += (text.empty() ? "" : ",") + index;
-  return text;
+  return join_with_commas(indexes);
 }
 
 }  // namespace storagepool::settings

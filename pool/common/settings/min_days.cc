@@ -3,6 +3,8 @@
 #include <algorithm>
 #include <charconv>
 
+#include "pool/common/settings/comma_list.h"
+
 namespace storagepool::settings {
 
 bool accepts_category(std::string_view text) {
@@ -14,10 +16,7 @@ bool accepts_category(std::string_view text) {
 
 std::optional<MinDays> parse_min_days(std::string_view text) {
   MinDays all;
-  for (bool more = true; more;) {
-    const std::string_view one = text.substr(0, text.find(','));
-    more = one.size() < text.size();
-    text.remove_prefix(more ? one.size() + 1 : one.size());
+  for (const std::string_view one : split_at_commas(text)) {
     const std::size_t equals = one.find('=');
     if (equals == std::string_view::npos || !accepts_category(one.substr(0, equals))) return std::nullopt;
     const std::string_view number = one.substr(equals + 1);

@@ -6,6 +6,8 @@
 
 #include <arpa/inet.h>
 
+#include "pool/common/settings/comma_list.h"
+
 namespace storagepool::settings {
 namespace {
 
@@ -82,10 +84,7 @@ bool accepts_network(std::string_view text) {
 
 std::optional<std::vector<Network>> parse_networks(std::string_view text) {
   std::vector<Network> networks;
-  for (bool more = true; more;) {
-    const std::string_view one = text.substr(0, text.find(','));
-    more = one.size() < text.size();
-    text.remove_prefix(more ? one.size() + 1 : one.size());
+  for (const std::string_view one : split_at_commas(text)) {
     const auto network = parse_network(one);
     if (!network || networks.size() == kMaxNetworks) return std::nullopt;
     networks.push_back(*network);
