@@ -30,6 +30,14 @@ def find_program(name: str) -> Path:
     raise Failure(f"{name} is missing: install PostgreSQL's server programs (hack/setup does)")
 
 
+def hold_port() -> socket.socket:
+    """Bound to a free port and never listening: keeps it for who sets SO_REUSEADDR as well."""
+    holder = socket.socket()
+    holder.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
+    holder.bind(("127.0.0.1", 0))
+    return holder
+
+
 class Server:
     """Running inside its `with` block; afterwards nothing is left of it."""
 
@@ -41,12 +49,9 @@ class Server:
         self.process: Process | None = None
 
     def __enter__(self) -> Server:
+        self.holder = hold_port()  # also while the server is down
         self.root = Path(tempfile.mkdtemp(prefix="bench-postgres-"))
-        # Bound but never listening: keeps the port while the server is down.
-        self.holder = socket.socket()
         try:
-            self.holder.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
-            self.holder.bind(("127.0.0.1", 0))
             self.port: int = self.holder.getsockname()[1]
             self._initialize()
             self.start()

@@ -11,7 +11,7 @@ import time
 from pathlib import Path
 
 from processes import Failure, Process
-from server import USER, Server
+from server import USER, Server, hold_port
 
 START_TIMEOUT = 30  # seconds
 STOP_TIMEOUT = 30
@@ -40,12 +40,9 @@ class PgBouncer:
 
     def __enter__(self) -> PgBouncer:
         self.folder.mkdir()
-        # Bound but never listening: keeps the port; PgBouncer sets SO_REUSEADDR as well.
-        self.holder = socket.socket()
+        self.holder = hold_port()
         self.process: Process | None = None
         try:
-            self.holder.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
-            self.holder.bind(("127.0.0.1", 0))
             self.port: int = self.holder.getsockname()[1]
             self._start()
         except BaseException:
