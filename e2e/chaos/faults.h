@@ -23,7 +23,7 @@ struct Fault {
   // Throws when it cannot be done.
   std::function<void()> begin;
   std::function<void()> end = [] {};       // by itself, then
-  std::chrono::seconds hold{12};           // from begin to end
+  std::chrono::seconds hold{12};           // between begin and end
   std::function<std::string()> missing{};  // empty once it is seen to have happened; else what is not so yet
   std::optional<int> refusal{};            // the status of answers that tell of it
 };
