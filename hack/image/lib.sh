@@ -27,9 +27,17 @@ new_tree() {
   for name in bin lib lib64; do ln -s "usr/$name" "$tree/$name"; done
   chmod 1777 "$tree/tmp"
   printf 'passwd: files\ngroup: files\nhosts: files dns\n' >"$tree/etc/nsswitch.conf"
-  [[ -r /etc/ssl/certs/ca-certificates.crt ]] ||
-    die "/etc/ssl/certs/ca-certificates.crt is missing (package ca-certificates)"
-  cp -L /etc/ssl/certs/ca-certificates.crt "$tree/etc/ssl/certs/"
+  trust "$tree" /usr/share/ca-certificates
+  install -m 644 /etc/os-release "$tree/usr/lib/os-release" # by which scanners know whose packages these are
+  ln -s ../usr/lib/os-release "$tree/etc/os-release"
+}
+
+# trust TREE FOLDER: the bundle of what Debian trusts, and of nothing that only this machine does.
+trust() {
+  local -a certificates
+  mapfile -t certificates < <(find "$2" -name '*.crt' 2>/dev/null | LC_ALL=C sort)
+  ((${#certificates[@]})) || die "$2 has no certificates (package ca-certificates)"
+  cat "${certificates[@]}" >"$1/etc/ssl/certs/ca-certificates.crt"
 }
 
 # add_user TREE NAME ID HOME: the one user of the image besides root.
@@ -51,6 +59,88 @@ copy_libraries() {
   while read -r library; do
     [[ -e $tree$library ]] || install -D -m 755 "$library" "$tree$library"
   done < <(sed -nE 's/^\t(.* => )?(\/[^ ]+) \(0x.*/\2/p' <<<"$listing" | sort -u)
+}
+
+# mended PACKAGE STORE: a folder with what Debian has of the package in a newer version than this machine; nothing
+# where it has none that apt knows of (its lists are as old as the last 'apt-get update').
+mended() {
+  local package=$1 there newest folder
+  there=$(dpkg-query -W -f '${Version}\n' "$package" | head -n 1)
+  newest=$(apt-cache policy "$package" | sed -n 's/^  Candidate: //p')
+  dpkg --compare-versions "$newest" gt "$there" || return 0
+  folder=$2/${package}_${newest//:/%3a}
+  if [[ ! -d $folder ]]; then
+    rm -rf "$folder".new
+    mkdir -p "$folder".new/files
+    if ! (cd "$folder".new && apt-get -qq -o APT::Sandbox::User=root download "$package=$newest") >/dev/null; then
+      say "warning: $package $newest is not to be had, the image gets this machine's $there"
+      return 0
+    fi
+    dpkg-deb -x "$folder".new/*.deb "$folder".new/files
+    dpkg-deb -f "$folder".new/*.deb Package Version Architecture Source Homepage Maintainer >"$folder".new/control
+    rm "$folder".new/*.deb
+    mv "$folder".new "$folder"
+  fi
+  echo "$folder"
+}
+
+# record_package TREE PACKAGE CONTROL FILE...: what scanners look for in an image that has no package manager.
+record_package() {
+  local tree=$1 package=$2 control=$3
+  local folder=$1/var/lib/dpkg/status.d
+  shift 3
+  mkdir -p "$folder"
+  cat "$control" >"$folder/$package"
+  (cd "$tree" && md5sum "$@") >"$folder/$package.md5sums"
+}
+
+# renew_libraries TREE STORE: puts the newest version that Debian has in the place of each library of the tree, whatever
+# this machine has, and records which package in which version it is of. STORE keeps what was downloaded.
+renew_libraries() {
+  local tree=$1 store=$2 line library package folder control
+  local -a there
+  local -A owners=() files=()
+  mapfile -t there < <(cd "$tree" && find usr/lib usr/lib64 -type f -printf '/%p\n' | sort)
+  # Debian has some below /lib, which is /usr/lib; names of which it knows only one are an error to dpkg.
+  while IFS= read -r line; do
+    library=${line#*: }
+    owners[/usr${library#/usr}]=${line%%[:,]*}
+  done < <(dpkg -S "${there[@]}" "${there[@]#/usr}" 2>/dev/null || true)
+  for library in "${there[@]}"; do
+    package=${owners[$library]-}
+    [[ -n $package ]] || die "$library is of no Debian package"
+    files[$package]+=" ${library#/}"
+  done
+  files[ca-certificates]=" etc/ssl/certs/ca-certificates.crt"
+  control=$(mktemp)
+  for package in "${!files[@]}"; do
+    # shellcheck disable=SC2016 # fields of dpkg's
+    dpkg-query -W -f 'Package: ${Package}\nVersion: ${Version}\nArchitecture: ${Architecture}\nSource: ${source:Package} (${source:Version})\nHomepage: ${Homepage}\nMaintainer: ${Maintainer}\n' \
+      "$package" | sed '/: $/d' >"$control"
+    folder=$(mended "$package" "$store")
+    if [[ -n $folder ]]; then
+      cp "$folder/control" "$control"
+      if [[ $package == ca-certificates ]]; then
+        trust "$tree" "$folder/files/usr/share/ca-certificates"
+      else
+        for library in ${files[$package]}; do
+          install -m 755 "$(of_package "$folder/files" "$library")" "$tree/$library"
+        done
+      fi
+    fi
+    # shellcheck disable=SC2086 # paths of libraries, in which are no blanks
+    record_package "$tree" "$package" "$control" ${files[$package]}
+  done
+  rm "$control"
+}
+
+# of_package FILES PATH: where an unpacked package has what is at this path of a merged /usr.
+of_package() {
+  local path
+  for path in "$1/$2" "$1/${2#usr/}"; do
+    [[ ! -e $path ]] || { echo "$path" && return; }
+  done
+  die "${1%/files} has no $2"
 }
 
 # write_archive TREE ARCHIVE TAG RUN: the tree as an image of one layer; RUN is
