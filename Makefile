@@ -68,9 +68,9 @@ bench-engine: setup ## Measure the engine and other PostgreSQL pools side by sid
 bench-report: ## Write the figures of bench-engine into docs/performance.md
 	@e2e/peers/engine/report build/bench/engine.json docs/performance.md
 
-bench-service: setup ## Measure the service, as tuned and by default, its HTTP server alone and a Go service side by side: QUICK=1, CONNECTIONS=25, or ours alone: SOAK=10 (minutes), OUTAGE=1, REPLAY=1000000 (events), HISTORY=10000000 (rows)
+bench-service: setup ## Measure the service, as tuned and by default, its HTTP server alone and a Go service side by side: QUICK=1, CONNECTIONS=25, or ours alone: SOAK=10 (minutes), OUTAGE=1, REPLAY=1000000 (events), HISTORY=10000000 (rows), AUDIT=10000000 (events)
 	@e2e/peers/service/bench $(if $(QUICK),--quick) $(if $(SOAK),--soak $(SOAK)) $(if $(OUTAGE),--outage) \
-	  $(if $(REPLAY),--replay $(REPLAY)) $(if $(HISTORY),--history $(HISTORY)) $(if $(CONNECTIONS),--connections $(CONNECTIONS))
+	  $(if $(REPLAY),--replay $(REPLAY)) $(if $(HISTORY),--history $(HISTORY)) $(if $(AUDIT),--audit $(AUDIT)) $(if $(CONNECTIONS),--connections $(CONNECTIONS))
 
 bench-service-report: ## Write the figures of bench-service into docs/performance.md
 	@e2e/peers/service/report build/bench/service.json docs/performance.md

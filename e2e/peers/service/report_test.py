@@ -116,7 +116,7 @@ class ReportTest(unittest.TestCase):
         with tempfile.TemporaryDirectory() as folder:
             page = Path(folder) / "page.md"
             page.write_text(f"before\n{REPORT.BEGIN}\nold\n{REPORT.END}\nafter\n")
-            text = REPORT.section(figures, None, None, None, None)
+            text = REPORT.section(figures, None, None, None, None, None)
             self.assertTrue(replace_section(page, REPORT.BEGIN, REPORT.END, text))
             self.assertFalse(replace_section(page, REPORT.BEGIN, REPORT.END, text))
             written = page.read_text()

@@ -137,3 +137,26 @@ def replay_line(figures: dict[str, Any]) -> str:
         f"{microseconds(figures['alone']['p50_us'])} and {microseconds(figures['alone']['p99_us'])}. {live['journalled']} "
         "of them went to the journal. Every event was stored once."
     )
+
+
+def audit_line(figures: dict[str, Any]) -> str:
+    live, times, rest = figures["live"], figures["times"], figures["rest"]
+
+    def shown(name: str) -> str:
+        return f"p50 {microseconds(times[name]['p50_us'])} and p99 {microseconds(times[name]['p99_us'])}"
+
+    return (
+        f"The full audit of {number(figures['events'])} events, while {live['clients']} clients sent "
+        f"{number(live['requests_per_second'])} single POSTs a second: {shown('beside')} beside it at its pace of "
+        f"{number(figures['entries_per_second'])} entries/s, {shown('alone')} in turn without it. When its week was over it "
+        f"took {rest['seconds'] / 60:.1f} minutes for {number(rest['entries'])} entries and the heap, "
+        f"with {shown('late')}. It found every event as it was stored."
+    )
+
+
+def size_rows(figures: dict[str, Any]) -> list[list[str]]:
+    sizes = figures["bytes_per_event"]
+    stored = sum(size for name, size in sizes.items() if name != "write-ahead log")
+    rows = [[f"of {number(figures['events'])} events, stored in batches of 500", "bytes for an event"]]
+    rows += [[name, f"{size:.1f}"] for name, size in sizes.items()]
+    return [*rows, ["on disk", f"{stored:.1f}"]]
