@@ -10,8 +10,8 @@
 #include "pool/common/runtime/files.h"
 #include "pool/common/runtime/log.h"
 #include "pool/common/runtime/supervisor.h"
-#include "pool/service/facts.h"
-#include "pool/service/patience.h"
+#include "pool/service/config/patience.h"
+#include "pool/service/monitor/facts.h"
 #include "pool/tables/partitions.h"
 
 namespace storagepool::service {

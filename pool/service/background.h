@@ -16,9 +16,9 @@
 #include "pool/auth/auth.h"
 #include "pool/auth/operator_requests.h"
 #include "pool/engine/engine.h"
-#include "pool/service/changeover.h"
 #include "pool/service/config/live_settings.h"
 #include "pool/service/config/options.h"
+#include "pool/service/monitor/changeover.h"
 #include "pool/tables/indexes.h"
 #include "pool/tables/partitions.h"
 

@@ -24,9 +24,9 @@
 #include "pool/recording/replay.h"
 #include "pool/service/background.h"
 #include "pool/service/config/options.h"
-#include "pool/service/log_upkeep.h"
-#include "pool/service/monitor.h"
-#include "pool/service/workspace_logs.h"
+#include "pool/service/log/log_upkeep.h"
+#include "pool/service/log/workspace_logs.h"
+#include "pool/service/monitor/monitor.h"
 #include "pool/workspaces/workspaces.h"
 
 namespace storagepool::service {

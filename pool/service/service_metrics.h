@@ -25,8 +25,8 @@
 #include "pool/journal/journal.h"
 #include "pool/recording/stall.h"
 #include "pool/service/background.h"
-#include "pool/service/log_upkeep.h"
-#include "pool/service/workspace_logs.h"
+#include "pool/service/log/log_upkeep.h"
+#include "pool/service/log/workspace_logs.h"
 #include "pool/workspaces/registry.h"
 
 namespace storagepool::service {

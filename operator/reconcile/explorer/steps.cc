@@ -383,7 +383,7 @@ int lowest_missing(const Pool& pool) {
 }
 
 int may_use(const Pod& pod, int server) {
-  // What a predecessor has left is taken off the pod's own limit (pool/service/predecessor.h).
+  // What a predecessor has left is taken off the pod's own limit (pool/service/monitor/predecessor.h).
   if (pod.left_behind != 0)
     return server == 0 ? std::max({pod.left_behind, pod.over, limit_of(pod.applied)}) : 0;
   if (pod.phase != kRunning) return 0;
