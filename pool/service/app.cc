@@ -43,7 +43,7 @@
 #include "pool/service/monitor/schema_mark.h"
 #include "pool/service/routes/admin.h"
 #include "pool/service/routes/audit.h"
-#include "pool/service/routes/evidence.h"
+#include "pool/service/routes/evidence/evidence.h"
 #include "pool/service/routes/health.h"
 #include "pool/service/routes/openapi.h"
 #include "pool/service/routes/readiness.h"

@@ -9,7 +9,7 @@
 #include <vector>
 
 #include "pool/common/tlog/checkpoint.h"
-#include "pool/service/routes/own_act.h"
+#include "pool/service/routes/evidence/own_act.h"
 
 namespace storagepool::service {
 

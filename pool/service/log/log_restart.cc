@@ -6,7 +6,7 @@
 
 #include "pool/common/runtime/clock.h"
 #include "pool/common/runtime/log.h"
-#include "pool/service/routes/own_act.h"
+#include "pool/service/routes/evidence/own_act.h"
 
 namespace storagepool::service {
 namespace {

@@ -5,7 +5,7 @@
 
 #include "pool/common/runtime/clock.h"
 #include "pool/common/runtime/supervisor.h"
-#include "pool/service/routes/own_act.h"
+#include "pool/service/routes/evidence/own_act.h"
 
 namespace storagepool::service {
 

@@ -8,7 +8,7 @@
 #include "pool/ingest/ingest.h"
 #include "pool/service/log/log_upkeep.h"
 #include "pool/service/log/workspace_logs.h"
-#include "pool/service/routes/evidence.h"
+#include "pool/service/routes/evidence/evidence.h"
 #include "pool/workspaces/workspaces.h"
 
 namespace storagepool::service {

@@ -25,8 +25,8 @@
 #include "pool/ingest/recorded.h"
 #include "pool/service/log/log_book.h"
 #include "pool/service/log/log_key_file.h"
-#include "pool/service/routes/evidence.h"
-#include "pool/service/routes/own_act.h"
+#include "pool/service/routes/evidence/evidence.h"
+#include "pool/service/routes/evidence/own_act.h"
 #include "pool/workspaces/workspaces.h"
 
 namespace storagepool::service {

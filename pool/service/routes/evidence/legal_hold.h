@@ -1,7 +1,7 @@
 // Legal holds: what keeps the events of a correlation until a matter is closed (pool/evidence/holds).
 #pragma once
 
-#include "pool/service/routes/evidence.h"
+#include "pool/service/routes/evidence/evidence.h"
 
 namespace storagepool::service {
 

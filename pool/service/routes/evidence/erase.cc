@@ -1,4 +1,4 @@
-#include "pool/service/routes/erase.h"
+#include "pool/service/routes/evidence/erase.h"
 
 #include <memory>
 #include <optional>
@@ -14,9 +14,9 @@
 #include "pool/evidence/head.h"
 #include "pool/evidence/holds/erase.h"
 #include "pool/service/routes/answers.h"
-#include "pool/service/routes/at_place.h"
-#include "pool/service/routes/own_act.h"
-#include "pool/service/routes/text_members.h"
+#include "pool/service/routes/evidence/at_place.h"
+#include "pool/service/routes/evidence/own_act.h"
+#include "pool/service/routes/evidence/text_members.h"
 
 namespace storagepool::service {
 namespace {

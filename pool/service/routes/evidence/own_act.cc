@@ -1,4 +1,4 @@
-#include "pool/service/routes/own_act.h"
+#include "pool/service/routes/evidence/own_act.h"
 
 #include <utility>
 #include <vector>

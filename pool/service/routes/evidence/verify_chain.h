@@ -2,7 +2,7 @@
 // and all of them. In the shapes that clients of hash-chained stores know, with what a log tells besides.
 #pragma once
 
-#include "pool/service/routes/evidence.h"
+#include "pool/service/routes/evidence/evidence.h"
 
 namespace storagepool::service {
 

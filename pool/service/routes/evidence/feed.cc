@@ -1,4 +1,4 @@
-#include "pool/service/routes/feed.h"
+#include "pool/service/routes/evidence/feed.h"
 
 #include <algorithm>
 #include <chrono>
@@ -17,7 +17,7 @@
 #include "pool/evidence/feed/feed.h"
 #include "pool/evidence/feed/query.h"
 #include "pool/service/routes/answers.h"
-#include "pool/service/routes/at_place.h"
+#include "pool/service/routes/evidence/at_place.h"
 
 namespace storagepool::service {
 namespace {

@@ -1,4 +1,4 @@
-#include "pool/service/routes/export.h"
+#include "pool/service/routes/evidence/export.h"
 
 #include <algorithm>
 #include <chrono>
@@ -26,10 +26,10 @@
 #include "pool/reading/query.h"
 #include "pool/reading/redaction.h"
 #include "pool/service/routes/answers.h"
-#include "pool/service/routes/at_once.h"
-#include "pool/service/routes/at_place.h"
-#include "pool/service/routes/own_act.h"
-#include "pool/service/routes/turns.h"
+#include "pool/service/routes/evidence/at_once.h"
+#include "pool/service/routes/evidence/at_place.h"
+#include "pool/service/routes/evidence/own_act.h"
+#include "pool/service/routes/evidence/turns.h"
 
 namespace storagepool::service {
 namespace {

@@ -9,7 +9,7 @@
 
 #include "pool/auth/bearer.h"
 #include "pool/service/routes/answers.h"
-#include "pool/service/routes/evidence.h"
+#include "pool/service/routes/evidence/evidence.h"
 #include "pool/service/routes/place.h"
 
 namespace storagepool::service {

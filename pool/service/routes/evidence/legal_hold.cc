@@ -1,4 +1,4 @@
-#include "pool/service/routes/legal_hold.h"
+#include "pool/service/routes/evidence/legal_hold.h"
 
 #include <memory>
 #include <optional>
@@ -14,10 +14,10 @@
 #include "pool/event/uuid.h"
 #include "pool/evidence/holds/holds.h"
 #include "pool/service/routes/answers.h"
-#include "pool/service/routes/at_place.h"
-#include "pool/service/routes/own_act.h"
+#include "pool/service/routes/evidence/at_place.h"
+#include "pool/service/routes/evidence/own_act.h"
+#include "pool/service/routes/evidence/text_members.h"
 #include "pool/service/routes/place.h"
-#include "pool/service/routes/text_members.h"
 
 namespace storagepool::service {
 namespace {

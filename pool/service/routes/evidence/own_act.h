@@ -13,7 +13,7 @@
 #include "pool/common/runtime/timestamp.h"
 #include "pool/event/event.h"
 #include "pool/event/field_error.h"
-#include "pool/service/routes/evidence.h"
+#include "pool/service/routes/evidence/evidence.h"
 
 namespace storagepool::service {
 

@@ -1,4 +1,4 @@
-#include "pool/service/routes/text_members.h"
+#include "pool/service/routes/evidence/text_members.h"
 
 #include "pool/common/http/problem.h"
 #include "pool/event/text.h"

@@ -1,7 +1,7 @@
 // Erasure of what an event holds (pool/evidence/holds/erase.h).
 #pragma once
 
-#include "pool/service/routes/evidence.h"
+#include "pool/service/routes/evidence/evidence.h"
 
 namespace storagepool::service {
 

@@ -2,7 +2,7 @@
 // an auditor. In the shape that clients of hash-chained stores know. Each export is an event of its own.
 #pragma once
 
-#include "pool/service/routes/evidence.h"
+#include "pool/service/routes/evidence/evidence.h"
 
 namespace storagepool::service {
 

@@ -2,7 +2,7 @@
 // such as a SIEM. Who has come to the end may wait for more, without a connection to PostgreSQL.
 #pragma once
 
-#include "pool/service/routes/evidence.h"
+#include "pool/service/routes/evidence/evidence.h"
 
 namespace storagepool::service {
 

@@ -1,4 +1,4 @@
-#include "pool/service/routes/evidence.h"
+#include "pool/service/routes/evidence/evidence.h"
 
 #include <algorithm>
 #include <span>
@@ -13,12 +13,12 @@
 #include "pool/evidence/head.h"
 #include "pool/evidence/proving/proving.h"
 #include "pool/service/routes/answers.h"
-#include "pool/service/routes/at_place.h"
-#include "pool/service/routes/erase.h"
-#include "pool/service/routes/export.h"
-#include "pool/service/routes/feed.h"
-#include "pool/service/routes/legal_hold.h"
-#include "pool/service/routes/verify_chain.h"
+#include "pool/service/routes/evidence/at_place.h"
+#include "pool/service/routes/evidence/erase.h"
+#include "pool/service/routes/evidence/export.h"
+#include "pool/service/routes/evidence/feed.h"
+#include "pool/service/routes/evidence/legal_hold.h"
+#include "pool/service/routes/evidence/verify_chain.h"
 
 namespace storagepool::service {
 namespace {

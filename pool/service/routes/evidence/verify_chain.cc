@@ -1,4 +1,4 @@
-#include "pool/service/routes/verify_chain.h"
+#include "pool/service/routes/evidence/verify_chain.h"
 
 #include <algorithm>
 #include <chrono>
@@ -22,10 +22,10 @@
 #include "pool/evidence/proving/chain.h"
 #include "pool/evidence/proving/proving.h"
 #include "pool/service/routes/answers.h"
-#include "pool/service/routes/at_once.h"
-#include "pool/service/routes/at_place.h"
-#include "pool/service/routes/text_members.h"
-#include "pool/service/routes/turns.h"
+#include "pool/service/routes/evidence/at_once.h"
+#include "pool/service/routes/evidence/at_place.h"
+#include "pool/service/routes/evidence/text_members.h"
+#include "pool/service/routes/evidence/turns.h"
 
 namespace storagepool::service {
 namespace {
