@@ -6,7 +6,7 @@
 
 #include <CLI/CLI.hpp>
 
-#include "operator/cli/commands/log_command.h"
+#include "operator/cli/commands/log/log_command.h"
 #include "operator/cli/completion.h"
 #include "pool/common/settings/duration.h"
 

@@ -8,8 +8,8 @@
 
 #include <gtest/gtest.h>
 
-#include "operator/cli/commands/anchor.h"
-#include "operator/cli/commands/proofs.h"
+#include "operator/cli/commands/log/anchor.h"
+#include "operator/cli/commands/log/proofs.h"
 #include "pool/common/encoding/encoding.h"
 #include "pool/common/encoding/sha256.h"
 #include "pool/common/tlog/checkpoint.h"

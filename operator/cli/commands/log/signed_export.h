@@ -5,7 +5,7 @@
 #include <cstdint>
 #include <string>
 
-#include "operator/cli/commands/trusted_log.h"
+#include "operator/cli/commands/log/trusted_log.h"
 #include "operator/cli/output/output.h"
 
 namespace storagepool::cli {

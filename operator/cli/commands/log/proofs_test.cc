@@ -1,4 +1,4 @@
-#include "operator/cli/commands/proofs.h"
+#include "operator/cli/commands/log/proofs.h"
 
 #include <fstream>
 

@@ -8,8 +8,8 @@
 #include <CLI/CLI.hpp>
 
 #include "operator/cli/commands/command.h"
-#include "operator/cli/commands/proofs.h"
-#include "operator/cli/commands/signed_export.h"
+#include "operator/cli/commands/log/proofs.h"
+#include "operator/cli/commands/log/signed_export.h"
 #include "operator/cli/output/progress.h"
 
 namespace storagepool::cli {

@@ -11,9 +11,9 @@
 #include <utility>
 #include <vector>
 
-#include "operator/cli/commands/anchor.h"
-#include "operator/cli/commands/trusted_log.h"
-#include "operator/cli/commands/proof_verdict.h"
+#include "operator/cli/commands/log/anchor.h"
+#include "operator/cli/commands/log/trusted_log.h"
+#include "operator/cli/commands/log/proof_verdict.h"
 #include "operator/cli/output/output.h"
 #include "pool/common/tlog/note_key.h"
 

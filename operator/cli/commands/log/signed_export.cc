@@ -1,4 +1,4 @@
-#include "operator/cli/commands/signed_export.h"
+#include "operator/cli/commands/log/signed_export.h"
 
 #include <simdjson.h>
 

@@ -1,5 +1,5 @@
 // An export of a workspace with its proofs: what is asked of the API, and what that shows.
-#include "operator/cli/commands/anchoring.h"
+#include "operator/cli/commands/log/anchoring.h"
 
 #include <fstream>
 

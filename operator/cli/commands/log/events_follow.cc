@@ -3,8 +3,8 @@
 #include <set>
 #include <utility>
 
-#include "operator/cli/commands/events_api.h"
-#include "operator/cli/commands/proofs.h"
+#include "operator/cli/commands/log/events_api.h"
+#include "operator/cli/commands/log/proofs.h"
 
 namespace storagepool::cli {
 namespace {

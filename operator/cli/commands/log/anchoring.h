@@ -9,8 +9,8 @@
 #include <string>
 #include <vector>
 
-#include "operator/cli/commands/anchor.h"
-#include "operator/cli/commands/events_api.h"
+#include "operator/cli/commands/log/anchor.h"
+#include "operator/cli/commands/log/events_api.h"
 
 namespace storagepool::cli {
 

@@ -1,4 +1,4 @@
-#include "operator/cli/commands/events.h"
+#include "operator/cli/commands/log/events.h"
 
 #include <fstream>
 

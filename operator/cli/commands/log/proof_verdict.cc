@@ -1,4 +1,4 @@
-#include "operator/cli/commands/proof_verdict.h"
+#include "operator/cli/commands/log/proof_verdict.h"
 
 #include "pool/common/runtime/timestamp.h"
 

@@ -1,4 +1,4 @@
-#include "operator/cli/commands/log_command.h"
+#include "operator/cli/commands/log/log_command.h"
 
 #include <memory>
 #include <ostream>

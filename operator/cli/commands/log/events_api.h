@@ -10,7 +10,7 @@
 
 #include "operator/cli/cluster/admin.h"
 #include "operator/cli/commands/command.h"
-#include "operator/cli/commands/events.h"
+#include "operator/cli/commands/log/events.h"
 
 namespace storagepool::cli {
 

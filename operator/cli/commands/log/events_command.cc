@@ -8,9 +8,9 @@
 
 #include <CLI/CLI.hpp>
 
-#include "operator/cli/commands/anchoring.h"
-#include "operator/cli/commands/events_api.h"
-#include "operator/cli/commands/proofs.h"
+#include "operator/cli/commands/log/anchoring.h"
+#include "operator/cli/commands/log/events_api.h"
+#include "operator/cli/commands/log/proofs.h"
 #include "operator/cli/output/progress.h"
 #include "pool/common/json/json.h"
 

@@ -1,4 +1,4 @@
-#include "operator/cli/commands/events_api.h"
+#include "operator/cli/commands/log/events_api.h"
 
 #include <cctype>
 #include <chrono>

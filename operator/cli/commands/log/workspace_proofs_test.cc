@@ -2,7 +2,7 @@
 #include <gmock/gmock.h>
 #include <gtest/gtest.h>
 
-#include "operator/cli/commands/proofs.h"
+#include "operator/cli/commands/log/proofs.h"
 #include "operator/cli/testing/small_log.h"
 
 namespace storagepool::cli {

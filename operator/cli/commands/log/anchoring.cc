@@ -1,10 +1,10 @@
-#include "operator/cli/commands/anchoring.h"
+#include "operator/cli/commands/log/anchoring.h"
 
 #include <algorithm>
 #include <iterator>
 #include <utility>
 
-#include "operator/cli/commands/proofs.h"
+#include "operator/cli/commands/log/proofs.h"
 #include "pool/common/json/json.h"
 #include "pool/common/tlog/checkpoint.h"
 #include "pool/common/tlog/inclusion_proof.h"

@@ -1,4 +1,4 @@
-#include "operator/cli/commands/trusted_log.h"
+#include "operator/cli/commands/log/trusted_log.h"
 
 #include <gmock/gmock.h>
 #include <gtest/gtest.h>

@@ -1,4 +1,4 @@
-#include "operator/cli/commands/anchor.h"
+#include "operator/cli/commands/log/anchor.h"
 
 #include <algorithm>
 #include <iterator>
