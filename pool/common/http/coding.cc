@@ -2,11 +2,14 @@
 
 #include <algorithm>
 #include <array>
+#include <cstdint>
 #include <new>
+#include <string>
 #include <utility>
 
 #include <zlib.h>
 #include <zstd.h>
+#include <zstd_errors.h>
 
 #include "pool/common/http/fields.h"
 
@@ -16,6 +19,8 @@ namespace {
 constexpr int kGzipOnly = 16;  // added to zlib's window bits: a gzip header and no other
 // As every decoder of the content coding must take, and need not more (RFC 9659 §3).
 constexpr int kZstdWindowLog = 23;
+constexpr std::size_t kZstdHeader =
+    18;  // bytes of a frame's at most, with the magic number (RFC 8878 §3.1.1)
 constexpr std::size_t kInflateMemory =
     std::size_t{48} * 1024;  // "about 7 KB" and a window of 32 KiB (zconf.h)
 constexpr std::size_t kEncodedStep = std::size_t{64} * 1024;
@@ -187,19 +192,34 @@ struct Unzstd : Decoder::State {
     ZSTD_inBuffer in{input.data(), input.size(), 0};
     ZSTD_outBuffer made{out, room, 0};
     for (bool moved = true; moved;) {
-      const std::size_t before = in.pos + made.pos;
+      const std::size_t taken = in.pos, there = made.pos;
       if (whole && in.pos == in.size) break;
       const std::size_t result = ZSTD_decompressStream(context.get(), &made, &in);
       if (ZSTD_isError(result) != 0) return tl::unexpected(std::string(ZSTD_getErrorName(result)));
+      header.append(input, taken, std::min(in.pos - taken, kZstdHeader - header.size()));
+      content += made.pos - there;
       whole = result == 0;
-      moved = in.pos + made.pos > before;
+      if (whole && !has_what_it_says())
+        return tl::unexpected(std::string(ZSTD_getErrorString(ZSTD_error_corruption_detected)));
+      moved = in.pos + made.pos > taken + there;
     }
     return Decoder::Step{in.pos, made.pos};
+  }
+
+  // libzstd does not look when the last block is empty and the frame comes in pieces. The next one begins.
+  bool has_what_it_says() {
+    const auto said = ZSTD_getFrameContentSize(header.data(), header.size());
+    const bool good = said == ZSTD_CONTENTSIZE_UNKNOWN || said == content;
+    header.clear();
+    content = 0;
+    return good;
   }
 
   std::size_t memory() const override { return ZSTD_sizeof_DCtx(context.get()); }
 
   std::unique_ptr<ZSTD_DCtx, decltype(&ZSTD_freeDCtx)> context;
+  std::string header{};       // of the frame, its first bytes
+  std::uint64_t content = 0;  // bytes of it that were made
 };
 
 }  // namespace

@@ -18,9 +18,9 @@ Request with(const char* name, std::initializer_list<const char*> values) {
   return request;
 }
 
-std::string why_not(Coding coding, std::string_view body) {
+std::string why_not(Coding coding, std::string_view body, std::size_t step = 4096) {
   try {
-    decoded(coding, body);
+    decoded(coding, body, step);
   } catch (const std::runtime_error& error) {
     return error.what();
   }
@@ -107,6 +107,18 @@ TEST(Coding, WhatIsMalformedIsExplained) {
   EXPECT_EQ(why_not(Coding::kGzip, wrong), "incorrect data check");
   EXPECT_EQ(why_not(Coding::kZstd, "{\"a\": 1}"), "Unknown frame descriptor");
   EXPECT_EQ(why_not(Coding::kZstd, zstandard("x") + "garbage"), "Unknown frame descriptor");
+}
+
+TEST(Coding, AFrameHasWhatItsHeaderSays) {
+  // 44 bytes, it says, of one empty last block, and of one with an "a". libzstd looks only where it is given
+  // all at once.
+  const std::string none("\x28\xb5\x2f\xfd\x20\x2c\x01\x00\x00", 9);
+  const std::string one("\x28\xb5\x2f\xfd\x20\x2c\x09\x00\x00\x61", 10);
+  for (const std::size_t step : {1U, 4U, 4096U}) {
+    EXPECT_EQ(why_not(Coding::kZstd, none, step), "Data corruption detected") << step;
+    EXPECT_EQ(why_not(Coding::kZstd, zstandard("x") + none, step), "Data corruption detected") << step;
+    EXPECT_EQ(why_not(Coding::kZstd, one, step), "Data corruption detected") << step;
+  }
 }
 
 TEST(Coding, AFrameGetsNoMoreMemoryThanEveryDecoderMustHave) {
