@@ -174,8 +174,11 @@ extern "C" int LLVMFuzzerTestOneInput(const std::uint8_t* data, std::size_t size
 
   std::minstd_rand random(static_cast<std::uint32_t>(std::hash<std::string_view>()(bytes)));
   const auto in_pieces = Conversation(limits, bytes, [&] { return 1 + random() % 40; }).run();
-  require(std::equal(requests.begin(), requests.end(), in_pieces.begin(), in_pieces.end(), same),
-          "the same requests come out however the bytes are cut");
+  const auto in_bytes = Conversation(limits, bytes, [] { return std::size_t{1}; }).run();
+  for (const auto& cut : {in_pieces, in_bytes}) {
+    require(std::equal(requests.begin(), requests.end(), cut.begin(), cut.end(), same),
+            "the same requests come out however the bytes are cut");
+  }
 
   for (const Request& request : requests) {
     check(request, limits);

@@ -25,6 +25,9 @@ constexpr std::size_t kLeastInput = std::size_t{8} * 1024;
 constexpr std::size_t kFirstBodyStep = std::size_t{8} * 1024;
 constexpr std::size_t kLargestBodyStep = std::size_t{256} * 1024;  // of a body of known length
 constexpr std::size_t kUsualFields = 12;
+// What comes from a chunk's beginning on, at least: "0", CRLF, CRLF (RFC 9112 §7.1). Beast asserts that it
+// has as much when it looks at the last chunk a second time.
+constexpr std::size_t kLastChunk = 5;
 // A chunk of one byte takes six as it is sent; what takes far more is sent to make work.
 constexpr std::size_t kMaxChunkOverhead = 16;
 
@@ -162,7 +165,7 @@ asio::mutable_buffer RequestParser::room() {
 
 tl::expected<bool, Rejected> RequestParser::take_chunks(flat_buffer& input, Reservation& reservation) {
   while (!parser_->is_done()) {
-    if (input.size() == 0) return false;
+    if (input.size() == 0 || (at_chunk_ && input.size() < kLastChunk)) return false;
     if (body_size_ == request_.body.size() && !grow(reservation)) return tl::unexpected(too_much_memory());
     auto& window = parser_->get().body();
     window.data = request_.body.data() + body_size_;
@@ -176,7 +179,8 @@ tl::expected<bool, Rejected> RequestParser::take_chunks(flat_buffer& input, Rese
       return tl::unexpected(
           reject(ProblemKind::kValidationError, "the request body is malformed: far more chunks than data"));
     }
-    if (error == beast::error::need_more) {
+    at_chunk_ = error == beast::error::need_more;
+    if (at_chunk_) {
       if (input.size() < input.max_size()) return false;
       return tl::unexpected(
           reject(ProblemKind::kValidationError,

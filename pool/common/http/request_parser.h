@@ -91,6 +91,7 @@ class RequestParser {
   std::optional<std::size_t> announced_;  // Content-Length
   std::size_t body_size_ = 0;             // request_.body may be longer meanwhile
   std::size_t chunked_size_ = 0;          // of the body as sent
+  bool at_chunk_ = false;                 // whose beginning has not all come
 };
 
 }  // namespace storagepool::http
