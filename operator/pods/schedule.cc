@@ -227,6 +227,12 @@ milliseconds Schedule::take_answer(Pod& pod, Answer answer) {
     return back_off(pod.failures);
   }
   pod.failures = 0;
+  const bool facts_lost = !answer.facts && pod.answer.facts;
+  if (facts_lost && !std::exchange(pod.facts_lost, true)) {
+    pod.superseded = false;
+    return back_off(1);
+  }
+  pod.facts_lost = false;
   pod.answer = std::move(answer);
   const settings::SettingsReport& report = *pod.answer.report;
   auto& settings = pod.wanted.settings;

@@ -27,7 +27,7 @@ inline constexpr std::size_t kAnsweringAtOnce = 64;
 inline constexpr std::size_t kOthersAtOnce = 128;
 inline constexpr std::chrono::milliseconds kBackoffBase{500};
 inline constexpr std::chrono::milliseconds kBackoffMax{30'000};
-// One that fails once is still believed: a single lost answer changes nothing.
+// One that fails once is still believed: a single lost answer, or half of one, changes nothing.
 inline constexpr int kSilentAfter = 2;
 // Of each text of an answer; what is longer is cut.
 inline constexpr std::size_t kMaxTextBytes = 1024;
@@ -81,6 +81,7 @@ class Schedule {
     int refusals = 0;  // exchanges in a row after which something was still wanted
     std::optional<std::pair<Kind, TimePoint>> queued = {};
     bool under_way = false;
+    bool facts_lost = false;  // the last time, without which its answer did not count
     bool again = false;       // to be asked at once after what is under way
     bool superseded = false;  // what is under way began before it was last said whether the pod leaves
   };

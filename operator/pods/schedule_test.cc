@@ -109,6 +109,32 @@ TEST_F(ScheduleTest, OneLostAnswerChangesNothingAndTwoDo) {
   expect_due_in(10s);
 }
 
+TEST_F(ScheduleTest, OneAnswerOfWhichHalfIsLostChangesNothingAndTwoDo) {
+  Answer whole = says(3);
+  whole.facts.emplace().reachable = true;
+  Answer half = says(4);
+  half.facts.reset();
+  follow({pod("1")});
+  EXPECT_TRUE(finished(taken(), whole));
+  for (int i = 0; i < 2; ++i) {
+    now_ += 11s;
+    EXPECT_FALSE(finished(taken(), half));
+    EXPECT_EQ(latest(pod("1")).report->applied_generation, 3);
+    EXPECT_TRUE(latest(pod("1")).facts);
+    EXPECT_EQ(latest(pod("1")).asked, now_ - 11s) << "what is believed is not younger than it is";
+    expect_due_in(500ms);
+    now_ += 1s;
+    EXPECT_FALSE(finished(taken(), whole));
+  }
+  now_ += 11s;
+  EXPECT_FALSE(finished(taken(), half));
+  now_ += 1s;
+  EXPECT_TRUE(finished(taken(), half));
+  EXPECT_EQ(latest(pod("1")).report->applied_generation, 4);
+  EXPECT_FALSE(latest(pod("1")).facts);
+  expect_due_in(10s);
+}
+
 TEST_F(ScheduleTest, AnotherAddressOrRunHasSaidNothing) {
   follow({pod("1")});
   finished(taken(), says(3));
