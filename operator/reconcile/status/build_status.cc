@@ -87,6 +87,9 @@ bool is_bad(const Condition* condition) {
     return condition->status == Truth::kFalse || condition->reason == kAdminPortUnreachable;
   }
   if (condition->type == kAwaitingTurn && condition->reason != kRolloutStopped) return false;
+  // So begins each: what keeps its first pod from telling the limits has conditions of its own.
+  const bool begins = condition->reason == sizing::to_string(sizing::Shortage::kFactsUnknown);
+  if (condition->type == kRolloutBlocked && begins) return false;
   return condition->type != kReady && condition->type != kReconciling && condition->status == Truth::kTrue;
 }
 

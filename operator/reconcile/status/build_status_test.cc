@@ -154,6 +154,18 @@ TEST(TransitionEvents, TellWhatHasChanged) {
   EXPECT_THAT(reasons(transition_events(blocked, build_status(in))), ElementsAre("MinimumDoesNotFit"));
 }
 
+TEST(TransitionEvents, AStartIsNothingToWarnOf) {
+  StatusInput in = input();
+  const Status well = build_status(in);
+  in.seen->step.blocked = Reason{std::string(sizing::to_string(sizing::Shortage::kFactsUnknown)), "m"};
+  const Status begun = build_status(in);
+  EXPECT_TRUE(has_condition(begun, kRolloutBlocked, Truth::kTrue));
+  EXPECT_THAT(reasons(transition_events(Status{}, begun)), ElementsAre("Ready", "LimitGranted"));
+  EXPECT_THAT(reasons(transition_events(begun, well)), ElementsAre());
+  in.seen->step.blocked = Reason{"PodNotConfirmed", "m"};
+  EXPECT_THAT(reasons(transition_events(begun, build_status(in))), ElementsAre("PodNotConfirmed"));
+}
+
 TEST(Complaints, AreTheConditionsThatAreNotAsTheyShouldBe) {
   StatusInput well = input();
   well.seen->facts = facts_read(100, 1);
