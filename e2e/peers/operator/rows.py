@@ -42,3 +42,17 @@ def scenario_rows(scenarios: dict[str, Any]) -> list[list[str]]:
             )
             title = ""
     return rows
+
+
+def write_rows(scenarios: dict[str, Any]) -> list[list[str]]:
+    """Of the round with the most of them."""
+    rows = [["scenario", "operator", "writes"]]
+    for name, title in SCENARIOS.items():
+        for operator in OPERATORS:
+            if operator.name not in scenarios[name]:
+                continue
+            most = max(scenarios[name][operator.name]["rounds"], key=lambda figures: figures["writes"])
+            kinds = sorted(most["writes_by"].items(), key=lambda kind: (-kind[1], kind[0]))
+            rows.append([title, operator.name, ", ".join(f"{count} {what}" for what, count in kinds) or "none"])
+            title = ""
+    return rows

@@ -27,7 +27,7 @@ std::string label(const Labels& labels, std::string_view name) {
 Writes writes_in(std::string_view metrics) {
   static const std::set<std::string> kVerbs{"APPLY", "PATCH", "POST", "PUT", "DELETE", "DELETECOLLECTION"};
   static const std::set<std::string> kOthers{"PATCH statefulsets/status", "POST pods", "PATCH pods/status",
-                                             "POST storagepools"};
+                                             "POST storagepools", "POST ipaddresses"};
   Writes writes;
   manager::testing::each_sample(metrics, "apiserver_request_total", [&](const Labels& labels, double value) {
     const std::string verb = label(labels, "verb");

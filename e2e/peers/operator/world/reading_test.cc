@@ -14,6 +14,7 @@ apiserver_request_total{code="200",component="apiserver",dry_run="All",group="",
 apiserver_request_total{code="200",component="apiserver",dry_run="",group="",resource="configmaps",scope="cluster",subresource="",verb="LIST",version="v1"} 9
 apiserver_request_total{code="200",component="apiserver",dry_run="",group="coordination.k8s.io",resource="leases",scope="resource",subresource="",verb="PUT",version="v1"} 9
 apiserver_request_total{code="200",component="apiserver",dry_run="",group="",resource="pods",scope="resource",subresource="status",verb="PATCH",version="v1"} 9
+apiserver_request_total{code="201",component="apiserver",dry_run="",group="networking.k8s.io",resource="ipaddresses",scope="resource",subresource="",verb="POST",version="v1"} 9
 apiserver_request_total{code="200",component="apiserver",dry_run="",group="storagepool.dev",resource="storagepools",scope="resource",subresource="",verb="PATCH",version="v1alpha1"} 5
 apiserver_request_total{code="200",component="apiserver",dry_run="",group="storagepool.dev",resource="storagepools",scope="resource",subresource="status",verb="APPLY",version="v1alpha1"} 2
 apiserver_request_total_of_another_name{verb="POST",resource="configmaps"} 9
