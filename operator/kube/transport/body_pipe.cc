@@ -13,6 +13,15 @@ pplx::task<std::size_t> BodyPipe::put(const std::uint8_t* bytes, std::size_t cou
   const std::lock_guard lock(mutex_);
   if (abandoned_) return refuse("the response is not wanted any more");
   if (count > kMaxPiece || piece_) return refuse("the response's framing is broken");
+  if (most_) {
+    if (whole_.size() + count > *most_) {
+      error_ = ApiError{.reason = std::string(kReasonTooLarge),
+                        .message = "the answer is larger than " + std::to_string(*most_) + " bytes"};
+      return refuse("the response is too large");
+    }
+    whole_.append(reinterpret_cast<const char*>(bytes), count);
+    return pplx::task_from_result(count);
+  }
   Piece& piece = piece_.emplace();
   piece.bytes.assign(reinterpret_cast<const char*>(bytes), count);
   changed_.notify_all();
@@ -22,14 +31,14 @@ pplx::task<std::size_t> BodyPipe::put(const std::uint8_t* bytes, std::size_t cou
 void BodyPipe::head(ResponseHead head) {
   const std::lock_guard lock(mutex_);
   head_ = std::move(head);
-  changed_.notify_all();
+  if (!most_) changed_.notify_all();
 }
 
 void BodyPipe::end(std::optional<ApiError> error) {
   const std::lock_guard lock(mutex_);
   if (ended_) return;
   ended_ = true;
-  error_ = std::move(error);
+  if (!error_) error_ = std::move(error);
   changed_.notify_all();
 }
 
@@ -42,6 +51,7 @@ BodyPipe::Event BodyPipe::next(std::string& piece, TimePoint deadline, const std
     }
     if (stop.stop_requested()) return Event::kStopped;
     if (runtime::steady_now() >= deadline) return Event::kDeadline;
+    if (most_) piece = std::move(whole_);
     if (!piece_) return Event::kEnd;
     got = std::move(*piece_);
     piece_.reset();

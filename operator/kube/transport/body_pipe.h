@@ -1,6 +1,7 @@
-// Where a response's body meets the caller: the HTTP library's thread puts in one piece at a time and does
+// Where a response's body meets the caller. Piece by piece: the HTTP library's thread puts in one and does
 // not read on before the blocked caller has taken it, so that a fast server never fills the operator's
-// memory. Included only by the translation units that use cpprestsdk.
+// memory. Or whole: the library's thread collects up to so many bytes, and the caller is woken once, at the
+// end. Included only by the translation units that use cpprestsdk.
 #pragma once
 
 #include <chrono>
@@ -23,6 +24,7 @@ namespace storagepool::kube {
 struct ResponseHead {
   int status = 0;
   std::string retry_after = {};
+  bool gzip = false;  // the body is
 };
 
 class BodyPipe {
@@ -30,13 +32,18 @@ class BodyPipe {
   using TimePoint = std::chrono::steady_clock::time_point;
   enum class Event { kPiece, kEnd, kDeadline, kStopped };
 
+  BodyPipe() = default;
+  // Whole, of at most so many bytes.
+  explicit BodyPipe(std::size_t most) : most_(most) {}
+
   // From the library's threads.
   pplx::task<std::size_t> put(const std::uint8_t* bytes, std::size_t count);
   void head(ResponseHead head);
   void end(std::optional<ApiError> error);
 
-  // From the caller's thread: the next piece, or why there is none. The deadline is steady-clock time. No
-  // piece comes before the head, which the library tells on another thread than the body.
+  // From the caller's thread: the next piece, or why there is none; of a body as a whole kEnd with all of it.
+  // The deadline is steady-clock time. No piece comes before the head, which the library tells on another
+  // thread than the body.
   Event next(std::string& piece, TimePoint deadline, const std::stop_token& stop);
   // The caller is gone: what still comes is refused. True: nothing will come, the response had ended.
   bool abandon();
@@ -54,8 +61,10 @@ class BodyPipe {
     pplx::task_completion_event<std::size_t> taken;  // lets the library read on
   };
 
+  const std::optional<std::size_t> most_;
   mutable std::mutex mutex_;
   std::condition_variable_any changed_;
+  std::string whole_;
   std::optional<ResponseHead> head_;
   std::optional<Piece> piece_;
   bool ended_ = false;

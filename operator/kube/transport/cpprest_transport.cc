@@ -11,6 +11,7 @@
 #include "operator/kube/transport/line_framer.h"
 #include "operator/kube/transport/request_body.h"
 #include "operator/kube/transport/tls.h"
+#include "operator/kube/transport/unpack.h"
 #include "operator/kube/transport/url.h"
 #include "pool/common/runtime/clock.h"
 
@@ -107,9 +108,15 @@ class CpprestTransport final : public Transport {
     if (!request.content_type.empty()) {
       message->set_body(body_of(request, deadline), request.body.size(), request.content_type);
     }
+    message->headers().add("Accept-Encoding", "gzip");
     auto response = exchange(requests_, *message, deadline, kMaxResponseBytes, request.stop);
     counter_.count(response ? response->head.status : 0, to_string(request.method));
     if (!response) return tl::unexpected(name_server(response.error()));
+    if (response->head.gzip) {
+      auto unpacked = unpack(response->body, kMaxResponseBytes);
+      if (!unpacked) return tl::unexpected(name_server(std::move(unpacked.error())));
+      response->body = std::move(*unpacked);
+    }
     if (response->head.status < 200 || response->head.status > 299) {
       return tl::unexpected(
           refused(error_from_response(response->head.status, response->body, response->head.retry_after)));

@@ -35,7 +35,8 @@ ApiError describe(const std::exception_ptr& thrown) {
 // end by themselves, each kept alive by what it captures.
 class Running {
  public:
-  Running(http_client& client, const web::http::http_request& request) : pipe_(std::make_shared<BodyPipe>()) {
+  Running(http_client& client, const web::http::http_request& request, std::shared_ptr<BodyPipe> pipe)
+      : pipe_(std::move(pipe)) {
     try {
       const auto buffer = std::make_shared<BodyPipeBuffer>(pipe_);
       const pplx::cancellation_token_source source;
@@ -50,6 +51,8 @@ class Running {
                 found != response.headers().end()) {
               head.retry_after = found->second;
             }
+            const auto coding = response.headers().find("Content-Encoding");
+            head.gzip = coding != response.headers().end() && coding->second == "gzip";
             pipe->head(std::move(head));
             return response.content_ready();
           })
@@ -82,6 +85,14 @@ class Running {
 // Refusals of a stream are Status objects, not data.
 constexpr std::size_t kMaxRefusalBytes = 1u << 20;
 
+ApiError too_late() {
+  return no_answer(kReasonTimeout, "no complete answer before the deadline");
+}
+
+ApiError stopped() {
+  return no_answer(kReasonCancelled, "stopped");
+}
+
 // Collects the rest of a body.
 tl::expected<void, ApiError> collect(BodyPipe& pipe, std::string& body, BodyPipe::TimePoint deadline,
                                      std::size_t max_body_bytes, const std::stop_token& stop) {
@@ -99,9 +110,9 @@ tl::expected<void, ApiError> collect(BodyPipe& pipe, std::string& body, BodyPipe
         if (auto error = pipe.error()) return tl::unexpected(*error);
         return {};
       case BodyPipe::Event::kDeadline:
-        return tl::unexpected(no_answer(kReasonTimeout, "no complete answer before the deadline"));
+        return tl::unexpected(too_late());
       case BodyPipe::Event::kStopped:
-        return tl::unexpected(no_answer(kReasonCancelled, "stopped"));
+        return tl::unexpected(stopped());
     }
   }
 }
@@ -115,12 +126,14 @@ bool is_success(int status) {
 tl::expected<WholeResponse, ApiError> exchange(http_client& client, const web::http::http_request& request,
                                                std::chrono::steady_clock::time_point deadline,
                                                std::size_t max_body_bytes, const std::stop_token& stop) {
-  Running running(client, request);
+  Running running(client, request, std::make_shared<BodyPipe>(max_body_bytes));
+  BodyPipe& pipe = running.pipe();
   WholeResponse response;
-  if (auto done = collect(running.pipe(), response.body, deadline, max_body_bytes, stop); !done) {
-    return tl::unexpected(done.error());
-  }
-  response.head = running.pipe().head();
+  const BodyPipe::Event event = pipe.next(response.body, deadline, stop);
+  if (event == BodyPipe::Event::kStopped) return tl::unexpected(stopped());
+  if (event == BodyPipe::Event::kDeadline) return tl::unexpected(too_late());
+  if (auto error = pipe.error()) return tl::unexpected(std::move(*error));
+  response.head = pipe.head();
   return response;
 }
 
@@ -128,14 +141,14 @@ tl::expected<void, ApiError> exchange_stream(http_client& client, const web::htt
                                              std::chrono::milliseconds silence,
                                              const std::function<bool(std::string_view)>& on_piece,
                                              const std::stop_token& stop) {
-  Running running(client, request);
+  Running running(client, request, std::make_shared<BodyPipe>());
   BodyPipe& pipe = running.pipe();
   std::string piece;
   for (;;) {
     const auto deadline = runtime::steady_now() + silence;
     switch (pipe.next(piece, deadline, stop)) {
       case BodyPipe::Event::kStopped:
-        return tl::unexpected(no_answer(kReasonCancelled, "stopped"));
+        return tl::unexpected(stopped());
       case BodyPipe::Event::kDeadline:
         return tl::unexpected(no_answer(kReasonTimeout, "the server fell silent"));
       case BodyPipe::Event::kEnd: {

@@ -5,6 +5,7 @@
 
 #include "operator/kube/transport/cpprest_transport.h"
 #include "operator/kube/transport/testing/loopback_server.h"
+#include "pool/common/http/coding.h"
 
 namespace storagepool::kube {
 namespace {
@@ -53,6 +54,27 @@ TEST(TransportTest, AsksForTheContentTypeThatIsWanted) {
   });
   ASSERT_TRUE(to(server)->request({.path = "/openid/v1/jwks", .accept = "application/jwk-set+json"}));
   EXPECT_THAT(seen, HasSubstr("Accept:application/jwk-set+json\r\n"));
+}
+
+TEST(TransportTest, APackedAnswerIsUnpacked) {
+  std::string packed;
+  http::GzipEncoder().encode(R"({"items":[]})", true, packed);
+  std::string seen;
+  const auto answer = [&](const std::string& body) {
+    LoopbackServer server([&](const LoopbackConnection& connection, const std::string& request) {
+      seen = request;
+      connection.send("HTTP/1.1 200 OK\r\nContent-Encoding: gzip\r\nContent-Length: " +
+                      std::to_string(body.size()) + "\r\n\r\n" + body);
+    });
+    return to(server)->request({.path = "/x"});
+  };
+  const auto body = answer(packed);
+  ASSERT_TRUE(body) << body.error().to_string();
+  EXPECT_EQ(*body, R"({"items":[]})");
+  EXPECT_THAT(seen, HasSubstr("Accept-Encoding:gzip\r\n"));
+  const auto broken = answer(packed.substr(1));
+  ASSERT_FALSE(broken);
+  EXPECT_EQ(broken.error().reason, kReasonMalformed);
 }
 
 // As client-go has it: tools/metrics, "<error>" where no answer came.
