@@ -37,9 +37,6 @@ inline constexpr Type kUuid{2950, "uuid"};
 
 inline constexpr std::size_t kUuidBytes = 16;
 
-// Where PostgreSQL counts time from.
-inline constexpr runtime::Timestamp kPostgresEpoch{std::chrono::seconds{946'684'800}};
-
 template <std::unsigned_integral T>
 void put_big_endian(std::string& out, T value) {
   std::array<char, sizeof(T)> bytes{};
@@ -72,10 +69,10 @@ class Array {
     put_int4(8);
     put_big_endian(bytes_, static_cast<std::uint64_t>(value));
   }
-  void add(runtime::Timestamp value) { add(std::int64_t{(value - kPostgresEpoch).count()}); }
+  void add(runtime::Timestamp value) { add(std::int64_t{(value - postgres::kEpoch).count()}); }
   void add(runtime::Date value) {
     put_int4(4);
-    put_int4(static_cast<std::uint32_t>((value - runtime::date_of(kPostgresEpoch)).count()));
+    put_int4(static_cast<std::uint32_t>((value - runtime::date_of(postgres::kEpoch)).count()));
   }
   void add_uuid(std::string_view canonical) {
     const std::array<char, kUuidBytes> bytes =

@@ -150,7 +150,7 @@ WHERE (SELECT true FROM audit_event_ids AS client_made WHERE client_made.event_i
 
 std::vector<postgres::Parameter> reference_parameters(std::span<const Reference> references) {
   using Range = std::pair<runtime::Timestamp, runtime::Timestamp>;
-  constexpr Range kNothing{kPostgresEpoch, kPostgresEpoch};
+  constexpr Range kNothing{postgres::kEpoch, postgres::kEpoch};
   Array ids(kUuid, references.size(), references.size() * kUuidBytes);
   Array since(kTimestamptz, references.size(), references.size() * sizeof(runtime::Timestamp));
   Array before(kTimestamptz, references.size(), references.size() * sizeof(runtime::Timestamp));

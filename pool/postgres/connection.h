@@ -20,6 +20,7 @@
 #include <tl/expected.hpp>
 
 #include "pool/postgres/error.h"
+#include "pool/postgres/rows.h"
 
 namespace storagepool::postgres {
 
@@ -72,6 +73,12 @@ struct Result {
   std::int64_t affected_rows = 0;
 };
 
+// How a statement is asked for its rows.
+struct Fetch {
+  bool once = false;        // it is planned as by `query_once`, not by `query`
+  bool row_by_row = false;  // each row is held by itself, which costs more: for answers that are large
+};
+
 class Connection {
  public:
   virtual ~Connection() = default;
@@ -85,6 +92,10 @@ class Connection {
   virtual boost::asio::awaitable<tl::expected<Result, Error>> query_once(std::string_view sql,
                                                                          std::vector<Parameter> parameters,
                                                                          Deadline deadline) = 0;
+  // As these two, of a statement that bounds its answer itself, which comes in binary format.
+  virtual boost::asio::awaitable<tl::expected<Rows, Error>> fetch(std::string_view sql,
+                                                                  std::vector<Parameter> parameters,
+                                                                  Deadline deadline, Fetch how) = 0;
   // Runs one or more statements without parameters by the simple protocol; the result is that of the last
   // one.
   virtual boost::asio::awaitable<tl::expected<Result, Error>> execute(std::string_view sql,

@@ -5,6 +5,7 @@
 
 #include <boost/asio/this_coro.hpp>
 
+#include "pool/postgres/arguments.h"
 #include "pool/postgres/diagnosis.h"
 #include "pool/postgres/disposition.h"
 #include "pool/postgres/result.h"
@@ -15,7 +16,6 @@ namespace asio = boost::asio;
 namespace {
 
 constexpr std::size_t kMaxResultBytes = std::size_t{64} * 1024 * 1024;
-constexpr std::size_t kMaxParameterBytes = std::size_t{1} << 30;  // of one, as of any value in PostgreSQL
 // How often a server that runs a statement looks whether its client is still there.
 constexpr std::string_view kCheckClient = "SET client_connection_check_interval = 500; ";
 
@@ -54,30 +54,6 @@ class LibpqSession::Statement {
  private:
   LibpqSession& session_;
   Socket socket_;  // shared state: the session may be gone before this is
-};
-
-// The parameters of a statement as libpq takes them; views into them.
-struct LibpqSession::Arguments {
-  std::vector<const char*> values = {};
-  std::vector<int> lengths = {};
-  std::vector<int> formats = {};
-
-  int count() const { return static_cast<int>(values.size()); }
-  std::optional<Error> add(const Parameter& parameter) {
-    constexpr int kText = 0;
-    constexpr int kBinary = 1;
-    const auto& value = parameter.value();
-    if (value && value->size() >= kMaxParameterBytes) {
-      return Error{ErrorClass::kOther, "22000", "", "a parameter is larger than 1 GiB"};
-    }
-    if (value && !parameter.is_binary() && value->find('\0') != std::string::npos) {
-      return Error{ErrorClass::kOther, "22021", "", "a parameter contains a NUL byte"};
-    }
-    values.push_back(value ? value->c_str() : nullptr);
-    lengths.push_back(value ? static_cast<int>(value->size()) : 0);
-    formats.push_back(parameter.is_binary() ? kBinary : kText);
-    return std::nullopt;
-  }
 };
 
 LibpqSession::LibpqSession(ConnectionHandle connection, Socket socket, std::string target,
@@ -130,18 +106,27 @@ bool LibpqSession::reports(const char* parameter, std::string_view value) const 
 asio::awaitable<tl::expected<Result, Error>> LibpqSession::query(std::string_view sql,
                                                                  std::vector<Parameter> parameters,
                                                                  Deadline deadline) {
-  return query(sql, std::move(parameters), deadline, true);
+  return query(sql, std::move(parameters), deadline, {.row_by_row = true}, nullptr);
 }
 
 asio::awaitable<tl::expected<Result, Error>> LibpqSession::query_once(std::string_view sql,
                                                                       std::vector<Parameter> parameters,
                                                                       Deadline deadline) {
-  return query(sql, std::move(parameters), deadline, false);
+  return query(sql, std::move(parameters), deadline, {.once = true, .row_by_row = true}, nullptr);
+}
+
+asio::awaitable<tl::expected<Rows, Error>> LibpqSession::fetch(std::string_view sql,
+                                                               std::vector<Parameter> parameters,
+                                                               Deadline deadline, Fetch how) {
+  Rows rows;
+  const auto done = co_await query(sql, std::move(parameters), deadline, how, &rows);
+  if (!done) co_return tl::unexpected(done.error());
+  co_return std::move(rows);
 }
 
 asio::awaitable<tl::expected<Result, Error>> LibpqSession::query(std::string_view sql,
                                                                  std::vector<Parameter> parameters,
-                                                                 Deadline deadline, bool keep) {
+                                                                 Deadline deadline, Fetch how, Rows* into) {
   if (!usable()) co_return tl::unexpected(broken(ErrorClass::kConnectionLost, "the session is not usable"));
   Arguments arguments;
   for (const auto& parameter : parameters) {
@@ -150,7 +135,7 @@ asio::awaitable<tl::expected<Result, Error>> LibpqSession::query(std::string_vie
   }
   const std::string text(sql);
   Statement statement(*this, co_await asio::this_coro::executor, deadline);
-  auto result = co_await run(text, arguments, keep);
+  auto result = co_await run(text, arguments, how, into);
   statement.end();
   retire_after(result);
   co_return result;
@@ -179,9 +164,11 @@ void LibpqSession::retire_after(const tl::expected<Result, Error>& result) {
 }
 
 asio::awaitable<tl::expected<Result, Error>> LibpqSession::run(const std::string& sql,
-                                                               const Arguments& arguments, bool keep) {
+                                                               const Arguments& arguments, Fetch how,
+                                                               Rows* into) {
+  const int format = into == nullptr ? Arguments::kText : Arguments::kBinary;
   for (bool again = true;;) {
-    const bool cached = keep && cache_.capacity() > 0;
+    const bool cached = !how.once && cache_.capacity() > 0;
     auto name = cached ? cache_.find(sql) : std::nullopt;
     Chores due = chores(cached && !name ? 1 : 0);
     if (!due.sql.empty()) {
@@ -191,7 +178,8 @@ asio::awaitable<tl::expected<Result, Error>> LibpqSession::run(const std::string
     if (!cached) {
       co_return co_await answer(PQsendQueryParams(connection_.get(), sql.c_str(), arguments.count(), nullptr,
                                                   arguments.values.data(), arguments.lengths.data(),
-                                                  arguments.formats.data(), 0));
+                                                  arguments.formats.data(), format),
+                                how, into);
     }
     if (!name) {
       auto prepared = co_await prepare(sql);
@@ -199,9 +187,10 @@ asio::awaitable<tl::expected<Result, Error>> LibpqSession::run(const std::string
       name = std::move(*prepared);
     }
     const bool alone = !in_transaction();
-    auto result = co_await answer(PQsendQueryPrepared(connection_.get(), name->c_str(), arguments.count(),
-                                                      arguments.values.data(), arguments.lengths.data(),
-                                                      arguments.formats.data(), 0));
+    auto result = co_await answer(
+        PQsendQueryPrepared(connection_.get(), name->c_str(), arguments.count(), arguments.values.data(),
+                            arguments.lengths.data(), arguments.formats.data(), format),
+        how, into);
     if (result) co_return result;
     // The server has lost the statement, or a table has changed under its plan. Nothing was done by it yet,
     // so that it can be run once more, unless it has spoilt a transaction.
@@ -257,14 +246,14 @@ asio::awaitable<tl::expected<Result, Error>> LibpqSession::simple(const std::str
   return answer(PQsendQuery(connection_.get(), sql.c_str()));
 }
 
-asio::awaitable<tl::expected<Result, Error>> LibpqSession::answer(int sent) {
+asio::awaitable<tl::expected<Result, Error>> LibpqSession::answer(int sent, Fetch how, Rows* into) {
   PGconn* const connection = connection_.get();
   if (sent == 0) {
     if (PQstatus(connection) != CONNECTION_OK) co_return tl::unexpected(interrupted());
     co_return tl::unexpected(
         Error{ErrorClass::kOther, "", "", "the statement could not be sent to " + target_});
   }
-  PQsetSingleRowMode(connection);
+  if (how.row_by_row) PQsetSingleRowMode(connection);
   while (const int pending = PQflush(connection)) {
     if (pending < 0) break;  // the server may have said why; its answer is read below
     const bool writable = co_await socket_.wait(Socket::Wait::wait_write);
@@ -281,11 +270,13 @@ asio::awaitable<tl::expected<Result, Error>> LibpqSession::answer(int sent) {
         co_return tl::unexpected(interrupted());
       }
     }
-    const ResultHandle part(PQgetResult(connection));
+    ResultHandle part(PQgetResult(connection));
     if (!part) break;
     const auto status = PQresultStatus(part.get());
-    if (status == PGRES_SINGLE_TUPLE || status == PGRES_TUPLES_OK || status == PGRES_COMMAND_OK ||
-        status == PGRES_EMPTY_QUERY) {
+    if (into != nullptr && (status == PGRES_SINGLE_TUPLE || status == PGRES_TUPLES_OK)) {
+      if (PQntuples(part.get()) > 0) into->add(part.release());
+    } else if (status == PGRES_SINGLE_TUPLE || status == PGRES_TUPLES_OK || status == PGRES_COMMAND_OK ||
+               status == PGRES_EMPTY_QUERY) {
       if (first_row) result = header_of(part.get());
       first_row = status != PGRES_SINGLE_TUPLE;
       bytes += append_rows(part.get(), result);

@@ -21,6 +21,8 @@
 
 namespace storagepool::postgres {
 
+struct Arguments;
+
 class LibpqSession final : public Session {
  public:
   // Takes over an established, non-blocking connection; `target` is its safe name, "host:port/database".
@@ -37,6 +39,9 @@ class LibpqSession final : public Session {
   boost::asio::awaitable<tl::expected<Result, Error>> query_once(std::string_view sql,
                                                                  std::vector<Parameter> parameters,
                                                                  Deadline deadline) override;
+  boost::asio::awaitable<tl::expected<Rows, Error>> fetch(std::string_view sql,
+                                                          std::vector<Parameter> parameters,
+                                                          Deadline deadline, Fetch how) override;
   boost::asio::awaitable<tl::expected<Result, Error>> execute(std::string_view sql,
                                                               Deadline deadline) override;
   bool usable() const override { return !busy_ && intact(); }
@@ -59,7 +64,6 @@ class LibpqSession final : public Session {
     friend bool operator==(const Limits&, const Limits&) = default;
   };
   class Statement;
-  struct Arguments;
   // What was left for the next statement; nothing where `sql` is empty.
   struct Chores {
     std::string sql;
@@ -71,13 +75,15 @@ class LibpqSession final : public Session {
   boost::asio::awaitable<tl::expected<std::string, Error>> prepare(const std::string& sql);
   boost::asio::awaitable<tl::expected<Result, Error>> query(std::string_view sql,
                                                             std::vector<Parameter> parameters,
-                                                            Deadline deadline, bool keep);
-  // `keep`: prepared, and kept so if the cache keeps anything.
+                                                            Deadline deadline, Fetch how, Rows* into);
+  // Unless `once`, prepared, and kept so if the cache keeps anything. The rows go `into` that, in binary
+  // format, unless it is null.
   boost::asio::awaitable<tl::expected<Result, Error>> run(const std::string& sql, const Arguments& arguments,
-                                                          bool keep);
+                                                          Fetch how, Rows* into);
   boost::asio::awaitable<tl::expected<Result, Error>> simple(const std::string& sql);
   // What the server answers to the request just sent; `sent` is what libpq's send function returned.
-  boost::asio::awaitable<tl::expected<Result, Error>> answer(int sent);
+  boost::asio::awaitable<tl::expected<Result, Error>> answer(int sent, Fetch how = {.row_by_row = true},
+                                                             Rows* into = nullptr);
   Error shared();
   static void on_notice(void* session, const PGresult* notice);
   bool intact() const;

@@ -341,6 +341,29 @@ TEST_F(ListTest, CountsNothingForWhoWantsNoTotal) {
   }
 }
 
+TEST_F(ListTest, GivesLargeEventsAmongSmallOnes) {
+  const auto data = [](std::size_t bytes) { return "{\"k\":\"" + std::string(bytes - 8, 'x') + "\"}"; };
+  std::vector<event::Event> events;
+  for (int second = 5; second > 0; --second)
+    events.push_back(smallest("2026-02-28T11:00:0" + std::to_string(second) + "Z"));
+  events[1].event_data = data(kSmallEvent);
+  events[2].event_data = data(kSmallEvent - 1);
+  events[2].error_message = "ä";
+  events[3].error_message = std::string(2 * kSmallEvent, 'y');
+  for (const event::Event& event : events) must_insert(event);
+  for (const std::int64_t limit : {2, 4, 50, 100}) {
+    const Page page = list({.limit = limit});
+    const auto shown = std::min<std::size_t>(events.size(), static_cast<std::size_t>(limit));
+    ASSERT_EQ(page.events.size(), shown);
+    for (std::size_t at = 0; at < shown; ++at) {
+      EXPECT_EQ(page.events[at].event_data, events[at].event_data);
+      EXPECT_EQ(page.events[at].error_message, events[at].error_message);
+    }
+    EXPECT_EQ(page.pagination.total, 5);
+    EXPECT_EQ(page.pagination.has_more, limit < 5);
+  }
+}
+
 TEST_F(ListTest, RefusesAPageThatWouldNotFitInMemory) {
   for (int i = 0; i < 9; ++i) {
     event::Event event = smallest("2026-02-28T11:00:0" + std::to_string(i) + "Z");

@@ -33,6 +33,10 @@ Statement page_of(const ListQuery& query) {
   return select_slice(query, {.skip = query.offset, .room = query.limit, .bytes = kMaxPageBytes}, kNow);
 }
 
+Statement small_page_of(const ListQuery& query) {
+  return select_small(query, {.skip = query.offset, .room = query.limit}, kNow);
+}
+
 class PlansTest : public tables::testing::MigratedDatabaseTest {
  protected:
   void make_partitions(int ahead) {
@@ -60,6 +64,12 @@ WHERE pid = pg_backend_pid() AND relkind = 'r' AND relname LIKE 'audit\_events\_
     std::string plan;
     for (const std::string& line : query(*session_, statement.sql, statement.parameters)) plan += line + '\n';
     return plan;
+  }
+  // Of a page of whatever events, and of small ones.
+  template <typename Matcher>
+  void expect_plan(const ListQuery& query, const Matcher& matcher) {
+    EXPECT_THAT(plan_of(page_of(query)), matcher);
+    EXPECT_THAT(plan_of(small_page_of(query)), matcher);
   }
   tables::IndexStep must_step(tables::IndexUpkeep& upkeep) {
     const auto done = run(context_, upkeep.step("audit", deadline()));
@@ -104,6 +114,7 @@ TEST_F(PlansTest, OpenNoMoreTablesAsMonthsGoBy) {
   // Lists.
   const auto hours = std::chrono::hours{1};
   EXPECT_THAT(tables_of(page_of({.since = recent - hours, .until = recent})), ElementsAre(in_april));
+  EXPECT_THAT(tables_of(small_page_of({.since = recent - hours, .until = recent})), ElementsAre(in_april));
   EXPECT_THAT(
       tables_of(page_of({.correlation_id = "r", .since = recent - hours})),
       ElementsAre("audit_events_default", in_april, "audit_events_y2027m05", "audit_events_y2027m06"));
@@ -122,6 +133,8 @@ TEST_F(PlansTest, TakeFewLocksForEachWindowOfAList) {
     EXPECT_LE(locks_of(select_slice({.correlation_id = "r"}, {window, 0, 50, kMaxPageBytes}, kNow)), kRoom);
     EXPECT_LE(locks_of(select_slice({.correlation_id = {"r", "s"}}, {window, 0, 50, kMaxPageBytes}, kNow)),
               kRoom);
+    EXPECT_LE(locks_of(select_small({.correlation_id = "r"}, {window, 0, 50}, kNow)), kRoom);
+    EXPECT_LE(locks_of(select_small({.correlation_id = {"r", "s"}}, {window, 0, 50}, kNow)), kRoom);
     EXPECT_LE(locks_of(count_matches({}, window, 1, kNow)), kRoom);
   }
 }
@@ -137,20 +150,19 @@ TEST_F(PlansTest, UseTheIndexOfTheRarestFilter) {
   superuser("VACUUM (ANALYZE) audit_events");
   const auto since = kNow - std::chrono::hours{3};
   const auto until = kNow;
-  EXPECT_THAT(plan_of(page_of({.since = since, .until = until})),
+  expect_plan({.since = since, .until = until},
               HasSubstr("Scan Backward using audit_events_y2020m02_event_timestamp_event_id_idx"));
-  EXPECT_THAT(plan_of(page_of({.correlation_id = "call 5", .since = since, .until = until})),
+  expect_plan({.correlation_id = "call 5", .since = since, .until = until},
               HasSubstr(" audit_events_y2020m02_correlation_id_event"));
-  EXPECT_THAT(plan_of(page_of({.event_type = "type 5", .since = since, .until = until})),
+  expect_plan({.event_type = "type 5", .since = since, .until = until},
               HasSubstr(" audit_events_y2020m02_event_type_event"));
-  EXPECT_THAT(plan_of(page_of({.event_category = "category 9", .since = since, .until = until})),
+  expect_plan({.event_category = "category 9", .since = since, .until = until},
               HasSubstr(" audit_events_y2020m02_event_category_event"));
-  EXPECT_THAT(plan_of(page_of({.event_outcome = "failure", .since = since, .until = until})),
+  expect_plan({.event_outcome = "failure", .since = since, .until = until},
               HasSubstr(" audit_events_y2020m02_event_outcome_event"));
-  EXPECT_THAT(plan_of(page_of({.severity = "warning", .since = since, .until = until})),
+  expect_plan({.severity = "warning", .since = since, .until = until},
               HasSubstr(" audit_events_y2020m02_severity_event"));
-  EXPECT_THAT(plan_of(page_of({.event_outcome = "success", .since = since, .until = until})),
-              Not(HasSubstr("outcome_event")));
+  expect_plan({.event_outcome = "success", .since = since, .until = until}, Not(HasSubstr("outcome_event")));
 }
 
 // As pool/tables/indexes.h makes them, for each month alone.
@@ -165,14 +177,14 @@ TEST_F(PlansTest, UseTheIndexesThatAreAskedFor) {
   ListQuery by_resource = by_actor;
   by_resource.actor_id = {};
   by_resource.resource_id = "resource 5";
-  EXPECT_THAT(plan_of(page_of(by_actor)), Not(HasSubstr("_by_actor")));
+  expect_plan(by_actor, Not(HasSubstr("_by_actor")));
   engine::Engine engine(context_.get_executor(), [] { return server_->connect_options(); }, "audit", {}, {});
   tables::IndexUpkeep upkeep(engine, {"Actor", "Resource"});
   while (!must_step(upkeep).idle()) continue;
   EXPECT_TRUE(run(context_, engine.drain(deadline())));
   for (const char* month : {"audit_events_y2020m01", "audit_events_y2020m02"}) {
-    EXPECT_THAT(plan_of(page_of(by_actor)), HasSubstr(std::string(month) + "_by_actor"));
-    EXPECT_THAT(plan_of(page_of(by_resource)), HasSubstr(std::string(month) + "_by_resource"));
+    expect_plan(by_actor, HasSubstr(std::string(month) + "_by_actor"));
+    expect_plan(by_resource, HasSubstr(std::string(month) + "_by_resource"));
   }
 }
 
@@ -185,24 +197,21 @@ TEST_F(PlansTest, ReadEachOfSeveralValuesInTheOrderOfTheList) {
   CASE WHEN i % 200 = 9 THEN 'warning' ELSE 'info' END, 's', 's', 10, false, '{"n":1}', NULL, NULL, NULL, NULL,
   NULL, NULL FROM generate_series(1, 20000) AS i)");
   superuser("VACUUM (ANALYZE) audit_events");
-  const auto plan = [this](ListQuery query) {
+  const auto expect = [this](ListQuery query, const auto& matcher) {
     query.since = kNow - std::chrono::hours{3};
     query.until = kNow;
-    return plan_of(page_of(query));
+    expect_plan(query, matcher);
   };
   const auto by = [](const std::string& column) {
     return HasSubstr("Backward using audit_events_y2020m02_" + column + "_event");
   };
-  EXPECT_THAT(plan({.correlation_id = {"call 5", "call 6"}}),
-              HasSubstr(" audit_events_y2020m02_correlation_id_event"));
-  EXPECT_THAT(plan({.event_type = {"type 5", "type 6"}}), by("event_type"));
-  EXPECT_THAT(plan({.event_category = {"category 1", "category 2"}}), by("event_category"));
-  EXPECT_THAT(plan({.event_type = {"type 5", "type 6"}, .correlation_id = "call 5"}),
-              HasSubstr(" audit_events_y2020m02_correlation_id_event"));
-  EXPECT_THAT(plan({.severity = {"warning", "critical"}}),
-              HasSubstr(" audit_events_y2020m02_severity_event"));
-  EXPECT_THAT(plan({.event_outcome = {"failure", "pending"}}),
-              HasSubstr(" audit_events_y2020m02_event_outcome_event"));
+  expect({.correlation_id = {"call 5", "call 6"}}, HasSubstr(" audit_events_y2020m02_correlation_id_event"));
+  expect({.event_type = {"type 5", "type 6"}}, by("event_type"));
+  expect({.event_category = {"category 1", "category 2"}}, by("event_category"));
+  expect({.event_type = {"type 5", "type 6"}, .correlation_id = "call 5"},
+         HasSubstr(" audit_events_y2020m02_correlation_id_event"));
+  expect({.severity = {"warning", "critical"}}, HasSubstr(" audit_events_y2020m02_severity_event"));
+  expect({.event_outcome = {"failure", "pending"}}, HasSubstr(" audit_events_y2020m02_event_outcome_event"));
 }
 
 // Whether the total is counted is decided by what the page shows.
@@ -214,7 +223,8 @@ TEST_F(PlansTest, CountOnlyWhatThePageDoesNotShow) {
     Walk walk(query, std::nullopt, kNow);
     int statements = 0;
     for (auto next = walk.next(); next; next = walk.next(), ++statements) {
-      auto answer = must(run(context_, session_->query_once(next->sql, next->parameters, deadline())));
+      const postgres::Fetch how{.once = true};
+      auto answer = must(run(context_, session_->fetch(next->sql, next->parameters, deadline(), how)));
       EXPECT_FALSE(walk.take(std::move(answer)));
     }
     EXPECT_EQ(walk.finish().pagination.total, 60);
@@ -240,9 +250,12 @@ TEST_F(PlansTest, APageByCorrelationIsPlannedOnceForEachWindow) {
     for (const Window& window : windows) {
       const Statement statement =
           select_slice(by_correlation, {.window = window, .room = 50, .bytes = kMaxPageBytes}, kNow);
-      EXPECT_FALSE(statement.names_times);
-      must(run(context_, session_->query(statement.sql, statement.parameters, deadline())));
-      EXPECT_THAT(tables_of(statement), SizeIs(::testing::Le(kMonthsAtOnce + 2)));
+      const Statement small = select_small(by_correlation, {.window = window, .room = 50}, kNow);
+      for (const Statement* one : {&statement, &small}) {
+        EXPECT_FALSE(one->names_times);
+        must(run(context_, session_->query(one->sql, one->parameters, deadline())));
+        EXPECT_THAT(tables_of(*one), SizeIs(::testing::Le(kMonthsAtOnce + 2)));
+      }
     }
   }
   constexpr int kFirstThatCounts = 140000;  // server_version_num
@@ -250,7 +263,7 @@ TEST_F(PlansTest, APageByCorrelationIsPlannedOnceForEachWindow) {
   EXPECT_THAT(query(*session_,
                     "SELECT count(*) || ' ' || bool_and(generic_plans > 0) FROM pg_prepared_statements "
                     "WHERE statement LIKE '%correlation_id =%'"),
-              ElementsAre("11 true"));
+              ElementsAre("22 true"));
 }
 
 }  // namespace

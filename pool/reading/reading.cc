@@ -7,7 +7,7 @@
 #include "pool/postgres/disposition.h"
 #include "pool/reading/walk.h"
 #include "pool/tables/partitions.h"
-#include "pool/tables/row.h"
+#include "pool/tables/stored_row.h"
 
 namespace storagepool::reading {
 namespace {
@@ -24,10 +24,9 @@ tables::StoreError internal(std::string detail) {
   return {tables::StoreError::Kind::kInternal, std::move(detail), {}};
 }
 
-std::optional<Months> read_months(const postgres::Result& result) {
+std::optional<Months> read_months(const postgres::Rows& rows) {
   const auto month = [&](std::size_t column) -> std::optional<std::chrono::year_month> {
-    if (result.rows.empty() || column >= result.rows[0].size()) return std::nullopt;
-    const auto first = runtime::parse_timestamp(result.rows[0][column].value_or(""));
+    const auto first = runtime::parse_timestamp(rows.at(0, column).value_or(""));
     if (!first) return std::nullopt;
     return tables::month_of(*first);
   };
@@ -64,7 +63,7 @@ class Reader::Session {
         deadline_(deadline),
         gone_(std::move(gone)) {}
 
-  awaitable<tl::expected<postgres::Result, tables::StoreError>> run(Statement statement);
+  awaitable<tl::expected<postgres::Rows, tables::StoreError>> run(Statement statement);
   // Before the first statement by `run`, and after one whose connection was lost.
   awaitable<tl::expected<void, tables::StoreError>> acquire();
   // REQUIRES: it is acquired.
@@ -99,7 +98,7 @@ awaitable<tl::expected<void, tables::StoreError>> Reader::Session::acquire() {
   co_return tl::expected<void, tables::StoreError>();
 }
 
-awaitable<tl::expected<postgres::Result, tables::StoreError>> Reader::Session::run(Statement statement) {
+awaitable<tl::expected<postgres::Rows, tables::StoreError>> Reader::Session::run(Statement statement) {
   constexpr int kTries = 2;
   for (int attempt = 1;; ++attempt) {
     if (!lease_) {
@@ -107,23 +106,21 @@ awaitable<tl::expected<postgres::Result, tables::StoreError>> Reader::Session::r
       if (!acquired) co_return tl::unexpected(std::move(acquired.error()));
     }
     postgres::Connection& connection = **lease_;
-    auto answer = statement.names_times
-                      ? connection.query_once(statement.sql, statement.parameters, deadline_)
-                      : connection.query(statement.sql, statement.parameters, deadline_);
-    auto result = co_await std::move(answer);
-    if (result) co_return std::move(*result);
+    const postgres::Fetch how{.once = statement.names_times, .row_by_row = statement.large};
+    auto rows = co_await connection.fetch(statement.sql, statement.parameters, deadline_, how);
+    if (rows) co_return std::move(*rows);
     if (!connection.usable()) lease_.reset();
-    if (!postgres::disposition_of(result.error()).repeat || attempt == kTries)
-      co_return tl::unexpected(tables::to_store_error(result.error()));
+    if (!postgres::disposition_of(rows.error()).repeat || attempt == kTries)
+      co_return tl::unexpected(tables::to_store_error(rows.error()));
   }
 }
 
 awaitable<tl::expected<std::optional<event::Event>, tables::StoreError>> Reader::read_one(
     Session& session, Statement statement) {
-  auto result = co_await session.run(std::move(statement));
-  if (!result) co_return tl::unexpected(std::move(result.error()));
-  if (result->rows.empty()) co_return std::nullopt;
-  auto event = tables::read_event(std::move(result->rows[0]));
+  const auto rows = co_await session.run(std::move(statement));
+  if (!rows) co_return tl::unexpected(rows.error());
+  if (rows->size() == 0) co_return std::nullopt;
+  auto event = tables::read_stored(rows->from(0, 0));
   if (!event) co_return tl::unexpected(internal("a stored event cannot be read"));
   co_return std::move(event);
 }
@@ -149,8 +146,8 @@ awaitable<tl::expected<std::optional<event::Event>, tables::StoreError>> Reader:
   }
   const auto noted = co_await session.run(select_client_id(event_id));
   if (!noted) co_return tl::unexpected(noted.error());
-  if (noted->rows.empty()) co_return std::nullopt;
-  const auto time = runtime::parse_timestamp(noted->rows[0].at(0).value_or(""));
+  if (noted->size() == 0) co_return std::nullopt;
+  const auto time = runtime::parse_timestamp(noted->at(0, 0).value_or(""));
   if (!time) co_return tl::unexpected(internal("the time of an event id cannot be read"));
   const std::pair range{*time, *time + std::chrono::microseconds{1}};
   auto found = co_await read_one(session, select_event(std::move(event_id), range, now));

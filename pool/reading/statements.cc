@@ -6,6 +6,7 @@
 
 #include "pool/tables/legal_holds.h"
 #include "pool/tables/row.h"
+#include "pool/tables/stored_row.h"
 
 namespace storagepool::reading {
 namespace {
@@ -47,8 +48,8 @@ class Builder {
           (values.size() == 1 ? " = " + text(values[0]) : " = ANY(" + texts(values) + ")"));
   }
 
-  void kept(runtime::Timestamp now) {
-    where("(" + tables::kExpiresAt + " > least(" + time(now) + ", now()) OR " + tables::kHeld + ")");
+  void kept(runtime::Timestamp now, const std::string& held = tables::kHeld) {
+    where("(" + tables::kExpiresAt + " > least(" + time(now) + ", now()) OR " + held + ")");
   }
 
   const std::string& conditions() const { return where_; }
@@ -90,7 +91,11 @@ void add_filters(Builder& builder, const ListQuery& query, const Window& window,
     builder.where("(event_timestamp, event_id)" + after + "(" + time + ", " +
                   builder.uuid(query.cursor->event_id) + ")");
   }
-  builder.kept(now);
+  if (query.correlation_id.values.size() == 1) {
+    builder.kept(now, tables::held(builder.text(query.correlation_id.values[0])));
+  } else {
+    builder.kept(now);
+  }
 }
 
 // FROM and WHERE of the stored ones of these events, with `place`.
@@ -123,6 +128,39 @@ const TextFilter* read_by_several(const ListQuery& query) {
   return nullptr;
 }
 
+// The events of a slice, and one more.
+struct Found {
+  std::string all;   // their columns
+  std::string from;  // FROM and WHERE
+  std::string order;
+  std::string limits;  // LIMIT and OFFSET
+  std::string room;    // the parameter
+};
+
+Found find_slice(Builder& builder, const ListQuery& query, const Slice& slice, runtime::Timestamp now) {
+  const TextFilter* several = read_by_several(query);
+  add_filters(builder, query, slice.window, now, several);
+  const std::string order = query.oldest_first ? " ORDER BY event_timestamp, event_id"
+                                               : " ORDER BY event_timestamp DESC, event_id DESC";
+  std::string from = " FROM audit_events";
+  if (several == nullptr) {
+    from += builder.take_conditions();
+  } else {
+    constexpr std::int64_t kMost = std::numeric_limits<std::int64_t>::max();
+    const std::int64_t most = slice.skip > kMost - slice.room - 1 ? kMost : slice.skip + slice.room + 1;
+    builder.where(std::string(several->name) + " = wanted.value");
+    from += builder.take_conditions() + order + " LIMIT " + builder.number(most);
+    from = " FROM unnest(" + builder.texts((query.*several->values).values) +
+           ") AS wanted (value), LATERAL (SELECT *" + from + ") AS found";
+  }
+  const std::string room = builder.number(slice.room);
+  return {.all = several == nullptr ? "*" : "found.*",
+          .from = from,
+          .order = order,
+          .limits = " LIMIT " + room + " + 1 OFFSET " + builder.number(slice.skip),
+          .room = room};
+}
+
 // Planning is nearly all that a page of a few events costs that are looked for in many months, so its plans
 // are kept; those of other lists would take a server's memory for little.
 bool names_times(const ListQuery& query, const Window& window) {
@@ -139,7 +177,7 @@ Statement select_event(std::string event_id, std::pair<runtime::Timestamp, runti
   builder.where("event_timestamp >= " + builder.time(range.first));
   builder.where("event_timestamp < " + builder.time(range.second));
   builder.kept(now);
-  return {"SELECT " + tables::kEventColumns + " FROM audit_events" + builder.conditions(),
+  return {"SELECT " + tables::kStoredColumns + " FROM audit_events" + builder.conditions(),
           builder.take_parameters()};
 }
 
@@ -182,32 +220,23 @@ Statement select_months() {
 
 Statement select_slice(const ListQuery& query, const Slice& slice, runtime::Timestamp now) {
   Builder builder;
-  const TextFilter* several = read_by_several(query);
-  add_filters(builder, query, slice.window, now, several);
-  const std::string order = query.oldest_first ? " ORDER BY event_timestamp, event_id"
-                                               : " ORDER BY event_timestamp DESC, event_id DESC";
-  std::string from = " FROM audit_events";
-  if (several == nullptr) {
-    from += builder.take_conditions();
-  } else {
-    constexpr std::int64_t kMost = std::numeric_limits<std::int64_t>::max();
-    const std::int64_t most = slice.skip > kMost - slice.room - 1 ? kMost : slice.skip + slice.room + 1;
-    builder.where(std::string(several->name) + " = wanted.value");
-    from += builder.take_conditions() + order + " LIMIT " + builder.number(most);
-    from = " FROM unnest(" + builder.texts((query.*several->values).values) +
-           ") AS wanted (value), LATERAL (SELECT *" + from + ") AS found";
-  }
-  const std::string columns = several == nullptr ? "*" : "found.*";
-  const std::string room = builder.number(slice.room);
-  const std::string skip = builder.number(slice.skip);
-  return {"WITH page AS MATERIALIZED (SELECT " + columns + from + order + " LIMIT " + room + " + 1 OFFSET " +
-              skip + "), shown AS MATERIALIZED (SELECT * FROM page" + order + " LIMIT " + room +
+  const Found found = find_slice(builder, query, slice, now);
+  return {"WITH page AS MATERIALIZED (SELECT " + found.all + found.from + found.order + found.limits +
+              "), shown AS MATERIALIZED (SELECT * FROM page" + found.order + " LIMIT " + found.room +
               "), size AS (SELECT coalesce(sum(octet_length(event_data::text)::bigint + "
-              "coalesce(octet_length(error_message), 0)), 0) AS bytes, "
+              "coalesce(octet_length(error_message), 0)), 0)::bigint AS bytes, "
               "(SELECT count(*) FROM page) AS found FROM shown) SELECT bytes, found, " +
-              tables::kEventColumns +
-              " FROM size LEFT JOIN shown ON bytes <= " + builder.number(slice.bytes) + order,
-          builder.take_parameters(), names_times(query, slice.window)};
+              tables::kStoredColumns +
+              " FROM size LEFT JOIN shown ON bytes <= " + builder.number(slice.bytes) + found.order,
+          builder.take_parameters(), names_times(query, slice.window), slice.bytes > kUsualPageBytes};
+}
+
+Statement select_small(const ListQuery& query, const Slice& slice, runtime::Timestamp now) {
+  static const std::string kColumns = tables::stored_columns_up_to(kSmallEvent);
+  Builder builder;
+  const Found found = find_slice(builder, query, slice, now);
+  return {"SELECT " + kColumns + found.from + found.order + found.limits, builder.take_parameters(),
+          names_times(query, slice.window)};
 }
 
 Statement count_matches(const ListQuery& query, const Window& window, std::int64_t count_to,

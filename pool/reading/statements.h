@@ -21,10 +21,11 @@ struct Statement {
   std::string sql;
   std::vector<postgres::Parameter> parameters;
   bool names_times = true;  // to be planned for its values
+  bool large = false;       // its answer may be
 };
 
 // The event under this id if its time lies in `range`: from, inclusive, until, exclusive. A row as
-// `read_event` takes it, or none.
+// `read_stored` (stored_row.h) takes it, or none.
 Statement select_event(std::string event_id, std::pair<runtime::Timestamp, runtime::Timestamp> range,
                        runtime::Timestamp now);
 
@@ -39,9 +40,9 @@ struct EventKey {
 };
 
 // Those of these events that are stored and have not expired, in the order of `keys`. A row has
-// `kKeyColumns` columns and then those of `read_event`: the event's place in `keys`, from 1; bytes of its
-// event_data and error_message, and then the event, or NULLs from there on where those so far have more than
-// `bytes`. REQUIRES: there are keys.
+// `kKeyColumns` columns and then those of `read_event` (row.h): the event's place in `keys`, from 1; bytes of
+// its event_data and error_message, and then the event, or NULLs from there on where those so far have more
+// than `bytes`. REQUIRES: there are keys.
 Statement select_by_keys(std::span<const EventKey> keys, std::int64_t bytes, runtime::Timestamp now);
 inline constexpr std::size_t kKeyColumns = 2;
 
@@ -52,6 +53,9 @@ Statement match_by_keys(std::span<const EventKey> keys, const ListQuery& query, 
 // or NULLs.
 Statement select_months();
 
+// What is fetched without asking for memory.
+inline constexpr std::int64_t kUsualPageBytes = std::int64_t{256} * 1024;
+
 // What is wanted of one window.
 struct Slice {
   Window window{};
@@ -60,11 +64,17 @@ struct Slice {
   std::int64_t bytes = 0;  // that it may still hold of event_data and error_message
 };
 
-// A slice as one snapshot: `kSliceColumns` columns and then those of `read_event`. The first row is always
+// A slice as one snapshot: `kSliceColumns` columns and then those of `read_stored`. The first row is always
 // there: the bytes of the slice, how many events were found for it (one more than `room` if there is a next
 // page), and the first event or NULLs when there is none or they are more than `bytes`.
 Statement select_slice(const ListQuery& query, const Slice& slice, runtime::Timestamp now);
 inline constexpr std::size_t kSliceColumns = 2;
+
+// A slice of small events, as most are, at half of what that costs the server: a row of `read_stored` for
+// each event that was found, one more than `room` if there is a next page. Where one has more than
+// kSmallEvent bytes its event_data is NULL, and the slice is to be selected as above.
+Statement select_small(const ListQuery& query, const Slice& slice, runtime::Timestamp now);
+inline constexpr std::int64_t kSmallEvent = 4096;  // of event_data and error_message
 
 // How many events of the window match, counted no further than `count_to`. Apart from the slice, which most
 // windows of a rare filter are read for alone: to plan both takes twice as long.

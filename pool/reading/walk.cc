@@ -1,12 +1,11 @@
 #include "pool/reading/walk.h"
 
 #include <algorithm>
-#include <charconv>
 #include <limits>
 #include <string>
 #include <utility>
 
-#include "pool/tables/row.h"
+#include "pool/tables/stored_row.h"
 
 namespace storagepool::reading {
 namespace {
@@ -22,14 +21,9 @@ tables::StoreError too_large(const ListQuery& query) {
           {}};
 }
 
-std::optional<std::int64_t> integer(const postgres::Result& result, std::size_t column) {
-  if (result.rows.empty() || column >= result.rows[0].size()) return std::nullopt;
-  const auto& text = result.rows[0][column];
-  std::int64_t value = 0;
-  if (!text) return std::nullopt;
-  const auto [end, error] = std::from_chars(text->data(), text->data() + text->size(), value);
-  if (error != std::errc{} || end != text->data() + text->size()) return std::nullopt;
-  return value;
+std::optional<std::int64_t> integer(const postgres::Rows& rows, std::size_t column) {
+  const auto value = rows.at(0, column);
+  return value ? postgres::read_integer(*value) : std::nullopt;
 }
 
 }  // namespace
@@ -50,25 +44,32 @@ std::int64_t Walk::count_to() const {
   return query_.count == Count::kExact ? kAll : std::max(kCountedTo + 1 - total_, skip_);
 }
 
+// Whether no page of them can be more than is allowed.
+bool Walk::selects_small() const {
+  return !has_large_ && (room() + 1) * kSmallEvent <= std::min(bytes_, allowed_);
+}
+
 std::optional<Statement> Walk::next() const {
   if (window_ == windows_.size()) return std::nullopt;
   const Window& window = windows_[window_];
   if (!found_ && !page_.pagination.has_more) {
-    return select_slice(query_, {window, skip_, room(), std::min(bytes_, allowed_)}, now_);
+    const Slice slice{window, skip_, room(), std::min(bytes_, allowed_)};
+    return selects_small() ? select_small(query_, slice, now_) : select_slice(query_, slice, now_);
   }
   if (!found_ && !counts()) return std::nullopt;
   return count_matches(query_, window, count_to(), now_);
 }
 
-std::optional<tables::StoreError> Walk::take(postgres::Result answer) {
-  if (!found_ && !page_.pagination.has_more) return take_slice(std::move(answer));
+std::optional<tables::StoreError> Walk::take(postgres::Rows answer) {
+  if (!found_ && !page_.pagination.has_more)
+    return selects_small() ? take_small(answer) : take_slice(std::move(answer));
   const auto counted = integer(answer, 0);
   if (!counted) return unreadable("a count cannot be read");
   take_count(*counted);
   return std::nullopt;
 }
 
-std::optional<tables::StoreError> Walk::take_slice(postgres::Result answer) {
+std::optional<tables::StoreError> Walk::take_slice(postgres::Rows answer) {
   const auto bytes = integer(answer, 0);
   const auto found = integer(answer, 1);
   if (!bytes || !found) return unreadable("a page cannot be read");
@@ -78,20 +79,46 @@ std::optional<tables::StoreError> Walk::take_slice(postgres::Result answer) {
     return std::nullopt;
   }
   const std::int64_t shown = std::min(*found, room());
-  const bool shown_all = *found == shown && (*found > 0 || skip_ == 0);
-  page_.pagination.has_more = *found > shown;
-  page_.events.reserve(page_.events.size() + static_cast<std::size_t>(shown));
-  for (std::int64_t at = 0; at < shown; ++at) {
-    auto event = tables::read_event(std::move(answer.rows.at(static_cast<std::size_t>(at))), kSliceColumns);
-    if (!event) return unreadable("a stored event cannot be read");
-    page_.events.push_back(std::move(*event));
+  for (std::size_t at = 0; at < static_cast<std::size_t>(shown); ++at) {
+    if (auto failure = show(answer.from(at, kSliceColumns))) return failure;
+    answer.drop(at);
   }
-  bytes_ -= *bytes;
-  allowed_ -= *bytes;
-  found_ = *found;
-  const std::int64_t seen = skip_ + *found;
-  if (shown_all || query_.cursor || (*found > 0 && seen >= count_to())) take_count(seen);
+  end_slice(*found, shown, *bytes);
   return std::nullopt;
+}
+
+std::optional<tables::StoreError> Walk::take_small(const postgres::Rows& answer) {
+  const auto found = static_cast<std::int64_t>(answer.size());
+  const std::int64_t shown = std::min(found, room());
+  std::int64_t bytes = 0;
+  for (std::size_t at = 0; at < static_cast<std::size_t>(shown); ++at)
+    has_large_ = has_large_ || !answer.at(at, tables::kStoredData);
+  if (has_large_) return std::nullopt;
+  for (std::size_t at = 0; at < static_cast<std::size_t>(shown); ++at) {
+    if (auto failure = show(answer.from(at, 0))) return failure;
+    const event::Event& event = page_.events.back();
+    bytes += static_cast<std::int64_t>(event.event_data.size());
+    if (event.error_message) bytes += static_cast<std::int64_t>(event.error_message->size());
+  }
+  end_slice(found, shown, bytes);
+  return std::nullopt;
+}
+
+std::optional<tables::StoreError> Walk::show(const std::vector<postgres::Rows::Value>& row) {
+  auto event = tables::read_stored(row);
+  if (!event) return unreadable("a stored event cannot be read");
+  page_.events.push_back(std::move(*event));
+  return std::nullopt;
+}
+
+void Walk::end_slice(std::int64_t found, std::int64_t shown, std::int64_t bytes) {
+  const bool shown_all = found == shown && (found > 0 || skip_ == 0);
+  page_.pagination.has_more = found > shown;
+  bytes_ -= bytes;
+  allowed_ -= bytes;
+  found_ = found;
+  const std::int64_t seen = skip_ + found;
+  if (shown_all || query_.cursor || (found > 0 && seen >= count_to())) take_count(seen);
 }
 
 // How many match in the window that was read, as it shows or as they were counted, no further than the total

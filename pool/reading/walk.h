@@ -21,9 +21,6 @@ namespace storagepool::reading {
 inline constexpr std::int64_t kMaxPageBytes =
     std::int64_t{32} * 1024 * 1024;  // of event_data and error_message
 
-// What is fetched without asking for memory.
-inline constexpr std::int64_t kUsualPageBytes = std::int64_t{256} * 1024;
-
 class Walk {
  public:
   Walk(ListQuery query, const std::optional<Months>& months, runtime::Timestamp now);
@@ -34,20 +31,25 @@ class Walk {
   std::int64_t wanted() const { return wanted_; }
   void allow() { allowed_ += std::exchange(wanted_, 0); }
   // The answer to what `next` gave.
-  std::optional<tables::StoreError> take(postgres::Result answer);
+  std::optional<tables::StoreError> take(postgres::Rows answer);
   Page finish();
 
  private:
   bool counts() const;
   std::int64_t count_to() const;  // in the window
   std::int64_t room() const { return query_.limit - static_cast<std::int64_t>(page_.events.size()); }
-  std::optional<tables::StoreError> take_slice(postgres::Result answer);
+  bool selects_small() const;
+  std::optional<tables::StoreError> take_slice(postgres::Rows answer);
+  std::optional<tables::StoreError> take_small(const postgres::Rows& answer);
+  std::optional<tables::StoreError> show(const std::vector<postgres::Rows::Value>& row);
+  void end_slice(std::int64_t found, std::int64_t shown, std::int64_t bytes);
   void take_count(std::int64_t matches);
 
   ListQuery query_;
   runtime::Timestamp now_;
   std::vector<Window> windows_;
   std::size_t window_ = 0;             // that is read next
+  bool has_large_ = false;             // events that are not small
   std::optional<std::int64_t> found_;  // of its slice, when it is to be counted now
   std::int64_t skip_;
   std::int64_t bytes_ = kMaxPageBytes;  // that the page may still hold

@@ -15,6 +15,11 @@ namespace storagepool::tables {
 // Whether a hold keeps the event, in SQL, of a table with the columns of audit_events.
 inline const std::string kHeld =
     "correlation_id IN (SELECT correlation_id FROM audit_legal_holds WHERE released_at IS NULL)";
+// The same of events with one correlation, whatever names it: looked up once, however many tables are read.
+inline std::string held(const std::string& correlation_id) {
+  return "EXISTS (SELECT FROM audit_legal_holds WHERE correlation_id = " + correlation_id +
+         " AND released_at IS NULL)";
+}
 
 // For a transaction that deletes or drops: until its end no hold is placed, and its statements see those that
 // are there.

@@ -233,6 +233,12 @@ asio::awaitable<Session::Answer> Session::query_once(std::string_view sql, std::
                                                      postgres::Deadline deadline) {
   return execute(sql, deadline);
 }
+asio::awaitable<tl::expected<postgres::Rows, postgres::Error>> Session::fetch(
+    std::string_view sql, std::vector<postgres::Parameter>, postgres::Deadline deadline, postgres::Fetch) {
+  const auto done = co_await execute(sql, deadline);
+  if (!done) co_return tl::unexpected(done.error());
+  co_return postgres::Rows();
+}
 
 asio::awaitable<Session::Answer> Session::execute(std::string_view sql, postgres::Deadline deadline) {
   const std::string text(sql);

@@ -110,6 +110,9 @@ class Session : public postgres::Session {
                                        postgres::Deadline deadline) override;
   boost::asio::awaitable<Answer> query_once(std::string_view sql, std::vector<postgres::Parameter> parameters,
                                             postgres::Deadline deadline) override;
+  boost::asio::awaitable<tl::expected<postgres::Rows, postgres::Error>> fetch(
+      std::string_view sql, std::vector<postgres::Parameter> parameters, postgres::Deadline deadline,
+      postgres::Fetch how) override;
   boost::asio::awaitable<Answer> execute(std::string_view sql, postgres::Deadline deadline) override;
   bool usable() const override { return usable_; }
   bool in_transaction() const override { return in_transaction_; }

@@ -159,6 +159,11 @@ class FaultyConnection : public postgres::Connection {
                     postgres::Deadline deadline) override {
     return perform(sql, connection_.query_once(sql, std::move(parameters), deadline));
   }
+  boost::asio::awaitable<tl::expected<postgres::Rows, postgres::Error>> fetch(
+      std::string_view sql, std::vector<postgres::Parameter> parameters, postgres::Deadline deadline,
+      postgres::Fetch how) override {
+    return perform(sql, connection_.fetch(sql, std::move(parameters), deadline, how));
+  }
   Answer execute(std::string_view sql, postgres::Deadline deadline) override {
     return perform(sql, connection_.execute(sql, deadline));
   }
@@ -171,7 +176,8 @@ class FaultyConnection : public postgres::Connection {
   const std::string& hit() const { return hit_; }  // the statement that met the fault
 
  private:
-  Answer perform(std::string_view sql, Answer statement) {
+  template <typename Statement>
+  Statement perform(std::string_view sql, Statement statement) {
     const bool now = ++count_ == at_;
     if (now) hit_ = sql;
     if (now && fault_ == Fault::kBefore) act_();
@@ -183,7 +189,7 @@ class FaultyConnection : public postgres::Connection {
       error.error_class = postgres::ErrorClass::kConnectionLost;
       co_return tl::unexpected(std::move(error));
     }
-    co_return answer;
+    co_return std::move(answer);
   }
 
   postgres::Connection& connection_;
