@@ -18,6 +18,11 @@ tl::unexpected<ApiError> malformed(std::string message) {
   return tl::unexpected(ApiError{.reason = std::string(kReasonMalformed), .message = std::move(message)});
 }
 
+const Selection& without_managers() {
+  static const Selection selection = Selection::all_but({"/metadata/managedFields"});
+  return selection;
+}
+
 // What is not UTF-8 (a note may hold another program's words) becomes U+FFFD.
 std::string to_body(const Json& object) {
   return object.dump(-1, ' ', false, Json::error_handler_t::replace);
@@ -25,14 +30,15 @@ std::string to_body(const Json& object) {
 
 }  // namespace
 
-tl::expected<Json, ApiError> parse_object(std::string_view body) {
-  Json parsed = Json::parse(body, nullptr, /*allow_exceptions=*/false);
+tl::expected<Json, ApiError> parse_object(std::string_view body, const Selection& selection) {
+  Json parsed = selection.read(body);
   if (!parsed.is_object()) return malformed("the answer is not a JSON object");
   return parsed;
 }
 
-tl::expected<ListPage, ApiError> parse_list_page(std::string_view body, const ResourceType& type) {
-  auto parsed = parse_object(body);
+tl::expected<ListPage, ApiError> parse_list_page(std::string_view body, const ResourceType& type,
+                                                 const Selection& selection) {
+  auto parsed = parse_object(body, selection);
   if (!parsed) return tl::unexpected(parsed.error());
   const auto items = parsed->find("items");
   ListPage page;
@@ -68,10 +74,10 @@ ApiRequest list_request(const ResourceType& type, const ListOptions& options,
 Client::Client(Transport& transport, std::string field_manager)
     : transport_(transport), field_manager_(std::move(field_manager)) {}
 
-Client::Result<Json> Client::send(const ApiRequest& request) const {
+Client::Result<Json> Client::send(const ApiRequest& request, const Selection& answer) const {
   auto body = transport_.request(request);
   if (!body) return tl::unexpected(body.error());
-  auto object = parse_object(*body);
+  auto object = parse_object(*body, answer);
   if (object && metadata_string(*object, "name").empty())
     return malformed("the answer is an object without a name");
   return object;
@@ -100,21 +106,29 @@ Client::Result<ObjectList> Client::list(const ResourceType& type, const ListOpti
   }
 }
 
-Client::Result<Json> Client::apply(const ResourceType& type, Json object, const ApplyOptions& options) const {
+ApiRequest Client::apply_request(const ResourceType& type, Json object, const ApplyOptions& options) const {
   object["apiVersion"] = type.api_version();
   object["kind"] = type.kind;
-  ApiRequest request{.method = Method::kPatch,
-                     .path = object_path(type, key_of(object), options.subresource),
-                     .query = {{"fieldManager", field_manager_}, {"force", options.force ? "true" : "false"}},
-                     // JSON is YAML.
-                     .content_type = "application/apply-patch+yaml",
-                     .body = to_body(object)};
-  return send(request);
+  return {.method = Method::kPatch,
+          .path = object_path(type, key_of(object), options.subresource),
+          .query = {{"fieldManager", field_manager_}, {"force", options.force ? "true" : "false"}},
+          // JSON is YAML.
+          .content_type = "application/apply-patch+yaml",
+          .body = to_body(object)};
+}
+
+Client::Result<Json> Client::apply(const ResourceType& type, Json object, const ApplyOptions& options) const {
+  return send(apply_request(type, std::move(object), options));
+}
+
+Client::Result<Json> Client::apply_status(const ResourceType& type, Json object) const {
+  return send(apply_request(type, std::move(object), {.force = true, .subresource = "status"}),
+              without_managers());
 }
 
 Client::Result<Json> Client::apply_new(const ResourceType& type, Json object) const {
   object["metadata"]["resourceVersion"] = kVersionOfNone;
-  return apply(type, std::move(object));
+  return send(apply_request(type, std::move(object), {}), without_managers());
 }
 
 Client::Result<Json> Client::merge_patch(const ResourceType& type, const ObjectKey& key, const Json& patch,

@@ -13,6 +13,7 @@
 #include <tl/expected.hpp>
 
 #include "operator/kube/resource.h"
+#include "operator/kube/selection/selection.h"
 #include "operator/kube/transport/transport.h"
 
 namespace storagepool::kube {
@@ -55,11 +56,10 @@ class Client {
   Result<ObjectList> list(const ResourceType& type, const ListOptions& options = {}) const;
 
   // Server-side apply (KEP-555). `object` needs metadata.name (and namespace); apiVersion and kind are filled
-  // in from `type`. Idempotent. Returns the object as stored.
+  // in from `type`. Idempotent. Returns the object as stored; of a status, and of what is new, without
+  // metadata.managedFields, which are often half of it.
   Result<Json> apply(const ResourceType& type, Json object, const ApplyOptions& options = {}) const;
-  Result<Json> apply_status(const ResourceType& type, Json object) const {
-    return apply(type, std::move(object), {.force = true, .subresource = "status"});
-  }
+  Result<Json> apply_status(const ResourceType& type, Json object) const;
   // The same for an object that must not be there yet: 409 Conflict if there is one of that name. Other
   // things conflict too (a quota that is being counted): peek() tells.
   Result<Json> apply_new(const ResourceType& type, Json object) const;
@@ -83,14 +83,15 @@ class Client {
   const std::string& field_manager() const { return field_manager_; }
 
  private:
-  Result<Json> send(const ApiRequest& request) const;
+  Result<Json> send(const ApiRequest& request, const Selection& answer = Selection()) const;
+  ApiRequest apply_request(const ResourceType& type, Json object, const ApplyOptions& options) const;
 
   Transport& transport_;
   std::string field_manager_;
 };
 
-// Parses a response body; kReasonMalformed when it is no JSON object.
-tl::expected<Json, ApiError> parse_object(std::string_view body);
+// Reads a response body; kReasonMalformed when it is no JSON object.
+tl::expected<Json, ApiError> parse_object(std::string_view body, const Selection& selection = Selection());
 
 struct ListPage {
   std::string resource_version;
@@ -98,7 +99,9 @@ struct ListPage {
   std::vector<Json> items;     // each with apiVersion, kind and metadata.name
   int malformed = 0;           // items left out because nobody could say what they are
 };
-tl::expected<ListPage, ApiError> parse_list_page(std::string_view body, const ResourceType& type);
+// `selection` of the list as a whole.
+tl::expected<ListPage, ApiError> parse_list_page(std::string_view body, const ResourceType& type,
+                                                 const Selection& selection = Selection());
 ApiRequest list_request(const ResourceType& type, const ListOptions& options,
                         const std::string& continue_token);
 

@@ -42,7 +42,9 @@ TEST_F(ClientTest, AnApplyAfterACreateIsHealedToo) {
 TEST_F(ClientTest, WhatMustNotBeThereYetIsMadeAndOwnedByOneApply) {
   const auto made = client_->apply_new(resources::kConfigMaps, config_map("new"));
   ASSERT_TRUE(made) << made.error().to_string();
-  const auto owned = client_->own_as_applied(resources::kConfigMaps, *made);
+  const auto stored = client_->get(resources::kConfigMaps, key_of(*made));
+  ASSERT_TRUE(stored) << stored.error().to_string();
+  const auto owned = client_->own_as_applied(resources::kConfigMaps, *stored);
   ASSERT_TRUE(owned);
   EXPECT_EQ(metadata_string(*owned, "resourceVersion"), metadata_string(*made, "resourceVersion"))
       << "nothing to do, nothing written";

@@ -14,8 +14,8 @@ namespace {
 
 constexpr std::string_view kOurs = "storagepool.dev/";
 
-std::size_t hash_of(const Json& object) {
-  return std::hash<std::string>{}(object.dump());
+std::size_t hash_of(const std::string& rendered) {
+  return std::hash<std::string>{}(rendered);
 }
 
 // Changes with every edit of what we set, but not with the status that controllers write.
@@ -101,7 +101,7 @@ Cluster::Result<bool> Children::ensure(Cluster& cluster, const kube::ResourceTyp
   const kube::ObjectKey key = kube::key_of(object);
   const std::string name = id(type, key.name);
   const auto known = applied_.find(name);
-  const std::size_t rendering = hash_of(object);
+  const std::size_t rendering = hash_of(object.dump());
   if (known == applied_.end()) {
     const kube::ObjectPtr live = cluster.cached(type, key);
     if (live && is_as_applied(*live, object)) {
@@ -149,11 +149,11 @@ Cluster::Result<Json> Children::store(Cluster& cluster, const kube::ResourceType
 Cluster::Result<Json> Children::write(Cluster& cluster, const kube::ResourceType& type, Json object,
                                       Expected expected) {
   const std::string name = id(type, kube::key_of(object).name);
-  const std::size_t rendering = hash_of(object);
-  object["metadata"]["annotations"][std::string(kAppliedAnnotation)] = encoding::sha256_hex(object.dump());
+  const std::string rendered = object.dump();
+  object["metadata"]["annotations"][std::string(kAppliedAnnotation)] = encoding::sha256_hex(rendered);
   auto stored = store(cluster, type, std::move(object), expected);
   if (!stored) return stored;
-  applied_[name] = {.rendering = rendering, .live = fingerprint(*stored)};
+  applied_[name] = {.rendering = hash_of(rendered), .live = fingerprint(*stored)};
   return stored;
 }
 

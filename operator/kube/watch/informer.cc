@@ -10,7 +10,10 @@ namespace storagepool::kube {
 
 Informer::Informer(Transport& transport, InformerOptions options, InformerHandlers handlers,
                    std::uint32_t seed)
-    : handlers_(std::move(handlers)), prune_(options.prune), driver_(transport, std::move(options), seed) {}
+    : handlers_(std::move(handlers)),
+      selection_(options.selection),
+      prune_(options.prune),
+      driver_(transport, std::move(options), seed) {}
 
 Informer::~Informer() {
   stop();
@@ -49,12 +52,14 @@ std::uint64_t Informer::version(const ObjectKey& key) const {
 }
 
 ObjectPtr Informer::read(const Stored& stored) const {
-  return std::make_shared<const Json>(Json::parse(stored.packed ? packer_.unpack(stored.text) : stored.text));
+  return std::make_shared<const Json>(
+      Selection().read(stored.packed ? packer_.unpack(stored.text) : stored.text));
 }
 
-void Informer::written(Json object) {
-  prune_(object);
-  auto written = std::make_shared<const Json>(std::move(object));
+void Informer::written(const Json& object) {
+  Json kept = selection_.pick(object);
+  if (prune_) prune_(kept);
+  auto written = std::make_shared<const Json>(std::move(kept));
   const std::lock_guard lock(mutex_);
   const auto shown = store_.find(key_of(*written));
   if (shown != store_.end() && shown->second.version >= resource_version(*written)) return;
@@ -93,7 +98,7 @@ void Informer::replace(Replaced list) {
     for (const auto& [key, stored] : store_) gone.insert(key);
   }
   for (std::string& text : list.items) {
-    Json item = Json::parse(text);
+    Json item = Selection().read(text);
     gone.erase(key_of(item));
     upsert(std::move(item), text);
     text = {};  // what is left takes less and less

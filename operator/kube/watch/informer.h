@@ -50,7 +50,7 @@ class Informer {
   // Of what get() gives, without reading it; 0: not there.
   std::uint64_t version(const ObjectKey& key) const;
   // As the API server has answered a write with: from now on it is read, until the watch has come so far.
-  void written(Json object);
+  void written(const Json& object);
   // What the watch has shown, in the order of their keys; of one namespace, or of all.
   std::vector<ObjectPtr> list(const std::string& name_space = {}) const;
 
@@ -70,6 +70,7 @@ class Informer {
   void erase(const ObjectKey& key, std::uint64_t version);
 
   InformerHandlers handlers_;
+  const Selection selection_;
   std::function<void(Json& object)> prune_;
   WatchDriver driver_;
   Packer packer_;

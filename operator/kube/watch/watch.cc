@@ -28,13 +28,14 @@ bool is_usable(WatchLine::Kind kind, const Json& object) {
 
 }  // namespace
 
-tl::expected<WatchLine, ApiError> parse_watch_line(std::string_view text) {
-  Json parsed = Json::parse(text, nullptr, /*allow_exceptions=*/false);
+tl::expected<WatchLine, ApiError> parse_watch_line(std::string_view text, const Selection& selection) {
+  Json parsed = selection.read(text);
   if (parsed.is_discarded()) {
     return tl::unexpected(
         ApiError{.reason = std::string(kReasonMalformed), .message = "a watch event that is no JSON"});
   }
   const WatchLine::Kind kind = kind_of(json::text_of(json::member(parsed, "type")));
+  if (kind == WatchLine::Kind::kError) parsed = Selection().read(text);
   const Json& object = json::member(parsed, "object");
   if (!is_usable(kind, object)) return WatchLine{WatchLine::Kind::kMalformed, std::move(parsed)};
   return WatchLine{kind, std::move(parsed["object"])};

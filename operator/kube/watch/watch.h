@@ -23,6 +23,7 @@
 
 #include "operator/kube/kube.h"
 #include "operator/kube/resource.h"
+#include "operator/kube/selection/selection.h"
 #include "operator/kube/transport/transport.h"
 #include "pool/common/runtime/bounded_work.h"
 
@@ -53,8 +54,9 @@ struct WatchLine {
   Json object;  // of kError: a Status; of kMalformed: as it came
 };
 // An error where the text is no JSON: then the stream is broken. kMalformed is what is no watch event, or of
-// an object without name or resourceVersion.
-tl::expected<WatchLine, ApiError> parse_watch_line(std::string_view line);
+// an object without name or resourceVersion. `selection` of the line as a whole, but for a Status.
+tl::expected<WatchLine, ApiError> parse_watch_line(std::string_view line,
+                                                   const Selection& selection = Selection());
 // The error that an ERROR line's Status stands for.
 ApiError error_of(const Json& status);
 
@@ -120,14 +122,12 @@ class WatchMachine {
   TimePoint started_{};
 };
 
-// Often half of an object.
-void drop_managed_fields(Json& object);
-
 struct WatchOptions {
   ResourceType type;
   std::string name_space = {};  // empty: all namespaces
   std::string label_selector = {};
-  std::function<void(Json& object)> prune = drop_managed_fields;  // takes away what nobody reads
+  Selection selection = Selection::all_but({"/metadata/managedFields"});  // of an object, what is read of it
+  std::function<void(Json& object)> prune = {};                           // takes away more
   int page_size = 100;  // some megabytes of StatefulSets while they are read
   // What the server is asked to end a watch after, plus up to a third more by chance. Shortly before it sends
   // a bookmark, so that the next one begins there. A connection that is half-open is noticed only by the end
@@ -156,6 +156,8 @@ class WatchDriver {
 
   Transport& transport_;
   WatchOptions options_;
+  const Selection list_;
+  const Selection line_;
   WatchMachine machine_;
   std::mt19937 random_;
 };

@@ -1,3 +1,4 @@
+#include <algorithm>
 #include <utility>
 
 #include "operator/kube/watch/watch.h"
@@ -18,13 +19,13 @@ bool is_object(WatchLine::Kind kind) {
 
 }  // namespace
 
-void drop_managed_fields(Json& object) {
-  const auto metadata = object.find("metadata");
-  if (metadata != object.end() && metadata->is_object()) metadata->erase("managedFields");
-}
-
 WatchDriver::WatchDriver(Transport& transport, WatchOptions options, std::uint32_t seed)
-    : transport_(transport), options_(std::move(options)), machine_(seed), random_(seed + 1) {}
+    : transport_(transport),
+      options_(std::move(options)),
+      list_(options_.selection.at("/items/*")),
+      line_(options_.selection.at("/object")),
+      machine_(seed),
+      random_(seed + 1) {}
 
 void WatchDriver::run(const Sink& sink, const std::stop_token& stop) {
   while (!stop.stop_requested()) {
@@ -54,14 +55,14 @@ void WatchDriver::fetch(const WatchMachine::FetchPage& action, const Sink& sink,
                                           action.continue_token);
   const auto asked = runtime::steady_now();
   auto body = transport_.request(request);
-  auto page = body ? parse_list_page(*body, options_.type) : tl::unexpected(body.error());
+  auto page = body ? parse_list_page(*body, options_.type, list_) : tl::unexpected(body.error());
   if (!page) {
     if (page.error().is_cancelled()) return;
     warn("cannot list", page.error());
     machine_.list_failed(page.error(), runtime::steady_now());
     return;
   }
-  for (Json& item : page->items) options_.prune(item);
+  if (options_.prune) std::for_each(page->items.begin(), page->items.end(), options_.prune);
   if (const int count = page->malformed; count > 0) {
     warn("a list has items without a name, which are left out",
          {.reason = std::string(kReasonMalformed), .message = std::to_string(count) + " of them"});
@@ -100,7 +101,7 @@ void WatchDriver::watch(const WatchMachine::OpenWatch& action, const Sink& sink,
       request,
       [&](std::string_view text) {
         work.moved();
-        auto line = parse_watch_line(text);
+        auto line = parse_watch_line(text, line_);
         if (!line) {
           failure = line.error();
           return false;
@@ -110,7 +111,7 @@ void WatchDriver::watch(const WatchMachine::OpenWatch& action, const Sink& sink,
         if (line->kind == WatchLine::Kind::kMalformed && !std::exchange(told, true))
           warn("a watch event is left out, and more of this watch may be",
                {.reason = std::string(kReasonMalformed), .message = "no object with a name and a version"});
-        if (is_object(line->kind)) options_.prune(line->object);
+        if (options_.prune && is_object(line->kind)) options_.prune(line->object);
         if (auto event = machine_.line(std::move(*line), runtime::steady_now())) sink(std::move(*event));
         return machine_.watching();
       },

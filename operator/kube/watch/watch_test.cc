@@ -226,6 +226,21 @@ TEST(WatchLineTest, DecodesEachType) {
     EXPECT_EQ(error_of({{"code", code}}).status, 500) << code;
 }
 
+TEST(WatchLineTest, OfAnObjectOnlyWhatIsReadAndOfAStatusAll) {
+  const auto selection = Selection::only({"/metadata/name", "/metadata/resourceVersion"}).at("/object");
+  const auto changed = parse_watch_line(
+      R"({"type":"MODIFIED","object":{"metadata":{"name":"a","resourceVersion":"7","x":1},"spec":{}}})",
+      selection);
+  ASSERT_TRUE(changed);
+  EXPECT_EQ(changed->object, Json::parse(R"({"metadata":{"name":"a","resourceVersion":"7"}})"));
+  const auto error = parse_watch_line(
+      R"({"type":"ERROR","object":{"kind":"Status","code":410,"reason":"Expired","message":"old"}})",
+      selection);
+  ASSERT_TRUE(error);
+  EXPECT_TRUE(error_of(error->object).is_gone());
+  EXPECT_EQ(error_of(error->object).message, "old");
+}
+
 TEST(WatchLineTest, WhatIsNoEventOfAnObjectIsMalformedAndWhatIsNoJsonAnError) {
   for (const char* text :
        {"null", "[]", "7", "{}", R"({"type":1,"object":{}})", R"({"type":"ADDED"})",

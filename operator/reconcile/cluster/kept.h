@@ -3,13 +3,15 @@
 #pragma once
 
 #include "operator/kube/resource.h"
+#include "operator/kube/selection/selection.h"
 
 namespace storagepool::reconcile {
 
-// Takes everything else away from an object of this type. What has another shape than expected stays so.
-void keep_what_is_read(const kube::ResourceType& type, kube::Json& object);
-// Likewise of a Deployment or StatefulSet of somebody else (other_workload.h): next to nothing of one that
-// declares nothing.
+// Of an object of this type.
+const kube::Selection& what_is_read(const kube::ResourceType& type);
+// Of a Deployment or StatefulSet of somebody else (other_workload.h) that declares something.
+const kube::Selection& what_is_read_of_other_workloads();
+// Takes everything else away; next to nothing stays of one that declares nothing.
 void keep_of_other_workload(kube::Json& object);
 
 }  // namespace storagepool::reconcile

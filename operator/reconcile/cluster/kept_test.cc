@@ -7,9 +7,8 @@ namespace {
 
 using kube::Json;
 
-Json kept(const kube::ResourceType& type, Json object) {
-  keep_what_is_read(type, object);
-  return object;
+Json kept(const kube::ResourceType& type, const Json& object) {
+  return what_is_read(type).pick(object);
 }
 
 // That nothing is lost that is read, all tests over the fake cluster show: its caches keep no more.

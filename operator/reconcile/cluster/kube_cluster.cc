@@ -206,7 +206,7 @@ void KubeCluster::watch(kube::Transport& transport, const kube::ResourceType& ty
                .label_selector = is_storage_pool(type) || is_autoscaler(type) || is_namespace(type)
                                      ? ""
                                      : render::managed_selector(),
-               .prune = [type](kube::Json& object) { keep_what_is_read(type, object); }},
+               .selection = what_is_read(type)},
            std::move(handlers), seed)});
 }
 

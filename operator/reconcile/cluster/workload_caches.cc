@@ -42,6 +42,7 @@ WorkloadCaches::WorkloadCaches(kube::Transport& transport, prometheus::Family<pr
                    transport,
                    kube::InformerOptions{.type = type,
                                          .label_selector = render::unmanaged_selector(),
+                                         .selection = what_is_read_of_other_workloads(),
                                          .prune = keep_of_other_workload},
                    handlers_of(type), kFirstSeed + static_cast<std::uint32_t>(caches_.size()))});
   }

@@ -310,9 +310,8 @@ class FakeCluster final : public Cluster, public pods::Pods {
     if (pod.leaving) report.leaving = *pod.leaving;
     pods_have_news |= report != before;
   }
-  static kube::ObjectPtr kept(const kube::ResourceType& type, Json object) {
-    keep_what_is_read(type, object);
-    return std::make_shared<const Json>(std::move(object));
+  static kube::ObjectPtr kept(const kube::ResourceType& type, const Json& object) {
+    return std::make_shared<const Json>(what_is_read(type).pick(object));
   }
   std::vector<kube::ObjectPtr> all(const kube::ResourceType& type) const {
     std::vector<kube::ObjectPtr> list;
