@@ -17,7 +17,8 @@ using boost::system::error_code;
 namespace storagepool::http {
 namespace {
 
-// What an idle connection waits with: most requests fit, and many idle ones do not take much.
+// What a connection waits with: most requests fit, and many that wait do not take much. It is given back
+// while a request is served.
 constexpr std::size_t kFirstBytes = std::size_t{4} * 1024;
 constexpr std::size_t kMoreBytes = std::size_t{8} * 1024;
 
@@ -57,6 +58,7 @@ asio::awaitable<tl::expected<Incoming, Rejected>> RequestReader::read() {
   progress_.reset();
   if (!body) co_return tl::unexpected(std::move(body.error()));
   socket_->clear_deadline();
+  if (buffer_.size() == 0) buffer_.shrink_to_fit();
   const bool keep_alive = parser.keep_alive();
   co_return Incoming{parser.take_request(), keep_alive, std::move(reservation)};
 }

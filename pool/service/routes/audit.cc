@@ -122,37 +122,31 @@ void note_reception(const Request& request, Events& unit, runtime::Timestamp now
   }
 }
 
+Response created(event::Call call, const std::vector<std::string>& ids, const recording::Recorded& recorded) {
+  if (call == event::Call::kBatch) return json(201, batch_json(ids, recorded.journalled));
+  if (recorded.journalled) return json(202, accepted_json(ids.front()));
+  return json(201, event::created_json(ids.front(), recorded.stored.front().event_timestamp));
+}
+
 struct AuditRoutes {
   AuditContext context;
 
   awaitable<Response> create(Request& request, event::Call call) const {
-    if (auto refusal = refuse_content(request)) co_return std::move(*refusal);
     const auto began = runtime::steady_now();
-    const auto now = context.now();
-    auto unit = co_await context.validation.read(call, std::move(request.body), now, context.event_times);
-    if (!unit) co_return invalid(unit.error(), request);
-    for (Event& event : *unit) {
-      context.on_received(now - event.event_timestamp);
-      event::keep_for_at_least(context.min_days, event);
-    }
-    const std::vector<std::string> given = given_ids(*unit);
-    if (auto refusal = identify(request, *unit, call)) co_return std::move(*refusal);
-    note_reception(request, *unit, now);
-    auto destination = co_await find_to_write(request);
-    if (!destination) co_return std::move(destination.error());
-    const std::vector<std::string> ids = ids_of(*unit);
-    auto recorded = co_await context.recording.record(*destination, std::move(*unit), context.deadline());
+    auto received = co_await receive(request, call);
+    if (!received) co_return std::move(received.error());
+    const std::vector<std::string> ids = ids_of(received->unit);
+    auto recorded = co_await context.recording.record(received->destination, std::move(received->unit),
+                                                      context.deadline());
     if (!recorded && recorded.error().kind == StoreError::Kind::kConflict) {
-      co_return conflict(request, recorded.error(), given.at(recorded.error().index), call);
+      co_return conflict(request, recorded.error(), received->given.at(recorded.error().index), call);
     }
     if (!recorded) {
-      Response response = co_await failure(recorded.error(), *destination, request);
+      Response response = co_await failure(recorded.error(), received->destination, request);
       co_return response;
     }
     context.on_acknowledged(runtime::steady_now() - began);
-    if (call == event::Call::kBatch) co_return json(201, batch_json(ids, recorded->journalled));
-    if (recorded->journalled) co_return json(202, accepted_json(ids.front()));
-    co_return json(201, event::created_json(ids.front(), recorded->stored.front().event_timestamp));
+    co_return created(call, ids, *recorded);
   }
 
   awaitable<Response> list(Request& request) const {
@@ -212,14 +206,35 @@ struct AuditRoutes {
     co_return std::move(*destination);
   }
 
-  awaitable<tl::expected<recording::Destination, Response>> find_to_write(const Request& request) const {
-    if (auto refusal = refuse(request, request.access.write, "write")) {
-      co_return tl::unexpected(std::move(*refusal));
+  // A call that is to be recorded.
+  struct Received {
+    Events unit{};
+    std::vector<std::string> given{};  // ids
+    recording::Destination destination{};
+  };
+
+  // A call, else the answer to what is none. Nothing of this is held while the events are being stored.
+  awaitable<tl::expected<Received, Response>> receive(Request& request, event::Call call) const {
+    if (auto refusal = refuse_content(request)) co_return tl::unexpected(std::move(*refusal));
+    const auto now = context.now();
+    auto unit = co_await context.validation.read(call, std::move(request.body), now, context.event_times);
+    if (!unit) co_return tl::unexpected(invalid(unit.error(), request));
+    for (Event& event : *unit) {
+      context.on_received(now - event.event_timestamp);
+      event::keep_for_at_least(context.min_days, event);
     }
+    Received received;
+    received.given = given_ids(*unit);
+    if (auto refusal = identify(request, *unit, call)) co_return tl::unexpected(std::move(*refusal));
+    note_reception(request, *unit, now);
+    if (auto refusal = refuse(request, request.access.write, "write"))
+      co_return tl::unexpected(std::move(*refusal));
     auto destination =
         co_await context.destinations.find_for_write(workspace_of(request), context.deadline());
     if (!destination) co_return tl::unexpected(failed(destination.error(), request));
-    co_return std::move(*destination);
+    received.unit = std::move(*unit);
+    received.destination = std::move(*destination);
+    co_return std::move(received);
   }
 
   // Gives every event an id: its own, one made of its own text or from the Idempotency-Key, or a new one.
