@@ -316,6 +316,25 @@ TEST_F(HiddenBatchTest, IsNoticedWhenLessOfItIsKept) {
   EXPECT_THAT(audited(), ElementsAre(Kind::kAlteredBatch));
 }
 
+// Some of which are read for all batches, and the others for one.
+TEST_F(HiddenBatchTest, IsNoticedAmongManySeals) {
+  constexpr std::int64_t kSeals = 40;
+  audit_ = {};
+  for (std::int64_t i = 0; i < kSeals; ++i) {
+    commit(100 + i, static_cast<std::uint64_t>(100 + i));
+    seal();
+    audit_.acknowledged({.batch = 100 + i, .events = i == 3 || i == 39 ? 2 : 1}, clock_.now());
+  }
+  std::vector<std::int64_t> altered;
+  for (const Alarm& alarm :
+       must(postgres::testing::run(context_, audit_self(audit_, *session_, clock_.now(), deadline())))) {
+    EXPECT_EQ(alarm.kind, Kind::kAlteredBatch);
+    altered.push_back(alarm.batch.value_or(0));
+  }
+  EXPECT_THAT(altered, ElementsAre(103, 139));
+  EXPECT_EQ(audit_.waiting(), 0U);
+}
+
 TEST_F(HiddenBatchTest, IsWaitedForBesideALongTransaction) {
   const auto foreign = open();
   execute(*foreign, "BEGIN; SELECT pg_current_xact_id()");

@@ -10,20 +10,30 @@ namespace {
 
 using boost::asio::awaitable;
 
-// A batch's seal is found as for a proof (pool/evidence/proving).
+// Nearly all are named by the first seals that end after the oldest of them, which are read once for all. For
+// one that is not, its seal is found as for a proof (pool/evidence/proving), whose arrays are read and
+// searched for it alone.
 const std::string kLook = R"sql(
-SELECT id, sealed, batch.batch IS NOT NULL,
+WITH wanted AS MATERIALIZED (SELECT id FROM unnest($1::bigint[]) AS wanted (id)),
+named AS MATERIALIZED (
+  SELECT DISTINCT ON (id) id, sealed
+  FROM (SELECT hi, batches, counts FROM audit_seals
+        WHERE hi >= (SELECT min(id) FROM wanted) AND lo <= (SELECT max(id) FROM wanted)
+        ORDER BY hi LIMIT 16) AS near, unnest(batches, counts) AS named (id, sealed)
+  WHERE id IN (SELECT id FROM wanted)
+  ORDER BY id, hi)
+SELECT id, CASE WHEN named.id IS NULL THEN seal.sealed ELSE named.sealed END, batch.batch IS NOT NULL,
   batch.batch IS NOT NULL AND batch.tx < pg_snapshot_xmax(pg_current_snapshot())
     AND batch.incarnation <= ()sql" +
                           std::string(kNewIncarnation) + R"sql()::smallint AND (state.one IS NULL OR
       (batch.incarnation, batch.tx, batch.batch) > (state.incarnation, state.last_tx, state.last_batch)),
   batch.kept
-FROM unnest($1::bigint[]) AS wanted (id)
+FROM wanted LEFT JOIN named USING (id)
 LEFT JOIN audit_log AS state ON true
 LEFT JOIN audit_batches AS batch ON batch.batch = id
 LEFT JOIN LATERAL (
   SELECT counts[array_position(batches, id)] AS sealed
-  FROM (SELECT * FROM audit_seals WHERE hi >= id ORDER BY hi LIMIT 4000) AS near
+  FROM (SELECT * FROM audit_seals WHERE named.id IS NULL AND hi >= id ORDER BY hi LIMIT 4000) AS near
   WHERE lo <= id AND id = ANY (batches) LIMIT 1) AS seal ON true)sql";
 
 }  // namespace
