@@ -1,6 +1,6 @@
 // Signs requests to the administration ports of pods: PASETO v4.public tokens (PASETO specification, version
-// 4; RFC 8032) that are for one request to one pod. pool/auth/operator_requests.h, which checks them, names
-// the claims. Pure but for the key; thread-safe.
+// 4; RFC 8032) that are for one request to one pod. pool/auth/paseto/operator_requests.h, which checks them,
+// names the claims. Pure but for the key; thread-safe.
 #pragma once
 
 #include <chrono>

@@ -42,7 +42,7 @@ TEST(Signer, WantsASeedOfThirtyTwoBytes) {
   }
 }
 
-// A pod is given the same one, by pool/auth/operator_requests_test.cc.
+// A pod is given the same one, by pool/auth/paseto/operator_requests_test.cc.
 constexpr const char* kToken =
     "v4.public.eyJhdWQiOiJ1aWQtMSIsImJvZHkiOiJmMTJlMjRkY2U1ZGNjZjlhYzk2ZDEzNzc2MTY0ZmMxZW"
     "FiODU4NTJmNjJmMjIwY2I0NzBhZTA3ODJkZTU1ODhkIiwiZXhwIjoiMjAyNi0wMy0wNFQwNTowNjozNy4xMj"

@@ -4,7 +4,7 @@
 #include <memory>
 #include <utility>
 
-#include "pool/auth/scopes.h"
+#include "pool/auth/tokens/scopes.h"
 #include "pool/common/runtime/clock.h"
 
 namespace storagepool::auth {

@@ -18,10 +18,10 @@
 
 #include <tl/expected.hpp>
 
-#include "pool/auth/bearer.h"
-#include "pool/auth/paseto_verifier.h"
-#include "pool/auth/service_account.h"
-#include "pool/auth/token_file.h"
+#include "pool/auth/paseto/paseto_verifier.h"
+#include "pool/auth/service_accounts/service_account.h"
+#include "pool/auth/tokens/bearer.h"
+#include "pool/auth/tokens/token_file.h"
 #include "pool/common/http/access.h"
 #include "pool/common/http/server.h"
 

@@ -14,7 +14,7 @@
 #include <boost/asio/awaitable.hpp>
 
 #include "pool/auth/auth.h"
-#include "pool/auth/operator_requests.h"
+#include "pool/auth/paseto/operator_requests.h"
 #include "pool/engine/engine.h"
 #include "pool/service/config/live_settings.h"
 #include "pool/service/config/options.h"

@@ -15,7 +15,7 @@
 #include <utility>
 #include <vector>
 
-#include "pool/auth/bearer.h"
+#include "pool/auth/tokens/bearer.h"
 #include "pool/common/http/router.h"
 #include "pool/common/runtime/metrics.h"
 #include "pool/common/runtime/timestamp.h"

@@ -24,7 +24,7 @@ def encoded(part: dict[str, Any]) -> str:
 
 
 def make_access(folder: Path) -> tuple[Path, Path]:
-    """The access file (pool/auth/access_file.h) and the file with the token, both in `folder`."""
+    """The access file (pool/auth/service_accounts/access_file.h) and the file with the token, both in `folder`."""
     key, claims_file, signature = folder / "issuer.key", folder / "claims", folder / "signature"
     run(["openssl", "genrsa", "-out", key, "2048"], timeout=OPENSSL_TIMEOUT)
     modulus = run(["openssl", "rsa", "-in", key, "-noout", "-modulus"], timeout=OPENSSL_TIMEOUT)

@@ -20,7 +20,7 @@ struct Access {
   bool figures = false;   // of the connection pool; only of requests to their paths (pool/auth/auth.h)
   bool known = false;     // told apart from others
   std::string subject;    // who sent it, as far as its token says; "" when it does not
-  // Where it may go: names of workspaces or globs (pool/auth/scopes.h). Without a value: everywhere.
+  // Where it may go: names of workspaces or globs (pool/auth/tokens/scopes.h). Without a value: everywhere.
   std::optional<std::vector<std::string>> workspaces;
 };
 

@@ -1,11 +1,11 @@
 // The administration port of a pod (8082), for the operator: pool/common/settings/admin_wire.h says what is
-// exchanged. Every request must be signed by the operator (pool/auth/operator_requests.h).
+// exchanged. Every request must be signed by the operator (pool/auth/paseto/operator_requests.h).
 #pragma once
 
 #include <functional>
 
-#include "pool/auth/bearer.h"
-#include "pool/auth/operator_requests.h"
+#include "pool/auth/paseto/operator_requests.h"
+#include "pool/auth/tokens/bearer.h"
 #include "pool/common/http/router.h"
 #include "pool/common/settings/admin_wire.h"
 #include "pool/engine/engine.h"

@@ -9,8 +9,8 @@
 #include <utility>
 #include <vector>
 
-#include "pool/auth/bearer.h"
-#include "pool/auth/scopes.h"
+#include "pool/auth/tokens/bearer.h"
+#include "pool/auth/tokens/scopes.h"
 #include "pool/common/encoding/encoding.h"
 #include "pool/common/http/problem.h"
 #include "pool/common/runtime/clock.h"

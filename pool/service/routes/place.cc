@@ -2,8 +2,8 @@
 
 #include <utility>
 
-#include "pool/auth/bearer.h"
-#include "pool/auth/scopes.h"
+#include "pool/auth/tokens/bearer.h"
+#include "pool/auth/tokens/scopes.h"
 #include "pool/service/routes/answers.h"
 #include "pool/workspaces/name.h"
 

@@ -6,8 +6,8 @@
 #include <string_view>
 #include <utility>
 
-#include "pool/auth/bearer.h"
-#include "pool/auth/scopes.h"
+#include "pool/auth/tokens/bearer.h"
+#include "pool/auth/tokens/scopes.h"
 #include "pool/event/text.h"
 #include "pool/service/routes/answers.h"
 #include "pool/workspaces/name.h"

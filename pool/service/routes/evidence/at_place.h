@@ -7,7 +7,7 @@
 #include <boost/asio/awaitable.hpp>
 #include <tl/expected.hpp>
 
-#include "pool/auth/bearer.h"
+#include "pool/auth/tokens/bearer.h"
 #include "pool/service/routes/answers.h"
 #include "pool/service/routes/evidence/evidence.h"
 #include "pool/service/routes/place.h"

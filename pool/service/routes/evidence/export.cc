@@ -13,7 +13,7 @@
 #include <boost/asio/use_awaitable.hpp>
 #include <nlohmann/json.hpp>
 
-#include "pool/auth/bearer.h"
+#include "pool/auth/tokens/bearer.h"
 #include "pool/common/encoding/encoding.h"
 #include "pool/common/http/problem.h"
 #include "pool/common/json/json.h"

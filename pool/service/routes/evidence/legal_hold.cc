@@ -7,7 +7,7 @@
 
 #include <nlohmann/json.hpp>
 
-#include "pool/auth/bearer.h"
+#include "pool/auth/tokens/bearer.h"
 #include "pool/common/http/problem.h"
 #include "pool/common/json/json.h"
 #include "pool/event/text.h"
