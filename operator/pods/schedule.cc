@@ -34,11 +34,14 @@ void trim(Answer& answer) {
   if (auto& facts = answer.facts) {
     cut(facts->target);
     cut(facts->detail);
+    cut(facts->log_key_refusal);
     if (auto& refused = facts->refused) cut(refused->detail);
     if (facts->facts) cut(facts->facts->system_identifier);
     if (auto& log = facts->log) {
       cut(log->alarm);
       cut(log->detail);
+      if (log->vkeys.size() > settings::LogFacts::kMostVkeys) log->vkeys.clear();
+      for (std::string& vkey : log->vkeys) cut(vkey);
     }
     if (auto& trial = facts->trial) {
       cut(trial->target);

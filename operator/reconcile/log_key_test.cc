@@ -2,6 +2,7 @@
 #include <gmock/gmock.h>
 #include <gtest/gtest.h>
 
+#include "operator/reconcile/status/conditions.h"
 #include "operator/reconcile/testing/reconcile_fixture.h"
 #include "pool/common/tlog/note_key.h"
 
@@ -9,6 +10,7 @@ namespace storagepool::reconcile {
 namespace {
 
 using ::testing::Contains;
+using ::testing::HasSubstr;
 using ::testing::IsEmpty;
 using ::testing::Not;
 
@@ -16,6 +18,21 @@ constexpr const char* kMake = "create Secret/audit-log-key";
 
 class LogKey : public Reconcile {
  protected:
+  void pods_say(const std::vector<std::string>& vkeys, const std::string& refusal = "") {
+    for (auto& [address, pod] : cluster_.pods) say(pod, vkeys, refusal);
+    ASSERT_TRUE(look());
+  }
+  static void say(FakePod& pod, const std::vector<std::string>& vkeys, const std::string& refusal) {
+    pod.facts.log.reset();
+    if (!vkeys.empty()) pod.facts.log = settings::LogFacts{.size = 1, .vkeys = vkeys};
+    pod.facts.log_key_refusal = refusal;
+  }
+  std::vector<std::string> changes() const {
+    std::vector<std::string> notes;
+    for (const kube::Event& event : cluster_.events)
+      if (event.reason == "LogKeyChanged") notes.push_back(event.note);
+    return notes;
+  }
   static std::size_t place(const std::vector<std::string>& writes, const std::string& write) {
     return static_cast<std::size_t>(std::ranges::find(writes, write) - writes.begin());
   }
@@ -44,6 +61,73 @@ TEST_F(LogKey, IsNotMadeWhereThereWillBeNoPods) {
   settle();
   EXPECT_EQ(condition(kStalled), "True NameTaken");
   EXPECT_FALSE(cluster_.has("Secret", "audit-log-key"));
+}
+
+TEST_F(LogKey, ThatTheUserHasIsNotMade) {
+  change_spec("/spec/log/keySecretRef/name", "vaulted");
+  settle();
+  EXPECT_FALSE(cluster_.has("Secret", "audit-log-key"));
+  EXPECT_EQ(condition(kReady), "True Ready");
+  Json object = pool();
+  object["spec"].erase("log");
+  cluster_.put(object);
+  settle();
+  EXPECT_TRUE(cluster_.has("Secret", "audit-log-key")) << "once it is to be the operator's";
+  change_spec("/spec/log/keySecretRef/name", "vaulted");
+  settle();
+  EXPECT_TRUE(cluster_.has("Secret", "audit-log-key")) << "what proves events is left where it is";
+}
+
+TEST_F(LogKey, ThatPodsDoNotHaveIsSaidByFieldAndSecret) {
+  change_spec("/spec/log/keySecretRef/name", "vaulted");
+  settle();
+  pods_say({}, "cannot read the file");
+  EXPECT_EQ(condition(kLogKeyUnusable), "True NoLogKey");
+  EXPECT_THAT(message(kLogKeyUnusable),
+              HasSubstr("audit-0 has no usable key from the Secret team/vaulted of spec.log.keySecretRef"));
+  EXPECT_EQ(condition(kReady), "True Ready") << "events are stored";
+  cluster_.writes.clear();
+  pods_say({}, "cannot read the file");
+  EXPECT_THAT(cluster_.writes, IsEmpty());
+  pods_say({"first"}, "it is empty");
+  EXPECT_EQ(condition(kLogKeyUnusable), "True LogKeyRefused");
+  pods_say({"first"});
+  EXPECT_EQ(condition(kLogKeyUnusable), "False LogKeyInForce");
+  for (const char* reason : {"NoLogKey", "LogKeyRefused", "LogKeyInForce"})
+    EXPECT_THAT(events(), Contains(reason).Times(1));
+}
+
+TEST_F(LogKey, OfTheOperatorsThatIsGoneIsSaidByItsName) {
+  settle();
+  EXPECT_EQ(condition_of(kLogKeyUnusable).type, "");
+  pods_say({}, "cannot read the file");
+  EXPECT_THAT(message(kLogKeyUnusable),
+              ::testing::AllOf(HasSubstr("the Secret team/audit-log-key"), Not(HasSubstr("keySecretRef"))));
+}
+
+TEST_F(LogKey, ThatChangesIsToldOnceWithTheOldOne) {
+  settle();
+  pods_say({"first"});
+  EXPECT_EQ(status()["log"]["vkeys"], Json::array({"first"}));
+  EXPECT_THAT(changes(), IsEmpty()) << "it is seen for the first time";
+  // Pods take it up one after the other.
+  say(cluster_.pods.begin()->second, {"first", "second"}, "");
+  ASSERT_TRUE(look());
+  EXPECT_THAT(changes(), IsEmpty());
+  pods_say({"first", "second"});
+  EXPECT_THAT(changes(),
+              ::testing::ElementsAre(
+                  "the log of events is verified with first, second, and was with first: tell auditors"));
+  pods_say({"second", "first"});
+  EXPECT_EQ(status()["log"]["vkeys"], Json::array({"second", "first"}));
+  EXPECT_EQ(changes().size(), 1U) << "which one makes entries is nothing to auditors";
+  pods_say({}, "cannot read the file");
+  restart_operator();
+  pods_say({"second", "first"});
+  EXPECT_EQ(changes().size(), 1U);
+  pods_say({"third"});
+  ASSERT_EQ(changes().size(), 2U);
+  EXPECT_THAT(changes()[1], HasSubstr("with third, and was with second, first"));
 }
 
 TEST_F(LogKey, IsAnotherForEachStoragePool) {

@@ -274,6 +274,7 @@ bool Look::awaits_first_answers() const {
 
 Look::Failure Look::write_status() {
   StatusInput input;
+  input.name_space = identity_.name_space;
   input.name = identity_.name;
   input.generation = kube::generation(*object_);
   input.now = now_.wall;

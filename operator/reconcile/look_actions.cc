@@ -151,12 +151,13 @@ void Look::report_kept_volumes() {
                            "; a StoragePool with this name stores them"});
 }
 
-// Before there is a pod that mounts it. One that is there already is left as it is, whoever made it. Whoever
-// takes the annotation away has one made again where there is none.
+// Before there is a pod that mounts it, unless the user has one. One that is there already is left as it is,
+// whoever made it. Whoever takes the annotation away has one made again where there is none.
 Look::Failure Look::make_log_key() {
   const auto& workload = memory_.workload.view();
   if (workload && workload->has_log_key) memory_.log_key_made = false;
   if (memory_.log_key_made || (workload && workload->has_log_key)) return std::nullopt;
+  if (!spec_.log_key_secret.empty()) return std::nullopt;
   const auto made =
       cluster_.create_secret(render::log_key(identity_, new_log_key(render::log_origin(identity_))));
   if (!made && !made.error().is_already_exists())

@@ -198,6 +198,13 @@ TEST(Render, TheKeyOfTheLogIsASecretOfItsOwnThatPodsMount) {
                        {{"name", "log-key"}, {"mountPath", "/etc/storagepool/log"}, {"readOnly", true}}));
 }
 
+TEST(Render, TheKeyOfTheLogMayBeASecretOfTheUsers) {
+  const Json set = pods({{"log", {{"keySecretRef", {{"name", "vaulted"}}}}}});
+  EXPECT_EQ(volumes_of(set)[2]["secret"]["secretName"], "vaulted");
+  EXPECT_EQ(volumes_of(set)[2]["secret"]["optional"], true) << "without it events are stored all the same";
+  EXPECT_FALSE(set["metadata"]["annotations"].contains(kLogKeyAnnotation)) << "none was made";
+}
+
 TEST(Render, RateLimitIsOffUnlessAskedFor) {
   const auto arguments = [](const Json& overrides) { return container_of(pods(overrides))["args"].dump(); };
   EXPECT_THAT(arguments({{"rateLimit", {{"requestsPerSecond", 50}, {"burst", 7}}}}),

@@ -82,7 +82,8 @@ Json claim_template(const Identity& pool, const Spec& spec) {
 Json volumes(const Identity& pool, const Spec& spec, bool claims) {
   Json list = Json::array({{{"name", "config"}, {"configMap", {{"name", config_map_name(pool.name)}}}},
                            secret_volume("credentials", spec.credentials_secret),
-                           secret_volume("log-key", log_key_name(pool.name))});
+                           secret_volume("log-key", spec.log_key_secret.empty() ? log_key_name(pool.name)
+                                                                                : spec.log_key_secret)});
   if (!claims) list.push_back({{"name", kStateVolume}, {"emptyDir", state_directory(spec)}});
   if (!spec.ca_secret.empty()) list.push_back(ca_volume("ca", spec.ca_secret));
   if (!spec.tls_secret.empty()) list.push_back(secret_volume("tls", spec.tls_secret));
@@ -234,9 +235,8 @@ Json stateful_set(const Identity& pool, const Spec& spec, const StatefulSetInput
   Json pod{{"metadata", pod_metadata(pool, spec)}, {"spec", pod_spec(pool, spec, input)}};
   const std::string hash = encoding::sha256_hex(pod.dump()).substr(0, 16);
   Json& annotations = object["metadata"]["annotations"];
-  annotations = {{kLogKeyAnnotation, "made"},
-                 {kPeakPodsAnnotation, std::to_string(input.peak_pods)},
-                 {kTemplateAnnotation, hash}};
+  annotations = {{kPeakPodsAnnotation, std::to_string(input.peak_pods)}, {kTemplateAnnotation, hash}};
+  if (spec.log_key_secret.empty()) annotations[std::string(kLogKeyAnnotation)] = "made";
   if (!input.emptied.empty()) annotations[std::string(kEmptiedAnnotation)] = format_ordinals(input.emptied);
   const std::int64_t held = hash == input.live_template ? input.partition : kNoRollout;
   const std::int64_t partition = input.volumes ? 0 : held;

@@ -202,6 +202,13 @@ void read_indexes(Fields& fields, Spec& spec) {
   }
 }
 
+void read_log(const Json& object, Spec& spec, FieldProblems& problems) {
+  Fields fields(object, "spec.log", problems);
+  if (!fields.has("keySecretRef")) return;
+  spec.log_key_secret = Fields(fields.at("keySecretRef"), "spec.log.keySecretRef", problems)
+                            .text("name", accepts_secret, kSecretNameAllowed);
+}
+
 void read_tls(const Json& object, Spec& spec, FieldProblems& problems) {
   Fields fields(object, "spec.tls", problems);
   const auto secret = [&](const char* key) {
@@ -248,6 +255,7 @@ tl::expected<Spec, FieldProblems> parse_spec(const Json& object) {
   read_rate_limit(fields.at("rateLimit"), spec, problems);
   read_http(fields.at("http"), spec, problems);
   read_retention(fields.at("retention"), spec, problems);
+  read_log(fields.at("log"), spec, problems);
   read_indexes(fields, spec);
   spec.drain_delay = fields.duration("drainDelay", spec.drain_delay, {}, settings::kMaxDrainDelay);
   if (fields.has("image")) spec.image = fields.text("image", accepts_image, "the name of an image");

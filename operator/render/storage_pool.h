@@ -55,6 +55,7 @@ struct Spec {
   std::vector<std::string> trusted_proxies;  // networks
   settings::EventIndexes indexes;            // of events, beside those that are always there
   settings::MinDays min_days;                // that events are kept for, by category
+  std::string log_key_secret;                // with the key of the log; empty: the operator makes one
   std::chrono::milliseconds drain_delay = settings::kDefaultDrainDelay;
   std::string auth_mode = "ServiceAccount";       // or None, Token, Paseto
   std::string auth_secret;                        // with the tokens or public keys, of Token and Paseto

@@ -102,6 +102,7 @@ TEST(ParseSpec, ReadsWhatTheServiceIsTold) {
   object["spec"]["journal"] = {{"size", "1.5Gi"}, {"storageClassName", "fast"}};
   object["spec"]["tls"] = {{"secretRef", {{"name", "certificate"}}},
                            {"clientCASecretRef", {{"name", "clients"}}}};
+  object["spec"]["log"]["keySecretRef"]["name"] = "vaulted";
   object["spec"]["http"]["accessLog"] = "errors";
   object["spec"]["http"]["keepAliveTimeout"] = "620s";
   object["spec"]["http"]["trustedProxies"] = {"10.0.0.0/8", "2001:db8::/32"};
@@ -115,6 +116,7 @@ TEST(ParseSpec, ReadsWhatTheServiceIsTold) {
   ASSERT_TRUE(spec);
   EXPECT_EQ(spec->min_days, (settings::MinDays{{"gateway", 1}, {"security", 2555}}));
   EXPECT_EQ(spec->journal_bytes, 3 << 29);
+  EXPECT_EQ(spec->log_key_secret, "vaulted");
   EXPECT_EQ(spec->storage_class, "fast");
   EXPECT_EQ(spec->access_log, "errors");
   EXPECT_EQ(spec->indexes, (settings::EventIndexes{"Actor", "Resource"}));
@@ -192,6 +194,9 @@ TEST(ParseSpec, RefusesWhatTheServiceWouldRefuse) {
             "spec.retention.minDays is []; allowed: a list of 1 to 64 entries");
   EXPECT_EQ(with("tls", R"({"clientCASecretRef": {"name": "clients"}})"),
             "spec.tls.secretRef is missing; allowed: the name of a Secret, with clientCASecretRef");
+  EXPECT_THAT(with("log", R"({"keySecretRef": {"name": "../x"}})"),
+              HasSubstr("spec.log.keySecretRef.name is ../x"));
+  EXPECT_THAT(with("log", R"({"keySecretRef": {}})"), HasSubstr("spec.log.keySecretRef.name is missing"));
   EXPECT_THAT(with("tls", R"({"secretRef": {"name": "../x"}})"),
               HasSubstr("spec.tls.secretRef.name is ../x"));
   EXPECT_EQ(with("auth", R"({"mode": "Token"})"),

@@ -249,7 +249,7 @@ settings::FactsReport App::facts() const {
   report.elsewhere = engine_.retired_connections();
   report.trial = changeover_.report(runtime::steady_now());
   report.mounted = background_.mounted_generation();
-  report.log = log_.facts();
+  log_.tell(report);
   return report;
 }
 

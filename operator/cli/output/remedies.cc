@@ -69,6 +69,9 @@ constexpr auto kRemedies = std::to_array<Remedy>({
     {"`LogTampered=True`", "`LogRolledBack`, `LogInconsistent`, `ForgedState`, others of the log",
      "the log that proves events is not as it was shown: see [the "
      "alarm](docs/runbooks.md#storagepoollogtampered)"},
+    {"`LogKeyUnusable=True`", "`NoLogKey`, `LogKeyRefused`",
+     "pods lack a key of the log: mend the Secret that the message names, which is taken up live; events are "
+     "stored, and [proven](docs/runbooks.md#storagepoollogkeymissing) only from then on"},
     {"`AwaitingTurn=True`", "`OthersFirst`, `RolloutStopped`",
      "after an upgrade of the operator: its pods stay as they are until the StoragePool that the message "
      "names is Ready again ([upgrade](docs/operations.md#upgrade))"},

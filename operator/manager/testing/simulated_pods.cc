@@ -113,6 +113,11 @@ void AdminPorts::add(const std::string& address, settings::FactsReport facts) {
   pod.report.journal.emplace().takes_events = true;
 }
 
+void AdminPorts::change(const std::string& address, settings::FactsReport facts) {
+  const std::lock_guard lock(mutex_);
+  pods_.at(address).facts = std::move(facts);
+}
+
 settings::SettingsReport AdminPorts::report(const std::string& address) const {
   const std::lock_guard lock(mutex_);
   return pods_.at(address).report;

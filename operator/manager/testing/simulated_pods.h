@@ -52,6 +52,8 @@ class AdminPorts {
   static std::string address(Conduct conduct, int number);
   // What the pod at `address` says of PostgreSQL from its first answer on.
   void add(const std::string& address, settings::FactsReport facts);
+  // It says something else from now on.
+  void change(const std::string& address, settings::FactsReport facts);
   settings::SettingsReport report(const std::string& address) const;
   std::int64_t requests() const { return requests_; }  // answered
 

@@ -4,6 +4,7 @@
 #include <chrono>
 
 #include "operator/reconcile/status/conditions.h"
+#include "operator/reconcile/view/log_keys.h"
 #include "operator/render/render.h"
 
 namespace storagepool::reconcile {
@@ -93,6 +94,18 @@ bool is_bad(const Condition* condition) {
   return condition->type != kReady && condition->type != kReconciling && condition->status == Truth::kTrue;
 }
 
+// Which key is the first says only what makes new entries.
+bool is_rekeyed(const Status& before, const Status& after) {
+  return !before.vkeys.empty() && !std::is_permutation(before.vkeys.begin(), before.vkeys.end(),
+                                                       after.vkeys.begin(), after.vkeys.end());
+}
+
+std::string joined_keys(const std::vector<std::string>& vkeys) {
+  std::string text;
+  for (const std::string& vkey : vkeys) text += (text.empty() ? "" : ", ") + vkey;
+  return text;
+}
+
 }  // namespace
 
 const settings::PostgresTarget& led_to(const Seen& seen) {
@@ -102,6 +115,8 @@ const settings::PostgresTarget& led_to(const Seen& seen) {
 Status build_status(const StatusInput& input) {
   Status status;
   status.observed_generation = input.generation;
+  status.vkeys = input.seen ? verifier_keys(input.seen->pods) : std::vector<std::string>();
+  if (status.vkeys.empty()) status.vkeys = input.previous.vkeys;
   status.selector = render::pod_selector(input.name);
   if (const auto& seen = input.seen) {
     status.pods = pods_status(*seen);
@@ -128,8 +143,9 @@ std::vector<kube::Event> transition_events(const Status& before, const Status& a
                       .action = "Reconcile",
                       .note = condition.message});
   };
-  for (const char* type : {kStalled, kPostgresReachable, kBudgetExceeded, kRolloutBlocked, kJournalNotDurable,
-                           kPodsFailing, kAuthenticationOff, kReserveTooSmall, kAwaitingTurn, kLogTampered}) {
+  for (const char* type :
+       {kStalled, kPostgresReachable, kBudgetExceeded, kRolloutBlocked, kJournalNotDurable, kPodsFailing,
+        kAuthenticationOff, kReserveTooSmall, kAwaitingTurn, kLogTampered, kLogKeyUnusable}) {
     const Condition* was = find_condition(before, type);
     const Condition* is = find_condition(after, type);
     if (is == nullptr) continue;
@@ -151,6 +167,14 @@ std::vector<kube::Event> transition_events(const Status& before, const Status& a
   if (!is_paused && has_condition(after, kReady, Truth::kTrue) &&
       !has_condition(before, kReady, Truth::kTrue)) {
     add(kube::EventType::kNormal, *find_condition(after, kReady));
+  }
+  if (is_rekeyed(before, after)) {
+    events.push_back({.regarding = {},
+                      .type = kube::EventType::kWarning,
+                      .reason = "LogKeyChanged",
+                      .action = "Reconcile",
+                      .note = "the log of events is verified with " + joined_keys(after.vkeys) +
+                              ", and was with " + joined_keys(before.vkeys) + ": tell auditors"});
   }
   const auto limit = [](const Status& status) { return status.pods ? status.pods->budget.per_pod : 0; };
   if (limit(after) != limit(before) && limit(after) > 0) {

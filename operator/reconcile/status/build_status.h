@@ -34,6 +34,7 @@ struct Seen {
 };
 
 struct StatusInput {
+  std::string name_space;
   std::string name;
   std::int64_t generation = 0;  // metadata.generation of the StoragePool
   runtime::Timestamp now;

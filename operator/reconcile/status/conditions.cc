@@ -4,6 +4,7 @@
 #include <chrono>
 #include <utility>
 
+#include "operator/reconcile/status/log_conditions.h"
 #include "operator/render/render.h"
 
 namespace storagepool::reconcile {
@@ -310,11 +311,6 @@ Condition awaiting_turn(const Seen& seen) {
   return condition(kAwaitingTurn, Truth::kFalse, "UpToDate", "the pods are as this operator makes them");
 }
 
-Condition log_tampered(const std::optional<Reason>& why) {
-  if (why) return condition(kLogTampered, Truth::kTrue, *why);
-  return condition(kLogTampered, Truth::kFalse, "AsWitnessed", "the log continues what was shown of it");
-}
-
 std::vector<Condition> unseen_conditions(const StatusInput& input) {
   if (const auto& failure = input.failure; failure && !input.stall) {
     return {condition(kReady, Truth::kFalse, *failure), condition(kReconciling, Truth::kTrue, *failure),
@@ -357,9 +353,7 @@ std::vector<Condition> seen_conditions(const StatusInput& input, const Seen& see
   if (seen.reserve_too_small || has_condition(input.previous, kReserveTooSmall, Truth::kTrue))
     conditions.push_back(reserve_too_small(seen));
   const bool awaited = has_condition(input.previous, kAwaitingTurn, Truth::kTrue);
-  const auto tampered = tampered_log(seen.pods);
-  if (tampered || has_condition(input.previous, kLogTampered, Truth::kTrue))
-    conditions.push_back(log_tampered(tampered));
+  add_log_conditions(input, seen, conditions);
   if (seen.awaits_turn || (awaited && !rests)) conditions.push_back(awaiting_turn(seen));
   return conditions;
 }

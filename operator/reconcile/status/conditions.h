@@ -22,6 +22,7 @@ inline constexpr const char* kAuthenticationOff = "AuthenticationOff";
 inline constexpr const char* kReserveTooSmall = "ReserveTooSmall";
 inline constexpr const char* kAwaitingTurn = "AwaitingTurn";
 inline constexpr const char* kLogTampered = "LogTampered";
+inline constexpr const char* kLogKeyUnusable = "LogKeyUnusable";
 
 // Quotas are counted anew some seconds after a pod has gone, and a registry may be away for a moment: so long
 // what time does not mend keeps pods from starting before it is Stalled.
@@ -36,7 +37,7 @@ inline constexpr const char* kRolloutStopped = "RolloutStopped";
 // A reason of the first and of PostgresReachable.
 inline constexpr const char* kAdminPortUnreachable = "AdminPortUnreachable";
 
-// All but the last three, in that order, and each of those where it is, or was, True; or the first three
+// All but the last four, in that order, and each of those where it is, or was, True; or the first three
 // where nothing was seen. The time of the last transition is kept from `input.previous` where the status has
 // not changed.
 std::vector<Condition> build_conditions(const StatusInput& input);

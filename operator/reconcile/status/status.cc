@@ -115,6 +115,10 @@ std::vector<T> parse_list(const Json& list, std::optional<T> (*parse)(const Json
   return items;
 }
 
+std::optional<std::string> parse_text(const Json& json) {
+  return json.is_string() ? std::optional(json.get<std::string>()) : std::nullopt;
+}
+
 template <typename T>
 Json list_to_json(const std::vector<T>& items) {
   Json list = Json::array();
@@ -197,6 +201,7 @@ Status parse_status(const Json& json) {
           .selector = text_at(json, "/selector"),
           .pods = parse_pods(json),
           .server_facts = parse_facts(member(json, "serverFacts")),
+          .vkeys = parse_list<std::string>(member(member(json, "log"), "vkeys"), parse_text),
           .conditions = parse_list<Condition>(member(json, "conditions"), parse_condition)};
 }
 
@@ -213,6 +218,7 @@ Json to_json(const Status& status) {
     json["connectionBudget"] = to_json(pods->budget);
   }
   if (const auto& facts = status.server_facts) json["serverFacts"] = to_json(*facts);
+  if (!status.vkeys.empty()) json["log"] = {{"vkeys", status.vkeys}};
   return json;
 }
 

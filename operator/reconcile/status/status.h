@@ -93,6 +93,7 @@ struct Status {
   std::string selector;
   std::optional<PodsStatus> pods;
   std::optional<FactsStatus> server_facts;
+  std::vector<std::string> vkeys;  // that the log of events is verified with, that of new entries first
   std::vector<Condition> conditions;
   friend bool operator==(const Status&, const Status&) = default;
 };

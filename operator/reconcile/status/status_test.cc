@@ -21,6 +21,7 @@ constexpr const char* kWhole = R"({
         "superuserReservedConnections": 3, "reservedConnections": 0, "databaseLimit": 35,
         "startedAt": "2026-01-30T12:00:00.5Z",
         "observedAt": "2026-01-31T12:00:00Z"},
+    "log": {"vkeys": ["second", "first"]},
     "conditions": [{"type": "Ready", "status": "False", "reason": "Progressing", "message": "m",
                     "observedGeneration": 7, "lastTransitionTime": "2026-01-31T12:00:01Z"}]})";
 
@@ -61,6 +62,7 @@ TEST(Status, IsReadWhole) {
   EXPECT_EQ(server.role_limit, 30);
   EXPECT_EQ(server.share, 18);
   EXPECT_FALSE(server.database_limit);
+  EXPECT_THAT(status.vkeys, ElementsAre("second", "first"));
   ASSERT_EQ(status.conditions.size(), 1U);
   EXPECT_TRUE(has_condition(status, "Ready", Truth::kFalse));
   EXPECT_EQ(status.conditions[0].last_transition, runtime::parse_timestamp("2026-01-31T12:00:01Z"));

@@ -151,7 +151,8 @@ LogFacts read_log(Reader& reader) {
           .floor = reader.integer_or_zero("floor"),
           .alarm = reader.text_or_empty("alarm"),
           .detail = reader.text_or_empty("detail"),
-          .epoch = reader.optional_integer("epoch", 1).value_or(1)};
+          .epoch = reader.optional_integer("epoch", 1).value_or(1),
+          .vkeys = reader.texts_or_none("vkeys")};
 }
 
 }  // namespace
@@ -225,11 +226,9 @@ std::string to_json(const FactsReport& report) {
   if (report.mounted > 0) json["mounted"] = report.mounted;
   if (report.sessions_by_pod) json["sessionsByPod"] = *report.sessions_by_pod;
   if (const auto& log = report.log)
-    json["log"] = {{"size", log->size},
-                   {"floor", log->floor},
-                   {"alarm", log->alarm},
-                   {"detail", log->detail},
-                   {"epoch", log->epoch}};
+    json["log"] = {{"size", log->size},     {"floor", log->floor}, {"alarm", log->alarm},
+                   {"detail", log->detail}, {"epoch", log->epoch}, {"vkeys", log->vkeys}};
+  if (!report.log_key_refusal.empty()) json["logKeyRefusal"] = report.log_key_refusal;
   return dump(json);
 }
 
@@ -320,6 +319,7 @@ tl::expected<FactsReport, Problems> parse_facts_report(std::string_view text) {
   report.sessions_by_pod = reader.object_or_none("sessionsByPod", read_counts);
   if (auto& pods = report.sessions_by_pod; pods && pods->size() > FactsReport::kMostPodsTold) pods.reset();
   report.log = reader.object_or_none("log", read_log);
+  report.log_key_refusal = reader.text_or_empty("logKeyRefusal");
   if (auto problems = reader.take(); !problems.empty()) return tl::unexpected(std::move(problems));
   return report;
 }

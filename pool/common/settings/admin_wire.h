@@ -135,12 +135,14 @@ struct TrialReport {
 
 // The log of the system database, as the pod has last seen it.
 struct LogFacts {
+  static constexpr std::size_t kMostVkeys = 8;
   std::int64_t size = 0;   // entries
   std::int64_t floor = 0;  // the size of the floor that it was told, of the same epoch
   // Why it is not sealed and not shown: "LogRolledBack" (pool/evidence/sealing/sealing.h); empty: it is.
   std::string alarm{};
   std::string detail{};
   std::int64_t epoch = 1;
+  std::vector<std::string> vkeys{};  // that it is verified with, that of new entries first
   friend bool operator==(const LogFacts&, const LogFacts&) = default;
 };
 
@@ -184,6 +186,7 @@ struct FactsReport {
   // Absent: not known, or too many. Of a name too long for PostgreSQL the end.
   std::optional<std::map<std::string, std::int64_t>> sessions_by_pod{};
   std::optional<LogFacts> log{};  // absent: it has no key, or the pod is too old to tell
+  std::string log_key_refusal{};  // why the key that is mounted is not in force; empty: it is, or as before
   friend bool operator==(const FactsReport&, const FactsReport&) = default;
 };
 

@@ -131,8 +131,14 @@ TEST(AdminWire, FactsReadBackTheSame) {
 TEST(AdminWire, WhatIsSaidOfTheLogReadsBackTheSame) {
   FactsReport facts;
   EXPECT_EQ(to_json(facts).find("\"log\""), std::string::npos);
-  facts.log =
-      LogFacts{.size = 12, .floor = 7, .alarm = "LogRolledBack", .detail = "it is smaller", .epoch = 2};
+  EXPECT_EQ(parse_facts_report(to_json(facts)).value(), facts);
+  facts.log = LogFacts{.size = 12,
+                       .floor = 7,
+                       .alarm = "LogRolledBack",
+                       .detail = "it is smaller",
+                       .epoch = 2,
+                       .vkeys = {"origin+01234567+AAAA"}};
+  facts.log_key_refusal = "it is empty";
   EXPECT_EQ(parse_facts_report(to_json(facts)).value(), facts);
   const LogFloor floor{.checkpoint = "origin\n7\nroot\n\n\u2014 origin AAAA\n", .grow = true};
   EXPECT_EQ(parse_log_floor(to_json(floor)).value(), floor);

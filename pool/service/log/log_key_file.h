@@ -14,6 +14,7 @@
 #include <utility>
 
 #include "pool/common/runtime/clock.h"
+#include "pool/common/settings/admin_wire.h"
 #include "pool/evidence/proving/log_key.h"
 
 namespace storagepool::service {
@@ -22,7 +23,7 @@ using evidence::LogKey;
 
 class LogKeyFile {
  public:
-  static constexpr std::size_t kMostKeys = 8;
+  static constexpr std::size_t kMostKeys = settings::LogFacts::kMostVkeys;
   // In which every pod has a changed file mounted, and has looked at it.
   static constexpr std::chrono::minutes kTakenUp{5};
 
@@ -33,6 +34,8 @@ class LogKeyFile {
   bool look();
   // Null: none has been in force yet.
   const std::shared_ptr<const LogKey>& key() const { return key_; }
+  // Why what is mounted is not in force; empty: it is.
+  const std::string& refusal() const { return refusal_; }
 
  private:
   tl::expected<LogKey, std::string> read();
@@ -42,7 +45,7 @@ class LogKeyFile {
   std::shared_ptr<const LogKey> key_;
   std::string first_;                 // what is verified with the first key of the file, as it was read last
   runtime::TimePoint first_since_{};  // when it came to be the first
-  std::string refusal_;               // why what is mounted is not in force; empty: it is
+  std::string refusal_;
 };
 
 }  // namespace storagepool::service

@@ -41,9 +41,11 @@ class LogKeyFileTest : public ::testing::Test {
 TEST_F(LogKeyFileTest, WhatIsMountedComesIntoForceOnce) {
   EXPECT_FALSE(file_.look());
   EXPECT_FALSE(file_.key());
+  EXPECT_NE(file_.refusal(), "");
   mount(key_of(kSeed).private_text() + "\n");
   EXPECT_TRUE(file_.look());
   EXPECT_FALSE(file_.look());
+  EXPECT_EQ(file_.refusal(), "");
   ASSERT_TRUE(file_.key());
   EXPECT_EQ(file_.key()->signer.public_text(), key_of(kSeed).public_text());
   EXPECT_EQ(file_.key()->keys.mac, evidence::make_keys(kSeed).mac);
@@ -103,6 +105,8 @@ TEST_F(LogKeyFileTest, WhatIsNotAKeyLeavesTheOldOneInForce) {
             tlog::NoteKey::of_seed(tlog::KeyKind::kLog, "another.example", kSeed)->private_text()}) {
     mount(bad);
     EXPECT_FALSE(file_.look()) << bad;
+    EXPECT_NE(file_.refusal(), "");
+    EXPECT_EQ(file_.refusal().find("PRIVATE+KEY+storage"), std::string::npos);
     EXPECT_EQ(file_.key()->signer.public_text(), key_of(kSeed).public_text());
   }
   std::filesystem::remove(path_);

@@ -253,17 +253,18 @@ std::optional<tlog::Note> LogUpkeep::witnessed() const {
   return note;
 }
 
-std::optional<settings::LogFacts> LogUpkeep::facts() const {
-  if (!log_) return std::nullopt;
-  settings::LogFacts facts;
+void LogUpkeep::tell(settings::FactsReport& report) const {
+  report.log_key_refusal = key_file_.refusal();
+  if (!log_) return;
+  settings::LogFacts& facts = report.log.emplace();
   facts.size = static_cast<std::int64_t>(figures_.size);
   facts.epoch = log_->sealer.epoch();
+  facts.vkeys = key_->vkeys();
   if (kept_ && kept_->epoch == facts.epoch) facts.floor = static_cast<std::int64_t>(kept_->checkpoint.size);
   if (refused_at_) {
     facts.alarm = evidence::name_of(refusal_.kind);
     facts.detail = refusal_.detail;
   }
-  return facts;
 }
 
 awaitable<tl::expected<settings::LogReport, std::string>> LogUpkeep::answer(settings::LogFloor floor) {

@@ -85,8 +85,8 @@ class LogUpkeep {
                                                                                           bool only_look);
   // Entries before it are pruned.
   std::uint64_t min_index() const { return log_ ? log_->sealer.min_index() : 0; }
-  // No value without a key.
-  std::optional<settings::LogFacts> facts() const;
+  // Puts what it knows of the log and of its key there.
+  void tell(settings::FactsReport& report) const;
   // The checkpoint that the operator keeps, signed and cosigned, once the log was seen to begin with it and
   // while it is told.
   std::optional<tlog::Note> witnessed() const;

@@ -106,11 +106,17 @@ TEST_F(DataStorageEvidenceTest, EntriesBeginWithTheKey) {
   EXPECT_THAT(pod_.log(), HasSubstr("the key of the log that is mounted is not used"));
   ASSERT_EQ(pod_.create(valid_event()).status, 201U);
   EXPECT_EQ(counts(), "0 1 0");
+  json facts = pod_.facts();
+  EXPECT_FALSE(facts.contains("log"));
+  EXPECT_THAT(facts.value("logKeyRefusal", ""), HasSubstr("keys/log"));
   pod_.write("keys/log", key);
   ASSERT_TRUE(
       eventually([&] { return pod_.log().find("events get entries in the log") != std::string::npos; }));
   ASSERT_EQ(pod_.create(valid_event()).status, 201U);
   EXPECT_EQ(counts(), "1 1 1");
+  facts = pod_.facts();
+  EXPECT_EQ(facts.at("log").at("vkeys"), json::array({tlog::NoteKey::read(key)->public_text()}));
+  EXPECT_FALSE(facts.contains("logKeyRefusal"));
   EXPECT_THAT(pod_.log(), Not(HasSubstr(key.substr(key.rfind('+')))));
 }
 
@@ -291,6 +297,7 @@ TEST_F(DataStorageEvidenceTest, AnotherKeyGoesOnWithTheLog) {
   const json now = vkeys();
   ASSERT_EQ(now.size(), 2U);
   EXPECT_EQ(now.at(1), before.at(0));
+  EXPECT_EQ(pod_.facts().at("log").at("vkeys"), now) << "as the operator is told";
   for (const std::string& id : ids) {
     const auto answer = pod_.api("GET", kEvents + "/" + id + "/proof");
     ASSERT_EQ(answer.status, 200U) << answer.body;
