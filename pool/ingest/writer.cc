@@ -326,7 +326,9 @@ void Writer::answer(const Unit& unit, const StoredIds& before, bool refused) {
     const auto found = before.find(event.event_id);
     if (found == before.end()) {
       ++created;
-      stored.push_back({.event_timestamp = event.event_timestamp, .created = true});
+      stored.push_back({.event_timestamp = event.event_timestamp,
+                        .created = true,
+                        .parent_event_date = event.parent_event_date});
       continue;
     }
     const Known known = found->second.value_or(Known{});

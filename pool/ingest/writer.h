@@ -36,6 +36,7 @@ struct Stored {
   runtime::Timestamp
       event_timestamp;   // of the event now stored under the id, which a repeated call finds as it was
   bool created = false;  // false: the id was stored before, nothing was added
+  std::optional<runtime::Date> parent_event_date = {};  // of what was added
 };
 
 using Answer = tl::expected<std::vector<Stored>, tables::StoreError>;

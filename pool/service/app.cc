@@ -181,6 +181,7 @@ void App::add_routes() {
                          .min_days = options_.min_days,
                          .now = [this] { return monitor_.now(); },
                          .deadline = deadline,
+                         .log_key = [this] { return log_.key(); },
                          .away = away,
                          .validation = validation_,
                          .on_received = [this](auto lag) { metrics_.received(lag); },

@@ -122,7 +122,9 @@ void note_reception(const Request& request, Events& unit, runtime::Timestamp now
   }
 }
 
-Response created(event::Call call, const std::vector<std::string>& ids, const recording::Recorded& recorded) {
+// What is acknowledged of the events with these ids.
+Response acknowledge(event::Call call, const std::vector<std::string>& ids,
+                     const recording::Recorded& recorded) {
   if (call == event::Call::kBatch) return json(201, batch_json(ids, recorded.journalled));
   if (recorded.journalled) return json(202, accepted_json(ids.front()));
   return json(201, event::created_json(ids.front(), recorded.stored.front().event_timestamp));
@@ -130,12 +132,14 @@ Response created(event::Call call, const std::vector<std::string>& ids, const re
 
 struct AuditRoutes {
   AuditContext context;
+  std::shared_ptr<Receipts> receipts = std::make_shared<Receipts>(context.log_key);
 
   awaitable<Response> create(Request& request, event::Call call) const {
     const auto began = runtime::steady_now();
     auto received = co_await receive(request, call);
     if (!received) co_return std::move(received.error());
     const std::vector<std::string> ids = ids_of(received->unit);
+    auto asked = receipts->asked(request, received->unit);
     auto recorded = co_await context.recording.record(received->destination, std::move(received->unit),
                                                       context.deadline());
     if (!recorded && recorded.error().kind == StoreError::Kind::kConflict) {
@@ -146,7 +150,13 @@ struct AuditRoutes {
       co_return response;
     }
     context.on_acknowledged(runtime::steady_now() - began);
-    co_return created(call, ids, *recorded);
+    Response response = acknowledge(call, ids, *recorded);
+    if (!asked) co_return response;
+    std::string place = workspace_of(request);
+    if (place.empty()) place = auth::kSystemPlace;
+    Response with_receipt = co_await receipts->add(std::move(*asked), std::move(*recorded), std::move(place),
+                                                   std::move(response));
+    co_return with_receipt;
   }
 
   awaitable<Response> list(Request& request) const {

@@ -13,6 +13,7 @@
 #include "pool/reading/reading.h"
 #include "pool/recording/destinations.h"
 #include "pool/recording/recording.h"
+#include "pool/service/routes/receipts.h"
 #include "pool/service/routes/validation.h"
 
 namespace storagepool::service {
@@ -25,6 +26,7 @@ struct AuditContext {
   settings::MinDays min_days;                           // that events are kept for, by category
   std::function<runtime::Timestamp()> now;              // that they are about
   std::function<reading::Reader::Deadline()> deadline;  // of a request that begins now
+  std::function<Receipts::Key()> log_key;               // null: there is none
   std::function<bool()> away;  // PostgreSQL is known not to answer: what needs it is not to wait
   Validation& validation;
   // How long before it was received an event has been, and how long an acknowledged call took.

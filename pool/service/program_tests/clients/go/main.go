@@ -94,9 +94,11 @@ func whileThere(ctx context.Context, client *audit.Client) {
 	created := want[*audit.Created]("createEvent", answer, err)
 	child := event()
 	child.ParentEventID = audit.NewOptNilUUID(created.EventID)
-	batch, err := client.CreateEvents(ctx, []audit.NewEvent{child, event()}, audit.CreateEventsParams{})
-	ids := want[*audit.BatchCreated]("createEvents", batch, err).EventIds
-	require("createEvents", len(ids) == 2, batch)
+	batch, err := client.CreateEvents(ctx, []audit.NewEvent{child, event()},
+		audit.CreateEventsParams{Prefer: audit.NewOptString("receipt")})
+	both := want[*audit.BatchCreated]("createEvents", batch, err)
+	ids := both.EventIds
+	require("createEvents", len(ids) == 2 && len(both.Receipt.Value.Entries) == 2, batch)
 	read, err := client.GetEvent(ctx, audit.GetEventParams{EventID: ids[0]})
 	found := want[*audit.Event]("getEvent", read, err)
 	date := created.EventTimestamp.UTC().Truncate(24 * time.Hour)
@@ -257,8 +259,9 @@ func ofLogInWorkspace(ctx context.Context, client *audit.Client, event uuid.UUID
 
 func whileAway(ctx context.Context, client *audit.Client) {
 	one := event()
-	answer, err := client.CreateEvent(ctx, &one, audit.CreateEventParams{})
-	want[*audit.Accepted]("createEvent", answer, err)
+	answer, err := client.CreateEvent(ctx, &one, audit.CreateEventParams{Prefer: audit.NewOptString("receipt")})
+	accepted := want[*audit.Accepted]("createEvent", answer, err)
+	require("createEvent", len(accepted.Receipt.Value.Entries) == 1, accepted)
 	batch, err := client.CreateEvents(ctx, []audit.NewEvent{event()}, audit.CreateEventsParams{})
 	made := want[*audit.BatchCreated]("createEvents", batch, err)
 	require("createEvents", strings.Contains(made.Message, "queued"), made)
