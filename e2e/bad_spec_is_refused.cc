@@ -118,6 +118,13 @@ const std::vector<BadSpec>& bad_specs() {
        {"network of spec.http.trustedProxies is fd00::/129", "allowed: an IPv4 or IPv6 network"}},
       {R"({"indexes": ["Actor", "All"]})", {"spec.indexes[1]", "All", "Actor", "Resource"}},
       {R"({"indexes": ["Actor", "Actor"]})", {"spec.indexes", "duplicate entries", "Actor"}},
+      {R"({"log": {"witnesses": []}})", {"spec.log.witnesses", "at least 1"}},
+      {R"({"log": {"witnesses": [{"url": "http://witness.example", "vkey":
+       "w+00000000+BAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAA"}]}})",
+       {"url of spec.log.witnesses is http://witness.example", "allowed: https://HOST"}},
+      {R"({"log": {"witnesses": [{"url": "https://witness.example", "vkey":
+       "w+00000000+AQAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAA"}]}})",
+       {"vkey of spec.log.witnesses is w+00000000+AQ", "allowed: the verifier key of a witness"}},
       {R"({"retention": {"minDays": [{"category": "security", "days": 0}]}})",
        {"spec.retention.minDays[0].days", "greater than or equal to 1"}},
       {R"({"retention": {"minDays": [{"category": "security", "days": 2556}]}})",

@@ -27,12 +27,21 @@ enum class Outcome {
   kUnreachable,   // refused, reset, or silent until the deadline
 };
 
+// How an outside witness stands to the log, as the operator knows it (operator/witness).
+struct WitnessWord {
+  std::string name;               // of its key
+  std::string state = "Waiting";  // or Cosigning, Failing, Inconsistent: it has cosigned another history
+  std::string failing = {};       // why it does not cosign; empty in the first two
+  friend bool operator==(const WitnessWord&, const WitnessWord&) = default;
+};
+
 struct Answer {
   Outcome outcome = Outcome::kNotAsked;
   std::optional<settings::SettingsReport> report = {};
   std::optional<settings::FactsReport> facts = {};
   runtime::TimePoint asked = {};  // when the exchange that brought it began
   std::string failure = {};       // why there is no report, one clause that begins with "it" or "its"
+  std::vector<WitnessWord> witnesses = {};
   friend bool operator==(const Answer&, const Answer&) = default;
 };
 

@@ -77,7 +77,10 @@ Answer essence(Answer answer) {
     }
     if (auto& refused = facts->refused) refused->count = refused->at = 0;
     if (facts->facts) facts->facts->forget_moment();
-    if (auto& log = facts->log) log->size = log->floor = 0;
+    if (auto& log = facts->log) {
+      log->size = log->floor = 0;
+      log->signatures.reset();
+    }
     if (auto& trial = facts->trial) {
       trial->facts_age_seconds = 0;
       if (trial->facts) trial->facts->forget_moment();

@@ -10,6 +10,7 @@
 #include <gtest/gtest.h>
 #include <yaml-cpp/yaml.h>
 
+#include "operator/render/log_witnesses.h"
 #include "operator/render/storage_pool.h"
 #include "pool/common/settings/bytes.h"
 #include "pool/common/settings/duration.h"
@@ -114,6 +115,16 @@ TEST_F(Schema, TheServicesRangesAreThoseOfTheSettings) {
   EXPECT_EQ(proxies["items"]["maxLength"].as<std::size_t>(), settings::kMaxNetworkText);
   EXPECT_THAT(proxies["items"]["x-kubernetes-validations"][0]["messageExpression"].as<std::string>(),
               HasSubstr(std::string(settings::kAllowedNetwork)));
+  const YAML::Node witnesses = spec()["log"]["properties"]["witnesses"];
+  EXPECT_EQ(witnesses["maxItems"].as<std::size_t>(), kMaxLogWitnesses);
+  const YAML::Node witness = witnesses["items"]["properties"];
+  EXPECT_EQ(witness["url"]["maxLength"].as<std::size_t>(), kMaxWitnessUrl);
+  EXPECT_EQ(witness["vkey"]["maxLength"].as<std::size_t>(), kMaxWitnessKey);
+  const auto allowed = [&](const char* field) {
+    return witness[field]["x-kubernetes-validations"][0]["messageExpression"].as<std::string>();
+  };
+  EXPECT_THAT(allowed("url"), HasSubstr(kAllowedWitnessUrl));
+  EXPECT_THAT(allowed("vkey"), HasSubstr(kAllowedWitnessKey));
   const YAML::Node indexes = spec()["indexes"];
   EXPECT_EQ(indexes["maxItems"].as<std::size_t>(), settings::kEventIndexes.size());
   EXPECT_THAT(indexes["items"]["enum"].as<std::vector<std::string>>(),

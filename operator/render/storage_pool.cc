@@ -6,6 +6,7 @@
 
 #include "operator/render/auth.h"
 #include "operator/render/fields.h"
+#include "operator/render/log_witnesses.h"
 #include "pool/common/json/json.h"
 #include "pool/common/settings/access_log.h"
 #include "pool/common/settings/bytes.h"
@@ -257,6 +258,7 @@ tl::expected<Spec, FieldProblems> parse_spec(const Json& object) {
   read_retention(fields.at("retention"), spec, problems);
   read_log(fields.at("log"), spec, problems);
   read_indexes(fields, spec);
+  spec.log_witnesses = read_log_witnesses(fields.at("log"), problems);
   spec.drain_delay = fields.duration("drainDelay", spec.drain_delay, {}, settings::kMaxDrainDelay);
   if (fields.has("image")) spec.image = fields.text("image", accepts_image, "the name of an image");
   spec.image_pull_policy = fields.word("imagePullPolicy", {"IfNotPresent", "Always", "Never"});

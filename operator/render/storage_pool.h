@@ -56,6 +56,7 @@ struct Spec {
   settings::EventIndexes indexes;            // of events, beside those that are always there
   settings::MinDays min_days;                // that events are kept for, by category
   std::string log_key_secret;                // with the key of the log; empty: the operator makes one
+  std::size_t log_witnesses = 0;             // outside ones (operator/render/log_witnesses.h)
   std::chrono::milliseconds drain_delay = settings::kDefaultDrainDelay;
   std::string auth_mode = "ServiceAccount";       // or None, Token, Paseto
   std::string auth_secret;                        // with the tokens or public keys, of Token and Paseto

@@ -15,8 +15,8 @@ bool is_over(runtime::Timestamp since, runtime::Timestamp now, std::chrono::minu
 void Book::keep(const kube::ObjectKey& pool, std::string uid, Floor floor, Timestamp at) {
   Entry& entry = entries_[pool];
   entry.uid = std::move(uid);
+  if (entry.next == floor) entry.next.reset();
   entry.floor = std::move(floor);
-  entry.next.reset();
   entry.at = at;
 }
 
@@ -36,7 +36,7 @@ const Floor* Book::floor(const kube::ObjectKey& pool) const {
 }
 
 std::optional<settings::LogFloor> Book::next(const kube::ObjectKey& pool, const settings::LogFacts& pod,
-                                             Timestamp now, const std::string& restart) {
+                                             Timestamp now, const std::string& restart, bool hurry) {
   const Floor* kept = floor(pool);
   if (kept != nullptr && !restart.empty()) {
     Entry& entry = entries_[pool];
@@ -48,11 +48,13 @@ std::optional<settings::LogFloor> Book::next(const kube::ObjectKey& pool, const 
   }
   const auto size = kept == nullptr ? 0 : static_cast<std::int64_t>(kept->checkpoint.size);
   const bool is_later = kept != nullptr && pod.epoch > kept->epoch;  // than what is kept
-  const bool tell = pod.floor < size && !is_later;
-  bool grow = (is_later || pod.size > size) && pod.alarm.empty();
+  const bool fewer_signatures = kept != nullptr && pod.floor == size && pod.signatures &&
+                                *pod.signatures < static_cast<std::int64_t>(kept->note.signatures.size());
+  const bool tell = (pod.floor < size || fewer_signatures) && !is_later;
+  bool grow = (is_later || pod.size > size || (hurry && kept != nullptr)) && pod.alarm.empty();
   if (grow) {
     Entry& entry = entries_[pool];
-    const bool rests = kept != nullptr && !is_later && !is_over(entry.at, now, kPeriod);
+    const bool rests = kept != nullptr && !is_later && !hurry && !is_over(entry.at, now, kPeriod);
     const bool asked = entry.asked && !is_over(*entry.asked, now, kAskAgain);
     grow = !rests && !asked && !entry.next;
     if (grow) entry.asked = now;
@@ -74,6 +76,20 @@ void Book::found(const kube::ObjectKey& pool, tl::expected<Floor, Refusal> exami
   const bool grown = !entry.floor || examined->epoch > entry.floor->epoch ||
                      examined->checkpoint.size > entry.floor->checkpoint.size;
   if (grown) entry.next = *std::move(examined);
+}
+
+void Book::cosigned(const kube::ObjectKey& pool, const std::string& checkpoint,
+                    const tlog::NoteSignature& by) {
+  const auto known = entries_.find(pool);
+  if (known == entries_.end() || !known->second.floor) return;
+  Entry& entry = known->second;
+  Floor next = entry.next ? *entry.next : *entry.floor;
+  if (next.note.text != checkpoint) return;
+  std::erase_if(next.note.signatures, [&](const tlog::NoteSignature& one) {
+    return one.name == by.name && one.key_id == by.key_id;
+  });
+  next.note.signatures.push_back(by);
+  entry.next = std::move(next);
 }
 
 const std::string& Book::inconsistency(const kube::ObjectKey& pool) const {

@@ -35,11 +35,14 @@ class Book {
 
   // What to say to a pod that reports this of the log; no value: nothing.
   // `restart`: why a person has asked for the next epoch of a log that was rolled back; empty: nobody has.
+  // `hurry`: the newest is wanted before its time.
   std::optional<settings::LogFloor> next(const kube::ObjectKey& pool, const settings::LogFacts& pod,
-                                         Timestamp now, const std::string& restart = {});
+                                         Timestamp now, const std::string& restart = {}, bool hurry = false);
 
   // What a pod's answer was worth, for which `next` had `grow`. What is to be written is cosigned.
   void found(const kube::ObjectKey& pool, tl::expected<Floor, Refusal> examined);
+  // Another has cosigned it too. Nothing where more is kept meanwhile.
+  void cosigned(const kube::ObjectKey& pool, const std::string& checkpoint, const tlog::NoteSignature& by);
   // Why the log of this StoragePool is not cosigned any more; empty: it is, or would be.
   const std::string& inconsistency(const kube::ObjectKey& pool) const;
 

@@ -163,6 +163,63 @@ TEST_F(BookTest, ARestartIsAskedForOncePerMinuteWithTheNextEpoch) {
   EXPECT_THAT(book_.to_write(), SizeIs(1)) << "though it is no larger";
 }
 
+TEST_F(BookTest, ACosignatureOfAnotherIsWrittenAndToldToWhoHasFewer) {
+  log_.grow(3);
+  ASSERT_TRUE(grows());
+  raise();
+  const auto outside =
+      tlog::NoteKey::of_seed(tlog::KeyKind::kWitness, "outside", std::string(32, 'o')).value();
+  const std::string text = book_.floor(kPool)->note.text;
+  const auto by = outside.sign(text, std::chrono::sys_seconds(1s));
+  book_.cosigned(kPool, "another text", by);
+  EXPECT_THAT(book_.to_write(), IsEmpty());
+  book_.cosigned(kPool, text, by);
+  book_.cosigned(kPool, text, outside.sign(text, std::chrono::sys_seconds(2s)));
+  ASSERT_THAT(book_.to_write(), SizeIs(1));
+  const Floor first = book_.to_write()[0].second;
+  EXPECT_THAT(first.note.signatures, SizeIs(2)) << "of one key one";
+  // Another comes while that is written.
+  const auto late = tlog::NoteKey::of_seed(tlog::KeyKind::kWitness, "late", std::string(32, 'o')).value();
+  book_.cosigned(kPool, text, late.sign(text, std::chrono::sys_seconds(3s)));
+  book_.keep(kPool, "u1", first, now_);
+  ASSERT_THAT(book_.to_write(), SizeIs(1));
+  EXPECT_THAT(book_.to_write()[0].second.note.signatures, SizeIs(3));
+  settings::LogFacts pod{.size = 3, .floor = 3, .alarm = "", .detail = "", .epoch = 1};
+  EXPECT_FALSE(book_.next(kPool, pod, now_)) << "an older pod does not say how many it has";
+  pod.signatures = 2;
+  EXPECT_FALSE(book_.next(kPool, pod, now_));
+  pod.signatures = 1;
+  const auto told = book_.next(kPool, pod, now_);
+  ASSERT_TRUE(told);
+  EXPECT_EQ(told->checkpoint, first.note.write());
+}
+
+TEST_F(BookTest, WhatGrowsWhileItIsCosignedIsNotHeldUp) {
+  log_.grow(3);
+  ASSERT_TRUE(grows());
+  raise();
+  const std::string text = book_.floor(kPool)->note.text;
+  now_ += kPeriod;
+  log_.grow(1);
+  ASSERT_TRUE(grows(3));
+  book_.found(kPool, log_.floor());
+  const auto outside =
+      tlog::NoteKey::of_seed(tlog::KeyKind::kWitness, "outside", std::string(32, 'o')).value();
+  book_.cosigned(kPool, text, outside.sign(text, std::chrono::sys_seconds(1s)));
+  EXPECT_EQ(book_.to_write()[0].second, log_.floor());
+}
+
+TEST_F(BookTest, InAHurryTheNewestIsAskedForBeforeItsTime) {
+  log_.grow(3);
+  ASSERT_TRUE(grows());
+  raise();
+  const settings::LogFacts pod{.size = 3, .floor = 3, .alarm = "", .detail = "", .epoch = 1};
+  now_ += kAskAgain;
+  EXPECT_FALSE(book_.next(kPool, pod, now_));
+  ASSERT_TRUE(book_.next(kPool, pod, now_, {}, true));
+  EXPECT_FALSE(book_.next(kPool, pod, now_, {}, true)) << "once a minute";
+}
+
 TEST_F(BookTest, KnowsNothingOfWhatIsForgotten) {
   log_.grow(3);
   ASSERT_TRUE(grows());

@@ -35,7 +35,11 @@ LiveWitness::LiveWitness(Parts parts)
                         .Name("storagepool_logs_inconsistent")
                         .Help("Logs that do not continue what the operator has cosigned of them")
                         .Register(parts_.metrics.registry())
-                        .Add({})) {
+                        .Add({})),
+      outside_({.metrics = parts_.metrics,
+                .cosigned = [this](const kube::ObjectKey& pool, const std::string& checkpoint,
+                                   const tlog::NoteSignature& by) { add_cosignature(pool, checkpoint, by); },
+                .trusted = parts_.trusted}) {
   for (const char* result : kResults) answers_.Add({{"result", result}});
 }
 
@@ -48,6 +52,21 @@ LiveWitness::~LiveWitness() {
 std::string LiveWitness::uid_of(const kube::ObjectKey& pool) const {
   const kube::ObjectPtr object = parts_.storage_pool(pool);
   return object ? kube::metadata_string(*object, "uid") : "";
+}
+
+std::vector<render::LogWitness> LiveWitness::named(const kube::ObjectKey& pool) const {
+  const kube::ObjectPtr object = parts_.storage_pool(pool);
+  return object ? render::log_witnesses(*object) : std::vector<render::LogWitness>();
+}
+
+void LiveWitness::add_cosignature(const kube::ObjectKey& pool, const std::string& checkpoint,
+                                  const tlog::NoteSignature& by) {
+  {
+    const std::lock_guard lock(mutex_);
+    book_.cosigned(pool, checkpoint, by);
+    due_ = true;
+  }
+  wake_.notify_all();
 }
 
 std::string LiveWitness::restart_of(const kube::ObjectKey& pool) const {
@@ -108,9 +127,12 @@ asio::awaitable<void> LiveWitness::visit(pods::Client& client, kube::ObjectKey p
   settings::LogFacts& pod = *answer.facts->log;
   std::optional<settings::LogFloor> floor;
   const std::string restart = pod.alarm == "LogRolledBack" ? restart_of(pool) : "";
+  std::optional<Floor> kept;
   {
     const std::lock_guard lock(mutex_);
-    floor = book_.next(pool, pod, runtime::wall_now(), restart);
+    if (const Floor* found = book_.floor(pool)) kept = *found;
+    const bool hurry = kept && outside_.is_ahead(pool, kept->checkpoint.size);
+    floor = book_.next(pool, pod, runtime::wall_now(), restart, hurry);
   }
   if (floor) {
     const auto response = co_await client.put("/admin/log", settings::to_json(*floor));
@@ -119,11 +141,23 @@ asio::awaitable<void> LiveWitness::visit(pods::Client& client, kube::ObjectKey p
     if (!told) count("failed");
     if (told && floor->grow) took(pool, *told);
   }
-  const std::lock_guard lock(mutex_);
-  if (const std::string& why = book_.inconsistency(pool); !why.empty() && pod.alarm.empty()) {
+  if (kept && pod.alarm.empty()) {
+    std::vector<render::LogWitness> witnesses = named(pool);
+    const runtime::Timestamp since = cosigned_at(*kept, parts_.key);
+    co_await outside_.visit(client, pool, *std::move(kept), since, std::move(witnesses));
+  }
+  answer.witnesses = outside_.words(pool);
+  if (const std::string why = inconsistency(pool); !why.empty() && pod.alarm.empty()) {
     pod.alarm = "LogInconsistent";
     pod.detail = why;
   }
+}
+
+std::string LiveWitness::inconsistency(const kube::ObjectKey& pool) const {
+  const std::string outside = outside_.inconsistency(pool);
+  const std::lock_guard lock(mutex_);
+  const std::string& why = book_.inconsistency(pool);
+  return why.empty() ? outside : why;
 }
 
 // On the loop of pods: verifying and signing takes some 200 µs, once in ten minutes for each StoragePool.
@@ -150,6 +184,7 @@ void LiveWitness::took(const kube::ObjectKey& pool, const settings::LogReport& t
     examined = cosigned(*std::move(examined), parts_.key, now);
     due_ = true;
   }
+  if (examined) outside_.newest(pool, examined->checkpoint.size);
   book_.found(pool, std::move(examined));
   wake_.notify_all();
 }
@@ -199,13 +234,15 @@ bool LiveWitness::write_due() {
       continue;
     }
     bool restarted = false;
+    bool more = true;  // or only more signatures of the same
     {
       const std::lock_guard lock(mutex_);
       const Floor* before = book_.floor(pool);
       restarted = before != nullptr && before->epoch < floor.epoch;
+      more = before == nullptr || before->checkpoint != floor.checkpoint;
       book_.keep(pool, std::move(uid), floor, cosigned_at(floor, parts_.key));
     }
-    forget_restart(pool, restarted);
+    if (more) forget_restart(pool, restarted);
   }
   return all;
 }
@@ -217,9 +254,10 @@ bool LiveWitness::sweep() {
   {
     const std::lock_guard lock(mutex_);
     known = book_.known();
-    for (const auto& [pool, uid] : known) inconsistent += book_.inconsistency(pool).empty() ? 0 : 1;
   }
+  for (const auto& [pool, uid] : known) inconsistent += inconsistency(pool).empty() ? 0 : 1;
   inconsistent_.Set(inconsistent);
+  outside_.sweep([this](const kube::ObjectKey& pool) { return !uid_of(pool).empty(); });
   bool all = true;
   for (const auto& [pool, uid] : known) {
     const std::string now = uid_of(pool);

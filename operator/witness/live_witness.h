@@ -1,6 +1,7 @@
 // The witness of a real cluster. Pods are asked beside their reports, on the loop of operator/pods;
 // ConfigMaps are read and written by a thread of its own. A floor that cannot be written is tried again, and
-// not told before.
+// not told before. What is written is brought to outside witnesses (outside.h), and written again with what
+// they cosign.
 #pragma once
 
 #include <chrono>
@@ -20,6 +21,7 @@
 #include "operator/kube/watch/informer.h"
 #include "operator/pods/client.h"
 #include "operator/witness/book.h"
+#include "operator/witness/outside.h"
 #include "operator/witness/record.h"
 #include "pool/common/runtime/metrics.h"
 
@@ -37,6 +39,7 @@ class LiveWitness {
     std::vector<std::string> watched{};       // namespaces; of others nothing is known; none: all are
     std::chrono::milliseconds retry{10'000};  // of a write that failed
     std::chrono::milliseconds sweep{60'000};  // for StoragePools that are gone
+    std::string trusted{};                    // of outside witnesses, as outside.h has it
   };
   explicit LiveWitness(Parts parts);
   ~LiveWitness();  // ends after the request in progress
@@ -52,10 +55,14 @@ class LiveWitness {
  private:
   void took(const kube::ObjectKey& pool, const settings::LogReport& told);
   void run(const std::stop_token& stop);
+  std::string inconsistency(const kube::ObjectKey& pool) const;
   bool write_due();
   bool sweep();
   void count(const char* result) { answers_.Add({{"result", result}}).Increment(); }
   std::string uid_of(const kube::ObjectKey& pool) const;
+  void add_cosignature(const kube::ObjectKey& pool, const std::string& checkpoint,
+                       const tlog::NoteSignature& by);
+  std::vector<render::LogWitness> named(const kube::ObjectKey& pool) const;
   std::string restart_of(const kube::ObjectKey& pool) const;
   void forget_restart(const kube::ObjectKey& pool, bool restarted);
   tl::expected<void, kube::ApiError> remove(const std::string& uid) const;
@@ -67,6 +74,7 @@ class LiveWitness {
   std::condition_variable_any wake_;
   Book book_;
   bool due_ = false;
+  Outside outside_;  // its threads end before what they tell is gone
   std::jthread thread_;
 };
 

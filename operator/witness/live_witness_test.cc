@@ -14,6 +14,7 @@
 
 #include "operator/kube/testing/fake_transport.h"
 #include "operator/kube/transport/testing/loopback_server.h"
+#include "operator/witness/testing/outside_witness.h"
 #include "operator/witness/testing/told_log.h"
 #include "pool/common/runtime/coroutine.h"
 
@@ -25,6 +26,7 @@ using kube::ApiRequest;
 using kube::Json;
 using kube::Method;
 using ::testing::HasSubstr;
+using namespace std::chrono_literals;
 using testing::kPool;
 
 // A pod that tells a log, and an API server that keeps ConfigMaps.
@@ -36,9 +38,11 @@ class LiveWitnessTest : public ::testing::Test {
             const std::lock_guard lock(mutex_);
             const auto floor = settings::parse_log_floor(request.substr(request.find("\r\n\r\n") + 4));
             asked_.push_back(floor.value_or(settings::LogFloor{}));
+            const auto from = asked_.back().from;
             const std::string body = settings::to_json(
-                asked_.back().grow ? log_->told(asked_.back().checkpoint.empty() ? 0 : proven_from_)
-                                   : settings::LogReport{});
+                from                 ? log_->told(static_cast<std::uint64_t>(*from))
+                : asked_.back().grow ? log_->told(asked_.back().checkpoint.empty() ? 0 : proven_from_)
+                                     : settings::LogReport{});
             if (!peer.send("HTTP/1.1 200 OK\r\nContent-Length: " + std::to_string(body.size()) + "\r\n\r\n" +
                            body))
               return;
@@ -87,7 +91,9 @@ class LiveWitnessTest : public ::testing::Test {
                              if (uid_.empty()) return nullptr;
                              Json metadata{{"name", "audit"}, {"namespace", "team"}, {"uid", uid_}};
                              if (!restart_.empty()) metadata["annotations"][kRestartAnnotation] = restart_;
-                             return std::make_shared<const Json>(Json{{"metadata", metadata}});
+                             Json object{{"metadata", metadata}};
+                             if (!witnesses_.empty()) object["spec"]["log"]["witnesses"] = witnesses_;
+                             return std::make_shared<const Json>(object);
                            },
                            .record =
                                [this](const kube::Event& event) {
@@ -110,10 +116,38 @@ class LiveWitnessTest : public ::testing::Test {
                                            .floor = floor,
                                            .alarm = alarm,
                                            .detail = "",
-                                           .epoch = 1};
+                                           .epoch = 1,
+                                           .signatures = signatures_};
     runtime::spawn(loop.get_executor(), "a visit", witness_->visit(client, kPool, answer));
     loop.run();
     return *answer.facts->log;
+  }
+  // Visits until it is so.
+  bool visits_until(std::int64_t floor, const std::function<bool(const settings::LogFacts&)>& condition) {
+    const auto deadline = std::chrono::steady_clock::now() + 30s;
+    while (!condition(visit(floor))) {
+      if (std::chrono::steady_clock::now() >= deadline) return false;
+      std::this_thread::yield();
+    }
+    return true;
+  }
+  // A log of 5 entries, kept for long.
+  void keep_five() {
+    log_->grow(5);
+    const Record before{.pool = kPool,
+                        .uid = "u1",
+                        .floor = cosigned(log_->floor(), testing::witness_key(),
+                                          runtime::wall_now() - std::chrono::hours{1})};
+    config_maps_[record_name("u1")] = write_record(before, "system", "");
+    start();
+  }
+  void name_witness(const testing::OutsideWitness& witness) {
+    const std::lock_guard lock(mutex_);
+    witnesses_.push_back({{"url", witness.url()}, {"vkey", witness.vkey()}});
+  }
+  bool has_cosigned(const testing::OutsideWitness& witness) {
+    const auto note = tlog::Note::read(checkpoint());
+    return note && witness.key().verify(*note);
   }
   bool eventually(const std::function<bool()>& condition) {
     const auto deadline = std::chrono::steady_clock::now() + 10s;
@@ -151,6 +185,8 @@ class LiveWitnessTest : public ::testing::Test {
   std::map<std::string, Json> config_maps_;
   std::string uid_ = "u1";
   std::string restart_;  // the annotation
+  Json witnesses_ = Json::array();
+  std::optional<std::int64_t> signatures_;  // that the pod says it was told
   std::vector<std::string> events_;
   std::atomic<bool> fails_{false};
   int writes_ = 0;
@@ -250,6 +286,74 @@ TEST_F(LiveWitnessTest, ARestartThatNobodyNeedsIsNotKeptForLater) {
   ASSERT_TRUE(eventually([&] { return restart_.empty(); }));
   EXPECT_THAT(events_, ::testing::ElementsAre("LogNotRestarted"));
   EXPECT_THAT(checkpoint(), ::testing::StartsWith(std::string(testing::kOrigin) + "\n5\n"));
+}
+
+TEST_F(LiveWitnessTest, WhatAnOutsideWitnessCosignsIsKeptAndTold) {
+  keep_five();
+  testing::OutsideWitness witness(log_->told().vkey);
+  name_witness(witness);
+  ASSERT_TRUE(visits_until(5, [&](const auto&) { return has_cosigned(witness); }));
+  EXPECT_TRUE(testing::witness_key().verify(*tlog::Note::read(checkpoint()))) << "beside this one's";
+  EXPECT_TRUE(asked_.empty()) << "a pod that is too old to say what it knows is not told";
+  signatures_ = 2;
+  ASSERT_TRUE(visits_until(5, [&](const auto&) { return !asked_.empty(); }));
+  EXPECT_EQ(asked_.back(), (settings::LogFloor{.checkpoint = checkpoint(), .grow = false, .restart = {}}));
+  signatures_ = 3;
+  visit(5);
+  EXPECT_EQ(asked_.size(), 1U);
+  start();
+  visit(5);
+  EXPECT_THAT(witness.asked(), ::testing::SizeIs(1)) << "nor does the next operator ask again";
+}
+
+TEST_F(LiveWitnessTest, AnotherHistoryThatAWitnessOutsideHasSeenIsSaid) {
+  keep_five();
+  testing::OutsideWitness witness(log_->told().vkey);
+  testing::ToldLog other;
+  other.grow(5, "forged ");
+  witness.keep(other.floor().checkpoint);
+  name_witness(witness);
+  ASSERT_TRUE(visits_until(5, [](const settings::LogFacts& known) {
+    return known.alarm == "LogInconsistent" && known.detail.starts_with("of the witness outside.example: ");
+  }));
+  EXPECT_TRUE(eventually(
+      [&] { return metrics_->serialize().find("storagepool_logs_inconsistent 1") != std::string::npos; }));
+}
+
+// As after a restore of the operator's namespace: the log has grown, and a witness outside knows.
+TEST_F(LiveWitnessTest, OneThatHasSeenMoreThanIsKeptIsCaughtUpWithAtOnce) {
+  log_->grow(5);
+  const Record before{.pool = kPool,
+                      .uid = "u1",
+                      .floor = cosigned(log_->floor(), testing::witness_key(), runtime::wall_now())};
+  config_maps_[record_name("u1")] = write_record(before, "system", "");
+  start();
+  testing::OutsideWitness witness(log_->told().vkey);
+  name_witness(witness);
+  log_->grow(4);
+  witness.keep(log_->floor().checkpoint);
+  proven_from_ = 5;
+  ASSERT_TRUE(visits_until(5, [&](const settings::LogFacts& known) {
+    EXPECT_EQ(known.alarm, "");
+    return checkpoint().starts_with(std::string(testing::kOrigin) + "\n9\n");
+  }));
+}
+
+TEST_F(LiveWitnessTest, ACosignatureTakesNoRestartAwayThatWasAskedFor) {
+  keep_five();
+  testing::OutsideWitness witness(log_->told().vkey);
+  testing::OutsideWitness another(log_->told().vkey, "another.example", 'a');
+  name_witness(witness);
+  {
+    const std::lock_guard lock(mutex_);
+    restart_ = "the backup of Monday";
+  }
+  ASSERT_TRUE(visits_until(5, [&](const auto&) { return has_cosigned(witness); }));
+  name_witness(another);  // whose cosignature is written after all that came of the first
+  ASSERT_TRUE(visits_until(5, [&](const auto&) { return has_cosigned(another); }));
+  const std::lock_guard lock(mutex_);
+  EXPECT_EQ(restart_, "the backup of Monday");
+  EXPECT_THAT(events_, ::testing::IsEmpty());
 }
 
 TEST_F(LiveWitnessTest, WhatIsKeptGoesWithItsStoragePool) {

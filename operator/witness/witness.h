@@ -7,6 +7,13 @@
 //   record.h       a floor as a ConfigMap; pure
 //   live_witness.h does it: pods are asked beside their reports, ConfigMaps written by a thread of its own
 //
+// and of witnesses outside, to whom what is kept is brought:
+//
+//   add_checkpoint.h what is said to one, and what its answer is worth; pure
+//   standings.h      which of them is to be asked when; pure
+//   post.h           one request, submitter.h: a few at a time
+//   outside.h        does it, beside reports of pods
+//
 // c2sp.org/tlog-witness asks that a checkpoint is kept before its cosignature is given away: so it is.
 #pragma once
 

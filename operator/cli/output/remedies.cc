@@ -72,6 +72,9 @@ constexpr auto kRemedies = std::to_array<Remedy>({
     {"`LogKeyUnusable=True`", "`NoLogKey`, `LogKeyRefused`",
      "pods lack a key of the log: mend the Secret that the message names, which is taken up live; events are "
      "stored, and [proven](docs/runbooks.md#storagepoollogkeymissing) only from then on"},
+    {"`LogUnwitnessed=True`", "`WitnessFailing`",
+     "outside witnesses do not cosign the log, which changes nothing else: see [the "
+     "alarm](docs/runbooks.md#storagepoollogunwitnessed)"},
     {"`AwaitingTurn=True`", "`OthersFirst`, `RolloutStopped`",
      "after an upgrade of the operator: its pods stay as they are until the StoragePool that the message "
      "names is Ready again ([upgrade](docs/operations.md#upgrade))"},

@@ -120,12 +120,17 @@ Status build_status(const StatusInput& input) {
   status.selector = render::pod_selector(input.name);
   if (const auto& seen = input.seen) {
     status.pods = pods_status(*seen);
+    for (const pods::WitnessWord& word : witnesses_of_log(seen->pods))
+      status.log_witnesses.push_back({.name = word.name, .state = word.state, .message = word.failing});
+    if (status.log_witnesses.empty() && seen->spec.log_witnesses > 0)  // not known, as after a restart
+      status.log_witnesses = input.previous.log_witnesses;
     if (const auto& facts = seen->facts) {
       status.server_facts = server_facts(*seen, *facts, input.now, input.previous.server_facts);
     }
   } else {
     status.pods = input.previous.pods;
     status.server_facts = input.previous.server_facts;
+    status.log_witnesses = input.previous.log_witnesses;
   }
   status.conditions = build_conditions(input);
   for (const Condition& before : input.previous.conditions) {
@@ -145,7 +150,8 @@ std::vector<kube::Event> transition_events(const Status& before, const Status& a
   };
   for (const char* type :
        {kStalled, kPostgresReachable, kBudgetExceeded, kRolloutBlocked, kJournalNotDurable, kPodsFailing,
-        kAuthenticationOff, kReserveTooSmall, kAwaitingTurn, kLogTampered, kLogKeyUnusable}) {
+        kAuthenticationOff, kReserveTooSmall, kAwaitingTurn, kLogTampered, kLogKeyUnusable,
+        kLogUnwitnessed}) {
     const Condition* was = find_condition(before, type);
     const Condition* is = find_condition(after, type);
     if (is == nullptr) continue;

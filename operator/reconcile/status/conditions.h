@@ -23,6 +23,7 @@ inline constexpr const char* kReserveTooSmall = "ReserveTooSmall";
 inline constexpr const char* kAwaitingTurn = "AwaitingTurn";
 inline constexpr const char* kLogTampered = "LogTampered";
 inline constexpr const char* kLogKeyUnusable = "LogKeyUnusable";
+inline constexpr const char* kLogUnwitnessed = "LogUnwitnessed";
 
 // Quotas are counted anew some seconds after a pod has gone, and a registry may be away for a moment: so long
 // what time does not mend keeps pods from starting before it is Stalled.

@@ -5,6 +5,7 @@
 
 #include "operator/reconcile/status/conditions.h"
 #include "operator/reconcile/view/log_keys.h"
+#include "operator/reconcile/view/pod_state.h"
 #include "operator/render/render.h"
 
 namespace storagepool::reconcile {
@@ -30,6 +31,11 @@ void add_log_conditions(const StatusInput& input, const Seen& seen, std::vector<
   add(kLogTampered, tampered_log(seen.pods), {"AsWitnessed", "the log continues what was shown of it"});
   add(kLogKeyUnusable, refused_log_key(seen.pods, key_secret(input, seen)),
       {"LogKeyInForce", "pods have the key of the log that is mounted"});
+  const auto& witnesses = witnesses_of_log(seen.pods);
+  const bool known = !witnesses.empty() || seen.spec.log_witnesses == 0;
+  if (known)
+    add(kLogUnwitnessed, unwitnessed_log(witnesses),
+        {"Witnessed", "no outside witness of the log is known to fail"});
 }
 
 }  // namespace storagepool::reconcile

@@ -70,6 +70,18 @@ Json to_json(const PodStatus& pod) {
   return json;
 }
 
+std::optional<WitnessStatus> parse_witness(const Json& json) {
+  WitnessStatus witness{
+      .name = text_at(json, "/name"), .state = text_at(json, "/state"), .message = text_at(json, "/message")};
+  return witness.name.empty() ? std::nullopt : std::optional(std::move(witness));
+}
+
+Json to_json(const WitnessStatus& witness) {
+  Json json{{"name", witness.name}, {"state", witness.state}};
+  if (!witness.message.empty()) json["message"] = witness.message;
+  return json;
+}
+
 ConnectionBudget parse_budget(const Json& json) {
   ConnectionBudget budget{.peak_pods = integer_at(json, "/peakPods", 0),
                           .per_pod = integer_at(json, "/perPod", 0),
@@ -202,6 +214,7 @@ Status parse_status(const Json& json) {
           .pods = parse_pods(json),
           .server_facts = parse_facts(member(json, "serverFacts")),
           .vkeys = parse_list<std::string>(member(member(json, "log"), "vkeys"), parse_text),
+          .log_witnesses = parse_list<WitnessStatus>(json::at(json, "/log/witnesses"), parse_witness),
           .conditions = parse_list<Condition>(member(json, "conditions"), parse_condition)};
 }
 
@@ -218,7 +231,8 @@ Json to_json(const Status& status) {
     json["connectionBudget"] = to_json(pods->budget);
   }
   if (const auto& facts = status.server_facts) json["serverFacts"] = to_json(*facts);
-  if (!status.vkeys.empty()) json["log"] = {{"vkeys", status.vkeys}};
+  if (!status.vkeys.empty()) json["log"]["vkeys"] = status.vkeys;
+  if (!status.log_witnesses.empty()) json["log"]["witnesses"] = list_to_json(status.log_witnesses);
   return json;
 }
 

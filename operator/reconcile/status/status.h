@@ -88,12 +88,20 @@ struct FactsStatus {
   friend bool operator==(const FactsStatus&, const FactsStatus&) = default;
 };
 
+struct WitnessStatus {
+  std::string name;
+  std::string state;
+  std::string message;
+  friend bool operator==(const WitnessStatus&, const WitnessStatus&) = default;
+};
+
 struct Status {
   std::int64_t observed_generation = 0;
   std::string selector;
   std::optional<PodsStatus> pods;
   std::optional<FactsStatus> server_facts;
   std::vector<std::string> vkeys;  // that the log of events is verified with, that of new entries first
+  std::vector<WitnessStatus> log_witnesses;
   std::vector<Condition> conditions;
   friend bool operator==(const Status&, const Status&) = default;
 };

@@ -29,6 +29,7 @@ struct FakePod {
   bool asked = true;  // at least once
   bool reachable = true;
   bool refuses = false;  // what the operator signs
+  std::vector<pods::WitnessWord> witnesses = {};
 };
 
 class FakeCluster final : public Cluster, public pods::Pods {
@@ -100,9 +101,11 @@ class FakeCluster final : public Cluster, public pods::Pods {
     std::string all = std::to_string(namespaces.size());
     for (const auto& [id, object] : objects)
       all += versions_tell ? kube::metadata_string(object, "resourceVersion") : object.dump();
-    for (const auto& [address, pod] : pods)
+    for (const auto& [address, pod] : pods) {
       all += (pod.reachable ? address : "") + (pod.asked ? "" : "not asked") +
              (pod.refuses ? "refuses" : "") + to_json(pod.report) + to_json(pod.facts);
+      for (const pods::WitnessWord& witness : pod.witnesses) all += witness.state + witness.failing;
+    }
     return std::hash<std::string>{}(all);
   }
   kube::ObjectPtr cached(const kube::ResourceType& type, const kube::ObjectKey& key) const override {
@@ -236,8 +239,11 @@ class FakeCluster final : public Cluster, public pods::Pods {
     if (!pod.asked) return {.failure = "it has not been asked yet"};
     if (pod.refuses)
       return {.outcome = pods::Outcome::kUnauthorized, .failure = "it refuses what the operator signs"};
-    pods::Answer answer{
-        .outcome = pods::Outcome::kAnswered, .report = pod.report, .facts = pod.facts, .asked = asked};
+    pods::Answer answer{.outcome = pods::Outcome::kAnswered,
+                        .report = pod.report,
+                        .facts = pod.facts,
+                        .asked = asked,
+                        .witnesses = pod.witnesses};
     if (answer.facts->reachable && tells_sessions) {
       auto& sessions = answer.facts->sessions_by_pod.emplace(left_behind);
       for (const auto& [id, object] : objects) {

@@ -26,4 +26,9 @@ pods::PodRun run_of(const PodView& pod, const std::vector<PodState>& all);
 // Why the log of their database is not sealed on, or not cosigned, as the first of them tells it.
 std::optional<Reason> tampered_log(const std::vector<PodState>& pods);
 
+// How outside witnesses stand to it, as the newest answer has it; none: nothing is known of any.
+const std::vector<pods::WitnessWord>& witnesses_of_log(const std::vector<PodState>& pods);
+// Which of them do not cosign it, and have not for a while.
+std::optional<Reason> unwitnessed_log(const std::vector<pods::WitnessWord>& witnesses);
+
 }  // namespace storagepool::reconcile

@@ -152,7 +152,8 @@ LogFacts read_log(Reader& reader) {
           .alarm = reader.text_or_empty("alarm"),
           .detail = reader.text_or_empty("detail"),
           .epoch = reader.optional_integer("epoch", 1).value_or(1),
-          .vkeys = reader.texts_or_none("vkeys")};
+          .vkeys = reader.texts_or_none("vkeys"),
+          .signatures = reader.optional_integer("signatures")};
 }
 
 }  // namespace
@@ -225,9 +226,15 @@ std::string to_json(const FactsReport& report) {
   if (report.trial) json["trial"] = trial_json(*report.trial);
   if (report.mounted > 0) json["mounted"] = report.mounted;
   if (report.sessions_by_pod) json["sessionsByPod"] = *report.sessions_by_pod;
-  if (const auto& log = report.log)
-    json["log"] = {{"size", log->size},     {"floor", log->floor}, {"alarm", log->alarm},
-                   {"detail", log->detail}, {"epoch", log->epoch}, {"vkeys", log->vkeys}};
+  if (const auto& log = report.log) {
+    json["log"] = {{"size", log->size},
+                   {"floor", log->floor},
+                   {"alarm", log->alarm},
+                   {"detail", log->detail},
+                   {"epoch", log->epoch},
+                   {"vkeys", log->vkeys}};
+    if (log->signatures) json["log"]["signatures"] = *log->signatures;
+  }
   if (!report.log_key_refusal.empty()) json["logKeyRefusal"] = report.log_key_refusal;
   return dump(json);
 }
@@ -236,6 +243,7 @@ std::string to_json(const LogFloor& floor) {
   Json json = {{"checkpoint", floor.checkpoint}, {"grow", floor.grow}};
   if (const auto& restart = floor.restart)
     json["restart"] = {{"epoch", restart->epoch}, {"reason", restart->reason}};
+  if (floor.from) json["from"] = *floor.from;
   return dump(json);
 }
 
@@ -332,6 +340,7 @@ tl::expected<LogFloor, Problems> parse_log_floor(std::string_view text) {
   floor.checkpoint = reader.text("checkpoint");
   floor.grow = reader.boolean_or_false("grow");
   floor.restart = reader.object_or_none("restart", read_restart);
+  floor.from = reader.optional_integer("from", 1);
   if (auto problems = reader.take(); !problems.empty()) return tl::unexpected(std::move(problems));
   return floor;
 }

@@ -143,6 +143,8 @@ struct LogFacts {
   std::string detail{};
   std::int64_t epoch = 1;
   std::vector<std::string> vkeys{};  // that it is verified with, that of new entries first
+  // Of the checkpoint that it was told as the floor; absent: none was told, or the pod is too old to tell.
+  std::optional<std::int64_t> signatures{};
   friend bool operator==(const LogFacts&, const LogFacts&) = default;
 };
 
@@ -159,6 +161,8 @@ struct LogFloor {
   std::string checkpoint{};             // a signed note; empty: nothing is kept yet
   bool grow = false;                    // the newest checkpoint is asked for
   std::optional<LogRestart> restart{};  // first
+  // The proof that the log has grown from this size to the checkpoint is asked for, in place of the newest.
+  std::optional<std::int64_t> from{};
   friend bool operator==(const LogFloor&, const LogFloor&) = default;
 };
 

@@ -140,6 +140,9 @@ TEST(AdminWire, WhatIsSaidOfTheLogReadsBackTheSame) {
                        .vkeys = {"origin+01234567+AAAA"}};
   facts.log_key_refusal = "it is empty";
   EXPECT_EQ(parse_facts_report(to_json(facts)).value(), facts);
+  EXPECT_EQ(to_json(facts).find("signatures"), std::string::npos);
+  facts.log->signatures = 3;
+  EXPECT_EQ(parse_facts_report(to_json(facts)).value(), facts);
   const LogFloor floor{.checkpoint = "origin\n7\nroot\n\n\u2014 origin AAAA\n", .grow = true};
   EXPECT_EQ(parse_log_floor(to_json(floor)).value(), floor);
   const LogFloor restart{.checkpoint = "", .restart = LogRestart{.epoch = 2, .reason = "restored"}};
@@ -147,6 +150,9 @@ TEST(AdminWire, WhatIsSaidOfTheLogReadsBackTheSame) {
   EXPECT_THAT(error_of(parse_log_floor(R"({"checkpoint":"","restart":{"epoch":1,"reason":""}})")),
               HasSubstr("restart.epoch: must be a whole number of at least 2"));
   EXPECT_EQ(parse_log_floor(R"({"checkpoint":"","newer":1})").value(), LogFloor{});
+  const LogFloor from{.checkpoint = "a note", .from = 5};
+  EXPECT_EQ(parse_log_floor(to_json(from)).value(), from);
+  EXPECT_THAT(error_of(parse_log_floor(R"({"checkpoint":"","from":0})")), HasSubstr("of at least 1"));
   EXPECT_THAT(error_of(parse_log_floor("{}")), HasSubstr("checkpoint: must be a string"));
   EXPECT_THAT(error_of(parse_log_floor(R"({"checkpoint":"","grow":1})")),
               HasSubstr("grow: must be true or false"));

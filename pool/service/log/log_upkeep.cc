@@ -3,6 +3,7 @@
 #include <algorithm>
 #include <span>
 #include <utility>
+#include <vector>
 
 #include "pool/common/encoding/encoding.h"
 #include "pool/common/runtime/log.h"
@@ -26,6 +27,13 @@ constexpr seconds kSealTimeout{30};
 constexpr std::chrono::milliseconds kStandbyMoment{10};
 constexpr int kStandbyMoments = 3;
 constexpr std::chrono::milliseconds kGrowthTimeout{800};  // the operator waits for a second
+
+std::vector<std::string> in_base64(const tlog::Proof& proof) {
+  std::vector<std::string> texts;
+  for (const tlog::Hash& hash : proof)
+    texts.push_back(encoding::encode_base64({reinterpret_cast<const char*>(hash.data()), hash.size()}));
+  return texts;
+}
 
 }  // namespace
 
@@ -237,7 +245,11 @@ tl::expected<LogUpkeep::Kept, std::string> LogUpkeep::read_kept(const std::strin
 
 void LogUpkeep::keep(Kept told) {
   const auto place = [](const Kept& one) { return std::pair(one.epoch, one.checkpoint.size); };
-  if (kept_ && (place(told) < place(*kept_) || told.checkpoint == kept_->checkpoint)) return;
+  if (kept_ && told.checkpoint == kept_->checkpoint) {
+    kept_->note = std::move(told.note);  // others may have cosigned it since
+    return;
+  }
+  if (kept_ && place(told) < place(*kept_)) return;
   vouched_ = log_->sealer.floor_proven();
   kept_ = std::move(told);
   put_floor();
@@ -260,7 +272,10 @@ void LogUpkeep::tell(settings::FactsReport& report) const {
   facts.size = static_cast<std::int64_t>(figures_.size);
   facts.epoch = log_->sealer.epoch();
   facts.vkeys = key_->vkeys();
-  if (kept_ && kept_->epoch == facts.epoch) facts.floor = static_cast<std::int64_t>(kept_->checkpoint.size);
+  if (kept_ && kept_->epoch == facts.epoch) {
+    facts.floor = static_cast<std::int64_t>(kept_->checkpoint.size);
+    facts.signatures = static_cast<std::int64_t>(kept_->note.signatures.size());
+  }
   if (refused_at_) {
     facts.alarm = evidence::name_of(refusal_.kind);
     facts.detail = refusal_.detail;
@@ -276,8 +291,27 @@ awaitable<tl::expected<settings::LogReport, std::string>> LogUpkeep::answer(sett
     from = told->checkpoint;
     keep(*std::move(told));
   }
+  const auto deadline = runtime::steady_now() + kGrowthTimeout;
+  if (floor.from && from) co_return co_await report_growth_from(*floor.from, *std::move(from), deadline);
   if (!floor.grow) co_return settings::LogReport{};
-  co_return co_await report_growth(std::move(from), runtime::steady_now() + kGrowthTimeout);
+  co_return co_await report_growth(std::move(from), deadline);
+}
+
+// For who has seen the log at that size, of which nobody here has the checkpoint.
+awaitable<tl::expected<settings::LogReport, std::string>> LogUpkeep::report_growth_from(
+    std::int64_t size, tlog::Checkpoint floor, Deadline deadline) {
+  if (refused_at_) co_return tl::unexpected(refusal_.detail);
+  tlog::Checkpoint old{.origin = floor.origin, .size = static_cast<std::uint64_t>(size), .root = {}};
+  if (old.size > floor.size) co_return tl::unexpected(std::string("the checkpoint has no more entries"));
+  auto lease = co_await parts_.engine.acquire(parts_.database, deadline);
+  if (!lease) co_return tl::unexpected(lease.error().detail);
+  evidence::LogReader reader(**lease, deadline);
+  const auto root = co_await reader.root(old.size);
+  if (!root) co_return tl::unexpected(root.error().detail);
+  old.root = *root;
+  const auto proof = co_await reader.prove_growth(std::move(old), std::move(floor));
+  if (!proof) co_return tl::unexpected(proof.error().detail);
+  co_return settings::LogReport{.checkpoint = {}, .vkey = {}, .proof = in_base64(*proof)};
 }
 
 awaitable<tl::expected<settings::LogReport, std::string>> LogUpkeep::report_growth(
@@ -297,9 +331,7 @@ awaitable<tl::expected<settings::LogReport, std::string>> LogUpkeep::report_grow
   evidence::LogReader reader(**lease, deadline);
   const auto proof = co_await reader.prove_growth(*floor, *now);
   if (!proof) co_return tl::unexpected(proof.error().detail);
-  for (const tlog::Hash& hash : *proof)
-    report.proof.push_back(
-        encoding::encode_base64({reinterpret_cast<const char*>(hash.data()), hash.size()}));
+  report.proof = in_base64(*proof);
   co_return report;
 }
 

@@ -76,8 +76,8 @@ class LogUpkeep {
   const std::optional<evidence::AuditProgress>& full_audit() const { return full_audit_.progress(); }
 
   // What the operator keeps of the log is its floor from now on (admin_wire.h); the answer is about the
-  // newest checkpoint, if it was asked for. The error says why there is none, or why that is no floor of this
-  // log.
+  // newest checkpoint, or how the log has grown to the floor, if it was asked for. The error says why there
+  // is none, or why that is no floor of this log.
   boost::asio::awaitable<tl::expected<settings::LogReport, std::string>> answer(settings::LogFloor floor);
   // Begins this epoch of a log that was rolled back, or only looks what it would go on from: how many entries
   // that has; no value: it has begun, or the log was not rolled back. The error says why it cannot be.
@@ -111,6 +111,8 @@ class LogUpkeep {
   void put_floor();
   boost::asio::awaitable<tl::expected<settings::LogReport, std::string>> report_growth(
       std::optional<tlog::Checkpoint> floor, Deadline deadline);
+  boost::asio::awaitable<tl::expected<settings::LogReport, std::string>> report_growth_from(
+      std::int64_t size, tlog::Checkpoint floor, Deadline deadline);
   boost::asio::awaitable<void> look(Deadline deadline);
   boost::asio::awaitable<void> audit(postgres::Connection& connection);
   boost::asio::awaitable<void> prune(Deadline deadline);

@@ -100,7 +100,54 @@ TEST_F(WitnessedLogTest, APodProvesThatItsLogHasGrownAndShowsWhatWasCosigned) {
   EXPECT_EQ(tlog::Checkpoint::read(proven(last).text)->size, 7U);
   EXPECT_EQ(json::parse(pod_.api("GET", "/api/v1/audit/log/status").body).at("witnessed"), floor);
   const json facts = pod_.facts().at("log");
-  EXPECT_EQ(facts, (json{{"size", 7}, {"floor", 1}, {"alarm", ""}, {"detail", ""}, {"epoch", 1}}));
+  EXPECT_EQ(
+      facts,
+      (json{{"size", 7}, {"floor", 1}, {"alarm", ""}, {"detail", ""}, {"epoch", 1}, {"signatures", 2}}));
+}
+
+// Of outside witnesses: what the operator keeps is cosigned by more of them later, and one that was away asks
+// for a proof from a size of which nobody has the checkpoint any more.
+TEST_F(WitnessedLogTest, WhatOthersCosignLaterIsShownToo) {
+  start();
+  for (int i = 0; i < 5; ++i) create(pod_);
+  ASSERT_TRUE(has(pod_, 5)) << pod_.log();
+  const std::string floor = cosigned(report(pod_).checkpoint);
+  ASSERT_EQ(put(pod_, floor, false).status, 200U);
+  const auto status = [&] { return json::parse(pod_.api("GET", "/api/v1/audit/log/status").body); };
+  ASSERT_TRUE(eventually([&] { return status().value("witnessed", "") == floor; })) << status();
+  tlog::Note note = tlog::Note::read(floor).value();
+  const auto outside =
+      tlog::NoteKey::of_seed(tlog::KeyKind::kWitness, "outside.example", std::string(32, 'o')).value();
+  note.signatures.push_back(
+      outside.sign(note.text, std::chrono::sys_seconds(std::chrono::seconds(1'790'000'005))));
+  ASSERT_EQ(put(pod_, note.write(), false).status, 200U);
+  EXPECT_EQ(status().value("witnessed", ""), note.write());
+  EXPECT_EQ(pod_.api("GET", "/api/v1/audit/log/checkpoint").body, note.write());
+  EXPECT_EQ(pod_.facts().at("log").at("signatures"), 3);
+}
+
+TEST_F(WitnessedLogTest, GrowthIsProvenFromASizeAlone) {
+  start();
+  for (int i = 0; i < 3; ++i) create(pod_);
+  ASSERT_TRUE(has(pod_, 3)) << pod_.log();
+  const tlog::Checkpoint old = checkpoint_of(report(pod_).checkpoint);
+  for (int i = 0; i < 4; ++i) create(pod_);
+  ASSERT_TRUE(has(pod_, 7)) << pod_.log();
+  const std::string floor = cosigned(report(pod_).checkpoint);
+  create(pod_);
+  ASSERT_TRUE(has(pod_, 8)) << pod_.log();
+  const auto from = [&](std::int64_t size) {
+    return pod_.admin("PUT", "/admin/log",
+                      settings::to_json(settings::LogFloor{
+                          .checkpoint = floor, .grow = false, .restart = {}, .from = size}));
+  };
+  const auto answer = from(3);
+  ASSERT_EQ(answer.status, 200U) << answer.body;
+  const tlog::Checkpoint now = checkpoint_of(floor);
+  tlog::Hasher hasher;
+  EXPECT_TRUE(tlog::verify_consistency(hasher, old.size, old.root, now.size, now.root,
+                                       proof_of(settings::parse_log_report(answer.body).value())));
+  EXPECT_EQ(from(8).status, 409U) << "the checkpoint has 7 entries";
 }
 
 // Of an operator whose ConfigMap came from a back-up.
