@@ -4,15 +4,14 @@
 
 #include <gmock/gmock.h>
 #include <gtest/gtest.h>
-#include <nlohmann/json.hpp>
 
 #include "pool/auth/testing/mounted_folder.h"
 #include "pool/auth/testing/operator_signer.h"
+#include "pool/common/json/json.h"
 
 namespace storagepool::auth {
 namespace {
 
-using nlohmann::json;
 using std::chrono::milliseconds;
 using std::chrono::seconds;
 using ::testing::ElementsAre;
@@ -23,7 +22,7 @@ constexpr const char* kBodyText = R"({"generation":3})";
 
 class OperatorRequestsTest : public ::testing::Test {
  protected:
-  json claims() const { return signer_.claims("PUT", "/admin/settings", kBodyText, wall_); }
+  json::Json claims() const { return signer_.claims("PUT", "/admin/settings", kBodyText, wall_); }
   http::Request request(const std::string& token) const {
     http::Request request;
     request.method = "PUT";
@@ -32,19 +31,19 @@ class OperatorRequestsTest : public ::testing::Test {
     if (!token.empty()) request.headers = {{"Authorization", "Bearer " + token}};
     return request;
   }
-  std::string signed_by_operator(const json& claims) const { return signer_.issuer().token(claims.dump()); }
+  std::string signed_by_operator(const json::Json& claims) const { return signer_.issuer().token(claims.dump()); }
   std::string verdict(const http::Request& request) {
     const auto checked = requests_.check_head(request, now_, wall_);
     return checked ? "ok" : std::string(to_string(checked.error()));
   }
-  std::string verdict(const json& claims) { return verdict(request(signed_by_operator(claims))); }
+  std::string verdict(const json::Json& claims) { return verdict(request(signed_by_operator(claims))); }
   std::string without(const char* claim) {
-    json fewer = claims();
+    json::Json fewer = claims();
     fewer.erase(claim);
     return verdict(fewer);
   }
-  std::string with(const char* claim, const json& value) {
-    json other = claims();
+  std::string with(const char* claim, const json::Json& value) {
+    json::Json other = claims();
     other[claim] = value;
     return verdict(other);
   }
@@ -68,7 +67,7 @@ TEST_F(OperatorRequestsTest, WantsEveryClaimAsATextAndNoOther) {
     EXPECT_EQ(without(claim), "invalid") << claim;
     EXPECT_EQ(with(claim, nullptr), "invalid") << claim;
     EXPECT_EQ(with(claim, 1), "invalid") << claim;
-    EXPECT_EQ(with(claim, json::array({claims()[claim]})), "invalid") << claim;
+    EXPECT_EQ(with(claim, json::Json::array({claims()[claim]})), "invalid") << claim;
   }
   for (const char* claim : {"aud", "method", "path", "iat"}) EXPECT_EQ(with(claim, ""), "invalid") << claim;
   EXPECT_EQ(with("scope", "write"), "invalid");
@@ -87,14 +86,14 @@ TEST_F(OperatorRequestsTest, IsForOnePodAndOneRequest) {
   http::Request queried = request(signed_by_operator(claims()));
   queried.query = {{"x", "1"}};
   EXPECT_EQ(verdict(queried), "invalid");
-  json with_query = claims();
+  json::Json with_query = claims();
   with_query["path"] = "/admin/settings?x=1";
   queried.headers = {{"Authorization", "Bearer " + signed_by_operator(with_query)}};
   EXPECT_EQ(verdict(queried), "ok");
   OperatorRequests of_nobody(mounted_.path("operator-keys"), "", kReread);
   EXPECT_EQ(of_nobody.check_head(request(signed_by_operator(claims())), now_, wall_).error(),
             Refusal::kInvalidToken);
-  json for_nobody = claims();
+  json::Json for_nobody = claims();
   for_nobody["aud"] = "";
   EXPECT_EQ(of_nobody.check_head(request(signed_by_operator(for_nobody)), now_, wall_).error(),
             Refusal::kInvalidToken);
