@@ -22,7 +22,7 @@ using kube::Json;
 using testing::eventually;
 
 constexpr auto kSoon = 60s;
-constexpr std::uint16_t kPort = 18281;
+constexpr std::uint16_t kHealthPort = 18281;
 
 class WatchedNamespaces : public ::testing::Test {
  protected:
@@ -54,7 +54,7 @@ class WatchedNamespaces : public ::testing::Test {
         std::vector<std::string>{testing::operator_program(),
                                  "--kubeconfig=" + control_plane_.kubeconfig_as("installed"),
                                  "--namespace=default", "--watch-namespaces=" + namespaces, "--resync=1s",
-                                 "--health-probe-bind-address=127.0.0.1:" + std::to_string(kPort),
+                                 "--health-probe-bind-address=127.0.0.1:" + std::to_string(kHealthPort),
                                  "--metrics-bind-address=127.0.0.1:0"},
         log_);
   }
@@ -71,7 +71,7 @@ class WatchedNamespaces : public ::testing::Test {
   bool has_stateful_set(const std::string& name_space) const {
     return control_plane_.client().get(kube::resources::kStatefulSets, {name_space, "audit"}).has_value();
   }
-  std::string readyz() const { return testing::fetch(kPort, "/readyz"); }
+  std::string readyz() const { return testing::fetch(kHealthPort, "/readyz"); }
   bool is_ready() const { return readyz().find("200 OK") != std::string::npos; }
 
   testing::ControlPlane control_plane_{testing::Authorization::kRoles};

@@ -148,10 +148,9 @@ std::vector<kube::Event> transition_events(const Status& before, const Status& a
                       .action = "Reconcile",
                       .note = condition.message});
   };
-  for (const char* type :
-       {kStalled, kPostgresReachable, kBudgetExceeded, kRolloutBlocked, kJournalNotDurable, kPodsFailing,
-        kAuthenticationOff, kReserveTooSmall, kAwaitingTurn, kLogTampered, kLogKeyUnusable,
-        kLogUnwitnessed}) {
+  for (const char* type : {kStalled, kPostgresReachable, kBudgetExceeded, kRolloutBlocked, kJournalNotDurable,
+                           kPodsFailing, kAuthenticationOff, kReserveTooSmall, kAwaitingTurn, kLogTampered,
+                           kLogKeyUnusable, kLogUnwitnessed}) {
     const Condition* was = find_condition(before, type);
     const Condition* is = find_condition(after, type);
     if (is == nullptr) continue;

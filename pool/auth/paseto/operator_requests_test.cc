@@ -31,7 +31,9 @@ class OperatorRequestsTest : public ::testing::Test {
     if (!token.empty()) request.headers = {{"Authorization", "Bearer " + token}};
     return request;
   }
-  std::string signed_by_operator(const json::Json& claims) const { return signer_.issuer().token(claims.dump()); }
+  std::string signed_by_operator(const json::Json& claims) const {
+    return signer_.issuer().token(claims.dump());
+  }
   std::string verdict(const http::Request& request) {
     const auto checked = requests_.check_head(request, now_, wall_);
     return checked ? "ok" : std::string(to_string(checked.error()));

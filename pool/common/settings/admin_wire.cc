@@ -227,12 +227,8 @@ std::string to_json(const FactsReport& report) {
   if (report.mounted > 0) json["mounted"] = report.mounted;
   if (report.sessions_by_pod) json["sessionsByPod"] = *report.sessions_by_pod;
   if (const auto& log = report.log) {
-    json["log"] = {{"size", log->size},
-                   {"floor", log->floor},
-                   {"alarm", log->alarm},
-                   {"detail", log->detail},
-                   {"epoch", log->epoch},
-                   {"vkeys", log->vkeys}};
+    json["log"] = {{"size", log->size},     {"floor", log->floor}, {"alarm", log->alarm},
+                   {"detail", log->detail}, {"epoch", log->epoch}, {"vkeys", log->vkeys}};
     if (log->signatures) json["log"]["signatures"] = *log->signatures;
   }
   if (!report.log_key_refusal.empty()) json["logKeyRefusal"] = report.log_key_refusal;

@@ -29,7 +29,7 @@ using testing::valid_event;
 class DataStorageReceiptsTest : public testing::LoneProgramTest {
  protected:
   testing::HttpResponse post(const std::string& path, const json& body) const {
-    return pod_.send(pod_.api_port(), "POST", path,
+    return pod_.send(8080, "POST", path,
                      {{"Content-Type", "application/json"}, {"Prefer", "respond-async, receipt"}},
                      body.dump());
   }
@@ -160,8 +160,8 @@ TEST_F(DataStorageReceiptsTest, WhatIsPromisedOfTheJournalIsKeptThroughAKill) {
   const std::string key = vkey();
   EXPECT_TRUE(verifies(single.body, proof_of(json::parse(single.body).at("event_id")), key)) << said();
   EXPECT_THAT(said(), HasSubstr("1 journalled in _system"));
-  for (const json& id : json::parse(batch.body).at("event_ids"))
-    EXPECT_TRUE(verifies(batch.body, proof_of(id), key)) << said();
+  const json batch_ids = json::parse(batch.body).at("event_ids");
+  for (const json& id : batch_ids) EXPECT_TRUE(verifies(batch.body, proof_of(id), key)) << said();
   EXPECT_TRUE(verifies(before.body, proof_of(json::parse(before.body).at("event_id")), key)) << said();
 }
 
