@@ -57,11 +57,10 @@ class OutsideTest : public ::testing::Test {
   void visit(const std::vector<render::LogWitness>& witnesses) {
     const auto now = runtime::wall_now();
     Floor floor = cosigned(log_.floor(), testing::witness_key(), now);
-    {
-      const std::lock_guard lock(mutex_);
-      for (const auto& [text, by] : cosigned_)
-        if (text == floor.note.text) floor.note.signatures.push_back(by);
-    }
+    // To the end, or a signature that comes after this look would be asked for once more.
+    const std::lock_guard lock(cosigned_mutex_);
+    for (const auto& [text, by] : cosigned_)
+      if (text == floor.note.text) floor.note.signatures.push_back(by);
     boost::asio::io_context loop;
     pods::Client client(loop.get_executor(), "127.0.0.1", pod_.port(), "uid", signer_);
     runtime::spawn(loop.get_executor(), "a visit", outside_->visit(client, kPool, floor, now, witnesses));
@@ -79,7 +78,7 @@ class OutsideTest : public ::testing::Test {
     }
   }
   std::size_t signatures() {
-    const std::lock_guard lock(mutex_);
+    const std::lock_guard lock(cosigned_mutex_);
     return cosigned_.size();
   }
   std::string state(const std::string& name = "outside.example") const {
@@ -94,10 +93,11 @@ class OutsideTest : public ::testing::Test {
     return at == all.npos ? -1 : std::stod(all.substr(at + line.size()));
   }
 
-  std::mutex mutex_;
+  std::mutex mutex_;  // of what the pod proves
   testing::ToldLog log_;
   bool proves_ = true;
   std::atomic<int> proofs_{0};
+  std::mutex cosigned_mutex_;
   std::vector<std::pair<std::string, tlog::NoteSignature>> cosigned_;
   const pods::Signer signer_{std::string(pods::kSeedBytes, 'k')};
   kube::LoopbackServer pod_;
@@ -107,7 +107,7 @@ class OutsideTest : public ::testing::Test {
       .cosigned =
           [this](const kube::ObjectKey& pool, const std::string& text, const tlog::NoteSignature& by) {
             EXPECT_EQ(pool, kPool);
-            const std::lock_guard lock(mutex_);
+            const std::lock_guard lock(cosigned_mutex_);
             cosigned_.emplace_back(text, by);
           },
       .limits = {.deadline = 10s}});
