@@ -22,7 +22,7 @@
 #include "pool/auth/service_accounts/service_account.h"
 #include "pool/auth/tokens/bearer.h"
 #include "pool/auth/tokens/token_file.h"
-#include "pool/common/http/access.h"
+#include "pool/common/http/message/access.h"
 #include "pool/common/http/server.h"
 
 namespace storagepool::auth {

@@ -11,7 +11,7 @@
 
 #include "pool/auth/testing/mounted_folder.h"
 #include "pool/auth/testing/paseto_issuer.h"
-#include "pool/common/http/problem.h"
+#include "pool/common/http/message/problem.h"
 #include "pool/common/http/router.h"
 #include "pool/common/http/testing/loopback.h"
 

@@ -5,7 +5,7 @@
 
 #include "operator/kube/transport/cpprest_transport.h"
 #include "operator/kube/transport/testing/loopback_server.h"
-#include "pool/common/http/coding.h"
+#include "pool/common/http/message/coding.h"
 
 namespace storagepool::kube {
 namespace {

@@ -3,7 +3,7 @@
 #include <algorithm>
 #include <utility>
 
-#include "pool/common/http/coding.h"
+#include "pool/common/http/message/coding.h"
 
 namespace storagepool::kube {
 namespace {

@@ -2,7 +2,7 @@
 
 #include <gtest/gtest.h>
 
-#include "pool/common/http/coding.h"
+#include "pool/common/http/message/coding.h"
 
 namespace storagepool::kube {
 namespace {

@@ -12,7 +12,7 @@
 #include "operator/kube/kube.h"
 #include "operator/kube/transport/cpprest_transport.h"
 #include "operator/manager/page/assets.h"
-#include "pool/common/http/problem.h"
+#include "pool/common/http/message/problem.h"
 #include "pool/common/runtime/clock.h"
 #include "pool/common/runtime/promise.h"
 

@@ -10,7 +10,7 @@
 #include <sodium.h>
 
 #include "pool/common/encoding/sha256.h"
-#include "pool/common/http/target.h"
+#include "pool/common/http/message/target.h"
 
 namespace storagepool::auth {
 namespace {

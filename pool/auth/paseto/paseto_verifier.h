@@ -17,7 +17,7 @@
 #include "pool/auth/tokens/bearer.h"
 #include "pool/auth/tokens/rereading.h"
 #include "pool/auth/tokens/verified_tokens.h"
-#include "pool/common/http/access.h"
+#include "pool/common/http/message/access.h"
 
 namespace storagepool::auth {
 

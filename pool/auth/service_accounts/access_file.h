@@ -23,7 +23,7 @@
 
 #include "pool/auth/service_accounts/jwk_set.h"
 #include "pool/auth/tokens/claims.h"
-#include "pool/common/http/access.h"
+#include "pool/common/http/message/access.h"
 
 namespace storagepool::auth {
 

@@ -4,7 +4,7 @@
 
 #include "pool/auth/tokens/strict_json.h"
 #include "pool/common/encoding/encoding.h"
-#include "pool/common/http/fields.h"
+#include "pool/common/http/message/fields.h"
 
 namespace storagepool::auth {
 namespace {

@@ -3,8 +3,8 @@
 #include <algorithm>
 #include <string>
 
-#include "pool/common/http/fields.h"
-#include "pool/common/http/problem.h"
+#include "pool/common/http/message/fields.h"
+#include "pool/common/http/message/problem.h"
 
 namespace storagepool::auth {
 namespace {

@@ -10,7 +10,7 @@
 #include <tl/expected.hpp>
 
 #include "pool/auth/tokens/bearer.h"
-#include "pool/common/http/access.h"
+#include "pool/common/http/message/access.h"
 #include "pool/common/json/json.h"
 #include "pool/common/runtime/timestamp.h"
 

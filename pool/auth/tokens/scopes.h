@@ -10,7 +10,7 @@
 #include <string_view>
 #include <vector>
 
-#include "pool/common/http/access.h"
+#include "pool/common/http/message/access.h"
 
 namespace storagepool::auth {
 

@@ -22,7 +22,7 @@
 
 #include "pool/auth/tokens/rereading.h"
 #include "pool/auth/tokens/token_digest.h"
-#include "pool/common/http/access.h"
+#include "pool/common/http/message/access.h"
 
 namespace storagepool::auth {
 

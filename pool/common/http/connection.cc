@@ -12,11 +12,11 @@
 #include <boost/asio/redirect_error.hpp>
 #include <boost/asio/use_awaitable.hpp>
 
-#include "pool/common/http/body_coding.h"
-#include "pool/common/http/coding.h"
-#include "pool/common/http/problem.h"
-#include "pool/common/http/request_id.h"
-#include "pool/common/http/response_head.h"
+#include "pool/common/http/message/body_coding.h"
+#include "pool/common/http/message/coding.h"
+#include "pool/common/http/message/problem.h"
+#include "pool/common/http/message/request_id.h"
+#include "pool/common/http/message/response_head.h"
 #include "pool/common/runtime/clock.h"
 
 namespace asio = boost::asio;

@@ -11,8 +11,8 @@
 #include "pool/common/http/context.h"
 #include "pool/common/http/exchange.h"
 #include "pool/common/http/failure.h"
+#include "pool/common/http/limits/room.h"
 #include "pool/common/http/request_reader.h"
-#include "pool/common/http/room.h"
 #include "pool/common/http/timed_socket.h"
 #include "pool/common/runtime/clock.h"
 

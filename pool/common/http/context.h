@@ -8,8 +8,8 @@
 #include <optional>
 #include <utility>
 
-#include "pool/common/http/memory_budget.h"
-#include "pool/common/http/rate_limit.h"
+#include "pool/common/http/limits/memory_budget.h"
+#include "pool/common/http/limits/rate_limit.h"
 #include "pool/common/http/server.h"
 #include "pool/common/runtime/clock.h"
 
@@ -74,42 +74,9 @@ class Member {
   ClientShare& share_;
 };
 
-// What one request holds of Limits::memory_bytes, from its head until its answer is sent; given back when it
-// is destroyed, which must be before the Member is.
-class Reservation {
- public:
-  Reservation(std::shared_ptr<Context> context, const Member& member)
-      : context_(std::move(context)), share_(&member.share()) {}
-  Reservation(Reservation&& other) noexcept
-      : context_(std::move(other.context_)), share_(other.share_), bytes_(std::exchange(other.bytes_, 0)) {}
-  Reservation& operator=(Reservation&&) = delete;
-  ~Reservation() {
-    if (bytes_ > 0) context_->memory.give_back(*share_, bytes_);
-  }
-
-  // False, and nothing reserved, when too much would be held.
-  bool grow(std::size_t bytes) {
-    if (!context_->memory.take(*share_, bytes)) return false;
-    bytes_ += bytes;
-    return true;
-  }
-  // Has it hold this much instead. False, and all stays as it was, when that were too much.
-  bool become(std::size_t bytes) {
-    if (bytes > bytes_) return grow(bytes - bytes_);
-    context_->memory.give_back(*share_, bytes_ - bytes);
-    bytes_ = bytes;
-    return true;
-  }
-  // For what is there and is to go all the same.
-  void count(std::size_t bytes) {
-    context_->memory.count(*share_, bytes);
-    bytes_ += bytes;
-  }
-
- private:
-  std::shared_ptr<Context> context_;
-  ClientShare* share_;
-  std::size_t bytes_ = 0;
-};
+// Of a request that has just begun: nothing yet.
+inline Reservation begin_reservation(const std::shared_ptr<Context>& context, const Member& member) {
+  return Reservation(std::shared_ptr<MemoryBudget>(context, &context->memory), member.share());
+}
 
 }  // namespace storagepool::http

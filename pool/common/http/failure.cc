@@ -5,8 +5,8 @@
 #include <boost/core/demangle.hpp>
 #include <nlohmann/json.hpp>
 
-#include "pool/common/http/problem.h"
-#include "pool/common/http/response_head.h"
+#include "pool/common/http/message/problem.h"
+#include "pool/common/http/message/response_head.h"
 #include "pool/common/runtime/log.h"
 
 namespace storagepool::http {

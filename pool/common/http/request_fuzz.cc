@@ -15,9 +15,9 @@
 #include <boost/beast/core/flat_buffer.hpp>
 
 #include "pool/common/fuzzing/require.h"
-#include "pool/common/http/fields.h"
+#include "pool/common/http/message/fields.h"
+#include "pool/common/http/message/response_head.h"
 #include "pool/common/http/request_parser.h"
-#include "pool/common/http/response_head.h"
 
 namespace storagepool::http {
 namespace {
@@ -59,7 +59,7 @@ class Conversation {
       auto taken = parser.take_header(input_);
       while (taken && !*taken && receive(parser)) taken = parser.take_header(input_);
       if (!finished(taken, parser)) break;
-      Reservation reservation(context_, member_);
+      Reservation reservation = begin_reservation(context_, member_);
       taken = parser.take_body(input_, reservation);
       while (taken && !*taken && receive(parser)) taken = parser.take_body(input_, reservation);
       if (!finished(taken, parser)) break;

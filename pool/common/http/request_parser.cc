@@ -8,10 +8,10 @@
 #include <boost/beast/http/error.hpp>
 #include <boost/beast/http/parser.hpp>
 
-#include "pool/common/http/fields.h"
-#include "pool/common/http/framing.h"
-#include "pool/common/http/request_id.h"
-#include "pool/common/http/target.h"
+#include "pool/common/http/message/fields.h"
+#include "pool/common/http/message/framing.h"
+#include "pool/common/http/message/request_id.h"
+#include "pool/common/http/message/target.h"
 
 namespace asio = boost::asio;
 namespace beast = boost::beast::http;

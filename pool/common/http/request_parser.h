@@ -20,7 +20,7 @@
 #include <tl/expected.hpp>
 
 #include "pool/common/http/context.h"
-#include "pool/common/http/problem.h"
+#include "pool/common/http/message/problem.h"
 #include "pool/common/http/server.h"
 
 namespace storagepool::http {

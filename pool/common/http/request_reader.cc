@@ -5,10 +5,10 @@
 
 #include <boost/asio/error.hpp>
 
-#include "pool/common/http/body_coding.h"
 #include "pool/common/http/failure.h"
-#include "pool/common/http/forwarded.h"
-#include "pool/common/http/trace_context.h"
+#include "pool/common/http/message/body_coding.h"
+#include "pool/common/http/message/forwarded.h"
+#include "pool/common/http/message/trace_context.h"
 #include "pool/common/runtime/clock.h"
 
 namespace asio = boost::asio;
@@ -44,7 +44,7 @@ asio::awaitable<bool> RequestReader::wait(std::chrono::milliseconds timeout) {
 asio::awaitable<tl::expected<Incoming, Rejected>> RequestReader::read() {
   RequestParser parser(context_->limits);
   parser.head().client = member_.address();
-  Reservation reservation(context_, member_);
+  Reservation reservation = begin_reservation(context_, member_);
   // A header's memory counts twice while it is read: as it came and as it is understood.
   auto header = parser.take_header(buffer_);
   if (header && !*header) header = co_await wait_for_header(parser, reservation);

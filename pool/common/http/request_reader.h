@@ -10,7 +10,7 @@
 #include <tl/expected.hpp>
 
 #include "pool/common/http/context.h"
-#include "pool/common/http/progress.h"
+#include "pool/common/http/limits/progress.h"
 #include "pool/common/http/request_parser.h"
 #include "pool/common/http/server.h"
 #include "pool/common/http/timed_socket.h"

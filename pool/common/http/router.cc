@@ -4,7 +4,7 @@
 #include <set>
 #include <utility>
 
-#include "pool/common/http/problem.h"
+#include "pool/common/http/message/problem.h"
 
 namespace storagepool::http {
 namespace {

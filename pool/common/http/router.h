@@ -8,7 +8,7 @@
 #include <utility>
 #include <vector>
 
-#include "pool/common/http/server.h"
+#include "pool/common/http/message/message.h"
 
 namespace storagepool::http {
 

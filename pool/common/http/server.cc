@@ -10,7 +10,7 @@
 
 #include "pool/common/http/connection.h"
 #include "pool/common/http/context.h"
-#include "pool/common/http/room.h"
+#include "pool/common/http/limits/room.h"
 #include "pool/common/runtime/clock.h"
 #include "pool/common/runtime/coroutine.h"
 #include "pool/common/runtime/log.h"

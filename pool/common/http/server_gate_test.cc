@@ -4,7 +4,7 @@
 #include <gmock/gmock.h>
 #include <nlohmann/json.hpp>
 
-#include "pool/common/http/problem.h"
+#include "pool/common/http/message/problem.h"
 #include "pool/common/http/server.h"
 #include "pool/common/http/testing/loopback.h"
 

@@ -29,7 +29,7 @@ std::string incomplete(std::size_t announced, std::size_t sent) {
 }
 
 // "/large" answers kPieces MiB after it has asked for the memory.
-boost::asio::awaitable<Response> large(Request& request) {
+boost::asio::awaitable<Response> large_of_its_budget(Request& request) {
   Response response;
   if (request.path != "/large") co_return response;
   if (!request.reserve(kPieces * kMiB)) {
@@ -40,13 +40,13 @@ boost::asio::awaitable<Response> large(Request& request) {
   co_return response;
 }
 
-constexpr const char* kLarge = "GET /large HTTP/1.1\r\nHost: h\r\n\r\n";
+constexpr const char* kGetLarge = "GET /large HTTP/1.1\r\nHost: h\r\n\r\n";
 
 TEST(Memory, AnAnswerInPiecesArrivesWhole) {
-  const LoopbackServer server({}, large);
+  const LoopbackServer server({}, large_of_its_budget);
   Client client(server.port());
   for (int i = 0; i < 2; ++i) {
-    client.send(kLarge);
+    client.send(kGetLarge);
     const auto answer = client.read();
     ASSERT_TRUE(answer);
     ASSERT_EQ(answer->body.size(), kPieces * kMiB);
@@ -60,9 +60,9 @@ TEST(Memory, AnAnswerInPiecesArrivesWhole) {
 }
 
 TEST(Memory, AnAnswerIsGivenBackAsItIsSent) {
-  const LoopbackServer server({}, large);
+  const LoopbackServer server({}, large_of_its_budget);
   Client client(server.port());
-  client.send(kLarge);
+  client.send(kGetLarge);
   ASSERT_TRUE(client.readable(60s));
   std::size_t read = 0;
   while (read < 20 * kMiB) read += client.read_some(kMiB).size();
@@ -75,18 +75,18 @@ TEST(Memory, AnAnswerIsGivenBackAsItIsSent) {
 TEST(Memory, AnswersThatNobodyReadsAreRefusedBeforeTheyAreMade) {
   Limits limits;
   limits.memory_bytes = 100 * kMiB;
-  const LoopbackServer server(limits, large);
+  const LoopbackServer server(limits, large_of_its_budget);
   std::vector<std::unique_ptr<Client>> slow;
   for (int i = 0; i < 10; ++i) {
     slow.push_back(std::make_unique<Client>(server.port()));
-    slow.back()->send(kLarge);
+    slow.back()->send(kGetLarge);
     ASSERT_TRUE(slow.back()->readable(60s));
     EXPECT_LE(server.memory_held(), 80 * kMiB);
   }
-  EXPECT_EQ(ask(server.port(), kLarge).status, 503U);
+  EXPECT_EQ(ask(server.port(), kGetLarge).status, 503U);
   EXPECT_EQ(ask(server.port(), kGet).status, 200U);
   slow.clear();
-  EXPECT_TRUE(eventually([&] { return ask(server.port(), kLarge).status == 200; }));
+  EXPECT_TRUE(eventually([&] { return ask(server.port(), kGetLarge).status == 200; }));
 }
 
 TEST(Memory, OneAddressCannotUseUpWhatOthersNeed) {
@@ -139,9 +139,9 @@ TEST(Room, WhoTakesAllConnectionsLosesItsOwn) {
 TEST(Room, ASlowReaderMakesRoom) {
   Limits limits;
   limits.max_connections = 1;
-  const LoopbackServer server(limits, large);
+  const LoopbackServer server(limits, large_of_its_budget);
   Client slow(server.port());
-  slow.send(kLarge);
+  slow.send(kGetLarge);
   ASSERT_TRUE(slow.readable(60s));
   EXPECT_EQ(ask(server.port(), kGet).status, 200U);
   EXPECT_LT(slow.read_to_end().size(), kPieces * kMiB);

@@ -17,7 +17,7 @@
 #include <gmock/gmock.h>
 #include <gtest/gtest.h>
 
-#include "pool/common/http/coding.h"
+#include "pool/common/http/message/coding.h"
 #include "pool/common/http/testing/loopback.h"
 #include "pool/common/http/testing/tls.h"
 #include "pool/service/program_tests/testing/program_test.h"

@@ -4,7 +4,7 @@
 #include <optional>
 #include <utility>
 
-#include "pool/common/http/problem.h"
+#include "pool/common/http/message/problem.h"
 #include "pool/common/runtime/clock.h"
 #include "pool/service/routes/answers.h"
 #include "pool/service/routes/journal.h"

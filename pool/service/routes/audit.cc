@@ -12,7 +12,7 @@
 #include "pool/auth/tokens/bearer.h"
 #include "pool/auth/tokens/scopes.h"
 #include "pool/common/encoding/encoding.h"
-#include "pool/common/http/problem.h"
+#include "pool/common/http/message/problem.h"
 #include "pool/common/runtime/clock.h"
 #include "pool/common/runtime/random.h"
 #include "pool/event/address.h"

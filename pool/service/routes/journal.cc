@@ -12,7 +12,7 @@
 #include <nlohmann/json.hpp>
 
 #include "pool/common/encoding/encoding.h"
-#include "pool/common/http/problem.h"
+#include "pool/common/http/message/problem.h"
 #include "pool/common/json/json.h"
 #include "pool/common/runtime/log.h"
 #include "pool/event/serialize.h"

@@ -8,7 +8,7 @@
 #include <nlohmann/json.hpp>
 
 #include "pool/common/encoding/encoding.h"
-#include "pool/common/http/fields.h"
+#include "pool/common/http/message/fields.h"
 #include "pool/common/runtime/clock.h"
 #include "pool/common/settings/comma_list.h"
 #include "pool/evidence/entry.h"

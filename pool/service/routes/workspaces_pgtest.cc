@@ -7,7 +7,7 @@
 #include <gtest/gtest.h>
 #include <nlohmann/json.hpp>
 
-#include "pool/common/http/target.h"
+#include "pool/common/http/message/target.h"
 #include "pool/workspaces/testing/workspace_pod.h"
 
 namespace storagepool::service {

@@ -7,7 +7,7 @@
 
 #include <zstd.h>
 
-#include "pool/common/http/coding.h"
+#include "pool/common/http/message/coding.h"
 
 namespace storagepool::http::testing {
 

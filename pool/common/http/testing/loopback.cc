@@ -21,7 +21,7 @@
 #include <boost/asio/use_future.hpp>
 #include <nlohmann/json.hpp>
 
-#include "pool/common/http/fields.h"
+#include "pool/common/http/message/fields.h"
 #include "pool/common/runtime/coroutine.h"
 
 namespace storagepool::http::testing {

@@ -7,7 +7,7 @@
 
 #include <nlohmann/json.hpp>
 
-#include "pool/common/http/problem.h"
+#include "pool/common/http/message/problem.h"
 #include "pool/event/erasure.h"
 #include "pool/event/text.h"
 #include "pool/event/uuid.h"

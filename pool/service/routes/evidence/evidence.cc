@@ -6,7 +6,7 @@
 
 #include <nlohmann/json.hpp>
 
-#include "pool/common/http/problem.h"
+#include "pool/common/http/message/problem.h"
 #include "pool/common/runtime/log.h"
 #include "pool/event/text.h"
 #include "pool/event/uuid.h"

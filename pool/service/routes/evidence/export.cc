@@ -15,7 +15,7 @@
 
 #include "pool/auth/tokens/bearer.h"
 #include "pool/common/encoding/encoding.h"
-#include "pool/common/http/problem.h"
+#include "pool/common/http/message/problem.h"
 #include "pool/common/json/json.h"
 #include "pool/common/runtime/clock.h"
 #include "pool/event/personal_data.h"

@@ -11,7 +11,7 @@
 
 #include <nlohmann/json.hpp>
 
-#include "pool/common/http/problem.h"
+#include "pool/common/http/message/problem.h"
 #include "pool/common/runtime/clock.h"
 #include "pool/common/tlog/checkpoint.h"
 #include "pool/evidence/feed/feed.h"

@@ -8,7 +8,7 @@
 #include <nlohmann/json.hpp>
 
 #include "pool/auth/tokens/bearer.h"
-#include "pool/common/http/problem.h"
+#include "pool/common/http/message/problem.h"
 #include "pool/common/json/json.h"
 #include "pool/event/text.h"
 #include "pool/event/uuid.h"

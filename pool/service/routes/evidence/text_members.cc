@@ -1,6 +1,6 @@
 #include "pool/service/routes/evidence/text_members.h"
 
-#include "pool/common/http/problem.h"
+#include "pool/common/http/message/problem.h"
 #include "pool/event/text.h"
 
 namespace storagepool::service {

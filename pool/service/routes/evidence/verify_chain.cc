@@ -15,7 +15,7 @@
 #include <nlohmann/json.hpp>
 
 #include "pool/common/encoding/encoding.h"
-#include "pool/common/http/problem.h"
+#include "pool/common/http/message/problem.h"
 #include "pool/common/runtime/clock.h"
 #include "pool/event/uuid.h"
 #include "pool/evidence/holds/holds.h"
