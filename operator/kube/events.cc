@@ -4,7 +4,7 @@
 #include <utility>
 
 #include "operator/kube/object.h"
-#include "pool/common/runtime/bounded_work.h"
+#include "pool/common/runtime/loop/bounded_work.h"
 #include "pool/common/runtime/clock.h"
 #include "pool/common/json/json.h"
 #include "pool/common/runtime/log.h"

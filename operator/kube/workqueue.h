@@ -20,7 +20,7 @@
 #include <utility>
 
 #include "operator/kube/resource.h"
-#include "pool/common/runtime/metrics.h"
+#include "pool/common/runtime/metrics/metrics.h"
 
 namespace storagepool::kube {
 

@@ -12,10 +12,10 @@
 
 #include "operator/kube/resource.h"
 #include "operator/manager/gauge.h"
-#include "pool/common/runtime/bounded_work.h"
 #include "pool/common/runtime/clock.h"
 #include "pool/common/runtime/log.h"
 #include "pool/common/runtime/log_scope.h"
+#include "pool/common/runtime/loop/bounded_work.h"
 
 namespace storagepool::manager {
 namespace {

@@ -9,7 +9,7 @@
 #include "operator/manager/pool_metrics.h"
 #include "operator/reconcile/reconcile.h"
 #include "pool/common/runtime/clock.h"
-#include "pool/common/runtime/metrics.h"
+#include "pool/common/runtime/metrics/metrics.h"
 
 namespace storagepool::manager {
 

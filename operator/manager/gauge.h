@@ -2,7 +2,7 @@
 
 #include <prometheus/gauge.h>
 
-#include "pool/common/runtime/metrics.h"
+#include "pool/common/runtime/metrics/metrics.h"
 
 namespace storagepool::manager {
 

@@ -4,8 +4,8 @@
 
 #include <nlohmann/json.hpp>
 
-#include "pool/common/runtime/bounded_work.h"
 #include "pool/common/runtime/log.h"
+#include "pool/common/runtime/loop/bounded_work.h"
 
 namespace storagepool::manager {
 

@@ -6,7 +6,7 @@
 
 namespace storagepool::manager {
 
-// 200; 503 with the reasons while work hangs (pool/common/runtime/bounded_work.h): a look, a watch, the
+// 200; 503 with the reasons while work hangs (pool/common/runtime/loop/bounded_work.h): a look, a watch, the
 // Lease.
 http::Response liveness(runtime::TimePoint now);
 

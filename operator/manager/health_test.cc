@@ -11,7 +11,7 @@
 #include "operator/manager/controller.h"
 #include "operator/manager/leadership.h"
 #include "operator/reconcile/testing/fake_cluster.h"
-#include "pool/common/runtime/pause.h"
+#include "pool/common/runtime/loop/pause.h"
 
 namespace storagepool::manager {
 namespace {

@@ -4,9 +4,9 @@
 #include <memory>
 #include <utility>
 
-#include "pool/common/runtime/bounded_work.h"
 #include "pool/common/runtime/log.h"
-#include "pool/common/runtime/pause.h"
+#include "pool/common/runtime/loop/bounded_work.h"
+#include "pool/common/runtime/loop/pause.h"
 
 namespace storagepool::manager {
 namespace {

@@ -7,9 +7,9 @@
 #include <random>
 #include <utility>
 
-#include "pool/common/runtime/bounded_work.h"
 #include "pool/common/runtime/log.h"
-#include "pool/common/runtime/pause.h"
+#include "pool/common/runtime/loop/bounded_work.h"
+#include "pool/common/runtime/loop/pause.h"
 
 namespace storagepool::manager {
 namespace {

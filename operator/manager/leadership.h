@@ -20,7 +20,7 @@
 #include "operator/kube/kube.h"
 #include "operator/kube/lease.h"
 #include "operator/manager/installation.h"
-#include "pool/common/runtime/metrics.h"
+#include "pool/common/runtime/metrics/metrics.h"
 
 namespace storagepool::manager {
 

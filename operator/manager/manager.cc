@@ -31,12 +31,12 @@
 #include "pool/common/http/server.h"
 #include "pool/common/runtime/check.h"
 #include "pool/common/runtime/clock.h"
-#include "pool/common/runtime/coroutine.h"
+#include "pool/common/runtime/loop/coroutine.h"
 #include "pool/common/runtime/log.h"
-#include "pool/common/runtime/metrics.h"
-#include "pool/common/runtime/pause.h"
+#include "pool/common/runtime/metrics/metrics.h"
+#include "pool/common/runtime/loop/pause.h"
 #include "pool/common/runtime/startup_code.h"
-#include "pool/common/runtime/stop_signal.h"
+#include "pool/common/runtime/loop/stop_signal.h"
 #include "pool/common/tlog/note_key.h"
 
 namespace storagepool::manager {

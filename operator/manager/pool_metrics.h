@@ -7,7 +7,7 @@
 #include <vector>
 
 #include "operator/reconcile/reconcile.h"
-#include "pool/common/runtime/metrics.h"
+#include "pool/common/runtime/metrics/metrics.h"
 
 namespace storagepool::manager {
 

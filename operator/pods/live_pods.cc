@@ -10,11 +10,11 @@
 #include <boost/asio/post.hpp>
 
 #include "operator/pods/client.h"
-#include "pool/common/runtime/bounded_work.h"
 #include "pool/common/runtime/clock.h"
-#include "pool/common/runtime/coroutine.h"
 #include "pool/common/runtime/descriptors.h"
 #include "pool/common/runtime/log.h"
+#include "pool/common/runtime/loop/bounded_work.h"
+#include "pool/common/runtime/loop/coroutine.h"
 
 namespace storagepool::pods {
 namespace {

@@ -19,7 +19,7 @@
 #include "operator/pods/pods.h"
 #include "operator/pods/schedule.h"
 #include "operator/pods/signer.h"
-#include "pool/common/runtime/metrics.h"
+#include "pool/common/runtime/metrics/metrics.h"
 
 namespace storagepool::pods {
 

@@ -23,7 +23,7 @@
 #include "operator/witness/book.h"
 #include "operator/witness/outside.h"
 #include "operator/witness/record.h"
-#include "pool/common/runtime/metrics.h"
+#include "pool/common/runtime/metrics/metrics.h"
 
 namespace storagepool::witness {
 

@@ -16,7 +16,7 @@
 #include "operator/pods/client.h"
 #include "operator/witness/standings.h"
 #include "operator/witness/submitter.h"
-#include "pool/common/runtime/metrics.h"
+#include "pool/common/runtime/metrics/metrics.h"
 
 namespace storagepool::witness {
 

@@ -12,7 +12,7 @@
 
 #include "operator/witness/testing/outside_witness.h"
 #include "operator/witness/testing/told_log.h"
-#include "pool/common/runtime/coroutine.h"
+#include "pool/common/runtime/loop/coroutine.h"
 
 namespace storagepool::witness {
 namespace {

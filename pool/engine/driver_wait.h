@@ -16,7 +16,7 @@
 #include <boost/asio/prefer.hpp>
 #include <boost/asio/use_awaitable.hpp>
 
-#include "pool/common/runtime/promise.h"
+#include "pool/common/runtime/loop/promise.h"
 #include "pool/engine/driver.h"
 
 namespace storagepool::engine {

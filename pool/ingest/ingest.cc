@@ -10,9 +10,9 @@
 #include <utility>
 
 #include "pool/common/runtime/clock.h"
-#include "pool/common/runtime/coroutine.h"
 #include "pool/common/runtime/log.h"
-#include "pool/common/runtime/promise.h"
+#include "pool/common/runtime/loop/coroutine.h"
+#include "pool/common/runtime/loop/promise.h"
 #include "pool/event/uuid.h"
 #include "pool/ingest/rows.h"
 

@@ -23,7 +23,7 @@
 #include <boost/asio/awaitable.hpp>
 #include <tl/expected.hpp>
 
-#include "pool/common/runtime/histogram.h"
+#include "pool/common/runtime/metrics/histogram.h"
 #include "pool/engine/engine.h"
 #include "pool/evidence/entry.h"
 #include "pool/ingest/queue.h"

@@ -3,7 +3,7 @@
 #include <boost/asio/post.hpp>
 
 #include "pool/common/runtime/clock.h"
-#include "pool/common/runtime/promise.h"
+#include "pool/common/runtime/loop/promise.h"
 #include "pool/journal/record.h"
 #include "pool/journal/worker.h"
 

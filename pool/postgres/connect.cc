@@ -17,7 +17,7 @@
 #include <openssl/ssl.h>
 
 #include "pool/common/runtime/clock.h"
-#include "pool/common/runtime/promise.h"
+#include "pool/common/runtime/loop/promise.h"
 #include "pool/postgres/diagnosis.h"
 #include "pool/postgres/resolve.h"
 #include "pool/postgres/session.h"

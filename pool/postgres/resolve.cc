@@ -16,7 +16,7 @@
 #include <boost/asio/ip/address.hpp>
 #include <boost/asio/this_coro.hpp>
 
-#include "pool/common/runtime/promise.h"
+#include "pool/common/runtime/loop/promise.h"
 
 namespace storagepool::postgres {
 namespace asio = boost::asio;

@@ -17,7 +17,7 @@
 #include <boost/asio/awaitable.hpp>
 #include <tl/expected.hpp>
 
-#include "pool/common/runtime/promise.h"
+#include "pool/common/runtime/loop/promise.h"
 #include "pool/common/settings/settings.h"
 #include "pool/engine/core/types.h"
 

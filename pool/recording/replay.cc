@@ -4,7 +4,7 @@
 #include <iterator>
 
 #include "pool/common/runtime/log.h"
-#include "pool/common/runtime/supervisor.h"
+#include "pool/common/runtime/loop/supervisor.h"
 
 namespace asio = boost::asio;
 

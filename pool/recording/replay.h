@@ -26,7 +26,7 @@
 #include <tl/expected.hpp>
 
 #include "pool/common/runtime/clock.h"
-#include "pool/common/runtime/coroutine.h"
+#include "pool/common/runtime/loop/coroutine.h"
 #include "pool/recording/backlog.h"
 #include "pool/recording/replay_pacing.h"
 #include "pool/tables/store_error.h"

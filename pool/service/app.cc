@@ -13,10 +13,10 @@
 
 #include "pool/auth/auth.h"
 #include "pool/common/runtime/clock.h"
-#include "pool/common/runtime/coroutine.h"
 #include "pool/common/runtime/log.h"
+#include "pool/common/runtime/loop/coroutine.h"
+#include "pool/common/runtime/loop/supervisor.h"
 #include "pool/common/runtime/startup_code.h"
-#include "pool/common/runtime/supervisor.h"
 #include "pool/common/settings/duration.h"
 #include "pool/engine/engine.h"
 #include "pool/ingest/ingest.h"

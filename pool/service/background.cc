@@ -6,10 +6,10 @@
 #include <vector>
 
 #include "pool/common/runtime/clock.h"
-#include "pool/common/runtime/coroutine.h"
 #include "pool/common/runtime/files.h"
 #include "pool/common/runtime/log.h"
-#include "pool/common/runtime/supervisor.h"
+#include "pool/common/runtime/loop/coroutine.h"
+#include "pool/common/runtime/loop/supervisor.h"
 #include "pool/service/config/patience.h"
 #include "pool/service/monitor/facts.h"
 #include "pool/tables/partitions.h"

@@ -16,8 +16,8 @@
 #include <boost/asio/awaitable.hpp>
 
 #include "pool/common/http/server.h"
-#include "pool/common/runtime/coroutine.h"
-#include "pool/common/runtime/stop_signal.h"
+#include "pool/common/runtime/loop/coroutine.h"
+#include "pool/common/runtime/loop/stop_signal.h"
 #include "pool/engine/engine.h"
 #include "pool/ingest/ingest.h"
 #include "pool/journal/journal.h"

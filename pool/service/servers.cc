@@ -4,9 +4,9 @@
 #include <utility>
 
 #include "pool/common/runtime/clock.h"
-#include "pool/common/runtime/coroutine.h"
 #include "pool/common/runtime/log.h"
-#include "pool/common/runtime/supervisor.h"
+#include "pool/common/runtime/loop/coroutine.h"
+#include "pool/common/runtime/loop/supervisor.h"
 #include "pool/service/bounds.h"
 #include "pool/service/routes/health.h"
 #include "pool/service/routes/statistics.h"

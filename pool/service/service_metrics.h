@@ -17,7 +17,7 @@
 
 #include "pool/auth/tokens/bearer.h"
 #include "pool/common/http/router.h"
-#include "pool/common/runtime/metrics.h"
+#include "pool/common/runtime/metrics/metrics.h"
 #include "pool/common/runtime/timestamp.h"
 #include "pool/common/settings/settings.h"
 #include "pool/engine/engine.h"

@@ -10,7 +10,7 @@
 #include <boost/asio/this_coro.hpp>
 
 #include "pool/common/runtime/clock.h"
-#include "pool/common/runtime/coroutine.h"
+#include "pool/common/runtime/loop/coroutine.h"
 
 namespace storagepool::tables {
 namespace {

@@ -25,7 +25,7 @@
 #include <boost/asio/awaitable.hpp>
 #include <tl/expected.hpp>
 
-#include "pool/common/runtime/coroutine.h"
+#include "pool/common/runtime/loop/coroutine.h"
 #include "pool/common/runtime/timestamp.h"
 #include "pool/engine/engine.h"
 #include "pool/tables/indexes.h"

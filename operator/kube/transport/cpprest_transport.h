@@ -9,7 +9,7 @@
 
 #include "operator/kube/transport/config.h"
 #include "operator/kube/transport/transport.h"
-#include "pool/common/runtime/metrics.h"
+#include "pool/common/runtime/metrics/metrics.h"
 
 namespace storagepool::kube {
 

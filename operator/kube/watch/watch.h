@@ -25,7 +25,7 @@
 #include "operator/kube/resource.h"
 #include "operator/kube/selection/selection.h"
 #include "operator/kube/transport/transport.h"
-#include "pool/common/runtime/bounded_work.h"
+#include "pool/common/runtime/loop/bounded_work.h"
 
 namespace storagepool::kube {
 

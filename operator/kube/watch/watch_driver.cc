@@ -4,7 +4,7 @@
 #include "operator/kube/watch/watch.h"
 #include "pool/common/runtime/clock.h"
 #include "pool/common/runtime/log.h"
-#include "pool/common/runtime/pause.h"
+#include "pool/common/runtime/loop/pause.h"
 
 namespace storagepool::kube {
 namespace {

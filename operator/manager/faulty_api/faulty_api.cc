@@ -21,7 +21,7 @@
 #include "operator/kube/object.h"
 #include "operator/manager/faulty_api/snapshot.h"
 #include "pool/common/runtime/clock.h"
-#include "pool/common/runtime/coroutine.h"
+#include "pool/common/runtime/loop/coroutine.h"
 
 namespace storagepool::manager::faulty_api {
 namespace {

@@ -14,7 +14,7 @@
 #include "operator/manager/page/assets.h"
 #include "pool/common/http/message/problem.h"
 #include "pool/common/runtime/clock.h"
-#include "pool/common/runtime/promise.h"
+#include "pool/common/runtime/loop/promise.h"
 
 namespace storagepool::manager {
 namespace {

@@ -15,7 +15,7 @@
 #include "operator/kube/object.h"
 #include "operator/render/render.h"
 #include "pool/common/json/json.h"
-#include "pool/common/runtime/coroutine.h"
+#include "pool/common/runtime/loop/coroutine.h"
 
 namespace storagepool::manager::testing {
 namespace {

@@ -18,7 +18,7 @@
 #include "operator/kube/workqueue.h"
 #include "operator/reconcile/cluster/cluster.h"
 #include "operator/reconcile/cluster/workload_caches.h"
-#include "pool/common/runtime/metrics.h"
+#include "pool/common/runtime/metrics/metrics.h"
 
 namespace storagepool::reconcile {
 

@@ -17,7 +17,7 @@
 #include "operator/kube/watch/informer.h"
 #include "operator/kube/workqueue.h"
 #include "operator/reconcile/cluster/cluster.h"
-#include "pool/common/runtime/metrics.h"
+#include "pool/common/runtime/metrics/metrics.h"
 
 namespace storagepool::reconcile {
 

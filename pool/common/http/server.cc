@@ -12,9 +12,9 @@
 #include "pool/common/http/context.h"
 #include "pool/common/http/limits/room.h"
 #include "pool/common/runtime/clock.h"
-#include "pool/common/runtime/coroutine.h"
 #include "pool/common/runtime/log.h"
-#include "pool/common/runtime/supervisor.h"
+#include "pool/common/runtime/loop/coroutine.h"
+#include "pool/common/runtime/loop/supervisor.h"
 
 namespace asio = boost::asio;
 using asio::ip::tcp;

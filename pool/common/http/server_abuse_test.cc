@@ -6,7 +6,7 @@
 
 #include "pool/common/http/server.h"
 #include "pool/common/http/testing/loopback.h"
-#include "pool/common/runtime/coroutine.h"
+#include "pool/common/runtime/loop/coroutine.h"
 
 namespace storagepool::http {
 namespace {

@@ -6,7 +6,7 @@
 
 #include <boost/asio/io_context.hpp>
 
-#include "pool/common/runtime/coroutine.h"
+#include "pool/common/runtime/loop/coroutine.h"
 #include "pool/recording/model/world.h"
 #include "pool/recording/recording.h"
 

@@ -18,7 +18,7 @@
 #include <boost/asio/any_io_executor.hpp>
 
 #include "pool/common/runtime/clock.h"
-#include "pool/common/runtime/promise.h"
+#include "pool/common/runtime/loop/promise.h"
 #include "pool/recording/backlog.h"
 #include "pool/recording/event_store.h"
 #include "pool/recording/replay.h"

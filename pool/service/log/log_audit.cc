@@ -3,8 +3,8 @@
 #include <algorithm>
 #include <random>
 
-#include "pool/common/runtime/coroutine.h"
 #include "pool/common/runtime/log.h"
+#include "pool/common/runtime/loop/coroutine.h"
 #include "pool/service/config/patience.h"
 
 namespace storagepool::service {

@@ -4,7 +4,7 @@
 #include <utility>
 
 #include "pool/common/runtime/clock.h"
-#include "pool/common/runtime/supervisor.h"
+#include "pool/common/runtime/loop/supervisor.h"
 #include "pool/service/routes/evidence/own_act.h"
 
 namespace storagepool::service {

@@ -17,7 +17,7 @@
 
 #include "pool/common/runtime/clock.h"
 #include "pool/common/settings/admin_wire.h"
-#include "pool/common/runtime/coroutine.h"
+#include "pool/common/runtime/loop/coroutine.h"
 #include "pool/engine/engine.h"
 #include "pool/evidence/sealing/sealer.h"
 #include "pool/evidence/sealing/self_audit.h"

@@ -5,7 +5,7 @@
 #include <vector>
 
 #include "pool/common/runtime/clock.h"
-#include "pool/common/runtime/coroutine.h"
+#include "pool/common/runtime/loop/coroutine.h"
 #include "pool/service/log/log_acts.h"
 #include "pool/service/log/workspace_logs.h"
 #include "pool/workspaces/name.h"

@@ -7,8 +7,8 @@
 #include <utility>
 
 #include "pool/common/runtime/clock.h"
-#include "pool/common/runtime/coroutine.h"
 #include "pool/common/runtime/log.h"
+#include "pool/common/runtime/loop/coroutine.h"
 #include "pool/common/tlog/epochs.h"
 #include "pool/common/tlog/tlog.h"
 #include "pool/service/config/patience.h"

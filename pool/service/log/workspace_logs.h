@@ -19,7 +19,7 @@
 #include <boost/asio/awaitable.hpp>
 
 #include "pool/common/runtime/clock.h"
-#include "pool/common/runtime/coroutine.h"
+#include "pool/common/runtime/loop/coroutine.h"
 #include "pool/common/tlog/checkpoint.h"
 #include "pool/engine/engine.h"
 #include "pool/ingest/recorded.h"

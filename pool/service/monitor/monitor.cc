@@ -4,7 +4,7 @@
 
 #include "pool/common/runtime/clock.h"
 #include "pool/common/runtime/log.h"
-#include "pool/common/runtime/supervisor.h"
+#include "pool/common/runtime/loop/supervisor.h"
 #include "pool/service/config/patience.h"
 #include "pool/service/monitor/predecessor.h"
 #include "pool/tables/partitions.h"

@@ -14,7 +14,7 @@
 #include <boost/asio/any_io_executor.hpp>
 #include <boost/asio/awaitable.hpp>
 
-#include "pool/common/runtime/coroutine.h"
+#include "pool/common/runtime/loop/coroutine.h"
 #include "pool/engine/engine.h"
 #include "pool/service/monitor/facts.h"
 #include "pool/tables/partitions.h"

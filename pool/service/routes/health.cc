@@ -8,7 +8,7 @@
 #include <nlohmann/json.hpp>
 
 #include "pool/common/runtime/clock.h"
-#include "pool/common/runtime/supervisor.h"
+#include "pool/common/runtime/loop/supervisor.h"
 #include "pool/common/runtime/timestamp.h"
 
 namespace storagepool::service {

@@ -8,7 +8,7 @@
 #include <boost/asio/post.hpp>
 #include <boost/asio/this_coro.hpp>
 
-#include "pool/common/runtime/promise.h"
+#include "pool/common/runtime/loop/promise.h"
 
 namespace storagepool::service {
 namespace {

@@ -23,7 +23,7 @@
 #include <boost/asio/use_awaitable.hpp>
 #include <boost/asio/use_future.hpp>
 
-#include "pool/common/runtime/coroutine.h"
+#include "pool/common/runtime/loop/coroutine.h"
 #include "pool/engine/engine.h"
 
 namespace storagepool::engine::peer {

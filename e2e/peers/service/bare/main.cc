@@ -14,7 +14,7 @@
 #include "pool/common/http/server.h"
 #include "pool/common/runtime/descriptors.h"
 #include "pool/common/runtime/log.h"
-#include "pool/common/runtime/stop_signal.h"
+#include "pool/common/runtime/loop/stop_signal.h"
 
 namespace storagepool {
 namespace {

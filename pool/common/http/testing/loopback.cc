@@ -22,7 +22,7 @@
 #include <nlohmann/json.hpp>
 
 #include "pool/common/http/message/fields.h"
-#include "pool/common/runtime/coroutine.h"
+#include "pool/common/runtime/loop/coroutine.h"
 
 namespace storagepool::http::testing {
 namespace {

@@ -1,4 +1,4 @@
-#include "pool/common/runtime/pause.h"
+#include "pool/common/runtime/loop/pause.h"
 
 #include <thread>
 

@@ -13,7 +13,7 @@
 #include <boost/asio/awaitable.hpp>
 
 #include "pool/common/runtime/clock.h"
-#include "pool/common/runtime/promise.h"
+#include "pool/common/runtime/loop/promise.h"
 
 namespace storagepool::runtime {
 

@@ -1,4 +1,4 @@
-#include "pool/common/runtime/coroutine.h"
+#include "pool/common/runtime/loop/coroutine.h"
 
 #include <optional>
 #include <stdexcept>

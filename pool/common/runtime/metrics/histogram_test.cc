@@ -1,4 +1,4 @@
-#include "pool/common/runtime/histogram.h"
+#include "pool/common/runtime/metrics/histogram.h"
 
 #include <gmock/gmock.h>
 

@@ -1,4 +1,4 @@
-#include "pool/common/runtime/metrics.h"
+#include "pool/common/runtime/metrics/metrics.h"
 
 #include <iterator>
 #include <utility>
@@ -6,7 +6,7 @@
 #include <prometheus/text_serializer.h>
 
 #include "pool/common/runtime/check.h"
-#include "pool/common/runtime/process_metrics.h"
+#include "pool/common/runtime/metrics/process_metrics.h"
 
 namespace storagepool::runtime {
 namespace {

@@ -1,4 +1,4 @@
-#include "pool/common/runtime/stop_signal.h"
+#include "pool/common/runtime/loop/stop_signal.h"
 
 #include <csignal>
 

@@ -1,4 +1,4 @@
-#include "pool/common/runtime/supervisor.h"
+#include "pool/common/runtime/loop/supervisor.h"
 
 #include <chrono>
 #include <stdexcept>
@@ -7,7 +7,7 @@
 #include <gmock/gmock.h>
 #include <gtest/gtest.h>
 
-#include "pool/common/runtime/coroutine.h"
+#include "pool/common/runtime/loop/coroutine.h"
 
 namespace storagepool::runtime {
 namespace {

@@ -1,4 +1,4 @@
-#include "pool/common/runtime/metrics.h"
+#include "pool/common/runtime/metrics/metrics.h"
 
 #include <cmath>
 #include <sstream>

@@ -1,4 +1,4 @@
-#include "pool/common/runtime/promise.h"
+#include "pool/common/runtime/loop/promise.h"
 
 #include <memory>
 #include <optional>
@@ -14,7 +14,7 @@
 #include <gtest/gtest.h>
 
 #include "pool/common/runtime/clock.h"
-#include "pool/common/runtime/coroutine.h"
+#include "pool/common/runtime/loop/coroutine.h"
 
 namespace storagepool::runtime {
 namespace {

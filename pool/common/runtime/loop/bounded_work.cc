@@ -1,4 +1,4 @@
-#include "pool/common/runtime/bounded_work.h"
+#include "pool/common/runtime/loop/bounded_work.h"
 
 #include <chrono>
 #include <mutex>

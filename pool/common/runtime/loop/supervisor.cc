@@ -1,4 +1,4 @@
-#include "pool/common/runtime/supervisor.h"
+#include "pool/common/runtime/loop/supervisor.h"
 
 #include <algorithm>
 #include <exception>
@@ -6,8 +6,8 @@
 #include <mutex>
 #include <utility>
 
-#include "pool/common/runtime/coroutine.h"
 #include "pool/common/runtime/log.h"
+#include "pool/common/runtime/loop/coroutine.h"
 
 namespace asio = boost::asio;
 

@@ -1,4 +1,4 @@
-#include "pool/common/runtime/process_metrics.h"
+#include "pool/common/runtime/metrics/process_metrics.h"
 
 #include <cstddef>
 #include <cstdint>
