@@ -12,6 +12,7 @@ namespace {
 using ::testing::HasSubstr;
 using namespace std::chrono_literals;
 
+constexpr auto kPatience = 60s;
 const ObjectKey kKey{"n", "a"};
 
 TEST(WorkQueueTest, AWaiterGetsWhatIsAddedLater) {
@@ -19,7 +20,7 @@ TEST(WorkQueueTest, AWaiterGetsWhatIsAddedLater) {
   WorkQueue queue(metrics, "storagepool");
   auto waiter = std::async(std::launch::async, [&] { return queue.get(); });
   queue.add(kKey, Priority::kUser);
-  ASSERT_EQ(waiter.wait_for(10s), std::future_status::ready);
+  ASSERT_EQ(waiter.wait_for(kPatience), std::future_status::ready);
   EXPECT_EQ(waiter.get(), kKey);
 }
 
@@ -29,7 +30,7 @@ TEST(WorkQueueTest, AWaiterGetsADelayedKeyAndOneThatIsDueBeforeIt) {
   queue.add_after({"n", "late"}, Priority::kUser, 1h);
   auto waiter = std::async(std::launch::async, [&] { return queue.get(); });
   queue.add_after(kKey, Priority::kUser, 5ms);
-  ASSERT_EQ(waiter.wait_for(10s), std::future_status::ready);
+  ASSERT_EQ(waiter.wait_for(kPatience), std::future_status::ready);
   EXPECT_EQ(waiter.get(), kKey);
 }
 
@@ -39,8 +40,8 @@ TEST(WorkQueueTest, ShutDownWakesAllWaitersAndHandsOutNothingMore) {
   auto first = std::async(std::launch::async, [&] { return queue.get(); });
   auto second = std::async(std::launch::async, [&] { return queue.get(); });
   queue.shut_down();
-  ASSERT_EQ(first.wait_for(10s), std::future_status::ready);
-  ASSERT_EQ(second.wait_for(10s), std::future_status::ready);
+  ASSERT_EQ(first.wait_for(kPatience), std::future_status::ready);
+  ASSERT_EQ(second.wait_for(kPatience), std::future_status::ready);
   EXPECT_EQ(first.get(), std::nullopt);
   queue.add(kKey, Priority::kUser);
   EXPECT_EQ(queue.get(), std::nullopt);
@@ -71,7 +72,7 @@ TEST(WorkQueueTest, WorkersNeverShareAKey) {
       });
     }
     for (int i = 0; i < 2000; ++i) queue.add({"n", std::to_string(i % 4)}, Priority::kUser);
-    const auto deadline = std::chrono::steady_clock::now() + 10s;
+    const auto deadline = std::chrono::steady_clock::now() + kPatience;
     while (handled < 4 && std::chrono::steady_clock::now() < deadline) std::this_thread::yield();
     queue.shut_down();
   }

@@ -36,7 +36,7 @@ class ControllerTest : public testing::Test {
   // Lets the workers work until `metric`, with its labels, has this value, and ends them.
   void run_until(const std::string& metric, int value) {
     std::jthread workers([&] { controller_.run(kWorkers); });
-    const auto deadline = std::chrono::steady_clock::now() + 10s;
+    const auto deadline = std::chrono::steady_clock::now() + 60s;
     while (published(metric) < value && std::chrono::steady_clock::now() < deadline)
       std::this_thread::yield();
     queue_.shut_down();

@@ -19,6 +19,8 @@ namespace {
 using testing::HasSubstr;
 using namespace std::chrono_literals;
 
+constexpr auto kPatience = 60s;
+
 // Holds whoever comes here until it is opened.
 class Hold {
  public:
@@ -27,7 +29,7 @@ class Hold {
     if (!std::exchange(reached_, true)) arrived_.set_value();
     opened_.wait();
   }
-  bool reached() { return arrival_.wait_for(10s) == std::future_status::ready; }
+  bool reached() { return arrival_.wait_for(kPatience) == std::future_status::ready; }
   void open() {
     if (!std::exchange(open_, true)) opening_.set_value();
   }
@@ -74,7 +76,7 @@ TEST(LivenessTest, AWorkerThatHangsInALook) {
   std::jthread workers([&] { controller.run(1); });
   queue.add({"team", "audit"}, kube::Priority::kUser);
   EXPECT_TRUE(hold.reached());
-  expect_hangs_after(kLookLimit, "a look at team/audit for 30");
+  expect_hangs_after(kLookLimit, "a look at team/audit for ");
   queue.shut_down();
   hold.open();
 }
@@ -101,7 +103,7 @@ TEST(LivenessTest, AWatchWhoseRequestHangsOrWhoseLinesAreNotTaken) {
           stop);
     });
     EXPECT_TRUE(hold.reached());
-    expect_hangs_after(kube::kPieceLimit, "the watch of pods for 18");
+    expect_hangs_after(kube::kPieceLimit, "the watch of pods for ");
     thread.request_stop();
     hold.open();
   }
@@ -117,8 +119,8 @@ TEST(LivenessTest, AWatchThatWaitsForItsNextAttemptDoesNotHang) {
   kube::WatchDriver driver(transport, {.type = kube::resources::kPods}, 1);
   const std::jthread thread(
       [&](const std::stop_token& stop) { driver.run([](const kube::WatchEvent&) {}, stop); });
-  ASSERT_EQ(asked.get_future().wait_for(10s), std::future_status::ready);
-  const auto deadline = runtime::steady_now() + 10s;
+  ASSERT_EQ(asked.get_future().wait_for(kPatience), std::future_status::ready);
+  const auto deadline = runtime::steady_now() + kPatience;
   while (liveness(runtime::steady_now() + 1h).status != 200 && runtime::steady_now() < deadline)
     std::this_thread::yield();
   EXPECT_EQ(liveness(runtime::steady_now() + 1h).status, 200U);
@@ -133,7 +135,7 @@ TEST(LivenessTest, AnElectionThatHangs) {
   runtime::Metrics metrics;
   const Leadership leadership(transport, metrics, "ops", "a", [] {});
   EXPECT_TRUE(hold.reached());
-  expect_hangs_after(1min, "renewing the Lease for 6");
+  expect_hangs_after(1min, "renewing the Lease for ");
   hold.open();
 }
 

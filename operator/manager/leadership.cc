@@ -60,7 +60,7 @@ bool Leadership::wait(const std::stop_token& stop, const std::function<void(cons
   while (!stop.stop_requested() && leads_until() <= runtime::steady_now()) {
     if (hindrance_ != told) waits(told = hindrance_);
     changed_.wait_for(lock, stop, Election::kRetryPeriod,
-                      [&] { return leads_until() > runtime::steady_now(); });
+                      [&] { return hindrance_ != told || leads_until() > runtime::steady_now(); });
   }
   return !stop.stop_requested();
 }

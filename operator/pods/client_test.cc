@@ -47,13 +47,13 @@ const Signer& test_signer() {
   return signer;
 }
 
-Client::Result get(const std::string& ip, int port, std::chrono::milliseconds deadline = 2000ms) {
+Client::Result get(const std::string& ip, int port, std::chrono::milliseconds deadline = 60s) {
   asio::io_context loop;
   Client client(loop.get_executor(), ip, static_cast<std::uint16_t>(port), "uid-1", test_signer(), deadline);
   return run(loop, client.get("/admin/facts"));
 }
 
-kube::ApiError outcome_of(LoopbackServer::Handler handler, std::chrono::milliseconds deadline = 1000ms) {
+kube::ApiError outcome_of(LoopbackServer::Handler handler, std::chrono::milliseconds deadline = 60s) {
   LoopbackServer server(std::move(handler));
   const auto response = get("127.0.0.1", server.port(), deadline);
   if (response) return {.status = response->status, .reason = "answered"};

@@ -17,6 +17,8 @@ namespace {
 using ::testing::HasSubstr;
 using namespace std::chrono_literals;
 
+constexpr auto kPatience = 60s;
+
 // Pods at addresses of their own, all on one port, that report a generation or are silent.
 class LivePodsTest : public ::testing::Test {
  protected:
@@ -47,11 +49,11 @@ class LivePodsTest : public ::testing::Test {
   static WantedPods wanted() { return {{.run = {.uid = "u", .ip = "127.0.0.1"}, .period = 10ms}}; }
   bool wait_for_changes(int count) {
     std::unique_lock lock(mutex_);
-    return changed_.wait_for(lock, 10s, [&] { return changes_["audit"] >= count; });
+    return changed_.wait_for(lock, kPatience, [&] { return changes_["audit"] >= count; });
   }
 
   static bool wait_until(const std::function<bool()>& condition) {
-    const auto deadline = std::chrono::steady_clock::now() + 10s;
+    const auto deadline = std::chrono::steady_clock::now() + kPatience;
     while (!condition() && std::chrono::steady_clock::now() < deadline) std::this_thread::yield();
     return condition();
   }

@@ -69,7 +69,7 @@ class OutsideTest : public ::testing::Test {
   // Visits until it is so.
   bool visits_until(const std::vector<render::LogWitness>& witnesses,
                     const std::function<bool()>& condition) {
-    const auto deadline = std::chrono::steady_clock::now() + 30s;
+    const auto deadline = std::chrono::steady_clock::now() + 60s;
     for (;;) {
       visit(witnesses);
       if (condition()) return true;
@@ -110,7 +110,7 @@ class OutsideTest : public ::testing::Test {
             const std::lock_guard lock(cosigned_mutex_);
             cosigned_.emplace_back(text, by);
           },
-      .limits = {.deadline = 10s}});
+      .limits = {.deadline = 60s}});
 };
 
 TEST_F(OutsideTest, EveryWitnessCosignsWhatTheLogHasGrownTo) {

@@ -19,7 +19,7 @@ std::unique_ptr<Transport> to(const LoopbackServer& server, const std::string& p
   return std::move(*transport);
 }
 
-ApiError transport_error(LoopbackServer::Handler handler, std::chrono::milliseconds deadline = 5s) {
+ApiError transport_error(LoopbackServer::Handler handler, std::chrono::milliseconds deadline = 60s) {
   LoopbackServer server(std::move(handler));
   const auto body = to(server)->request({.path = "/x", .deadline = deadline});
   return body ? ApiError{.status = 200, .reason = *body} : body.error();
@@ -91,7 +91,7 @@ TEST(TransportTest, CountsRequestsAsClientGoDoes) {
   EXPECT_FALSE((*transport)->request({.method = Method::kDelete, .path = "/x"}));
   EXPECT_FALSE((*transport)->request({.path = "/cut"}));
   EXPECT_TRUE(
-      (*transport)->stream({.path = "/watch", .silence = 5s}, [](std::string_view) { return true; }, {}));
+      (*transport)->stream({.path = "/watch", .silence = 60s}, [](std::string_view) { return true; }, {}));
   const std::string host = server.base().substr(server.base().find("//") + 2);
   const auto counted = [&](const std::string& code, const std::string& method) {
     EXPECT_THAT(metrics.serialize(), HasSubstr("rest_client_requests_total{code=\"" + code + "\",host=\"" +
@@ -223,7 +223,7 @@ TEST(TransportTest, AStreamHandsOverLinesAsTheyCome) {
     connection.send("2\r\nth\r\n4\r\nree\n\r\n0\r\n\r\n");
   });
   std::vector<std::string> lines;
-  const auto done = to(server)->stream({.path = "/x", .silence = 10s},
+  const auto done = to(server)->stream({.path = "/x", .silence = 60s},
                                        [&](std::string_view line) {
                                          lines.emplace_back(line);
                                          if (lines.size() == 2) first_seen.set_value();
@@ -241,13 +241,13 @@ TEST(TransportTest, AStreamEndsByItsHandlerByStopAndBySilence) {
   };
   LoopbackServer server(endless);
   const auto transport = to(server);
-  EXPECT_TRUE(transport->stream({.path = "/x", .silence = 10s}, [](std::string_view) { return false; }, {}));
+  EXPECT_TRUE(transport->stream({.path = "/x", .silence = 60s}, [](std::string_view) { return false; }, {}));
   const auto silent =
       transport->stream({.path = "/x", .silence = 50ms}, [](std::string_view) { return true; }, {});
   EXPECT_EQ(silent.error().reason, kReasonTimeout);
   std::stop_source stop;
   const auto stopped = transport->stream(
-      {.path = "/x", .silence = 10s},
+      {.path = "/x", .silence = 60s},
       [&](std::string_view) {
         stop.request_stop();
         return true;
@@ -265,7 +265,7 @@ TEST(TransportTest, AStreamIsJudgedByItsHeadHoweverSoonTheBodyComes) {
   const auto transport = to(server);
   for (int i = 1; i <= 200; ++i) {
     const auto ended =
-        transport->stream({.path = "/x", .silence = 10s}, [](std::string_view) { return false; }, {});
+        transport->stream({.path = "/x", .silence = 60s}, [](std::string_view) { return false; }, {});
     ASSERT_TRUE(ended) << ended.error().to_string();
     // What the caller did not want is still on the connection: it is not used again.
     ASSERT_EQ(server.requests(), i);
@@ -277,7 +277,7 @@ TEST(TransportTest, ARefusedStreamCarriesTheStatus) {
       say("HTTP/1.1 410 Gone\r\nContent-Length: 34\r\n\r\n"
           R"({"kind":"Status","message":"gone"})"));
   const auto done =
-      to(server)->stream({.path = "/x", .silence = 10s}, [](std::string_view) { return true; }, {});
+      to(server)->stream({.path = "/x", .silence = 60s}, [](std::string_view) { return true; }, {});
   ASSERT_FALSE(done);
   EXPECT_TRUE(done.error().is_gone());
   EXPECT_EQ(done.error().message, "gone");
@@ -290,7 +290,7 @@ TEST(TransportTest, ALineOfAStreamIsBounded) {
     while (going) going = connection.send(piece);
   });
   const auto done =
-      to(server)->stream({.path = "/x", .silence = 10s}, [](std::string_view) { return true; }, {});
+      to(server)->stream({.path = "/x", .silence = 60s}, [](std::string_view) { return true; }, {});
   EXPECT_EQ(done.error().reason, kReasonTooLarge);
 }
 

@@ -44,7 +44,7 @@ class Log {
   }
   bool wait_for(std::size_t count) {
     std::unique_lock lock(mutex_);
-    return changed_.wait_for(lock, 10s, [&] { return words_.size() >= count; });
+    return changed_.wait_for(lock, 60s, [&] { return words_.size() >= count; });
   }
   std::vector<std::string> words() {
     const std::lock_guard lock(mutex_);

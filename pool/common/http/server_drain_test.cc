@@ -112,12 +112,12 @@ TEST(Drain, UnderLoadLosesNoAnswer) {
   std::atomic<int> wrong = 0;
   std::vector<std::thread> users;
   for (int i = 0; i < 8; ++i) {
-    users.emplace_back([&] {
+    // Connected before the thread begins, which may be when the port is closed.
+    users.emplace_back([&, client = std::make_unique<Client>(server.port())] {
       try {
-        Client client(server.port());
-        while (client.send(kGet)) {
-          const auto answer = client.read();  // throws when an answer is cut off
-          if (!answer) return;                // closed while idle: the client would ask elsewhere
+        while (client->send(kGet)) {
+          const auto answer = client->read();  // throws when an answer is cut off
+          if (!answer) return;                 // closed while idle: the client would ask elsewhere
           if (answer->status != 200) ++wrong;
           ++answered;
           if (answer->header("connection") == "close") return;

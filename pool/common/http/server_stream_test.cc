@@ -142,7 +142,7 @@ TEST(ServerStream, EndsWithAWholePieceWhenTheServerDrains) {
   ASSERT_TRUE(client.read(false));
   EXPECT_EQ(read_bytes(client, 7), "2\r\n1\n\r\n");
   ASSERT_TRUE(eventually([&] { return numbers.asked == 2; }));
-  std::thread drain([&] { EXPECT_TRUE(server.drain(10s)); });
+  std::thread drain([&] { EXPECT_TRUE(server.drain(60s)); });
   EXPECT_TRUE(eventually([&] { return testing::refuses_connections(server.port()); }));
   numbers.allowed = 2;
   const std::string rest = client.read_to_end();
