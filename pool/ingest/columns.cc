@@ -52,6 +52,15 @@ constexpr bool may_be_common(const event::Field<Kind, Value>& field) {
   return is_given(field) && std::ranges::find(kOwn, field.name) == kOwn.end();
 }
 
+constexpr std::string_view kAddress = "inet";  // given as text
+
+template <std::unsigned_integral T>
+postgres::Parameter binary(T value) {
+  std::string bytes;
+  put_big_endian(bytes, value);
+  return postgres::Parameter::binary(std::move(bytes));
+}
+
 // A value that all events have, for a column of this type.
 postgres::Parameter common(std::string_view column, const std::string& value) {
   return column == kText.name ? postgres::Parameter::binary(value) : postgres::Parameter(value);
@@ -118,6 +127,36 @@ class Column {
   Array array_;
 };
 
+// A value of one event, in the binary format of the type in which it is given.
+template <typename Kind>
+postgres::Parameter value_of(std::string_view column, const std::string& value) {
+  if constexpr (std::is_same_v<Kind, event::kind::Uuid>) {
+    const auto bytes = event::uuid_bytes(value).value_or(std::array<char, kUuidBytes>{});
+    return postgres::Parameter::binary({bytes.data(), bytes.size()});
+  }
+  return column == kAddress ? postgres::Parameter(value) : postgres::Parameter::binary(value);
+}
+template <typename Kind>
+postgres::Parameter value_of(std::string_view, bool value) {
+  return postgres::Parameter::binary(std::string(1, value ? '\x01' : '\x00'));
+}
+template <typename Kind>
+postgres::Parameter value_of(std::string_view, std::int64_t value) {
+  return binary(static_cast<std::uint64_t>(value));
+}
+template <typename Kind>
+postgres::Parameter value_of(std::string_view, runtime::Timestamp value) {
+  return binary(static_cast<std::uint64_t>((value - postgres::kEpoch).count()));
+}
+template <typename Kind>
+postgres::Parameter value_of(std::string_view, runtime::Date value) {
+  return binary(static_cast<std::uint32_t>((value - runtime::date_of(postgres::kEpoch)).count()));
+}
+template <typename Kind, typename T>
+postgres::Parameter value_of(std::string_view column, const std::optional<T>& value) {
+  return value ? value_of<Kind>(column, *value) : postgres::Parameter();
+}
+
 template <typename T>
 bool has_value(const T&) {
   return true;
@@ -154,6 +193,26 @@ std::vector<postgres::Parameter> field_parameters(std::span<const event::Event* 
   });
   std::ranges::move(values, std::back_inserter(parameters));
   return parameters;
+}
+
+constinit const int kValueParameters = std::apply(
+    [](const auto&... fields) { return (0 + ... + (fields.column.empty() ? 0 : 1)); }, event::kFields);
+
+std::vector<postgres::Parameter> value_parameters(const event::Event& event) {
+  std::vector<postgres::Parameter> parameters;
+  parameters.reserve(kValueParameters + 3);  // and what the statement takes besides
+  event::for_each_field([&]<typename Kind, typename Value>(const event::Field<Kind, Value>& field) {
+    if (!field.column.empty()) parameters.push_back(value_of<Kind>(field.column, event.*field.member));
+  });
+  return parameters;
+}
+
+std::string values() {
+  int number = 0;
+  return event::comma_list([&](const auto& field) {
+    if (field.column.empty()) return std::string();
+    return parameter(++number, field.column == kAddress ? kAddress : given_as(field).name);
+  });
 }
 
 std::string given(std::initializer_list<std::pair<Type, std::string_view>> more) {

@@ -98,6 +98,11 @@ extern const int kFieldParameters;      // as many as `field_parameters` gives
 // REQUIRES: there are events.
 std::vector<postgres::Parameter> field_parameters(std::span<const event::Event* const> events);
 
+// One event's value of each field that has a column, in `values()`.
+extern const int kValueParameters;
+std::vector<postgres::Parameter> value_parameters(const event::Event& event);
+std::string values();
+
 // What `field_parameters` gives, and then the arrays of `more` types and names, as a table. Arrays are
 // unnested in the list of what is selected, beside each other: as functions in FROM each would fill a store
 // of its own, which costs a commit of a few events a quarter of the server's work. One that is NULL is NULL

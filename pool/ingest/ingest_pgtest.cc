@@ -76,8 +76,9 @@ TEST_F(IngestTest, GivesBackWhatAllEventsOfACallHaveAndWhatOnlySomeHave) {
     event.received_at = runtime::parse_timestamp("2026-02-28T11:22:34.000001Z");
     event.received_from = "192.0.2.7";
   }
-  const auto expect_stored = [&] {
-    must_store(pod.ingest, events);
+  const auto expect_stored = [&](bool at_once = true) {
+    if (at_once) must_store(pod.ingest, events);
+    for (std::size_t i = 0; !at_once && i < events.size(); ++i) must_store(pod.ingest, {events[i]});
     reading::Reader reader(pod.engine, "audit");
     for (const event::Event& expected : events) {
       const auto found = run(context_, reader.get("audit", expected.event_id, in(20s)));
@@ -97,6 +98,15 @@ TEST_F(IngestTest, GivesBackWhatAllEventsOfACallHaveAndWhatOnlySomeHave) {
   events[2].principal.reset();
   events[2].error_code = "E1";
   expect_stored();
+  for (event::Event& event : events) event.event_id = new_event().event_id;
+  events[1].event_data = "{ \"z\" : 1.50,\n\t\"a\":\"\\u00e9 é\" }";
+  events[1].salt = "c2FsdA==";
+  const event::Event late = new_event("2026-02-28T23:59:59.999999Z");
+  events[2].event_id = late.event_id;
+  events[2].event_timestamp = late.event_timestamp;
+  events[2].parent_event_id = kClientId;
+  events[2].parent_missing = true;
+  expect_stored(false);
 }
 
 TEST_F(IngestTest, ManyCallsShareFewCommits) {

@@ -15,22 +15,25 @@ namespace {
 
 const int kClaimParameters = kFieldParameters + 2;
 
-const std::string kReturning = " RETURNING tx, events, kept";
+const std::string kReturning = " RETURNING events, kept";
+
+std::string columns() {
+  return event::comma_list(
+      [](const auto& field) { return std::string(field.column.empty() ? "" : field.name); });
+}
 
 // `batch`: the number of the parameter with its id.
 std::string insert_given(int batch) {
-  const std::string columns = event::comma_list(
-      [](const auto& field) { return std::string(field.column.empty() ? "" : field.name); });
-  return "INSERT INTO audit_events (" + columns + ", batch) SELECT " + columns + ", " +
+  return "INSERT INTO audit_events (" + columns() + ", batch) SELECT " + columns() + ", " +
          parameter(batch, "bigint") + " FROM ";
 }
 
-// Records the batch, which has the parameters from `first` on, of which all was stored.
-std::string insert_batch(int first) {
+// Records the batch of so many events, which has the parameters from `first` on, of which all was stored.
+std::string insert_batch(int first, const std::string& events) {
   const std::string id = parameter(first, "bigint");
-  return "INSERT INTO audit_batches (batch, events, entries, mac) SELECT " + id + ", cardinality(" +
-         parameter(kIdParameter, "uuid[]") + "), " + parameter(first + 1, "bytea") + ", " +
-         parameter(first + 2, "bytea") + " WHERE " + id + " IS NOT NULL" + kReturning;
+  return "INSERT INTO audit_batches (batch, events, entries, mac) SELECT " + id + ", " + events + ", " +
+         parameter(first + 1, "bytea") + ", " + parameter(first + 2, "bytea") + " WHERE " + id +
+         " IS NOT NULL";
 }
 
 // Of which the ids in `stored` were stored, if any. Of an id that was offered twice it was the first.
@@ -60,8 +63,12 @@ void add_batch(std::vector<postgres::Parameter>& parameters, const evidence::New
 
 }  // namespace
 
-const std::string kInsertRows = "WITH stored AS (" + insert_given(kFieldParameters + 1) + given() + ") " +
-                                insert_batch(kFieldParameters + 1);
+const std::string kInsertRows =
+    "WITH stored AS (" + insert_given(kFieldParameters + 1) + given() + ") " +
+    insert_batch(kFieldParameters + 1, "cardinality(" + parameter(kIdParameter, "uuid[]") + ")");
+const std::string kInsertRow =
+    "WITH stored AS (INSERT INTO audit_events (" + columns() + ", batch) VALUES (" + values() + ", " +
+    parameter(kValueParameters + 1, "bigint") + ")) " + insert_batch(kValueParameters + 1, "1");
 const std::string kInsertMissingRows = "WITH stored AS (" + insert_given(kFieldParameters + 1) + given() +
                                        " ON CONFLICT DO NOTHING RETURNING event_id) " +
                                        insert_what_is_kept(kFieldParameters + 1);
@@ -82,9 +89,9 @@ const std::string kClaimAndInsertRows =
     "taken WHERE NOT id_from_client OR event_id IN (SELECT event_id FROM claimed) "
     "ON CONFLICT DO NOTHING RETURNING event_id), recorded AS (" +
     insert_what_is_kept(kClaimParameters + 1) +
-    ") SELECT NULL::xid8, NULL::integer, NULL::integer[], event_id, NULL FROM claimed "
-    "UNION ALL SELECT NULL, NULL, NULL, NULL, unit FROM (SELECT DISTINCT unit FROM refused) AS units "
-    "UNION ALL SELECT tx, events, kept, NULL, NULL FROM recorded "
+    ") SELECT NULL::integer, NULL::integer[], event_id, NULL FROM claimed "
+    "UNION ALL SELECT NULL, NULL, NULL, unit FROM (SELECT DISTINCT unit FROM refused) AS units "
+    "UNION ALL SELECT events, kept, NULL, NULL FROM recorded "
     "LIMIT (SELECT -1 FROM taken WHERE id_from_client AND event_id NOT IN (SELECT event_id FROM claimed) "
     "AND (SELECT true FROM audit_event_ids AS known WHERE known.event_id = taken.event_id) IS NULL LIMIT 1)";
 
@@ -116,6 +123,13 @@ FROM audit_event_ids WHERE event_id = ANY($1::uuid[]))sql";
 std::vector<postgres::Parameter> row_parameters(std::span<const event::Event* const> events,
                                                 const evidence::NewBatch* batch) {
   std::vector<postgres::Parameter> parameters = field_parameters(events);
+  add_batch(parameters, batch);
+  return parameters;
+}
+
+std::vector<postgres::Parameter> one_row_parameters(const event::Event& event,
+                                                    const evidence::NewBatch* batch) {
+  std::vector<postgres::Parameter> parameters = value_parameters(event);
   add_batch(parameters, batch);
   return parameters;
 }

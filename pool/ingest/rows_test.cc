@@ -115,8 +115,20 @@ TEST(InsertRows, NamesEveryColumnAndEveryArray) {
       "unnest($27::timestamptz[]) AS received_at, unnest($28::text[]) AS received_from, "
       "unnest($29::text[]) AS salt, unnest($30::boolean[]) AS id_from_client, unnest($31::boolean[]) AS "
       "parent_missing) AS arrays) AS given) INSERT INTO audit_batches (batch, events, entries, mac) "
-      "SELECT $53::bigint, cardinality($1::uuid[]), $54::bytea, $55::bytea WHERE $53::bigint IS NOT "
-      "NULL RETURNING tx, events, kept");
+      "SELECT $53::bigint, cardinality($1::uuid[]), $54::bytea, $55::bytea WHERE $53::bigint IS NOT NULL");
+}
+
+TEST(InsertRow, GivesEachColumnItsValue) {
+  const std::size_t list = kInsertRows.find("audit_events (");
+  const std::string columns = kInsertRows.substr(list, kInsertRows.find(')') - list);
+  EXPECT_EQ(kInsertRow,
+            "WITH stored AS (INSERT INTO " + columns +
+                ") VALUES ($1::uuid, $2::timestamptz, $3::text, $4::text, $5::text, $6::text, $7::text, "
+                "$8::text, $9::uuid, $10::date, $11::text, $12::text, $13::text, $14::text, $15::text, "
+                "$16::bigint, $17::boolean, $18::json, $19::text, $20::text, $21::inet, $22::bigint, "
+                "$23::text, $24::text, $25::text, $26::text, $27::timestamptz, $28::inet, $29::text, "
+                "$30::boolean, $31::bigint)) INSERT INTO audit_batches (batch, events, entries, mac) SELECT "
+                "$31::bigint, 1, $32::bytea, $33::bytea WHERE $31::bigint IS NOT NULL");
 }
 
 TEST(InsertRows, NamesEveryColumnThatIsRead) {
@@ -157,6 +169,33 @@ TEST(RowParameters, WriteEachKindInBinary) {
   EXPECT_EQ(both("id_from_client"), array_of("\0\x10"s, "\0\0\0\1\0\0\0\0\1\1"s));
   for (const char* name : {"severity", "duration_ms", "actor_ip", "is_sensitive"})
     EXPECT_EQ(common(event, other, name), std::nullopt) << name;
+}
+
+TEST(OneRowParameters, GiveEachValueInBinaryButAddresses) {
+  event::Event event = some_event();
+  event.parent_event_date = runtime::parse_date("1999-12-31");
+  event.actor_ip = "::1";
+  event.duration_ms = 258;
+  event.is_sensitive = true;
+  const std::vector<postgres::Parameter> parameters = one_row_parameters(event, nullptr);
+  const auto expect = [&](std::size_t number, const std::optional<std::string>& value, bool is_binary) {
+    const postgres::Parameter& parameter = parameters.at(number - 1);
+    EXPECT_EQ(parameter.value(), value) << number;
+    EXPECT_EQ(parameter.is_binary(), is_binary) << number;
+  };
+  EXPECT_EQ(parameters.size(), 33U);
+  expect(1, "\x01\x92\xF0\xC1\x2C\x3D\x7E\x4F\x8A\x5B\x01\x23\x45\x67\x89\xAB"s, true);
+  expect(2, "\0\0\0\0\0\0\0\2"s, true);
+  expect(9, std::nullopt, false);
+  expect(10, "\xFF\xFF\xFF\xFF"s, true);
+  expect(13, "info", true);
+  expect(16, "\0\0\0\0\0\0\x09\xFB"s, true);
+  expect(17, "\1", true);
+  expect(18, event.event_data, true);
+  expect(21, "::1", false);
+  expect(22, "\0\0\0\0\0\0\1\2"s, true);
+  expect(30, "\0"s, true);
+  expect(31, std::nullopt, false);
 }
 
 TEST(RowParameters, GiveOnceWhatAllEventsHave) {

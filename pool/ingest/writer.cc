@@ -43,7 +43,7 @@ std::vector<std::int64_t> numbers_of(const std::vector<Unit>& units) {
 std::unordered_set<std::string_view> claimed_ids(const postgres::Result& result) {
   std::unordered_set<std::string_view> ids;
   for (const auto& row : result.rows) {
-    if (row.size() == 5 && row[3]) ids.insert(*row[3]);
+    if (row.size() == 4 && row[2]) ids.insert(*row[2]);
   }
   return ids;
 }
@@ -58,8 +58,8 @@ std::size_t position_in(std::string_view text, std::size_t end) {
 std::vector<bool> refused_units(const postgres::Result& result, std::size_t units) {
   std::vector<bool> refused(units);
   for (const auto& row : result.rows) {
-    if (row.size() != 5 || !row[4]) continue;
-    const std::size_t number = position_in(*row[4], units);
+    if (row.size() != 4 || !row[3]) continue;
+    const std::size_t number = position_in(*row[3], units);
     if (number < units) refused[number] = true;
   }
   return refused;
@@ -213,7 +213,7 @@ awaitable<tl::expected<postgres::Result, postgres::Error>> Writer::store_rows(
     auto claimed = co_await record(connection, kClaimAndInsertRows, events, numbers_of(units));
     co_return claimed;
   }
-  auto written = co_await record(connection, kInsertRows, events, {});
+  auto written = co_await record(connection, events.size() == 1 ? kInsertRow : kInsertRows, events, {});
   const bool there = !written && written.error().sqlstate == kThere;
   if (there) written = co_await record(connection, kInsertMissingRows, events, {});
   co_return written;
@@ -225,10 +225,12 @@ awaitable<tl::expected<postgres::Result, postgres::Error>> Writer::record(
     const std::vector<std::int64_t>& units) {
   const std::optional<evidence::NewBatch> batch = batch_of(events);
   const evidence::NewBatch* const given = batch ? &*batch : nullptr;
-  auto parameters = units.empty() ? row_parameters(events, given) : claim_parameters(events, units, given);
+  auto parameters = &sql == &kInsertRow ? one_row_parameters(*events.front(), given)
+                    : units.empty()     ? row_parameters(events, given)
+                                        : claim_parameters(events, units, given);
   auto written = co_await connection.query(sql, std::move(parameters), deadline_);
   if (written && batch && on_recorded_) {
-    const auto recorded = read_recorded(*written, batch->id);
+    const auto recorded = read_recorded(*written, batch->id, events.size());
     if (recorded) on_recorded_(*recorded);
   }
   co_return written;

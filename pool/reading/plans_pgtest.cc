@@ -99,6 +99,8 @@ TEST_F(PlansTest, OpenNoMoreTablesAsMonthsGoBy) {
   // Inserts, and the look-up of their parents.
   const event::Event event = event::testing::smallest_event(id, runtime::format_timestamp(recent));
   const std::vector<const event::Event*> events{&event};
+  EXPECT_THAT(tables_of({ingest::kInsertRow, ingest::one_row_parameters(event, nullptr)}),
+              ElementsAre(in_april));
   EXPECT_THAT(tables_of({ingest::kInsertRows, ingest::row_parameters(events, nullptr)}),
               ElementsAre(in_april));
   event::Event of_client = event;
