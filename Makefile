@@ -96,8 +96,8 @@ release: build ## Make the files of a release: chart, image, plugin, SBOM, prove
 publish: ## Push the release to a registry: REGISTRY=registry.example.com/team
 	@hack/release/publish $(REGISTRY)
 
-scan: build ## Ask Debian's security archive which libraries of the image it has mended: build/reports/scan.md
-	@hack/scan
+scan: build ## Look for known vulnerabilities of the image, and of the Go and Python tools: build/reports/scan.md
+	@hack/scan/run
 
 clean: ## Remove build products (not the cached cluster binaries)
 	@rm -rf build
