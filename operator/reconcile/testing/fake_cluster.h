@@ -4,6 +4,7 @@
 #pragma once
 
 #include <algorithm>
+#include <functional>
 #include <map>
 #include <optional>
 #include <set>
@@ -16,6 +17,7 @@
 #include "operator/reconcile/cluster/cluster.h"
 #include "operator/reconcile/cluster/kept.h"
 #include "operator/reconcile/cluster/other_workload.h"
+#include "operator/reconcile/testing/last_look.h"
 #include "operator/render/render.h"
 #include "pool/common/settings/admin_wire.h"
 
@@ -30,6 +32,7 @@ struct FakePod {
   bool reachable = true;
   bool refuses = false;  // what the operator signs
   std::vector<pods::WitnessWord> witnesses = {};
+  friend bool operator==(const FakePod&, const FakePod&) = default;
 };
 
 class FakeCluster final : public Cluster, public pods::Pods {
@@ -98,15 +101,15 @@ class FakeCluster final : public Cluster, public pods::Pods {
   }
 
   std::uint64_t version(const kube::ObjectKey&) const override {
-    std::string all = std::to_string(namespaces.size());
-    for (const auto& [id, object] : objects)
-      all += versions_tell ? kube::metadata_string(object, "resourceVersion") : object.dump();
-    for (const auto& [address, pod] : pods) {
-      all += (pod.reachable ? address : "") + (pod.asked ? "" : "not asked") +
-             (pod.refuses ? "refuses" : "") + to_json(pod.report) + to_json(pod.facts);
-      for (const pods::WitnessWord& witness : pod.witnesses) all += witness.state + witness.failing;
-    }
-    return std::hash<std::string>{}(all);
+    const auto same = [this](const Json& one, const Json& other) {
+      return versions_tell ? kube::metadata_string(one, "resourceVersion") ==
+                                 kube::metadata_string(other, "resourceVersion")
+                           : one == other;
+    };
+    const bool namespaces_changed = std::exchange(seen_namespaces_, namespaces.size()) != namespaces.size();
+    const bool objects_changed = seen_objects_.changed(objects, same);
+    if (seen_pods_.changed(pods, std::equal_to<>()) || objects_changed || namespaces_changed) ++changes_;
+    return changes_;
   }
   kube::ObjectPtr cached(const kube::ResourceType& type, const kube::ObjectKey& key) const override {
     ++reads;
@@ -388,6 +391,10 @@ class FakeCluster final : public Cluster, public pods::Pods {
 
   std::uint64_t version_ = 100;
   int last_address_ = 0;
+  mutable LastLook<Id, Json> seen_objects_;
+  mutable LastLook<std::string, FakePod> seen_pods_;
+  mutable std::size_t seen_namespaces_ = 0;
+  mutable std::uint64_t changes_ = 0;
 };
 
 }  // namespace storagepool::reconcile
