@@ -26,7 +26,7 @@ using kube::Json;
 using testing::Conduct;
 using testing::eventually;
 
-constexpr auto kLimit = 120s;
+constexpr auto kStageLimit = 120s;
 
 class Kstatus : public testing::Fleet {
  protected:
@@ -46,7 +46,7 @@ class Kstatus : public testing::Fleet {
                                .on_delete = {}},
         1);
     versions_->start();
-    ASSERT_TRUE(eventually([&] { return versions_->has_synced(); }, kLimit));
+    ASSERT_TRUE(eventually([&] { return versions_->has_synced(); }, kStageLimit));
   }
 
   std::string output_of(const std::vector<std::string>& command) const {
@@ -111,7 +111,8 @@ class Kstatus : public testing::Fleet {
       return status.observed_generation == kube::generation(*got) && found != nullptr &&
              found->status == truth && found->reason == reason;
     };
-    ASSERT_TRUE(eventually(so, kLimit, 20ms)) << type << " " << reason << "\n" << testing::tail_of(log());
+    ASSERT_TRUE(eventually(so, kStageLimit, 20ms)) << type << " " << reason << "\n"
+                                                   << testing::tail_of(log());
   }
 
  private:
@@ -136,14 +137,15 @@ TEST_F(Kstatus, IsRightAtEveryStageAndInBetween) {
   await(reconcile::kReady, Truth::kTrue, "Ready");
   EXPECT_EQ(verdict(), "Current");
   start_operator(control_plane_->kubeconfig());
-  ASSERT_TRUE(eventually([&] { return metric("controller_runtime_reconcile_total") >= 3; }, kLimit, 20ms));
+  ASSERT_TRUE(
+      eventually([&] { return metric("controller_runtime_reconcile_total") >= 3; }, kStageLimit, 20ms));
   std::string words;
   EXPECT_THAT(history(&words), ::testing::ElementsAre("InProgress", "Current"))
       << "the operator was started anew\n"
       << words;
 
   change({{"pool", {{"maxOpenConns", 5}}}});
-  ASSERT_TRUE(eventually([&] { return limit_in_force(0) == 5; }, kLimit));
+  ASSERT_TRUE(eventually([&] { return limit_in_force(0) == 5; }, kStageLimit));
   await(reconcile::kReady, Truth::kTrue, "Ready");
   EXPECT_EQ(verdict(), "Current");
   change({{"replicas", 2}});
@@ -163,9 +165,10 @@ TEST_F(Kstatus, IsRightAtEveryStageAndInBetween) {
   ASSERT_TRUE(control_plane_->client().delete_(kube::resources::kStoragePools, key_of(0)));
   await(reconcile::kReady, Truth::kFalse, "Draining");
   EXPECT_EQ(verdict(), "Terminating") << "its pod is still there";
-  ASSERT_TRUE(eventually([&] { return replicas_wanted(0) == 0; }, kLimit, 20ms)) << testing::tail_of(log());
+  ASSERT_TRUE(eventually([&] { return replicas_wanted(0) == 0; }, kStageLimit, 20ms))
+      << testing::tail_of(log());
   end_pod(0);
-  ASSERT_TRUE(eventually([&] { return verdict().empty(); }, kLimit, 100ms)) << testing::tail_of(log());
+  ASSERT_TRUE(eventually([&] { return verdict().empty(); }, kStageLimit, 100ms)) << testing::tail_of(log());
 
   words.clear();
   EXPECT_THAT(history(&words),

@@ -31,7 +31,7 @@ class Restarts : public testing::Fleet {
  protected:
   using Versions = std::map<std::string, std::string>;  // by kind and name
 
-  Restarts() : Fleet(kFew, [](int) { return Conduct::kAnswers; }) {}
+  Restarts() : Fleet(kFew, [](int) { return Conduct::kAnswers; }) { resync_ = "2s"; }
 
   void settle() {
     make_storage_pools(kFew);

@@ -19,8 +19,9 @@ constexpr int kEach = 6;  // so many of them has one that answers
 constexpr int kAnswering = kStoragePools / kEach;
 constexpr int kSilent = kStoragePools - kAnswering;
 constexpr auto kSetUpLimit = 600s;
-// What was promised is 1 s; a machine that is busy with other tests has more.
-constexpr auto kGenerous = 5s;
+// What was promised is 1 s; a machine that is busy with other tests has more. One after the other, the silent
+// pods would hold a change up for minutes.
+constexpr auto kGenerous = 20s;
 
 double seconds(Clock::duration duration) {
   return std::chrono::duration<double>(duration).count();

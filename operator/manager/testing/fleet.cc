@@ -65,8 +65,9 @@ std::unique_ptr<Process> Fleet::operator_at(std::uint16_t first_port, const std:
   const auto at = [first_port](int index) { return "127.0.0.1:" + std::to_string(first_port + index); };
   return std::make_unique<Process>(
       std::vector<std::string>{operator_program(), "--kubeconfig=" + kubeconfig, "--namespace=" + name_space,
-                               "--default-image=" + default_image, "--health-probe-bind-address=" + at(0),
-                               "--metrics-bind-address=" + at(1), "--page-bind-address=" + at(2)},
+                               "--default-image=" + default_image, "--resync=" + resync_,
+                               "--health-probe-bind-address=" + at(0), "--metrics-bind-address=" + at(1),
+                               "--page-bind-address=" + at(2)},
       log);
 }
 

@@ -69,6 +69,7 @@ class Fleet : public ::testing::Test {
   // A metric's value, of the operator or of who has this port, its lines added up; 0 when it is not there.
   static double metric(const std::string& name, std::uint16_t port = kMetricsPort);
 
+  std::string resync_ = "10s";  // in which the operator looks at each StoragePool
   const int count_;
   Conduct (*const conduct_of_)(int number);
   std::optional<ControlPlane> control_plane_;
