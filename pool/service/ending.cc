@@ -16,6 +16,7 @@ using std::chrono::milliseconds;
 // Kept of the drain timeout for closing the journal and the sessions after the last request was answered.
 constexpr milliseconds kJournalShare{2000};
 constexpr milliseconds kEngineShare{2000};
+constexpr milliseconds kFloorsPatience{1000};
 
 }  // namespace
 
@@ -72,6 +73,8 @@ awaitable<bool> Ending::drain(TimePoint deadline) {
   parts_.workspaces.stop();
   const bool stored = co_await parts_.ingest.drain(journal_begins);
   const bool kept = co_await close_journal(engine_begins);
+  co_await parts_.workspace_logs.leave_floors(
+      std::min(engine_begins, runtime::steady_now() + kFloorsPatience));
   const bool closed = co_await parts_.engine.drain(deadline);
   co_return answered&& stored&& kept&& closed;
 }

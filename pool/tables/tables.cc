@@ -27,7 +27,7 @@ using boost::asio::awaitable;
 // - term: without the longest one, which is the default: events of that end with their month.
 // audit_event_ids: BRIN, because it is asked by time only when a month is dropped.
 // audit_batches: one row for each commit, never updated, whose entries are hashes, which do not compress.
-constexpr std::array<Migration, 8> kMigrations = {{
+constexpr std::array<Migration, 9> kMigrations = {{
     {1, "audit events", R"sql(
 CREATE TABLE audit_events (
   event_id          uuid NOT NULL,
@@ -186,6 +186,17 @@ COMMENT ON TABLE audit_progress IS
   'how far the full audit has come, authenticated by a key that is not in this database';
 )sql"},
     {8, "guards against accidents", kMakeGuards},
+    {9, "floors of the logs of workspaces", R"sql(
+CREATE TABLE audit_log_floors (
+  workspace uuid PRIMARY KEY,
+  epoch     bigint NOT NULL,
+  size      bigint NOT NULL,
+  root      bytea NOT NULL
+);
+COMMENT ON TABLE audit_log_floors IS
+  'of the system database: what the log of each workspace was shown with, below which it was rolled back';
+COMMENT ON COLUMN audit_log_floors.workspace IS 'its incarnation in storagepool_workspaces';
+)sql"},
 }};
 
 // The key of the advisory lock: "sp-schem" in ASCII, so that it can be told from others in pg_locks.

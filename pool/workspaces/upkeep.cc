@@ -94,6 +94,11 @@ Workspaces::Answer<FinishedWork> Workspaces::finish_pending(Deadline deadline) {
   };
   const auto purged = co_await call(engine_, system_database_, purge, read_by);
   if (!purged) co_return tl::unexpected(purged.error());
+  const Operation<bool> purge_floors = [&](postgres::Connection& connection) {
+    return floors::purge(connection, read_by);
+  };
+  // What is left of them goes with the next.
+  if (*purged) co_await call(engine_, system_database_, purge_floors, read_by);
   const Operation<std::vector<UnfinishedWorkspace>> look = [&](postgres::Connection& connection) {
     return registry::unfinished(connection, options_.finish_after, options_.drop_after, kMostPerPass,
                                 read_by);

@@ -32,6 +32,7 @@
 #include "pool/tables/partitions.h"
 #include "pool/workspaces/cache.h"
 #include "pool/workspaces/error.h"
+#include "pool/workspaces/floors.h"
 #include "pool/workspaces/registry.h"
 
 namespace storagepool::workspaces {
@@ -103,6 +104,10 @@ class Workspaces {
   Answer<Home> resolve(std::string name, Deadline deadline);
   // The same as the registry says at this moment, which is asked; the database is not.
   Answer<Home> look_up(std::string name, Deadline deadline);
+  // Below what the log of the workspace, which is that of the registry, was rolled back; and what was shown
+  // of logs since, which is answered by the floors that are higher, or of another history.
+  Answer<std::optional<LogFloor>> log_floor(std::string incarnation, Deadline deadline);
+  Answer<std::vector<LogFloor>> raise_log_floors(std::vector<LogFloor> shown, Deadline deadline);
   // The next resolve looks at the registry.
   void forget(std::string_view name);
 

@@ -167,6 +167,17 @@ TEST_F(AttackTest, TheLogIsAnotherOneThanThatOfALowerFloor) {
   EXPECT_FALSE(sealer_->floor_proven());
 }
 
+// As whoever makes a sealer for each look does.
+TEST_F(AttackTest, WhatWasToldIsRememberedFromOneSealerToTheNext) {
+  tlog::Hasher hasher;
+  const LogState shown = testing::state_of({testing::entry(1), testing::entry(99)});
+  sealer_->raise_floor({shown.size(), shown.frontier.root(hasher)});
+  const Sealer::Memory memory = sealer_->memory();
+  sealer_ = make_sealer();
+  sealer_->remember(memory);
+  EXPECT_EQ(seal().did, Did::kRefused);
+}
+
 // As a restore leaves it.
 class RolledBackTest : public AttackTest {
  protected:

@@ -23,8 +23,7 @@ using Done = tl::expected<void, postgres::Error>;
 // than 200 ms. Each statement has a snapshot of its own, also where a role or database says otherwise.
 constexpr std::string_view kBegin = R"sql(
 BEGIN ISOLATION LEVEL READ COMMITTED READ WRITE;
-SET LOCAL lock_timeout = '200ms';
-SET LOCAL idle_in_transaction_session_timeout = '10s';
+SET LOCAL lock_timeout = '200ms'; SET LOCAL idle_in_transaction_session_timeout = '10s';
 SELECT pg_try_advisory_xact_lock(8318198485398678561)::int)sql";
 
 // Writers lock the table before they have an id, each in one statement: once nobody holds it, the batches
@@ -320,6 +319,8 @@ const std::optional<Floor>& Sealer::highest_floor() const {
 void Sealer::remember(const Memory& memory) {
   publishing_ = memory.publishing;
   watch_ = memory.watch;
+  told_ = memory.told;
+  told_proven_ = memory.told_proven;
   if (publishing_.shown()) epoch_ = publishing_.shown()->epoch;
   checkpoint_.reset();
 }

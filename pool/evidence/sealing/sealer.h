@@ -70,8 +70,10 @@ class Sealer {
   struct Memory {
     Publishing publishing{};
     CutWatch watch{};
+    std::optional<Floor> told{};
+    bool told_proven = false;
   };
-  Memory memory() const { return {publishing_, watch_}; }
+  Memory memory() const { return {publishing_, watch_, told_, told_proven_}; }
   void remember(const Memory& memory);
 
   // What only a person may ask for: begins this epoch of a log that was rolled back, over what there is of

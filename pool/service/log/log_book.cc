@@ -62,6 +62,8 @@ void LogBook::is_of(WorkspaceLog& log, const std::string& incarnation) {
   if (!log.incarnation.empty()) drop_audit(log);
   log.incarnation = incarnation;
   log.memory = {};
+  log.floor.reset();
+  log.floor_known = false;
   log.alarm.clear();
 }
 

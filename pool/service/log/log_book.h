@@ -25,6 +25,8 @@ struct WorkspaceLog {
   std::string incarnation{};  // of the workspace, as the registry said last; empty: it was not asked yet
   bool known = false;         // that it is this one still
   evidence::Sealer::Memory memory{};
+  std::optional<evidence::Floor> floor{};  // what others were shown of it, as the system database has it
+  bool floor_known = false;                // it was asked
   std::shared_ptr<evidence::SelfAudit> audit{};  // null: every batch of this pod was seen in the log
   std::size_t in_audit = 0;                      // batches, as the book has counted them
   std::uint64_t writes = 0;                      // so far
@@ -36,6 +38,18 @@ struct WorkspaceLog {
   std::optional<std::chrono::steady_clock::time_point> looked_at{};
   std::chrono::steady_clock::time_point since{};  // of the first write after the last look, or of that
   std::string alarm{};                            // told last; empty: none stands
+};
+
+// While somebody looks at a log nobody else does.
+class AtWork {
+ public:
+  explicit AtWork(WorkspaceLog& log) : log_(log) { log_.at_work = true; }
+  AtWork(const AtWork&) = delete;
+  AtWork& operator=(const AtWork&) = delete;
+  ~AtWork() { log_.at_work = false; }
+
+ private:
+  WorkspaceLog& log_;
 };
 
 class LogBook {

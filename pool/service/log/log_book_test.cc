@@ -107,13 +107,17 @@ TEST_F(LogBookTest, OfAWorkspaceThatIsMadeAnewNothingIsRemembered) {
   const auto log = book_.find("a");
   log->memory.publishing.show({.size = 7});
   log->alarm = "one";
+  log->floor = evidence::Floor{.size = 7};
+  log->floor_known = true;
   write("a");
   book_.is_of(*log, "1");
   EXPECT_TRUE(log->memory.publishing.shown());
   EXPECT_TRUE(log->audit);
+  EXPECT_TRUE(log->floor && log->floor_known);
   book_.is_of(*log, "2");
   EXPECT_FALSE(log->memory.publishing.shown());
   EXPECT_FALSE(log->audit);
+  EXPECT_FALSE(log->floor || log->floor_known) << "it has one of its own";
   EXPECT_EQ(log->alarm, "");
   EXPECT_EQ(book_.unchecked(), 1U);
 }

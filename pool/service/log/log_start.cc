@@ -22,6 +22,9 @@ EvidenceContext tell_logs(EvidenceContext context, LogUpkeep& log, WorkspaceLogs
   context.of_workspace = [&workspace_logs](auto place, auto until) {
     return workspace_logs.checkpoint(std::move(place), until);
   };
+  context.restart_of_workspace = [&workspace_logs](auto place, bool only_look, auto until) {
+    return workspace_logs.restart(std::move(place), only_look, until);
+  };
   return context;
 }
 

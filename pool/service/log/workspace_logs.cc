@@ -32,18 +32,6 @@ constexpr milliseconds kMoment{10};
 constexpr int kMoments = 3;
 constexpr seconds kFollowEvery{2};
 
-// While somebody looks at a log nobody else does.
-class AtWork {
- public:
-  explicit AtWork(WorkspaceLog& log) : log_(log) { log_.at_work = true; }
-  AtWork(const AtWork&) = delete;
-  AtWork& operator=(const AtWork&) = delete;
-  ~AtWork() { log_.at_work = false; }
-
- private:
-  WorkspaceLog& log_;
-};
-
 bool is_refused(const evidence::SealingResult& result) {
   return result.did == Did::kRefused || result.did == Did::kNotBegun;
 }
@@ -102,6 +90,11 @@ awaitable<void> WorkspaceLogs::look(Log log, Deadline deadline) {
     co_return;
   }
   book_.is_of(*log, home->incarnation);
+  if (const auto failure = co_await learn_floor(log, deadline)) {
+    log->known = false;
+    failed(*log, *failure);
+    co_return;
+  }
   auto lease = co_await parts_.engine.acquire(log->database, std::min(deadline, asked + kSaid));
   if (!lease) {
     failed(*log, lease.error().detail);
@@ -117,10 +110,15 @@ awaitable<void> WorkspaceLogs::look_on(Log log, postgres::Connection& connection
   co_await seal(log, connection, false);
 }
 
+void WorkspaceLogs::remind(evidence::Sealer& sealer, const WorkspaceLog& log) {
+  sealer.remember(log.memory);
+  if (log.floor) sealer.raise_floor(*log.floor);
+}
+
 awaitable<std::string> WorkspaceLogs::seal(Log log, postgres::Connection& connection, bool whose_is_known) {
   const auto key = key_;
   evidence::Sealer sealer(name_of(*log), std::span(&key->keys, 1), key->signer);
-  sealer.remember(log->memory);
+  remind(sealer, *log);
   const std::uint64_t writes = log->writes;
   bool left = false;
   const auto shown = log->memory.publishing.shown();

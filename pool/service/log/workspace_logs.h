@@ -4,7 +4,9 @@
 // What a pod that has ended left unsealed is found when the next one opens the workspace.
 //
 // Whose database it is the registry says: until it was asked, no log is begun, nor is an alarm raised,
-// because a workspace may have been removed and made anew meanwhile.
+// because a workspace may have been removed and made anew meanwhile. Beside the registry is the floor of each
+// log, below which it was rolled back (pool/workspaces/floors.h): until that was asked too nothing is sealed,
+// which no write waits for.
 #pragma once
 
 #include <chrono>
@@ -14,6 +16,7 @@
 #include <optional>
 #include <string>
 #include <utility>
+#include <vector>
 
 #include <boost/asio/any_io_executor.hpp>
 #include <boost/asio/awaitable.hpp>
@@ -67,6 +70,8 @@ class WorkspaceLogs {
   // Until `stop`.
   boost::asio::awaitable<void> run();
   void stop();
+  // After it, when nothing is written any more: what this pod has shown of logs is their floor.
+  boost::asio::awaitable<void> leave_floors(Deadline deadline);
 
   // As LogUpkeep::checkpoint, with the key that verifies it.
   boost::asio::awaitable<std::optional<SignedLog>> checkpoint(recording::Destination place,
@@ -74,10 +79,14 @@ class WorkspaceLogs {
   // As LogUpkeep::grows; it is looked at every two seconds meanwhile.
   boost::asio::awaitable<std::optional<bool>> grows(recording::Destination place, std::uint64_t size,
                                                     Deadline deadline);
+  // What EvidenceContext has of it.
+  boost::asio::awaitable<tl::expected<RestartedLog, std::string>> restart(recording::Destination place,
+                                                                          bool only_look, Deadline deadline);
   WorkspaceLogFigures figures() const;
 
   // How an event of the system database is recorded; the answer is why it cannot be. Where the logs that this
-  // pod has sealed are is one every `anchor_every` at most, if they have grown; two if they are many.
+  // pod has sealed are is one every `anchor_every` at most, if they have grown; two if they are many. Their
+  // floors are raised before.
   using Recorder = std::function<boost::asio::awaitable<std::optional<std::string>>(OwnAct act)>;
   void record_by(Recorder recorder) { record_ = std::move(recorder); }
   // Before a workspace is dropped, in which nobody writes any more: seals what is left, and records the last
@@ -96,6 +105,8 @@ class WorkspaceLogs {
   // On a connection that is got for it. Asks the registry before.
   boost::asio::awaitable<void> look(Log log, Deadline deadline);
   boost::asio::awaitable<void> look_on(Log log, postgres::Connection& connection);
+  // What is known of the log, to who looks at it now.
+  static void remind(evidence::Sealer& sealer, const WorkspaceLog& log);
   // Why it could not; empty: it could, or the log is refused.
   boost::asio::awaitable<std::string> seal(Log log, postgres::Connection& connection, bool whose_is_known);
   boost::asio::awaitable<void> audit(Log log, postgres::Connection& connection);
@@ -105,6 +116,10 @@ class WorkspaceLogs {
   tlog::Checkpoint state_of(const WorkspaceLog& log) const;  // empty where no entry of it was seen
   SignedLog sign(const WorkspaceLog& log) const;
   boost::asio::awaitable<void> anchor();
+  // Why it cannot be asked.
+  boost::asio::awaitable<std::optional<std::string>> learn_floor(Log log, Deadline deadline);
+  // Why they are not what was shown of these; those that others have seen further are told.
+  boost::asio::awaitable<std::optional<std::string>> raise_floors(std::vector<Log> grown, Deadline deadline);
 
   Parts parts_;
   LogBook book_;

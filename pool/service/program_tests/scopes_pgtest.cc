@@ -56,6 +56,7 @@ const std::map<std::string, Scopes>& scopes_of_operations() {
       {"GET /api/v1/workspaces/{workspace}/audit/events/{event_id}", {"read"}},
       {"DELETE /api/v1/workspaces/{workspace}/audit/events/{event_id}/data", {"admin"}},
       {"GET /api/v1/workspaces/{workspace}/audit/events/{event_id}/proof", {"read", "verify"}},
+      {"POST /api/v1/workspaces/{workspace}/audit/log/restart", {"admin"}},
       {"GET /api/v1/workspaces/{workspace}/audit/log/checkpoint", {"read", "verify"}},
       {"GET /api/v1/workspaces/{workspace}/audit/log/tile/{tile}", {"read", "verify"}},
       {"GET /api/v1/workspaces/{workspace}/audit/log/status", {"read", "verify"}},

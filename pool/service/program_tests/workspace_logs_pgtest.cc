@@ -284,7 +284,7 @@ TEST_F(WorkspaceLogsTest, AWorkspaceOfAnEarlierReleaseGetsItsLog) {
   server_.superuser(
       "DROP FUNCTION storagepool_guard CASCADE; DROP TABLE audit_batches, audit_seals, audit_nodes, "
       "audit_log, audit_expiry, audit_legal_holds, "
-      "audit_progress;"
+      "audit_progress, audit_log_floors;"
       "ALTER TABLE audit_events DROP principal, DROP received_at, DROP received_from, DROP salt, DROP batch;"
       "DELETE FROM storagepool_schema WHERE version > 4",
       "audit_ws_team_a");

@@ -18,6 +18,7 @@
 #include "pool/service/routes/evidence/export.h"
 #include "pool/service/routes/evidence/feed.h"
 #include "pool/service/routes/evidence/legal_hold.h"
+#include "pool/service/routes/evidence/restart.h"
 #include "pool/service/routes/evidence/verify_chain.h"
 
 namespace storagepool::service {
@@ -231,6 +232,7 @@ void add_evidence_routes(http::Router& router, EvidenceContext context) {
   add_feed_route(router, context);
   add_legal_hold_routes(router, context);
   add_erase_routes(router, context);
+  add_restart_route(router, context);
   const auto routes = std::make_shared<const EvidenceRoutes>(EvidenceRoutes{{std::move(context)}});
   for (const std::string base : {"/api/v1/audit", "/api/v1/workspaces/{workspace}/audit"}) {
     router.add("GET", base + "/log/checkpoint",

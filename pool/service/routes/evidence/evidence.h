@@ -11,6 +11,7 @@
 #include <utility>
 
 #include <boost/asio/awaitable.hpp>
+#include <tl/expected.hpp>
 
 #include "pool/common/http/router.h"
 #include "pool/common/tlog/checkpoint.h"
@@ -28,6 +29,14 @@ namespace storagepool::service {
 struct SignedLog {
   tlog::Note note;
   std::shared_ptr<const evidence::LogKey> key;
+};
+
+// How a log goes on that somebody has asked to restart.
+struct RestartedLog {
+  bool restarted = false;     // it was rolled back; else nothing is changed
+  std::string refusal{};      // why it cannot go on at all; empty: it can
+  tlog::Checkpoint before{};  // what was shown of it, and is not continued, where it is restarted
+  tlog::Checkpoint from{};    // its origin, and what there is of it
 };
 
 struct EvidenceContext {
@@ -54,6 +63,11 @@ struct EvidenceContext {
   std::function<boost::asio::awaitable<std::optional<SignedLog>>(recording::Destination,
                                                                  reading::Reader::Deadline)>
       of_workspace{};
+  // Has the log of a workspace that was rolled back go on in its next epoch, or only looks whether it would;
+  // the error is why it cannot be told now.
+  std::function<boost::asio::awaitable<tl::expected<RestartedLog, std::string>>(
+      recording::Destination, bool only_look, reading::Reader::Deadline)>
+      restart_of_workspace{};
 };
 
 // What could not be read of the log, or does not agree with what was signed.

@@ -241,6 +241,10 @@ func ofLogInWorkspace(ctx context.Context, client *audit.Client, event uuid.UUID
 	status, err := client.GetLogStatusInWorkspace(ctx, audit.GetLogStatusInWorkspaceParams{Workspace: workspace})
 	log := want[*audit.LogStatus]("getLogStatusInWorkspace", status, err)
 	require("getLogStatusInWorkspace", strings.HasPrefix(note, log.Origin+"\n") && log.Size == 2, log)
+	restarted, err := client.RestartLogInWorkspace(ctx, &audit.RestartLogInWorkspaceReq{Reason: "asked for"},
+		audit.RestartLogInWorkspaceParams{Workspace: workspace})
+	goesOn := want[*audit.RestartLogInWorkspaceOK]("restartLogInWorkspace", restarted, err)
+	require("restartLogInWorkspace", !goesOn.Restarted && goesOn.Origin == log.Origin && goesOn.Size == 2, goesOn)
 	tile, err := client.GetTileInWorkspace(ctx, audit.GetTileInWorkspaceParams{Workspace: workspace, Tile: "0/000.p/1"})
 	require("getTileInWorkspace",
 		len(text("getTileInWorkspace", want[*audit.GetTileInWorkspaceOK]("getTileInWorkspace", tile, err).Data)) == 32, tile)
@@ -336,6 +340,9 @@ func whileAway(ctx context.Context, client *audit.Client) {
 	refused("getCheckpointInWorkspace", checkpointThere, err)
 	statusThere, err := client.GetLogStatusInWorkspace(ctx, audit.GetLogStatusInWorkspaceParams{Workspace: kept})
 	refused("getLogStatusInWorkspace", statusThere, err)
+	restartThere, err := client.RestartLogInWorkspace(ctx, &audit.RestartLogInWorkspaceReq{Reason: "asked for"},
+		audit.RestartLogInWorkspaceParams{Workspace: kept})
+	refused("restartLogInWorkspace", restartThere, err)
 	tileThere, err := client.GetTileInWorkspace(ctx, audit.GetTileInWorkspaceParams{Workspace: kept, Tile: "0/000.p/1"})
 	refused("getTileInWorkspace", tileThere, err)
 	verifiedThere, err := client.VerifyChainInWorkspace(ctx,
