@@ -107,8 +107,11 @@ std::string to_string(const Plan& plan) {
   return text;
 }
 
-Plan Fates::of(const Asked& asked, milliseconds elapsed) {
+Plan Fates::of(const Asked& asked, milliseconds elapsed, bool healed) {
   const int count = ++counts_[asked.what];
+  const auto first = faults_.first.find(asked.what);
+  if (count == 1 && first != faults_.first.end()) return first->second;
+  if (healed) return {};
   const std::string text = asked.what + "#" + std::to_string(count);
   std::seed_seq sequence(text.begin(), text.end());
   std::uint32_t mixed[2];

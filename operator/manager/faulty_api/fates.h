@@ -54,6 +54,8 @@ struct Asked {
 struct Faults {
   bool network = false;
   bool kills = false;
+  std::map<std::string, Plan> first =
+      {};  // by Asked::what, of the first that is asked: not drawn, nor healed
 };
 
 std::string to_string(const Plan& plan);
@@ -62,8 +64,9 @@ class Fates {
  public:
   Fates(std::uint64_t seed, Faults faults) : seed_(seed), faults_(faults) {}
 
-  // `elapsed` since the schedule began: what takes long to be noticed happens early.
-  Plan of(const Asked& asked, std::chrono::milliseconds elapsed);
+  // `elapsed` since the first watch: what takes long to be noticed happens early. Once all is healed nothing
+  // is drawn.
+  Plan of(const Asked& asked, std::chrono::milliseconds elapsed, bool healed);
 
  private:
   std::uint64_t seed_;

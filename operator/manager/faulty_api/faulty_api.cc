@@ -2,7 +2,6 @@
 
 #include <algorithm>
 #include <array>
-#include <cstdio>
 #include <limits>
 
 #include <boost/asio/buffer.hpp>
@@ -50,6 +49,11 @@ std::string path_of(std::string_view target) {
   return std::string(target.substr(0, target.find('?')));
 }
 
+// A list of one (operator/kube/watch/watch.h).
+bool tells_the_version_alone(std::string_view target) {
+  return target.ends_with("limit=1") || has(target, "limit=1&");
+}
+
 void replace_all(std::string& text, std::string_view what, std::string_view by) {
   for (std::size_t at = 0; (at = text.find(what, at)) != std::string::npos; at += by.size())
     text.replace(at, what.size(), by);
@@ -62,38 +66,16 @@ void close(beast::tcp_stream& stream, bool abrupt) {
 }
 
 const char* reason_of(int status) {
-  switch (status) {
-    case 409:
-      return "Conflict";
-    case 410:
-      return "Expired";
-    case 429:
-      return "TooManyRequests";
-    case 503:
-      return "ServiceUnavailable";
-    case 504:
-      return "Timeout";
-    default:
-      return "InternalError";
-  }
+  static const std::map<int, const char*> kReasons{{409, "Conflict"},
+                                                   {410, "Expired"},
+                                                   {429, "TooManyRequests"},
+                                                   {503, "ServiceUnavailable"},
+                                                   {504, "Timeout"}};
+  const auto found = kReasons.find(status);
+  return found == kReasons.end() ? "InternalError" : found->second;
 }
 
 }  // namespace
-
-void Journal::add(const std::string& line) {
-  char time[32];
-  std::snprintf(time, sizeof time, "%7.3f ", static_cast<double>(elapsed().count()) / 1000);
-  const std::lock_guard lock(mutex_);
-  lines_.push_back(time + line);
-}
-
-std::string Journal::tail(std::size_t lines) const {
-  const std::lock_guard lock(mutex_);
-  std::string text;
-  for (std::size_t i = lines_.size() - std::min(lines, lines_.size()); i < lines_.size(); ++i)
-    text += lines_[i] + "\n";
-  return text;
-}
 
 // From the operator, and the one to the API server that serves it.
 struct FaultyApi::Connection {
@@ -205,9 +187,22 @@ void FaultyApi::rewrite(Request& request) const {
   }
 }
 
+// What a watch was told to be too old stays so, as in an API server's storage.
+Plan FaultyApi::plan_of(const Asked& asked, const std::string& path) {
+  if (!first_watch_ && asked.kind == Kind::kWatch) first_watch_ = journal_.elapsed();
+  if (first_watch_) watched_ = true;
+  const auto elapsed = first_watch_ ? journal_.elapsed() - *first_watch_ : 0ms;
+  Plan plan = fates_.of(asked, elapsed, healed_);
+  if (asked.kind == Kind::kWatch && forgotten_.contains(path)) plan = {.fate = Fate::kRefused, .status = 410};
+  const bool too_old = plan.fate == Fate::kRefused && plan.status == 410;
+  if (asked.kind == Kind::kWatch && (too_old || plan.end == End::kError)) forgotten_.insert(path);
+  return plan;
+}
+
 asio::awaitable<bool> FaultyApi::answer(Connection& connection, Request request) {
   const Asked asked = this->asked(request);
-  const Plan plan = healed_ ? Plan{} : fates_.of(asked, journal_.elapsed());
+  const std::string target(request.target());
+  const Plan plan = plan_of(asked, path_of(target));
   const bool strikes = plan.fate != Fate::kServed || plan.end != End::kNone;
   if (strikes) {
     ++struck_;
@@ -240,6 +235,8 @@ asio::awaitable<bool> FaultyApi::answer(Connection& connection, Request request)
   Response response = co_await exchange(connection, request, asked);
   if (marks) replace_all(response.body(), setting_.name_space + "." + std::string(kMark), kMark);
   if (marks) response.prepare_payload();
+  if (asked.kind == Kind::kRead && response.result() == http::status::ok && !tells_the_version_alone(target))
+    forgotten_.erase(path_of(target));
   if (plan.fate == Fate::kSeemsFailed) co_return co_await refuse(connection, request, 504);
   if (plan.fate == Fate::kKilledAfter) setting_.kill();
   if (plan.fate == Fate::kTruncated) co_await truncate(connection, std::move(response));

@@ -10,6 +10,8 @@
 #include <map>
 #include <memory>
 #include <mutex>
+#include <optional>
+#include <set>
 #include <string>
 #include <thread>
 #include <utility>  // for Asio
@@ -29,25 +31,9 @@
 
 #include "operator/kube/resource.h"
 #include "operator/manager/faulty_api/fates.h"
+#include "operator/manager/faulty_api/journal.h"
 
 namespace storagepool::manager::faulty_api {
-
-// What happened, for people: one line each, with the time since its beginning.
-class Journal {
- public:
-  using Clock = std::chrono::steady_clock;
-
-  std::chrono::milliseconds elapsed() const {
-    return std::chrono::duration_cast<std::chrono::milliseconds>(Clock::now() - start_);
-  }
-  void add(const std::string& line);
-  std::string tail(std::size_t lines) const;
-
- private:
-  const Clock::time_point start_ = Clock::now();
-  mutable std::mutex mutex_;
-  std::vector<std::string> lines_;
-};
 
 // A write that the API server has carried out, in the order of the answers.
 struct Written {
@@ -73,8 +59,10 @@ class FaultyApi {
   ~FaultyApi();
 
   std::uint16_t port() const { return acceptor_.local_endpoint().port(); }
-  // From now on all is served; what is under way goes on as it was to.
+  // From now on nothing is drawn; what is under way goes on as it was to.
   void heal() { healed_ = true; }
+  // The operator has begun to watch.
+  bool watched() const { return watched_; }
   // Writes that the API server was sent, but renewals of the lease.
   int writes() const { return writes_; }
   std::vector<Written> written() const;
@@ -110,18 +98,23 @@ class FaultyApi {
   static awaitable<void> end_watch(Connection& connection, End end);
   static awaitable<void> stay_silent(Connection& connection);
   Asked asked(const Request& request) const;
+  Plan plan_of(const Asked& asked, const std::string& path);
   void rewrite(Request& request) const;
 
   Setting setting_;
   Journal& journal_;
   Fates fates_;
   std::atomic<bool> healed_ = false;
+  std::atomic<bool> watched_ = false;
   std::atomic<int> writes_ = 0;
   std::atomic<int> struck_ = 0;
   mutable std::mutex mutex_;
   std::vector<Written> written_;
   std::string overwritten_;
-  std::map<std::string, std::vector<Request>> held_;  // by Asked::what; of the loop's thread
+  // Of the loop's thread:
+  std::map<std::string, std::vector<Request>> held_;  // by Asked::what
+  std::set<std::string> forgotten_;                   // paths of which watches are 410 until there is a list
+  std::optional<std::chrono::milliseconds> first_watch_;  // came then
   boost::asio::ssl::context near_context_{boost::asio::ssl::context::tls_server};
   boost::asio::ssl::context far_context_{boost::asio::ssl::context::tls_client};
   boost::asio::io_context loop_{1};
