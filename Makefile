@@ -52,7 +52,7 @@ soak: setup ## Have a StoragePool live under load, resizes and faults until the 
 fleet: setup ## Simulate a fleet of up to 1,000 pods and 100 servers and write build/reports/fleet.md: SEED=1
 	@hack/fleet $(if $(SEED),--seed $(SEED))
 
-figures: ## Write the figures of load and faults into docs/performance.md, and those of the README from there
+figures: ## Write the figures of load and faults into docs/performance.md, those of bench-service AUDIT=N into docs/scale.md, and those of the README
 	@hack/figures
 
 check: ## Check formatting, lint, shell scripts and the house rules

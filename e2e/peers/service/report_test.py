@@ -15,6 +15,7 @@ sys.dont_write_bytecode = True  # before the modules beside this are read: nothi
 HERE = Path(__file__).resolve().parent
 sys.path.insert(0, str(HERE.parent / "common"))
 
+import billion
 from cases import CASES, UNITS
 from figures import evaluate, summarize
 from page import replace_section
@@ -124,6 +125,27 @@ class ReportTest(unittest.TestCase):
             self.assertIn(f"\n- {service.name}: ", written)
         self.assertNotIn("old", written)
         self.assertTrue(all(len(line) <= 120 for line in written.splitlines() if not line.startswith("|")))
+
+
+class BillionTest(unittest.TestCase):
+    def test_what_a_billion_events_take_is_told_from_the_bytes_of_one(self) -> None:
+        indexes = {"audit_events_by_type": 90.0, "audit_events_pkey": 52.0, "audit_events_by_outcome": 0.04}
+        of_log = {"audit_batches": 71.0, "audit_nodes": 0.4, "audit_seals": 0.2, "audit_event_ids": 0.01, "write-ahead log": 1100.0}
+        run_ = {"events": 200_000, "date": "2026-12-01T00:00:00+00:00", "postgresql": "15.18"}
+        text = billion.section({**run_, "bytes_per_event": {"rows": 315.0, **indexes, **of_log}})
+        for line in (
+            "| the event's row | 315 | 315 GB |",
+            "| its indexes: type 90, id 52 | 142 | 142 GB |",
+            "| the log's tree (`audit_nodes`, `audit_seals`) | 0.6 | 0.6 GB |",
+            "| **on disk** | **529** | **0.5 TB** |",
+            "| write-ahead log, once | 1,100 | 1.1 TB |",
+            "| events of each of 84 months, which are 2,555 days | 12 million |",
+            "| a month's rows with their indexes | 5.4 GB |",
+            "| entries of an index in a page | 91 to 158 |",
+            "| both in a second of its seven days | 8.4 |",
+            "| a step, in the quarter of them that it takes at most | 30 ms |",
+        ):
+            self.assertIn(f"\n{line}", text)
 
 
 if __name__ == "__main__":
