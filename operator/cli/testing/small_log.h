@@ -57,6 +57,7 @@ class SmallLog {
     return items_.size() - 1;
   }
   const std::string& item(std::size_t event) const { return items_.at(event); }
+  const std::string& entry(std::size_t event) const { return entries_.at(event); }
   std::string proof(std::size_t event, bool shows_head = true, const std::string& origin = {}) {
     const tlog::Checkpoint checkpoint{
         .origin = origin.empty() ? key_.name() : origin, .size = entries_.size(), .root = tree_.root()};

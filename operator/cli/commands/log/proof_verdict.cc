@@ -43,6 +43,14 @@ Json to_json(const std::vector<Cosigned>& witnesses) {
   return all;
 }
 
+Json to_json(const Promised& promised) {
+  return {{"place", promised.place},
+          {"state", promised.state},
+          {"at", promised.at},
+          {"events", promised.events},
+          {"missing", promised.missing}};
+}
+
 Json to_json(const std::optional<Anchored>& anchored) {
   if (!anchored) return nullptr;
   return {{"event_id", anchored->event_id},
@@ -58,6 +66,19 @@ std::string report(const std::vector<Cosigned>& witnesses, std::int64_t proven) 
   std::string text;
   for (const Cosigned& witness : witnesses)
     text += said_by(witness, std::to_string(witness.events) + " of " + std::to_string(proven) + " are");
+  return text;
+}
+
+std::string report_promise(const ProofVerdict& verdict) {
+  if (!verdict.wrong_receipt.empty()) return "WRONG: the receipt: " + verdict.wrong_receipt + ".\n";
+  if (!verdict.promised) return {};
+  const Promised& promised = *verdict.promised;
+  const auto missing = static_cast<std::int64_t>(promised.missing.size());
+  std::string text = "Promised: " + amount_of(promised.events, "event", "events") + " of the receipt, " +
+                     promised.state + " in " + promised.place + " at " + promised.at + "; " +
+                     std::to_string(promised.events - missing) +
+                     " of them are proven here just as they were promised.\n";
+  for (const std::string& event : promised.missing) text += "  not proven: event " + event + "\n";
   return text;
 }
 
@@ -82,6 +103,7 @@ std::string report(const ProofVerdict& verdict, const Paint& paint) {
             ", signed by its key).\n";
     text += of_workspace ? of_anchor(verdict) : report(verdict.witnesses, verdict.proven);
   }
+  text += report_promise(verdict);
   if (verdict.has_anchor && !of_workspace)
     text += "Not looked at: what the export has of the database's own log, whose key `--workspace` takes.\n";
   if (verdict.erased > 0) {
@@ -102,6 +124,8 @@ Json to_json(const ProofVerdict& verdict) {
            {"erased", verdict.erased},         {"unproven", verdict.unproven},
            {"wrong", verdict.wrong},           {"findings", std::move(findings)},
            {"incomplete", verdict.incomplete}, {"size", verdict.size}};
+  if (verdict.promised) all["receipt"] = to_json(*verdict.promised);
+  if (!verdict.wrong_receipt.empty()) all["wrong_receipt"] = verdict.wrong_receipt;
   if (verdict.database.empty()) return all;
   all["database"] = verdict.database;
   all["anchored"] = to_json(verdict.anchored);

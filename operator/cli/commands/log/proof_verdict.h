@@ -35,6 +35,15 @@ struct Anchored {
   std::vector<Cosigned> witnesses{};  // of the log that has the event
 };
 
+// What a pod has promised of the events of one call.
+struct Promised {
+  std::string place{};  // the workspace, or _system
+  std::string state{};  // stored, or journalled
+  std::string at{};     // when, by the pod's clock
+  std::int64_t events = 0;
+  std::vector<std::string> missing{};  // ids of those that were not proven
+};
+
 // What was found out about an export.
 struct ProofVerdict {
   std::int64_t events = 0;
@@ -51,14 +60,21 @@ struct ProofVerdict {
   std::optional<Anchored> anchored{};
   std::string wrong_anchor{};  // why what is there of one shows nothing; empty: it does, or none is there
   bool has_anchor = false;
+  std::optional<Promised> promised{};
+  std::string wrong_receipt{};  // why what is given as one promises nothing; empty: it does, or none is given
 
-  bool good() const { return proven == events && events > 0 && incomplete.empty() && wrong_anchor.empty(); }
+  bool kept_promise() const { return wrong_receipt.empty() && (!promised || promised->missing.empty()); }
+  bool good() const {
+    return proven == events && events > 0 && incomplete.empty() && wrong_anchor.empty() && kept_promise();
+  }
 };
 
 // In words: what is proven, and what is not.
 std::string report(const ProofVerdict& verdict, const Paint& paint);
 // What the witnesses say, a line for each.
 std::string report(const std::vector<Cosigned>& witnesses, std::int64_t proven);
+// Whether what was promised is proven; empty where nothing was.
+std::string report_promise(const ProofVerdict& verdict);
 Json to_json(const ProofVerdict& verdict);
 
 }  // namespace storagepool::cli

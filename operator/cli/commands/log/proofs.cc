@@ -177,7 +177,14 @@ Verifier::Verifier(const tlog::NoteKey& key, std::span<const tlog::NoteKey> witn
     verdict_.witnesses.push_back({.witness = witness.name(), .events = 0, .last = {}});
 }
 
-void Verifier::count_cosigned() {
+void Verifier::expect(std::string_view answer) {
+  auto promise = Promise::read(answer, key_, log_.workspace());
+  if (!promise) verdict_.wrong_receipt = promise.error();
+  if (promise) promise_ = *std::move(promise);
+}
+
+void Verifier::count() {
+  if (promise_) promise_->has(entry_);
   for (std::size_t i = 0; i < cosigned_.size(); ++i) {
     if (!cosigned_[i]) continue;
     Cosigned& witness = verdict_.witnesses[i];
@@ -200,6 +207,7 @@ tl::expected<std::string, std::string> Verifier::proof(std::string_view text) {
                     "without the scope read or, of a sensitive event, sensitive"));
   }
   verdict_.size = std::max(verdict_.size, found->checkpoint.size);
+  entry_ = std::move(found->entry);
   index_ = found->index;
   shown_ = {found->checkpoint.size, found->checkpoint.root};
   return std::move(found->head);
@@ -225,7 +233,7 @@ void Verifier::event(const std::string& line, const Json& item) {
     return note(verdict_.wrong, "the log's key has signed another log of as many entries");
   ++verdict_.proven;
   indices_.push_back(index_);
-  count_cosigned();
+  count();
   verdict_.erased += is_erased(item, members) ? 1 : 0;
 }
 
@@ -280,6 +288,7 @@ ProofVerdict Verifier::verdict() && {
   verdict_.origin = log_.origin();
   if (log_.is_of_workspace()) verdict_.database = key_.name();
   verdict_.has_anchor = anchor_.has_value();
+  if (promise_) verdict_.promised = promise_->verdict();
   if (anchor_ && log_.is_of_workspace() && verdict_.proven > 0) {
     auto anchored = judge_anchor();
     if (!anchored) verdict_.wrong_anchor = anchored.error();

@@ -12,8 +12,9 @@
 #include <vector>
 
 #include "operator/cli/commands/log/anchor.h"
-#include "operator/cli/commands/log/trusted_log.h"
+#include "operator/cli/commands/log/promise.h"
 #include "operator/cli/commands/log/proof_verdict.h"
+#include "operator/cli/commands/log/trusted_log.h"
 #include "operator/cli/output/output.h"
 #include "pool/common/tlog/note_key.h"
 
@@ -42,12 +43,14 @@ class Verifier {
   explicit Verifier(const tlog::NoteKey& key, std::span<const tlog::NoteKey> witnesses = {},
                     std::string workspace = {});
 
+  // Whether what it promises is there too; `answer` is that of the API, with a receipt.
+  void expect(std::string_view answer);
   void line(std::string_view line);
   ProofVerdict verdict() &&;  // after the last
   // The proven item, as JSON; or why the text proves nothing.
   tl::expected<std::string, std::string> proof(std::string_view text);
-  // What was proven last counts for the witnesses.
-  void count_cosigned();
+  // What was proven last counts for the witnesses, and as what was promised.
+  void count();
 
  private:
   void event(const std::string& line, const Json& item);
@@ -57,6 +60,8 @@ class Verifier {
   std::span<const tlog::NoteKey> witnesses_;
   TrustedLog log_;
   std::optional<Json> anchor_;
+  std::optional<Promise> promise_;
+  std::string entry_{};                           // of what was proven last
   std::uint64_t index_ = 0;                       // of what was proven last
   std::pair<std::uint64_t, tlog::Hash> shown_{};  // size and root of the checkpoint that proves it
   std::vector<std::uint64_t> indices_;            // of what the export proves

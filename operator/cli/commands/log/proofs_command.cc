@@ -22,21 +22,27 @@ struct Trust {
   std::string key;
   std::string workspace;
   std::vector<std::string> witnesses;
+  std::string receipt;  // file
 };
 
-int verify_proof(Context& context, Verifier& verifier, std::istream& in) {
+std::string read_all(std::istream& in) {
   std::string text(kMostLineBytes, '\0');
   in.read(text.data(), static_cast<std::streamsize>(text.size()));
   text.resize(static_cast<std::size_t>(in.gcount()));
-  const auto item = verifier.proof(text);
+  return text;
+}
+
+int verify_proof(Context& context, Verifier& verifier, std::istream& in) {
+  const auto item = verifier.proof(read_all(in));
   if (!item) {
     context.err() << "not proven: " << item.error() << "\n";
     return kBad;
   }
-  verifier.count_cosigned();
+  verifier.count();
   context.out() << *item << "\n";
-  context.err() << report(std::move(verifier).verdict().witnesses, 1);
-  return kGood;
+  const ProofVerdict verdict = std::move(verifier).verdict();
+  context.err() << report(verdict.witnesses, 1) << report_promise(verdict);
+  return verdict.kept_promise() ? kGood : kBad;
 }
 
 int verify_export(Context& context, TrustedLog log, const std::string& text) {
@@ -67,12 +73,20 @@ int verify(Context& context, const Trust& trust) {
   std::istream& in = trust.file == "-" ? std::cin : file;
   if (!in) return context.fail({FailureKind::kUnreadable, trust.file + ": cannot be read"});
   Verifier verifier(*key, witnesses, trust.workspace);
+  if (!trust.receipt.empty()) {
+    std::ifstream answer(trust.receipt, std::ios::binary);
+    if (!answer) return context.fail({FailureKind::kUnreadable, trust.receipt + ": cannot be read"});
+    verifier.expect(read_all(answer));
+  }
   if (in.peek() != '{') return verify_proof(context, verifier, in);
   const Progress progress(context.err(), context.around.err_is_terminal, "verifying");
   std::vector<char> line(kMostLineBytes);
   for (bool first = true; in.getline(line.data(), static_cast<std::streamsize>(line.size())); first = false) {
     const auto read = static_cast<std::size_t>(in.gcount());  // with the line's end, if it has one
     const std::string_view text(line.data(), in.eof() ? read : read - 1);
+    if (first && is_signed_export(text) && !trust.receipt.empty())
+      return context.fail(
+          {FailureKind::kUnreadable, "--receipt is for an export with --proofs, or one proof"});
     if (first && is_signed_export(text))
       return verify_export(context, TrustedLog(*key, trust.workspace), std::string(text));
     verifier.line(text);
@@ -105,6 +119,9 @@ void add_events_verify(CLI::App& events, Actions& actions) {
                   "The key of a witness, got by a way that you trust: says whether it has cosigned the "
                   "log; may be given several times")
       ->type_name("VKEY");
+  verifying.add_option(
+      "--receipt", trust->receipt,
+      "Answer of the API with a receipt: says whether the events are there that it promises");
   actions[&verifying] = [trust](Context& context) { return verify(context, *trust); };
 }
 

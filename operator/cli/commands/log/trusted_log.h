@@ -27,6 +27,7 @@ class TrustedLog {
   // Its origin, as far as it is known.
   std::string origin() const;
   bool is_of_workspace() const { return !workspace_.empty(); }
+  const std::string& workspace() const { return workspace_; }
 
  private:
   bool is_of_workspace_named(const std::string& origin) const;
