@@ -10,6 +10,7 @@
 #include "pool/evidence/auditing/statements.h"
 #include "pool/evidence/proving/columns.h"
 #include "pool/evidence/proving/proving.h"
+#include "pool/evidence/sealing/slices.h"
 #include "pool/tables/row.h"
 
 namespace storagepool::evidence {
@@ -30,15 +31,6 @@ tl::unexpected<postgres::Error> unreadable(const char* what) {
   postgres::Error error;
   error.detail = std::string("full audit: ") + what + " cannot be read";
   return tl::unexpected(std::move(error));
-}
-
-std::optional<AuditedRow> read_row(Row row, std::size_t batch_at) {
-  AuditedRow audited;
-  std::int64_t batch = 0;
-  if (row[batch_at] && !read_number(row[batch_at], batch)) return std::nullopt;
-  if (row[batch_at]) audited.batch = batch;
-  audited.event = tables::read_event(std::move(row), batch_at + 1);
-  return audited;
 }
 
 }  // namespace
@@ -242,7 +234,9 @@ class Auditor::Step {
     auto rows = co_await find_by_keys(keys);
     if (!rows) co_return tl::unexpected(rows.error());
     std::size_t next = 0;  // of `wanted`
+    Slices slices(auditor_.clock_.now());
     for (Row& row : rows->rows) {
+      if (slices.over(auditor_.clock_.now())) co_await give_way(slices, auditor_.clock_);
       std::size_t place = 0;
       if (row.size() < 3 || !read_number(row[0], place) || place == 0 || place > wanted.size())
         co_return unreadable("a row that was found by key");
@@ -330,7 +324,9 @@ class Auditor::Step {
     std::set<std::int64_t> ids;
     std::int64_t total = 0;
     std::string last;
+    Slices slices(auditor_.clock_.now());
     for (Row& row : rows->rows) {
+      if (slices.over(auditor_.clock_.now())) co_await give_way(slices, auditor_.clock_);
       if (row.size() < 3 || !row[0] || !read_number(row[1], total)) co_return unreadable("a row of the heap");
       last = *row[0];
       auto one = read_row(std::move(row), 2);
@@ -349,6 +345,7 @@ class Auditor::Step {
     if (!batches) co_return tl::unexpected(batches.error());
     const BatchEntries none;
     for (const AuditedRow& row : audited) {
+      if (slices.over(auditor_.clock_.now())) co_await give_way(slices, auditor_.clock_);
       const auto batch = row.batch ? batches->find(*row.batch) : batches->end();
       count(judge_row(row, batch == batches->end() ? none : batch->second, progress.log_began, writer_),
             row.event ? row.event->event_id : "one that cannot be read, in " + partition);

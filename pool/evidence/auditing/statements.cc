@@ -1,6 +1,7 @@
 #include "pool/evidence/auditing/statements.h"
 
-#include "pool/evidence/proving/columns.h"
+#include <utility>
+
 #include "pool/evidence/sealing/seal.h"
 #include "pool/tables/row.h"
 
@@ -83,6 +84,15 @@ std::string read_heap(const std::string& partition, const HeapPlace& from, std::
   return bounded(
       "place, total, batch, " + tables::kEventColumns,
       "SELECT ctid AS place, *, " + std::string(kBytes) + " FROM ONLY " + partition + " WHERE " + where);
+}
+
+std::optional<AuditedRow> read_row(Row row, std::size_t batch_at) {
+  AuditedRow audited;
+  std::int64_t batch = 0;
+  if (row[batch_at] && !read_number(row[batch_at], batch)) return std::nullopt;
+  if (row[batch_at]) audited.batch = batch;
+  audited.event = tables::read_event(std::move(row), batch_at + 1);
+  return audited;
 }
 
 bool read_place(const std::string& text, HeapPlace& at) {

@@ -1,11 +1,15 @@
 // The statements of the full audit. Pure.
 #pragma once
 
+#include <cstddef>
 #include <cstdint>
+#include <optional>
 #include <string>
 #include <string_view>
 
+#include "pool/evidence/auditing/compare.h"
 #include "pool/evidence/auditing/progress.h"
+#include "pool/evidence/proving/columns.h"
 
 namespace storagepool::evidence {
 
@@ -45,6 +49,9 @@ struct HeapLayout {
 // that, by each place that a block can have.
 std::string read_heap(const std::string& partition, const HeapPlace& from, std::int64_t until,
                       const HeapLayout& layout);
+
+// The row that these two give from that column on, where its batch is; no value where that cannot be read.
+std::optional<AuditedRow> read_row(Row row, std::size_t batch_at);
 
 // The place behind "(block,offset)", in the same partition.
 bool read_place(const std::string& text, HeapPlace& at);

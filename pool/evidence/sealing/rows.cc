@@ -43,24 +43,20 @@ std::string_view read_state(const Row& row, std::size_t at, StateRow& read) {
   return {};
 }
 
-Batch read_batch(const Row& row, std::size_t at) {
-  Batch batch;
-  if (!read_number(row[at], batch.at.tx) || !read_number(row[at + 1], batch.at.batch) ||
-      !read_number(row[at + 2], batch.events)) {
-    batch.fault = "it cannot be read";
-    return batch;
-  }
-  const Column& kept = row[at + 3];
-  batch.sealed_before = row[at + 6] == "t";
-  if (row[at + 7] == "t" || !row[at + 4]) {
-    batch.fault = "it is too large";
-  } else if (kept && !read_numbers(kept, batch.kept.emplace())) {
-    batch.fault = "what it keeps is not a list of numbers";
-  } else if (!read_bytes(row[at + 4], batch.entries) || !read_bytes(row[at + 5], batch.mac)) {
-    batch.fault = "it cannot be read";
-  }
-  return batch;
+// In binary format.
+template <typename Number>
+bool read_binary(const postgres::Rows::Value& value, Number& number) {
+  const auto read = value ? postgres::read_integer(*value) : std::nullopt;
+  if (read) number = static_cast<Number>(*read);
+  return read.has_value();
 }
+
+bool is_true(const postgres::Rows::Value& value) {
+  return value == std::string_view("\1", 1);
+}
+
+constexpr std::size_t kBatchAt = 3;
+constexpr std::size_t kEntriesAt = kBatchAt + 4;
 
 template <typename T>
 tl::expected<T, std::string> unreadable(const char* what) {
@@ -95,7 +91,7 @@ tl::expected<LogFacts, std::string> read_facts(const postgres::Result& result) {
 }
 
 // The bytes of a batch are NULL where it is too large for any; that and what is before a batch keep one
-// sealing within bounds, whatever rows there are.
+// sealing within bounds, whatever rows there are. Most have ids greater than any that is sealed.
 const std::string kReadBatches = R"sql(
 SELECT cut,
   EXISTS (SELECT FROM audit_batches WHERE incarnation = $1::smallint
@@ -104,11 +100,12 @@ SELECT cut,
     WHERE incarnation = $1::smallint AND tx >= next_tx ORDER BY tx, batch LIMIT 1) END,
   tx, batch, events, kept, entries, mac, sealed_before, too_large
 FROM (SELECT pg_snapshot_xmin(pg_current_snapshot()) AS cut,
-             pg_snapshot_xmax(pg_current_snapshot()) AS next_tx) AS now
+             pg_snapshot_xmax(pg_current_snapshot()) AS next_tx,
+             (SELECT hi FROM audit_seals ORDER BY hi DESC LIMIT 1) AS last_sealed) AS now
 LEFT JOIN LATERAL (
   SELECT tx, batch, events, CASE WHEN bytes IS NOT NULL THEN kept::text END AS kept,
-    CASE WHEN bytes IS NOT NULL THEN encode(entries, 'hex') END AS entries,
-    encode(substring(mac FOR 17), 'hex') AS mac, sealed_before, bytes IS NULL AS too_large
+    CASE WHEN bytes IS NOT NULL THEN entries END AS entries, substring(mac FOR 17) AS mac, sealed_before,
+    bytes IS NULL AS too_large
   FROM (
     SELECT *, coalesce(sum(bytes) OVER (ORDER BY tx, batch ROWS BETWEEN UNBOUNDED PRECEDING AND 1 PRECEDING), 0)
         AS before
@@ -116,37 +113,57 @@ LEFT JOIN LATERAL (
       SELECT tx, batch, events, kept, entries, mac, CASE WHEN octet_length(entries) <= )sql" +
                                  text_of(kMaxBatchEntries * std::int64_t{kEntryBytes}) +
                                  R"sql(
-        AND coalesce(cardinality(kept), 0) <= octet_length(entries) / 67 THEN octet_length(entries) END AS bytes, )sql" +
-                                 std::string(kSealedBefore) + R"sql( AS sealed_before
+        AND coalesce(cardinality(kept), 0) <= octet_length(entries) / 67 THEN octet_length(entries) END AS bytes,
+        batch <= last_sealed AND )sql" +
+                                 std::string(kSealedBefore) +
+                                 R"sql( AS sealed_before
       FROM audit_batches
       WHERE incarnation = $1::smallint AND (tx, batch) > ($2::xid8, $3::bigint)
         AND tx < CASE $4 WHEN 'cut' THEN cut WHEN 'fence' THEN next_tx ELSE '18446744073709551615' END
-      ORDER BY tx, batch LIMIT )sql" +
-                                 text_of(kMaxSealBatches) + R"sql() AS next) AS measured
-  WHERE before <= )sql" + text_of(kMaxSealBytes) +
-                                 R"sql() AS final ON true
+      ORDER BY tx, batch LIMIT $6::bigint) AS next) AS measured
+  WHERE before <= $5::bigint) AS final ON true
 ORDER BY tx, batch)sql";
 
-std::vector<Parameter> batch_parameters(const LogState& state, Bound bound) {
+std::vector<Parameter> batch_parameters(const LogState& state, Bound bound, const Portion& most) {
   const char* const name = bound == Bound::kCut ? "cut" : bound == Bound::kFence ? "fence" : "none";
-  return {text_of(state.incarnation), text_of(state.last.tx), text_of(state.last.batch), name};
+  return {text_of(state.incarnation), text_of(state.last.tx), text_of(state.last.batch), name,
+          text_of(most.bytes),        text_of(most.batches)};
 }
 
-tl::expected<Batches, std::string> read_batches(const postgres::Result& result) {
-  constexpr std::size_t kBatchAt = 3;
+tl::expected<Batches, std::string> read_batches(postgres::Rows rows, const Portion& most) {
   Batches read;
-  std::int64_t bytes = 0;
-  for (const Row& row : result.rows) {
-    if (row.size() != kBatchAt + 8 || !read_number(row[0], read.cut)) return unreadable<Batches>("the cut");
-    read.waiting = row[1] == "t";
-    if (row[2] && !read_number(row[2], read.future.emplace())) return unreadable<Batches>("a batch");
-    if (!row[kBatchAt]) continue;
-    read.final.push_back(read_batch(row, kBatchAt));
-    bytes += static_cast<std::int64_t>(read.final.back().entries.size());
-  }
-  if (result.rows.empty()) return unreadable<Batches>("the cut");
-  read.more = bytes > kMaxSealBytes || static_cast<std::int64_t>(read.final.size()) >= kMaxSealBatches;
+  if (rows.size() == 0 || !read_binary(rows.at(0, 0), read.cut)) return unreadable<Batches>("the cut");
+  read.waiting = is_true(rows.at(0, 1));
+  if (rows.at(0, 2) && !read_binary(rows.at(0, 2), read.future.emplace()))
+    return unreadable<Batches>("a batch");
+  if (rows.at(0, kBatchAt)) read.size = rows.size();
+  for (std::size_t i = 0; i < read.size; ++i)
+    read.bytes += static_cast<std::int64_t>(rows.at(i, kEntriesAt).value_or("").size());
+  read.more = read.bytes > most.bytes || read.size >= static_cast<std::size_t>(most.batches);
+  read.rows = std::move(rows);
   return read;
+}
+
+Batch Batches::at(std::size_t place) const {
+  const auto column = [&](std::size_t number) { return rows.at(place, kBatchAt + number); };
+  Batch batch;
+  if (!read_binary(column(0), batch.at.tx) || !read_binary(column(1), batch.at.batch) ||
+      !read_binary(column(2), batch.events)) {
+    batch.fault = "it cannot be read";
+    return batch;
+  }
+  batch.sealed_before = is_true(column(6));
+  const auto kept = column(3);
+  const auto entries = rows.at(place, kEntriesAt);
+  if (is_true(column(7)) || !entries) {
+    batch.fault = "it is too large";
+  } else if (kept && !read_numbers(std::string(*kept), batch.kept.emplace())) {
+    batch.fault = "what it keeps is not a list of numbers";
+  } else {
+    batch.entries = *entries;
+    batch.mac = column(5).value_or("");
+  }
+  return batch;
 }
 
 const std::string kWriteSeal = R"sql(

@@ -2,6 +2,7 @@
 // what cannot be read is told as a fault of it.
 #pragma once
 
+#include <cstddef>
 #include <cstdint>
 #include <optional>
 #include <string>
@@ -13,13 +14,18 @@
 #include "pool/evidence/sealing/judge.h"
 #include "pool/evidence/sealing/seal.h"
 #include "pool/postgres/connection.h"
+#include "pool/postgres/rows.h"
 
 namespace storagepool::evidence {
 
-// What one sealing takes: bytes of entries, which one batch may exceed, and batches. It takes the pod's
-// thread some 10 ms; where there is more, another follows.
+// What one sealing takes: bytes of entries, which one batch may exceed, and batches. It takes some 10 ms of
+// the pod's thread, in slices (slices.h); where there is more, another follows.
 inline constexpr std::int64_t kMaxSealBytes = std::int64_t{1024} * 1024;
 inline constexpr std::int64_t kMaxSealBatches = 2'000;
+// What one statement reads of it, so that PostgreSQL has no core to itself for longer than a millisecond
+// either.
+inline constexpr std::int64_t kMaxReadBytes = std::int64_t{128} * 1024;
+inline constexpr std::int64_t kMaxReadBatches = 250;
 
 // Which batches of an incarnation after the last that was looked at are final.
 enum class Bound {
@@ -40,15 +46,28 @@ tl::expected<LogFacts, std::string> read_facts(const postgres::Result& result);
 // Cut and batches of one snapshot, which it must be: a batch that is committed between two would be passed.
 // REQUIRES: nothing was written in the transaction, whose own id would be the cut.
 extern const std::string kReadBatches;
-std::vector<postgres::Parameter> batch_parameters(const LogState& state, Bound bound);
+struct Portion {
+  std::int64_t bytes = kMaxReadBytes;  // of entries, which one batch may exceed
+  std::int64_t batches = kMaxReadBatches;
+};
+std::vector<postgres::Parameter> batch_parameters(const LogState& state, Bound bound, const Portion& most);
 struct Batches {
   std::uint64_t cut = 0;
   bool waiting = false;                  // there are committed ones that are not before the cut
   std::optional<std::int64_t> future{};  // one of a transaction that has not begun
-  std::vector<Batch> final{};            // in their order
-  bool more = false;                     // there are more than one sealing takes
+  bool more = false;                     // there are more than that
+  std::size_t size = 0;                  // final ones
+  std::int64_t bytes = 0;                // of their entries
+  postgres::Rows rows{};
+
+  Batch at(std::size_t place) const;  // of the final ones, in their order
 };
-tl::expected<Batches, std::string> read_batches(const postgres::Result& result);
+tl::expected<Batches, std::string> read_batches(postgres::Rows rows, const Portion& most);
+
+// Writers lock the table before they have an id, each in one statement: once nobody holds it, the batches
+// that are there are all that there will be of ids given so far.
+inline constexpr std::string_view kFence = "LOCK TABLE ONLY audit_batches IN SHARE MODE";
+inline constexpr std::string_view kCloseOff = "LOCK TABLE ONLY audit_batches IN ACCESS EXCLUSIVE MODE";
 
 // Adds a seal, its nodes and its expiry.
 extern const std::string kWriteSeal;

@@ -8,6 +8,7 @@
 #include "pool/common/encoding/encoding.h"
 #include "pool/evidence/proving/columns.h"
 #include "pool/evidence/sealing/testing/batches.h"
+#include "pool/postgres/testing/rows.h"
 
 namespace storagepool::evidence {
 namespace {
@@ -84,55 +85,76 @@ TEST(Rows, OfAStateThatCannotBeReadSayWhy) {
   EXPECT_FALSE(read_facts({}));
 }
 
+using testing::big_endian;
+
 Row batch_row(std::optional<std::string> kept = std::nullopt) {
-  return {"80",   "t", std::nullopt, "7", "9", "1", std::move(kept), encoding::encode_hex(entry(1)),
-          "abcd", "f", "f"};
+  return {
+      big_endian(80, 8), "\1",     std::nullopt, big_endian(7, 8),     big_endian(9, 8),    big_endian(1, 4),
+      std::move(kept),   entry(1), "ab",         std::string(1, '\0'), std::string(1, '\0')};
+}
+
+tl::expected<Batches, std::string> batches_of(const std::vector<Row>& rows) {
+  return read_batches(postgres::testing::rows_of(rows), {});
 }
 
 TEST(Rows, OfBatchesAreRead) {
-  const auto batches = read_batches(result_of({batch_row(), batch_row("{1,20}")}));
+  Row last = batch_row("{1,20}");
+  last[9] = "\1";
+  const auto batches = batches_of({batch_row(), last});
   ASSERT_TRUE(batches) << batches.error();
   EXPECT_EQ(batches->cut, 80U);
   EXPECT_TRUE(batches->waiting);
   EXPECT_FALSE(batches->future);
-  ASSERT_EQ(batches->final.size(), 2U);
-  EXPECT_EQ(batches->final[0].fault, "");
-  EXPECT_EQ(batches->final[0].at, (BatchPlace{7, 9}));
-  EXPECT_EQ(batches->final[0].entries, entry(1));
-  EXPECT_EQ(batches->final[0].mac, "\xAB\xCD");
-  EXPECT_FALSE(batches->final[0].kept);
-  EXPECT_THAT(batches->final[1].kept.value(), ElementsAre(1, 20));
-  const auto none =
-      read_batches(result_of({Row{"80", "f", "77", std::nullopt, std::nullopt, std::nullopt, std::nullopt,
-                                  std::nullopt, std::nullopt, std::nullopt, std::nullopt}}));
-  ASSERT_TRUE(none);
-  EXPECT_TRUE(none->final.empty());
-  EXPECT_EQ(none->future, 77);
-  EXPECT_FALSE(read_batches({}));
+  ASSERT_EQ(batches->size, 2U);
+  const Batch first = batches->at(0);
+  EXPECT_EQ(first.fault, "");
+  EXPECT_EQ(first.at, (BatchPlace{7, 9}));
+  EXPECT_EQ(first.events, 1);
+  EXPECT_EQ(first.entries, entry(1));
+  EXPECT_EQ(first.mac, "ab");
+  EXPECT_FALSE(first.kept);
+  EXPECT_FALSE(first.sealed_before);
+  EXPECT_THAT(batches->at(1).kept.value(), ElementsAre(1, 20));
+  EXPECT_TRUE(batches->at(1).sealed_before);
+  Row none(11);
+  none[0] = big_endian(80, 8);
+  none[1] = std::string(1, '\0');
+  none[2] = big_endian(77, 8);
+  const auto nothing = batches_of({none});
+  ASSERT_TRUE(nothing);
+  EXPECT_FALSE(nothing->waiting);
+  EXPECT_EQ(nothing->size, 0U);
+  EXPECT_EQ(nothing->future, 77);
+  EXPECT_FALSE(batches_of({}));
 }
 
 TEST(Rows, OfBatchesThatCannotBeReadSayWhy) {
   for (const char* kept : {"{1,NULL}", "{{1},{2}}", ""}) {
-    EXPECT_NE(read_batches(result_of({batch_row(kept)}))->final.at(0).fault, "") << kept;
+    EXPECT_NE(batches_of({batch_row(kept)})->at(0).fault, "") << kept;
   }
-  for (const auto& [column, value] :
-       {std::pair{3U, "x"}, {4U, "9223372036854775808"}, {5U, ""}, {7U, "0"}, {8U, "zz"}, {10U, "t"}}) {
+  for (const std::size_t column : {4U, 5U, 7U}) {
+    Row row = batch_row();
+    row[column].reset();
+    EXPECT_NE(batches_of({row})->at(0).fault, "") << column;
+  }
+  for (const auto& [column, value] : {std::pair{3U, "x"}, {4U, "123"}, {5U, ""}, {10U, "\1"}}) {
     Row row = batch_row();
     row[column] = value;
-    EXPECT_NE(read_batches(result_of({row}))->final.at(0).fault, "") << column;
+    EXPECT_NE(batches_of({row})->at(0).fault, "") << column;
   }
 }
 
-TEST(Rows, TellWhenMoreIsLeftThanOneSealingTakes) {
+TEST(Rows, TellWhenMoreIsLeftThanWasWanted) {
   const auto of = [](std::size_t rows, std::size_t entries) {
     Row row = batch_row();
-    row[7] = std::string(entries * kEntryBytes * 2, '0');
-    return read_batches(result_of(std::vector<Row>(rows, row)))->more;
+    row[7] = std::string(entries * kEntryBytes, '0');
+    return batches_of(std::vector<Row>(rows, row))->more;
   };
-  EXPECT_FALSE(of(kMaxSealBatches - 1, 1));
-  EXPECT_TRUE(of(kMaxSealBatches, 1));
-  EXPECT_FALSE(of(1, 15'000));
-  EXPECT_TRUE(of(2, 15'000));
+  constexpr std::size_t kMost = kMaxReadBytes / kEntryBytes;
+  EXPECT_FALSE(of(kMaxReadBatches - 1, 1));
+  EXPECT_TRUE(of(kMaxReadBatches, 1));
+  EXPECT_FALSE(of(1, kMost));
+  EXPECT_TRUE(of(2, kMost));
 }
 
 TEST(Rows, OfASealAreWritten) {

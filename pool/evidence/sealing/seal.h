@@ -3,10 +3,11 @@
 
 #include <chrono>
 #include <cstdint>
+#include <map>
 #include <optional>
-#include <span>
 #include <string>
 #include <string_view>
+#include <utility>
 #include <vector>
 
 #include "pool/common/runtime/timestamp.h"
@@ -53,13 +54,33 @@ struct Sealed {
   LogState state{};            // the next; written_by is still that of the state before
   std::optional<Seal> seal{};  // no value: nothing is added to the log
   std::vector<tlog::LevelNode> nodes{};
-  std::vector<Expiry> expiry{};  // by month and day
+  std::vector<Expiry> expiry{};        // by month and day
+  std::vector<BatchEvents> batches{};  // of the seal
   std::vector<Alarm> alarms{};
 };
 
 // Takes batches of the state's incarnation in their order, all that there are after state.last up to some
 // place: what is left out of one sealing is left out of all, so that however batches are parted into
-// sealings, the log is the same. Stops before a batch that does not come after the one before it.
-Sealed seal(LogState state, std::span<const Batch> batches, LogMacs& macs, tlog::Hasher& hasher);
+// sealings, the log is the same. `macs` and `hasher` must outlive it.
+class Sealing {
+ public:
+  Sealing(LogState state, LogMacs& macs, tlog::Hasher& hasher);
+
+  // False: the batch does not come after the one before it. No other may be given then.
+  bool take(const Batch& batch);
+  const LogState& state() const { return sealed_.state; }  // so far; its `written_by` as in Sealed
+  Sealed take_result();
+
+ private:
+  using Term = std::pair<runtime::Date, runtime::Date>;  // month, day of expiry
+  void leave_out(const Batch& batch, Alarm::Kind kind, std::string_view why);
+  void append(const Batch& batch);
+  void append(std::string_view entry);
+
+  LogMacs& macs_;
+  tlog::Hasher& hasher_;
+  Sealed sealed_;
+  std::map<Term, Expiry> expiry_;
+};
 
 }  // namespace storagepool::evidence

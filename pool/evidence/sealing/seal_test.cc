@@ -26,7 +26,14 @@ using testing::state_of;
 class SealTest : public ::testing::Test {
  protected:
   Sealed seal_them(LogState state, const std::vector<Batch>& batches) {
-    return seal(std::move(state), batches, macs_, hasher_);
+    return seal_them(std::move(state), batches, macs_);
+  }
+  Sealed seal_them(LogState state, const std::vector<Batch>& batches, LogMacs& macs) {
+    Sealing sealing(std::move(state), macs, hasher_);
+    for (const Batch& batch : batches) {
+      if (!sealing.take(batch)) break;
+    }
+    return sealing.take_result();
   }
   // The log after the entries of these events.
   tlog::Hash root_of(const std::vector<std::uint64_t>& numbers) {
@@ -66,6 +73,8 @@ TEST_F(SealTest, AppendsWhatBatchesKeepInTheirOrder) {
   EXPECT_THAT(sealed.seal->counts, ElementsAre(2, 3, 1));
   EXPECT_EQ(sealed.seal->lo, 40);
   EXPECT_EQ(sealed.seal->hi, 90);
+  EXPECT_THAT(sealed.batches,
+              ElementsAre(BatchEvents{90, 2}, BatchEvents{40, 3, "{1,3,4}"}, BatchEvents{41, 1}));
 }
 
 TEST_F(SealTest, CountsWhatExpiresByMonthAndDay) {
@@ -87,8 +96,8 @@ TEST_F(SealTest, TakesBatchesOfAnyKeyThatItIsGiven) {
   Batch newer = batch_of({2, 2}, 2);
   newer.mac = mac_of(2, newer.entries, testing::kOtherSeed);
   const std::vector<Batch> batches{batch_of({1, 1}, 1), newer};
-  EXPECT_THAT(seal(state_of({}), batches, both, hasher_).alarms, IsEmpty());
-  EXPECT_THAT(seal(state_of({}), batches, macs_, hasher_).alarms, SizeIs(1));
+  EXPECT_THAT(seal_them(state_of({}), batches, both).alarms, IsEmpty());
+  EXPECT_THAT(seal_them(state_of({}), batches).alarms, SizeIs(1));
 }
 
 TEST_F(SealTest, LeavesOutWhatNoPodCanHaveWritten) {

@@ -5,6 +5,7 @@
 
 #include "pool/common/runtime/check.h"
 #include "pool/evidence/proving/columns.h"
+#include "pool/evidence/sealing/portions.h"
 #include "pool/evidence/sealing/pruning.h"
 #include "pool/evidence/sealing/publishing.h"
 #include "pool/tables/guards.h"
@@ -26,11 +27,6 @@ BEGIN ISOLATION LEVEL READ COMMITTED READ WRITE;
 SET LOCAL lock_timeout = '200ms'; SET LOCAL idle_in_transaction_session_timeout = '10s';
 SELECT pg_try_advisory_xact_lock(8318198485398678561)::int)sql";
 
-// Writers lock the table before they have an id, each in one statement: once nobody holds it, the batches
-// that are there are all that there will be of ids given so far.
-constexpr std::string_view kFence = "LOCK TABLE ONLY audit_batches IN SHARE MODE";
-constexpr std::string_view kCloseOff = "LOCK TABLE ONLY audit_batches IN ACCESS EXCLUSIVE MODE";
-
 postgres::Error error_of(const std::string& what) {
   postgres::Error error;
   error.detail = "sealing: " + what;
@@ -51,7 +47,10 @@ bool is_lower(const Floor& one, const Floor& other) {
 class Sealer::Pass {
  public:
   Pass(Sealer& sealer, postgres::Connection& connection, postgres::Deadline deadline)
-      : sealer_(sealer), connection_(connection), deadline_(deadline) {}
+      : sealer_(sealer),
+        connection_(connection),
+        deadline_(deadline),
+        portions_(connection, deadline, sealer.macs_, sealer.hasher_, sealer.clock_) {}
 
   SealingResult take_result() { return std::move(result_); }
 
@@ -178,22 +177,14 @@ class Sealer::Pass {
     co_return false;
   }
 
-  awaitable<tl::expected<Batches, postgres::Error>> read(const LogState& state, Bound bound) {
-    const auto found = co_await query(kReadBatches, batch_parameters(state, bound));
-    if (!found) co_return tl::unexpected(found.error());
-    auto batches = read_batches(*found);
-    if (!batches) co_return tl::unexpected(error_of(batches.error()));
-    co_return *std::move(batches);
-  }
-
   awaitable<Done> seal_by_cut(LogState state) {
-    auto batches = co_await read(state, Bound::kCut);
+    auto batches = co_await portions_.read(state, Bound::kCut);
     if (!batches) co_return tl::unexpected(batches.error());
     CutWatch& watch = sealer_.watch_;
     const auto now = sealer_.clock_.now();
     watch.look(now, batches->cut, batches->waiting);
     result_.cut_age = watch.age(now);
-    if (watch.over(now) && batches->final.empty()) {
+    if (watch.over(now) && batches->size == 0) {
       watch.fenced(now);
       const Done known = co_await find_holder(batches->cut);
       if (!known) co_return known;
@@ -201,7 +192,7 @@ class Sealer::Pass {
       if (!locked && !(is_in_the_way(locked.error()) && connection_.usable()))
         co_return tl::unexpected(locked.error());
       if (!locked) co_return co_await end(Did::kNothing);
-      batches = co_await read(state, Bound::kFence);
+      batches = co_await portions_.read(state, Bound::kFence);
       if (!batches) co_return tl::unexpected(batches.error());
       result_.fenced = true;
     }
@@ -211,17 +202,21 @@ class Sealer::Pass {
                                 .batch = batches->future,
                                 .detail = "batch " + std::to_string(*batches->future) +
                                           " is left out: no transaction with its id has begun"});
-    if (batches->final.empty()) co_return co_await end(Did::kNothing);
-    co_return co_await write(std::move(state), *batches);
+    if (batches->size == 0) co_return co_await end(Did::kNothing);
+    const Bound bound = result_.fenced ? Bound::kFence : Bound::kCut;
+    co_return co_await write(std::move(state), *std::move(batches), bound);
   }
 
-  awaitable<Done> write(LogState state, const Batches& batches) {
+  awaitable<Done> write(LogState state, Batches first, Bound bound) {
     const BatchPlace before = state.last;
-    Sealed sealed = evidence::seal(std::move(state), batches.final, sealer_.macs_, sealer_.hasher_);
+    auto taken = co_await portions_.seal(std::move(state), std::move(first), bound);
+    if (!taken) co_return tl::unexpected(taken.error());
+    Sealed& sealed = taken->sealed;
     std::ranges::move(sealed.alarms, std::back_inserter(result_.alarms));
     if (sealed.state.last == before) co_return co_await end(Did::kRefused);
     if (sealed.seal) {
-      result_.batches = static_cast<std::int64_t>(sealed.seal->batches.size());
+      result_.batches = static_cast<std::int64_t>(sealed.batches.size());
+      result_.sealed = std::move(sealed.batches);
       const auto written = co_await query(kWriteSeal, seal_parameters(sealed));
       if (!written && written.error().sqlstate == "23505") {
         constexpr const char* kUnseen = "audit_seals has a seal that no statement sees: ids were set back";
@@ -230,7 +225,7 @@ class Sealer::Pass {
       }
       if (!written) co_return tl::unexpected(written.error());
     }
-    result_.again = batches.more;
+    result_.again = taken->more;
     co_return co_await commit(std::move(sealed.state));
   }
 
@@ -269,10 +264,10 @@ class Sealer::Pass {
 
   // What is left of an incarnation that was closed, then the next.
   awaitable<Done> finish(LogState state, std::int64_t newest) {
-    const auto batches = co_await read(state, Bound::kNone);
+    auto batches = co_await portions_.read(state, Bound::kNone);
     if (!batches) co_return tl::unexpected(batches.error());
-    if (!batches->final.empty()) {
-      const Done written = co_await write(std::move(state), *batches);
+    if (batches->size > 0) {
+      const Done written = co_await write(std::move(state), *std::move(batches), Bound::kNone);
       result_.again = result_.did == Did::kSealed;
       co_return written;
     }
@@ -298,6 +293,7 @@ class Sealer::Pass {
   Sealer& sealer_;
   postgres::Connection& connection_;
   postgres::Deadline deadline_;
+  Portions portions_;
   SealingResult result_;
 };
 

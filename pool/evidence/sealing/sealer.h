@@ -34,14 +34,15 @@ struct SealingResult {
     kNotBegun,  // the log has no state, and was not to begin
   };
   Did did = Did::kNothing;
-  std::uint64_t size = 0;    // of the log, as far as it is committed
-  std::uint64_t shown = 0;   // entries, as far as it may be shown
-  std::int64_t batches = 0;  // that were sealed
-  bool again = false;        // there is more: worth another call at once
-  bool waiting = false;      // batches wait for some transaction to end
-  bool hidden = false;       // not all that is committed may be shown yet
-  bool flushing = false;     // for standbys are at it, which takes them a moment
-  bool fenced = false;       // writers were held off, for they waited for the cut for too long
+  std::uint64_t size = 0;             // of the log, as far as it is committed
+  std::uint64_t shown = 0;            // entries, as far as it may be shown
+  std::int64_t batches = 0;           // that were sealed
+  std::vector<BatchEvents> sealed{};  // these
+  bool again = false;                 // there is more: worth another call at once
+  bool waiting = false;               // batches wait for some transaction to end
+  bool hidden = false;                // not all that is committed may be shown yet
+  bool flushing = false;              // for standbys are at it, which takes them a moment
+  bool fenced = false;                // writers were held off, for they waited for the cut for too long
   std::vector<Alarm> alarms{};
   // How long batches have waited for a transaction to end, and for which, as far as can be told.
   std::chrono::steady_clock::duration cut_age{0};

@@ -173,6 +173,22 @@ TEST_F(SealerTest, SealsInPortions) {
   EXPECT_EQ(value("SELECT last_batch FROM audit_log"), std::to_string(kBatches));
 }
 
+TEST_F(SealerTest, TakesWhatIsCommittedBetweenTwoPortions) {
+  std::vector<std::uint64_t> expected;
+  for (std::int64_t batch = 1; batch <= kMaxReadBatches; ++batch) {
+    expected.push_back(static_cast<std::uint64_t>(batch));
+    commit(batch, expected.back());
+  }
+  FaultyConnection watched(*session_, 4, FaultyConnection::Fault::kBefore,
+                           [] { superuser(testing::insert_batch(1'000, 1'000)); });
+  const SealingResult sealed = must(try_seal(watched));
+  EXPECT_EQ(watched.hit(), kReadBatches) << "the second";
+  EXPECT_FALSE(sealed.again);
+  expected.push_back(1'000);
+  EXPECT_EQ(log(), expected);
+  EXPECT_EQ(value("SELECT count(*) FROM audit_seals"), "1");
+}
+
 TEST_F(SealerTest, TakesSoManyBytesAtOnce) {
   constexpr std::int64_t kEvents = 2'000;
   constexpr std::int64_t kBytes = kEvents * std::int64_t{kEntryBytes};
@@ -198,7 +214,7 @@ TEST_F(SealerTest, FindsBatchesByIndex) {
   LogState state;
   state.last = {1, 1};
   for (const std::string& line :
-       query(*session_, "EXPLAIN (COSTS OFF) " + kReadBatches, batch_parameters(state, Bound::kCut)))
+       query(*session_, "EXPLAIN (COSTS OFF) " + kReadBatches, batch_parameters(state, Bound::kCut, {})))
     plan += line + '\n';
   EXPECT_THAT(plan, Not(HasSubstr("Seq Scan"))) << plan;
   EXPECT_THAT(plan, HasSubstr("Index Scan using audit_seals_by_batch")) << plan;

@@ -37,6 +37,14 @@ struct BatchPlace {
   friend auto operator<=>(const BatchPlace&, const BatchPlace&) = default;
 };
 
+// A batch, and which of the entries that it offered count: as its INSERT has answered, or as it was sealed.
+struct BatchEvents {
+  std::int64_t batch = 0;
+  std::int64_t events = 0;
+  std::optional<std::string> kept{};  // the column's text; no value: NULL
+  friend bool operator==(const BatchEvents&, const BatchEvents&) = default;
+};
+
 // What is not as only pods with the key can have left it.
 struct Alarm {
   enum class Kind {

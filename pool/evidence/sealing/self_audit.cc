@@ -36,43 +36,70 @@ LEFT JOIN LATERAL (
   FROM (SELECT * FROM audit_seals WHERE named.id IS NULL AND hi >= id ORDER BY hi LIMIT 4000) AS near
   WHERE lo <= id AND id = ANY (batches) LIMIT 1) AS seal ON true)sql";
 
+Alarm alarm(Alarm::Kind kind, std::int64_t batch, const char* what) {
+  return {.kind = kind,
+          .batch = batch,
+          .detail = "batch " + std::to_string(batch) + ", which was committed, " + what};
+}
+
+Alarm altered(std::int64_t batch) {
+  return alarm(Alarm::Kind::kAlteredBatch, batch, "is in the log with other events than were stored");
+}
+
 }  // namespace
 
-void SelfAudit::acknowledged(Acknowledged batch, TimePoint now) {
-  waiting_.push_back({std::move(batch), now});
+void SelfAudit::acknowledged(BatchEvents batch, TimePoint now) {
+  const std::int64_t id = batch.batch;
+  waiting_.insert_or_assign(waiting_.end(), id, Waiting{std::move(batch), now});
   if (waiting_.size() <= kMaxWaiting) return;
-  waiting_.pop_front();
+  waiting_.erase(waiting_.begin());
   ++unchecked_;
+}
+
+std::vector<Alarm> SelfAudit::sealed(std::span<const BatchEvents> batches) {
+  std::vector<Alarm> alarms;
+  for (const BatchEvents& batch : batches) {
+    const auto found = waiting_.find(batch.batch);
+    if (found == waiting_.end()) continue;
+    if (found->second.batch != batch) alarms.push_back(altered(batch.batch));
+    waiting_.erase(found);
+  }
+  return alarms;
+}
+
+bool SelfAudit::is_due(TimePoint now) const {
+  return !waiting_.empty() && now - waiting_.begin()->second.since >= kLookAfter;
 }
 
 std::vector<std::int64_t> SelfAudit::wanted() const {
   std::vector<std::int64_t> ids;
-  for (std::size_t i = 0; i < std::min(waiting_.size(), kAtOnce); ++i) ids.push_back(waiting_[i].batch.batch);
+  auto next = waiting_.upper_bound(looked_for_);
+  for (std::size_t left = std::min(waiting_.size(), kAtOnce); left > 0; --left, ++next) {
+    if (next == waiting_.end()) next = waiting_.begin();
+    ids.push_back(next->first);
+  }
   return ids;
 }
 
 std::vector<Alarm> SelfAudit::looked(const std::unordered_map<std::int64_t, FoundBatch>& found,
                                      TimePoint now) {
   std::vector<Alarm> alarms;
-  const auto alarm = [&](Alarm::Kind kind, const Acknowledged& batch, const char* what) {
-    alarms.push_back({.kind = kind,
-                      .batch = batch.batch,
-                      .detail = "batch " + std::to_string(batch.batch) + ", which was committed, " + what});
-  };
-  for (std::size_t left = std::min(waiting_.size(), kAtOnce); left > 0; --left) {
-    Waiting one = std::move(waiting_.front());
-    waiting_.pop_front();
-    const auto row = found.find(one.batch.batch);
+  for (const std::int64_t id : wanted()) {
+    looked_for_ = id;
+    const auto one = waiting_.find(id);
+    const BatchEvents& batch = one->second.batch;
+    const auto row = found.find(id);
     if (row != found.end() && row->second.sealed) {
-      if (row->second.sealed != one.batch.events || (row->second.there && row->second.kept != one.batch.kept))
-        alarm(Alarm::Kind::kAlteredBatch, one.batch, "is in the log with other events than were stored");
-    } else if (row == found.end() || row->second.waits || now - one.since < kGrace) {
-      waiting_.push_back(std::move(one));
+      if (row->second.sealed != batch.events || (row->second.there && row->second.kept != batch.kept))
+        alarms.push_back(altered(id));
+    } else if (row == found.end() || row->second.waits || now - one->second.since < kGrace) {
+      continue;
     } else {
-      alarm(
-          Alarm::Kind::kMissingBatch, one.batch,
-          row->second.there ? "is not in the log, which has passed it" : "was deleted before it was sealed");
+      alarms.push_back(alarm(
+          Alarm::Kind::kMissingBatch, id,
+          row->second.there ? "is not in the log, which has passed it" : "was deleted before it was sealed"));
     }
+    waiting_.erase(one);
   }
   return alarms;
 }

@@ -1,12 +1,14 @@
 // Whether what this pod was told is committed gets into the log: between its commit and its seal a batch can
-// be deleted, hidden, or less of it kept, and only who wrote it knows. The decision is pure; `audit_self`
-// reads the rows that it needs.
+// be deleted, hidden, or less of it kept, and only who wrote it knows. What it seals itself it has seen get
+// there; for the rest it has to look. The decision is pure; `audit_self` reads the rows that it needs.
 #pragma once
 
 #include <chrono>
 #include <cstdint>
-#include <deque>
+#include <limits>
+#include <map>
 #include <optional>
+#include <span>
 #include <string>
 #include <unordered_map>
 #include <utility>
@@ -20,13 +22,6 @@
 
 namespace storagepool::evidence {
 
-// A batch as its INSERT has answered.
-struct Acknowledged {
-  std::int64_t batch = 0;
-  std::int64_t events = 0;
-  std::optional<std::string> kept{};  // the column's text; no value: NULL
-};
-
 // What the tables say of one.
 struct FoundBatch {
   std::optional<std::int64_t> sealed{};  // events that its seal counts; no value: no seal names it
@@ -38,12 +33,17 @@ struct FoundBatch {
 class SelfAudit {
  public:
   using TimePoint = std::chrono::steady_clock::time_point;
-  static constexpr std::chrono::seconds kGrace{60};    // for what the log has passed
-  static constexpr std::size_t kMaxWaiting = 100'000;  // beyond, the oldest are given up, unchecked
-  static constexpr std::size_t kAtOnce = 1'000;        // by one look
+  static constexpr std::chrono::seconds kGrace{60};     // for what the log has passed
+  static constexpr std::size_t kMaxWaiting = 100'000;   // beyond, the oldest are given up, unchecked
+  static constexpr std::size_t kAtOnce = 1'000;         // by one look
+  static constexpr std::chrono::seconds kLookAfter{3};  // most are sealed before
 
-  void acknowledged(Acknowledged batch, TimePoint now);
+  void acknowledged(BatchEvents batch, TimePoint now);
+  // By this pod, and the COMMIT was acknowledged: these need not be looked for. Alarms as below.
+  std::vector<Alarm> sealed(std::span<const BatchEvents> batches);
 
+  // Whether there are some to be looked for: the oldest has waited for long enough.
+  bool is_due(TimePoint now) const;
   // Ids of those that are to be looked for, those that were looked for last at the end.
   std::vector<std::int64_t> wanted() const;
   // What a look for them has shown. An alarm is given once: kAlteredBatch, kMissingBatch.
@@ -54,10 +54,11 @@ class SelfAudit {
 
  private:
   struct Waiting {
-    Acknowledged batch{};
+    BatchEvents batch{};
     TimePoint since{};
   };
-  std::deque<Waiting> waiting_;
+  std::map<std::int64_t, Waiting> waiting_;                             // by id, and with that by age
+  std::int64_t looked_for_ = std::numeric_limits<std::int64_t>::min();  // last
   std::uint64_t unchecked_ = 0;
 };
 

@@ -45,6 +45,42 @@ TEST_F(SelfAuditTest, NoticesWhatIsSealedWithOtherEvents) {
   EXPECT_EQ(audit_.waiting(), 0U);
 }
 
+TEST_F(SelfAuditTest, NeedNotLookForWhatItsPodHasSealed) {
+  acknowledge();
+  audit_.acknowledged({.batch = 8, .events = 2, .kept = "{1,3}"}, now_);
+  audit_.acknowledged({.batch = 9, .events = 1}, now_);
+  const std::vector<BatchEvents> sealed{{7, 3}, {8, 2, "{1,3}"}, {10, 1}};
+  EXPECT_THAT(audit_.sealed(sealed), IsEmpty());
+  EXPECT_THAT(audit_.wanted(), ElementsAre(9));
+}
+
+TEST_F(SelfAuditTest, NoticesWhatItsPodHasSealedWithOtherEvents) {
+  const auto expect_altered = [&](const BatchEvents& sealed) {
+    const std::vector<Alarm> alarms = audit_.sealed({&sealed, 1});
+    ASSERT_EQ(alarms.size(), 1U);
+    EXPECT_EQ(alarms[0].kind, Alarm::Kind::kAlteredBatch);
+    EXPECT_EQ(alarms[0].batch, 7);
+    EXPECT_EQ(audit_.waiting(), 0U);
+  };
+  acknowledge();
+  expect_altered({7, 2, "{1,3}"});
+  acknowledge();
+  expect_altered({7, 3, "{1,2,3}"});
+  acknowledge("{1,2,4}");
+  expect_altered({7, 3, "{1,2,3}"});
+}
+
+TEST_F(SelfAuditTest, LooksWhenTheOldestHasWaitedForAMoment) {
+  EXPECT_FALSE(audit_.is_due(now_ + 1h));
+  acknowledge();
+  audit_.acknowledged({.batch = 8}, now_ + 2s);
+  EXPECT_FALSE(audit_.is_due(now_ + 2'999ms));
+  EXPECT_TRUE(audit_.is_due(now_ + 3s));
+  const BatchEvents sealed{7, 3};
+  audit_.sealed({&sealed, 1});
+  EXPECT_FALSE(audit_.is_due(now_ + 3s));
+}
+
 TEST_F(SelfAuditTest, WaitsForTheLogHoweverLong) {
   acknowledge();
   EXPECT_THAT(looked({.there = true, .waits = true}, 1h), IsEmpty());
@@ -67,6 +103,7 @@ TEST_F(SelfAuditTest, LooksForSomeAtOnceAndForAllInTurn) {
   EXPECT_EQ(audit_.wanted().front(), 0);
   EXPECT_THAT(audit_.looked({}, now_), IsEmpty());
   EXPECT_EQ(audit_.wanted().front(), static_cast<std::int64_t>(SelfAudit::kAtOnce));
+  EXPECT_EQ(audit_.wanted().back(), static_cast<std::int64_t>(SelfAudit::kAtOnce) - 6) << "from the first on";
   EXPECT_EQ(audit_.waiting(), static_cast<std::size_t>(kAll));
 }
 

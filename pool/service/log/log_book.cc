@@ -44,7 +44,7 @@ void LogBook::expect(WorkspaceLog& log, TimePoint now) {
   ++log.writes;
 }
 
-void LogBook::wrote(WorkspaceLog& log, evidence::Acknowledged batch, TimePoint now) {
+void LogBook::wrote(WorkspaceLog& log, evidence::BatchEvents batch, TimePoint now) {
   expect(log, now);
   if (in_audits_ >= evidence::SelfAudit::kMaxWaiting) {
     ++unchecked_;

@@ -69,7 +69,7 @@ class LogBook {
 
   // There may be something to seal in it, or there is, by a batch of this pod.
   static void expect(WorkspaceLog& log, TimePoint now);
-  void wrote(WorkspaceLog& log, evidence::Acknowledged batch, TimePoint now);
+  void wrote(WorkspaceLog& log, evidence::BatchEvents batch, TimePoint now);
   // The workspace is this one from now on: of another that had the name before nothing is remembered.
   void is_of(WorkspaceLog& log, const std::string& incarnation);
   // After its audit has looked.

@@ -5,6 +5,9 @@
 #include <utility>
 #include <vector>
 
+#include <boost/asio/post.hpp>
+#include <boost/asio/use_awaitable.hpp>
+
 #include "pool/common/encoding/encoding.h"
 #include "pool/common/runtime/log.h"
 #include "pool/common/tlog/epochs.h"
@@ -99,6 +102,7 @@ awaitable<void> LogUpkeep::look(Deadline deadline) {
     const auto began = runtime::steady_now();
     const auto done = co_await log->sealer.seal(**lease, began + kSealTimeout);
     if (done) take(*done, began);
+    if (done) co_await audit_sealed(done->sealed);
     if (!done) {
       wrote_ = true;
       failed(done.error().detail);
@@ -108,7 +112,19 @@ awaitable<void> LogUpkeep::look(Deadline deadline) {
     again = moments-- > 0 && parts_.engine.statistics().waiting == 0;
     if (again) co_await runtime::sleep_for(kStandbyMoment);
   }
-  if ((*lease)->usable()) co_await audit(**lease);
+  if ((*lease)->usable() && audit_.is_due(runtime::steady_now())) co_await audit(**lease);
+}
+
+// In parts, between which others have their turn.
+awaitable<void> LogUpkeep::audit_sealed(std::span<const evidence::BatchEvents> batches) {
+  constexpr std::size_t kAtOnce = 256;
+  while (!batches.empty()) {
+    const std::size_t count = std::min(kAtOnce, batches.size());
+    std::ranges::for_each(audit_.sealed(batches.first(count)),
+                          [this](const evidence::Alarm& alarm) { report(alarm); });
+    batches = batches.subspan(count);
+    if (!batches.empty()) co_await boost::asio::post(boost::asio::use_awaitable);
+  }
 }
 
 awaitable<void> LogUpkeep::audit(postgres::Connection& connection) {

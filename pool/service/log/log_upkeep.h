@@ -9,6 +9,7 @@
 #include <functional>
 #include <memory>
 #include <optional>
+#include <span>
 #include <string>
 #include <utility>
 
@@ -114,6 +115,7 @@ class LogUpkeep {
   boost::asio::awaitable<tl::expected<settings::LogReport, std::string>> report_growth_from(
       std::int64_t size, tlog::Checkpoint floor, Deadline deadline);
   boost::asio::awaitable<void> look(Deadline deadline);
+  boost::asio::awaitable<void> audit_sealed(std::span<const evidence::BatchEvents> batches);
   boost::asio::awaitable<void> audit(postgres::Connection& connection);
   boost::asio::awaitable<void> prune(Deadline deadline);
   void take(const evidence::SealingResult& result, runtime::TimePoint began);

@@ -132,6 +132,7 @@ awaitable<std::string> WorkspaceLogs::seal(Log log, postgres::Connection& connec
       co_return done.error().detail;
     }
     take(*log, *done, whose_is_known);
+    audit_sealed(*log, done->sealed);
     log->empty = done->size == 0 && done->did == Did::kNothing && whose_is_known;
     again = done->again;
     const bool may_pause = moments-- > 0 && parts_.engine.statistics().waiting == 0;
@@ -146,6 +147,13 @@ awaitable<std::string> WorkspaceLogs::seal(Log log, postgres::Connection& connec
   if (connection.usable()) co_await audit(log, connection);
   log->wrote = left || log->writes != writes || log->audit != nullptr;
   co_return std::string();
+}
+
+void WorkspaceLogs::audit_sealed(WorkspaceLog& log, std::span<const evidence::BatchEvents> batches) {
+  if (!log.audit) return;
+  std::ranges::for_each(log.audit->sealed(batches),
+                        [&](const evidence::Alarm& alarm) { report(log, alarm); });
+  book_.audited(log);
 }
 
 awaitable<void> WorkspaceLogs::audit(Log log, postgres::Connection& connection) {

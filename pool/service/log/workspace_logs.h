@@ -14,6 +14,7 @@
 #include <functional>
 #include <memory>
 #include <optional>
+#include <span>
 #include <string>
 #include <utility>
 #include <vector>
@@ -109,6 +110,7 @@ class WorkspaceLogs {
   static void remind(evidence::Sealer& sealer, const WorkspaceLog& log);
   // Why it could not; empty: it could, or the log is refused.
   boost::asio::awaitable<std::string> seal(Log log, postgres::Connection& connection, bool whose_is_known);
+  void audit_sealed(WorkspaceLog& log, std::span<const evidence::BatchEvents> batches);
   boost::asio::awaitable<void> audit(Log log, postgres::Connection& connection);
   void take(WorkspaceLog& log, const evidence::SealingResult& result, bool whose_is_known);
   void report(WorkspaceLog& log, const evidence::Alarm& alarm);
