@@ -122,8 +122,10 @@ json Scenario::list(const std::string& kind, const std::string& selector) {
     const json object = get("storagepool", name);
     const json status = object.value("status", json::object());
     const json ready = condition(object, "Ready");
+    const json busy = condition(object, "Reconciling");
     bool done = status.value("observedGeneration", 0) == object["metadata"]["generation"] &&
-                ready.is_object() && ready["status"] == "True" &&
+                ready.is_object() && ready["status"] == "True" && busy.is_object() &&
+                busy["status"] == "False" &&
                 ready.value("observedGeneration", 0) == object["metadata"]["generation"] &&
                 status.value("readyReplicas", 0) == replicas && status.value("replicas", 0) == replicas;
     const json pods = status.value("pods", json::array());

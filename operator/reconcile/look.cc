@@ -287,7 +287,9 @@ Look::Failure Look::write_status() {
     seen.deleting = deleting_;
     seen.step = *step_;
     seen.granted = memory_.config.view().value_or(ConfigView{}).granted;
-    seen.workload = memory_.workload.view().value_or(WorkloadView{}).workload;
+    const WorkloadView live = memory_.workload.view().value_or(WorkloadView{});
+    seen.workload = live.workload;
+    seen.revision = live.revision;
     seen.pods = pods_;
     seen.claims = claims_;
     seen.filled = filled_journals(desired(), observed());

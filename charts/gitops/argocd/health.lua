@@ -11,14 +11,17 @@ local generation = obj.metadata.generation
 if (obj.status or {}).observedGeneration ~= generation then
   return {status = "Progressing", message = "the operator has not seen generation " .. generation .. " yet"}
 end
-local stalled, ready = condition("Stalled"), condition("Ready")
+local stalled, ready, reconciling = condition("Stalled"), condition("Ready"), condition("Reconciling")
 if stalled.status == "True" then
   return {status = "Degraded", message = stalled.reason .. ": " .. stalled.message}
 end
 if obj.spec.paused then
   return {status = "Suspended", message = ready.message}
 end
-if ready.status == "True" then
+if ready.status == "True" and reconciling.status ~= "True" then
   return {status = "Healthy", message = ready.message}
+end
+if ready.status == "True" then
+  return {status = "Progressing", message = reconciling.reason .. ": " .. reconciling.message}
 end
 return {status = "Progressing", message = (ready.reason or "Unknown") .. ": " .. (ready.message or "no condition Ready")}

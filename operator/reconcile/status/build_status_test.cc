@@ -141,6 +141,26 @@ TEST(BuildStatus, TheStepsReasonsAreTheConditions) {
   EXPECT_TRUE(has_condition(status, kReconciling, Truth::kFalse));
 }
 
+TEST(BuildStatus, ReconcilingGoesOnUntilTheLastPodIsReplacedThoughAllAreReadyInBetween) {
+  StatusInput in = input();
+  in.seen->revision = "new";
+  in.seen->spec.sizing.replicas = 2;
+  in.seen->pods.push_back(in.seen->pods[0]);
+  in.seen->pods[0].view.revision = "new";
+  in.seen->pods[1].view.revision = "old";
+  Status status = build_status(in);
+  EXPECT_TRUE(has_condition(status, kReady, Truth::kTrue));
+  EXPECT_TRUE(has_condition(status, kReconciling, Truth::kTrue));
+  EXPECT_EQ(condition_of(status, kReconciling).reason, "RollingOut");
+  EXPECT_EQ(condition_of(status, kReconciling).message, "1 of 2 pods are made as they are wanted now");
+  in.seen->workload.settled = false;  // its controller has not seen the new template
+  status = build_status(in);
+  EXPECT_EQ(condition_of(status, kReconciling).message, "0 of 2 pods are made as they are wanted now");
+  in.seen->workload.settled = true;
+  in.seen->pods[1].view.revision = "new";
+  EXPECT_TRUE(has_condition(build_status(in), kReconciling, Truth::kFalse));
+}
+
 TEST(TransitionEvents, TellWhatHasChanged) {
   StatusInput in = input();
   const Status well = build_status(in);

@@ -295,6 +295,16 @@ Condition ready(const StatusInput& input, const Seen& seen, const Condition& pos
   return condition(kReady, Truth::kFalse, "Progressing", progress(seen));
 }
 
+// All pods may be ready between one that was replaced and the next.
+std::optional<Reason> rolls_out(const Seen& seen) {
+  const auto made = std::ranges::count_if(seen.pods, [&](const PodState& pod) {
+    return seen.workload.settled && pod.view.revision == seen.revision;
+  });
+  if (seen.workload.settled && made == std::ssize(seen.pods)) return std::nullopt;
+  return Reason{"RollingOut", std::to_string(made) + " of " + std::to_string(seen.pods.size()) +
+                                  " pods are made as they are wanted now"};
+}
+
 Condition stalled(const std::optional<Reason>& why) {
   if (why) return condition(kStalled, Truth::kTrue, *why);
   return condition(kStalled, Truth::kFalse, "NotStalled", "nothing stands in the way");
@@ -333,9 +343,11 @@ std::vector<Condition> seen_conditions(const StatusInput& input, const Seen& see
   if (!stall) stall = seen.step.stalled;
   const Condition is_stalled = stalled(stall);
   const bool rests = seen.spec.sizing.paused && !seen.deleting;
-  const bool busy = !rests && is_stalled.status != Truth::kTrue && is_ready.status != Truth::kTrue;
+  const auto rolls = rolls_out(seen);
+  const bool is_well = is_ready.status == Truth::kTrue;
+  const bool busy = !rests && is_stalled.status != Truth::kTrue && (!is_well || rolls);
   // In an outage both are so: PostgreSQL is away, and what waits for it.
-  Reason why{is_ready.reason, is_ready.message};
+  Reason why = is_well && rolls ? *rolls : Reason{is_ready.reason, is_ready.message};
   if (seen.step.awaits_journal && !input.failure) why = *seen.step.awaits_journal;
   const Reason idle = rests ? Reason{kPaused, "nothing is changed until spec.paused is false"}
                             : Reason{"Settled", "nothing is left to do"};
