@@ -61,6 +61,17 @@ class SchemaTest : public ::testing::Test {
 };
 std::unique_ptr<postgres::testing::Server> SchemaTest::server_;
 
+// The versions and what each brings.
+const std::vector<std::string> kOfThisRelease{"1 audit events",
+                                              "2 what a repeated call is compared with",
+                                              "3 texts that clients give for ids",
+                                              "4 events that expire before their month does",
+                                              "5 evidence",
+                                              "6 legal holds",
+                                              "7 the full audit",
+                                              "8 guards against accidents",
+                                              "9 floors of the logs of workspaces"};
+
 TEST_F(SchemaTest, CreatesTheSchemaOfThisReleaseOnce) {
   const auto session = open();
   const auto first = migrate_to(*session, migrations());
@@ -70,11 +81,7 @@ TEST_F(SchemaTest, CreatesTheSchemaOfThisReleaseOnce) {
   EXPECT_FALSE(session->in_transaction());
   const auto again = migrate_to(*session, migrations());
   ASSERT_TRUE(again) << again.error().detail;
-  EXPECT_EQ(recorded(),
-            (std::vector<std::string>{"1 audit events", "2 what a repeated call is compared with",
-                                      "3 texts that clients give for ids",
-                                      "4 events that expire before their month does", "5 evidence",
-                                      "6 legal holds", "7 the full audit", "8 guards against accidents"}));
+  EXPECT_EQ(recorded(), kOfThisRelease);
   EXPECT_EQ(
       server_->superuser("SELECT count(*) FROM pg_indexes WHERE tablename = 'audit_events'", "audit").at(0),
       "8");
@@ -167,11 +174,7 @@ TEST_F(SchemaTest, IsMadeOnceByManyPodsThatStartAtOnce) {
   for (auto& session : sessions) boost::asio::co_spawn(context_, work(*session), boost::asio::detached);
   context_.run();
   EXPECT_EQ(done, kPods);
-  EXPECT_EQ(recorded(),
-            (std::vector<std::string>{"1 audit events", "2 what a repeated call is compared with",
-                                      "3 texts that clients give for ids",
-                                      "4 events that expire before their month does", "5 evidence",
-                                      "6 legal holds", "7 the full audit", "8 guards against accidents"}));
+  EXPECT_EQ(recorded(), kOfThisRelease);
 }
 
 TEST_F(SchemaTest, GoesOnWithANewerSchema) {
