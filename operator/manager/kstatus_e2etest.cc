@@ -134,7 +134,7 @@ TEST_F(Kstatus, IsRightAtEveryStageAndInBetween) {
   await(reconcile::kReady, Truth::kFalse, "Progressing");
   EXPECT_EQ(verdict(), "InProgress") << "its pods do not become ready";
   change({{"image", "example.invalid/pods:1"}});
-  await(reconcile::kReady, Truth::kTrue, "Ready");
+  await(reconcile::kReconciling, Truth::kFalse, "Settled");
   EXPECT_EQ(verdict(), "Current");
   start_operator(control_plane_->kubeconfig());
   ASSERT_TRUE(
@@ -146,20 +146,20 @@ TEST_F(Kstatus, IsRightAtEveryStageAndInBetween) {
 
   change({{"pool", {{"maxOpenConns", 5}}}});
   ASSERT_TRUE(eventually([&] { return limit_in_force(0) == 5; }, kStageLimit));
-  await(reconcile::kReady, Truth::kTrue, "Ready");
+  await(reconcile::kReconciling, Truth::kFalse, "Settled");
   EXPECT_EQ(verdict(), "Current");
   change({{"replicas", 2}});
   await(reconcile::kReady, Truth::kFalse, "Progressing");
   EXPECT_EQ(verdict(), "InProgress") << "the second pod is not there";
   change({{"replicas", 1}});
-  await(reconcile::kReady, Truth::kTrue, "Ready");
+  await(reconcile::kReconciling, Truth::kFalse, "Settled");
 
   change({{"pool", {{"maxOpenConns", 1000}}}, {"budget", {{"policy", "Strict"}}}});
   await(reconcile::kStalled, Truth::kTrue, "StrictPolicy");
   EXPECT_EQ(verdict(), "Failed") << "more than the server has, which it may not be given less of";
   change({{"pool", {{"maxOpenConns", 10}}}});
   await(reconcile::kStalled, Truth::kFalse, "NotStalled");
-  await(reconcile::kReady, Truth::kTrue, "Ready");
+  await(reconcile::kReconciling, Truth::kFalse, "Settled");
   EXPECT_EQ(verdict(), "Current");
 
   ASSERT_TRUE(control_plane_->client().delete_(kube::resources::kStoragePools, key_of(0)));
