@@ -20,6 +20,8 @@ const Part kWhole;
 constexpr std::size_t kMostKept = std::size_t{32} * 1024;
 // Below what simdjson takes, which does not count them.
 constexpr int kMostLevels = 500;
+// simdjson 3.0 reads 0 where a number with a fraction or an exponent has more.
+constexpr std::size_t kMostDigits = 18;
 
 std::vector<std::string> names_of(std::string_view place) {
   std::vector<std::string> names;
@@ -142,9 +144,11 @@ bool read_array(const Part& part, ondemand::array array, int depth, Json& into) 
 }
 
 bool read_number(ondemand::value value, Json& into) {
+  const std::size_t length = value.raw_json_token().size();
   ondemand::number number;
   if (value.get_number().get(number) != simdjson::SUCCESS) return false;
   if (number.is_double()) {
+    if (length > kMostDigits) return false;
     into = number.get_double();
   } else if (number.is_int64() && number.get_int64() < 0) {
     into = number.get_int64();
