@@ -111,6 +111,37 @@ TEST_F(NoAlarmTest, LargeEventsAreReadAFewAtATime) {
   superuser("UPDATE audit_events SET event_data = '{}'" + where(stored[5]));
   EXPECT_THAT(pass(), ElementsAre(Kind::kAlteredEvents, Kind::kAlteredEvents));
   EXPECT_EQ(last().altered, 1);
+  superuser("UPDATE audit_batches SET mac = ''");
+  pass();
+  EXPECT_EQ(last().unlogged, 6) << "each row is looked at";
+}
+
+TEST_F(NoAlarmTest, OthersHaveTheThreadAfterEachRow) {
+  constexpr int kEvents = 100;
+  const testing::TickingClock<reading::testing::StandingClock> ticking;
+  auditor_ = std::make_unique<Auditor>(1, "audit", make_keys(testing::kSeed), 1h, AuditPace{}, ticking);
+  store(events(kEvents));
+  seal();
+  step();  // begins
+  const auto turns = [this] {
+    testing::FaultyConnection connection(*session_, 0, testing::FaultyConnection::Fault::kBefore, [] {});
+    return testing::turns_of_others(context_, connection, [&] {
+      must(postgres::testing::run(context_, auditor_->step(connection, checkpoint(), deadline())));
+    });
+  };
+  EXPECT_GE(turns(), kEvents);
+  EXPECT_EQ(progress().at, kEvents);
+  EXPECT_GE(turns(), 2 * kEvents) << "once they are read, and once they are compared";
+  EXPECT_THAT(pass(), IsEmpty()) << details_;
+}
+
+TEST_F(NoAlarmTest, SoMuchOfTheHeapIsReadInAStep) {
+  for (int i = 0; i < 9; ++i) store(events(250));
+  seal();
+  do step();
+  while (progress().phase == Phase::kEntries);
+  EXPECT_EQ(progress().heap.block, kStepBlocks);
+  EXPECT_THAT(pass(), IsEmpty()) << details_;
 }
 
 TEST_F(NoAlarmTest, AnotherPodGoesOnWhereOneHasEnded) {

@@ -4,17 +4,21 @@
 
 #include <algorithm>
 #include <chrono>
+#include <functional>
 #include <memory>
 #include <optional>
 #include <string>
 #include <utility>
 #include <vector>
 
+#include <boost/asio/io_context.hpp>
+#include <boost/asio/post.hpp>
 #include <gmock/gmock.h>
 #include <gtest/gtest.h>
 
 #include "pool/common/encoding/encoding.h"
 #include "pool/evidence/sealing/sealer.h"
+#include "pool/evidence/sealing/slices.h"
 #include "pool/evidence/sealing/testing/batches.h"
 #include "pool/tables/testing/migrated_database.h"
 
@@ -29,6 +33,16 @@ class HandClock : public runtime::Clock {
 
  private:
   runtime::TimePoint now_{std::chrono::hours{1}};
+};
+
+// On which a slice of the thread (slices.h) has passed each time that it is asked.
+template <typename Clock>
+class TickingClock : public Clock {
+ public:
+  runtime::TimePoint now() const override { return now_ += Slices::kShortest; }
+
+ private:
+  mutable runtime::TimePoint now_{std::chrono::hours{1}};
 };
 
 inline const tlog::NoteKey& note_key() {
@@ -173,6 +187,7 @@ class FaultyConnection : public postgres::Connection {
   void set_synchronous_commit(std::string) override {}
 
   int statements() const { return count_; }
+  bool between_statements() const { return count_ > 0 && !under_way_; }
   const std::string& hit() const { return hit_; }  // the statement that met the fault
 
  private:
@@ -181,7 +196,9 @@ class FaultyConnection : public postgres::Connection {
     const bool now = ++count_ == at_;
     if (now) hit_ = sql;
     if (now && fault_ == Fault::kBefore) act_();
+    under_way_ = true;
     auto answer = co_await std::move(statement);
+    under_way_ = false;
     if (now && fault_ == Fault::kAnswerLost) {
       act_();
       lost_ = true;
@@ -197,8 +214,27 @@ class FaultyConnection : public postgres::Connection {
   Fault fault_;
   std::function<void()> act_;
   int count_ = 0;
+  bool under_way_ = false;
   bool lost_ = false;
   std::string hit_;
 };
+
+// How many turns somebody who always wants the thread has of it between the statements of some work on that
+// connection.
+inline int turns_of_others(boost::asio::io_context& context, const FaultyConnection& connection,
+                           const std::function<void()>& work) {
+  int turns = 0;
+  bool done = false;
+  std::function<void()> other = [&] {
+    if (connection.between_statements()) ++turns;
+    if (!done) boost::asio::post(context, other);
+  };
+  boost::asio::post(context, other);
+  work();
+  done = true;
+  context.restart();
+  context.poll();
+  return turns;
+}
 
 }  // namespace storagepool::evidence::testing
