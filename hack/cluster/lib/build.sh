@@ -14,7 +14,7 @@ pinned_version() {
 link_flags() {
   local kubernetes helm major minor
   kubernetes=$(pinned_version kubernetes k8s.io/kubernetes)
-  helm=$(pinned_version kubernetes helm.sh/helm/v3)
+  helm=$(pinned_version helm helm.sh/helm/v3)
   IFS=. read -r major minor _ <<<"${kubernetes#v}"
   printf '%s ' -s -w \
     "-X k8s.io/component-base/version.gitVersion=$kubernetes" \
@@ -65,7 +65,7 @@ COMPONENTS=(kube-apiserver kube-controller-manager kube-scheduler kube-proxy kub
 compile_clients() {
   require_go "the cluster's programs"
   build_program kubernetes k8s.io/kubernetes/cmd/kubectl kubectl
-  build_program kubernetes helm.sh/helm/v3/cmd/helm helm
+  build_program helm helm.sh/helm/v3/cmd/helm helm
 }
 
 compile_all() {
