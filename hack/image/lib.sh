@@ -61,14 +61,16 @@ copy_libraries() {
   done < <(sed -nE 's/^\t(.* => )?(\/[^ ]+) \(0x.*/\2/p' <<<"$listing" | sort -u)
 }
 
-# mended PACKAGE STORE: a folder with what Debian has of the package in a newer version than this machine; nothing
+# newest_of PACKAGE...: of each that apt knows of, its name and newest version. One call, for apt reads its lists each time.
+newest_of() { apt-cache policy "$@" | awk '/^[^ ]/ { sub(/:.*/, ""); package = $0 } /^  Candidate: / { print package, $2 }'; }
+
+# mended PACKAGE NEWEST STORE: a folder with what Debian has of the package in a newer version than this machine; nothing
 # where it has none that apt knows of (its lists are as old as the last 'apt-get update').
 mended() {
-  local package=$1 there newest folder
+  local package=$1 newest=$2 there folder
   there=$(dpkg-query -W -f '${Version}\n' "$package" | head -n 1)
-  newest=$(apt-cache policy "$package" | sed -n 's/^  Candidate: //p')
   dpkg --compare-versions "$newest" gt "$there" || return 0
-  folder=$2/${package}_${newest//:/%3a}
+  folder=$3/${package}_${newest//:/%3a}
   if [[ ! -d $folder ]]; then
     rm -rf "$folder".new
     mkdir -p "$folder".new/files
@@ -97,9 +99,9 @@ record_package() {
 # renew_libraries TREE STORE: puts the newest version that Debian has in the place of each library of the tree, whatever
 # this machine has, and records which package in which version it is of. STORE keeps what was downloaded.
 renew_libraries() {
-  local tree=$1 store=$2 line library package folder control
+  local tree=$1 store=$2 line library package version folder control
   local -a there
-  local -A owners=() files=()
+  local -A owners=() files=() newest=()
   mapfile -t there < <(cd "$tree" && find usr/lib usr/lib64 -type f -printf '/%p\n' | sort)
   # Debian has some below /lib, which is /usr/lib; names of which it knows only one are an error to dpkg.
   while IFS= read -r line; do
@@ -112,12 +114,13 @@ renew_libraries() {
     files[$package]+=" ${library#/}"
   done
   files[ca-certificates]=" etc/ssl/certs/ca-certificates.crt"
+  while read -r package version; do newest[$package]=$version; done < <(newest_of "${!files[@]}")
   control=$(mktemp)
   for package in "${!files[@]}"; do
     # shellcheck disable=SC2016 # fields of dpkg's
     dpkg-query -W -f 'Package: ${Package}\nVersion: ${Version}\nArchitecture: ${Architecture}\nSource: ${source:Package} (${source:Version})\nHomepage: ${Homepage}\nMaintainer: ${Maintainer}\n' \
       "$package" | sed '/: $/d' >"$control"
-    folder=$(mended "$package" "$store")
+    folder=$(mended "$package" "${newest[$package]-}" "$store")
     if [[ -n $folder ]]; then
       cp "$folder/control" "$control"
       if [[ $package == ca-certificates ]]; then

@@ -11,7 +11,7 @@ from collections.abc import Callable
 from typing import Any
 
 from cases import Case
-from outage import LIVE, LIVE_RATE, Live, wait_for_rows
+from outage import LIVE, LIVE_RATE, Live, comes, wait_for_rows
 from processes import Failure, run
 from runner import PATIENCE, Figures, Runner, load_command, problems_of
 from running import LOG_KEY
@@ -87,11 +87,8 @@ def make_late(runner: Runner) -> None:
 
 
 def wait_until(what: str, holds: Callable[[], bool], patience: float) -> None:
-    give_up = time.monotonic() + patience
-    while not holds():
-        if time.monotonic() > give_up:
-            raise Failure(f"{what}: not within {patience:.0f} s")
-        time.sleep(0.5)
+    if not comes(holds, patience):
+        raise Failure(f"{what}: not within {patience:.0f} s")
 
 
 def fill(runner: Runner, events: int, say: Say) -> dict[str, float]:

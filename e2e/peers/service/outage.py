@@ -47,14 +47,17 @@ def loaded(running: Running, case: Case, seconds: float, kept: str, **options: i
     return figures
 
 
+def comes(holds: Callable[[], bool], patience: float) -> bool:
+    give_up = time.monotonic() + patience
+    while not (held := holds()) and time.monotonic() <= give_up:
+        time.sleep(0.2)
+    return held
+
+
 def wait_for_rows(runner: Runner, expected: int, patience: float) -> None:
     """Until so many rows are stored; more of them, or fewer after the patience, is a failure."""
-    give_up = time.monotonic() + patience
-    while (rows := runner.rows()) < expected:
-        if time.monotonic() > give_up:
-            raise Failure(f"{rows} rows are stored of {expected} acknowledged events")
-        time.sleep(0.2)
-    if rows > expected:
+    comes(lambda: runner.rows() >= expected, patience)
+    if (rows := runner.rows()) != expected:
         raise Failure(f"{rows} rows are stored of {expected} acknowledged events")
 
 
