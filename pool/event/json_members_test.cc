@@ -160,6 +160,18 @@ TEST(ReadPlainMembers, AgreesWithTheExactReader) {
   EXPECT_GT(taken, 200U);
 }
 
+TEST(JsonScanner, TakesAStringToItsEndWhereverItsEscapesStand) {
+  for (const std::string escape : {R"(\")", R"(\\)", R"(\\\")"}) {
+    for (std::size_t before = 0; before < 20; ++before) {
+      for (std::size_t behind = 0; behind < 20; ++behind) {
+        const std::string text = '"' + std::string(before, 'x') + escape + std::string(behind, 'y') + '"';
+        EXPECT_EQ(JsonScanner(text + ",1").value(), text);
+        EXPECT_EQ(JsonScanner("[" + text + "],1").value(), "[" + text + "]");
+      }
+    }
+  }
+}
+
 // The scanner is only ever given valid JSON, but must keep within its text whatever happens.
 TEST(JsonScanner, StaysWithinAnyText) {
   std::mt19937 random(7);  // NOLINT: a fixed seed, so that a failure repeats

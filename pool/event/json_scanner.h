@@ -2,7 +2,10 @@
 #pragma once
 
 #include <algorithm>
+#include <bit>
 #include <cstddef>
+#include <cstdint>
+#include <cstring>
 #include <string_view>
 
 namespace storagepool::event {
@@ -45,9 +48,8 @@ class JsonScanner {
 
  private:
   void skip_string() {
-    for (++at_; at_ < text_.size() && text_[at_] != '"'; ++at_) {
-      if (text_[at_] == '\\') ++at_;
-    }
+    at_ = quote_or_backslash(at_ + 1);
+    while (at_ < text_.size() && text_[at_] == '\\') at_ = quote_or_backslash(at_ + 2);
     at_ = std::min(at_ + 1, text_.size());
   }
   void skip_nested() {
@@ -62,6 +64,21 @@ class JsonScanner {
       if (c == '{' || c == '[') ++depth;
       if ((c == '}' || c == ']') && --depth == 0) return;
     }
+  }
+
+  // The first one from there on, else the end; eight bytes at a time. Subtracting from each byte borrows
+  // where it is zero, and the lowest that does is one.
+  std::size_t quote_or_backslash(std::size_t at) const {
+    static_assert(std::endian::native == std::endian::little);
+    constexpr std::uint64_t kOnes = 0x0101'0101'0101'0101;
+    const auto zeros = [](std::uint64_t bytes) { return (bytes - kOnes) & ~bytes & (kOnes * 0x80); };
+    for (std::uint64_t bytes = 0; at + sizeof bytes <= text_.size(); at += sizeof bytes) {
+      std::memcpy(&bytes, text_.data() + at, sizeof bytes);
+      const std::uint64_t found = zeros(bytes ^ kOnes * '"') | zeros(bytes ^ kOnes * '\\');
+      if (found != 0) return at + static_cast<std::size_t>(std::countr_zero(found)) / 8;
+    }
+    while (at < text_.size() && text_[at] != '"' && text_[at] != '\\') ++at;
+    return std::min(at, text_.size());
   }
 
   std::string_view text_;
