@@ -54,7 +54,7 @@ class Ingest::State : public std::enable_shared_from_this<State> {
   State(asio::any_io_executor executor, engine::Engine& engine, const Limits& limits)
       : executor_(std::move(executor)), engine_(engine), limits_(limits), queue_(limits), idle_(executor_) {}
 
-  awaitable<Answer> store(std::string database, std::vector<event::Event> unit, Deadline deadline,
+  awaitable<Answer> store(std::string database, event::SharedEvents unit, Deadline deadline,
                           GiveUpAt give_up_at);
   awaitable<bool> drain(Deadline deadline);
   void on_outcome(OnOutcome listener) { outcome_ = std::move(listener); }
@@ -90,14 +90,14 @@ class Ingest::State : public std::enable_shared_from_this<State> {
   bool draining_ = false;
 };
 
-awaitable<Answer> Ingest::State::store(std::string database, std::vector<event::Event> unit,
-                                       Deadline deadline, GiveUpAt give_up_at) {
+awaitable<Answer> Ingest::State::store(std::string database, event::SharedEvents unit, Deadline deadline,
+                                       GiveUpAt give_up_at) {
   const auto self = shared_from_this();
-  if (unit.empty()) co_return std::vector<Stored>{};
+  if (unit->empty()) co_return std::vector<Stored>{};
   if (draining_)
     co_return tl::unexpected(
         tables::StoreError{Kind::kUnavailable, "the service is shutting down", kRetryAfter});
-  auto refused = refusal(unit);
+  auto refused = refusal(*unit);
   if (refused) {
     ++counters_.rejected;
     co_return tl::unexpected(std::move(*refused));
@@ -227,7 +227,7 @@ Ingest::Ingest(asio::any_io_executor executor, engine::Engine& engine, Limits li
 
 Ingest::~Ingest() = default;
 
-awaitable<Answer> Ingest::store(std::string database, std::vector<event::Event> unit, Deadline deadline,
+awaitable<Answer> Ingest::store(std::string database, event::SharedEvents unit, Deadline deadline,
                                 GiveUpAt give_up_at) {
   return state_->store(std::move(database), std::move(unit), deadline, std::move(give_up_at));
 }

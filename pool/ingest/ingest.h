@@ -54,8 +54,8 @@ class Ingest {
   //
   // With `give_up_at` no call waits longer than it says or than the deadline, also when the events are being
   // written: for callers that keep them elsewhere then.
-  boost::asio::awaitable<Answer> store(std::string database, std::vector<event::Event> unit,
-                                       Deadline deadline, GiveUpAt give_up_at = nullptr);
+  boost::asio::awaitable<Answer> store(std::string database, event::SharedEvents unit, Deadline deadline,
+                                       GiveUpAt give_up_at = nullptr);
 
   // Called with what became of the events of each call that PostgreSQL was asked to store, whether or not the
   // call still waits; `error` is null when they were committed, or found to be.

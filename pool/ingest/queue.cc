@@ -36,12 +36,12 @@ class ClientIds {
  public:
   bool disjoint_from(const Unit& unit) const {
     return ids_.empty() ||
-           std::none_of(unit.events.begin(), unit.events.end(), [&](const event::Event& event) {
+           std::none_of(unit.events->begin(), unit.events->end(), [&](const event::Event& event) {
              return event.id_from_client && ids_.contains(event.event_id);
            });
   }
   void add(const Unit& unit) {
-    for (const event::Event& event : unit.events) {
+    for (const event::Event& event : *unit.events) {
       if (event.id_from_client) ids_.insert(event.event_id);
     }
   }
@@ -75,9 +75,9 @@ bool Queue::fits(const Load& more, const Load& present, std::size_t share) const
          present.bytes + more.bytes <= limits_.max_queued_bytes / share;
 }
 
-std::optional<std::uint64_t> Queue::push(const std::string& database, std::vector<event::Event> events,
+std::optional<std::uint64_t> Queue::push(const std::string& database, event::SharedEvents events,
                                          TimePoint deadline) {
-  const Load load = load_of(events);
+  const Load load = load_of(*events);
   const auto known = databases_.find(database);
   const Load present = known == databases_.end() ? Load{} : known->second.load;
   if (!fits(load, load_, 1) || !fits(load, present, kSharePerDatabase)) return std::nullopt;

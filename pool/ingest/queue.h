@@ -24,6 +24,7 @@
 #include <vector>
 
 #include "pool/event/event.h"
+#include "pool/event/shared_events.h"
 
 namespace storagepool::ingest {
 
@@ -53,7 +54,7 @@ struct Load {
 struct Unit {
   using TimePoint = std::chrono::steady_clock::time_point;
   std::uint64_t id = 0;  // ascending in the order of arrival
-  std::vector<event::Event> events{};
+  event::SharedEvents events{};
   Load load{};
   TimePoint deadline{};
 };
@@ -67,7 +68,7 @@ class Queue {
   explicit Queue(const Limits& limits) : limits_(limits) {}
 
   // The unit's id; no value when it is refused because the queue is full.
-  std::optional<std::uint64_t> push(const std::string& database, std::vector<event::Event> events,
+  std::optional<std::uint64_t> push(const std::string& database, event::SharedEvents events,
                                     TimePoint deadline);
   // Takes out a unit whose deadline has passed. False when it is being written or was answered already.
   bool withdraw(const std::string& database, std::uint64_t unit);

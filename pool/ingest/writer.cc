@@ -26,7 +26,7 @@ constexpr std::chrono::milliseconds kDeletedRetryAfter{1000};
 std::vector<const event::Event*> events_of(const std::vector<Unit>& units) {
   std::vector<const event::Event*> events;
   for (const Unit& unit : units) {
-    for (const event::Event& event : unit.events) events.push_back(&event);
+    for (const event::Event& event : *unit.events) events.push_back(&event);
   }
   return events;
 }
@@ -35,7 +35,7 @@ std::vector<const event::Event*> events_of(const std::vector<Unit>& units) {
 std::vector<std::int64_t> numbers_of(const std::vector<Unit>& units) {
   std::vector<std::int64_t> numbers;
   std::int64_t number = 0;
-  for (const Unit& unit : units) numbers.insert(numbers.end(), unit.events.size(), number++);
+  for (const Unit& unit : units) numbers.insert(numbers.end(), unit.events->size(), number++);
   return numbers;
 }
 
@@ -71,15 +71,22 @@ struct Parents {
   std::vector<event::Event*> children{};  // of each
 };
 
+// Is stored with one.
+bool has_parent(const event::Event& event) {
+  return event.parent_event_id && !event.parent_missing;
+}
+
 // Those that do come in it tell their children their date.
 Parents parents_of(std::vector<Unit>& units) {
   Parents parents;
   for (Unit& unit : units) {
+    if (std::ranges::none_of(*unit.events, has_parent)) continue;
     std::unordered_map<std::string_view, runtime::Date> siblings;  // made when one is asked for
-    for (event::Event& event : unit.events) {
-      if (!event.parent_event_id || event.parent_missing) continue;
+    std::vector<event::Event>& events = unit.events.own();
+    for (event::Event& event : events) {
+      if (!has_parent(event)) continue;
       if (siblings.empty()) {
-        for (const event::Event& one : unit.events)
+        for (const event::Event& one : events)
           siblings.emplace(one.event_id, runtime::date_of(one.event_timestamp));
       }
       const auto sibling = siblings.find(*event.parent_event_id);
@@ -119,7 +126,7 @@ awaitable<std::optional<engine::Lease>> Writer::write(engine::Lease lease, std::
   std::optional<engine::Lease> connection(std::move(lease));
   ++counters_.batches;
   std::size_t events = 0;
-  for (const Unit& unit : units) events += unit.events.size();
+  for (const Unit& unit : units) events += unit.events->size();
   counters_.batch_events.observe(static_cast<double>(events));
   parts_.push_back({.units = std::move(units)});
   while (!parts_.empty()) {
@@ -293,7 +300,7 @@ awaitable<Writer::Failure> Writer::check_parents(postgres::Connection& connectio
     if (known == stored->end() || !known->second) refused.insert(orphan);
   }
   std::erase_if(units, [&](const Unit& unit) {
-    const bool lacks_one = std::any_of(unit.events.begin(), unit.events.end(),
+    const bool lacks_one = std::any_of(unit.events->begin(), unit.events->end(),
                                        [&](const event::Event& event) { return refused.contains(&event); });
     if (lacks_one)
       refuse(unit, {tables::StoreError::Kind::kParentMissing, "parent event does not exist", {}});
@@ -321,10 +328,10 @@ awaitable<Writer::FoundIds> Writer::find_stored(postgres::Connection& connection
 void Writer::answer(const Unit& unit, const StoredIds& before, bool refused) {
   using Kind = tables::StoreError::Kind;
   std::vector<Stored> stored;
-  stored.reserve(unit.events.size());
+  stored.reserve(unit.events->size());
   std::size_t created = 0;
   bool deleted = refused;  // or there is a conflict
-  for (const event::Event& event : unit.events) {
+  for (const event::Event& event : *unit.events) {
     const auto found = before.find(event.event_id);
     if (found == before.end()) {
       ++created;

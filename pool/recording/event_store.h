@@ -4,11 +4,10 @@
 #include <functional>
 #include <string>
 #include <utility>
-#include <vector>
 
 #include <boost/asio/awaitable.hpp>
 
-#include "pool/event/event.h"
+#include "pool/event/shared_events.h"
 #include "pool/ingest/ingest.h"
 
 namespace storagepool::recording {
@@ -19,7 +18,7 @@ class EventStore {
   using GiveUpAt = ingest::Ingest::GiveUpAt;
   virtual ~EventStore() = default;
   // All of the events or none; see Ingest::store.
-  virtual boost::asio::awaitable<ingest::Answer> store(std::string database, std::vector<event::Event> unit,
+  virtual boost::asio::awaitable<ingest::Answer> store(std::string database, event::SharedEvents unit,
                                                        Deadline deadline, GiveUpAt give_up_at) = 0;
   // See Ingest; one listener.
   using OnOutcome = ingest::Ingest::OnOutcome;
@@ -33,7 +32,7 @@ class EventStore {
 class IngestStore final : public EventStore {
  public:
   IngestStore(ingest::Ingest& ingest, std::function<bool()> away) : ingest_(ingest), away_(std::move(away)) {}
-  boost::asio::awaitable<ingest::Answer> store(std::string database, std::vector<event::Event> unit,
+  boost::asio::awaitable<ingest::Answer> store(std::string database, event::SharedEvents unit,
                                                Deadline deadline, GiveUpAt give_up_at) override {
     return ingest_.store(std::move(database), std::move(unit), deadline, std::move(give_up_at));
   }

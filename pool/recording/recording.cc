@@ -2,6 +2,7 @@
 
 #include <algorithm>
 #include <exception>
+#include <functional>
 #include <utility>
 
 #include "pool/common/runtime/log.h"
@@ -10,7 +11,7 @@ namespace storagepool::recording {
 namespace {
 
 using boost::asio::awaitable;
-using event::Event;
+using event::SharedEvents;
 using tables::StoreError;
 
 // PostgreSQL was asked and has answered, though not as the client wishes.
@@ -54,9 +55,10 @@ void Recording::set_stall_after(std::chrono::milliseconds stall_after) {
   stalls_.set_stall_after(stall_after);
 }
 
-awaitable<Recording::Answer> Recording::record(Destination destination, std::vector<Event> unit,
+awaitable<Recording::Answer> Recording::record(Destination destination, SharedEvents unit,
                                                Deadline deadline) {
-  called_ = clock_.now();
+  const auto now = clock_.now();
+  called_ = now;
   if (journal_ == nullptr && destination.database.empty()) {
     constexpr std::chrono::seconds kRetryAfter{1};
     co_return tl::unexpected(StoreError{StoreError::Kind::kUnavailable,
@@ -71,9 +73,20 @@ awaitable<Recording::Answer> Recording::record(Destination destination, std::vec
   const std::string& database = destination.database;
   if (store_.away()) {
     stalls_.clear();
-  } else if (!database.empty() && stalls_.worth_waiting(database, store_.fill(database), clock_.now())) {
-    std::vector<Event> copy = unit;
-    auto stored = co_await store(database, std::move(copy), deadline);
+  } else if (!database.empty() && stalls_.worth_waiting(database, store_.fill(database), now)) {
+    ingest::Answer stored = tl::unexpected(StoreError{});
+    const Deadline latest =
+        std::min(deadline, now + std::max<runtime::TimePoint::duration>(kLongestWait, options_.stall_after));
+    const auto give_up_at = [this, &database, latest] {
+      return std::min(latest, stalls_.waits_until(database));
+    };
+    stalls_.began(database, now);
+    try {
+      stored = co_await store_.store(database, unit, latest, std::cref(give_up_at));
+    } catch (const std::exception& error) {
+      log::error("events could not be given to PostgreSQL", {{"error", error.what()}});
+    }
+    ended(database, stored);
     if (stored) co_return Recorded{.stored = std::move(*stored)};
     const bool journalled = co_await undecided(stored.error().kind, destination, deadline);
     if (!journalled) co_return tl::unexpected(std::move(stored.error()));
@@ -83,26 +96,12 @@ awaitable<Recording::Answer> Recording::record(Destination destination, std::vec
   co_return journalled;
 }
 
-awaitable<ingest::Answer> Recording::store(std::string database, std::vector<Event> unit, Deadline deadline) {
+void Recording::ended(const std::string& database, const ingest::Answer& answer) {
   const auto now = clock_.now();
-  const Deadline latest =
-      std::min(deadline, now + std::max<runtime::TimePoint::duration>(kLongestWait, options_.stall_after));
-  ingest::Answer answer = tl::unexpected(StoreError{});
-  stalls_.began(database, now);
-  try {
-    answer = co_await store_.store(database, std::move(unit), latest, [this, &database, latest] {
-      return std::min(latest, stalls_.waits_until(database));
-    });
-  } catch (const std::exception& error) {
-    log::error("events could not be given to PostgreSQL", {{"error", error.what()}});
-  }
-  const auto ended = clock_.now();
-  if (!answer && refuses(answer.error().kind)) stalls_.committed(database, ended);
-  if (stalls_.ended(database, ended)) {
-    log::warn("PostgreSQL commits nothing: events go to the journal", {{"database", database}});
-    if (options_.on_stall) options_.on_stall();
-  }
-  co_return answer;
+  if (!answer && refuses(answer.error().kind)) stalls_.committed(database, now);
+  if (!stalls_.ended(database, now)) return;
+  log::warn("PostgreSQL commits nothing: events go to the journal", {{"database", database}});
+  if (options_.on_stall) options_.on_stall();
 }
 
 awaitable<bool> Recording::undecided(StoreError::Kind error, Destination destination, Deadline deadline) {
@@ -134,7 +133,7 @@ bool Recording::parents_may_come() const {
   return lately || journal_->waiting_units() > 0;
 }
 
-awaitable<Recording::Answer> Recording::journal(journal::Origin origin, std::vector<Event> unit,
+awaitable<Recording::Answer> Recording::journal(journal::Origin origin, SharedEvents unit,
                                                 Deadline deadline) {
   constexpr std::chrono::seconds kRetryAfter{5};
   const std::string refusal = options_.journal_refuses ? options_.journal_refuses() : "";
@@ -144,7 +143,7 @@ awaitable<Recording::Answer> Recording::journal(journal::Origin origin, std::vec
   }
   const Deadline patience = std::max(deadline, clock_.now() + kJournalPatience);
   const Counted under_way(journalling_);
-  const auto appended = co_await journal_->append(std::move(origin), std::move(unit), patience);
+  const auto appended = co_await journal_->append(std::move(origin), std::move(unit.own()), patience);
   if (appended) {
     journalled_ = clock_.now();
     co_return Recorded{.journalled = true};

@@ -20,7 +20,7 @@
 #include <tl/expected.hpp>
 
 #include "pool/common/runtime/clock.h"
-#include "pool/event/event.h"
+#include "pool/event/shared_events.h"
 #include "pool/ingest/ingest.h"
 #include "pool/recording/backlog.h"
 #include "pool/recording/destinations.h"
@@ -68,8 +68,7 @@ class Recording {
   // The events are recorded together or not at all; each has its event_id. What is for a workspace that could
   // not be looked up (no database) is journalled, for it might be about to be dropped. The error is what the
   // client is to be told: kUnavailable when neither PostgreSQL nor the journal can take them.
-  boost::asio::awaitable<Answer> record(Destination destination, std::vector<event::Event> unit,
-                                        Deadline deadline);
+  boost::asio::awaitable<Answer> record(Destination destination, event::SharedEvents unit, Deadline deadline);
 
   void set_stall_after(std::chrono::milliseconds stall_after);
   Stalls::Figures stalls() const { return stalls_.figures(clock_.now()); }
@@ -81,10 +80,9 @@ class Recording {
   std::int64_t journalling() const { return *journalling_; }
 
  private:
-  boost::asio::awaitable<ingest::Answer> store(std::string database, std::vector<event::Event> unit,
-                                               Deadline deadline);
-  boost::asio::awaitable<Answer> journal(journal::Origin origin, std::vector<event::Event> unit,
-                                         Deadline deadline);
+  // A write to the store is no longer waited for.
+  void ended(const std::string& database, const ingest::Answer& answer);
+  boost::asio::awaitable<Answer> journal(journal::Origin origin, event::SharedEvents unit, Deadline deadline);
   // Whether the journal may take what PostgreSQL has refused with this error.
   boost::asio::awaitable<bool> undecided(tables::StoreError::Kind error, Destination destination,
                                          Deadline deadline);

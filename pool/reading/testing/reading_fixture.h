@@ -40,7 +40,9 @@ class ReadingFixture : public tables::testing::MigratedDatabaseTest {
   // As if a client had made the id.
   ingest::Answer insert(event::Event event) {
     event.id_from_client = true;
-    return postgres::testing::run(context_, ingest_.store("audit", {std::move(event)}, deadline()));
+    std::vector<event::Event> unit;
+    unit.push_back(std::move(event));
+    return postgres::testing::run(context_, ingest_.store("audit", std::move(unit), deadline()));
   }
   void must_insert(const event::Event& event) {
     const auto stored = insert(event);

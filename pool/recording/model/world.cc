@@ -166,12 +166,12 @@ double Postgresql::fill(const std::string& database) const {
   return static_cast<double>(here) / 8;
 }
 
-awaitable<ingest::Answer> Postgresql::store(std::string database, std::vector<event::Event> unit,
-                                            Deadline deadline, GiveUpAt give_up_at) {
+awaitable<ingest::Answer> Postgresql::store(std::string database, event::SharedEvents unit, Deadline deadline,
+                                            GiveUpAt give_up_at) {
   constexpr std::string_view kPrefix = "audit_";
   Call call;
   call.home = registry_.find(database.substr(kPrefix.size()));
-  call.events = std::move(unit);
+  call.events = std::move(unit.own());
   call.deadline = deadline;
   call.give_up_at = std::move(give_up_at);
   if (glitches && world_.chance(1)) throw std::runtime_error("out of memory");

@@ -155,7 +155,7 @@ class Postgresql final : public EventStore {
 
   Postgresql(World& world, Registry& registry) : world_(world), registry_(registry) {}
 
-  boost::asio::awaitable<ingest::Answer> store(std::string database, std::vector<event::Event> unit,
+  boost::asio::awaitable<ingest::Answer> store(std::string database, event::SharedEvents unit,
                                                Deadline deadline, GiveUpAt give_up_at) override;
   void on_outcome(OnOutcome listener) override { outcome_ = std::move(listener); }
   double fill(const std::string& database) const override;

@@ -13,7 +13,7 @@ namespace storagepool::recording::testing {
 
 class FakeEventStore : public EventStore {
  public:
-  boost::asio::awaitable<ingest::Answer> store(std::string database, std::vector<event::Event> unit,
+  boost::asio::awaitable<ingest::Answer> store(std::string database, event::SharedEvents unit,
                                                Deadline deadline, GiveUpAt give_up_at) override {
     stored_in.push_back(std::move(database));
     last_deadline = deadline;
@@ -22,7 +22,7 @@ class FakeEventStore : public EventStore {
     if (outcome) outcome(stored_in.back(), error ? &*error : nullptr);
     if (error) co_return tl::unexpected(*error);
     std::vector<ingest::Stored> all;
-    for (const event::Event& event : unit) all.push_back({event.event_timestamp, true});
+    for (const event::Event& event : *unit) all.push_back({event.event_timestamp, true});
     co_return all;
   }
   bool away() const override { return is_away; }

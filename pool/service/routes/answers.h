@@ -37,7 +37,7 @@ http::Response postgres_away(const http::Request& request);  // 503 to what only
 std::string accepted_json(const std::string& event_id);  // of a journalled event (202)
 // Of a batch, 201 also when it is journalled: generated clients take a 202 to a batch for a failure and send
 // it again.
-std::string batch_json(std::span<const std::string> event_ids, bool journalled);
+std::string batch_json(std::span<const event::Event> events, bool journalled);
 
 std::string deleting_json(const std::string& workspace);  // 202
 std::string to_json(const workspaces::Workspace& workspace);

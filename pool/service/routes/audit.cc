@@ -19,6 +19,7 @@
 #include "pool/event/idempotency.h"
 #include "pool/event/min_days.h"
 #include "pool/event/serialize.h"
+#include "pool/event/shared_events.h"
 #include "pool/event/text.h"
 #include "pool/event/uuid.h"
 #include "pool/reading/query.h"
@@ -62,28 +63,13 @@ std::optional<Response> refuse_content(const Request& request) {
                        "Content-Type: got " + given + "; allowed: application/json", request.path);
 }
 
-std::vector<std::string> ids_of(const Events& events) {
-  std::vector<std::string> ids;
-  ids.reserve(events.size());
-  for (const Event& event : events) ids.push_back(event.event_id);
-  return ids;
-}
-
-// As the client gave them; empty for an event that gets its id from the Idempotency-Key of its call, if that
-// has one.
-std::vector<std::string> given_ids(const Events& events) {
-  std::vector<std::string> given;
-  given.reserve(events.size());
-  for (const Event& event : events) given.push_back(event.client_event_id.value_or(event.event_id));
-  return given;
-}
-
 // The id or key of an event is that of another one.
-Response conflict(const Request& request, const StoreError& error, const std::string& given_id,
-                  event::Call call) {
+Response conflict(const Request& request, const StoreError& error, const Events& events, event::Call call) {
+  const Event& event = events.at(error.index);
+  const bool key_is_at_fault = event.keyed_events > 0;
+  const std::string given_id = event.client_event_id.value_or(event.event_id);
   const std::string element =
       call == event::Call::kBatch ? "[" + std::to_string(error.index) + "]" : std::string();
-  const bool key_is_at_fault = given_id.empty();
   const std::string field = key_is_at_fault   ? "Idempotency-Key"
                             : element.empty() ? "event_id"
                                               : element + ".event_id";
@@ -122,12 +108,11 @@ void note_reception(const Request& request, Events& unit, runtime::Timestamp now
   }
 }
 
-// What is acknowledged of the events with these ids.
-Response acknowledge(event::Call call, const std::vector<std::string>& ids,
-                     const recording::Recorded& recorded) {
-  if (call == event::Call::kBatch) return json(201, batch_json(ids, recorded.journalled));
-  if (recorded.journalled) return json(202, accepted_json(ids.front()));
-  return json(201, event::created_json(ids.front(), recorded.stored.front().event_timestamp));
+Response acknowledge(event::Call call, const Events& events, const recording::Recorded& recorded) {
+  if (call == event::Call::kBatch) return json(201, batch_json(events, recorded.journalled));
+  const std::string& id = events.front().event_id;
+  if (recorded.journalled) return json(202, accepted_json(id));
+  return json(201, event::created_json(id, recorded.stored.front().event_timestamp));
 }
 
 struct AuditRoutes {
@@ -138,19 +123,18 @@ struct AuditRoutes {
     const auto began = runtime::steady_now();
     auto received = co_await receive(request, call);
     if (!received) co_return std::move(received.error());
-    const std::vector<std::string> ids = ids_of(received->unit);
-    auto asked = receipts->asked(request, received->unit);
-    auto recorded = co_await context.recording.record(received->destination, std::move(received->unit),
-                                                      context.deadline());
+    auto asked = receipts->asked(request, *received->unit);
+    auto recorded =
+        co_await context.recording.record(received->destination, received->unit, context.deadline());
     if (!recorded && recorded.error().kind == StoreError::Kind::kConflict) {
-      co_return conflict(request, recorded.error(), received->given.at(recorded.error().index), call);
+      co_return conflict(request, recorded.error(), *received->unit, call);
     }
     if (!recorded) {
       Response response = co_await failure(recorded.error(), received->destination, request);
       co_return response;
     }
     context.on_acknowledged(runtime::steady_now() - began);
-    Response response = acknowledge(call, ids, *recorded);
+    Response response = acknowledge(call, *received->unit, *recorded);
     if (!asked) co_return response;
     std::string place = workspace_of(request);
     if (place.empty()) place = auth::kSystemPlace;
@@ -218,8 +202,7 @@ struct AuditRoutes {
 
   // A call that is to be recorded.
   struct Received {
-    Events unit{};
-    std::vector<std::string> given{};  // ids
+    event::SharedEvents unit{};
     recording::Destination destination{};
   };
 
@@ -233,8 +216,6 @@ struct AuditRoutes {
       context.on_received(now - event.event_timestamp);
       event::keep_for_at_least(context.min_days, event);
     }
-    Received received;
-    received.given = given_ids(*unit);
     if (auto refusal = identify(request, *unit, call)) co_return tl::unexpected(std::move(*refusal));
     note_reception(request, *unit, now);
     if (auto refusal = refuse(request, request.access.write, "write"))
@@ -242,6 +223,7 @@ struct AuditRoutes {
     auto destination =
         co_await context.destinations.find_for_write(workspace_of(request), context.deadline());
     if (!destination) co_return tl::unexpected(failed(destination.error(), request));
+    Received received;
     received.unit = std::move(*unit);
     received.destination = std::move(*destination);
     co_return std::move(received);
