@@ -2,7 +2,6 @@
 
 #include <charconv>
 
-#include "pool/common/encoding/encoding.h"
 #include "pool/common/runtime/random.h"
 
 namespace storagepool::event {
@@ -42,10 +41,13 @@ std::optional<std::string> parse_uuid(std::string_view text) {
 }
 
 std::string format_uuid(std::span<const std::uint8_t, 16> bytes) {
-  const std::string digits = encoding::encode_hex(bytes);
+  constexpr std::string_view kDigits = "0123456789abcdef";
   std::string uuid(kNilUuid);
-  for (std::size_t i = 0, next = 0; i < uuid.size(); ++i) {
-    if (uuid[i] != '-') uuid[i] = digits[next++];
+  std::size_t at = 0;
+  for (const std::uint8_t byte : bytes) {
+    if (uuid[at] == '-') ++at;  // groups have an even number of digits
+    uuid[at++] = kDigits[byte >> 4];
+    uuid[at++] = kDigits[byte & 15];
   }
   return uuid;
 }

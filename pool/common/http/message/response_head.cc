@@ -81,7 +81,7 @@ std::string format_head(const Response& response, std::string_view request_id,
                         std::optional<std::chrono::milliseconds> keep_alive,
                         std::chrono::system_clock::time_point now, bool takes_chunks) {
   std::string head;
-  head.reserve(256);
+  head.reserve(512);
   const auto reason =
       boost::beast::http::obsolete_reason(static_cast<boost::beast::http::status>(response.status));
   head.append("HTTP/1.1 ").append(std::to_string(response.status)).append(" ");
