@@ -79,9 +79,9 @@ profile-engine: setup ## Show where an operation's time goes in the pool engine:
 	@hack/setup profile
 	@e2e/peers/engine/profile $(if $(CASE),--case $(CASE)) $(if $(CLIENTS),--clients $(CLIENTS)) $(if $(THREADS),--threads $(THREADS))
 
-profile-service: setup ## Show where a request's time goes: CASE=post|batch|list, CLIENTS=64, EVENTS=100 (of a batch)
+profile-service: setup ## Show where a request's time goes: CASE=post|batch|list, CLIENTS=64, EVENTS=100 (of a batch), HTTP_THREADS=0
 	@hack/setup profile
-	@e2e/peers/service/profile $(if $(CASE),--case $(CASE)) $(if $(CLIENTS),--clients $(CLIENTS)) $(if $(EVENTS),--events $(EVENTS))
+	@e2e/peers/service/profile $(if $(CASE),--case $(CASE)) $(if $(CLIENTS),--clients $(CLIENTS)) $(if $(EVENTS),--events $(EVENTS)) $(if $(HTTP_THREADS),--http-threads $(HTTP_THREADS))
 
 bench-operator: setup ## Measure the operator and one of controller-runtime side by side: STORAGE_POOLS=2000, ROUNDS=1
 	@e2e/peers/operator/bench $(if $(STORAGE_POOLS),--storage-pools $(STORAGE_POOLS)) $(if $(ROUNDS),--rounds $(ROUNDS))

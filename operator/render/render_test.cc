@@ -289,6 +289,15 @@ TEST(Render, ConnectionsAreKeptAsTheSpecSays) {
   EXPECT_TRUE(contains(arguments, "--access-log=100"));
 }
 
+TEST(Render, ThreadsForHttpAreAsTheSpecSaysElseThePodsGoByTheirLimit) {
+  for (const char* threads : {"0", "4"}) {
+    const Json set = pods({{"http", {{"threads", std::stoi(threads)}}}});
+    EXPECT_TRUE(contains(container_of(set)["args"], "--http-threads=" + std::string(threads)));
+  }
+  EXPECT_THAT(container_of(pods({{"resources", {{"limits", {{"cpu", "3"}}}}}}))["args"].dump(),
+              Not(HasSubstr("http-threads")));
+}
+
 TEST(Render, ProxiesAreTrustedAsTheSpecSays) {
   const Json set = pods(Json::parse(R"({"http": {"trustedProxies": ["10.0.0.0/8", "fd00::/8"]}})"));
   EXPECT_TRUE(contains(container_of(set)["args"], "--trusted-proxies=10.0.0.0/8,fd00::/8"));

@@ -189,6 +189,10 @@ TEST_F(Schema, DefaultsAreThoseOfTheOperator) {
   EXPECT_EQ(
       settings::parse_duration(spec()["http"]["properties"]["keepAliveTimeout"]["default"].as<std::string>()),
       bare->keep_alive_timeout);
+  EXPECT_FALSE(spec()["http"]["properties"]["threads"]["default"]);
+  EXPECT_EQ(spec()["http"]["properties"]["threads"]["minimum"].as<std::int64_t>(), 0);
+  EXPECT_EQ(spec()["http"]["properties"]["threads"]["maximum"].as<std::int64_t>(), settings::kMaxHttpThreads);
+  EXPECT_EQ(bare->http_threads, -1);
   EXPECT_EQ(spec()["http"]["properties"]["accessLog"]["default"].as<std::string>(), bare->access_log);
   EXPECT_EQ(spec()["auth"]["properties"]["mode"]["default"].as<std::string>(), bare->auth_mode);
   EXPECT_FALSE(spec()["rateLimit"]["default"]);

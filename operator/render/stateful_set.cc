@@ -120,6 +120,7 @@ void add_service(const Spec& spec, Json& arguments, Json& mounts) {
   if (spec.keep_alive_timeout != settings::kDefaultKeepAliveTimeout) {
     add("--keep-alive-timeout", settings::format_duration(spec.keep_alive_timeout));
   }
+  if (spec.http_threads >= 0) add("--http-threads", std::to_string(spec.http_threads));
   if (spec.access_log != "off") add("--access-log", spec.access_log);
   if (!spec.trusted_proxies.empty())
     add("--trusted-proxies", settings::join_with_commas(spec.trusted_proxies));

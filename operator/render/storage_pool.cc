@@ -154,6 +154,7 @@ void read_http(const Json& object, Spec& spec, FieldProblems& problems) {
   Fields fields(object, "spec.http", problems);
   spec.keep_alive_timeout = fields.duration("keepAliveTimeout", spec.keep_alive_timeout,
                                             settings::kMinKeepAliveTimeout, settings::kMaxKeepAliveTimeout);
+  spec.http_threads = fields.integer("threads", spec.http_threads, 0, settings::kMaxHttpThreads);
   if (fields.has("accessLog"))
     spec.access_log = fields.text("accessLog", accepts_access_log, settings::kAllowedAccessLog);
   const Json& proxies = fields.at("trustedProxies");

@@ -51,6 +51,7 @@ struct Spec {
   bool journal_is_persistent = true;                            // on a volume that outlives the pod
   std::string storage_class;  // of that volume; empty: the cluster's default
   std::chrono::milliseconds keep_alive_timeout = settings::kDefaultKeepAliveTimeout;
+  std::int64_t http_threads = -1;            // of each pod; -1: by the CPU limit
   std::string access_log = "off";            // or errors, or one in so many
   std::vector<std::string> trusted_proxies;  // networks
   settings::EventIndexes indexes;            // of events, beside those that are always there

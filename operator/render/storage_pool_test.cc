@@ -105,6 +105,7 @@ TEST(ParseSpec, ReadsWhatTheServiceIsTold) {
   object["spec"]["log"]["keySecretRef"]["name"] = "vaulted";
   object["spec"]["http"]["accessLog"] = "errors";
   object["spec"]["http"]["keepAliveTimeout"] = "620s";
+  object["spec"]["http"]["threads"] = 3;
   object["spec"]["http"]["trustedProxies"] = {"10.0.0.0/8", "2001:db8::/32"};
   object["spec"]["indexes"] = {"Resource", "Actor"};
   object["spec"]["drainDelay"] = "1500ms";
@@ -124,6 +125,7 @@ TEST(ParseSpec, ReadsWhatTheServiceIsTold) {
   EXPECT_EQ(spec->tls_secret, "certificate");
   EXPECT_EQ(spec->client_ca_secret, "clients");
   EXPECT_EQ(spec->keep_alive_timeout, std::chrono::seconds{620});
+  EXPECT_EQ(spec->http_threads, 3);
   EXPECT_EQ(spec->drain_delay, std::chrono::milliseconds{1500});
   EXPECT_EQ(spec->auth_mode, "Paseto");
   EXPECT_EQ(spec->auth_secret, "keys");
@@ -165,6 +167,10 @@ TEST(ParseSpec, RefusesWhatTheServiceWouldRefuse) {
        {std::pair{R"("999ms")", "999ms"}, std::pair{R"("2h")", "2h"}, std::pair{"75", "75"}}) {
     EXPECT_EQ(with("http", (R"({"keepAliveTimeout": )" + std::string(kept) + "}").c_str()),
               "spec.http.keepAliveTimeout is " + std::string(shown) + "; allowed: a duration from 1s to 1h");
+  }
+  for (const char* threads : {"-1", "5"}) {
+    EXPECT_EQ(with("http", (R"({"threads": )" + std::string(threads) + "}").c_str()),
+              "spec.http.threads is " + std::string(threads) + "; allowed: a whole number from 0 to 4");
   }
   EXPECT_EQ(with("http", R"({"accessLog": "all"})"),
             "spec.http.accessLog is all; allowed: off, errors or a whole number from 1 to 1000000");

@@ -108,6 +108,7 @@ tl::expected<http::Access, Refusal> Authenticator::authenticate(const http::Requ
     return of_certificate(request.peer_certificate);
   const auto token = bearer_token(request);
   if (!token) return tl::unexpected(token.error());
+  const std::lock_guard lock(mutex_);
   if (options_.mode == AuthMode::kPaseto) return paseto_.admit(*token, now.steady, now.wall);
   if (options_.mode == AuthMode::kServiceAccount)
     return service_accounts_.admit(*token, now.steady, now.wall);
@@ -137,6 +138,7 @@ http::Handler telling_of_forbidden(http::Handler routes, OnRefused on_refused) {
 }
 
 std::vector<std::string> Authenticator::status(Now now) {
+  const std::lock_guard lock(mutex_);
   std::vector<std::string> found;
   const auto add = [&](const std::vector<std::string>& more) {
     found.insert(found.end(), more.begin(), more.end());

@@ -11,6 +11,7 @@
 #include <array>
 #include <chrono>
 #include <functional>
+#include <mutex>
 #include <optional>
 #include <string>
 #include <string_view>
@@ -50,7 +51,7 @@ struct Now {
 };
 Now current_time();
 
-// For one thread, that of the event loop.
+// Thread-safe.
 class Authenticator {
  public:
   explicit Authenticator(AuthOptions options);
@@ -67,7 +68,8 @@ class Authenticator {
  private:
   tl::expected<http::Access, Refusal> admit_token(std::string_view token, Now now);
 
-  AuthOptions options_;
+  const AuthOptions options_;
+  std::mutex mutex_;  // guards what has been read of the files
   TokenFile readers_;
   TokenFile writers_;
   TokenFile both_;

@@ -65,13 +65,16 @@ std::string access_line(const http::Exchange& exchange, std::string_view route, 
                            {"subject", exchange.subject}});
 }
 
+bool AccessLog::wants(unsigned status) {
+  if (setting_.one_in <= 0) return setting_.errors && status >= kFirstError;
+  const std::lock_guard lock(mutex_);
+  const bool wanted = until_next_ == 0;
+  until_next_ = (wanted ? setting_.one_in : until_next_) - 1;
+  return wanted;
+}
+
 void AccessLog::record(const http::Exchange& exchange, runtime::Timestamp now) {
-  bool wanted = setting_.errors && exchange.status >= kFirstError;
-  if (setting_.one_in > 0) {
-    wanted = until_next_ == 0;
-    until_next_ = (wanted ? setting_.one_in : until_next_) - 1;
-  }
-  if (wanted) write_(access_line(exchange, routes_.pattern_of(exchange.path), now));
+  if (wants(exchange.status)) write_(access_line(exchange, routes_.pattern_of(exchange.path), now));
 }
 
 std::function<void(const std::string& line)> to_standard_output() {

@@ -6,6 +6,7 @@
 
 #include <cstdint>
 #include <functional>
+#include <mutex>
 #include <string>
 #include <string_view>
 
@@ -21,7 +22,7 @@ std::string access_line(const http::Exchange& exchange, std::string_view route, 
 
 class AccessLog {
  public:
-  // Of requests to `routes`, which must outlive it.
+  // Of requests to `routes`, which must outlive it. `write` is thread-safe if `record` is to be.
   AccessLog(settings::AccessLog setting, const http::Router& routes,
             std::function<void(const std::string& line)> write)
       : setting_(setting), routes_(routes), write_(std::move(write)) {}
@@ -32,6 +33,9 @@ class AccessLog {
   const settings::AccessLog setting_;
   const http::Router& routes_;
   const std::function<void(const std::string& line)> write_;
+  bool wants(unsigned status);
+
+  std::mutex mutex_;
   std::int64_t until_next_ = 0;
 };
 

@@ -1,23 +1,19 @@
 #include "pool/service/app.h"
 
-#include <algorithm>
 #include <chrono>
 #include <filesystem>
 #include <memory>
 #include <optional>
 #include <string>
 #include <utility>
-#include <vector>
-
-#include <boost/asio/io_context.hpp>
 
 #include "pool/auth/auth.h"
 #include "pool/common/runtime/clock.h"
+#include "pool/common/runtime/cpu_limit.h"
 #include "pool/common/runtime/log.h"
-#include "pool/common/runtime/loop/coroutine.h"
+#include "pool/common/runtime/loop/side_loops.h"
 #include "pool/common/runtime/loop/supervisor.h"
 #include "pool/common/runtime/startup_code.h"
-#include "pool/common/settings/duration.h"
 #include "pool/engine/engine.h"
 #include "pool/ingest/ingest.h"
 #include "pool/journal/journal.h"
@@ -67,6 +63,7 @@ constexpr std::chrono::seconds kRereadKeys{1};
 class App {
  public:
   App(const Options& options, Startup startup);
+  ~App() { http_loops_.stop(context_); }
   int run();
 
  private:
@@ -88,7 +85,8 @@ class App {
   static awaitable<http::Response> metrics(App* app);
 
   const Options& options_;
-  boost::asio::io_context context_{1};
+  runtime::SideLoops http_loops_;  // before the context, which may hold what belongs to them
+  runtime::Loop context_;
   boost::asio::any_io_executor executor_{context_.get_executor()};
   ServiceMetrics metrics_;
   Monitor monitor_;
@@ -121,6 +119,7 @@ class App {
 
 App::App(const Options& options, Startup startup)
     : options_(options),
+      http_loops_(http_threads(options, runtime::cpu_limit()), "http"),
       monitor_(executor_, partition_settings(options)),
       schema_mark_(options.state_dir + "/schema-seen"),
       leaving_(options.state_dir + "/leaving", options.pod_uid, options.drain_delay),
@@ -162,7 +161,7 @@ App::App(const Options& options, Startup startup)
                    [this] { return monitor_.status().reachable(); }, changeover_,
                    [this](const Access& access) { return options_for(access); }, [this] { monitor_.moved(); },
                    [this] { look_at_log_key(); }}),
-      servers_(executor_, options, metrics_, authenticator_,
+      servers_(executor_, http_loops_.executors(), options, metrics_, authenticator_,
                {operator_requests_, settings_, [this] { return report(); },
                 [this] { return monitor_.look(), facts(); }, [this] { return journal_.get(); },
                 [this](bool leaving) { leave(leaving); },

@@ -1,8 +1,10 @@
 #include "pool/service/bounds.h"
 
+#include <algorithm>
 #include <chrono>
 
 #include "pool/common/settings/config_file.h"
+#include "pool/common/settings/service_limits.h"
 
 namespace storagepool::service {
 namespace {
@@ -48,6 +50,12 @@ ingest::Limits ingest_limits(const Options& options) {
   ingest::Limits limits;
   if (options.journal_max_bytes > 0) limits.grace = std::chrono::milliseconds{1000};
   return limits;
+}
+
+std::size_t http_threads(const Options& options, std::optional<double> cpu_limit) {
+  if (options.http_threads) return static_cast<std::size_t>(*options.http_threads);
+  constexpr double kMost = settings::kMaxHttpThreads;
+  return static_cast<std::size_t>(std::clamp(cpu_limit.value_or(1) - 1, 0.0, kMost));
 }
 
 }  // namespace storagepool::service

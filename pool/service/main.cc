@@ -11,7 +11,7 @@
 #include "pool/service/config/options.h"
 
 int main(int argc, char** argv) {
-  mallopt(M_ARENA_MAX, 1);  // one thread does the work; further arenas would only hold memory
+  mallopt(M_ARENA_MAX, 1);  // one thread does most of the work; further arenas would only hold memory
   storagepool::runtime::use_all_descriptors();
   try {
     storagepool::postgres::forget_libpq_environment();

@@ -18,8 +18,9 @@ constexpr std::chrono::seconds kTlsPeriod{1};  // of looking whether another cer
 
 }  // namespace
 
-Servers::Servers(boost::asio::any_io_executor executor, const Options& options, ServiceMetrics& metrics,
-                 auth::Authenticator& authenticator, const AdminContext& admin)
+Servers::Servers(boost::asio::any_io_executor executor, std::vector<boost::asio::any_io_executor> lanes,
+                 const Options& options, ServiceMetrics& metrics, auth::Authenticator& authenticator,
+                 const AdminContext& admin)
     : executor_(executor),
       options_(options),
       tls_(options.tls_dir, options.tls_client_ca),
@@ -30,7 +31,8 @@ Servers::Servers(boost::asio::any_io_executor executor, const Options& options, 
                                                                                metrics.refusals("api")))),
            with_health(health_routes_,
                        metrics.counted(api_routes_, auth::authenticated(authenticator, statistics_paths(),
-                                                                        metrics.refusals("api"))))),
+                                                                        metrics.refusals("api")))),
+           std::move(lanes)),
       health_(executor, small_requests(), health_routes_.handler()),
       admin_(executor, small_requests(), make_admin_handler(admin), make_admin_gate(admin)),
       metrics_(executor, small_requests(), metrics_routes_.handler()) {}

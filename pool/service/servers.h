@@ -5,6 +5,7 @@
 #include <array>
 #include <cstdint>
 #include <utility>
+#include <vector>
 
 #include <boost/asio/any_io_executor.hpp>
 #include <boost/asio/awaitable.hpp>
@@ -23,8 +24,10 @@ namespace storagepool::service {
 class Servers {
  public:
   // What is referred to must outlive them.
-  Servers(boost::asio::any_io_executor executor, const Options& options, ServiceMetrics& metrics,
-          auth::Authenticator& authenticator, const AdminContext& admin);
+  // The API's connections are on `lanes`, if there are any (http::Server).
+  Servers(boost::asio::any_io_executor executor, std::vector<boost::asio::any_io_executor> lanes,
+          const Options& options, ServiceMetrics& metrics, auth::Authenticator& authenticator,
+          const AdminContext& admin);
 
   // Where routes are added before listen().
   http::Router& api_routes() { return api_routes_; }

@@ -138,6 +138,7 @@ ServiceMetrics::ServiceMetrics()
 
 prometheus::Counter& ServiceMetrics::requests(const std::string& method, std::string_view route,
                                               unsigned status) {
+  const std::lock_guard lock(mutex_);
   auto& counter = request_counters_[{method, route, status}];
   if (counter == nullptr) {
     counter = &requests_.Add(
@@ -147,6 +148,7 @@ prometheus::Counter& ServiceMetrics::requests(const std::string& method, std::st
 }
 
 prometheus::Histogram& ServiceMetrics::request_seconds(const std::string& method, std::string_view route) {
+  const std::lock_guard lock(mutex_);
   auto& histogram = request_histograms_[{method, route}];
   if (histogram == nullptr) {
     histogram = &request_seconds_.Add(

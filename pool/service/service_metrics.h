@@ -8,6 +8,7 @@
 #include <chrono>
 #include <cstdint>
 #include <map>
+#include <mutex>
 #include <optional>
 #include <string>
 #include <string_view>
@@ -69,7 +70,7 @@ class ServiceMetrics {
   ServiceMetrics();
 
   // Wraps the handler of a server, and its gate, so that their answers are counted, by the patterns of
-  // `routes`, which must outlive the server.
+  // `routes`, which must outlive the server. The gate is thread-safe.
   http::Handler counted(const http::Router& routes, http::Handler handler);
   http::Gate counted(const http::Router& routes, http::Gate gate);
 
@@ -103,6 +104,7 @@ class ServiceMetrics {
   prometheus::Histogram& batch_seconds_;
   prometheus::Histogram& lag_;
   prometheus::Histogram& write_seconds_;
+  std::mutex mutex_;  // guards the two maps
   std::map<std::tuple<std::string, std::string_view, unsigned>, prometheus::Counter*> request_counters_;
   std::map<std::pair<std::string, std::string_view>, prometheus::Histogram*> request_histograms_;
   std::vector<prometheus::Gauge*> gauges_;      // in the order of the table of gauges

@@ -161,6 +161,7 @@ def rows(what: str, figures: dict[str, Any]) -> list[list[str]]:
     total = figures["instructions"]
     table = [[f"of one {what}", "", "share"]]
     table += [[f"CPU, {name.partition('_')[0]}", f"{figures[name]:.1f} µs", ""] for name in ("user_us", "kernel_us")]
+    table += [[f"  thread {name}", f"{us:.1f} µs", ""] for name, us in figures.get("us_by_thread", {}).items()]
     table += [["allocations", f"{figures['allocations']:.1f}", ""], ["instructions", f"{total:.0f}", ""]]
     for room, count in figures["instructions_by_room"].items():
         if count >= total / 200:

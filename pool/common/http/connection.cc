@@ -41,6 +41,11 @@ asio::ip::address client_of(asio::ip::tcp::socket& socket) {
   return socket.remote_endpoint(gone).address();
 }
 
+asio::awaitable<void> forget_more(Response* response) {
+  response->more = nullptr;
+  co_return;
+}
+
 Response busy(const std::string& detail, const std::string& path) {
   Response refusal = problem(ProblemKind::kUnavailable, detail, path);
   refusal.headers.emplace_back("Retry-After", "1");
@@ -120,7 +125,7 @@ void Connection::cut() {
 std::optional<Standing> Connection::standing(runtime::TimePoint now) const {
   if (refused_) return std::nullopt;
   Standing standing;
-  standing.of_client = member_.share().connections;
+  standing.of_client = context_->memory.connections(member_.share());
   if (answer_) {
     standing.since = answer_->began();
     standing.bytes_per_second = answer_->bytes_per_second(now);
@@ -180,6 +185,7 @@ asio::awaitable<bool> Connection::serve_one() {
   streamed_ = 0;
   const bool written = co_await write(response, request, keep_alive, &incoming->reservation);
   observed(std::move(exchange), response.status, size + streamed_, began);
+  if (response.more) co_await let_go(response);
   if (!written) co_return false;
   if (!keep_alive && (reader_.has_buffered() || socket_->unread_bytes())) co_await linger();
   co_return keep_alive;
@@ -209,12 +215,14 @@ asio::awaitable<Response> Connection::answer(Incoming& incoming) {
       auto refusal = co_await decode_body(request, context_->limits.body_bytes, reserve);
       if (refusal) co_return std::move(*refusal);
     }
-    Response response = co_await context_->handler(request);
+    const auto handle = [this, &request] { return context_->handler(request); };
+    Response response = co_await at_handler(*context_, handle);
     if (compressible(response)) {
       response.headers.emplace_back("Vary", "Accept-Encoding");
       if (gzip) co_await compress(response);
     }
     if (sendable(response)) co_return response;
+    if (response.more) co_await let_go(response);
   } catch (...) {
     thrown = std::current_exception();
   }
@@ -260,18 +268,23 @@ asio::awaitable<bool> Connection::write(Response& response, const Request& reque
   }
   socket_->clear_deadline();
   answer_.reset();
-  if (written && with_body && response.more)
-    written = co_await stream(std::move(response.more), request, reservation);
+  if (written && with_body && response.more) written = co_await stream(response.more, request, reservation);
   co_return written;
 }
 
-asio::awaitable<bool> Connection::stream(Response::More more, const Request& request,
+asio::awaitable<void> Connection::let_go(Response& response) {
+  const auto forget = [&response] { return forget_more(&response); };
+  co_await at_handler(*context_, forget);
+}
+
+asio::awaitable<bool> Connection::stream(const Response::More& more, const Request& request,
                                          Reservation* reservation) {
+  const auto next = [&more] { return more(); };
   while (!context_->draining) {
     std::optional<std::string> piece;
     std::exception_ptr thrown;
     try {
-      piece = co_await more();
+      piece = co_await at_handler(*context_, next);
     } catch (...) {
       thrown = std::current_exception();
     }

@@ -45,7 +45,9 @@ class Connection {
   boost::asio::awaitable<bool> write(Response& response, const Request& request, bool keep_alive,
                                      Reservation* reservation);
   // False where the client cannot know that it has all. `streamed_` counts on.
-  boost::asio::awaitable<bool> stream(Response::More more, const Request& request, Reservation* reservation);
+  boost::asio::awaitable<bool> stream(const Response::More& more, const Request& request,
+                                      Reservation* reservation);
+  boost::asio::awaitable<void> let_go(Response& response);  // of what is the handler's
   boost::asio::awaitable<bool> send_piece(std::string piece, bool in_chunks);
   std::optional<Exchange> to_observe(const Request& request);
   void observed(std::optional<Exchange> exchange, unsigned status, std::size_t bytes_out,

@@ -1,12 +1,20 @@
-// What all connections of one server share.
+// What all connections of one server share, also those on other loops than its own.
 #pragma once
 
+#include <atomic>
 #include <chrono>
 #include <cstddef>
 #include <cstdint>
 #include <memory>
+#include <mutex>
 #include <optional>
+#include <type_traits>
 #include <utility>
+
+#include <boost/asio/any_io_executor.hpp>
+#include <boost/asio/awaitable.hpp>
+#include <boost/asio/co_spawn.hpp>
+#include <boost/asio/use_awaitable.hpp>
 
 #include "pool/common/http/limits/memory_budget.h"
 #include "pool/common/http/limits/rate_limit.h"
@@ -16,17 +24,21 @@
 namespace storagepool::http {
 
 struct Context {
-  Context(const Limits& given_limits, Handler given_handler, Gate given_gate)
+  // Where handlers run, when that is not where their connections are: `given_apart`.
+  Context(const Limits& given_limits, Handler given_handler, Gate given_gate,
+          boost::asio::any_io_executor given_apart = {})
       : limits(given_limits),
         handler(std::move(given_handler)),
         gate(std::move(given_gate)),
-        memory(limits.memory_bytes) {
+        memory(limits.memory_bytes),
+        apart(std::move(given_apart)) {
     if (limits.requests_per_second > 0) rate_limiter_.emplace(limits.requests_per_second, limits.burst);
   }
 
   bool limits_rate() const { return rate_limiter_.has_value(); }
   // Zero when a request of this client may go on, else how long it must wait. Only where limits_rate().
   std::chrono::nanoseconds take_token(const ClientKey& client) {
+    const std::lock_guard lock(rate_mutex_);
     // NOLINTNEXTLINE(bugprone-unchecked-optional-access): the caller has asked limits_rate()
     const auto retry_after = rate_limiter_->take(client, runtime::steady_now());
     if (retry_after.count() > 0) ++rate_limited;
@@ -36,17 +48,26 @@ struct Context {
   const Limits limits;
   const Handler handler;
   const Gate gate;                        // may be empty
-  bool encrypted = false;                 // with `tls`, or not at all
+  bool encrypted = false;                 // with `tls`, or not at all; both for the server's loop alone
   std::shared_ptr<const TlsContext> tls;  // of connections to come
   Observer observer;                      // may be empty
   MemoryBudget memory;
-  std::uint64_t rate_limited = 0;  // requests refused by take_token
-  bool closing = false;            // answers from now on are the last of their connection
-  bool draining = false;           // and connections without a request are closed
+  const boost::asio::any_io_executor apart;    // empty: handlers run where connections are
+  std::atomic<std::uint64_t> rate_limited{0};  // requests refused by take_token
+  std::atomic<bool> closing{false};            // answers from now on are the last of their connection
+  std::atomic<bool> draining{false};           // and connections without a request are closed
 
  private:
+  std::mutex rate_mutex_;
   std::optional<RateLimiter> rate_limiter_;
 };
+
+// Runs what belongs to the handler where handlers run; `work` returns an awaitable.
+template <typename Work>
+std::invoke_result_t<Work> at_handler(const Context& context, Work work) {
+  if (!context.apart) return work();
+  return boost::asio::co_spawn(context.apart, std::move(work), boost::asio::use_awaitable);
+}
 
 // A connection's place among those of its client's address.
 class Member {

@@ -1,7 +1,11 @@
 #include "pool/common/http/server.h"
 
+#include <algorithm>
+#include <numeric>
 #include <unordered_set>
 
+#include <boost/asio/co_spawn.hpp>
+#include <boost/asio/dispatch.hpp>
 #include <boost/asio/ip/tcp.hpp>
 #include <boost/asio/ip/v6_only.hpp>
 #include <boost/asio/post.hpp>
@@ -51,14 +55,54 @@ bool concerns_one_client(const error_code& error) {
          error == asio::error::host_unreachable || error == asio::error::network_unreachable;
 }
 
+// A connection that could be closed for a new one.
+struct Candidate {
+  std::shared_ptr<Connection> connection;
+  Standing standing;
+};
+
+template <typename Connections>
+std::optional<Candidate> first_to_close(const Connections& connections) {
+  const auto now = runtime::steady_now();
+  const std::shared_ptr<Connection>* first = nullptr;
+  std::optional<Standing> standing_of_first;
+  for (const std::shared_ptr<Connection>& connection : connections) {
+    const auto standing = connection->standing(now);
+    if (!standing || (standing_of_first && !closed_before(*standing, *standing_of_first))) continue;
+    first = &connection;
+    standing_of_first = standing;
+  }
+  if (first == nullptr) return std::nullopt;
+  return Candidate{*first, *standing_of_first};
+}
+
+// What runs on a connection's lane.
+using Connections = std::vector<std::shared_ptr<Connection>>;
+asio::awaitable<std::optional<Candidate>> choose(const Connections* connections) {
+  co_return first_to_close(*connections);
+}
+asio::awaitable<bool> cut_if_not_handled(const Candidate* candidate) {
+  if (!candidate->connection->standing(runtime::steady_now())) co_return false;
+  candidate->connection->cut();
+  co_return true;
+}
+asio::awaitable<void> nothing() {
+  co_return;
+}
+
 }  // namespace
 
 struct Server::Impl : std::enable_shared_from_this<Server::Impl> {
-  Impl(asio::any_io_executor executor, const Limits& limits, Handler handler, Gate gate)
+  Impl(asio::any_io_executor executor, const Limits& limits, Handler handler, Gate gate,
+       std::vector<asio::any_io_executor> lanes)
       : executor_(std::move(executor)),
-        context_(std::make_shared<Context>(limits, std::move(handler), std::move(gate))),
+        context_(std::make_shared<Context>(limits, std::move(handler), std::move(gate),
+                                           lanes.empty() ? asio::any_io_executor() : executor_)),
         acceptor_(executor_),
-        gone_(executor_) {}
+        gone_(executor_) {
+    if (lanes.empty()) lanes.push_back(executor_);
+    for (asio::any_io_executor& lane : lanes) lanes_.push_back({std::move(lane), {}});
+  }
 
   tl::expected<std::uint16_t, std::string> listen(const std::string& address, std::uint16_t port);
   asio::awaitable<bool> drain(std::chrono::steady_clock::time_point deadline);
@@ -74,17 +118,33 @@ struct Server::Impl : std::enable_shared_from_this<Server::Impl> {
   std::uint64_t closed_for_new() const { return closed_for_new_; }
 
  private:
+  struct Lane {
+    asio::any_io_executor executor;
+    std::unordered_set<std::shared_ptr<Connection>> connections;  // served and refused ones
+  };
+
   asio::awaitable<void> accept_loop();
-  void admit(tcp::socket socket);
-  bool make_room();
-  asio::awaitable<void> run(std::shared_ptr<Connection> connection, bool served);
-  void forget(const std::shared_ptr<Connection>& connection, bool served);
+  Lane& emptiest();
+  std::size_t connections() const;
+  void on_all(void (Connection::*act)());
+  asio::awaitable<void> pass_lanes();
+  asio::awaitable<void> admit(tcp::socket socket, Lane* lane);
+  asio::awaitable<bool> make_room();
+  asio::awaitable<std::optional<Candidate>> first_of(const Lane* lane) const;
+  template <typename Work>
+  std::invoke_result_t<Work> on_lane(const Lane& lane, Work work) const {
+    if (!context_->apart) return work();
+    return asio::co_spawn(lane.executor, std::move(work), asio::use_awaitable);
+  }
+  static asio::awaitable<void> run(std::shared_ptr<Impl> self, Lane* lane,
+                                   std::shared_ptr<Connection> connection, bool served);
+  void forget(Lane& lane, const std::shared_ptr<Connection>& connection, bool served);
   void close_acceptor();
 
   asio::any_io_executor executor_;
   std::shared_ptr<Context> context_;
   tcp::acceptor acceptor_;
-  std::unordered_set<std::shared_ptr<Connection>> connections_;  // served and refused ones
+  std::vector<Lane> lanes_;  // at least one; does not change
   std::size_t served_ = 0;
   bool over_bound_ = false;
   std::uint64_t closed_for_new_ = 0;
@@ -115,13 +175,14 @@ asio::awaitable<void> Server::Impl::accept_loop() {
   const auto self = shared_from_this();
   bool failing = false;
   while (acceptor_.is_open()) {
-    tcp::socket socket(executor_);
+    Lane& lane = emptiest();
+    tcp::socket socket(lane.executor);
     error_code error;
     co_await acceptor_.async_accept(socket, asio::redirect_error(asio::use_awaitable, error));
     if (!acceptor_.is_open()) break;
     if (!error) {
       failing = false;
-      admit(std::move(socket));
+      co_await admit(std::move(socket), &lane);
     } else if (!concerns_one_client(error)) {
       if (!failing) log::warn("cannot accept connections, trying again", {{"error", error.message()}});
       failing = true;
@@ -130,42 +191,76 @@ asio::awaitable<void> Server::Impl::accept_loop() {
   }
 }
 
-void Server::Impl::admit(tcp::socket socket) {
-  if (context_->encrypted && !context_->tls) return;
+Server::Impl::Lane& Server::Impl::emptiest() {
+  return *std::min_element(lanes_.begin(), lanes_.end(), [](const Lane& a, const Lane& b) {
+    return a.connections.size() < b.connections.size();
+  });
+}
+
+std::size_t Server::Impl::connections() const {
+  return std::accumulate(lanes_.begin(), lanes_.end(), std::size_t{0},
+                         [](std::size_t sum, const Lane& lane) { return sum + lane.connections.size(); });
+}
+
+asio::awaitable<void> Server::Impl::admit(tcp::socket socket, Lane* lane) {
+  if (context_->encrypted && !context_->tls) co_return;
   error_code ignored;  // a client that is already gone is noticed on the first read
   socket.set_option(tcp::no_delay(true), ignored);
-  const bool full = served_ >= context_->limits.max_connections && !make_room();
+  const auto at_bound = [this] { return served_ >= context_->limits.max_connections; };
+  bool full = at_bound();
+  if (full) full = !co_await make_room() && at_bound();  // what had ended on its lane has been told by then
+  if (!acceptor_.is_open()) co_return;                   // since then
   if (full != over_bound_) {
     over_bound_ = full;
     if (full)
       log::warn("too many connections, refusing", {{"maxConnections", context_->limits.max_connections}});
   }
-  if (full && connections_.size() - served_ >= kMaxRefusals) return;
+  if (full && connections() - served_ >= kMaxRefusals) co_return;
   auto connection = std::make_shared<Connection>(std::move(socket), context_);
-  connections_.insert(connection);
+  lane->connections.insert(connection);
   if (!full) ++served_;
-  runtime::spawn(executor_, "http connection", run(std::move(connection), !full));
+  runtime::spawn(lane->executor, "http connection",
+                 run(shared_from_this(), lane, std::move(connection), !full));
 }
 
 // False when every connection is with the handler.
-bool Server::Impl::make_room() {
-  const auto now = runtime::steady_now();
-  std::shared_ptr<Connection> first;
-  std::optional<Standing> standing_of_first;
-  for (const auto& connection : connections_) {
-    const auto standing = connection->standing(now);
-    if (!standing || (standing_of_first && !closed_before(*standing, *standing_of_first))) continue;
-    first = connection;
-    standing_of_first = standing;
+asio::awaitable<bool> Server::Impl::make_room() {
+  constexpr int kTries = 3;  // the one that was found may be with the handler by then
+  for (int i = 0; i < kTries; ++i) {
+    std::optional<Candidate> first;
+    const Lane* of_first = nullptr;
+    for (const Lane& lane : lanes_) {
+      auto candidate = co_await first_of(&lane);
+      if (!candidate || (first && !closed_before(candidate->standing, first->standing))) continue;
+      first = std::move(candidate);
+      of_first = &lane;
+    }
+    if (!first) break;
+    const auto cut_it = [&first] { return cut_if_not_handled(&*first); };
+    const bool cut = co_await on_lane(*of_first, cut_it);
+    if (!cut) continue;
+    ++closed_for_new_;
+    co_return true;
   }
-  if (!first) return false;
-  first->cut();
-  ++closed_for_new_;
-  return true;
+  co_return false;
 }
 
-asio::awaitable<void> Server::Impl::run(std::shared_ptr<Connection> connection, bool served) {
-  const auto self = shared_from_this();
+asio::awaitable<std::optional<Candidate>> Server::Impl::first_of(const Lane* lane) const {
+  if (!context_->apart) co_return first_to_close(lane->connections);
+  const Connections all(lane->connections.begin(), lane->connections.end());
+  const auto choose_there = [&all] { return choose(&all); };
+  auto candidate = co_await on_lane(*lane, choose_there);
+  co_return candidate;
+}
+
+// Returns when every lane has ended what it was about when this was called.
+asio::awaitable<void> Server::Impl::pass_lanes() {
+  for (const Lane& lane : lanes_)
+    if (context_->apart) co_await on_lane(lane, &nothing);
+}
+
+asio::awaitable<void> Server::Impl::run(std::shared_ptr<Impl> self, Lane* lane,
+                                        std::shared_ptr<Connection> connection, bool served) {
   std::exception_ptr thrown;
   try {
     if (served) {
@@ -176,15 +271,22 @@ asio::awaitable<void> Server::Impl::run(std::shared_ptr<Connection> connection, 
   } catch (...) {
     thrown = std::current_exception();
   }
-  forget(connection, served);
+  connection->cut();
+  asio::dispatch(self->executor_,
+                 [self, lane, connection, served] { self->forget(*lane, connection, served); });
   if (thrown) std::rethrow_exception(thrown);
 }
 
-void Server::Impl::forget(const std::shared_ptr<Connection>& connection, bool served) {
-  connection->cut();
-  connections_.erase(connection);
+void Server::Impl::forget(Lane& lane, const std::shared_ptr<Connection>& connection, bool served) {
+  lane.connections.erase(connection);
   if (served) --served_;
   gone_.notify_all();
+}
+
+void Server::Impl::on_all(void (Connection::*act)()) {
+  for (const Lane& lane : lanes_)
+    for (const auto& connection : lane.connections)
+      asio::dispatch(lane.executor, [connection, act] { (*connection.*act)(); });
 }
 
 void Server::Impl::close_acceptor() {
@@ -196,22 +298,25 @@ asio::awaitable<bool> Server::Impl::drain(std::chrono::steady_clock::time_point 
   const auto self = shared_from_this();
   context_->closing = true;
   context_->draining = true;  // first: once the port is closed, no answer promises to take another request
+  co_await pass_lanes();
   close_acceptor();
-  for (const auto& connection : connections_) connection->drain();
+  on_all(&Connection::drain);
   bool in_time = true;
-  while (!connections_.empty() && in_time) in_time = co_await gone_.wait_until(deadline);
-  const bool all_gone = connections_.empty();
-  for (const auto& connection : connections_) connection->cut();
+  while (connections() > 0 && in_time) in_time = co_await gone_.wait_until(deadline);
+  const bool all_gone = connections() == 0;
+  on_all(&Connection::cut);
   co_return all_gone;
 }
 
 void Server::Impl::stop() {
   close_acceptor();
-  for (const auto& connection : connections_) connection->cut();
+  on_all(&Connection::cut);
 }
 
-Server::Server(asio::any_io_executor executor, Limits limits, Handler handler, Gate gate)
-    : impl_(std::make_shared<Impl>(std::move(executor), limits, std::move(handler), std::move(gate))) {}
+Server::Server(asio::any_io_executor executor, Limits limits, Handler handler, Gate gate,
+               std::vector<asio::any_io_executor> lanes)
+    : impl_(std::make_shared<Impl>(std::move(executor), limits, std::move(handler), std::move(gate),
+                                   std::move(lanes))) {}
 
 Server::~Server() {
   asio::post(impl_->executor(), [impl = impl_] { impl->stop(); });

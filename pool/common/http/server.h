@@ -58,14 +58,20 @@ struct Exchange;
 using Observer = std::function<void(const Exchange&)>;
 
 // Lives on one serial executor (a context that one thread runs, or a strand) and must be used on it, but for
-// its destruction. Requests are served one at a time per connection: of pipelined ones at most the larger of
-// Limits::header_bytes and 8 KiB is read ahead, the others wait in the socket. Whatever the handler refers to
-// must live until the executor has stopped or a drain has returned true.
+// its destruction. Handlers run there, and so do its connections, unless it is given other serial executors
+// for these (`lanes`), each run by a thread of its own: then a connection is accepted here, goes to the lane
+// with the fewest, and is read, judged by the gate, answered and observed there, so that gate and observer
+// must be thread-safe; its handler, and what more its answer goes on with, run here as before. All limits are
+// those of all lanes together. A lane's context must be there until this executor's is gone. Requests are
+// served one at a time per connection: of pipelined ones at most the larger of Limits::header_bytes and 8 KiB
+// is read ahead, the others wait in the socket. Whatever the handler refers to must live until the executor
+// has stopped or a drain has returned true.
 class Server {
  public:
   // A request is judged in this order: its head, the size it announces, the gate (without one all pass), its
   // client's rate, its body. `100 Continue` is sent after the rate.
-  Server(boost::asio::any_io_executor executor, Limits limits, Handler handler, Gate gate = {});
+  Server(boost::asio::any_io_executor executor, Limits limits, Handler handler, Gate gate = {},
+         std::vector<boost::asio::any_io_executor> lanes = {});
   ~Server();  // stops accepting and cuts every connection
   Server(const Server&) = delete;
   Server& operator=(const Server&) = delete;

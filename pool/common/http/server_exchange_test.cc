@@ -25,17 +25,21 @@ TEST(Exchange, ObserversHearOfEveryRequest) {
     const std::lock_guard lock(*mutex);
     heard->push_back(exchange);
   });
+  const auto has_heard_of = [&](std::size_t requests) {
+    return testing::eventually([&] {
+      const std::lock_guard lock(*mutex);
+      return heard->size() == requests;
+    });
+  };
   const auto answer = ask(server.port(),
                           "POST /a?b=c HTTP/1.1\r\nHost: h\r\nX-Request-Id: r-1\r\nContent-Length: 3\r\n"
                           "Traceparent: 00-4bf92f3577b34da6a3ce929d0e0e4736-00f067aa0ba902b7-01\r\n\r\nabc");
   EXPECT_THAT(answer.header("server-timing"), MatchesRegex("total;dur=[0-9]+[.][0-9]{3}"));
+  ASSERT_TRUE(has_heard_of(1));
   const auto refused = ask(server.port(), "POST / HTTP/1.1\r\nHost: h\r\nContent-Length: 101\r\n\r\n");
   EXPECT_EQ(refused.status, 413U);
   EXPECT_THAT(refused.header("server-timing"), MatchesRegex("total;dur=[0-9]+[.][0-9]{3}"));
-  ASSERT_TRUE(testing::eventually([&] {
-    const std::lock_guard lock(*mutex);
-    return heard->size() == 2;
-  }));
+  ASSERT_TRUE(has_heard_of(2));
   const std::lock_guard lock(*mutex);
   const Exchange& first = heard->front();
   EXPECT_EQ(first.method, "POST");

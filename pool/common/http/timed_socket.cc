@@ -97,6 +97,7 @@ bool TimedSocket::unread_bytes() {
 }
 
 bool TimedSocket::ended_by_peer() {
+  const std::lock_guard lock(closing_);  // its number may be another's once it is closed
   pollfd looked_at{.fd = socket_.native_handle(), .events = POLLRDHUP, .revents = 0};
   return ::poll(&looked_at, 1, 0) != 0;
 }
@@ -123,6 +124,7 @@ void TimedSocket::close() {
   ++generation_;
   timer_end_ = kNever;
   timer_.cancel();
+  const std::lock_guard lock(closing_);
   error_code ignored;  // the descriptor is gone whatever close(2) says
   socket_.close(ignored);
 }

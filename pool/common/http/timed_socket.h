@@ -1,6 +1,6 @@
 // A non-blocking TCP socket, with TLS over it or without, and one deadline for whatever is pending on it.
 // Unlike Beast's tcp_stream it stays open when the deadline passes, so that a late client can still be told
-// (408). Used on its executor only; one read and one write at a time.
+// (408). Used on its executor only, but for ended_by_peer(); one read and one write at a time.
 //
 // A deadline is set or cleared several times per request and passes almost never, so the timer is started
 // anew only when the deadline moves to before the timer's end; otherwise it looks when it ends what has
@@ -12,6 +12,7 @@
 #include <cstddef>
 #include <cstdint>
 #include <memory>
+#include <mutex>
 #include <string>
 #include <utility>
 
@@ -54,7 +55,7 @@ class TimedSocket : public std::enable_shared_from_this<TimedSocket> {
   boost::asio::awaitable<void> write(Parts& parts, boost::system::error_code& error);
   // Something has come that was not read yet.
   bool unread_bytes();
-  // The peer sends nothing more, or is not there any more.
+  // The peer sends nothing more, or is not there any more. Thread-safe.
   bool ended_by_peer();
   // Says that nothing more is sent. What still comes is to be read from socket(), to be thrown away.
   boost::asio::awaitable<void> end_output();
@@ -84,6 +85,7 @@ class TimedSocket : public std::enable_shared_from_this<TimedSocket> {
   TimePoint timer_end_ = kNever;  // kNever: it is not running
   std::uint64_t generation_ = 0;  // a timer that ended just before it was started anew must not count
   bool expired_ = false;
+  std::mutex closing_;
 };
 
 }  // namespace storagepool::http

@@ -1,7 +1,7 @@
 // Defaults and ranges of what is not the connection pool's: the journal's size in bytes, the requests that
-// one client may make, how long a connection without a request is kept, and how long a pod serves on once it
-// is told to end. The program's command line and
-// the StoragePool's spec both go by them.
+// one client may make, how long a connection without a request is kept, the threads that receive requests,
+// and how long a pod serves on once it is told to end. The program's command line and the StoragePool's spec
+// both go by them.
 #pragma once
 
 #include <chrono>
@@ -21,6 +21,9 @@ inline constexpr std::int64_t kMaxRequestBurst = 1'000'000;
 inline constexpr std::chrono::milliseconds kDefaultKeepAliveTimeout{75'000};
 inline constexpr std::chrono::milliseconds kMinKeepAliveTimeout{1'000};
 inline constexpr std::chrono::milliseconds kMaxKeepAliveTimeout{3'600'000};
+
+// The one thread that does all else is full when some two of them are.
+inline constexpr std::int64_t kMaxHttpThreads = 4;
 
 inline constexpr std::chrono::milliseconds kDefaultDrainDelay{5'000};
 inline constexpr std::chrono::milliseconds kMaxDrainDelay{300'000};

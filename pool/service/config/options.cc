@@ -199,6 +199,11 @@ void add_limits(CLI::App& app, Options& options) {
   app.add_option("--rate-limit-burst", options.request_burst, "Requests of one client that may come at once")
       ->check(CLI::Range(std::size_t{1}, std::size_t{settings::kMaxRequestBurst}))
       ->capture_default_str();
+  app.add_option(
+         "--http-threads", options.http_threads,
+         "Threads that receive and answer the API's requests beside the one that does all else; 0: that "
+         "one does this too (default: by the CPU limit, one less than its whole CPUs)")
+      ->check(CLI::Range(std::int64_t{0}, settings::kMaxHttpThreads));
 }
 
 }  // namespace

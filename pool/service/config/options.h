@@ -5,6 +5,7 @@
 #include <chrono>
 #include <cstdint>
 #include <iosfwd>
+#include <optional>
 #include <string>
 #include <vector>
 
@@ -53,6 +54,7 @@ struct Options {
   std::size_t request_burst = settings::kDefaultRequestBurst;
   std::vector<settings::Network> trusted_proxies;  // who say for whom they forward
   settings::AccessLog access_log;
+  std::optional<std::int64_t> http_threads;  // 0 to settings::kMaxHttpThreads; none: by the CPU limit
   log::Level log_level = log::Level::kInfo;
 };
 

@@ -73,7 +73,8 @@ TEST_F(OptionsTest, ReadsEveryFlag) {
                               "--trusted-proxies=10.0.0.0/8,fd00::/8",
                               "--indexes=Resource,Actor",
                               "--rate-limit=2.5",
-                              "--rate-limit-burst=7"});
+                              "--rate-limit-burst=7",
+                              "--http-threads=4"});
   ASSERT_TRUE(options) << error_.str();
   EXPECT_EQ(options->config_file, "c");
   EXPECT_EQ(options->credentials_dir, "d");
@@ -107,6 +108,7 @@ TEST_F(OptionsTest, ReadsEveryFlag) {
   EXPECT_EQ(options->min_days, (settings::MinDays{{"gateway", 1}, {"security", 2555}}));
   EXPECT_EQ(options->requests_per_second, 2.5);
   EXPECT_EQ(options->request_burst, 7U);
+  EXPECT_EQ(options->http_threads, 4);
 }
 
 TEST_F(OptionsTest, HelpNamesFlagsAndSettings) {
@@ -161,7 +163,10 @@ TEST_F(OptionsTest, RefusesWhatItDoesNotKnow) {
                           "--event-max-past=7d",
                           "--rate-limit=-1",
                           "--rate-limit=x",
-                          "--rate-limit-burst=0"}) {
+                          "--rate-limit-burst=0",
+                          "--http-threads=-1",
+                          "--http-threads=5",
+                          "--http-threads=two"}) {
     EXPECT_EQ(parse({bad}).error(), 2) << bad;
   }
   EXPECT_THAT(error_.str(), HasSubstr("got \"5\"; allowed: a duration from 1s to 1h"));

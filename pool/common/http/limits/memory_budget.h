@@ -4,20 +4,21 @@
 // An address may hold kShare times what is left once it holds it (a dynamic threshold, as switches share the
 // memory of their queues): four fifths of all when nobody else is there, as behind a balancer, which is one
 // address for all its clients; and who comes after a greedy one has four fifths of the rest. Nothing is taken
-// away from who has it: what does not get on ends by itself (progress.h).
+// away from who has it: what does not get on ends by itself (progress.h). A MemoryBudget is thread-safe.
 #pragma once
 
 #include <cstddef>
 #include <cstdint>
 #include <map>
 #include <memory>
+#include <mutex>
 #include <utility>
 
 #include "pool/common/http/limits/rate_limit.h"
 
 namespace storagepool::http {
 
-// What one client address has.
+// What one client address has; read and written by its MemoryBudget alone.
 struct ClientShare {
   std::size_t bytes = 0;
   std::size_t connections = 0;
@@ -39,11 +40,15 @@ class MemoryBudget {
   void count(ClientShare& share, std::size_t bytes);
   void give_back(ClientShare& share, std::size_t bytes);
 
-  std::size_t held() const { return held_; }
-  std::uint64_t refused() const { return refused_; }  // how often
+  std::size_t connections(const ClientShare& share) const;
+  std::size_t held() const;
+  std::uint64_t refused() const;  // how often
 
  private:
-  std::size_t bytes_;
+  void add(ClientShare& share, std::size_t bytes);
+
+  const std::size_t bytes_;
+  mutable std::mutex mutex_;  // guards all that follows, and the shares
   std::size_t held_ = 0;
   std::uint64_t refused_ = 0;
   std::map<ClientKey, ClientShare> clients_;

@@ -3,6 +3,7 @@
 #include <algorithm>
 #include <array>
 #include <cerrno>
+#include <cstdlib>
 #include <future>
 #include <stdexcept>
 #include <system_error>
@@ -23,6 +24,7 @@
 
 #include "pool/common/http/message/fields.h"
 #include "pool/common/runtime/loop/coroutine.h"
+#include "pool/common/runtime/loop/side_loops.h"
 
 namespace storagepool::http::testing {
 namespace {
@@ -33,11 +35,17 @@ std::system_error failure(const char* what) {
   return {errno, std::generic_category(), what};
 }
 
+std::size_t usual_lanes() {
+  const char* lanes = std::getenv("STORAGEPOOL_HTTP_TEST_LANES");
+  return lanes == nullptr ? 0 : std::stoul(lanes);
+}
+
 }  // namespace
 
 struct LoopbackServer::Impl {
-  Impl(const Limits& limits, Handler handler, Gate gate)
-      : server(loop.get_executor(), limits, std::move(handler), std::move(gate)) {}
+  Impl(const Limits& limits, Handler handler, Gate gate, std::size_t count)
+      : lanes(count, "http"),
+        server(loop.get_executor(), limits, std::move(handler), std::move(gate), lanes.executors()) {}
 
   std::uint64_t figure(std::uint64_t (Server::*of)() const) {
     std::promise<std::uint64_t> answer;
@@ -45,7 +53,8 @@ struct LoopbackServer::Impl {
     return answer.get_future().get();
   }
 
-  boost::asio::io_context loop;
+  runtime::SideLoops lanes;
+  runtime::Loop loop;
   boost::asio::executor_work_guard<boost::asio::io_context::executor_type> work{loop.get_executor()};
   Server server;
   std::uint16_t port = 0;
@@ -53,7 +62,10 @@ struct LoopbackServer::Impl {
 };
 
 LoopbackServer::LoopbackServer(const Limits& limits, Handler handler, Gate gate)
-    : impl_(std::make_unique<Impl>(limits, std::move(handler), std::move(gate))) {
+    : LoopbackServer(limits, std::move(handler), std::move(gate), usual_lanes()) {}
+
+LoopbackServer::LoopbackServer(const Limits& limits, Handler handler, Gate gate, std::size_t lanes)
+    : impl_(std::make_unique<Impl>(limits, std::move(handler), std::move(gate), lanes)) {
   const auto port = impl_->server.listen("127.0.0.1", 0);
   if (!port) throw std::runtime_error(port.error());
   impl_->port = *port;
@@ -63,6 +75,7 @@ LoopbackServer::LoopbackServer(const Limits& limits, Handler handler, Gate gate)
 LoopbackServer::~LoopbackServer() {
   impl_->loop.stop();
   impl_->thread.join();
+  impl_->lanes.stop(impl_->loop);
 }
 
 std::uint16_t LoopbackServer::port() const {

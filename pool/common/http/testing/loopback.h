@@ -19,10 +19,12 @@ namespace storagepool::http::testing {
 // The smallest request.
 inline constexpr const char* kGet = "GET / HTTP/1.1\r\nHost: h\r\n\r\n";
 
-// Runs a server on a thread of its own until destroyed.
+// Runs a server on a thread of its own until destroyed, with its connections on as many other threads as
+// STORAGEPOOL_HTTP_TEST_LANES says, so that all tests can be run both ways.
 class LoopbackServer {
  public:
   LoopbackServer(const Limits& limits, Handler handler, Gate gate = {});
+  LoopbackServer(const Limits& limits, Handler handler, Gate gate, std::size_t lanes);
   ~LoopbackServer();
   LoopbackServer(const LoopbackServer&) = delete;
   LoopbackServer& operator=(const LoopbackServer&) = delete;

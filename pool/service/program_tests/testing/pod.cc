@@ -113,7 +113,11 @@ void Pod::spawn(const std::map<std::string, std::string>& environment,
                                      "--admin-port=0",
                                      "--metrics-port=0"};
   arguments.insert(arguments.end(), flags.begin(), flags.end());
-  for (const std::string usual : {"--drain-delay=0s", "--listen-address=127.0.0.1"}) {
+  // So that all tests can be run with threads for HTTP, too.
+  const char* const lanes = std::getenv("STORAGEPOOL_HTTP_TEST_LANES");
+  const std::string threads = "--http-threads=" + std::string(lanes != nullptr ? lanes : "0");
+  for (const std::string& usual :
+       {std::string("--drain-delay=0s"), std::string("--listen-address=127.0.0.1"), threads}) {
     const std::string name = usual.substr(0, usual.find('='));
     if (std::ranges::none_of(flags, [&](const std::string& flag) { return flag.starts_with(name); }))
       arguments.push_back(usual);
