@@ -1,5 +1,7 @@
 #include "pool/common/runtime/check.h"
 
+#include <bit>
+#include <cstdint>
 #include <string>
 #include <vector>
 
@@ -41,15 +43,19 @@ TEST_F(CheckTest, AnExpectationThatHoldsReportsNothingAndEvaluatesNoFact) {
 }
 
 TEST_F(CheckTest, AViolatedExpectationIsFalseCountedAndReportedWithItsFacts) {
+  static std::uint32_t times = 0;  // at this place: the test may be repeated
+  ++times;
   const auto before = violations();
   EXPECT_FALSE(STORAGEPOOL_EXPECT(2 < 1, "order", {"left", 2}, {"right", 1}));
   EXPECT_EQ(violations(), before + 1);
-  EXPECT_THAT(reports(), ElementsAre("order x1 left=2 right=1"));
+  if (!std::has_single_bit(times)) return;
+  EXPECT_THAT(reports(), ElementsAre("order x" + std::to_string(times) + " left=2 right=1"));
 }
 
 TEST_F(CheckTest, OfOnePlaceEveryViolationIsCountedAndFewAreReported) {
   const auto before = violations();
-  for (int i = 0; i < 1000; ++i) STORAGEPOOL_EXPECT(false, "again");
+  Site place{__FILE__, __LINE__};
+  for (int i = 0; i < 1000; ++i) violated(place, "again", {});
   EXPECT_EQ(violations(), before + 1000);
   EXPECT_EQ(reports().size(), 10);  // 1, 2, 4, … 512
 }
