@@ -4,6 +4,8 @@
 #include <chrono>
 #include <thread>
 
+#include <CLI/CLI.hpp>
+
 #include "operator/cli/commands/pools.h"
 #include "operator/render/render.h"
 #include "pool/common/encoding/encoding.h"
@@ -69,13 +71,17 @@ Result<Api> Api::open(const Context& context, const Given& given) {
   return api;
 }
 
-Result<PodAnswer> Api::get(const std::string& path) {
-  auto answer = port_->send({.path = path, .token = token_});
+Result<PodAnswer> Api::send(PodRequest request) {
+  request.token = token_;
+  auto answer = port_->send(request);
   if (answer && answer->status == 401 && given_->token_file.empty()) {
     if (auto failure = renew_token()) return tl::unexpected(std::move(*failure));
-    answer = port_->send({.path = path, .token = token_});
+    request.token = token_;
+    answer = port_->send(request);
   }
-  if (!answer) return tl::unexpected(Failure{FailureKind::kOther, "GET " + path + ": " + answer.error()});
+  if (!answer)
+    return tl::unexpected(
+        Failure{FailureKind::kOther, request.method + " " + request.path + ": " + answer.error()});
   return std::move(*answer);
 }
 
@@ -126,6 +132,16 @@ std::optional<Failure> Api::renew_token() {
   token_ = *token;
   while (!token_.empty() && std::isspace(static_cast<unsigned char>(token_.back())) != 0) token_.pop_back();
   return std::nullopt;
+}
+
+void add_access(CLI::App& command, const std::shared_ptr<Given>& given) {
+  command.add_option("--service-account", given->service_account, "Whose token is made for it")
+      ->capture_default_str();
+  command.add_option("--token-file", given->token_file, "File with a token, instead");
+  command.add_option("--ca-file", given->ca_file,
+                     "File with the authority of the API's certificate; without it the StoragePool's Secret");
+  command.add_option("--server-name", given->server_name,
+                     "Name in the API's certificate (NAME.NAMESPACE.svc)");
 }
 
 }  // namespace storagepool::cli

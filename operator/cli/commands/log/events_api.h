@@ -35,8 +35,9 @@ class Api {
  public:
   static Result<Api> open(const Context& context, const Given& given);
 
-  // Whatever its status.
-  Result<PodAnswer> get(const std::string& path);
+  // Whatever its status. The token is put in.
+  Result<PodAnswer> send(PodRequest request);
+  Result<PodAnswer> get(const std::string& path) { return send({.path = path}); }
   // The body of an answer of 200.
   Result<std::string> read(const std::string& path);
   // The proof of an event; empty: it has none, and `why` says so. What is not in the log yet is waited for.
@@ -55,6 +56,9 @@ class Api {
   std::string token_;
   std::unique_ptr<Port> port_;
 };
+
+// The flags that say whose token is sent, and whom to trust.
+void add_access(CLI::App& command, const std::shared_ptr<Given>& given);
 
 // `events follow`: prints events as they come until it is stopped.
 int follow(Context& context, const Given& given);

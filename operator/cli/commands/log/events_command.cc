@@ -123,16 +123,6 @@ int tell_key(Context& context, const Given& given) {
   return kGood;
 }
 
-void add_access(CLI::App& command, const std::shared_ptr<Given>& given) {
-  command.add_option("--service-account", given->service_account, "Whose token is made for it")
-      ->capture_default_str();
-  command.add_option("--token-file", given->token_file, "File with a token, instead");
-  command.add_option("--ca-file", given->ca_file,
-                     "File with the authority of the API's certificate; without it the StoragePool's Secret");
-  command.add_option("--server-name", given->server_name,
-                     "Name in the API's certificate (NAME.NAMESPACE.svc)");
-}
-
 void add_workspace(CLI::App& command, const std::shared_ptr<Given>& given) {
   command.add_option("--workspace", given->query.workspace, "Without it the system database");
 }

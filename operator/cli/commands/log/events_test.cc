@@ -163,6 +163,38 @@ TEST_F(EventsCommand, TellsTheLogsKeys) {
   EXPECT_EQ(events({"key"}).exit_code, kError);
 }
 
+TEST_F(EventsCommand, TheLogOfAWorkspaceIsRestarted) {
+  const auto restart = [this](const Words& more, const Words& reason = {"--reason", "a restore"}) {
+    Words words{"log", "restart", "audit", "-n", "team"};
+    words.insert(words.end(), reason.begin(), reason.end());
+    words.insert(words.end(), more.begin(), more.end());
+    return run_recorded(recording_, words);
+  };
+  const std::string call = "team service/audit:8080 POST /api/v1/workspaces/w/audit/log/restart";
+  const Words of_w{"--workspace", "w"};
+  EXPECT_EQ(restart(of_w, {}).exit_code, kError) << "a reason is asked for";
+  EXPECT_THAT(restart({"--token-file", "t"}).err, HasSubstr("--workspace")) << "it is of no use without";
+  EXPECT_TRUE(recording_.sent.empty());
+  recording_.pods[call] = {200, R"({"restarted":false,"origin":"log/ws/w/1","size":7})"};
+  Said said = restart(of_w);
+  EXPECT_EQ(said.exit_code, kBad);
+  EXPECT_THAT(said.err, HasSubstr("the log of the workspace w of audit was not rolled back"));
+  EXPECT_EQ(recording_.sent.back().token, "hunter2token");
+  EXPECT_EQ(recording_.sent.back().body, R"({"reason":"a restore"})");
+  recording_.pods[call] = {200, R"({"restarted":true,"origin":"log/ws/w/1/e2","size":7})"};
+  said = restart(of_w);
+  EXPECT_EQ(said.exit_code, kGood) << said.err;
+  EXPECT_THAT(said.out, AllOf(HasSubstr("log/ws/w/1/e2, from the 7 entries"),
+                              HasSubstr("events key audit --workspace w")));
+  EXPECT_EQ(Json::parse(restart({"--workspace", "w", "-o", "json"}).out)["origin"], "log/ws/w/1/e2");
+  recording_.pods[call] = {403, R"({"detail":"this token has not the scope admin"})"};
+  said = restart(of_w);
+  EXPECT_EQ(said.exit_code, kError);
+  EXPECT_THAT(said.err, HasSubstr("is not restarted: 403: this token has not the scope admin"));
+  recording_.pods[call] = {200, "{}"};
+  EXPECT_EQ(restart(of_w).exit_code, kError);
+}
+
 TEST_F(EventsCommand, ARefusalIsToldInThePodsWords) {
   says("/api/v1/audit/events?limit=50", {{"detail", "this token may not read"}}, 403);
   const Said said = events({"query"});
