@@ -9,6 +9,7 @@
 
 #include "pool/event/fields.h"
 #include "pool/event/uuid.h"
+#include "pool/tables/read_fields.h"
 
 namespace storagepool::tables {
 namespace {
@@ -58,60 +59,25 @@ std::optional<std::string> to_address(std::string_view bytes) {
   return std::string(text.data());
 }
 
-// Reads the values of a row one after the other, as the types of their columns are.
-class Row {
- public:
-  explicit Row(std::span<const postgres::Rows::Value> values) : values_(values) {}
-
-  bool complete() const { return readable_ && next_ == values_.size(); }
-
-  template <typename T>
-  void read(std::string_view type, std::optional<T>& member) {
-    if (const auto bytes = next()) parse(type, *bytes, member.emplace());
+// As the types of the columns are.
+struct ParseStored {
+  using Type = std::string_view;
+  using Value = postgres::Rows::Value;
+  bool operator()(Type type, Value bytes, std::string& member) const {
+    if (type == "uuid") return take(to_uuid(*bytes), member);
+    if (type == "inet") return take(to_address(*bytes), member);
+    member = *bytes;
+    return true;
   }
-  template <typename T>
-  void read(std::string_view type, T& member) {
-    if (const auto bytes = next()) {
-      parse(type, *bytes, member);
-    } else {
-      readable_ = false;
-    }
+  bool operator()(Type, Value bytes, std::int64_t& member) const {
+    return take(postgres::read_integer(*bytes), member);
   }
-
- private:
-  postgres::Rows::Value next() {
-    if (next_ < values_.size()) return values_[next_++];
-    readable_ = false;
-    return std::nullopt;
+  bool operator()(Type, Value bytes, bool& member) const {
+    member = *bytes != std::string_view("\0", 1);
+    return bytes->size() == 1;
   }
-  void parse(std::string_view type, std::string_view bytes, std::string& member) {
-    if (type == "uuid") {
-      take(to_uuid(bytes), member);
-    } else if (type == "inet") {
-      take(to_address(bytes), member);
-    } else {
-      member = bytes;
-    }
-  }
-  void parse(std::string_view, std::string_view bytes, std::int64_t& member) {
-    take(postgres::read_integer(bytes), member);
-  }
-  void parse(std::string_view, std::string_view bytes, bool& member) {
-    readable_ = readable_ && bytes.size() == 1;
-    member = bytes != std::string_view("\0", 1);
-  }
-  void parse(std::string_view, std::string_view bytes, Timestamp& member) { take(to_time(bytes), member); }
-  void parse(std::string_view, std::string_view bytes, Date& member) { take(to_date(bytes), member); }
-
-  template <typename T>
-  void take(std::optional<T> value, T& member) {
-    if (!value) readable_ = false;
-    if (value) member = std::move(*value);
-  }
-
-  std::span<const postgres::Rows::Value> values_;
-  std::size_t next_ = 0;
-  bool readable_ = true;
+  bool operator()(Type, Value bytes, Timestamp& member) const { return take(to_time(*bytes), member); }
+  bool operator()(Type, Value bytes, Date& member) const { return take(to_date(*bytes), member); }
 };
 
 }  // namespace
@@ -142,13 +108,7 @@ const std::size_t kStoredData = [] {
 }();
 
 std::optional<event::Event> read_stored(std::span<const postgres::Rows::Value> values) {
-  Row row(values);
-  event::Event event;
-  event::for_each_field([&](const auto& field) {
-    if (!field.column.empty()) row.read(field.column, event.*field.member);
-  });
-  if (!row.complete()) return std::nullopt;
-  return event;
+  return read_fields(values, 0, ParseStored{});
 }
 
 }  // namespace storagepool::tables

@@ -1,9 +1,9 @@
 #include "pool/workspaces/floors.h"
 
 #include <algorithm>
-#include <charconv>
 
 #include "pool/common/encoding/encoding.h"
+#include "pool/postgres/columns.h"
 #include "pool/workspaces/call.h"
 #include "pool/workspaces/workspaces.h"
 
@@ -11,9 +11,11 @@ namespace storagepool::workspaces {
 namespace {
 
 using boost::asio::awaitable;
+using postgres::array_of;
 using postgres::Connection;
 using postgres::Deadline;
 using postgres::Parameter;
+using postgres::read_number;
 using registry::Answer;
 
 constexpr std::string_view kFindFloor = R"sql(
@@ -36,17 +38,7 @@ constexpr std::string_view kPurge = R"sql(
 DELETE FROM audit_log_floors AS known WHERE NOT EXISTS (
   SELECT FROM storagepool_workspaces WHERE incarnation = known.workspace AND state <> 'deleted'))sql";
 
-using Columns = std::vector<std::optional<std::string>>;
-
-template <typename Number>
-bool read_number(const std::optional<std::string>& column, Number& number) {
-  if (!column) return false;
-  const char* const end = column->data() + column->size();
-  const auto read = std::from_chars(column->data(), end, number);
-  return read.ec == std::errc{} && read.ptr == end;
-}
-
-std::optional<LogFloor> read_floor(const Columns& columns) {
+std::optional<LogFloor> read_floor(const postgres::Row& columns) {
   if (columns.size() != 4 || !columns[0]) return std::nullopt;
   LogFloor floor{.incarnation = *columns[0]};
   const auto root = encoding::decode_hex(columns[3].value_or(""));
@@ -58,17 +50,6 @@ std::optional<LogFloor> read_floor(const Columns& columns) {
 
 postgres::Error unreadable_floor() {
   return {postgres::ErrorClass::kOther, "XX001", "", "audit_log_floors holds a row that cannot be read"};
-}
-
-// `write` makes the text of an element, which needs no quotes.
-template <typename Write>
-std::string array_of(const std::vector<LogFloor>& floors, Write write) {
-  std::string text = "{";
-  for (const LogFloor& floor : floors) {
-    if (text.size() > 1) text += ',';
-    text += write(floor);
-  }
-  return text + "}";
 }
 
 std::vector<Parameter> parameters_of(const std::vector<LogFloor>& floors) {
@@ -83,7 +64,7 @@ Answer<std::vector<LogFloor>> read_floors(Connection& connection, std::string_vi
   const auto result = co_await connection.query(sql, std::move(parameters), deadline);
   if (!result) co_return tl::unexpected(result.error());
   std::vector<LogFloor> found;
-  for (const Columns& columns : result->rows) {
+  for (const postgres::Row& columns : result->rows) {
     auto floor = read_floor(columns);
     if (!floor) co_return tl::unexpected(unreadable_floor());
     found.push_back(*std::move(floor));

@@ -1,5 +1,5 @@
-// Values of columns as PostgreSQL writes them in text, and arrays as it reads them. Pure; nothing of a column
-// is trusted.
+// More of what columns hold (pool/postgres/columns.h): bytes and lists of numbers; false, too, for what is
+// not such a value and nothing else.
 #pragma once
 
 #include <charconv>
@@ -12,22 +12,15 @@
 #include <vector>
 
 #include "pool/common/encoding/encoding.h"
-#include "pool/evidence/entry.h"
+#include "pool/postgres/columns.h"
 #include "pool/postgres/connection.h"
 
 namespace storagepool::evidence {
 
-using Column = std::optional<std::string>;  // no value: NULL
-using Row = std::vector<Column>;
-
-// False for what is not such a number and nothing else; `number` is of no use then. So do the others.
-template <typename Number>
-bool read_number(const Column& column, Number& number) {
-  if (!column) return false;
-  const char* const end = column->data() + column->size();
-  const auto parsed = std::from_chars(column->data(), end, number);
-  return parsed.ec == std::errc{} && parsed.ptr == end;
-}
+using postgres::array_of;
+using postgres::Column;
+using postgres::read_number;
+using postgres::Row;
 
 // Of encode(…, 'hex').
 inline bool read_bytes(const Column& column, std::string& bytes) {
@@ -53,17 +46,6 @@ inline bool read_numbers(const Column& column, std::vector<std::int64_t>& number
     text.remove_prefix(1);
   }
   return true;
-}
-
-// `write` makes the text of an element, which needs no quotes.
-template <typename Range, typename Write>
-std::string array_of(const Range& range, Write write) {
-  std::string text = "{";
-  for (const auto& one : range) {
-    if (text.size() > 1) text += ',';
-    text += write(one);
-  }
-  return text + "}";
 }
 
 // As parameters, one after the other.

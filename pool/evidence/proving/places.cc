@@ -3,6 +3,7 @@
 #include <algorithm>
 
 #include "pool/event/uuid.h"
+#include "pool/evidence/entry.h"
 
 namespace storagepool::evidence {
 namespace {
