@@ -198,7 +198,7 @@ Observed Look::objects() const {
                              .started = pod.view.started,
                              .terminating = pod.view.terminating,
                              .ready = pod.view.ready,
-                             .outdated = !view.revision.empty() && pod.view.revision != view.revision,
+                             .outdated = is_current(pod.view, view.workload) == false,
                              .reaches_postgres = facts && facts->reachable && facts->target == memory_.target,
                              .holds_nothing = holds_nothing(pod.view),
                              .pushed = pod.settings.has_value(),
@@ -287,9 +287,7 @@ Look::Failure Look::write_status() {
     seen.deleting = deleting_;
     seen.step = *step_;
     seen.granted = memory_.config.view().value_or(ConfigView{}).granted;
-    const WorkloadView live = memory_.workload.view().value_or(WorkloadView{});
-    seen.workload = live.workload;
-    seen.revision = live.revision;
+    seen.workload = memory_.workload.view().value_or(WorkloadView{}).workload;
     seen.pods = pods_;
     seen.claims = claims_;
     seen.filled = filled_journals(desired(), observed());

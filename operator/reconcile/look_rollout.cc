@@ -48,11 +48,11 @@ bool Look::is_asked_for(const std::string& rendered) {
 
 bool Look::pods_are_back() const {
   const auto& live = memory_.workload.view();
-  if (!live || live->revision.empty()) return false;
+  if (!live || !live->workload.settled) return false;
   const auto back = std::count_if(pods_.begin(), pods_.end(), [&](const PodState& pod) {
     const PodView& view = pod.view;
     return view.ordinal < live->workload.replicas && view.ready && !view.terminating &&
-           view.revision == live->revision;
+           is_current(view, live->workload) == true;
   });
   return back == live->workload.replicas;
 }

@@ -23,7 +23,6 @@ struct Seen {
   Step step;
   Granted granted;  // generation 0: nothing yet
   Workload workload;
-  std::string revision;  // WorkloadView::revision
   std::vector<PodState> pods;
   std::vector<ClaimView> claims;
   std::vector<std::string> filled;          // see filled_journals

@@ -143,7 +143,7 @@ TEST(BuildStatus, TheStepsReasonsAreTheConditions) {
 
 TEST(BuildStatus, ReconcilingGoesOnUntilTheLastPodIsReplacedThoughAllAreReadyInBetween) {
   StatusInput in = input();
-  in.seen->revision = "new";
+  in.seen->workload.revision = "new";
   in.seen->spec.sizing.replicas = 2;
   in.seen->pods.push_back(in.seen->pods[0]);
   in.seen->pods[0].view.revision = "new";

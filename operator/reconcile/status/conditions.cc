@@ -297,9 +297,8 @@ Condition ready(const StatusInput& input, const Seen& seen, const Condition& pos
 
 // All pods may be ready between one that was replaced and the next.
 std::optional<Reason> rolls_out(const Seen& seen) {
-  const auto made = std::ranges::count_if(seen.pods, [&](const PodState& pod) {
-    return seen.workload.settled && pod.view.revision == seen.revision;
-  });
+  const auto made = std::ranges::count_if(
+      seen.pods, [&](const PodState& pod) { return is_current(pod.view, seen.workload) == true; });
   if (seen.workload.settled && made == std::ssize(seen.pods)) return std::nullopt;
   return Reason{"RollingOut", std::to_string(made) + " of " + std::to_string(seen.pods.size()) +
                                   " pods are made as they are wanted now"};

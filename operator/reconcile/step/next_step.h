@@ -96,6 +96,7 @@ struct Workload {
   std::int64_t replicas = 0;
   std::int64_t peak_pods = 0;
   bool settled = false;                 // its controller has seen this number of replicas, and this template
+  std::string revision = {};            // of the template, once it is settled
   bool volumes = true;                  // each pod has a claim, which outlives it
   std::int64_t partition = 0;           // pods of this ordinal and above may be replaced by a rollout
   std::vector<std::int64_t> emptied{};  // ordinals at or above `replicas` whose claims hold nothing

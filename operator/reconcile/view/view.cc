@@ -122,12 +122,17 @@ std::optional<WorkloadView> read_stateful_set(const Json& object) {
   view.workload.peak_pods =
       std::max(view.workload.replicas, peak.value_or(integer_at(object, "/status/replicas", 0)));
   view.workload.settled = integer_at(object, "/status/observedGeneration", 0) >= view.generation;
-  if (view.workload.settled) view.revision = text_at(object, "/status/updateRevision");
+  if (view.workload.settled) view.workload.revision = text_at(object, "/status/updateRevision");
   for (const std::int64_t ordinal :
        render::parse_ordinals(kube::annotation(object, render::kEmptiedAnnotation))) {
     if (ordinal >= view.workload.replicas) view.workload.emptied.push_back(ordinal);
   }
   return view;
+}
+
+std::optional<bool> is_current(const PodView& pod, const Workload& workload) {
+  if (!workload.settled) return std::nullopt;
+  return pod.revision == workload.revision;
 }
 
 std::optional<ClaimView> read_claim(const Json& object, const std::string& pool) {

@@ -51,13 +51,16 @@ struct WorkloadView {
   Workload workload;
   std::string uid = {};
   std::int64_t generation = 0;
-  std::string revision = {};      // of the pod template it has, when its controller has seen it; else empty
   std::string pod_template = {};  // render::kTemplateAnnotation
   std::string rollout = {};       // render::kRolloutAnnotation, the template
   bool was_ready = true;          // when that began
   bool has_log_key = false;       // render::kLogKeyAnnotation
 };
 std::optional<WorkloadView> read_stateful_set(const Json& object);
+
+// Whether the pod is made from the template that its StatefulSet has now; nothing: the controller has not
+// seen that yet.
+std::optional<bool> is_current(const PodView& pod, const Workload& workload);
 
 struct ClaimView {
   std::string name = {};
