@@ -25,7 +25,9 @@ struct Fault {
   std::function<void()> end = [] {};       // by itself, then
   std::chrono::seconds hold{12};           // between begin and end
   std::function<std::string()> missing{};  // empty once it is seen to have happened; else what is not so yet
-  std::optional<int> refusal{};            // the status of answers that tell of it
+  // The status of answers that tell of it. None need come of pods that have been through others: journals
+  // that have grown have room of their own on a full volume.
+  std::optional<int> refusal{};
 };
 
 // What faults are done to; looked up before any of them begins.
