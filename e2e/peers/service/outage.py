@@ -48,6 +48,7 @@ def loaded(running: Running, case: Case, seconds: float, kept: str, **options: i
 
 
 def comes(holds: Callable[[], bool], patience: float) -> bool:
+    """Whether it holds before so many seconds are over."""
     give_up = time.monotonic() + patience
     while not (held := holds()) and time.monotonic() <= give_up:
         time.sleep(0.2)
@@ -56,8 +57,15 @@ def comes(holds: Callable[[], bool], patience: float) -> bool:
 
 def wait_for_rows(runner: Runner, expected: int, patience: float) -> None:
     """Until so many rows are stored; more of them, or fewer after the patience, is a failure."""
-    comes(lambda: runner.rows() >= expected, patience)
-    if (rows := runner.rows()) != expected:
+    rows = 0
+
+    def there() -> bool:
+        nonlocal rows
+        rows = runner.rows()
+        return rows >= expected
+
+    comes(there, patience)
+    if rows != expected:
         raise Failure(f"{rows} rows are stored of {expected} acknowledged events")
 
 
