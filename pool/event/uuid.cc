@@ -7,11 +7,13 @@
 namespace storagepool::event {
 namespace {
 
+constexpr std::string_view kHexDigits = "0123456789abcdef";
+
 constexpr std::array<std::int8_t, 256> hex_values() {
   std::array<std::int8_t, 256> values{};
   for (std::int8_t& value : values) value = -1;
   for (std::int8_t digit = 0; digit < 16; ++digit)
-    values.at(static_cast<std::uint8_t>("0123456789abcdef"[digit])) = digit;
+    values.at(static_cast<std::uint8_t>(kHexDigits[digit])) = digit;
   return values;
 }
 constexpr auto kHexValues = hex_values();
@@ -41,13 +43,12 @@ std::optional<std::string> parse_uuid(std::string_view text) {
 }
 
 std::string format_uuid(std::span<const std::uint8_t, 16> bytes) {
-  constexpr std::string_view kDigits = "0123456789abcdef";
   std::string uuid(kNilUuid);
   std::size_t at = 0;
   for (const std::uint8_t byte : bytes) {
     if (uuid[at] == '-') ++at;  // groups have an even number of digits
-    uuid[at++] = kDigits[byte >> 4];
-    uuid[at++] = kDigits[byte & 15];
+    uuid[at++] = kHexDigits[byte >> 4];
+    uuid[at++] = kHexDigits[byte & 15];
   }
   return uuid;
 }
