@@ -73,6 +73,9 @@ FaultResult Soak::go_through(Postgres& postgres, int number, unsigned seed, cons
   const Targets found = targets(postgres, seed + static_cast<unsigned>(number));
   for (const auto& name : round.faults) all.faults.push_back(make_fault(name, found));
   in_order(all.faults);
+  // How a container ended goes with its pod, which the user has replaced then.
+  if (round.rollout || round.replicas != before_.replicas)
+    for (Fault& fault : all.faults) fault.missing = nullptr;
   // The user first: the API server may be among the faults.
   const auto user = [&](const std::string& title, json spec) {
     all.faults.insert(all.faults.begin(),
